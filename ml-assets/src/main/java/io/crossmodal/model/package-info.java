@@ -1,0 +1,2 @@
+/** The shared model library. */
+package io.crossmodal.model;
