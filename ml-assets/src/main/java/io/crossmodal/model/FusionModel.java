@@ -100,7 +100,11 @@ public final class FusionModel implements AutoCloseable {
     }
     try (NDManager call = model.getNDManager().newSubManager()) {
       NDArray tokens =
-          run("encode_text", call, call.create(ids, new Shape(lengths.length, n)), mask(call, lengths, n));
+          run(
+              "encode_text",
+              call,
+              call.create(ids, new Shape(lengths.length, n)),
+              mask(call, lengths, n));
       return encodings(call, tokens, "filter_text", lengths);
     }
   }
@@ -132,7 +136,10 @@ public final class FusionModel implements AutoCloseable {
     Arrays.fill(lengths, config.imageTokens(expected));
     try (NDManager call = model.getNDManager().newSubManager()) {
       NDArray tokens =
-          run("encode_image_" + sensor, call, call.create(pixels, new Shape(lengths.length, c, s, s)));
+          run(
+              "encode_image_" + sensor,
+              call,
+              call.create(pixels, new Shape(lengths.length, c, s, s)));
       return encodings(call, tokens, "filter_image", lengths);
     }
   }

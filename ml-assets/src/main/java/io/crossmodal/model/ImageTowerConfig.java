@@ -14,7 +14,8 @@ import java.util.Objects;
  * @param kind which of the two
  * @param patch side of a patch in pixels (vision transformer, else 0)
  * @param layers transformer layers (vision transformer, else 0)
- * @param stems widths of the plain 3x3 convolutions at the start, each with stride 2 (convolutional)
+ * @param stems widths of the plain 3x3 convolutions at the start, each with stride 2
+ *     (convolutional)
  * @param stages residual stages behind the stems (convolutional)
  */
 public record ImageTowerConfig(

@@ -105,9 +105,7 @@ public record ModelConfig(
         new TextConfig(512, 40, 2),
         ImageTowerConfig.convolutional(
             List.of(24, 32),
-            List.of(
-                new ImageTowerConfig.Stage(80, 2),
-                new ImageTowerConfig.Stage(160, 2))),
+            List.of(new ImageTowerConfig.Stage(80, 2), new ImageTowerConfig.Stage(160, 2))),
         3,
         List.of(SensorConfig.rgb(96)));
   }
@@ -126,7 +124,9 @@ public record ModelConfig(
         List.of(SensorConfig.rgb(224)));
   }
 
-  /** The paper's model, sections 3.1 and 3.2: ViT-B/16 at 224, six BERT layers, six fusion layers. */
+  /**
+   * The paper's model, sections 3.1 and 3.2: ViT-B/16 at 224, six BERT layers, six fusion layers.
+   */
   public static ModelConfig base() {
     return new ModelConfig(
         768,

@@ -97,8 +97,7 @@ public record Golden(
       throws BundleException {
     if (expected.size() != found.size()) {
       throw new BundleException(
-          "golden %s: expected %d values, found %d"
-              .formatted(what, expected.size(), found.size()));
+          "golden %s: expected %d values, found %d".formatted(what, expected.size(), found.size()));
     }
     for (int i = 0; i < expected.size(); i++) {
       // Written so that NaN fails too.

@@ -45,8 +45,8 @@ import java.util.zip.ZipOutputStream;
  * A model with all that is needed to serve it: a zip of {@code manifest.json}, {@code model.pt} and
  * {@code vocab.txt}.
  *
- * <p>Reading checks the format version, that nothing is missing or too much, both SHA-256s, that the
- * weights are exactly those that the config calls for, and the three fingerprints. {@link
+ * <p>Reading checks the format version, that nothing is missing or too much, both SHA-256s, that
+ * the weights are exactly those that the config calls for, and the three fingerprints. {@link
  * FusionModel#load} then re-scores the golden inputs. Immutable.
  */
 public final class ModelBundle {

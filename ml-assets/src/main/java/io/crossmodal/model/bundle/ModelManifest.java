@@ -88,7 +88,15 @@ public record ModelManifest(
 
   ModelManifest withGolden(Golden newGolden) {
     return new ModelManifest(
-        formatVersion, id, config, vocabularySha256, weightsSha256, fingerprints, calibration,
-        training, metrics, newGolden);
+        formatVersion,
+        id,
+        config,
+        vocabularySha256,
+        weightsSha256,
+        fingerprints,
+        calibration,
+        training,
+        metrics,
+        newGolden);
   }
 }

@@ -39,8 +39,7 @@ final class ImageDecoder {
    */
   static RgbImage decode(byte[] bytes, int side) {
     // Memory-backed on purpose: ImageIO's default cache writes files, and its switch is static.
-    try (ImageInputStream in =
-        new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
+    try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
       Iterator<ImageReader> readers = ImageIO.getImageReaders(in);
       while (readers.hasNext()) {
         ImageReader reader = readers.next();

@@ -15,8 +15,8 @@ public final class ImagePreprocessor {
   private final SensorConfig sensor;
 
   /**
-   * @throws IllegalArgumentException when the sensor has another number of channels than the
-   *     three that picture files give
+   * @throws IllegalArgumentException when the sensor has another number of channels than the three
+   *     that picture files give
    */
   public ImagePreprocessor(SensorConfig sensor) {
     this.sensor = sensor;

@@ -16,7 +16,12 @@ public final class RgbImage {
   public RgbImage(int width, int height, byte[] rgb) {
     if (rgb.length != 3 * width * height) {
       throw new IllegalArgumentException(
-          width + " x " + height + " pixels need " + 3 * width * height + " bytes, got "
+          width
+              + " x "
+              + height
+              + " pixels need "
+              + 3 * width * height
+              + " bytes, got "
               + rgb.length);
     }
     this.width = width;

@@ -14,8 +14,8 @@ import java.util.Set;
 /**
  * BERT's uncased word-piece tokenizer over a vocabulary, with its special tokens. Thread-safe.
  *
- * <p>The splitting is DJL's {@link BertFullTokenizer}; this class adds ids, the length limit and the
- * checks.
+ * <p>The splitting is DJL's {@link BertFullTokenizer}; this class adds ids, the length limit and
+ * the checks.
  */
 public final class WordPieceTokenizer {
   public static final String PADDING = "[PAD]";
@@ -49,8 +49,7 @@ public final class WordPieceTokenizer {
     if (!distinct.containsAll(SPECIAL)) {
       throw new IllegalArgumentException("the vocabulary must hold " + SPECIAL);
     }
-    this.vocabulary =
-        DefaultVocabulary.builder().add(this.words).optUnknownToken(UNKNOWN).build();
+    this.vocabulary = DefaultVocabulary.builder().add(this.words).optUnknownToken(UNKNOWN).build();
     this.tokenizer = new BertFullTokenizer(vocabulary, true);
   }
 

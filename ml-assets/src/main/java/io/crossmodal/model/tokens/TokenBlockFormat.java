@@ -53,7 +53,8 @@ public final class TokenBlockFormat {
     }
     String fingerprint = tokenSpace.substring(0, 2 * FINGERPRINT_BYTES);
     Header header = new Header(encoding, block.count(), block.hidden(), fingerprint);
-    ByteBuffer out = ByteBuffer.allocate(Math.toIntExact(header.length())).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer out =
+        ByteBuffer.allocate(Math.toIntExact(header.length())).order(ByteOrder.LITTLE_ENDIAN);
     out.putInt(MAGIC)
         .put((byte) VERSION)
         .put((byte) encoding.code())

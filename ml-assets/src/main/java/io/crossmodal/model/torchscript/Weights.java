@@ -49,8 +49,7 @@ public interface Weights {
    *
    * @throws IllegalArgumentException naming what is missing, of another shape, or left over
    */
-  static ScriptModule buildExactly(
-      StateDict state, Function<Weights, ScriptModule> architecture) {
+  static ScriptModule buildExactly(StateDict state, Function<Weights, ScriptModule> architecture) {
     Set<String> left = new HashSet<>(state.names());
     Weights weights =
         (name, init, shape) -> {

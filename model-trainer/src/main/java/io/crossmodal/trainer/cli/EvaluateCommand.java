@@ -55,7 +55,11 @@ final class EvaluateCommand implements Callable<Integer> {
       List<Evaluator.Row> rows = rows(model, images);
       int texts = images.stream().mapToInt(image -> image.captions().size()).sum();
       System.out.printf(
-          Locale.ROOT, "%d images, %d texts, %s%n", images.size(), texts, model.bundle().manifest().calibration());
+          Locale.ROOT,
+          "%d images, %d texts, %s%n",
+          images.size(),
+          texts,
+          model.bundle().manifest().calibration());
       System.out.println(
           "| | i2t R@1 | R@5 | R@10 | t2i R@1 | R@5 | R@10 | mR | aware: i2t R@1 | R@5 | R@10 |"
               + " t2i R@1 | R@5 | R@10 | mR |");

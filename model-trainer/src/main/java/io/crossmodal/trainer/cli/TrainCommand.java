@@ -4,7 +4,6 @@
  */
 package io.crossmodal.trainer.cli;
 
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.trainer.data.Augmentation;
@@ -13,7 +12,6 @@ import io.crossmodal.trainer.data.KarpathyReader;
 import io.crossmodal.trainer.train.TrainingOptions;
 import io.crossmodal.trainer.train.TrainingRun;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
@@ -24,7 +22,8 @@ import picocli.CommandLine.Option;
     name = "train",
     mixinStandardHelpOptions = true,
     showDefaultValues = true,
-    description = "Trains a model on a captioned data set. Run again with the same options, it resumes.")
+    description =
+        "Trains a model on a captioned data set. Run again with the same options, it resumes.")
 final class TrainCommand implements Callable<Integer> {
   @Option(names = "--data", required = true, description = "Karpathy JSON of the data set")
   private Path data;
@@ -80,7 +79,10 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--mask-probability", defaultValue = "0.15")
   private double maskProbability;
 
-  @Option(names = "--augmentation", defaultValue = "JITTER", description = "${COMPLETION-CANDIDATES}")
+  @Option(
+      names = "--augmentation",
+      defaultValue = "JITTER",
+      description = "${COMPLETION-CANDIDATES}")
   private Augmentation augmentation;
 
   @Option(names = "--min-word-count", defaultValue = "3", description = "rarer words become [UNK]")

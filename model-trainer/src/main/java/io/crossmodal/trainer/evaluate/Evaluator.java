@@ -179,8 +179,7 @@ public final class Evaluator {
       List<TokenBlock> query = List.of(queries.get(q).tokens());
       List<TokenBlock> found =
           Arrays.stream(best[q]).mapToObj(a -> answers.get(a).tokens()).toList();
-      PairLogits logits =
-          imageQueries ? model.score(found, query) : model.score(query, found);
+      PairLogits logits = imageQueries ? model.score(found, query) : model.score(query, found);
       itm[q] = logits.itm();
       filter[q] = logits.filter();
       pairs += found.size();

@@ -48,7 +48,8 @@ import java.util.Map;
  */
 final class TrainingModule implements AutoCloseable {
   /** Adam's two moments, its step counter and the moving average, per parameter. */
-  private record Slot(NDArray parameter, NDArray first, NDArray second, NDArray count, NDArray average) {}
+  private record Slot(
+      NDArray parameter, NDArray first, NDArray second, NDArray count, NDArray average) {}
 
   private final TrainingOptions options;
   private final ModelConfig config;
@@ -102,12 +103,16 @@ final class TrainingModule implements AutoCloseable {
 
   private void load(ScriptModule root, StateDict state, Path scratch) throws IOException {
     List<String> names = new ArrayList<>();
-    state.tensors().forEach((name, tensor) -> {
-      if (!tensor.trainable()) {
-        names.add("self." + name);
-      }
-    });
-    String list = names.isEmpty() ? "annotate(List[Tensor], [])" : "[" + String.join(", ", names) + "]";
+    state
+        .tensors()
+        .forEach(
+            (name, tensor) -> {
+              if (!tensor.trainable()) {
+                names.add("self." + name);
+              }
+            });
+    String list =
+        names.isEmpty() ? "annotate(List[Tensor], [])" : "[" + String.join(", ", names) + "]";
     Map<String, String> sources =
         MtgfeArchitecture.sources(config, TrainingModule.class, "training");
     sources.computeIfPresent(
@@ -293,11 +298,9 @@ final class TrainingModule implements AutoCloseable {
       if (name.startsWith("model.")) {
         ScriptTensor tensor = entry.getValue();
         if (slots.containsKey(name)) {
-          tensor =
-              ScriptTensor.parameter(slots.get(name).average().toFloatArray(), tensor.shape());
+          tensor = ScriptTensor.parameter(slots.get(name).average().toFloatArray(), tensor.shape());
         } else if (averagedBuffers.containsKey(name)) {
-          tensor =
-              ScriptTensor.buffer(averagedBuffers.get(name).toFloatArray(), tensor.shape());
+          tensor = ScriptTensor.buffer(averagedBuffers.get(name).toFloatArray(), tensor.shape());
         }
         tensors.put(name.substring("model.".length()), tensor);
       }
@@ -317,10 +320,7 @@ final class TrainingModule implements AutoCloseable {
         state.encode(out, NDList.Encoding.SAFETENSORS);
       }
       Files.move(
-          temporary,
-          file,
-          StandardCopyOption.ATOMIC_MOVE,
-          StandardCopyOption.REPLACE_EXISTING);
+          temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } finally {
       Files.deleteIfExists(temporary);
       count.close();
@@ -345,7 +345,10 @@ final class TrainingModule implements AutoCloseable {
           throw new IOException(
               "%s is no checkpoint of this run: %s should be %s, found %s"
                   .formatted(
-                      file, array.getName(), array.getShape(), value == null ? "none" : value.getShape()));
+                      file,
+                      array.getName(),
+                      array.getShape(),
+                      value == null ? "none" : value.getShape()));
         }
         run("assign", IValue.from((PtNDArray) array), IValue.from((PtNDArray) value));
       }

@@ -33,8 +33,8 @@ import java.util.function.IntConsumer;
  * A run folder and the training that fills it: {@code options.json}, {@code vocab.txt}, {@code
  * checkpoint.safetensors}, {@code metrics.jsonl}, and at the end {@code model.zip}.
  *
- * <p>A run that was killed continues at its last checkpoint and takes the same steps as one that was
- * not: what a step does depends on the seed and its number alone.
+ * <p>A run that was killed continues at its last checkpoint and takes the same steps as one that
+ * was not: what a step does depends on the seed and its number alone.
  */
 public final class TrainingRun {
   private static final Gson GSON =
@@ -85,11 +85,9 @@ public final class TrainingRun {
     List<CaptionedImage> split = dataset.split(Split.TRAIN);
     List<String> vocabulary = vocabulary(split);
     ModelConfig config = options.preset().config().withVocabularySize(vocabulary.size());
-    WordPieceTokenizer tokenizer =
-        new WordPieceTokenizer(vocabulary, config.text().maxTokens());
+    WordPieceTokenizer tokenizer = new WordPieceTokenizer(vocabulary, config.text().maxTokens());
     TrainingSet set =
-        new TrainingSet(
-            options, split, tokenizer, new ImagePreprocessor(config.sensors().get(0)));
+        new TrainingSet(options, split, tokenizer, new ImagePreprocessor(config.sensors().get(0)));
     StateDict weights;
     try (TrainingModule module = new TrainingModule(options, config, folder)) {
       Path checkpoint = folder.resolve("checkpoint.safetensors");
@@ -147,8 +145,7 @@ public final class TrainingRun {
           counted = 0;
           since = System.nanoTime();
         }
-        if (module.steps() % options.checkpointEvery() == 0
-            || module.steps() == options.steps()) {
+        if (module.steps() % options.checkpointEvery() == 0 || module.steps() == options.steps()) {
           module.save(checkpoint);
         }
       }
@@ -157,8 +154,7 @@ public final class TrainingRun {
     }
   }
 
-  private static CompletableFuture<Batch> batch(
-      ExecutorService loader, TrainingSet set, int step) {
+  private static CompletableFuture<Batch> batch(ExecutorService loader, TrainingSet set, int step) {
     return CompletableFuture.supplyAsync(() -> set.batch(step), loader);
   }
 
@@ -181,8 +177,7 @@ public final class TrainingRun {
    */
   public static TrainingOptions options(Path folder) throws IOException {
     try {
-      return GSON.fromJson(
-          Files.readString(folder.resolve("options.json")), TrainingOptions.class);
+      return GSON.fromJson(Files.readString(folder.resolve("options.json")), TrainingOptions.class);
     } catch (JsonParseException e) {
       throw new IOException(folder + " holds no run: " + e.getMessage(), e);
     }

@@ -142,8 +142,7 @@ final class TrainingSet {
                   options
                       .augmentation()
                       .apply(images[chosen[i]], random(2, (long) step * chosen.length + i));
-              System.arraycopy(
-                  preprocessor.normalise(changed).values(), 0, pixels, i * each, each);
+              System.arraycopy(preprocessor.normalise(changed).values(), 0, pixels, i * each, each);
             });
     return pixels;
   }

@@ -81,8 +81,7 @@ public final class SceneGenerator {
   private record Draft(ScenePlan plan, Scene scene) {}
 
   private boolean isTwin(int index) {
-    return index % BLOCK != 0
-        && new SceneRandom(seed, index, TWIN).chance(twinShare);
+    return index % BLOCK != 0 && new SceneRandom(seed, index, TWIN).chance(twinShare);
   }
 
   private Draft fresh(int index) {
@@ -96,8 +95,7 @@ public final class SceneGenerator {
     }
   }
 
-  private Scene scene(
-      int index, ScenePlan plan, List<ObjectGroup> groups, Optional<Twin> twin) {
+  private Scene scene(int index, ScenePlan plan, List<ObjectGroup> groups, Optional<Twin> twin) {
     long look = new SceneRandom(seed, index, LOOK).nextLong();
     return new Scene(index, plan.terrain(), plan.shore(), plan.feature(), groups, look, twin);
   }
@@ -185,14 +183,24 @@ public final class SceneGenerator {
   private static LinearFeature changeFeature(LinearFeature feature, SceneRandom random) {
     if (feature.crossing() != Crossing.NONE) {
       return new LinearFeature(
-          feature.kind(), feature.direction(), feature.offset(), feature.amplitude(),
-          feature.phase(), Crossing.NONE, 0);
+          feature.kind(),
+          feature.direction(),
+          feature.offset(),
+          feature.amplitude(),
+          feature.phase(),
+          Crossing.NONE,
+          0);
     }
     LinearFeature.Kind[] kinds = LinearFeature.Kind.values();
     int shift = 1 + random.below(kinds.length - 1);
     return new LinearFeature(
-        kinds[(feature.kind().ordinal() + shift) % kinds.length], feature.direction(),
-        feature.offset(), feature.amplitude(), feature.phase(), Crossing.NONE, 0);
+        kinds[(feature.kind().ordinal() + shift) % kinds.length],
+        feature.direction(),
+        feature.offset(),
+        feature.amplitude(),
+        feature.phase(),
+        Crossing.NONE,
+        0);
   }
 
   // --- plans ------------------------------------------------------------------------------------
@@ -210,8 +218,7 @@ public final class SceneGenerator {
     while (groups.size() < wanted) {
       ObjectKind kind = kind(terrain, groups, random);
       ObjectColour colour = random.pick(kind.colours());
-      boolean taken =
-          groups.stream().anyMatch(g -> g.kind() == kind && g.colour() == colour);
+      boolean taken = groups.stream().anyMatch(g -> g.kind() == kind && g.colour() == colour);
       if (terrain.shows(colour) && !taken) {
         groups.add(group(kind, colour, feature, groups, random));
       }
@@ -261,21 +268,21 @@ public final class SceneGenerator {
   }
 
   private static Shore shore(SceneRandom random) {
-    Region side =
-        random.pick(List.of(Region.LEFT, Region.RIGHT, Region.TOP, Region.BOTTOM));
+    Region side = random.pick(List.of(Region.LEFT, Region.RIGHT, Region.TOP, Region.BOTTOM));
     return new Shore(
         side, random.between(0.36, 0.54), random.between(0.01, 0.035), random.between(0, 6.28));
   }
 
   private static LinearFeature feature(SceneRandom random) {
-    LinearFeature.Kind kind =
-        LinearFeature.Kind.values()[random.weighted(45, 25, 30)];
+    LinearFeature.Kind kind = LinearFeature.Kind.values()[random.weighted(45, 25, 30)];
     Direction direction = Direction.values()[random.weighted(36, 36, 14, 14)];
     double offset =
-        direction.diagonal() ? 0.5 : 0.5 + random.pick(List.of(-0.17, 0.0, 0.17))
-            + random.between(-0.05, 0.05);
+        direction.diagonal()
+            ? 0.5
+            : 0.5 + random.pick(List.of(-0.17, 0.0, 0.17)) + random.between(-0.05, 0.05);
     double amplitude =
-        kind == LinearFeature.Kind.RIVER ? random.between(0.015, 0.045)
+        kind == LinearFeature.Kind.RIVER
+            ? random.between(0.015, 0.045)
             : random.between(0, kind == LinearFeature.Kind.ROAD ? 0.02 : 0.012);
     Crossing crossing = Crossing.NONE;
     if (kind == LinearFeature.Kind.RIVER && random.chance(0.45)) {
@@ -284,14 +291,18 @@ public final class SceneGenerator {
       crossing = Crossing.ROUNDABOUT;
     }
     return new LinearFeature(
-        kind, direction, offset, amplitude, random.between(0, 6.28), crossing,
+        kind,
+        direction,
+        offset,
+        amplitude,
+        random.between(0, 6.28),
+        crossing,
         random.between(0.25, 0.75));
   }
 
   // --- layout -----------------------------------------------------------------------------------
 
-  private static Optional<List<ObjectGroup>> layOut(
-      ScenePlan plan, SceneRandom random, int tries) {
+  private static Optional<List<ObjectGroup>> layOut(ScenePlan plan, SceneRandom random, int tries) {
     for (int i = 0; i < tries; i++) {
       List<ObjectGroup> placed = new ArrayList<>();
       List<Bounds> boxes = new ArrayList<>();
@@ -315,9 +326,7 @@ public final class SceneGenerator {
     for (int i = 0; i < PLACING_TRIES; i++) {
       boolean along = group.arrangement() == Arrangement.ALONG_FEATURE;
       List<SceneObject> objects =
-          along
-              ? alongFeature(plan.feature().orElseThrow(), group, random)
-              : around(group, random);
+          along ? alongFeature(plan.feature().orElseThrow(), group, random) : around(group, random);
       if (fits(plan, group, objects, boxes)) {
         boolean inRow = group.arrangement() != Arrangement.CLUSTER;
         ObjectGroup made = new ObjectGroup(group.kind(), group.colour(), inRow, objects);
@@ -340,8 +349,7 @@ public final class SceneGenerator {
           return false;
         }
       }
-      if (plan.shore().isPresent()
-          && !plan.shore().get().holds(box, group.kind().floats())) {
+      if (plan.shore().isPresent() && !plan.shore().get().holds(box, group.kind().floats())) {
         return false;
       }
       if (plan.feature().isPresent() && plan.feature().get().gapTo(box) < FEATURE_GAP) {
@@ -371,17 +379,14 @@ public final class SceneGenerator {
     int n = group.count();
     double scale = random.between(0.92, 1.12);
     double angle = groupAngle(kind, random);
-    SceneObject sample =
-        new SceneObject(0, 0, kind.width() * scale, kind.height() * scale, angle);
+    SceneObject sample = new SceneObject(0, 0, kind.width() * scale, kind.height() * scale, angle);
     double jitter = group.arrangement() == Arrangement.CLUSTER ? 0.02 : 0.006;
     // Freely turned objects need the room of their diagonal.
     boolean free = !kind.aligned();
     double diagonal = Math.max(sample.width(), sample.height());
     Bounds box = sample.bounds();
-    double pitchX =
-        (free ? diagonal : box.maxX() - box.minX()) + OBJECT_GAP + 2 * jitter;
-    double pitchY =
-        (free ? diagonal : box.maxY() - box.minY()) + OBJECT_GAP + 2 * jitter;
+    double pitchX = (free ? diagonal : box.maxX() - box.minX()) + OBJECT_GAP + 2 * jitter;
+    double pitchY = (free ? diagonal : box.maxY() - box.minY()) + OBJECT_GAP + 2 * jitter;
     int columns = columns(group.arrangement(), n, pitchX, pitchY, random);
     int rows = (n + columns - 1) / columns;
     List<Integer> slots = new ArrayList<>();
