@@ -108,17 +108,20 @@ public final class SceneCaptions {
     // --- the five styles ---
 
     private String layout() {
-      String list = list(groups, true);
       if (scene.feature().isPresent()) {
+        String feature = feature();
         switch (random.below(3)) {
           case 0:
-            return list + ground() + " with " + feature(true);
+            return list(true) + ground() + " with " + feature;
           case 1:
-            return feature(true) + " passes " + list + ground();
+            return feature + " passes " + list(true) + ground();
           default:
-            return list + " and " + feature(true) + " " + ground();
+            List<String> parts = parts(true);
+            parts.add(feature);
+            return join(parts) + ground();
         }
       }
+      String list = list(true);
       String verb = random.pick("lie", "can be seen", "stand");
       if (verb.equals("lie") && isOne()) {
         verb = "lies";
@@ -132,7 +135,7 @@ public final class SceneCaptions {
     }
 
     private String counts() {
-      String list = list(groups, true);
+      String list = list(false);
       switch (random.below(5)) {
         case 0:
           return "there " + (groups.get(0).count() == 1 ? "is " : "are ") + list
@@ -140,7 +143,7 @@ public final class SceneCaptions {
         case 1:
           return "we can see " + list + " in this aerial image";
         case 2:
-          return list + (isOne() ? " is" : " are") + " seen from above";
+          return list + (isOne() ? " is" : " are") + " seen from above" + crossing();
         case 3:
           return "the image shows " + list + crossing();
         default:
@@ -262,12 +265,16 @@ public final class SceneCaptions {
       return group.count() == 1 ? "there is" : "there are";
     }
 
-    private String list(List<ObjectGroup> of, boolean colours) {
+    private String list(boolean rows) {
+      return join(parts(rows));
+    }
+
+    private List<String> parts(boolean rows) {
       List<String> parts = new ArrayList<>();
-      for (ObjectGroup group : of) {
-        parts.add(colours ? indefinite(group) : plain(group));
+      for (ObjectGroup group : groups) {
+        parts.add(indefinite(group) + (rows && random.chance(0.5) ? row(group) : ""));
       }
-      return join(parts);
+      return parts;
     }
 
     private static String join(List<String> parts) {
@@ -461,11 +468,10 @@ public final class SceneCaptions {
 
     // --- the ground ---
 
-    private String feature(boolean course) {
+    /** A road, say, with its course. */
+    private String feature() {
       LinearFeature feature = scene.feature().orElseThrow();
-      claims.add(
-          new Claim.Crossed(
-              feature.kind(), course ? Optional.of(feature.direction()) : Optional.empty()));
+      claims.add(new Claim.Crossed(feature.kind(), Optional.of(feature.direction())));
       String noun = feature.kind().name().toLowerCase(Locale.ROOT);
       String verb = feature.kind() == LinearFeature.Kind.RIVER ? "flowing" : "running";
       String way;
@@ -481,7 +487,7 @@ public final class SceneCaptions {
           break;
       }
       String with = random.chance(0.6) ? crossingOf(feature) : "";
-      return "a " + noun + with + (course ? " " + verb + " " + way : "");
+      return "a " + noun + with + " " + verb + " " + way;
     }
 
     private String crossingOf(LinearFeature feature) {
@@ -492,12 +498,14 @@ public final class SceneCaptions {
       return feature.crossing() == Crossing.BRIDGE ? " with a bridge" : " with a roundabout";
     }
 
-    /** " and a road", where there is one and chance wants it; " near the sea" on a coast. */
+    /** " with a road", where there is one and chance wants it. */
     private String crossing() {
-      if (scene.feature().isEmpty() || random.chance(0.4)) {
+      if (scene.feature().isEmpty() || random.chance(0.3)) {
         return "";
       }
-      return random.pick(" with ", " and ") + feature(false);
+      LinearFeature feature = scene.feature().get();
+      claims.add(new Claim.Crossed(feature.kind(), Optional.empty()));
+      return " with a " + feature.kind().name().toLowerCase(Locale.ROOT) + crossingOf(feature);
     }
 
     private String ground() {

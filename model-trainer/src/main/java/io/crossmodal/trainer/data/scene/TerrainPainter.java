@@ -38,13 +38,15 @@ final class TerrainPainter {
 
   void paint(BufferedImage image) {
     int size = image.getWidth();
+    int[] pixels = new int[size * size];
     double[] rgb = new double[3];
     for (int py = 0; py < size; py++) {
       for (int px = 0; px < size; px++) {
         colour((px + 0.5) / size, (py + 0.5) / size, rgb);
-        image.setRGB(px, py, pack(rgb));
+        pixels[py * size + px] = pack(rgb);
       }
     }
+    image.setRGB(0, 0, size, size, pixels, 0, size);
   }
 
   private static int pack(double[] rgb) {
