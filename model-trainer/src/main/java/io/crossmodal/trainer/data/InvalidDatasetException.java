@@ -39,8 +39,9 @@ public final class InvalidDatasetException extends RuntimeException {
 
   private static String message(String what, List<String> problems) {
     StringBuilder text = new StringBuilder(what);
-    text.append(": ").append(problems.size()).append(
-        problems.size() == 1 ? " problem" : " problems");
+    text.append(": ")
+        .append(problems.size())
+        .append(problems.size() == 1 ? " problem" : " problems");
     for (String problem : problems.subList(0, Math.min(SHOWN, problems.size()))) {
       text.append("\n  - ").append(problem);
     }

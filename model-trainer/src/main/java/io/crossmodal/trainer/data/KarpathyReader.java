@@ -110,7 +110,8 @@ public final class KarpathyReader {
     try (Reader reader = Files.newBufferedReader(json, StandardCharsets.UTF_8)) {
       JsonElement root = JsonParser.parseReader(reader);
       if (!root.isJsonObject()) {
-        throw new InvalidDatasetException(json + " is no JSON object: {\"images\": [...]} expected");
+        throw new InvalidDatasetException(
+            json + " is no JSON object: {\"images\": [...]} expected");
       }
       return root.getAsJsonObject();
     } catch (JsonParseException e) {
@@ -136,7 +137,9 @@ public final class KarpathyReader {
     Optional<Split> split = text(entry, "split").flatMap(Split::of);
     if (split.isEmpty()) {
       return problem(
-          where + " has the unknown split " + entry.get("split")
+          where
+              + " has the unknown split "
+              + entry.get("split")
               + "; train, restval, val or test expected");
     }
     Optional<Path> file = file(entry, filename.get(), folder);

@@ -11,7 +11,14 @@ public record Bounds(double minX, double minY, double maxX, double maxY) {
     if (!(minX <= maxX && minY <= maxY)) {
       throw new IllegalArgumentException(
           "a box needs minX <= maxX and minY <= maxY, got ["
-              + minX + ", " + minY + ", " + maxX + ", " + maxY + "]");
+              + minX
+              + ", "
+              + minY
+              + ", "
+              + maxX
+              + ", "
+              + maxY
+              + "]");
     }
   }
 

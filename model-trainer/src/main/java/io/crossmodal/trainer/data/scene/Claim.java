@@ -51,9 +51,7 @@ public sealed interface Claim {
     public boolean holds(Scene scene) {
       Optional<ObjectGroup> a = scene.group(kind, colour);
       Optional<ObjectGroup> b = scene.group(otherKind, otherColour);
-      return a.isPresent()
-          && b.isPresent()
-          && relation.holds(a.get().bounds(), b.get().bounds());
+      return a.isPresent() && b.isPresent() && relation.holds(a.get().bounds(), b.get().bounds());
     }
   }
 

@@ -66,7 +66,9 @@ public record LinearFeature(
     if (crossing == Crossing.BRIDGE && kind != Kind.RIVER
         || crossing == Crossing.ROUNDABOUT && kind != Kind.ROAD) {
       throw new IllegalArgumentException(
-          "a bridge crosses a river and a roundabout is on a road, got " + crossing + " on "
+          "a bridge crosses a river and a roundabout is on a road, got "
+              + crossing
+              + " on "
               + kind);
     }
   }

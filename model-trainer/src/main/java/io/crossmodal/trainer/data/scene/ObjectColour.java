@@ -6,7 +6,9 @@ package io.crossmodal.trainer.data.scene;
 
 import java.util.Locale;
 
-/** The colours that captions may name. {@link #NATURAL} objects have one look and no colour word. */
+/**
+ * The colours that captions may name. {@link #NATURAL} objects have one look and no colour word.
+ */
 public enum ObjectColour {
   WHITE(240, 240, 236),
   GREY(138, 141, 146),

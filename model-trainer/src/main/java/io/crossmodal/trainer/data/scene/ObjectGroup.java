@@ -19,12 +19,15 @@ public record ObjectGroup(
     objects = List.copyOf(objects);
     if (objects.isEmpty() || objects.size() > kind.maxCount()) {
       throw new IllegalArgumentException(
-          "a group of " + kind + " has 1 to " + kind.maxCount() + " objects, got "
+          "a group of "
+              + kind
+              + " has 1 to "
+              + kind.maxCount()
+              + " objects, got "
               + objects.size());
     }
     if (!kind.colours().contains(colour)) {
-      throw new IllegalArgumentException(
-          kind + " comes in " + kind.colours() + ", got " + colour);
+      throw new IllegalArgumentException(kind + " comes in " + kind.colours() + ", got " + colour);
     }
   }
 

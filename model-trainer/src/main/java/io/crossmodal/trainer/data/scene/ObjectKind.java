@@ -44,8 +44,7 @@ public enum ObjectKind {
   private final boolean lines;
   private final List<ObjectColour> colours;
 
-  ObjectKind(
-      double width, double height, int maxCount, boolean lines, ObjectColour... colours) {
+  ObjectKind(double width, double height, int maxCount, boolean lines, ObjectColour... colours) {
     this.width = width;
     this.height = height;
     this.maxCount = maxCount;

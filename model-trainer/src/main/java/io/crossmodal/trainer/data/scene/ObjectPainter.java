@@ -181,7 +181,8 @@ final class ObjectPainter {
     // A sun-lit and a shaded half of the lid, whatever the tank's own angle.
     g.rotate(-angle);
     double sun = Math.toDegrees(Math.atan2(sunY, -sunX));
-    fill(new Arc2D.Double(-d * 0.37, -d * 0.37, d * 0.74, d * 0.74, sun - 90, 180, Arc2D.PIE),
+    fill(
+        new Arc2D.Double(-d * 0.37, -d * 0.37, d * 0.74, d * 0.74, sun - 90, 180, Arc2D.PIE),
         scaled(tint, 1.07));
     fill(disc(d * 0.16), scaled(tint, 0.75));
   }
@@ -201,13 +202,14 @@ final class ObjectPainter {
     fill(
         new RoundRectangle2D.Double(-w * 0.41, -h * 0.34, w * 0.82, h * 0.68, 0.03, 0.03),
         new Color(40, 190, 220));
-    stroke(
-        new Line2D.Double(-w * 0.3, 0, w * 0.3, 0), new Color(150, 228, 238), 0.006f);
+    stroke(new Line2D.Double(-w * 0.3, 0, w * 0.3, 0), new Color(150, 228, 238), 0.006f);
   }
 
   private void plane(double w, double h, Color tint, double angle) {
-    Path2D wings = polygon(0.10, 0, 0, 0.09, -0.14, 0.5, -0.26, 0.5, -0.12, 0.06, -0.12, -0.06,
-        -0.26, -0.5, -0.14, -0.5, 0, -0.09);
+    Path2D wings =
+        polygon(
+            0.10, 0, 0, 0.09, -0.14, 0.5, -0.26, 0.5, -0.12, 0.06, -0.12, -0.06, -0.26, -0.5, -0.14,
+            -0.5, 0, -0.09);
     Path2D tail = polygon(-0.32, 0, -0.42, 0.2, -0.5, 0.2, -0.46, 0, -0.5, -0.2, -0.42, -0.2);
     AffineTransform grow = AffineTransform.getScaleInstance(w, h);
     Shape body = new Ellipse2D.Double(-w * 0.5, -h * 0.085, w, h * 0.17);
@@ -234,8 +236,7 @@ final class ObjectPainter {
     stroke(hull, scaled(tint, 0.6), 0.006f);
     fill(new Rectangle2D.Double(-w * 0.38, -h * 0.24, w * 0.16, h * 0.48), scaled(tint, 0.55));
     fill(new Rectangle2D.Double(-w * 0.08, -h * 0.2, w * 0.2, h * 0.4), scaled(tint, 0.8));
-    stroke(
-        new Line2D.Double(-w * 0.5, 0, -w * 0.62, 0), new Color(200, 216, 224, 150), 0.02f);
+    stroke(new Line2D.Double(-w * 0.5, 0, -w * 0.62, 0), new Color(200, 216, 224, 150), 0.02f);
   }
 
   private void car(double w, double h, Color tint, double angle) {
@@ -306,8 +307,7 @@ final class ObjectPainter {
       double r = d * random.between(0.2, 0.28);
       double size = d * random.between(0.24, 0.36);
       fill(
-          new Ellipse2D.Double(
-              r * Math.cos(a) - size / 2, r * Math.sin(a) - size / 2, size, size),
+          new Ellipse2D.Double(r * Math.cos(a) - size / 2, r * Math.sin(a) - size / 2, size, size),
           scaled(leaves, random.between(1.0, 1.5)));
     }
   }
@@ -350,8 +350,7 @@ final class ObjectPainter {
     Path2D blades = new Path2D.Double();
     for (int i = 0; i < 3; i++) {
       double a = spin + i * 2 * Math.PI / 3;
-      Path2D blade =
-          polygon(0, -0.035, 0.20, -0.05, 0.5, -0.008, 0.5, 0.008, 0.20, 0.03, 0, 0.035);
+      Path2D blade = polygon(0, -0.035, 0.20, -0.05, 0.5, -0.008, 0.5, 0.008, 0.20, 0.03, 0, 0.035);
       AffineTransform at = AffineTransform.getRotateInstance(a);
       at.scale(d, d);
       blades.append(blade.getPathIterator(at), false);

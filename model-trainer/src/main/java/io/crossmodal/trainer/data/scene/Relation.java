@@ -12,7 +12,9 @@ public enum Relation {
   BELOW,
   BESIDE;
 
-  /** Free space, as a fraction of the picture's side, between boxes that are "left of" and so on. */
+  /**
+   * Free space, as a fraction of the picture's side, between boxes that are "left of" and so on.
+   */
   static final double MARGIN = 0.03;
 
   /** The widest gap between boxes that are "beside" each other. */
@@ -42,8 +44,7 @@ public enum Relation {
             && (LEFT_OF.holds(a, b) && LEFT_OF.holds(b, c)
                 || LEFT_OF.holds(c, b) && LEFT_OF.holds(b, a))
         || aligned(a.centreX(), b.centreX(), c.centreX())
-            && (ABOVE.holds(a, b) && ABOVE.holds(b, c)
-                || ABOVE.holds(c, b) && ABOVE.holds(b, a));
+            && (ABOVE.holds(a, b) && ABOVE.holds(b, c) || ABOVE.holds(c, b) && ABOVE.holds(b, a));
   }
 
   private static boolean aligned(double a, double b, double c) {

@@ -77,12 +77,23 @@ public record Scene(
     shore.ifPresent(s -> text.append(" sea ").append(s.side()));
     feature.ifPresent(
         f ->
-            text.append(' ').append(f.kind()).append(' ').append(f.direction()).append(' ')
+            text.append(' ')
+                .append(f.kind())
+                .append(' ')
+                .append(f.direction())
+                .append(' ')
                 .append(f.crossing()));
     groups.stream()
         .map(
             g ->
-                " | " + g.count() + " " + g.colour() + " " + g.kind() + " " + g.region()
+                " | "
+                    + g.count()
+                    + " "
+                    + g.colour()
+                    + " "
+                    + g.kind()
+                    + " "
+                    + g.region()
                     + (g.inRow() ? " row" : ""))
         .sorted()
         .forEach(text::append);

@@ -138,7 +138,9 @@ public final class SceneCaptions {
       String list = list(false);
       switch (random.below(5)) {
         case 0:
-          return "there " + (groups.get(0).count() == 1 ? "is " : "are ") + list
+          return "there "
+              + (groups.get(0).count() == 1 ? "is " : "are ")
+              + list
               + " in the picture";
         case 1:
           return "we can see " + list + " in this aerial image";
@@ -217,7 +219,9 @@ public final class SceneCaptions {
           parts.add(place.get() + " " + thereAre(group) + " " + indefinite(group));
         } else if (place.isPresent()) {
           parts.add(
-              indefinite(group) + (first || random.chance(0.3) ? are(group) : "") + " "
+              indefinite(group)
+                  + (first || random.chance(0.3) ? are(group) : "")
+                  + " "
                   + place.get());
         } else {
           Optional<String> side = toFeature(group);
@@ -328,7 +332,10 @@ public final class SceneCaptions {
           }
           switch (random.below(3)) {
             case 0:
-              return plural("building", one) + " with " + (one ? (tint.startsWith("o") ? "an " : "a ") : "") + tint
+              return plural("building", one)
+                  + " with "
+                  + (one ? (tint.startsWith("o") ? "an " : "a ") : "")
+                  + tint
                   + plural("roof", one);
             case 1:
               return tint + "roofed " + plural(random.pick("building", "house"), one);
@@ -418,8 +425,7 @@ public final class SceneCaptions {
     }
 
     private String relation(ObjectGroup a, Relation relation, ObjectGroup b) {
-      claims.add(
-          new Claim.Relates(a.kind(), a.colour(), relation, b.kind(), b.colour()));
+      claims.add(new Claim.Relates(a.kind(), a.colour(), relation, b.kind(), b.colour()));
       switch (relation) {
         case LEFT_OF:
           return random.pick("to the left of", "left of");

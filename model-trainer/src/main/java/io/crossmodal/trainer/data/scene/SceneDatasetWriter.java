@@ -174,8 +174,7 @@ public final class SceneDatasetWriter {
     return String.format(Locale.ROOT, "%s_%06d.jpg", split.label(), n);
   }
 
-  private List<String> image(Path images, Split split, int n, Runnable onImage)
-      throws IOException {
+  private List<String> image(Path images, Split split, int n, Runnable onImage) throws IOException {
     Scene scene = scene(split, n);
     Files.write(images.resolve(filename(split, n)), jpeg(renderer.render(scene)));
     onImage.run();

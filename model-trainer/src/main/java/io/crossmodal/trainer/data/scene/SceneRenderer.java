@@ -106,7 +106,9 @@ public final class SceneRenderer {
                   + (sharp[at + right] >> shift & 255);
           double value = (sharp[at + x] >> shift & 255) * (1 - 4 * side) + around * side;
           double exposed =
-              value * cast[channel] * (1 - haze / 255) + haze + grain
+              value * cast[channel] * (1 - haze / 255)
+                  + haze
+                  + grain
                   + 0.5 * noise * random.between(-1, 1);
           packed = packed << 8 | (int) Math.max(0, Math.min(255, Math.round(exposed)));
         }

@@ -15,7 +15,9 @@ package io.crossmodal.trainer.data.scene;
 public record Shore(Region side, double depth, double amplitude, double phase) {
 
   public Shore {
-    if (side != Region.LEFT && side != Region.RIGHT && side != Region.TOP
+    if (side != Region.LEFT
+        && side != Region.RIGHT
+        && side != Region.TOP
         && side != Region.BOTTOM) {
       throw new IllegalArgumentException(
           "the sea is on the LEFT, RIGHT, TOP or BOTTOM, got " + side);

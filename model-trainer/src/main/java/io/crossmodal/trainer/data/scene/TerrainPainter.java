@@ -113,12 +113,15 @@ final class TerrainPainter {
     for (Field field : fields) {
       Bounds box = field.box();
       if (u >= box.minX() && u < box.maxX() && v >= box.minY() && v < box.maxY()) {
-        double furrow =
-            7 * Math.sin(2 * Math.PI * (field.furrowsAcross() ? v : u) / field.pitch());
-        double edge = Math.min(Math.min(u - box.minX(), box.maxX() - u),
-            Math.min(v - box.minY(), box.maxY() - v));
+        double furrow = 7 * Math.sin(2 * Math.PI * (field.furrowsAcross() ? v : u) / field.pitch());
+        double edge =
+            Math.min(
+                Math.min(u - box.minX(), box.maxX() - u), Math.min(v - box.minY(), box.maxY() - v));
         double shade = furrow + 12 * coarse.fractal(x * 6, y * 6, 3) - (edge < 0.006 ? 22 : 0);
-        set(rgb, field.colour()[0] + shade, field.colour()[1] + shade,
+        set(
+            rgb,
+            field.colour()[0] + shade,
+            field.colour()[1] + shade,
             field.colour()[2] + shade * 0.8);
         return;
       }
