@@ -35,16 +35,25 @@ class KarpathyReaderTest {
   private static String image(String filename, Object id, String split, String... captions) {
     StringBuilder sentences = new StringBuilder();
     for (String caption : captions) {
-      sentences.append(sentences.length() == 0 ? "" : ",").append("{\"raw\":\"").append(caption)
+      sentences
+          .append(sentences.length() == 0 ? "" : ",")
+          .append("{\"raw\":\"")
+          .append(caption)
           .append("\",\"tokens\":[],\"sentid\":0}");
     }
-    return "{\"filename\":\"" + filename + "\",\"imgid\":" + id + ",\"split\":\"" + split
-        + "\",\"sentids\":[0],\"sentences\":[" + sentences + "]}";
+    return "{\"filename\":\""
+        + filename
+        + "\",\"imgid\":"
+        + id
+        + ",\"split\":\""
+        + split
+        + "\",\"sentids\":[0],\"sentences\":["
+        + sentences
+        + "]}";
   }
 
   private void write(String... entries) throws IOException {
-    Files.writeString(
-        json, "{\"images\":[" + String.join(",", entries) + "],\"dataset\":\"toy\"}");
+    Files.writeString(json, "{\"images\":[" + String.join(",", entries) + "],\"dataset\":\"toy\"}");
   }
 
   private InvalidDatasetException refused() {

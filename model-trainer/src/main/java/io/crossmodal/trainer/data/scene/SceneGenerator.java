@@ -86,8 +86,7 @@ public final class SceneGenerator {
   private record Draft(ScenePlan plan, Scene scene) {}
 
   private boolean isTwin(int index) {
-    return index % BLOCK != 0
-        && new SceneRandom(seed, index, TWIN).chance(twinShare);
+    return index % BLOCK != 0 && new SceneRandom(seed, index, TWIN).chance(twinShare);
   }
 
   private Draft fresh(int index) {
@@ -107,8 +106,7 @@ public final class SceneGenerator {
     }
   }
 
-  private Scene scene(
-      int index, ScenePlan plan, List<ObjectGroup> groups, Optional<Twin> twin) {
+  private Scene scene(int index, ScenePlan plan, List<ObjectGroup> groups, Optional<Twin> twin) {
     long look = new SceneRandom(seed, index, LOOK).nextLong();
     return new Scene(index, plan.terrain(), plan.shore(), plan.feature(), groups, look, twin);
   }
@@ -221,14 +219,24 @@ public final class SceneGenerator {
   private static LinearFeature changeFeature(LinearFeature feature, SceneRandom random) {
     if (feature.crossing() != Crossing.NONE) {
       return new LinearFeature(
-          feature.kind(), feature.direction(), feature.offset(), feature.amplitude(),
-          feature.phase(), Crossing.NONE, 0);
+          feature.kind(),
+          feature.direction(),
+          feature.offset(),
+          feature.amplitude(),
+          feature.phase(),
+          Crossing.NONE,
+          0);
     }
     LinearFeature.Kind[] kinds = LinearFeature.Kind.values();
     int shift = 1 + random.below(kinds.length - 1);
     return new LinearFeature(
-        kinds[(feature.kind().ordinal() + shift) % kinds.length], feature.direction(),
-        feature.offset(), feature.amplitude(), feature.phase(), Crossing.NONE, 0);
+        kinds[(feature.kind().ordinal() + shift) % kinds.length],
+        feature.direction(),
+        feature.offset(),
+        feature.amplitude(),
+        feature.phase(),
+        Crossing.NONE,
+        0);
   }
 
   // --- plans ------------------------------------------------------------------------------------
@@ -249,8 +257,7 @@ public final class SceneGenerator {
     while (groups.size() < wanted) {
       ObjectKind kind = kind(plan.terrain(), groups, random);
       ObjectColour colour = random.pick(kind.colours());
-      boolean taken =
-          groups.stream().anyMatch(g -> g.kind() == kind && g.colour() == colour);
+      boolean taken = groups.stream().anyMatch(g -> g.kind() == kind && g.colour() == colour);
       if (plan.terrain().shows(colour) && !taken) {
         int count = 1 + random.below(kind.maxCount());
         Arrangement arrangement = arrangement(plan, kind, count, random);
@@ -278,8 +285,7 @@ public final class SceneGenerator {
 
   private static Arrangement arrangement(
       ScenePlan plan, ObjectKind kind, int count, SceneRandom random) {
-    boolean straight =
-        plan.feature().isPresent() && !plan.feature().get().direction().diagonal();
+    boolean straight = plan.feature().isPresent() && !plan.feature().get().direction().diagonal();
     if (straight && kind.mayLineFeature() && count >= 3 && count <= 5 && random.chance(0.6)) {
       return Arrangement.ALONG_FEATURE;
     }
@@ -290,8 +296,7 @@ public final class SceneGenerator {
   }
 
   /** Gives each group a ninth of the frame of its own, on the right ground. */
-  private static ScenePlan withRegions(
-      ScenePlan plan, List<GroupPlan> groups, SceneRandom random) {
+  private static ScenePlan withRegions(ScenePlan plan, List<GroupPlan> groups, SceneRandom random) {
     List<Region> free = new ArrayList<>(List.of(Region.values()));
     free.remove(Region.NONE);
     random.shuffle(free);
@@ -299,8 +304,7 @@ public final class SceneGenerator {
     for (GroupPlan group : groups) {
       Region region = Region.NONE;
       if (group.arrangement() != Arrangement.ALONG_FEATURE) {
-        region =
-            free.stream().filter(r -> suits(plan, group, r)).findFirst().orElse(free.get(0));
+        region = free.stream().filter(r -> suits(plan, group, r)).findFirst().orElse(free.get(0));
         free.remove(region);
       }
       placed.add(group.withRegion(region));
@@ -322,21 +326,21 @@ public final class SceneGenerator {
   }
 
   private static Shore shore(SceneRandom random) {
-    Region side =
-        random.pick(List.of(Region.LEFT, Region.RIGHT, Region.TOP, Region.BOTTOM));
+    Region side = random.pick(List.of(Region.LEFT, Region.RIGHT, Region.TOP, Region.BOTTOM));
     return new Shore(
         side, random.between(0.36, 0.54), random.between(0.01, 0.035), random.between(0, 6.28));
   }
 
   private static LinearFeature feature(SceneRandom random) {
-    LinearFeature.Kind kind =
-        LinearFeature.Kind.values()[random.weighted(45, 25, 30)];
+    LinearFeature.Kind kind = LinearFeature.Kind.values()[random.weighted(45, 25, 30)];
     Direction direction = Direction.values()[random.weighted(36, 36, 14, 14)];
     double offset =
-        direction.diagonal() ? 0.5 : 0.5 + random.pick(List.of(-0.17, 0.0, 0.17))
-            + random.between(-0.05, 0.05);
+        direction.diagonal()
+            ? 0.5
+            : 0.5 + random.pick(List.of(-0.17, 0.0, 0.17)) + random.between(-0.05, 0.05);
     double amplitude =
-        kind == LinearFeature.Kind.RIVER ? random.between(0.015, 0.045)
+        kind == LinearFeature.Kind.RIVER
+            ? random.between(0.015, 0.045)
             : random.between(0, kind == LinearFeature.Kind.ROAD ? 0.02 : 0.012);
     Crossing crossing = Crossing.NONE;
     if (kind == LinearFeature.Kind.RIVER && random.chance(0.45)) {
@@ -345,14 +349,18 @@ public final class SceneGenerator {
       crossing = Crossing.ROUNDABOUT;
     }
     return new LinearFeature(
-        kind, direction, offset, amplitude, random.between(0, 6.28), crossing,
+        kind,
+        direction,
+        offset,
+        amplitude,
+        random.between(0, 6.28),
+        crossing,
         random.between(0.25, 0.75));
   }
 
   // --- layout -----------------------------------------------------------------------------------
 
-  private static Optional<List<ObjectGroup>> layOut(
-      ScenePlan plan, SceneRandom random, int tries) {
+  private static Optional<List<ObjectGroup>> layOut(ScenePlan plan, SceneRandom random, int tries) {
     for (int i = 0; i < tries; i++) {
       List<ObjectGroup> placed = new ArrayList<>();
       List<Bounds> boxes = new ArrayList<>();
@@ -376,9 +384,7 @@ public final class SceneGenerator {
     for (int i = 0; i < PLACING_TRIES; i++) {
       boolean along = group.arrangement() == Arrangement.ALONG_FEATURE;
       List<SceneObject> objects =
-          along
-              ? alongFeature(plan.feature().orElseThrow(), group, random)
-              : around(group, random);
+          along ? alongFeature(plan.feature().orElseThrow(), group, random) : around(group, random);
       if (fits(plan, group, objects, boxes)) {
         boolean inRow = group.arrangement() != Arrangement.CLUSTER;
         ObjectGroup made = new ObjectGroup(group.kind(), group.colour(), inRow, objects);
@@ -401,8 +407,7 @@ public final class SceneGenerator {
           return false;
         }
       }
-      if (plan.shore().isPresent()
-          && !plan.shore().get().holds(box, group.kind().floats())) {
+      if (plan.shore().isPresent() && !plan.shore().get().holds(box, group.kind().floats())) {
         return false;
       }
       if (plan.feature().isPresent() && plan.feature().get().gapTo(box) < FEATURE_GAP) {
@@ -432,17 +437,14 @@ public final class SceneGenerator {
     int n = group.count();
     double scale = random.between(0.92, 1.12);
     double angle = groupAngle(kind, random);
-    SceneObject sample =
-        new SceneObject(0, 0, kind.width() * scale, kind.height() * scale, angle);
+    SceneObject sample = new SceneObject(0, 0, kind.width() * scale, kind.height() * scale, angle);
     double jitter = group.arrangement() == Arrangement.CLUSTER ? 0.02 : 0.006;
     // Freely turned objects need the room of their diagonal.
     boolean free = !kind.aligned();
     double diagonal = Math.max(sample.width(), sample.height());
     Bounds box = sample.bounds();
-    double pitchX =
-        (free ? diagonal : box.maxX() - box.minX()) + OBJECT_GAP + 2 * jitter;
-    double pitchY =
-        (free ? diagonal : box.maxY() - box.minY()) + OBJECT_GAP + 2 * jitter;
+    double pitchX = (free ? diagonal : box.maxX() - box.minX()) + OBJECT_GAP + 2 * jitter;
+    double pitchY = (free ? diagonal : box.maxY() - box.minY()) + OBJECT_GAP + 2 * jitter;
     int columns = columns(group.arrangement(), n, pitchX, pitchY, random);
     int rows = (n + columns - 1) / columns;
     List<Integer> slots = new ArrayList<>();

@@ -59,9 +59,13 @@ class SceneCaptionsTest {
 
   private static final Pattern MENTION =
       Pattern.compile(
-          "\\b" + NUMBER + " " + COLOUR + "("
-              + String.join("|", NOUNS.keySet().stream().sorted((a, b) -> b.length() - a.length())
-                  .toList())
+          "\\b"
+              + NUMBER
+              + " "
+              + COLOUR
+              + "("
+              + String.join(
+                  "|", NOUNS.keySet().stream().sorted((a, b) -> b.length() - a.length()).toList())
               + ")(s?)\\b(?: with (?:an? )?(white|grey|red|blue|brown) roofs?)?");
 
   @BeforeAll
@@ -199,8 +203,7 @@ class SceneCaptionsTest {
 
   private static ObjectGroup one(double x, double y) {
     SceneObject object = new SceneObject(x, y, 0.1, 0.1, 0);
-    return new ObjectGroup(
-        ObjectKind.STORAGE_TANK, ObjectColour.WHITE, false, List.of(object));
+    return new ObjectGroup(ObjectKind.STORAGE_TANK, ObjectColour.WHITE, false, List.of(object));
   }
 
   @Test
@@ -224,7 +227,9 @@ class SceneCaptionsTest {
     System.out.printf(
         java.util.Locale.ROOT,
         "captions: %d words in use, mean length %.1f, shared by several images %.1f %%%n",
-        words.size(), mean, 100.0 * shared / total);
+        words.size(),
+        mean,
+        100.0 * shared / total);
     assertTrue(words.size() >= 120 && words.size() <= 220, "vocabulary: " + words.size());
     assertTrue(mean >= 12 && mean <= 16, "mean length: " + mean);
     assertTrue(shared < 0.15 * total, "captions shared: " + shared);
@@ -252,7 +257,13 @@ class SceneCaptionsTest {
         java.util.Locale.ROOT,
         "text to image R@1 of a perfect model among %d scenes, by style of caption:"
             + " %.1f %.1f %.1f %.1f %.1f; scenes with 3 captions of at most 3 matches: %d%n",
-        scenes, perfect[0], perfect[1], perfect[2], perfect[3], perfect[4], identifiable);
+        scenes,
+        perfect[0],
+        perfect[1],
+        perfect[2],
+        perfect[3],
+        perfect[4],
+        identifiable);
     assertTrue(identifiable > 0.9 * scenes, "identifiable scenes: " + identifiable);
     assertTrue(perfect[0] > 75 && perfect[3] > 75, "R@1: " + perfect[0] + " " + perfect[3]);
   }

@@ -72,7 +72,8 @@ class SceneDatasetWriterTest {
     assertEquals(files, files(three));
     for (Path file : files) {
       assertArrayEquals(
-          Files.readAllBytes(one.resolve(file)), Files.readAllBytes(three.resolve(file)),
+          Files.readAllBytes(one.resolve(file)),
+          Files.readAllBytes(three.resolve(file)),
           file::toString);
       assertFalse(
           java.util.Arrays.equals(

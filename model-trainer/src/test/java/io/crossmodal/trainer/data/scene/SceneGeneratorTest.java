@@ -72,7 +72,8 @@ class SceneGeneratorTest {
               .ifPresent(
                   s ->
                       assertEquals(
-                          group.kind().floats(), s.seaward(object.x(), object.y()) > 0,
+                          group.kind().floats(),
+                          s.seaward(object.x(), object.y()) > 0,
                           scene::signature));
         }
       }
@@ -114,8 +115,7 @@ class SceneGeneratorTest {
       twins++;
       Scene original = ALL.get(scene.twin().get().of());
       assertTrue(original.index() < scene.index());
-      assertEquals(
-          original.index() / SceneGenerator.BLOCK, scene.index() / SceneGenerator.BLOCK);
+      assertEquals(original.index() / SceneGenerator.BLOCK, scene.index() / SceneGenerator.BLOCK);
       assertEquals(Set.of(scene.twin().get().change()), Set.copyOf(changes(original, scene)));
       long telling =
           SceneCaptions.describe(scene).stream().filter(c -> !c.describes(original)).count();
@@ -167,8 +167,13 @@ class SceneGeneratorTest {
     assertArrayEquals(pixels(renderer.render(scene)), pixels(renderer.render(scene)));
     Scene relit =
         new Scene(
-            scene.index(), scene.terrain(), scene.shore(), scene.feature(), scene.groups(),
-            scene.lookSeed() + 1, scene.twin());
+            scene.index(),
+            scene.terrain(),
+            scene.shore(),
+            scene.feature(),
+            scene.groups(),
+            scene.lookSeed() + 1,
+            scene.twin());
     double difference = 0;
     int[] one = pixels(renderer.render(scene));
     int[] other = pixels(renderer.render(relit));
