@@ -92,7 +92,7 @@ public final class SceneGenerator {
   private Draft fresh(int index) {
     SceneRandom random = new SceneRandom(seed, index, PLAN);
     ScenePlan empty = emptyPlan(random);
-    int wanted = 1 + random.weighted(8, 47, 45);
+    int wanted = random.weighted(List.of(1, 2, 3), 8, 47, 45);
     while (true) {
       // Kinds and counts outlive several layouts, or scenes with many objects would be rare.
       List<GroupPlan> drawn = groups(empty, wanted, random);
@@ -118,7 +118,7 @@ public final class SceneGenerator {
     int original = original(index);
     Draft base = fresh(original);
     for (int i = 0; i < TWIN_TRIES; i++) {
-      Change change = Change.values()[random.weighted(22, 36, 22, 20, 10)];
+      Change change = random.weighted(List.of(Change.values()), 22, 36, 22, 20, 10);
       Optional<ScenePlan> changed = change(base.plan(), change, random);
       if (changed.isPresent() && changed.get().hasDistinctGroups()) {
         Optional<List<ObjectGroup>> groups = layOut(changed.get(), random, LAYOUT_TRIES);
@@ -164,24 +164,29 @@ public final class SceneGenerator {
     int at = random.below(plan.groups().size());
     GroupPlan group = plan.groups().get(at);
     switch (change) {
-      case COUNT:
+      case COUNT -> {
         int count = group.count() + (random.chance(0.5) ? 1 : -1);
         boolean line = group.arrangement() == Arrangement.ALONG_FEATURE;
         return count < (line ? 3 : 1) || count > group.kind().maxCount()
             ? Optional.empty()
             : Optional.of(plan.withGroup(at, group.withCount(count)));
-      case COLOUR:
+      }
+      case COLOUR -> {
         List<ObjectColour> others = new ArrayList<>(group.kind().colours());
         others.removeIf(c -> c == group.colour() || !plan.terrain().shows(c));
         return others.isEmpty()
             ? Optional.empty()
             : Optional.of(plan.withGroup(at, group.withColour(random.pick(others))));
-      case COLOUR_SWAP:
+      }
+      case COLOUR_SWAP -> {
         return swapColours(plan, at, random.below(plan.groups().size()));
-      case SIDE:
+      }
+      case SIDE -> {
         return changeSide(plan, at, random);
-      default:
+      }
+      default -> {
         return plan.feature().map(f -> plan.withFeature(changeFeature(f, random)));
+      }
     }
   }
 
@@ -191,7 +196,7 @@ public final class SceneGenerator {
     if (first.colour() == second.colour()
         || !first.kind().colours().contains(second.colour())
         || !second.kind().colours().contains(first.colour())
-        || first.kind() == second.kind() && first.count() == second.count()) {
+        || (first.kind() == second.kind() && first.count() == second.count())) {
       return Optional.empty();
     }
     return Optional.of(
@@ -227,10 +232,10 @@ public final class SceneGenerator {
           Crossing.NONE,
           0);
     }
-    LinearFeature.Kind[] kinds = LinearFeature.Kind.values();
-    int shift = 1 + random.below(kinds.length - 1);
+    List<LinearFeature.Kind> others = new ArrayList<>(List.of(LinearFeature.Kind.values()));
+    others.remove(feature.kind());
     return new LinearFeature(
-        kinds[(feature.kind().ordinal() + shift) % kinds.length],
+        random.pick(others),
         feature.direction(),
         feature.offset(),
         feature.amplitude(),
@@ -242,7 +247,7 @@ public final class SceneGenerator {
   // --- plans ------------------------------------------------------------------------------------
 
   private static ScenePlan emptyPlan(SceneRandom random) {
-    Terrain terrain = Terrain.values()[random.weighted(16, 14, 12, 14, 13, 15, 5, 11)];
+    Terrain terrain = random.weighted(List.of(Terrain.values()), 16, 14, 12, 14, 13, 15, 5, 11);
     Optional<Shore> shore =
         terrain == Terrain.COAST ? Optional.of(shore(random)) : Optional.empty();
     Optional<LinearFeature> feature =
@@ -276,7 +281,7 @@ public final class SceneGenerator {
       return ObjectKind.SHIP;
     }
     while (true) {
-      ObjectKind kind = ObjectKind.values()[random.below(ObjectKind.values().length)];
+      ObjectKind kind = random.pick(List.of(ObjectKind.values()));
       if (kind.fits(terrain)) {
         return kind;
       }
@@ -332,8 +337,8 @@ public final class SceneGenerator {
   }
 
   private static LinearFeature feature(SceneRandom random) {
-    LinearFeature.Kind kind = LinearFeature.Kind.values()[random.weighted(45, 25, 30)];
-    Direction direction = Direction.values()[random.weighted(36, 36, 14, 14)];
+    LinearFeature.Kind kind = random.weighted(List.of(LinearFeature.Kind.values()), 45, 25, 30);
+    Direction direction = random.weighted(List.of(Direction.values()), 36, 36, 14, 14);
     double offset =
         direction.diagonal()
             ? 0.5
@@ -459,7 +464,8 @@ public final class SceneGenerator {
     List<SceneObject> objects = new ArrayList<>();
     for (int slot : slots) {
       double x = x0 + (slot % columns - (columns - 1) / 2.0) * pitchX;
-      double y = y0 + (slot / columns - (rows - 1) / 2.0) * pitchY;
+      int row = slot / columns;
+      double y = y0 + (row - (rows - 1) / 2.0) * pitchY;
       double own = free ? angle + random.between(-0.35, 0.35) : angle;
       objects.add(
           new SceneObject(
@@ -482,11 +488,13 @@ public final class SceneGenerator {
   private static int columns(
       Arrangement arrangement, int n, double pitchX, double pitchY, SceneRandom random) {
     switch (arrangement) {
-      case ROW_ACROSS:
+      case ROW_ACROSS -> {
         return n;
-      case ROW_DOWN:
+      }
+      case ROW_DOWN -> {
         return 1;
-      default:
+      }
+      default -> {
         if (n <= 2) {
           return random.chance(0.5) ? 1 : n;
         }
@@ -502,6 +510,7 @@ public final class SceneGenerator {
           }
         }
         return best;
+      }
     }
   }
 

@@ -15,7 +15,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Random;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -25,7 +24,7 @@ import org.junit.jupiter.api.Test;
 class SceneCaptionsTest {
 
   private static final int SCENES = 2000;
-  private static final long SEED = new Random().nextLong();
+  private static final long SEED = Long.getLong("crossmodal.seed", System.nanoTime());
   private static final List<Scene> ALL = new ArrayList<>();
   private static final List<List<SceneCaption>> CAPTIONS = new ArrayList<>();
 
@@ -70,7 +69,7 @@ class SceneCaptionsTest {
 
   @BeforeAll
   static void describe() {
-    System.out.println("SceneCaptionsTest seed " + SEED);
+    System.out.println("SceneCaptionsTest: replay with -Dcrossmodal.seed=" + SEED);
     SceneGenerator generator = new SceneGenerator(SEED, 0.3);
     for (int i = 0; i < SCENES; i++) {
       Scene scene = generator.scene(i);
@@ -144,8 +143,8 @@ class SceneCaptionsTest {
       Scene scene = ALL.get(i);
       for (SceneCaption caption : CAPTIONS.get(i)) {
         for (Claim claim : caption.claims()) {
-          if (claim instanceof Claim.Relates) {
-            Claim.Relates relates = (Claim.Relates) claim;
+          if (claim instanceof Claim.Relates relates) {
+
             ObjectGroup a = scene.group(relates.kind(), relates.colour()).orElseThrow();
             ObjectGroup b = scene.group(relates.otherKind(), relates.otherColour()).orElseThrow();
             for (SceneObject one : a.objects()) {
@@ -164,20 +163,11 @@ class SceneCaptionsTest {
   private static void checkRelation(
       Relation relation, SceneObject a, SceneObject b, SceneCaption caption) {
     switch (relation) {
-      case LEFT_OF:
-        assertTrue(a.x() + 0.05 < b.x(), caption.text());
-        break;
-      case RIGHT_OF:
-        assertTrue(a.x() - 0.05 > b.x(), caption.text());
-        break;
-      case ABOVE:
-        assertTrue(a.y() + 0.05 < b.y(), caption.text());
-        break;
-      case BELOW:
-        assertTrue(a.y() - 0.05 > b.y(), caption.text());
-        break;
-      default:
-        break;
+      case LEFT_OF -> assertTrue(a.x() + 0.05 < b.x(), caption.text());
+      case RIGHT_OF -> assertTrue(a.x() - 0.05 > b.x(), caption.text());
+      case ABOVE -> assertTrue(a.y() + 0.05 < b.y(), caption.text());
+      case BELOW -> assertTrue(a.y() - 0.05 > b.y(), caption.text());
+      default -> {}
     }
   }
 
