@@ -5,6 +5,7 @@
 package io.crossmodal.model;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 
 /**
@@ -83,8 +84,11 @@ public record ImageTowerConfig(
   public int gridSide(int imageSize) {
     if (imageSize % stride() != 0) {
       throw new IllegalArgumentException(
-          "image size %d is not a multiple of the tower's stride %d"
-              .formatted(imageSize, stride()));
+          String.format(
+              Locale.ROOT,
+              "image size %d is not a multiple of the tower's stride %d",
+              imageSize,
+              stride()));
     }
     return imageSize / stride();
   }

@@ -6,6 +6,7 @@ package io.crossmodal.model;
 
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Set;
 
@@ -155,6 +156,8 @@ public record ModelConfig(
   }
 
   /**
+   * The sensor of that name.
+   *
    * @throws IllegalArgumentException when there is no such sensor, naming those there are
    */
   public SensorConfig sensor(String name) {
@@ -164,8 +167,11 @@ public record ModelConfig(
         .orElseThrow(
             () ->
                 new IllegalArgumentException(
-                    "unknown sensor [%s], this model has %s"
-                        .formatted(name, sensors.stream().map(SensorConfig::name).toList())));
+                    String.format(
+                        Locale.ROOT,
+                        "unknown sensor [%s], this model has %s",
+                        name,
+                        sensors.stream().map(SensorConfig::name).toList())));
   }
 
   /** M, tokens of one image of a sensor: its grid and [CLS]. */

@@ -11,6 +11,8 @@ public final class RgbImage {
   private final byte[] rgb;
 
   /**
+   * A picture of the given extents.
+   *
    * @param rgb 3 x width x height values; kept, not copied
    */
   public RgbImage(int width, int height, byte[] rgb) {

@@ -33,6 +33,8 @@ public final class WordPieceTokenizer {
   private final int maxTokens;
 
   /**
+   * A tokenizer over a vocabulary.
+   *
    * @param words the vocabulary in the order of its ids, one word piece each
    * @param maxTokens longest result, [CLS] and [SEP] included
    * @throws IllegalArgumentException when a special token is missing or a piece stands twice
@@ -54,6 +56,8 @@ public final class WordPieceTokenizer {
   }
 
   /**
+   * Splits a text into word pieces.
+   *
    * @throws IllegalArgumentException when the text is blank
    */
   public TokenizedText tokenize(String text) {

@@ -62,6 +62,8 @@ public final class ScriptArchiveWriter {
   private ScriptArchiveWriter() {}
 
   /**
+   * Writes a whole archive.
+   *
    * @param out where the archive goes; flushed, not closed
    * @param root the object that {@code load} returns
    * @param sources TorchScript text by module name, such as {@code nn}; every type in the tree must

@@ -15,6 +15,8 @@ import java.util.random.RandomGenerator;
 @FunctionalInterface
 public interface Weights {
   /**
+   * The tensor of a name.
+   *
    * @param name dotted path
    * @param init how the tensor starts when it is made anew
    * @throws IllegalArgumentException when the tensor is missing or has another shape

@@ -17,6 +17,8 @@ final class CalibrationFit {
   private CalibrationFit() {}
 
   /**
+   * Fits lambda, then scale and bias.
+   *
    * @param right per query and candidate whether they belong together
    */
   static Calibration fit(Candidates candidates, boolean[][] right) {

@@ -15,6 +15,8 @@ package io.crossmodal.trainer.evaluate;
 public record Retrieval(double r1, double r5, double r10, int queries) {
 
   /**
+   * Counts ranks within the cut-offs.
+   *
    * @param ranks per query the rank, from 1, of its best right answer
    */
   public static Retrieval of(int[] ranks) {

@@ -38,6 +38,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -343,12 +344,13 @@ final class TrainingModule implements AutoCloseable {
         NDArray value = saved.get(array.getName());
         if (value == null || !value.getShape().equals(array.getShape())) {
           throw new IOException(
-              "%s is no checkpoint of this run: %s should be %s, found %s"
-                  .formatted(
-                      file,
-                      array.getName(),
-                      array.getShape(),
-                      value == null ? "none" : value.getShape()));
+              String.format(
+                  Locale.ROOT,
+                  "%s is no checkpoint of this run: %s should be %s, found %s",
+                  file,
+                  array.getName(),
+                  array.getShape(),
+                  value == null ? "none" : value.getShape()));
         }
         run("assign", IValue.from((PtNDArray) array), IValue.from((PtNDArray) value));
       }

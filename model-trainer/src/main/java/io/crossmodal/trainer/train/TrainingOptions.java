@@ -6,6 +6,7 @@ package io.crossmodal.trainer.train;
 
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.trainer.data.Augmentation;
+import java.util.Locale;
 import java.util.Objects;
 
 /**
@@ -76,8 +77,12 @@ public record TrainingOptions(
     atLeast("checkpoint_every", checkpointEvery, 1);
     if (!(learningRate > 0) || !(weightDecay >= 0) || !(clip > 0)) {
       throw new IllegalArgumentException(
-          "learning_rate and clip must be above 0 and weight_decay at least 0, got %s, %s and %s"
-              .formatted(learningRate, clip, weightDecay));
+          String.format(
+              Locale.ROOT,
+              "learning_rate and clip must be above 0 and weight_decay at least 0, got %s, %s and %s",
+              learningRate,
+              clip,
+              weightDecay));
     }
     share("averaging", averaging);
   }

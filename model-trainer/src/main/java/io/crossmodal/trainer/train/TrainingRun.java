@@ -24,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -63,8 +64,12 @@ public final class TrainingRun {
       String before = Files.readString(file);
       if (!before.equals(json)) {
         throw new IllegalArgumentException(
-            "%s holds a run of other options; resume with those, or name another folder.%n  there: %s%n  given: %s"
-                .formatted(folder, before, json));
+            String.format(
+                Locale.ROOT,
+                "%s holds a run of other options; resume with those, or name another folder.%n  there: %s%n  given: %s",
+                folder,
+                before,
+                json));
       }
     } else {
       Files.writeString(file, json);
@@ -132,8 +137,12 @@ public final class TrainingRun {
         Losses losses = module.step(batch);
         if (!losses.finite()) {
           throw new TrainingException(
-              "the loss is %s at step %d; the last checkpoint is %s. Try a lower learning rate or clip."
-                  .formatted(losses, module.steps(), checkpoint));
+              String.format(
+                  Locale.ROOT,
+                  "the loss is %s at step %d; the last checkpoint is %s. Try a lower learning rate or clip.",
+                  losses,
+                  module.steps(),
+                  checkpoint));
         }
         sum = sum.plus(losses);
         counted++;

@@ -16,6 +16,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.stream.Collectors;
@@ -40,6 +41,8 @@ final class TrainingSet {
   private final List<List<String>> keys;
 
   /**
+   * Decodes every image of a split.
+   *
    * @throws IllegalArgumentException when there are fewer images than a batch, or an image is not
    *     readable, naming the file
    */
@@ -50,8 +53,11 @@ final class TrainingSet {
       ImagePreprocessor preprocessor) {
     if (split.size() < options.batch()) {
       throw new IllegalArgumentException(
-          "a batch of %d needs as many training images, the data set has %d"
-              .formatted(options.batch(), split.size()));
+          String.format(
+              Locale.ROOT,
+              "a batch of %d needs as many training images, the data set has %d",
+              options.batch(),
+              split.size()));
     }
     this.options = options;
     this.preprocessor = preprocessor;
