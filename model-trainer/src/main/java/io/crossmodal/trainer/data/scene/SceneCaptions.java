@@ -27,6 +27,9 @@ public final class SceneCaptions {
   private static final long CAPTIONS = 4;
   private static final int TRIES = 60;
 
+  /** How far from the frame a group may be that is "near the edge", a fraction of the side. */
+  private static final double NEAR_EDGE = 0.12;
+
   private SceneCaptions() {}
 
   /** The scene's captions: five different ones, always the same for the same scene. */
@@ -351,32 +354,27 @@ public final class SceneCaptions {
         return Optional.empty();
       }
       claims.add(new Claim.In(group.kind(), group.colour(), region));
-      switch (region) {
-        case UPPER_LEFT, UPPER_RIGHT, LOWER_LEFT, LOWER_RIGHT -> {
-          boolean upper = region == Region.UPPER_LEFT || region == Region.UPPER_RIGHT;
-          boolean left = region == Region.UPPER_LEFT || region == Region.LOWER_LEFT;
-          String side = left ? "left" : "right";
-          return Optional.of(
-              random.pick(
-                  "in the " + (upper ? "upper " : "lower ") + side + " corner",
-                  "at the " + (upper ? "top " : "bottom ") + side));
-        }
-        case TOP -> {
-          return Optional.of(random.pick("at the top", "near the top edge"));
-        }
-        case BOTTOM -> {
-          return Optional.of(random.pick("at the bottom", "near the bottom edge"));
-        }
-        case LEFT -> {
-          return Optional.of(random.pick("on the left side", "near the left edge"));
-        }
-        case RIGHT -> {
-          return Optional.of(random.pick("on the right side", "near the right edge"));
-        }
-        default -> {
-          return Optional.of(random.pick("in the middle", "in the center"));
-        }
-      }
+      Bounds box = group.bounds();
+      return Optional.of(
+          switch (region) {
+            case UPPER_LEFT -> corner("upper", "top", "left");
+            case UPPER_RIGHT -> corner("upper", "top", "right");
+            case LOWER_LEFT -> corner("lower", "bottom", "left");
+            case LOWER_RIGHT -> corner("lower", "bottom", "right");
+            case TOP -> edge("at the top", "top", box.minY());
+            case BOTTOM -> edge("at the bottom", "bottom", 1 - box.maxY());
+            case LEFT -> edge("on the left side", "left", box.minX());
+            case RIGHT -> edge("on the right side", "right", 1 - box.maxX());
+            default -> random.pick("in the middle", "in the center");
+          });
+    }
+
+    private String corner(String upper, String top, String left) {
+      return random.pick("in the " + upper + " " + left + " corner", "at the " + top + " " + left);
+    }
+
+    private String edge(String place, String side, double distance) {
+      return distance < NEAR_EDGE ? random.pick(place, "near the " + side + " edge") : place;
     }
 
     private static List<Relation> relations(ObjectGroup a, ObjectGroup b) {
