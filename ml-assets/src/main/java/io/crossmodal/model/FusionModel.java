@@ -1,0 +1,236 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model;
+
+import ai.djl.MalformedModelException;
+import ai.djl.Model;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.ParameterStore;
+import io.crossmodal.model.bundle.BundleException;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.image.PixelTensor;
+import io.crossmodal.model.text.TokenizedText;
+import io.crossmodal.model.tokens.TokenBlock;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * A loaded model and the only owner of its native memory.
+ *
+ * <p>Every method takes a batch. Arrays of one call live in a sub-manager that is closed before the
+ * call returns, so nothing native leaves this class. Not thread-safe: one thread at a time (DJL
+ * #2733 and #2848 report crashes otherwise).
+ */
+public final class FusionModel implements AutoCloseable {
+  private final ModelBundle bundle;
+  private final ModelConfig config;
+  private final Model model;
+
+  private FusionModel(ModelBundle bundle, Model model) {
+    this.bundle = bundle;
+    this.config = bundle.manifest().config();
+    this.model = model;
+  }
+
+  /**
+   * Loads the weights and re-scores the bundle's golden inputs.
+   *
+   * @param scratch an existing folder for a copy of the archive, removed before this returns
+   * @throws BundleException when the archive does not load or the golden outputs differ
+   * @throws ai.djl.engine.EngineException when there is no PyTorch engine
+   */
+  public static FusionModel load(ModelBundle bundle, Path scratch)
+      throws IOException, BundleException {
+    Path folder = Files.createTempDirectory(scratch, "model-");
+    Path archive = folder.resolve("model.pt");
+    Model model = Model.newInstance(bundle.manifest().id(), "PyTorch");
+    try {
+      try (InputStream in = bundle.openModel()) {
+        Files.copy(in, archive);
+      }
+      model.load(folder, "model");
+    } catch (MalformedModelException | RuntimeException e) {
+      model.close();
+      throw new BundleException("the model's archive does not load: " + e.getMessage(), e);
+    } finally {
+      Files.deleteIfExists(archive);
+      Files.deleteIfExists(folder);
+    }
+    FusionModel loaded = new FusionModel(bundle, model);
+    try {
+      bundle.verifyGolden(loaded);
+    } catch (BundleException | RuntimeException e) {
+      loaded.close();
+      throw e;
+    }
+    return loaded;
+  }
+
+  public ModelBundle bundle() {
+    return bundle;
+  }
+
+  /**
+   * @param texts B texts, padded here to the longest of them
+   * @return B encodings; each has as many tokens as its text has ids
+   */
+  public List<Encoding> encodeTexts(List<TokenizedText> texts) {
+    if (texts.isEmpty()) {
+      return List.of();
+    }
+    int n = texts.stream().mapToInt(TokenizedText::length).max().orElseThrow();
+    long[] ids = new long[texts.size() * n];
+    int[] lengths = new int[texts.size()];
+    for (int b = 0; b < lengths.length; b++) {
+      int[] text = texts.get(b).ids();
+      lengths[b] = text.length;
+      for (int i = 0; i < text.length; i++) {
+        ids[b * n + i] = text[i];
+      }
+    }
+    try (NDManager call = model.getNDManager().newSubManager()) {
+      NDArray tokens =
+          run("encode_text", call, call.create(ids, new Shape(lengths.length, n)), mask(call, lengths, n));
+      return encodings(call, tokens, "filter_text", lengths);
+    }
+  }
+
+  /**
+   * @param sensor one of the model's sensors
+   * @param images B pictures of that sensor's size
+   * @return B encodings of {@link ModelConfig#imageTokens} tokens each
+   * @throws IllegalArgumentException when a picture has another size than the sensor's
+   */
+  public List<Encoding> encodeImages(String sensor, List<PixelTensor> images) {
+    SensorConfig expected = config.sensor(sensor);
+    if (images.isEmpty()) {
+      return List.of();
+    }
+    int c = expected.channels();
+    int s = expected.imageSize();
+    float[] pixels = new float[images.size() * c * s * s];
+    for (int b = 0; b < images.size(); b++) {
+      PixelTensor image = images.get(b);
+      if (image.channels() != c || image.side() != s) {
+        throw new IllegalArgumentException(
+            "sensor %s takes (%d, %d, %d), got (%d, %d, %d)"
+                .formatted(sensor, c, s, s, image.channels(), image.side(), image.side()));
+      }
+      System.arraycopy(image.values(), 0, pixels, b * c * s * s, c * s * s);
+    }
+    int[] lengths = new int[images.size()];
+    Arrays.fill(lengths, config.imageTokens(expected));
+    try (NDManager call = model.getNDManager().newSubManager()) {
+      NDArray tokens =
+          run("encode_image_" + sensor, call, call.create(pixels, new Shape(lengths.length, c, s, s)));
+      return encodings(call, tokens, "filter_image", lengths);
+    }
+  }
+
+  /**
+   * Scores pairs; the fast path is one text against B images.
+   *
+   * @param texts B token blocks of texts, or one that is paired with every image
+   * @param images B token blocks of images, or one that is paired with every text
+   * @return B logits
+   * @throws IllegalArgumentException when neither list is single and their sizes differ, or a block
+   *     has another width than the model's
+   */
+  public PairLogits score(List<TokenBlock> texts, List<TokenBlock> images) {
+    if (texts.isEmpty() || images.isEmpty()) {
+      return new PairLogits(new float[0], new float[0]);
+    }
+    int pairs = Math.max(texts.size(), images.size());
+    if ((texts.size() != 1 && texts.size() != pairs)
+        || (images.size() != 1 && images.size() != pairs)) {
+      throw new IllegalArgumentException(
+          "cannot pair %d texts with %d images".formatted(texts.size(), images.size()));
+    }
+    int n = texts.stream().mapToInt(TokenBlock::count).max().orElseThrow();
+    int m = images.get(0).count();
+    if (images.stream().anyMatch(image -> image.count() != m)) {
+      throw new IllegalArgumentException("images of one batch must have equally many tokens");
+    }
+    int[] lengths = texts.stream().mapToInt(TokenBlock::count).toArray();
+    try (NDManager call = model.getNDManager().newSubManager()) {
+      NDArray logits =
+          run("score", call, stack(call, texts, n), mask(call, lengths, n), stack(call, images, m));
+      float[] values = logits.toFloatArray(); // (B, 2)
+      float[] itm = new float[pairs];
+      float[] filter = new float[pairs];
+      for (int b = 0; b < pairs; b++) {
+        itm[b] = values[2 * b];
+        filter[b] = values[2 * b + 1];
+      }
+      return new PairLogits(itm, filter);
+    }
+  }
+
+  @Override
+  public void close() {
+    model.close();
+  }
+
+  /** Blocks as one (B, N, H) array, zeros behind a block's end. */
+  private NDArray stack(NDManager call, List<TokenBlock> blocks, int n) {
+    int h = config.hidden();
+    float[] values = new float[blocks.size() * n * h];
+    for (int b = 0; b < blocks.size(); b++) {
+      TokenBlock block = blocks.get(b);
+      if (block.hidden() != h) {
+        throw new IllegalArgumentException(
+            "the model's tokens have %d values, got %d".formatted(h, block.hidden()));
+      }
+      System.arraycopy(block.values(), 0, values, b * n * h, block.values().length);
+    }
+    return call.create(values, new Shape(blocks.size(), n, h));
+  }
+
+  /** (B, N): 1 for a token, 0 behind an item's end. */
+  private static NDArray mask(NDManager call, int[] lengths, int n) {
+    float[] mask = new float[lengths.length * n];
+    for (int b = 0; b < lengths.length; b++) {
+      Arrays.fill(mask, b * n, b * n + lengths[b], 1f);
+    }
+    return call.create(mask, new Shape(lengths.length, n));
+  }
+
+  private List<Encoding> encodings(NDManager call, NDArray tokens, String filter, int[] lengths) {
+    NDArray embeddings = run(filter, call, tokens.get(":, 0"));
+    float[] e = embeddings.toFloatArray(); // (B, D)
+    float[] t = tokens.toFloatArray(); // (B, N, H)
+    int d = config.filterDimension();
+    int h = config.hidden();
+    int n = t.length / (lengths.length * h);
+    List<Encoding> encodings = new ArrayList<>(lengths.length);
+    for (int b = 0; b < lengths.length; b++) {
+      float[] rows = Arrays.copyOfRange(t, b * n * h, (b * n + lengths[b]) * h);
+      encodings.add(
+          new Encoding(
+              new TokenBlock(lengths[b], h, rows), Arrays.copyOfRange(e, b * d, (b + 1) * d)));
+    }
+    return encodings;
+  }
+
+  /** Calls a method of the archive; inputs and result belong to {@code call}. */
+  private NDArray run(String method, NDManager call, NDArray... inputs) {
+    NDList list = new NDList(inputs);
+    NDArray selector = call.create(0f);
+    // DJL's way to name a method other than forward, see PyTorch's IValueUtils.
+    selector.setName("module_method:" + method);
+    list.add(selector);
+    NDList result = model.getBlock().forward(new ParameterStore(call, false), list, false);
+    result.attach(call);
+    return result.singletonOrThrow();
+  }
+}

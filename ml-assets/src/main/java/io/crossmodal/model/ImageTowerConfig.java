@@ -1,0 +1,90 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model;
+
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * The image tower: the paper's vision transformer, or a residual convolutional net for training
+ * from scratch.
+ *
+ * @param kind which of the two
+ * @param patch side of a patch in pixels (vision transformer, else 0)
+ * @param layers transformer layers (vision transformer, else 0)
+ * @param stems widths of the plain 3x3 convolutions at the start, each with stride 2 (convolutional)
+ * @param stages residual stages behind the stems (convolutional)
+ */
+public record ImageTowerConfig(
+    Kind kind, int patch, int layers, List<Integer> stems, List<Stage> stages) {
+
+  /** The two towers of {@code image.py}. */
+  public enum Kind {
+    VISION_TRANSFORMER,
+    CONVOLUTIONAL
+  }
+
+  /**
+   * A strided 3x3 convolution followed by one residual block.
+   *
+   * @param width output channels
+   * @param stride 1 or 2
+   */
+  public record Stage(int width, int stride) {
+    public Stage {
+      Checks.atLeast("width", width, 1);
+      if (stride != 1 && stride != 2) {
+        throw new IllegalArgumentException("stride must be 1 or 2, got " + stride);
+      }
+    }
+  }
+
+  public ImageTowerConfig {
+    Objects.requireNonNull(kind, "kind");
+    stems = List.copyOf(stems);
+    stages = List.copyOf(stages);
+    if (kind == Kind.VISION_TRANSFORMER) {
+      Checks.atLeast("patch", patch, 1);
+      Checks.atLeast("layers", layers, 1);
+    } else {
+      Checks.atLeast("stems", stems.size(), 1);
+      Checks.atLeast("stages", stages.size(), 1);
+    }
+  }
+
+  public static ImageTowerConfig visionTransformer(int patch, int layers) {
+    return new ImageTowerConfig(Kind.VISION_TRANSFORMER, patch, layers, List.of(), List.of());
+  }
+
+  public static ImageTowerConfig convolutional(List<Integer> stems, List<Stage> stages) {
+    return new ImageTowerConfig(Kind.CONVOLUTIONAL, 0, 0, stems, stages);
+  }
+
+  /** Pixels of the image per token and side. */
+  public int stride() {
+    if (kind == Kind.VISION_TRANSFORMER) {
+      return patch;
+    }
+    int stride = 1 << stems.size();
+    for (Stage stage : stages) {
+      stride *= stage.stride();
+    }
+    return stride;
+  }
+
+  /**
+   * G, tokens per side.
+   *
+   * @throws IllegalArgumentException when {@code imageSize} is no multiple of {@link #stride()}
+   */
+  public int gridSide(int imageSize) {
+    if (imageSize % stride() != 0) {
+      throw new IllegalArgumentException(
+          "image size %d is not a multiple of the tower's stride %d"
+              .formatted(imageSize, stride()));
+    }
+    return imageSize / stride();
+  }
+}

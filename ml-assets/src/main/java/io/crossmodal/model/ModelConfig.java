@@ -1,0 +1,176 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model;
+
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+
+/**
+ * The shape of an MTGFE model.
+ *
+ * @param hidden H, width of every token
+ * @param heads A, attention heads; divides {@code hidden}
+ * @param feedForward F, inner width of the feed-forward networks
+ * @param filterDimension D, length of a filter embedding
+ * @param layerNormEpsilon added to the variance in every layer norm (BERT: 1e-12)
+ * @param text the text tower
+ * @param image the image tower, one of this shape per sensor
+ * @param fusionLayers layers of the fusion encoder, at least 2: the heat map is drawn from the last
+ *     but one
+ * @param sensors what the image towers accept, by distinct name
+ */
+public record ModelConfig(
+    int hidden,
+    int heads,
+    int feedForward,
+    int filterDimension,
+    double layerNormEpsilon,
+    TextConfig text,
+    ImageTowerConfig image,
+    int fusionLayers,
+    List<SensorConfig> sensors) {
+
+  public ModelConfig {
+    Checks.atLeast("hidden", hidden, 1);
+    Checks.atLeast("heads", heads, 1);
+    if (hidden % heads != 0) {
+      throw new IllegalArgumentException(
+          "hidden " + hidden + " is not divisible by heads " + heads);
+    }
+    Checks.atLeast("feed_forward", feedForward, 1);
+    Checks.atLeast("filter_dimension", filterDimension, 1);
+    if (!(layerNormEpsilon > 0 && layerNormEpsilon < 1)) {
+      throw new IllegalArgumentException(
+          "layer_norm_epsilon must lie in (0, 1), got " + layerNormEpsilon);
+    }
+    Objects.requireNonNull(text, "text");
+    Objects.requireNonNull(image, "image");
+    Checks.atLeast("fusion_layers", fusionLayers, 2);
+    sensors = List.copyOf(sensors);
+    if (sensors.isEmpty()) {
+      throw new IllegalArgumentException("sensors must name at least one sensor");
+    }
+    Set<String> names = new HashSet<>();
+    for (SensorConfig sensor : sensors) {
+      if (!names.add(sensor.name())) {
+        throw new IllegalArgumentException("sensor " + sensor.name() + " is listed twice");
+      }
+      image.gridSide(sensor.imageSize());
+    }
+  }
+
+  /** The presets by name. */
+  public enum Preset {
+    MICRO,
+    TINY,
+    SMALL,
+    BASE;
+
+    public ModelConfig config() {
+      return switch (this) {
+        case MICRO -> micro();
+        case TINY -> tiny();
+        case SMALL -> small();
+        case BASE -> base();
+      };
+    }
+  }
+
+  /** The smallest model with every part in it, for tests. */
+  public static ModelConfig micro() {
+    return new ModelConfig(
+        16,
+        2,
+        32,
+        8,
+        1e-12,
+        new TextConfig(57, 16, 1),
+        ImageTowerConfig.convolutional(List.of(8), List.of(new ImageTowerConfig.Stage(16, 2))),
+        2,
+        List.of(SensorConfig.rgb(16)));
+  }
+
+  /** The demo's model: trains from scratch on two cores in about an hour. */
+  public static ModelConfig tiny() {
+    return new ModelConfig(
+        160,
+        5,
+        640,
+        128,
+        1e-12,
+        new TextConfig(512, 40, 2),
+        ImageTowerConfig.convolutional(
+            List.of(24, 32),
+            List.of(
+                new ImageTowerConfig.Stage(80, 2),
+                new ImageTowerConfig.Stage(160, 2))),
+        3,
+        List.of(SensorConfig.rgb(96)));
+  }
+
+  /** A model for one GPU or a patient CPU. */
+  public static ModelConfig small() {
+    return new ModelConfig(
+        384,
+        6,
+        1536,
+        256,
+        1e-12,
+        new TextConfig(30522, 64, 4),
+        ImageTowerConfig.visionTransformer(16, 8),
+        4,
+        List.of(SensorConfig.rgb(224)));
+  }
+
+  /** The paper's model, sections 3.1 and 3.2: ViT-B/16 at 224, six BERT layers, six fusion layers. */
+  public static ModelConfig base() {
+    return new ModelConfig(
+        768,
+        12,
+        3072,
+        256,
+        1e-12,
+        new TextConfig(30522, 512, 6),
+        ImageTowerConfig.visionTransformer(16, 12),
+        6,
+        List.of(SensorConfig.rgb(224)));
+  }
+
+  /** The same model over a vocabulary of another size. */
+  public ModelConfig withVocabularySize(int vocabularySize) {
+    return new ModelConfig(
+        hidden,
+        heads,
+        feedForward,
+        filterDimension,
+        layerNormEpsilon,
+        new TextConfig(vocabularySize, text.maxTokens(), text.layers()),
+        image,
+        fusionLayers,
+        sensors);
+  }
+
+  /**
+   * @throws IllegalArgumentException when there is no such sensor, naming those there are
+   */
+  public SensorConfig sensor(String name) {
+    return sensors.stream()
+        .filter(sensor -> sensor.name().equals(name))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "unknown sensor [%s], this model has %s"
+                        .formatted(name, sensors.stream().map(SensorConfig::name).toList())));
+  }
+
+  /** M, tokens of one image of a sensor: its grid and [CLS]. */
+  public int imageTokens(SensorConfig sensor) {
+    int side = image.gridSide(sensor.imageSize());
+    return side * side + 1;
+  }
+}

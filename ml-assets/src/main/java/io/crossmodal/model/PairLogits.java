@@ -1,0 +1,21 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model;
+
+/**
+ * The fusion encoder's answer for B pairs.
+ *
+ * @param itm per pair the matching logit, log(p(match) / p(no match)) before calibration
+ * @param filter per pair the filter's logit: cosine of the embeddings over the temperature
+ */
+@SuppressWarnings("ArrayRecordComponent") // a result, never compared
+public record PairLogits(float[] itm, float[] filter) {
+  public PairLogits {
+    if (itm.length != filter.length) {
+      throw new IllegalArgumentException(
+          itm.length + " matching logits but " + filter.length + " filter logits");
+    }
+  }
+}

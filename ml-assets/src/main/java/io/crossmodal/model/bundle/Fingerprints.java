@@ -1,0 +1,67 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.bundle;
+
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.torchscript.ScriptTensor;
+import io.crossmodal.model.torchscript.StateDict;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Predicate;
+
+/**
+ * The three parts of a model that can change apart from each other, each as a SHA-256 in
+ * hexadecimal.
+ *
+ * @param filterSpace equal where filter embeddings may be compared: towers, their inputs and the
+ *     filter's projections
+ * @param tokenSpace equal where stored tokens may be fused: towers and their inputs
+ * @param fusionHead equal where scores are: fusion encoder, matching head, temperature
+ */
+public record Fingerprints(String filterSpace, String tokenSpace, String fusionHead) {
+  public Fingerprints {
+    for (String hash : List.of(filterSpace, tokenSpace, fusionHead)) {
+      if (!hash.matches("[0-9a-f]{64}")) {
+        throw new IllegalArgumentException("a fingerprint is a SHA-256, got [" + hash + "]");
+      }
+    }
+  }
+
+  static Fingerprints of(ModelConfig config, List<String> vocabulary, StateDict state) {
+    String inputs = config + "\n" + String.join("\n", vocabulary);
+    Predicate<String> tower = name -> name.startsWith("text.") || name.startsWith("image_");
+    Predicate<String> projection =
+        name -> name.startsWith("filter.text.") || name.startsWith("filter.image.");
+    return new Fingerprints(
+        hash(inputs, state, tower.or(projection)),
+        hash(inputs, state, tower),
+        hash(inputs, state, tower.or(projection).negate()));
+  }
+
+  private static String hash(String inputs, StateDict state, Predicate<String> part) {
+    MessageDigest digest = Sha256.digest();
+    digest.update(inputs.getBytes(StandardCharsets.UTF_8));
+    for (Map.Entry<String, ScriptTensor> entry : new TreeMap<>(state.tensors()).entrySet()) {
+      if (part.test(entry.getKey())) {
+        ScriptTensor tensor = entry.getValue();
+        digest.update(
+            (entry.getKey() + Arrays.toString(tensor.shape())).getBytes(StandardCharsets.UTF_8));
+        ByteBuffer bytes =
+            ByteBuffer.allocate(tensor.values().length * Float.BYTES)
+                .order(ByteOrder.LITTLE_ENDIAN);
+        bytes.asFloatBuffer().put(tensor.values());
+        digest.update(bytes.array());
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+}

@@ -1,0 +1,145 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.bundle;
+
+import io.crossmodal.model.Encoding;
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.image.PixelTensor;
+import io.crossmodal.model.text.TokenizedText;
+import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.model.tokens.TokenBlock;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Inputs with the outputs that every loaded copy of the model must repeat.
+ *
+ * <p>The pictures are waves computed from their index, so that a bundle need not carry pixels.
+ *
+ * @param texts the texts
+ * @param textEmbeddings filter embeddings of the texts
+ * @param sensors per sensor of the model, in its order, the embeddings of {@link #IMAGES} pictures
+ *     and the logits of every text with every picture
+ * @param tolerance largest absolute difference that passes; reduced precision brings its own
+ */
+public record Golden(
+    List<String> texts,
+    List<List<Float>> textEmbeddings,
+    List<SensorOutputs> sensors,
+    double tolerance) {
+
+  /** Pictures per sensor. */
+  public static final int IMAGES = 2;
+
+  /** fp32 on another CPU or thread count; observed differences are below 1e-5. */
+  private static final double FP32_TOLERANCE = 1e-3;
+
+  /**
+   * Outputs for the pictures of one sensor.
+   *
+   * @param sensor name
+   * @param embeddings per picture
+   * @param itm matching logits, text-major
+   * @param filter filter logits, text-major
+   */
+  public record SensorOutputs(
+      String sensor, List<List<Float>> embeddings, List<Float> itm, List<Float> filter) {}
+
+  /** Runs the model over the golden inputs. */
+  static Golden of(FusionModel model, List<String> texts) {
+    WordPieceTokenizer tokenizer = model.bundle().tokenizer();
+    List<TokenizedText> tokenized = texts.stream().map(tokenizer::tokenize).toList();
+    List<Encoding> encodedTexts = model.encodeTexts(tokenized);
+    List<SensorOutputs> sensors = new ArrayList<>();
+    for (SensorConfig sensor : model.bundle().manifest().config().sensors()) {
+      List<Encoding> images = model.encodeImages(sensor.name(), waves(sensor));
+      List<TokenBlock> left = new ArrayList<>();
+      List<TokenBlock> right = new ArrayList<>();
+      for (Encoding text : encodedTexts) {
+        for (Encoding image : images) {
+          left.add(text.tokens());
+          right.add(image.tokens());
+        }
+      }
+      PairLogits logits = model.score(left, right);
+      sensors.add(
+          new SensorOutputs(
+              sensor.name(), embeddings(images), boxed(logits.itm()), boxed(logits.filter())));
+    }
+    return new Golden(List.copyOf(texts), embeddings(encodedTexts), sensors, FP32_TOLERANCE);
+  }
+
+  /**
+   * @throws BundleException naming the first output that differs
+   */
+  void verify(FusionModel model) throws BundleException {
+    Golden now = of(model, texts);
+    compare("text embeddings", flat(textEmbeddings), flat(now.textEmbeddings));
+    if (sensors.size() != now.sensors.size()) {
+      throw new BundleException(
+          "golden outputs for %d sensors, the model has %d"
+              .formatted(sensors.size(), now.sensors.size()));
+    }
+    for (int i = 0; i < sensors.size(); i++) {
+      SensorOutputs expected = sensors.get(i);
+      SensorOutputs found = now.sensors.get(i);
+      compare(expected.sensor + " embeddings", flat(expected.embeddings), flat(found.embeddings));
+      compare(expected.sensor + " matching logits", expected.itm, found.itm);
+      compare(expected.sensor + " filter logits", expected.filter, found.filter);
+    }
+  }
+
+  private void compare(String what, List<Float> expected, List<Float> found)
+      throws BundleException {
+    if (expected.size() != found.size()) {
+      throw new BundleException(
+          "golden %s: expected %d values, found %d"
+              .formatted(what, expected.size(), found.size()));
+    }
+    for (int i = 0; i < expected.size(); i++) {
+      // Written so that NaN fails too.
+      if (!(Math.abs(expected.get(i) - found.get(i)) <= tolerance)) {
+        throw new BundleException(
+            "golden %s: value %d should be %s, this machine computes %s (tolerance %s)"
+                .formatted(what, i, expected.get(i), found.get(i), tolerance));
+      }
+    }
+  }
+
+  private static List<PixelTensor> waves(SensorConfig sensor) {
+    List<PixelTensor> images = new ArrayList<>();
+    int c = sensor.channels();
+    int s = sensor.imageSize();
+    for (int image = 0; image < IMAGES; image++) {
+      float[] values = new float[c * s * s];
+      for (int i = 0; i < values.length; i++) {
+        int x = i % s;
+        int y = i / s % s;
+        int channel = i / (s * s);
+        values[i] = (float) Math.sin(0.1 * (image + 1) * x + 0.05 * (channel + 1) * y);
+      }
+      images.add(new PixelTensor(c, s, values));
+    }
+    return images;
+  }
+
+  private static List<List<Float>> embeddings(List<Encoding> encodings) {
+    return encodings.stream().map(e -> boxed(e.embedding())).toList();
+  }
+
+  private static List<Float> boxed(float[] values) {
+    List<Float> list = new ArrayList<>(values.length);
+    for (float value : values) {
+      list.add(value);
+    }
+    return list;
+  }
+
+  private static List<Float> flat(List<List<Float>> rows) {
+    return rows.stream().flatMap(List::stream).toList();
+  }
+}

@@ -1,0 +1,329 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.bundle;
+
+import com.google.gson.FieldNamingPolicy;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonParseException;
+import io.crossmodal.model.Calibration;
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.model.torchscript.FixedTime;
+import io.crossmodal.model.torchscript.MtgfeArchitecture;
+import io.crossmodal.model.torchscript.ScriptArchiveReader;
+import io.crossmodal.model.torchscript.ScriptArchiveWriter;
+import io.crossmodal.model.torchscript.ScriptModule;
+import io.crossmodal.model.torchscript.StateDict;
+import io.crossmodal.model.torchscript.Weights;
+import java.io.BufferedOutputStream;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
+import java.util.zip.ZipInputStream;
+import java.util.zip.ZipOutputStream;
+
+/**
+ * A model with all that is needed to serve it: a zip of {@code manifest.json}, {@code model.pt} and
+ * {@code vocab.txt}.
+ *
+ * <p>Reading checks the format version, that nothing is missing or too much, both SHA-256s, that the
+ * weights are exactly those that the config calls for, and the three fingerprints. {@link
+ * FusionModel#load} then re-scores the golden inputs. Immutable.
+ */
+public final class ModelBundle {
+  private static final String MANIFEST = "manifest.json";
+  private static final String MODEL = "model.pt";
+  private static final String VOCABULARY = "vocab.txt";
+  private static final Set<String> ENTRIES = Set.of(MANIFEST, MODEL, VOCABULARY);
+
+  /** What a bundle may unpack to; a zip of less than a megabyte could claim a terabyte. */
+  private static final long MAX_BYTES = 2L << 30;
+
+  private static final Gson GSON =
+      new GsonBuilder()
+          .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
+          .setPrettyPrinting()
+          .create();
+
+  private final ModelManifest manifest;
+  private final WordPieceTokenizer tokenizer;
+  private final byte[] archive;
+
+  private ModelBundle(ModelManifest manifest, List<String> vocabulary, byte[] archive) {
+    this.manifest = manifest;
+    this.tokenizer = new WordPieceTokenizer(vocabulary, manifest.config().text().maxTokens());
+    this.archive = archive;
+  }
+
+  /**
+   * A bundle in memory, without golden outputs until it is {@linkplain #write written}.
+   *
+   * @param vocabulary word pieces in the order of their ids
+   * @param state exactly the weights that {@code config} calls for
+   */
+  public static ModelBundle of(
+      String id,
+      ModelConfig config,
+      List<String> vocabulary,
+      StateDict state,
+      Calibration calibration,
+      ModelManifest.Training training,
+      List<ModelManifest.Metric> metrics) {
+    ScriptModule root =
+        Weights.buildExactly(state, weights -> MtgfeArchitecture.build(config, weights));
+    ByteArrayOutputStream archive = new ByteArrayOutputStream();
+    try {
+      ScriptArchiveWriter.write(archive, root, MtgfeArchitecture.sources(config));
+    } catch (IOException e) {
+      throw new UncheckedIOException("writing to memory", e);
+    }
+    ModelManifest manifest =
+        new ModelManifest(
+            ModelManifest.FORMAT_VERSION,
+            id,
+            config,
+            Sha256.hex(text(vocabulary)),
+            Sha256.hex(archive.toByteArray()),
+            Fingerprints.of(config, vocabulary, state),
+            calibration,
+            training,
+            metrics,
+            null);
+    return new ModelBundle(manifest, vocabulary, archive.toByteArray());
+  }
+
+  /**
+   * A model of random weights over a vocabulary of letters, for tests.
+   *
+   * @param config its vocabulary size is replaced by that of the letters
+   */
+  public static ModelBundle random(String id, ModelConfig config, long seed) {
+    List<String> vocabulary = new ArrayList<>(WordPieceTokenizer.SPECIAL);
+    for (char letter = 'a'; letter <= 'z'; letter++) {
+      vocabulary.add(String.valueOf(letter));
+      vocabulary.add("##" + letter);
+    }
+    ModelConfig fitted = config.withVocabularySize(vocabulary.size());
+    return of(
+        id,
+        fitted,
+        vocabulary,
+        StateDict.of(MtgfeArchitecture.build(fitted, Weights.random(seed))),
+        Calibration.NONE,
+        new ModelManifest.Training("none", seed, 0, "none"),
+        List.of());
+  }
+
+  /** The bundle {@code scenes-tiny} that this library ships. */
+  public static ModelBundle demo() {
+    String name = "scenes-tiny.zip";
+    try (InputStream in = ModelBundle.class.getResourceAsStream(name)) {
+      if (in == null) {
+        throw new IllegalStateException("this build of ml-assets lacks " + name);
+      }
+      return read(in);
+    } catch (IOException | BundleException e) {
+      throw new IllegalStateException("the shipped " + name + " is damaged", e);
+    }
+  }
+
+  /**
+   * @throws BundleException when the file is no bundle that may be served
+   */
+  public static ModelBundle read(Path file) throws IOException, BundleException {
+    try (InputStream in = Files.newInputStream(file)) {
+      return read(in);
+    } catch (BundleException e) {
+      throw new BundleException(file + ": " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * @param in a whole bundle; read to its end, not closed
+   * @throws BundleException when it is no bundle that may be served
+   */
+  public static ModelBundle read(InputStream in) throws IOException, BundleException {
+    Map<String, byte[]> entries = entries(in);
+    if (!entries.keySet().equals(ENTRIES)) {
+      throw new BundleException("a bundle holds " + ENTRIES + ", found " + entries.keySet());
+    }
+    ModelManifest manifest = manifest(entries.get(MANIFEST));
+    if (manifest.golden() == null) {
+      throw new BundleException("the manifest has no golden outputs");
+    }
+    byte[] archive = entries.get(MODEL);
+    checkHash(MODEL, manifest.weightsSha256(), archive);
+    checkHash(VOCABULARY, manifest.vocabularySha256(), entries.get(VOCABULARY));
+    List<String> vocabulary =
+        new String(entries.get(VOCABULARY), StandardCharsets.UTF_8).lines().toList();
+    if (vocabulary.size() != manifest.config().text().vocabularySize()) {
+      throw new BundleException(
+          "the config names %d word pieces, vocab.txt has %d"
+              .formatted(manifest.config().text().vocabularySize(), vocabulary.size()));
+    }
+    try {
+      StateDict state = ScriptArchiveReader.read(new ByteArrayInputStream(archive));
+      Weights.buildExactly(state, w -> MtgfeArchitecture.build(manifest.config(), w));
+      Fingerprints found = Fingerprints.of(manifest.config(), vocabulary, state);
+      if (!found.equals(manifest.fingerprints())) {
+        throw new BundleException(
+            "fingerprints: expected %s, found %s".formatted(manifest.fingerprints(), found));
+      }
+      return new ModelBundle(manifest, vocabulary, archive);
+    } catch (IOException | IllegalArgumentException e) {
+      throw new BundleException(MODEL + " does not fit the manifest: " + e.getMessage(), e);
+    }
+  }
+
+  private static Map<String, byte[]> entries(InputStream in) throws IOException, BundleException {
+    Map<String, byte[]> entries = new HashMap<>();
+    long left = MAX_BYTES;
+    try {
+      ZipInputStream zip = new ZipInputStream(in);
+      for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
+        if (!ENTRIES.contains(entry.getName())) {
+          throw new BundleException(
+              "a bundle holds %s, found [%s]".formatted(ENTRIES, entry.getName()));
+        }
+        byte[] content = zip.readNBytes((int) Math.min(left, Integer.MAX_VALUE - 8));
+        left -= content.length;
+        if (zip.read() >= 0) {
+          throw new BundleException("a bundle unpacks to at most " + MAX_BYTES + " bytes");
+        }
+        entries.put(entry.getName(), content);
+      }
+    } catch (ZipException e) {
+      throw new BundleException("damaged zip: " + e.getMessage(), e);
+    }
+    if (entries.isEmpty()) {
+      throw new BundleException("these bytes are no zip");
+    }
+    return entries;
+  }
+
+  private static ModelManifest manifest(byte[] json) throws BundleException {
+    try {
+      ModelManifest manifest =
+          GSON.fromJson(new String(json, StandardCharsets.UTF_8), ModelManifest.class);
+      if (manifest == null) {
+        throw new BundleException(MANIFEST + " is empty");
+      }
+      return manifest;
+    } catch (JsonParseException | IllegalArgumentException | NullPointerException e) {
+      throw new BundleException(MANIFEST + ": " + e.getMessage(), e);
+    } catch (RuntimeException e) {
+      // Gson wraps what a record's constructor throws.
+      Throwable cause = e.getCause() == null ? e : e.getCause();
+      throw new BundleException(MANIFEST + ": " + cause.getMessage(), e);
+    }
+  }
+
+  private static void checkHash(String entry, String expected, byte[] content)
+      throws BundleException {
+    String found = Sha256.hex(content);
+    if (!found.equals(expected)) {
+      throw new BundleException(
+          "%s: expected SHA-256 %s, found %s".formatted(entry, expected, found));
+    }
+  }
+
+  private static byte[] text(List<String> vocabulary) {
+    return (String.join("\n", vocabulary) + "\n").getBytes(StandardCharsets.UTF_8);
+  }
+
+  /**
+   * Adds golden outputs, computed here and now, and writes the zip; whole or not at all.
+   *
+   * @param file replaced where it exists
+   * @param goldenTexts inputs of the golden outputs, at least one
+   * @return the bundle as it was written
+   */
+  public ModelBundle write(Path file, List<String> goldenTexts)
+      throws IOException, BundleException {
+    Path folder = file.toAbsolutePath().getParent();
+    Files.createDirectories(folder);
+    ModelManifest complete;
+    try (FusionModel model = FusionModel.load(this, folder)) {
+      complete = manifest.withGolden(Golden.of(model, goldenTexts));
+    }
+    Path temporary = Files.createTempFile(folder, "bundle-", ".tmp");
+    try {
+      try (ZipOutputStream zip =
+          new ZipOutputStream(new BufferedOutputStream(Files.newOutputStream(temporary)))) {
+        entry(zip, MANIFEST, GSON.toJson(complete).getBytes(StandardCharsets.UTF_8));
+        entry(zip, VOCABULARY, text(tokenizer.words()));
+        entry(zip, MODEL, archive);
+      }
+      Files.move(
+          temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(temporary);
+    }
+    return new ModelBundle(complete, tokenizer.words(), archive);
+  }
+
+  private static void entry(ZipOutputStream zip, String name, byte[] content) throws IOException {
+    ZipEntry entry = new ZipEntry(name);
+    entry.setTimeLocal(FixedTime.EPOCH);
+    zip.putNextEntry(entry);
+    zip.write(content);
+    zip.closeEntry();
+  }
+
+  public ModelManifest manifest() {
+    return manifest;
+  }
+
+  public WordPieceTokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  /**
+   * @throws IllegalArgumentException when the model has no such sensor or its pictures are not read
+   *     from picture files
+   */
+  public ImagePreprocessor preprocessor(String sensor) {
+    SensorConfig config = manifest.config().sensor(sensor);
+    return new ImagePreprocessor(config);
+  }
+
+  /** The archive {@code model.pt}; the caller closes it. */
+  public InputStream openModel() {
+    return new ByteArrayInputStream(archive);
+  }
+
+  /** The weights by name, read from the archive. */
+  public StateDict weights() throws IOException {
+    return ScriptArchiveReader.read(openModel());
+  }
+
+  /**
+   * Re-scores the golden inputs; nothing to do for a bundle that was never written.
+   *
+   * @throws BundleException naming the first output that differs
+   */
+  public void verifyGolden(FusionModel model) throws BundleException {
+    if (manifest.golden() != null) {
+      manifest.golden().verify(model);
+    }
+  }
+}

@@ -1,0 +1,21 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+/**
+ * The model bundle: one file that holds a model, what it is, and proof that it still computes what
+ * it did when it was made.
+ *
+ * <p>Entry class: {@link io.crossmodal.model.bundle.ModelBundle}. The trainer writes bundles, the
+ * plugin reads them. The methods that {@code model.pt} offers, all batched:
+ *
+ * <pre>
+ * encode_text(ids (B, N) int64, mask (B, N))                  -> tokens (B, N, H)
+ * encode_image_&lt;sensor&gt;(pixels (B, C, S, S))                 -> tokens (B, M, H), token 0 is [CLS]
+ * filter_text(cls (B, H)), filter_image(cls (B, H))           -> embedding (B, D), unit length
+ * fuse(text (B|1, N, H), mask (B|1, N), image (B|1, M, H))    -> ITM logits (B, 2), no match and match
+ * score(text, mask, image as fuse)                            -> (B, 2): ITM logit, filter logit
+ * attention(text (B, N, H), mask (B, N), image (B, M, H))     -> word x patch weights (B, N, M)
+ * </pre>
+ */
+package io.crossmodal.model.bundle;

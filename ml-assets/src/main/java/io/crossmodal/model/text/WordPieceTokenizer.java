@@ -1,0 +1,96 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.text;
+
+import ai.djl.modality.nlp.DefaultVocabulary;
+import ai.djl.modality.nlp.Vocabulary;
+import ai.djl.modality.nlp.bert.BertFullTokenizer;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * BERT's uncased word-piece tokenizer over a vocabulary, with its special tokens. Thread-safe.
+ *
+ * <p>The splitting is DJL's {@link BertFullTokenizer}; this class adds ids, the length limit and the
+ * checks.
+ */
+public final class WordPieceTokenizer {
+  public static final String PADDING = "[PAD]";
+  public static final String UNKNOWN = "[UNK]";
+  public static final String START = "[CLS]";
+  public static final String END = "[SEP]";
+  public static final String MASK = "[MASK]";
+
+  /** The special tokens that every vocabulary must hold, in the order of a new one. */
+  public static final List<String> SPECIAL = List.of(PADDING, UNKNOWN, START, END, MASK);
+
+  private final List<String> words;
+  private final Vocabulary vocabulary;
+  private final BertFullTokenizer tokenizer;
+  private final int maxTokens;
+
+  /**
+   * @param words the vocabulary in the order of its ids, one word piece each
+   * @param maxTokens longest result, [CLS] and [SEP] included
+   * @throws IllegalArgumentException when a special token is missing or a piece stands twice
+   */
+  public WordPieceTokenizer(List<String> words, int maxTokens) {
+    this.words = List.copyOf(words);
+    this.maxTokens = maxTokens;
+    Set<String> distinct = new HashSet<>();
+    for (String word : words) {
+      if (!distinct.add(word)) {
+        throw new IllegalArgumentException("the vocabulary holds [" + word + "] twice");
+      }
+    }
+    if (!distinct.containsAll(SPECIAL)) {
+      throw new IllegalArgumentException("the vocabulary must hold " + SPECIAL);
+    }
+    this.vocabulary =
+        DefaultVocabulary.builder().add(this.words).optUnknownToken(UNKNOWN).build();
+    this.tokenizer = new BertFullTokenizer(vocabulary, true);
+  }
+
+  /**
+   * @throws IllegalArgumentException when the text is blank
+   */
+  public TokenizedText tokenize(String text) {
+    if (text.isBlank()) {
+      throw new IllegalArgumentException("the text is empty");
+    }
+    List<String> pieces = tokenizer.tokenize(text);
+    int kept = Math.min(pieces.size(), maxTokens - 2);
+    int[] ids = new int[kept + 2];
+    int unknownId = id(UNKNOWN);
+    int unknown = 0;
+    ids[0] = id(START);
+    for (int i = 0; i < kept; i++) {
+      ids[i + 1] = id(pieces.get(i));
+      unknown += ids[i + 1] == unknownId ? 1 : 0;
+    }
+    ids[kept + 1] = id(END);
+    return new TokenizedText(ids, kept < pieces.size(), unknown);
+  }
+
+  /** The id of a word piece, that of [UNK] where there is no such piece. */
+  public int id(String piece) {
+    return (int) vocabulary.getIndex(piece);
+  }
+
+  /** The word piece of an id. */
+  public String piece(int id) {
+    return words.get(id);
+  }
+
+  /** V. */
+  public int size() {
+    return words.size();
+  }
+
+  public List<String> words() {
+    return words;
+  }
+}

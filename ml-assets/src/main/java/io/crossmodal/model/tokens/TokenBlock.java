@@ -1,0 +1,60 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.tokens;
+
+import java.util.Arrays;
+
+/** The token features of one text or image: (N, H), row-major; row 0 is [CLS]. */
+public final class TokenBlock {
+  private final int count;
+  private final int hidden;
+  private final float[] values;
+
+  /**
+   * @param values count x hidden; kept, not copied
+   */
+  public TokenBlock(int count, int hidden, float[] values) {
+    if (count < 1 || hidden < 1 || values.length != count * hidden) {
+      throw new IllegalArgumentException(
+          "(%d, %d) does not describe %d values".formatted(count, hidden, values.length));
+    }
+    this.count = count;
+    this.hidden = hidden;
+    this.values = values;
+  }
+
+  /** N, or M for an image. */
+  public int count() {
+    return count;
+  }
+
+  /** H. */
+  public int hidden() {
+    return hidden;
+  }
+
+  /** The live values. */
+  public float[] values() {
+    return values;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof TokenBlock block
+        && count == block.count
+        && hidden == block.hidden
+        && Arrays.equals(values, block.values);
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * count + Arrays.hashCode(values);
+  }
+
+  @Override
+  public String toString() {
+    return "TokenBlock(" + count + ", " + hidden + ")";
+  }
+}

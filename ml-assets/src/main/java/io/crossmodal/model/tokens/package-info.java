@@ -1,0 +1,27 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+/**
+ * Token features of texts and images, and how they are stored.
+ *
+ * <p>Entry class: {@link io.crossmodal.model.tokens.TokenBlockFormat}. Called by the plugin (doc
+ * values, documents) and by the trainer's {@code encode}.
+ *
+ * <h2>Format, version 1, little-endian</h2>
+ *
+ * <pre>
+ * magic        4 bytes  "CMTK"
+ * version      1 byte   1
+ * encoding     1 byte   1 int8, 2 fp16
+ * count        2 bytes  unsigned, tokens; token 0 is [CLS]
+ * hidden       2 bytes  unsigned, values a token
+ * fingerprint  8 bytes  first bytes of the token space's SHA-256
+ * int8:        count x float32 scales, then count x hidden signed bytes; value = byte x scale
+ * fp16:        count x hidden IEEE 754 halves
+ * </pre>
+ *
+ * <p>A block is as long as its header says, to the byte. Whoever changes the layout raises the
+ * version and keeps reading the old one.
+ */
+package io.crossmodal.model.tokens;

@@ -1,0 +1,261 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.torchscript;
+
+import io.crossmodal.model.ImageTowerConfig;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+
+/**
+ * Turns a {@link ModelConfig} into the object tree and the sources of an archive.
+ *
+ * <p>Every tensor is asked for by its dotted path and shape from a {@link Weights}: a seeded
+ * initialisation, or a {@link StateDict} that must hold exactly these tensors.
+ */
+public final class MtgfeArchitecture {
+  private static final List<String> MODULES = List.of("nn", "text", "image", "fusion", "mtgfe");
+
+  private final ModelConfig config;
+  private final Weights weights;
+
+  private MtgfeArchitecture(ModelConfig config, Weights weights) {
+    this.config = config;
+    this.weights = weights;
+  }
+
+  /** The root of an inference archive, of TorchScript class {@code mtgfe.Mtgfe}. */
+  public static ScriptModule build(ModelConfig config, Weights weights) {
+    return new MtgfeArchitecture(config, weights).mtgfe();
+  }
+
+  /** The sources of an inference archive by module name. */
+  public static Map<String, String> sources(ModelConfig config) {
+    Map<String, List<String>> ranges = ranges(config);
+    Map<String, String> sources = new LinkedHashMap<>();
+    String tower =
+        config.image().kind() == ImageTowerConfig.Kind.VISION_TRANSFORMER
+            ? "VisionTransformer"
+            : "ConvolutionalTower";
+    for (String module : MODULES) {
+      String source = ScriptSources.resource(MtgfeArchitecture.class, module);
+      sources.put(
+          module,
+          ScriptSources.unroll(source, ranges)
+              .replace("IMAGE_TOWER", tower)
+              .replace("layer_last", "layer" + (config.fusionLayers() - 1))
+              .replace("layer_drawn", "layer" + (config.fusionLayers() - 2)));
+    }
+    return sources;
+  }
+
+  /**
+   * The sources of an archive that wraps the model, such as the trainer's: the model's own and
+   * {@code name.py} beside {@code anchor}, in which the same repeated lines may stand.
+   */
+  public static Map<String, String> sources(ModelConfig config, Class<?> anchor, String name) {
+    Map<String, String> sources = sources(config);
+    sources.put(name, ScriptSources.unroll(ScriptSources.resource(anchor, name), ranges(config)));
+    return sources;
+  }
+
+  private static Map<String, List<String>> ranges(ModelConfig config) {
+    ImageTowerConfig image = config.image();
+    return Map.of(
+        "TEXT_LAYERS", upTo(config.text().layers()),
+        "IMAGE_LAYERS", upTo(image.layers()),
+        "IMAGE_STEMS", upTo(image.stems().size()),
+        "IMAGE_STAGES", upTo(image.stages().size()),
+        "FUSION_LAYERS", upTo(config.fusionLayers()),
+        "FUSION_LAYERS_BUT_LAST", upTo(config.fusionLayers() - 1),
+        "FUSION_LAYERS_BUT_TWO", upTo(config.fusionLayers() - 2),
+        "SENSORS", config.sensors().stream().map(SensorConfig::name).toList());
+  }
+
+  private static List<String> upTo(int count) {
+    return IntStream.range(0, count).mapToObj(Integer::toString).toList();
+  }
+
+  private ScriptModule mtgfe() {
+    ScriptModule root = new ScriptModule("mtgfe.Mtgfe").with("text", textTower("text"));
+    for (SensorConfig sensor : config.sensors()) {
+      String name = "image_" + sensor.name();
+      root.with(name, imageTower(name, sensor));
+    }
+    return root.with("fusion", fusion("fusion"))
+        .with("itm", linear("itm", config.hidden(), 2))
+        .with("filter", filter("filter"));
+  }
+
+  private ScriptModule textTower(String path) {
+    int h = config.hidden();
+    ScriptModule tower =
+        new ScriptModule("text.TextTower")
+            .with(
+                "word",
+                weights.get(path + ".word", Init.normal(0.02), config.text().vocabularySize(), h))
+            .with(
+                "position",
+                weights.get(path + ".position", Init.normal(0.02), config.text().maxTokens(), h))
+            .with("norm", layerNorm(path + ".norm"));
+    return layers(
+        tower,
+        path,
+        config.text().layers(),
+        layer ->
+            new ScriptModule("text.TextLayer")
+                .with("attention", attention(layer + ".attention"))
+                .with("norm1", layerNorm(layer + ".norm1"))
+                .with("feed_forward", feedForward(layer + ".feed_forward"))
+                .with("norm2", layerNorm(layer + ".norm2")));
+  }
+
+  private ScriptModule imageTower(String path, SensorConfig sensor) {
+    return config.image().kind() == ImageTowerConfig.Kind.VISION_TRANSFORMER
+        ? visionTransformer(path, sensor)
+        : convolutionalTower(path, sensor);
+  }
+
+  private ScriptModule visionTransformer(String path, SensorConfig sensor) {
+    int h = config.hidden();
+    int p = config.image().patch();
+    ScriptModule tower =
+        new ScriptModule("image.VisionTransformer")
+            .with("patch", p)
+            .with(
+                "patch_weight",
+                weights.get(path + ".patch_weight", Init.normal(0.02), h, sensor.channels(), p, p))
+            .with("patch_bias", weights.get(path + ".patch_bias", Init.constant(0), h))
+            .with("cls", weights.get(path + ".cls", Init.normal(0.02), 1, 1, h))
+            .with(
+                "position",
+                weights.get(
+                    path + ".position", Init.normal(0.02), 1, config.imageTokens(sensor), h));
+    layers(
+        tower,
+        path,
+        config.image().layers(),
+        layer ->
+            new ScriptModule("image.VisionLayer")
+                .with("norm1", layerNorm(layer + ".norm1"))
+                .with("attention", attention(layer + ".attention"))
+                .with("norm2", layerNorm(layer + ".norm2"))
+                .with("feed_forward", feedForward(layer + ".feed_forward")));
+    return tower.with("norm", layerNorm(path + ".norm"));
+  }
+
+  private ScriptModule convolutionalTower(String path, SensorConfig sensor) {
+    ScriptModule tower = new ScriptModule("image.ConvolutionalTower");
+    int width = sensor.channels();
+    List<Integer> stems = config.image().stems();
+    for (int i = 0; i < stems.size(); i++) {
+      tower.with("stem" + i, convolution(path + ".stem" + i, width, stems.get(i), 2));
+      width = stems.get(i);
+    }
+    List<ImageTowerConfig.Stage> stages = config.image().stages();
+    for (int i = 0; i < stages.size(); i++) {
+      tower.with("stage" + i, stage(path + ".stage" + i, width, stages.get(i)));
+      width = stages.get(i).width();
+    }
+    int grid = config.imageTokens(sensor) - 1;
+    return tower
+        .with("project", linear(path + ".project", width, config.hidden()))
+        .with("pool", linear(path + ".pool", width, config.hidden()))
+        .with(
+            "position",
+            weights.get(path + ".position", Init.normal(0.02), 1, grid, config.hidden()))
+        .with("norm", layerNorm(path + ".norm"));
+  }
+
+  private ScriptModule stage(String path, int in, ImageTowerConfig.Stage stage) {
+    int out = stage.width();
+    return new ScriptModule("image.Stage")
+        .with("reduce", convolution(path + ".reduce", in, out, stage.stride()))
+        .with(
+            "block",
+            new ScriptModule("image.ResidualBlock")
+                .with("first", convolution(path + ".block.first", out, out, 1))
+                .with("second", convolution(path + ".block.second", out, out, 1)));
+  }
+
+  private ScriptModule convolution(String path, int in, int out, int stride) {
+    // He et al. 2015, fan out: keeps the variance of the gradient through ReLU.
+    Init init = Init.normal(Math.sqrt(2.0 / (9.0 * out)));
+    return new ScriptModule("image.Convolution")
+        .with("weight", weights.get(path + ".weight", init, out, in, 3, 3))
+        .with("stride", stride)
+        .with(
+            "norm",
+            new ScriptModule("nn.BatchNorm")
+                .with("weight", weights.get(path + ".norm.weight", Init.constant(1), out))
+                .with("bias", weights.get(path + ".norm.bias", Init.constant(0), out))
+                .with(
+                    "running_mean",
+                    weights.get(path + ".norm.running_mean", Init.buffer(0), out))
+                .with(
+                    "running_var", weights.get(path + ".norm.running_var", Init.buffer(1), out)));
+  }
+
+  private ScriptModule fusion(String path) {
+    return layers(
+        new ScriptModule("fusion.FusionEncoder"),
+        path,
+        config.fusionLayers(),
+        layer ->
+            new ScriptModule("fusion.FusionLayer")
+                .with("self_attention", attention(layer + ".self_attention"))
+                .with("norm1", layerNorm(layer + ".norm1"))
+                .with("cross_attention", attention(layer + ".cross_attention"))
+                .with("norm2", layerNorm(layer + ".norm2"))
+                .with("feed_forward", feedForward(layer + ".feed_forward"))
+                .with("norm3", layerNorm(layer + ".norm3")));
+  }
+
+  private ScriptModule filter(String path) {
+    int d = config.filterDimension();
+    return new ScriptModule("mtgfe.Filter")
+        .with("text", linear(path + ".text", config.hidden(), d))
+        .with("image", linear(path + ".image", config.hidden(), d))
+        // CLIP's temperature of 0.07 at the start.
+        .with(
+            "log_scale", weights.get(path + ".log_scale", Init.constant(Math.log(1 / 0.07)), 1));
+  }
+
+  private static ScriptModule layers(
+      ScriptModule parent, String path, int count, Function<String, ScriptModule> layer) {
+    for (int i = 0; i < count; i++) {
+      parent.with("layer" + i, layer.apply(path + ".layer" + i));
+    }
+    return parent;
+  }
+
+  private ScriptModule attention(String path) {
+    int h = config.hidden();
+    return new ScriptModule("nn.MultiHeadAttention")
+        .with("heads", config.heads())
+        .with("query", linear(path + ".query", h, h))
+        .with("key", linear(path + ".key", h, h))
+        .with("value", linear(path + ".value", h, h))
+        .with("output", linear(path + ".output", h, h));
+  }
+
+  private ScriptModule feedForward(String path) {
+    return new ScriptModule("nn.FeedForward")
+        .with("inner", linear(path + ".inner", config.hidden(), config.feedForward()))
+        .with("outer", linear(path + ".outer", config.feedForward(), config.hidden()));
+  }
+
+  private ScriptModule layerNorm(String path) {
+    return Layers.layerNorm(weights, path, config.hidden(), config.layerNormEpsilon());
+  }
+
+  private ScriptModule linear(String path, int in, int out) {
+    return Layers.linear(weights, path, in, out);
+  }
+}

@@ -1,0 +1,141 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.torchscript;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipInputStream;
+import net.razorvine.pickle.PickleException;
+import net.razorvine.pickle.Unpickler;
+import net.razorvine.pickle.objects.ClassDict;
+
+/**
+ * Reads the tensors of a {@code .pt} archive back, by dotted path, without PyTorch.
+ *
+ * <p>Only what {@link ScriptArchiveWriter} writes is understood: float32, contiguous, one storage a
+ * tensor. Anything else is refused by name.
+ */
+public final class ScriptArchiveReader {
+  /** Caps what a damaged length field can make us allocate; twice the paper's base model. */
+  private static final long MAX_ENTRY_BYTES = 2L << 30;
+
+  static {
+    // The library keeps its constructors in a static table; ours are stateless.
+    Unpickler.registerConstructor(
+        "torch._utils", "_rebuild_tensor_v2", arguments -> new TensorRecord(arguments));
+    Unpickler.registerConstructor(
+        "collections", "OrderedDict", arguments -> new LinkedHashMap<Object, Object>());
+    Unpickler.registerConstructor("torch", "FloatStorage", arguments -> "FloatStorage");
+  }
+
+  private ScriptArchiveReader() {}
+
+  /**
+   * @param in a whole archive; read to its end, not closed
+   * @return every tensor under its dotted path, in the order of the object tree
+   * @throws IOException when the bytes are no archive of this kind, saying what was found
+   */
+  public static StateDict read(InputStream in) throws IOException {
+    Map<String, byte[]> entries = new HashMap<>();
+    ZipInputStream zip = new ZipInputStream(in);
+    for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
+      String name = entry.getName();
+      int slash = name.indexOf('/');
+      if (slash >= 0) {
+        entries.put(name.substring(slash + 1), content(zip, name));
+      }
+    }
+    byte[] pickle = entries.get("data.pkl");
+    if (pickle == null) {
+      throw new IOException("no TorchScript archive: it has no data.pkl");
+    }
+    Map<String, ScriptTensor> tensors = new LinkedHashMap<>();
+    collect("", unpickle(pickle), entries, tensors);
+    return new StateDict(tensors);
+  }
+
+  private static byte[] content(InputStream in, String name) throws IOException {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    byte[] buffer = new byte[1 << 16];
+    for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
+      out.write(buffer, 0, n);
+      if (out.size() > MAX_ENTRY_BYTES) {
+        throw new IOException(name + " is longer than " + MAX_ENTRY_BYTES + " bytes");
+      }
+    }
+    return out.toByteArray();
+  }
+
+  private static Object unpickle(byte[] pickle) throws IOException {
+    Unpickler unpickler =
+        new Unpickler() {
+          @Override
+          protected Object persistentLoad(Object id) {
+            return id;
+          }
+        };
+    try {
+      return unpickler.loads(pickle);
+    } catch (PickleException | ClassCastException | IndexOutOfBoundsException e) {
+      throw new IOException("damaged data.pkl: " + e.getMessage(), e);
+    } finally {
+      unpickler.close();
+    }
+  }
+
+  private static void collect(
+      String path, Object value, Map<String, byte[]> entries, Map<String, ScriptTensor> tensors)
+      throws IOException {
+    if (value instanceof TensorRecord tensor) {
+      tensors.put(path, tensor.read(path, entries));
+    } else if (value instanceof ClassDict module) {
+      for (Map.Entry<String, Object> attribute : module.entrySet()) {
+        if (!attribute.getKey().equals("__class__")) {
+          String prefix = path.isEmpty() ? "" : path + ".";
+          collect(prefix + attribute.getKey(), attribute.getValue(), entries, tensors);
+        }
+      }
+    }
+  }
+
+  /** The arguments of {@code _rebuild_tensor_v2}, checked when the storage is looked up. */
+  private record TensorRecord(List<Object> arguments) {
+    TensorRecord(Object[] arguments) {
+      this(List.of(arguments));
+    }
+
+    ScriptTensor read(String path, Map<String, byte[]> entries) throws IOException {
+      Object[] storage = (Object[]) arguments.get(0);
+      long[] shape = longs((Object[]) arguments.get(2));
+      byte[] bytes = entries.get("data/" + storage[2]);
+      if (bytes == null) {
+        throw new IOException("tensor " + path + " has no data/" + storage[2]);
+      }
+      long size = Arrays.stream(shape).reduce(1, Math::multiplyExact);
+      if (bytes.length != size * Float.BYTES) {
+        throw new IOException(
+            "tensor %s of shape %s needs %d bytes of float32, its storage has %d"
+                .formatted(path, Arrays.toString(shape), size * Float.BYTES, bytes.length));
+      }
+      float[] values = new float[(int) size];
+      ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
+      boolean trainable = (Boolean) arguments.get(4);
+      return trainable ? ScriptTensor.parameter(values, shape) : ScriptTensor.buffer(values, shape);
+    }
+
+    private static long[] longs(Object[] values) {
+      return Arrays.stream(values).mapToLong(v -> ((Number) v).longValue()).toArray();
+    }
+  }
+}

@@ -1,0 +1,218 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.torchscript;
+
+import java.io.BufferedOutputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.zip.CRC32;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+
+/**
+ * Writes a module tree and its TorchScript sources as a {@code .pt} archive that libtorch, DJL and
+ * Python's {@code torch.jit.load} open.
+ *
+ * <p>The archive is a zip of stored entries below one folder: {@code data.pkl} (pickle protocol 2,
+ * the object tree), {@code code/__torch__/<module>.py}, {@code data/<n>} (raw little-endian
+ * tensors), {@code constants.pkl} (an empty tuple) and {@code version}. The layout follows PyTorch's
+ * <a href="https://github.com/pytorch/pytorch/blob/v2.7.1/torch/csrc/jit/docs/serialization.md">
+ * serialization.md</a>. Entries carry a fixed time, so equal models give equal bytes.
+ */
+public final class ScriptArchiveWriter {
+  /** Archive format 3: the newest that needs neither alignment nor debug files. */
+  private static final String VERSION = "3\n";
+
+  private static final String FOLDER = "model/";
+
+  // Pickle protocol 2, https://docs.python.org/3/library/pickletools.html
+  private static final int PROTO = 0x80;
+  private static final int MARK = '(';
+  private static final int STOP = '.';
+  private static final int TUPLE = 't';
+  private static final int EMPTY_TUPLE = ')';
+  private static final int EMPTY_DICT = '}';
+  private static final int SET_ITEMS = 'u';
+  private static final int BUILD = 'b';
+  private static final int REDUCE = 'R';
+  private static final int GLOBAL = 'c';
+  private static final int NEW_OBJECT = 0x81;
+  private static final int NEW_TRUE = 0x88;
+  private static final int NEW_FALSE = 0x89;
+  private static final int LONG1 = 0x8a;
+  private static final int BINARY_UNICODE = 'X';
+  private static final int BINARY_FLOAT = 'G';
+  private static final int BINARY_INT = 'J';
+  private static final int BINARY_INT1 = 'K';
+  private static final int BINARY_PERSISTENT_ID = 'Q';
+
+  private final ByteArrayOutputStream pickle = new ByteArrayOutputStream();
+  private final List<ScriptTensor> tensors = new ArrayList<>();
+
+  private ScriptArchiveWriter() {}
+
+  /**
+   * @param out where the archive goes; flushed, not closed
+   * @param root the object that {@code load} returns
+   * @param sources TorchScript text by module name, such as {@code nn}; every type in the tree must
+   *     be declared in one of them
+   */
+  public static void write(OutputStream out, ScriptModule root, Map<String, String> sources)
+      throws IOException {
+    ScriptArchiveWriter writer = new ScriptArchiveWriter();
+    writer.op(PROTO).op(2);
+    writer.value(root);
+    writer.op(STOP);
+    writer.zip(out, sources);
+  }
+
+  private void zip(OutputStream out, Map<String, String> sources) throws IOException {
+    ZipOutputStream zip = new ZipOutputStream(new BufferedOutputStream(out, 1 << 20));
+    entry(zip, "data.pkl", pickle.toByteArray());
+    for (Map.Entry<String, String> source : sources.entrySet()) {
+      entry(
+          zip,
+          "code/__torch__/" + source.getKey() + ".py",
+          source.getValue().getBytes(StandardCharsets.UTF_8));
+    }
+    for (int i = 0; i < tensors.size(); i++) {
+      float[] values = tensors.get(i).values();
+      ByteBuffer bytes =
+          ByteBuffer.allocate(Math.multiplyExact(values.length, Float.BYTES))
+              .order(ByteOrder.LITTLE_ENDIAN);
+      bytes.asFloatBuffer().put(values);
+      entry(zip, "data/" + i, bytes.array());
+    }
+    entry(zip, "constants.pkl", new byte[] {(byte) PROTO, 2, EMPTY_TUPLE, STOP});
+    entry(zip, "version", VERSION.getBytes(StandardCharsets.UTF_8));
+    zip.finish();
+    zip.flush();
+  }
+
+  private static void entry(ZipOutputStream zip, String name, byte[] content) throws IOException {
+    ZipEntry entry = new ZipEntry(FOLDER + name);
+    entry.setMethod(ZipEntry.STORED);
+    entry.setTimeLocal(FixedTime.EPOCH);
+    entry.setSize(content.length);
+    CRC32 crc = new CRC32();
+    crc.update(content);
+    entry.setCrc(crc.getValue());
+    zip.putNextEntry(entry);
+    zip.write(content);
+    zip.closeEntry();
+  }
+
+  private void value(Object value) {
+    if (value instanceof Boolean flag) {
+      bool(flag);
+    } else if (value instanceof Long number) {
+      integer(number);
+    } else if (value instanceof Double number) {
+      op(BINARY_FLOAT);
+      pickle.writeBytes(ByteBuffer.allocate(Double.BYTES).putDouble(number).array());
+    } else if (value instanceof ScriptTensor tensor) {
+      tensor(tensor);
+    } else if (value instanceof ScriptModule module) {
+      module(module);
+    } else {
+      throw new IllegalArgumentException("cannot write a " + value.getClass().getName());
+    }
+  }
+
+  private void module(ScriptModule module) {
+    int dot = module.type().lastIndexOf('.');
+    global("__torch__." + module.type().substring(0, dot), module.type().substring(dot + 1));
+    op(EMPTY_TUPLE).op(NEW_OBJECT).op(EMPTY_DICT).op(MARK);
+    module
+        .attributes()
+        .forEach(
+            (name, value) -> {
+              text(name);
+              value(value);
+            });
+    op(SET_ITEMS).op(BUILD);
+  }
+
+  /** {@code torch._utils._rebuild_tensor_v2(storage, 0, shape, strides, requires_grad, hooks)}. */
+  private void tensor(ScriptTensor tensor) {
+    int id = tensors.size();
+    tensors.add(tensor);
+    global("torch._utils", "_rebuild_tensor_v2");
+    op(MARK).op(MARK);
+    text("storage");
+    global("torch", "FloatStorage");
+    text(Integer.toString(id));
+    text("cpu");
+    integer(tensor.values().length);
+    op(TUPLE).op(BINARY_PERSISTENT_ID);
+    integer(0);
+    long[] shape = tensor.shape();
+    tuple(shape);
+    long[] strides = new long[shape.length];
+    long stride = 1;
+    for (int i = shape.length - 1; i >= 0; i--) {
+      strides[i] = stride;
+      stride *= shape[i];
+    }
+    tuple(strides);
+    bool(tensor.trainable());
+    global("collections", "OrderedDict");
+    op(EMPTY_TUPLE).op(REDUCE).op(TUPLE).op(REDUCE);
+  }
+
+  private void tuple(long[] values) {
+    op(MARK);
+    for (long value : values) {
+      integer(value);
+    }
+    op(TUPLE);
+  }
+
+  private void integer(long value) {
+    if (value >= 0 && value < 256) {
+      op(BINARY_INT1).op((int) value);
+    } else if (value == (int) value) {
+      op(BINARY_INT);
+      littleEndian(value, Integer.BYTES);
+    } else {
+      op(LONG1).op(Long.BYTES);
+      littleEndian(value, Long.BYTES);
+    }
+  }
+
+  private void text(String value) {
+    byte[] utf8 = value.getBytes(StandardCharsets.UTF_8);
+    op(BINARY_UNICODE);
+    littleEndian(utf8.length, Integer.BYTES);
+    pickle.writeBytes(utf8);
+  }
+
+  private void global(String module, String name) {
+    op(GLOBAL);
+    pickle.writeBytes((module + "\n" + name + "\n").getBytes(StandardCharsets.UTF_8));
+  }
+
+  private void bool(boolean value) {
+    op(value ? NEW_TRUE : NEW_FALSE);
+  }
+
+  private void littleEndian(long value, int bytes) {
+    for (int i = 0; i < bytes; i++) {
+      op((int) (value >> (8 * i)) & 0xff);
+    }
+  }
+
+  private ScriptArchiveWriter op(int code) {
+    pickle.write(code);
+    return this;
+  }
+}

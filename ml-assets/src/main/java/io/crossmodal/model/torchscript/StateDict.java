@@ -1,0 +1,69 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.torchscript;
+
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Tensors by dotted path, such as {@code text.layer0.attention.query.weight}.
+ *
+ * <p>Looked up by full path and shape, never by position: two projections of one shape exchanged in
+ * a positional file would load without a word.
+ */
+public final class StateDict {
+  private final Map<String, ScriptTensor> tensors;
+
+  public StateDict(Map<String, ScriptTensor> tensors) {
+    this.tensors = Collections.unmodifiableMap(new LinkedHashMap<>(tensors));
+  }
+
+  /** Every tensor below {@code root}, in the order of the tree. */
+  public static StateDict of(ScriptModule root) {
+    Map<String, ScriptTensor> tensors = new LinkedHashMap<>();
+    root.forEachTensor(tensors::put);
+    return new StateDict(tensors);
+  }
+
+  public Set<String> names() {
+    return tensors.keySet();
+  }
+
+  public Map<String, ScriptTensor> tensors() {
+    return tensors;
+  }
+
+  /**
+   * @throws IllegalArgumentException when there is no such tensor or its shape is another, naming
+   *     both
+   */
+  public ScriptTensor get(String name, long... shape) {
+    ScriptTensor tensor = tensors.get(name);
+    if (tensor == null) {
+      throw new IllegalArgumentException("the weights lack " + name);
+    }
+    if (!Arrays.equals(tensor.shape(), shape)) {
+      throw new IllegalArgumentException(
+          "%s must be %s, got %s"
+              .formatted(name, Arrays.toString(shape), Arrays.toString(tensor.shape())));
+    }
+    return tensor;
+  }
+
+  /** The tensors below {@code prefix + "."}, with that prefix removed. */
+  public StateDict below(String prefix) {
+    Map<String, ScriptTensor> below = new LinkedHashMap<>();
+    tensors.forEach(
+        (name, tensor) -> {
+          if (name.startsWith(prefix + ".")) {
+            below.put(name.substring(prefix.length() + 1), tensor);
+          }
+        });
+    return new StateDict(below);
+  }
+}

@@ -1,0 +1,15 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+/**
+ * TorchScript archives: the model's sources, an object tree with weights, and the {@code .pt} file
+ * that holds both.
+ *
+ * <p>Entry class: {@link io.crossmodal.model.torchscript.MtgfeArchitecture}, which turns a {@link
+ * io.crossmodal.model.ModelConfig} into a tree. The resources beside it ({@code nn.py}, {@code
+ * text.py}, {@code image.py}, {@code fusion.py}, {@code mtgfe.py}) are the one definition of the
+ * model; read them as the paper. Called by {@code model.bundle} and by the trainer; never by the
+ * plugin.
+ */
+package io.crossmodal.model.torchscript;

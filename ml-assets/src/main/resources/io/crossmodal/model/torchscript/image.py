@@ -1,0 +1,86 @@
+# The image towers f_img of section 3.1.1. Both give (B, M, H) with [CLS] as token 0.
+
+# ViT-B/16's block: pre-layer-norm.
+class VisionLayer(Module):
+  __parameters__ = []
+  __buffers__ = []
+  training : bool
+  norm1 : __torch__.nn.LayerNorm
+  attention : __torch__.nn.MultiHeadAttention
+  norm2 : __torch__.nn.LayerNorm
+  feed_forward : __torch__.nn.FeedForward
+  def forward(self: __torch__.image.VisionLayer, x: Tensor) -> Tensor:
+    y = (self.norm1).forward(x)                                                        # (B, M, H)
+    x = torch.add(x, (self.attention).forward(y, y, None))                             # (B, M, H)
+    return torch.add(x, (self.feed_forward).forward((self.norm2).forward(x)))          # (B, M, H)
+
+class VisionTransformer(Module):
+  __parameters__ = ["patch_weight", "patch_bias", "cls", "position", ]
+  __buffers__ = []
+  training : bool
+  patch : int
+  patch_weight : Tensor  # (H, C, patch, patch)
+  patch_bias : Tensor    # (H)
+  cls : Tensor           # (1, 1, H)
+  position : Tensor      # (1, M, H)
+  layer{i} : __torch__.image.VisionLayer  # [i < IMAGE_LAYERS]
+  norm : __torch__.nn.LayerNorm
+  def forward(self: __torch__.image.VisionTransformer, pixels: Tensor) -> Tensor:
+    x = torch.conv2d(pixels, self.patch_weight, self.patch_bias, [self.patch, self.patch])  # (B, H, G, G)
+    x = torch.transpose(torch.flatten(x, 2), 1, 2)                            # (B, G * G, H)
+    x = torch.cat([torch.expand(self.cls, [x.size(0), -1, -1]), x], 1)        # (B, M, H)
+    x = torch.add(x, self.position)                                           # (B, M, H)
+    x = (self.layer{i}).forward(x)  # [i < IMAGE_LAYERS]
+    return (self.norm).forward(x)                                             # (B, M, H)
+
+class Convolution(Module):
+  __parameters__ = ["weight", ]
+  __buffers__ = []
+  training : bool
+  weight : Tensor  # (out, in, kernel, kernel)
+  stride : int
+  norm : __torch__.nn.BatchNorm
+  def forward(self: __torch__.image.Convolution, x: Tensor) -> Tensor:
+    p = torch.floordiv(self.weight.size(2), 2)
+    y = torch.conv2d(x, self.weight, None, [self.stride, self.stride], [p, p])  # (B, out, G, G)
+    return (self.norm).forward(y)                                               # (B, out, G, G)
+
+# The basic residual block of He et al. 2016, section 3.3, without bottleneck.
+class ResidualBlock(Module):
+  __parameters__ = []
+  __buffers__ = []
+  training : bool
+  first : __torch__.image.Convolution
+  second : __torch__.image.Convolution
+  def forward(self: __torch__.image.ResidualBlock, x: Tensor) -> Tensor:
+    y = (self.second).forward(torch.relu((self.first).forward(x)))  # (B, C, G, G)
+    return torch.relu(torch.add(x, y))                              # (B, C, G, G)
+
+class Stage(Module):
+  __parameters__ = []
+  __buffers__ = []
+  training : bool
+  reduce : __torch__.image.Convolution
+  block : __torch__.image.ResidualBlock
+  def forward(self: __torch__.image.Stage, x: Tensor) -> Tensor:
+    return (self.block).forward(torch.relu((self.reduce).forward(x)))  # (B, C, G, G)
+
+# For training from scratch, where a small convolutional net learns faster than a ViT.
+class ConvolutionalTower(Module):
+  __parameters__ = ["position", ]
+  __buffers__ = []
+  training : bool
+  stem{i} : __torch__.image.Convolution  # [i < IMAGE_STEMS]
+  stage{i} : __torch__.image.Stage       # [i < IMAGE_STAGES]
+  project : __torch__.nn.Linear
+  pool : __torch__.nn.Linear
+  position : Tensor  # (1, G * G, H)
+  norm : __torch__.nn.LayerNorm
+  def forward(self: __torch__.image.ConvolutionalTower, pixels: Tensor) -> Tensor:
+    x = pixels                                                      # (B, C, S, S)
+    x = torch.relu((self.stem{i}).forward(x))  # [i < IMAGE_STEMS]
+    x = (self.stage{i}).forward(x)  # [i < IMAGE_STAGES]
+    x = torch.transpose(torch.flatten(x, 2), 1, 2)                  # (B, G * G, last width)
+    c = torch.unsqueeze((self.pool).forward(torch.mean(x, [1])), 1) # (B, 1, H)
+    x = torch.add((self.project).forward(x), self.position)         # (B, G * G, H)
+    return (self.norm).forward(torch.cat([c, x], 1))                # (B, M, H)

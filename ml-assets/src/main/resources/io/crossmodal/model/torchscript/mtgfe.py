@@ -1,0 +1,56 @@
+# MTGFE: towers, fusion encoder, matching head and the filter's two projections.
+# Method names are the contract between this archive and whoever opens it (docs: ModelBundle).
+
+class Filter(Module):
+  __parameters__ = ["log_scale", ]
+  __buffers__ = []
+  training : bool
+  text : __torch__.nn.Linear
+  image : __torch__.nn.Linear
+  log_scale : Tensor  # (1), log of 1 / temperature
+  def unit(self: __torch__.mtgfe.Filter, e: Tensor) -> Tensor:
+    return torch.div(e, torch.clamp_min(torch.norm(e, 2, [1], True), 9.9999999999999995e-07))  # (B, D)
+  def embed_text(self: __torch__.mtgfe.Filter, cls: Tensor) -> Tensor:
+    return self.unit((self.text).forward(cls))   # (B, H) -> (B, D), unit length
+  def embed_image(self: __torch__.mtgfe.Filter, cls: Tensor) -> Tensor:
+    return self.unit((self.image).forward(cls))  # (B, H) -> (B, D), unit length
+  def scale(self: __torch__.mtgfe.Filter) -> Tensor:
+    return torch.exp(torch.clamp_max(self.log_scale, 4.6051701859880918))  # (1), at most 100 as in CLIP
+
+class Mtgfe(Module):
+  __parameters__ = []
+  __buffers__ = []
+  training : bool
+  text : __torch__.text.TextTower
+  image_{sensor} : __torch__.image.IMAGE_TOWER  # [sensor in SENSORS]
+  fusion : __torch__.fusion.FusionEncoder
+  itm : __torch__.nn.Linear
+  filter : __torch__.mtgfe.Filter
+  # mask (B, N): 1 for a token, 0 for padding. -10000 stays inside fp16 and underflows to 0 in softmax.
+  def bias(self: __torch__.mtgfe.Mtgfe, mask: Tensor) -> Tensor:
+    return torch.mul(torch.rsub(torch.unsqueeze(torch.unsqueeze(mask, 1), 1), 1.), -10000.)  # (B, 1, 1, N)
+  def encode_text(self: __torch__.mtgfe.Mtgfe, ids: Tensor, mask: Tensor) -> Tensor:
+    return (self.text).forward(ids, self.bias(mask))   # (B, N) -> (B, N, H)
+  def encode_image_{sensor}(self: __torch__.mtgfe.Mtgfe, pixels: Tensor) -> Tensor:  # [sensor in SENSORS]
+    return (self.image_{sensor}).forward(pixels)         # (B, C, S, S) -> (B, M, H)  # [sensor in SENSORS]
+  def filter_text(self: __torch__.mtgfe.Mtgfe, cls: Tensor) -> Tensor:
+    return (self.filter).embed_text(cls)               # (B, H) -> (B, D)
+  def filter_image(self: __torch__.mtgfe.Mtgfe, cls: Tensor) -> Tensor:
+    return (self.filter).embed_image(cls)              # (B, H) -> (B, D)
+  # ITM logits (no match, match). text (B or 1, N, H), mask (B or 1, N), image (B or 1, M, H).
+  def fuse(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
+    u = (self.fusion).cls(text, self.bias(mask), image)  # (B, H)
+    return (self.itm).forward(u)                         # (B, 2)
+  # What a search scores with: column 0 the ITM logit (match - no match), column 1 the filter's logit.
+  def score(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
+    z = self.fuse(text, mask, image)                                           # (B, 2)
+    m = torch.sub(torch.select(z, 1, 1), torch.select(z, 1, 0))                # (B)
+    t = (self.filter).embed_text(torch.select(text, 1, 0))                     # (B or 1, D)
+    v = (self.filter).embed_image(torch.select(image, 1, 0))                   # (B or 1, D)
+    f = torch.mul(torch.sum(torch.mul(t, v), [1]), (self.filter).scale())      # (B)
+    return torch.stack([m, f], 1)                                              # (B, 2)
+  # Word x patch weights (B, N, M) of the last cross-attention layer but one.
+  def attention(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
+    return (self.fusion).attention(text, self.bias(mask), image)
+  def forward(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
+    return self.score(text, mask, image)

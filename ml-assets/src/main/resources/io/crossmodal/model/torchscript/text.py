@@ -1,0 +1,29 @@
+# The text tower f_txt of section 3.1.2: BERT's embeddings and its first layers, post-layer-norm.
+
+class TextLayer(Module):
+  __parameters__ = []
+  __buffers__ = []
+  training : bool
+  attention : __torch__.nn.MultiHeadAttention
+  norm1 : __torch__.nn.LayerNorm
+  feed_forward : __torch__.nn.FeedForward
+  norm2 : __torch__.nn.LayerNorm
+  def forward(self: __torch__.text.TextLayer, x: Tensor, bias: Tensor) -> Tensor:
+    x = (self.norm1).forward(torch.add(x, (self.attention).forward(x, x, bias)))  # (B, N, H)
+    return (self.norm2).forward(torch.add(x, (self.feed_forward).forward(x)))     # (B, N, H)
+
+class TextTower(Module):
+  __parameters__ = ["word", "position", ]
+  __buffers__ = []
+  training : bool
+  word : Tensor      # (V, H)
+  position : Tensor  # (longest N, H)
+  norm : __torch__.nn.LayerNorm
+  layer{i} : __torch__.text.TextLayer  # [i < TEXT_LAYERS]
+  # ids (B, N) int64; bias (B, 1, 1, N) is 0 for a token and -10000 for padding.
+  def forward(self: __torch__.text.TextTower, ids: Tensor, bias: Tensor) -> Tensor:
+    x = torch.embedding(self.word, ids)                                  # (B, N, H)
+    x = torch.add(x, torch.slice(self.position, 0, 0, ids.size(1)))      # (B, N, H)
+    x = (self.norm).forward(x)                                           # (B, N, H)
+    x = (self.layer{i}).forward(x, bias)  # [i < TEXT_LAYERS]
+    return x                                                             # (B, N, H)

@@ -1,0 +1,156 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.image.PixelTensor;
+import io.crossmodal.model.text.TokenizedText;
+import io.crossmodal.model.tokens.TokenBlock;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class FusionModelTest {
+  private static final float TOLERANCE = 2e-5f;
+  private static final long SEED = Seeds.next();
+
+  @TempDir static Path scratch;
+  private static ModelBundle bundle;
+  private static FusionModel model;
+  private static List<Encoding> texts;
+  private static List<Encoding> images;
+
+  @BeforeAll
+  static void encode() throws Exception {
+    bundle = ModelBundle.random("micro", ModelConfig.micro(), SEED);
+    model = FusionModel.load(bundle, scratch);
+    List<TokenizedText> tokenized = new ArrayList<>();
+    for (String text : List.of("a", "six tanks", "two red roofs", "pond by a road")) {
+      tokenized.add(bundle.tokenizer().tokenize(text));
+    }
+    texts = model.encodeTexts(tokenized);
+    images = model.encodeImages("rgb", randomImages(4));
+  }
+
+  @AfterAll
+  static void close() {
+    model.close();
+  }
+
+  private static List<PixelTensor> randomImages(int count) {
+    SplittableRandom random = new SplittableRandom(SEED);
+    List<PixelTensor> pixels = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      float[] values = new float[3 * 16 * 16];
+      for (int j = 0; j < values.length; j++) {
+        values[j] = (float) random.nextGaussian();
+      }
+      pixels.add(new PixelTensor(3, 16, values));
+    }
+    return pixels;
+  }
+
+  private static List<TokenBlock> tokens(List<Encoding> encodings) {
+    return encodings.stream().map(Encoding::tokens).toList();
+  }
+
+  @Test
+  void everyPairEqualsThePlainJavaReference() throws Exception {
+    ReferenceFusion reference = new ReferenceFusion(bundle.manifest().config(), bundle.weights());
+    PairLogits scored = model.score(tokens(texts), tokens(images));
+    for (int i = 0; i < texts.size(); i++) {
+      PairLogits expected = reference.score(texts.get(i).tokens(), images.get(i).tokens());
+      assertEquals(expected.itm()[0], scored.itm()[i], TOLERANCE);
+      assertEquals(expected.filter()[0], scored.filter()[i], TOLERANCE);
+    }
+  }
+
+  @Test
+  void aTextSharedByTheBatchScoresAsOneRepeated() {
+    List<TokenBlock> one = List.of(texts.get(2).tokens());
+    PairLogits shared = model.score(one, tokens(images));
+    PairLogits repeated =
+        model.score(Collections.nCopies(4, texts.get(2).tokens()), tokens(images));
+    assertArrayEquals(repeated.itm(), shared.itm(), TOLERANCE);
+    assertArrayEquals(repeated.filter(), shared.filter(), TOLERANCE);
+  }
+
+  @Test
+  void anImageSharedByTheBatchScoresAsOneRepeated() {
+    PairLogits shared = model.score(tokens(texts), List.of(images.get(1).tokens()));
+    PairLogits repeated =
+        model.score(tokens(texts), Collections.nCopies(4, images.get(1).tokens()));
+    assertArrayEquals(repeated.itm(), shared.itm(), TOLERANCE);
+  }
+
+  @Test
+  void aPairScoresAloneAsInABatchAndAsPadded() {
+    // The batch pads "a" to the length of the longest text.
+    PairLogits batch = model.score(tokens(texts), tokens(images));
+    for (int i = 0; i < texts.size(); i++) {
+      PairLogits alone =
+          model.score(List.of(texts.get(i).tokens()), List.of(images.get(i).tokens()));
+      assertEquals(alone.itm()[0], batch.itm()[i], TOLERANCE);
+      assertEquals(alone.filter()[0], batch.filter()[i], TOLERANCE);
+    }
+  }
+
+  @Test
+  void aTextEncodesAloneAsInABatch() {
+    List<Encoding> alone = model.encodeTexts(List.of(bundle.tokenizer().tokenize("a")));
+    assertArrayEquals(
+        texts.get(0).tokens().values(), alone.get(0).tokens().values(), TOLERANCE);
+    assertArrayEquals(texts.get(0).embedding(), alone.get(0).embedding(), TOLERANCE);
+  }
+
+  @Test
+  void anImageEncodesAloneAsInABatch() {
+    List<PixelTensor> pixels = randomImages(4);
+    List<Encoding> alone = model.encodeImages("rgb", pixels.subList(3, 4));
+    assertArrayEquals(
+        images.get(3).tokens().values(), alone.get(0).tokens().values(), TOLERANCE);
+  }
+
+  @Test
+  void embeddingsHaveUnitLength() {
+    for (Encoding encoding : List.of(texts.get(0), images.get(0))) {
+      double square = 0;
+      for (float value : encoding.embedding()) {
+        square += value * value;
+      }
+      assertEquals(1, square, 1e-5);
+    }
+  }
+
+  @Test
+  void anEmptyBatchGivesAnEmptyAnswer() {
+    assertEquals(0, model.encodeTexts(List.of()).size());
+    assertEquals(0, model.score(tokens(texts), List.of()).itm().length);
+  }
+
+  @Test
+  void whatCannotBePairedIsRefused() {
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> model.score(tokens(texts).subList(0, 2), tokens(images).subList(0, 3)));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> model.score(List.of(new TokenBlock(1, 3, new float[3])), tokens(images)));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> model.encodeImages("rgb", List.of(new PixelTensor(3, 8, new float[192]))));
+    assertThrows(IllegalArgumentException.class, () -> model.encodeImages("s1", List.of()));
+  }
+}
