@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.inference;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Objects;
 
 /**
@@ -17,6 +18,7 @@ import java.util.Objects;
  * @param scoreBatch most text-image pairs in one call of the model; at least 1
  * @param queryCacheBytes memory for encoded queries; at least 0. The newest query is kept whatever
  *     its size, so that a search's query and rescorer share one encoding.
+ * @param longestWait for which a search waits for its scores at most; above 0
  * @param directory where the engine unpacks its native libraries and models their archives; must be
  *     writable, below the node's data path
  */
@@ -26,6 +28,7 @@ public record InferenceSettings(
     int encodeBatch,
     int scoreBatch,
     long queryCacheBytes,
+    Duration longestWait,
     Path directory) {
   public InferenceSettings {
     atLeast("threads", threads, 1);
@@ -33,6 +36,9 @@ public record InferenceSettings(
     atLeast("encodeBatch", encodeBatch, 1);
     atLeast("scoreBatch", scoreBatch, 1);
     atLeast("queryCacheBytes", queryCacheBytes, 0);
+    if (longestWait.isNegative() || longestWait.isZero()) {
+      throw new IllegalArgumentException("longestWait must be above 0, got " + longestWait);
+    }
     Objects.requireNonNull(directory, "directory");
   }
 

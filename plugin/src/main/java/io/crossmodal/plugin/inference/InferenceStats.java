@@ -34,6 +34,8 @@ public final class InferenceStats {
     TIMEOUTS,
     /** Jobs refused because the queue was full. */
     REJECTIONS,
+    /** Rescores that failed because the queue was full. */
+    REJECTED_RESCORES,
     /** Rescores that failed because the model could not be loaded. */
     UNAVAILABLE,
     /** Rescores that failed because stored tokens were damaged or of another model. */

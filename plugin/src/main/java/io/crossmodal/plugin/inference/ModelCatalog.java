@@ -4,6 +4,8 @@
  */
 package io.crossmodal.plugin.inference;
 
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -45,6 +47,24 @@ public final class ModelCatalog {
   /** The model for mappings that name none. */
   public String defaultId() {
     return bundles().keySet().iterator().next();
+  }
+
+  /**
+   * The sensor that a picture is read with.
+   *
+   * @param given what the user named; null where he named none
+   * @throws IllegalArgumentException when the model has no such sensor, or several and none is named
+   */
+  public static String sensor(ModelConfig config, String given) {
+    if (given != null) {
+      return config.sensor(given).name();
+    }
+    if (config.sensors().size() > 1) {
+      throw new IllegalArgumentException(
+          "[sensor] is missing, this model has "
+              + config.sensors().stream().map(SensorConfig::name).toList());
+    }
+    return config.sensors().get(0).name();
   }
 
   private synchronized Map<String, ModelBundle> bundles() {

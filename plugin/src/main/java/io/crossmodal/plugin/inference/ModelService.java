@@ -18,10 +18,12 @@ import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -104,6 +106,11 @@ public final class ModelService implements AutoCloseable {
 
   public InferenceStats stats() {
     return stats;
+  }
+
+  /** How long a search waits for its scores at most. */
+  public Duration longestWait() {
+    return settings.longestWait();
   }
 
   /**
@@ -207,23 +214,40 @@ public final class ModelService implements AutoCloseable {
         "scoring " + pairs + " pairs",
         deadline,
         job -> {
-          for (int from = 0; from < pairs; from += settings.scoreBatch()) {
+          for (List<Integer> batch : batches(pairs, images)) {
             if (job.abandoned()) {
               throw new InferenceException.DeadlineExceeded(job.what);
             }
-            int to = Math.min(pairs, from + settings.scoreBatch());
-            PairLogits part = model(model).score(slice(texts, from, to), slice(images, from, to));
-            System.arraycopy(part.itm(), 0, itm, from, to - from);
-            System.arraycopy(part.filter(), 0, filter, from, to - from);
+            PairLogits part = model(model).score(pick(texts, batch), pick(images, batch));
+            for (int i = 0; i < batch.size(); i++) {
+              itm[batch.get(i)] = part.itm()[i];
+              filter[batch.get(i)] = part.filter()[i];
+            }
             stats.increment(Counter.BATCHES);
-            stats.add(Counter.PAIRS, to - from);
+            stats.add(Counter.PAIRS, batch.size());
           }
           return new PairLogits(itm, filter);
         });
   }
 
-  private static List<TokenBlock> slice(List<TokenBlock> blocks, int from, int to) {
-    return blocks.size() == 1 ? blocks : blocks.subList(from, to);
+  /** Pairs in batches whose images have equally many tokens, as sensors may differ in size. */
+  private List<List<Integer>> batches(int pairs, List<TokenBlock> images) {
+    Map<Integer, List<Integer>> bySize = new TreeMap<>();
+    for (int i = 0; i < pairs; i++) {
+      int size = images.get(images.size() == 1 ? 0 : i).count();
+      bySize.computeIfAbsent(size, key -> new ArrayList<>()).add(i);
+    }
+    List<List<Integer>> batches = new ArrayList<>();
+    for (List<Integer> same : bySize.values()) {
+      for (int from = 0; from < same.size(); from += settings.scoreBatch()) {
+        batches.add(same.subList(from, Math.min(same.size(), from + settings.scoreBatch())));
+      }
+    }
+    return batches;
+  }
+
+  private static List<TokenBlock> pick(List<TokenBlock> blocks, List<Integer> batch) {
+    return blocks.size() == 1 ? blocks : batch.stream().map(blocks::get).toList();
   }
 
   /** Ends the worker, fails what waits for it, and frees all native memory. */
