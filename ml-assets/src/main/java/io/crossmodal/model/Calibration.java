@@ -4,6 +4,8 @@
  */
 package io.crossmodal.model;
 
+import java.util.Locale;
+
 /**
  * From logits to a probability: p = sigmoid(scale (itm + lambda filter) + bias).
  *
@@ -23,8 +25,12 @@ public record Calibration(double lambda, double scale, double bias) {
   public Calibration {
     if (!(lambda >= 0) || !(scale > 0) || !Double.isFinite(lambda + scale + bias)) {
       throw new IllegalArgumentException(
-          "lambda must be at least 0, scale above 0 and all finite, got %s, %s and %s"
-              .formatted(lambda, scale, bias));
+          String.format(
+              Locale.ROOT,
+              "lambda must be at least 0, scale above 0 and all finite, got %s, %s and %s",
+              lambda,
+              scale,
+              bias));
     }
   }
 

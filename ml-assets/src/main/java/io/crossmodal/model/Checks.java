@@ -10,8 +10,7 @@ final class Checks {
 
   static void atLeast(String name, long value, long minimum) {
     if (value < minimum) {
-      throw new IllegalArgumentException(
-          name + " must be at least " + minimum + ", got " + value);
+      throw new IllegalArgumentException(name + " must be at least " + minimum + ", got " + value);
     }
   }
 }

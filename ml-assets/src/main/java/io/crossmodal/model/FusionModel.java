@@ -23,6 +23,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * A loaded model and the only owner of its native memory.
@@ -81,6 +82,8 @@ public final class FusionModel implements AutoCloseable {
   }
 
   /**
+   * Runs the text tower.
+   *
    * @param texts B texts, padded here to the longest of them
    * @return B encodings; each has as many tokens as its text has ids
    */
@@ -100,12 +103,18 @@ public final class FusionModel implements AutoCloseable {
     }
     try (NDManager call = model.getNDManager().newSubManager()) {
       NDArray tokens =
-          run("encode_text", call, call.create(ids, new Shape(lengths.length, n)), mask(call, lengths, n));
+          run(
+              "encode_text",
+              call,
+              call.create(ids, new Shape(lengths.length, n)),
+              mask(call, lengths, n));
       return encodings(call, tokens, "filter_text", lengths);
     }
   }
 
   /**
+   * Runs a sensor's image tower.
+   *
    * @param sensor one of the model's sensors
    * @param images B pictures of that sensor's size
    * @return B encodings of {@link ModelConfig#imageTokens} tokens each
@@ -123,8 +132,16 @@ public final class FusionModel implements AutoCloseable {
       PixelTensor image = images.get(b);
       if (image.channels() != c || image.side() != s) {
         throw new IllegalArgumentException(
-            "sensor %s takes (%d, %d, %d), got (%d, %d, %d)"
-                .formatted(sensor, c, s, s, image.channels(), image.side(), image.side()));
+            String.format(
+                Locale.ROOT,
+                "sensor %s takes (%d, %d, %d), got (%d, %d, %d)",
+                sensor,
+                c,
+                s,
+                s,
+                image.channels(),
+                image.side(),
+                image.side()));
       }
       System.arraycopy(image.values(), 0, pixels, b * c * s * s, c * s * s);
     }
@@ -132,7 +149,10 @@ public final class FusionModel implements AutoCloseable {
     Arrays.fill(lengths, config.imageTokens(expected));
     try (NDManager call = model.getNDManager().newSubManager()) {
       NDArray tokens =
-          run("encode_image_" + sensor, call, call.create(pixels, new Shape(lengths.length, c, s, s)));
+          run(
+              "encode_image_" + sensor,
+              call,
+              call.create(pixels, new Shape(lengths.length, c, s, s)));
       return encodings(call, tokens, "filter_image", lengths);
     }
   }
@@ -154,7 +174,8 @@ public final class FusionModel implements AutoCloseable {
     if ((texts.size() != 1 && texts.size() != pairs)
         || (images.size() != 1 && images.size() != pairs)) {
       throw new IllegalArgumentException(
-          "cannot pair %d texts with %d images".formatted(texts.size(), images.size()));
+          String.format(
+              Locale.ROOT, "cannot pair %d texts with %d images", texts.size(), images.size()));
     }
     int n = texts.stream().mapToInt(TokenBlock::count).max().orElseThrow();
     int m = images.get(0).count();
@@ -189,7 +210,8 @@ public final class FusionModel implements AutoCloseable {
       TokenBlock block = blocks.get(b);
       if (block.hidden() != h) {
         throw new IllegalArgumentException(
-            "the model's tokens have %d values, got %d".formatted(h, block.hidden()));
+            String.format(
+                Locale.ROOT, "the model's tokens have %d values, got %d", h, block.hidden()));
       }
       System.arraycopy(block.values(), 0, values, b * n * h, block.values().length);
     }

@@ -5,6 +5,7 @@
 package io.crossmodal.model;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 
 /**
@@ -14,7 +15,8 @@ import java.util.Objects;
  * @param kind which of the two
  * @param patch side of a patch in pixels (vision transformer, else 0)
  * @param layers transformer layers (vision transformer, else 0)
- * @param stems widths of the plain 3x3 convolutions at the start, each with stride 2 (convolutional)
+ * @param stems widths of the plain 3x3 convolutions at the start, each with stride 2
+ *     (convolutional)
  * @param stages residual stages behind the stems (convolutional)
  */
 public record ImageTowerConfig(
@@ -82,8 +84,11 @@ public record ImageTowerConfig(
   public int gridSide(int imageSize) {
     if (imageSize % stride() != 0) {
       throw new IllegalArgumentException(
-          "image size %d is not a multiple of the tower's stride %d"
-              .formatted(imageSize, stride()));
+          String.format(
+              Locale.ROOT,
+              "image size %d is not a multiple of the tower's stride %d",
+              imageSize,
+              stride()));
     }
     return imageSize / stride();
   }

@@ -6,6 +6,7 @@ package io.crossmodal.model;
 
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Set;
 
@@ -105,9 +106,7 @@ public record ModelConfig(
         new TextConfig(512, 40, 2),
         ImageTowerConfig.convolutional(
             List.of(24, 32),
-            List.of(
-                new ImageTowerConfig.Stage(80, 2),
-                new ImageTowerConfig.Stage(160, 2))),
+            List.of(new ImageTowerConfig.Stage(80, 2), new ImageTowerConfig.Stage(160, 2))),
         3,
         List.of(SensorConfig.rgb(96)));
   }
@@ -126,7 +125,9 @@ public record ModelConfig(
         List.of(SensorConfig.rgb(224)));
   }
 
-  /** The paper's model, sections 3.1 and 3.2: ViT-B/16 at 224, six BERT layers, six fusion layers. */
+  /**
+   * The paper's model, sections 3.1 and 3.2: ViT-B/16 at 224, six BERT layers, six fusion layers.
+   */
   public static ModelConfig base() {
     return new ModelConfig(
         768,
@@ -155,6 +156,8 @@ public record ModelConfig(
   }
 
   /**
+   * The sensor of that name.
+   *
    * @throws IllegalArgumentException when there is no such sensor, naming those there are
    */
   public SensorConfig sensor(String name) {
@@ -164,8 +167,11 @@ public record ModelConfig(
         .orElseThrow(
             () ->
                 new IllegalArgumentException(
-                    "unknown sensor [%s], this model has %s"
-                        .formatted(name, sensors.stream().map(SensorConfig::name).toList())));
+                    String.format(
+                        Locale.ROOT,
+                        "unknown sensor [%s], this model has %s",
+                        name,
+                        sensors.stream().map(SensorConfig::name).toList())));
   }
 
   /** M, tokens of one image of a sensor: its grid and [CLS]. */

@@ -5,6 +5,7 @@
 package io.crossmodal.model;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.regex.Pattern;
 
 /**
@@ -29,8 +30,12 @@ public record SensorConfig(String name, int imageSize, List<Double> mean, List<D
     std = List.copyOf(std);
     if (mean.isEmpty() || mean.size() != std.size()) {
       throw new IllegalArgumentException(
-          "sensor %s needs one mean and one std a channel, got %d and %d"
-              .formatted(name, mean.size(), std.size()));
+          String.format(
+              Locale.ROOT,
+              "sensor %s needs one mean and one std a channel, got %d and %d",
+              name,
+              mean.size(),
+              std.size()));
     }
     if (std.stream().anyMatch(s -> !(s > 0))) {
       throw new IllegalArgumentException("sensor " + name + ": std must be above 0, got " + std);

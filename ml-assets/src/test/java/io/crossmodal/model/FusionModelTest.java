@@ -110,8 +110,7 @@ class FusionModelTest {
   @Test
   void aTextEncodesAloneAsInABatch() {
     List<Encoding> alone = model.encodeTexts(List.of(bundle.tokenizer().tokenize("a")));
-    assertArrayEquals(
-        texts.get(0).tokens().values(), alone.get(0).tokens().values(), TOLERANCE);
+    assertArrayEquals(texts.get(0).tokens().values(), alone.get(0).tokens().values(), TOLERANCE);
     assertArrayEquals(texts.get(0).embedding(), alone.get(0).embedding(), TOLERANCE);
   }
 
@@ -119,8 +118,7 @@ class FusionModelTest {
   void anImageEncodesAloneAsInABatch() {
     List<PixelTensor> pixels = randomImages(4);
     List<Encoding> alone = model.encodeImages("rgb", pixels.subList(3, 4));
-    assertArrayEquals(
-        images.get(3).tokens().values(), alone.get(0).tokens().values(), TOLERANCE);
+    assertArrayEquals(images.get(3).tokens().values(), alone.get(0).tokens().values(), TOLERANCE);
   }
 
   @Test

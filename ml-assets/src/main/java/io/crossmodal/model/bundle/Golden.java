@@ -14,6 +14,7 @@ import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.tokens.TokenBlock;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Inputs with the outputs that every loaded copy of the model must repeat.
@@ -74,6 +75,8 @@ public record Golden(
   }
 
   /**
+   * Runs the model over the inputs and compares.
+   *
    * @throws BundleException naming the first output that differs
    */
   void verify(FusionModel model) throws BundleException {
@@ -81,8 +84,11 @@ public record Golden(
     compare("text embeddings", flat(textEmbeddings), flat(now.textEmbeddings));
     if (sensors.size() != now.sensors.size()) {
       throw new BundleException(
-          "golden outputs for %d sensors, the model has %d"
-              .formatted(sensors.size(), now.sensors.size()));
+          String.format(
+              Locale.ROOT,
+              "golden outputs for %d sensors, the model has %d",
+              sensors.size(),
+              now.sensors.size()));
     }
     for (int i = 0; i < sensors.size(); i++) {
       SensorOutputs expected = sensors.get(i);
@@ -97,15 +103,25 @@ public record Golden(
       throws BundleException {
     if (expected.size() != found.size()) {
       throw new BundleException(
-          "golden %s: expected %d values, found %d"
-              .formatted(what, expected.size(), found.size()));
+          String.format(
+              Locale.ROOT,
+              "golden %s: expected %d values, found %d",
+              what,
+              expected.size(),
+              found.size()));
     }
     for (int i = 0; i < expected.size(); i++) {
       // Written so that NaN fails too.
       if (!(Math.abs(expected.get(i) - found.get(i)) <= tolerance)) {
         throw new BundleException(
-            "golden %s: value %d should be %s, this machine computes %s (tolerance %s)"
-                .formatted(what, i, expected.get(i), found.get(i), tolerance));
+            String.format(
+                Locale.ROOT,
+                "golden %s: value %d should be %s, this machine computes %s (tolerance %s)",
+                what,
+                i,
+                expected.get(i),
+                found.get(i),
+                tolerance));
       }
     }
   }

@@ -34,6 +34,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.zip.ZipEntry;
@@ -45,8 +46,8 @@ import java.util.zip.ZipOutputStream;
  * A model with all that is needed to serve it: a zip of {@code manifest.json}, {@code model.pt} and
  * {@code vocab.txt}.
  *
- * <p>Reading checks the format version, that nothing is missing or too much, both SHA-256s, that the
- * weights are exactly those that the config calls for, and the three fingerprints. {@link
+ * <p>Reading checks the format version, that nothing is missing or too much, both SHA-256s, that
+ * the weights are exactly those that the config calls for, and the three fingerprints. {@link
  * FusionModel#load} then re-scores the golden inputs. Immutable.
  */
 public final class ModelBundle {
@@ -147,6 +148,8 @@ public final class ModelBundle {
   }
 
   /**
+   * Reads a bundle from a file.
+   *
    * @throws BundleException when the file is no bundle that may be served
    */
   public static ModelBundle read(Path file) throws IOException, BundleException {
@@ -158,6 +161,8 @@ public final class ModelBundle {
   }
 
   /**
+   * Reads a bundle from a stream.
+   *
    * @param in a whole bundle; read to its end, not closed
    * @throws BundleException when it is no bundle that may be served
    */
@@ -177,8 +182,11 @@ public final class ModelBundle {
         new String(entries.get(VOCABULARY), StandardCharsets.UTF_8).lines().toList();
     if (vocabulary.size() != manifest.config().text().vocabularySize()) {
       throw new BundleException(
-          "the config names %d word pieces, vocab.txt has %d"
-              .formatted(manifest.config().text().vocabularySize(), vocabulary.size()));
+          String.format(
+              Locale.ROOT,
+              "the config names %d word pieces, vocab.txt has %d",
+              manifest.config().text().vocabularySize(),
+              vocabulary.size()));
     }
     try {
       StateDict state = ScriptArchiveReader.read(new ByteArrayInputStream(archive));
@@ -186,7 +194,11 @@ public final class ModelBundle {
       Fingerprints found = Fingerprints.of(manifest.config(), vocabulary, state);
       if (!found.equals(manifest.fingerprints())) {
         throw new BundleException(
-            "fingerprints: expected %s, found %s".formatted(manifest.fingerprints(), found));
+            String.format(
+                Locale.ROOT,
+                "fingerprints: expected %s, found %s",
+                manifest.fingerprints(),
+                found));
       }
       return new ModelBundle(manifest, vocabulary, archive);
     } catch (IOException | IllegalArgumentException e) {
@@ -202,7 +214,8 @@ public final class ModelBundle {
       for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
         if (!ENTRIES.contains(entry.getName())) {
           throw new BundleException(
-              "a bundle holds %s, found [%s]".formatted(ENTRIES, entry.getName()));
+              String.format(
+                  Locale.ROOT, "a bundle holds %s, found [%s]", ENTRIES, entry.getName()));
         }
         byte[] content = zip.readNBytes((int) Math.min(left, Integer.MAX_VALUE - 8));
         left -= content.length;
@@ -242,7 +255,7 @@ public final class ModelBundle {
     String found = Sha256.hex(content);
     if (!found.equals(expected)) {
       throw new BundleException(
-          "%s: expected SHA-256 %s, found %s".formatted(entry, expected, found));
+          String.format(Locale.ROOT, "%s: expected SHA-256 %s, found %s", entry, expected, found));
     }
   }
 
@@ -298,6 +311,8 @@ public final class ModelBundle {
   }
 
   /**
+   * How pictures of a sensor become tensors.
+   *
    * @throws IllegalArgumentException when the model has no such sensor or its pictures are not read
    *     from picture files
    */

@@ -7,6 +7,7 @@ package io.crossmodal.model.bundle;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.ModelConfig;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.regex.Pattern;
 
@@ -72,7 +73,11 @@ public record ModelManifest(
   public ModelManifest {
     if (formatVersion != FORMAT_VERSION) {
       throw new IllegalArgumentException(
-          "bundle format version %d, this code reads %d".formatted(formatVersion, FORMAT_VERSION));
+          String.format(
+              Locale.ROOT,
+              "bundle format version %d, this code reads %d",
+              formatVersion,
+              FORMAT_VERSION));
     }
     if (id == null || !ID.matcher(id).matches()) {
       throw new IllegalArgumentException("id must match " + ID.pattern() + ", got [" + id + "]");
@@ -88,7 +93,15 @@ public record ModelManifest(
 
   ModelManifest withGolden(Golden newGolden) {
     return new ModelManifest(
-        formatVersion, id, config, vocabularySha256, weightsSha256, fingerprints, calibration,
-        training, metrics, newGolden);
+        formatVersion,
+        id,
+        config,
+        vocabularySha256,
+        weightsSha256,
+        fingerprints,
+        calibration,
+        training,
+        metrics,
+        newGolden);
   }
 }

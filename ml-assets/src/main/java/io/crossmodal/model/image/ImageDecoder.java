@@ -33,14 +33,15 @@ final class ImageDecoder {
   private ImageDecoder() {}
 
   /**
+   * Decodes a picture file.
+   *
    * @param side the side that the caller will resize to; decoding stops at no less than four times
    *     that, so that the resize still averages over enough pixels
    * @throws ImageFormatException saying what the bytes are and what is accepted
    */
   static RgbImage decode(byte[] bytes, int side) {
     // Memory-backed on purpose: ImageIO's default cache writes files, and its switch is static.
-    try (ImageInputStream in =
-        new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
+    try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
       Iterator<ImageReader> readers = ImageIO.getImageReaders(in);
       while (readers.hasNext()) {
         ImageReader reader = readers.next();
@@ -70,7 +71,7 @@ final class ImageDecoder {
     int height = reader.getHeight(0);
     if (Math.min(width, height) < MIN_SIDE || Math.max(width, height) > MAX_SIDE) {
       throw new ImageFormatException(
-          "the image has %d x %d pixels; %s".formatted(width, height, ACCEPTED));
+          String.format(Locale.ROOT, "the image has %d x %d pixels; %s", width, height, ACCEPTED));
     }
     ImageReadParam param = reader.getDefaultReadParam();
     int step = Math.max(1, Math.min(width, height) / (4 * side));

@@ -5,6 +5,7 @@
 package io.crossmodal.model.image;
 
 import io.crossmodal.model.SensorConfig;
+import java.util.Locale;
 
 /**
  * From a picture file to what a sensor's tower takes: decode, resize to S x S, scale to 0..1,
@@ -15,19 +16,26 @@ public final class ImagePreprocessor {
   private final SensorConfig sensor;
 
   /**
-   * @throws IllegalArgumentException when the sensor has another number of channels than the
-   *     three that picture files give
+   * A preprocessor for one sensor.
+   *
+   * @throws IllegalArgumentException when the sensor has another number of channels than the three
+   *     that picture files give
    */
   public ImagePreprocessor(SensorConfig sensor) {
     this.sensor = sensor;
     if (sensor.channels() != 3) {
       throw new IllegalArgumentException(
-          "sensor [%s] has %d channels; picture files give 3"
-              .formatted(sensor.name(), sensor.channels()));
+          String.format(
+              Locale.ROOT,
+              "sensor [%s] has %d channels; picture files give 3",
+              sensor.name(),
+              sensor.channels()));
     }
   }
 
   /**
+   * From a picture file to a tensor.
+   *
    * @throws ImageFormatException when the bytes are no picture we take
    */
   public PixelTensor preprocess(byte[] file) {

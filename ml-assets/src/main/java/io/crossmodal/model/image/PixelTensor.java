@@ -4,6 +4,8 @@
  */
 package io.crossmodal.model.image;
 
+import java.util.Locale;
+
 /** One normalised picture as a tower takes it: (C, S, S), row-major. */
 public final class PixelTensor {
   private final int channels;
@@ -11,13 +13,21 @@ public final class PixelTensor {
   private final float[] values;
 
   /**
+   * A picture of the given extents.
+   *
    * @param values C x S x S; kept, not copied
    */
   public PixelTensor(int channels, int side, float[] values) {
     if (values.length != channels * side * side) {
       throw new IllegalArgumentException(
-          "(%d, %d, %d) needs %d values, got %d"
-              .formatted(channels, side, side, channels * side * side, values.length));
+          String.format(
+              Locale.ROOT,
+              "(%d, %d, %d) needs %d values, got %d",
+              channels,
+              side,
+              side,
+              channels * side * side,
+              values.length));
     }
     this.channels = channels;
     this.side = side;

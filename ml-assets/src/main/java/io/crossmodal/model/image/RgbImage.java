@@ -11,12 +11,19 @@ public final class RgbImage {
   private final byte[] rgb;
 
   /**
+   * A picture of the given extents.
+   *
    * @param rgb 3 x width x height values; kept, not copied
    */
   public RgbImage(int width, int height, byte[] rgb) {
     if (rgb.length != 3 * width * height) {
       throw new IllegalArgumentException(
-          width + " x " + height + " pixels need " + 3 * width * height + " bytes, got "
+          width
+              + " x "
+              + height
+              + " pixels need "
+              + 3 * width * height
+              + " bytes, got "
               + rgb.length);
     }
     this.width = width;

@@ -5,6 +5,7 @@
 /**
  * From picture files to tensors.
  *
- * <p>Entry class: {@link io.crossmodal.model.image.ImagePreprocessor}. Called by trainer and plugin.
+ * <p>Entry class: {@link io.crossmodal.model.image.ImagePreprocessor}. Called by trainer and
+ * plugin.
  */
 package io.crossmodal.model.image;

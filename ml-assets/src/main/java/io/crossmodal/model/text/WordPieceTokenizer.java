@@ -14,8 +14,8 @@ import java.util.Set;
 /**
  * BERT's uncased word-piece tokenizer over a vocabulary, with its special tokens. Thread-safe.
  *
- * <p>The splitting is DJL's {@link BertFullTokenizer}; this class adds ids, the length limit and the
- * checks.
+ * <p>The splitting is DJL's {@link BertFullTokenizer}; this class adds ids, the length limit and
+ * the checks.
  */
 public final class WordPieceTokenizer {
   public static final String PADDING = "[PAD]";
@@ -33,6 +33,8 @@ public final class WordPieceTokenizer {
   private final int maxTokens;
 
   /**
+   * A tokenizer over a vocabulary.
+   *
    * @param words the vocabulary in the order of its ids, one word piece each
    * @param maxTokens longest result, [CLS] and [SEP] included
    * @throws IllegalArgumentException when a special token is missing or a piece stands twice
@@ -49,12 +51,13 @@ public final class WordPieceTokenizer {
     if (!distinct.containsAll(SPECIAL)) {
       throw new IllegalArgumentException("the vocabulary must hold " + SPECIAL);
     }
-    this.vocabulary =
-        DefaultVocabulary.builder().add(this.words).optUnknownToken(UNKNOWN).build();
+    this.vocabulary = DefaultVocabulary.builder().add(this.words).optUnknownToken(UNKNOWN).build();
     this.tokenizer = new BertFullTokenizer(vocabulary, true);
   }
 
   /**
+   * Splits a text into word pieces.
+   *
    * @throws IllegalArgumentException when the text is blank
    */
   public TokenizedText tokenize(String text) {

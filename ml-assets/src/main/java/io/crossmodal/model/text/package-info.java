@@ -5,6 +5,7 @@
 /**
  * From text to word-piece ids.
  *
- * <p>Entry class: {@link io.crossmodal.model.text.WordPieceTokenizer}. Called by trainer and plugin.
+ * <p>Entry class: {@link io.crossmodal.model.text.WordPieceTokenizer}. Called by trainer and
+ * plugin.
  */
 package io.crossmodal.model.text;

@@ -5,6 +5,7 @@
 package io.crossmodal.model.tokens;
 
 import java.util.Arrays;
+import java.util.Locale;
 
 /** The token features of one text or image: (N, H), row-major; row 0 is [CLS]. */
 public final class TokenBlock {
@@ -13,12 +14,15 @@ public final class TokenBlock {
   private final float[] values;
 
   /**
+   * A block of the given extents.
+   *
    * @param values count x hidden; kept, not copied
    */
   public TokenBlock(int count, int hidden, float[] values) {
     if (count < 1 || hidden < 1 || values.length != count * hidden) {
       throw new IllegalArgumentException(
-          "(%d, %d) does not describe %d values".formatted(count, hidden, values.length));
+          String.format(
+              Locale.ROOT, "(%d, %d) does not describe %d values", count, hidden, values.length));
     }
     this.count = count;
     this.hidden = hidden;

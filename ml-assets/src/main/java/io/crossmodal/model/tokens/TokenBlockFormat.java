@@ -7,6 +7,7 @@ package io.crossmodal.model.tokens;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.HexFormat;
+import java.util.Locale;
 
 /** Reads and writes stored token blocks; the layout is specified in this package's package-info. */
 public final class TokenBlockFormat {
@@ -44,6 +45,8 @@ public final class TokenBlockFormat {
   private TokenBlockFormat() {}
 
   /**
+   * Writes a block.
+   *
    * @param tokenSpace fingerprint of the token space, hexadecimal, at least 16 digits
    * @throws IllegalArgumentException when a value is not finite
    */
@@ -53,7 +56,8 @@ public final class TokenBlockFormat {
     }
     String fingerprint = tokenSpace.substring(0, 2 * FINGERPRINT_BYTES);
     Header header = new Header(encoding, block.count(), block.hidden(), fingerprint);
-    ByteBuffer out = ByteBuffer.allocate(Math.toIntExact(header.length())).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer out =
+        ByteBuffer.allocate(Math.toIntExact(header.length())).order(ByteOrder.LITTLE_ENDIAN);
     out.putInt(MAGIC)
         .put((byte) VERSION)
         .put((byte) encoding.code())
@@ -99,13 +103,19 @@ public final class TokenBlockFormat {
   }
 
   /**
+   * Reads and checks the header alone.
+   *
    * @throws IllegalArgumentException when the bytes are no block of a version we read, or their
    *     number is not what the header says
    */
   public static Header header(byte[] bytes, int offset, int length) {
     if (length < HEADER_BYTES) {
       throw new IllegalArgumentException(
-          "token block has %d bytes, its header alone needs %d".formatted(length, HEADER_BYTES));
+          String.format(
+              Locale.ROOT,
+              "token block has %d bytes, its header alone needs %d",
+              length,
+              HEADER_BYTES));
     }
     ByteBuffer in = ByteBuffer.wrap(bytes, offset, length).order(ByteOrder.LITTLE_ENDIAN);
     if (in.getInt() != MAGIC) {
@@ -124,13 +134,21 @@ public final class TokenBlockFormat {
     Header header = new Header(encoding, count, hidden, HexFormat.of().formatHex(fingerprint));
     if (count == 0 || hidden == 0 || header.length() != length) {
       throw new IllegalArgumentException(
-          "token block of %d x %d values as %s must have %d bytes, got %d"
-              .formatted(count, hidden, encoding, header.length(), length));
+          String.format(
+              Locale.ROOT,
+              "token block of %d x %d values as %s must have %d bytes, got %d",
+              count,
+              hidden,
+              encoding,
+              header.length(),
+              length));
     }
     return header;
   }
 
   /**
+   * Reads a block back to floats.
+   *
    * @throws IllegalArgumentException as {@link #header}
    */
   public static TokenBlock read(byte[] bytes, int offset, int length) {

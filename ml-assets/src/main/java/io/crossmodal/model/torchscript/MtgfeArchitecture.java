@@ -195,11 +195,8 @@ public final class MtgfeArchitecture {
             new ScriptModule("nn.BatchNorm")
                 .with("weight", weights.get(path + ".norm.weight", Init.constant(1), out))
                 .with("bias", weights.get(path + ".norm.bias", Init.constant(0), out))
-                .with(
-                    "running_mean",
-                    weights.get(path + ".norm.running_mean", Init.buffer(0), out))
-                .with(
-                    "running_var", weights.get(path + ".norm.running_var", Init.buffer(1), out)));
+                .with("running_mean", weights.get(path + ".norm.running_mean", Init.buffer(0), out))
+                .with("running_var", weights.get(path + ".norm.running_var", Init.buffer(1), out)));
   }
 
   private ScriptModule fusion(String path) {
@@ -223,8 +220,7 @@ public final class MtgfeArchitecture {
         .with("text", linear(path + ".text", config.hidden(), d))
         .with("image", linear(path + ".image", config.hidden(), d))
         // CLIP's temperature of 0.07 at the start.
-        .with(
-            "log_scale", weights.get(path + ".log_scale", Init.constant(Math.log(1 / 0.07)), 1));
+        .with("log_scale", weights.get(path + ".log_scale", Init.constant(Math.log(1 / 0.07)), 1));
   }
 
   private static ScriptModule layers(

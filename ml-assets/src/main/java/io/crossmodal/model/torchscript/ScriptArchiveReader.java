@@ -4,7 +4,6 @@
  */
 package io.crossmodal.model.torchscript;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -13,6 +12,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
@@ -27,8 +27,8 @@ import net.razorvine.pickle.objects.ClassDict;
  * tensor. Anything else is refused by name.
  */
 public final class ScriptArchiveReader {
-  /** Caps what a damaged length field can make us allocate; twice the paper's base model. */
-  private static final long MAX_ENTRY_BYTES = 2L << 30;
+  /** What a Java array can hold; a damaged length field must not cost more. */
+  private static final int MAX_ENTRY_BYTES = Integer.MAX_VALUE - 8;
 
   static {
     // The library keeps its constructors in a static table; ours are stateless.
@@ -42,6 +42,8 @@ public final class ScriptArchiveReader {
   private ScriptArchiveReader() {}
 
   /**
+   * Reads a whole archive.
+   *
    * @param in a whole archive; read to its end, not closed
    * @return every tensor under its dotted path, in the order of the object tree
    * @throws IOException when the bytes are no archive of this kind, saying what was found
@@ -66,15 +68,11 @@ public final class ScriptArchiveReader {
   }
 
   private static byte[] content(InputStream in, String name) throws IOException {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    byte[] buffer = new byte[1 << 16];
-    for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
-      out.write(buffer, 0, n);
-      if (out.size() > MAX_ENTRY_BYTES) {
-        throw new IOException(name + " is longer than " + MAX_ENTRY_BYTES + " bytes");
-      }
+    byte[] content = in.readNBytes(MAX_ENTRY_BYTES);
+    if (in.read() >= 0) {
+      throw new IOException(name + " is longer than " + MAX_ENTRY_BYTES + " bytes");
     }
-    return out.toByteArray();
+    return content;
   }
 
   private static Object unpickle(byte[] pickle) throws IOException {
@@ -125,8 +123,13 @@ public final class ScriptArchiveReader {
       long size = Arrays.stream(shape).reduce(1, Math::multiplyExact);
       if (bytes.length != size * Float.BYTES) {
         throw new IOException(
-            "tensor %s of shape %s needs %d bytes of float32, its storage has %d"
-                .formatted(path, Arrays.toString(shape), size * Float.BYTES, bytes.length));
+            String.format(
+                Locale.ROOT,
+                "tensor %s of shape %s needs %d bytes of float32, its storage has %d",
+                path,
+                Arrays.toString(shape),
+                size * Float.BYTES,
+                bytes.length));
       }
       float[] values = new float[(int) size];
       ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);

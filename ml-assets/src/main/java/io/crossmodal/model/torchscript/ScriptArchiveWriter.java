@@ -24,8 +24,9 @@ import java.util.zip.ZipOutputStream;
  *
  * <p>The archive is a zip of stored entries below one folder: {@code data.pkl} (pickle protocol 2,
  * the object tree), {@code code/__torch__/<module>.py}, {@code data/<n>} (raw little-endian
- * tensors), {@code constants.pkl} (an empty tuple) and {@code version}. The layout follows PyTorch's
- * <a href="https://github.com/pytorch/pytorch/blob/v2.7.1/torch/csrc/jit/docs/serialization.md">
+ * tensors), {@code constants.pkl} (an empty tuple) and {@code version}. The layout follows
+ * PyTorch's <a
+ * href="https://github.com/pytorch/pytorch/blob/v2.7.1/torch/csrc/jit/docs/serialization.md">
  * serialization.md</a>. Entries carry a fixed time, so equal models give equal bytes.
  */
 public final class ScriptArchiveWriter {
@@ -61,6 +62,8 @@ public final class ScriptArchiveWriter {
   private ScriptArchiveWriter() {}
 
   /**
+   * Writes a whole archive.
+   *
    * @param out where the archive goes; flushed, not closed
    * @param root the object that {@code load} returns
    * @param sources TorchScript text by module name, such as {@code nn}; every type in the tree must

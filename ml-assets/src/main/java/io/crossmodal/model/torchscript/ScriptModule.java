@@ -22,6 +22,8 @@ public final class ScriptModule {
   private final Map<String, Object> attributes = new LinkedHashMap<>();
 
   /**
+   * An object without attributes yet.
+   *
    * @param type qualified class name without the leading {@code __torch__}, such as {@code
    *     nn.Linear}
    */
@@ -30,7 +32,7 @@ public final class ScriptModule {
     if (type.indexOf('.') < 1) {
       throw new IllegalArgumentException("type must be <module>.<class>, got " + type);
     }
-    attributes.put("training", Boolean.TRUE);
+    attributes.put("training", true);
   }
 
   public String type() {

@@ -41,6 +41,8 @@ final class ScriptSources {
   }
 
   /**
+   * Repeats the marked lines of a source.
+   *
    * @param ranges what each NAME stands for: the values that replace the loop variable, in order
    */
   static String unroll(String source, Map<String, List<String>> ranges) {

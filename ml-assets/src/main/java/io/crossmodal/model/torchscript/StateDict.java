@@ -7,6 +7,7 @@ package io.crossmodal.model.torchscript;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -39,6 +40,8 @@ public final class StateDict {
   }
 
   /**
+   * The tensor of that name and shape.
+   *
    * @throws IllegalArgumentException when there is no such tensor or its shape is another, naming
    *     both
    */
@@ -49,8 +52,12 @@ public final class StateDict {
     }
     if (!Arrays.equals(tensor.shape(), shape)) {
       throw new IllegalArgumentException(
-          "%s must be %s, got %s"
-              .formatted(name, Arrays.toString(shape), Arrays.toString(tensor.shape())));
+          String.format(
+              Locale.ROOT,
+              "%s must be %s, got %s",
+              name,
+              Arrays.toString(shape),
+              Arrays.toString(tensor.shape())));
     }
     return tensor;
   }

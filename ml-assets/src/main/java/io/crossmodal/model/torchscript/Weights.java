@@ -15,6 +15,8 @@ import java.util.random.RandomGenerator;
 @FunctionalInterface
 public interface Weights {
   /**
+   * The tensor of a name.
+   *
    * @param name dotted path
    * @param init how the tensor starts when it is made anew
    * @throws IllegalArgumentException when the tensor is missing or has another shape
@@ -49,8 +51,7 @@ public interface Weights {
    *
    * @throws IllegalArgumentException naming what is missing, of another shape, or left over
    */
-  static ScriptModule buildExactly(
-      StateDict state, Function<Weights, ScriptModule> architecture) {
+  static ScriptModule buildExactly(StateDict state, Function<Weights, ScriptModule> architecture) {
     Set<String> left = new HashSet<>(state.names());
     Weights weights =
         (name, init, shape) -> {

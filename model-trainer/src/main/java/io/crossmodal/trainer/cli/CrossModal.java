@@ -1,0 +1,48 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.cli;
+
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+/** The trainer's command line: {@code java -jar crossmodal.jar <command>}. */
+@Command(
+    name = "crossmodal",
+    description = "Makes and measures models for cross-modal retrieval.",
+    mixinStandardHelpOptions = true,
+    subcommands = {
+      GenerateCommand.class,
+      TrainCommand.class,
+      EvaluateCommand.class,
+      ExportCommand.class
+    })
+public final class CrossModal {
+  /** What the user gave cannot be used: bad option, data or bundle. */
+  static final int USER_ERROR = 2;
+
+  private CrossModal() {}
+
+  public static void main(String[] args) {
+    System.exit(commandLine().execute(args));
+  }
+
+  /** Exit codes: 0 done, 2 the user's error in one line, 1 anything else with its stack trace. */
+  static CommandLine commandLine() {
+    CommandLine commandLine = new CommandLine(new CrossModal());
+    commandLine.setCaseInsensitiveEnumValuesAllowed(true);
+    commandLine.setExecutionExceptionHandler(
+        (e, line, parsed) -> {
+          if (e instanceof IllegalArgumentException
+              || e instanceof java.io.IOException
+              || e instanceof io.crossmodal.model.bundle.BundleException
+              || e instanceof io.crossmodal.trainer.train.TrainingException) {
+            line.getErr().println(line.getColorScheme().errorText(String.valueOf(e.getMessage())));
+            return USER_ERROR;
+          }
+          throw e;
+        });
+    return commandLine;
+  }
+}

@@ -1,0 +1,100 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.cli;
+
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.KarpathyReader;
+import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.evaluate.Evaluator;
+import io.crossmodal.trainer.evaluate.Retrieval;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import me.tongfei.progressbar.ProgressBar;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code evaluate}: R@1, R@5, R@10 and mR of a bundle on one split. */
+@Command(
+    name = "evaluate",
+    mixinStandardHelpOptions = true,
+    showDefaultValues = true,
+    description = "Measures retrieval in both directions, strict and duplicate-aware.")
+final class EvaluateCommand implements Callable<Integer> {
+  @Option(names = "--data", required = true, description = "Karpathy JSON of the data set")
+  private Path data;
+
+  @Option(names = "--bundle", required = true, description = "the model's bundle")
+  private Path bundle;
+
+  @Option(names = "--split", defaultValue = "TEST", description = "${COMPLETION-CANDIDATES}")
+  private Split split;
+
+  @Option(names = "--k", defaultValue = "128", description = "candidates that are re-ranked")
+  private int k;
+
+  @Option(names = "--limit", defaultValue = "1000000", description = "images at most")
+  private int limit;
+
+  @Override
+  public Integer call() throws Exception {
+    List<CaptionedImage> all = KarpathyReader.read(data).split(split);
+    List<CaptionedImage> images = all.subList(0, Math.min(limit, all.size()));
+    if (images.isEmpty()) {
+      throw new IllegalArgumentException(
+          data + " has no image in its split " + split.label() + "; name another with --split");
+    }
+    Path scratch = Files.createTempDirectory("crossmodal-");
+    try (FusionModel model = FusionModel.load(ModelBundle.read(bundle), scratch)) {
+      List<Evaluator.Row> rows = rows(model, images);
+      int texts = images.stream().mapToInt(image -> image.captions().size()).sum();
+      System.out.printf(
+          Locale.ROOT,
+          "%d images, %d texts, %s%n",
+          images.size(),
+          texts,
+          model.bundle().manifest().calibration());
+      System.out.println(
+          "| | i2t R@1 | R@5 | R@10 | t2i R@1 | R@5 | R@10 | mR | aware: i2t R@1 | R@5 | R@10 |"
+              + " t2i R@1 | R@5 | R@10 | mR |");
+      System.out.println("|---".repeat(15) + "|");
+      for (Evaluator.Row row : rows) {
+        System.out.printf(
+            Locale.ROOT,
+            "| %s | %s | %s | %.2f | %s | %s | %.2f |%n",
+            row.name(),
+            cells(row.imageToText()),
+            cells(row.textToImage()),
+            row.meanRecall(),
+            cells(row.imageToTextAware()),
+            cells(row.textToImageAware()),
+            row.meanRecallAware());
+      }
+    } finally {
+      Files.deleteIfExists(scratch);
+    }
+    return 0;
+  }
+
+  private List<Evaluator.Row> rows(FusionModel model, List<CaptionedImage> images)
+      throws Exception {
+    Evaluator evaluator;
+    try (ProgressBar bar = new ProgressBar("encode", images.size())) {
+      evaluator = new Evaluator(model, images, bar::stepTo);
+    }
+    try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(k))) {
+      return evaluator.evaluate(k, model.bundle().manifest().calibration(), bar::stepTo);
+    }
+  }
+
+  private static String cells(Retrieval retrieval) {
+    return String.format(
+        Locale.ROOT, "%.2f | %.2f | %.2f", retrieval.r1(), retrieval.r5(), retrieval.r10());
+  }
+}

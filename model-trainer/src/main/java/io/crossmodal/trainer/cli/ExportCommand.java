@@ -1,0 +1,104 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.cli;
+
+import io.crossmodal.model.Calibration;
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.KarpathyReader;
+import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.evaluate.Evaluator;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import me.tongfei.progressbar.ProgressBar;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code export}: a trained bundle with its score calibrated and its figures measured. */
+@Command(
+    name = "export",
+    mixinStandardHelpOptions = true,
+    showDefaultValues = true,
+    description =
+        "Fits lambda and the calibration on the validation split, measures the bundle there, and"
+            + " writes it under its final id.")
+final class ExportCommand implements Callable<Integer> {
+  @Option(names = "--data", required = true, description = "Karpathy JSON of the data set")
+  private Path data;
+
+  @Option(names = "--bundle", required = true, description = "the trained bundle")
+  private Path bundle;
+
+  @Option(names = "--out", required = true, description = "the bundle to write")
+  private Path out;
+
+  @Option(names = "--id", required = true, description = "id under which it will be served")
+  private String id;
+
+  @Option(names = "--k", defaultValue = "32", description = "candidates a query")
+  private int k;
+
+  @Override
+  public Integer call() throws Exception {
+    CaptionedDataset dataset = KarpathyReader.read(data);
+    List<CaptionedImage> images = dataset.split(Split.VAL);
+    if (images.isEmpty()) {
+      throw new IllegalArgumentException(data + " has no validation split to calibrate on");
+    }
+    ModelBundle trained = ModelBundle.read(bundle);
+    Path scratch = Files.createTempDirectory("crossmodal-");
+    Calibration calibration;
+    List<ModelManifest.Metric> metrics = new ArrayList<>();
+    try (FusionModel model = FusionModel.load(trained, scratch)) {
+      Evaluator evaluator;
+      try (ProgressBar bar = new ProgressBar("encode", images.size())) {
+        evaluator = new Evaluator(model, images, bar::stepTo);
+      }
+      try (ProgressBar bar = new ProgressBar("calibrate", -1)) {
+        calibration = evaluator.calibrate(k, bar::stepTo);
+      }
+      try (ProgressBar bar = new ProgressBar("measure", evaluator.pairs(k))) {
+        List<Evaluator.Row> rows = evaluator.evaluate(k, calibration, bar::stepTo);
+        metrics.add(metric("val.filter.t2i.r@1", rows.get(0).textToImageAware().r1()));
+        metrics.add(metric("val.filter.mr", rows.get(0).meanRecallAware()));
+        metrics.add(metric("val.fusion.t2i.r@1", rows.get(2).textToImageAware().r1()));
+        metrics.add(metric("val.fusion.mr", rows.get(2).meanRecallAware()));
+      }
+    } finally {
+      Files.deleteIfExists(scratch);
+    }
+    ModelManifest manifest = trained.manifest();
+    ModelBundle.of(
+            id,
+            manifest.config(),
+            trained.tokenizer().words(),
+            trained.weights(),
+            calibration,
+            manifest.training(),
+            metrics)
+        .write(out, goldenTexts(dataset));
+    System.out.println("wrote " + out + " with " + calibration + " and " + metrics);
+    return 0;
+  }
+
+  private static ModelManifest.Metric metric(String name, double value) {
+    return new ModelManifest.Metric(name, Math.round(100 * value) / 100.0);
+  }
+
+  /** The first captions of a data set: known words, several lengths. */
+  static List<String> goldenTexts(CaptionedDataset dataset) {
+    return dataset.images().stream()
+        .flatMap(image -> image.captions().stream())
+        .distinct()
+        .limit(3)
+        .toList();
+  }
+}

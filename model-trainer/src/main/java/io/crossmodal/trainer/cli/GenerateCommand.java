@@ -1,0 +1,119 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.cli;
+
+import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
+import io.crossmodal.trainer.data.scene.SceneRenderer;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code generate}: writes a data set of generated scenes. */
+@Command(
+    name = "generate",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    description = {
+      "Writes a data set of generated remote-sensing-like scenes with five captions each:",
+      "images/*.jpg and dataset.json (Karpathy style), which train and evaluate read."
+    })
+public final class GenerateCommand implements Callable<Integer> {
+
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--out",
+      required = true,
+      paramLabel = "DIR",
+      description = "The folder to write to; made where there is none.")
+  private Path out;
+
+  @Option(
+      names = "--train",
+      defaultValue = "20000",
+      description = "Train images, 0 or more (default: ${DEFAULT-VALUE}).")
+  private int train;
+
+  @Option(
+      names = "--val",
+      defaultValue = "1000",
+      description = "Validation images, 0 or more (default: ${DEFAULT-VALUE}).")
+  private int val;
+
+  @Option(
+      names = "--test",
+      defaultValue = "1000",
+      description = "Test images, 0 or more (default: ${DEFAULT-VALUE}).")
+  private int test;
+
+  @Option(
+      names = "--seed",
+      defaultValue = "1",
+      description = "The same seed gives the same data set (default: ${DEFAULT-VALUE}).")
+  private long seed;
+
+  @Option(
+      names = "--size",
+      defaultValue = "" + SceneRenderer.DEFAULT_SIZE,
+      description = "Side of a picture in pixels, 32 to 2048 (default: ${DEFAULT-VALUE}).")
+  private int size;
+
+  @Option(
+      names = "--twins",
+      defaultValue = "0.3",
+      description =
+          "Share of near twins: scenes that differ from an earlier one in one count, colour or"
+              + " place only; 0 to 0.9 (default: ${DEFAULT-VALUE}).")
+  private double twins;
+
+  @Option(
+      names = "--threads",
+      description = "Threads (default: one per processor). The bytes do not depend on it.")
+  private int threads = Runtime.getRuntime().availableProcessors();
+
+  @Option(
+      names = "--overwrite",
+      description = "Replace the data set that is in the folder already.")
+  private boolean overwrite;
+
+  @Override
+  public Integer call() throws IOException, InterruptedException {
+    SceneDatasetWriter.Config config;
+    SceneDatasetWriter writer;
+    try {
+      config = new SceneDatasetWriter.Config(train, val, test, seed, size, twins);
+      writer = new SceneDatasetWriter(config);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+    }
+    if (threads < 1) {
+      throw new ParameterException(
+          spec.commandLine(), "threads must be at least 1, got " + threads);
+    }
+    if (!overwrite && !SceneDatasetWriter.isFree(out)) {
+      throw new ParameterException(
+          spec.commandLine(),
+          out + " is not an empty folder; name another one, or add --overwrite");
+    }
+    Path json;
+    try (ProgressBar bar =
+        new ProgressBarBuilder()
+            .setTaskName("generate")
+            .setInitialMax(config.total())
+            .setUpdateIntervalMillis(500)
+            .build()) {
+      json = writer.write(out, threads, bar::step);
+    }
+    spec.commandLine().getOut().println("wrote " + config.total() + " scenes: " + json);
+    return 0;
+  }
+}

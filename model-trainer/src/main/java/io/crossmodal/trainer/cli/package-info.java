@@ -1,0 +1,10 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+/**
+ * The command line.
+ *
+ * <p>Entry class: {@link io.crossmodal.trainer.cli.CrossModal}. Nothing calls these classes.
+ */
+package io.crossmodal.trainer.cli;

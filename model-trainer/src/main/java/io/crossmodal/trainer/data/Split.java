@@ -1,0 +1,38 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.data;
+
+import java.util.Locale;
+import java.util.Optional;
+
+/** The part of a data set that an image belongs to. */
+public enum Split {
+  TRAIN,
+  VAL,
+  TEST;
+
+  /** The name as files write it: train, val, test. */
+  public String label() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  /**
+   * The split of that name. "restval", COCO's validation images outside the usual validation split,
+   * is used for training, as everyone does since Karpathy and Fei-Fei (2015).
+   */
+  static Optional<Split> of(String label) {
+    switch (label) {
+      case "train":
+      case "restval":
+        return Optional.of(TRAIN);
+      case "val":
+        return Optional.of(VAL);
+      case "test":
+        return Optional.of(TEST);
+      default:
+        return Optional.empty();
+    }
+  }
+}

@@ -1,0 +1,113 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.data.scene;
+
+import static io.crossmodal.trainer.data.scene.ObjectColour.BLUE;
+import static io.crossmodal.trainer.data.scene.ObjectColour.BROWN;
+import static io.crossmodal.trainer.data.scene.ObjectColour.GREEN;
+import static io.crossmodal.trainer.data.scene.ObjectColour.GREY;
+import static io.crossmodal.trainer.data.scene.ObjectColour.NATURAL;
+import static io.crossmodal.trainer.data.scene.ObjectColour.ORANGE;
+import static io.crossmodal.trainer.data.scene.ObjectColour.RED;
+import static io.crossmodal.trainer.data.scene.ObjectColour.WHITE;
+import static io.crossmodal.trainer.data.scene.ObjectColour.YELLOW;
+
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * What can be counted in a scene. Width and height are the mean footprint as fractions of the
+ * picture's side, before rotation; 0.1 is about 13 pixels of 128.
+ */
+public enum ObjectKind {
+  STORAGE_TANK(0.105, 0.105, 6, true, WHITE, GREY, BROWN),
+  BUILDING(0.125, 0.090, 6, true, RED, BLUE, WHITE, GREY, BROWN),
+  SWIMMING_POOL(0.115, 0.070, 4, false, NATURAL),
+  PLANE(0.140, 0.140, 6, false, WHITE, RED, YELLOW),
+  SHIP(0.160, 0.056, 6, false, WHITE, RED, GREY, YELLOW),
+  CAR(0.100, 0.054, 6, false, RED, WHITE, BLUE, YELLOW),
+  TENNIS_COURT(0.145, 0.090, 6, false, GREEN, BLUE, ORANGE),
+  BASEBALL_FIELD(0.170, 0.170, 3, false, NATURAL),
+  RUNNING_TRACK(0.250, 0.150, 2, false, RED, BLUE),
+  GREENHOUSE(0.170, 0.058, 6, true, NATURAL),
+  TREE(0.085, 0.085, 6, true, NATURAL),
+  POND(0.170, 0.125, 3, false, NATURAL),
+  SOLAR_PANEL(0.130, 0.080, 6, true, NATURAL),
+  WIND_TURBINE(0.165, 0.165, 4, false, NATURAL);
+
+  private final double width;
+  private final double height;
+  private final int maxCount;
+  private final boolean lines;
+  private final List<ObjectColour> colours;
+
+  ObjectKind(double width, double height, int maxCount, boolean lines, ObjectColour... colours) {
+    this.width = width;
+    this.height = height;
+    this.maxCount = maxCount;
+    this.lines = lines;
+    this.colours = List.of(colours);
+  }
+
+  double width() {
+    return width;
+  }
+
+  double height() {
+    return height;
+  }
+
+  /** The most that one group may have; the least is 1. */
+  public int maxCount() {
+    return maxCount;
+  }
+
+  /** Whether a group may line a road, railway or river. */
+  boolean mayLineFeature() {
+    return lines;
+  }
+
+  /** Whether all objects of a group point the same way, as built things do. */
+  boolean aligned() {
+    return this != PLANE && this != SHIP && this != TREE && this != WIND_TURBINE;
+  }
+
+  /** Planes and cars stand on a paved ground of their own, so that they are plausible anywhere. */
+  boolean paved() {
+    return this == PLANE || this == CAR;
+  }
+
+  /** The colours that this kind comes in, at least one. */
+  public List<ObjectColour> colours() {
+    return colours;
+  }
+
+  /** Whether this kind floats: such kinds are only on the sea, all others never. */
+  public boolean floats() {
+    return this == SHIP;
+  }
+
+  /** Whether this kind can be there, going by the ground alone. */
+  public boolean fits(Terrain terrain) {
+    switch (terrain) {
+      case SEA:
+        return this == SHIP;
+      case COAST:
+        return this != POND && this != GREENHOUSE && this != BASEBALL_FIELD;
+      case FOREST:
+        return !FOREIGN_TO_FOREST.contains(this);
+      case CITY:
+        return this != SHIP && this != WIND_TURBINE;
+      case DESERT:
+        return this != SHIP && this != GREENHOUSE && this != BASEBALL_FIELD;
+      default:
+        return this != SHIP;
+    }
+  }
+
+  private static final Set<ObjectKind> FOREIGN_TO_FOREST =
+      EnumSet.of(SHIP, TREE, GREENHOUSE, SWIMMING_POOL);
+}

@@ -1,0 +1,24 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.data.scene;
+
+import java.util.List;
+
+/**
+ * One caption and what it claims, so that its truth for any scene can be checked.
+ *
+ * @param text lower case English, words parted by one blank, ending in " ."
+ */
+public record SceneCaption(String text, List<Claim> claims) {
+
+  public SceneCaption {
+    claims = List.copyOf(claims);
+  }
+
+  /** Whether the caption is true of the scene. */
+  public boolean describes(Scene scene) {
+    return claims.stream().allMatch(claim -> claim.holds(scene));
+  }
+}

@@ -1,0 +1,570 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.data.scene;
+
+import io.crossmodal.trainer.data.scene.LinearFeature.Crossing;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Writes five different captions of a scene, all of them true: the whole layout; counts and
+ * colours; a relation; places in the frame; a short one. Says only what can be seen. Stateless.
+ */
+public final class SceneCaptions {
+
+  /** Captions per scene, as in RSICD. */
+  public static final int PER_SCENE = 5;
+
+  /** The longest caption, in words without the punctuation. */
+  public static final int MAX_WORDS = 28;
+
+  private static final long CAPTIONS = 4;
+  private static final int TRIES = 60;
+
+  private SceneCaptions() {}
+
+  /** The scene's captions: five different ones, always the same for the same scene. */
+  public static List<SceneCaption> describe(Scene scene) {
+    SceneRandom random = new SceneRandom(scene.lookSeed(), scene.index(), CAPTIONS);
+    List<SceneCaption> captions = new ArrayList<>();
+    Set<String> seen = new HashSet<>();
+    for (int style = 0; style < PER_SCENE; style++) {
+      captions.add(caption(scene, style, random, seen));
+    }
+    return captions;
+  }
+
+  private static SceneCaption caption(
+      Scene scene, int style, SceneRandom random, Set<String> seen) {
+    for (int i = 0; i < TRIES; i++) {
+      // A style may have little to say of a poor scene: then borrow another one's wording.
+      Writer writer = new Writer(scene, random);
+      writer.write(i < TRIES / 2 ? style : random.below(PER_SCENE));
+      SceneCaption caption = writer.done();
+      if (words(caption.text()) <= MAX_WORDS && seen.add(caption.text())) {
+        return caption;
+      }
+    }
+    throw new IllegalStateException(
+        "no " + PER_SCENE + " different captions found for scene " + scene.signature());
+  }
+
+  private static int words(String text) {
+    int count = 0;
+    for (String word : text.split(" ")) {
+      if (Character.isLetterOrDigit(word.charAt(0))) {
+        count++;
+      }
+    }
+    return count;
+  }
+
+  /** One caption in the making: every phrase that it hands out also notes its claim. */
+  private static final class Writer {
+    private final Scene scene;
+    private final SceneRandom random;
+    private final List<ObjectGroup> groups;
+    private final List<Claim> claims = new ArrayList<>();
+    private String text = "";
+
+    Writer(Scene scene, SceneRandom random) {
+      this.scene = scene;
+      this.random = random;
+      this.groups = new ArrayList<>(scene.groups());
+      random.shuffle(groups);
+    }
+
+    SceneCaption done() {
+      String folded = text.replaceAll(" +", " ").trim();
+      return new SceneCaption(folded.toLowerCase(Locale.ROOT) + " .", claims);
+    }
+
+    void write(int style) {
+      switch (style) {
+        case 0:
+          text = layout();
+          break;
+        case 1:
+          text = counts();
+          break;
+        case 2:
+          text = relation();
+          break;
+        case 3:
+          text = places();
+          break;
+        default:
+          text = brief();
+          break;
+      }
+    }
+
+    // --- the five styles ---
+
+    private String layout() {
+      String list = list(groups, true);
+      if (scene.feature().isPresent()) {
+        switch (random.below(3)) {
+          case 0:
+            return list + ground() + " with " + feature(true);
+          case 1:
+            return feature(true) + " passes " + list + ground();
+          default:
+            return list + " and " + feature(true) + " " + ground();
+        }
+      }
+      String verb = random.pick("lie", "can be seen", "stand");
+      if (verb.equals("lie") && isOne()) {
+        verb = "lies";
+      } else if (verb.equals("stand") && isOne()) {
+        verb = "stands";
+      }
+      if (random.chance(0.5)) {
+        return list + " " + verb + ground() + shore();
+      }
+      return "this is " + groundNoun() + " with " + list + shore();
+    }
+
+    private String counts() {
+      String list = list(groups, true);
+      switch (random.below(5)) {
+        case 0:
+          return "there "
+              + (groups.get(0).count() == 1 ? "is " : "are ")
+              + list
+              + " in the picture";
+        case 1:
+          return "we can see " + list + " in this aerial image";
+        case 2:
+          return list + (isOne() ? " is" : " are") + " seen from above";
+        case 3:
+          return "the image shows " + list + crossing();
+        default:
+          return "a view of " + list + crossing() + ground();
+      }
+    }
+
+    private String relation() {
+      if (groups.size() == 3) {
+        for (int i = 0; i < 3; i++) {
+          ObjectGroup b = groups.get(i);
+          ObjectGroup a = groups.get((i + 1) % 3);
+          ObjectGroup c = groups.get((i + 2) % 3);
+          if (random.chance(0.8) && Relation.between(b.bounds(), a.bounds(), c.bounds())) {
+            claims.add(new Claim.Between(b, a, c));
+            return definite(b) + are(b) + " between " + definite(a) + " and " + definite(c);
+          }
+        }
+      }
+      if (groups.size() >= 2) {
+        ObjectGroup a = groups.get(0);
+        ObjectGroup b = groups.get(1);
+        List<Relation> true2 = relations(a, b);
+        if (!true2.isEmpty()) {
+          return pair(a, b, random.pick(true2));
+        }
+      }
+      ObjectGroup group = groups.get(0);
+      Optional<String> side = toFeature(group);
+      if (side.isPresent()) {
+        return definite(group) + are(group) + " " + side.get();
+      }
+      return groups.size() >= 2 ? placesOf(groups) : placesOf(groups) + ground();
+    }
+
+    private String pair(ObjectGroup a, ObjectGroup b, Relation relation) {
+      String first =
+          (random.chance(0.5) ? definite(a) + are(a) : indefinite(a) + are(a))
+              + " "
+              + relation(a, relation, b)
+              + " "
+              + (random.chance(0.5) ? indefinite(b) : definite(b));
+      if (groups.size() == 3 && random.chance(0.7)) {
+        ObjectGroup c = groups.get(2);
+        List<Relation> others = relations(a, c);
+        if (!others.isEmpty()) {
+          return first + " and " + relation(a, random.pick(others), c) + " " + indefinite(c);
+        }
+      }
+      Optional<String> side = random.chance(0.4) ? toFeature(a) : Optional.empty();
+      if (side.isPresent()) {
+        return first + " and " + side.get();
+      }
+      return random.chance(0.4) ? first + ground() : first;
+    }
+
+    private String places() {
+      String where = placesOf(groups);
+      if (random.chance(0.3) && scene.shore().isPresent()) {
+        return where + shore();
+      }
+      return random.chance(0.55) ? where + ground() : where;
+    }
+
+    private String placesOf(List<ObjectGroup> of) {
+      List<String> parts = new ArrayList<>();
+      for (ObjectGroup group : of) {
+        Optional<String> place = place(group);
+        boolean first = parts.isEmpty();
+        if (place.isPresent() && first && random.chance(0.5)) {
+          parts.add(place.get() + " " + thereAre(group) + " " + indefinite(group));
+        } else if (place.isPresent()) {
+          parts.add(
+              indefinite(group)
+                  + (first || random.chance(0.3) ? are(group) : "")
+                  + " "
+                  + place.get());
+        } else {
+          Optional<String> side = toFeature(group);
+          parts.add(
+              first && side.isEmpty()
+                  ? thereAre(group) + " " + indefinite(group) + row(group)
+                  : indefinite(group) + side.map(s -> " " + s).orElse(row(group)));
+        }
+      }
+      return join(parts);
+    }
+
+    private String brief() {
+      ObjectGroup group = groups.get(0);
+      boolean plain = scene.count(group.kind()) == group.count() && random.chance(0.25);
+      String first = plain ? plain(group) : indefinite(group);
+      Optional<String> side = random.chance(0.45) ? toFeature(group) : Optional.empty();
+      if (side.isPresent()) {
+        return first + " " + side.get();
+      }
+      if (groups.size() >= 2 && random.chance(0.6)) {
+        ObjectGroup other = groups.get(1);
+        if (Relation.BESIDE.holds(group.bounds(), other.bounds())) {
+          return first + " " + relation(group, Relation.BESIDE, other) + " " + indefinite(other);
+        }
+        return first + " and " + indefinite(other) + (random.chance(0.4) ? ground() : "");
+      }
+      if (group.inRow() && random.chance(0.5)) {
+        return first + row(group) + ground();
+      }
+      return first + crossing() + ground();
+    }
+
+    // --- groups ---
+
+    private boolean isOne() {
+      return groups.size() == 1 && groups.get(0).count() == 1;
+    }
+
+    private static String are(ObjectGroup group) {
+      return group.count() == 1 ? " is" : " are";
+    }
+
+    private static String thereAre(ObjectGroup group) {
+      return group.count() == 1 ? "there is" : "there are";
+    }
+
+    private String list(List<ObjectGroup> of, boolean colours) {
+      List<String> parts = new ArrayList<>();
+      for (ObjectGroup group : of) {
+        parts.add(colours ? indefinite(group) : plain(group));
+      }
+      return join(parts);
+    }
+
+    private static String join(List<String> parts) {
+      StringBuilder joined = new StringBuilder(parts.get(0));
+      for (int i = 1; i < parts.size(); i++) {
+        joined.append(i == parts.size() - 1 ? " and " : " , ").append(parts.get(i));
+      }
+      return joined.toString();
+    }
+
+    private String indefinite(ObjectGroup group) {
+      count(group, Optional.of(group.colour()));
+      String number =
+          group.count() == 1 ? random.pick("a", "a", "one", "a single") : number(group.count());
+      String noun = noun(group, true);
+      return (number.equals("a") && noun.startsWith("o") ? "an" : number) + " " + noun;
+    }
+
+    private String plain(ObjectGroup group) {
+      count(group, Optional.empty());
+      return (group.count() == 1 ? "a" : number(group.count())) + " " + noun(group, false);
+    }
+
+    private String definite(ObjectGroup group) {
+      count(group, Optional.of(group.colour()));
+      String number = group.count() == 1 ? "" : number(group.count()) + " ";
+      return "the " + number + noun(group, true);
+    }
+
+    private void count(ObjectGroup group, Optional<ObjectColour> colour) {
+      Claim claim = new Claim.Count(group.kind(), colour, group.count());
+      if (!claims.contains(claim)) {
+        claims.add(claim);
+      }
+    }
+
+    private static String number(int count) {
+      return List.of("zero", "one", "two", "three", "four", "five", "six").get(count);
+    }
+
+    private String noun(ObjectGroup group, boolean colour) {
+      boolean one = group.count() == 1;
+      String tint =
+          colour && group.colour() != ObjectColour.NATURAL ? group.colour().word() + " " : "";
+      switch (group.kind()) {
+        case STORAGE_TANK:
+          return tint + plural(random.pick("storage tank", "storage tank", "tank"), one);
+        case BUILDING:
+          if (tint.isEmpty()) {
+            return plural(random.pick("building", "house"), one);
+          }
+          switch (random.below(3)) {
+            case 0:
+              return plural("building", one)
+                  + " with "
+                  + (one ? (tint.startsWith("o") ? "an " : "a ") : "")
+                  + tint
+                  + plural("roof", one);
+            case 1:
+              return tint + "roofed " + plural(random.pick("building", "house"), one);
+            default:
+              return tint + plural(random.pick("building", "house"), one);
+          }
+        case SWIMMING_POOL:
+          return plural(random.pick("swimming pool", "swimming pool", "pool"), one);
+        case PLANE:
+          return tint + plural(random.pick("plane", "plane", "airplane"), one);
+        case SHIP:
+          return tint + plural(random.pick("ship", "ship", "boat"), one);
+        case CAR:
+          return tint + plural("car", one);
+        case TENNIS_COURT:
+          return tint + plural("tennis court", one);
+        case BASEBALL_FIELD:
+          return plural(random.pick("baseball field", "baseball diamond"), one);
+        case RUNNING_TRACK:
+          return tint + plural("running track", one);
+        case GREENHOUSE:
+          return plural("greenhouse", one);
+        case TREE:
+          return plural("tree", one);
+        case POND:
+          return plural("pond", one);
+        case SOLAR_PANEL:
+          return plural("solar panel", one);
+        default:
+          return plural("wind turbine", one);
+      }
+    }
+
+    private static String plural(String noun, boolean one) {
+      return one ? noun : noun + "s";
+    }
+
+    private String row(ObjectGroup group) {
+      if (!group.inRow()) {
+        return "";
+      }
+      claims.add(new Claim.Row(group.kind(), group.colour()));
+      return random.pick(" in a row", " in a line");
+    }
+
+    // --- places and relations ---
+
+    private Optional<String> place(ObjectGroup group) {
+      Region region = group.region();
+      if (region == Region.NONE) {
+        return Optional.empty();
+      }
+      claims.add(new Claim.In(group.kind(), group.colour(), region));
+      switch (region) {
+        case UPPER_LEFT:
+        case UPPER_RIGHT:
+        case LOWER_LEFT:
+        case LOWER_RIGHT:
+          boolean upper = region == Region.UPPER_LEFT || region == Region.UPPER_RIGHT;
+          boolean left = region == Region.UPPER_LEFT || region == Region.LOWER_LEFT;
+          String side = left ? "left" : "right";
+          return Optional.of(
+              random.pick(
+                  "in the " + (upper ? "upper " : "lower ") + side + " corner",
+                  "at the " + (upper ? "top " : "bottom ") + side));
+        case TOP:
+          return Optional.of(random.pick("at the top", "near the top edge"));
+        case BOTTOM:
+          return Optional.of(random.pick("at the bottom", "near the bottom edge"));
+        case LEFT:
+          return Optional.of(random.pick("on the left side", "near the left edge"));
+        case RIGHT:
+          return Optional.of(random.pick("on the right side", "near the right edge"));
+        default:
+          return Optional.of(random.pick("in the middle", "in the center"));
+      }
+    }
+
+    private static List<Relation> relations(ObjectGroup a, ObjectGroup b) {
+      List<Relation> found = new ArrayList<>();
+      for (Relation relation : Relation.values()) {
+        if (relation != Relation.BESIDE && relation.holds(a.bounds(), b.bounds())) {
+          found.add(relation);
+        }
+      }
+      return found;
+    }
+
+    private String relation(ObjectGroup a, Relation relation, ObjectGroup b) {
+      claims.add(new Claim.Relates(a.kind(), a.colour(), relation, b.kind(), b.colour()));
+      switch (relation) {
+        case LEFT_OF:
+          return random.pick("to the left of", "left of");
+        case RIGHT_OF:
+          return random.pick("to the right of", "right of");
+        case ABOVE:
+          return "above";
+        case BELOW:
+          return "below";
+        default:
+          return random.pick("beside", "next to", "near");
+      }
+    }
+
+    private Optional<String> toFeature(ObjectGroup group) {
+      if (scene.feature().isEmpty()) {
+        return Optional.empty();
+      }
+      LinearFeature feature = scene.feature().get();
+      List<Relation> found = new ArrayList<>();
+      for (Relation relation : Relation.values()) {
+        if (feature.holds(relation, group.bounds())) {
+          found.add(relation);
+        }
+      }
+      if (found.isEmpty()) {
+        return Optional.empty();
+      }
+      Relation relation = random.pick(found);
+      claims.add(new Claim.ToFeature(group.kind(), group.colour(), relation, feature.kind()));
+      String noun = " the " + feature.kind().name().toLowerCase(Locale.ROOT);
+      switch (relation) {
+        case LEFT_OF:
+          return Optional.of("to the left of" + noun);
+        case RIGHT_OF:
+          return Optional.of("to the right of" + noun);
+        case ABOVE:
+          return Optional.of("above" + noun);
+        case BELOW:
+          return Optional.of("below" + noun);
+        default:
+          boolean along = group.inRow() && group.region() == Region.NONE;
+          return Optional.of((along ? "along" : random.pick("beside", "next to")) + noun);
+      }
+    }
+
+    // --- the ground ---
+
+    private String feature(boolean course) {
+      LinearFeature feature = scene.feature().orElseThrow();
+      claims.add(
+          new Claim.Crossed(
+              feature.kind(), course ? Optional.of(feature.direction()) : Optional.empty()));
+      String noun = feature.kind().name().toLowerCase(Locale.ROOT);
+      String verb = feature.kind() == LinearFeature.Kind.RIVER ? "flowing" : "running";
+      String way;
+      switch (feature.direction()) {
+        case LEFT_TO_RIGHT:
+          way = "from left to right";
+          break;
+        case TOP_TO_BOTTOM:
+          way = "from top to bottom";
+          break;
+        default:
+          way = "diagonally";
+          break;
+      }
+      String with = random.chance(0.6) ? crossingOf(feature) : "";
+      return "a " + noun + with + (course ? " " + verb + " " + way : "");
+    }
+
+    private String crossingOf(LinearFeature feature) {
+      if (feature.crossing() == Crossing.NONE) {
+        return "";
+      }
+      claims.add(new Claim.Has(feature.crossing()));
+      return feature.crossing() == Crossing.BRIDGE ? " with a bridge" : " with a roundabout";
+    }
+
+    /** " and a road", where there is one and chance wants it; " near the sea" on a coast. */
+    private String crossing() {
+      if (scene.feature().isEmpty() || random.chance(0.4)) {
+        return "";
+      }
+      return random.pick(" with ", " and ") + feature(false);
+    }
+
+    private String ground() {
+      claims.add(new Claim.On(scene.terrain()));
+      switch (scene.terrain()) {
+        case FARMLAND:
+          return random.pick(" on farmland", " in the fields", " on green farmland");
+        case GRASSLAND:
+          return random.pick(" on grassland", " on a meadow", " on green grass");
+        case FOREST:
+          return random.pick(" in a forest", " in the woods", " in a dense forest");
+        case DESERT:
+          return random.pick(" in the desert", " on yellow sand", " in a sandy desert");
+        case BARE_SOIL:
+          return random.pick(" on bare land", " on bare brown soil", " on bare ground");
+        case CITY:
+          return random.pick(" in the city", " in a town", " among city blocks");
+        case SEA:
+          return random.pick(" on the sea", " in open water", " on blue water");
+        default:
+          return random.pick(" on the coast", " by the sea", " at the shore");
+      }
+    }
+
+    private String groundNoun() {
+      claims.add(new Claim.On(scene.terrain()));
+      switch (scene.terrain()) {
+        case FARMLAND:
+          return random.pick("farmland", "a cultivated area");
+        case GRASSLAND:
+          return random.pick("grassland", "a meadow");
+        case FOREST:
+          return random.pick("a forest", "a wooded area");
+        case DESERT:
+          return random.pick("a desert", "a sandy area");
+        case BARE_SOIL:
+          return random.pick("bare land", "a bare area");
+        case CITY:
+          return random.pick("a city", "an urban area");
+        case SEA:
+          return random.pick("the open sea", "blue water");
+        default:
+          return random.pick("a coast", "a coastal area");
+      }
+    }
+
+    private String shore() {
+      if (scene.shore().isEmpty()) {
+        return "";
+      }
+      claims.add(new Claim.SeaAt(scene.shore().get().side()));
+      switch (scene.shore().get().side()) {
+        case LEFT:
+          return " with the sea on the left";
+        case RIGHT:
+          return " with the sea on the right";
+        case TOP:
+          return " with the sea at the top";
+        default:
+          return " with the sea at the bottom";
+      }
+    }
+  }
+}

@@ -1,0 +1,233 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.data.scene;
+
+import com.google.gson.stream.JsonWriter;
+import io.crossmodal.trainer.data.Split;
+import java.awt.image.BufferedImage;
+import java.io.BufferedWriter;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import javax.imageio.IIOImage;
+import javax.imageio.ImageIO;
+import javax.imageio.ImageWriteParam;
+import javax.imageio.ImageWriter;
+import javax.imageio.stream.ImageOutputStream;
+import javax.imageio.stream.MemoryCacheImageOutputStream;
+
+/**
+ * Writes a data set of generated scenes: {@code images/*.jpg} and {@code dataset.json} in Karpathy
+ * style. The same configuration gives the same bytes on the same Java runtime, whatever the number
+ * of threads.
+ *
+ * <p>The JSON is written last, to a temporary name and then moved: a folder with a {@code
+ * dataset.json} is complete.
+ */
+public final class SceneDatasetWriter {
+
+  /** The JSON's name in the folder. */
+  public static final String JSON = "dataset.json";
+
+  /** The images' folder in the folder. */
+  public static final String IMAGES = "images";
+
+  private static final float JPEG_QUALITY = 0.9f;
+
+  /**
+   * Each split takes its scenes from a range of indices of its own, so that the test scenes of a
+   * seed stay the same however many train scenes there are, and no twin's original is in another
+   * split. A multiple of {@link SceneGenerator#BLOCK}.
+   */
+  private static final int INDICES_PER_SPLIT = 500_000_000;
+
+  /**
+   * What to write.
+   *
+   * @param train number of train images; likewise val and test: each 0 to 500,000,000, at least one
+   *     of them above 0
+   * @param seed any number
+   * @param size the side of a picture in pixels, 32 to 2048
+   * @param twins the share of near twins, 0 to 0.9
+   */
+  public record Config(int train, int val, int test, long seed, int size, double twins) {
+
+    public Config {
+      check("train", train);
+      check("val", val);
+      check("test", test);
+      if ((long) train + val + test < 1) {
+        throw new IllegalArgumentException(
+            "at least one of train, val and test must be 1 or more, got 0 for all");
+      }
+    }
+
+    private static void check(String name, int count) {
+      if (count < 0 || count > INDICES_PER_SPLIT) {
+        throw new IllegalArgumentException(
+            name + " must be 0 to " + INDICES_PER_SPLIT + " images, got " + count);
+      }
+    }
+
+    /** How many images that is. */
+    public long total() {
+      return (long) train + val + test;
+    }
+
+    int count(Split split) {
+      return split == Split.TRAIN ? train : split == Split.VAL ? val : test;
+    }
+  }
+
+  private final Config config;
+  private final SceneGenerator generator;
+  private final SceneRenderer renderer;
+
+  public SceneDatasetWriter(Config config) {
+    this.config = config;
+    this.generator = new SceneGenerator(config.seed(), config.twins());
+    this.renderer = new SceneRenderer(config.size());
+  }
+
+  /** The scene of a split's n-th image, n from 0. */
+  public Scene scene(Split split, int n) {
+    return generator.scene(split.ordinal() * INDICES_PER_SPLIT + n);
+  }
+
+  /** Whether the folder is missing or empty, so that nothing can be lost by writing there. */
+  public static boolean isFree(Path folder) throws IOException {
+    if (!Files.exists(folder)) {
+      return true;
+    }
+    if (!Files.isDirectory(folder)) {
+      return false;
+    }
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(folder)) {
+      return !entries.iterator().hasNext();
+    }
+  }
+
+  /**
+   * Writes the data set. Images of an earlier data set in the folder are removed, nothing else is.
+   *
+   * @param threads at least 1
+   * @param onImage called once per image written, from any thread
+   * @return the JSON file
+   */
+  public Path write(Path folder, int threads, Runnable onImage)
+      throws IOException, InterruptedException {
+    if (threads < 1) {
+      throw new IllegalArgumentException("threads must be at least 1, got " + threads);
+    }
+    Path images = Files.createDirectories(folder.resolve(IMAGES));
+    Path json = folder.resolve(JSON);
+    Files.deleteIfExists(json);
+    deleteOld(images);
+    List<List<String>> captions = new ArrayList<>();
+    ExecutorService pool = Executors.newFixedThreadPool(threads);
+    try {
+      List<Future<List<String>>> tasks = new ArrayList<>();
+      for (Split split : Split.values()) {
+        for (int n = 0; n < config.count(split); n++) {
+          int at = n;
+          tasks.add(pool.submit(() -> image(images, split, at, onImage)));
+        }
+      }
+      for (Future<List<String>> task : tasks) {
+        captions.add(task.get());
+      }
+    } catch (ExecutionException e) {
+      throw new IOException(
+          "writing scenes to " + folder + " failed: " + e.getCause().getMessage(), e.getCause());
+    } finally {
+      pool.shutdownNow();
+    }
+    Path temporary = folder.resolve(JSON + ".tmp");
+    writeJson(temporary, captions);
+    return Files.move(
+        temporary, json, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  private static void deleteOld(Path images) throws IOException {
+    try (DirectoryStream<Path> old =
+        Files.newDirectoryStream(images, "{train,val,test}_[0-9]*.jpg")) {
+      for (Path file : old) {
+        Files.delete(file);
+      }
+    }
+  }
+
+  private static String filename(Split split, int n) {
+    return String.format(Locale.ROOT, "%s_%06d.jpg", split.label(), n);
+  }
+
+  private List<String> image(Path images, Split split, int n, Runnable onImage) throws IOException {
+    Scene scene = scene(split, n);
+    Files.write(images.resolve(filename(split, n)), jpeg(renderer.render(scene)));
+    onImage.run();
+    return SceneCaptions.describe(scene).stream().map(SceneCaption::text).toList();
+  }
+
+  private static byte[] jpeg(BufferedImage image) throws IOException {
+    ImageWriter writer = ImageIO.getImageWritersByFormatName("jpeg").next();
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    // A memory stream: ImageIO's default would make a temporary file for each image.
+    try (ImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {
+      ImageWriteParam param = writer.getDefaultWriteParam();
+      param.setCompressionMode(ImageWriteParam.MODE_EXPLICIT);
+      param.setCompressionQuality(JPEG_QUALITY);
+      writer.setOutput(out);
+      writer.write(null, new IIOImage(image, null, null), param);
+    } finally {
+      writer.dispose();
+    }
+    return bytes.toByteArray();
+  }
+
+  private void writeJson(Path file, List<List<String>> captions) throws IOException {
+    try (BufferedWriter text = Files.newBufferedWriter(file, StandardCharsets.UTF_8);
+        JsonWriter json = new JsonWriter(text)) {
+      json.beginObject().name("dataset").value("scenes").name("images").beginArray();
+      int image = 0;
+      int sentence = 0;
+      for (Split split : Split.values()) {
+        for (int n = 0; n < config.count(split); n++) {
+          json.beginObject().name("filename").value(filename(split, n));
+          json.name("imgid").value(image).name("split").value(split.label());
+          List<String> own = captions.get(image);
+          json.name("sentids").beginArray();
+          for (int i = 0; i < own.size(); i++) {
+            json.value(sentence + i);
+          }
+          json.endArray().name("sentences").beginArray();
+          for (String raw : own) {
+            json.beginObject().name("raw").value(raw).name("tokens").beginArray();
+            for (String token : raw.split(" ")) {
+              // As published: words only, no punctuation.
+              if (Character.isLetterOrDigit(token.charAt(0))) {
+                json.value(token);
+              }
+            }
+            json.endArray().name("imgid").value(image).name("sentid").value(sentence++).endObject();
+          }
+          json.endArray().endObject();
+          image++;
+        }
+      }
+      json.endArray().endObject();
+    }
+  }
+}

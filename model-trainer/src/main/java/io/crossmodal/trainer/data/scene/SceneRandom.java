@@ -1,0 +1,78 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.data.scene;
+
+import java.util.List;
+import java.util.SplittableRandom;
+
+/** A seeded source with the few draws that scenes need; the same numbers on every platform. */
+final class SceneRandom {
+
+  private final SplittableRandom random;
+
+  /** A stream of its own for each (seed, index, purpose). */
+  SceneRandom(long seed, long index, long purpose) {
+    random = new SplittableRandom(mix(mix(mix(seed) + index) + purpose));
+  }
+
+  /** SplitMix64's finaliser: neighbouring inputs give unrelated outputs. */
+  static long mix(long value) {
+    long z = value + 0x9E3779B97F4A7C15L;
+    z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
+    z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
+    return z ^ (z >>> 31);
+  }
+
+  long nextLong() {
+    return random.nextLong();
+  }
+
+  /** 0 to bound - 1. */
+  int below(int bound) {
+    return random.nextInt(bound);
+  }
+
+  double between(double low, double high) {
+    return low + (high - low) * random.nextDouble();
+  }
+
+  boolean chance(double probability) {
+    return random.nextDouble() < probability;
+  }
+
+  <T> T pick(List<T> from) {
+    return from.get(random.nextInt(from.size()));
+  }
+
+  String pick(String... from) {
+    return from[random.nextInt(from.length)];
+  }
+
+  /** An index drawn in proportion to the weights. */
+  int weighted(int... weights) {
+    int sum = 0;
+    for (int weight : weights) {
+      sum += weight;
+    }
+    int draw = random.nextInt(sum);
+    int at = 0;
+    while (draw >= weights[at]) {
+      draw -= weights[at];
+      at++;
+    }
+    return at;
+  }
+
+  void shuffle(List<?> list) {
+    shuffleTyped(list);
+  }
+
+  private <T> void shuffleTyped(List<T> list) {
+    for (int i = list.size() - 1; i > 0; i--) {
+      T moved = list.set(random.nextInt(i + 1), list.get(i));
+      list.set(i, moved);
+    }
+  }
+}

@@ -1,0 +1,110 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.evaluate;
+
+import io.crossmodal.model.Calibration;
+
+/**
+ * Chooses lambda by the mean reciprocal rank on validation queries, then fits Platt's scaling
+ * (Platt 1999, with his smoothed targets) to the pairs' summed logits.
+ */
+final class CalibrationFit {
+  private static final double[] LAMBDAS = {0, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5};
+  private static final int NEWTON_STEPS = 100;
+
+  private CalibrationFit() {}
+
+  /**
+   * Fits lambda, then scale and bias.
+   *
+   * @param right per query and candidate whether they belong together
+   */
+  static Calibration fit(Candidates candidates, boolean[][] right) {
+    double best = -1;
+    double lambda = 0;
+    for (double candidate : LAMBDAS) {
+      double score = meanReciprocalRank(candidates, right, candidate);
+      if (score > best) {
+        best = score;
+        lambda = candidate;
+      }
+    }
+    return platt(candidates, right, lambda);
+  }
+
+  private static double meanReciprocalRank(
+      Candidates candidates, boolean[][] right, double lambda) {
+    double sum = 0;
+    for (int q = 0; q < right.length; q++) {
+      double bestRight = Double.NEGATIVE_INFINITY;
+      for (int a = 0; a < right[q].length; a++) {
+        if (right[q][a]) {
+          bestRight = Math.max(bestRight, logit(candidates, q, a, lambda));
+        }
+      }
+      if (bestRight > Double.NEGATIVE_INFINITY) {
+        int rank = 1;
+        for (int a = 0; a < right[q].length; a++) {
+          if (!right[q][a] && logit(candidates, q, a, lambda) >= bestRight) {
+            rank++;
+          }
+        }
+        sum += 1.0 / rank;
+      }
+    }
+    return sum / right.length;
+  }
+
+  private static double logit(Candidates candidates, int q, int a, double lambda) {
+    return candidates.itm()[q][a] + lambda * candidates.filter()[q][a];
+  }
+
+  /** Newton's method on the two parameters, with a little ridge so that it cannot run away. */
+  private static Calibration platt(Candidates candidates, boolean[][] right, double lambda) {
+    long positives = 0;
+    long all = 0;
+    for (boolean[] query : right) {
+      for (boolean r : query) {
+        positives += r ? 1 : 0;
+        all++;
+      }
+    }
+    double high = (positives + 1.0) / (positives + 2.0);
+    double low = 1.0 / (all - positives + 2.0);
+    double a = 1;
+    double b = 0;
+    for (int step = 0; step < NEWTON_STEPS; step++) {
+      double ga = 1e-6 * (a - 1);
+      double gb = 1e-6 * b;
+      double haa = 1e-6;
+      double hab = 0;
+      double hbb = 1e-6;
+      for (int q = 0; q < right.length; q++) {
+        for (int c = 0; c < right[q].length; c++) {
+          double x = logit(candidates, q, c, lambda);
+          double p = 1 / (1 + Math.exp(-(a * x + b)));
+          double error = p - (right[q][c] ? high : low);
+          double w = p * (1 - p);
+          ga += error * x;
+          gb += error;
+          haa += w * x * x;
+          hab += w * x;
+          hbb += w;
+        }
+      }
+      double determinant = haa * hbb - hab * hab;
+      double da = (hbb * ga - hab * gb) / determinant;
+      double db = (haa * gb - hab * ga) / determinant;
+      // Far from the optimum a full step overshoots.
+      double damp = 1 / Math.max(1, Math.hypot(da, db));
+      a -= damp * da;
+      b -= damp * db;
+      if (Math.hypot(da, db) < 1e-9) {
+        break;
+      }
+    }
+    return new Calibration(lambda, Math.max(a, 1e-3), b);
+  }
+}

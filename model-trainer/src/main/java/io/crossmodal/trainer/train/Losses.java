@@ -1,0 +1,27 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.train;
+
+/**
+ * The losses of a step, or their mean over several; a task that is left out counts 0.
+ *
+ * @param total what was minimised
+ * @param itc image-text contrast, nats
+ * @param itm image-text matching, nats; log 3 - (2/3) log 2 = 0.637 is chance
+ * @param mlm masked language modelling, nats a masked piece
+ */
+record Losses(double total, double itc, double itm, double mlm) {
+  boolean finite() {
+    return Double.isFinite(total);
+  }
+
+  Losses plus(Losses other) {
+    return new Losses(total + other.total, itc + other.itc, itm + other.itm, mlm + other.mlm);
+  }
+
+  Losses times(double factor) {
+    return new Losses(total * factor, itc * factor, itm * factor, mlm * factor);
+  }
+}

@@ -1,0 +1,114 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.train;
+
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.trainer.data.Augmentation;
+import java.util.Locale;
+import java.util.Objects;
+
+/**
+ * How a model is trained. Written into the run folder; a run resumes with exactly these.
+ *
+ * @param preset shape of the model; the vocabulary comes from the training captions
+ * @param seed of initialisation, order, negatives, masks and augmentation
+ * @param steps optimiser steps in all
+ * @param batch B, images per step
+ * @param learningRate peak of the cosine schedule
+ * @param warmup steps of linear warm-up
+ * @param weightDecay decoupled, on matrices only
+ * @param clip largest global norm of the gradient
+ * @param averaging decay of the moving average of the weights that is evaluated and exported
+ * @param tasks which losses, with which weights
+ * @param augmentation what happens to a training image
+ * @param minWordCount a word that the training captions hold less often becomes [UNK]
+ * @param checkpointEvery steps between checkpoints
+ */
+public record TrainingOptions(
+    ModelConfig.Preset preset,
+    long seed,
+    int steps,
+    int batch,
+    double learningRate,
+    int warmup,
+    double weightDecay,
+    double clip,
+    double averaging,
+    Tasks tasks,
+    Augmentation augmentation,
+    int minWordCount,
+    int checkpointEvery) {
+
+  /**
+   * The losses; a weight of 0 leaves a task out.
+   *
+   * @param itc image-text contrast, which makes the filter's embedding
+   * @param itm image-text matching, equation (7)
+   * @param mlm masked language modelling, equation (3)
+   * @param hardNegatives share of ITM negatives drawn from softmax(ITC) rather than uniformly
+   * @param maskProbability share of word pieces masked for MLM (the paper: 0.15)
+   */
+  public record Tasks(
+      double itc, double itm, double mlm, double hardNegatives, double maskProbability) {
+    public Tasks {
+      for (double weight : new double[] {itc, itm, mlm}) {
+        if (!(weight >= 0) || Double.isInfinite(weight)) {
+          throw new IllegalArgumentException("a task's weight must be at least 0, got " + weight);
+        }
+      }
+      if (itc + itm + mlm == 0) {
+        throw new IllegalArgumentException("at least one of itc, itm and mlm must be above 0");
+      }
+      share("hard_negatives", hardNegatives);
+      share("mask_probability", maskProbability);
+    }
+  }
+
+  public TrainingOptions {
+    Objects.requireNonNull(preset, "preset");
+    Objects.requireNonNull(tasks, "tasks");
+    Objects.requireNonNull(augmentation, "augmentation");
+    atLeast("steps", steps, 1);
+    atLeast("batch", batch, 2);
+    atLeast("warmup", warmup, 0);
+    atLeast("min_word_count", minWordCount, 1);
+    atLeast("checkpoint_every", checkpointEvery, 1);
+    if (!(learningRate > 0) || !(weightDecay >= 0) || !(clip > 0)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "learning_rate and clip must be above 0 and weight_decay at least 0, got %s, %s and %s",
+              learningRate,
+              clip,
+              weightDecay));
+    }
+    share("averaging", averaging);
+  }
+
+  /**
+   * Learning rate at a step: linear warm-up, then half a cosine down to a hundredth of the peak.
+   *
+   * @param step from 0
+   */
+  double learningRate(int step) {
+    if (step < warmup) {
+      return learningRate * (step + 1) / warmup;
+    }
+    double progress = (double) (step - warmup) / Math.max(1, steps - warmup);
+    return learningRate * (0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * progress)));
+  }
+
+  private static void atLeast(String name, int value, int minimum) {
+    if (value < minimum) {
+      throw new IllegalArgumentException(name + " must be at least " + minimum + ", got " + value);
+    }
+  }
+
+  private static void share(String name, double value) {
+    if (!(value >= 0 && value <= 1)) {
+      throw new IllegalArgumentException(name + " must lie in [0, 1], got " + value);
+    }
+  }
+}

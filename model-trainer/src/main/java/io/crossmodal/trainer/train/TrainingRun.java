@@ -1,0 +1,194 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.train;
+
+import com.google.gson.FieldNamingPolicy;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonParseException;
+import io.crossmodal.model.Calibration;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.model.torchscript.StateDict;
+import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.Split;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.function.IntConsumer;
+
+/**
+ * A run folder and the training that fills it: {@code options.json}, {@code vocab.txt}, {@code
+ * checkpoint.safetensors}, {@code metrics.jsonl}, and at the end {@code model.zip}.
+ *
+ * <p>A run that was killed continues at its last checkpoint and takes the same steps as one that
+ * was not: what a step does depends on the seed and its number alone.
+ */
+public final class TrainingRun {
+  private static final Gson GSON =
+      new GsonBuilder()
+          .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
+          .create();
+
+  private final Path folder;
+  private final TrainingOptions options;
+
+  private TrainingRun(Path folder, TrainingOptions options) {
+    this.folder = folder;
+    this.options = options;
+  }
+
+  /**
+   * Opens a run folder, or makes it.
+   *
+   * @throws IllegalArgumentException when the folder holds a run of other options
+   */
+  public static TrainingRun open(Path folder, TrainingOptions options) throws IOException {
+    Files.createDirectories(folder);
+    Path file = folder.resolve("options.json");
+    String json = GSON.toJson(options);
+    if (Files.exists(file)) {
+      String before = Files.readString(file);
+      if (!before.equals(json)) {
+        throw new IllegalArgumentException(
+            String.format(
+                Locale.ROOT,
+                "%s holds a run of other options; resume with those, or name another folder.%n  there: %s%n  given: %s",
+                folder,
+                before,
+                json));
+      }
+    } else {
+      Files.writeString(file, json);
+    }
+    return new TrainingRun(folder, options);
+  }
+
+  /**
+   * Trains to the last step and returns the model in memory.
+   *
+   * @param dataset its training split is used
+   * @param id under which the model will be served
+   * @param progress told the steps taken, after each
+   * @throws TrainingException when the loss is no longer a number; the last checkpoint stays
+   */
+  public ModelBundle train(CaptionedDataset dataset, String id, IntConsumer progress)
+      throws IOException, TrainingException {
+    List<CaptionedImage> split = dataset.split(Split.TRAIN);
+    List<String> vocabulary = vocabulary(split);
+    ModelConfig config = options.preset().config().withVocabularySize(vocabulary.size());
+    WordPieceTokenizer tokenizer = new WordPieceTokenizer(vocabulary, config.text().maxTokens());
+    TrainingSet set =
+        new TrainingSet(options, split, tokenizer, new ImagePreprocessor(config.sensors().get(0)));
+    StateDict weights;
+    try (TrainingModule module = new TrainingModule(options, config, folder)) {
+      Path checkpoint = folder.resolve("checkpoint.safetensors");
+      if (Files.exists(checkpoint)) {
+        module.restore(checkpoint);
+      }
+      run(module, set, checkpoint, progress);
+      weights = module.averagedModel();
+    }
+    double epochs = (double) options.steps() * options.batch() / set.size();
+    String version = TrainingRun.class.getPackage().getImplementationVersion();
+    return ModelBundle.of(
+        id,
+        config,
+        vocabulary,
+        weights,
+        Calibration.NONE,
+        new ModelManifest.Training(
+            dataset.name(), options.seed(), epochs, version == null ? "development" : version),
+        List.of());
+  }
+
+  private List<String> vocabulary(List<CaptionedImage> split) throws IOException {
+    Path file = folder.resolve("vocab.txt");
+    if (!Files.exists(file)) {
+      Files.write(file, VocabularyBuilder.build(split, options.minWordCount()));
+    }
+    return Files.readAllLines(file);
+  }
+
+  private void run(TrainingModule module, TrainingSet set, Path checkpoint, IntConsumer progress)
+      throws IOException, TrainingException {
+    ExecutorService loader = Executors.newSingleThreadExecutor(r -> new Thread(r, "batches"));
+    try {
+      CompletableFuture<Batch> next = batch(loader, set, module.steps());
+      Losses sum = new Losses(0, 0, 0, 0);
+      int counted = 0;
+      long since = System.nanoTime();
+      while (module.steps() < options.steps()) {
+        Batch batch = next.join();
+        next = batch(loader, set, module.steps() + 1);
+        Losses losses = module.step(batch);
+        if (!losses.finite()) {
+          throw new TrainingException(
+              String.format(
+                  Locale.ROOT,
+                  "the loss is %s at step %d; the last checkpoint is %s. Try a lower learning rate or clip.",
+                  losses,
+                  module.steps(),
+                  checkpoint));
+        }
+        sum = sum.plus(losses);
+        counted++;
+        progress.accept(module.steps());
+        if (module.steps() % 50 == 0 || module.steps() == options.steps()) {
+          double seconds = (System.nanoTime() - since) / 1e9;
+          log(new Record(module.steps(), sum.times(1.0 / counted), counted / seconds));
+          sum = new Losses(0, 0, 0, 0);
+          counted = 0;
+          since = System.nanoTime();
+        }
+        if (module.steps() % options.checkpointEvery() == 0 || module.steps() == options.steps()) {
+          module.save(checkpoint);
+        }
+      }
+    } finally {
+      loader.shutdownNow();
+    }
+  }
+
+  private static CompletableFuture<Batch> batch(ExecutorService loader, TrainingSet set, int step) {
+    return CompletableFuture.supplyAsync(() -> set.batch(step), loader);
+  }
+
+  /** A line of {@code metrics.jsonl}: means over the steps since the line before. */
+  private record Record(int step, Losses losses, double stepsPerSecond) {}
+
+  private void log(Record line) throws IOException {
+    Files.writeString(
+        folder.resolve("metrics.jsonl"),
+        GSON.toJson(line) + "\n",
+        StandardCharsets.UTF_8,
+        StandardOpenOption.CREATE,
+        StandardOpenOption.APPEND);
+  }
+
+  /**
+   * The options that a run folder was made with.
+   *
+   * @throws IOException when the folder holds no run
+   */
+  public static TrainingOptions options(Path folder) throws IOException {
+    try {
+      return GSON.fromJson(Files.readString(folder.resolve("options.json")), TrainingOptions.class);
+    } catch (JsonParseException e) {
+      throw new IOException(folder + " holds no run: " + e.getMessage(), e);
+    }
+  }
+}

@@ -1,0 +1,202 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.train;
+
+import io.crossmodal.model.image.ImageFormatException;
+import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.image.RgbImage;
+import io.crossmodal.model.text.TokenizedText;
+import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.CaptionedImage;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/**
+ * The training images, decoded once and kept at model size, and the batches made of them.
+ *
+ * <p>A batch depends on the seed and the step alone: whoever resumes at a step gets the batch that
+ * an uninterrupted run had there.
+ */
+final class TrainingSet {
+  /** Share of word pieces replaced by [UNK], so that the model has met words it does not know. */
+  private static final double WORD_DROPOUT = 0.03;
+
+  private final TrainingOptions options;
+  private final ImagePreprocessor preprocessor;
+  private final int unknown;
+  private final int mask;
+  private final RgbImage[] images;
+  private final TokenizedText[][] captions;
+  private final List<List<String>> keys;
+
+  /**
+   * Decodes every image of a split.
+   *
+   * @throws IllegalArgumentException when there are fewer images than a batch, or an image is not
+   *     readable, naming the file
+   */
+  TrainingSet(
+      TrainingOptions options,
+      List<CaptionedImage> split,
+      WordPieceTokenizer tokenizer,
+      ImagePreprocessor preprocessor) {
+    if (split.size() < options.batch()) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "a batch of %d needs as many training images, the data set has %d",
+              options.batch(),
+              split.size()));
+    }
+    this.options = options;
+    this.preprocessor = preprocessor;
+    this.unknown = tokenizer.id(WordPieceTokenizer.UNKNOWN);
+    this.mask = tokenizer.id(WordPieceTokenizer.MASK);
+    this.images =
+        split.parallelStream().map(image -> decode(image, preprocessor)).toArray(RgbImage[]::new);
+    this.captions =
+        split.stream()
+            .map(i -> i.captions().stream().map(tokenizer::tokenize).toArray(TokenizedText[]::new))
+            .toArray(TokenizedText[][]::new);
+    this.keys =
+        split.stream()
+            .map(i -> i.captions().stream().map(CaptionedDataset::captionKey).toList())
+            .toList();
+  }
+
+  private static RgbImage decode(CaptionedImage image, ImagePreprocessor preprocessor) {
+    try {
+      return preprocessor.decode(Files.readAllBytes(image.file()));
+    } catch (ImageFormatException e) {
+      throw new IllegalArgumentException(image.file() + ": " + e.getMessage(), e);
+    } catch (IOException e) {
+      throw new UncheckedIOException(image.file().toString(), e);
+    }
+  }
+
+  int size() {
+    return images.length;
+  }
+
+  /** The batch of a step, from 0; an epoch's last images that fill no batch wait for the next. */
+  Batch batch(int step) {
+    int b = options.batch();
+    int perEpoch = images.length / b;
+    int[] order = order(step / perEpoch);
+    int[] chosen = Arrays.copyOfRange(order, step % perEpoch * b, (step % perEpoch + 1) * b);
+    SplittableRandom random = random(1, step);
+    int[] caption = new int[b];
+    for (int i = 0; i < b; i++) {
+      caption[i] = random.nextInt(captions[chosen[i]].length);
+    }
+    int n = 0;
+    for (int i = 0; i < b; i++) {
+      n = Math.max(n, captions[chosen[i]][caption[i]].length());
+    }
+    long[] ids = new long[b * n];
+    float[] present = new float[b * n];
+    long[] masked = new long[b * n];
+    long[] labels = new long[b * n];
+    Arrays.fill(labels, Batch.NOT_MASKED);
+    for (int i = 0; i < b; i++) {
+      int[] text = captions[chosen[i]][caption[i]].ids();
+      // [CLS] and [SEP] stay; one word is always masked, or a short text would teach nothing.
+      int always = text.length > 2 ? 1 + random.nextInt(text.length - 2) : -1;
+      for (int j = 0; j < text.length; j++) {
+        int at = i * n + j;
+        boolean word = j > 0 && j < text.length - 1;
+        boolean drop = word && random.nextDouble() < WORD_DROPOUT;
+        boolean hide =
+            j == always || (word && random.nextDouble() < options.tasks().maskProbability());
+        ids[at] = drop ? unknown : text[j];
+        masked[at] = hide ? mask : text[j];
+        labels[at] = hide ? text[j] : Batch.NOT_MASKED;
+        present[at] = 1;
+      }
+    }
+    return new Batch(
+        b,
+        n,
+        pixels(chosen, step),
+        ids,
+        present,
+        masked,
+        labels,
+        matches(chosen, caption),
+        gumbel(random, 2 * b * b),
+        hard(random, b));
+  }
+
+  private float[] pixels(int[] chosen, int step) {
+    int each = 3 * images[0].width() * images[0].height();
+    float[] pixels = new float[chosen.length * each];
+    IntStream.range(0, chosen.length)
+        .forEach(
+            i -> {
+              RgbImage changed =
+                  options
+                      .augmentation()
+                      .apply(images[chosen[i]], random(2, (long) step * chosen.length + i));
+              System.arraycopy(preprocessor.normalise(changed).values(), 0, pixels, i * each, each);
+            });
+    return pixels;
+  }
+
+  /** Image i matches text j where the text is one of the image's captions, letter by letter. */
+  private float[] matches(int[] chosen, int[] caption) {
+    int b = chosen.length;
+    float[] matches = new float[b * b];
+    for (int i = 0; i < b; i++) {
+      Set<String> own = keys.get(chosen[i]).stream().collect(Collectors.toSet());
+      for (int j = 0; j < b; j++) {
+        matches[i * b + j] = own.contains(keys.get(chosen[j]).get(caption[j])) ? 1 : 0;
+      }
+    }
+    return matches;
+  }
+
+  private float[] hard(SplittableRandom random, int b) {
+    float[] hard = new float[b];
+    for (int i = 0; i < b; i++) {
+      hard[i] = random.nextDouble() < options.tasks().hardNegatives() ? 1 : 0;
+    }
+    return hard;
+  }
+
+  private static float[] gumbel(SplittableRandom random, int count) {
+    float[] noise = new float[count];
+    for (int i = 0; i < count; i++) {
+      noise[i] = (float) -Math.log(-Math.log(random.nextDouble(Double.MIN_NORMAL, 1)));
+    }
+    return noise;
+  }
+
+  private int[] order(int epoch) {
+    int[] order = IntStream.range(0, images.length).toArray();
+    SplittableRandom random = random(3, epoch);
+    for (int i = order.length - 1; i > 0; i--) {
+      int j = random.nextInt(i + 1);
+      int swap = order[i];
+      order[i] = order[j];
+      order[j] = swap;
+    }
+    return order;
+  }
+
+  /** A generator of its own for each purpose and index. */
+  private SplittableRandom random(int purpose, long index) {
+    long mixed = (options.seed() * 0x9E3779B97F4A7C15L + purpose) * 0xBF58476D1CE4E5B9L + index;
+    return new SplittableRandom(mixed * 0x94D049BB133111EBL);
+  }
+}
