@@ -10,6 +10,8 @@ import io.crossmodal.model.Encoding;
 public sealed interface Encoded permits Encoded.Success, Encoded.Failure {
 
   /**
+   * An item with its encoding.
+   *
    * @param encoding embedding and tokens
    * @param notice what the caller should tell its user although the item was encoded, such as a
    *     truncated text; empty where there is nothing to say
@@ -17,6 +19,8 @@ public sealed interface Encoded permits Encoded.Success, Encoded.Failure {
   record Success(Encoding encoding, String notice) implements Encoded {}
 
   /**
+   * An item that could not be encoded.
+   *
    * @param cause an {@link IllegalArgumentException} where the item is to blame, an {@link
    *     InferenceException} otherwise
    */

@@ -4,8 +4,9 @@
  */
 package io.crossmodal.plugin.inference;
 
-import java.util.Arrays;
-import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.concurrent.atomic.LongAdder;
 
 /** Counts what a node's models did since it started. Thread-safe. */
 public final class InferenceStats {
@@ -44,14 +45,23 @@ public final class InferenceStats {
     MODEL_FAILURES,
     /** Pairs whose score was not a number. */
     NOT_A_NUMBER,
-    /** Rescores that failed and gave the first pass's order instead, as {@code on_failure} asked. */
+    /**
+     * Rescores that failed and gave the first pass's order instead, as {@code on_failure} asked.
+     */
     DEGRADED
   }
 
-  private final AtomicLongArray counts = new AtomicLongArray(Counter.values().length);
+  // Filled here and never changed, so reading it needs no lock.
+  private final Map<Counter, LongAdder> counts = new EnumMap<>(Counter.class);
+
+  public InferenceStats() {
+    for (Counter counter : Counter.values()) {
+      counts.put(counter, new LongAdder());
+    }
+  }
 
   public void add(Counter counter, long amount) {
-    counts.addAndGet(counter.ordinal(), amount);
+    counts.get(counter).add(amount);
   }
 
   public void increment(Counter counter) {
@@ -59,11 +69,6 @@ public final class InferenceStats {
   }
 
   public long get(Counter counter) {
-    return counts.get(counter.ordinal());
-  }
-
-  /** All counts, in the order of {@link Counter}. */
-  public long[] snapshot() {
-    return Arrays.stream(Counter.values()).mapToLong(this::get).toArray();
+    return counts.get(counter).sum();
   }
 }

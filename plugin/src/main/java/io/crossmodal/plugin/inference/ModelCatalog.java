@@ -29,6 +29,8 @@ public final class ModelCatalog {
   }
 
   /**
+   * The model of an id.
+   *
    * @throws IllegalArgumentException when there is no such model, naming those there are
    */
   public ModelBundle bundle(String id) {
@@ -53,7 +55,8 @@ public final class ModelCatalog {
    * The sensor that a picture is read with.
    *
    * @param given what the user named; null where he named none
-   * @throws IllegalArgumentException when the model has no such sensor, or several and none is named
+   * @throws IllegalArgumentException when the model has no such sensor, or several and none is
+   *     named
    */
   public static String sensor(ModelConfig config, String given) {
     if (given != null) {

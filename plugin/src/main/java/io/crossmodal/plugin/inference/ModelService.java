@@ -11,8 +11,6 @@ import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.ImagePreprocessor;
-import io.crossmodal.model.image.PixelTensor;
-import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
@@ -114,6 +112,8 @@ public final class ModelService implements AutoCloseable {
   }
 
   /**
+   * Where a model stands on this node.
+   *
    * @throws IllegalArgumentException when there is no such model
    */
   public State state(String model) {
@@ -169,8 +169,7 @@ public final class ModelService implements AutoCloseable {
   public CompletableFuture<Encoded.Success> encodeQuery(String model, QueryInput input) {
     Fingerprints spaces = catalog.bundle(model).manifest().fingerprints();
     QueryEncodingCache.Key key =
-        new QueryEncodingCache.Key(
-            spaces.filterSpace() + spaces.tokenSpace(), input.digest());
+        new QueryEncodingCache.Key(spaces.filterSpace() + spaces.tokenSpace(), input.digest());
     return queries.get(
         key,
         () -> {
@@ -313,8 +312,7 @@ public final class ModelService implements AutoCloseable {
                     place(from, to, items, encodings, failure, outcomes, notice);
                     return null;
                   })
-              .thenCompose(
-                  ignored -> encodeFrom(to, ahead, outcomes, prepare, notice, encode));
+              .thenCompose(ignored -> encodeFrom(to, ahead, outcomes, prepare, notice, encode));
         });
   }
 
@@ -429,8 +427,7 @@ public final class ModelService implements AutoCloseable {
         job.result.completeExceptionally(closing());
       } else {
         stats.increment(Counter.REJECTIONS);
-        job.result.completeExceptionally(
-            new InferenceException.QueueFull(settings.queueSize()));
+        job.result.completeExceptionally(new InferenceException.QueueFull(settings.queueSize()));
       }
     }
     return job.result;
@@ -480,12 +477,10 @@ public final class ModelService implements AutoCloseable {
       } catch (InferenceException e) {
         result.completeExceptionally(e);
       } catch (RuntimeException | LinkageError e) {
-        result.completeExceptionally(
-            new InferenceException.ModelFailed(what + " failed: " + e, e));
+        result.completeExceptionally(new InferenceException.ModelFailed(what + " failed: " + e, e));
       } catch (Error e) {
         // Nobody may wait for ever for what the JVM could not do; the node decides about the rest.
-        result.completeExceptionally(
-            new InferenceException.ModelFailed(what + " failed: " + e, e));
+        result.completeExceptionally(new InferenceException.ModelFailed(what + " failed: " + e, e));
         throw e;
       }
     }

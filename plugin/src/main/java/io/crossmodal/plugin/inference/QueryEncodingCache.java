@@ -60,17 +60,18 @@ final class QueryEncodingCache {
       entries.put(key, new Entry(started));
     }
     // Outside the lock, for it may complete at once and then calls settle.
-    encode
-        .get()
-        .whenComplete(
-            (encoded, failure) -> {
-              settle(key, encoded);
-              if (failure == null) {
-                started.complete(encoded);
-              } else {
-                started.completeExceptionally(failure);
-              }
-            });
+    CompletableFuture<?> unused =
+        encode
+            .get()
+            .whenComplete(
+                (encoded, failure) -> {
+                  settle(key, encoded);
+                  if (failure == null) {
+                    started.complete(encoded);
+                  } else {
+                    started.completeExceptionally(failure);
+                  }
+                });
     return started;
   }
 

@@ -18,6 +18,8 @@ public sealed interface QueryInput permits QueryInput.Text, QueryInput.Image {
   String digest();
 
   /**
+   * A text to search with.
+   *
    * @param text not blank
    */
   record Text(String text) implements QueryInput {

@@ -68,8 +68,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
       Builder builder = new Builder(name, catalog, service);
       builder.parse(name, context, node);
       HnswParameters hnsw = builder.hnsw();
-      if (!hnsw.equals(HnswParameters.DEFAULT)
-          && !INDEX_CROSS_MODAL.get(context.getSettings())) {
+      if (!hnsw.equals(HnswParameters.DEFAULT) && !INDEX_CROSS_MODAL.get(context.getSettings())) {
         throw new MapperParsingException(
             ("field [%s]: [m] %d and [ef_construction] %d take effect only in an index with the"
                     + " setting [index.cross_modal: true]; without it they must be %d and %d")
@@ -256,22 +255,18 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
   /** The value as a map; null where the document says null. */
   private Map<String, Object> readValue(XContentParser parser) throws IOException {
     boolean text = fieldType().definition().modality() == Modality.TEXT;
-    switch (parser.currentToken()) {
-      case VALUE_NULL:
-        return null;
-      case START_OBJECT:
-        return parser.map();
-      case VALUE_STRING:
-        if (text) {
-          return Map.of(DocumentValue.TEXT, parser.text());
-        }
-        // fall through
-      default:
-        throw new IllegalArgumentException(
-            "a value is one object with %s, got %s"
-                .formatted(
-                    text ? "[text] or [embedding]" : "[bytes] or [embedding]",
-                    parser.currentToken()));
+    XContentParser.Token token = parser.currentToken();
+    if (token == XContentParser.Token.VALUE_NULL) {
+      return null;
     }
+    if (token == XContentParser.Token.START_OBJECT) {
+      return parser.map();
+    }
+    if (token == XContentParser.Token.VALUE_STRING && text) {
+      return Map.of(DocumentValue.TEXT, parser.text());
+    }
+    throw new IllegalArgumentException(
+        "a value is one object with %s, got %s"
+            .formatted(text ? "[text] or [embedding]" : "[bytes] or [embedding]", token));
   }
 }

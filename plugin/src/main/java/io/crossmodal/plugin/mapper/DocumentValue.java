@@ -103,8 +103,7 @@ public final class DocumentValue {
       }
       return true;
     }
-    boolean complete =
-        embedding != null && (tokens != null || field.tokens() == TokenStorage.NONE);
+    boolean complete = embedding != null && (tokens != null || field.tokens() == TokenStorage.NONE);
     return !complete || !encodedFrom.equals(mark());
   }
 
@@ -205,8 +204,7 @@ public final class DocumentValue {
 
   private static String string(String key, Object value) {
     if (value != null && !(value instanceof String)) {
-      throw new IllegalArgumentException(
-          "[%s] must be a string, got [%s]".formatted(key, value));
+      throw new IllegalArgumentException("[%s] must be a string, got [%s]".formatted(key, value));
     }
     return (String) value;
   }

@@ -12,6 +12,8 @@ public final class Embeddings {
   private Embeddings() {}
 
   /**
+   * The direction of a vector.
+   *
    * @param name the parameter or key it came in, for the message
    * @param dimension D of the model
    * @return the vector itself, or a copy of unit length where it has another

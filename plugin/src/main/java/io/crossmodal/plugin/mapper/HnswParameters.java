@@ -16,8 +16,7 @@ public record HnswParameters(int m, int efConstruction) {
   /** What Lucene's own codec uses, and therefore every index without {@code index.cross_modal}. */
   public static final HnswParameters DEFAULT =
       new HnswParameters(
-          Lucene99HnswVectorsFormat.DEFAULT_MAX_CONN,
-          Lucene99HnswVectorsFormat.DEFAULT_BEAM_WIDTH);
+          Lucene99HnswVectorsFormat.DEFAULT_MAX_CONN, Lucene99HnswVectorsFormat.DEFAULT_BEAM_WIDTH);
 
   private static final int MAX_M = 512;
   private static final int MAX_EF_CONSTRUCTION = 3200;

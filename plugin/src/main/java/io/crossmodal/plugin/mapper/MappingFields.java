@@ -15,6 +15,8 @@ public final class MappingFields {
   private MappingFields() {}
 
   /**
+   * Finds one field.
+   *
    * @param mapping with or without the enclosing {@code _doc}
    * @param path full name of a field
    * @return the field's parameters, or null where there is no such field

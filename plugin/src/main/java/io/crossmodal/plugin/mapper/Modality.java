@@ -17,6 +17,8 @@ public enum Modality {
   }
 
   /**
+   * The constant of a name in a mapping.
+   *
    * @throws IllegalArgumentException for a name that is none of them
    */
   public static Modality of(String key) {

@@ -32,6 +32,8 @@ public enum TokenStorage {
   }
 
   /**
+   * The constant of a name in a mapping.
+   *
    * @throws IllegalArgumentException for a name that is none of them
    */
   public static TokenStorage of(String key) {

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * The field type {@code cross_modal}: what a document's value may be, how it is checked, and what is
- * stored of it.
+ * The field type {@code cross_modal}: what a document's value may be, how it is checked, and what
+ * is stored of it.
  *
  * <p>A document keeps two things per field: its filter embedding as a Lucene kNN vector under the
  * field's own name, and its tokens as a block of {@link io.crossmodal.model.tokens} in binary doc

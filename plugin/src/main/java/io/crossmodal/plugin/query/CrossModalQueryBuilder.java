@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.apache.lucene.search.BooleanClause;
 import org.apache.lucene.search.KnnFloatVectorQuery;
 import org.apache.lucene.search.MatchNoDocsQuery;
 import org.apache.lucene.search.Query;
@@ -29,7 +30,6 @@ import org.opensearch.index.query.QueryBuilder;
 import org.opensearch.index.query.QueryBuilderVisitor;
 import org.opensearch.index.query.QueryRewriteContext;
 import org.opensearch.index.query.QueryShardContext;
-import org.apache.lucene.search.BooleanClause;
 
 /**
  * The query {@code cross_modal}: the k documents of each shard whose filter embeddings are nearest
@@ -40,9 +40,9 @@ import org.apache.lucene.search.BooleanClause;
  *                  "filter": {"range": {"acquired": {"gte": "2024"}}}}}
  * }</pre>
  *
- * The query side is exactly one of {@code query_text}, {@code query_image} (with {@code sensor}) and
- * {@code query_vector}. A hit scores (1 + cosine) / 2, times the boost. The filter is applied inside
- * the search: k hits pass it, if there are so many.
+ * The query side is exactly one of {@code query_text}, {@code query_image} (with {@code sensor})
+ * and {@code query_vector}. A hit scores (1 + cosine) / 2, times the boost. The filter is applied
+ * inside the search: k hits pass it, if there are so many.
  */
 public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModalQueryBuilder> {
   public static final String NAME = "cross_modal";
@@ -68,7 +68,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   private final SetOnce<EncodedQuery> encoded;
 
   /** What a request's body says. */
-  private static final class Body extends QuerySideParser {
+  private static final class Body extends QuerySideBody {
     private static final ObjectParser<Body, Void> PARSER = new ObjectParser<>(NAME, Body::new);
 
     static {
@@ -123,8 +123,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
    * @param filter null for none
    */
   public CrossModalQueryBuilder(String field, float[] vector, int k, QueryBuilder filter) {
-    this(
-        field, null, Embeddings.unit(QUERY_VECTOR, vector, vector.length), null, k, filter, null);
+    this(field, null, Embeddings.unit(QUERY_VECTOR, vector, vector.length), null, k, filter, null);
   }
 
   private CrossModalQueryBuilder(
@@ -251,7 +250,9 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
               .formatted(
                   field,
                   NAME,
-                  type == null ? "there is no such field" : "its type is [" + type.typeName() + "]"));
+                  type == null
+                      ? "there is no such field"
+                      : "its type is [" + type.typeName() + "]"));
     }
     Map.Entry<String, String> own =
         Map.entry(

@@ -55,8 +55,7 @@ public final class QueryEncoder {
         .map(
             indices ->
                 // Indices of a point in time may be gone since; the search will say so itself.
-                new EncodeQueryRequest(
-                    indices, IndicesOptions.lenientExpandOpen(), field, side))
+                new EncodeQueryRequest(indices, IndicesOptions.lenientExpandOpen(), field, side))
         .orElseGet(
             () -> new EncodeQueryRequest(search.indices(), search.indicesOptions(), field, side));
   }

@@ -32,6 +32,8 @@ public final class QuerySide implements Writeable, ToXContentFragment {
   }
 
   /**
+   * A text as typed.
+   *
    * @throws IllegalArgumentException when the text is blank
    */
   public static QuerySide text(String text) {
@@ -42,6 +44,8 @@ public final class QuerySide implements Writeable, ToXContentFragment {
   }
 
   /**
+   * A picture as sent.
+   *
    * @param image a JPEG, PNG or TIFF file; kept, not copied
    * @param sensor null where the model has but one
    */
@@ -52,7 +56,7 @@ public final class QuerySide implements Writeable, ToXContentFragment {
     return new QuerySide(null, image, sensor);
   }
 
-  QuerySide(StreamInput in) throws IOException {
+  public QuerySide(StreamInput in) throws IOException {
     text = in.readOptionalString();
     image = text == null ? in.readByteArray() : null;
     sensor = in.readOptionalString();

@@ -10,8 +10,8 @@ import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
 
 /**
- * Token blocks between nodes, as floats: the query's tokens meet every candidate, so what the stored
- * format would save is not worth its rounding.
+ * Token blocks between nodes, as floats: the query's tokens meet every candidate, so what the
+ * stored format would save is not worth its rounding.
  */
 public final class TokenBlocks {
   private TokenBlocks() {}

@@ -14,7 +14,9 @@ import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.MappingFields;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import org.opensearch.action.support.ActionFilters;
+import org.opensearch.action.support.ContextPreservingActionListener;
 import org.opensearch.action.support.HandledTransportAction;
 import org.opensearch.cluster.ClusterState;
 import org.opensearch.cluster.metadata.IndexMetadata;
@@ -27,7 +29,6 @@ import org.opensearch.core.index.Index;
 import org.opensearch.tasks.Task;
 import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.TransportService;
-import org.opensearch.action.support.ContextPreservingActionListener;
 
 /** Step 2 of a search: finds the field's model in the cluster state and encodes the query once. */
 public final class TransportEncodeQueryAction
@@ -61,7 +62,7 @@ public final class TransportEncodeQueryAction
     ActionListener<EncodedQuery> inContext =
         new ContextPreservingActionListener<>(
             threadPool.getThreadContext().newRestorableContext(false), listener);
-    service
+    CompletableFuture<?> unused = service
         .encodeQuery(model.id(), input(model, request.side()))
         .whenComplete(
             (encoded, failure) -> {
@@ -76,8 +77,7 @@ public final class TransportEncodeQueryAction
   private static QueryInput input(ModelManifest model, QuerySide side) {
     return side.text() != null
         ? new QueryInput.Text(side.text())
-        : new QueryInput.Image(
-            ModelCatalog.sensor(model.config(), side.sensor()), side.image());
+        : new QueryInput.Image(ModelCatalog.sensor(model.config(), side.sensor()), side.image());
   }
 
   private static EncodedQuery response(ModelManifest model, Encoded.Success encoded) {
@@ -97,23 +97,23 @@ public final class TransportEncodeQueryAction
         : failure;
   }
 
-  /** The model that the field's mapping names in all of the searched indices that have the field. */
+  /**
+   * The model that the field's mapping names in all of the searched indices that have the field.
+   */
   private String model(EncodeQueryRequest request) {
     ModelCatalog catalog = service.catalog();
     if (!request.indicesKnown()) {
       return catalog.defaultId();
     }
     ClusterState state = clusterService.state();
-    Index[] indices =
-        resolver.concreteIndices(state, request.indicesOptions(), request.indices());
+    Index[] indices = resolver.concreteIndices(state, request.indicesOptions(), request.indices());
     Map<String, String> modelByIndex = new TreeMap<>();
     Map<String, String> typeByIndex = new TreeMap<>();
     for (Index index : indices) {
       IndexMetadata metadata = state.metadata().index(index);
       MappingMetadata mapping = metadata == null ? null : metadata.mapping();
       if (mapping != null) {
-        Map<String, Object> node =
-            MappingFields.find(mapping.sourceAsMap(), request.field());
+        Map<String, Object> node = MappingFields.find(mapping.sourceAsMap(), request.field());
         if (node != null && CrossModalFieldMapper.TYPE.equals(node.get("type"))) {
           modelByIndex.put(
               index.getName(), String.valueOf(node.getOrDefault("model", catalog.defaultId())));

@@ -96,8 +96,7 @@ public final class FusionRescorer implements Rescorer {
     Candidates candidates = new Candidates(new ArrayList<>(), new ArrayList<>());
     TokenReader reader =
         context.hasField()
-            ? new TokenReader(
-                searcher.getIndexReader().leaves(), context.field().definition())
+            ? new TokenReader(searcher.getIndexReader().leaves(), context.field().definition())
             : null;
     int missing = 0;
     for (ScoreDoc hit : inDocOrder) {
@@ -139,8 +138,7 @@ public final class FusionRescorer implements Rescorer {
   }
 
   /** One p per candidate, NaN where the policy keeps the first pass instead. */
-  private static float[] probabilities(
-      List<TokenBlock> candidates, FusionRescoreContext context) {
+  private static float[] probabilities(List<TokenBlock> candidates, FusionRescoreContext context) {
     float[] probabilities = new float[candidates.size()];
     PairLogits logits;
     try {
@@ -239,8 +237,7 @@ public final class FusionRescorer implements Rescorer {
           firstPass);
     }
     TokenBlock tokens =
-        new TokenReader(searcher.getIndexReader().leaves(), context.field().definition())
-            .read(doc);
+        new TokenReader(searcher.getIndexReader().leaves(), context.field().definition()).read(doc);
     Explanation fusion =
         tokens == null
             ? Explanation.match(0f, "no stored tokens, and missing is score_zero")

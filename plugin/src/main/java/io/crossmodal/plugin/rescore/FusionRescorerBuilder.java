@@ -11,7 +11,7 @@ import io.crossmodal.plugin.mapper.TokenStorage;
 import io.crossmodal.plugin.query.EncodedQuery;
 import io.crossmodal.plugin.query.QueryEncoder;
 import io.crossmodal.plugin.query.QuerySide;
-import io.crossmodal.plugin.query.QuerySideParser;
+import io.crossmodal.plugin.query.QuerySideBody;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
@@ -41,9 +41,9 @@ import org.opensearch.search.rescore.RescorerBuilder;
  *   "on_failure": "fail|keep_first_pass", "timeout": "200ms", "filter_size": 0}}
  * }</pre>
  *
- * The first of each list is the default. {@code on_failure} fails by default, for a search that says
- * nothing and lacks its rescore would look like a bad model; who prefers some order to none says so.
- * Without {@code timeout} the node's own limit holds.
+ * The first of each list is the default. {@code on_failure} fails by default, for a search that
+ * says nothing and lacks its rescore would look like a bad model; who prefers some order to none
+ * says so. Without {@code timeout} the node's own limit holds.
  */
 public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerBuilder> {
   public static final String NAME = "fusion";
@@ -59,7 +59,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   private final SetOnce<EncodedQuery> pending;
 
   /** What a request's body says. */
-  private static final class Body extends QuerySideParser {
+  private static final class Body extends QuerySideBody {
     private static final ObjectParser<Body, Void> PARSER = new ObjectParser<>(NAME, Body::new);
 
     static {

@@ -9,12 +9,12 @@ import java.util.Objects;
 /**
  * Step 8 of a search: what a hit's final score is. Scoring and explain share it.
  *
- * <p>With {@link FusionScoreMode#REPLACE} a rescored hit scores 1 + p, which lies in [1, 2], and any
- * other hit s / (1 + s), which lies in [0, 1) and keeps the first pass's order: no hit without a
- * fusion score comes before one with it, on any shard. The squeeze is not strict: far from 1, first-pass
- * scores that differ in their last digits may become equal. The other modes are core's {@code
- * QueryRescoreMode}: a rescored hit's two scores, each times its weight, are combined; any other hit
- * has its first-pass score times its weight.
+ * <p>With {@link FusionScoreMode#REPLACE} a rescored hit scores 1 + p, which lies in [1, 2], and
+ * any other hit s / (1 + s), which lies in [0, 1) and keeps the first pass's order: no hit without
+ * a fusion score comes before one with it, on any shard. The squeeze is not strict: far from 1,
+ * first-pass scores that differ in their last digits may become equal. The other modes are core's
+ * {@code QueryRescoreMode}: a rescored hit's two scores, each times its weight, are combined; any
+ * other hit has its first-pass score times its weight.
  *
  * @param mode how scores are combined
  * @param queryWeight of the first pass; finite, at least 0
@@ -42,6 +42,8 @@ public record ScoreCombiner(FusionScoreMode mode, float queryWeight, float resco
   }
 
   /**
+   * The score of a hit that has a fusion score.
+   *
    * @param firstPass at least 0
    * @param probability the fusion score, in [0, 1]
    */

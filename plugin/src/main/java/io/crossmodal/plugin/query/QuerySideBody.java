@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.query;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
@@ -16,23 +17,23 @@ import org.opensearch.core.xcontent.XContentParser;
  * The part of a request's body that names the field and the query side, common to the query and the
  * rescorer: their parsers extend this with their own parameters.
  */
-public class QuerySideParser {
+public abstract class QuerySideBody {
   private final String name;
-  private String field;
-  private String text;
-  private byte[] image;
-  private String sensor;
-  private String id;
+  String field;
+  String text;
+  byte[] image;
+  String sensor;
+  String id;
 
   /**
    * @param name of the query or rescorer, for messages
    */
-  protected QuerySideParser(String name) {
+  protected QuerySideBody(String name) {
     this.name = name;
   }
 
   /** Declares the parameters of this class. */
-  protected static void declareOn(AbstractObjectParser<? extends QuerySideParser, Void> parser) {
+  protected static <B extends QuerySideBody> void declareOn(AbstractObjectParser<B, Void> parser) {
     parser.declareString((p, value) -> p.field = value, new ParseField("field"));
     parser.declareString((p, value) -> p.text = value, new ParseField(QuerySide.QUERY_TEXT));
     parser.declareField(
@@ -44,7 +45,7 @@ public class QuerySideParser {
     parser.declareString((p, value) -> p.id = value, new ParseField(QuerySide.QUERY_ID));
   }
 
-  private static byte[] image(XContentParser parser) throws java.io.IOException {
+  private static byte[] image(XContentParser parser) throws IOException {
     if (parser.currentToken() == XContentParser.Token.VALUE_EMBEDDED_OBJECT) {
       return parser.binaryValue();
     }
@@ -57,6 +58,8 @@ public class QuerySideParser {
   }
 
   /**
+   * The field's name.
+   *
    * @throws IllegalArgumentException when there is none
    */
   protected final String field() {
