@@ -22,7 +22,7 @@ public final class CrossModalFieldType extends MappedFieldType {
   private final HnswParameters hnsw;
   private final Supplier<ModelService> service;
 
-  CrossModalFieldType(
+  public CrossModalFieldType(
       FieldDefinition definition,
       HnswParameters hnsw,
       Map<String, String> meta,

@@ -183,10 +183,7 @@ public final class FusionRescorer implements Rescorer {
     } catch (TimeoutException e) {
       // Takes the job out of the worker's way if it has not begun.
       future.cancel(true);
-      InferenceException late =
-          new InferenceException.DeadlineExceeded("rescoring " + candidates.size() + " hits");
-      late.initCause(e);
-      throw late;
+      throw new InferenceException.DeadlineExceeded("rescoring " + candidates.size() + " hits");
     } catch (InterruptedException e) {
       future.cancel(true);
       Thread.currentThread().interrupt();
