@@ -1,0 +1,195 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin;
+
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.plugin.codec.CrossModalCodecService;
+import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.ingest.EncodingProcessorFactory;
+import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
+import io.crossmodal.plugin.query.CrossModalQueryBuilder;
+import io.crossmodal.plugin.query.EncodeQueryAction;
+import io.crossmodal.plugin.query.TransportEncodeQueryAction;
+import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
+import io.crossmodal.plugin.rest.NodesReportAction;
+import io.crossmodal.plugin.rest.RestModelsHandler;
+import io.crossmodal.plugin.rest.RestStatsHandler;
+import io.crossmodal.plugin.rest.TransportNodesReportAction;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.apache.lucene.util.SetOnce;
+import org.opensearch.action.ActionRequest;
+import org.opensearch.cluster.metadata.IndexNameExpressionResolver;
+import org.opensearch.cluster.node.DiscoveryNodes;
+import org.opensearch.cluster.service.ClusterService;
+import org.opensearch.common.settings.ClusterSettings;
+import org.opensearch.common.settings.IndexScopedSettings;
+import org.opensearch.common.settings.Setting;
+import org.opensearch.common.settings.Settings;
+import org.opensearch.common.settings.SettingsFilter;
+import org.opensearch.common.util.concurrent.OpenSearchExecutors;
+import org.opensearch.core.action.ActionResponse;
+import org.opensearch.core.common.io.stream.NamedWriteableRegistry;
+import org.opensearch.core.xcontent.NamedXContentRegistry;
+import org.opensearch.env.Environment;
+import org.opensearch.env.NodeEnvironment;
+import org.opensearch.index.IndexSettings;
+import org.opensearch.index.codec.CodecServiceFactory;
+import org.opensearch.index.mapper.Mapper;
+import org.opensearch.ingest.Processor;
+import org.opensearch.plugins.ActionPlugin;
+import org.opensearch.plugins.EnginePlugin;
+import org.opensearch.plugins.IngestPlugin;
+import org.opensearch.plugins.MapperPlugin;
+import org.opensearch.plugins.Plugin;
+import org.opensearch.plugins.SearchPlugin;
+import org.opensearch.repositories.RepositoriesService;
+import org.opensearch.rest.RestController;
+import org.opensearch.rest.RestHandler;
+import org.opensearch.script.ScriptService;
+import org.opensearch.threadpool.ExecutorBuilder;
+import org.opensearch.threadpool.FixedExecutorBuilder;
+import org.opensearch.threadpool.ThreadPool;
+import org.opensearch.transport.client.Client;
+import org.opensearch.watcher.ResourceWatcherService;
+
+/**
+ * The plugin: wiring only. {@link #createComponents} makes the one service that lives as long as
+ * the node; whatever OpenSearch asks for earlier gets a supplier of it. Nothing is static, for
+ * several nodes may run in one JVM.
+ */
+public class CrossModalPlugin extends Plugin
+    implements MapperPlugin, SearchPlugin, IngestPlugin, EnginePlugin, ActionPlugin {
+  /** The thread pool that decodes images and continues after encodings. */
+  static final String HELPERS = "cross_modal";
+
+  // Each bulk and each query brings a handful of tasks; how many there are is bounded before.
+  private static final int UNBOUNDED = -1;
+
+  private final ModelCatalog catalog;
+  private final SetOnce<ModelService> service = new SetOnce<>();
+
+  /** Serves the models that come with the plugin; OpenSearch calls this. */
+  public CrossModalPlugin() {
+    this(() -> List.of(ModelBundle.demo()));
+  }
+
+  /**
+   * Serves other models; tests call this.
+   *
+   * @param bundles called once, on first use; the first is the default
+   */
+  protected CrossModalPlugin(Supplier<List<ModelBundle>> bundles) {
+    catalog = new ModelCatalog(bundles);
+  }
+
+  @Override
+  public Collection<Object> createComponents(
+      Client client,
+      ClusterService clusterService,
+      ThreadPool threadPool,
+      ResourceWatcherService resourceWatcherService,
+      ScriptService scriptService,
+      NamedXContentRegistry xContentRegistry,
+      Environment environment,
+      NodeEnvironment nodeEnvironment,
+      NamedWriteableRegistry namedWriteableRegistry,
+      IndexNameExpressionResolver indexNameExpressionResolver,
+      Supplier<RepositoriesService> repositoriesService) {
+    Settings settings = environment.settings();
+    service.set(
+        new ModelService(
+            catalog,
+            CrossModalSettings.inference(
+                settings, nodeEnvironment.nodeDataPaths()[0].resolve("cross_modal")),
+            threadPool.executor(HELPERS),
+            OpenSearchExecutors.allocatedProcessors(settings)));
+    return List.of(service.get());
+  }
+
+  @Override
+  public List<Setting<?>> getSettings() {
+    return CrossModalSettings.all();
+  }
+
+  @Override
+  public List<ExecutorBuilder<?>> getExecutorBuilders(Settings settings) {
+    return List.of(
+        new FixedExecutorBuilder(
+            settings,
+            HELPERS,
+            OpenSearchExecutors.allocatedProcessors(settings),
+            UNBOUNDED,
+            "thread_pool." + HELPERS));
+  }
+
+  @Override
+  public Map<String, Mapper.TypeParser> getMappers() {
+    return Map.of(
+        CrossModalFieldMapper.TYPE, new CrossModalFieldMapper.TypeParser(catalog, service::get));
+  }
+
+  @Override
+  public List<QuerySpec<?>> getQueries() {
+    return List.of(
+        new QuerySpec<>(
+            CrossModalQueryBuilder.NAME,
+            CrossModalQueryBuilder::new,
+            CrossModalQueryBuilder::fromXContent));
+  }
+
+  @Override
+  public List<RescorerSpec<?>> getRescorers() {
+    return List.of(
+        new RescorerSpec<>(
+            FusionRescorerBuilder.NAME,
+            FusionRescorerBuilder::new,
+            FusionRescorerBuilder::fromXContent));
+  }
+
+  @Override
+  public Map<String, Processor.Factory> getSystemIngestProcessors(Processor.Parameters parameters) {
+    return Map.of(
+        "cross_modal_encoding",
+        new EncodingProcessorFactory(catalog, service::get, parameters.threadContext));
+  }
+
+  @Override
+  public Optional<CodecServiceFactory> getCustomCodecServiceFactory(IndexSettings indexSettings) {
+    return CrossModalFieldMapper.INDEX_CROSS_MODAL.get(indexSettings.getSettings())
+        ? Optional.of(CrossModalCodecService::new)
+        : Optional.empty();
+  }
+
+  @Override
+  public List<ActionHandler<? extends ActionRequest, ? extends ActionResponse>> getActions() {
+    return List.of(
+        new ActionHandler<>(EncodeQueryAction.INSTANCE, TransportEncodeQueryAction.class),
+        new ActionHandler<>(NodesReportAction.INSTANCE, TransportNodesReportAction.class));
+  }
+
+  @Override
+  public List<RestHandler> getRestHandlers(
+      Settings settings,
+      RestController restController,
+      ClusterSettings clusterSettings,
+      IndexScopedSettings indexScopedSettings,
+      SettingsFilter settingsFilter,
+      IndexNameExpressionResolver indexNameExpressionResolver,
+      Supplier<DiscoveryNodes> nodesInCluster) {
+    return List.of(new RestStatsHandler(), new RestModelsHandler(catalog));
+  }
+
+  @Override
+  public void close() {
+    if (service.get() != null) {
+      service.get().close();
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.errors;
+
+import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.ModelService;
+import org.opensearch.OpenSearchStatusException;
+import org.opensearch.core.concurrency.OpenSearchRejectedExecutionException;
+import org.opensearch.core.rest.RestStatus;
+
+/** Maps failures of the inference to exceptions that OpenSearch answers with the right status. */
+public final class InferenceErrors {
+  private InferenceErrors() {}
+
+  /**
+   * 400 for bad input, 429 for a full queue, 504 for a deadline (as core's own search timeout), 503
+   * for a model that is not there, 500 for a model that broke.
+   *
+   * @param failure as a future of {@link ModelService} gives it
+   */
+  public static RuntimeException toOpenSearch(Throwable failure) {
+    RuntimeException cause = ModelService.unwrap(failure);
+    if (cause instanceof InferenceException.QueueFull) {
+      OpenSearchRejectedExecutionException rejected =
+          new OpenSearchRejectedExecutionException(cause.getMessage());
+      rejected.initCause(cause);
+      return rejected;
+    }
+    if (cause instanceof InferenceException.DeadlineExceeded) {
+      return status(RestStatus.GATEWAY_TIMEOUT, cause);
+    }
+    if (cause instanceof InferenceException.ModelUnavailable) {
+      return status(RestStatus.SERVICE_UNAVAILABLE, cause);
+    }
+    if (cause instanceof InferenceException) {
+      return status(RestStatus.INTERNAL_SERVER_ERROR, cause);
+    }
+    return cause;
+  }
+
+  private static RuntimeException status(RestStatus status, RuntimeException cause) {
+    // The message says all a user needs; the cause goes to the log with the stack trace.
+    return new OpenSearchStatusException(cause.getMessage(), status, cause);
+  }
+}

@@ -1,0 +1,55 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.inference;
+
+/** Why the model gave no answer, where the caller's input was not to blame. */
+public abstract class InferenceException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  InferenceException(String message, Throwable cause) {
+    super(message, cause);
+  }
+
+  /** The worker's queue is full: try again later, or send less at once. */
+  public static final class QueueFull extends InferenceException {
+    private static final long serialVersionUID = 1L;
+
+    public QueueFull(int capacity) {
+      super(
+          "the model's queue is full, it holds ["
+              + capacity
+              + "] jobs; retry later, send smaller requests, or raise"
+              + " [plugins.cross_modal.inference.queue_size]",
+          null);
+    }
+  }
+
+  /** The caller's deadline passed before the model answered. */
+  public static final class DeadlineExceeded extends InferenceException {
+    private static final long serialVersionUID = 1L;
+
+    public DeadlineExceeded(String what) {
+      super(what + " did not finish before its deadline", null);
+    }
+  }
+
+  /** The model cannot be loaded on this node, or the node is shutting down. */
+  public static final class ModelUnavailable extends InferenceException {
+    private static final long serialVersionUID = 1L;
+
+    public ModelUnavailable(String message, Throwable cause) {
+      super(message, cause);
+    }
+  }
+
+  /** The model threw while it computed. */
+  public static final class ModelFailed extends InferenceException {
+    private static final long serialVersionUID = 1L;
+
+    public ModelFailed(String message, Throwable cause) {
+      super(message, cause);
+    }
+  }
+}

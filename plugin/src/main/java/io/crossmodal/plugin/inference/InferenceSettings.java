@@ -1,0 +1,50 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.inference;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Objects;
+
+/**
+ * How a node serves its models.
+ *
+ * @param threads threads that one operation of the engine uses; at least 1. The engine is shared by
+ *     the whole JVM, so the first node started in it decides.
+ * @param queueSize jobs that may wait for the worker; at least 1
+ * @param encodeBatch most texts or images in one call of the model; at least 1
+ * @param scoreBatch most text-image pairs in one call of the model; at least 1
+ * @param queryCacheBytes memory for encoded queries; at least 0. The newest query is kept whatever
+ *     its size, so that a search's query and rescorer share one encoding.
+ * @param longestWait for which a search waits for its scores at most; above 0
+ * @param directory where the engine unpacks its native libraries and models their archives; must be
+ *     writable, below the node's data path
+ */
+public record InferenceSettings(
+    int threads,
+    int queueSize,
+    int encodeBatch,
+    int scoreBatch,
+    long queryCacheBytes,
+    Duration longestWait,
+    Path directory) {
+  public InferenceSettings {
+    atLeast("threads", threads, 1);
+    atLeast("queueSize", queueSize, 1);
+    atLeast("encodeBatch", encodeBatch, 1);
+    atLeast("scoreBatch", scoreBatch, 1);
+    atLeast("queryCacheBytes", queryCacheBytes, 0);
+    if (longestWait.isNegative() || longestWait.isZero()) {
+      throw new IllegalArgumentException("longestWait must be above 0, got " + longestWait);
+    }
+    Objects.requireNonNull(directory, "directory");
+  }
+
+  private static void atLeast(String name, long value, long least) {
+    if (value < least) {
+      throw new IllegalArgumentException(name + " must be at least " + least + ", got " + value);
+    }
+  }
+}

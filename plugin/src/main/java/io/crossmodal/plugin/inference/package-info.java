@@ -1,0 +1,14 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+/**
+ * Everything that touches the model: one {@link io.crossmodal.plugin.inference.ModelService} per
+ * node, whose single worker thread owns all native memory. Knows nothing of OpenSearch or Lucene,
+ * so that it can be tested without a node.
+ *
+ * <p>Entry class: {@link io.crossmodal.plugin.inference.ModelService}. Callers: the ingest
+ * processor, the query encoding action, the rescorer and the REST handlers; each gets it from the
+ * plugin's composition root.
+ */
+package io.crossmodal.plugin.inference;

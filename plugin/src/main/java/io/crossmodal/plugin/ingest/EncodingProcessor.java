@@ -1,0 +1,241 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.ingest;
+
+import io.crossmodal.model.Encoding;
+import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.plugin.errors.InferenceErrors;
+import io.crossmodal.plugin.inference.Encoded;
+import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.QueryInput;
+import io.crossmodal.plugin.mapper.DocumentValue;
+import io.crossmodal.plugin.mapper.FieldDefinition;
+import io.crossmodal.plugin.mapper.Modality;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.opensearch.common.logging.HeaderWarning;
+import org.opensearch.common.util.concurrent.ThreadContext;
+import org.opensearch.ingest.AbstractBatchingSystemProcessor;
+import org.opensearch.ingest.IngestDocument;
+import org.opensearch.ingest.IngestDocumentWrapper;
+
+/**
+ * Encodes the pictures and texts of a bulk and writes {@code embedding}, {@code tokens} and {@code
+ * encoded_from} beside them.
+ *
+ * <p>The work is asynchronous: the write thread that came with the bulk returns at once.
+ * IngestService counts results down and TransportBulkAction goes on, on a write thread again, when
+ * the last has come, on whatever thread that is; it needs the request's thread context restored. A
+ * document that fails is reported with its exception and does not reach the index; the others do.
+ */
+final class EncodingProcessor extends AbstractBatchingSystemProcessor {
+  static final String TYPE = "cross_modal_encoding";
+
+  // The whole bulk at once: the model service cuts it to batches that fit the model.
+  private static final int WHOLE_BULK = Integer.MAX_VALUE;
+
+  private final List<FieldDefinition> fields;
+  private final Supplier<ModelService> service;
+  private final ThreadContext threadContext;
+
+  EncodingProcessor(
+      String tag,
+      String description,
+      List<FieldDefinition> fields,
+      Supplier<ModelService> service,
+      ThreadContext threadContext) {
+    super(tag, description, WHOLE_BULK);
+    this.fields = fields;
+    this.service = service;
+    this.threadContext = threadContext;
+  }
+
+  /** One value that waits for its encoding. */
+  private record Item(
+      IngestDocumentWrapper document,
+      FieldDefinition field,
+      Map<String, Object> map,
+      DocumentValue value) {}
+
+  /**
+   * What can go into one batch.
+   *
+   * @param model id
+   * @param sensor empty for texts
+   */
+  private record Group(String model, String sensor) {
+    private static Group of(Item item) {
+      QueryInput content = item.value.content().orElseThrow();
+      return new Group(
+          item.field.model().id(), content instanceof QueryInput.Image image ? image.sensor() : "");
+    }
+  }
+
+  @Override
+  protected void subBatchExecute(
+      List<IngestDocumentWrapper> documents, Consumer<List<IngestDocumentWrapper>> handler) {
+    Map<Group, List<Item>> groups = new LinkedHashMap<>();
+    for (IngestDocumentWrapper document : documents) {
+      if (document.getException() == null) {
+        for (Item item : items(document)) {
+          groups.computeIfAbsent(Group.of(item), group -> new ArrayList<>()).add(item);
+        }
+      }
+    }
+    if (groups.isEmpty()) {
+      handler.accept(documents);
+      return;
+    }
+    List<CompletableFuture<?>> encodings = new ArrayList<>();
+    Map<String, Integer> notices = new TreeMap<>();
+    groups.forEach(
+        (group, items) ->
+            encodings.add(
+                encode(group, items)
+                    .handle(
+                        (outcomes, failure) -> {
+                          synchronized (notices) {
+                            complete(items, outcomes, failure, notices);
+                          }
+                          return null;
+                        })));
+    Supplier<ThreadContext.StoredContext> context = threadContext.newRestorableContext(false);
+    CompletableFuture<?> unused = CompletableFuture.allOf(encodings.toArray(CompletableFuture<?>[]::new))
+        .whenComplete(
+            (done, failure) -> {
+              ThreadContext.StoredContext restored = context.get();
+              try {
+                notices.forEach(
+                    (notice, count) ->
+                        HeaderWarning.addWarning("{} in [{}] documents", notice, count));
+                handler.accept(documents);
+              } finally {
+                restored.close();
+              }
+            });
+  }
+
+  /** The document's values to encode; none, and the document failed, where one of them is bad. */
+  private List<Item> items(IngestDocumentWrapper document) {
+    List<Item> items = new ArrayList<>();
+    for (FieldDefinition field : fields) {
+      try {
+        FieldValues.visit(
+            document.getIngestDocument().getSourceAndMetadata(),
+            field.path(),
+            field.modality() == Modality.TEXT,
+            map -> {
+              DocumentValue value = new DocumentValue(field, map);
+              if (value.needsEncoding()) {
+                items.add(new Item(document, field, map, value));
+              }
+            });
+      } catch (IllegalArgumentException e) {
+        fail(document, field, e);
+        return List.of();
+      }
+    }
+    return items;
+  }
+
+  private CompletableFuture<List<Encoded>> encode(Group group, List<Item> items) {
+    List<QueryInput> contents =
+        items.stream().map(item -> item.value.content().orElseThrow()).toList();
+    if (group.sensor.isEmpty()) {
+      return service
+          .get()
+          .encodeTexts(
+              group.model,
+              contents.stream().map(content -> ((QueryInput.Text) content).text()).toList());
+    }
+    return service
+        .get()
+        .encodeImages(
+            group.model,
+            group.sensor,
+            contents.stream().map(content -> ((QueryInput.Image) content).bytes()).toList());
+  }
+
+  private static void complete(
+      List<Item> items, List<Encoded> outcomes, Throwable failure, Map<String, Integer> notices) {
+    for (int i = 0; i < items.size(); i++) {
+      Item item = items.get(i);
+      if (failure != null) {
+        fail(item.document, item.field, failure);
+      } else if (outcomes.get(i) instanceof Encoded.Failure failed) {
+        fail(item.document, item.field, failed.cause());
+      } else {
+        Encoded.Success success = (Encoded.Success) outcomes.get(i);
+        write(item, success.encoding());
+        if (!success.notice().isEmpty()) {
+          notices.merge("[" + item.field.path() + "]: " + success.notice(), 1, Integer::sum);
+        }
+      }
+    }
+  }
+
+  private static void write(Item item, Encoding encoding) {
+    List<Float> embedding = new ArrayList<>(encoding.embedding().length);
+    for (float value : encoding.embedding()) {
+      embedding.add(value);
+    }
+    item.map.put(DocumentValue.EMBEDDING, embedding);
+    item.field
+        .tokens()
+        .encoding()
+        .ifPresentOrElse(
+            form ->
+                item.map.put(
+                    DocumentValue.TOKENS,
+                    Base64.getEncoder()
+                        .encodeToString(
+                            TokenBlockFormat.write(
+                                encoding.tokens(),
+                                form,
+                                item.field.model().fingerprints().tokenSpace()))),
+            () -> item.map.remove(DocumentValue.TOKENS));
+    item.map.put(DocumentValue.ENCODED_FROM, item.value.mark().toString());
+  }
+
+  private static void fail(
+      IngestDocumentWrapper document, FieldDefinition field, Throwable failure) {
+    RuntimeException cause = InferenceErrors.toOpenSearch(failure);
+    document.update(
+        document.getIngestDocument(),
+        cause instanceof IllegalArgumentException
+            ? new IllegalArgumentException(
+                "field [%s]: %s".formatted(field.path(), cause.getMessage()), cause)
+            : cause);
+  }
+
+  @Override
+  public void execute(IngestDocument document, BiConsumer<IngestDocument, Exception> handler) {
+    IngestDocumentWrapper wrapper = new IngestDocumentWrapper(0, 0, document, null);
+    subBatchExecute(
+        List.of(wrapper),
+        done ->
+            handler.accept(
+                wrapper.getException() == null ? wrapper.getIngestDocument() : null,
+                wrapper.getException()));
+  }
+
+  @Override
+  public IngestDocument execute(IngestDocument document) {
+    throw new UnsupportedOperationException(TYPE + " works asynchronously only");
+  }
+
+  @Override
+  public String getType() {
+    return TYPE;
+  }
+}

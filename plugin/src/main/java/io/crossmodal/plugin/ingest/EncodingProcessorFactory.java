@@ -1,0 +1,86 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.ingest;
+
+import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
+import io.crossmodal.plugin.mapper.FieldDefinition;
+import io.crossmodal.plugin.mapper.MappingFields;
+import io.crossmodal.plugin.mapper.Modality;
+import io.crossmodal.plugin.mapper.TokenStorage;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.opensearch.common.util.concurrent.ThreadContext;
+import org.opensearch.ingest.AbstractBatchingSystemProcessor;
+import org.opensearch.plugins.IngestPlugin.SystemIngestPipelineConfigKeys;
+
+/** Makes an {@link EncodingProcessor} for an index whose mapping, or template, has our fields. */
+public final class EncodingProcessorFactory extends AbstractBatchingSystemProcessor.Factory {
+  private final ModelCatalog catalog;
+  private final Supplier<ModelService> service;
+  private final ThreadContext threadContext;
+
+  public EncodingProcessorFactory(
+      ModelCatalog catalog, Supplier<ModelService> service, ThreadContext threadContext) {
+    super(EncodingProcessor.TYPE);
+    this.catalog = catalog;
+    this.service = service;
+    this.threadContext = threadContext;
+  }
+
+  /**
+   * @return null where there is nothing to encode, so that other indices pay nothing
+   */
+  @Override
+  protected AbstractBatchingSystemProcessor newProcessor(
+      String tag, String description, Map<String, Object> config) {
+    Map<String, FieldDefinition> fields = new LinkedHashMap<>();
+    collect(config.get(SystemIngestPipelineConfigKeys.INDEX_MAPPINGS), fields);
+    Object templates = config.get(SystemIngestPipelineConfigKeys.INDEX_TEMPLATE_MAPPINGS);
+    if (templates instanceof List<?> list) {
+      // Later templates override earlier ones.
+      list.forEach(mapping -> collect(mapping, fields));
+    }
+    return fields.isEmpty()
+        ? null
+        : new EncodingProcessor(
+            tag, description, List.copyOf(fields.values()), service, threadContext);
+  }
+
+  @SuppressWarnings("unchecked") // the keys of JSON objects are strings
+  private void collect(Object mapping, Map<String, FieldDefinition> fields) {
+    if (mapping instanceof Map<?, ?> map) {
+      MappingFields.visit(
+          (Map<String, Object>) map,
+          (path, node) -> {
+            fields.remove(path);
+            if (CrossModalFieldMapper.TYPE.equals(node.get("type"))) {
+              FieldDefinition field = definition(path, node);
+              if (field != null) {
+                fields.put(path, field);
+              }
+            }
+          });
+    }
+  }
+
+  /**
+   * Null for a model unknown here: a failure would hit all documents of a bulk, not this field's.
+   */
+  private FieldDefinition definition(String path, Map<String, Object> node) {
+    String model = String.valueOf(node.getOrDefault("model", catalog.defaultId()));
+    if (!catalog.ids().contains(model)) {
+      return null;
+    }
+    return new FieldDefinition(
+        path,
+        catalog.bundle(model).manifest(),
+        Modality.of(String.valueOf(node.getOrDefault("modality", Modality.IMAGE.key()))),
+        TokenStorage.of(String.valueOf(node.getOrDefault("tokens", TokenStorage.INT8.key()))));
+  }
+}

@@ -1,0 +1,14 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+/**
+ * Encoding on the way in: a system ingest processor that OpenSearch attaches to every index whose
+ * mapping has a {@code cross_modal} field, so nobody sets up a pipeline. It runs on {@code _bulk},
+ * single documents, upserts and the partial documents of bulk updates, and completes the documents
+ * with embedding and tokens, in batches over the whole bulk.
+ *
+ * <p>Entry class: {@link io.crossmodal.plugin.ingest.EncodingProcessorFactory}, registered by the
+ * plugin and called by OpenSearch.
+ */
+package io.crossmodal.plugin.ingest;

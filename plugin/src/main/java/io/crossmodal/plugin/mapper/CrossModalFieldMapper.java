@@ -1,0 +1,272 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.mapper;
+
+import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.ModelService;
+import java.io.IOException;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.apache.lucene.document.BinaryDocValuesField;
+import org.apache.lucene.document.KnnFloatVectorField;
+import org.apache.lucene.index.VectorSimilarityFunction;
+import org.apache.lucene.util.BytesRef;
+import org.opensearch.common.settings.Setting;
+import org.opensearch.core.xcontent.XContentParser;
+import org.opensearch.index.mapper.FieldMapper;
+import org.opensearch.index.mapper.Mapper;
+import org.opensearch.index.mapper.MapperParsingException;
+import org.opensearch.index.mapper.ParametrizedFieldMapper;
+import org.opensearch.index.mapper.ParseContext;
+
+/**
+ * The field type {@code cross_modal}.
+ *
+ * <pre>{@code
+ * "image": {"type": "cross_modal", "model": "scenes-tiny", "modality": "image|text", "m": 16,
+ *           "ef_construction": 100, "vector_encoding": "float32", "tokens": "int8|fp16|none"}
+ * }</pre>
+ *
+ * {@code m} and {@code ef_construction} other than Lucene's defaults need {@code index.cross_modal:
+ * true}, for only then does this plugin choose the vectors' format.
+ */
+public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
+  public static final String TYPE = "cross_modal";
+
+  /** Whether this plugin's codec writes the index. */
+  public static final Setting<Boolean> INDEX_CROSS_MODAL =
+      Setting.boolSetting(
+          "index.cross_modal", false, Setting.Property.IndexScope, Setting.Property.Final);
+
+  private static final String FLOAT32 = "float32";
+  private static final List<String> VECTOR_ENCODINGS = List.of(FLOAT32, "int8", "int4", "bit1");
+
+  /** Makes mappers whose models come from this node's catalog. */
+  public static final class TypeParser implements Mapper.TypeParser {
+    private final ModelCatalog catalog;
+    private final Supplier<ModelService> service;
+
+    /**
+     * @param service asked at search time only: mappings are parsed before the node has one
+     */
+    public TypeParser(ModelCatalog catalog, Supplier<ModelService> service) {
+      this.catalog = catalog;
+      this.service = service;
+    }
+
+    @Override
+    public Builder parse(String name, Map<String, Object> node, ParserContext context) {
+      for (String refused : List.of("fields", "copy_to")) {
+        if (node.containsKey(refused)) {
+          throw new MapperParsingException(
+              "field [%s] of type [%s] does not take [%s]".formatted(name, TYPE, refused));
+        }
+      }
+      Builder builder = new Builder(name, catalog, service);
+      builder.parse(name, context, node);
+      HnswParameters hnsw = builder.hnsw();
+      if (!hnsw.equals(HnswParameters.DEFAULT) && !INDEX_CROSS_MODAL.get(context.getSettings())) {
+        throw new MapperParsingException(
+            ("field [%s]: [m] %d and [ef_construction] %d take effect only in an index with the"
+                    + " setting [index.cross_modal: true]; without it they must be %d and %d")
+                .formatted(
+                    name,
+                    hnsw.m(),
+                    hnsw.efConstruction(),
+                    HnswParameters.DEFAULT.m(),
+                    HnswParameters.DEFAULT.efConstruction()));
+      }
+      return builder;
+    }
+  }
+
+  /** Collects a mapping's parameters. */
+  public static final class Builder extends ParametrizedFieldMapper.Builder {
+    private final ModelCatalog catalog;
+    private final Supplier<ModelService> service;
+    private final Parameter<String> model;
+    private final Parameter<String> modality =
+        Parameter.restrictedStringParam(
+            "modality",
+            false,
+            m -> definition(m).modality().key(),
+            Modality.IMAGE.key(),
+            Modality.TEXT.key());
+    private final Parameter<Integer> m =
+        Parameter.intParam("m", false, f -> hnsw(f).m(), HnswParameters.DEFAULT.m());
+    private final Parameter<Integer> efConstruction =
+        Parameter.intParam(
+            "ef_construction",
+            false,
+            f -> hnsw(f).efConstruction(),
+            HnswParameters.DEFAULT.efConstruction());
+    private final Parameter<String> vectorEncoding =
+        Parameter.stringParam("vector_encoding", false, f -> FLOAT32, FLOAT32)
+            .setValidator(Builder::checkVectorEncoding);
+    private final Parameter<String> tokens =
+        Parameter.restrictedStringParam(
+            "tokens",
+            false,
+            f -> definition(f).tokens().key(),
+            TokenStorage.INT8.key(),
+            TokenStorage.FP16.key(),
+            TokenStorage.NONE.key());
+    private final Parameter<Map<String, String>> meta = Parameter.metaParam();
+
+    Builder(String name, ModelCatalog catalog, Supplier<ModelService> service) {
+      super(name);
+      this.catalog = catalog;
+      this.service = service;
+      this.model =
+          new Parameter<>(
+                  "model",
+                  false,
+                  catalog::defaultId,
+                  (field, context, value) -> String.valueOf(value),
+                  f -> definition(f).model().id())
+              .setValidator(catalog::bundle);
+    }
+
+    private static FieldDefinition definition(FieldMapper mapper) {
+      return ((CrossModalFieldMapper) mapper).fieldType().definition();
+    }
+
+    private static HnswParameters hnsw(FieldMapper mapper) {
+      return ((CrossModalFieldMapper) mapper).fieldType().hnsw();
+    }
+
+    private static void checkVectorEncoding(String value) {
+      if (!VECTOR_ENCODINGS.contains(value)) {
+        throw new MapperParsingException(
+            "[vector_encoding] must be one of " + VECTOR_ENCODINGS + ", got [" + value + "]");
+      }
+      if (!value.equals(FLOAT32)) {
+        throw new MapperParsingException(
+            "[vector_encoding] " + value + " is not supported yet, use [" + FLOAT32 + "]");
+      }
+    }
+
+    private HnswParameters hnsw() {
+      return new HnswParameters(m.getValue(), efConstruction.getValue());
+    }
+
+    @Override
+    protected List<Parameter<?>> getParameters() {
+      return List.of(model, modality, m, efConstruction, vectorEncoding, tokens, meta);
+    }
+
+    @Override
+    public CrossModalFieldMapper build(BuilderContext context) {
+      FieldDefinition definition =
+          new FieldDefinition(
+              buildFullName(context),
+              catalog.bundle(model.getValue()).manifest(),
+              Modality.of(modality.getValue()),
+              TokenStorage.of(tokens.getValue()));
+      return new CrossModalFieldMapper(
+          name,
+          new CrossModalFieldType(definition, hnsw(), meta.getValue(), service),
+          multiFieldsBuilder.build(this, context),
+          copyTo.build(),
+          catalog,
+          service);
+    }
+  }
+
+  private final ModelCatalog catalog;
+  private final Supplier<ModelService> service;
+
+  private CrossModalFieldMapper(
+      String simpleName,
+      CrossModalFieldType type,
+      MultiFields multiFields,
+      CopyTo copyTo,
+      ModelCatalog catalog,
+      Supplier<ModelService> service) {
+    super(simpleName, type, multiFields, copyTo);
+    this.catalog = catalog;
+    this.service = service;
+  }
+
+  @Override
+  public CrossModalFieldType fieldType() {
+    return (CrossModalFieldType) super.fieldType();
+  }
+
+  @Override
+  public ParametrizedFieldMapper.Builder getMergeBuilder() {
+    return new Builder(simpleName(), catalog, service).init(this);
+  }
+
+  @Override
+  protected String contentType() {
+    return TYPE;
+  }
+
+  /** Arrays come here whole, to be refused by name instead of by the second value in them. */
+  @Override
+  public boolean parsesArrayValue() {
+    return true;
+  }
+
+  /** Says itself what is wrong: FieldMapper's message would repeat the whole picture. */
+  @Override
+  public void parse(ParseContext context) throws IOException {
+    try {
+      parseCreateField(context);
+    } catch (IllegalArgumentException e) {
+      throw new MapperParsingException(
+          "field [%s] of type [%s] in document with id '%s': %s"
+              .formatted(name(), TYPE, context.sourceToParse().id(), e.getMessage()),
+          e);
+    }
+  }
+
+  @Override
+  protected void parseCreateField(ParseContext context) throws IOException {
+    Map<String, Object> map = readValue(context.parser());
+    if (map == null) {
+      return;
+    }
+    if (context.doc().getByKey(name()) != null) {
+      throw new IllegalArgumentException("a document takes one value, got several");
+    }
+    DocumentValue value = new DocumentValue(fieldType().definition(), map);
+    context
+        .doc()
+        .addWithKey(
+            name(),
+            new KnnFloatVectorField(
+                name(), value.storedEmbedding(), VectorSimilarityFunction.DOT_PRODUCT));
+    value
+        .storedTokens()
+        .ifPresent(
+            block ->
+                context
+                    .doc()
+                    .add(
+                        new BinaryDocValuesField(
+                            CrossModalFieldType.tokensField(name()), new BytesRef(block))));
+  }
+
+  /** The value as a map; null where the document says null. */
+  private Map<String, Object> readValue(XContentParser parser) throws IOException {
+    boolean text = fieldType().definition().modality() == Modality.TEXT;
+    XContentParser.Token token = parser.currentToken();
+    if (token == XContentParser.Token.VALUE_NULL) {
+      return null;
+    }
+    if (token == XContentParser.Token.START_OBJECT) {
+      return parser.map();
+    }
+    if (token == XContentParser.Token.VALUE_STRING && text) {
+      return Map.of(DocumentValue.TEXT, parser.text());
+    }
+    throw new IllegalArgumentException(
+        "a value is one object with %s, got %s"
+            .formatted(text ? "[text] or [embedding]" : "[bytes] or [embedding]", token));
+  }
+}

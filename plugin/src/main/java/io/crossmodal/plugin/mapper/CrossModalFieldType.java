@@ -1,0 +1,89 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.mapper;
+
+import io.crossmodal.plugin.inference.ModelService;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.apache.lucene.search.FieldExistsQuery;
+import org.apache.lucene.search.Query;
+import org.opensearch.index.mapper.MappedFieldType;
+import org.opensearch.index.mapper.SourceValueFetcher;
+import org.opensearch.index.mapper.TextSearchInfo;
+import org.opensearch.index.mapper.ValueFetcher;
+import org.opensearch.index.query.QueryShardContext;
+import org.opensearch.search.lookup.SearchLookup;
+
+/** What a shard's searches know of a {@code cross_modal} field. */
+public final class CrossModalFieldType extends MappedFieldType {
+  private final FieldDefinition definition;
+  private final HnswParameters hnsw;
+  private final Supplier<ModelService> service;
+
+  public CrossModalFieldType(
+      FieldDefinition definition,
+      HnswParameters hnsw,
+      Map<String, String> meta,
+      Supplier<ModelService> service) {
+    super(definition.path(), true, false, false, TextSearchInfo.NONE, meta);
+    this.definition = definition;
+    this.hnsw = hnsw;
+    this.service = service;
+  }
+
+  /**
+   * The doc values that hold a field's token blocks.
+   *
+   * @param field full name of the field
+   */
+  public static String tokensField(String field) {
+    return field + "._tokens";
+  }
+
+  public FieldDefinition definition() {
+    return definition;
+  }
+
+  /** How the field's graph is to be built. */
+  public HnswParameters hnsw() {
+    return hnsw;
+  }
+
+  /** The node's model service, the one that this field type's plugin made. */
+  public ModelService service() {
+    return service.get();
+  }
+
+  @Override
+  public String typeName() {
+    return CrossModalFieldMapper.TYPE;
+  }
+
+  @Override
+  public Query existsQuery(QueryShardContext context) {
+    return new FieldExistsQuery(name());
+  }
+
+  @Override
+  public Query termQuery(Object value, QueryShardContext context) {
+    throw new IllegalArgumentException(
+        "field [%s] of type [%s] is searched with the query [%s], not with terms"
+            .formatted(name(), typeName(), CrossModalFieldMapper.TYPE));
+  }
+
+  @Override
+  public ValueFetcher valueFetcher(QueryShardContext context, SearchLookup lookup, String format) {
+    if (format != null) {
+      throw new IllegalArgumentException(
+          "field [" + name() + "] of type [" + typeName() + "] takes no format");
+    }
+    return new SourceValueFetcher(name(), context) {
+      @Override
+      protected Object parseSourceValue(Object value) {
+        return value;
+      }
+    };
+  }
+}

@@ -1,0 +1,240 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.mapper;
+
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.QueryInput;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * The value of a {@code cross_modal} field in one document, checked against the field. Read the
+ * same way by the ingest processor, which completes it, and by the mapper, which stores it.
+ */
+public final class DocumentValue {
+  public static final String BYTES = "bytes";
+  public static final String TEXT = "text";
+  public static final String SENSOR = "sensor";
+  public static final String EMBEDDING = "embedding";
+  public static final String TOKENS = "tokens";
+  public static final String ENCODED_FROM = "encoded_from";
+
+  private static final Set<String> IMAGE_KEYS =
+      Set.of(BYTES, SENSOR, EMBEDDING, TOKENS, ENCODED_FROM);
+  private static final Set<String> TEXT_KEYS = Set.of(TEXT, EMBEDDING, TOKENS, ENCODED_FROM);
+
+  private final FieldDefinition field;
+  private final QueryInput content;
+  private final float[] embedding;
+  private final byte[] tokens;
+  private final EncodedFrom encodedFrom;
+
+  /**
+   * @param value the field's value as a map of JSON, CBOR or SMILE
+   * @throws IllegalArgumentException naming the key, what came and what is accepted
+   */
+  public DocumentValue(FieldDefinition field, Map<String, Object> value) {
+    this.field = field;
+    Set<String> accepted = field.modality() == Modality.IMAGE ? IMAGE_KEYS : TEXT_KEYS;
+    for (String key : value.keySet()) {
+      if (!accepted.contains(key)) {
+        throw new IllegalArgumentException(
+            "unknown key [%s], a field of modality %s takes %s"
+                .formatted(key, field.modality().key(), accepted.stream().sorted().toList()));
+      }
+    }
+    ModelConfig config = field.model().config();
+    this.content = content(config, value);
+    Object vector = value.get(EMBEDDING);
+    this.embedding =
+        vector == null
+            ? null
+            : Embeddings.unit(EMBEDDING, floats(vector), config.filterDimension());
+    Object block = value.get(TOKENS);
+    this.tokens = block == null ? null : checkedBlock(config, binary(TOKENS, block));
+    String mark = string(ENCODED_FROM, value.get(ENCODED_FROM));
+    this.encodedFrom = mark == null ? null : EncodedFrom.parse(mark);
+  }
+
+  private static QueryInput content(ModelConfig config, Map<String, Object> value) {
+    String text = string(TEXT, value.get(TEXT));
+    if (text != null) {
+      return new QueryInput.Text(text);
+    }
+    String sensor = string(SENSOR, value.get(SENSOR));
+    Object bytes = value.get(BYTES);
+    if (bytes == null) {
+      if (sensor != null) {
+        ModelCatalog.sensor(config, sensor);
+      }
+      return null;
+    }
+    return new QueryInput.Image(ModelCatalog.sensor(config, sensor), binary(BYTES, bytes));
+  }
+
+  /** The picture or text that the value was or is to be made from. */
+  public Optional<QueryInput> content() {
+    return Optional.ofNullable(content);
+  }
+
+  /**
+   * Whether the ingest processor has to encode the content: it is there, and embedding and tokens
+   * are not, or are those of an older content or another model.
+   *
+   * @throws IllegalArgumentException when the user gave a content and an embedding of his own
+   */
+  public boolean needsEncoding() {
+    if (content == null) {
+      return false;
+    }
+    if (encodedFrom == null) {
+      if (embedding != null || tokens != null) {
+        throw new IllegalArgumentException(
+            "give either [%s] or [%s] with [%s], got both"
+                .formatted(contentKey(), EMBEDDING, TOKENS));
+      }
+      return true;
+    }
+    boolean complete = embedding != null && (tokens != null || field.tokens() == TokenStorage.NONE);
+    return !complete || !encodedFrom.equals(mark());
+  }
+
+  /** The mark for this content and the field's model. */
+  public EncodedFrom mark() {
+    return EncodedFrom.of(content.digest(), field.model().fingerprints());
+  }
+
+  /**
+   * The embedding, ready to be stored: D values, unit length.
+   *
+   * @throws IllegalArgumentException when the value has not been encoded, or not from this content
+   *     or by this model
+   */
+  public float[] storedEmbedding() {
+    if (embedding == null) {
+      throw new IllegalArgumentException(
+          content == null
+              ? "neither [%s] nor [%s] is given".formatted(contentKey(), EMBEDDING)
+              : ("[%s] was not encoded on the way in: at least one node must have the role ingest,"
+                      + " and the setting [cluster.ingest.system_pipeline_enabled] must be true; or"
+                      + " give an [%s] made beforehand")
+                  .formatted(contentKey(), EMBEDDING));
+    }
+    if (encodedFrom != null) {
+      if (content != null && !encodedFrom.content().equals(content.digest())) {
+        throw new IllegalArgumentException(
+            ("[%s] or [%s] was changed where it could not be encoded again, as by a script or a"
+                    + " partial update of the sensor: send the whole value without [%s], [%s] and"
+                    + " [%s]")
+                .formatted(contentKey(), SENSOR, EMBEDDING, TOKENS, ENCODED_FROM));
+      }
+      if (!encodedFrom.matches(field.model().fingerprints())) {
+        throw new IllegalArgumentException(
+            "[%s] was made by another model than the field's, [%s]: send [%s] to have it encoded"
+                .formatted(EMBEDDING, field.model().id(), contentKey()));
+      }
+    }
+    return embedding;
+  }
+
+  /** The token block as the field stores it; empty where there is none or the field stores none. */
+  public Optional<byte[]> storedTokens() {
+    if (tokens == null) {
+      return Optional.empty();
+    }
+    return field
+        .tokens()
+        .encoding()
+        .map(
+            encoding ->
+                TokenBlockFormat.header(tokens, 0, tokens.length).encoding() == encoding
+                    ? tokens
+                    : TokenBlockFormat.write(
+                        TokenBlockFormat.read(tokens, 0, tokens.length),
+                        encoding,
+                        field.model().fingerprints().tokenSpace()));
+  }
+
+  private String contentKey() {
+    return field.modality() == Modality.IMAGE ? BYTES : TEXT;
+  }
+
+  private byte[] checkedBlock(ModelConfig config, byte[] bytes) {
+    TokenBlockFormat.Header header = TokenBlockFormat.header(bytes, 0, bytes.length);
+    if (!header.matches(field.model().fingerprints().tokenSpace())) {
+      throw new IllegalArgumentException(
+          "[%s] is a block of another model: its token space is [%s], that of [%s] is [%s]"
+              .formatted(
+                  TOKENS,
+                  header.fingerprint(),
+                  field.model().id(),
+                  field.model().fingerprints().tokenSpace()));
+    }
+    boolean rightCount =
+        field.modality() == Modality.TEXT
+            ? header.count() <= config.text().maxTokens()
+            : config.sensors().stream()
+                .anyMatch(sensor -> config.imageTokens(sensor) == header.count());
+    if (header.hidden() != config.hidden() || !rightCount) {
+      throw new IllegalArgumentException(
+          "[%s] holds %d tokens of %d values, which model [%s] does not make for modality %s"
+              .formatted(
+                  TOKENS,
+                  header.count(),
+                  header.hidden(),
+                  field.model().id(),
+                  field.modality().key()));
+    }
+    TokenBlock block = TokenBlockFormat.read(bytes, 0, bytes.length);
+    for (float value : block.values()) {
+      if (!Float.isFinite(value)) {
+        throw new IllegalArgumentException("[" + TOKENS + "] must be finite, got " + value);
+      }
+    }
+    return bytes;
+  }
+
+  private static String string(String key, Object value) {
+    if (value != null && !(value instanceof String)) {
+      throw new IllegalArgumentException("[%s] must be a string, got [%s]".formatted(key, value));
+    }
+    return (String) value;
+  }
+
+  private static byte[] binary(String key, Object value) {
+    if (value instanceof byte[] bytes) {
+      return bytes;
+    }
+    String base64 = string(key, value);
+    try {
+      return Base64.getDecoder().decode(base64);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("[" + key + "] is no base64: " + e.getMessage(), e);
+    }
+  }
+
+  private static float[] floats(Object value) {
+    if (!(value instanceof List<?> list)) {
+      throw new IllegalArgumentException(
+          "[%s] must be an array of numbers, got [%s]".formatted(EMBEDDING, value));
+    }
+    float[] floats = new float[list.size()];
+    for (int i = 0; i < floats.length; i++) {
+      if (!(list.get(i) instanceof Number number)) {
+        throw new IllegalArgumentException(
+            "[%s] must be an array of numbers, got [%s] at position %d"
+                .formatted(EMBEDDING, list.get(i), i));
+      }
+      floats[i] = number.floatValue();
+    }
+    return floats;
+  }
+}

@@ -1,0 +1,48 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.mapper;
+
+/** Checks and scales what users give as an embedding. */
+public final class Embeddings {
+  // A unit vector that went through JSON or float32 is off by less.
+  private static final double UNIT_TOLERANCE = 1e-6;
+
+  private Embeddings() {}
+
+  /**
+   * The direction of a vector.
+   *
+   * @param name the parameter or key it came in, for the message
+   * @param dimension D of the model
+   * @return the vector itself, or a copy of unit length where it has another
+   * @throws IllegalArgumentException when its length is not D, a value is not finite, or it is zero
+   */
+  public static float[] unit(String name, float[] vector, int dimension) {
+    if (vector.length != dimension) {
+      throw new IllegalArgumentException(
+          "[%s] must have %d values, got %d".formatted(name, dimension, vector.length));
+    }
+    double squares = 0;
+    for (int i = 0; i < vector.length; i++) {
+      if (!Float.isFinite(vector[i])) {
+        throw new IllegalArgumentException(
+            "[%s] must be finite, got %s at position %d".formatted(name, vector[i], i));
+      }
+      squares += (double) vector[i] * vector[i];
+    }
+    double norm = Math.sqrt(squares);
+    if (norm == 0) {
+      throw new IllegalArgumentException("[" + name + "] must not be zero: it has no direction");
+    }
+    if (Math.abs(norm - 1) <= UNIT_TOLERANCE) {
+      return vector;
+    }
+    float[] scaled = new float[vector.length];
+    for (int i = 0; i < vector.length; i++) {
+      scaled[i] = (float) (vector[i] / norm);
+    }
+    return scaled;
+  }
+}

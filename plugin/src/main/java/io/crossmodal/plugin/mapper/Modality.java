@@ -1,0 +1,32 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.mapper;
+
+import java.util.Locale;
+
+/** What a field holds; its other side is what it is searched with. */
+public enum Modality {
+  IMAGE,
+  TEXT;
+
+  /** The name in a mapping. */
+  public String key() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  /**
+   * The constant of a name in a mapping.
+   *
+   * @throws IllegalArgumentException for a name that is none of them
+   */
+  public static Modality of(String key) {
+    for (Modality modality : values()) {
+      if (modality.key().equals(key)) {
+        return modality;
+      }
+    }
+    throw new IllegalArgumentException("[modality] must be image or text, got [" + key + "]");
+  }
+}

@@ -1,0 +1,308 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.query;
+
+import io.crossmodal.plugin.mapper.CrossModalFieldType;
+import io.crossmodal.plugin.mapper.Embeddings;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.apache.lucene.search.BooleanClause;
+import org.apache.lucene.search.KnnFloatVectorQuery;
+import org.apache.lucene.search.MatchNoDocsQuery;
+import org.apache.lucene.search.Query;
+import org.apache.lucene.util.SetOnce;
+import org.opensearch.core.ParseField;
+import org.opensearch.core.common.ParsingException;
+import org.opensearch.core.common.io.stream.StreamInput;
+import org.opensearch.core.common.io.stream.StreamOutput;
+import org.opensearch.core.xcontent.ObjectParser;
+import org.opensearch.core.xcontent.XContentBuilder;
+import org.opensearch.core.xcontent.XContentParser;
+import org.opensearch.index.mapper.MappedFieldType;
+import org.opensearch.index.query.AbstractQueryBuilder;
+import org.opensearch.index.query.InnerHitContextBuilder;
+import org.opensearch.index.query.QueryBuilder;
+import org.opensearch.index.query.QueryBuilderVisitor;
+import org.opensearch.index.query.QueryRewriteContext;
+import org.opensearch.index.query.QueryShardContext;
+
+/**
+ * The query {@code cross_modal}: the k documents of each shard whose filter embeddings are nearest
+ * to the query's.
+ *
+ * <pre>{@code
+ * {"cross_modal": {"field": "image", "query_text": "six tanks beside a pond", "k": 500,
+ *                  "filter": {"range": {"acquired": {"gte": "2024"}}}}}
+ * }</pre>
+ *
+ * The query side is exactly one of {@code query_text}, {@code query_image} (with {@code sensor})
+ * and {@code query_vector}. A hit scores (1 + cosine) / 2, times the boost. The filter is applied
+ * inside the search: k hits pass it, if there are so many.
+ */
+public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModalQueryBuilder> {
+  public static final String NAME = "cross_modal";
+
+  /** Hits per shard unless the request says otherwise: as many as a search returns by default. */
+  public static final int DEFAULT_K = 10;
+
+  /** Most hits per shard: as many as a search may page through by default. */
+  public static final int MAX_K = 10_000;
+
+  static final String QUERY_VECTOR = "query_vector";
+  private static final List<String> SIDES =
+      List.of(QuerySide.QUERY_TEXT, QuerySide.QUERY_IMAGE, QUERY_VECTOR);
+
+  private final String field;
+  private final QuerySide side;
+  private final float[] vector;
+  private final String filterSpace;
+  private final int k;
+  private final QueryBuilder filter;
+
+  // Set while the encoding is under way; a rewrite of this very builder finds it there.
+  private final SetOnce<EncodedQuery> encoded;
+
+  /** What a request's body says. */
+  private static final class Body extends QuerySideBody {
+    private static final ObjectParser<Body, Void> PARSER = new ObjectParser<>(NAME, Body::new);
+
+    static {
+      declareOn(PARSER);
+      PARSER.declareFloatArray((body, v) -> body.vector = v, new ParseField(QUERY_VECTOR));
+      PARSER.declareInt((body, v) -> body.k = v, new ParseField("k"));
+      PARSER.declareObject(
+          (body, v) -> body.filter = v,
+          (parser, context) -> parseInnerQueryBuilder(parser),
+          new ParseField("filter"));
+      PARSER.declareFloat((body, v) -> body.boost = v, BOOST_FIELD);
+      PARSER.declareString((body, v) -> body.queryName = v, NAME_FIELD);
+    }
+
+    private List<Float> vector;
+    private int k = DEFAULT_K;
+    private QueryBuilder filter;
+    private float boost = DEFAULT_BOOST;
+    private String queryName;
+
+    private Body() {
+      super(NAME);
+    }
+
+    private CrossModalQueryBuilder build() {
+      QuerySide side = side(vector == null ? List.of() : List.of(QUERY_VECTOR), SIDES);
+      float[] values = null;
+      if (side == null) {
+        values = new float[vector.size()];
+        for (int i = 0; i < values.length; i++) {
+          values[i] = vector.get(i);
+        }
+        values = Embeddings.unit(QUERY_VECTOR, values, values.length);
+      }
+      return new CrossModalQueryBuilder(field(), side, values, null, k, filter, null)
+          .boost(boost)
+          .queryName(queryName);
+    }
+  }
+
+  /**
+   * @param k from 1 to {@link #MAX_K}
+   * @param filter null for none
+   */
+  public CrossModalQueryBuilder(String field, QuerySide side, int k, QueryBuilder filter) {
+    this(field, Objects.requireNonNull(side, "side"), null, null, k, filter, null);
+  }
+
+  /**
+   * @param vector D values of the field's model, neither zero nor infinite; scaled to unit length
+   * @param k from 1 to {@link #MAX_K}
+   * @param filter null for none
+   */
+  public CrossModalQueryBuilder(String field, float[] vector, int k, QueryBuilder filter) {
+    this(field, null, Embeddings.unit(QUERY_VECTOR, vector, vector.length), null, k, filter, null);
+  }
+
+  private CrossModalQueryBuilder(
+      String field,
+      QuerySide side,
+      float[] vector,
+      String filterSpace,
+      int k,
+      QueryBuilder filter,
+      SetOnce<EncodedQuery> encoded) {
+    if (k < 1 || k > MAX_K) {
+      throw new IllegalArgumentException("[k] must be from 1 to " + MAX_K + ", got [" + k + "]");
+    }
+    this.field = Objects.requireNonNull(field, "field");
+    this.side = side;
+    this.vector = vector;
+    this.filterSpace = filterSpace;
+    this.k = k;
+    this.filter = filter;
+    this.encoded = encoded;
+  }
+
+  public CrossModalQueryBuilder(StreamInput in) throws IOException {
+    super(in);
+    field = in.readString();
+    side = in.readOptionalWriteable(QuerySide::new);
+    vector = side == null ? in.readFloatArray() : null;
+    filterSpace = in.readOptionalString();
+    k = in.readVInt();
+    filter = in.readOptionalNamedWriteable(QueryBuilder.class);
+    encoded = null;
+  }
+
+  @Override
+  protected void doWriteTo(StreamOutput out) throws IOException {
+    if (encoded != null) {
+      throw new IllegalStateException("[" + NAME + "] is sent while its encoding is under way");
+    }
+    out.writeString(field);
+    out.writeOptionalWriteable(side);
+    if (side == null) {
+      out.writeFloatArray(vector);
+    }
+    out.writeOptionalString(filterSpace);
+    out.writeVInt(k);
+    out.writeOptionalNamedWriteable(filter);
+  }
+
+  /** Reads a request's body. */
+  public static CrossModalQueryBuilder fromXContent(XContentParser parser) throws IOException {
+    Body body = Body.PARSER.parse(parser, null);
+    try {
+      return body.build();
+    } catch (IllegalArgumentException e) {
+      throw new ParsingException(parser.getTokenLocation(), e.getMessage(), e);
+    }
+  }
+
+  @Override
+  protected void doXContent(XContentBuilder builder, Params params) throws IOException {
+    builder.startObject(NAME).field("field", field);
+    if (side != null) {
+      side.toXContent(builder, params);
+    } else {
+      builder.array(QUERY_VECTOR, vector);
+    }
+    builder.field("k", k);
+    if (filter != null) {
+      builder.field("filter", filter);
+    }
+    printBoostAndQueryName(builder);
+    builder.endObject();
+  }
+
+  @Override
+  protected QueryBuilder doRewrite(QueryRewriteContext context) throws IOException {
+    if (encoded != null) {
+      EncodedQuery result = encoded.get();
+      return result == null
+          ? this
+          : copy(null, result.embedding(), result.filterSpace(), filter, null);
+    }
+    if (side != null && context.convertToShardContext() == null) {
+      SetOnce<EncodedQuery> pending = new SetOnce<>();
+      QueryEncoder.encode(context, field, side, pending::set);
+      return copy(side, null, null, filter, pending);
+    }
+    if (filter != null) {
+      QueryBuilder rewritten = filter.rewrite(context);
+      if (rewritten != filter) {
+        return copy(side, vector, filterSpace, rewritten, null);
+      }
+    }
+    return this;
+  }
+
+  private CrossModalQueryBuilder copy(
+      QuerySide newSide,
+      float[] newVector,
+      String newFilterSpace,
+      QueryBuilder newFilter,
+      SetOnce<EncodedQuery> newEncoded) {
+    return new CrossModalQueryBuilder(
+            field, newSide, newVector, newFilterSpace, k, newFilter, newEncoded)
+        .boost(boost())
+        .queryName(queryName());
+  }
+
+  @Override
+  protected Query doToQuery(QueryShardContext context) throws IOException {
+    if (vector == null) {
+      throw new IllegalArgumentException(
+          "[%s] cannot encode [%s] here, as in a percolator: give a [%s]"
+              .formatted(NAME, side.key(), QUERY_VECTOR));
+    }
+    MappedFieldType type = context.fieldMapper(field);
+    if (type == null && filterSpace != null) {
+      // The coordinating node found the field in another of the searched indices.
+      return new MatchNoDocsQuery("no field [" + field + "] in this index");
+    }
+    if (!(type instanceof CrossModalFieldType crossModal)) {
+      throw new IllegalArgumentException(
+          "[field] [%s] must be of type [%s], %s"
+              .formatted(
+                  field,
+                  NAME,
+                  type == null
+                      ? "there is no such field"
+                      : "its type is [" + type.typeName() + "]"));
+    }
+    Map.Entry<String, String> own =
+        Map.entry(
+            crossModal.definition().model().id(),
+            crossModal.definition().model().fingerprints().filterSpace());
+    if (filterSpace != null && !filterSpace.equals(own.getValue())) {
+      throw new IllegalArgumentException(
+          ("the query was encoded in the filter space [%s], but the model [%s] of field [%s] has"
+                  + " [%s]")
+              .formatted(filterSpace, own.getKey(), field, own.getValue()));
+    }
+    float[] target =
+        Embeddings.unit(
+            QUERY_VECTOR, vector, crossModal.definition().model().config().filterDimension());
+    return new KnnFloatVectorQuery(
+        crossModal.name(), target, k, filter == null ? null : filter.toQuery(context));
+  }
+
+  @Override
+  protected void extractInnerHitBuilders(Map<String, InnerHitContextBuilder> innerHits) {
+    if (filter != null) {
+      InnerHitContextBuilder.extractInnerHits(filter, innerHits);
+    }
+  }
+
+  @Override
+  public void visit(QueryBuilderVisitor visitor) {
+    visitor.accept(this);
+    if (filter != null) {
+      filter.visit(visitor.getChildVisitor(BooleanClause.Occur.FILTER));
+    }
+  }
+
+  @Override
+  protected boolean doEquals(CrossModalQueryBuilder other) {
+    return field.equals(other.field)
+        && Objects.equals(side, other.side)
+        && Arrays.equals(vector, other.vector)
+        && Objects.equals(filterSpace, other.filterSpace)
+        && k == other.k
+        && Objects.equals(filter, other.filter);
+  }
+
+  @Override
+  protected int doHashCode() {
+    return Objects.hash(field, side, Arrays.hashCode(vector), filterSpace, k, filter);
+  }
+
+  @Override
+  public String getWriteableName() {
+    return NAME;
+  }
+}

@@ -1,0 +1,88 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.query;
+
+import java.io.IOException;
+import org.opensearch.action.ActionRequest;
+import org.opensearch.action.ActionRequestValidationException;
+import org.opensearch.action.IndicesRequest;
+import org.opensearch.action.support.IndicesOptions;
+import org.opensearch.core.common.io.stream.StreamInput;
+import org.opensearch.core.common.io.stream.StreamOutput;
+
+/** Which field of which indices is searched with what: the field's mapping names the model. */
+public final class EncodeQueryRequest extends ActionRequest implements IndicesRequest {
+  private final String[] indices;
+  private final IndicesOptions options;
+  private final boolean indicesKnown;
+  private final String field;
+  private final QuerySide side;
+
+  /**
+   * @param indices as the search names them, unresolved
+   */
+  EncodeQueryRequest(String[] indices, IndicesOptions options, String field, QuerySide side) {
+    this.indices = indices.clone();
+    this.options = options;
+    this.indicesKnown = true;
+    this.field = field;
+    this.side = side;
+  }
+
+  /** For a query that is rewritten where nobody knows which indices it is for. */
+  EncodeQueryRequest(String field, QuerySide side) {
+    this.indices = new String[0];
+    this.options = IndicesOptions.lenientExpandOpen();
+    this.indicesKnown = false;
+    this.field = field;
+    this.side = side;
+  }
+
+  EncodeQueryRequest(StreamInput in) throws IOException {
+    super(in);
+    indices = in.readStringArray();
+    options = IndicesOptions.readIndicesOptions(in);
+    indicesKnown = in.readBoolean();
+    field = in.readString();
+    side = new QuerySide(in);
+  }
+
+  @Override
+  public void writeTo(StreamOutput out) throws IOException {
+    super.writeTo(out);
+    out.writeStringArray(indices);
+    options.writeIndicesOptions(out);
+    out.writeBoolean(indicesKnown);
+    out.writeString(field);
+    side.writeTo(out);
+  }
+
+  @Override
+  public ActionRequestValidationException validate() {
+    return null;
+  }
+
+  @Override
+  public String[] indices() {
+    return indices.clone();
+  }
+
+  @Override
+  public IndicesOptions indicesOptions() {
+    return options;
+  }
+
+  boolean indicesKnown() {
+    return indicesKnown;
+  }
+
+  String field() {
+    return field;
+  }
+
+  QuerySide side() {
+    return side;
+  }
+}

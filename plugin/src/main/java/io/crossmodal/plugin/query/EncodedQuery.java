@@ -1,0 +1,85 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.query;
+
+import io.crossmodal.model.tokens.TokenBlock;
+import java.io.IOException;
+import org.opensearch.core.action.ActionResponse;
+import org.opensearch.core.common.io.stream.StreamInput;
+import org.opensearch.core.common.io.stream.StreamOutput;
+
+/** A query side after encoding, with the spaces that its two halves live in. */
+public final class EncodedQuery extends ActionResponse {
+  private final String model;
+  private final String filterSpace;
+  private final String tokenSpace;
+  private final float[] embedding;
+  private final TokenBlock tokens;
+  private final String notice;
+
+  EncodedQuery(
+      String model,
+      String filterSpace,
+      String tokenSpace,
+      float[] embedding,
+      TokenBlock tokens,
+      String notice) {
+    this.model = model;
+    this.filterSpace = filterSpace;
+    this.tokenSpace = tokenSpace;
+    this.embedding = embedding;
+    this.tokens = tokens;
+    this.notice = notice;
+  }
+
+  EncodedQuery(StreamInput in) throws IOException {
+    super(in);
+    model = in.readString();
+    filterSpace = in.readString();
+    tokenSpace = in.readString();
+    embedding = in.readFloatArray();
+    tokens = TokenBlocks.read(in);
+    notice = in.readString();
+  }
+
+  @Override
+  public void writeTo(StreamOutput out) throws IOException {
+    out.writeString(model);
+    out.writeString(filterSpace);
+    out.writeString(tokenSpace);
+    out.writeFloatArray(embedding);
+    TokenBlocks.write(out, tokens);
+    out.writeString(notice);
+  }
+
+  /** Id of the model that encoded. */
+  public String model() {
+    return model;
+  }
+
+  /** Fingerprint of the embedding's space. */
+  public String filterSpace() {
+    return filterSpace;
+  }
+
+  /** Fingerprint of the tokens' space. */
+  public String tokenSpace() {
+    return tokenSpace;
+  }
+
+  /** D values, unit length; live. */
+  public float[] embedding() {
+    return embedding;
+  }
+
+  public TokenBlock tokens() {
+    return tokens;
+  }
+
+  /** What the user should be told, such as that his text was cut; empty where nothing. */
+  public String notice() {
+    return notice;
+  }
+}

@@ -1,0 +1,73 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.query;
+
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.opensearch.action.IndicesRequest;
+import org.opensearch.action.search.SearchContextId;
+import org.opensearch.action.search.SearchRequest;
+import org.opensearch.action.support.IndicesOptions;
+import org.opensearch.common.logging.HeaderWarning;
+import org.opensearch.core.action.ActionListener;
+import org.opensearch.index.query.QueryCoordinatorContext;
+import org.opensearch.index.query.QueryRewriteContext;
+
+/** Asks for the encoding of a query side during rewriting; the query and the rescorer use it. */
+public final class QueryEncoder {
+  private QueryEncoder() {}
+
+  /**
+   * Registers the encoding as an asynchronous action of the rewrite.
+   *
+   * @param context of the coordinating node
+   * @param onEncoded gets the result before rewriting goes on
+   */
+  public static void encode(
+      QueryRewriteContext context, String field, QuerySide side, Consumer<EncodedQuery> onEncoded) {
+    EncodeQueryRequest request = request(context, field, side);
+    context.registerAsyncAction(
+        (client, listener) ->
+            client.execute(
+                EncodeQueryAction.INSTANCE,
+                request,
+                ActionListener.wrap(
+                    encoded -> {
+                      if (!encoded.notice().isEmpty()) {
+                        HeaderWarning.addWarning("[{}]: {}", side.key(), encoded.notice());
+                      }
+                      onEncoded.accept(encoded);
+                      listener.onResponse(null);
+                    },
+                    listener::onFailure)));
+  }
+
+  private static EncodeQueryRequest request(
+      QueryRewriteContext context, String field, QuerySide side) {
+    QueryCoordinatorContext coordinator = context.convertToCoordinatorContext();
+    IndicesRequest search = coordinator == null ? null : coordinator.getSearchRequest();
+    if (search == null) {
+      return new EncodeQueryRequest(field, side);
+    }
+    return pointInTimeIndices(context, search)
+        .map(
+            indices ->
+                // Indices of a point in time may be gone since; the search will say so itself.
+                new EncodeQueryRequest(indices, IndicesOptions.lenientExpandOpen(), field, side))
+        .orElseGet(
+            () -> new EncodeQueryRequest(search.indices(), search.indicesOptions(), field, side));
+  }
+
+  private static Optional<String[]> pointInTimeIndices(
+      QueryRewriteContext context, IndicesRequest request) {
+    if (request instanceof SearchRequest search && search.pointInTimeBuilder() != null) {
+      return Optional.of(
+          SearchContextId.decode(
+                  context.getWriteableRegistry(), search.pointInTimeBuilder().getId())
+              .getActualIndices());
+    }
+    return Optional.empty();
+  }
+}

@@ -1,0 +1,144 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.query;
+
+import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.plugin.errors.InferenceErrors;
+import io.crossmodal.plugin.inference.Encoded;
+import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.QueryInput;
+import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
+import io.crossmodal.plugin.mapper.MappingFields;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import org.opensearch.action.support.ActionFilters;
+import org.opensearch.action.support.ContextPreservingActionListener;
+import org.opensearch.action.support.HandledTransportAction;
+import org.opensearch.cluster.ClusterState;
+import org.opensearch.cluster.metadata.IndexMetadata;
+import org.opensearch.cluster.metadata.IndexNameExpressionResolver;
+import org.opensearch.cluster.metadata.MappingMetadata;
+import org.opensearch.cluster.service.ClusterService;
+import org.opensearch.common.inject.Inject;
+import org.opensearch.core.action.ActionListener;
+import org.opensearch.core.index.Index;
+import org.opensearch.tasks.Task;
+import org.opensearch.threadpool.ThreadPool;
+import org.opensearch.transport.TransportService;
+
+/** Step 2 of a search: finds the field's model in the cluster state and encodes the query once. */
+public final class TransportEncodeQueryAction
+    extends HandledTransportAction<EncodeQueryRequest, EncodedQuery> {
+  private final ClusterService clusterService;
+  private final IndexNameExpressionResolver resolver;
+  private final ThreadPool threadPool;
+  private final ModelService service;
+
+  @Inject
+  public TransportEncodeQueryAction(
+      TransportService transportService,
+      ActionFilters actionFilters,
+      ClusterService clusterService,
+      IndexNameExpressionResolver resolver,
+      ThreadPool threadPool,
+      ModelService service) {
+    super(EncodeQueryAction.NAME, transportService, actionFilters, EncodeQueryRequest::new);
+    this.clusterService = clusterService;
+    this.resolver = resolver;
+    this.threadPool = threadPool;
+    this.service = service;
+  }
+
+  @Override
+  protected void doExecute(
+      Task task, EncodeQueryRequest request, ActionListener<EncodedQuery> listener) {
+    ModelCatalog catalog = service.catalog();
+    ModelManifest model = catalog.bundle(model(request)).manifest();
+    // The encoding may complete on a helper's thread, where this request's context is unknown.
+    ActionListener<EncodedQuery> inContext =
+        new ContextPreservingActionListener<>(
+            threadPool.getThreadContext().newRestorableContext(false), listener);
+    CompletableFuture<?> unused = service
+        .encodeQuery(model.id(), input(model, request.side()))
+        .whenComplete(
+            (encoded, failure) -> {
+              if (failure != null) {
+                inContext.onFailure(describe(request, InferenceErrors.toOpenSearch(failure)));
+              } else {
+                inContext.onResponse(response(model, encoded));
+              }
+            });
+  }
+
+  private static QueryInput input(ModelManifest model, QuerySide side) {
+    return side.text() != null
+        ? new QueryInput.Text(side.text())
+        : new QueryInput.Image(ModelCatalog.sensor(model.config(), side.sensor()), side.image());
+  }
+
+  private static EncodedQuery response(ModelManifest model, Encoded.Success encoded) {
+    return new EncodedQuery(
+        model.id(),
+        model.fingerprints().filterSpace(),
+        model.fingerprints().tokenSpace(),
+        encoded.encoding().embedding(),
+        encoded.encoding().tokens(),
+        encoded.notice());
+  }
+
+  private static RuntimeException describe(EncodeQueryRequest request, RuntimeException failure) {
+    return failure instanceof IllegalArgumentException
+        ? new IllegalArgumentException(
+            "[" + request.side().key() + "]: " + failure.getMessage(), failure)
+        : failure;
+  }
+
+  /**
+   * The model that the field's mapping names in all of the searched indices that have the field.
+   */
+  private String model(EncodeQueryRequest request) {
+    ModelCatalog catalog = service.catalog();
+    if (!request.indicesKnown()) {
+      return catalog.defaultId();
+    }
+    ClusterState state = clusterService.state();
+    Index[] indices = resolver.concreteIndices(state, request.indicesOptions(), request.indices());
+    Map<String, String> modelByIndex = new TreeMap<>();
+    Map<String, String> typeByIndex = new TreeMap<>();
+    for (Index index : indices) {
+      IndexMetadata metadata = state.metadata().index(index);
+      MappingMetadata mapping = metadata == null ? null : metadata.mapping();
+      if (mapping != null) {
+        Map<String, Object> node = MappingFields.find(mapping.sourceAsMap(), request.field());
+        if (node != null && CrossModalFieldMapper.TYPE.equals(node.get("type"))) {
+          modelByIndex.put(
+              index.getName(), String.valueOf(node.getOrDefault("model", catalog.defaultId())));
+        } else if (node != null) {
+          typeByIndex.put(index.getName(), String.valueOf(node.get("type")));
+        }
+      }
+    }
+    if (modelByIndex.isEmpty()) {
+      if (indices.length == 0) {
+        // Nothing is searched, so any model will do.
+        return catalog.defaultId();
+      }
+      throw new IllegalArgumentException(
+          "[field] [%s] is no field of type [%s] in the searched indices%s"
+              .formatted(
+                  request.field(),
+                  CrossModalFieldMapper.TYPE,
+                  typeByIndex.isEmpty() ? "" : ", its type is " + typeByIndex));
+    }
+    if (modelByIndex.values().stream().distinct().count() > 1) {
+      throw new IllegalArgumentException(
+          "[field] [%s] has different models, search their indices one by one: %s"
+              .formatted(request.field(), modelByIndex));
+    }
+    return modelByIndex.values().iterator().next();
+  }
+}

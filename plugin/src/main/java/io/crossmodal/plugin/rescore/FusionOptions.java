@@ -1,0 +1,77 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.rescore;
+
+import java.io.IOException;
+import java.util.Locale;
+import java.util.Objects;
+import org.opensearch.common.unit.TimeValue;
+import org.opensearch.core.common.io.stream.StreamInput;
+import org.opensearch.core.common.io.stream.StreamOutput;
+import org.opensearch.core.common.io.stream.Writeable;
+import org.opensearch.core.xcontent.ToXContentFragment;
+import org.opensearch.core.xcontent.XContentBuilder;
+
+/**
+ * How a rescorer behaves.
+ *
+ * @param combiner makes final scores
+ * @param missing policy for hits without tokens
+ * @param onFailure policy where scoring fails
+ * @param timeout longest wait for the scores of one shard; null for the node's own limit
+ */
+public record FusionOptions(
+    ScoreCombiner combiner, MissingPolicy missing, FailurePolicy onFailure, TimeValue timeout)
+    implements Writeable, ToXContentFragment {
+  public static final FusionOptions DEFAULT =
+      new FusionOptions(
+          new ScoreCombiner(FusionScoreMode.REPLACE, 1, 1),
+          MissingPolicy.KEEP_FIRST_PASS,
+          FailurePolicy.FAIL,
+          null);
+
+  public FusionOptions {
+    Objects.requireNonNull(combiner, "combiner");
+    Objects.requireNonNull(missing, "missing");
+    Objects.requireNonNull(onFailure, "onFailure");
+    if (timeout != null && timeout.nanos() <= 0) {
+      throw new IllegalArgumentException("[timeout] must be above 0, got [" + timeout + "]");
+    }
+  }
+
+  FusionOptions(StreamInput in) throws IOException {
+    this(
+        new ScoreCombiner(in.readEnum(FusionScoreMode.class), in.readFloat(), in.readFloat()),
+        in.readEnum(MissingPolicy.class),
+        in.readEnum(FailurePolicy.class),
+        in.readOptionalTimeValue());
+  }
+
+  @Override
+  public void writeTo(StreamOutput out) throws IOException {
+    out.writeEnum(combiner.mode());
+    out.writeFloat(combiner.queryWeight());
+    out.writeFloat(combiner.rescoreQueryWeight());
+    out.writeEnum(missing);
+    out.writeEnum(onFailure);
+    out.writeOptionalTimeValue(timeout);
+  }
+
+  @Override
+  public XContentBuilder toXContent(XContentBuilder builder, Params params) throws IOException {
+    builder
+        .field("score_mode", key(combiner.mode()))
+        .field("query_weight", combiner.queryWeight())
+        .field("rescore_query_weight", combiner.rescoreQueryWeight())
+        .field("missing", key(missing))
+        .field("on_failure", key(onFailure));
+    return timeout == null ? builder : builder.field("timeout", timeout.getStringRep());
+  }
+
+  /** The name of a constant in a request. */
+  static String key(Enum<?> constant) {
+    return constant.name().toLowerCase(Locale.ROOT);
+  }
+}

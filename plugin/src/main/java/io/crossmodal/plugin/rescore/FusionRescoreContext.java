@@ -1,0 +1,61 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.rescore;
+
+import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.mapper.CrossModalFieldType;
+import java.time.Duration;
+import org.opensearch.search.rescore.RescoreContext;
+
+/** One shard's rescore. */
+final class FusionRescoreContext extends RescoreContext {
+  private final CrossModalFieldType field;
+  private final EncodedSide query;
+  private final FusionOptions options;
+
+  FusionRescoreContext(
+      int windowSize, CrossModalFieldType field, EncodedSide query, FusionOptions options) {
+    super(windowSize, FusionRescorer.INSTANCE);
+    this.field = field;
+    this.query = query;
+    this.options = options;
+  }
+
+  /** For an index that lacks the field: every hit is one without tokens. */
+  static FusionRescoreContext withoutField(int windowSize, FusionOptions options) {
+    return new FusionRescoreContext(windowSize, null, null, options);
+  }
+
+  boolean hasField() {
+    return field != null;
+  }
+
+  CrossModalFieldType field() {
+    return field;
+  }
+
+  EncodedSide query() {
+    return query;
+  }
+
+  FusionOptions options() {
+    return options;
+  }
+
+  ModelService service() {
+    return field.service();
+  }
+
+  /** When this rescore stops waiting, counted from now. */
+  Deadline deadline() {
+    Duration longest = service().longestWait();
+    if (options.timeout() == null) {
+      return Deadline.after(longest);
+    }
+    Duration asked = Duration.ofNanos(options.timeout().nanos());
+    return Deadline.after(asked.compareTo(longest) < 0 ? asked : longest);
+  }
+}

@@ -1,0 +1,277 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.rescore;
+
+import io.crossmodal.model.Calibration;
+import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.plugin.errors.InferenceErrors;
+import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.InferenceStats;
+import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.mapper.Modality;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.lucene.search.Explanation;
+import org.apache.lucene.search.IndexSearcher;
+import org.apache.lucene.search.ScoreDoc;
+import org.apache.lucene.search.TopDocs;
+import org.opensearch.core.tasks.TaskCancelledException;
+import org.opensearch.search.rescore.RescoreContext;
+import org.opensearch.search.rescore.Rescorer;
+
+/**
+ * Steps 4 to 8 of a search, on the search thread of one shard: gathers the window's tokens in
+ * document order, has them scored in one call, and combines. Hits go in as core gives them, best
+ * first, and come out sorted by score, then document. Stateless.
+ */
+public final class FusionRescorer implements Rescorer {
+  static final FusionRescorer INSTANCE = new FusionRescorer();
+
+  private static final Comparator<ScoreDoc> BEST_FIRST =
+      Comparator.<ScoreDoc>comparingDouble(hit -> -hit.score).thenComparingInt(hit -> hit.doc);
+
+  private FusionRescorer() {}
+
+  /** The hits of a window that can be scored, with their tokens. */
+  private record Candidates(List<ScoreDoc> hits, List<TokenBlock> tokens) {}
+
+  @Override
+  public TopDocs rescore(TopDocs topDocs, IndexSearcher searcher, RescoreContext rescoreContext)
+      throws IOException {
+    FusionRescoreContext context = (FusionRescoreContext) rescoreContext;
+    ScoreCombiner combiner = context.options().combiner();
+    int window = Math.min(context.getWindowSize(), topDocs.scoreDocs.length);
+    ScoreDoc[] inDocOrder = Arrays.copyOf(topDocs.scoreDocs, window);
+    Arrays.sort(inDocOrder, Comparator.comparingInt(hit -> hit.doc));
+
+    // New hits throughout: the array's elements belong to the first pass.
+    List<ScoreDoc> result = new ArrayList<>(topDocs.scoreDocs.length);
+    Set<Integer> rescored = new HashSet<>();
+    if (context.hasField()) {
+      context.service().stats().increment(Counter.RESCORES);
+    }
+    for (Scored scored : score(inDocOrder, searcher, context)) {
+      ScoreDoc hit = scored.hit;
+      if (Float.isNaN(scored.probability)) {
+        result.add(new ScoreDoc(hit.doc, combiner.untouched(hit.score), hit.shardIndex));
+      } else {
+        rescored.add(hit.doc);
+        result.add(
+            new ScoreDoc(
+                hit.doc, combiner.rescored(hit.score, scored.probability), hit.shardIndex));
+      }
+    }
+    for (ScoreDoc hit :
+        Arrays.asList(topDocs.scoreDocs).subList(window, topDocs.scoreDocs.length)) {
+      result.add(new ScoreDoc(hit.doc, combiner.untouched(hit.score), hit.shardIndex));
+    }
+    context.setRescoredDocs(rescored);
+    result.sort(BEST_FIRST);
+    return new TopDocs(topDocs.totalHits, result.toArray(new ScoreDoc[0]));
+  }
+
+  /**
+   * @param probability NaN where the hit keeps its first-pass score
+   */
+  private record Scored(ScoreDoc hit, float probability) {}
+
+  private static List<Scored> score(
+      ScoreDoc[] inDocOrder, IndexSearcher searcher, FusionRescoreContext context)
+      throws IOException {
+    List<Scored> scored = new ArrayList<>(inDocOrder.length);
+    Candidates candidates = new Candidates(new ArrayList<>(), new ArrayList<>());
+    TokenReader reader =
+        context.hasField()
+            ? new TokenReader(searcher.getIndexReader().leaves(), context.field().definition())
+            : null;
+    int missing = 0;
+    for (ScoreDoc hit : inDocOrder) {
+      TokenBlock tokens;
+      try {
+        tokens = reader == null ? null : reader.read(hit.doc);
+      } catch (TokenReader.ForeignTokens e) {
+        degradeOrThrow(e, context);
+        scored.add(new Scored(hit, Float.NaN));
+        continue;
+      }
+      if (tokens != null) {
+        candidates.hits.add(hit);
+        candidates.tokens.add(tokens);
+      } else {
+        missing++;
+        scored.add(
+            new Scored(
+                hit, context.options().missing() == MissingPolicy.SCORE_ZERO ? 0 : Float.NaN));
+      }
+    }
+    if (missing > 0) {
+      if (reader != null) {
+        context.service().stats().add(Counter.MISSING, missing);
+      }
+      if (context.options().missing() == MissingPolicy.FAIL) {
+        throw new IllegalArgumentException(
+            "%d of %d hits in the window have no tokens to rescore with, and [missing] is fail"
+                .formatted(missing, inDocOrder.length));
+      }
+    }
+    if (!candidates.hits.isEmpty()) {
+      float[] probabilities = probabilities(candidates.tokens, context);
+      for (int i = 0; i < probabilities.length; i++) {
+        scored.add(new Scored(candidates.hits.get(i), probabilities[i]));
+      }
+    }
+    return scored;
+  }
+
+  /** One p per candidate, NaN where the policy keeps the first pass instead. */
+  private static float[] probabilities(List<TokenBlock> candidates, FusionRescoreContext context) {
+    float[] probabilities = new float[candidates.size()];
+    PairLogits logits;
+    try {
+      logits = logits(candidates, context);
+    } catch (InferenceException e) {
+      degradeOrThrow(e, context);
+      Arrays.fill(probabilities, Float.NaN);
+      return probabilities;
+    }
+    Calibration calibration = context.field().definition().model().calibration();
+    int notNumbers = 0;
+    for (int i = 0; i < probabilities.length; i++) {
+      probabilities[i] = calibration.probability(logits.itm()[i], logits.filter()[i]);
+      if (Float.isNaN(probabilities[i])) {
+        notNumbers++;
+      }
+    }
+    if (notNumbers > 0) {
+      context.service().stats().add(Counter.NOT_A_NUMBER, notNumbers);
+      degradeOrThrow(
+          new InferenceException.ModelFailed(
+              notNumbers + " of " + probabilities.length + " fusion scores are not numbers", null),
+          context);
+    }
+    return probabilities;
+  }
+
+  private static PairLogits logits(List<TokenBlock> candidates, FusionRescoreContext context) {
+    List<TokenBlock> query = List.of(context.query().tokens());
+    boolean textQuery = context.query().modality() == Modality.TEXT;
+    Deadline deadline = context.deadline();
+    CompletableFuture<PairLogits> future =
+        context
+            .service()
+            .score(
+                context.field().definition().model().id(),
+                textQuery ? query : candidates,
+                textQuery ? candidates : query,
+                deadline);
+    try {
+      return future.get(deadline.remainingNanos(), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException e) {
+      // Takes the job out of the worker's way if it has not begun.
+      future.cancel(true);
+      throw new InferenceException.DeadlineExceeded("rescoring " + candidates.size() + " hits");
+    } catch (InterruptedException e) {
+      future.cancel(true);
+      Thread.currentThread().interrupt();
+      throw new TaskCancelledException("interrupted while rescoring");
+    } catch (ExecutionException e) {
+      throw ModelService.unwrap(e.getCause());
+    }
+  }
+
+  /** Counts a failure by its cause, and throws it unless the request prefers the first pass. */
+  private static void degradeOrThrow(RuntimeException failure, FusionRescoreContext context) {
+    InferenceStats stats = context.service().stats();
+    stats.increment(counter(failure));
+    if (context.options().onFailure() == FailurePolicy.FAIL) {
+      throw InferenceErrors.toOpenSearch(failure);
+    }
+    stats.increment(Counter.DEGRADED);
+  }
+
+  private static Counter counter(RuntimeException failure) {
+    if (failure instanceof TokenReader.ForeignTokens) {
+      return Counter.FOREIGN_TOKENS;
+    }
+    if (failure instanceof InferenceException.DeadlineExceeded) {
+      return Counter.TIMEOUTS;
+    }
+    if (failure instanceof InferenceException.ModelUnavailable) {
+      return Counter.UNAVAILABLE;
+    }
+    return failure instanceof InferenceException.QueueFull
+        ? Counter.REJECTED_RESCORES
+        : Counter.MODEL_FAILURES;
+  }
+
+  @Override
+  public Explanation explain(
+      int doc, IndexSearcher searcher, RescoreContext rescoreContext, Explanation firstPass)
+      throws IOException {
+    FusionRescoreContext context = (FusionRescoreContext) rescoreContext;
+    ScoreCombiner combiner = context.options().combiner();
+    float first = firstPass.getValue().floatValue();
+    if (!context.isRescored(doc)) {
+      return Explanation.match(
+          combiner.untouched(first),
+          combiner.mode() == FusionScoreMode.REPLACE
+              ? "not rescored: s / (1 + s) of the first pass's score s"
+              : "not rescored: the first pass's score times query_weight",
+          firstPass);
+    }
+    TokenBlock tokens =
+        new TokenReader(searcher.getIndexReader().leaves(), context.field().definition()).read(doc);
+    Explanation fusion =
+        tokens == null
+            ? Explanation.match(0f, "no stored tokens, and missing is score_zero")
+            : explainPair(tokens, context);
+    return Explanation.match(
+        combiner.rescored(first, fusion.getValue().floatValue()),
+        combiner.mode() == FusionScoreMode.REPLACE
+            ? "rescored: 1 + p"
+            : "rescored: "
+                + FusionOptions.key(combiner.mode())
+                + " of the first pass's score times "
+                + combiner.queryWeight()
+                + " and p times "
+                + combiner.rescoreQueryWeight(),
+        fusion,
+        firstPass);
+  }
+
+  private static Explanation explainPair(TokenBlock tokens, FusionRescoreContext context) {
+    PairLogits logits;
+    try {
+      logits = logits(List.of(tokens), context);
+    } catch (InferenceException e) {
+      throw InferenceErrors.toOpenSearch(e);
+    }
+    float itm = logits.itm()[0];
+    float filter = logits.filter()[0];
+    Calibration calibration = context.field().definition().model().calibration();
+    return Explanation.match(
+        calibration.probability(itm, filter),
+        "p, probability that query and document match by model ["
+            + context.field().definition().model().id()
+            + "]: sigmoid(scale * (itm + lambda * filter) + bias)",
+        Explanation.match(itm, "itm, logit of the fusion encoder"),
+        Explanation.match(filter, "filter, logit of the filter"),
+        Explanation.match((float) calibration.lambda(), "lambda"),
+        Explanation.match((float) calibration.scale(), "scale"),
+        Explanation.match((float) calibration.bias(), "bias"));
+  }
+}

@@ -1,0 +1,282 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.rescore;
+
+import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
+import io.crossmodal.plugin.mapper.CrossModalFieldType;
+import io.crossmodal.plugin.mapper.FieldDefinition;
+import io.crossmodal.plugin.mapper.TokenStorage;
+import io.crossmodal.plugin.query.EncodedQuery;
+import io.crossmodal.plugin.query.QueryEncoder;
+import io.crossmodal.plugin.query.QuerySide;
+import io.crossmodal.plugin.query.QuerySideBody;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import org.apache.lucene.util.SetOnce;
+import org.opensearch.common.unit.TimeValue;
+import org.opensearch.core.ParseField;
+import org.opensearch.core.common.ParsingException;
+import org.opensearch.core.common.io.stream.StreamInput;
+import org.opensearch.core.common.io.stream.StreamOutput;
+import org.opensearch.core.xcontent.ObjectParser;
+import org.opensearch.core.xcontent.XContentBuilder;
+import org.opensearch.core.xcontent.XContentParser;
+import org.opensearch.index.mapper.MappedFieldType;
+import org.opensearch.index.query.QueryRewriteContext;
+import org.opensearch.index.query.QueryShardContext;
+import org.opensearch.search.rescore.RescoreContext;
+import org.opensearch.search.rescore.RescorerBuilder;
+
+/**
+ * The rescorer {@code fusion}.
+ *
+ * <pre>{@code
+ * "rescore": {"window_size": 128, "fusion": {"field": "image", "query_text": "six tanks",
+ *   "score_mode": "replace|total|multiply|avg|max|min", "query_weight": 1,
+ *   "rescore_query_weight": 1, "missing": "keep_first_pass|score_zero|fail",
+ *   "on_failure": "fail|keep_first_pass", "timeout": "200ms", "filter_size": 0}}
+ * }</pre>
+ *
+ * The first of each list is the default. {@code on_failure} fails by default, for a search that
+ * says nothing and lacks its rescore would look like a bad model; who prefers some order to none
+ * says so. Without {@code timeout} the node's own limit holds.
+ */
+public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerBuilder> {
+  public static final String NAME = "fusion";
+
+  private static final List<String> SIDES = List.of("query_text", "query_image");
+
+  private final String field;
+  private final QuerySide side;
+  private final EncodedSide encoded;
+  private final FusionOptions options;
+
+  // Set while the encoding is under way; a rewrite of this very builder finds it there.
+  private final SetOnce<EncodedQuery> pending;
+
+  /** What a request's body says. */
+  private static final class Body extends QuerySideBody {
+    private static final ObjectParser<Body, Void> PARSER = new ObjectParser<>(NAME, Body::new);
+
+    static {
+      declareOn(PARSER);
+      PARSER.declareString(
+          (body, v) -> body.mode = constant(FusionScoreMode.class, "score_mode", v),
+          new ParseField("score_mode"));
+      PARSER.declareFloat((body, v) -> body.queryWeight = v, new ParseField("query_weight"));
+      PARSER.declareFloat(
+          (body, v) -> body.rescoreQueryWeight = v, new ParseField("rescore_query_weight"));
+      PARSER.declareString(
+          (body, v) -> body.missing = constant(MissingPolicy.class, "missing", v),
+          new ParseField("missing"));
+      PARSER.declareString(
+          (body, v) -> body.onFailure = constant(FailurePolicy.class, "on_failure", v),
+          new ParseField("on_failure"));
+      PARSER.declareString(
+          (body, v) -> body.timeout = TimeValue.parseTimeValue(v, "timeout"),
+          new ParseField("timeout"));
+      PARSER.declareInt((body, v) -> body.filterSize = v, new ParseField("filter_size"));
+    }
+
+    private FusionScoreMode mode = FusionOptions.DEFAULT.combiner().mode();
+    private float queryWeight = FusionOptions.DEFAULT.combiner().queryWeight();
+    private float rescoreQueryWeight = FusionOptions.DEFAULT.combiner().rescoreQueryWeight();
+    private MissingPolicy missing = FusionOptions.DEFAULT.missing();
+    private FailurePolicy onFailure = FusionOptions.DEFAULT.onFailure();
+    private TimeValue timeout;
+    private int filterSize;
+
+    private Body() {
+      super(NAME);
+    }
+
+    private FusionRescorerBuilder build() {
+      if (filterSize != 0) {
+        throw new IllegalArgumentException(
+            "[filter_size] other than 0 is not supported yet, got [" + filterSize + "]");
+      }
+      return new FusionRescorerBuilder(
+          field(),
+          side(List.of(), SIDES),
+          new FusionOptions(
+              new ScoreCombiner(mode, queryWeight, rescoreQueryWeight),
+              missing,
+              onFailure,
+              timeout));
+    }
+  }
+
+  public FusionRescorerBuilder(String field, QuerySide side, FusionOptions options) {
+    this(field, Objects.requireNonNull(side, "side"), null, options, null);
+  }
+
+  private FusionRescorerBuilder(
+      String field,
+      QuerySide side,
+      EncodedSide encoded,
+      FusionOptions options,
+      SetOnce<EncodedQuery> pending) {
+    this.field = Objects.requireNonNull(field, "field");
+    this.side = side;
+    this.encoded = encoded;
+    this.options = Objects.requireNonNull(options, "options");
+    this.pending = pending;
+  }
+
+  public FusionRescorerBuilder(StreamInput in) throws IOException {
+    super(in);
+    field = in.readString();
+    side = in.readOptionalWriteable(QuerySide::new);
+    encoded = in.readOptionalWriteable(EncodedSide::new);
+    options = new FusionOptions(in);
+    pending = null;
+  }
+
+  @Override
+  protected void doWriteTo(StreamOutput out) throws IOException {
+    if (pending != null) {
+      throw new IllegalStateException("[" + NAME + "] is sent while its encoding is under way");
+    }
+    out.writeString(field);
+    out.writeOptionalWriteable(side);
+    out.writeOptionalWriteable(encoded);
+    options.writeTo(out);
+  }
+
+  /** Reads a request's body. */
+  public static FusionRescorerBuilder fromXContent(XContentParser parser) throws IOException {
+    Body body = Body.PARSER.parse(parser, null);
+    try {
+      return body.build();
+    } catch (IllegalArgumentException e) {
+      throw new ParsingException(parser.getTokenLocation(), e.getMessage(), e);
+    }
+  }
+
+  @Override
+  protected void doXContent(XContentBuilder builder, Params params) throws IOException {
+    builder.startObject(NAME).field("field", field);
+    if (side != null) {
+      side.toXContent(builder, params);
+    }
+    options.toXContent(builder, params);
+    builder.endObject();
+  }
+
+  @Override
+  public RescorerBuilder<FusionRescorerBuilder> rewrite(QueryRewriteContext context) {
+    if (pending != null) {
+      EncodedQuery result = pending.get();
+      return result == null
+          ? this
+          : copy(
+              null,
+              new EncodedSide(
+                  side.modality(),
+                  side.key(),
+                  result.model(),
+                  result.tokenSpace(),
+                  result.tokens()),
+              null);
+    }
+    if (side != null && context.convertToShardContext() == null) {
+      SetOnce<EncodedQuery> started = new SetOnce<>();
+      QueryEncoder.encode(context, field, side, started::set);
+      return copy(side, null, started);
+    }
+    return this;
+  }
+
+  private FusionRescorerBuilder copy(
+      QuerySide newSide, EncodedSide newEncoded, SetOnce<EncodedQuery> newPending) {
+    FusionRescorerBuilder copy =
+        new FusionRescorerBuilder(field, newSide, newEncoded, options, newPending);
+    copy.windowSize = windowSize;
+    return copy;
+  }
+
+  @Override
+  protected RescoreContext innerBuildContext(int windowSize, QueryShardContext context) {
+    // A model may be replaced while a cached answer lives.
+    context.setIsCacheable(false);
+    if (encoded == null) {
+      throw new IllegalArgumentException(
+          "[" + NAME + "] cannot encode [" + side.key() + "] here: it must be rewritten first");
+    }
+    MappedFieldType type = context.fieldMapper(field);
+    if (type == null) {
+      // The coordinating node found the field in another of the searched indices.
+      return FusionRescoreContext.withoutField(windowSize, options);
+    }
+    if (!(type instanceof CrossModalFieldType crossModal)) {
+      throw new IllegalArgumentException(
+          "[field] [%s] must be of type [%s], its type is [%s]"
+              .formatted(field, CrossModalFieldMapper.TYPE, type.typeName()));
+    }
+    check(crossModal.definition());
+    return new FusionRescoreContext(windowSize, crossModal, encoded, options);
+  }
+
+  private void check(FieldDefinition definition) {
+    if (definition.tokens() == TokenStorage.NONE) {
+      throw new IllegalArgumentException(
+          "[field] [%s] stores no tokens to rescore with: its mapping says [tokens: none]"
+              .formatted(field));
+    }
+    if (definition.modality() == encoded.modality()) {
+      throw new IllegalArgumentException(
+          "[%s] fuses a text with an image: [%s] does not go with field [%s] of modality [%s]"
+              .formatted(NAME, encoded.key(), field, definition.modality().key()));
+    }
+    String tokenSpace = definition.model().fingerprints().tokenSpace();
+    if (!tokenSpace.equals(encoded.tokenSpace())) {
+      throw new IllegalArgumentException(
+          ("the query was encoded by [%s] in the token space [%s], but the model [%s] of field [%s]"
+                  + " has [%s]")
+              .formatted(
+                  encoded.model(),
+                  encoded.tokenSpace(),
+                  definition.model().id(),
+                  field,
+                  tokenSpace));
+    }
+  }
+
+  @Override
+  public String getWriteableName() {
+    return NAME;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return super.equals(other)
+        && other instanceof FusionRescorerBuilder builder
+        && field.equals(builder.field)
+        && Objects.equals(side, builder.side)
+        && Objects.equals(encoded, builder.encoded)
+        && options.equals(builder.options);
+  }
+
+  @Override
+  public int hashCode() {
+    return Objects.hash(super.hashCode(), field, side, encoded, options);
+  }
+
+  private static <E extends Enum<E>> E constant(Class<E> type, String name, String value) {
+    for (E constant : type.getEnumConstants()) {
+      if (FusionOptions.key(constant).equals(value)) {
+        return constant;
+      }
+    }
+    throw new IllegalArgumentException(
+        "[%s] must be one of %s, got [%s]"
+            .formatted(
+                name,
+                Arrays.stream(type.getEnumConstants()).map(FusionOptions::key).toList(),
+                value));
+  }
+}

@@ -1,0 +1,91 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.rest;
+
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.bundle.Fingerprints;
+import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.ModelService;
+import java.io.IOException;
+import java.util.List;
+import java.util.Locale;
+import org.opensearch.core.rest.RestStatus;
+import org.opensearch.core.xcontent.XContentBuilder;
+import org.opensearch.rest.BaseRestHandler;
+import org.opensearch.rest.BytesRestResponse;
+import org.opensearch.rest.RestRequest;
+import org.opensearch.rest.RestResponse;
+import org.opensearch.rest.action.RestBuilderListener;
+import org.opensearch.transport.client.node.NodeClient;
+
+/**
+ * {@code GET /_plugins/_cross_modal/models}: what there is to search with, and where it is warm.
+ */
+public final class RestModelsHandler extends BaseRestHandler {
+  private final ModelCatalog catalog;
+
+  public RestModelsHandler(ModelCatalog catalog) {
+    this.catalog = catalog;
+  }
+
+  @Override
+  public String getName() {
+    return "cross_modal_models";
+  }
+
+  @Override
+  public List<Route> routes() {
+    return List.of(new Route(RestRequest.Method.GET, "/_plugins/_cross_modal/models"));
+  }
+
+  @Override
+  protected RestChannelConsumer prepareRequest(RestRequest request, NodeClient client) {
+    return channel ->
+        client.execute(
+            NodesReportAction.INSTANCE,
+            new NodesReportRequest(),
+            new RestBuilderListener<NodesReportResponse>(channel) {
+              @Override
+              public RestResponse buildResponse(
+                  NodesReportResponse response, XContentBuilder builder) throws IOException {
+                builder.startObject().startArray("models");
+                for (String id : catalog.ids()) {
+                  writeModel(builder, catalog.bundle(id).manifest(), response.getNodes());
+                }
+                return new BytesRestResponse(RestStatus.OK, builder.endArray().endObject());
+              }
+            });
+  }
+
+  private void writeModel(XContentBuilder builder, ModelManifest model, List<NodeReport> nodes)
+      throws IOException {
+    Fingerprints fingerprints = model.fingerprints();
+    builder
+        .startObject()
+        .field("id", model.id())
+        .field("default", model.id().equals(catalog.defaultId()))
+        .field("filter_dimension", model.config().filterDimension())
+        .field("hidden", model.config().hidden())
+        .field("max_text_tokens", model.config().text().maxTokens())
+        .field("sensors", model.config().sensors().stream().map(SensorConfig::name).toList())
+        .startObject("fingerprints")
+        .field("filter_space", fingerprints.filterSpace())
+        .field("token_space", fingerprints.tokenSpace())
+        .field("fusion_head", fingerprints.fusionHead())
+        .endObject()
+        .startObject("nodes");
+    for (NodeReport node : nodes) {
+      ModelService.State state =
+          node.models().getOrDefault(model.id(), ModelService.State.NOT_LOADED);
+      builder
+          .startObject(node.getNode().getId())
+          .field("name", node.getNode().getName())
+          .field("state", state.name().toLowerCase(Locale.ROOT))
+          .endObject();
+    }
+    builder.endObject().endObject();
+  }
+}

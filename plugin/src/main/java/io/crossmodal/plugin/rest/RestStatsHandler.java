@@ -1,0 +1,55 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.rest;
+
+import java.io.IOException;
+import java.util.List;
+import org.opensearch.core.rest.RestStatus;
+import org.opensearch.core.xcontent.XContentBuilder;
+import org.opensearch.rest.BaseRestHandler;
+import org.opensearch.rest.BytesRestResponse;
+import org.opensearch.rest.RestRequest;
+import org.opensearch.rest.RestResponse;
+import org.opensearch.rest.action.RestActions;
+import org.opensearch.rest.action.RestBuilderListener;
+import org.opensearch.transport.client.node.NodeClient;
+
+/** {@code GET /_plugins/_cross_modal/stats}: counts per node since it started. */
+public final class RestStatsHandler extends BaseRestHandler {
+  @Override
+  public String getName() {
+    return "cross_modal_stats";
+  }
+
+  @Override
+  public List<Route> routes() {
+    return List.of(new Route(RestRequest.Method.GET, "/_plugins/_cross_modal/stats"));
+  }
+
+  @Override
+  protected RestChannelConsumer prepareRequest(RestRequest request, NodeClient client) {
+    return channel ->
+        client.execute(
+            NodesReportAction.INSTANCE,
+            new NodesReportRequest(),
+            new RestBuilderListener<NodesReportResponse>(channel) {
+              @Override
+              public RestResponse buildResponse(
+                  NodesReportResponse response, XContentBuilder builder) throws IOException {
+                builder.startObject();
+                RestActions.buildNodesHeader(builder, channel.request(), response);
+                builder.field("cluster_name", response.getClusterName().value());
+                builder.startObject("nodes");
+                for (NodeReport node : response.getNodes()) {
+                  builder.startObject(node.getNode().getId());
+                  builder.field("name", node.getNode().getName());
+                  builder.mapContents(node.counts());
+                  builder.endObject();
+                }
+                return new BytesRestResponse(RestStatus.OK, builder.endObject().endObject());
+              }
+            });
+  }
+}

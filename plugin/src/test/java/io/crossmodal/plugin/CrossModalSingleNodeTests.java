@@ -1,0 +1,569 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin;
+
+import static org.hamcrest.Matchers.containsString;
+
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.model.tokens.TokenEncoding;
+import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.query.CrossModalQueryBuilder;
+import io.crossmodal.plugin.query.QuerySide;
+import io.crossmodal.plugin.rescore.FailurePolicy;
+import io.crossmodal.plugin.rescore.FusionOptions;
+import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
+import io.crossmodal.plugin.rescore.FusionScoreMode;
+import io.crossmodal.plugin.rescore.MissingPolicy;
+import io.crossmodal.plugin.rescore.ScoreCombiner;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.apache.lucene.util.VectorUtil;
+import org.opensearch.ExceptionsHelper;
+import org.opensearch.action.admin.indices.template.put.PutIndexTemplateRequest;
+import org.opensearch.action.bulk.BulkItemResponse;
+import org.opensearch.action.bulk.BulkRequestBuilder;
+import org.opensearch.action.bulk.BulkResponse;
+import org.opensearch.action.index.IndexRequest;
+import org.opensearch.action.search.SearchRequestBuilder;
+import org.opensearch.action.search.SearchResponse;
+import org.opensearch.action.support.WriteRequest;
+import org.opensearch.action.update.UpdateRequest;
+import org.opensearch.common.settings.Settings;
+import org.opensearch.common.xcontent.XContentType;
+import org.opensearch.core.rest.RestStatus;
+import org.opensearch.index.query.BoolQueryBuilder;
+import org.opensearch.index.query.QueryBuilder;
+import org.opensearch.index.query.QueryBuilders;
+import org.opensearch.plugins.Plugin;
+import org.opensearch.search.SearchHit;
+import org.opensearch.test.OpenSearchSingleNodeTestCase;
+
+/** The whole chain on one node: documents in, encoded, searched, rescored. */
+public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
+  private static final ModelBundle MODEL = TestModels.micro();
+  private static final int DIMENSION = MODEL.manifest().config().filterDimension();
+  private static final float TOLERANCE = 1e-4f;
+
+  @Override
+  protected Collection<Class<? extends Plugin>> getPlugins() {
+    return List.of(MicroModelPlugin.class);
+  }
+
+  private long count(Counter counter) {
+    return getInstanceFromNode(ModelService.class).stats().get(counter);
+  }
+
+  private void create(String index, String properties) {
+    create(index, Settings.EMPTY, properties);
+  }
+
+  private void create(String index, Settings settings, String properties) {
+    client()
+        .admin()
+        .indices()
+        .prepareCreate(index)
+        .setSettings(
+            Settings.builder()
+                .put("number_of_shards", 1)
+                .put("number_of_replicas", 0)
+                .put(settings))
+        .setMapping("{\"properties\":{" + properties + "}}")
+        .get();
+  }
+
+  private static final String IMAGE_FIELD =
+      "\"image\":{\"type\":\"cross_modal\"},\"label\":{\"type\":\"keyword\"}";
+
+  private static String bytes(byte[] image) {
+    return "{\"bytes\":\"" + TestModels.base64(image) + "\",\"sensor\":\"rgb\"}";
+  }
+
+  private static IndexRequest doc(String index, String id, String json) {
+    return new IndexRequest(index).id(id).source(json, XContentType.JSON);
+  }
+
+  private BulkResponse bulk(Object... requests) {
+    BulkRequestBuilder bulk =
+        client().prepareBulk().setRefreshPolicy(WriteRequest.RefreshPolicy.IMMEDIATE);
+    for (Object request : requests) {
+      if (request instanceof UpdateRequest update) {
+        bulk.add(update);
+      } else {
+        bulk.add((IndexRequest) request);
+      }
+    }
+    return bulk.get();
+  }
+
+  private static void assertAllIndexed(BulkResponse response) {
+    assertFalse(response.buildFailureMessage(), response.hasFailures());
+  }
+
+  @SuppressWarnings("unchecked")
+  private Map<String, Object> image(String index, String id) {
+    return (Map<String, Object>)
+        client().prepareGet(index, id).get().getSourceAsMap().get("image");
+  }
+
+  private SearchRequestBuilder search(String index, QueryBuilder query) {
+    return client().prepareSearch(index).setQuery(query).setSize(100);
+  }
+
+  private static CrossModalQueryBuilder text(String text, int k) {
+    return new CrossModalQueryBuilder("image", QuerySide.text(text), k, null);
+  }
+
+  private static FusionRescorerBuilder fusion(String field, QuerySide side) {
+    return new FusionRescorerBuilder(field, side, FusionOptions.DEFAULT);
+  }
+
+  private void indexImages(String index, int count) {
+    Object[] requests = new Object[count];
+    for (int i = 0; i < count; i++) {
+      requests[i] =
+          doc(
+              index,
+              Integer.toString(i),
+              "{\"label\":\"l"
+                  + i % 3
+                  + "\",\"image\":"
+                  + bytes(TestModels.png(random(), 20))
+                  + "}");
+    }
+    assertAllIndexed(bulk(requests));
+  }
+
+  public void testImagesAreEncodedInBatchesAndFound() {
+    create("pictures", IMAGE_FIELD);
+    long images = count(Counter.ENCODED_IMAGES);
+    long batches = count(Counter.BATCHES);
+    indexImages("pictures", 12);
+    assertEquals(12, count(Counter.ENCODED_IMAGES) - images);
+    assertEquals("one batch", 1, count(Counter.BATCHES) - batches);
+
+    long texts = count(Counter.ENCODED_TEXTS);
+    SearchResponse response =
+        search("pictures", text("a pond", 100))
+            .addRescorer(fusion("image", QuerySide.text("a pond")), 5)
+            .get();
+    assertEquals("query and rescorer share one encoding", 1, count(Counter.ENCODED_TEXTS) - texts);
+    assertEquals(0, response.getFailedShards());
+    SearchHit[] hits = response.getHits().getHits();
+    assertEquals(12, hits.length);
+    for (int i = 0; i < hits.length; i++) {
+      assertEquals("rescored first", i < 5, hits[i].getScore() >= 1);
+    }
+    assertEquals(hits[0].getScore(), response.getHits().getMaxScore(), 0);
+  }
+
+  public void testScoreIsHalfOfOnePlusCosine() {
+    create("pictures", IMAGE_FIELD);
+    indexImages("pictures", 5);
+    float[] vector = TestModels.vector(random(), DIMENSION);
+    float[] unit = VectorUtil.l2normalize(vector.clone());
+    float boost = 1 + randomFloat();
+    for (SearchHit hit :
+        search("pictures", new CrossModalQueryBuilder("image", vector, 10, null).boost(boost))
+            .get()
+            .getHits()) {
+      List<?> embedding = (List<?>) image("pictures", hit.getId()).get("embedding");
+      float dot = 0;
+      for (int i = 0; i < DIMENSION; i++) {
+        dot += unit[i] * ((Number) embedding.get(i)).floatValue();
+      }
+      assertEquals((1 + dot) / 2 * boost, hit.getScore(), TOLERANCE);
+    }
+  }
+
+  public void testFilterIsAppliedInsideTheSearch() {
+    create("pictures", IMAGE_FIELD);
+    indexImages("pictures", 12);
+    SearchResponse response =
+        search(
+                "pictures",
+                new CrossModalQueryBuilder(
+                    "image",
+                    QuerySide.text("a pond"),
+                    4,
+                    QueryBuilders.termQuery("label", "l1")))
+            .get();
+    assertEquals(4, response.getHits().getHits().length);
+    for (SearchHit hit : response.getHits()) {
+      assertEquals("l1", hit.getSourceAsMap().get("label"));
+    }
+  }
+
+  public void testImageFindsCaptions() {
+    create(
+        "captions", "\"image\":{\"type\":\"cross_modal\",\"modality\":\"text\",\"tokens\":\"fp16\"}");
+    assertAllIndexed(
+        bulk(
+            doc("captions", "1", "{\"image\":{\"text\":\"a pond beside a road\"}}"),
+            doc("captions", "2", "{\"image\":\"six white storage tanks\"}"),
+            doc("captions", "3", "{\"image\":{\"text\":\"a\"}}")));
+    QuerySide picture = QuerySide.image(TestModels.png(random(), 30), null);
+    SearchResponse response =
+        search("captions", new CrossModalQueryBuilder("image", picture, 10, null))
+            .addRescorer(fusion("image", picture), 10)
+            .get();
+    assertEquals(3, response.getHits().getHits().length);
+    for (SearchHit hit : response.getHits()) {
+      assertTrue(hit.getScore() >= 1);
+    }
+    assertFails(
+        search("captions", QueryBuilders.matchAllQuery())
+            .addRescorer(fusion("image", QuerySide.text("x")), 10),
+        RestStatus.BAD_REQUEST,
+        "[query_text] does not go with field [image] of modality [text]");
+  }
+
+  public void testBadItemsOfABulkFailAlone() {
+    create(
+        "mixed",
+        IMAGE_FIELD + ",\"caption\":{\"type\":\"cross_modal\",\"modality\":\"text\"}");
+    String good = bytes(TestModels.png(random(), 20));
+    String noImage =
+        "{\"bytes\":\""
+            + Base64.getEncoder().encodeToString(new byte[] {1, 2, 3})
+            + "\"}";
+    String foreignBlock =
+        TestModels.base64(
+            TokenBlockFormat.write(
+                TestModels.tokens(random(), TestModels.foreign(), TestModels.imageTokens(MODEL)),
+                TokenEncoding.INT8,
+                TestModels.foreign().manifest().fingerprints().tokenSpace()));
+    float[] unit = new float[DIMENSION];
+    unit[0] = 1;
+    String embedding = Arrays.toString(unit);
+    String[] bad = {
+      "{\"image\":" + noImage + "}",
+      "{\"image\":" + bytes(TestModels.png(random(), 1)) + "}",
+      "{\"image\":{\"bytes\":\"%%\"}}",
+      "{\"image\":{\"bytes\":17}}",
+      "{\"image\":{\"bytes\":\"AAAA\",\"sensor\":\"s1\"}}",
+      "{\"image\":{\"embedding\":[1,2,3]}}",
+      "{\"image\":{\"embedding\":[" + "\"NaN\",".repeat(DIMENSION - 1) + "1]}}",
+      "{\"image\":{\"embedding\":" + embedding + ",\"tokens\":\"" + foreignBlock + "\"}}",
+      "{\"image\":{\"bytes\":\"AAAA\",\"embedding\":" + embedding + "}}",
+      "{\"image\":{\"text\":\"a pond\"}}",
+      "{\"image\":[" + good + "," + good + "]}",
+      "{\"image\":\"x\"}",
+      "{\"caption\":{\"text\":\" \"}}",
+      "{\"caption\":\"\"}"
+    };
+    List<Object> requests = new ArrayList<>();
+    requests.add(doc("mixed", "before", "{\"image\":" + good + "}"));
+    for (int i = 0; i < bad.length; i++) {
+      requests.add(doc("mixed", "bad" + i, bad[i]));
+      requests.add(
+          doc("mixed", "good" + i, "{\"image\":" + good + ",\"caption\":\"" + "a pond " + i + "\"}"));
+    }
+    BulkResponse response = bulk(requests.toArray());
+    for (BulkItemResponse item : response) {
+      String id = item.getId();
+      assertEquals(id + ": " + item.getFailureMessage(), id.startsWith("bad"), item.isFailed());
+      if (item.isFailed()) {
+        assertEquals(
+            id + ": " + item.getFailureMessage(), RestStatus.BAD_REQUEST, item.status());
+        assertThat(
+            item.getFailureMessage(), containsString(id.compareTo("bad12") >= 0 && id.length() == 5 ? "caption" : "image"));
+      }
+    }
+    assertEquals(
+        bad.length + 1,
+        search("mixed", QueryBuilders.matchAllQuery()).get().getHits().getHits().length);
+  }
+
+  public void testUpdateAndReindexDoNotEncodeAgain() {
+    create("pictures", IMAGE_FIELD);
+    create("copy", IMAGE_FIELD);
+    indexImages("pictures", 3);
+    Map<String, Object> before = image("pictures", "1");
+    long images = count(Counter.ENCODED_IMAGES);
+
+    client().prepareUpdate("pictures", "1").setDoc("label", "single").get();
+    assertAllIndexed(bulk(new UpdateRequest("pictures", "2").doc("label", "bulk")));
+    assertAllIndexed(
+        bulk(
+            new IndexRequest("copy")
+                .id("1")
+                .source(client().prepareGet("pictures", "1").get().getSourceAsMap())));
+    assertEquals("nothing was encoded", images, count(Counter.ENCODED_IMAGES));
+    assertEquals(before, image("pictures", "1"));
+    assertEquals(before, image("copy", "1"));
+    assertEquals(
+        1, search("copy", text("a pond", 10)).get().getHits().getHits().length);
+
+    String other = "{\"image\":" + bytes(TestModels.png(random(), 20)) + "}";
+    client().prepareUpdate("pictures", "1").setDoc(other, XContentType.JSON).get();
+    assertEquals(images + 1, count(Counter.ENCODED_IMAGES));
+    assertNotEquals(before.get("embedding"), image("pictures", "1").get("embedding"));
+    assertAllIndexed(bulk(new UpdateRequest("pictures", "2").doc(other, XContentType.JSON)));
+    assertEquals(images + 2, count(Counter.ENCODED_IMAGES));
+    assertEquals(image("pictures", "1"), image("pictures", "2"));
+    assertAllIndexed(
+        bulk(
+            new UpdateRequest("pictures", "new")
+                .doc(other, XContentType.JSON)
+                .docAsUpsert(true)));
+    assertEquals(image("pictures", "1"), image("pictures", "new"));
+  }
+
+  public void testAPartialUpdateCannotLeaveAStaleEmbedding() {
+    create("captions", "\"image\":{\"type\":\"cross_modal\",\"modality\":\"text\"}");
+    assertAllIndexed(bulk(doc("captions", "1", "{\"image\":\"a pond\"}")));
+    String mark = (String) image("captions", "1").get("encoded_from");
+    // As a script on the shard would leave it: the text is new, its mark is old.
+    client()
+        .admin()
+        .cluster()
+        .prepareUpdateSettings()
+        .setTransientSettings(
+            Settings.builder().put("cluster.ingest.system_pipeline_enabled", false))
+        .get();
+    try {
+      BulkResponse response =
+          bulk(
+              new UpdateRequest("captions", "1")
+                  .doc("{\"image\":{\"text\":\"a lake\"}}", XContentType.JSON),
+              doc("captions", "2", "{\"image\":\"a road\"}"));
+      assertThat(response.getItems()[0].getFailureMessage(), containsString("was changed"));
+      assertThat(
+          response.getItems()[1].getFailureMessage(),
+          containsString("[cluster.ingest.system_pipeline_enabled]"));
+      assertEquals(RestStatus.BAD_REQUEST, response.getItems()[0].status());
+      assertEquals(mark, image("captions", "1").get("encoded_from"));
+    } finally {
+      client()
+          .admin()
+          .cluster()
+          .prepareUpdateSettings()
+          .setTransientSettings(
+              Settings.builder().putNull("cluster.ingest.system_pipeline_enabled"))
+          .get();
+    }
+  }
+
+  public void testNestedObjectsDottedNamesAndTemplates() {
+    client()
+        .admin()
+        .indices()
+        .putTemplate(
+            new PutIndexTemplateRequest("made")
+                .patterns(List.of("made-*"))
+                .mapping(
+                    "{\"properties\":{\"site\":{\"properties\":{\"image\":{\"type\":\"cross_modal\"}}}}}",
+                    XContentType.JSON))
+        .actionGet();
+    String image = bytes(TestModels.png(random(), 20));
+    try {
+      assertAllIndexed(
+          bulk(
+              doc("made-1", "1", "{\"site\":{\"image\":" + image + "}}"),
+              doc("made-1", "2", "{\"site.image\":" + image + "}"),
+              doc("made-1", "3", "{\"site\":{\"image\":null}}"),
+              doc("made-1", "4", "{}")));
+    } finally {
+      client().admin().indices().prepareDeleteTemplate("made").get();
+    }
+    CrossModalQueryBuilder query =
+        new CrossModalQueryBuilder("site.image", QuerySide.text("a pond"), 10, null);
+    assertEquals(2, search("made-1", query).get().getHits().getHits().length);
+    assertEquals(
+        2,
+        search("made-1", QueryBuilders.existsQuery("site.image")).get().getHits().getHits().length);
+  }
+
+  public void testExplainEqualsScore() {
+    create("pictures", IMAGE_FIELD);
+    indexImages("pictures", 8);
+    assertAllIndexed(bulk(doc("pictures", "none", "{\"label\":\"l0\"}")));
+    for (FusionScoreMode mode : FusionScoreMode.values()) {
+      boolean weights = mode != FusionScoreMode.REPLACE;
+      FusionOptions options =
+          new FusionOptions(
+              new ScoreCombiner(mode, weights ? randomFloat() : 1, weights ? randomFloat() : 1),
+              randomFrom(MissingPolicy.KEEP_FIRST_PASS, MissingPolicy.SCORE_ZERO),
+              FailurePolicy.FAIL,
+              null);
+      SearchResponse response =
+          search(
+                  "pictures",
+                  new BoolQueryBuilder()
+                      .should(text("a pond", 100))
+                      .should(QueryBuilders.termQuery("label", "l0")))
+              .addRescorer(
+                  new FusionRescorerBuilder("image", QuerySide.text("a pond"), options),
+                  randomIntBetween(1, 12))
+              .setExplain(true)
+              .get();
+      assertEquals(9, response.getHits().getHits().length);
+      for (SearchHit hit : response.getHits()) {
+        assertEquals(
+            mode + ": " + hit.getExplanation(),
+            hit.getScore(),
+            hit.getExplanation().getValue().floatValue(),
+            TOLERANCE);
+      }
+    }
+  }
+
+  public void testDeletedDocumentsAndASegmentWithoutTheField() {
+    create("pictures", IMAGE_FIELD);
+    assertEquals(
+        "an empty index",
+        0,
+        search("pictures", text("a pond", 5))
+            .addRescorer(fusion("image", QuerySide.text("a pond")), 5)
+            .get()
+            .getHits()
+            .getHits()
+            .length);
+    indexImages("pictures", 6);
+    assertAllIndexed(bulk(doc("pictures", "none", "{\"label\":\"l0\"}")));
+    client()
+        .prepareDelete("pictures", "2")
+        .setRefreshPolicy(WriteRequest.RefreshPolicy.IMMEDIATE)
+        .get();
+    SearchResponse response =
+        search("pictures", QueryBuilders.matchAllQuery())
+            .addRescorer(fusion("image", QuerySide.text("a pond")), 100)
+            .get();
+    assertEquals(6, response.getHits().getHits().length);
+    SearchHit last = response.getHits().getAt(5);
+    assertEquals("none", last.getId());
+    assertEquals(0.5f, last.getScore(), 1e-6f);
+  }
+
+  public void testSearchErrorsAreTheUsers() {
+    create("pictures", IMAGE_FIELD + ",\"bare\":{\"type\":\"cross_modal\",\"tokens\":\"none\"}");
+    indexImages("pictures", 2);
+    assertFails(
+        search("pictures", new CrossModalQueryBuilder("label", QuerySide.text("x"), 1, null)),
+        RestStatus.BAD_REQUEST,
+        "[label] is no field of type [cross_modal]");
+    assertFails(
+        search("pictures", new CrossModalQueryBuilder("nothing", QuerySide.text("x"), 1, null)),
+        RestStatus.BAD_REQUEST,
+        "[nothing] is no field of type [cross_modal]");
+    assertFails(
+        search(
+            "pictures",
+            new CrossModalQueryBuilder("image", QuerySide.image(new byte[3], null), 1, null)),
+        RestStatus.BAD_REQUEST,
+        "[query_image]");
+    assertFails(
+        search(
+            "pictures",
+            new CrossModalQueryBuilder(
+                "image", QuerySide.image(TestModels.png(random(), 20), "s1"), 1, null)),
+        RestStatus.BAD_REQUEST,
+        "unknown sensor [s1]");
+    assertFails(
+        search("pictures", new CrossModalQueryBuilder("image", new float[] {1}, 1, null)),
+        RestStatus.BAD_REQUEST,
+        "must have " + DIMENSION + " values");
+    SearchRequestBuilder all = search("pictures", QueryBuilders.matchAllQuery());
+    assertFails(
+        all.addRescorer(fusion("image", QuerySide.image(TestModels.png(random(), 20), null)), 5),
+        RestStatus.BAD_REQUEST,
+        "[query_image] does not go with field [image] of modality [image]");
+    assertFails(
+        search("pictures", QueryBuilders.matchAllQuery())
+            .addRescorer(fusion("bare", QuerySide.text("x")), 5),
+        RestStatus.BAD_REQUEST,
+        "[bare] stores no tokens");
+    assertFails(
+        search("pictures", QueryBuilders.matchAllQuery())
+            .addRescorer(fusion("image", QuerySide.text("x")), 100_000),
+        RestStatus.BAD_REQUEST,
+        "Rescore window");
+  }
+
+  private static void assertFails(SearchRequestBuilder search, RestStatus status, String message) {
+    Exception e = expectThrows(Exception.class, search::get);
+    assertEquals(e.toString(), status, ExceptionsHelper.status(e));
+    StringBuilder messages = new StringBuilder();
+    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+      messages.append(cause.getMessage()).append('\n');
+    }
+    assertThat(messages.toString(), containsString(message));
+  }
+
+  public void testALongTextIsCutAndFound() {
+    create("captions", "\"image\":{\"type\":\"cross_modal\",\"modality\":\"text\"}");
+    String text = "abc ".repeat(100).strip();
+    assertAllIndexed(bulk(doc("captions", "1", "{\"image\":\"" + text + "\"}")));
+    SearchResponse response =
+        search("captions", new CrossModalQueryBuilder("image", QuerySide.text(text), 1, null))
+            .get();
+    assertEquals("the same text", 1, response.getHits().getAt(0).getScore(), TOLERANCE);
+  }
+
+  public void testSeveralIndicesOfWhichOneHasTheField() {
+    create("pictures", IMAGE_FIELD);
+    create("plain", "\"label\":{\"type\":\"keyword\"}");
+    indexImages("pictures", 3);
+    assertAllIndexed(bulk(doc("plain", "1", "{\"label\":\"l0\"}")));
+    SearchResponse response =
+        client()
+            .prepareSearch("pictures", "plain")
+            .setQuery(
+                new BoolQueryBuilder()
+                    .should(text("a pond", 10))
+                    .should(QueryBuilders.termQuery("label", "l0")))
+            .addRescorer(fusion("image", QuerySide.text("a pond")), 10)
+            .get();
+    assertEquals(response.toString(), 0, response.getFailedShards());
+    assertEquals(4, response.getHits().getHits().length);
+    assertEquals("plain", response.getHits().getAt(3).getIndex());
+  }
+
+  public void testGraphParametersTakeEffectWithTheCodec() {
+    create(
+        "tuned",
+        Settings.builder().put("index.cross_modal", true).build(),
+        "\"image\":{\"type\":\"cross_modal\",\"m\":8,\"ef_construction\":50}");
+    indexImages("tuned", 5);
+    client().admin().indices().prepareForceMerge("tuned").setMaxNumSegments(1).setFlush(true).get();
+    SearchResponse response =
+        search("tuned", text("a pond", 10))
+            .addRescorer(fusion("image", QuerySide.text("a pond")), 10)
+            .get();
+    assertEquals(5, response.getHits().getHits().length);
+  }
+
+  public void testOwnEmbeddingAndTokens() {
+    create("pictures", IMAGE_FIELD);
+    TokenBlock tokens = TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL));
+    String block =
+        TestModels.base64(
+            TokenBlockFormat.write(
+                tokens, TokenEncoding.FP16, MODEL.manifest().fingerprints().tokenSpace()));
+    assertAllIndexed(
+        bulk(
+            doc(
+                "pictures",
+                "1",
+                String.format(
+                    Locale.ROOT,
+                    "{\"image\":{\"embedding\":%s,\"tokens\":\"%s\",\"sensor\":\"rgb\"}}",
+                    Arrays.toString(TestModels.vector(random(), DIMENSION)),
+                    block))));
+    SearchResponse response =
+        search("pictures", text("a pond", 10))
+            .addRescorer(fusion("image", QuerySide.text("a pond")), 10)
+            .get();
+    assertTrue(response.getHits().getAt(0).getScore() >= 1);
+  }
+}

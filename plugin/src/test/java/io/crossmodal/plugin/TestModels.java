@@ -1,0 +1,79 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin;
+
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.tokens.TokenBlock;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.Base64;
+import java.util.Random;
+import javax.imageio.ImageIO;
+
+/** Models of random weights, and pictures and tokens for them. */
+public final class TestModels {
+  public static final String ID = "micro";
+
+  private TestModels() {}
+
+  /** The model that the tests' nodes serve. */
+  public static ModelBundle micro() {
+    return ModelBundle.random(ID, ModelConfig.micro(), 42);
+  }
+
+  /** A model of the same shape and other weights. */
+  public static ModelBundle foreign() {
+    return ModelBundle.random("foreign", ModelConfig.micro(), 43);
+  }
+
+  /** A PNG file of random colours. */
+  public static byte[] png(Random random, int side) {
+    BufferedImage image = new BufferedImage(side, side, BufferedImage.TYPE_INT_RGB);
+    for (int y = 0; y < side; y++) {
+      for (int x = 0; x < side; x++) {
+        image.setRGB(x, y, random.nextInt(0x1000000));
+      }
+    }
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try {
+      ImageIO.write(image, "png", out);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return out.toByteArray();
+  }
+
+  public static String base64(byte[] bytes) {
+    return Base64.getEncoder().encodeToString(bytes);
+  }
+
+  /** M of the model's only sensor. */
+  public static int imageTokens(ModelBundle bundle) {
+    ModelConfig config = bundle.manifest().config();
+    return config.imageTokens(config.sensors().get(0));
+  }
+
+  /** Tokens of random values. */
+  public static TokenBlock tokens(Random random, ModelBundle bundle, int count) {
+    int hidden = bundle.manifest().config().hidden();
+    float[] values = new float[count * hidden];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    return new TokenBlock(count, hidden, values);
+  }
+
+  /** A direction of random values. */
+  public static float[] vector(Random random, int dimension) {
+    float[] values = new float[dimension];
+    for (int i = 0; i < dimension; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    return values;
+  }
+}

@@ -1,0 +1,44 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin;
+
+import io.crossmodal.plugin.inference.InferenceSettings;
+import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.ModelService;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+
+/** A model service without a node. */
+public final class TestService implements AutoCloseable {
+  private final ExecutorService helpers = Executors.newFixedThreadPool(2);
+  private final ModelService service;
+
+  /**
+   * @param queueSize jobs that may wait
+   * @param batch most items in one call of the model
+   */
+  public TestService(Path directory, int queueSize, int batch) {
+    service =
+        new ModelService(
+            new ModelCatalog(() -> List.of(TestModels.micro())),
+            new InferenceSettings(
+                1, queueSize, batch, batch, 1 << 20, Duration.ofSeconds(60), directory),
+            helpers,
+            2);
+  }
+
+  public ModelService get() {
+    return service;
+  }
+
+  @Override
+  public void close() {
+    service.close();
+    helpers.shutdownNow();
+  }
+}

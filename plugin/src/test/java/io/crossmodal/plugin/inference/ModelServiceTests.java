@@ -1,0 +1,231 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.inference;
+
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.instanceOf;
+
+import io.crossmodal.model.Encoding;
+import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.plugin.TestModels;
+import io.crossmodal.plugin.TestService;
+import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.opensearch.test.OpenSearchTestCase;
+
+public class ModelServiceTests extends OpenSearchTestCase {
+  private static final ModelBundle MODEL = TestModels.micro();
+
+  // Scores of one pair alone and in a batch: the sums run in another order.
+  private static final float TOLERANCE = 1e-4f;
+
+  private static <T> T get(CompletableFuture<T> future) throws Exception {
+    return future.get(60, TimeUnit.SECONDS);
+  }
+
+  private static Throwable failure(CompletableFuture<?> future) {
+    return ModelService.unwrap(
+        expectThrows(ExecutionException.class, () -> get(future)).getCause());
+  }
+
+  public void testABadItemFailsAlone() throws Exception {
+    int batch = randomIntBetween(1, 4);
+    try (TestService test = new TestService(createTempDir(), 100, batch)) {
+      byte[] good = TestModels.png(random(), 20);
+      List<byte[]> images = new ArrayList<>();
+      List<Boolean> isGood = new ArrayList<>();
+      for (int i = 0; i < 9; i++) {
+        boolean fine = randomBoolean();
+        isGood.add(fine);
+        images.add(
+            fine
+                ? good
+                : randomFrom(
+                    "no image".getBytes(StandardCharsets.UTF_8),
+                    TestModels.png(random(), 1),
+                    new byte[0]));
+      }
+      List<Encoded> outcomes =
+          get(test.get().encodeImages(TestModels.ID, "rgb", images));
+      assertEquals(images.size(), outcomes.size());
+      for (int i = 0; i < outcomes.size(); i++) {
+        if (isGood.get(i)) {
+          assertThat(outcomes.get(i), instanceOf(Encoded.Success.class));
+        } else {
+          RuntimeException cause = ((Encoded.Failure) outcomes.get(i)).cause();
+          assertThat(cause, instanceOf(IllegalArgumentException.class));
+        }
+      }
+      long goods = isGood.stream().filter(fine -> fine).count();
+      assertEquals(goods, test.get().stats().get(Counter.ENCODED_IMAGES));
+      assertEquals(images.size() - goods, test.get().stats().get(Counter.ENCODE_FAILURES));
+    }
+  }
+
+  public void testTextsComeBackInOrderAndSayWhenTheyAreCut() throws Exception {
+    try (TestService test = new TestService(createTempDir(), 100, randomIntBetween(1, 3))) {
+      List<String> texts = List.of("ab", " ", "abc", "a".repeat(200), "a");
+      List<Encoded> outcomes = get(test.get().encodeTexts(TestModels.ID, texts));
+      int d = MODEL.manifest().config().filterDimension();
+      for (int i : new int[] {0, 2, 3, 4}) {
+        Encoded.Success success = (Encoded.Success) outcomes.get(i);
+        Encoding alone =
+            ((Encoded.Success)
+                    get(test.get().encodeTexts(TestModels.ID, List.of(texts.get(i)))).get(0))
+                .encoding();
+        assertEquals(alone.tokens().count(), success.encoding().tokens().count());
+        assertEquals(d, alone.embedding().length);
+        assertArrayEquals(alone.embedding(), success.encoding().embedding(), TOLERANCE);
+        assertEquals(i == 3, !success.notice().isEmpty());
+      }
+      assertThat(outcomes.get(1), instanceOf(Encoded.Failure.class));
+    }
+  }
+
+  public void testAQueryIsEncodedOnce() throws Exception {
+    try (TestService test = new TestService(createTempDir(), 100, 8)) {
+      QueryInput.Text query = new QueryInput.Text("a pond");
+      CompletableFuture<Encoded.Success> first = test.get().encodeQuery(TestModels.ID, query);
+      CompletableFuture<Encoded.Success> second =
+          test.get().encodeQuery(TestModels.ID, new QueryInput.Text("a pond"));
+      assertSame(get(first).encoding(), get(second).encoding());
+      get(test.get().encodeQuery(TestModels.ID, new QueryInput.Text("a road")));
+      assertEquals(2, test.get().stats().get(Counter.ENCODED_TEXTS));
+      assertEquals(1, test.get().stats().get(Counter.QUERY_CACHE_HITS));
+      assertEquals(2, test.get().stats().get(Counter.QUERY_CACHE_MISSES));
+      assertThat(
+          failure(test.get().encodeQuery(TestModels.ID, new QueryInput.Text(" "))),
+          instanceOf(IllegalArgumentException.class));
+    }
+  }
+
+  public void testScoreAloneIsScoreInABatch() throws Exception {
+    try (TestService test = new TestService(createTempDir(), 100, randomIntBetween(1, 5))) {
+      TokenBlock text = TestModels.tokens(random(), MODEL, randomIntBetween(2, 8));
+      List<TokenBlock> images = new ArrayList<>();
+      for (int i = 0; i < 7; i++) {
+        images.add(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL)));
+      }
+      PairLogits batch =
+          get(test.get().score(TestModels.ID, List.of(text), images, Deadline.none()));
+      for (int i = 0; i < images.size(); i++) {
+        PairLogits alone =
+            get(
+                test.get()
+                    .score(
+                        TestModels.ID, List.of(text), List.of(images.get(i)), Deadline.none()));
+        assertEquals(alone.itm()[0], batch.itm()[i], TOLERANCE);
+        assertEquals(alone.filter()[0], batch.filter()[i], TOLERANCE);
+      }
+      assertEquals(14, test.get().stats().get(Counter.PAIRS));
+    }
+  }
+
+  public void testTextsOfDifferentLengthsAgainstOneImage() throws Exception {
+    try (TestService test = new TestService(createTempDir(), 100, 8)) {
+      TokenBlock image = TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL));
+      List<TokenBlock> texts = new ArrayList<>();
+      for (int i = 0; i < 5; i++) {
+        texts.add(TestModels.tokens(random(), MODEL, randomIntBetween(2, 10)));
+      }
+      PairLogits batch =
+          get(test.get().score(TestModels.ID, texts, List.of(image), Deadline.none()));
+      for (int i = 0; i < texts.size(); i++) {
+        float alone =
+            get(
+                    test.get()
+                        .score(
+                            TestModels.ID, List.of(texts.get(i)), List.of(image), Deadline.none()))
+                .itm()[0];
+        assertEquals("padded as alone", alone, batch.itm()[i], TOLERANCE);
+      }
+    }
+  }
+
+  public void testAJobPastItsDeadlineIsDropped() throws Exception {
+    try (TestService test = new TestService(createTempDir(), 100, 8)) {
+      List<TokenBlock> text = List.of(TestModels.tokens(random(), MODEL, 3));
+      List<TokenBlock> image =
+          List.of(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL)));
+      Throwable late =
+          failure(
+              test.get().score(TestModels.ID, text, image, Deadline.after(Duration.ofNanos(1))));
+      assertThat(late, instanceOf(InferenceException.DeadlineExceeded.class));
+      assertEquals(0, test.get().stats().get(Counter.PAIRS));
+    }
+  }
+
+  public void testAFullQueueRefuses() throws Exception {
+    try (TestService test = new TestService(createTempDir(), 1, 8)) {
+      List<TokenBlock> text = List.of(TestModels.tokens(random(), MODEL, 3));
+      List<TokenBlock> image =
+          List.of(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL)));
+      // The first loads the model, which takes far longer than submitting the others.
+      List<CompletableFuture<PairLogits>> jobs = new ArrayList<>();
+      for (int i = 0; i < 10; i++) {
+        jobs.add(test.get().score(TestModels.ID, text, image, Deadline.none()));
+      }
+      int refused = 0;
+      for (CompletableFuture<PairLogits> job : jobs) {
+        try {
+          get(job);
+        } catch (ExecutionException e) {
+          assertThat(e.getCause(), instanceOf(InferenceException.QueueFull.class));
+          assertThat(e.getCause().getMessage(), containsString("it holds [1] jobs"));
+          refused++;
+        }
+      }
+      assertTrue("some of 10 jobs find the queue of 1 full", refused > 0 && refused < 10);
+      assertEquals(refused, test.get().stats().get(Counter.REJECTIONS));
+    }
+  }
+
+  public void testClosingFailsWhatWaitsAndWhatComes() throws Exception {
+    TestService test = new TestService(createTempDir(), 100, 8);
+    List<CompletableFuture<List<Encoded>>> waiting = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      waiting.add(test.get().encodeTexts(TestModels.ID, List.of("a")));
+    }
+    test.get().close();
+    for (CompletableFuture<List<Encoded>> future : waiting) {
+      for (Encoded outcome : get(future)) {
+        if (outcome instanceof Encoded.Failure failed) {
+          assertThat(failed.cause(), instanceOf(InferenceException.ModelUnavailable.class));
+        }
+      }
+    }
+    assertThat(
+        failure(
+            test.get()
+                .score(
+                    TestModels.ID,
+                    List.of(TestModels.tokens(random(), MODEL, 3)),
+                    List.of(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL))),
+                    Deadline.none())),
+        instanceOf(InferenceException.ModelUnavailable.class));
+    test.close();
+  }
+
+  public void testUnknownModelAndSensor() {
+    try (TestService test = new TestService(createTempDir(), 100, 8)) {
+      IllegalArgumentException model =
+          expectThrows(
+              IllegalArgumentException.class,
+              () -> test.get().encodeTexts("nothing", List.of("a")));
+      assertThat(model.getMessage(), containsString("this node has [micro]"));
+      expectThrows(
+          IllegalArgumentException.class,
+          () -> test.get().encodeImages(TestModels.ID, "s1", List.of(new byte[1])));
+    }
+  }
+}

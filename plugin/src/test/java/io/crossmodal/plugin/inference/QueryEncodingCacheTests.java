@@ -1,0 +1,66 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.inference;
+
+import io.crossmodal.model.Encoding;
+import io.crossmodal.model.tokens.TokenBlock;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.opensearch.test.OpenSearchTestCase;
+
+public class QueryEncodingCacheTests extends OpenSearchTestCase {
+  private static final int ENTRY_BYTES = 4 * (8 + 2);
+
+  private final AtomicInteger encoded = new AtomicInteger();
+
+  private CompletableFuture<Encoded.Success> encode() {
+    encoded.incrementAndGet();
+    return CompletableFuture.completedFuture(
+        new Encoded.Success(new Encoding(new TokenBlock(2, 4, new float[8]), new float[2]), ""));
+  }
+
+  private void ask(QueryEncodingCache cache, String query) {
+    cache.get(new QueryEncodingCache.Key("space", query), this::encode).join();
+  }
+
+  public void testLeastRecentlyUsedGoesFirst() {
+    QueryEncodingCache cache = new QueryEncodingCache(2 * ENTRY_BYTES, new InferenceStats());
+    ask(cache, "a");
+    ask(cache, "b");
+    ask(cache, "a");
+    ask(cache, "c");
+    assertEquals(2, cache.size());
+    ask(cache, "a");
+    assertEquals("a, b, c", 3, encoded.get());
+    ask(cache, "b");
+    assertEquals("b was thrown out", 4, encoded.get());
+  }
+
+  public void testTheNewestStaysWhateverTheCapacity() {
+    QueryEncodingCache cache = new QueryEncodingCache(0, new InferenceStats());
+    ask(cache, "a");
+    ask(cache, "a");
+    assertEquals(1, encoded.get());
+    ask(cache, "b");
+    assertEquals(1, cache.size());
+  }
+
+  public void testAFailureIsNotKept() {
+    QueryEncodingCache cache = new QueryEncodingCache(1000, new InferenceStats());
+    QueryEncodingCache.Key key = new QueryEncodingCache.Key("space", "a");
+    CompletableFuture<Encoded.Success> failed =
+        cache.get(key, () -> CompletableFuture.failedFuture(new IllegalStateException("x")));
+    assertTrue(failed.isCompletedExceptionally());
+    ask(cache, "a");
+    assertEquals(1, encoded.get());
+  }
+
+  public void testOtherSpaceIsOtherEntry() {
+    QueryEncodingCache cache = new QueryEncodingCache(1000, new InferenceStats());
+    ask(cache, "a");
+    cache.get(new QueryEncodingCache.Key("other", "a"), this::encode).join();
+    assertEquals(2, encoded.get());
+  }
+}

@@ -1,0 +1,302 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.mapper;
+
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.instanceOf;
+
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.model.tokens.TokenEncoding;
+import io.crossmodal.plugin.MicroModelPlugin;
+import io.crossmodal.plugin.TestModels;
+import java.io.IOException;
+import java.util.Collection;
+import java.util.List;
+import org.apache.lucene.document.KnnFloatVectorField;
+import org.apache.lucene.index.IndexableField;
+import org.apache.lucene.index.VectorSimilarityFunction;
+import org.apache.lucene.search.FieldExistsQuery;
+import org.apache.lucene.search.Query;
+import org.apache.lucene.util.BytesRef;
+import org.opensearch.common.CheckedConsumer;
+import org.opensearch.core.xcontent.XContentBuilder;
+import org.opensearch.index.mapper.DocumentMapper;
+import org.opensearch.index.mapper.MappedFieldType;
+import org.opensearch.index.mapper.MapperParsingException;
+import org.opensearch.index.mapper.MapperTestCase;
+import org.opensearch.index.mapper.ParseContext;
+import org.opensearch.plugins.Plugin;
+
+public class CrossModalFieldMapperTests extends MapperTestCase {
+  private static final ModelBundle MODEL = TestModels.micro();
+  private static final int DIMENSION = MODEL.manifest().config().filterDimension();
+
+  @Override
+  protected Collection<? extends Plugin> getPlugins() {
+    return List.of(new MicroModelPlugin());
+  }
+
+  @Override
+  protected void minimalMapping(XContentBuilder b) throws IOException {
+    b.field("type", "cross_modal");
+  }
+
+  @Override
+  protected void writeFieldValue(XContentBuilder builder) throws IOException {
+    builder.startObject().array("embedding", unit(0)).endObject();
+  }
+
+  @Override
+  protected boolean supportsOrIgnoresBoost() {
+    return false;
+  }
+
+  @Override
+  protected void registerParameters(ParameterChecker checker) throws IOException {
+    checker.registerConflictCheck("modality", b -> b.field("modality", "text"));
+    checker.registerConflictCheck("tokens", b -> b.field("tokens", "fp16"));
+    checker.registerUpdateCheck(
+        b -> b.field("meta", java.util.Map.of("unit", "m")),
+        m -> assertEquals(java.util.Map.of("unit", "m"), m.fieldType().meta()));
+  }
+
+  /** Vectors have neither doc values nor an entry in _field_names, which the kit knows alone. */
+  @Override
+  protected void assertExistsQuery(
+      MappedFieldType fieldType, Query query, ParseContext.Document fields) {
+    assertThat(query, instanceOf(FieldExistsQuery.class));
+    assertEquals("field", ((FieldExistsQuery) query).getField());
+    assertNoFieldNamesField(fields);
+  }
+
+  private static float[] unit(int axis) {
+    float[] vector = new float[DIMENSION];
+    vector[axis] = 1;
+    return vector;
+  }
+
+  private DocumentMapper mapper(CheckedConsumer<XContentBuilder, IOException> parameters)
+      throws IOException {
+    return createDocumentMapper(
+        fieldMapping(
+            b -> {
+              minimalMapping(b);
+              parameters.accept(b);
+            }));
+  }
+
+  private ParseContext.Document parse(
+      DocumentMapper mapper, CheckedConsumer<XContentBuilder, IOException> value)
+      throws IOException {
+    return mapper.parse(source(value)).rootDoc();
+  }
+
+  private static String block(ModelBundle model, int count, TokenEncoding encoding) {
+    return TestModels.base64(
+        TokenBlockFormat.write(
+            TestModels.tokens(random(), model, count),
+            encoding,
+            model.manifest().fingerprints().tokenSpace()));
+  }
+
+  public void testStoresAUnitVectorAndTheTokens() throws IOException {
+    DocumentMapper mapper = mapper(b -> {});
+    float[] embedding = new float[DIMENSION];
+    embedding[1] = 3;
+    embedding[2] = 4;
+    TokenBlock tokens = TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL));
+    byte[] block =
+        TokenBlockFormat.write(
+            tokens, TokenEncoding.INT8, MODEL.manifest().fingerprints().tokenSpace());
+    ParseContext.Document doc =
+        parse(
+            mapper,
+            b ->
+                b.startObject("field")
+                    .array("embedding", embedding)
+                    .field("tokens", block)
+                    .endObject());
+    KnnFloatVectorField vector = (KnnFloatVectorField) doc.getField("field");
+    assertEquals(
+        VectorSimilarityFunction.DOT_PRODUCT, vector.fieldType().vectorSimilarityFunction());
+    assertEquals(0.6f, vector.vectorValue()[1], 1e-6f);
+    assertEquals(0.8f, vector.vectorValue()[2], 1e-6f);
+    IndexableField stored = doc.getField(CrossModalFieldType.tokensField("field"));
+    assertEquals(new BytesRef(block), stored.binaryValue());
+  }
+
+  public void testTokensFollowTheMapping() throws IOException {
+    String int8 = block(MODEL, TestModels.imageTokens(MODEL), TokenEncoding.INT8);
+    CheckedConsumer<XContentBuilder, IOException> value =
+        b ->
+            b.startObject("field")
+                .array("embedding", unit(0))
+                .field("tokens", int8)
+                .endObject();
+    BytesRef fp16 =
+        parse(mapper(b -> b.field("tokens", "fp16")), value)
+            .getField("field._tokens")
+            .binaryValue();
+    assertEquals(
+        TokenEncoding.FP16, TokenBlockFormat.header(fp16.bytes, fp16.offset, fp16.length).encoding());
+    assertNull(
+        parse(mapper(b -> b.field("tokens", "none")), value).getField("field._tokens"));
+  }
+
+  public void testNullAndAbsent() throws IOException {
+    DocumentMapper mapper = mapper(b -> {});
+    assertNull(parse(mapper, b -> b.nullField("field")).getField("field"));
+    assertNull(parse(mapper, b -> {}).getField("field"));
+  }
+
+  public void testBadValuesAreRefused() throws IOException {
+    DocumentMapper image = mapper(b -> {});
+    DocumentMapper text = mapper(b -> b.field("modality", "text"));
+    int count = TestModels.imageTokens(MODEL);
+    assertRefused(image, b -> b.field("field", "x"), "one object with [bytes] or [embedding]");
+    assertRefused(image, b -> b.field("field", 3), "one object");
+    assertRefused(image, b -> b.array("field", new float[] {1, 2}), "one object");
+    assertRefused(image, b -> b.startObject("field").endObject(), "neither [bytes] nor [embedding]");
+    assertRefused(
+        image, b -> b.startObject("field").field("bytes", "AAAA").endObject(), "was not encoded");
+    assertRefused(text, b -> b.field("field", "a pond"), "[text] was not encoded");
+    assertRefused(
+        image, b -> b.startObject("field").field("text", "x").endObject(), "unknown key [text]");
+    assertRefused(
+        image,
+        b -> b.startObject("field").array("embedding", new float[] {1}).endObject(),
+        "must have " + DIMENSION + " values, got 1");
+    assertRefused(
+        image,
+        b -> b.startObject("field").array("embedding", new float[DIMENSION]).endObject(),
+        "must not be zero");
+    assertRefused(
+        image,
+        b -> b.startObject("field").field("embedding", List.of("NaN")).endObject(),
+        "array of numbers, got [NaN]");
+    assertRefused(
+        image,
+        b -> b.startObject("field").field("embedding", "1,2").endObject(),
+        "array of numbers");
+    assertRefused(image, withTokens("!"), "no base64");
+    assertRefused(image, withTokens("AAAA"), "token block");
+    assertRefused(
+        image, withTokens(block(TestModels.foreign(), count, TokenEncoding.INT8)), "another model");
+    assertRefused(image, withTokens(block(MODEL, count + 1, TokenEncoding.INT8)), "does not make");
+    assertRefused(
+        image,
+        b ->
+            b.startObject("field")
+                .array("embedding", unit(0))
+                .field("sensor", "s1")
+                .endObject(),
+        "unknown sensor [s1]");
+    assertRefused(
+        image,
+        b ->
+            b.startObject("field")
+                .array("embedding", unit(0))
+                .field("encoded_from", "me")
+                .endObject(),
+        "[encoded_from]");
+  }
+
+  private static CheckedConsumer<XContentBuilder, IOException> withTokens(String tokens) {
+    return b ->
+        b.startObject("field").array("embedding", unit(0)).field("tokens", tokens).endObject();
+  }
+
+  private void assertRefused(
+      DocumentMapper mapper, CheckedConsumer<XContentBuilder, IOException> value, String message) {
+    MapperParsingException e =
+        expectThrows(MapperParsingException.class, () -> parse(mapper, value));
+    assertThat(e.getMessage(), containsString("field [field] of type [cross_modal]"));
+    assertThat(e.getMessage(), containsString(message));
+  }
+
+  public void testContentMustBeWhatWasEncoded() throws IOException {
+    DocumentMapper text = mapper(b -> b.field("modality", "text"));
+    FieldDefinition field =
+        new FieldDefinition("field", MODEL.manifest(), Modality.TEXT, TokenStorage.INT8);
+    String mark = new DocumentValue(field, java.util.Map.of("text", "a pond")).mark().toString();
+    assertNotNull(parse(text, encoded("a pond", mark)).getField("field"));
+    assertRefused(text, encoded("a lake", mark), "was changed");
+    String foreign =
+        new DocumentValue(
+                new FieldDefinition(
+                    "field", TestModels.foreign().manifest(), Modality.TEXT, TokenStorage.INT8),
+                java.util.Map.of("text", "a pond"))
+            .mark()
+            .toString();
+    assertRefused(text, encoded("a pond", foreign), "another model");
+  }
+
+  private static CheckedConsumer<XContentBuilder, IOException> encoded(String text, String mark) {
+    return b ->
+        b.startObject("field")
+            .field("text", text)
+            .array("embedding", unit(0))
+            .field("encoded_from", mark)
+            .endObject();
+  }
+
+  public void testOneValueADocument() throws IOException {
+    DocumentMapper mapper =
+        createDocumentMapper(
+            mapping(
+                b ->
+                    b.startObject("places")
+                        .startObject("properties")
+                        .startObject("field")
+                        .field("type", "cross_modal")
+                        .endObject()
+                        .endObject()
+                        .endObject()));
+    MapperParsingException e =
+        expectThrows(
+            MapperParsingException.class,
+            () ->
+                parse(
+                    mapper,
+                    b -> {
+                      b.startArray("places");
+                      for (int i = 0; i < 2; i++) {
+                        b.startObject()
+                            .startObject("field")
+                            .array("embedding", unit(i))
+                            .endObject()
+                            .endObject();
+                      }
+                      b.endArray();
+                    }));
+    assertThat(e.getMessage(), containsString("one value"));
+  }
+
+  public void testBadMappingsAreRefused() {
+    assertMappingRefused(b -> b.field("model", "nothing"), "unknown model [nothing], this node has [micro]");
+    assertMappingRefused(b -> b.field("modality", "sound"), "[image, text]");
+    assertMappingRefused(b -> b.field("tokens", "int4"), "[int8, fp16, none]");
+    assertMappingRefused(b -> b.field("vector_encoding", "int8"), "not supported yet");
+    assertMappingRefused(b -> b.field("vector_encoding", "int9"), "must be one of");
+    assertMappingRefused(b -> b.field("m", 1), "[m] must be from 2 to 512");
+    assertMappingRefused(b -> b.field("ef_construction", 0), "[ef_construction] must be from 1");
+    assertMappingRefused(b -> b.field("m", 8), "index.cross_modal: true");
+    assertMappingRefused(b -> b.field("dims", 8), "unknown parameter [dims]");
+    assertMappingRefused(
+        b -> b.startObject("fields").startObject("k").field("type", "keyword").endObject().endObject(),
+        "does not take [fields]");
+  }
+
+  private void assertMappingRefused(
+      CheckedConsumer<XContentBuilder, IOException> parameters, String message) {
+    Exception e = expectThrows(Exception.class, () -> mapper(parameters));
+    assertTrue(
+        e.toString(),
+        e instanceof MapperParsingException || e instanceof IllegalArgumentException);
+    assertThat(e.getMessage(), containsString(message));
+  }
+}

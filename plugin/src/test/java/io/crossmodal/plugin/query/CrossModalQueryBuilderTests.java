@@ -1,0 +1,171 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.query;
+
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.instanceOf;
+
+import io.crossmodal.plugin.MicroModelPlugin;
+import io.crossmodal.plugin.TestModels;
+import java.io.IOException;
+import java.util.Collection;
+import java.util.List;
+import org.apache.lucene.search.KnnFloatVectorQuery;
+import org.apache.lucene.search.MatchNoDocsQuery;
+import org.apache.lucene.search.Query;
+import org.opensearch.common.compress.CompressedXContent;
+import org.opensearch.core.common.ParsingException;
+import org.opensearch.index.mapper.MapperService;
+import org.opensearch.index.query.MatchNoneQueryBuilder;
+import org.opensearch.index.query.QueryShardContext;
+import org.opensearch.index.query.TermQueryBuilder;
+import org.opensearch.plugins.Plugin;
+import org.opensearch.test.AbstractQueryTestCase;
+import org.opensearch.test.TestGeoShapeFieldMapperPlugin;
+
+public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModalQueryBuilder> {
+  private static final String FIELD = "image";
+  private static final int DIMENSION = TestModels.micro().manifest().config().filterDimension();
+
+  @Override
+  @SuppressWarnings("deprecation") // the kit's own mapping has a field of this plugin
+  protected Collection<Class<? extends Plugin>> getPlugins() {
+    return List.of(MicroModelPlugin.class, TestGeoShapeFieldMapperPlugin.class);
+  }
+
+  @Override
+  protected void initializeAdditionalMappings(MapperService mapperService) throws IOException {
+    mapperService.merge(
+        "_doc",
+        new CompressedXContent(
+            "{\"properties\":{\"image\":{\"type\":\"cross_modal\"},"
+                + "\"caption\":{\"type\":\"text\"}}}"),
+        MapperService.MergeReason.MAPPING_UPDATE);
+  }
+
+  @Override
+  protected CrossModalQueryBuilder doCreateTestQueryBuilder() {
+    return new CrossModalQueryBuilder(
+        FIELD,
+        TestModels.vector(random(), DIMENSION),
+        randomIntBetween(1, 100),
+        randomBoolean() ? null : new TermQueryBuilder(KEYWORD_FIELD_NAME, "x"));
+  }
+
+  @Override
+  protected void doAssertLuceneQuery(
+      CrossModalQueryBuilder builder, Query query, QueryShardContext context) {
+    assertThat(query, instanceOf(KnnFloatVectorQuery.class));
+    KnnFloatVectorQuery knn = (KnnFloatVectorQuery) query;
+    assertEquals(FIELD, knn.getField());
+    float[] target = knn.getTargetCopy();
+    double squares = 0;
+    for (float value : target) {
+      squares += value * value;
+    }
+    assertEquals("unit length", 1, squares, 1e-5);
+  }
+
+  @Override
+  public void testMustRewrite() throws IOException {
+    QueryShardContext context = createShardContext();
+    CrossModalQueryBuilder text =
+        new CrossModalQueryBuilder(FIELD, QuerySide.text("a pond"), 3, null);
+    IllegalArgumentException e =
+        expectThrows(IllegalArgumentException.class, () -> text.toQuery(context));
+    assertThat(e.getMessage(), containsString("query_text"));
+  }
+
+  public void testTextAndImageSurviveTheWireAndJson() throws IOException {
+    for (QuerySide side :
+        List.of(
+            QuerySide.text(randomAlphaOfLength(20)),
+            QuerySide.image(randomByteArrayOfLength(50), null),
+            QuerySide.image(randomByteArrayOfLength(50), "rgb"))) {
+      CrossModalQueryBuilder query =
+          new CrossModalQueryBuilder(FIELD, side, 7, new MatchNoneQueryBuilder());
+      assertSerialization(query);
+      assertEquals(query, parseQuery(query.toString()));
+    }
+  }
+
+  public void testDefaults() throws IOException {
+    CrossModalQueryBuilder query =
+        (CrossModalQueryBuilder)
+            parseQuery("{\"cross_modal\":{\"field\":\"image\",\"query_text\":\"a pond\"}}");
+    assertEquals(
+        new CrossModalQueryBuilder(
+            "image", QuerySide.text("a pond"), CrossModalQueryBuilder.DEFAULT_K, null),
+        query);
+  }
+
+  public void testBadBodiesAreRefused() {
+    assertRefused("{\"query_text\":\"x\"}", "needs [field]");
+    assertRefused("{\"field\":\"image\"}", "exactly one of");
+    assertRefused(
+        "{\"field\":\"image\",\"query_text\":\"x\",\"query_vector\":[1]}",
+        "exactly one of [query_text, query_image, query_vector], got [query_vector, query_text]");
+    assertRefused(
+        "{\"field\":\"image\",\"query_text\":\"x\",\"query_image\":\"AAAA\"}",
+        "got [query_text, query_image]");
+    assertRefused("{\"field\":\"image\",\"query_text\":\" \"}", "must not be empty");
+    assertRefused("{\"field\":\"image\",\"query_image\":\"%%\"}", "no base64");
+    assertRefused("{\"field\":\"image\",\"query_vector\":[]}", "must not be zero");
+    assertRefused("{\"field\":\"image\",\"query_vector\":[0,0]}", "must not be zero");
+    assertRefused("{\"field\":\"image\",\"query_vector\":[\"NaN\",1]}", "must be finite");
+    assertRefused("{\"field\":\"image\",\"query_text\":\"x\",\"k\":0}", "from 1 to 10000, got [0]");
+    assertRefused("{\"field\":\"image\",\"query_text\":\"x\",\"k\":10001}", "got [10001]");
+    assertRefused("{\"field\":\"image\",\"query_text\":\"x\",\"sensor\":\"rgb\"}", "[sensor]");
+    assertRefused("{\"field\":\"image\",\"query_id\":\"1\"}", "query_id");
+    assertRefused("{\"field\":\"image\",\"query_text\":\"x\",\"top\":1}", "unknown field [top]");
+  }
+
+  private void assertRefused(String body, String message) {
+    Exception e =
+        expectThrows(Exception.class, () -> parseQuery("{\"cross_modal\":" + body + "}"));
+    assertTrue(
+        e.toString(), e instanceof ParsingException || e instanceof IllegalArgumentException);
+    Throwable root = e;
+    StringBuilder messages = new StringBuilder();
+    while (root != null) {
+      messages.append(root.getMessage()).append('\n');
+      root = root.getCause();
+    }
+    assertThat(messages.toString(), containsString(message));
+  }
+
+  public void testWrongFieldOrLengthIsRefused() {
+    QueryShardContext context = createShardContext();
+    float[] vector = TestModels.vector(random(), DIMENSION);
+    assertThat(
+        expectThrows(
+                IllegalArgumentException.class,
+                () -> new CrossModalQueryBuilder("caption", vector, 1, null).toQuery(context))
+            .getMessage(),
+        containsString("[caption] must be of type [cross_modal], its type is [text]"));
+    assertThat(
+        expectThrows(
+                IllegalArgumentException.class,
+                () -> new CrossModalQueryBuilder("nothing", vector, 1, null).toQuery(context))
+            .getMessage(),
+        containsString("there is no such field"));
+    assertThat(
+        expectThrows(
+                IllegalArgumentException.class,
+                () ->
+                    new CrossModalQueryBuilder(FIELD, new float[] {1, 2}, 1, null)
+                        .toQuery(context))
+            .getMessage(),
+        containsString("must have " + DIMENSION + " values, got 2"));
+  }
+
+  public void testFilterThatMatchesNothing() throws IOException {
+    Query query =
+        new CrossModalQueryBuilder(
+                FIELD, TestModels.vector(random(), DIMENSION), 1, new MatchNoneQueryBuilder())
+            .toQuery(createShardContext());
+    assertThat(((KnnFloatVectorQuery) query).getFilter(), instanceOf(MatchNoDocsQuery.class));
+  }
+}

@@ -1,0 +1,112 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.rescore;
+
+import static org.hamcrest.Matchers.containsString;
+
+import io.crossmodal.plugin.query.QuerySide;
+import java.io.IOException;
+import java.util.List;
+import org.opensearch.common.unit.TimeValue;
+import org.opensearch.common.xcontent.json.JsonXContent;
+import org.opensearch.core.ParseField;
+import org.opensearch.core.common.ParsingException;
+import org.opensearch.core.common.io.stream.Writeable;
+import org.opensearch.core.xcontent.NamedXContentRegistry;
+import org.opensearch.core.xcontent.XContentParser;
+import org.opensearch.search.rescore.RescorerBuilder;
+import org.opensearch.test.AbstractWireSerializingTestCase;
+
+public class FusionRescorerBuilderTests
+    extends AbstractWireSerializingTestCase<FusionRescorerBuilder> {
+  @Override
+  protected Writeable.Reader<FusionRescorerBuilder> instanceReader() {
+    return FusionRescorerBuilder::new;
+  }
+
+  @Override
+  protected FusionRescorerBuilder createTestInstance() {
+    FusionScoreMode mode = randomFrom(FusionScoreMode.values());
+    boolean weights = mode != FusionScoreMode.REPLACE;
+    FusionRescorerBuilder builder =
+        new FusionRescorerBuilder(
+            randomAlphaOfLength(5),
+            randomBoolean()
+                ? QuerySide.text(randomAlphaOfLength(9))
+                : QuerySide.image(randomByteArrayOfLength(9), randomBoolean() ? null : "rgb"),
+            new FusionOptions(
+                new ScoreCombiner(mode, weights ? randomFloat() : 1, weights ? randomFloat() : 1),
+                randomFrom(MissingPolicy.values()),
+                randomFrom(FailurePolicy.values()),
+                randomBoolean() ? null : TimeValue.timeValueMillis(randomIntBetween(1, 500))));
+    return randomBoolean() ? builder : builder.windowSize(randomIntBetween(1, 500));
+  }
+
+  @Override
+  protected NamedXContentRegistry xContentRegistry() {
+    return new NamedXContentRegistry(
+        List.of(
+            new NamedXContentRegistry.Entry(
+                RescorerBuilder.class,
+                new ParseField(FusionRescorerBuilder.NAME),
+                FusionRescorerBuilder::fromXContent)));
+  }
+
+  private RescorerBuilder<?> parse(String json) throws IOException {
+    try (XContentParser parser = createParser(JsonXContent.jsonXContent, json)) {
+      parser.nextToken();
+      return RescorerBuilder.parseFromXContent(parser);
+    }
+  }
+
+  public void testSurvivesJson() throws IOException {
+    for (int i = 0; i < 20; i++) {
+      FusionRescorerBuilder builder = createTestInstance();
+      assertEquals(builder, parse(builder.toString()));
+    }
+  }
+
+  public void testDefaults() throws IOException {
+    assertEquals(
+        new FusionRescorerBuilder("image", QuerySide.text("a pond"), FusionOptions.DEFAULT),
+        parse("{\"fusion\":{\"field\":\"image\",\"query_text\":\"a pond\"}}"));
+  }
+
+  public void testBadBodiesAreRefused() {
+    assertRefused("{\"query_text\":\"x\"}", "needs [field]");
+    assertRefused("{\"field\":\"f\"}", "exactly one of [query_text, query_image], got []");
+    assertRefused(
+        "{\"field\":\"f\",\"query_text\":\"x\",\"query_image\":\"AAAA\"}",
+        "got [query_text, query_image]");
+    assertRefused("{\"field\":\"f\",\"query_vector\":[1]}", "unknown field [query_vector]");
+    assertRefused(
+        "{\"field\":\"f\",\"query_text\":\"x\",\"score_mode\":\"sum\"}",
+        "one of [replace, total, multiply, avg, max, min], got [sum]");
+    assertRefused(
+        "{\"field\":\"f\",\"query_text\":\"x\",\"missing\":\"drop\"}",
+        "[keep_first_pass, score_zero, fail]");
+    assertRefused(
+        "{\"field\":\"f\",\"query_text\":\"x\",\"on_failure\":\"drop\"}",
+        "[keep_first_pass, fail]");
+    assertRefused(
+        "{\"field\":\"f\",\"query_text\":\"x\",\"query_weight\":-1,\"score_mode\":\"avg\"}",
+        "[query_weight] must be finite and at least 0");
+    assertRefused("{\"field\":\"f\",\"query_text\":\"x\",\"query_weight\":2}", "no effect");
+    assertRefused("{\"field\":\"f\",\"query_text\":\"x\",\"filter_size\":5}", "not supported yet");
+    assertRefused("{\"field\":\"f\",\"query_text\":\"x\",\"timeout\":\"0ms\"}", "above 0");
+    assertRefused("{\"field\":\"f\",\"query_text\":\"x\",\"timeout\":\"soon\"}", "timeout");
+  }
+
+  private void assertRefused(String body, String message) {
+    Exception e = expectThrows(Exception.class, () -> parse("{\"fusion\":" + body + "}"));
+    assertTrue(
+        e.toString(), e instanceof ParsingException || e instanceof IllegalArgumentException);
+    StringBuilder messages = new StringBuilder();
+    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+      messages.append(cause.getMessage()).append('\n');
+    }
+    assertThat(messages.toString(), containsString(message));
+  }
+}

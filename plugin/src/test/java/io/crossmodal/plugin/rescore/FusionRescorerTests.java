@@ -1,0 +1,413 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.rescore;
+
+import static org.hamcrest.Matchers.containsString;
+
+import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.model.tokens.TokenEncoding;
+import io.crossmodal.plugin.TestModels;
+import io.crossmodal.plugin.TestService;
+import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.mapper.CrossModalFieldType;
+import io.crossmodal.plugin.mapper.FieldDefinition;
+import io.crossmodal.plugin.mapper.HnswParameters;
+import io.crossmodal.plugin.mapper.Modality;
+import io.crossmodal.plugin.mapper.TokenStorage;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.apache.lucene.document.BinaryDocValuesField;
+import org.apache.lucene.document.Document;
+import org.apache.lucene.document.Field;
+import org.apache.lucene.document.StringField;
+import org.apache.lucene.index.DirectoryReader;
+import org.apache.lucene.index.IndexWriter;
+import org.apache.lucene.index.IndexWriterConfig;
+import org.apache.lucene.index.NoMergePolicy;
+import org.apache.lucene.index.Term;
+import org.apache.lucene.search.Explanation;
+import org.apache.lucene.search.IndexSearcher;
+import org.apache.lucene.search.ScoreDoc;
+import org.apache.lucene.search.TopDocs;
+import org.apache.lucene.search.TotalHits;
+import org.apache.lucene.store.Directory;
+import org.apache.lucene.util.BytesRef;
+import org.junit.After;
+import org.junit.Before;
+import org.opensearch.OpenSearchStatusException;
+import org.opensearch.common.unit.TimeValue;
+import org.opensearch.core.rest.RestStatus;
+import org.opensearch.test.OpenSearchTestCase;
+
+/** The rescorer over random segments, against the plain formula, one pair at a time. */
+public class FusionRescorerTests extends OpenSearchTestCase {
+  private static final ModelBundle MODEL = TestModels.micro();
+  private static final float TOLERANCE = 1e-4f;
+
+  private TestService test;
+  private TokenBlock query;
+
+  @Before
+  public void start() {
+    test = new TestService(createTempDir(), 100, randomIntBetween(2, 50));
+    query = TestModels.tokens(random(), MODEL, randomIntBetween(2, 8));
+  }
+
+  @After
+  public void stop() {
+    test.close();
+  }
+
+  /** What a document of the index holds. */
+  private enum Content {
+    TOKENS,
+    NONE,
+    FOREIGN,
+    NOT_A_NUMBER
+  }
+
+  /** An index with its live documents, in document order. */
+  private record Index(
+      Directory directory, DirectoryReader reader, Map<Integer, TokenBlock> blocks, int[] docs)
+      implements AutoCloseable {
+    @Override
+    public void close() throws IOException {
+      reader.close();
+      directory.close();
+    }
+  }
+
+  private static byte[] block(TokenBlock tokens, Content content) {
+    ModelBundle model = content == Content.FOREIGN ? TestModels.foreign() : MODEL;
+    byte[] bytes =
+        TokenBlockFormat.write(
+            tokens, TokenEncoding.FP16, model.manifest().fingerprints().tokenSpace());
+    if (content == Content.NOT_A_NUMBER) {
+      bytes[bytes.length - 1] = 0x7e; // the high byte of a NaN in binary16
+    }
+    return bytes;
+  }
+
+  private Index index(Modality modality, List<Content> contents, boolean deletions)
+      throws IOException {
+    Directory directory = newDirectory();
+    try (IndexWriter writer =
+        new IndexWriter(
+            directory, new IndexWriterConfig().setMergePolicy(NoMergePolicy.INSTANCE))) {
+      for (int i = 0; i < contents.size(); i++) {
+        Document document = new Document();
+        document.add(new StringField("id", Integer.toString(i), Field.Store.YES));
+        if (contents.get(i) != Content.NONE) {
+          int count =
+              modality == Modality.IMAGE
+                  ? TestModels.imageTokens(MODEL)
+                  : randomIntBetween(2, 10);
+          TokenBlock tokens = TestModels.tokens(random(), MODEL, count);
+          document.add(
+              new BinaryDocValuesField(
+                  CrossModalFieldType.tokensField("field"),
+                  new BytesRef(block(tokens, contents.get(i)))));
+        }
+        writer.addDocument(document);
+        if (randomInt(3) == 0) {
+          writer.commit();
+        }
+      }
+      writer.commit();
+      if (deletions) {
+        for (int i = 0; i < contents.size(); i++) {
+          if (randomInt(3) == 0) {
+            writer.deleteDocuments(new Term("id", Integer.toString(i)));
+          }
+        }
+      }
+    }
+    DirectoryReader reader = DirectoryReader.open(directory);
+    List<Integer> live = new ArrayList<>();
+    Map<Integer, TokenBlock> blocks = new HashMap<>();
+    FieldDefinition field = definition(modality);
+    reader
+        .leaves()
+        .forEach(
+            leaf -> {
+              for (int doc = 0; doc < leaf.reader().maxDoc(); doc++) {
+                if (leaf.reader().getLiveDocs() == null || leaf.reader().getLiveDocs().get(doc)) {
+                  live.add(leaf.docBase + doc);
+                }
+              }
+            });
+    for (int doc : live) {
+      try {
+        TokenBlock tokens = new TokenReader(reader.leaves(), field).read(doc);
+        if (tokens != null) {
+          blocks.put(doc, tokens);
+        }
+      } catch (TokenReader.ForeignTokens e) {
+        blocks.remove(doc);
+      }
+    }
+    return new Index(directory, reader, blocks, live.stream().mapToInt(i -> i).toArray());
+  }
+
+  private static FieldDefinition definition(Modality modality) {
+    return new FieldDefinition("field", MODEL.manifest(), modality, TokenStorage.FP16);
+  }
+
+  private FusionRescoreContext context(int window, Modality modality, FusionOptions options) {
+    Modality queryModality = modality == Modality.IMAGE ? Modality.TEXT : Modality.IMAGE;
+    if (queryModality == Modality.IMAGE) {
+      query = TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL));
+    }
+    return new FusionRescoreContext(
+        window,
+        new CrossModalFieldType(
+            definition(modality), HnswParameters.DEFAULT, Map.of(), () -> test.get()),
+        new EncodedSide(
+            queryModality,
+            "query",
+            TestModels.ID,
+            MODEL.manifest().fingerprints().tokenSpace(),
+            query),
+        options);
+  }
+
+  private static FusionOptions options(
+      FusionScoreMode mode, MissingPolicy missing, FailurePolicy onFailure) {
+    boolean weights = mode != FusionScoreMode.REPLACE;
+    return new FusionOptions(
+        new ScoreCombiner(mode, weights ? randomFloat() : 1, weights ? randomFloat() : 1),
+        missing,
+        onFailure,
+        null);
+  }
+
+  /** Some of the documents as a first pass's hits, best first, with ties. */
+  private static TopDocs firstPass(Index index) {
+    List<ScoreDoc> hits = new ArrayList<>();
+    for (int doc : index.docs) {
+      if (randomInt(9) > 0) {
+        hits.add(new ScoreDoc(doc, randomIntBetween(0, 20) / 4f, 0));
+      }
+    }
+    hits.sort(
+        (a, b) ->
+            a.score == b.score ? Integer.compare(a.doc, b.doc) : Float.compare(b.score, a.score));
+    return new TopDocs(
+        new TotalHits(hits.size(), TotalHits.Relation.EQUAL_TO), hits.toArray(new ScoreDoc[0]));
+  }
+
+  private float probability(TokenBlock candidate, Modality modality) throws Exception {
+    boolean image = modality == Modality.IMAGE;
+    PairLogits logits =
+        test.get()
+            .score(
+                TestModels.ID,
+                List.of(image ? query : candidate),
+                List.of(image ? candidate : query),
+                Deadline.none())
+            .get(60, TimeUnit.SECONDS);
+    return MODEL.manifest().calibration().probability(logits.itm()[0], logits.filter()[0]);
+  }
+
+  public void testAgreesWithThePlainFormula() throws Exception {
+    Modality modality = randomFrom(Modality.values());
+    FusionScoreMode mode = randomFrom(FusionScoreMode.values());
+    MissingPolicy missing = randomFrom(MissingPolicy.KEEP_FIRST_PASS, MissingPolicy.SCORE_ZERO);
+    FusionOptions options = options(mode, missing, FailurePolicy.FAIL);
+    List<Content> contents = new ArrayList<>();
+    for (int i = 0; i < 40; i++) {
+      contents.add(randomInt(4) == 0 ? Content.NONE : Content.TOKENS);
+    }
+    // A whole stretch without the field, so that some segments have no such doc values at all.
+    for (int i = 10; i < 20; i++) {
+      contents.set(i, Content.NONE);
+    }
+    try (Index index = index(modality, contents, true)) {
+      TopDocs first = firstPass(index);
+      ScoreDoc[] before =
+          Arrays.stream(first.scoreDocs)
+              .map(hit -> new ScoreDoc(hit.doc, hit.score))
+              .toArray(ScoreDoc[]::new);
+      int window = randomIntBetween(1, 60);
+      FusionRescoreContext context = context(window, modality, options);
+      IndexSearcher searcher = new IndexSearcher(index.reader);
+      TopDocs result = FusionRescorer.INSTANCE.rescore(first, searcher, context);
+
+      assertEquals(first.totalHits, result.totalHits);
+      assertEquals(first.scoreDocs.length, result.scoreDocs.length);
+      for (int i = 0; i < before.length; i++) {
+        assertEquals("input stays as it was", before[i].doc, first.scoreDocs[i].doc);
+        assertEquals("input stays as it was", before[i].score, first.scoreDocs[i].score, 0);
+      }
+      Map<Integer, ScoreDoc> byDoc = new HashMap<>();
+      Arrays.stream(result.scoreDocs).forEach(hit -> byDoc.put(hit.doc, hit));
+      for (int rank = 0; rank < before.length; rank++) {
+        ScoreDoc hit = before[rank];
+        boolean inWindow = rank < window;
+        TokenBlock tokens = index.blocks.get(hit.doc);
+        float expected;
+        if (inWindow && tokens != null) {
+          expected = options.combiner().rescored(hit.score, probability(tokens, modality));
+        } else if (inWindow && missing == MissingPolicy.SCORE_ZERO) {
+          expected = options.combiner().rescored(hit.score, 0);
+        } else {
+          expected = options.combiner().untouched(hit.score);
+        }
+        assertEquals(expected, byDoc.get(hit.doc).score, TOLERANCE);
+        Explanation explained =
+            FusionRescorer.INSTANCE.explain(
+                hit.doc, searcher, context, Explanation.match(hit.score, "first"));
+        assertEquals(
+            explained.toString(),
+            byDoc.get(hit.doc).score,
+            explained.getValue().floatValue(),
+            TOLERANCE);
+      }
+      for (int i = 1; i < result.scoreDocs.length; i++) {
+        ScoreDoc above = result.scoreDocs[i - 1];
+        ScoreDoc below = result.scoreDocs[i];
+        assertTrue(
+            "sorted by score, then document",
+            above.score > below.score || (above.score == below.score && above.doc < below.doc));
+        if (mode == FusionScoreMode.REPLACE) {
+          assertFalse(
+              "an untouched hit above a rescored one",
+              context.isRescored(below.doc) && !context.isRescored(above.doc));
+        }
+      }
+    }
+  }
+
+  public void testNothingToRescore() throws Exception {
+    FusionOptions options =
+        options(FusionScoreMode.REPLACE, MissingPolicy.KEEP_FIRST_PASS, FailurePolicy.FAIL);
+    try (Index index = index(Modality.IMAGE, List.of(Content.NONE, Content.NONE), false)) {
+      IndexSearcher searcher = new IndexSearcher(index.reader);
+      TopDocs none =
+          new TopDocs(new TotalHits(0, TotalHits.Relation.EQUAL_TO), new ScoreDoc[0]);
+      assertEquals(
+          0,
+          FusionRescorer.INSTANCE.rescore(none, searcher, context(5, Modality.IMAGE, options))
+              .scoreDocs
+              .length);
+      TopDocs two =
+          new TopDocs(
+              new TotalHits(2, TotalHits.Relation.EQUAL_TO),
+              new ScoreDoc[] {new ScoreDoc(1, 3), new ScoreDoc(0, 1)});
+      TopDocs result =
+          FusionRescorer.INSTANCE.rescore(two, searcher, context(5, Modality.IMAGE, options));
+      assertEquals(1, result.scoreDocs[0].doc);
+      assertEquals(0.75f, result.scoreDocs[0].score, 1e-6f);
+      assertEquals(0.5f, result.scoreDocs[1].score, 1e-6f);
+      assertEquals(0, test.get().stats().get(Counter.BATCHES));
+      assertEquals(2, test.get().stats().get(Counter.MISSING));
+      // An index of a multi-index search that has no such field.
+      result =
+          FusionRescorer.INSTANCE.rescore(
+              two, searcher, FusionRescoreContext.withoutField(5, options));
+      assertEquals(1, result.scoreDocs[0].doc);
+    }
+  }
+
+  public void testMissingMayFail() throws Exception {
+    FusionOptions options =
+        options(FusionScoreMode.TOTAL, MissingPolicy.FAIL, FailurePolicy.KEEP_FIRST_PASS);
+    try (Index index = index(Modality.IMAGE, List.of(Content.NONE, Content.TOKENS), false)) {
+      TopDocs two =
+          new TopDocs(
+              new TotalHits(2, TotalHits.Relation.EQUAL_TO),
+              new ScoreDoc[] {new ScoreDoc(0, 3), new ScoreDoc(1, 1)});
+      IllegalArgumentException e =
+          expectThrows(
+              IllegalArgumentException.class,
+              () ->
+                  FusionRescorer.INSTANCE.rescore(
+                      two, new IndexSearcher(index.reader), context(5, Modality.IMAGE, options)));
+      assertThat(e.getMessage(), containsString("1 of 2 hits in the window have no tokens"));
+    }
+  }
+
+  public void testForeignAndBrokenTokensFollowThePolicy() throws Exception {
+    List<Content> contents =
+        List.of(Content.TOKENS, Content.FOREIGN, Content.NOT_A_NUMBER, Content.TOKENS);
+    try (Index index = index(Modality.IMAGE, contents, false)) {
+      TopDocs all =
+          new TopDocs(
+              new TotalHits(4, TotalHits.Relation.EQUAL_TO),
+              new ScoreDoc[] {
+                new ScoreDoc(2, 4), new ScoreDoc(1, 3), new ScoreDoc(0, 2), new ScoreDoc(3, 1)
+              });
+      IndexSearcher searcher = new IndexSearcher(index.reader);
+      FusionRescoreContext keep =
+          context(
+              4,
+              Modality.IMAGE,
+              options(
+                  FusionScoreMode.REPLACE,
+                  MissingPolicy.KEEP_FIRST_PASS,
+                  FailurePolicy.KEEP_FIRST_PASS));
+      TopDocs kept = FusionRescorer.INSTANCE.rescore(all, searcher, keep);
+      assertEquals(java.util.Set.of(0, 3), keep.getRescoredDocs());
+      assertEquals("the NaN keeps its place below", 2, kept.scoreDocs[2].doc);
+      assertEquals(0.8f, kept.scoreDocs[2].score, 1e-6f);
+      assertEquals("so does the foreign block", 1, kept.scoreDocs[3].doc);
+      assertEquals(1, test.get().stats().get(Counter.FOREIGN_TOKENS));
+      assertEquals(1, test.get().stats().get(Counter.NOT_A_NUMBER));
+      assertEquals(2, test.get().stats().get(Counter.DEGRADED));
+
+      FusionRescoreContext fail =
+          context(
+              4,
+              Modality.IMAGE,
+              options(
+                  FusionScoreMode.REPLACE, MissingPolicy.KEEP_FIRST_PASS, FailurePolicy.FAIL));
+      IllegalArgumentException e =
+          expectThrows(
+              IllegalArgumentException.class,
+              () -> FusionRescorer.INSTANCE.rescore(all, searcher, fail));
+      assertThat(e.getMessage(), containsString("token space"));
+    }
+  }
+
+  public void testATimeoutFollowsThePolicy() throws Exception {
+    try (Index index = index(Modality.IMAGE, List.of(Content.TOKENS), false)) {
+      TopDocs one =
+          new TopDocs(
+              new TotalHits(1, TotalHits.Relation.EQUAL_TO),
+              new ScoreDoc[] {new ScoreDoc(0, 1)});
+      IndexSearcher searcher = new IndexSearcher(index.reader);
+      FusionOptions hasty =
+          new FusionOptions(
+              FusionOptions.DEFAULT.combiner(),
+              MissingPolicy.KEEP_FIRST_PASS,
+              FailurePolicy.KEEP_FIRST_PASS,
+              TimeValue.timeValueNanos(1));
+      FusionRescoreContext context = context(1, Modality.IMAGE, hasty);
+      TopDocs kept = FusionRescorer.INSTANCE.rescore(one, searcher, context);
+      assertEquals(0.5f, kept.scoreDocs[0].score, 1e-6f);
+      assertTrue(context.getRescoredDocs().isEmpty());
+      assertEquals(1, test.get().stats().get(Counter.TIMEOUTS));
+      FusionOptions strict =
+          new FusionOptions(
+              hasty.combiner(), hasty.missing(), FailurePolicy.FAIL, hasty.timeout());
+      OpenSearchStatusException e =
+          expectThrows(
+              OpenSearchStatusException.class,
+              () ->
+                  FusionRescorer.INSTANCE.rescore(
+                      one, searcher, context(1, Modality.IMAGE, strict)));
+      assertEquals(RestStatus.GATEWAY_TIMEOUT, e.status());
+    }
+  }
+}
