@@ -52,6 +52,7 @@ public final class FusionModel implements AutoCloseable {
    */
   public static FusionModel load(ModelBundle bundle, Path scratch)
       throws IOException, BundleException {
+    TorchEngine.configure();
     Path folder = Files.createTempDirectory(scratch, "model-");
     Path archive = folder.resolve("model.pt");
     Model model = Model.newInstance(bundle.manifest().id(), "PyTorch");

@@ -98,15 +98,15 @@ public record ModelConfig(
   /** The demo's model: trains from scratch on two cores in about an hour. */
   public static ModelConfig tiny() {
     return new ModelConfig(
-        160,
-        5,
-        640,
+        128,
+        4,
+        512,
         128,
         1e-12,
         new TextConfig(512, 40, 2),
         ImageTowerConfig.convolutional(
-            List.of(24, 32),
-            List.of(new ImageTowerConfig.Stage(80, 2), new ImageTowerConfig.Stage(160, 2))),
+            List.of(16, 32),
+            List.of(new ImageTowerConfig.Stage(64, 2), new ImageTowerConfig.Stage(128, 2))),
         3,
         List.of(SensorConfig.rgb(96)));
   }

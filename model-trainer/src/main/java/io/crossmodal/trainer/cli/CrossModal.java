@@ -4,6 +4,9 @@
  */
 package io.crossmodal.trainer.cli;
 
+import io.crossmodal.model.bundle.BundleException;
+import io.crossmodal.trainer.train.TrainingException;
+import java.io.IOException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -35,9 +38,9 @@ public final class CrossModal {
     commandLine.setExecutionExceptionHandler(
         (e, line, parsed) -> {
           if (e instanceof IllegalArgumentException
-              || e instanceof java.io.IOException
-              || e instanceof io.crossmodal.model.bundle.BundleException
-              || e instanceof io.crossmodal.trainer.train.TrainingException) {
+              || e instanceof IOException
+              || e instanceof BundleException
+              || e instanceof TrainingException) {
             line.getErr().println(line.getColorScheme().errorText(String.valueOf(e.getMessage())));
             return USER_ERROR;
           }

@@ -104,6 +104,11 @@ public final class GenerateCommand implements Callable<Integer> {
           spec.commandLine(),
           out + " is not an empty folder; name another one, or add --overwrite");
     }
+    // Off-screen drawing needs no display: without this a DISPLAY that cannot be reached is an
+    // error.
+    if (System.getProperty("java.awt.headless") == null) {
+      System.setProperty("java.awt.headless", "true");
+    }
     Path json;
     try (ProgressBar bar =
         new ProgressBarBuilder()

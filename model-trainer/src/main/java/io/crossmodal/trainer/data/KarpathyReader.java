@@ -59,8 +59,9 @@ public final class KarpathyReader {
    *
    * @param json the JSON file, UTF-8
    * @param images the folder that the filenames are relative to
-   * @param allowedProblems up to so many images with problems are left out and reported in {@link
-   *     CaptionedDataset#problems()}; 0 makes each an error
+   * @param allowedProblems up to so many problems are reported in {@link
+   *     CaptionedDataset#problems()} only: an empty caption is left out alone, any other problem
+   *     leaves its image out; 0 makes each an error. The published RSICD has empty captions.
    * @throws InvalidDatasetException where there are more problems, listing all of them; also where
    *     the JSON itself is damaged or nothing usable is left
    * @throws IOException where the file cannot be read
@@ -162,22 +163,25 @@ public final class KarpathyReader {
         found -> new CaptionedImage(filename.get(), file.get(), id.get(), split.get(), found));
   }
 
-  /** The captions, or empty where one is bad: the problem is then noted. */
+  /** The captions that are not empty; none where there is no usable one. */
   private Optional<List<String>> captions(JsonObject entry, String where) {
     JsonElement sentences = entry.get("sentences");
     if (sentences == null || !sentences.isJsonArray() || sentences.getAsJsonArray().isEmpty()) {
       return problem(where + " has no sentences");
     }
     List<String> captions = new ArrayList<>();
-    for (JsonElement sentence : sentences.getAsJsonArray()) {
+    JsonArray array = sentences.getAsJsonArray();
+    for (int i = 0; i < array.size(); i++) {
+      JsonElement sentence = array.get(i);
       Optional<String> raw =
           sentence.isJsonObject() ? text(sentence.getAsJsonObject(), "raw") : Optional.empty();
       if (raw.isEmpty() || CaptionedDataset.captionKey(raw.get()).isEmpty()) {
-        return problem(where + " has an empty caption at sentences[" + captions.size() + "]");
+        problems.add(where + " has an empty caption at sentences[" + i + "]");
+      } else {
+        captions.add(raw.get().strip());
       }
-      captions.add(raw.get().strip());
     }
-    return Optional.of(captions);
+    return captions.isEmpty() ? Optional.empty() : Optional.of(captions);
   }
 
   private <T> Optional<T> problem(String text) {

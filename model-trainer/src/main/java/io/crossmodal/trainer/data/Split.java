@@ -23,16 +23,11 @@ public enum Split {
    * is used for training, as everyone does since Karpathy and Fei-Fei (2015).
    */
   static Optional<Split> of(String label) {
-    switch (label) {
-      case "train":
-      case "restval":
-        return Optional.of(TRAIN);
-      case "val":
-        return Optional.of(VAL);
-      case "test":
-        return Optional.of(TEST);
-      default:
-        return Optional.empty();
-    }
+    return switch (label) {
+      case "train", "restval" -> Optional.of(TRAIN);
+      case "val" -> Optional.of(VAL);
+      case "test" -> Optional.of(TEST);
+      default -> Optional.empty();
+    };
   }
 }

@@ -21,6 +21,7 @@ import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.TorchEngine;
 import io.crossmodal.model.torchscript.Init;
 import io.crossmodal.model.torchscript.Layers;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
@@ -72,6 +73,7 @@ final class TrainingModule implements AutoCloseable {
     this.options = options;
     this.config = config;
     this.sensor = config.sensors().get(0);
+    TorchEngine.configure();
     this.model = Model.newInstance("training", "PyTorch");
     ScriptModule root = root(Weights.random(options.seed()));
     StateDict state = StateDict.of(root);

@@ -149,7 +149,7 @@ public final class TrainingRun {
         progress.accept(module.steps());
         if (module.steps() % 50 == 0 || module.steps() == options.steps()) {
           double seconds = (System.nanoTime() - since) / 1e9;
-          log(new Record(module.steps(), sum.times(1.0 / counted), counted / seconds));
+          log(new LogLine(module.steps(), sum.times(1.0 / counted), counted / seconds));
           sum = new Losses(0, 0, 0, 0);
           counted = 0;
           since = System.nanoTime();
@@ -168,9 +168,9 @@ public final class TrainingRun {
   }
 
   /** A line of {@code metrics.jsonl}: means over the steps since the line before. */
-  private record Record(int step, Losses losses, double stepsPerSecond) {}
+  private record LogLine(int step, Losses losses, double stepsPerSecond) {}
 
-  private void log(Record line) throws IOException {
+  private void log(LogLine line) throws IOException {
     Files.writeString(
         folder.resolve("metrics.jsonl"),
         GSON.toJson(line) + "\n",

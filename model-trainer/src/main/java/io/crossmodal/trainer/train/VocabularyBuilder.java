@@ -21,7 +21,7 @@ final class VocabularyBuilder {
     Map<String, Integer> counts = new TreeMap<>();
     for (CaptionedImage image : images) {
       for (String caption : image.captions()) {
-        for (String word : CaptionedDataset.captionKey(caption).split(" ")) {
+        for (String word : CaptionedDataset.captionKey(caption).split(" ", -1)) {
           counts.merge(word, 1, Integer::sum);
         }
       }

@@ -111,7 +111,7 @@ public sealed interface Claim {
                   f.kind() == feature
                       && (direction.isEmpty()
                           || f.direction() == direction.get()
-                          || f.direction().diagonal() && direction.get().diagonal()))
+                          || (f.direction().diagonal() && direction.get().diagonal())))
           .orElse(false);
     }
   }

@@ -63,8 +63,8 @@ public record LinearFeature(
   private static final int SAMPLES = 96;
 
   public LinearFeature {
-    if (crossing == Crossing.BRIDGE && kind != Kind.RIVER
-        || crossing == Crossing.ROUNDABOUT && kind != Kind.ROAD) {
+    if ((crossing == Crossing.BRIDGE && kind != Kind.RIVER)
+        || (crossing == Crossing.ROUNDABOUT && kind != Kind.ROAD)) {
       throw new IllegalArgumentException(
           "a bridge crosses a river and a roundabout is on a road, got "
               + crossing
@@ -79,27 +79,20 @@ public record LinearFeature(
 
   /** x of the course's point t; t runs a little over both edges, -0.1 to 1.1. */
   double x(double t) {
-    switch (direction) {
-      case LEFT_TO_RIGHT:
-        return t;
-      case TOP_TO_BOTTOM:
-        return offset + bend(t);
-      default:
-        return t + bend(t) * 0.7;
-    }
+    return switch (direction) {
+      case LEFT_TO_RIGHT -> t;
+      case TOP_TO_BOTTOM -> offset + bend(t);
+      default -> t + bend(t) * 0.7;
+    };
   }
 
   double y(double t) {
-    switch (direction) {
-      case LEFT_TO_RIGHT:
-        return offset + bend(t);
-      case TOP_TO_BOTTOM:
-        return t;
-      case FALLING:
-        return t - bend(t) * 0.7;
-      default:
-        return 1 - t + bend(t) * 0.7;
-    }
+    return switch (direction) {
+      case LEFT_TO_RIGHT -> offset + bend(t);
+      case TOP_TO_BOTTOM -> t;
+      case FALLING -> t - bend(t) * 0.7;
+      default -> 1 - t + bend(t) * 0.7;
+    };
   }
 
   /** The course's direction at t, radians clockwise from "to the right". */
@@ -144,15 +137,11 @@ public record LinearFeature(
         high = Math.max(high, value);
       }
     }
-    switch (relation) {
-      case ABOVE:
-        return box.maxY() < low;
-      case BELOW:
-        return box.minY() > high;
-      case LEFT_OF:
-        return box.maxX() < low;
-      default:
-        return box.minX() > high;
-    }
+    return switch (relation) {
+      case ABOVE -> box.maxY() < low;
+      case BELOW -> box.minY() > high;
+      case LEFT_OF -> box.maxX() < low;
+      default -> box.minX() > high;
+    };
   }
 }

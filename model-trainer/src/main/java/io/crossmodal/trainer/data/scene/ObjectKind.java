@@ -42,6 +42,8 @@ public enum ObjectKind {
   private final double height;
   private final int maxCount;
   private final boolean lines;
+
+  @SuppressWarnings("ImmutableEnumChecker") // List.of is immutable
   private final List<ObjectColour> colours;
 
   ObjectKind(double width, double height, int maxCount, boolean lines, ObjectColour... colours) {
@@ -92,20 +94,14 @@ public enum ObjectKind {
 
   /** Whether this kind can be there, going by the ground alone. */
   public boolean fits(Terrain terrain) {
-    switch (terrain) {
-      case SEA:
-        return this == SHIP;
-      case COAST:
-        return this != POND && this != GREENHOUSE && this != BASEBALL_FIELD;
-      case FOREST:
-        return !FOREIGN_TO_FOREST.contains(this);
-      case CITY:
-        return this != SHIP && this != WIND_TURBINE;
-      case DESERT:
-        return this != SHIP && this != GREENHOUSE && this != BASEBALL_FIELD;
-      default:
-        return this != SHIP;
-    }
+    return switch (terrain) {
+      case SEA -> this == SHIP;
+      case COAST -> this != POND && this != GREENHOUSE && this != BASEBALL_FIELD;
+      case FOREST -> !FOREIGN_TO_FOREST.contains(this);
+      case CITY -> this != SHIP && this != WIND_TURBINE;
+      case DESERT -> this != SHIP && this != GREENHOUSE && this != BASEBALL_FIELD;
+      default -> this != SHIP;
+    };
   }
 
   private static final Set<ObjectKind> FOREIGN_TO_FOREST =

@@ -56,22 +56,22 @@ final class ObjectPainter {
     }
     float width = (float) (2 * feature.kind().halfWidth());
     switch (feature.kind()) {
-      case ROAD:
+      case ROAD -> {
         stroke(path, new Color(190, 184, 170), width);
         stroke(path, new Color(88, 88, 92), width * 0.82f);
         dash(path, LINE, 0.008f, 0.035f, 0.03f);
-        break;
-      case RAILWAY:
+      }
+      case RAILWAY -> {
         stroke(path, new Color(186, 150, 114), width * 1.35f);
         dash(path, new Color(70, 48, 36), width, 0.011f, 0.016f);
         stroke(path, new Color(70, 48, 36), 0.016f);
         stroke(path, new Color(186, 150, 114), 0.007f);
-        break;
-      default:
+      }
+      default -> {
         stroke(path, new Color(150, 146, 108), width * 1.18f);
         stroke(path, new Color(44, 98, 136), width);
         stroke(path, new Color(58, 114, 150), width * 0.45f);
-        break;
+      }
     }
     crossing(feature);
   }
@@ -128,48 +128,20 @@ final class ObjectPainter {
     double h = object.height();
     Color tint = tint(colour);
     switch (kind) {
-      case STORAGE_TANK:
-        tank(w, tint, object.angle());
-        break;
-      case BUILDING:
-        building(w, h, tint, object.angle());
-        break;
-      case SWIMMING_POOL:
-        pool(w, h);
-        break;
-      case PLANE:
-        plane(w, h, tint, object.angle());
-        break;
-      case SHIP:
-        ship(w, h, tint, object.angle());
-        break;
-      case CAR:
-        car(w, h, tint, object.angle());
-        break;
-      case TENNIS_COURT:
-        tennisCourt(w, h, tint);
-        break;
-      case BASEBALL_FIELD:
-        baseballField(w);
-        break;
-      case RUNNING_TRACK:
-        runningTrack(w, h, tint);
-        break;
-      case GREENHOUSE:
-        greenhouse(w, h, object.angle());
-        break;
-      case TREE:
-        tree(w, object.angle());
-        break;
-      case POND:
-        pond(w, h);
-        break;
-      case SOLAR_PANEL:
-        solarPanel(w, h, object.angle());
-        break;
-      default:
-        windTurbine(w, object.angle());
-        break;
+      case STORAGE_TANK -> tank(w, tint, object.angle());
+      case BUILDING -> building(w, h, tint, object.angle());
+      case SWIMMING_POOL -> pool(w, h);
+      case PLANE -> plane(w, h, tint, object.angle());
+      case SHIP -> ship(w, h, tint, object.angle());
+      case CAR -> car(w, h, tint, object.angle());
+      case TENNIS_COURT -> tennisCourt(w, h, tint);
+      case BASEBALL_FIELD -> baseballField(w);
+      case RUNNING_TRACK -> runningTrack(w, h, tint);
+      case GREENHOUSE -> greenhouse(w, h, object.angle());
+      case TREE -> tree(w, object.angle());
+      case POND -> pond(w, h);
+      case SOLAR_PANEL -> solarPanel(w, h, object.angle());
+      default -> windTurbine(w, object.angle());
     }
     g.setTransform(before);
   }

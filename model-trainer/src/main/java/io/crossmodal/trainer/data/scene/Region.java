@@ -48,7 +48,12 @@ public enum Region {
   }
 
   static Region at(int column, int row) {
-    return values()[row * 3 + column];
+    for (Region region : values()) {
+      if (region.column == column && region.row == row) {
+        return region;
+      }
+    }
+    throw new IllegalArgumentException("no region in column " + column + ", row " + row);
   }
 
   static Region of(ObjectGroup group) {

@@ -24,27 +24,23 @@ public enum Relation {
   public boolean holds(Bounds a, Bounds b) {
     double dx = b.centreX() - a.centreX();
     double dy = b.centreY() - a.centreY();
-    switch (this) {
-      case LEFT_OF:
-        return b.minX() - a.maxX() >= MARGIN && dx >= 0.8 * Math.abs(dy);
-      case RIGHT_OF:
-        return LEFT_OF.holds(b, a);
-      case ABOVE:
-        return b.minY() - a.maxY() >= MARGIN && dy >= 0.8 * Math.abs(dx);
-      case BELOW:
-        return ABOVE.holds(b, a);
-      default:
-        return a.gapTo(b) <= NEAR;
-    }
+    return switch (this) {
+      case LEFT_OF -> b.minX() - a.maxX() >= MARGIN && dx >= 0.8 * Math.abs(dy);
+      case RIGHT_OF -> LEFT_OF.holds(b, a);
+      case ABOVE -> b.minY() - a.maxY() >= MARGIN && dy >= 0.8 * Math.abs(dx);
+      case BELOW -> ABOVE.holds(b, a);
+      default -> a.gapTo(b) <= NEAR;
+    };
   }
 
   /** Whether {@code b} clearly stands between {@code a} and {@code c}, on a line across or down. */
   static boolean between(Bounds b, Bounds a, Bounds c) {
-    return aligned(a.centreY(), b.centreY(), c.centreY())
-            && (LEFT_OF.holds(a, b) && LEFT_OF.holds(b, c)
-                || LEFT_OF.holds(c, b) && LEFT_OF.holds(b, a))
-        || aligned(a.centreX(), b.centreX(), c.centreX())
-            && (ABOVE.holds(a, b) && ABOVE.holds(b, c) || ABOVE.holds(c, b) && ABOVE.holds(b, a));
+    return (aligned(a.centreY(), b.centreY(), c.centreY())
+            && ((LEFT_OF.holds(a, b) && LEFT_OF.holds(b, c))
+                || (LEFT_OF.holds(c, b) && LEFT_OF.holds(b, a))))
+        || (aligned(a.centreX(), b.centreX(), c.centreX())
+            && ((ABOVE.holds(a, b) && ABOVE.holds(b, c))
+                || (ABOVE.holds(c, b) && ABOVE.holds(b, a))));
   }
 
   private static boolean aligned(double a, double b, double c) {

@@ -5,6 +5,8 @@
 package io.crossmodal.trainer.data.scene;
 
 import java.util.List;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 
 /**
  * One caption and what it claims, so that its truth for any scene can be checked.
@@ -13,8 +15,15 @@ import java.util.List;
  */
 public record SceneCaption(String text, List<Claim> claims) {
 
+  private static final Pattern WORD = Pattern.compile("[a-z]+");
+
   public SceneCaption {
     claims = List.copyOf(claims);
+  }
+
+  /** The words, without the punctuation: what a Karpathy-style file calls tokens. */
+  public List<String> words() {
+    return WORD.matcher(text).results().map(MatchResult::group).toList();
   }
 
   /** Whether the caption is true of the scene. */

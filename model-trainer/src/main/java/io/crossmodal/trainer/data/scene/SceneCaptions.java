@@ -27,6 +27,9 @@ public final class SceneCaptions {
   private static final long CAPTIONS = 4;
   private static final int TRIES = 60;
 
+  /** How far from the frame a group may be that is "near the edge", a fraction of the side. */
+  private static final double NEAR_EDGE = 0.12;
+
   private SceneCaptions() {}
 
   /** The scene's captions: five different ones, always the same for the same scene. */
@@ -47,22 +50,12 @@ public final class SceneCaptions {
       Writer writer = new Writer(scene, random);
       writer.write(i < TRIES / 2 ? style : random.below(PER_SCENE));
       SceneCaption caption = writer.done();
-      if (words(caption.text()) <= MAX_WORDS && seen.add(caption.text())) {
+      if (caption.words().size() <= MAX_WORDS && seen.add(caption.text())) {
         return caption;
       }
     }
     throw new IllegalStateException(
         "no " + PER_SCENE + " different captions found for scene " + scene.signature());
-  }
-
-  private static int words(String text) {
-    int count = 0;
-    for (String word : text.split(" ")) {
-      if (Character.isLetterOrDigit(word.charAt(0))) {
-        count++;
-      }
-    }
-    return count;
   }
 
   /** One caption in the making: every phrase that it hands out also notes its claim. */
@@ -86,39 +79,36 @@ public final class SceneCaptions {
     }
 
     void write(int style) {
-      switch (style) {
-        case 0:
-          text = layout();
-          break;
-        case 1:
-          text = counts();
-          break;
-        case 2:
-          text = relation();
-          break;
-        case 3:
-          text = places();
-          break;
-        default:
-          text = brief();
-          break;
-      }
+      text =
+          switch (style) {
+            case 0 -> layout();
+            case 1 -> counts();
+            case 2 -> relation();
+            case 3 -> places();
+            default -> brief();
+          };
     }
 
     // --- the five styles ---
 
     private String layout() {
-      String list = list(groups, true);
       if (scene.feature().isPresent()) {
+        String feature = feature();
         switch (random.below(3)) {
-          case 0:
-            return list + ground() + " with " + feature(true);
-          case 1:
-            return feature(true) + " passes " + list + ground();
-          default:
-            return list + " and " + feature(true) + " " + ground();
+          case 0 -> {
+            return list(true) + ground() + " with " + feature;
+          }
+          case 1 -> {
+            return feature + " passes " + list(true) + ground();
+          }
+          default -> {
+            List<String> parts = parts(true);
+            parts.add(feature);
+            return join(parts) + ground();
+          }
         }
       }
+      String list = list(true);
       String verb = random.pick("lie", "can be seen", "stand");
       if (verb.equals("lie") && isOne()) {
         verb = "lies";
@@ -132,22 +122,15 @@ public final class SceneCaptions {
     }
 
     private String counts() {
-      String list = list(groups, true);
-      switch (random.below(5)) {
-        case 0:
-          return "there "
-              + (groups.get(0).count() == 1 ? "is " : "are ")
-              + list
-              + " in the picture";
-        case 1:
-          return "we can see " + list + " in this aerial image";
-        case 2:
-          return list + (isOne() ? " is" : " are") + " seen from above";
-        case 3:
-          return "the image shows " + list + crossing();
-        default:
-          return "a view of " + list + crossing() + ground();
-      }
+      String list = list(false);
+      return switch (random.below(5)) {
+        case 0 ->
+            "there " + (groups.get(0).count() == 1 ? "is " : "are ") + list + " in the picture";
+        case 1 -> "we can see " + list + " in this aerial image";
+        case 2 -> list + (isOne() ? " is" : " are") + " seen from above" + crossing();
+        case 3 -> "the image shows " + list + crossing();
+        default -> "a view of " + list + crossing() + ground();
+      };
     }
 
     private String relation() {
@@ -266,12 +249,16 @@ public final class SceneCaptions {
       return group.count() == 1 ? "there is" : "there are";
     }
 
-    private String list(List<ObjectGroup> of, boolean colours) {
+    private String list(boolean rows) {
+      return join(parts(rows));
+    }
+
+    private List<String> parts(boolean rows) {
       List<String> parts = new ArrayList<>();
-      for (ObjectGroup group : of) {
-        parts.add(colours ? indefinite(group) : plain(group));
+      for (ObjectGroup group : groups) {
+        parts.add(indefinite(group) + (rows && random.chance(0.5) ? row(group) : ""));
       }
-      return join(parts);
+      return parts;
     }
 
     private static String join(List<String> parts) {
@@ -316,50 +303,35 @@ public final class SceneCaptions {
       boolean one = group.count() == 1;
       String tint =
           colour && group.colour() != ObjectColour.NATURAL ? group.colour().word() + " " : "";
-      switch (group.kind()) {
-        case STORAGE_TANK:
-          return tint + plural(random.pick("storage tank", "storage tank", "tank"), one);
-        case BUILDING:
-          if (tint.isEmpty()) {
-            return plural(random.pick("building", "house"), one);
-          }
-          switch (random.below(3)) {
-            case 0:
-              return plural("building", one)
-                  + " with "
-                  + (one ? (tint.startsWith("o") ? "an " : "a ") : "")
-                  + tint
-                  + plural("roof", one);
-            case 1:
-              return tint + "roofed " + plural(random.pick("building", "house"), one);
-            default:
-              return tint + plural(random.pick("building", "house"), one);
-          }
-        case SWIMMING_POOL:
-          return plural(random.pick("swimming pool", "swimming pool", "pool"), one);
-        case PLANE:
-          return tint + plural(random.pick("plane", "plane", "airplane"), one);
-        case SHIP:
-          return tint + plural(random.pick("ship", "ship", "boat"), one);
-        case CAR:
-          return tint + plural("car", one);
-        case TENNIS_COURT:
-          return tint + plural("tennis court", one);
-        case BASEBALL_FIELD:
-          return plural(random.pick("baseball field", "baseball diamond"), one);
-        case RUNNING_TRACK:
-          return tint + plural("running track", one);
-        case GREENHOUSE:
-          return plural("greenhouse", one);
-        case TREE:
-          return plural("tree", one);
-        case POND:
-          return plural("pond", one);
-        case SOLAR_PANEL:
-          return plural("solar panel", one);
-        default:
-          return plural("wind turbine", one);
+      return switch (group.kind()) {
+        case STORAGE_TANK ->
+            tint + plural(random.pick("storage tank", "storage tank", "tank"), one);
+        case BUILDING -> building(tint, one);
+        case SWIMMING_POOL -> plural(random.pick("swimming pool", "swimming pool", "pool"), one);
+        case PLANE -> tint + plural(random.pick("plane", "plane", "airplane"), one);
+        case SHIP -> tint + plural(random.pick("ship", "ship", "boat"), one);
+        case CAR -> tint + plural("car", one);
+        case TENNIS_COURT -> tint + plural("tennis court", one);
+        case BASEBALL_FIELD -> plural(random.pick("baseball field", "baseball diamond"), one);
+        case RUNNING_TRACK -> tint + plural("running track", one);
+        case GREENHOUSE -> plural("greenhouse", one);
+        case TREE -> plural("tree", one);
+        case POND -> plural("pond", one);
+        case SOLAR_PANEL -> plural("solar panel", one);
+        default -> plural("wind turbine", one);
+      };
+    }
+
+    private String building(String tint, boolean one) {
+      String noun = plural(random.pick("building", "house"), one);
+      if (tint.isEmpty()) {
+        return noun;
       }
+      return switch (random.below(3)) {
+        case 0 -> noun + " with " + (one ? "a " : "") + tint + plural("roof", one);
+        case 1 -> tint + "roofed " + noun;
+        default -> tint + noun;
+      };
     }
 
     private static String plural(String noun, boolean one) {
@@ -382,29 +354,27 @@ public final class SceneCaptions {
         return Optional.empty();
       }
       claims.add(new Claim.In(group.kind(), group.colour(), region));
-      switch (region) {
-        case UPPER_LEFT:
-        case UPPER_RIGHT:
-        case LOWER_LEFT:
-        case LOWER_RIGHT:
-          boolean upper = region == Region.UPPER_LEFT || region == Region.UPPER_RIGHT;
-          boolean left = region == Region.UPPER_LEFT || region == Region.LOWER_LEFT;
-          String side = left ? "left" : "right";
-          return Optional.of(
-              random.pick(
-                  "in the " + (upper ? "upper " : "lower ") + side + " corner",
-                  "at the " + (upper ? "top " : "bottom ") + side));
-        case TOP:
-          return Optional.of(random.pick("at the top", "near the top edge"));
-        case BOTTOM:
-          return Optional.of(random.pick("at the bottom", "near the bottom edge"));
-        case LEFT:
-          return Optional.of(random.pick("on the left side", "near the left edge"));
-        case RIGHT:
-          return Optional.of(random.pick("on the right side", "near the right edge"));
-        default:
-          return Optional.of(random.pick("in the middle", "in the center"));
-      }
+      Bounds box = group.bounds();
+      return Optional.of(
+          switch (region) {
+            case UPPER_LEFT -> corner("upper", "top", "left");
+            case UPPER_RIGHT -> corner("upper", "top", "right");
+            case LOWER_LEFT -> corner("lower", "bottom", "left");
+            case LOWER_RIGHT -> corner("lower", "bottom", "right");
+            case TOP -> edge("at the top", "top", box.minY());
+            case BOTTOM -> edge("at the bottom", "bottom", 1 - box.maxY());
+            case LEFT -> edge("on the left side", "left", box.minX());
+            case RIGHT -> edge("on the right side", "right", 1 - box.maxX());
+            default -> random.pick("in the middle", "in the center");
+          });
+    }
+
+    private String corner(String upper, String top, String left) {
+      return random.pick("in the " + upper + " " + left + " corner", "at the " + top + " " + left);
+    }
+
+    private String edge(String place, String side, double distance) {
+      return distance < NEAR_EDGE ? random.pick(place, "near the " + side + " edge") : place;
     }
 
     private static List<Relation> relations(ObjectGroup a, ObjectGroup b) {
@@ -419,18 +389,13 @@ public final class SceneCaptions {
 
     private String relation(ObjectGroup a, Relation relation, ObjectGroup b) {
       claims.add(new Claim.Relates(a.kind(), a.colour(), relation, b.kind(), b.colour()));
-      switch (relation) {
-        case LEFT_OF:
-          return random.pick("to the left of", "left of");
-        case RIGHT_OF:
-          return random.pick("to the right of", "right of");
-        case ABOVE:
-          return "above";
-        case BELOW:
-          return "below";
-        default:
-          return random.pick("beside", "next to", "near");
-      }
+      return switch (relation) {
+        case LEFT_OF -> random.pick("to the left of", "left of");
+        case RIGHT_OF -> random.pick("to the right of", "right of");
+        case ABOVE -> "above";
+        case BELOW -> "below";
+        default -> random.pick("beside", "next to", "near");
+      };
     }
 
     private Optional<String> toFeature(ObjectGroup group) {
@@ -451,43 +416,42 @@ public final class SceneCaptions {
       claims.add(new Claim.ToFeature(group.kind(), group.colour(), relation, feature.kind()));
       String noun = " the " + feature.kind().name().toLowerCase(Locale.ROOT);
       switch (relation) {
-        case LEFT_OF:
+        case LEFT_OF -> {
           return Optional.of("to the left of" + noun);
-        case RIGHT_OF:
+        }
+        case RIGHT_OF -> {
           return Optional.of("to the right of" + noun);
-        case ABOVE:
+        }
+        case ABOVE -> {
           return Optional.of("above" + noun);
-        case BELOW:
+        }
+        case BELOW -> {
           return Optional.of("below" + noun);
-        default:
+        }
+        default -> {
           boolean along = group.inRow() && group.region() == Region.NONE;
           return Optional.of((along ? "along" : random.pick("beside", "next to")) + noun);
+        }
       }
     }
 
     // --- the ground ---
 
-    private String feature(boolean course) {
+    /** A road, say, with its course. */
+    private String feature() {
       LinearFeature feature = scene.feature().orElseThrow();
-      claims.add(
-          new Claim.Crossed(
-              feature.kind(), course ? Optional.of(feature.direction()) : Optional.empty()));
+      claims.add(new Claim.Crossed(feature.kind(), Optional.of(feature.direction())));
       String noun = feature.kind().name().toLowerCase(Locale.ROOT);
       String verb = feature.kind() == LinearFeature.Kind.RIVER ? "flowing" : "running";
-      String way;
-      switch (feature.direction()) {
-        case LEFT_TO_RIGHT:
-          way = "from left to right";
-          break;
-        case TOP_TO_BOTTOM:
-          way = "from top to bottom";
-          break;
-        default:
-          way = "diagonally";
-          break;
-      }
+
+      String way =
+          switch (feature.direction()) {
+            case LEFT_TO_RIGHT -> "from left to right";
+            case TOP_TO_BOTTOM -> "from top to bottom";
+            default -> "diagonally";
+          };
       String with = random.chance(0.6) ? crossingOf(feature) : "";
-      return "a " + noun + with + (course ? " " + verb + " " + way : "");
+      return "a " + noun + with + " " + verb + " " + way;
     }
 
     private String crossingOf(LinearFeature feature) {
@@ -498,56 +462,42 @@ public final class SceneCaptions {
       return feature.crossing() == Crossing.BRIDGE ? " with a bridge" : " with a roundabout";
     }
 
-    /** " and a road", where there is one and chance wants it; " near the sea" on a coast. */
+    /** " with a road", where there is one and chance wants it. */
     private String crossing() {
-      if (scene.feature().isEmpty() || random.chance(0.4)) {
+      if (scene.feature().isEmpty() || random.chance(0.3)) {
         return "";
       }
-      return random.pick(" with ", " and ") + feature(false);
+      LinearFeature feature = scene.feature().get();
+      claims.add(new Claim.Crossed(feature.kind(), Optional.empty()));
+      return " with a " + feature.kind().name().toLowerCase(Locale.ROOT) + crossingOf(feature);
     }
 
     private String ground() {
       claims.add(new Claim.On(scene.terrain()));
-      switch (scene.terrain()) {
-        case FARMLAND:
-          return random.pick(" on farmland", " in the fields", " on green farmland");
-        case GRASSLAND:
-          return random.pick(" on grassland", " on a meadow", " on green grass");
-        case FOREST:
-          return random.pick(" in a forest", " in the woods", " in a dense forest");
-        case DESERT:
-          return random.pick(" in the desert", " on yellow sand", " in a sandy desert");
-        case BARE_SOIL:
-          return random.pick(" on bare land", " on bare brown soil", " on bare ground");
-        case CITY:
-          return random.pick(" in the city", " in a town", " among city blocks");
-        case SEA:
-          return random.pick(" on the sea", " in open water", " on blue water");
-        default:
-          return random.pick(" on the coast", " by the sea", " at the shore");
-      }
+      return switch (scene.terrain()) {
+        case FARMLAND -> random.pick(" on farmland", " in the fields", " on green farmland");
+        case GRASSLAND -> random.pick(" on grassland", " on a meadow", " on green grass");
+        case FOREST -> random.pick(" in a forest", " in the woods", " in a dense forest");
+        case DESERT -> random.pick(" in the desert", " on yellow sand", " in a sandy desert");
+        case BARE_SOIL -> random.pick(" on bare land", " on bare brown soil", " on bare ground");
+        case CITY -> random.pick(" in the city", " in a town", " among city blocks");
+        case SEA -> random.pick(" on the sea", " in open water", " on blue water");
+        default -> random.pick(" on the coast", " by the sea", " at the shore");
+      };
     }
 
     private String groundNoun() {
       claims.add(new Claim.On(scene.terrain()));
-      switch (scene.terrain()) {
-        case FARMLAND:
-          return random.pick("farmland", "a cultivated area");
-        case GRASSLAND:
-          return random.pick("grassland", "a meadow");
-        case FOREST:
-          return random.pick("a forest", "a wooded area");
-        case DESERT:
-          return random.pick("a desert", "a sandy area");
-        case BARE_SOIL:
-          return random.pick("bare land", "a bare area");
-        case CITY:
-          return random.pick("a city", "an urban area");
-        case SEA:
-          return random.pick("the open sea", "blue water");
-        default:
-          return random.pick("a coast", "a coastal area");
-      }
+      return switch (scene.terrain()) {
+        case FARMLAND -> random.pick("farmland", "a cultivated area");
+        case GRASSLAND -> random.pick("grassland", "a meadow");
+        case FOREST -> random.pick("a forest", "a wooded area");
+        case DESERT -> random.pick("a desert", "a sandy area");
+        case BARE_SOIL -> random.pick("bare land", "a bare area");
+        case CITY -> random.pick("a city", "an urban area");
+        case SEA -> random.pick("the open sea", "blue water");
+        default -> random.pick("a coast", "a coastal area");
+      };
     }
 
     private String shore() {
@@ -555,16 +505,12 @@ public final class SceneCaptions {
         return "";
       }
       claims.add(new Claim.SeaAt(scene.shore().get().side()));
-      switch (scene.shore().get().side()) {
-        case LEFT:
-          return " with the sea on the left";
-        case RIGHT:
-          return " with the sea on the right";
-        case TOP:
-          return " with the sea at the top";
-        default:
-          return " with the sea at the bottom";
-      }
+      return switch (scene.shore().get().side()) {
+        case LEFT -> " with the sea on the left";
+        case RIGHT -> " with the sea on the right";
+        case TOP -> " with the sea at the top";
+        default -> " with the sea at the bottom";
+      };
     }
   }
 }

@@ -104,7 +104,15 @@ public final class SceneDatasetWriter {
 
   /** The scene of a split's n-th image, n from 0. */
   public Scene scene(Split split, int n) {
-    return generator.scene(split.ordinal() * INDICES_PER_SPLIT + n);
+    return generator.scene(firstIndex(split) + n);
+  }
+
+  private static int firstIndex(Split split) {
+    return switch (split) {
+      case TRAIN -> 0;
+      case VAL -> INDICES_PER_SPLIT;
+      default -> 2 * INDICES_PER_SPLIT;
+    };
   }
 
   /** Whether the folder is missing or empty, so that nothing can be lost by writing there. */
@@ -136,17 +144,17 @@ public final class SceneDatasetWriter {
     Path json = folder.resolve(JSON);
     Files.deleteIfExists(json);
     deleteOld(images);
-    List<List<String>> captions = new ArrayList<>();
+    List<List<SceneCaption>> captions = new ArrayList<>();
     ExecutorService pool = Executors.newFixedThreadPool(threads);
     try {
-      List<Future<List<String>>> tasks = new ArrayList<>();
+      List<Future<List<SceneCaption>>> tasks = new ArrayList<>();
       for (Split split : Split.values()) {
         for (int n = 0; n < config.count(split); n++) {
           int at = n;
           tasks.add(pool.submit(() -> image(images, split, at, onImage)));
         }
       }
-      for (Future<List<String>> task : tasks) {
+      for (Future<List<SceneCaption>> task : tasks) {
         captions.add(task.get());
       }
     } catch (ExecutionException e) {
@@ -174,11 +182,12 @@ public final class SceneDatasetWriter {
     return String.format(Locale.ROOT, "%s_%06d.jpg", split.label(), n);
   }
 
-  private List<String> image(Path images, Split split, int n, Runnable onImage) throws IOException {
+  private List<SceneCaption> image(Path images, Split split, int n, Runnable onImage)
+      throws IOException {
     Scene scene = scene(split, n);
     Files.write(images.resolve(filename(split, n)), jpeg(renderer.render(scene)));
     onImage.run();
-    return SceneCaptions.describe(scene).stream().map(SceneCaption::text).toList();
+    return SceneCaptions.describe(scene);
   }
 
   private static byte[] jpeg(BufferedImage image) throws IOException {
@@ -197,7 +206,7 @@ public final class SceneDatasetWriter {
     return bytes.toByteArray();
   }
 
-  private void writeJson(Path file, List<List<String>> captions) throws IOException {
+  private void writeJson(Path file, List<List<SceneCaption>> captions) throws IOException {
     try (BufferedWriter text = Files.newBufferedWriter(file, StandardCharsets.UTF_8);
         JsonWriter json = new JsonWriter(text)) {
       json.beginObject().name("dataset").value("scenes").name("images").beginArray();
@@ -207,19 +216,16 @@ public final class SceneDatasetWriter {
         for (int n = 0; n < config.count(split); n++) {
           json.beginObject().name("filename").value(filename(split, n));
           json.name("imgid").value(image).name("split").value(split.label());
-          List<String> own = captions.get(image);
+          List<SceneCaption> own = captions.get(image);
           json.name("sentids").beginArray();
           for (int i = 0; i < own.size(); i++) {
             json.value(sentence + i);
           }
           json.endArray().name("sentences").beginArray();
-          for (String raw : own) {
-            json.beginObject().name("raw").value(raw).name("tokens").beginArray();
-            for (String token : raw.split(" ")) {
-              // As published: words only, no punctuation.
-              if (Character.isLetterOrDigit(token.charAt(0))) {
-                json.value(token);
-              }
+          for (SceneCaption caption : own) {
+            json.beginObject().name("raw").value(caption.text()).name("tokens").beginArray();
+            for (String word : caption.words()) {
+              json.value(word);
             }
             json.endArray().name("imgid").value(image).name("sentid").value(sentence++).endObject();
           }

@@ -28,7 +28,12 @@ public final class SceneGenerator {
 
   private static final int LAYOUT_TRIES = 40;
   private static final int TWIN_TRIES = 30;
-  private static final int PLACING_TRIES = 6;
+  private static final int REGION_TRIES = 25;
+  private static final int PLACING_TRIES = 5;
+
+  /** Of a twin's five captions, how many must be false of its original. */
+  static final int TELLING_CAPTIONS = 2;
+
   private static final Bounds FRAME = new Bounds(0.03, 0.03, 0.97, 0.97);
 
   /** Free space between groups: wide enough for the paved grounds not to touch. */
@@ -86,11 +91,17 @@ public final class SceneGenerator {
 
   private Draft fresh(int index) {
     SceneRandom random = new SceneRandom(seed, index, PLAN);
+    ScenePlan empty = emptyPlan(random);
+    int wanted = random.weighted(List.of(1, 2, 3), 8, 47, 45);
     while (true) {
-      ScenePlan plan = plan(random);
-      Optional<List<ObjectGroup>> groups = layOut(plan, random, PLACING_TRIES);
-      if (groups.isPresent()) {
-        return new Draft(plan, scene(index, plan, groups.get(), Optional.empty()));
+      // Kinds and counts outlive several layouts, or scenes with many objects would be rare.
+      List<GroupPlan> drawn = groups(empty, wanted, random);
+      for (int i = 0; i < REGION_TRIES; i++) {
+        ScenePlan plan = withRegions(empty, drawn, random);
+        Optional<List<ObjectGroup>> groups = layOut(plan, random, 2);
+        if (groups.isPresent()) {
+          return new Draft(plan, scene(index, plan, groups.get(), Optional.empty()));
+        }
       }
     }
   }
@@ -104,48 +115,78 @@ public final class SceneGenerator {
 
   private Optional<Scene> twin(int index) {
     SceneRandom random = new SceneRandom(seed, index, TWIN + 16);
-    int first = index - index % BLOCK;
-    int original = first + random.below(index - first);
-    while (isTwin(original)) {
-      original--;
-    }
-    ScenePlan base = fresh(original).plan();
+    int original = original(index);
+    Draft base = fresh(original);
     for (int i = 0; i < TWIN_TRIES; i++) {
-      Change change = Change.values()[random.weighted(30, 25, 15, 20, 10)];
-      Optional<ScenePlan> changed = change(base, change, random);
+      Change change = random.weighted(List.of(Change.values()), 22, 36, 22, 20, 10);
+      Optional<ScenePlan> changed = change(base.plan(), change, random);
       if (changed.isPresent() && changed.get().hasDistinctGroups()) {
         Optional<List<ObjectGroup>> groups = layOut(changed.get(), random, LAYOUT_TRIES);
         if (groups.isPresent()) {
-          Twin twin = new Twin(original, change);
-          return Optional.of(scene(index, changed.get(), groups.get(), Optional.of(twin)));
+          Optional<Twin> twin = Optional.of(new Twin(original, change));
+          Scene made = scene(index, changed.get(), groups.get(), twin);
+          if (tells(made, base.scene())) {
+            return Optional.of(made);
+          }
         }
       }
     }
     return Optional.empty();
   }
 
+  /** The twin's original: each scene of the block is taken once before any is taken again. */
+  private int original(int index) {
+    int first = index - index % BLOCK;
+    List<Integer> all = new ArrayList<>();
+    List<Integer> free = new ArrayList<>();
+    for (int i = first; true; i++) {
+      if (!isTwin(i)) {
+        all.add(i);
+        free.add(i);
+        continue;
+      }
+      if (free.isEmpty()) {
+        free.addAll(all);
+      }
+      int taken = free.remove(new SceneRandom(seed, i, TWIN + 32).below(free.size()));
+      if (i == index) {
+        return taken;
+      }
+    }
+  }
+
+  private static boolean tells(Scene twin, Scene original) {
+    return SceneCaptions.describe(twin).stream().filter(c -> !c.describes(original)).count()
+        >= TELLING_CAPTIONS;
+  }
+
   private static Optional<ScenePlan> change(ScenePlan plan, Change change, SceneRandom random) {
     int at = random.below(plan.groups().size());
     GroupPlan group = plan.groups().get(at);
     switch (change) {
-      case COUNT:
+      case COUNT -> {
         int count = group.count() + (random.chance(0.5) ? 1 : -1);
         boolean line = group.arrangement() == Arrangement.ALONG_FEATURE;
         return count < (line ? 3 : 1) || count > group.kind().maxCount()
             ? Optional.empty()
             : Optional.of(plan.withGroup(at, group.withCount(count)));
-      case COLOUR:
+      }
+      case COLOUR -> {
         List<ObjectColour> others = new ArrayList<>(group.kind().colours());
         others.removeIf(c -> c == group.colour() || !plan.terrain().shows(c));
         return others.isEmpty()
             ? Optional.empty()
             : Optional.of(plan.withGroup(at, group.withColour(random.pick(others))));
-      case COLOUR_SWAP:
+      }
+      case COLOUR_SWAP -> {
         return swapColours(plan, at, random.below(plan.groups().size()));
-      case SIDE:
+      }
+      case SIDE -> {
         return changeSide(plan, at, random);
-      default:
+      }
+      default -> {
         return plan.feature().map(f -> plan.withFeature(changeFeature(f, random)));
+      }
     }
   }
 
@@ -155,7 +196,7 @@ public final class SceneGenerator {
     if (first.colour() == second.colour()
         || !first.kind().colours().contains(second.colour())
         || !second.kind().colours().contains(first.colour())
-        || first.kind() == second.kind() && first.count() == second.count()) {
+        || (first.kind() == second.kind() && first.count() == second.count())) {
       return Optional.empty();
     }
     return Optional.of(
@@ -191,10 +232,10 @@ public final class SceneGenerator {
           Crossing.NONE,
           0);
     }
-    LinearFeature.Kind[] kinds = LinearFeature.Kind.values();
-    int shift = 1 + random.below(kinds.length - 1);
+    List<LinearFeature.Kind> others = new ArrayList<>(List.of(LinearFeature.Kind.values()));
+    others.remove(feature.kind());
     return new LinearFeature(
-        kinds[(feature.kind().ordinal() + shift) % kinds.length],
+        random.pick(others),
         feature.direction(),
         feature.offset(),
         feature.amplitude(),
@@ -205,25 +246,30 @@ public final class SceneGenerator {
 
   // --- plans ------------------------------------------------------------------------------------
 
-  private static ScenePlan plan(SceneRandom random) {
-    Terrain terrain = Terrain.values()[random.weighted(16, 14, 12, 14, 13, 15, 5, 11)];
+  private static ScenePlan emptyPlan(SceneRandom random) {
+    Terrain terrain = random.weighted(List.of(Terrain.values()), 16, 14, 12, 14, 13, 15, 5, 11);
     Optional<Shore> shore =
         terrain == Terrain.COAST ? Optional.of(shore(random)) : Optional.empty();
     Optional<LinearFeature> feature =
         terrain.allowsFeature() && random.chance(0.62)
             ? Optional.of(feature(random))
             : Optional.empty();
-    int wanted = 1 + random.weighted(8, 47, 45);
+    return new ScenePlan(terrain, shore, feature, List.of());
+  }
+
+  private static List<GroupPlan> groups(ScenePlan plan, int wanted, SceneRandom random) {
     List<GroupPlan> groups = new ArrayList<>();
     while (groups.size() < wanted) {
-      ObjectKind kind = kind(terrain, groups, random);
+      ObjectKind kind = kind(plan.terrain(), groups, random);
       ObjectColour colour = random.pick(kind.colours());
       boolean taken = groups.stream().anyMatch(g -> g.kind() == kind && g.colour() == colour);
-      if (terrain.shows(colour) && !taken) {
-        groups.add(group(kind, colour, feature, groups, random));
+      if (plan.terrain().shows(colour) && !taken) {
+        int count = 1 + random.below(kind.maxCount());
+        Arrangement arrangement = arrangement(plan, kind, count, random);
+        groups.add(new GroupPlan(kind, colour, count, Region.NONE, arrangement));
       }
     }
-    return new ScenePlan(terrain, shore, feature, groups);
+    return groups;
   }
 
   private static ObjectKind kind(Terrain terrain, List<GroupPlan> groups, SceneRandom random) {
@@ -235,36 +281,53 @@ public final class SceneGenerator {
       return ObjectKind.SHIP;
     }
     while (true) {
-      ObjectKind kind = ObjectKind.values()[random.below(ObjectKind.values().length)];
+      ObjectKind kind = random.pick(List.of(ObjectKind.values()));
       if (kind.fits(terrain)) {
         return kind;
       }
     }
   }
 
-  private static GroupPlan group(
-      ObjectKind kind,
-      ObjectColour colour,
-      Optional<LinearFeature> feature,
-      List<GroupPlan> groups,
-      SceneRandom random) {
-    int count = 1 + random.below(kind.maxCount());
-    boolean lineUp = feature.isPresent() && !feature.get().direction().diagonal();
-    if (lineUp && kind.mayLineFeature() && count >= 3 && count <= 5 && random.chance(0.5)) {
-      return new GroupPlan(kind, colour, count, Region.NONE, Arrangement.ALONG_FEATURE);
+  private static Arrangement arrangement(
+      ScenePlan plan, ObjectKind kind, int count, SceneRandom random) {
+    boolean straight = plan.feature().isPresent() && !plan.feature().get().direction().diagonal();
+    if (straight && kind.mayLineFeature() && count >= 3 && count <= 5 && random.chance(0.6)) {
+      return Arrangement.ALONG_FEATURE;
     }
-    Region region;
-    boolean taken;
-    do {
-      region = Region.at(random.below(3), random.below(3));
-      Region drawn = region;
-      taken = groups.stream().anyMatch(g -> g.region() == drawn);
-    } while (taken);
-    Arrangement arrangement = Arrangement.CLUSTER;
-    if (count >= 3 && random.chance(0.35)) {
-      arrangement = random.chance(0.5) ? Arrangement.ROW_ACROSS : Arrangement.ROW_DOWN;
+    if (count >= 3 && random.chance(0.4)) {
+      return random.chance(0.5) ? Arrangement.ROW_ACROSS : Arrangement.ROW_DOWN;
     }
-    return new GroupPlan(kind, colour, count, region, arrangement);
+    return Arrangement.CLUSTER;
+  }
+
+  /** Gives each group a ninth of the frame of its own, on the right ground. */
+  private static ScenePlan withRegions(ScenePlan plan, List<GroupPlan> groups, SceneRandom random) {
+    List<Region> free = new ArrayList<>(List.of(Region.values()));
+    free.remove(Region.NONE);
+    random.shuffle(free);
+    List<GroupPlan> placed = new ArrayList<>();
+    for (GroupPlan group : groups) {
+      Region region = Region.NONE;
+      if (group.arrangement() != Arrangement.ALONG_FEATURE) {
+        region = free.stream().filter(r -> suits(plan, group, r)).findFirst().orElse(free.get(0));
+        free.remove(region);
+      }
+      placed.add(group.withRegion(region));
+    }
+    return new ScenePlan(plan.terrain(), plan.shore(), plan.feature(), placed);
+  }
+
+  private static boolean suits(ScenePlan plan, GroupPlan group, Region region) {
+    double x = region.anchorX();
+    double y = region.anchorY();
+    if (plan.shore().isPresent()) {
+      double seaward = plan.shore().get().seaward(x, y);
+      return group.kind().floats() ? seaward > 0.07 : seaward < -0.08;
+    }
+    if (plan.feature().isPresent()) {
+      return plan.feature().get().gapTo(new Bounds(x, y, x, y)) > 0.06;
+    }
+    return true;
   }
 
   private static Shore shore(SceneRandom random) {
@@ -274,8 +337,8 @@ public final class SceneGenerator {
   }
 
   private static LinearFeature feature(SceneRandom random) {
-    LinearFeature.Kind kind = LinearFeature.Kind.values()[random.weighted(45, 25, 30)];
-    Direction direction = Direction.values()[random.weighted(36, 36, 14, 14)];
+    LinearFeature.Kind kind = random.weighted(List.of(LinearFeature.Kind.values()), 45, 25, 30);
+    Direction direction = random.weighted(List.of(Direction.values()), 36, 36, 14, 14);
     double offset =
         direction.diagonal()
             ? 0.5
@@ -401,7 +464,8 @@ public final class SceneGenerator {
     List<SceneObject> objects = new ArrayList<>();
     for (int slot : slots) {
       double x = x0 + (slot % columns - (columns - 1) / 2.0) * pitchX;
-      double y = y0 + (slot / columns - (rows - 1) / 2.0) * pitchY;
+      int row = slot / columns;
+      double y = y0 + (row - (rows - 1) / 2.0) * pitchY;
       double own = free ? angle + random.between(-0.35, 0.35) : angle;
       objects.add(
           new SceneObject(
@@ -424,11 +488,13 @@ public final class SceneGenerator {
   private static int columns(
       Arrangement arrangement, int n, double pitchX, double pitchY, SceneRandom random) {
     switch (arrangement) {
-      case ROW_ACROSS:
+      case ROW_ACROSS -> {
         return n;
-      case ROW_DOWN:
+      }
+      case ROW_DOWN -> {
         return 1;
-      default:
+      }
+      default -> {
         if (n <= 2) {
           return random.chance(0.5) ? 1 : n;
         }
@@ -444,6 +510,7 @@ public final class SceneGenerator {
           }
         }
         return best;
+      }
     }
   }
 

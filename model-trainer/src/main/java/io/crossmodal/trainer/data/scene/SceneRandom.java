@@ -50,8 +50,12 @@ final class SceneRandom {
     return from[random.nextInt(from.length)];
   }
 
-  /** An index drawn in proportion to the weights. */
-  int weighted(int... weights) {
+  /** One of the items, drawn in proportion to its weight; one weight for each, above 0 in all. */
+  <T> T weighted(List<T> from, int... weights) {
+    if (from.size() != weights.length) {
+      throw new IllegalArgumentException(
+          from.size() + " items need as many weights, got " + weights.length);
+    }
     int sum = 0;
     for (int weight : weights) {
       sum += weight;
@@ -62,7 +66,7 @@ final class SceneRandom {
       draw -= weights[at];
       at++;
     }
-    return at;
+    return from.get(at);
   }
 
   void shuffle(List<?> list) {

@@ -27,32 +27,28 @@ public record Shore(Region side, double depth, double amplitude, double phase) {
   /** The distance to the shore line: above 0 in the sea, below 0 on land. */
   double seaward(double x, double y) {
     boolean across = side == Region.LEFT || side == Region.RIGHT;
-    double inwards;
-    switch (side) {
-      case LEFT:
-        inwards = x;
-        break;
-      case RIGHT:
-        inwards = 1 - x;
-        break;
-      case TOP:
-        inwards = y;
-        break;
-      default:
-        inwards = 1 - y;
-        break;
-    }
+
+    double inwards =
+        switch (side) {
+          case LEFT -> x;
+          case RIGHT -> 1 - x;
+          case TOP -> y;
+          default -> 1 - y;
+        };
     return depth + amplitude * Math.sin(5 * (across ? y : x) + phase) - inwards;
   }
 
   /** Whether the whole box is in the sea, or on land, with a margin. */
   boolean holds(Bounds box, boolean inSea) {
-    for (int i = 0; i < 9; i++) {
-      double x = box.minX() + (box.maxX() - box.minX()) * (i % 3) / 2;
-      double y = box.minY() + (box.maxY() - box.minY()) * (i / 3) / 2;
-      double seaward = seaward(x, y);
-      if (inSea ? seaward < 0.02 : seaward > -0.03) {
-        return false;
+    for (double u = 0; u <= 1; u += 0.5) {
+      for (double v = 0; v <= 1; v += 0.5) {
+        double seaward =
+            seaward(
+                box.minX() + u * (box.maxX() - box.minX()),
+                box.minY() + v * (box.maxY() - box.minY()));
+        if (inSea ? seaward < 0.02 : seaward > -0.03) {
+          return false;
+        }
       }
     }
     return true;

@@ -18,10 +18,11 @@ public enum Terrain {
   SEA(EnumSet.of(ObjectColour.BLUE)),
   COAST(EnumSet.of(ObjectColour.GREEN, ObjectColour.BLUE));
 
+  @SuppressWarnings("ImmutableEnumChecker") // an immutable copy
   private final Set<ObjectColour> hiddenColours;
 
   Terrain(EnumSet<ObjectColour> hiddenColours) {
-    this.hiddenColours = hiddenColours;
+    this.hiddenColours = Set.copyOf(hiddenColours);
   }
 
   /** Whether an object of this colour stands out from this ground. */

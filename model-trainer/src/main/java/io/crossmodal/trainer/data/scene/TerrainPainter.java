@@ -21,7 +21,8 @@ final class TerrainPainter {
   private final List<Field> fields = new ArrayList<>();
 
   /** One field of the farmland: a box in turned coordinates, with its own crop and furrows. */
-  private record Field(Bounds box, double[] colour, boolean furrowsAcross, double pitch) {}
+  private record Field(
+      Bounds box, double red, double green, double blue, boolean furrowsAcross, double pitch) {}
 
   TerrainPainter(Scene scene, SceneRandom random) {
     this.scene = scene;
@@ -38,13 +39,15 @@ final class TerrainPainter {
 
   void paint(BufferedImage image) {
     int size = image.getWidth();
+    int[] pixels = new int[size * size];
     double[] rgb = new double[3];
     for (int py = 0; py < size; py++) {
       for (int px = 0; px < size; px++) {
         colour((px + 0.5) / size, (py + 0.5) / size, rgb);
-        image.setRGB(px, py, pack(rgb));
+        pixels[py * size + px] = pack(rgb);
       }
     }
+    image.setRGB(0, 0, size, size, pixels, 0, size);
   }
 
   private static int pack(double[] rgb) {
@@ -57,30 +60,14 @@ final class TerrainPainter {
 
   private void colour(double x, double y, double[] rgb) {
     switch (scene.terrain()) {
-      case FARMLAND:
-        farmland(x, y, rgb);
-        break;
-      case GRASSLAND:
-        grass(x, y, rgb);
-        break;
-      case FOREST:
-        forest(x, y, rgb);
-        break;
-      case DESERT:
-        desert(x, y, rgb);
-        break;
-      case BARE_SOIL:
-        bareSoil(x, y, rgb);
-        break;
-      case CITY:
-        city(x, y, rgb);
-        break;
-      case SEA:
-        sea(x, y, rgb);
-        break;
-      default:
-        coast(x, y, rgb);
-        break;
+      case FARMLAND -> farmland(x, y, rgb);
+      case GRASSLAND -> grass(x, y, rgb);
+      case FOREST -> forest(x, y, rgb);
+      case DESERT -> desert(x, y, rgb);
+      case BARE_SOIL -> bareSoil(x, y, rgb);
+      case CITY -> city(x, y, rgb);
+      case SEA -> sea(x, y, rgb);
+      default -> coast(x, y, rgb);
     }
   }
 
@@ -90,10 +77,14 @@ final class TerrainPainter {
     if (depth == 0) {
       double yellow = random.between(0, 1);
       double light = random.between(0.86, 1.1);
-      double[] crop = {
-        (92 + 66 * yellow) * light, (132 + 22 * yellow) * light, (66 + 22 * yellow) * light
-      };
-      fields.add(new Field(box, crop, random.chance(0.5), random.between(0.022, 0.036)));
+      fields.add(
+          new Field(
+              box,
+              (92 + 66 * yellow) * light,
+              (132 + 22 * yellow) * light,
+              (66 + 22 * yellow) * light,
+              random.chance(0.5),
+              random.between(0.022, 0.036)));
     } else if (width > height) {
       double cut = box.minX() + width * random.between(0.38, 0.62);
       split(new Bounds(box.minX(), box.minY(), cut, box.maxY()), depth - 1);
@@ -116,11 +107,7 @@ final class TerrainPainter {
             Math.min(
                 Math.min(u - box.minX(), box.maxX() - u), Math.min(v - box.minY(), box.maxY() - v));
         double shade = furrow + 12 * coarse.fractal(x * 6, y * 6, 3) - (edge < 0.006 ? 22 : 0);
-        set(
-            rgb,
-            field.colour()[0] + shade,
-            field.colour()[1] + shade,
-            field.colour()[2] + shade * 0.8);
+        set(rgb, field.red() + shade, field.green() + shade, field.blue() + shade * 0.8);
         return;
       }
     }

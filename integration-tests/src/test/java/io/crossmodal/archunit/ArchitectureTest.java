@@ -1,0 +1,44 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.archunit;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaPackage;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+final class ArchitectureTest {
+  private static final JavaClasses MAIN =
+      new ClassFileImporter()
+          .withImportOption(location -> location.contains("/integration-tests/target/classes/"))
+          .importPackages("io.crossmodal");
+
+  @Test
+  void seesTheServerOnlyThroughHttp() {
+    noClasses()
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("io.crossmodal.plugin..", "org.apache.lucene..", "ai.djl.ndarray..")
+        .because("fixtures, benchmarks and demo are users of the plugin")
+        .check(MAIN);
+  }
+
+  @Test
+  void everyPackageSaysWhatItIs() {
+    List<String> silent =
+        MAIN.stream()
+            .map(type -> type.getPackage())
+            .distinct()
+            .filter(found -> found.tryGetPackageInfo().isEmpty())
+            .map(JavaPackage::getName)
+            .sorted()
+            .toList();
+    assertEquals(List.of(), silent, "packages without a package-info.java");
+  }
+}
