@@ -152,9 +152,11 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     assertEquals("one batch", 1, count(Counter.BATCHES) - batches);
 
     long texts = count(Counter.ENCODED_TEXTS);
+    // A text of its own, for the node and its cache of queries serve the other tests too.
+    String words = randomAlphaOfLength(12);
     SearchResponse response =
-        search("pictures", text("a pond", 100))
-            .addRescorer(fusion("image", QuerySide.text("a pond")), 5)
+        search("pictures", text(words, 100))
+            .addRescorer(fusion("image", QuerySide.text(words)), 5)
             .get();
     assertEquals("query and rescorer share one encoding", 1, count(Counter.ENCODED_TEXTS) - texts);
     assertEquals(0, response.getFailedShards());
