@@ -34,17 +34,14 @@ public final class PluginNode {
     }
     OpenSearchHome home = OpenSearchHome.create(folder.resolve("home"));
     home.install(zip());
-    OpenSearchNode.Builder builder =
-        OpenSearchNode.builder(home, folder.resolve("node"))
-            .heapMegabytes(1024)
-            .setting(
-                "plugins.cross_modal.inference.threads",
-                Integer.toString(Runtime.getRuntime().availableProcessors()))
-            .environment("OMP_WAIT_POLICY", "passive");
-    if (System.getenv("DJL_CACHE_DIR") != null) {
-      builder.environment("DJL_CACHE_DIR", folder.resolve("djl-cache").toString());
-    }
-    return builder.httpPort(httpPort).start();
+    return OpenSearchNode.builder(home, folder.resolve("node"))
+        .heapMegabytes(1024)
+        .setting(
+            "plugins.cross_modal.inference.threads",
+            Integer.toString(Runtime.getRuntime().availableProcessors()))
+        .environment("OMP_WAIT_POLICY", "passive")
+        .httpPort(httpPort)
+        .start();
   }
 
   /** The zip that this build made. */

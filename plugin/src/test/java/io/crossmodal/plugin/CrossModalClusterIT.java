@@ -75,8 +75,7 @@ public class CrossModalClusterIT extends OpenSearchIntegTestCase {
 
   private void indexImages() {
     prepareCreate("pictures")
-        .setSettings(
-            Settings.builder().put("number_of_shards", 3).put("number_of_replicas", 1))
+        .setSettings(Settings.builder().put("number_of_shards", 3).put("number_of_replicas", 1))
         .setMapping("{\"properties\":{\"image\":{\"type\":\"cross_modal\"}}}")
         .get();
     BulkRequestBuilder bulk = client().prepareBulk();
@@ -207,7 +206,6 @@ public class CrossModalClusterIT extends OpenSearchIntegTestCase {
   }
 
   private static String body(Response response) throws IOException {
-    return new String(
-        response.getEntity().getContent().readAllBytes(), StandardCharsets.UTF_8);
+    return new String(response.getEntity().getContent().readAllBytes(), StandardCharsets.UTF_8);
   }
 }

@@ -110,19 +110,20 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
                           return null;
                         })));
     Supplier<ThreadContext.StoredContext> context = threadContext.newRestorableContext(false);
-    CompletableFuture<?> unused = CompletableFuture.allOf(encodings.toArray(CompletableFuture<?>[]::new))
-        .whenComplete(
-            (done, failure) -> {
-              ThreadContext.StoredContext restored = context.get();
-              try {
-                notices.forEach(
-                    (notice, count) ->
-                        HeaderWarning.addWarning("{} in [{}] documents", notice, count));
-                handler.accept(documents);
-              } finally {
-                restored.close();
-              }
-            });
+    CompletableFuture<?> unused =
+        CompletableFuture.allOf(encodings.toArray(CompletableFuture<?>[]::new))
+            .whenComplete(
+                (done, failure) -> {
+                  ThreadContext.StoredContext restored = context.get();
+                  try {
+                    notices.forEach(
+                        (notice, count) ->
+                            HeaderWarning.addWarning("{} in [{}] documents", notice, count));
+                    handler.accept(documents);
+                  } finally {
+                    restored.close();
+                  }
+                });
   }
 
   /** The document's values to encode; none, and the document failed, where one of them is bad. */

@@ -62,16 +62,17 @@ public final class TransportEncodeQueryAction
     ActionListener<EncodedQuery> inContext =
         new ContextPreservingActionListener<>(
             threadPool.getThreadContext().newRestorableContext(false), listener);
-    CompletableFuture<?> unused = service
-        .encodeQuery(model.id(), input(model, request.side()))
-        .whenComplete(
-            (encoded, failure) -> {
-              if (failure != null) {
-                inContext.onFailure(describe(request, InferenceErrors.toOpenSearch(failure)));
-              } else {
-                inContext.onResponse(response(model, encoded));
-              }
-            });
+    CompletableFuture<?> unused =
+        service
+            .encodeQuery(model.id(), input(model, request.side()))
+            .whenComplete(
+                (encoded, failure) -> {
+                  if (failure != null) {
+                    inContext.onFailure(describe(request, InferenceErrors.toOpenSearch(failure)));
+                  } else {
+                    inContext.onResponse(response(model, encoded));
+                  }
+                });
   }
 
   private static QueryInput input(ModelManifest model, QuerySide side) {
