@@ -75,8 +75,7 @@ public class CrossModalClusterIT extends OpenSearchIntegTestCase {
 
   private void indexImages() {
     prepareCreate("pictures")
-        .setSettings(
-            Settings.builder().put("number_of_shards", 3).put("number_of_replicas", 1))
+        .setSettings(Settings.builder().put("number_of_shards", 3).put("number_of_replicas", 1))
         .setMapping("{\"properties\":{\"image\":{\"type\":\"cross_modal\"}}}")
         .get();
     BulkRequestBuilder bulk = client().prepareBulk();
@@ -179,8 +178,9 @@ public class CrossModalClusterIT extends OpenSearchIntegTestCase {
             + "\"}},\"rescore\":{\"window_size\":5,\"fusion\":{\"field\":\"image\",\"query_text\":\""
             + longText
             + "\",\"missing\":\"score_zero\"}}}");
-    search.setOptions(
-        RequestOptions.DEFAULT.toBuilder().setWarningsHandler(WarningsHandler.PERMISSIVE));
+    RequestOptions.Builder options = RequestOptions.DEFAULT.toBuilder();
+    options.setWarningsHandler(WarningsHandler.PERMISSIVE);
+    search.setOptions(options);
     Response found = getRestClient().performRequest(search);
     assertThat(body(found), containsString("\"_score\":1."));
     assertThat(found.getWarnings().toString(), containsString("[query_text]: text cut to the 16"));
@@ -207,7 +207,6 @@ public class CrossModalClusterIT extends OpenSearchIntegTestCase {
   }
 
   private static String body(Response response) throws IOException {
-    return new String(
-        response.getEntity().getContent().readAllBytes(), StandardCharsets.UTF_8);
+    return new String(response.getEntity().getContent().readAllBytes(), StandardCharsets.UTF_8);
   }
 }
