@@ -178,8 +178,9 @@ public class CrossModalClusterIT extends OpenSearchIntegTestCase {
             + "\"}},\"rescore\":{\"window_size\":5,\"fusion\":{\"field\":\"image\",\"query_text\":\""
             + longText
             + "\",\"missing\":\"score_zero\"}}}");
-    search.setOptions(
-        RequestOptions.DEFAULT.toBuilder().setWarningsHandler(WarningsHandler.PERMISSIVE));
+    RequestOptions.Builder options = RequestOptions.DEFAULT.toBuilder();
+    options.setWarningsHandler(WarningsHandler.PERMISSIVE);
+    search.setOptions(options);
     Response found = getRestClient().performRequest(search);
     assertThat(body(found), containsString("\"_score\":1."));
     assertThat(found.getWarnings().toString(), containsString("[query_text]: text cut to the 16"));

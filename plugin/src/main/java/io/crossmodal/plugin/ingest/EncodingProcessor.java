@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
@@ -215,7 +216,8 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
         document.getIngestDocument(),
         cause instanceof IllegalArgumentException
             ? new IllegalArgumentException(
-                "field [%s]: %s".formatted(field.path(), cause.getMessage()), cause)
+                String.format(Locale.ROOT, "field [%s]: %s", field.path(), cause.getMessage()),
+                cause)
             : cause);
   }
 
