@@ -217,11 +217,11 @@ public class ModelServiceTests extends OpenSearchTestCase {
       IllegalArgumentException model =
           expectThrows(
               IllegalArgumentException.class,
-              () -> test.get().encodeTexts("nothing", List.of("a")));
+              () -> test.get().encodeTexts("nothing", List.of("a")).join());
       assertThat(model.getMessage(), containsString("this node has [micro]"));
       expectThrows(
           IllegalArgumentException.class,
-          () -> test.get().encodeImages(TestModels.ID, "s1", List.of(new byte[1])));
+          () -> test.get().encodeImages(TestModels.ID, "s1", List.of(new byte[1])).join());
     }
   }
 }
