@@ -52,6 +52,7 @@ public record ImageTowerConfig(
       Checks.atLeast("layers", layers, 1);
     } else {
       Checks.atLeast("stems", stems.size(), 1);
+      stems.forEach(width -> Checks.atLeast("a stem's width", width, 1));
       Checks.atLeast("stages", stages.size(), 1);
     }
   }

@@ -37,6 +37,9 @@ public record SensorConfig(String name, int imageSize, List<Double> mean, List<D
               mean.size(),
               std.size()));
     }
+    if (mean.stream().anyMatch(m -> !Double.isFinite(m))) {
+      throw new IllegalArgumentException("sensor " + name + ": mean must be finite, got " + mean);
+    }
     if (std.stream().anyMatch(s -> !(s > 0))) {
       throw new IllegalArgumentException("sensor " + name + ": std must be above 0, got " + std);
     }
