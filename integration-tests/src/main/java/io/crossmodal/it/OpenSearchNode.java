@@ -47,7 +47,7 @@ public final class OpenSearchNode implements AutoCloseable {
   private static final Duration STOP_TIMEOUT = Duration.ofSeconds(30);
 
   /** A client's patience for one answer; encoding a large bulk on a slow CPU takes its time. */
-  private static final Duration RESPONSE_TIMEOUT = Duration.ofMinutes(5);
+  private static final Duration RESPONSE_TIMEOUT = Duration.ofMinutes(10);
 
   private static final int TAIL_LINES = 40;
 
@@ -167,7 +167,8 @@ public final class OpenSearchNode implements AutoCloseable {
                 config ->
                     config.setResponseTimeout(Timeout.ofMilliseconds(RESPONSE_TIMEOUT.toMillis())))
             .build();
-    long millis = Math.max(1000, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime()));
+    long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+    long millis = Math.clamp(left, 1000, RESPONSE_TIMEOUT.dividedBy(2).toMillis());
     Request health = new Request("GET", "/_cluster/health");
     health.addParameter("wait_for_status", "yellow");
     health.addParameter("wait_for_nodes", ">=" + nodes);
@@ -206,7 +207,7 @@ public final class OpenSearchNode implements AutoCloseable {
     private String name = "node";
     private int heapMegabytes = 512;
     private int httpPort;
-    private Duration startTimeout = Duration.ofMinutes(3);
+    private Duration startTimeout = Duration.ofMinutes(10);
 
     private Builder(OpenSearchHome home, Path folder) {
       this.home = home;
@@ -242,7 +243,10 @@ public final class OpenSearchNode implements AutoCloseable {
       return this;
     }
 
-    /** Limits the time from the process's start to a healthy cluster. Default 3 minutes. */
+    /**
+     * Limits the time from the process's start to a healthy cluster. Default 10 minutes, for a
+     * machine with better things to do; a process that ends is noticed at once.
+     */
     public Builder startTimeout(Duration value) {
       require(value.toMillis() >= 1, "startTimeout must be at least 1 ms", value);
       startTimeout = value;

@@ -4,6 +4,8 @@
  */
 package io.crossmodal.plugin;
 
+import static org.hamcrest.Matchers.containsString;
+
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
@@ -13,6 +15,8 @@ import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import io.crossmodal.plugin.rest.NodeReport;
 import io.crossmodal.plugin.rest.NodesReportAction;
 import io.crossmodal.plugin.rest.NodesReportRequest;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -22,11 +26,17 @@ import java.util.Set;
 import org.opensearch.action.bulk.BulkRequestBuilder;
 import org.opensearch.action.bulk.BulkResponse;
 import org.opensearch.action.search.SearchResponse;
+import org.opensearch.client.Request;
+import org.opensearch.client.RequestOptions;
+import org.opensearch.client.Response;
+import org.opensearch.client.ResponseException;
+import org.opensearch.client.WarningsHandler;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.xcontent.XContentType;
 import org.opensearch.plugins.Plugin;
 import org.opensearch.search.SearchHit;
 import org.opensearch.test.OpenSearchIntegTestCase;
+import org.opensearch.transport.Netty4ModulePlugin;
 
 /** Three nodes in one JVM: several shards, replicas, and no shared state. */
 @OpenSearchIntegTestCase.ClusterScope(
@@ -39,7 +49,20 @@ public class CrossModalClusterIT extends OpenSearchIntegTestCase {
 
   @Override
   protected Collection<Class<? extends Plugin>> nodePlugins() {
-    return List.of(MicroModelPlugin.class);
+    return List.of(MicroModelPlugin.class, Netty4ModulePlugin.class);
+  }
+
+  @Override
+  protected boolean addMockHttpTransport() {
+    return false;
+  }
+
+  @Override
+  protected Settings nodeSettings(int nodeOrdinal) {
+    return Settings.builder()
+        .put(super.nodeSettings(nodeOrdinal))
+        .put("http.type", "netty4")
+        .build();
   }
 
   private static long total(Counter counter) {
@@ -52,8 +75,7 @@ public class CrossModalClusterIT extends OpenSearchIntegTestCase {
 
   private void indexImages() {
     prepareCreate("pictures")
-        .setSettings(
-            Settings.builder().put("number_of_shards", 3).put("number_of_replicas", 1))
+        .setSettings(Settings.builder().put("number_of_shards", 3).put("number_of_replicas", 1))
         .setMapping("{\"properties\":{\"image\":{\"type\":\"cross_modal\"}}}")
         .get();
     BulkRequestBuilder bulk = client().prepareBulk();
@@ -144,5 +166,47 @@ public class CrossModalClusterIT extends OpenSearchIntegTestCase {
           asked ? ModelService.State.LOADED : ModelService.State.NOT_LOADED,
           node.models().get(TestModels.ID));
     }
+  }
+
+  public void testOverHttp() throws Exception {
+    indexImages();
+    String longText = "abc ".repeat(100).strip();
+    Request search = new Request("POST", "/pictures/_search");
+    search.setJsonEntity(
+        "{\"query\":{\"cross_modal\":{\"field\":\"image\",\"query_text\":\""
+            + longText
+            + "\"}},\"rescore\":{\"window_size\":5,\"fusion\":{\"field\":\"image\",\"query_text\":\""
+            + longText
+            + "\",\"missing\":\"score_zero\"}}}");
+    RequestOptions.Builder options = RequestOptions.DEFAULT.toBuilder();
+    options.setWarningsHandler(WarningsHandler.PERMISSIVE);
+    search.setOptions(options);
+    Response found = getRestClient().performRequest(search);
+    assertThat(body(found), containsString("\"_score\":1."));
+    assertThat(found.getWarnings().toString(), containsString("[query_text]: text cut to the 16"));
+
+    search.setJsonEntity(
+        "{\"query\":{\"cross_modal\":{\"field\":\"image\",\"query_text\":\"a\",\"top\":3}}}");
+    ResponseException refused =
+        expectThrows(ResponseException.class, () -> getRestClient().performRequest(search));
+    assertEquals(400, refused.getResponse().getStatusLine().getStatusCode());
+    assertThat(refused.getMessage(), containsString("unknown field [top]"));
+
+    String models =
+        body(getRestClient().performRequest(new Request("GET", "/_plugins/_cross_modal/models")));
+    assertThat(models, containsString("\"id\":\"micro\",\"default\":true"));
+    assertThat(
+        models,
+        containsString(
+            "\"token_space\":\"" + TestModels.micro().manifest().fingerprints().tokenSpace()));
+    assertThat(models, containsString("\"state\":\"loaded\""));
+    String stats =
+        body(getRestClient().performRequest(new Request("GET", "/_plugins/_cross_modal/stats")));
+    assertThat(stats, containsString("\"successful\":3"));
+    assertThat(stats, containsString("\"pairs\":"));
+  }
+
+  private static String body(Response response) throws IOException {
+    return new String(response.getEntity().getContent().readAllBytes(), StandardCharsets.UTF_8);
   }
 }

@@ -111,8 +111,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
 
   @SuppressWarnings("unchecked")
   private Map<String, Object> image(String index, String id) {
-    return (Map<String, Object>)
-        client().prepareGet(index, id).get().getSourceAsMap().get("image");
+    return (Map<String, Object>) client().prepareGet(index, id).get().getSourceAsMap().get("image");
   }
 
   private SearchRequestBuilder search(String index, QueryBuilder query) {
@@ -152,9 +151,11 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     assertEquals("one batch", 1, count(Counter.BATCHES) - batches);
 
     long texts = count(Counter.ENCODED_TEXTS);
+    // A text of its own, for the node and its cache of queries serve the other tests too.
+    String words = randomAlphaOfLength(12);
     SearchResponse response =
-        search("pictures", text("a pond", 100))
-            .addRescorer(fusion("image", QuerySide.text("a pond")), 5)
+        search("pictures", text(words, 100))
+            .addRescorer(fusion("image", QuerySide.text(words)), 5)
             .get();
     assertEquals("query and rescorer share one encoding", 1, count(Counter.ENCODED_TEXTS) - texts);
     assertEquals(0, response.getFailedShards());
@@ -192,10 +193,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
         search(
                 "pictures",
                 new CrossModalQueryBuilder(
-                    "image",
-                    QuerySide.text("a pond"),
-                    4,
-                    QueryBuilders.termQuery("label", "l1")))
+                    "image", QuerySide.text("a pond"), 4, QueryBuilders.termQuery("label", "l1")))
             .get();
     assertEquals(4, response.getHits().getHits().length);
     for (SearchHit hit : response.getHits()) {
@@ -205,7 +203,8 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
 
   public void testImageFindsCaptions() {
     create(
-        "captions", "\"image\":{\"type\":\"cross_modal\",\"modality\":\"text\",\"tokens\":\"fp16\"}");
+        "captions",
+        "\"image\":{\"type\":\"cross_modal\",\"modality\":\"text\",\"tokens\":\"fp16\"}");
     assertAllIndexed(
         bulk(
             doc("captions", "1", "{\"image\":{\"text\":\"a pond beside a road\"}}"),
@@ -228,14 +227,10 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
   }
 
   public void testBadItemsOfABulkFailAlone() {
-    create(
-        "mixed",
-        IMAGE_FIELD + ",\"caption\":{\"type\":\"cross_modal\",\"modality\":\"text\"}");
+    create("mixed", IMAGE_FIELD + ",\"caption\":{\"type\":\"cross_modal\",\"modality\":\"text\"}");
     String good = bytes(TestModels.png(random(), 20));
     String noImage =
-        "{\"bytes\":\""
-            + Base64.getEncoder().encodeToString(new byte[] {1, 2, 3})
-            + "\"}";
+        "{\"bytes\":\"" + Base64.getEncoder().encodeToString(new byte[] {1, 2, 3}) + "\"}";
     String foreignBlock =
         TestModels.base64(
             TokenBlockFormat.write(
@@ -266,17 +261,20 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     for (int i = 0; i < bad.length; i++) {
       requests.add(doc("mixed", "bad" + i, bad[i]));
       requests.add(
-          doc("mixed", "good" + i, "{\"image\":" + good + ",\"caption\":\"" + "a pond " + i + "\"}"));
+          doc(
+              "mixed",
+              "good" + i,
+              "{\"image\":" + good + ",\"caption\":\"" + "a pond " + i + "\"}"));
     }
     BulkResponse response = bulk(requests.toArray());
     for (BulkItemResponse item : response) {
       String id = item.getId();
       assertEquals(id + ": " + item.getFailureMessage(), id.startsWith("bad"), item.isFailed());
       if (item.isFailed()) {
-        assertEquals(
-            id + ": " + item.getFailureMessage(), RestStatus.BAD_REQUEST, item.status());
+        assertEquals(id + ": " + item.getFailureMessage(), RestStatus.BAD_REQUEST, item.status());
         assertThat(
-            item.getFailureMessage(), containsString(id.compareTo("bad12") >= 0 && id.length() == 5 ? "caption" : "image"));
+            item.getFailureMessage(),
+            containsString(id.compareTo("bad12") >= 0 && id.length() == 5 ? "caption" : "image"));
       }
     }
     assertEquals(
@@ -301,8 +299,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     assertEquals("nothing was encoded", images, count(Counter.ENCODED_IMAGES));
     assertEquals(before, image("pictures", "1"));
     assertEquals(before, image("copy", "1"));
-    assertEquals(
-        1, search("copy", text("a pond", 10)).get().getHits().getHits().length);
+    assertEquals(1, search("copy", text("a pond", 10)).get().getHits().getHits().length);
 
     String other = "{\"image\":" + bytes(TestModels.png(random(), 20)) + "}";
     client().prepareUpdate("pictures", "1").setDoc(other, XContentType.JSON).get();
@@ -312,10 +309,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     assertEquals(images + 2, count(Counter.ENCODED_IMAGES));
     assertEquals(image("pictures", "1"), image("pictures", "2"));
     assertAllIndexed(
-        bulk(
-            new UpdateRequest("pictures", "new")
-                .doc(other, XContentType.JSON)
-                .docAsUpsert(true)));
+        bulk(new UpdateRequest("pictures", "new").doc(other, XContentType.JSON).docAsUpsert(true)));
     assertEquals(image("pictures", "1"), image("pictures", "new"));
   }
 

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.codec;
 
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
+import java.util.Locale;
 import org.apache.logging.log4j.Logger;
 import org.apache.lucene.codecs.Codec;
 import org.apache.lucene.codecs.KnnVectorsFormat;
@@ -44,8 +45,12 @@ public final class CrossModalCodecService extends CodecService {
           new GraphCodec(Lucene104Codec.Mode.BEST_COMPRESSION, mappers, logger);
       default ->
           throw new IllegalArgumentException(
-              "[index.codec: %s] does not go with [index.cross_modal: true], use %s or %s"
-                  .formatted(name, DEFAULT_CODEC, BEST_COMPRESSION_CODEC));
+              String.format(
+                  Locale.ROOT,
+                  "[index.codec: %s] does not go with [index.cross_modal: true], use %s or %s",
+                  name,
+                  DEFAULT_CODEC,
+                  BEST_COMPRESSION_CODEC));
     };
   }
 

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
@@ -110,19 +111,20 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
                           return null;
                         })));
     Supplier<ThreadContext.StoredContext> context = threadContext.newRestorableContext(false);
-    CompletableFuture<?> unused = CompletableFuture.allOf(encodings.toArray(CompletableFuture<?>[]::new))
-        .whenComplete(
-            (done, failure) -> {
-              ThreadContext.StoredContext restored = context.get();
-              try {
-                notices.forEach(
-                    (notice, count) ->
-                        HeaderWarning.addWarning("{} in [{}] documents", notice, count));
-                handler.accept(documents);
-              } finally {
-                restored.close();
-              }
-            });
+    CompletableFuture<?> unused =
+        CompletableFuture.allOf(encodings.toArray(CompletableFuture<?>[]::new))
+            .whenComplete(
+                (done, failure) -> {
+                  ThreadContext.StoredContext restored = context.get();
+                  try {
+                    notices.forEach(
+                        (notice, count) ->
+                            HeaderWarning.addWarning("{} in [{}] documents", notice, count));
+                    handler.accept(documents);
+                  } finally {
+                    restored.close();
+                  }
+                });
   }
 
   /** The document's values to encode; none, and the document failed, where one of them is bad. */
@@ -214,7 +216,8 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
         document.getIngestDocument(),
         cause instanceof IllegalArgumentException
             ? new IllegalArgumentException(
-                "field [%s]: %s".formatted(field.path(), cause.getMessage()), cause)
+                String.format(Locale.ROOT, "field [%s]: %s", field.path(), cause.getMessage()),
+                cause)
             : cause);
   }
 

@@ -8,6 +8,7 @@ import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import java.io.IOException;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.apache.lucene.document.BinaryDocValuesField;
@@ -62,7 +63,8 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
       for (String refused : List.of("fields", "copy_to")) {
         if (node.containsKey(refused)) {
           throw new MapperParsingException(
-              "field [%s] of type [%s] does not take [%s]".formatted(name, TYPE, refused));
+              String.format(
+                  Locale.ROOT, "field [%s] of type [%s] does not take [%s]", name, TYPE, refused));
         }
       }
       Builder builder = new Builder(name, catalog, service);
@@ -70,14 +72,15 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
       HnswParameters hnsw = builder.hnsw();
       if (!hnsw.equals(HnswParameters.DEFAULT) && !INDEX_CROSS_MODAL.get(context.getSettings())) {
         throw new MapperParsingException(
-            ("field [%s]: [m] %d and [ef_construction] %d take effect only in an index with the"
-                    + " setting [index.cross_modal: true]; without it they must be %d and %d")
-                .formatted(
-                    name,
-                    hnsw.m(),
-                    hnsw.efConstruction(),
-                    HnswParameters.DEFAULT.m(),
-                    HnswParameters.DEFAULT.efConstruction()));
+            String.format(
+                Locale.ROOT,
+                "field [%s]: [m] %d and [ef_construction] %d take effect only in an index with the"
+                    + " setting [index.cross_modal: true]; without it they must be %d and %d",
+                name,
+                hnsw.m(),
+                hnsw.efConstruction(),
+                HnswParameters.DEFAULT.m(),
+                HnswParameters.DEFAULT.efConstruction()));
       }
       return builder;
     }
@@ -219,8 +222,13 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
       parseCreateField(context);
     } catch (IllegalArgumentException e) {
       throw new MapperParsingException(
-          "field [%s] of type [%s] in document with id '%s': %s"
-              .formatted(name(), TYPE, context.sourceToParse().id(), e.getMessage()),
+          String.format(
+              Locale.ROOT,
+              "field [%s] of type [%s] in document with id '%s': %s",
+              name(),
+              TYPE,
+              context.sourceToParse().id(),
+              e.getMessage()),
           e);
     }
   }
@@ -266,7 +274,10 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
       return Map.of(DocumentValue.TEXT, parser.text());
     }
     throw new IllegalArgumentException(
-        "a value is one object with %s, got %s"
-            .formatted(text ? "[text] or [embedding]" : "[bytes] or [embedding]", token));
+        String.format(
+            Locale.ROOT,
+            "a value is one object with %s, got %s",
+            text ? "[text] or [embedding]" : "[bytes] or [embedding]",
+            token));
   }
 }

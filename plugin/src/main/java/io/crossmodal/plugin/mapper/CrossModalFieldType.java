@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.mapper;
 
 import io.crossmodal.plugin.inference.ModelService;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.apache.lucene.search.FieldExistsQuery;
@@ -69,8 +70,12 @@ public final class CrossModalFieldType extends MappedFieldType {
   @Override
   public Query termQuery(Object value, QueryShardContext context) {
     throw new IllegalArgumentException(
-        "field [%s] of type [%s] is searched with the query [%s], not with terms"
-            .formatted(name(), typeName(), CrossModalFieldMapper.TYPE));
+        String.format(
+            Locale.ROOT,
+            "field [%s] of type [%s] is searched with the query [%s], not with terms",
+            name(),
+            typeName(),
+            CrossModalFieldMapper.TYPE));
   }
 
   @Override

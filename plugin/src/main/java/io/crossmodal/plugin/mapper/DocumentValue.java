@@ -11,6 +11,7 @@ import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.QueryInput;
 import java.util.Base64;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -47,8 +48,12 @@ public final class DocumentValue {
     for (String key : value.keySet()) {
       if (!accepted.contains(key)) {
         throw new IllegalArgumentException(
-            "unknown key [%s], a field of modality %s takes %s"
-                .formatted(key, field.modality().key(), accepted.stream().sorted().toList()));
+            String.format(
+                Locale.ROOT,
+                "unknown key [%s], a field of modality %s takes %s",
+                key,
+                field.modality().key(),
+                accepted.stream().sorted().toList()));
       }
     }
     ModelConfig config = field.model().config();
@@ -98,8 +103,12 @@ public final class DocumentValue {
     if (encodedFrom == null) {
       if (embedding != null || tokens != null) {
         throw new IllegalArgumentException(
-            "give either [%s] or [%s] with [%s], got both"
-                .formatted(contentKey(), EMBEDDING, TOKENS));
+            String.format(
+                Locale.ROOT,
+                "give either [%s] or [%s] with [%s], got both",
+                contentKey(),
+                EMBEDDING,
+                TOKENS));
       }
       return true;
     }
@@ -122,24 +131,38 @@ public final class DocumentValue {
     if (embedding == null) {
       throw new IllegalArgumentException(
           content == null
-              ? "neither [%s] nor [%s] is given".formatted(contentKey(), EMBEDDING)
-              : ("[%s] was not encoded on the way in: at least one node must have the role ingest,"
+              ? String.format(
+                  Locale.ROOT, "neither [%s] nor [%s] is given", contentKey(), EMBEDDING)
+              : String.format(
+                  Locale.ROOT,
+                  "[%s] was not encoded on the way in: at least one node must have the role ingest,"
                       + " and the setting [cluster.ingest.system_pipeline_enabled] must be true; or"
-                      + " give an [%s] made beforehand")
-                  .formatted(contentKey(), EMBEDDING));
+                      + " give an [%s] made beforehand",
+                  contentKey(),
+                  EMBEDDING));
     }
     if (encodedFrom != null) {
       if (content != null && !encodedFrom.content().equals(content.digest())) {
         throw new IllegalArgumentException(
-            ("[%s] or [%s] was changed where it could not be encoded again, as by a script or a"
+            String.format(
+                Locale.ROOT,
+                "[%s] or [%s] was changed where it could not be encoded again, as by a script or a"
                     + " partial update of the sensor: send the whole value without [%s], [%s] and"
-                    + " [%s]")
-                .formatted(contentKey(), SENSOR, EMBEDDING, TOKENS, ENCODED_FROM));
+                    + " [%s]",
+                contentKey(),
+                SENSOR,
+                EMBEDDING,
+                TOKENS,
+                ENCODED_FROM));
       }
       if (!encodedFrom.matches(field.model().fingerprints())) {
         throw new IllegalArgumentException(
-            "[%s] was made by another model than the field's, [%s]: send [%s] to have it encoded"
-                .formatted(EMBEDDING, field.model().id(), contentKey()));
+            String.format(
+                Locale.ROOT,
+                "[%s] was made by another model than the field's, [%s]: send [%s] to have it encoded",
+                EMBEDDING,
+                field.model().id(),
+                contentKey()));
       }
     }
     return embedding;
@@ -171,12 +194,13 @@ public final class DocumentValue {
     TokenBlockFormat.Header header = TokenBlockFormat.header(bytes, 0, bytes.length);
     if (!header.matches(field.model().fingerprints().tokenSpace())) {
       throw new IllegalArgumentException(
-          "[%s] is a block of another model: its token space is [%s], that of [%s] is [%s]"
-              .formatted(
-                  TOKENS,
-                  header.fingerprint(),
-                  field.model().id(),
-                  field.model().fingerprints().tokenSpace()));
+          String.format(
+              Locale.ROOT,
+              "[%s] is a block of another model: its token space is [%s], that of [%s] is [%s]",
+              TOKENS,
+              header.fingerprint(),
+              field.model().id(),
+              field.model().fingerprints().tokenSpace()));
     }
     boolean rightCount =
         field.modality() == Modality.TEXT
@@ -185,13 +209,14 @@ public final class DocumentValue {
                 .anyMatch(sensor -> config.imageTokens(sensor) == header.count());
     if (header.hidden() != config.hidden() || !rightCount) {
       throw new IllegalArgumentException(
-          "[%s] holds %d tokens of %d values, which model [%s] does not make for modality %s"
-              .formatted(
-                  TOKENS,
-                  header.count(),
-                  header.hidden(),
-                  field.model().id(),
-                  field.modality().key()));
+          String.format(
+              Locale.ROOT,
+              "[%s] holds %d tokens of %d values, which model [%s] does not make for modality %s",
+              TOKENS,
+              header.count(),
+              header.hidden(),
+              field.model().id(),
+              field.modality().key()));
     }
     TokenBlock block = TokenBlockFormat.read(bytes, 0, bytes.length);
     for (float value : block.values()) {
@@ -204,7 +229,8 @@ public final class DocumentValue {
 
   private static String string(String key, Object value) {
     if (value != null && !(value instanceof String)) {
-      throw new IllegalArgumentException("[%s] must be a string, got [%s]".formatted(key, value));
+      throw new IllegalArgumentException(
+          String.format(Locale.ROOT, "[%s] must be a string, got [%s]", key, value));
     }
     return (String) value;
   }
@@ -224,14 +250,19 @@ public final class DocumentValue {
   private static float[] floats(Object value) {
     if (!(value instanceof List<?> list)) {
       throw new IllegalArgumentException(
-          "[%s] must be an array of numbers, got [%s]".formatted(EMBEDDING, value));
+          String.format(
+              Locale.ROOT, "[%s] must be an array of numbers, got [%s]", EMBEDDING, value));
     }
     float[] floats = new float[list.size()];
     for (int i = 0; i < floats.length; i++) {
       if (!(list.get(i) instanceof Number number)) {
         throw new IllegalArgumentException(
-            "[%s] must be an array of numbers, got [%s] at position %d"
-                .formatted(EMBEDDING, list.get(i), i));
+            String.format(
+                Locale.ROOT,
+                "[%s] must be an array of numbers, got [%s] at position %d",
+                EMBEDDING,
+                list.get(i),
+                i));
       }
       floats[i] = number.floatValue();
     }

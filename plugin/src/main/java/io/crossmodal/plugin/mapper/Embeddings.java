@@ -4,6 +4,8 @@
  */
 package io.crossmodal.plugin.mapper;
 
+import java.util.Locale;
+
 /** Checks and scales what users give as an embedding. */
 public final class Embeddings {
   // A unit vector that went through JSON or float32 is off by less.
@@ -22,13 +24,15 @@ public final class Embeddings {
   public static float[] unit(String name, float[] vector, int dimension) {
     if (vector.length != dimension) {
       throw new IllegalArgumentException(
-          "[%s] must have %d values, got %d".formatted(name, dimension, vector.length));
+          String.format(
+              Locale.ROOT, "[%s] must have %d values, got %d", name, dimension, vector.length));
     }
     double squares = 0;
     for (int i = 0; i < vector.length; i++) {
       if (!Float.isFinite(vector[i])) {
         throw new IllegalArgumentException(
-            "[%s] must be finite, got %s at position %d".formatted(name, vector[i], i));
+            String.format(
+                Locale.ROOT, "[%s] must be finite, got %s at position %d", name, vector[i], i));
       }
       squares += (double) vector[i] * vector[i];
     }

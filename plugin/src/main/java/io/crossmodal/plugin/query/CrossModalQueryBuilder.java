@@ -9,6 +9,7 @@ import io.crossmodal.plugin.mapper.Embeddings;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.apache.lucene.search.BooleanClause;
@@ -236,8 +237,12 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   protected Query doToQuery(QueryShardContext context) throws IOException {
     if (vector == null) {
       throw new IllegalArgumentException(
-          "[%s] cannot encode [%s] here, as in a percolator: give a [%s]"
-              .formatted(NAME, side.key(), QUERY_VECTOR));
+          String.format(
+              Locale.ROOT,
+              "[%s] cannot encode [%s] here, as in a percolator: give a [%s]",
+              NAME,
+              side.key(),
+              QUERY_VECTOR));
     }
     MappedFieldType type = context.fieldMapper(field);
     if (type == null && filterSpace != null) {
@@ -246,13 +251,12 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     }
     if (!(type instanceof CrossModalFieldType crossModal)) {
       throw new IllegalArgumentException(
-          "[field] [%s] must be of type [%s], %s"
-              .formatted(
-                  field,
-                  NAME,
-                  type == null
-                      ? "there is no such field"
-                      : "its type is [" + type.typeName() + "]"));
+          String.format(
+              Locale.ROOT,
+              "[field] [%s] must be of type [%s], %s",
+              field,
+              NAME,
+              type == null ? "there is no such field" : "its type is [" + type.typeName() + "]"));
     }
     Map.Entry<String, String> own =
         Map.entry(
@@ -260,9 +264,14 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
             crossModal.definition().model().fingerprints().filterSpace());
     if (filterSpace != null && !filterSpace.equals(own.getValue())) {
       throw new IllegalArgumentException(
-          ("the query was encoded in the filter space [%s], but the model [%s] of field [%s] has"
-                  + " [%s]")
-              .formatted(filterSpace, own.getKey(), field, own.getValue()));
+          String.format(
+              Locale.ROOT,
+              "the query was encoded in the filter space [%s], but the model [%s] of field [%s] has"
+                  + " [%s]",
+              filterSpace,
+              own.getKey(),
+              field,
+              own.getValue()));
     }
     float[] target =
         Embeddings.unit(

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.Locale;
 import org.opensearch.core.ParseField;
 import org.opensearch.core.xcontent.AbstractObjectParser;
 import org.opensearch.core.xcontent.ObjectParser;
@@ -80,8 +81,12 @@ public abstract class QuerySideBody {
   protected final QuerySide side(List<String> others, List<String> accepted) {
     if (id != null) {
       throw new IllegalArgumentException(
-          "[%s] does not take [%s] yet, use one of %s"
-              .formatted(name, QuerySide.QUERY_ID, accepted));
+          String.format(
+              Locale.ROOT,
+              "[%s] does not take [%s] yet, use one of %s",
+              name,
+              QuerySide.QUERY_ID,
+              accepted));
     }
     List<String> given = new ArrayList<>(others);
     if (text != null) {
@@ -92,12 +97,17 @@ public abstract class QuerySideBody {
     }
     if (given.size() != 1) {
       throw new IllegalArgumentException(
-          "[%s] needs exactly one of %s, got %s".formatted(name, accepted, given));
+          String.format(
+              Locale.ROOT, "[%s] needs exactly one of %s, got %s", name, accepted, given));
     }
     if (sensor != null && image == null) {
       throw new IllegalArgumentException(
-          "[%s] goes with [%s] only, got it with [%s]"
-              .formatted(QuerySide.SENSOR, QuerySide.QUERY_IMAGE, given.get(0)));
+          String.format(
+              Locale.ROOT,
+              "[%s] goes with [%s] only, got it with [%s]",
+              QuerySide.SENSOR,
+              QuerySide.QUERY_IMAGE,
+              given.get(0)));
     }
     if (text != null) {
       return QuerySide.text(text);

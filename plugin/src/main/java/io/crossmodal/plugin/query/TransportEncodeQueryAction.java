@@ -12,6 +12,7 @@ import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.QueryInput;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.MappingFields;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
@@ -62,16 +63,17 @@ public final class TransportEncodeQueryAction
     ActionListener<EncodedQuery> inContext =
         new ContextPreservingActionListener<>(
             threadPool.getThreadContext().newRestorableContext(false), listener);
-    CompletableFuture<?> unused = service
-        .encodeQuery(model.id(), input(model, request.side()))
-        .whenComplete(
-            (encoded, failure) -> {
-              if (failure != null) {
-                inContext.onFailure(describe(request, InferenceErrors.toOpenSearch(failure)));
-              } else {
-                inContext.onResponse(response(model, encoded));
-              }
-            });
+    CompletableFuture<?> unused =
+        service
+            .encodeQuery(model.id(), input(model, request.side()))
+            .whenComplete(
+                (encoded, failure) -> {
+                  if (failure != null) {
+                    inContext.onFailure(describe(request, InferenceErrors.toOpenSearch(failure)));
+                  } else {
+                    inContext.onResponse(response(model, encoded));
+                  }
+                });
   }
 
   private static QueryInput input(ModelManifest model, QuerySide side) {
@@ -128,16 +130,20 @@ public final class TransportEncodeQueryAction
         return catalog.defaultId();
       }
       throw new IllegalArgumentException(
-          "[field] [%s] is no field of type [%s] in the searched indices%s"
-              .formatted(
-                  request.field(),
-                  CrossModalFieldMapper.TYPE,
-                  typeByIndex.isEmpty() ? "" : ", its type is " + typeByIndex));
+          String.format(
+              Locale.ROOT,
+              "[field] [%s] is no field of type [%s] in the searched indices%s",
+              request.field(),
+              CrossModalFieldMapper.TYPE,
+              typeByIndex.isEmpty() ? "" : ", its type is " + typeByIndex));
     }
     if (modelByIndex.values().stream().distinct().count() > 1) {
       throw new IllegalArgumentException(
-          "[field] [%s] has different models, search their indices one by one: %s"
-              .formatted(request.field(), modelByIndex));
+          String.format(
+              Locale.ROOT,
+              "[field] [%s] has different models, search their indices one by one: %s",
+              request.field(),
+              modelByIndex));
     }
     return modelByIndex.values().iterator().next();
   }

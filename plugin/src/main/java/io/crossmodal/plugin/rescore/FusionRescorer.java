@@ -20,6 +20,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -124,8 +125,11 @@ public final class FusionRescorer implements Rescorer {
       }
       if (context.options().missing() == MissingPolicy.FAIL) {
         throw new IllegalArgumentException(
-            "%d of %d hits in the window have no tokens to rescore with, and [missing] is fail"
-                .formatted(missing, inDocOrder.length));
+            String.format(
+                Locale.ROOT,
+                "%d of %d hits in the window have no tokens to rescore with, and [missing] is fail",
+                missing,
+                inDocOrder.length));
       }
     }
     if (!candidates.hits.isEmpty()) {

@@ -15,6 +15,7 @@ import io.crossmodal.plugin.query.QuerySideBody;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import org.apache.lucene.util.SetOnce;
 import org.opensearch.common.unit.TimeValue;
@@ -214,8 +215,12 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     }
     if (!(type instanceof CrossModalFieldType crossModal)) {
       throw new IllegalArgumentException(
-          "[field] [%s] must be of type [%s], its type is [%s]"
-              .formatted(field, CrossModalFieldMapper.TYPE, type.typeName()));
+          String.format(
+              Locale.ROOT,
+              "[field] [%s] must be of type [%s], its type is [%s]",
+              field,
+              CrossModalFieldMapper.TYPE,
+              type.typeName()));
     }
     check(crossModal.definition());
     return new FusionRescoreContext(windowSize, crossModal, encoded, options);
@@ -224,25 +229,33 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   private void check(FieldDefinition definition) {
     if (definition.tokens() == TokenStorage.NONE) {
       throw new IllegalArgumentException(
-          "[field] [%s] stores no tokens to rescore with: its mapping says [tokens: none]"
-              .formatted(field));
+          String.format(
+              Locale.ROOT,
+              "[field] [%s] stores no tokens to rescore with: its mapping says [tokens: none]",
+              field));
     }
     if (definition.modality() == encoded.modality()) {
       throw new IllegalArgumentException(
-          "[%s] fuses a text with an image: [%s] does not go with field [%s] of modality [%s]"
-              .formatted(NAME, encoded.key(), field, definition.modality().key()));
+          String.format(
+              Locale.ROOT,
+              "[%s] fuses a text with an image: [%s] does not go with field [%s] of modality [%s]",
+              NAME,
+              encoded.key(),
+              field,
+              definition.modality().key()));
     }
     String tokenSpace = definition.model().fingerprints().tokenSpace();
     if (!tokenSpace.equals(encoded.tokenSpace())) {
       throw new IllegalArgumentException(
-          ("the query was encoded by [%s] in the token space [%s], but the model [%s] of field [%s]"
-                  + " has [%s]")
-              .formatted(
-                  encoded.model(),
-                  encoded.tokenSpace(),
-                  definition.model().id(),
-                  field,
-                  tokenSpace));
+          String.format(
+              Locale.ROOT,
+              "the query was encoded by [%s] in the token space [%s], but the model [%s] of field [%s]"
+                  + " has [%s]",
+              encoded.model(),
+              encoded.tokenSpace(),
+              definition.model().id(),
+              field,
+              tokenSpace));
     }
   }
 
@@ -273,10 +286,11 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
       }
     }
     throw new IllegalArgumentException(
-        "[%s] must be one of %s, got [%s]"
-            .formatted(
-                name,
-                Arrays.stream(type.getEnumConstants()).map(FusionOptions::key).toList(),
-                value));
+        String.format(
+            Locale.ROOT,
+            "[%s] must be one of %s, got [%s]",
+            name,
+            Arrays.stream(type.getEnumConstants()).map(FusionOptions::key).toList(),
+            value));
   }
 }

@@ -55,8 +55,7 @@ public class ModelServiceTests extends OpenSearchTestCase {
                     TestModels.png(random(), 1),
                     new byte[0]));
       }
-      List<Encoded> outcomes =
-          get(test.get().encodeImages(TestModels.ID, "rgb", images));
+      List<Encoded> outcomes = get(test.get().encodeImages(TestModels.ID, "rgb", images));
       assertEquals(images.size(), outcomes.size());
       for (int i = 0; i < outcomes.size(); i++) {
         if (isGood.get(i)) {
@@ -122,8 +121,7 @@ public class ModelServiceTests extends OpenSearchTestCase {
         PairLogits alone =
             get(
                 test.get()
-                    .score(
-                        TestModels.ID, List.of(text), List.of(images.get(i)), Deadline.none()));
+                    .score(TestModels.ID, List.of(text), List.of(images.get(i)), Deadline.none()));
         assertEquals(alone.itm()[0], batch.itm()[i], TOLERANCE);
         assertEquals(alone.filter()[0], batch.filter()[i], TOLERANCE);
       }
@@ -142,10 +140,8 @@ public class ModelServiceTests extends OpenSearchTestCase {
           get(test.get().score(TestModels.ID, texts, List.of(image), Deadline.none()));
       for (int i = 0; i < texts.size(); i++) {
         float alone =
-            get(
-                    test.get()
-                        .score(
-                            TestModels.ID, List.of(texts.get(i)), List.of(image), Deadline.none()))
+            get(test.get()
+                    .score(TestModels.ID, List.of(texts.get(i)), List.of(image), Deadline.none()))
                 .itm()[0];
         assertEquals("padded as alone", alone, batch.itm()[i], TOLERANCE);
       }
@@ -221,11 +217,11 @@ public class ModelServiceTests extends OpenSearchTestCase {
       IllegalArgumentException model =
           expectThrows(
               IllegalArgumentException.class,
-              () -> test.get().encodeTexts("nothing", List.of("a")));
+              () -> test.get().encodeTexts("nothing", List.of("a")).join());
       assertThat(model.getMessage(), containsString("this node has [micro]"));
       expectThrows(
           IllegalArgumentException.class,
-          () -> test.get().encodeImages(TestModels.ID, "s1", List.of(new byte[1])));
+          () -> test.get().encodeImages(TestModels.ID, "s1", List.of(new byte[1])).join());
     }
   }
 }

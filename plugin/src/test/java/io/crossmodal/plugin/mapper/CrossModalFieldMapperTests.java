@@ -132,19 +132,15 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
   public void testTokensFollowTheMapping() throws IOException {
     String int8 = block(MODEL, TestModels.imageTokens(MODEL), TokenEncoding.INT8);
     CheckedConsumer<XContentBuilder, IOException> value =
-        b ->
-            b.startObject("field")
-                .array("embedding", unit(0))
-                .field("tokens", int8)
-                .endObject();
+        b -> b.startObject("field").array("embedding", unit(0)).field("tokens", int8).endObject();
     BytesRef fp16 =
         parse(mapper(b -> b.field("tokens", "fp16")), value)
             .getField("field._tokens")
             .binaryValue();
     assertEquals(
-        TokenEncoding.FP16, TokenBlockFormat.header(fp16.bytes, fp16.offset, fp16.length).encoding());
-    assertNull(
-        parse(mapper(b -> b.field("tokens", "none")), value).getField("field._tokens"));
+        TokenEncoding.FP16,
+        TokenBlockFormat.header(fp16.bytes, fp16.offset, fp16.length).encoding());
+    assertNull(parse(mapper(b -> b.field("tokens", "none")), value).getField("field._tokens"));
   }
 
   public void testNullAndAbsent() throws IOException {
@@ -160,7 +156,8 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
     assertRefused(image, b -> b.field("field", "x"), "one object with [bytes] or [embedding]");
     assertRefused(image, b -> b.field("field", 3), "one object");
     assertRefused(image, b -> b.array("field", new float[] {1, 2}), "one object");
-    assertRefused(image, b -> b.startObject("field").endObject(), "neither [bytes] nor [embedding]");
+    assertRefused(
+        image, b -> b.startObject("field").endObject(), "neither [bytes] nor [embedding]");
     assertRefused(
         image, b -> b.startObject("field").field("bytes", "AAAA").endObject(), "was not encoded");
     assertRefused(text, b -> b.field("field", "a pond"), "[text] was not encoded");
@@ -189,11 +186,7 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
     assertRefused(image, withTokens(block(MODEL, count + 1, TokenEncoding.INT8)), "does not make");
     assertRefused(
         image,
-        b ->
-            b.startObject("field")
-                .array("embedding", unit(0))
-                .field("sensor", "s1")
-                .endObject(),
+        b -> b.startObject("field").array("embedding", unit(0)).field("sensor", "s1").endObject(),
         "unknown sensor [s1]");
     assertRefused(
         image,
@@ -277,7 +270,8 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
   }
 
   public void testBadMappingsAreRefused() {
-    assertMappingRefused(b -> b.field("model", "nothing"), "unknown model [nothing], this node has [micro]");
+    assertMappingRefused(
+        b -> b.field("model", "nothing"), "unknown model [nothing], this node has [micro]");
     assertMappingRefused(b -> b.field("modality", "sound"), "[image, text]");
     assertMappingRefused(b -> b.field("tokens", "int4"), "[int8, fp16, none]");
     assertMappingRefused(b -> b.field("vector_encoding", "int8"), "not supported yet");
@@ -287,7 +281,12 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
     assertMappingRefused(b -> b.field("m", 8), "index.cross_modal: true");
     assertMappingRefused(b -> b.field("dims", 8), "unknown parameter [dims]");
     assertMappingRefused(
-        b -> b.startObject("fields").startObject("k").field("type", "keyword").endObject().endObject(),
+        b ->
+            b.startObject("fields")
+                .startObject("k")
+                .field("type", "keyword")
+                .endObject()
+                .endObject(),
         "does not take [fields]");
   }
 
@@ -295,8 +294,7 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
       CheckedConsumer<XContentBuilder, IOException> parameters, String message) {
     Exception e = expectThrows(Exception.class, () -> mapper(parameters));
     assertTrue(
-        e.toString(),
-        e instanceof MapperParsingException || e instanceof IllegalArgumentException);
+        e.toString(), e instanceof MapperParsingException || e instanceof IllegalArgumentException);
     assertThat(e.getMessage(), containsString(message));
   }
 }

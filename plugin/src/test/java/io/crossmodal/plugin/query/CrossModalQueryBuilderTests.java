@@ -123,8 +123,7 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
   }
 
   private void assertRefused(String body, String message) {
-    Exception e =
-        expectThrows(Exception.class, () -> parseQuery("{\"cross_modal\":" + body + "}"));
+    Exception e = expectThrows(Exception.class, () -> parseQuery("{\"cross_modal\":" + body + "}"));
     assertTrue(
         e.toString(), e instanceof ParsingException || e instanceof IllegalArgumentException);
     Throwable root = e;
@@ -155,8 +154,7 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
         expectThrows(
                 IllegalArgumentException.class,
                 () ->
-                    new CrossModalQueryBuilder(FIELD, new float[] {1, 2}, 1, null)
-                        .toQuery(context))
+                    new CrossModalQueryBuilder(FIELD, new float[] {1, 2}, 1, null).toQuery(context))
             .getMessage(),
         containsString("must have " + DIMENSION + " values, got 2"));
   }

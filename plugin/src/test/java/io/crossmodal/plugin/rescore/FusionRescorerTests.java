@@ -110,9 +110,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
         document.add(new StringField("id", Integer.toString(i), Field.Store.YES));
         if (contents.get(i) != Content.NONE) {
           int count =
-              modality == Modality.IMAGE
-                  ? TestModels.imageTokens(MODEL)
-                  : randomIntBetween(2, 10);
+              modality == Modality.IMAGE ? TestModels.imageTokens(MODEL) : randomIntBetween(2, 10);
           TokenBlock tokens = TestModels.tokens(random(), MODEL, count);
           document.add(
               new BinaryDocValuesField(
@@ -294,8 +292,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
         options(FusionScoreMode.REPLACE, MissingPolicy.KEEP_FIRST_PASS, FailurePolicy.FAIL);
     try (Index index = index(Modality.IMAGE, List.of(Content.NONE, Content.NONE), false)) {
       IndexSearcher searcher = new IndexSearcher(index.reader);
-      TopDocs none =
-          new TopDocs(new TotalHits(0, TotalHits.Relation.EQUAL_TO), new ScoreDoc[0]);
+      TopDocs none = new TopDocs(new TotalHits(0, TotalHits.Relation.EQUAL_TO), new ScoreDoc[0]);
       assertEquals(
           0,
           FusionRescorer.INSTANCE.rescore(none, searcher, context(5, Modality.IMAGE, options))
@@ -370,8 +367,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
           context(
               4,
               Modality.IMAGE,
-              options(
-                  FusionScoreMode.REPLACE, MissingPolicy.KEEP_FIRST_PASS, FailurePolicy.FAIL));
+              options(FusionScoreMode.REPLACE, MissingPolicy.KEEP_FIRST_PASS, FailurePolicy.FAIL));
       IllegalArgumentException e =
           expectThrows(
               IllegalArgumentException.class,
@@ -384,8 +380,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
     try (Index index = index(Modality.IMAGE, List.of(Content.TOKENS), false)) {
       TopDocs one =
           new TopDocs(
-              new TotalHits(1, TotalHits.Relation.EQUAL_TO),
-              new ScoreDoc[] {new ScoreDoc(0, 1)});
+              new TotalHits(1, TotalHits.Relation.EQUAL_TO), new ScoreDoc[] {new ScoreDoc(0, 1)});
       IndexSearcher searcher = new IndexSearcher(index.reader);
       FusionOptions hasty =
           new FusionOptions(
@@ -399,8 +394,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
       assertTrue(context.getRescoredDocs().isEmpty());
       assertEquals(1, test.get().stats().get(Counter.TIMEOUTS));
       FusionOptions strict =
-          new FusionOptions(
-              hasty.combiner(), hasty.missing(), FailurePolicy.FAIL, hasty.timeout());
+          new FusionOptions(hasty.combiner(), hasty.missing(), FailurePolicy.FAIL, hasty.timeout());
       OpenSearchStatusException e =
           expectThrows(
               OpenSearchStatusException.class,

@@ -11,7 +11,8 @@ public class ScoreCombinerTests extends OpenSearchTestCase {
 
   public void testNoUntouchedHitReachesARescoredOne() {
     float worst = REPLACE.rescored(0, 0);
-    for (float score : new float[] {0, 1e-30f, 0.5f, 1, 25, 1e9f, Float.MAX_VALUE, Float.POSITIVE_INFINITY}) {
+    for (float score :
+        new float[] {0, 1e-30f, 0.5f, 1, 25, 1e9f, Float.MAX_VALUE, Float.POSITIVE_INFINITY}) {
       assertTrue(score + " is squeezed below 1", REPLACE.untouched(score) < worst);
       assertTrue(REPLACE.untouched(score) >= 0);
     }
@@ -35,7 +36,8 @@ public class ScoreCombinerTests extends OpenSearchTestCase {
             org.opensearch.search.rescore.QueryRescoreMode.valueOf(
                     mode == FusionScoreMode.MULTIPLY
                         ? "Multiply"
-                        : mode.name().charAt(0) + mode.name().substring(1).toLowerCase(java.util.Locale.ROOT))
+                        : mode.name().charAt(0)
+                            + mode.name().substring(1).toLowerCase(java.util.Locale.ROOT))
                 .combine(first * w, p * v);
         assertEquals(mode.name(), expected, new ScoreCombiner(mode, w, v).rescored(first, p), 0);
         assertEquals(first * w, new ScoreCombiner(mode, w, v).untouched(first), 0);

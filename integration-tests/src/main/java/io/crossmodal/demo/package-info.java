@@ -1,0 +1,10 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+/**
+ * The demo: {@code mvn -Pdemo}.
+ *
+ * <p>Entry class: {@link io.crossmodal.demo.Demo}. Nothing calls these classes.
+ */
+package io.crossmodal.demo;

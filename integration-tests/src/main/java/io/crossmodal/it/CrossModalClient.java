@@ -1,0 +1,158 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.it;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.crossmodal.trainer.data.CaptionedImage;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.function.IntConsumer;
+import org.opensearch.client.Request;
+import org.opensearch.client.RestClient;
+
+/** What a user of the plugin sends: an index of pictures, bulks, searches. Not thread-safe. */
+public final class CrossModalClient {
+  /** The picture field of {@link #createIndex}. */
+  public static final String IMAGE = "image";
+
+  private static final int BULK = 50;
+
+  private final RestClient client;
+
+  public CrossModalClient(RestClient client) {
+    this.client = client;
+  }
+
+  /**
+   * A hit of a search.
+   *
+   * @param id document id
+   * @param score as the node gave it
+   */
+  public record Hit(String id, double score) {}
+
+  /** Makes an index with a picture field, a caption and a class, replacing one of that name. */
+  public void createIndex(String index, int shards) throws IOException {
+    Request delete = new Request("DELETE", "/" + index);
+    delete.addParameter("ignore_unavailable", "true");
+    send(delete, null);
+    JsonObject properties = new JsonObject();
+    properties.add(IMAGE, object("type", "cross_modal"));
+    properties.add("caption", object("type", "text"));
+    JsonObject body = new JsonObject();
+    body.add("settings", object("number_of_shards", shards));
+    body.add("mappings", objectOf("properties", properties));
+    send(new Request("PUT", "/" + index), body.toString());
+  }
+
+  /**
+   * Indexes pictures from their files, under their file names, in bulks; the node encodes them.
+   *
+   * @param progress told how many pictures are done, after each bulk
+   * @throws IOException when a document is refused, with the node's reason
+   */
+  public void index(String index, List<CaptionedImage> images, IntConsumer progress)
+      throws IOException {
+    for (int from = 0; from < images.size(); from += BULK) {
+      StringBuilder lines = new StringBuilder();
+      List<CaptionedImage> bulk = images.subList(from, Math.min(images.size(), from + BULK));
+      for (CaptionedImage image : bulk) {
+        lines.append(objectOf("index", object("_id", image.filename()))).append('\n');
+        String bytes = Base64.getEncoder().encodeToString(Files.readAllBytes(image.file()));
+        JsonObject document = objectOf(IMAGE, object("bytes", bytes));
+        JsonArray captions = new JsonArray();
+        image.captions().forEach(captions::add);
+        document.add("caption", captions);
+        lines.append(document).append('\n');
+      }
+      JsonObject answer = send(new Request("POST", "/" + index + "/_bulk"), lines.toString());
+      if (answer.get("errors").getAsBoolean()) {
+        throw new IOException("the node refused documents: " + firstError(answer));
+      }
+      progress.accept(from + bulk.size());
+    }
+    send(new Request("POST", "/" + index + "/_refresh"), null);
+  }
+
+  private static String firstError(JsonObject answer) {
+    for (JsonElement item : answer.getAsJsonArray("items")) {
+      JsonObject result = item.getAsJsonObject().getAsJsonObject("index");
+      if (result.has("error")) {
+        return result.toString();
+      }
+    }
+    return "none";
+  }
+
+  /**
+   * Searches pictures by text.
+   *
+   * @param k candidates of the first stage, per shard
+   * @param window hits that the fusion encoder rescores, per shard; 0 leaves the rescore out
+   * @param size hits wanted
+   */
+  public List<Hit> search(String index, String text, int k, int window, int size)
+      throws IOException {
+    JsonObject query = object("field", IMAGE);
+    query.addProperty("query_text", text);
+    query.addProperty("k", k);
+    JsonObject body = objectOf("query", objectOf("cross_modal", query));
+    body.addProperty("size", size);
+    body.addProperty("_source", false);
+    if (window > 0) {
+      JsonObject fusion = object("field", IMAGE);
+      fusion.addProperty("query_text", text);
+      fusion.addProperty("on_failure", "fail");
+      fusion.addProperty("timeout", "60s");
+      JsonObject rescore = object("window_size", window);
+      rescore.add("fusion", fusion);
+      body.add("rescore", rescore);
+    }
+    JsonObject answer = send(new Request("POST", "/" + index + "/_search"), body.toString());
+    List<Hit> hits = new ArrayList<>();
+    for (JsonElement element : answer.getAsJsonObject("hits").getAsJsonArray("hits")) {
+      JsonObject hit = element.getAsJsonObject();
+      hits.add(new Hit(hit.get("_id").getAsString(), hit.get("_score").getAsDouble()));
+    }
+    return hits;
+  }
+
+  private JsonObject send(Request request, String json) throws IOException {
+    if (json != null) {
+      request.setJsonEntity(json);
+    }
+    try (InputStream body = client.performRequest(request).getEntity().getContent()) {
+      return JsonParser.parseReader(new InputStreamReader(body, StandardCharsets.UTF_8))
+          .getAsJsonObject();
+    }
+  }
+
+  private static JsonObject object(String name, String value) {
+    JsonObject object = new JsonObject();
+    object.addProperty(name, value);
+    return object;
+  }
+
+  private static JsonObject object(String name, int value) {
+    JsonObject object = new JsonObject();
+    object.addProperty(name, value);
+    return object;
+  }
+
+  private static JsonObject objectOf(String name, JsonElement value) {
+    JsonObject object = new JsonObject();
+    object.add(name, value);
+    return object;
+  }
+}

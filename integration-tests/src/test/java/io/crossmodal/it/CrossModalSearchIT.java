@@ -1,0 +1,245 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.it;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.crossmodal.it.CrossModalClient.Hit;
+import io.crossmodal.model.Calibration;
+import io.crossmodal.model.Encoding;
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.ReferenceFusion;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.model.tokens.TokenEncoding;
+import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.KarpathyReader;
+import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Base64;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.opensearch.client.ResponseException;
+
+/** The whole path on a real node: the zip installed, the shipped model, pictures, REST. */
+final class CrossModalSearchIT {
+  private static final int PICTURES = 60;
+  private static final float TOLERANCE = 2e-3f;
+
+  private static OpenSearchNode node;
+  private static CrossModalClient client;
+  private static List<CaptionedImage> images;
+  private static Path folder;
+
+  @BeforeAll
+  static void indexPictures() throws Exception {
+    folder = Nodes.folder("search");
+    images =
+        KarpathyReader.read(
+                new SceneDatasetWriter(new SceneDatasetWriter.Config(0, 0, PICTURES, 77, 128, 0.3))
+                    .write(folder.resolve("scenes"), 2, () -> {}))
+            .images();
+    node = PluginNode.start(folder.resolve("opensearch"), 0);
+    client = new CrossModalClient(node.client());
+    client.createIndex("scenes", 2);
+    client.index("scenes", images, done -> {});
+  }
+
+  @AfterAll
+  static void stop() throws IOException {
+    if (node != null) {
+      node.close();
+    }
+  }
+
+  /** The plugin's score, the trainer's and the plain-Java reference's are one. */
+  @Test
+  void scoresAreThoseOfTheTrainerAndOfTheReference() throws Exception {
+    ModelBundle bundle = ModelBundle.demo();
+    Calibration calibration = bundle.manifest().calibration();
+    ReferenceFusion reference = new ReferenceFusion(bundle.manifest().config(), bundle.weights());
+    try (FusionModel model = FusionModel.load(bundle, folder)) {
+      String caption = images.get(3).captions().get(0);
+      Encoding text = model.encodeTexts(List.of(bundle.tokenizer().tokenize(caption))).get(0);
+      Map<String, TokenBlock> stored = new HashMap<>();
+      Map<String, float[]> embeddings = new HashMap<>();
+      for (CaptionedImage image : images) {
+        Encoding encoded =
+            model
+                .encodeImages(
+                    "rgb",
+                    List.of(
+                        bundle.preprocessor("rgb").preprocess(Files.readAllBytes(image.file()))))
+                .get(0);
+        byte[] block =
+            TokenBlockFormat.write(
+                encoded.tokens(),
+                TokenEncoding.INT8,
+                bundle.manifest().fingerprints().tokenSpace());
+        stored.put(image.filename(), TokenBlockFormat.read(block, 0, block.length));
+        embeddings.put(image.filename(), encoded.embedding());
+      }
+      for (Hit hit : client.search("scenes", caption, PICTURES, 0, PICTURES)) {
+        float[] embedding = embeddings.get(hit.id());
+        double cosine = 0;
+        for (int d = 0; d < embedding.length; d++) {
+          cosine += embedding[d] * text.embedding()[d];
+        }
+        assertEquals((1 + cosine) / 2, hit.score(), TOLERANCE, hit.id());
+      }
+      List<Hit> rescored = client.search("scenes", caption, PICTURES, PICTURES, PICTURES);
+      assertEquals(PICTURES, rescored.size());
+      for (Hit hit : rescored) {
+        PairLogits trainer = model.score(List.of(text.tokens()), List.of(stored.get(hit.id())));
+        PairLogits oracle = reference.score(text.tokens(), stored.get(hit.id()));
+        double byTrainer = 1 + calibration.probability(trainer.itm()[0], trainer.filter()[0]);
+        double byOracle = 1 + calibration.probability(oracle.itm()[0], oracle.filter()[0]);
+        assertEquals(byTrainer, hit.score(), TOLERANCE, hit.id());
+        assertEquals(byOracle, hit.score(), TOLERANCE, hit.id());
+      }
+    }
+  }
+
+  @Test
+  void whatIsRescoredStandsAboveWhatIsNotOnEveryShard() throws Exception {
+    List<Hit> hits = client.search("scenes", "two white tanks .", PICTURES, 5, PICTURES);
+    long rescored = hits.stream().filter(hit -> hit.score() >= 1).count();
+    assertEquals(10, rescored, "a window of 5 on each of 2 shards");
+    assertTrue(hits.subList(10, hits.size()).stream().allMatch(hit -> hit.score() < 1));
+  }
+
+  @Test
+  void keywordsFilterAndPicturesCombine() throws Exception {
+    JsonObject found =
+        post(
+            "/scenes/_search",
+            "{\"query\":{\"bool\":{\"should\":[{\"match\":{\"caption\":\"tanks\"}},"
+                + "{\"cross_modal\":{\"field\":\"image\",\"query_text\":\"white tanks\",\"k\":20,"
+                + "\"filter\":{\"match\":{\"caption\":\"river\"}}}}]}},"
+                + "\"rescore\":{\"window_size\":20,\"fusion\":{\"field\":\"image\","
+                + "\"query_text\":\"white tanks\",\"score_mode\":\"total\"}}}");
+    assertEquals(0, found.getAsJsonObject("_shards").get("failed").getAsInt());
+    assertFalse(found.getAsJsonObject("hits").getAsJsonArray("hits").isEmpty());
+  }
+
+  @Test
+  void aPictureFindsItself() throws Exception {
+    String bytes = base64(images.get(7).file());
+    JsonObject found =
+        post(
+            "/scenes/_search",
+            "{\"size\":1,\"_source\":false,\"query\":{\"cross_modal\":{\"field\":\"image\",\"query_image\":\""
+                + bytes
+                + "\",\"sensor\":\"rgb\",\"k\":5}}}");
+    JsonObject best = found.getAsJsonObject("hits").getAsJsonArray("hits").get(0).getAsJsonObject();
+    assertEquals(images.get(7).filename(), best.get("_id").getAsString());
+    assertEquals(1, best.get("_score").getAsDouble(), 1e-3);
+  }
+
+  @Test
+  void badDocumentsFailAloneAndSayWhy() throws Exception {
+    client.createIndex("bad", 1);
+    String good = "{\"image\":{\"bytes\":\"" + base64(images.get(0).file()) + "\"}}";
+    String[] documents = {
+      good,
+      "{\"image\":{\"bytes\":\"aGVsbG8=\"}}",
+      good,
+      "{\"image\":{\"embedding\":[1,2,3]}}",
+      "{\"image\":{\"embedding\":[\"NaN\"]}}",
+      "{\"image\":{\"bytes\":\"" + base64(images.get(1).file()) + "\",\"sensor\":\"s9\"}}",
+      "{\"image\":{\"tokens\":\"AAAA\"}}",
+      good
+    };
+    StringBuilder bulk = new StringBuilder();
+    for (int i = 0; i < documents.length; i++) {
+      bulk.append("{\"index\":{\"_id\":\"").append(i).append("\"}}\n").append(documents[i]);
+      bulk.append('\n');
+    }
+    JsonArray items = post("/bad/_bulk?refresh=true", bulk.toString()).getAsJsonArray("items");
+    for (int i = 0; i < documents.length; i++) {
+      JsonObject item = items.get(i).getAsJsonObject().getAsJsonObject("index");
+      boolean isGood = documents[i].equals(good);
+      assertEquals(isGood ? 201 : 400, item.get("status").getAsInt(), item.toString());
+      if (!isGood) {
+        assertTrue(item.get("error").toString().contains("image"), item.toString());
+      }
+    }
+    String count = Nodes.call(node, "GET", "/bad/_count?filter_path=count", null);
+    assertEquals("{\"count\":3}", count);
+  }
+
+  @Test
+  void badSearchesAreTheUsersErrors() {
+    refused(
+        "{\"field\":\"image\",\"query_text\":\"a\",\"query_image\":\"aGVsbG8=\"}", "query_image");
+    refused("{\"field\":\"image\",\"query_text\":\" \"}", "query_text");
+    refused("{\"field\":\"image\"}", "query_text");
+    refused("{\"field\":\"caption\",\"query_text\":\"a pond\"}", "caption");
+    refused("{\"field\":\"nowhere\",\"query_text\":\"a pond\"}", "nowhere");
+    refused("{\"field\":\"image\",\"query_vector\":[1,2,3]}", "128");
+    refused("{\"field\":\"image\",\"query_text\":\"a pond\",\"k\":0}", "k");
+    refused("{\"field\":\"image\",\"query_text\":\"a pond\",\"colour\":1}", "colour");
+  }
+
+  private static void refused(String query, String named) {
+    ResponseException refusal =
+        assertThrows(
+            ResponseException.class,
+            () ->
+                Nodes.call(
+                    node,
+                    "POST",
+                    "/scenes/_search",
+                    "{\"query\":{\"cross_modal\":" + query + "}}"));
+    assertEquals(400, refusal.getResponse().getStatusLine().getStatusCode(), query);
+    assertTrue(refusal.getMessage().contains(named), refusal.getMessage());
+  }
+
+  @Test
+  void updatesAndReindexKeepWhatWasEncoded() throws Exception {
+    client.createIndex("kept", 1);
+    client.index("kept", images.subList(0, 2), done -> {});
+    long encoded = encodings();
+    String id = images.get(0).filename();
+    post("/kept/_update/" + id + "?refresh=true", "{\"doc\":{\"caption\":\"another\"}}");
+    client.createIndex("copy", 1);
+    post(
+        "/_reindex?refresh=true",
+        "{\"source\":{\"index\":\"kept\"},\"dest\":{\"index\":\"copy\"}}");
+    assertEquals(encoded, encodings(), "pictures encoded since");
+    String caption = images.get(0).captions().get(0);
+    assertEquals(
+        client.search("kept", caption, 10, 10, 10), client.search("copy", caption, 10, 10, 10));
+  }
+
+  private static long encodings() throws IOException {
+    String stats = Nodes.call(node, "GET", "/_plugins/_cross_modal/stats", null);
+    JsonObject nodes = JsonParser.parseString(stats).getAsJsonObject().getAsJsonObject("nodes");
+    String name = nodes.keySet().iterator().next();
+    return nodes.getAsJsonObject(name).get("encoded_images").getAsLong();
+  }
+
+  private static JsonObject post(String path, String json) throws IOException {
+    return JsonParser.parseString(Nodes.call(node, "POST", path, json)).getAsJsonObject();
+  }
+
+  private static String base64(Path file) throws IOException {
+    return Base64.getEncoder().encodeToString(Files.readAllBytes(file));
+  }
+}
