@@ -1,0 +1,61 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.train;
+
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.trainer.data.Augmentation;
+import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.KarpathyReader;
+import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
+import java.nio.file.Path;
+
+/** A few generated scenes and options for the smallest model, for tests. */
+public final class MicroTraining {
+  /** Every task at once. */
+  public static final TrainingOptions.Tasks ALL = new TrainingOptions.Tasks(1, 1, 1, 0.5, 0.15);
+
+  private MicroTraining() {}
+
+  /** A seed that is printed, and repeated with {@code -Dcrossmodal.seed=}. */
+  public static long seed() {
+    long seed = Long.getLong("crossmodal.seed", System.nanoTime());
+    System.out.println("reproduce with -Dcrossmodal.seed=" + seed);
+    return seed;
+  }
+
+  /**
+   * Writes scenes of 32 x 32 pixels.
+   *
+   * @return their Karpathy JSON
+   */
+  public static Path scenes(Path folder, int train, int val, int test, long seed)
+      throws Exception {
+    return new SceneDatasetWriter(
+            new SceneDatasetWriter.Config(train, val, test, seed, 32, 0.2))
+        .write(folder, 1, () -> {});
+  }
+
+  public static CaptionedDataset read(Path json) throws Exception {
+    return KarpathyReader.read(json);
+  }
+
+  static TrainingOptions options(
+      long seed, int steps, TrainingOptions.Tasks tasks, double learningRate, int checkpointEvery) {
+    return new TrainingOptions(
+        ModelConfig.Preset.MICRO,
+        seed,
+        steps,
+        8,
+        learningRate,
+        2,
+        0.02,
+        1,
+        0.9,
+        tasks,
+        Augmentation.JITTER,
+        1,
+        checkpointEvery);
+  }
+}

@@ -1,0 +1,381 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import io.crossmodal.model.Encoding;
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.ReferenceFusion;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.model.torchscript.MtgfeArchitecture;
+import io.crossmodal.model.torchscript.StateDict;
+import io.crossmodal.model.torchscript.Weights;
+import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.Split;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TrainingRunTest {
+  private static final long SEED = MicroTraining.seed();
+
+  @TempDir static Path folder;
+  private static CaptionedDataset scenes;
+
+  /** What a killed process is in a test. */
+  private static final class Killed extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+  }
+
+  @BeforeAll
+  static void generate() throws Exception {
+    scenes = MicroTraining.read(MicroTraining.scenes(folder.resolve("scenes"), 24, 4, 4, SEED));
+  }
+
+  private static ModelBundle train(String run, TrainingOptions options) throws Exception {
+    return TrainingRun.open(folder.resolve(run), options).train(scenes, "micro", step -> {});
+  }
+
+  private static void killAt(String run, TrainingOptions options, int last) {
+    assertThrows(
+        Killed.class,
+        () ->
+            TrainingRun.open(folder.resolve(run), options)
+                .train(
+                    scenes,
+                    "micro",
+                    step -> {
+                      if (step == last) {
+                        throw new Killed();
+                      }
+                    }));
+  }
+
+  private static void assertSameWeights(ModelBundle expected, ModelBundle found) throws Exception {
+    StateDict state = found.weights();
+    assertEquals(expected.weights().names(), state.names());
+    for (String name : state.names()) {
+      float[] values = expected.weights().tensors().get(name).values();
+      assertArrayEquals(values, state.tensors().get(name).values(), name);
+    }
+  }
+
+  @Test
+  void aKilledRunEndsWhereAnUninterruptedOneDoes() throws Exception {
+    ModelBundle whole = train("whole", MicroTraining.options(SEED, 9, MicroTraining.ALL, 1e-3, 4));
+    TrainingOptions options = MicroTraining.options(SEED, 9, MicroTraining.ALL, 1e-3, 4);
+    killAt("killed", options, 2); // before the first checkpoint: from the start
+    killAt("killed", options, 6); // behind the checkpoint of step 4
+    killAt("killed", options, 7); // behind the same one again
+    List<Integer> steps = new ArrayList<>();
+    ModelBundle resumed =
+        TrainingRun.open(folder.resolve("killed"), options).train(scenes, "micro", steps::add);
+    assertEquals(List.of(5, 6, 7, 8, 9), steps);
+    assertSameWeights(whole, resumed);
+    assertEquals(whole.manifest().fingerprints(), resumed.manifest().fingerprints());
+    // A run that has ended takes no further step.
+    steps.clear();
+    ModelBundle again =
+        TrainingRun.open(folder.resolve("killed"), options).train(scenes, "micro", steps::add);
+    assertEquals(List.of(), steps);
+    assertSameWeights(whole, again);
+    assertEquals(options, TrainingRun.options(folder.resolve("killed")));
+  }
+
+  @Test
+  void anotherSeedGivesAnotherModel() throws Exception {
+    ModelBundle one = train("seed", MicroTraining.options(SEED, 1, MicroTraining.ALL, 1e-3, 5));
+    ModelBundle other =
+        train("other", MicroTraining.options(SEED + 1, 1, MicroTraining.ALL, 1e-3, 5));
+    assertFalse(
+        one.manifest().fingerprints().tokenSpace().equals(
+            other.manifest().fingerprints().tokenSpace()));
+  }
+
+  @Test
+  void aRunIsResumedWithItsOwnOptionsAlone() throws Exception {
+    TrainingOptions options = MicroTraining.options(SEED, 2, MicroTraining.ALL, 1e-3, 5);
+    Path run = folder.resolve("options");
+    TrainingRun.open(run, options);
+    TrainingRun.open(run, options);
+    TrainingOptions others = MicroTraining.options(SEED, 3, MicroTraining.ALL, 1e-3, 5);
+    String message =
+        assertThrows(IllegalArgumentException.class, () -> TrainingRun.open(run, others))
+            .getMessage();
+    assertTrue(message.contains(run.toString()), message);
+    assertTrue(message.contains("\"steps\":2") && message.contains("\"steps\":3"), message);
+    assertThrows(IOException.class, () -> TrainingRun.options(folder.resolve("nothing")));
+  }
+
+  @Test
+  void aForeignCheckpointIsRefused() throws Exception {
+    TrainingOptions options = MicroTraining.options(SEED, 1, MicroTraining.ALL, 1e-3, 5);
+    train("first", options);
+    Path run = folder.resolve("foreign");
+    TrainingRun.open(run, options);
+    // The same options over a vocabulary of three more words.
+    List<String> words =
+        new ArrayList<>(Files.readAllLines(folder.resolve("first").resolve("vocab.txt")));
+    words.addAll(List.of("xx", "yy", "zz"));
+    Files.write(run.resolve("vocab.txt"), words);
+    Files.copy(
+        folder.resolve("first").resolve("checkpoint.safetensors"),
+        run.resolve("checkpoint.safetensors"));
+    String message =
+        assertThrows(
+                IOException.class,
+                () -> TrainingRun.open(run, options).train(scenes, "micro", step -> {}))
+            .getMessage();
+    assertTrue(message.contains("no checkpoint of this run"), message);
+  }
+
+  @Test
+  void aLossThatIsNoNumberEndsTheRunAndLeavesItsCheckpoint() throws Exception {
+    TrainingOptions options = MicroTraining.options(SEED, 60, MicroTraining.ALL, 1e25, 1);
+    Path checkpoint = folder.resolve("diverged").resolve("checkpoint.safetensors");
+    String message =
+        assertThrows(TrainingException.class, () -> train("diverged", options)).getMessage();
+    assertTrue(message.contains("step") && message.contains(checkpoint.toString()), message);
+    for (Map.Entry<String, float[]> entry : read(checkpoint).entrySet()) {
+      for (float value : entry.getValue()) {
+        assertTrue(Float.isFinite(value), entry.getKey() + " holds " + value);
+      }
+    }
+  }
+
+  // One step.
+
+  /** A module with the batches of its run. */
+  private record Trial(TrainingModule module, TrainingSet set, ModelConfig config)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      module.close();
+    }
+  }
+
+  private static Trial trial(TrainingOptions options) throws IOException {
+    List<String> vocabulary = VocabularyBuilder.build(scenes.split(Split.TRAIN), 1);
+    ModelConfig config = ModelConfig.micro().withVocabularySize(vocabulary.size());
+    TrainingSet set =
+        new TrainingSet(
+            options,
+            scenes.split(Split.TRAIN),
+            new WordPieceTokenizer(vocabulary, config.text().maxTokens()),
+            new ImagePreprocessor(config.sensors().get(0)));
+    return new Trial(new TrainingModule(options, config, folder), set, config);
+  }
+
+  private static Map<String, float[]> read(Path checkpoint) throws IOException {
+    Map<String, float[]> arrays = new LinkedHashMap<>();
+    try (NDManager manager = NDManager.newBaseManager("PyTorch");
+        InputStream in = Files.newInputStream(checkpoint)) {
+      for (NDArray array : NDList.decode(manager, in)) {
+        if (!array.getName().equals("steps")) {
+          arrays.put(array.getName(), array.toFloatArray());
+        }
+      }
+    }
+    return arrays;
+  }
+
+  private static Map<String, float[]> state(TrainingModule module) throws IOException {
+    Path file = folder.resolve("state.safetensors");
+    module.save(file);
+    return read(file);
+  }
+
+  private static double distance(float[] a, float[] b) {
+    double sum = 0;
+    for (int i = 0; i < a.length; i++) {
+      sum += Math.abs(a[i] - b[i]);
+    }
+    return sum;
+  }
+
+  @Test
+  void oneStepMovesWeightsMomentsAndAverages() throws Exception {
+    try (Trial trial = trial(MicroTraining.options(SEED, 10, MicroTraining.ALL, 1e-3, 5))) {
+      Map<String, float[]> before = state(trial.module());
+      trial.module().step(trial.set().batch(0));
+      assertEquals(1, trial.module().steps());
+      Map<String, float[]> after = state(trial.module());
+      for (String name :
+          List.of(
+              "model.text.word",
+              "model.text.layer0.attention.query.weight",
+              "model.image_rgb.stem0.weight",
+              "model.image_rgb.stage0.block.second.norm.bias",
+              "model.fusion.layer0.self_attention.value.weight",
+              "model.fusion.layer1.cross_attention.value.weight",
+              "model.itm.weight",
+              "model.filter.text.weight",
+              "model.filter.log_scale",
+              "mlm.dense.weight",
+              "mlm.bias")) {
+        for (String kind : List.of("parameter.", "first.", "second.", "average.")) {
+          assertTrue(
+              distance(before.get(kind + name), after.get(kind + name)) > 0, kind + name);
+        }
+        assertArrayEquals(new float[] {1}, after.get("count." + name), name);
+        // The average lies between the old and the new weight.
+        assertTrue(
+            distance(before.get("average." + name), after.get("average." + name))
+                < distance(before.get("parameter." + name), after.get("parameter." + name)) * 1.001,
+            name);
+      }
+      String mean = "model.image_rgb.stem0.norm.running_mean";
+      assertTrue(distance(before.get("buffer." + mean), after.get("buffer." + mean)) > 0);
+      assertTrue(
+          distance(before.get("averaged_buffer." + mean), after.get("averaged_buffer." + mean))
+              > 0);
+    }
+  }
+
+  @Test
+  void clippingBoundsTheFirstStep() throws Exception {
+    // AdamW's first step is the learning rate times the gradient's sign: no weight moves further.
+    TrainingOptions options = MicroTraining.options(SEED, 10, MicroTraining.ALL, 1e-3, 5);
+    try (Trial trial = trial(options)) {
+      Map<String, float[]> before = state(trial.module());
+      trial.module().step(trial.set().batch(0));
+      double rate = options.learningRate(0);
+      state(trial.module())
+          .forEach(
+              (name, values) -> {
+                if (name.startsWith("parameter.")) {
+                  float[] old = before.get(name);
+                  for (int i = 0; i < values.length; i++) {
+                    double decay = rate * options.weightDecay() * Math.abs(old[i]);
+                    assertEquals(old[i], values[i], rate + decay + 1e-6, name);
+                  }
+                } else if (name.startsWith("first.")) {
+                  double square = 0;
+                  for (float value : values) {
+                    square += value * value;
+                  }
+                  // The first moment is a tenth of the clipped gradient.
+                  assertTrue(Math.sqrt(square) <= 0.1 * options.clip() + 1e-6, name);
+                }
+              });
+    }
+  }
+
+  @Test
+  void aTaskThatIsSwitchedOffTouchesNothing() throws Exception {
+    assertUntouched(new TrainingOptions.Tasks(1, 0, 0, 0.5, 0.15), Set.of("fusion", "itm"));
+    assertUntouched(new TrainingOptions.Tasks(0, 1, 0, 0.5, 0.15), Set.of("filter"));
+    assertUntouched(new TrainingOptions.Tasks(0, 0, 1, 0.5, 0.15), Set.of("filter", "itm"));
+  }
+
+  private static void assertUntouched(TrainingOptions.Tasks tasks, Set<String> parts)
+      throws Exception {
+    try (Trial trial = trial(MicroTraining.options(SEED, 10, tasks, 1e-2, 5))) {
+      StateDict initial =
+          StateDict.of(
+              MtgfeArchitecture.build(
+                  trial.config(),
+                  (name, init, shape) ->
+                      Weights.random(SEED).get("model." + name, init, shape)));
+      for (int step = 0; step < 3; step++) {
+        Losses losses = trial.module().step(trial.set().batch(step));
+        assertEquals(tasks.itc() > 0, losses.itc() != 0, losses.toString());
+        assertEquals(tasks.itm() > 0, losses.itm() != 0, losses.toString());
+        assertEquals(tasks.mlm() > 0, losses.mlm() != 0, losses.toString());
+        assertEquals(losses.itc() + losses.itm() + losses.mlm(), losses.total(), 1e-4);
+      }
+      assertEquals(
+          tasks.mlm() > 0,
+          state(trial.module()).keySet().stream().anyMatch(name -> name.contains(".mlm.")));
+      StateDict trained = trial.module().averagedModel();
+      Set<String> moved =
+          initial.names().stream()
+              .filter(
+                  name ->
+                      distance(
+                              initial.tensors().get(name).values(),
+                              trained.tensors().get(name).values())
+                          > 0)
+              .map(name -> name.substring(0, name.indexOf('.')))
+              .collect(Collectors.toSet());
+      assertTrue(moved.containsAll(Set.of("text", "image_rgb")), moved.toString());
+      for (String part : parts) {
+        assertFalse(moved.contains(part), part + " has moved");
+      }
+    }
+  }
+
+  @Test
+  void trainingLowersEveryLoss() throws Exception {
+    TrainingOptions options = MicroTraining.options(SEED, 80, MicroTraining.ALL, 1e-2, 1000);
+    try (Trial trial = trial(options)) {
+      Batch batch = trial.set().batch(0); // learnt by heart
+      Losses first = trial.module().step(batch);
+      Losses last = first;
+      for (int step = 1; step < 80; step++) {
+        last = trial.module().step(batch);
+        assertTrue(last.finite());
+      }
+      assertTrue(last.total() < 0.6 * first.total(), first + " to " + last);
+      assertTrue(last.itc() < first.itc() && last.mlm() < first.mlm(), first + " to " + last);
+      assertTrue(last.itm() < first.itm(), first + " to " + last);
+    }
+  }
+
+  @Test
+  void aTrainedBundleScoresAsThePlainJavaReference() throws Exception {
+    ModelBundle trained =
+        train("parity", MicroTraining.options(SEED, 4, MicroTraining.ALL, 1e-2, 10));
+    Path file = folder.resolve("parity.zip");
+    trained.write(file, List.of(scenes.images().get(0).captions().get(0)));
+    ModelBundle bundle = ModelBundle.read(file);
+    ReferenceFusion reference =
+        new ReferenceFusion(bundle.manifest().config(), bundle.weights());
+    try (FusionModel model = FusionModel.load(bundle, folder)) {
+      for (int i = 0; i < 4; i++) {
+        Encoding text =
+            model
+                .encodeTexts(
+                    List.of(bundle.tokenizer().tokenize(scenes.images().get(i).captions().get(0))))
+                .get(0);
+        Encoding image =
+            model
+                .encodeImages(
+                    "rgb",
+                    List.of(
+                        bundle
+                            .preprocessor("rgb")
+                            .preprocess(Files.readAllBytes(scenes.images().get(i).file()))))
+                .get(0);
+        PairLogits expected = reference.score(text.tokens(), image.tokens());
+        PairLogits found = model.score(List.of(text.tokens()), List.of(image.tokens()));
+        assertEquals(expected.itm()[0], found.itm()[0], 2e-5);
+        assertEquals(expected.filter()[0], found.filter()[0], 1e-4);
+      }
+    }
+  }
+}
