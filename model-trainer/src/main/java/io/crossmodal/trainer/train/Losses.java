@@ -17,6 +17,11 @@ record Losses(double total, double itc, double itm, double mlm) {
     return Double.isFinite(total);
   }
 
+  /** These losses of a step that could not be taken. */
+  Losses diverged() {
+    return new Losses(Double.NaN, itc, itm, mlm);
+  }
+
   Losses plus(Losses other) {
     return new Losses(total + other.total, itc + other.itc, itm + other.itm, mlm + other.mlm);
   }

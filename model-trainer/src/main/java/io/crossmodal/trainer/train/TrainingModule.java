@@ -184,19 +184,16 @@ final class TrainingModule implements AutoCloseable {
     return steps;
   }
 
-  /** Forward, backward, update. */
+  /** Forward, backward, update; no update where a loss or a gradient is no finite number. */
   Losses step(Batch batch) {
-    Losses losses;
     try (NDManager call = manager.newSubManager()) {
-      losses = backward(call, batch);
+      Losses losses = backward(call, batch);
       if (gradients.isEmpty()) {
         gradients = Map.of(true, gradients(true), false, gradients(false));
       }
-      if (losses.finite()) {
-        update();
-      }
+      // A gradient may overflow where the loss does not; it must not reach weights and checkpoint.
+      return losses.finite() && update() ? losses : losses.diverged();
     }
-    return losses;
   }
 
   private Losses backward(NDManager call, Batch batch) {
@@ -243,7 +240,8 @@ final class TrainingModule implements AutoCloseable {
         .toList();
   }
 
-  private void update() {
+  /** False, and nothing changed, where the gradient is not finite. */
+  private boolean update() {
     List<NDArray> all = new ArrayList<>(gradients.get(true));
     all.addAll(gradients.get(false));
     double norm;
@@ -251,6 +249,9 @@ final class TrainingModule implements AutoCloseable {
         IValue result = IValueUtils.runMethod(block, "norm", list);
         NDArray value = result.toTensor(manager)) {
       norm = value.getFloat();
+    }
+    if (!Double.isFinite(norm)) {
+      return false;
     }
     double scale = Math.min(1, options.clip() / (norm + 1e-6));
     double rate = options.learningRate(steps);
@@ -279,6 +280,7 @@ final class TrainingModule implements AutoCloseable {
           IValue.from(follow));
     }
     steps++;
+    return true;
   }
 
   private void run(String method, IValue... arguments) {

@@ -38,6 +38,8 @@ import java.util.function.IntConsumer;
  * was not: what a step does depends on the seed and its number alone.
  */
 public final class TrainingRun {
+  private static final String CHECKPOINT = "checkpoint.safetensors";
+  private static final String VOCABULARY = "vocab.txt";
   private static final Gson GSON =
       new GsonBuilder()
           .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
@@ -60,20 +62,20 @@ public final class TrainingRun {
     Files.createDirectories(folder);
     Path file = folder.resolve("options.json");
     String json = GSON.toJson(options);
-    if (Files.exists(file)) {
-      String before = Files.readString(file);
-      if (!before.equals(json)) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT,
-                "%s holds a run of other options; resume with those, or name another folder.%n  there: %s%n  given: %s",
-                folder,
-                before,
-                json));
-      }
-    } else {
-      Files.writeString(file, json);
+    String before = Files.exists(file) ? Files.readString(file) : json;
+    if (!Files.exists(folder.resolve(CHECKPOINT))) {
+      // Nothing to resume, so what an attempt left that never took off must not stand in the way.
+      Files.deleteIfExists(folder.resolve(VOCABULARY));
+    } else if (!before.equals(json)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "%s holds a run of other options; resume with those, or name another folder.%n  there: %s%n  given: %s",
+              folder,
+              before,
+              json));
     }
+    Files.writeString(file, json);
     return new TrainingRun(folder, options);
   }
 
@@ -95,7 +97,7 @@ public final class TrainingRun {
         new TrainingSet(options, split, tokenizer, new ImagePreprocessor(config.sensors().get(0)));
     StateDict weights;
     try (TrainingModule module = new TrainingModule(options, config, folder)) {
-      Path checkpoint = folder.resolve("checkpoint.safetensors");
+      Path checkpoint = folder.resolve(CHECKPOINT);
       if (Files.exists(checkpoint)) {
         module.restore(checkpoint);
       }
@@ -116,7 +118,7 @@ public final class TrainingRun {
   }
 
   private List<String> vocabulary(List<CaptionedImage> split) throws IOException {
-    Path file = folder.resolve("vocab.txt");
+    Path file = folder.resolve(VOCABULARY);
     if (!Files.exists(file)) {
       Files.write(file, VocabularyBuilder.build(split, options.minWordCount()));
     }
@@ -139,9 +141,9 @@ public final class TrainingRun {
           throw new TrainingException(
               String.format(
                   Locale.ROOT,
-                  "the loss is %s at step %d; the last checkpoint is %s. Try a lower learning rate or clip.",
-                  losses,
+                  "loss or gradient is no finite number at step %d (%s); the last checkpoint is %s. Try a lower learning rate or clip.",
                   module.steps(),
+                  losses,
                   checkpoint));
         }
         sum = sum.plus(losses);

@@ -1,0 +1,233 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.train.MicroTraining;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import picocli.CommandLine;
+
+class CrossModalTest {
+  private static final long SEED = MicroTraining.seed();
+
+  @TempDir static Path folder;
+  private static String data;
+
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+
+  @BeforeAll
+  static void generate() throws Exception {
+    data = MicroTraining.scenes(folder.resolve("scenes"), 8, 4, 4, SEED).toString();
+  }
+
+  private int run(String... arguments) {
+    PrintStream before = System.out;
+    ByteArrayOutputStream printed = new ByteArrayOutputStream();
+    System.setOut(new PrintStream(printed, true, StandardCharsets.UTF_8));
+    try {
+      CommandLine line = CrossModal.commandLine();
+      line.setOut(new PrintWriter(out, true));
+      line.setErr(new PrintWriter(err, true));
+      return line.execute(arguments);
+    } finally {
+      System.setOut(before);
+      out.append(printed.toString(StandardCharsets.UTF_8));
+    }
+  }
+
+  /** Exit code 2 and one line that says these things. */
+  private void assertUserError(List<String> arguments, String... parts) {
+    err.getBuffer().setLength(0);
+    assertEquals(2, run(arguments.toArray(new String[0])), err.toString());
+    String message = err.toString().strip();
+    for (String part : parts) {
+      assertTrue(message.contains(part), message);
+    }
+    assertEquals(1, message.lines().count(), message);
+  }
+
+  private List<String> train(String run, String... more) {
+    List<String> arguments =
+        new ArrayList<>(
+            List.of("train", "--data", data, "--run", folder.resolve(run).toString()));
+    arguments.addAll(List.of("--preset", "micro", "--batch", "4", "--steps", "3"));
+    arguments.addAll(List.of(more));
+    return arguments;
+  }
+
+  private static List<String> with(List<String> arguments, String option, String value) {
+    List<String> changed = new ArrayList<>(arguments);
+    changed.set(changed.indexOf(option) + 1, value);
+    return changed;
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "generate", "train", "evaluate", "export"})
+  void everyCommandExplainsItself(String command) {
+    assertEquals(0, command.isEmpty() ? run("--help") : run(command, "--help"));
+    assertTrue(out.toString().contains("Usage: crossmodal " + command), out.toString());
+    assertEquals("", err.toString());
+  }
+
+  @Test
+  void trainsExportsAndEvaluates() throws Exception {
+    assertEquals(0, run(train("run", "--id", "raw").toArray(new String[0])), err.toString());
+    String trained = folder.resolve("run").resolve("model.zip").toString();
+    assertTrue(out.toString().contains("wrote " + trained), out.toString());
+    assertEquals("raw", ModelBundle.read(Path.of(trained)).manifest().id());
+
+    Path exported = folder.resolve("served.zip");
+    assertEquals(
+        0,
+        run(
+            "export", "--data", data, "--bundle", trained, "--out", exported.toString(), "--id",
+            "served", "--k", "3"),
+        err.toString());
+    ModelBundle bundle = ModelBundle.read(exported);
+    assertEquals("served", bundle.manifest().id());
+    assertEquals(1, bundle.manifest().training().seed());
+    assertEquals("scenes", bundle.manifest().training().dataSet());
+    assertEquals(4, bundle.manifest().metrics().size());
+    assertEquals(
+        ModelBundle.read(Path.of(trained)).manifest().fingerprints(),
+        bundle.manifest().fingerprints());
+    assertNotEquals("", bundle.manifest().golden().texts().get(0));
+
+    out.getBuffer().setLength(0);
+    assertEquals(
+        0,
+        run("evaluate", "--data", data, "--bundle", exported.toString(), "--k", "500"),
+        err.toString());
+    assertTrue(out.toString().contains("4 images, 20 texts"), out.toString());
+    long rows = out.toString().lines().filter(line -> line.startsWith("| filter")).count();
+    assertEquals(3, rows, out.toString());
+
+    out.getBuffer().setLength(0);
+    assertEquals(
+        0,
+        run(
+            "evaluate", "--data", data, "--bundle", exported.toString(), "--split", "val",
+            "--limit", "2"),
+        err.toString());
+    assertTrue(out.toString().contains("2 images, 10 texts"), out.toString());
+
+    // The same run with other options is another run.
+    assertEquals(2, run(train("run", "--seed", "9").toArray(new String[0])));
+    assertTrue(err.toString().contains("run of other options"), err.toString());
+  }
+
+  @Test
+  void namesTheOptionThatCannotBe() {
+    assertUserError(train("bad", "--warmup", "-1"), "warmup", "-1");
+    assertUserError(train("bad", "--learning-rate", "0"), "learning_rate", "0.0");
+    assertUserError(train("bad", "--itc", "-2"), "weight", "-2.0");
+    assertUserError(train("bad", "--hard-negatives", "1.5"), "hard_negatives", "1.5");
+    assertUserError(with(train("bad"), "--batch", "1"), "batch", "got 1");
+    assertUserError(with(train("bad"), "--steps", "0"), "steps", "got 0");
+    assertUserError(with(train("bad"), "--batch", "50"), "batch of 50", "has 8");
+  }
+
+  /** Picocli adds the usage to what it finds wrong itself. */
+  private void assertUsageError(List<String> arguments, String... parts) {
+    err.getBuffer().setLength(0);
+    assertEquals(2, run(arguments.toArray(new String[0])), err.toString());
+    String first = err.toString().lines().findFirst().orElseThrow();
+    for (String part : parts) {
+      assertTrue(first.contains(part), first);
+    }
+  }
+
+  @Test
+  void namesTheValueThatIsNone() {
+    assertUsageError(with(train("bad"), "--preset", "huge"), "--preset", "huge", "MICRO");
+    assertUsageError(with(train("bad"), "--steps", "many"), "--steps", "many");
+    assertUsageError(List.of("train", "--data", data), "--run");
+    assertUsageError(List.of("distil"), "distil");
+    assertUsageError(List.of("evaluate", "--nothing"), "--bundle");
+  }
+
+  @Test
+  void namesTheFileThatIsMissingOrNoDataSet() throws Exception {
+    String missing = folder.resolve("missing.json").toString();
+    assertUserError(with(train("bad"), "--data", missing), missing, "not a file");
+    Path broken = Files.writeString(folder.resolve("broken.json"), "{\"images\": [");
+    assertUserError(with(train("bad"), "--data", broken.toString()), broken.toString(), "JSON");
+    String bundle = folder.resolve("missing.zip").toString();
+    assertUserError(
+        List.of("evaluate", "--data", data, "--bundle", bundle), bundle, "no such file");
+    assertUserError(
+        List.of(
+            "export", "--data", data, "--bundle", bundle, "--id", "x", "--out",
+            folder.resolve("x.zip").toString()),
+        bundle,
+        "no such file");
+  }
+
+  @Test
+  void namesTheBundleThatIsNone() {
+    assertUserError(List.of("evaluate", "--data", data, "--bundle", data), data, "no zip");
+  }
+
+  @Test
+  void namesTheSplitThatIsEmpty() throws Exception {
+    Path bundle = folder.resolve("random.zip");
+    ModelBundle.random("random", ModelConfig.micro(), SEED)
+        .write(bundle, List.of("a"));
+    String trainOnly = MicroTraining.scenes(folder.resolve("trainonly"), 4, 0, 0, SEED).toString();
+    assertUserError(
+        List.of("evaluate", "--data", trainOnly, "--bundle", bundle.toString()), "split", "test");
+    assertUserError(
+        List.of(
+            "export", "--data", trainOnly, "--bundle", bundle.toString(), "--id", "x", "--out",
+            folder.resolve("x.zip").toString()),
+        "validation");
+    String testOnly = MicroTraining.scenes(folder.resolve("testonly"), 0, 0, 4, SEED).toString();
+    assertUserError(with(train("bad"), "--data", testOnly), "has 0");
+    List<String> evaluate =
+        List.of("evaluate", "--data", testOnly, "--bundle", bundle.toString(), "--k", "5");
+    assertUserErrorAfterProgress(with(evaluate, "--k", "0"), "k must be at least 1, got 0");
+    List<String> limited = new ArrayList<>(evaluate);
+    limited.addAll(List.of("--limit", "0"));
+    assertUserError(limited, "limit must be at least 1, got 0");
+  }
+
+  private void assertUserErrorAfterProgress(List<String> arguments, String part) {
+    err.getBuffer().setLength(0);
+    assertEquals(2, run(arguments.toArray(new String[0])), err.toString());
+    assertTrue(err.toString().contains(part), err.toString());
+  }
+
+  @Test
+  void anIdThatCannotBeServedIsRefused() throws Exception {
+    Path bundle = folder.resolve("id.zip");
+    ModelBundle.random("random", ModelConfig.micro(), SEED)
+        .write(bundle, List.of("a"));
+    assertUserError(
+        List.of(
+            "export", "--data", data, "--bundle", bundle.toString(), "--id", "Not An Id", "--out",
+            folder.resolve("x.zip").toString()),
+        "id must match",
+        "[Not An Id]");
+  }
+}
