@@ -87,18 +87,17 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
       CrossModalQueryBuilder query =
           new CrossModalQueryBuilder(FIELD, side, 7, new MatchNoneQueryBuilder());
       assertSerialization(query);
-      assertEquals(query, parseQuery(query.toString()));
+      Object parsed = parseQuery(query.toString());
+      assertEquals(query, parsed);
     }
   }
 
   public void testDefaults() throws IOException {
-    CrossModalQueryBuilder query =
-        (CrossModalQueryBuilder)
-            parseQuery("{\"cross_modal\":{\"field\":\"image\",\"query_text\":\"a pond\"}}");
+    Object parsed = parseQuery("{\"cross_modal\":{\"field\":\"image\",\"query_text\":\"a pond\"}}");
     assertEquals(
         new CrossModalQueryBuilder(
             "image", QuerySide.text("a pond"), CrossModalQueryBuilder.DEFAULT_K, null),
-        query);
+        parsed);
   }
 
   public void testBadBodiesAreRefused() {

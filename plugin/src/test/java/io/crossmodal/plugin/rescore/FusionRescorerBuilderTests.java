@@ -54,7 +54,8 @@ public class FusionRescorerBuilderTests
                 FusionRescorerBuilder::fromXContent)));
   }
 
-  private RescorerBuilder<?> parse(String json) throws IOException {
+  // An Object, for Error Prone takes a builder's type parameter for another type.
+  private Object parse(String json) throws IOException {
     try (XContentParser parser = createParser(JsonXContent.jsonXContent, json)) {
       parser.nextToken();
       return RescorerBuilder.parseFromXContent(parser);

@@ -79,7 +79,10 @@ public class FusionRescorerTests extends OpenSearchTestCase {
 
   /** An index with its live documents, in document order. */
   private record Index(
-      Directory directory, DirectoryReader reader, Map<Integer, TokenBlock> blocks, int[] docs)
+      Directory directory,
+      DirectoryReader reader,
+      Map<Integer, TokenBlock> blocks,
+      List<Integer> docs)
       implements AutoCloseable {
     @Override
     public void close() throws IOException {
@@ -155,7 +158,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
         blocks.remove(doc);
       }
     }
-    return new Index(directory, reader, blocks, live.stream().mapToInt(i -> i).toArray());
+    return new Index(directory, reader, blocks, live);
   }
 
   private static FieldDefinition definition(Modality modality) {
