@@ -37,8 +37,7 @@ class ReferenceFusionTest {
     MtgfeArchitecture.build(
         CONFIG,
         (name, init, shape) -> {
-          float[] values =
-              new float[(int) Arrays.stream(shape).reduce(1, (a, b) -> a * b)];
+          float[] values = new float[(int) Arrays.stream(shape).reduce(1, (a, b) -> a * b)];
           Arrays.fill(values, name.matches(".*norm\\d?\\.weight") ? 1 : 0);
           ScriptTensor tensor = ScriptTensor.parameter(values, shape);
           weights.put(name, tensor);

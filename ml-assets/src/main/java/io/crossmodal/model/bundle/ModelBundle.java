@@ -225,8 +225,7 @@ public final class ModelBundle {
                   Locale.ROOT, "a bundle holds %s, found [%s]", ENTRIES, entry.getName()));
         }
         // The weights are held twice while they are checked; more than the heap is no bundle.
-        long most =
-            Math.min(MAX_BYTES.get(entry.getName()), Runtime.getRuntime().maxMemory() / 3);
+        long most = Math.min(MAX_BYTES.get(entry.getName()), Runtime.getRuntime().maxMemory() / 3);
         byte[] content = zip.readNBytes((int) most);
         if (zip.read() >= 0) {
           throw new BundleException(

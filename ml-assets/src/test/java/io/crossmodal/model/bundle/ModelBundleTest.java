@@ -196,8 +196,7 @@ class ModelBundleTest {
     assertRefused(new byte[0], "no zip");
     assertRefused("PK is not enough".getBytes(StandardCharsets.UTF_8), "no zip");
     Path text = Files.writeString(folder.resolve("text.zip"), "no zip at all");
-    String message =
-        assertThrows(BundleException.class, () -> ModelBundle.read(text)).getMessage();
+    String message = assertThrows(BundleException.class, () -> ModelBundle.read(text)).getMessage();
     assertTrue(message.contains(text.toString()) && message.contains("no zip"), message);
   }
 
@@ -279,8 +278,14 @@ class ModelBundleTest {
   void namesTheFieldThatTheManifestLacks() throws Exception {
     for (String field :
         List.of(
-            "config", "vocabulary_sha256", "weights_sha256", "fingerprints", "calibration",
-            "training", "metrics", "golden")) {
+            "config",
+            "vocabulary_sha256",
+            "weights_sha256",
+            "fingerprints",
+            "calibration",
+            "training",
+            "metrics",
+            "golden")) {
       remove(field);
       assertRefused(MANIFEST, "lacks", field);
     }
@@ -303,7 +308,10 @@ class ModelBundleTest {
     for (String field : List.of("name", "mean", "std")) {
       edit(
           manifest ->
-              object(manifest, "config").getAsJsonArray("sensors").get(0).getAsJsonObject()
+              object(manifest, "config")
+                  .getAsJsonArray("sensors")
+                  .get(0)
+                  .getAsJsonObject()
                   .remove(field));
       assertRefused(MANIFEST, "lacks", field);
     }
@@ -333,9 +341,17 @@ class ModelBundleTest {
     assertRefused(MODEL, "fusion.layer2");
     set("feed_forward", 48, "config");
     assertRefused(MODEL, "feed_forward", "48", "32");
-    ModelConfig wider = new ModelConfig(
-        16, 2, 32, 12, 1e-12, written.manifest().config().text(),
-        written.manifest().config().image(), 2, written.manifest().config().sensors());
+    ModelConfig wider =
+        new ModelConfig(
+            16,
+            2,
+            32,
+            12,
+            1e-12,
+            written.manifest().config().text(),
+            written.manifest().config().image(),
+            2,
+            written.manifest().config().sensors());
     byte[] other = ModelBundle.random("other", wider, SEED).openModel().readAllBytes();
     replace(MODEL, "weights_sha256", other);
     assertRefused(MODEL, "filter", "8", "12");
@@ -347,12 +363,17 @@ class ModelBundleTest {
   void refusesAlteredFingerprintsAndWhatTheyCover() throws Exception {
     String zeros = "0".repeat(64);
     set("fusion_head", zeros, "fingerprints");
-    assertRefused("fingerprints", "expected", zeros, written.manifest().fingerprints().fusionHead());
+    assertRefused(
+        "fingerprints", "expected", zeros, written.manifest().fingerprints().fusionHead());
     // The normalisation constants are no weights, but they make the tokens.
     edit(
         manifest ->
-            object(manifest, "config").getAsJsonArray("sensors").get(0).getAsJsonObject()
-                .getAsJsonArray("mean").set(0, new JsonPrimitive(0.5)));
+            object(manifest, "config")
+                .getAsJsonArray("sensors")
+                .get(0)
+                .getAsJsonObject()
+                .getAsJsonArray("mean")
+                .set(0, new JsonPrimitive(0.5)));
     assertRefused("fingerprints");
     byte[] other =
         ModelBundle.random("micro", ModelConfig.micro(), SEED + 1).openModel().readAllBytes();
@@ -448,15 +469,19 @@ class ModelBundleTest {
   void aBundleIsOfExactlyItsWeights() {
     ModelConfig config = written.manifest().config();
     StateDict other =
-        StateDict.of(
-            MtgfeArchitecture.build(config.withVocabularySize(60), Weights.random(SEED)));
+        StateDict.of(MtgfeArchitecture.build(config.withVocabularySize(60), Weights.random(SEED)));
     String message =
         assertThrows(
                 IllegalArgumentException.class,
                 () ->
                     ModelBundle.of(
-                        "x", config, written.tokenizer().words(), other, Calibration.NONE,
-                        written.manifest().training(), List.of()))
+                        "x",
+                        config,
+                        written.tokenizer().words(),
+                        other,
+                        Calibration.NONE,
+                        written.manifest().training(),
+                        List.of()))
             .getMessage();
     assertTrue(message.contains("text.word"), message);
   }

@@ -62,7 +62,7 @@ class ImageDecoderTest {
     for (int y = 0; y < HEIGHT; y++) {
       for (int x = 0; x < WIDTH; x++) {
         for (int c = 0; c < 3; c++) {
-          int expected = colour(x, y) >> 16 - 8 * c & 0xff;
+          int expected = (colour(x, y) >> (16 - 8 * c)) & 0xff;
           int found = image.rgb()[3 * (y * WIDTH + x) + c] & 0xff;
           assertEquals(expected, found, tolerance, "x " + x + " y " + y + " channel " + c);
         }
@@ -89,8 +89,7 @@ class ImageDecoderTest {
   @ParameterizedTest
   @ValueSource(strings = {"png", "tiff"})
   void ignoresAlpha(String format) throws IOException {
-    assertPicture(
-        ImageDecoder.decode(file(picture(BufferedImage.TYPE_4BYTE_ABGR), format), 16), 0);
+    assertPicture(ImageDecoder.decode(file(picture(BufferedImage.TYPE_4BYTE_ABGR), format), 16), 0);
   }
 
   @ParameterizedTest
@@ -137,11 +136,9 @@ class ImageDecoderTest {
   void refusesSidesThatAreTooSmallOrTooLarge() throws IOException {
     assertRefused(
         file(new BufferedImage(1, 1, BufferedImage.TYPE_INT_RGB), "png"), "1 x 1", "16 to 10000");
-    assertRefused(
-        file(new BufferedImage(15, 400, BufferedImage.TYPE_INT_RGB), "jpeg"), "15 x 400");
+    assertRefused(file(new BufferedImage(15, 400, BufferedImage.TYPE_INT_RGB), "jpeg"), "15 x 400");
     RgbImage smallest =
-        ImageDecoder.decode(
-            file(new BufferedImage(16, 16, BufferedImage.TYPE_INT_RGB), "png"), 16);
+        ImageDecoder.decode(file(new BufferedImage(16, 16, BufferedImage.TYPE_INT_RGB), "png"), 16);
     assertEquals(16, smallest.width());
     assertRefused(png(20_000, 20_000, new byte[0]), "20000 x 20000", "16 to 10000");
     assertRefused(png(100, 10_001, new byte[0]), "100 x 10001");

@@ -47,8 +47,7 @@ class WordPieceTokenizerTest {
 
   @Test
   void framesThePiecesOfAText() {
-    assertEquals(
-        List.of("[CLS]", "two", "tank", "##s", ".", "[SEP]"), pieces(SMALL, "Two tanks."));
+    assertEquals(List.of("[CLS]", "two", "tank", "##s", ".", "[SEP]"), pieces(SMALL, "Two tanks."));
     TokenizedText text = SMALL.tokenize("Two tanks.");
     assertEquals(6, text.length());
     assertFalse(text.truncated());
@@ -94,8 +93,7 @@ class WordPieceTokenizerTest {
 
   @Test
   void aTextCannotSmuggleInASpecialToken() {
-    assertEquals(
-        List.of("[CLS]", "[", "mask", "]", "two", "[SEP]"), pieces(SMALL, "[MASK] two"));
+    assertEquals(List.of("[CLS]", "[", "mask", "]", "two", "[SEP]"), pieces(SMALL, "[MASK] two"));
     assertEquals(0, SMALL.tokenize("[MASK] two").unknown());
   }
 
@@ -124,7 +122,9 @@ class WordPieceTokenizerTest {
     }
   }
 
-  /** Longest match first (Wu et al. 2016), by dynamic lookup of prefixes rather than by shrinking. */
+  /**
+   * Longest match first (Wu et al. 2016), by dynamic lookup of prefixes rather than by shrinking.
+   */
   private static List<String> greedy(String word, Set<String> vocabulary) {
     List<String> pieces = new ArrayList<>();
     String rest = word;

@@ -93,8 +93,7 @@ class TokenBlockFormatTest {
   @Test
   void fp16RefusesWhatItCannotHold() {
     TokenBlock large = new TokenBlock(1, 2, new float[] {1, 65520});
-    assertRefused(
-        () -> TokenBlockFormat.write(large, TokenEncoding.FP16, SPACE), "65520", "65504");
+    assertRefused(() -> TokenBlockFormat.write(large, TokenEncoding.FP16, SPACE), "65520", "65504");
   }
 
   @ParameterizedTest
@@ -138,8 +137,7 @@ class TokenBlockFormatTest {
     byte[] bytes = TokenBlockFormat.write(block(3, 5, 1), encoding, SPACE);
     assertEquals(18 + (encoding == TokenEncoding.INT8 ? 3 * 4 + 15 : 30), bytes.length);
     TokenBlockFormat.Header header = TokenBlockFormat.header(bytes, 0, bytes.length);
-    assertEquals(
-        new TokenBlockFormat.Header(encoding, 3, 5, SPACE.substring(0, 16)), header);
+    assertEquals(new TokenBlockFormat.Header(encoding, 3, 5, SPACE.substring(0, 16)), header);
     assertTrue(header.matches(SPACE));
     assertFalse(header.matches("1" + SPACE.substring(1)));
     assertFalse(header.matches(SPACE.substring(0, 15) + "0" + SPACE.substring(16)));
@@ -178,8 +176,7 @@ class TokenBlockFormatTest {
     TokenBlock widest = new TokenBlock(1, 65535, new float[65535]);
     assertEquals(widest, roundTrip(widest, TokenEncoding.INT8));
     TokenBlock over = new TokenBlock(65536, 1, new float[65536]);
-    assertRefused(
-        () -> TokenBlockFormat.write(over, TokenEncoding.FP16, SPACE), "65536", "65535");
+    assertRefused(() -> TokenBlockFormat.write(over, TokenEncoding.FP16, SPACE), "65536", "65535");
   }
 
   @Test

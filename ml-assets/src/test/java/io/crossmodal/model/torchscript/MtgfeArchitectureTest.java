@@ -159,11 +159,11 @@ class MtgfeArchitectureTest {
           NDArray rgb =
               calls.run("encode_image_rgb", random(manager, random, 3, 3, 16, 16)); // 4 x 4 patches
           assertShape(rgb, 3, 17, 24);
-          assertShape(
-              calls.run("encode_image_s1", random(manager, random, 3, 2, 8, 8)), 3, 5, 24);
+          assertShape(calls.run("encode_image_s1", random(manager, random, 3, 2, 8, 8)), 3, 5, 24);
           NDArray mask =
               manager.create(
-                  new float[] {1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 0, 0}, new Shape(3, 4)); // B = 3, N = 4
+                  new float[] {1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 0, 0},
+                  new Shape(3, 4)); // B = 3, N = 4
           NDArray ids = manager.create(new long[] {2, 5, 6, 3, 2, 7, 3, 0, 2, 3, 0, 0});
           NDArray text = calls.run("encode_text", ids.reshape(3, 4), mask);
           assertShape(text, 3, 4, 24);

@@ -5,8 +5,8 @@
 package io.crossmodal.trainer.cli;
 
 import io.crossmodal.model.bundle.BundleException;
-import io.crossmodal.trainer.train.TrainingException;
 import io.crossmodal.trainer.data.InvalidDatasetException;
+import io.crossmodal.trainer.train.TrainingException;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import picocli.CommandLine;
@@ -41,7 +41,8 @@ public final class CrossModal {
         (e, line, parsed) -> {
           if (e instanceof NoSuchFileException missing) {
             // Its message is the bare path.
-            line.getErr().println(line.getColorScheme().errorText("no such file: " + missing.getFile()));
+            line.getErr()
+                .println(line.getColorScheme().errorText("no such file: " + missing.getFile()));
             return USER_ERROR;
           }
           if (e instanceof IllegalArgumentException

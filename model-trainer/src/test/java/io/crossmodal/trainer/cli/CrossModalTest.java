@@ -69,8 +69,7 @@ class CrossModalTest {
 
   private List<String> train(String run, String... more) {
     List<String> arguments =
-        new ArrayList<>(
-            List.of("train", "--data", data, "--run", folder.resolve(run).toString()));
+        new ArrayList<>(List.of("train", "--data", data, "--run", folder.resolve(run).toString()));
     arguments.addAll(List.of("--preset", "micro", "--batch", "4", "--steps", "3"));
     arguments.addAll(List.of(more));
     return arguments;
@@ -101,8 +100,17 @@ class CrossModalTest {
     assertEquals(
         0,
         run(
-            "export", "--data", data, "--bundle", trained, "--out", exported.toString(), "--id",
-            "served", "--k", "3"),
+            "export",
+            "--data",
+            data,
+            "--bundle",
+            trained,
+            "--out",
+            exported.toString(),
+            "--id",
+            "served",
+            "--k",
+            "3"),
         err.toString());
     ModelBundle bundle = ModelBundle.read(exported);
     assertEquals("served", bundle.manifest().id());
@@ -127,8 +135,15 @@ class CrossModalTest {
     assertEquals(
         0,
         run(
-            "evaluate", "--data", data, "--bundle", exported.toString(), "--split", "val",
-            "--limit", "2"),
+            "evaluate",
+            "--data",
+            data,
+            "--bundle",
+            exported.toString(),
+            "--split",
+            "val",
+            "--limit",
+            "2"),
         err.toString());
     assertTrue(out.toString().contains("2 images, 10 texts"), out.toString());
 
@@ -178,7 +193,14 @@ class CrossModalTest {
         List.of("evaluate", "--data", data, "--bundle", bundle), bundle, "no such file");
     assertUserError(
         List.of(
-            "export", "--data", data, "--bundle", bundle, "--id", "x", "--out",
+            "export",
+            "--data",
+            data,
+            "--bundle",
+            bundle,
+            "--id",
+            "x",
+            "--out",
             folder.resolve("x.zip").toString()),
         bundle,
         "no such file");
@@ -192,14 +214,20 @@ class CrossModalTest {
   @Test
   void namesTheSplitThatIsEmpty() throws Exception {
     Path bundle = folder.resolve("random.zip");
-    ModelBundle.random("random", ModelConfig.micro(), SEED)
-        .write(bundle, List.of("a"));
+    ModelBundle.random("random", ModelConfig.micro(), SEED).write(bundle, List.of("a"));
     String trainOnly = MicroTraining.scenes(folder.resolve("trainonly"), 4, 0, 0, SEED).toString();
     assertUserError(
         List.of("evaluate", "--data", trainOnly, "--bundle", bundle.toString()), "split", "test");
     assertUserError(
         List.of(
-            "export", "--data", trainOnly, "--bundle", bundle.toString(), "--id", "x", "--out",
+            "export",
+            "--data",
+            trainOnly,
+            "--bundle",
+            bundle.toString(),
+            "--id",
+            "x",
+            "--out",
             folder.resolve("x.zip").toString()),
         "validation");
     String testOnly = MicroTraining.scenes(folder.resolve("testonly"), 0, 0, 4, SEED).toString();
@@ -221,11 +249,17 @@ class CrossModalTest {
   @Test
   void anIdThatCannotBeServedIsRefused() throws Exception {
     Path bundle = folder.resolve("id.zip");
-    ModelBundle.random("random", ModelConfig.micro(), SEED)
-        .write(bundle, List.of("a"));
+    ModelBundle.random("random", ModelConfig.micro(), SEED).write(bundle, List.of("a"));
     assertUserError(
         List.of(
-            "export", "--data", data, "--bundle", bundle.toString(), "--id", "Not An Id", "--out",
+            "export",
+            "--data",
+            data,
+            "--bundle",
+            bundle.toString(),
+            "--id",
+            "Not An Id",
+            "--out",
             folder.resolve("x.zip").toString()),
         "id must match",
         "[Not An Id]");

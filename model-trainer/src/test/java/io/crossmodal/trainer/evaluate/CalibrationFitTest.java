@@ -27,7 +27,10 @@ class CalibrationFitTest {
     return answers;
   }
 
-  /** Random logits; one of an answer's candidates is right, drawn with odds exp(scale (itm + lambda filter)). */
+  /**
+   * Random logits; one of an answer's candidates is right, drawn with odds exp(scale (itm + lambda
+   * filter)).
+   */
   private Candidates draw(int queries, int k, double lambda, double scale, boolean[][] right) {
     float[][] itm = new float[queries][k];
     float[][] filter = new float[queries][k];
@@ -54,8 +57,7 @@ class CalibrationFitTest {
   void findsWhichLogitTellsMore() {
     for (double lambda : new double[] {0, 0.5, 2}) {
       boolean[][] right = new boolean[1500][];
-      Calibration fitted =
-          CalibrationFit.fit(draw(1500, 8, lambda, 1.5, right), right);
+      Calibration fitted = CalibrationFit.fit(draw(1500, 8, lambda, 1.5, right), right);
       assertTrue(
           fitted.lambda() >= lambda / 2 && fitted.lambda() <= Math.max(0.2, 2 * lambda),
           "lambda " + lambda + " came back as " + fitted);
@@ -102,7 +104,8 @@ class CalibrationFitTest {
       assertUsable(CalibrationFit.fit(random, all));
     }
     // Logits that tell right from wrong without fail, that mislead, that are all the same, none.
-    Candidates apart = new Candidates(answers(1, 2), new float[][] {{1e4f, -1e4f}}, new float[1][2]);
+    Candidates apart =
+        new Candidates(answers(1, 2), new float[][] {{1e4f, -1e4f}}, new float[1][2]);
     assertUsable(CalibrationFit.fit(apart, new boolean[][] {{true, false}}));
     assertUsable(CalibrationFit.fit(apart, new boolean[][] {{false, true}}));
     Candidates same = new Candidates(answers(1, 2), new float[1][2], new float[1][2]);

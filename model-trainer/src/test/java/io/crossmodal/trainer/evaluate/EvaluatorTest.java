@@ -63,8 +63,7 @@ class EvaluatorTest {
       }
       captions.add("scene number " + "abcdefghijklmn".charAt(i));
       CaptionedImage scene = scenes.get(i);
-      split.add(
-          new CaptionedImage(scene.filename(), scene.file(), i, scene.split(), captions));
+      split.add(new CaptionedImage(scene.filename(), scene.file(), i, scene.split(), captions));
     }
     evaluator = new Evaluator(model, split, done -> {});
     tables();
@@ -90,8 +89,7 @@ class EvaluatorTest {
         for (int d = 0; d < 8; d++) {
           similarity[t][i] += texts.get(t).embedding()[d] * images.get(i).embedding()[d];
         }
-        logits[t][i] =
-            model.score(List.of(texts.get(t).tokens()), List.of(images.get(i).tokens()));
+        logits[t][i] = model.score(List.of(texts.get(t).tokens()), List.of(images.get(i).tokens()));
       }
     }
   }
@@ -162,8 +160,7 @@ class EvaluatorTest {
       assertEquals(3, rows.size());
       for (int r = 0; r < 3; r++) {
         Evaluator.Row row = rows.get(r);
-        Calibration calibration =
-            r == 0 ? null : r == 1 ? new Calibration(0, 1, 0) : CALIBRATION;
+        Calibration calibration = r == 0 ? null : r == 1 ? new Calibration(0, 1, 0) : CALIBRATION;
         assertRetrieval(row.textToImage(), false, false, k, calibration);
         assertRetrieval(row.textToImageAware(), false, true, k, calibration);
         // Image to text has ties between equal captions; strict counts tell them apart by chance.

@@ -30,10 +30,8 @@ public final class MicroTraining {
    *
    * @return their Karpathy JSON
    */
-  public static Path scenes(Path folder, int train, int val, int test, long seed)
-      throws Exception {
-    return new SceneDatasetWriter(
-            new SceneDatasetWriter.Config(train, val, test, seed, 32, 0.2))
+  public static Path scenes(Path folder, int train, int val, int test, long seed) throws Exception {
+    return new SceneDatasetWriter(new SceneDatasetWriter.Config(train, val, test, seed, 32, 0.2))
         .write(folder, 1, () -> {});
   }
 

@@ -114,8 +114,10 @@ class TrainingRunTest {
     ModelBundle other =
         train("other", MicroTraining.options(SEED + 1, 1, MicroTraining.ALL, 1e-3, 5));
     assertFalse(
-        one.manifest().fingerprints().tokenSpace().equals(
-            other.manifest().fingerprints().tokenSpace()));
+        one.manifest()
+            .fingerprints()
+            .tokenSpace()
+            .equals(other.manifest().fingerprints().tokenSpace()));
   }
 
   @Test
@@ -245,8 +247,7 @@ class TrainingRunTest {
               "mlm.dense.weight",
               "mlm.bias")) {
         for (String kind : List.of("parameter.", "first.", "second.", "average.")) {
-          assertTrue(
-              distance(before.get(kind + name), after.get(kind + name)) > 0, kind + name);
+          assertTrue(distance(before.get(kind + name), after.get(kind + name)) > 0, kind + name);
         }
         assertArrayEquals(new float[] {1}, after.get("count." + name), name);
         // The average lies between the old and the new weight.
@@ -306,8 +307,7 @@ class TrainingRunTest {
           StateDict.of(
               MtgfeArchitecture.build(
                   trial.config(),
-                  (name, init, shape) ->
-                      Weights.random(SEED).get("model." + name, init, shape)));
+                  (name, init, shape) -> Weights.random(SEED).get("model." + name, init, shape)));
       for (int step = 0; step < 3; step++) {
         Losses losses = trial.module().step(trial.set().batch(step));
         assertEquals(tasks.itc() > 0, losses.itc() != 0, losses.toString());
@@ -360,8 +360,7 @@ class TrainingRunTest {
     Path file = folder.resolve("parity.zip");
     trained.write(file, List.of(scenes.images().get(0).captions().get(0)));
     ModelBundle bundle = ModelBundle.read(file);
-    ReferenceFusion reference =
-        new ReferenceFusion(bundle.manifest().config(), bundle.weights());
+    ReferenceFusion reference = new ReferenceFusion(bundle.manifest().config(), bundle.weights());
     try (FusionModel model = FusionModel.load(bundle, folder)) {
       for (int i = 0; i < 4; i++) {
         Encoding text =

@@ -34,8 +34,7 @@ import org.junit.jupiter.api.io.TempDir;
 class TrainingSetTest {
   private static final long SEED = MicroTraining.seed();
   private static final int IMAGES = 11;
-  private static final ImagePreprocessor PREPROCESSOR =
-      new ImagePreprocessor(SensorConfig.rgb(16));
+  private static final ImagePreprocessor PREPROCESSOR = new ImagePreprocessor(SensorConfig.rgb(16));
 
   /** Images of one colour each; the first three share captions. */
   private static final List<CaptionedImage> SPLIT = new ArrayList<>();
@@ -92,8 +91,7 @@ class TrainingSetTest {
     int[] images = new int[batch.size()];
     SensorConfig rgb = SensorConfig.rgb(16);
     for (int b = 0; b < images.length; b++) {
-      double red =
-          (batch.pixels()[b * 3 * 256] * rgb.std().get(0) + rgb.mean().get(0)) * 255;
+      double red = (batch.pixels()[b * 3 * 256] * rgb.std().get(0) + rgb.mean().get(0)) * 255;
       images[b] = (int) Math.round((red - 10) / 20);
     }
     return images;
@@ -228,8 +226,7 @@ class TrainingSetTest {
     String message =
         assertThrows(
                 IllegalArgumentException.class,
-                () ->
-                    new TrainingSet(options(SEED, 4, 0.5, 0.15), split, tokenizer, PREPROCESSOR))
+                () -> new TrainingSet(options(SEED, 4, 0.5, 0.15), split, tokenizer, PREPROCESSOR))
             .getMessage();
     for (String part : parts) {
       assertTrue(message.contains(part), message);
