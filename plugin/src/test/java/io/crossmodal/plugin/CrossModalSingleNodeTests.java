@@ -27,6 +27,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.apache.lucene.util.VectorUtil;
 import org.opensearch.ExceptionsHelper;
 import org.opensearch.action.admin.indices.template.put.PutIndexTemplateRequest;
@@ -49,6 +50,7 @@ import org.opensearch.search.SearchHit;
 import org.opensearch.test.OpenSearchSingleNodeTestCase;
 
 /** The whole chain on one node: documents in, encoded, searched, rescored. */
+@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
 public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
   private static final ModelBundle MODEL = TestModels.micro();
   private static final int DIMENSION = MODEL.manifest().config().filterDimension();

@@ -42,6 +42,7 @@ import org.apache.lucene.search.ScoreDoc;
 import org.apache.lucene.search.TopDocs;
 import org.apache.lucene.search.TotalHits;
 import org.apache.lucene.store.Directory;
+import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.apache.lucene.util.BytesRef;
 import org.junit.After;
 import org.junit.Before;
@@ -51,6 +52,7 @@ import org.opensearch.core.rest.RestStatus;
 import org.opensearch.test.OpenSearchTestCase;
 
 /** The rescorer over random segments, against the plain formula, one pair at a time. */
+@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
 public class FusionRescorerTests extends OpenSearchTestCase {
   private static final ModelBundle MODEL = TestModels.micro();
   private static final float TOLERANCE = 1e-4f;
