@@ -20,6 +20,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -46,36 +47,33 @@ public final class FusionModel implements AutoCloseable {
   /**
    * Loads the weights and re-scores the bundle's golden inputs.
    *
-   * @param scratch an existing folder for a copy of the archive, removed before this returns
+   * @param scratch an existing folder for a copy of the archive, which is gone when this returns
    * @throws BundleException when the archive does not load or the golden outputs differ
    * @throws ai.djl.engine.EngineException when there is no PyTorch engine
    */
   public static FusionModel load(ModelBundle bundle, Path scratch)
       throws IOException, BundleException {
     TorchEngine.configure();
-    Path folder = Files.createTempDirectory(scratch, "model-");
-    Path archive = folder.resolve("model.pt");
+    Path archive = Files.createTempFile(scratch, "model-", ".pt");
     Model model = Model.newInstance(bundle.manifest().id(), "PyTorch");
+    boolean served = false;
     try {
       try (InputStream in = bundle.openModel()) {
-        Files.copy(in, archive);
+        Files.copy(in, archive, StandardCopyOption.REPLACE_EXISTING);
       }
-      model.load(folder, "model");
+      model.load(scratch, archive.getFileName().toString());
+      FusionModel loaded = new FusionModel(bundle, model);
+      bundle.verifyGolden(loaded);
+      served = true;
+      return loaded;
     } catch (MalformedModelException | RuntimeException e) {
-      model.close();
       throw new BundleException("the model's archive does not load: " + e.getMessage(), e);
     } finally {
+      if (!served) {
+        model.close();
+      }
       Files.deleteIfExists(archive);
-      Files.deleteIfExists(folder);
     }
-    FusionModel loaded = new FusionModel(bundle, model);
-    try {
-      bundle.verifyGolden(loaded);
-    } catch (BundleException | RuntimeException e) {
-      loaded.close();
-      throw e;
-    }
-    return loaded;
   }
 
   public ModelBundle bundle() {

@@ -45,13 +45,14 @@ public record ImageTowerConfig(
 
   public ImageTowerConfig {
     Objects.requireNonNull(kind, "kind");
-    stems = List.copyOf(stems);
-    stages = List.copyOf(stages);
+    stems = List.copyOf(Objects.requireNonNull(stems, "stems"));
+    stages = List.copyOf(Objects.requireNonNull(stages, "stages"));
     if (kind == Kind.VISION_TRANSFORMER) {
       Checks.atLeast("patch", patch, 1);
       Checks.atLeast("layers", layers, 1);
     } else {
       Checks.atLeast("stems", stems.size(), 1);
+      stems.forEach(width -> Checks.atLeast("a stem's width", width, 1));
       Checks.atLeast("stages", stages.size(), 1);
     }
   }

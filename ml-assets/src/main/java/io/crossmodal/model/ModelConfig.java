@@ -51,7 +51,7 @@ public record ModelConfig(
     Objects.requireNonNull(text, "text");
     Objects.requireNonNull(image, "image");
     Checks.atLeast("fusion_layers", fusionLayers, 2);
-    sensors = List.copyOf(sensors);
+    sensors = List.copyOf(Objects.requireNonNull(sensors, "sensors"));
     if (sensors.isEmpty()) {
       throw new IllegalArgumentException("sensors must name at least one sensor");
     }

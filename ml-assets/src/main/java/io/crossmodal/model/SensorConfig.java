@@ -6,6 +6,7 @@ package io.crossmodal.model;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.regex.Pattern;
 
 /**
@@ -21,13 +22,13 @@ public record SensorConfig(String name, int imageSize, List<Double> mean, List<D
   private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9_]{0,31}");
 
   public SensorConfig {
-    if (!NAME.matcher(name).matches()) {
+    if (!NAME.matcher(Objects.requireNonNull(name, "name")).matches()) {
       throw new IllegalArgumentException(
           "sensor name must match " + NAME.pattern() + ", got [" + name + "]");
     }
     Checks.atLeast("image_size", imageSize, 1);
-    mean = List.copyOf(mean);
-    std = List.copyOf(std);
+    mean = List.copyOf(Objects.requireNonNull(mean, "mean"));
+    std = List.copyOf(Objects.requireNonNull(std, "std"));
     if (mean.isEmpty() || mean.size() != std.size()) {
       throw new IllegalArgumentException(
           String.format(
@@ -36,6 +37,9 @@ public record SensorConfig(String name, int imageSize, List<Double> mean, List<D
               name,
               mean.size(),
               std.size()));
+    }
+    if (mean.stream().anyMatch(m -> !Double.isFinite(m))) {
+      throw new IllegalArgumentException("sensor " + name + ": mean must be finite, got " + mean);
     }
     if (std.stream().anyMatch(s -> !(s > 0))) {
       throw new IllegalArgumentException("sensor " + name + ": std must be above 0, got " + std);

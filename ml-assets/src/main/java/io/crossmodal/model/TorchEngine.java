@@ -13,10 +13,9 @@ public final class TorchEngine {
   /**
    * Turns TorchScript's profiling graph executor off, unless the property says otherwise.
    *
-   * <p>It compiles kernels for each new input shape, and a search brings a new text length or batch
-   * size all the time: training ran at 0.45 steps/s with it and at 0.6 without, and twice died of a
-   * SIGSEGV in a compiled kernel after some hundred steps. DJL reads the property at every call,
-   * because the switch is local to a thread.
+   * <p>It re-optimises for each new input shape, and a search brings a new text length or batch
+   * size all the time (docs/decisions/0003). DJL reads the property at every call, because the
+   * switch is local to a thread.
    */
   public static void configure() {
     if (System.getProperty(GRAPH_OPTIMIZER) == null) {

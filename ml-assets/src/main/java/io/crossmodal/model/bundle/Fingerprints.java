@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.function.Predicate;
 
@@ -29,6 +30,9 @@ import java.util.function.Predicate;
  */
 public record Fingerprints(String filterSpace, String tokenSpace, String fusionHead) {
   public Fingerprints {
+    Objects.requireNonNull(filterSpace, "filter_space");
+    Objects.requireNonNull(tokenSpace, "token_space");
+    Objects.requireNonNull(fusionHead, "fusion_head");
     for (String hash : List.of(filterSpace, tokenSpace, fusionHead)) {
       if (!hash.matches("[0-9a-f]{64}")) {
         throw new IllegalArgumentException("a fingerprint is a SHA-256, got [" + hash + "]");

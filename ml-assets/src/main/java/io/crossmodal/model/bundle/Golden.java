@@ -15,6 +15,7 @@ import io.crossmodal.model.tokens.TokenBlock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 
 /**
  * Inputs with the outputs that every loaded copy of the model must repeat.
@@ -48,7 +49,30 @@ public record Golden(
    * @param filter filter logits, text-major
    */
   public record SensorOutputs(
-      String sensor, List<List<Float>> embeddings, List<Float> itm, List<Float> filter) {}
+      String sensor, List<List<Float>> embeddings, List<Float> itm, List<Float> filter) {
+    public SensorOutputs {
+      Objects.requireNonNull(sensor, "sensor");
+      embeddings = rows(embeddings, "embeddings");
+      itm = List.copyOf(Objects.requireNonNull(itm, "itm"));
+      filter = List.copyOf(Objects.requireNonNull(filter, "filter"));
+    }
+  }
+
+  public Golden {
+    texts = List.copyOf(Objects.requireNonNull(texts, "texts"));
+    textEmbeddings = rows(textEmbeddings, "text_embeddings");
+    sensors = List.copyOf(Objects.requireNonNull(sensors, "sensors"));
+    if (texts.isEmpty()) {
+      throw new IllegalArgumentException("golden outputs need at least one text, got none");
+    }
+    if (!(tolerance > 0)) {
+      throw new IllegalArgumentException("tolerance must be above 0, got " + tolerance);
+    }
+  }
+
+  private static List<List<Float>> rows(List<List<Float>> rows, String name) {
+    return Objects.requireNonNull(rows, name).stream().map(List::copyOf).toList();
+  }
 
   /** Runs the model over the golden inputs. */
   static Golden of(FusionModel model, List<String> texts) {

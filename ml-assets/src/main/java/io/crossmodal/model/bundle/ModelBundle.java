@@ -24,6 +24,7 @@ import io.crossmodal.model.torchscript.Weights;
 import java.io.BufferedOutputStream;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -56,8 +57,9 @@ public final class ModelBundle {
   private static final String VOCABULARY = "vocab.txt";
   private static final Set<String> ENTRIES = Set.of(MANIFEST, MODEL, VOCABULARY);
 
-  /** What a bundle may unpack to; a zip of less than a megabyte could claim a terabyte. */
-  private static final long MAX_BYTES = 2L << 30;
+  /** What an entry may unpack to; a zip of less than a megabyte could claim a terabyte. */
+  private static final Map<String, Integer> MAX_BYTES =
+      Map.of(MANIFEST, 16 << 20, VOCABULARY, 16 << 20, MODEL, Integer.MAX_VALUE - 8);
 
   private static final Gson GSON =
       new GsonBuilder()
@@ -173,7 +175,7 @@ public final class ModelBundle {
     }
     ModelManifest manifest = manifest(entries.get(MANIFEST));
     if (manifest.golden() == null) {
-      throw new BundleException("the manifest has no golden outputs");
+      throw new BundleException(MANIFEST + " lacks golden outputs");
     }
     byte[] archive = entries.get(MODEL);
     checkHash(MODEL, manifest.weightsSha256(), archive);
@@ -188,6 +190,12 @@ public final class ModelBundle {
               manifest.config().text().vocabularySize(),
               vocabulary.size()));
     }
+    ModelBundle bundle;
+    try {
+      bundle = new ModelBundle(manifest, vocabulary, archive);
+    } catch (IllegalArgumentException e) {
+      throw new BundleException(VOCABULARY + ": " + e.getMessage(), e);
+    }
     try {
       StateDict state = ScriptArchiveReader.read(new ByteArrayInputStream(archive));
       Weights.buildExactly(state, w -> MtgfeArchitecture.build(manifest.config(), w));
@@ -200,7 +208,7 @@ public final class ModelBundle {
                 manifest.fingerprints(),
                 found));
       }
-      return new ModelBundle(manifest, vocabulary, archive);
+      return bundle;
     } catch (IOException | IllegalArgumentException e) {
       throw new BundleException(MODEL + " does not fit the manifest: " + e.getMessage(), e);
     }
@@ -208,7 +216,6 @@ public final class ModelBundle {
 
   private static Map<String, byte[]> entries(InputStream in) throws IOException, BundleException {
     Map<String, byte[]> entries = new HashMap<>();
-    long left = MAX_BYTES;
     try {
       ZipInputStream zip = new ZipInputStream(in);
       for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
@@ -217,15 +224,24 @@ public final class ModelBundle {
               String.format(
                   Locale.ROOT, "a bundle holds %s, found [%s]", ENTRIES, entry.getName()));
         }
-        byte[] content = zip.readNBytes((int) Math.min(left, Integer.MAX_VALUE - 8));
-        left -= content.length;
+        // The weights are held twice while they are checked; more than the heap is no bundle.
+        long most =
+            Math.min(MAX_BYTES.get(entry.getName()), Runtime.getRuntime().maxMemory() / 3);
+        byte[] content = zip.readNBytes((int) most);
         if (zip.read() >= 0) {
-          throw new BundleException("a bundle unpacks to at most " + MAX_BYTES + " bytes");
+          throw new BundleException(
+              String.format(
+                  Locale.ROOT,
+                  "%s may unpack to at most %d bytes in this heap, found more",
+                  entry.getName(),
+                  most));
         }
         entries.put(entry.getName(), content);
       }
     } catch (ZipException e) {
       throw new BundleException("damaged zip: " + e.getMessage(), e);
+    } catch (EOFException e) {
+      throw new BundleException("the zip ends early, perhaps cut short", e);
     }
     if (entries.isEmpty()) {
       throw new BundleException("these bytes are no zip");
@@ -241,12 +257,12 @@ public final class ModelBundle {
         throw new BundleException(MANIFEST + " is empty");
       }
       return manifest;
-    } catch (JsonParseException | IllegalArgumentException | NullPointerException e) {
-      throw new BundleException(MANIFEST + ": " + e.getMessage(), e);
     } catch (RuntimeException e) {
-      // Gson wraps what a record's constructor throws.
-      Throwable cause = e.getCause() == null ? e : e.getCause();
-      throw new BundleException(MANIFEST + ": " + cause.getMessage(), e);
+      // Gson wraps what a record's constructor throws; those name the field that is null.
+      boolean wrapped = !(e instanceof JsonParseException) && e.getCause() != null;
+      Throwable cause = wrapped ? e.getCause() : e;
+      String what = cause instanceof NullPointerException ? " lacks " : ": ";
+      throw new BundleException(MANIFEST + what + cause.getMessage(), e);
     }
   }
 
@@ -269,6 +285,7 @@ public final class ModelBundle {
    * @param file replaced where it exists
    * @param goldenTexts inputs of the golden outputs, at least one
    * @return the bundle as it was written
+   * @throws IllegalArgumentException when there is no golden text, or a blank one
    */
   public ModelBundle write(Path file, List<String> goldenTexts)
       throws IOException, BundleException {
@@ -278,7 +295,8 @@ public final class ModelBundle {
     try (FusionModel model = FusionModel.load(this, folder)) {
       complete = manifest.withGolden(Golden.of(model, goldenTexts));
     }
-    Path temporary = Files.createTempFile(folder, "bundle-", ".tmp");
+    // Not createTempFile: only its owner could read the bundle, and a node is another user.
+    Path temporary = folder.resolve(file.getFileName() + ".tmp");
     try {
       try (ZipOutputStream zip =
           new ZipOutputStream(new BufferedOutputStream(Files.newOutputStream(temporary)))) {

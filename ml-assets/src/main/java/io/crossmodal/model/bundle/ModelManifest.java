@@ -88,7 +88,7 @@ public record ModelManifest(
     Objects.requireNonNull(fingerprints, "fingerprints");
     Objects.requireNonNull(calibration, "calibration");
     Objects.requireNonNull(training, "training");
-    metrics = List.copyOf(metrics);
+    metrics = List.copyOf(Objects.requireNonNull(metrics, "metrics"));
   }
 
   ModelManifest withGolden(Golden newGolden) {

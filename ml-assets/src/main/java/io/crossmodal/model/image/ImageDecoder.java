@@ -4,16 +4,22 @@
  */
 package io.crossmodal.model.image;
 
+import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
+import java.awt.image.ColorModel;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.util.Iterator;
 import java.util.Locale;
 import java.util.Set;
+import java.util.stream.IntStream;
 import javax.imageio.IIOException;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReadParam;
 import javax.imageio.ImageReader;
+import javax.imageio.plugins.tiff.BaselineTIFFTagSet;
+import javax.imageio.plugins.tiff.TIFFDirectory;
+import javax.imageio.plugins.tiff.TIFFField;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 
@@ -26,6 +32,8 @@ import javax.imageio.stream.MemoryCacheImageInputStream;
 final class ImageDecoder {
   static final int MIN_SIDE = 16;
   static final int MAX_SIDE = 10_000;
+  private static final int MAX_SAMPLES = 16;
+  private static final int MAX_TILE_BYTES = 128 << 20;
   private static final Set<String> FORMATS = Set.of("jpeg", "png", "tif", "tiff");
   private static final String ACCEPTED =
       "accepted are JPEG, PNG and TIFF with sides of " + MIN_SIDE + " to " + MAX_SIDE + " pixels";
@@ -54,11 +62,10 @@ final class ImageDecoder {
           reader.dispose();
         }
       }
-    } catch (IIOException | IndexOutOfBoundsException | IllegalArgumentException e) {
-      if (e instanceof ImageFormatException format) {
-        throw format;
-      }
-      // The JDK's readers answer damaged headers with any of these.
+    } catch (ImageFormatException e) {
+      throw e;
+    } catch (IIOException | RuntimeException e) {
+      // The JDK's readers answer damage with anything, the TIFF reader's NullPointerException too.
       throw new ImageFormatException("damaged image: " + e.getMessage() + "; " + ACCEPTED, e);
     } catch (IOException e) {
       throw new ImageFormatException("unreadable image: " + e.getMessage() + "; " + ACCEPTED, e);
@@ -73,19 +80,69 @@ final class ImageDecoder {
       throw new ImageFormatException(
           String.format(Locale.ROOT, "the image has %d x %d pixels; %s", width, height, ACCEPTED));
     }
+    if (reader.getFormatName().startsWith("tif")) {
+      checkTiff(reader, width, height);
+    }
     ImageReadParam param = reader.getDefaultReadParam();
     int step = Math.max(1, Math.min(width, height) / (4 * side));
     param.setSourceSubsampling(step, step, 0, 0);
     BufferedImage image = reader.read(0, param);
     int w = image.getWidth();
     int h = image.getHeight();
-    int[] argb = image.getRGB(0, 0, w, h, null, 0, w);
     byte[] rgb = new byte[3 * w * h];
+    ColorModel colours = image.getColorModel();
+    int bits = colours.getComponentSize(0);
+    if (colours.getColorSpace().getType() == ColorSpace.TYPE_GRAY && bits <= Short.SIZE) {
+      // Java takes grey for linear light and getRGB brightens it: 7 would become 46.
+      int[] grey = image.getRaster().getSamples(0, 0, w, h, 0, (int[]) null);
+      int white = (1 << bits) - 1;
+      for (int i = 0; i < rgb.length; i++) {
+        rgb[i] = (byte) Math.round(grey[i / 3] * 255f / white);
+      }
+      return new RgbImage(w, h, rgb);
+    }
+    int[] argb = image.getRGB(0, 0, w, h, null, 0, w);
     for (int i = 0; i < argb.length; i++) {
       rgb[3 * i] = (byte) (argb[i] >> 16);
       rgb[3 * i + 1] = (byte) (argb[i] >> 8);
       rgb[3 * i + 2] = (byte) argb[i];
     }
     return new RgbImage(w, h, rgb);
+  }
+
+  /** The JDK's reader allocates what these fields say before it has read a pixel. */
+  private static void checkTiff(ImageReader reader, int width, int height) throws IOException {
+    TIFFDirectory directory = TIFFDirectory.createFromMetadata(reader.getImageMetadata(0));
+    long samples = field(directory, BaselineTIFFTagSet.TAG_SAMPLES_PER_PIXEL, 1);
+    long bits = field(directory, BaselineTIFFTagSet.TAG_BITS_PER_SAMPLE, 1);
+    long rows =
+        Math.min(height, field(directory, BaselineTIFFTagSet.TAG_ROWS_PER_STRIP, Long.MAX_VALUE));
+    long tileWidth = field(directory, BaselineTIFFTagSet.TAG_TILE_WIDTH, width);
+    long tileHeight = field(directory, BaselineTIFFTagSet.TAG_TILE_LENGTH, rows);
+    if (bits > Short.SIZE
+        || samples > MAX_SAMPLES
+        || Math.max(tileWidth, tileHeight) > MAX_SIDE
+        || tileWidth * tileHeight * samples * bits / Byte.SIZE > MAX_TILE_BYTES) {
+      throw new ImageFormatException(
+          String.format(
+              Locale.ROOT,
+              "the TIFF has strips or tiles of %d x %d pixels with %d samples of %d bits; at most"
+                  + " %d samples of 16 bits in strips or tiles of %d bytes are read; %s",
+              tileWidth,
+              tileHeight,
+              samples,
+              bits,
+              MAX_SAMPLES,
+              MAX_TILE_BYTES,
+              ACCEPTED));
+    }
+  }
+
+  /** The largest of a field's numbers. */
+  private static long field(TIFFDirectory directory, int tag, long absent) {
+    TIFFField field = directory.getTIFFField(tag);
+    return field == null
+        ? absent
+        : IntStream.range(0, field.getCount()).mapToLong(field::getAsLong).max().orElse(absent);
   }
 }

@@ -18,7 +18,7 @@ public final class PixelTensor {
    * @param values C x S x S; kept, not copied
    */
   public PixelTensor(int channels, int side, float[] values) {
-    if (values.length != channels * side * side) {
+    if (values.length != (long) channels * side * side) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
@@ -26,7 +26,7 @@ public final class PixelTensor {
               channels,
               side,
               side,
-              channels * side * side,
+              (long) channels * side * side,
               values.length));
     }
     this.channels = channels;

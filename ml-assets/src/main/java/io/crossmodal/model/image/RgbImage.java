@@ -16,13 +16,13 @@ public final class RgbImage {
    * @param rgb 3 x width x height values; kept, not copied
    */
   public RgbImage(int width, int height, byte[] rgb) {
-    if (rgb.length != 3 * width * height) {
+    if (rgb.length != 3L * width * height) {
       throw new IllegalArgumentException(
           width
               + " x "
               + height
               + " pixels need "
-              + 3 * width * height
+              + 3L * width * height
               + " bytes, got "
               + rgb.length);
     }

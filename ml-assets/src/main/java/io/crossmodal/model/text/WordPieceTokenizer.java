@@ -7,6 +7,7 @@ package io.crossmodal.model.text;
 import ai.djl.modality.nlp.DefaultVocabulary;
 import ai.djl.modality.nlp.Vocabulary;
 import ai.djl.modality.nlp.bert.BertFullTokenizer;
+import ai.djl.modality.nlp.preprocess.TextProcessor;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -76,6 +77,15 @@ public final class WordPieceTokenizer {
     }
     ids[kept + 1] = id(END);
     return new TokenizedText(ids, kept < pieces.size(), unknown);
+  }
+
+  /** The words and punctuation marks of a text, lower case, before they are split into pieces. */
+  public static List<String> words(String text) {
+    List<String> words = List.of(text);
+    for (TextProcessor processor : BertFullTokenizer.getPreprocessors(true)) {
+      words = processor.preprocess(words);
+    }
+    return words;
   }
 
   /** The id of a word piece, that of [UNK] where there is no such piece. */

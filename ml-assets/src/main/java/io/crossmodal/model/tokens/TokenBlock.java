@@ -19,7 +19,7 @@ public final class TokenBlock {
    * @param values count x hidden; kept, not copied
    */
   public TokenBlock(int count, int hidden, float[] values) {
-    if (count < 1 || hidden < 1 || values.length != count * hidden) {
+    if (count < 1 || hidden < 1 || values.length != (long) count * hidden) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT, "(%d, %d) does not describe %d values", count, hidden, values.length));

@@ -48,7 +48,7 @@ public final class TokenBlockFormat {
    * Writes a block.
    *
    * @param tokenSpace fingerprint of the token space, hexadecimal, at least 16 digits
-   * @throws IllegalArgumentException when a value is not finite
+   * @throws IllegalArgumentException when a value is not finite, or beyond what FP16 holds
    */
   public static byte[] write(TokenBlock block, TokenEncoding encoding, String tokenSpace) {
     if (block.count() > MAX_EXTENT || block.hidden() > MAX_EXTENT) {
@@ -68,7 +68,7 @@ public final class TokenBlockFormat {
       writeInt8(block, out);
     } else {
       for (float value : block.values()) {
-        out.putShort(Float.floatToFloat16(finite(value)));
+        out.putShort(half(value));
       }
     }
     return out.array();
@@ -87,12 +87,21 @@ public final class TokenBlockFormat {
       out.putFloat(scales[t]);
     }
     for (int t = 0; t < scales.length; t++) {
-      float inverse = scales[t] == 0 ? 0 : 1 / scales[t];
       for (int i = t * h; i < (t + 1) * h; i++) {
-        int q = Math.round(values[i] * inverse);
+        // Divided, because 1 / scale is infinite where the scale is denormal.
+        int q = scales[t] == 0 ? 0 : Math.round(values[i] / scales[t]);
         out.put((byte) Math.max(-Byte.MAX_VALUE, Math.min(Byte.MAX_VALUE, q)));
       }
     }
+  }
+
+  private static short half(float value) {
+    short half = Float.floatToFloat16(finite(value));
+    if (Float.isInfinite(Float.float16ToFloat(half))) {
+      throw new IllegalArgumentException(
+          value + " does not fit FP16, whose largest value is 65504; store the block as INT8");
+    }
+    return half;
   }
 
   private static float finite(float value) {
@@ -149,7 +158,7 @@ public final class TokenBlockFormat {
   /**
    * Reads a block back to floats.
    *
-   * @throws IllegalArgumentException as {@link #header}
+   * @throws IllegalArgumentException as {@link #header}, and when a value is not finite
    */
   public static TokenBlock read(byte[] bytes, int offset, int length) {
     Header header = header(bytes, offset, length);
@@ -161,14 +170,14 @@ public final class TokenBlockFormat {
     if (header.encoding() == TokenEncoding.INT8) {
       int at = offset + HEADER_BYTES + header.count() * Float.BYTES;
       for (int t = 0; t < header.count(); t++) {
-        float scale = in.getFloat();
+        float scale = finite(in.getFloat());
         for (int i = t * h; i < (t + 1) * h; i++) {
           values[i] = bytes[at + i] * scale;
         }
       }
     } else {
       for (int i = 0; i < values.length; i++) {
-        values[i] = Float.float16ToFloat(in.getShort());
+        values[i] = finite(Float.float16ToFloat(in.getShort()));
       }
     }
     return new TokenBlock(header.count(), h, values);

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.torchscript;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -14,9 +15,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
-import net.razorvine.pickle.PickleException;
 import net.razorvine.pickle.Unpickler;
 import net.razorvine.pickle.objects.ClassDict;
 
@@ -45,26 +46,41 @@ public final class ScriptArchiveReader {
    * Reads a whole archive.
    *
    * @param in a whole archive; read to its end, not closed
-   * @return every tensor under its dotted path, in the order of the object tree
+   * @return every tensor under its dotted path, in alphabetical order
    * @throws IOException when the bytes are no archive of this kind, saying what was found
    */
   public static StateDict read(InputStream in) throws IOException {
-    Map<String, byte[]> entries = new HashMap<>();
-    ZipInputStream zip = new ZipInputStream(in);
-    for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
-      String name = entry.getName();
-      int slash = name.indexOf('/');
-      if (slash >= 0) {
-        entries.put(name.substring(slash + 1), content(zip, name));
-      }
-    }
+    Map<String, byte[]> entries = entries(in);
     byte[] pickle = entries.get("data.pkl");
     if (pickle == null) {
       throw new IOException("no TorchScript archive: it has no data.pkl");
     }
-    Map<String, ScriptTensor> tensors = new LinkedHashMap<>();
-    collect("", unpickle(pickle), entries, tensors);
+    // The library keeps attributes in a hash map, so the order of the tree is lost.
+    Map<String, ScriptTensor> tensors = new TreeMap<>();
+    try {
+      collect("", unpickle(pickle), entries, tensors);
+    } catch (RuntimeException e) {
+      // A damaged pickle ends in whatever exception its nonsense leads to.
+      throw new IOException("damaged data.pkl: " + e, e);
+    }
     return new StateDict(tensors);
+  }
+
+  private static Map<String, byte[]> entries(InputStream in) throws IOException {
+    Map<String, byte[]> entries = new HashMap<>();
+    try {
+      ZipInputStream zip = new ZipInputStream(in);
+      for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
+        String name = entry.getName();
+        int slash = name.indexOf('/');
+        if (slash >= 0) {
+          entries.put(name.substring(slash + 1), content(zip, name));
+        }
+      }
+    } catch (EOFException e) {
+      throw new IOException("the archive ends early, perhaps cut short", e);
+    }
+    return entries;
   }
 
   private static byte[] content(InputStream in, String name) throws IOException {
@@ -82,13 +98,34 @@ public final class ScriptArchiveReader {
           protected Object persistentLoad(Object id) {
             return id;
           }
+
+          @Override
+          protected Object dispatch(short code) throws IOException {
+            if (ScriptArchiveWriter.OPCODES.indexOf(code) < 0) {
+              throw new IOException("damaged data.pkl: unexpected opcode " + code);
+            }
+            if (code == ScriptArchiveWriter.BINARY_UNICODE) {
+              checkLength(input);
+            }
+            return super.dispatch(code);
+          }
         };
     try {
       return unpickler.loads(pickle);
-    } catch (PickleException | ClassCastException | IndexOutOfBoundsException e) {
-      throw new IOException("damaged data.pkl: " + e.getMessage(), e);
     } finally {
       unpickler.close();
+    }
+  }
+
+  /** The library would allocate whatever a damaged length says. */
+  private static void checkLength(InputStream text) throws IOException {
+    text.mark(Integer.BYTES);
+    byte[] length = text.readNBytes(Integer.BYTES);
+    text.reset();
+    if (length.length < Integer.BYTES
+        || Integer.toUnsignedLong(ByteBuffer.wrap(length).order(ByteOrder.LITTLE_ENDIAN).getInt())
+            > text.available()) {
+      throw new IOException("damaged data.pkl: a text runs beyond the end");
     }
   }
 

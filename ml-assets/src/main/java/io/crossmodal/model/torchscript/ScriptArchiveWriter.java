@@ -50,11 +50,14 @@ public final class ScriptArchiveWriter {
   private static final int NEW_TRUE = 0x88;
   private static final int NEW_FALSE = 0x89;
   private static final int LONG1 = 0x8a;
-  private static final int BINARY_UNICODE = 'X';
+  static final int BINARY_UNICODE = 'X';
   private static final int BINARY_FLOAT = 'G';
   private static final int BINARY_INT = 'J';
   private static final int BINARY_INT1 = 'K';
   private static final int BINARY_PERSISTENT_ID = 'Q';
+
+  /** Every code that is written. */
+  static final String OPCODES = "(.t)}ubRcXGJKQ\u0080\u0081\u0088\u0089\u008a";
 
   private final ByteArrayOutputStream pickle = new ByteArrayOutputStream();
   private final List<ScriptTensor> tensors = new ArrayList<>();

@@ -6,7 +6,9 @@ package io.crossmodal.trainer.cli;
 
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.trainer.train.TrainingException;
+import io.crossmodal.trainer.data.InvalidDatasetException;
 import java.io.IOException;
+import java.nio.file.NoSuchFileException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -37,7 +39,13 @@ public final class CrossModal {
     commandLine.setCaseInsensitiveEnumValuesAllowed(true);
     commandLine.setExecutionExceptionHandler(
         (e, line, parsed) -> {
+          if (e instanceof NoSuchFileException missing) {
+            // Its message is the bare path.
+            line.getErr().println(line.getColorScheme().errorText("no such file: " + missing.getFile()));
+            return USER_ERROR;
+          }
           if (e instanceof IllegalArgumentException
+              || e instanceof InvalidDatasetException
               || e instanceof IOException
               || e instanceof BundleException
               || e instanceof TrainingException) {

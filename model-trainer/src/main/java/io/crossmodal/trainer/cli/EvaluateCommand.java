@@ -44,6 +44,9 @@ final class EvaluateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    if (limit < 1) {
+      throw new IllegalArgumentException("limit must be at least 1, got " + limit);
+    }
     List<CaptionedImage> all = KarpathyReader.read(data).split(split);
     List<CaptionedImage> images = all.subList(0, Math.min(limit, all.size()));
     if (images.isEmpty()) {

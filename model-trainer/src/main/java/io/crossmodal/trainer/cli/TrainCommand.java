@@ -111,8 +111,16 @@ final class TrainCommand implements Callable<Integer> {
     CaptionedDataset dataset = KarpathyReader.read(data);
     TrainingRun training = TrainingRun.open(run, options);
     ModelBundle bundle;
-    try (ProgressBar bar = new ProgressBar("train", steps)) {
-      bundle = training.train(dataset, id, bar::stepTo);
+    try (Interruption interruption = new Interruption();
+        ProgressBar bar = new ProgressBar("train", steps)) {
+      bundle =
+          training.train(
+              dataset,
+              id,
+              step -> {
+                bar.stepTo(step);
+                interruption.check();
+              });
     }
     Path file = run.resolve("model.zip");
     bundle.write(file, ExportCommand.goldenTexts(dataset));

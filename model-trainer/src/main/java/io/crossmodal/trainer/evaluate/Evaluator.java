@@ -9,6 +9,7 @@ import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
@@ -86,7 +87,11 @@ public final class Evaluator {
     for (int from = 0; from < split.size(); from += BATCH) {
       List<PixelTensor> pixels = new ArrayList<>();
       for (CaptionedImage image : split.subList(from, Math.min(split.size(), from + BATCH))) {
-        pixels.add(preprocessor.preprocess(Files.readAllBytes(image.file())));
+        try {
+          pixels.add(preprocessor.preprocess(Files.readAllBytes(image.file())));
+        } catch (ImageFormatException e) {
+          throw new IllegalArgumentException(image.file() + ": " + e.getMessage(), e);
+        }
       }
       images.addAll(model.encodeImages(sensor.name(), pixels));
       progress.accept(images.size());
@@ -121,7 +126,7 @@ public final class Evaluator {
   /**
    * The filter alone and re-ranked, from one set of candidates.
    *
-   * @param k candidates a query
+   * @param k candidates a query, at least 1
    * @param calibration its lambda weighs the filter's logit
    * @param progress told the pairs scored so far
    */
@@ -166,6 +171,9 @@ public final class Evaluator {
   }
 
   private Candidates candidates(boolean imageQueries, int k, IntConsumer progress) {
+    if (k < 1) {
+      throw new IllegalArgumentException("k must be at least 1, got " + k);
+    }
     List<Encoding> queries = imageQueries ? images : texts;
     List<Encoding> answers = imageQueries ? texts : images;
     int[][] best = new int[queries.size()][];

@@ -146,7 +146,10 @@ final class TrainingModule implements AutoCloseable {
               ? tasks.mlm() > 0
               : name.startsWith("model.itm.")
                   ? tasks.itm() > 0
-                  : !fusion || tasks.itm() + tasks.mlm() > 0;
+                  : name.startsWith("model.filter.")
+                      // Its gradient is 0 then, but the weights would decay.
+                      ? tasks.itc() > 0
+                      : !fusion || tasks.itm() + tasks.mlm() > 0;
       if (used) {
         NDArray value = parameter.getValue().getArray();
         slots.put(

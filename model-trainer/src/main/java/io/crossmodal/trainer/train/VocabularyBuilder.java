@@ -5,11 +5,11 @@
 package io.crossmodal.trainer.train;
 
 import io.crossmodal.model.text.WordPieceTokenizer;
-import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
-import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 
 /** A word vocabulary from training captions, for models that start from nothing. */
@@ -21,13 +21,13 @@ final class VocabularyBuilder {
     Map<String, Integer> counts = new TreeMap<>();
     for (CaptionedImage image : images) {
       for (String caption : image.captions()) {
-        for (String word : CaptionedDataset.captionKey(caption).split(" ", -1)) {
+        for (String word : WordPieceTokenizer.words(caption)) {
           counts.merge(word, 1, Integer::sum);
         }
       }
     }
-    List<String> vocabulary = new ArrayList<>(WordPieceTokenizer.SPECIAL);
-    // Punctuation is not a word, but captions have it.
+    Set<String> vocabulary = new LinkedHashSet<>(WordPieceTokenizer.SPECIAL);
+    // Always there: queries have punctuation even where the captions have none.
     vocabulary.addAll(List.of(",", "."));
     counts.forEach(
         (word, count) -> {
@@ -35,6 +35,6 @@ final class VocabularyBuilder {
             vocabulary.add(word);
           }
         });
-    return vocabulary;
+    return List.copyOf(vocabulary);
   }
 }

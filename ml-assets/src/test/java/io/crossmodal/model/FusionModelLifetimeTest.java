@@ -1,0 +1,105 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+
+import ai.djl.Model;
+import ai.djl.ndarray.BaseNDManager;
+import ai.djl.ndarray.NDManager;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.image.PixelTensor;
+import java.lang.reflect.Field;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What outlives a call: native resources, and other models in the same JVM. */
+class FusionModelLifetimeTest {
+  private static final long SEED = Seeds.next();
+
+  @TempDir Path scratch;
+
+  private FusionModel load(long seed) throws Exception {
+    return FusionModel.load(ModelBundle.random("micro", ModelConfig.micro(), seed), scratch);
+  }
+
+  private static PixelTensor picture() {
+    float[] values = new float[3 * 16 * 16];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) Math.sin(i);
+    }
+    return new PixelTensor(3, 16, values);
+  }
+
+  /** Encodes and scores once: embeddings of a text and a picture, and the logits of the pair. */
+  private static float[] run(FusionModel model) {
+    Encoding text = model.encodeTexts(List.of(model.bundle().tokenizer().tokenize("a b"))).get(0);
+    Encoding image = model.encodeImages("rgb", List.of(picture())).get(0);
+    PairLogits logits = model.score(List.of(text.tokens()), List.of(image.tokens()));
+    return new float[] {
+      text.embedding()[0], image.embedding()[0], logits.itm()[0], logits.filter()[0]
+    };
+  }
+
+  /** What a manager holds: arrays, sub-managers and whatever else is closed with it. */
+  private static int held(NDManager manager) throws ReflectiveOperationException {
+    Field resources = BaseNDManager.class.getDeclaredField("resources");
+    resources.setAccessible(true);
+    return ((Map<?, ?>) resources.get(manager)).size();
+  }
+
+  @Test
+  void callsLeaveNothingNativeBehind() throws Exception {
+    try (FusionModel model = load(SEED)) {
+      Field field = FusionModel.class.getDeclaredField("model");
+      field.setAccessible(true);
+      NDManager own = ((Model) field.get(model)).getNDManager();
+      NDManager system = own.getParentManager();
+      run(model);
+      int before = held(own);
+      int beforeInSystem = held(system);
+      for (int i = 0; i < 170; i++) { // three calls each
+        run(model);
+      }
+      assertEquals(before, held(own));
+      assertEquals(beforeInSystem, held(system));
+    }
+  }
+
+  @Test
+  void aClosedModelIsGone() throws Exception {
+    NDManager system;
+    int before;
+    try (NDManager base = NDManager.newBaseManager("PyTorch")) {
+      system = base.getParentManager();
+      before = held(system);
+    }
+    for (int i = 0; i < 3; i++) {
+      load(SEED).close();
+    }
+    assertEquals(before - 1, held(system));
+  }
+
+  @Test
+  void twoModelsDoNotDisturbEachOther() throws Exception {
+    try (FusionModel one = load(SEED)) {
+      float[] alone = run(one);
+      try (FusionModel other = load(SEED + 1)) {
+        float[] others = run(other);
+        assertNotEquals(alone[2], others[2]);
+        for (int i = 0; i < 5; i++) {
+          assertArrayEquals(alone, run(one));
+          assertArrayEquals(others, run(other));
+        }
+      }
+      assertArrayEquals(alone, run(one), "after the other was closed");
+    }
+  }
+}

@@ -1,0 +1,463 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.bundle;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import com.google.gson.JsonPrimitive;
+import io.crossmodal.model.Calibration;
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.ImageTowerConfig;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Seeds;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.TextConfig;
+import io.crossmodal.model.Zips;
+import io.crossmodal.model.torchscript.MtgfeArchitecture;
+import io.crossmodal.model.torchscript.ScriptTensor;
+import io.crossmodal.model.torchscript.StateDict;
+import io.crossmodal.model.torchscript.Weights;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ModelBundleTest {
+  private static final long SEED = Seeds.next();
+  private static final String MANIFEST = "manifest.json";
+  private static final String MODEL = "model.pt";
+  private static final String VOCABULARY = "vocab.txt";
+
+  @TempDir static Path folder;
+  private static Path file;
+  private static ModelBundle written;
+  private static Map<String, byte[]> entries;
+
+  /** A copy to damage. */
+  private final Map<String, byte[]> damaged = new LinkedHashMap<>(entries);
+
+  @BeforeAll
+  static void write() throws Exception {
+    ModelBundle random = ModelBundle.random("micro", ModelConfig.micro(), SEED);
+    ModelBundle bundle =
+        ModelBundle.of(
+            "micro",
+            random.manifest().config(),
+            random.tokenizer().words(),
+            random.weights(),
+            new Calibration(0.75, 1.25, -0.5),
+            new ModelManifest.Training("scenes", SEED, 12.5, "0.1.0"),
+            List.of(new ModelManifest.Metric("val.filter.t2i.r@1", 12.34)));
+    file = folder.resolve("micro.zip");
+    written = bundle.write(file, List.of("a tank", "two red roofs"));
+    entries = Zips.read(Files.readAllBytes(file));
+  }
+
+  private static ModelBundle read(byte[] zip) throws IOException, BundleException {
+    return ModelBundle.read(new ByteArrayInputStream(zip));
+  }
+
+  private static void assertRefused(byte[] zip, String... parts) {
+    String message = assertThrows(BundleException.class, () -> read(zip)).getMessage();
+    for (String part : parts) {
+      assertTrue(message.contains(part), message);
+    }
+  }
+
+  private void assertRefused(String... parts) throws IOException {
+    assertRefused(Zips.write(damaged), parts);
+  }
+
+  private static JsonObject object(JsonObject parent, String... path) {
+    JsonObject found = parent;
+    for (String name : path) {
+      found = found.getAsJsonObject(name);
+    }
+    return found;
+  }
+
+  private void edit(Consumer<JsonObject> change) {
+    JsonObject manifest =
+        JsonParser.parseString(new String(entries.get(MANIFEST), StandardCharsets.UTF_8))
+            .getAsJsonObject();
+    change.accept(manifest);
+    damaged.put(MANIFEST, manifest.toString().getBytes(StandardCharsets.UTF_8));
+  }
+
+  private void set(String field, Object value, String... path) {
+    edit(
+        manifest ->
+            object(manifest, path)
+                .add(
+                    field,
+                    value instanceof Number number
+                        ? new JsonPrimitive(number)
+                        : new JsonPrimitive((String) value)));
+  }
+
+  private void remove(String field, String... path) {
+    edit(manifest -> object(manifest, path).remove(field));
+  }
+
+  /** Puts another entry in, with the SHA-256 that belongs to it. */
+  private void replace(String entry, String hashField, byte[] content) {
+    set(hashField, Sha256.hex(content));
+    damaged.put(entry, content);
+  }
+
+  // What is written can be read.
+
+  @Test
+  void whatIsWrittenIsReadBack() throws Exception {
+    ModelBundle read = ModelBundle.read(file);
+    assertEquals(written.manifest(), read.manifest());
+    assertEquals(new Calibration(0.75, 1.25, -0.5), read.manifest().calibration());
+    assertEquals(12.34, read.manifest().metrics().get(0).value());
+    assertEquals(SEED, read.manifest().training().seed());
+    assertEquals(List.of("a tank", "two red roofs"), read.manifest().golden().texts());
+    assertEquals(written.tokenizer().words(), read.tokenizer().words());
+    assertArrayEquals(written.openModel().readAllBytes(), read.openModel().readAllBytes());
+  }
+
+  @Test
+  void aTowerOfEveryShapeSurvivesTheManifest() throws Exception {
+    ModelConfig vit =
+        new ModelConfig(
+            8,
+            2,
+            12,
+            4,
+            1e-6,
+            new TextConfig(57, 9, 2),
+            ImageTowerConfig.visionTransformer(4, 2),
+            3,
+            List.of(
+                SensorConfig.rgb(8),
+                new SensorConfig("s1", 12, List.of(-12.5, -20.25), List.of(5.0, 6.5))));
+    Path other = folder.resolve("vit.zip");
+    ModelBundle.random("vit", vit, SEED).write(other, List.of("a"));
+    assertEquals(vit, ModelBundle.read(other).manifest().config());
+  }
+
+  @Test
+  void aModelIsWrittenToTheSameBytes() throws Exception {
+    Path again = folder.resolve("again.zip");
+    written.write(again, List.of("a tank", "two red roofs"));
+    assertArrayEquals(Files.readAllBytes(file), Files.readAllBytes(again));
+  }
+
+  @Test
+  void aFailedWriteLeavesTheOldFileAndNothingElse() throws Exception {
+    Path own = Files.createDirectory(folder.resolve("own"));
+    Path target = own.resolve("model.zip");
+    Files.writeString(target, "the old bundle");
+    assertThrows(IllegalArgumentException.class, () -> written.write(target, List.of(" ")));
+    assertThrows(IllegalArgumentException.class, () -> written.write(target, List.of()));
+    assertEquals("the old bundle", Files.readString(target));
+    Path busy = Files.createDirectories(own.resolve("busy.zip"));
+    Files.createFile(busy.resolve("file"));
+    assertThrows(IOException.class, () -> written.write(busy, List.of("a")));
+    try (Stream<Path> left = Files.list(own)) {
+      assertEquals(
+          List.of("busy.zip", "model.zip"),
+          left.map(path -> path.getFileName().toString()).sorted().toList());
+    }
+  }
+
+  @Test
+  void aBundleIsAsReadableAsAnyOtherFile() throws Exception {
+    Path plain = Files.writeString(folder.resolve("plain.txt"), "x");
+    assertEquals(Files.getPosixFilePermissions(plain), Files.getPosixFilePermissions(file));
+  }
+
+  // What is damaged is refused, saying what was expected and found.
+
+  @Test
+  void refusesWhatIsNoZip() throws Exception {
+    assertRefused(new byte[0], "no zip");
+    assertRefused("PK is not enough".getBytes(StandardCharsets.UTF_8), "no zip");
+    Path text = Files.writeString(folder.resolve("text.zip"), "no zip at all");
+    String message =
+        assertThrows(BundleException.class, () -> ModelBundle.read(text)).getMessage();
+    assertTrue(message.contains(text.toString()) && message.contains("no zip"), message);
+  }
+
+  @Test
+  void refusesATruncatedZip() throws Exception {
+    byte[] zip = Files.readAllBytes(file);
+    for (int length : new int[] {5, 40, zip.length / 3, zip.length / 2, zip.length * 9 / 10}) {
+      assertRefused(Arrays.copyOf(zip, length));
+    }
+    assertRefused(Arrays.copyOf(zip, zip.length / 2), "cut short");
+  }
+
+  @Test
+  void refusesChangedBytes() throws Exception {
+    byte[] zip = Files.readAllBytes(file);
+    zip[zip.length / 2] ^= 0x10;
+    assertRefused(zip);
+  }
+
+  @Test
+  void refusesMissingAndExtraEntries() throws Exception {
+    for (String entry : List.of(MANIFEST, MODEL, VOCABULARY)) {
+      Map<String, byte[]> less = new LinkedHashMap<>(entries);
+      less.remove(entry);
+      assertRefused(Zips.write(less), entry, "found");
+    }
+    for (String extra : List.of("readme.txt", "../x", "/etc/passwd", "model.pt/", "MODEL.PT")) {
+      Map<String, byte[]> more = new LinkedHashMap<>(entries);
+      more.put(extra, new byte[0]);
+      assertRefused(Zips.write(more), "[" + extra + "]");
+    }
+  }
+
+  @Test
+  void refusesContentThatTheManifestDoesNotName() throws Exception {
+    byte[] model = entries.get(MODEL).clone();
+    model[model.length / 2] ^= 1;
+    damaged.put(MODEL, model);
+    assertRefused(MODEL, written.manifest().weightsSha256(), Sha256.hex(model));
+    damaged.put(MODEL, entries.get(MODEL));
+    byte[] words = "[PAD]\n".getBytes(StandardCharsets.UTF_8);
+    damaged.put(VOCABULARY, words);
+    assertRefused(VOCABULARY, written.manifest().vocabularySha256(), Sha256.hex(words));
+  }
+
+  @Test
+  void refusesAnotherFormatVersion() throws Exception {
+    set("format_version", 2);
+    assertRefused("version 2", "reads 1");
+    remove("format_version");
+    assertRefused("version 0", "reads 1");
+  }
+
+  @Test
+  void refusesValuesThatMakeNoModel() throws Exception {
+    set("id", "Not an id");
+    assertRefused(MANIFEST, "[Not an id]");
+    set("hidden", 15, "config");
+    assertRefused("hidden 15", "heads 2");
+    set("hidden", "wide", "config");
+    assertRefused(MANIFEST, "wide");
+    set("heads", -1, "config");
+    assertRefused("heads", "got -1");
+    set("kind", "RECURRENT", "config", "image");
+    assertRefused("kind");
+    set("lambda", -1, "calibration");
+    assertRefused("lambda", "-1");
+    set("token_space", "abc", "fingerprints");
+    assertRefused("fingerprint", "[abc]");
+    damaged.put(MANIFEST, "{ \"format_version\": 1,".getBytes(StandardCharsets.UTF_8));
+    assertRefused(MANIFEST);
+    damaged.put(MANIFEST, new byte[0]);
+    assertRefused(MANIFEST, "empty");
+    damaged.put(MANIFEST, "[]".getBytes(StandardCharsets.UTF_8));
+    assertRefused(MANIFEST);
+  }
+
+  @Test
+  void namesTheFieldThatTheManifestLacks() throws Exception {
+    for (String field :
+        List.of(
+            "config", "vocabulary_sha256", "weights_sha256", "fingerprints", "calibration",
+            "training", "metrics", "golden")) {
+      remove(field);
+      assertRefused(MANIFEST, "lacks", field);
+    }
+    for (String field : List.of("text", "image", "sensors")) {
+      remove(field, "config");
+      assertRefused(MANIFEST, "lacks", field);
+    }
+    for (String field : List.of("stems", "stages", "kind")) {
+      remove(field, "config", "image");
+      assertRefused(MANIFEST, "lacks", field);
+    }
+    for (String field : List.of("filter_space", "token_space", "fusion_head")) {
+      remove(field, "fingerprints");
+      assertRefused(MANIFEST, "lacks", field);
+    }
+    for (String field : List.of("texts", "text_embeddings", "sensors")) {
+      remove(field, "golden");
+      assertRefused(MANIFEST, "lacks", field);
+    }
+    for (String field : List.of("name", "mean", "std")) {
+      edit(
+          manifest ->
+              object(manifest, "config").getAsJsonArray("sensors").get(0).getAsJsonObject()
+                  .remove(field));
+      assertRefused(MANIFEST, "lacks", field);
+    }
+  }
+
+  @Test
+  void refusesAVocabularyOfAnotherSize() throws Exception {
+    String words = new String(entries.get(VOCABULARY), StandardCharsets.UTF_8) + "more\n";
+    replace(VOCABULARY, "vocabulary_sha256", words.getBytes(StandardCharsets.UTF_8));
+    assertRefused("57 word pieces", "58");
+  }
+
+  @Test
+  void refusesAVocabularyWithoutSpecialTokensOrWithDuplicates() throws Exception {
+    String words = new String(entries.get(VOCABULARY), StandardCharsets.UTF_8);
+    String twice = words.replace("##z\n", "##y\n");
+    replace(VOCABULARY, "vocabulary_sha256", twice.getBytes(StandardCharsets.UTF_8));
+    assertRefused(VOCABULARY, "[##y] twice");
+    String lacking = words.replace("[MASK]", "[mask]");
+    replace(VOCABULARY, "vocabulary_sha256", lacking.getBytes(StandardCharsets.UTF_8));
+    assertRefused(VOCABULARY, "[MASK]");
+  }
+
+  @Test
+  void refusesWeightsOfAnotherConfig() throws Exception {
+    set("fusion_layers", 3, "config");
+    assertRefused(MODEL, "fusion.layer2");
+    set("feed_forward", 48, "config");
+    assertRefused(MODEL, "feed_forward", "48", "32");
+    ModelConfig wider = new ModelConfig(
+        16, 2, 32, 12, 1e-12, written.manifest().config().text(),
+        written.manifest().config().image(), 2, written.manifest().config().sensors());
+    byte[] other = ModelBundle.random("other", wider, SEED).openModel().readAllBytes();
+    replace(MODEL, "weights_sha256", other);
+    assertRefused(MODEL, "filter", "8", "12");
+    replace(MODEL, "weights_sha256", "no archive".getBytes(StandardCharsets.UTF_8));
+    assertRefused(MODEL, "data.pkl");
+  }
+
+  @Test
+  void refusesAlteredFingerprintsAndWhatTheyCover() throws Exception {
+    String zeros = "0".repeat(64);
+    set("fusion_head", zeros, "fingerprints");
+    assertRefused("fingerprints", "expected", zeros, written.manifest().fingerprints().fusionHead());
+    // The normalisation constants are no weights, but they make the tokens.
+    edit(
+        manifest ->
+            object(manifest, "config").getAsJsonArray("sensors").get(0).getAsJsonObject()
+                .getAsJsonArray("mean").set(0, new JsonPrimitive(0.5)));
+    assertRefused("fingerprints");
+    byte[] other =
+        ModelBundle.random("micro", ModelConfig.micro(), SEED + 1).openModel().readAllBytes();
+    replace(MODEL, "weights_sha256", other);
+    assertRefused("fingerprints", written.manifest().fingerprints().tokenSpace());
+  }
+
+  @Test
+  void refusesContentThatIsMuchTooLarge() throws Exception {
+    // 20 MB of blanks in 20 kB.
+    byte[] blanks = new byte[20 << 20];
+    Arrays.fill(blanks, (byte) ' ');
+    damaged.put(MANIFEST, blanks);
+    assertRefused(MANIFEST, "at most");
+    damaged.put(MANIFEST, entries.get(MANIFEST));
+    damaged.put(VOCABULARY, blanks);
+    assertRefused(VOCABULARY, "at most");
+  }
+
+  @Test
+  void aModelWhoseGoldenOutputsDifferIsNotServed() throws Exception {
+    edit(
+        manifest -> {
+          JsonObject sensor =
+              object(manifest, "golden").getAsJsonArray("sensors").get(0).getAsJsonObject();
+          float itm = sensor.getAsJsonArray("itm").get(3).getAsFloat();
+          sensor.getAsJsonArray("itm").set(3, new JsonPrimitive(itm + 0.01f));
+        });
+    ModelBundle altered = read(Zips.write(damaged));
+    String message =
+        assertThrows(BundleException.class, () -> FusionModel.load(altered, folder)).getMessage();
+    assertTrue(message.contains("rgb matching logits: value 3"), message);
+    assertTrue(message.contains("tolerance"), message);
+
+    edit(manifest -> object(manifest, "golden").getAsJsonArray("text_embeddings").remove(1));
+    ModelBundle fewer = read(Zips.write(damaged));
+    message =
+        assertThrows(BundleException.class, () -> FusionModel.load(fewer, folder)).getMessage();
+    assertTrue(message.contains("expected 8 values, found 16"), message);
+
+    damaged.put(MANIFEST, entries.get(MANIFEST));
+    FusionModel.load(read(Zips.write(damaged)), folder).close();
+    try (Stream<Path> left = Files.list(folder)) {
+      assertEquals(0, left.filter(p -> p.getFileName().toString().startsWith("model-")).count());
+    }
+  }
+
+  // Fingerprints say what may be mixed with what.
+
+  private static Fingerprints fingerprints(StateDict state, List<String> vocabulary) {
+    return Fingerprints.of(written.manifest().config(), vocabulary, state);
+  }
+
+  private static StateDict changed(String name) throws IOException {
+    Map<String, ScriptTensor> tensors = new LinkedHashMap<>(written.weights().tensors());
+    ScriptTensor tensor = tensors.get(name);
+    float[] values = tensor.values().clone();
+    values[values.length - 1] += 1;
+    tensors.put(name, ScriptTensor.parameter(values, tensor.shape()));
+    return new StateDict(tensors);
+  }
+
+  @Test
+  void aFingerprintChangesWithWhatItCoversAlone() throws Exception {
+    Fingerprints before = written.manifest().fingerprints();
+    List<String> words = written.tokenizer().words();
+    assertEquals(before, fingerprints(written.weights(), words));
+    for (String name : List.of("filter.text.weight", "filter.image.bias")) {
+      Fingerprints projection = fingerprints(changed(name), words);
+      assertNotEquals(before.filterSpace(), projection.filterSpace());
+      assertEquals(before.tokenSpace(), projection.tokenSpace());
+      assertEquals(before.fusionHead(), projection.fusionHead());
+    }
+    for (String name : List.of("fusion.layer0.norm1.weight", "itm.bias", "filter.log_scale")) {
+      Fingerprints fusion = fingerprints(changed(name), words);
+      assertEquals(before.filterSpace(), fusion.filterSpace());
+      assertEquals(before.tokenSpace(), fusion.tokenSpace());
+      assertNotEquals(before.fusionHead(), fusion.fusionHead());
+    }
+    for (String name : List.of("text.word", "image_rgb.stem0.norm.running_var")) {
+      Fingerprints tower = fingerprints(changed(name), words);
+      assertNotEquals(before.filterSpace(), tower.filterSpace());
+      assertNotEquals(before.tokenSpace(), tower.tokenSpace());
+    }
+    List<String> others = new ArrayList<>(words);
+    others.set(others.size() - 1, "##zz");
+    Fingerprints vocabulary = fingerprints(written.weights(), others);
+    assertNotEquals(before.filterSpace(), vocabulary.filterSpace());
+    assertNotEquals(before.tokenSpace(), vocabulary.tokenSpace());
+  }
+
+  @Test
+  void aBundleIsOfExactlyItsWeights() {
+    ModelConfig config = written.manifest().config();
+    StateDict other =
+        StateDict.of(
+            MtgfeArchitecture.build(config.withVocabularySize(60), Weights.random(SEED)));
+    String message =
+        assertThrows(
+                IllegalArgumentException.class,
+                () ->
+                    ModelBundle.of(
+                        "x", config, written.tokenizer().words(), other, Calibration.NONE,
+                        written.manifest().training(), List.of()))
+            .getMessage();
+    assertTrue(message.contains("text.word"), message);
+  }
+}

@@ -1,0 +1,215 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.torchscript;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import ai.djl.Model;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.training.ParameterStore;
+import io.crossmodal.model.ImageTowerConfig;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Seeds;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.TextConfig;
+import io.crossmodal.model.TorchEngine;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class MtgfeArchitectureTest {
+  private static final long SEED = Seeds.next();
+
+  /** Two sensors of other channels and sizes than the presets', three fusion layers. */
+  private static final ModelConfig VIT =
+      new ModelConfig(
+          24,
+          3,
+          40,
+          12,
+          1e-6,
+          new TextConfig(30, 10, 2),
+          ImageTowerConfig.visionTransformer(4, 3),
+          3,
+          List.of(
+              SensorConfig.rgb(16),
+              new SensorConfig("s1", 8, List.of(-12.5, -20.0), List.of(5.0, 6.0))));
+
+  @TempDir Path folder;
+
+  /** Names and shapes that an architecture asks for, without their values. */
+  private static Map<String, long[]> shapes(ModelConfig config) {
+    Map<String, long[]> shapes = new LinkedHashMap<>();
+    ScriptModule root =
+        MtgfeArchitecture.build(
+            config,
+            (name, init, shape) -> {
+              assertFalse(shapes.containsKey(name), () -> name + " is asked for twice");
+              shapes.put(name, shape);
+              return ScriptTensor.buffer(new float[0], 0);
+            });
+    assertEquals(shapes.keySet(), StateDict.of(root).names(), "asked for under its own path");
+    return shapes;
+  }
+
+  private static long parameters(Map<String, long[]> shapes, String prefix) {
+    return shapes.entrySet().stream()
+        .filter(entry -> entry.getKey().startsWith(prefix))
+        .mapToLong(entry -> java.util.Arrays.stream(entry.getValue()).reduce(1, (a, b) -> a * b))
+        .sum();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void everyPresetNamesEachTensorOnceAndLeavesNothingToUnroll(ModelConfig.Preset preset) {
+    ModelConfig config = preset.config();
+    assertTrue(shapes(config).size() > 50);
+    MtgfeArchitecture.sources(config)
+        .forEach(
+            (name, source) -> {
+              String code = source.replaceAll("#.*", "");
+              for (String left : List.of("{", "IMAGE_TOWER", "layer_last", "layer_drawn")) {
+                assertFalse(code.contains(left), () -> name + ".py still holds " + left);
+              }
+            });
+  }
+
+  @Test
+  void theBasePresetHasThePaperSizes() {
+    Map<String, long[]> shapes = shapes(ModelConfig.base());
+    // ViT-B/16 without its head has 85,798,656 parameters; a BERT layer has 7,087,872.
+    assertEquals(85_798_656, parameters(shapes, "image_rgb."));
+    assertEquals(
+        6 * 7_087_872L + (30522 + 512 + 2) * 768L, parameters(shapes, "text."), "no token types");
+    assertEquals(6 * (7_087_872 + 4 * (768 * 768 + 768) + 2 * 768L), parameters(shapes, "fusion."));
+  }
+
+  private interface Calls {
+    NDArray run(String method, NDArray... inputs);
+  }
+
+  private interface Body {
+    void accept(NDManager manager, Calls calls);
+  }
+
+  /** Loads an archive of random weights into libtorch. */
+  private void withLoaded(ModelConfig config, Body body) throws Exception {
+    TorchEngine.configure();
+    ScriptModule root = MtgfeArchitecture.build(config, Weights.random(SEED));
+    try (OutputStream out = Files.newOutputStream(folder.resolve("test.pt"))) {
+      ScriptArchiveWriter.write(out, root, MtgfeArchitecture.sources(config));
+    }
+    try (Model model = Model.newInstance("test", "PyTorch")) {
+      model.load(folder, "test");
+      try (NDManager manager = model.getNDManager().newSubManager()) {
+        body.accept(
+            manager,
+            (method, inputs) -> {
+              NDList list = new NDList(inputs);
+              NDArray selector = manager.create(0f);
+              selector.setName("module_method:" + method);
+              list.add(selector);
+              NDList result =
+                  model.getBlock().forward(new ParameterStore(manager, false), list, false);
+              result.attach(manager);
+              return result.singletonOrThrow();
+            });
+      }
+    }
+  }
+
+  private static NDArray random(NDManager manager, SplittableRandom random, long... shape) {
+    Shape extents = new Shape(shape);
+    float[] values = new float[(int) extents.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    return manager.create(values, extents);
+  }
+
+  private static void assertShape(NDArray array, long... shape) {
+    assertEquals(new Shape(shape), array.getShape());
+    for (float value : array.toFloatArray()) {
+      assertTrue(Float.isFinite(value));
+    }
+  }
+
+  @Test
+  void everyMethodOfAVisionTransformerModelRuns() throws Exception {
+    SplittableRandom random = new SplittableRandom(SEED);
+    withLoaded(
+        VIT,
+        (manager, calls) -> {
+          NDArray rgb =
+              calls.run("encode_image_rgb", random(manager, random, 3, 3, 16, 16)); // 4 x 4 patches
+          assertShape(rgb, 3, 17, 24);
+          assertShape(
+              calls.run("encode_image_s1", random(manager, random, 3, 2, 8, 8)), 3, 5, 24);
+          NDArray mask =
+              manager.create(
+                  new float[] {1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 0, 0}, new Shape(3, 4)); // B = 3, N = 4
+          NDArray ids = manager.create(new long[] {2, 5, 6, 3, 2, 7, 3, 0, 2, 3, 0, 0});
+          NDArray text = calls.run("encode_text", ids.reshape(3, 4), mask);
+          assertShape(text, 3, 4, 24);
+          assertShape(calls.run("filter_text", text.get(":, 0")), 3, 12);
+          assertShape(calls.run("filter_image", rgb.get(":, 0")), 3, 12);
+          NDArray fused = calls.run("fuse", text, mask, rgb);
+          assertShape(fused, 3, 2);
+          NDArray score = calls.run("score", text, mask, rgb);
+          assertShape(score, 3, 2);
+          float[] logits = fused.toFloatArray();
+          for (int b = 0; b < 3; b++) {
+            assertEquals(logits[2 * b + 1] - logits[2 * b], score.getFloat(b, 0), 1e-5);
+          }
+        });
+  }
+
+  @Test
+  void attentionGivesEachWordADistributionOverThePatches() throws Exception {
+    SplittableRandom random = new SplittableRandom(SEED);
+    for (ModelConfig config : List.of(VIT, ModelConfig.micro())) {
+      int m = config.imageTokens(config.sensors().get(0));
+      withLoaded(
+          config,
+          (manager, calls) -> {
+            NDArray text = random(manager, random, 2, 4, config.hidden());
+            NDArray image = random(manager, random, 2, m, config.hidden());
+            NDArray mask = manager.create(new float[] {1, 1, 1, 0, 1, 1, 1, 1}, new Shape(2, 4));
+            NDArray weights = calls.run("attention", text, mask, image);
+            assertShape(weights, 2, 4, m);
+            float[] values = weights.toFloatArray();
+            float[] sums = new float[8];
+            for (int i = 0; i < values.length; i++) {
+              assertTrue(values[i] >= 0);
+              sums[i / m] += values[i];
+            }
+            assertArrayEquals(new float[] {1, 1, 1, 1, 1, 1, 1, 1}, sums, 1e-5f);
+            // A padded place of the text changes no other word's row.
+            NDArray padded = random(manager, random, 1, 1, config.hidden());
+            NDArray changed = text.duplicate();
+            changed.set(new ai.djl.ndarray.index.NDIndex("0, 3"), padded.get("0, 0"));
+            float[] again = calls.run("attention", changed, mask, image).toFloatArray();
+            assertArrayEquals(
+                java.util.Arrays.copyOf(values, 3 * m),
+                java.util.Arrays.copyOf(again, 3 * m),
+                1e-5f);
+          });
+    }
+  }
+}
