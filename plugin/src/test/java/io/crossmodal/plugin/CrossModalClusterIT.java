@@ -23,6 +23,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.action.bulk.BulkRequestBuilder;
 import org.opensearch.action.bulk.BulkResponse;
 import org.opensearch.action.search.SearchResponse;
@@ -44,6 +45,7 @@ import org.opensearch.transport.Netty4ModulePlugin;
     numDataNodes = 3,
     numClientNodes = 0,
     supportsDedicatedMasters = false)
+@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
 public class CrossModalClusterIT extends OpenSearchIntegTestCase {
   private static final int DOCUMENTS = 30;
 

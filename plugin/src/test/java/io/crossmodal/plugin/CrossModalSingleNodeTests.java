@@ -20,6 +20,7 @@ import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import io.crossmodal.plugin.rescore.FusionScoreMode;
 import io.crossmodal.plugin.rescore.MissingPolicy;
 import io.crossmodal.plugin.rescore.ScoreCombiner;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
@@ -27,6 +28,12 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.apache.lucene.codecs.hnsw.HnswGraphProvider;
+import org.apache.lucene.codecs.perfield.PerFieldKnnVectorsFormat;
+import org.apache.lucene.index.CodecReader;
+import org.apache.lucene.index.FilterLeafReader;
+import org.apache.lucene.index.LeafReader;
+import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.apache.lucene.util.VectorUtil;
 import org.opensearch.ExceptionsHelper;
 import org.opensearch.action.admin.indices.template.put.PutIndexTemplateRequest;
@@ -41,14 +48,18 @@ import org.opensearch.action.update.UpdateRequest;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.xcontent.XContentType;
 import org.opensearch.core.rest.RestStatus;
+import org.opensearch.index.engine.Engine;
 import org.opensearch.index.query.BoolQueryBuilder;
 import org.opensearch.index.query.QueryBuilder;
 import org.opensearch.index.query.QueryBuilders;
+import org.opensearch.index.shard.IndexShard;
+import org.opensearch.indices.IndicesService;
 import org.opensearch.plugins.Plugin;
 import org.opensearch.search.SearchHit;
 import org.opensearch.test.OpenSearchSingleNodeTestCase;
 
 /** The whole chain on one node: documents in, encoded, searched, rescored. */
+@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
 public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
   private static final ModelBundle MODEL = TestModels.micro();
   private static final int DIMENSION = MODEL.manifest().config().filterDimension();
@@ -523,18 +534,51 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     assertEquals("plain", response.getHits().getAt(3).getIndex());
   }
 
-  public void testGraphParametersTakeEffectWithTheCodec() {
+  public void testGraphParametersTakeEffectWithTheCodec() throws IOException {
     create(
         "tuned",
-        Settings.builder().put("index.cross_modal", true).build(),
+        Settings.builder()
+            .put("index.cross_modal", true)
+            .put("index.codec", randomFrom("default", "best_compression"))
+            .build(),
         "\"image\":{\"type\":\"cross_modal\",\"m\":8,\"ef_construction\":50}");
-    indexImages("tuned", 5);
-    client().admin().indices().prepareForceMerge("tuned").setMaxNumSegments(1).setFlush(true).get();
+    create("usual", IMAGE_FIELD);
+    for (String index : List.of("tuned", "usual")) {
+      // Lucene builds no graph for fewer than about 650 vectors.
+      Object[] requests = new Object[800];
+      for (int i = 0; i < requests.length; i++) {
+        requests[i] =
+            doc(
+                index,
+                Integer.toString(i),
+                "{\"image\":{\"embedding\":"
+                    + Arrays.toString(TestModels.vector(random(), DIMENSION))
+                    + "}}");
+      }
+      assertAllIndexed(bulk(requests));
+      client().admin().indices().prepareForceMerge(index).setMaxNumSegments(1).setFlush(true).get();
+      client().admin().indices().prepareRefresh(index).get();
+    }
+    assertEquals(8, neighbours("tuned"));
+    assertEquals(16, neighbours("usual"));
     SearchResponse response =
         search("tuned", text("a pond", 10))
             .addRescorer(fusion("image", QuerySide.text("a pond")), 10)
             .get();
     assertEquals(5, response.getHits().getHits().length);
+  }
+
+  /** M of the graph in an index's first segment. */
+  private int neighbours(String index) throws IOException {
+    IndexShard shard =
+        getInstanceFromNode(IndicesService.class).indexServiceSafe(resolveIndex(index)).getShard(0);
+    try (Engine.Searcher searcher = shard.acquireSearcher("test")) {
+      LeafReader leaf = searcher.getDirectoryReader().leaves().get(0).reader();
+      PerFieldKnnVectorsFormat.FieldsReader vectors =
+          (PerFieldKnnVectorsFormat.FieldsReader)
+              ((CodecReader) FilterLeafReader.unwrap(leaf)).getVectorReader();
+      return ((HnswGraphProvider) vectors.getFieldReader("image")).getGraph("image").maxConn();
+    }
   }
 
   public void testOwnEmbeddingAndTokens() {

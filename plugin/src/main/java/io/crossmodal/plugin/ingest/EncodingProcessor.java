@@ -177,12 +177,21 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
       } else if (outcomes.get(i) instanceof Encoded.Failure failed) {
         fail(item.document, item.field, failed.cause());
       } else {
-        Encoded.Success success = (Encoded.Success) outcomes.get(i);
-        write(item, success.encoding());
-        if (!success.notice().isEmpty()) {
-          notices.merge("[" + item.field.path() + "]: " + success.notice(), 1, Integer::sum);
-        }
+        complete(item, (Encoded.Success) outcomes.get(i), notices);
       }
+    }
+  }
+
+  private static void complete(Item item, Encoded.Success success, Map<String, Integer> notices) {
+    try {
+      write(item, success.encoding());
+    } catch (IllegalArgumentException e) {
+      // A model's tokens may lie beyond what fp16 holds.
+      fail(item.document, item.field, e);
+      return;
+    }
+    if (!success.notice().isEmpty()) {
+      notices.merge("[" + item.field.path() + "]: " + success.notice(), 1, Integer::sum);
     }
   }
 

@@ -21,8 +21,10 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.test.OpenSearchTestCase;
 
+@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
 public class ModelServiceTests extends OpenSearchTestCase {
   private static final ModelBundle MODEL = TestModels.micro();
 

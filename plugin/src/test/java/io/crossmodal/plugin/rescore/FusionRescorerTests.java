@@ -42,6 +42,7 @@ import org.apache.lucene.search.ScoreDoc;
 import org.apache.lucene.search.TopDocs;
 import org.apache.lucene.search.TotalHits;
 import org.apache.lucene.store.Directory;
+import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.apache.lucene.util.BytesRef;
 import org.junit.After;
 import org.junit.Before;
@@ -51,6 +52,7 @@ import org.opensearch.core.rest.RestStatus;
 import org.opensearch.test.OpenSearchTestCase;
 
 /** The rescorer over random segments, against the plain formula, one pair at a time. */
+@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
 public class FusionRescorerTests extends OpenSearchTestCase {
   private static final ModelBundle MODEL = TestModels.micro();
   private static final float TOLERANCE = 1e-4f;
@@ -362,8 +364,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
       assertEquals("the NaN keeps its place below", 2, kept.scoreDocs[2].doc);
       assertEquals(0.8f, kept.scoreDocs[2].score, 1e-6f);
       assertEquals("so does the foreign block", 1, kept.scoreDocs[3].doc);
-      assertEquals(1, test.get().stats().get(Counter.FOREIGN_TOKENS));
-      assertEquals(1, test.get().stats().get(Counter.NOT_A_NUMBER));
+      assertEquals(2, test.get().stats().get(Counter.FOREIGN_TOKENS));
       assertEquals(2, test.get().stats().get(Counter.DEGRADED));
 
       FusionRescoreContext fail =
@@ -376,6 +377,39 @@ public class FusionRescorerTests extends OpenSearchTestCase {
               IllegalArgumentException.class,
               () -> FusionRescorer.INSTANCE.rescore(all, searcher, fail));
       assertThat(e.getMessage(), containsString("token space"));
+    }
+  }
+
+  public void testScoresThatAreNotNumbersFollowThePolicy() throws Exception {
+    try (Index index = index(Modality.IMAGE, List.of(Content.TOKENS, Content.TOKENS), false)) {
+      TopDocs two =
+          new TopDocs(
+              new TotalHits(2, TotalHits.Relation.EQUAL_TO),
+              new ScoreDoc[] {new ScoreDoc(1, 3), new ScoreDoc(0, 1)});
+      IndexSearcher searcher = new IndexSearcher(index.reader);
+      Arrays.fill(query.values(), Float.NaN);
+      TopDocs kept =
+          FusionRescorer.INSTANCE.rescore(
+              two,
+              searcher,
+              context(
+                  2,
+                  Modality.IMAGE,
+                  options(
+                      FusionScoreMode.REPLACE,
+                      MissingPolicy.KEEP_FIRST_PASS,
+                      FailurePolicy.KEEP_FIRST_PASS)));
+      assertEquals(1, kept.scoreDocs[0].doc);
+      assertEquals(0.75f, kept.scoreDocs[0].score, 1e-6f);
+      assertEquals(2, test.get().stats().get(Counter.NOT_A_NUMBER));
+      assertEquals(1, test.get().stats().get(Counter.DEGRADED));
+      OpenSearchStatusException e =
+          expectThrows(
+              OpenSearchStatusException.class,
+              () ->
+                  FusionRescorer.INSTANCE.rescore(
+                      two, searcher, context(2, Modality.IMAGE, FusionOptions.DEFAULT)));
+      assertThat(e.getMessage(), containsString("2 of 2 fusion scores are not numbers"));
     }
   }
 
