@@ -565,7 +565,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
         search("tuned", text("a pond", 10))
             .addRescorer(fusion("image", QuerySide.text("a pond")), 10)
             .get();
-    assertEquals(5, response.getHits().getHits().length);
+    assertEquals(10, response.getHits().getHits().length);
   }
 
   /** M of the graph in an index's first segment. */
