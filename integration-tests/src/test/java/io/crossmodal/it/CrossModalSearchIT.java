@@ -16,6 +16,7 @@ import io.crossmodal.it.CrossModalClient.Hit;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.ReferenceFusion;
 import io.crossmodal.model.bundle.ModelBundle;
@@ -25,16 +26,23 @@ import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.KarpathyReader;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.opensearch.client.Request;
+import org.opensearch.client.Response;
 import org.opensearch.client.ResponseException;
 
 /** The whole path on a real node: the zip installed, the shipped model, pictures, REST. */
@@ -140,7 +148,7 @@ final class CrossModalSearchIT {
 
   @Test
   void aPictureFindsItself() throws Exception {
-    String bytes = base64(images.get(7).file());
+    String bytes = base64(Files.readAllBytes(images.get(7).file()));
     JsonObject found =
         post(
             "/scenes/_search",
@@ -155,33 +163,80 @@ final class CrossModalSearchIT {
   @Test
   void badDocumentsFailAloneAndSayWhy() throws Exception {
     client.createIndex("bad", 1);
-    String good = "{\"image\":{\"bytes\":\"" + base64(images.get(0).file()) + "\"}}";
-    String[] documents = {
-      good,
-      "{\"image\":{\"bytes\":\"aGVsbG8=\"}}",
-      good,
-      "{\"image\":{\"embedding\":[1,2,3]}}",
-      "{\"image\":{\"embedding\":[\"NaN\"]}}",
-      "{\"image\":{\"bytes\":\"" + base64(images.get(1).file()) + "\",\"sensor\":\"s9\"}}",
-      "{\"image\":{\"tokens\":\"AAAA\"}}",
-      good
-    };
+    String good = "{\"image\":{\"bytes\":\"" + base64(Files.readAllBytes(images.get(0).file())) + "\"}}";
+    // What each bad document holds, and what its error names.
+    Map<String, String> bad = new LinkedHashMap<>();
+    bad.put("{\"image\":{\"bytes\":\"aGVsbG8=\"}}", "JPEG");
+    bad.put("{\"image\":{\"bytes\":\"" + base64(png(1, 1)) + "\"}}", "1 x 1");
+    bad.put("{\"image\":{\"bytes\":\"" + base64(png(20_000, 16)) + "\"}}", "20000 x 16");
+    bad.put("{\"image\":{\"embedding\":[1,2,3]}}", "128");
+    bad.put("{\"image\":{\"embedding\":[\"NaN\"]}}", "embedding");
+    bad.put("{\"image\":" + beforehand("[NaN", new byte[0]) + "}", "NaN");
+    bad.put(
+        "{\"image\":{\"bytes\":\""
+            + base64(Files.readAllBytes(images.get(1).file()))
+            + "\",\"sensor\":\"s9\"}}",
+        "s9");
+    bad.put("{\"image\":{\"tokens\":\"AAAA\"}}", "tokens");
+    bad.put("{\"image\":" + beforehand("[1", foreignTokens()) + "}", "token space");
     StringBuilder bulk = new StringBuilder();
-    for (int i = 0; i < documents.length; i++) {
-      bulk.append("{\"index\":{\"_id\":\"").append(i).append("\"}}\n").append(documents[i]);
+    List<String> documents = new ArrayList<>(List.of(good));
+    for (String document : bad.keySet()) {
+      documents.addAll(List.of(document, good));
+    }
+    for (int i = 0; i < documents.size(); i++) {
+      bulk.append("{\"index\":{\"_id\":\"").append(i).append("\"}}\n").append(documents.get(i));
       bulk.append('\n');
     }
     JsonArray items = post("/bad/_bulk?refresh=true", bulk.toString()).getAsJsonArray("items");
-    for (int i = 0; i < documents.length; i++) {
+    for (int i = 0; i < documents.size(); i++) {
       JsonObject item = items.get(i).getAsJsonObject().getAsJsonObject("index");
-      boolean isGood = documents[i].equals(good);
-      assertEquals(isGood ? 201 : 400, item.get("status").getAsInt(), item.toString());
-      if (!isGood) {
-        assertTrue(item.get("error").toString().contains("image"), item.toString());
+      String named = bad.get(documents.get(i));
+      assertEquals(named == null ? 201 : 400, item.get("status").getAsInt(), item.toString());
+      if (named != null) {
+        String error = item.get("error").toString();
+        assertTrue(error.contains("image") && error.contains(named), error);
       }
     }
     String count = Nodes.call(node, "GET", "/bad/_count?filter_path=count", null);
-    assertEquals("{\"count\":3}", count);
+    assertEquals("{\"count\":" + (bad.size() + 1) + "}", count);
+  }
+
+  /** A value made outside: an embedding of the right length that begins as given, and tokens. */
+  private static String beforehand(String embedding, byte[] tokens) {
+    return "{\"embedding\":"
+        + embedding.replace("NaN", "\"NaN\"")
+        + ",0".repeat(127)
+        + "]"
+        + (tokens.length == 0 ? "" : ",\"tokens\":\"" + base64(tokens) + "\"")
+        + "}";
+  }
+
+  /** Tokens of the right shape, of a model that is not the field's. */
+  private static byte[] foreignTokens() {
+    ModelConfig config = ModelBundle.demo().manifest().config();
+    int count = config.imageTokens(config.sensor("rgb"));
+    return TokenBlockFormat.write(
+        new TokenBlock(count, config.hidden(), new float[count * config.hidden()]),
+        TokenEncoding.INT8,
+        "0".repeat(64));
+  }
+
+  private static byte[] png(int width, int height) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    ImageIO.write(new BufferedImage(width, height, BufferedImage.TYPE_INT_RGB), "png", bytes);
+    return bytes.toByteArray();
+  }
+
+  @Test
+  void aTextBeyondTheModelsLengthIsCutAndSaid() throws Exception {
+    Request search = new Request("POST", "/scenes/_search");
+    search.setJsonEntity(
+        "{\"query\":{\"cross_modal\":{\"field\":\"image\",\"query_text\":\""
+            + "a pond beside a road ".repeat(50)
+            + "\"}}}");
+    Response response = node.client().performRequest(search);
+    assertTrue(response.getWarnings().toString().contains("text cut"), response.toString());
   }
 
   @Test
@@ -195,19 +250,28 @@ final class CrossModalSearchIT {
     refused("{\"field\":\"image\",\"query_vector\":[1,2,3]}", "128");
     refused("{\"field\":\"image\",\"query_text\":\"a pond\",\"k\":0}", "k");
     refused("{\"field\":\"image\",\"query_text\":\"a pond\",\"colour\":1}", "colour");
+    refused(
+        "POST",
+        "/scenes/_search",
+        "{\"rescore\":{\"window_size\":20000,\"fusion\":{\"field\":\"image\","
+            + "\"query_text\":\"a pond\"}}}",
+        "20000");
+    refused(
+        "PUT",
+        "/unknown",
+        "{\"mappings\":{\"properties\":{\"image\":{\"type\":\"cross_modal\","
+            + "\"model\":\"nothing\"}}}}",
+        "nothing");
   }
 
   private static void refused(String query, String named) {
+    refused("POST", "/scenes/_search", "{\"query\":{\"cross_modal\":" + query + "}}", named);
+  }
+
+  private static void refused(String method, String path, String body, String named) {
     ResponseException refusal =
-        assertThrows(
-            ResponseException.class,
-            () ->
-                Nodes.call(
-                    node,
-                    "POST",
-                    "/scenes/_search",
-                    "{\"query\":{\"cross_modal\":" + query + "}}"));
-    assertEquals(400, refusal.getResponse().getStatusLine().getStatusCode(), query);
+        assertThrows(ResponseException.class, () -> Nodes.call(node, method, path, body));
+    assertEquals(400, refusal.getResponse().getStatusLine().getStatusCode(), body);
     assertTrue(refusal.getMessage().contains(named), refusal.getMessage());
   }
 
@@ -239,7 +303,7 @@ final class CrossModalSearchIT {
     return JsonParser.parseString(Nodes.call(node, "POST", path, json)).getAsJsonObject();
   }
 
-  private static String base64(Path file) throws IOException {
-    return Base64.getEncoder().encodeToString(Files.readAllBytes(file));
+  private static String base64(byte[] bytes) {
+    return Base64.getEncoder().encodeToString(bytes);
   }
 }
