@@ -190,13 +190,7 @@ public final class MtgfeArchitecture {
     return new ScriptModule("image.Convolution")
         .with("weight", weights.get(path + ".weight", init, out, in, 3, 3))
         .with("stride", stride)
-        .with(
-            "norm",
-            new ScriptModule("nn.BatchNorm")
-                .with("weight", weights.get(path + ".norm.weight", Init.constant(1), out))
-                .with("bias", weights.get(path + ".norm.bias", Init.constant(0), out))
-                .with("running_mean", weights.get(path + ".norm.running_mean", Init.buffer(0), out))
-                .with("running_var", weights.get(path + ".norm.running_var", Init.buffer(1), out)));
+        .with("norm", Layers.batchNorm(weights, path + ".norm", out));
   }
 
   private ScriptModule fusion(String path) {

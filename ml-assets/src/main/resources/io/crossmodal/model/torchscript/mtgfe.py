@@ -37,10 +37,12 @@ class Mtgfe(Module):
     return (self.filter).embed_text(cls)               # (B, H) -> (B, D)
   def filter_image(self: __torch__.mtgfe.Mtgfe, cls: Tensor) -> Tensor:
     return (self.filter).embed_image(cls)              # (B, H) -> (B, D)
+  # u_cls of the joint features U. Shapes as in fuse.
+  def join(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
+    return (self.fusion).cls(text, self.bias(mask), image)  # (B, H)
   # ITM logits (no match, match). text (B or 1, N, H), mask (B or 1, N), image (B or 1, M, H).
   def fuse(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
-    u = (self.fusion).cls(text, self.bias(mask), image)  # (B, H)
-    return (self.itm).forward(u)                         # (B, 2)
+    return (self.itm).forward(self.join(text, mask, image))  # (B, 2)
   # What a search scores with: column 0 the ITM logit (match - no match), column 1 the filter's logit.
   def score(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
     z = self.fuse(text, mask, image)                                           # (B, 2)

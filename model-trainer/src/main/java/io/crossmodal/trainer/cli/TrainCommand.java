@@ -71,6 +71,12 @@ final class TrainCommand implements Callable<Integer> {
   private double mlm;
 
   @Option(
+      names = "--mvjrc",
+      defaultValue = "0",
+      description = "weight of multi-view contrast; the paper: 1, with --augmentation RANDAUGMENT")
+  private double mvjrc;
+
+  @Option(
       names = "--hard-negatives",
       defaultValue = "0.5",
       description = "share of ITM negatives drawn by similarity")
@@ -104,7 +110,7 @@ final class TrainCommand implements Callable<Integer> {
             weightDecay,
             clip,
             averaging,
-            new TrainingOptions.Tasks(itc, itm, mlm, hardNegatives, maskProbability),
+            new TrainingOptions.Tasks(itc, itm, mlm, mvjrc, hardNegatives, maskProbability),
             augmentation,
             minWordCount,
             checkpointEvery);

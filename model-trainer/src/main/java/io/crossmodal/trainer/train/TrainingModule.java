@@ -22,8 +22,6 @@ import ai.djl.training.ParameterStore;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TorchEngine;
-import io.crossmodal.model.torchscript.Init;
-import io.crossmodal.model.torchscript.Layers;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptArchiveWriter;
 import io.crossmodal.model.torchscript.ScriptModule;
@@ -87,21 +85,15 @@ final class TrainingModule implements AutoCloseable {
 
   private ScriptModule root(Weights weights) {
     TrainingOptions.Tasks tasks = options.tasks();
-    int h = config.hidden();
     Weights inModel = (name, init, shape) -> weights.get("model." + name, init, shape);
     return new ScriptModule("training.Training")
         .with("model", MtgfeArchitecture.build(config, inModel))
-        .with(
-            "mlm",
-            new ScriptModule("training.MaskedLanguageHead")
-                .with("dense", Layers.linear(weights, "mlm.dense", h, h))
-                .with("norm", Layers.layerNorm(weights, "mlm.norm", h, config.layerNormEpsilon()))
-                .with(
-                    "bias",
-                    weights.get("mlm.bias", Init.constant(0), config.text().vocabularySize())))
+        .with("mlm", TrainingHeads.maskedLanguage(config, weights))
+        .with("mvjrc", TrainingHeads.multiView(config, weights))
         .with("itc_weight", tasks.itc())
         .with("itm_weight", tasks.itm())
-        .with("mlm_weight", tasks.mlm());
+        .with("mlm_weight", tasks.mlm())
+        .with("mvjrc_weight", tasks.mvjrc());
   }
 
   private void load(ScriptModule root, StateDict state, Path scratch) throws IOException {
@@ -140,17 +132,7 @@ final class TrainingModule implements AutoCloseable {
     TrainingOptions.Tasks tasks = options.tasks();
     for (var parameter : block.getParameters()) {
       String name = parameter.getKey();
-      boolean fusion = name.startsWith("model.fusion.");
-      boolean used =
-          name.startsWith("mlm.")
-              ? tasks.mlm() > 0
-              : name.startsWith("model.itm.")
-                  ? tasks.itm() > 0
-                  : name.startsWith("model.filter.")
-                      // Its gradient is 0 then, but the weights would decay.
-                      ? tasks.itc() > 0
-                      : !fusion || tasks.itm() + tasks.mlm() > 0;
-      if (used) {
+      if (used(name, tasks)) {
         NDArray value = parameter.getValue().getArray();
         slots.put(
             name,
@@ -162,6 +144,23 @@ final class TrainingModule implements AutoCloseable {
                 manager.create(value.toFloatArray(), value.getShape())));
       }
     }
+  }
+
+  /** Whether a task trains this parameter; without a gradient its weights would only decay. */
+  private static boolean used(String name, TrainingOptions.Tasks tasks) {
+    if (name.startsWith("mlm.")) {
+      return tasks.mlm() > 0;
+    }
+    if (name.startsWith("mvjrc.")) {
+      return tasks.mvjrc() > 0;
+    }
+    if (name.startsWith("model.itm.")) {
+      return tasks.itm() > 0;
+    }
+    if (name.startsWith("model.filter.")) {
+      return tasks.itc() > 0;
+    }
+    return !name.startsWith("model.fusion.") || tasks.itm() + tasks.mlm() + tasks.mvjrc() > 0;
   }
 
   private void collectBuffers(StateDict state) {
@@ -204,7 +203,7 @@ final class TrainingModule implements AutoCloseable {
     selector.setName("module_method:loss");
     NDList inputs =
         new NDList(
-            call.create(batch.pixels(), new Shape(b, sensor.channels(), s, s)),
+            call.create(batch.pixels(), new Shape((long) batch.views() * b, sensor.channels(), s, s)),
             call.create(batch.ids(), new Shape(b, n)),
             call.create(batch.mask(), new Shape(b, n)),
             call.create(batch.masked(), new Shape(b, n)),
@@ -219,7 +218,7 @@ final class TrainingModule implements AutoCloseable {
       NDArray all = outputs.singletonOrThrow();
       float[] values = all.toFloatArray();
       collector.backward(all.get(0));
-      return new Losses(values[0], values[1], values[2], values[3]);
+      return new Losses(values[0], values[1], values[2], values[3], values[4]);
     }
   }
 

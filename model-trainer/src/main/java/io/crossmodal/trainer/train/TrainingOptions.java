@@ -47,22 +47,34 @@ public record TrainingOptions(
    * @param itc image-text contrast, which makes the filter's embedding
    * @param itm image-text matching, equation (7)
    * @param mlm masked language modelling, equation (3)
+   * @param mvjrc multi-view joint representations contrast, equation (6)
    * @param hardNegatives share of ITM negatives drawn from softmax(ITC) rather than uniformly
    * @param maskProbability share of word pieces masked for MLM (the paper: 0.15)
    */
   public record Tasks(
-      double itc, double itm, double mlm, double hardNegatives, double maskProbability) {
+      double itc,
+      double itm,
+      double mlm,
+      double mvjrc,
+      double hardNegatives,
+      double maskProbability) {
     public Tasks {
-      for (double weight : new double[] {itc, itm, mlm}) {
+      for (double weight : new double[] {itc, itm, mlm, mvjrc}) {
         if (!(weight >= 0) || Double.isInfinite(weight)) {
           throw new IllegalArgumentException("a task's weight must be at least 0, got " + weight);
         }
       }
-      if (itc + itm + mlm == 0) {
-        throw new IllegalArgumentException("at least one of itc, itm and mlm must be above 0");
+      if (itc + itm + mlm + mvjrc == 0) {
+        throw new IllegalArgumentException(
+            "at least one of itc, itm, mlm and mvjrc must be above 0");
       }
       share("hard_negatives", hardNegatives);
       share("mask_probability", maskProbability);
+    }
+
+    /** How many views of each image a step takes in. */
+    int views() {
+      return mvjrc > 0 ? 2 : 1;
     }
   }
 
@@ -85,6 +97,11 @@ public record TrainingOptions(
               weightDecay));
     }
     share("averaging", averaging);
+    if (tasks.mvjrc() > 0 && augmentation == Augmentation.NONE) {
+      throw new IllegalArgumentException(
+          "mvjrc contrasts two views of an image, augmentation NONE makes no other view; choose "
+              + Augmentation.RANDAUGMENT);
+    }
   }
 
   /**

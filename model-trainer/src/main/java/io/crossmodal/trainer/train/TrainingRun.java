@@ -130,7 +130,7 @@ public final class TrainingRun {
     ExecutorService loader = Executors.newSingleThreadExecutor(r -> new Thread(r, "batches"));
     try {
       CompletableFuture<Batch> next = batch(loader, set, module.steps());
-      Losses sum = new Losses(0, 0, 0, 0);
+      Losses sum = Losses.NONE;
       int counted = 0;
       long since = System.nanoTime();
       while (module.steps() < options.steps()) {
@@ -152,7 +152,7 @@ public final class TrainingRun {
         if (module.steps() % 50 == 0 || module.steps() == options.steps()) {
           double seconds = (System.nanoTime() - since) / 1e9;
           log(new LogLine(module.steps(), sum.times(1.0 / counted), counted / seconds));
-          sum = new Losses(0, 0, 0, 0);
+          sum = Losses.NONE;
           counted = 0;
           since = System.nanoTime();
         }

@@ -127,6 +127,7 @@ final class TrainingSet {
     }
     return new Batch(
         b,
+        options.tasks().views(),
         n,
         pixels(chosen, step),
         ids,
@@ -140,14 +141,15 @@ final class TrainingSet {
 
   private float[] pixels(int[] chosen, int step) {
     int each = 3 * images[0].width() * images[0].height();
-    float[] pixels = new float[chosen.length * each];
-    IntStream.range(0, chosen.length)
+    int count = options.tasks().views() * chosen.length;
+    float[] pixels = new float[count * each];
+    IntStream.range(0, count)
         .forEach(
             i -> {
               RgbImage changed =
                   options
                       .augmentation()
-                      .apply(images[chosen[i]], random(2, (long) step * chosen.length + i));
+                      .apply(images[chosen[i % chosen.length]], random(2, (long) step * count + i));
               System.arraycopy(preprocessor.normalise(changed).values(), 0, pixels, i * each, each);
             });
     return pixels;

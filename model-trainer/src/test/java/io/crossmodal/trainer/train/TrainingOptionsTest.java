@@ -27,7 +27,7 @@ class TrainingOptionsTest {
         clip,
         averaging,
         MicroTraining.ALL,
-        Augmentation.NONE,
+        Augmentation.JITTER,
         1,
         1);
   }
@@ -60,6 +60,25 @@ class TrainingOptionsTest {
 
   @Test
   void namesTheValueItRefuses() {
+    assertRefused(
+        () ->
+            new TrainingOptions(
+                ModelConfig.Preset.MICRO,
+                1,
+                1,
+                2,
+                1,
+                0,
+                0,
+                1,
+                0,
+                MicroTraining.ALL,
+                Augmentation.NONE,
+                1,
+                1),
+        "mvjrc",
+        "NONE",
+        "RANDAUGMENT");
     assertRefused(() -> options(0, 2, 1, 0, 0, 1, 0.9), "steps", "got 0");
     assertRefused(() -> options(1, 1, 1, 0, 0, 1, 0.9), "batch", "at least 2", "got 1");
     assertRefused(() -> options(1, 2, 1, -1, 0, 1, 0.9), "warmup", "got -1");
@@ -68,9 +87,9 @@ class TrainingOptionsTest {
     assertRefused(() -> options(1, 2, 1, 0, -1, 1, 0.9), "weight_decay", "-1.0");
     assertRefused(() -> options(1, 2, 1, 0, 0, 0, 0.9), "clip", "0.0");
     assertRefused(() -> options(1, 2, 1, 0, 0, 1, 1.5), "averaging", "[0, 1]", "1.5");
-    assertRefused(() -> new TrainingOptions.Tasks(-1, 1, 1, 0, 0), "weight", "-1.0");
-    assertRefused(() -> new TrainingOptions.Tasks(0, 0, 0, 0, 0), "itc, itm and mlm");
-    assertRefused(() -> new TrainingOptions.Tasks(1, 1, 1, 2, 0), "hard_negatives", "2.0");
-    assertRefused(() -> new TrainingOptions.Tasks(1, 1, 1, 0, -1), "mask_probability", "-1.0");
+    assertRefused(() -> new TrainingOptions.Tasks(-1, 1, 1, 0, 0, 0), "weight", "-1.0");
+    assertRefused(() -> new TrainingOptions.Tasks(0, 0, 0, 0, 0, 0), "itc, itm, mlm and mvjrc");
+    assertRefused(() -> new TrainingOptions.Tasks(1, 1, 1, 0, 2, 0), "hard_negatives", "2.0");
+    assertRefused(() -> new TrainingOptions.Tasks(1, 1, 1, 0, 0, -1), "mask_probability", "-1.0");
   }
 }

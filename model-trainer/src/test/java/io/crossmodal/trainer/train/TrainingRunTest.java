@@ -245,7 +245,9 @@ class TrainingRunTest {
               "model.filter.text.weight",
               "model.filter.log_scale",
               "mlm.dense.weight",
-              "mlm.bias")) {
+              "mlm.bias",
+              "mvjrc.project.fc1.weight",
+              "mvjrc.predict.fc2.weight")) {
         for (String kind : List.of("parameter.", "first.", "second.", "average.")) {
           assertTrue(distance(before.get(kind + name), after.get(kind + name)) > 0, kind + name);
         }
@@ -295,9 +297,10 @@ class TrainingRunTest {
 
   @Test
   void aTaskThatIsSwitchedOffTouchesNothing() throws Exception {
-    assertUntouched(new TrainingOptions.Tasks(1, 0, 0, 0.5, 0.15), Set.of("fusion", "itm"));
-    assertUntouched(new TrainingOptions.Tasks(0, 1, 0, 0.5, 0.15), Set.of("filter"));
-    assertUntouched(new TrainingOptions.Tasks(0, 0, 1, 0.5, 0.15), Set.of("filter", "itm"));
+    assertUntouched(new TrainingOptions.Tasks(1, 0, 0, 0, 0.5, 0.15), Set.of("fusion", "itm"));
+    assertUntouched(new TrainingOptions.Tasks(0, 1, 0, 0, 0.5, 0.15), Set.of("filter"));
+    assertUntouched(new TrainingOptions.Tasks(0, 0, 1, 0, 0.5, 0.15), Set.of("filter", "itm"));
+    assertUntouched(new TrainingOptions.Tasks(0, 0, 0, 1, 0.5, 0.15), Set.of("filter", "itm"));
   }
 
   private static void assertUntouched(TrainingOptions.Tasks tasks, Set<String> parts)
@@ -313,11 +316,17 @@ class TrainingRunTest {
         assertEquals(tasks.itc() > 0, losses.itc() != 0, losses.toString());
         assertEquals(tasks.itm() > 0, losses.itm() != 0, losses.toString());
         assertEquals(tasks.mlm() > 0, losses.mlm() != 0, losses.toString());
-        assertEquals(losses.itc() + losses.itm() + losses.mlm(), losses.total(), 1e-4);
+        assertEquals(tasks.mvjrc() > 0, losses.mvjrc() != 0, losses.toString());
+        double sum = losses.itc() + losses.itm() + losses.mlm() + losses.mvjrc();
+        assertEquals(sum, losses.total(), 1e-4);
       }
-      assertEquals(
-          tasks.mlm() > 0,
-          state(trial.module()).keySet().stream().anyMatch(name -> name.contains(".mlm.")));
+      Set<String> state = state(trial.module()).keySet();
+      for (Map.Entry<String, Double> head :
+          Map.of("mlm", tasks.mlm(), "mvjrc", tasks.mvjrc()).entrySet()) {
+        String start = "parameter." + head.getKey() + ".";
+        assertEquals(
+            head.getValue() > 0, state.stream().anyMatch(name -> name.startsWith(start)), start);
+      }
       StateDict trained = trial.module().averagedModel();
       Set<String> moved =
           initial.names().stream()
@@ -350,6 +359,7 @@ class TrainingRunTest {
       assertTrue(last.total() < 0.6 * first.total(), first + " to " + last);
       assertTrue(last.itc() < first.itc() && last.mlm() < first.mlm(), first + " to " + last);
       assertTrue(last.itm() < first.itm(), first + " to " + last);
+      assertTrue(last.mvjrc() < first.mvjrc() && last.mvjrc() >= -1, first + " to " + last);
     }
   }
 

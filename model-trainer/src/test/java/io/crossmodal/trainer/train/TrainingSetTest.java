@@ -76,7 +76,7 @@ class TrainingSetTest {
         0,
         1,
         0.9,
-        new TrainingOptions.Tasks(1, 1, 1, hard, mask),
+        new TrainingOptions.Tasks(1, 1, 1, 0, hard, mask),
         Augmentation.NONE,
         1,
         10);
@@ -220,6 +220,39 @@ class TrainingSetTest {
     assertEquals(0.5772, sum / count, 0.22);
     assertArrayEquals(new float[4], set(options(SEED, 4, 0, 0.15)).batch(3).hard());
     assertArrayEquals(new float[] {1, 1, 1, 1}, set(options(SEED, 4, 1, 0.15)).batch(3).hard());
+  }
+
+  @Test
+  void multiViewContrastSeesEachImageTwice() {
+    TrainingOptions once = options(SEED, 4, 0.5, 0.15);
+    TrainingOptions twice =
+        new TrainingOptions(
+            once.preset(),
+            once.seed(),
+            once.steps(),
+            once.batch(),
+            once.learningRate(),
+            once.warmup(),
+            once.weightDecay(),
+            once.clip(),
+            once.averaging(),
+            new TrainingOptions.Tasks(1, 1, 1, 1, 0.5, 0.15),
+            Augmentation.RANDAUGMENT,
+            once.minWordCount(),
+            once.checkpointEvery());
+    TrainingSet set = set(twice);
+    boolean differ = false;
+    for (int step = 0; step < 4; step++) {
+      Batch batch = set.batch(step);
+      assertEquals(2, batch.views());
+      assertEquals(4, batch.size());
+      int half = batch.pixels().length / 2;
+      assertEquals(4 * 3 * 256, half);
+      assertEquals(4 * batch.tokens(), batch.ids().length);
+      differ |= !Arrays.equals(batch.pixels(), 0, half, batch.pixels(), half, 2 * half);
+    }
+    assertTrue(differ, "the views differ");
+    assertEquals(1, set(once).batch(0).views());
   }
 
   private static void assertRefused(List<CaptionedImage> split, String... parts) {
