@@ -183,16 +183,25 @@ final class TrainingModule implements AutoCloseable {
     return steps;
   }
 
-  /** Forward, backward, update; no update where a loss or a gradient is no finite number. */
-  Losses step(Batch batch) {
-    try (NDManager call = manager.newSubManager()) {
-      Losses losses = backward(call, batch);
-      if (gradients.isEmpty()) {
-        gradients = Map.of(true, gradients(true), false, gradients(false));
+  /**
+   * Forward, backward, update; no update where a loss or a gradient is no finite number.
+   *
+   * @param batches as many as {@link TrainingOptions#accumulate}
+   * @return their mean losses
+   */
+  Losses step(List<Batch> batches) {
+    Losses sum = Losses.NONE;
+    for (Batch batch : batches) {
+      try (NDManager call = manager.newSubManager()) {
+        sum = sum.plus(backward(call, batch));
       }
-      // A gradient may overflow where the loss does not; it must not reach weights and checkpoint.
-      return losses.finite() && update() ? losses : losses.diverged();
     }
+    if (gradients.isEmpty()) {
+      gradients = Map.of(true, gradients(true), false, gradients(false));
+    }
+    Losses losses = sum.times(1.0 / batches.size());
+    // A gradient may overflow where the loss does not; it must not reach weights and checkpoint.
+    return losses.finite() && update(batches.size()) ? losses : losses.diverged();
   }
 
   private Losses backward(NDManager call, Batch batch) {
@@ -203,7 +212,8 @@ final class TrainingModule implements AutoCloseable {
     selector.setName("module_method:loss");
     NDList inputs =
         new NDList(
-            call.create(batch.pixels(), new Shape((long) batch.views() * b, sensor.channels(), s, s)),
+            call.create(
+                batch.pixels(), new Shape((long) batch.views() * b, sensor.channels(), s, s)),
             call.create(batch.ids(), new Shape(b, n)),
             call.create(batch.mask(), new Shape(b, n)),
             call.create(batch.masked(), new Shape(b, n)),
@@ -239,20 +249,24 @@ final class TrainingModule implements AutoCloseable {
         .toList();
   }
 
-  /** False, and nothing changed, where the gradient is not finite. */
-  private boolean update() {
+  /**
+   * False, and nothing changed, where the gradient is not finite.
+   *
+   * @param summed how many gradients have been added up
+   */
+  private boolean update(int summed) {
     List<NDArray> all = new ArrayList<>(gradients.get(true));
     all.addAll(gradients.get(false));
     double norm;
     try (IValue list = list(all);
         IValue result = IValueUtils.runMethod(block, "norm", list);
         NDArray value = result.toTensor(manager)) {
-      norm = value.getFloat();
+      norm = value.getFloat() / summed;
     }
     if (!Double.isFinite(norm)) {
       return false;
     }
-    double scale = Math.min(1, options.clip() / (norm + 1e-6));
+    double scale = Math.min(1, options.clip() / (norm + 1e-6)) / summed;
     double rate = options.learningRate(steps);
     // Early on the average follows closely, as in TensorFlow's ExponentialMovingAverage.
     double follow = 1 - Math.min(options.averaging(), (1.0 + steps) / (10 + steps));

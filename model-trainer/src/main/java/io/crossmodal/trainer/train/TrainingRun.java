@@ -29,6 +29,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 
 /**
  * A run folder and the training that fills it: {@code options.json}, {@code vocab.txt}, {@code
@@ -104,7 +105,7 @@ public final class TrainingRun {
       run(module, set, checkpoint, progress);
       weights = module.averagedModel();
     }
-    double epochs = (double) options.steps() * options.batch() / set.size();
+    double epochs = (double) options.steps() * options.batch() * options.accumulate() / set.size();
     String version = TrainingRun.class.getPackage().getImplementationVersion();
     return ModelBundle.of(
         id,
@@ -129,14 +130,14 @@ public final class TrainingRun {
       throws IOException, TrainingException {
     ExecutorService loader = Executors.newSingleThreadExecutor(r -> new Thread(r, "batches"));
     try {
-      CompletableFuture<Batch> next = batch(loader, set, module.steps());
+      CompletableFuture<List<Batch>> next = batches(loader, set, module.steps());
       Losses sum = Losses.NONE;
       int counted = 0;
       long since = System.nanoTime();
       while (module.steps() < options.steps()) {
-        Batch batch = next.join();
-        next = batch(loader, set, module.steps() + 1);
-        Losses losses = module.step(batch);
+        List<Batch> batches = next.join();
+        next = batches(loader, set, module.steps() + 1);
+        Losses losses = module.step(batches);
         if (!losses.finite()) {
           throw new TrainingException(
               String.format(
@@ -165,8 +166,12 @@ public final class TrainingRun {
     }
   }
 
-  private static CompletableFuture<Batch> batch(ExecutorService loader, TrainingSet set, int step) {
-    return CompletableFuture.supplyAsync(() -> set.batch(step), loader);
+  private CompletableFuture<List<Batch>> batches(
+      ExecutorService loader, TrainingSet set, int step) {
+    int each = options.accumulate();
+    return CompletableFuture.supplyAsync(
+        () -> IntStream.range(each * step, each * (step + 1)).mapToObj(set::batch).toList(),
+        loader);
   }
 
   /** A line of {@code metrics.jsonl}: means over the steps since the line before. */

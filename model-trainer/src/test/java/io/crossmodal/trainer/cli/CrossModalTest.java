@@ -160,6 +160,7 @@ class CrossModalTest {
     assertUserError(train("bad", "--hard-negatives", "1.5"), "hard_negatives", "1.5");
     assertUserError(with(train("bad"), "--batch", "1"), "batch", "got 1");
     assertUserError(with(train("bad"), "--steps", "0"), "steps", "got 0");
+    assertUserError(train("bad", "--epochs", "2"), "--steps and --epochs");
     assertUserError(with(train("bad"), "--batch", "50"), "batch of 50", "has 8");
   }
 

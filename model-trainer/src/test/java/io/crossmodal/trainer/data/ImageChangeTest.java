@@ -69,8 +69,7 @@ class ImageChangeTest {
     byte[] dot = new byte[3 * SIDE * SIDE];
     int centre = 3 * (16 * SIDE + 16);
     dot[centre] = 100;
-    RgbImage sharper =
-        ImageChange.SHARPNESS.apply(new RgbImage(SIDE, SIDE, dot), 7, random());
+    RgbImage sharper = ImageChange.SHARPNESS.apply(new RgbImage(SIDE, SIDE, dot), 7, random());
     double smooth = 500 / 13.0;
     assertEquals(Math.round(smooth + 1.36 * (100 - smooth)), sharper.rgb()[centre] & 0xff);
   }

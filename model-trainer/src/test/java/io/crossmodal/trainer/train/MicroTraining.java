@@ -46,6 +46,7 @@ public final class MicroTraining {
         seed,
         steps,
         8,
+        1,
         learningRate,
         2,
         0.02,
@@ -53,6 +54,7 @@ public final class MicroTraining {
         0.9,
         tasks,
         Augmentation.JITTER,
+        0.03,
         1,
         checkpointEvery);
   }

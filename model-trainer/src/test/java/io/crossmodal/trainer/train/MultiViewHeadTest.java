@@ -115,8 +115,7 @@ class MultiViewHeadTest {
   }
 
   private static double[][] predict(StateDict state, double[][] z) {
-    return linear(
-        state, "predict.fc2", relu(normalised(linear(state, "predict.fc1", z))));
+    return linear(state, "predict.fc2", relu(normalised(linear(state, "predict.fc1", z))));
   }
 
   private static double similarity(double[][] p, double[][] z) {

@@ -21,6 +21,7 @@ class TrainingOptionsTest {
         1,
         steps,
         batch,
+        1,
         rate,
         warmup,
         decay,
@@ -28,6 +29,7 @@ class TrainingOptionsTest {
         averaging,
         MicroTraining.ALL,
         Augmentation.JITTER,
+        0,
         1,
         1);
   }
@@ -54,6 +56,21 @@ class TrainingOptionsTest {
   }
 
   @Test
+  void thePapersRecipeIsSectionFourTwo() {
+    TrainingOptions paper = Recipe.PAPER.options();
+    assertEquals(ModelConfig.Preset.BASE, paper.preset());
+    assertEquals(new TrainingOptions.Tasks(0, 1, 1, 1, 0, 0.15), paper.tasks());
+    assertEquals(Augmentation.RANDAUGMENT, paper.augmentation());
+    assertEquals(32, paper.batch() * paper.accumulate());
+    assertEquals(1e-4, paper.learningRate());
+    assertEquals(0.02, paper.weightDecay());
+    assertEquals(1000, paper.warmup());
+    // RSICD's 49,140 training captions.
+    assertEquals(92_138, Recipe.steps(Recipe.PAPER.epochs(), 49_140, 32));
+    assertRefused(() -> Recipe.steps(0, 10, 1), "epochs", "got 0.0");
+  }
+
+  @Test
   void withoutWarmUpTheFirstStepHasThePeak() {
     assertEquals(0.5, options(1, 2, 0.5, 0, 0, 1, 0.9).learningRate(0), 1e-12);
   }
@@ -68,12 +85,14 @@ class TrainingOptionsTest {
                 1,
                 2,
                 1,
+                1,
                 0,
                 0,
                 1,
                 0,
                 MicroTraining.ALL,
                 Augmentation.NONE,
+                0,
                 1,
                 1),
         "mvjrc",

@@ -230,7 +230,7 @@ class TrainingRunTest {
   void oneStepMovesWeightsMomentsAndAverages() throws Exception {
     try (Trial trial = trial(MicroTraining.options(SEED, 10, MicroTraining.ALL, 1e-3, 5))) {
       Map<String, float[]> before = state(trial.module());
-      trial.module().step(trial.set().batch(0));
+      trial.module().step(List.of(trial.set().batch(0)));
       assertEquals(1, trial.module().steps());
       Map<String, float[]> after = state(trial.module());
       for (String name :
@@ -272,7 +272,7 @@ class TrainingRunTest {
     TrainingOptions options = MicroTraining.options(SEED, 10, MicroTraining.ALL, 1e-3, 5);
     try (Trial trial = trial(options)) {
       Map<String, float[]> before = state(trial.module());
-      trial.module().step(trial.set().batch(0));
+      trial.module().step(List.of(trial.set().batch(0)));
       double rate = options.learningRate(0);
       state(trial.module())
           .forEach(
@@ -295,6 +295,30 @@ class TrainingRunTest {
     }
   }
 
+  /** The same batch twice has the gradient of once; its sum would be twice that. */
+  @Test
+  void accumulatedBatchesStepByTheirMeanGradient() throws Exception {
+    TrainingOptions one =
+        MicroTraining.options(SEED, 10, new TrainingOptions.Tasks(0, 0, 1, 0, 0, 0.15), 1e-3, 5);
+    Map<String, float[]> twice;
+    Map<String, float[]> once;
+    try (Trial trial = trial(one)) {
+      Batch batch = trial.set().batch(0);
+      trial.module().step(List.of(batch, batch));
+      assertEquals(1, trial.module().steps());
+      twice = state(trial.module());
+    }
+    try (Trial trial = trial(one)) {
+      trial.module().step(List.of(trial.set().batch(0)));
+      once = state(trial.module());
+    }
+    for (String name : once.keySet()) {
+      if (name.startsWith("first.")) {
+        assertArrayEquals(once.get(name), twice.get(name), 1e-5f, name);
+      }
+    }
+  }
+
   @Test
   void aTaskThatIsSwitchedOffTouchesNothing() throws Exception {
     assertUntouched(new TrainingOptions.Tasks(1, 0, 0, 0, 0.5, 0.15), Set.of("fusion", "itm"));
@@ -312,7 +336,7 @@ class TrainingRunTest {
                   trial.config(),
                   (name, init, shape) -> Weights.random(SEED).get("model." + name, init, shape)));
       for (int step = 0; step < 3; step++) {
-        Losses losses = trial.module().step(trial.set().batch(step));
+        Losses losses = trial.module().step(List.of(trial.set().batch(step)));
         assertEquals(tasks.itc() > 0, losses.itc() != 0, losses.toString());
         assertEquals(tasks.itm() > 0, losses.itm() != 0, losses.toString());
         assertEquals(tasks.mlm() > 0, losses.mlm() != 0, losses.toString());
@@ -350,10 +374,10 @@ class TrainingRunTest {
     TrainingOptions options = MicroTraining.options(SEED, 80, MicroTraining.ALL, 1e-2, 1000);
     try (Trial trial = trial(options)) {
       Batch batch = trial.set().batch(0); // learnt by heart
-      Losses first = trial.module().step(batch);
+      Losses first = trial.module().step(List.of(batch));
       Losses last = first;
       for (int step = 1; step < 80; step++) {
-        last = trial.module().step(batch);
+        last = trial.module().step(List.of(batch));
         assertTrue(last.finite());
       }
       assertTrue(last.total() < 0.6 * first.total(), first + " to " + last);

@@ -66,18 +66,26 @@ class TrainingSetTest {
   }
 
   private static TrainingOptions options(long seed, int batch, double hard, double mask) {
+    return options(
+        seed, batch, new TrainingOptions.Tasks(1, 1, 1, 0, hard, mask), Augmentation.NONE);
+  }
+
+  private static TrainingOptions options(
+      long seed, int batch, TrainingOptions.Tasks tasks, Augmentation augmentation) {
     return new TrainingOptions(
         ModelConfig.Preset.MICRO,
         seed,
         100,
         batch,
+        1,
         1e-3,
         0,
         0,
         1,
         0.9,
-        new TrainingOptions.Tasks(1, 1, 1, 0, hard, mask),
-        Augmentation.NONE,
+        tasks,
+        augmentation,
+        0.03,
         1,
         10);
   }
@@ -224,23 +232,7 @@ class TrainingSetTest {
 
   @Test
   void multiViewContrastSeesEachImageTwice() {
-    TrainingOptions once = options(SEED, 4, 0.5, 0.15);
-    TrainingOptions twice =
-        new TrainingOptions(
-            once.preset(),
-            once.seed(),
-            once.steps(),
-            once.batch(),
-            once.learningRate(),
-            once.warmup(),
-            once.weightDecay(),
-            once.clip(),
-            once.averaging(),
-            new TrainingOptions.Tasks(1, 1, 1, 1, 0.5, 0.15),
-            Augmentation.RANDAUGMENT,
-            once.minWordCount(),
-            once.checkpointEvery());
-    TrainingSet set = set(twice);
+    TrainingSet set = set(options(SEED, 4, MicroTraining.ALL, Augmentation.RANDAUGMENT));
     boolean differ = false;
     for (int step = 0; step < 4; step++) {
       Batch batch = set.batch(step);
@@ -252,7 +244,7 @@ class TrainingSetTest {
       differ |= !Arrays.equals(batch.pixels(), 0, half, batch.pixels(), half, 2 * half);
     }
     assertTrue(differ, "the views differ");
-    assertEquals(1, set(once).batch(0).views());
+    assertEquals(1, set(options(SEED, 4, 0.5, 0.15)).batch(0).views());
   }
 
   private static void assertRefused(List<CaptionedImage> split, String... parts) {
