@@ -11,7 +11,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValue;
@@ -37,7 +36,6 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -47,24 +45,13 @@ import java.util.Map;
  * tensors. Not thread-safe, and one at a time per JVM: DJL allows a single gradient collector.
  */
 final class TrainingModule implements AutoCloseable {
-  /** Adam's two moments, its step counter and the moving average, per parameter. */
-  private record Slot(
-      NDArray parameter, NDArray first, NDArray second, NDArray count, NDArray average) {}
-
   private final TrainingOptions options;
   private final ModelConfig config;
   private final SensorConfig sensor;
   private final Model model;
   private final PtSymbolBlock block;
   private final PtNDManager manager;
-  private final Map<String, Slot> slots = new LinkedHashMap<>();
-  private final Map<String, NDArray> buffers = new LinkedHashMap<>();
-  private final Map<String, NDArray> averagedBuffers = new LinkedHashMap<>();
-
-  /** Gradients keep their place in memory from the first backward pass on. */
-  private Map<Boolean, List<NDArray>> gradients = Map.of();
-
-  private int steps;
+  private final AdamW optimiser;
 
   /** A module of fresh weights. */
   TrainingModule(TrainingOptions options, ModelConfig config, Path scratch) throws IOException {
@@ -79,8 +66,12 @@ final class TrainingModule implements AutoCloseable {
     this.block = (PtSymbolBlock) model.getBlock();
     this.manager = (PtNDManager) model.getNDManager();
     JniUtils.enableTrainingMode(block);
-    collectSlots();
-    collectBuffers(state);
+    this.optimiser =
+        new AdamW(
+            new AdamW.Settings(options.weightDecay(), options.clip(), options.averaging()),
+            parameters(),
+            buffers(state),
+            scratch);
   }
 
   private ScriptModule root(Weights weights) {
@@ -128,22 +119,14 @@ final class TrainingModule implements AutoCloseable {
     }
   }
 
-  private void collectSlots() {
-    TrainingOptions.Tasks tasks = options.tasks();
+  private Map<String, NDArray> parameters() {
+    Map<String, NDArray> parameters = new LinkedHashMap<>();
     for (var parameter : block.getParameters()) {
-      String name = parameter.getKey();
-      if (used(name, tasks)) {
-        NDArray value = parameter.getValue().getArray();
-        slots.put(
-            name,
-            new Slot(
-                value,
-                manager.zeros(value.getShape()),
-                manager.zeros(value.getShape()),
-                manager.zeros(new Shape()),
-                manager.create(value.toFloatArray(), value.getShape())));
+      if (used(parameter.getKey(), options.tasks())) {
+        parameters.put(parameter.getKey(), parameter.getValue().getArray());
       }
     }
+    return parameters;
   }
 
   /** Whether a task trains this parameter; without a gradient its weights would only decay. */
@@ -163,24 +146,23 @@ final class TrainingModule implements AutoCloseable {
     return !name.startsWith("model.fusion.") || tasks.itm() + tasks.mlm() + tasks.mvjrc() > 0;
   }
 
-  private void collectBuffers(StateDict state) {
+  private Map<String, NDArray> buffers(StateDict state) {
+    Map<String, NDArray> buffers = new LinkedHashMap<>();
     try (IValue value = IValueUtils.runMethod(block, "buffers")) {
       int i = 0;
       NDList live = value.toNDList(manager);
       for (Map.Entry<String, ScriptTensor> entry : state.tensors().entrySet()) {
         if (!entry.getValue().trainable()) {
-          NDArray buffer = live.get(i++);
-          buffers.put(entry.getKey(), buffer);
-          averagedBuffers.put(
-              entry.getKey(), manager.create(buffer.toFloatArray(), buffer.getShape()));
+          buffers.put(entry.getKey(), live.get(i++));
         }
       }
     }
+    return buffers;
   }
 
   /** Steps taken so far. */
   int steps() {
-    return steps;
+    return optimiser.steps();
   }
 
   /**
@@ -196,12 +178,12 @@ final class TrainingModule implements AutoCloseable {
         sum = sum.plus(backward(call, batch));
       }
     }
-    if (gradients.isEmpty()) {
-      gradients = Map.of(true, gradients(true), false, gradients(false));
-    }
     Losses losses = sum.times(1.0 / batches.size());
     // A gradient may overflow where the loss does not; it must not reach weights and checkpoint.
-    return losses.finite() && update(batches.size()) ? losses : losses.diverged();
+    return losses.finite()
+            && optimiser.step(options.learningRate(optimiser.steps()), batches.size())
+        ? losses
+        : losses.diverged();
   }
 
   private Losses backward(NDManager call, Batch batch) {
@@ -232,96 +214,22 @@ final class TrainingModule implements AutoCloseable {
     }
   }
 
-  /** Of the matrices, which decay, or of the vectors, which do not. */
-  private List<NDArray> gradients(boolean matrices) {
-    List<NDArray> gradients = new ArrayList<>();
-    for (Slot slot : slots(matrices)) {
-      NDArray gradient = slot.parameter().getGradient();
-      gradient.attach(manager);
-      gradients.add(gradient);
-    }
-    return gradients;
-  }
-
-  private List<Slot> slots(boolean matrices) {
-    return slots.values().stream()
-        .filter(slot -> slot.parameter().getShape().dimension() > 1 == matrices)
-        .toList();
-  }
-
-  /**
-   * False, and nothing changed, where the gradient is not finite.
-   *
-   * @param summed how many gradients have been added up
-   */
-  private boolean update(int summed) {
-    List<NDArray> all = new ArrayList<>(gradients.get(true));
-    all.addAll(gradients.get(false));
-    double norm;
-    try (IValue list = list(all);
-        IValue result = IValueUtils.runMethod(block, "norm", list);
-        NDArray value = result.toTensor(manager)) {
-      norm = value.getFloat() / summed;
-    }
-    if (!Double.isFinite(norm)) {
-      return false;
-    }
-    double scale = Math.min(1, options.clip() / (norm + 1e-6)) / summed;
-    double rate = options.learningRate(steps);
-    // Early on the average follows closely, as in TensorFlow's ExponentialMovingAverage.
-    double follow = 1 - Math.min(options.averaging(), (1.0 + steps) / (10 + steps));
-    for (boolean matrices : new boolean[] {true, false}) {
-      List<Slot> group = slots(matrices);
-      run(
-          "step",
-          list(group.stream().map(Slot::parameter).toList()),
-          list(gradients.get(matrices)),
-          list(group.stream().map(Slot::first).toList()),
-          list(group.stream().map(Slot::second).toList()),
-          list(group.stream().map(Slot::count).toList()),
-          list(group.stream().map(Slot::average).toList()),
-          IValue.from(scale),
-          IValue.from(rate),
-          IValue.from(matrices ? options.weightDecay() : 0.0),
-          IValue.from(follow));
-    }
-    if (!buffers.isEmpty()) {
-      run(
-          "lerp",
-          list(List.copyOf(averagedBuffers.values())),
-          list(List.copyOf(buffers.values())),
-          IValue.from(follow));
-    }
-    steps++;
-    return true;
-  }
-
-  private void run(String method, IValue... arguments) {
-    try {
-      IValueUtils.runMethod(block, method, arguments).close();
-    } finally {
-      for (IValue argument : arguments) {
-        argument.close();
-      }
-    }
-  }
-
-  private static IValue list(List<NDArray> arrays) {
-    return IValue.listFrom(arrays.stream().map(PtNDArray.class::cast).toArray(PtNDArray[]::new));
-  }
-
   /** The averaged weights of the model alone, as an inference archive holds them. */
   StateDict averagedModel() {
+    Map<String, NDArray> averages = optimiser.averages();
     Map<String, ScriptTensor> tensors = new LinkedHashMap<>();
     StateDict initial = StateDict.of(root(Weights.random(options.seed())));
     for (Map.Entry<String, ScriptTensor> entry : initial.tensors().entrySet()) {
       String name = entry.getKey();
       if (name.startsWith("model.")) {
         ScriptTensor tensor = entry.getValue();
-        if (slots.containsKey(name)) {
-          tensor = ScriptTensor.parameter(slots.get(name).average().toFloatArray(), tensor.shape());
-        } else if (averagedBuffers.containsKey(name)) {
-          tensor = ScriptTensor.buffer(averagedBuffers.get(name).toFloatArray(), tensor.shape());
+        NDArray average = averages.get(name);
+        if (average != null) {
+          float[] values = average.toFloatArray();
+          tensor =
+              tensor.trainable()
+                  ? ScriptTensor.parameter(values, tensor.shape())
+                  : ScriptTensor.buffer(values, tensor.shape());
         }
         tensors.put(name.substring("model.".length()), tensor);
       }
@@ -331,20 +239,15 @@ final class TrainingModule implements AutoCloseable {
 
   /** Writes everything that a resumed run needs; whole or not at all. */
   void save(Path file) throws IOException {
-    NDList state = state();
-    NDArray count = manager.create(new long[] {steps}, new Shape(1));
-    count.setName("steps");
-    state.add(count);
     Path temporary = Files.createTempFile(file.toAbsolutePath().getParent(), "checkpoint-", ".tmp");
     try {
       try (OutputStream out = Files.newOutputStream(temporary)) {
-        state.encode(out, NDList.Encoding.SAFETENSORS);
+        optimiser.write(out);
       }
       Files.move(
           temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } finally {
       Files.deleteIfExists(temporary);
-      count.close();
     }
   }
 
@@ -354,53 +257,16 @@ final class TrainingModule implements AutoCloseable {
    * @throws IOException when the file is not a checkpoint of this model
    */
   void restore(Path file) throws IOException {
-    try (NDManager call = manager.newSubManager();
-        InputStream in = Files.newInputStream(file)) {
-      Map<String, NDArray> saved = new LinkedHashMap<>();
-      for (NDArray array : NDList.decode(call, in)) {
-        saved.put(array.getName(), array);
-      }
-      for (NDArray array : state()) {
-        NDArray value = saved.get(array.getName());
-        if (value == null || !value.getShape().equals(array.getShape())) {
-          throw new IOException(
-              String.format(
-                  Locale.ROOT,
-                  "%s is no checkpoint of this run: %s should be %s, found %s",
-                  file,
-                  array.getName(),
-                  array.getShape(),
-                  value == null ? "none" : value.getShape()));
-        }
-        run("assign", IValue.from((PtNDArray) array), IValue.from((PtNDArray) value));
-      }
-      steps = (int) saved.get("steps").getLong(0);
+    try (InputStream in = Files.newInputStream(file)) {
+      optimiser.read(in);
+    } catch (IllegalArgumentException e) {
+      throw new IOException(file + " is no checkpoint of this run: " + e.getMessage(), e);
     }
-  }
-
-  /** Every array that changes in training, live and named. */
-  private NDList state() {
-    NDList state = new NDList();
-    slots.forEach(
-        (name, slot) -> {
-          add(state, "parameter." + name, slot.parameter());
-          add(state, "first." + name, slot.first());
-          add(state, "second." + name, slot.second());
-          add(state, "count." + name, slot.count());
-          add(state, "average." + name, slot.average());
-        });
-    buffers.forEach((name, buffer) -> add(state, "buffer." + name, buffer));
-    averagedBuffers.forEach((name, buffer) -> add(state, "averaged_buffer." + name, buffer));
-    return state;
-  }
-
-  private static void add(NDList state, String name, NDArray array) {
-    array.setName(name);
-    state.add(array);
   }
 
   @Override
   public void close() {
+    optimiser.close();
     model.close();
   }
 }

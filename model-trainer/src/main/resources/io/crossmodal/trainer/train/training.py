@@ -1,4 +1,4 @@
-# Losses and optimiser around the model; an exported model leaves all of this behind.
+# Losses around the model; an exported model leaves all of this behind.
 # Letters as in nn.py.
 
 # The head of masked language modelling (BERT's transform; the decoder is the word embedding).
@@ -145,23 +145,3 @@ class Training(Module):
 
   def buffers(self: __torch__.training.Training) -> List[Tensor]:
     return BUFFERS
-
-  # Clips the gradients g to a global norm, then AdamW (Loshchilov and Hutter 2019) on p, then the
-  # moving average e of p. Two calls share one norm: matrices decay, vectors do not. A slice of a list
-  # would be a copy, and updating it in place would update nothing; hence whole lists.
-  def norm(self: __torch__.training.Training, g: List[Tensor]) -> Tensor:
-    return torch.linalg_vector_norm(torch.stack(torch._foreach_norm(g), 0))
-  def step(self: __torch__.training.Training, p: List[Tensor], g: List[Tensor], m: List[Tensor], v: List[Tensor], t: List[Tensor], e: List[Tensor], scale: float, lr: float, decay: float, average: float) -> NoneType:
-    torch._foreach_mul_(g, scale)
-    torch._foreach_add_(t, 1.)
-    torch._fused_adamw_(p, g, m, v, annotate(List[Tensor], []), t, lr=lr, beta1=0.90000000000000002, beta2=0.98999999999999999, weight_decay=decay, eps=1e-08, amsgrad=False, maximize=False)
-    torch._foreach_zero_(g)
-    torch._foreach_lerp_(e, p, average)
-    return None
-  def lerp(self: __torch__.training.Training, e: List[Tensor], p: List[Tensor], average: float) -> NoneType:
-    torch._foreach_lerp_(e, p, average)
-    return None
-  # In place, behind autograd's back: for checkpoints.
-  def assign(self: __torch__.training.Training, p: Tensor, value: Tensor) -> NoneType:
-    torch.copy_(torch.detach(p), value)
-    return None
