@@ -143,11 +143,11 @@ public final class MtgfeArchitecture {
         config.image().layers(),
         layer ->
             new ScriptModule("image.VisionLayer")
-                .with("norm1", layerNorm(layer + ".norm1"))
+                .with("norm1", imageLayerNorm(layer + ".norm1"))
                 .with("attention", attention(layer + ".attention"))
-                .with("norm2", layerNorm(layer + ".norm2"))
+                .with("norm2", imageLayerNorm(layer + ".norm2"))
                 .with("feed_forward", feedForward(layer + ".feed_forward")));
-    return tower.with("norm", layerNorm(path + ".norm"));
+    return tower.with("norm", imageLayerNorm(path + ".norm"));
   }
 
   private ScriptModule convolutionalTower(String path, SensorConfig sensor) {
@@ -170,7 +170,7 @@ public final class MtgfeArchitecture {
         .with(
             "position",
             weights.get(path + ".position", Init.normal(0.02), 1, grid, config.hidden()))
-        .with("norm", layerNorm(path + ".norm"));
+        .with("norm", imageLayerNorm(path + ".norm"));
   }
 
   private ScriptModule stage(String path, int in, ImageTowerConfig.Stage stage) {
@@ -243,6 +243,10 @@ public final class MtgfeArchitecture {
 
   private ScriptModule layerNorm(String path) {
     return Layers.layerNorm(weights, path, config.hidden(), config.layerNormEpsilon());
+  }
+
+  private ScriptModule imageLayerNorm(String path) {
+    return Layers.layerNorm(weights, path, config.hidden(), config.imageLayerNormEpsilon());
   }
 
   private ScriptModule linear(String path, int in, int out) {
