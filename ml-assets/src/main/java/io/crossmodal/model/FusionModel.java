@@ -169,13 +169,7 @@ public final class FusionModel implements AutoCloseable {
     if (texts.isEmpty() || images.isEmpty()) {
       return new PairLogits(new float[0], new float[0]);
     }
-    int pairs = Math.max(texts.size(), images.size());
-    if ((texts.size() != 1 && texts.size() != pairs)
-        || (images.size() != 1 && images.size() != pairs)) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT, "cannot pair %d texts with %d images", texts.size(), images.size()));
-    }
+    int pairs = pairs(texts, images);
     int n = texts.stream().mapToInt(TokenBlock::count).max().orElseThrow();
     int m = images.get(0).count();
     if (images.stream().anyMatch(image -> image.count() != m)) {
@@ -196,9 +190,53 @@ public final class FusionModel implements AutoCloseable {
     }
   }
 
+  /**
+   * The MLP filter's answer for pairs, from their class tokens alone. Pairs as in {@link #score}.
+   *
+   * @return B logits, log(p(match) / p(no match))
+   * @throws IllegalStateException when the model has no MLP filter
+   */
+  public float[] filterByMlp(List<TokenBlock> texts, List<TokenBlock> images) {
+    if (!config.filterMlp()) {
+      throw new IllegalStateException(
+          "model " + bundle.manifest().id() + " has no MLP filter; distil one");
+    }
+    if (texts.isEmpty() || images.isEmpty()) {
+      return new float[0];
+    }
+    int pairs = pairs(texts, images);
+    try (NDManager call = model.getNDManager().newSubManager()) {
+      NDArray v = classTokens(call, images);
+      NDArray w = classTokens(call, texts);
+      // Only texts are shared by the archive's method.
+      v = images.size() == pairs ? v : v.broadcast(pairs, config.hidden());
+      float[] z = run("filter_mlp", call, v, w).toFloatArray(); // (B, 2)
+      float[] logits = new float[pairs];
+      for (int b = 0; b < pairs; b++) {
+        logits[b] = z[2 * b + 1] - z[2 * b];
+      }
+      return logits;
+    }
+  }
+
+  private NDArray classTokens(NDManager call, List<TokenBlock> blocks) {
+    return stack(call, blocks.stream().map(TokenBlock::classToken).toList(), 1).squeeze(1);
+  }
+
   @Override
   public void close() {
     model.close();
+  }
+
+  private static int pairs(List<TokenBlock> texts, List<TokenBlock> images) {
+    int pairs = Math.max(texts.size(), images.size());
+    if ((texts.size() != 1 && texts.size() != pairs)
+        || (images.size() != 1 && images.size() != pairs)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT, "cannot pair %d texts with %d images", texts.size(), images.size()));
+    }
+    return pairs;
   }
 
   /** Blocks as one (B, N, H) array, zeros behind a block's end. */
