@@ -170,11 +170,8 @@ public final class FusionModel implements AutoCloseable {
       return new PairLogits(new float[0], new float[0]);
     }
     int pairs = pairs(texts, images);
-    int n = texts.stream().mapToInt(TokenBlock::count).max().orElseThrow();
+    int n = longest(texts);
     int m = images.get(0).count();
-    if (images.stream().anyMatch(image -> image.count() != m)) {
-      throw new IllegalArgumentException("images of one batch must have equally many tokens");
-    }
     int[] lengths = texts.stream().mapToInt(TokenBlock::count).toArray();
     try (NDManager call = model.getNDManager().newSubManager()) {
       NDArray logits =
@@ -223,11 +220,43 @@ public final class FusionModel implements AutoCloseable {
     return stack(call, blocks.stream().map(TokenBlock::classToken).toList(), 1).squeeze(1);
   }
 
-  @Override
-  public void close() {
-    model.close();
+  /**
+   * Where the words of each pair look in its image, for heat maps. Each pair costs nearly a score.
+   *
+   * @param texts B token blocks of texts, or one that is paired with every image
+   * @param images B token blocks of images, or one that is paired with every text; their patches
+   *     form a square
+   * @return B tables; each has as many rows as its text has tokens
+   * @throws IllegalArgumentException as {@link #score}
+   */
+  public List<WordPatchWeights> attention(List<TokenBlock> texts, List<TokenBlock> images) {
+    if (texts.isEmpty() || images.isEmpty()) {
+      return List.of();
+    }
+    int pairs = pairs(texts, images);
+    int n = longest(texts);
+    int m = images.get(0).count();
+    int[] lengths = texts.stream().mapToInt(TokenBlock::count).toArray();
+    try (NDManager call = model.getNDManager().newSubManager()) {
+      NDArray weights =
+          run(
+              "attention",
+              call,
+              stack(call, texts, n),
+              mask(call, lengths, n),
+              stack(call, images, m));
+      float[] values = weights.toFloatArray(); // (B, N, M)
+      List<WordPatchWeights> tables = new ArrayList<>(pairs);
+      for (int b = 0; b < pairs; b++) {
+        int length = lengths[lengths.length == 1 ? 0 : b];
+        float[] rows = Arrays.copyOfRange(values, b * n * m, (b * n + length) * m);
+        tables.add(new WordPatchWeights(length, m, rows));
+      }
+      return tables;
+    }
   }
 
+  /** B, where these lists can be paired. */
   private static int pairs(List<TokenBlock> texts, List<TokenBlock> images) {
     int pairs = Math.max(texts.size(), images.size());
     if ((texts.size() != 1 && texts.size() != pairs)
@@ -236,7 +265,20 @@ public final class FusionModel implements AutoCloseable {
           String.format(
               Locale.ROOT, "cannot pair %d texts with %d images", texts.size(), images.size()));
     }
+    int m = images.get(0).count();
+    if (images.stream().anyMatch(image -> image.count() != m)) {
+      throw new IllegalArgumentException("images of one batch must have equally many tokens");
+    }
     return pairs;
+  }
+
+  private static int longest(List<TokenBlock> blocks) {
+    return blocks.stream().mapToInt(TokenBlock::count).max().orElseThrow();
+  }
+
+  @Override
+  public void close() {
+    model.close();
   }
 
   /** Blocks as one (B, N, H) array, zeros behind a block's end. */

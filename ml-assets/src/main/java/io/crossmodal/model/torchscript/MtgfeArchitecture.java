@@ -55,6 +55,19 @@ public final class MtgfeArchitecture {
     return sources;
   }
 
+  /**
+   * The sources of an archive that wraps the model, such as the trainer's: the model's own and the
+   * {@code names} that lie beside {@code anchor}, in which the same repeated lines may stand.
+   */
+  public static Map<String, String> sources(
+      ModelConfig config, Class<?> anchor, String... names) {
+    Map<String, String> sources = sources(config);
+    for (String name : names) {
+      sources.put(name, ScriptSources.unroll(ScriptSources.resource(anchor, name), ranges(config)));
+    }
+    return sources;
+  }
+
   /** {@code mtgfe.FilterMlp}, section 3.4: consistent with the ITM head, H wide inside. */
   public static ScriptModule filterMlp(ModelConfig config, Weights weights, String path) {
     int h = config.hidden();

@@ -4,24 +4,18 @@
  */
 package io.crossmodal.trainer.train;
 
-import ai.djl.MalformedModelException;
-import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDArray;
-import ai.djl.pytorch.engine.PtNDManager;
-import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
-import io.crossmodal.model.torchscript.ScriptArchiveWriter;
 import io.crossmodal.model.torchscript.ScriptModule;
 import io.crossmodal.model.torchscript.ScriptSources;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -51,8 +45,7 @@ public final class AdamW implements AutoCloseable {
   public record Settings(double weightDecay, double clip, double averaging) {}
 
   private final Settings settings;
-  private final Model model;
-  private final PtSymbolBlock block;
+  private final TrainableScript script;
   private final Map<String, Slot> slots = new LinkedHashMap<>();
   private final Map<String, NDArray> buffers;
   private final Map<String, NDArray> averagedBuffers = new LinkedHashMap<>();
@@ -76,11 +69,13 @@ public final class AdamW implements AutoCloseable {
       Path scratch)
       throws IOException {
     this.settings = settings;
-    this.model = Model.newInstance("adamw", "PyTorch");
-    load(model, scratch);
-    this.block = (PtSymbolBlock) model.getBlock();
+    this.script =
+        new TrainableScript(
+            new ScriptModule("adamw.AdamW"),
+            Map.of("adamw", ScriptSources.resource(AdamW.class, "adamw")),
+            scratch);
     this.buffers = new LinkedHashMap<>(buffers);
-    NDManager manager = model.getNDManager();
+    NDManager manager = script.manager();
     parameters.forEach(
         (name, value) ->
             slots.put(
@@ -95,25 +90,6 @@ public final class AdamW implements AutoCloseable {
         (name, value) ->
             averagedBuffers.put(
                 name, manager.create(value.toFloatArray(), value.getShape())));
-  }
-
-  private static void load(Model model, Path scratch) throws IOException {
-    Path folder = Files.createTempDirectory(scratch, "adamw-");
-    Path archive = folder.resolve("adamw.pt");
-    try (OutputStream out = Files.newOutputStream(archive)) {
-      ScriptArchiveWriter.write(
-          out,
-          new ScriptModule("adamw.AdamW"),
-          Map.of("adamw", ScriptSources.resource(AdamW.class, "adamw")));
-    }
-    try {
-      model.load(folder, "adamw");
-    } catch (MalformedModelException e) {
-      throw new IllegalStateException("the optimiser's archive does not load", e);
-    } finally {
-      Files.delete(archive);
-      Files.delete(folder);
-    }
   }
 
   /** Steps taken so far. */
@@ -136,8 +112,8 @@ public final class AdamW implements AutoCloseable {
     all.addAll(gradients.get(false));
     double norm;
     try (IValue list = list(all);
-        IValue result = IValueUtils.runMethod(block, "norm", list);
-        NDArray value = result.toTensor((PtNDManager) model.getNDManager())) {
+        IValue result = IValueUtils.runMethod(script.block(), "norm", list);
+        NDArray value = result.toTensor(script.manager())) {
       norm = value.getFloat() / summed;
     }
     if (!Double.isFinite(norm)) {
@@ -179,7 +155,7 @@ public final class AdamW implements AutoCloseable {
     List<NDArray> found = new ArrayList<>();
     for (Slot slot : slots(matrices)) {
       NDArray gradient = slot.parameter().getGradient();
-      gradient.attach(model.getNDManager());
+      gradient.attach(script.manager());
       found.add(gradient);
     }
     return found;
@@ -193,7 +169,7 @@ public final class AdamW implements AutoCloseable {
 
   private void run(String method, IValue... arguments) {
     try {
-      IValueUtils.runMethod(block, method, arguments).close();
+      IValueUtils.runMethod(script.block(), method, arguments).close();
     } finally {
       for (IValue argument : arguments) {
         argument.close();
@@ -215,7 +191,7 @@ public final class AdamW implements AutoCloseable {
   /** Writes every array that changes in training, and the number of steps, as safetensors. */
   public void write(OutputStream out) throws IOException {
     NDList state = arrays();
-    try (NDArray count = model.getNDManager().create(new long[] {steps}, new Shape(1))) {
+    try (NDArray count = script.manager().create(new long[] {steps}, new Shape(1))) {
       add(state, "steps", count);
       state.encode(out, NDList.Encoding.SAFETENSORS);
     }
@@ -248,7 +224,7 @@ public final class AdamW implements AutoCloseable {
    */
   public void read(InputStream in) throws IOException {
     Map<String, NDArray> saved = new LinkedHashMap<>();
-    try (NDManager call = model.getNDManager().newSubManager()) {
+    try (NDManager call = script.manager().newSubManager()) {
       for (NDArray array : NDList.decode(call, in)) {
         saved.put(array.getName(), array);
       }
@@ -275,6 +251,6 @@ public final class AdamW implements AutoCloseable {
 
   @Override
   public void close() {
-    model.close();
+    script.close();
   }
 }

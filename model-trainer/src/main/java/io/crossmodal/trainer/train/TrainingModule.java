@@ -4,27 +4,17 @@
  */
 package io.crossmodal.trainer.train;
 
-import ai.djl.MalformedModelException;
-import ai.djl.Model;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.pytorch.engine.PtNDManager;
-import ai.djl.pytorch.engine.PtSymbolBlock;
-import ai.djl.pytorch.jni.IValue;
-import ai.djl.pytorch.jni.IValueUtils;
-import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
-import io.crossmodal.model.TorchEngine;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
-import io.crossmodal.model.torchscript.ScriptArchiveWriter;
 import io.crossmodal.model.torchscript.ScriptModule;
-import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
 import java.io.IOException;
@@ -33,8 +23,6 @@ import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -48,9 +36,7 @@ final class TrainingModule implements AutoCloseable {
   private final TrainingOptions options;
   private final ModelConfig config;
   private final SensorConfig sensor;
-  private final Model model;
-  private final PtSymbolBlock block;
-  private final PtNDManager manager;
+  private final TrainableScript script;
   private final AdamW optimiser;
 
   /** A module of fresh weights. */
@@ -58,19 +44,12 @@ final class TrainingModule implements AutoCloseable {
     this.options = options;
     this.config = config;
     this.sensor = config.sensors().get(0);
-    TorchEngine.configure();
-    this.model = Model.newInstance("training", "PyTorch");
-    ScriptModule root = root(Weights.random(options.seed()));
-    StateDict state = StateDict.of(root);
-    load(root, state, scratch);
-    this.block = (PtSymbolBlock) model.getBlock();
-    this.manager = (PtNDManager) model.getNDManager();
-    JniUtils.enableTrainingMode(block);
+    this.script = new TrainableScript(root(Weights.random(options.seed())), sources(), scratch);
     this.optimiser =
         new AdamW(
             new AdamW.Settings(options.weightDecay(), options.clip(), options.averaging()),
             parameters(),
-            buffers(state),
+            script.buffers(),
             scratch);
   }
 
@@ -81,51 +60,24 @@ final class TrainingModule implements AutoCloseable {
         .with("model", MtgfeArchitecture.build(config, inModel))
         .with("mlm", TrainingHeads.maskedLanguage(config, weights))
         .with("mvjrc", TrainingHeads.multiView(config, weights))
+        .with("contrast", new ScriptModule("contrast.Contrast"))
         .with("itc_weight", tasks.itc())
         .with("itm_weight", tasks.itm())
         .with("mlm_weight", tasks.mlm())
         .with("mvjrc_weight", tasks.mvjrc());
   }
 
-  private void load(ScriptModule root, StateDict state, Path scratch) throws IOException {
-    List<String> names = new ArrayList<>();
-    state
-        .tensors()
-        .forEach(
-            (name, tensor) -> {
-              if (!tensor.trainable()) {
-                names.add("self." + name);
-              }
-            });
-    String list =
-        names.isEmpty() ? "annotate(List[Tensor], [])" : "[" + String.join(", ", names) + "]";
+  private Map<String, String> sources() {
     Map<String, String> sources =
-        MtgfeArchitecture.sources(config, TrainingModule.class, "training");
+        MtgfeArchitecture.sources(config, TrainingModule.class, "contrast", "training");
     sources.computeIfPresent(
-        "training",
-        (name, source) -> source.replace("BUFFERS", list).replace("SENSOR", sensor.name()));
-    Path folder = Files.createTempDirectory(scratch, "training-");
-    Path archive = folder.resolve("training.pt");
-    try (OutputStream out = Files.newOutputStream(archive)) {
-      ScriptArchiveWriter.write(out, root, sources);
-    }
-    try {
-      model.load(folder, "training", Map.of("trainParam", "true"));
-    } catch (MalformedModelException e) {
-      throw new IllegalStateException("the training archive does not load", e);
-    } finally {
-      Files.delete(archive);
-      Files.delete(folder);
-    }
+        "training", (name, source) -> source.replace("SENSOR", sensor.name()));
+    return sources;
   }
 
   private Map<String, NDArray> parameters() {
-    Map<String, NDArray> parameters = new LinkedHashMap<>();
-    for (var parameter : block.getParameters()) {
-      if (used(parameter.getKey(), options.tasks())) {
-        parameters.put(parameter.getKey(), parameter.getValue().getArray());
-      }
-    }
+    Map<String, NDArray> parameters = script.parameters();
+    parameters.keySet().removeIf(name -> !used(name, options.tasks()));
     return parameters;
   }
 
@@ -146,20 +98,6 @@ final class TrainingModule implements AutoCloseable {
     return !name.startsWith("model.fusion.") || tasks.itm() + tasks.mlm() + tasks.mvjrc() > 0;
   }
 
-  private Map<String, NDArray> buffers(StateDict state) {
-    Map<String, NDArray> buffers = new LinkedHashMap<>();
-    try (IValue value = IValueUtils.runMethod(block, "buffers")) {
-      int i = 0;
-      NDList live = value.toNDList(manager);
-      for (Map.Entry<String, ScriptTensor> entry : state.tensors().entrySet()) {
-        if (!entry.getValue().trainable()) {
-          buffers.put(entry.getKey(), live.get(i++));
-        }
-      }
-    }
-    return buffers;
-  }
-
   /** Steps taken so far. */
   int steps() {
     return optimiser.steps();
@@ -174,7 +112,7 @@ final class TrainingModule implements AutoCloseable {
   Losses step(List<Batch> batches) {
     Losses sum = Losses.NONE;
     for (Batch batch : batches) {
-      try (NDManager call = manager.newSubManager()) {
+      try (NDManager call = script.manager().newSubManager()) {
         sum = sum.plus(backward(call, batch));
       }
     }
@@ -205,7 +143,7 @@ final class TrainingModule implements AutoCloseable {
             call.create(batch.hard(), new Shape(b, 1)),
             selector);
     try (GradientCollector collector = Engine.getInstance().newGradientCollector()) {
-      NDList outputs = block.forward(new ParameterStore(call, false), inputs, true);
+      NDList outputs = script.block().forward(new ParameterStore(call, false), inputs, true);
       outputs.attach(call);
       NDArray all = outputs.singletonOrThrow();
       float[] values = all.toFloatArray();
@@ -216,25 +154,7 @@ final class TrainingModule implements AutoCloseable {
 
   /** The averaged weights of the model alone, as an inference archive holds them. */
   StateDict averagedModel() {
-    Map<String, NDArray> averages = optimiser.averages();
-    Map<String, ScriptTensor> tensors = new LinkedHashMap<>();
-    StateDict initial = StateDict.of(root(Weights.random(options.seed())));
-    for (Map.Entry<String, ScriptTensor> entry : initial.tensors().entrySet()) {
-      String name = entry.getKey();
-      if (name.startsWith("model.")) {
-        ScriptTensor tensor = entry.getValue();
-        NDArray average = averages.get(name);
-        if (average != null) {
-          float[] values = average.toFloatArray();
-          tensor =
-              tensor.trainable()
-                  ? ScriptTensor.parameter(values, tensor.shape())
-                  : ScriptTensor.buffer(values, tensor.shape());
-        }
-        tensors.put(name.substring("model.".length()), tensor);
-      }
-    }
-    return new StateDict(tensors);
+    return script.state(optimiser.averages()).below("model");
   }
 
   /** Writes everything that a resumed run needs; whole or not at all. */
@@ -267,6 +187,6 @@ final class TrainingModule implements AutoCloseable {
   @Override
   public void close() {
     optimiser.close();
-    model.close();
+    script.close();
   }
 }

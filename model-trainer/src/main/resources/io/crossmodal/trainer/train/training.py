@@ -65,19 +65,11 @@ class Training(Module):
   model : __torch__.mtgfe.Mtgfe
   mlm : __torch__.training.MaskedLanguageHead
   mvjrc : __torch__.training.MultiViewHead
+  contrast : __torch__.contrast.Contrast
   itc_weight : float
   itm_weight : float
   mlm_weight : float
   mvjrc_weight : float
-
-  # Image-text contrast (CLIP; ALBEF's ITC without queue). logits and matches (B, B), image-major;
-  # several texts of a batch may match one image, so the target is uniform over them.
-  def contrast(self: __torch__.training.Training, logits: Tensor, matches: Tensor) -> Tensor:
-    rows = torch.div(matches, torch.sum(matches, [1], True))                                     # (B, B)
-    columns = torch.div(matches, torch.sum(matches, [0], True))                                  # (B, B)
-    a = torch.mean(torch.sum(torch.mul(rows, torch.log_softmax(logits, 1)), [1]))
-    b = torch.mean(torch.sum(torch.mul(columns, torch.log_softmax(logits, 0)), [0]))
-    return torch.mul(torch.add(a, b), -0.5)
 
   # Equation (7), L_itm. The negative of each image and of each text is drawn by Gumbel-max: noise is
   # Gumbel noise (2, B, B), and a row of `hard` (B, 1) is 1 to draw from softmax(logits) as ALBEF does, 0
@@ -116,7 +108,7 @@ class Training(Module):
     none = torch.mul(torch.sum(logits), 0.)
     itc, itm, mlm, mvjrc, u = none, none, none, none, none
     if torch.gt(self.itc_weight, 0.):
-      itc = self.contrast(logits, matches)
+      itc = (self.contrast).forward(logits, matches)
     else:
       pass
     if torch.gt(torch.add(self.itm_weight, self.mvjrc_weight), 0.):
