@@ -6,8 +6,8 @@ package io.crossmodal.trainer.cli;
 
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
-import io.crossmodal.trainer.data.KarpathyReader;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.evaluate.Evaluator;
 import io.crossmodal.trainer.evaluate.Retrieval;
@@ -18,6 +18,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code evaluate}: R@1, R@5, R@10 and mR of a bundle on one split. */
@@ -27,8 +28,7 @@ import picocli.CommandLine.Option;
     showDefaultValues = true,
     description = "Measures retrieval in both directions, strict and duplicate-aware.")
 final class EvaluateCommand implements Callable<Integer> {
-  @Option(names = "--data", required = true, description = "Karpathy JSON of the data set")
-  private Path data;
+  @Mixin private DatasetArguments data;
 
   @Option(names = "--bundle", required = true, description = "the model's bundle")
   private Path bundle;
@@ -47,21 +47,32 @@ final class EvaluateCommand implements Callable<Integer> {
     if (limit < 1) {
       throw new IllegalArgumentException("limit must be at least 1, got " + limit);
     }
-    List<CaptionedImage> all = KarpathyReader.read(data).split(split);
+    CaptionedDataset dataset = data.read();
+    List<CaptionedImage> all = dataset.split(split);
     List<CaptionedImage> images = all.subList(0, Math.min(limit, all.size()));
     if (images.isEmpty()) {
       throw new IllegalArgumentException(
-          data + " has no image in its split " + split.label() + "; name another with --split");
+          data.path()
+              + " has no image in its split "
+              + split.label()
+              + "; name another with --split");
     }
     Path scratch = Files.createTempDirectory("crossmodal-");
     try (FusionModel model = FusionModel.load(ModelBundle.read(bundle), scratch)) {
-      List<Evaluator.Row> rows = rows(model, images);
-      int texts = images.stream().mapToInt(image -> image.captions().size()).sum();
+      Evaluator evaluator;
+      try (ProgressBar bar = new ProgressBar("encode", images.size())) {
+        evaluator = new Evaluator(model, images, dataset.problemsLeft(), bar::stepTo);
+      }
+      data.report(dataset, evaluator.problems());
+      List<Evaluator.Row> rows;
+      try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(k))) {
+        rows = evaluator.evaluate(k, model.bundle().manifest().calibration(), bar::stepTo);
+      }
       System.out.printf(
           Locale.ROOT,
           "%d images, %d texts, %s%n",
-          images.size(),
-          texts,
+          evaluator.images(),
+          evaluator.texts(),
           model.bundle().manifest().calibration());
       System.out.println(
           "| | i2t R@1 | R@5 | R@10 | t2i R@1 | R@5 | R@10 | mR | aware: i2t R@1 | R@5 | R@10 |"
@@ -83,17 +94,6 @@ final class EvaluateCommand implements Callable<Integer> {
       Files.deleteIfExists(scratch);
     }
     return 0;
-  }
-
-  private List<Evaluator.Row> rows(FusionModel model, List<CaptionedImage> images)
-      throws Exception {
-    Evaluator evaluator;
-    try (ProgressBar bar = new ProgressBar("encode", images.size())) {
-      evaluator = new Evaluator(model, images, bar::stepTo);
-    }
-    try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(k))) {
-      return evaluator.evaluate(k, model.bundle().manifest().calibration(), bar::stepTo);
-    }
   }
 
   private static String cells(Retrieval retrieval) {

@@ -8,15 +8,16 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
-import io.crossmodal.trainer.data.KarpathyReader;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.train.Recipe;
 import io.crossmodal.trainer.train.TrainingOptions;
 import io.crossmodal.trainer.train.TrainingRun;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code train}: from a data set to a bundle in a run folder; run again, it resumes. */
@@ -27,8 +28,7 @@ import picocli.CommandLine.Option;
     description =
         "Trains a model on a captioned data set. Run again with the same options, it resumes.")
 final class TrainCommand implements Callable<Integer> {
-  @Option(names = "--data", required = true, description = "Karpathy JSON of the data set")
-  private Path data;
+  @Mixin private DatasetArguments data;
 
   @Option(names = "--run", required = true, description = "run folder, made where it is absent")
   private Path run;
@@ -145,7 +145,7 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    CaptionedDataset dataset = KarpathyReader.read(data);
+    CaptionedDataset dataset = data.read();
     TrainingOptions options = options(dataset);
     TrainingRun training = TrainingRun.open(run, options);
     ModelBundle bundle;
@@ -155,9 +155,17 @@ final class TrainCommand implements Callable<Integer> {
           training.train(
               dataset,
               id,
-              step -> {
-                bar.stepTo(step);
-                interruption.check();
+              new TrainingRun.Progress() {
+                @Override
+                public void accept(int step) {
+                  bar.stepTo(step);
+                  interruption.check();
+                }
+
+                @Override
+                public void skipped(List<String> pictures) {
+                  data.report(dataset, pictures);
+                }
               });
     }
     Path file = run.resolve("model.zip");

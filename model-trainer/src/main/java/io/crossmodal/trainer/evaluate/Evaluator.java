@@ -8,16 +8,14 @@ import io.crossmodal.model.Calibration;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.PairLogits;
-import io.crossmodal.model.SensorConfig;
-import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
+import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
-import java.io.IOException;
-import java.nio.file.Files;
+import io.crossmodal.trainer.data.DecodedImages;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -40,6 +38,7 @@ public final class Evaluator {
   private final FusionModel model;
   private final List<Encoding> images;
   private final List<Encoding> texts;
+  private final List<String> problems;
 
   /** Per text the image that it was written for. */
   private final int[] owner;
@@ -50,12 +49,18 @@ public final class Evaluator {
   /**
    * Encodes the images and their captions.
    *
+   * @param allowedProblems so many images whose picture cannot be decoded may be left out
    * @param progress told how many images are done, after each batch
+   * @throws io.crossmodal.trainer.data.InvalidDatasetException when there are more, listing them
    */
-  public Evaluator(FusionModel model, List<CaptionedImage> split, IntConsumer progress)
-      throws IOException {
+  public Evaluator(
+      FusionModel model, List<CaptionedImage> images, int allowedProblems, IntConsumer progress) {
     this.model = model;
-    this.images = encodeImages(model, split, progress);
+    ImagePreprocessor preprocessor = model.bundle().preprocessor(sensor(model));
+    DecodedImages decoded = DecodedImages.decode(images, preprocessor, allowedProblems);
+    List<CaptionedImage> split = decoded.images();
+    this.problems = decoded.problems();
+    this.images = encodeImages(model, preprocessor, decoded.pictures(), progress);
     List<TokenizedText> tokenized = new ArrayList<>();
     this.textKeys = new ArrayList<>();
     this.imageKeys = new ArrayList<>();
@@ -80,23 +85,40 @@ public final class Evaluator {
   }
 
   private static List<Encoding> encodeImages(
-      FusionModel model, List<CaptionedImage> split, IntConsumer progress) throws IOException {
-    SensorConfig sensor = model.bundle().manifest().config().sensors().get(0);
-    ImagePreprocessor preprocessor = model.bundle().preprocessor(sensor.name());
+      FusionModel model,
+      ImagePreprocessor preprocessor,
+      List<RgbImage> pictures,
+      IntConsumer progress) {
+    String sensor = sensor(model);
     List<Encoding> images = new ArrayList<>();
-    for (int from = 0; from < split.size(); from += BATCH) {
-      List<PixelTensor> pixels = new ArrayList<>();
-      for (CaptionedImage image : split.subList(from, Math.min(split.size(), from + BATCH))) {
-        try {
-          pixels.add(preprocessor.preprocess(Files.readAllBytes(image.file())));
-        } catch (ImageFormatException e) {
-          throw new IllegalArgumentException(image.file() + ": " + e.getMessage(), e);
-        }
-      }
-      images.addAll(model.encodeImages(sensor.name(), pixels));
+    for (int from = 0; from < pictures.size(); from += BATCH) {
+      List<PixelTensor> pixels =
+          pictures.subList(from, Math.min(pictures.size(), from + BATCH)).stream()
+              .map(preprocessor::normalise)
+              .toList();
+      images.addAll(model.encodeImages(sensor, pixels));
       progress.accept(images.size());
     }
     return images;
+  }
+
+  private static String sensor(FusionModel model) {
+    return model.bundle().manifest().config().sensors().get(0).name();
+  }
+
+  /** How many images take part. */
+  public int images() {
+    return images.size();
+  }
+
+  /** How many texts take part. */
+  public int texts() {
+    return texts.size();
+  }
+
+  /** The pictures that were left out, a line each. */
+  public List<String> problems() {
+    return problems;
   }
 
   /**

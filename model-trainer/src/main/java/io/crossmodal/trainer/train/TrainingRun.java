@@ -17,6 +17,7 @@ import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.DecodedImages;
 import io.crossmodal.trainer.data.Split;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -80,22 +81,32 @@ public final class TrainingRun {
     return new TrainingRun(folder, options);
   }
 
+  /** What a training tells its caller: after each step, how many were taken. */
+  @FunctionalInterface
+  public interface Progress extends IntConsumer {
+    /** Told once, before the first step: the pictures that were left out, a line each, or none. */
+    default void skipped(List<String> problems) {}
+  }
+
   /**
    * Trains to the last step and returns the model in memory.
    *
    * @param dataset its training split is used
    * @param id under which the model will be served
-   * @param progress told the steps taken, after each
+   * @throws io.crossmodal.trainer.data.InvalidDatasetException when more pictures cannot be decoded
+   *     than the data set allows
    * @throws TrainingException when the loss is no longer a number; the last checkpoint stays
    */
-  public ModelBundle train(CaptionedDataset dataset, String id, IntConsumer progress)
+  public ModelBundle train(CaptionedDataset dataset, String id, Progress progress)
       throws IOException, TrainingException {
     List<CaptionedImage> split = dataset.split(Split.TRAIN);
     List<String> vocabulary = vocabulary(split);
     ModelConfig config = options.preset().config().withVocabularySize(vocabulary.size());
     WordPieceTokenizer tokenizer = new WordPieceTokenizer(vocabulary, config.text().maxTokens());
-    TrainingSet set =
-        new TrainingSet(options, split, tokenizer, new ImagePreprocessor(config.sensors().get(0)));
+    ImagePreprocessor preprocessor = new ImagePreprocessor(config.sensors().get(0));
+    DecodedImages decoded = DecodedImages.decode(split, preprocessor, dataset.problemsLeft());
+    progress.skipped(decoded.problems());
+    TrainingSet set = new TrainingSet(options, decoded, tokenizer, preprocessor);
     StateDict weights;
     try (TrainingModule module = new TrainingModule(options, config, folder)) {
       Path checkpoint = folder.resolve(CHECKPOINT);

@@ -4,16 +4,13 @@
  */
 package io.crossmodal.trainer.train;
 
-import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
+import io.crossmodal.trainer.data.DecodedImages;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -38,16 +35,16 @@ final class TrainingSet {
   private final List<List<String>> keys;
 
   /**
-   * Decodes every image of a split.
+   * Tokenises the captions of decoded images.
    *
-   * @throws IllegalArgumentException when there are fewer images than a batch, or an image is not
-   *     readable, naming the file
+   * @throws IllegalArgumentException when there are fewer images than a batch
    */
   TrainingSet(
       TrainingOptions options,
-      List<CaptionedImage> split,
+      DecodedImages decoded,
       WordPieceTokenizer tokenizer,
       ImagePreprocessor preprocessor) {
+    List<CaptionedImage> split = decoded.images();
     if (split.size() < options.batch()) {
       throw new IllegalArgumentException(
           String.format(
@@ -60,8 +57,7 @@ final class TrainingSet {
     this.preprocessor = preprocessor;
     this.unknown = tokenizer.id(WordPieceTokenizer.UNKNOWN);
     this.mask = tokenizer.id(WordPieceTokenizer.MASK);
-    this.images =
-        split.parallelStream().map(image -> decode(image, preprocessor)).toArray(RgbImage[]::new);
+    this.images = decoded.pictures().toArray(RgbImage[]::new);
     this.captions =
         split.stream()
             .map(i -> i.captions().stream().map(tokenizer::tokenize).toArray(TokenizedText[]::new))
@@ -70,16 +66,6 @@ final class TrainingSet {
         split.stream()
             .map(i -> i.captions().stream().map(CaptionedDataset::captionKey).toList())
             .toList();
-  }
-
-  private static RgbImage decode(CaptionedImage image, ImagePreprocessor preprocessor) {
-    try {
-      return preprocessor.decode(Files.readAllBytes(image.file()));
-    } catch (ImageFormatException e) {
-      throw new IllegalArgumentException(image.file() + ": " + e.getMessage(), e);
-    } catch (IOException e) {
-      throw new UncheckedIOException(image.file().toString(), e);
-    }
   }
 
   int size() {

@@ -25,6 +25,7 @@ import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
 import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.DecodedImages;
 import io.crossmodal.trainer.data.Split;
 import java.io.IOException;
 import java.io.InputStream;
@@ -190,12 +191,13 @@ class TrainingRunTest {
   private static Trial trial(TrainingOptions options) throws IOException {
     List<String> vocabulary = VocabularyBuilder.build(scenes.split(Split.TRAIN), 1);
     ModelConfig config = ModelConfig.micro().withVocabularySize(vocabulary.size());
+    ImagePreprocessor preprocessor = new ImagePreprocessor(config.sensors().get(0));
     TrainingSet set =
         new TrainingSet(
             options,
-            scenes.split(Split.TRAIN),
+            DecodedImages.decode(scenes.split(Split.TRAIN), preprocessor, 0),
             new WordPieceTokenizer(vocabulary, config.text().maxTokens()),
-            new ImagePreprocessor(config.sensors().get(0)));
+            preprocessor);
     return new Trial(new TrainingModule(options, config, folder), set, config);
   }
 

@@ -17,6 +17,7 @@ import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.DecodedImages;
 import io.crossmodal.trainer.data.Split;
 import java.awt.image.BufferedImage;
 import java.nio.file.Files;
@@ -91,7 +92,13 @@ class TrainingSetTest {
   }
 
   private static TrainingSet set(TrainingOptions options) {
-    return new TrainingSet(options, SPLIT, tokenizer, PREPROCESSOR);
+    return set(options, SPLIT, 0);
+  }
+
+  private static TrainingSet set(
+      TrainingOptions options, List<CaptionedImage> split, int allowedProblems) {
+    DecodedImages decoded = DecodedImages.decode(split, PREPROCESSOR, allowedProblems);
+    return new TrainingSet(options, decoded, tokenizer, PREPROCESSOR);
   }
 
   /** Which image each row of a batch is, by its colour. */
@@ -250,8 +257,7 @@ class TrainingSetTest {
   private static void assertRefused(List<CaptionedImage> split, String... parts) {
     String message =
         assertThrows(
-                IllegalArgumentException.class,
-                () -> new TrainingSet(options(SEED, 4, 0.5, 0.15), split, tokenizer, PREPROCESSOR))
+                IllegalArgumentException.class, () -> set(options(SEED, 4, 0.5, 0.15), split, 0))
             .getMessage();
     for (String part : parts) {
       assertTrue(message.contains(part), message);
@@ -265,6 +271,7 @@ class TrainingSetTest {
     List<CaptionedImage> split = new ArrayList<>(SPLIT);
     split.set(5, new CaptionedImage("broken.jpg", broken, 99, Split.TRAIN, List.of("a")));
     assertRefused(split, broken.toString(), "no image");
+    assertEquals(IMAGES - 1, set(options(SEED, 4, 0.5, 0.15), split, 1).size());
   }
 
   @Test
