@@ -31,10 +31,16 @@ import java.util.function.IntConsumer;
  * the calibration is void then and must be fitted again.
  */
 public final class Distiller {
+  /** Whether an image and a text belong together, by their numbers. */
+  @FunctionalInterface
+  public interface Matches {
+    boolean test(int image, int text);
+  }
+
   private final FusionModel teacher;
   private final List<Encoding> images;
   private final List<Encoding> texts;
-  private final Lesson.Matches matches;
+  private final Matches matches;
   private final DistillationOptions options;
 
   /**
@@ -48,7 +54,7 @@ public final class Distiller {
       FusionModel teacher,
       List<Encoding> images,
       List<Encoding> texts,
-      Lesson.Matches matches,
+      Matches matches,
       DistillationOptions options) {
     if (images.size() != texts.size() || images.size() < options.batch()) {
       throw new IllegalArgumentException(

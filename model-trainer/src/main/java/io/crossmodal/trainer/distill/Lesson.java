@@ -36,7 +36,7 @@ record Lesson(int[][] candidates, float[][] itm, float[][] ranking) {
       FusionModel teacher,
       List<Encoding> images,
       List<Encoding> texts,
-      Matches matches,
+      Distiller.Matches matches,
       DistillationOptions options,
       IntConsumer progress) {
     int[][] candidates = new int[texts.size()][];
@@ -60,16 +60,11 @@ record Lesson(int[][] candidates, float[][] itm, float[][] ranking) {
     return new Lesson(candidates, itm, ranking);
   }
 
-  /** Whether an image and a text belong together, by their numbers. */
-  interface Matches {
-    boolean test(int image, int text);
-  }
-
   private static int[] candidates(
       int t,
       List<Encoding> images,
       List<Encoding> texts,
-      Matches matches,
+      Distiller.Matches matches,
       DistillationOptions options) {
     float[] query = texts.get(t).embedding();
     double[] similarity = new double[images.size()];
