@@ -59,8 +59,7 @@ public final class MtgfeArchitecture {
    * The sources of an archive that wraps the model, such as the trainer's: the model's own and the
    * {@code names} that lie beside {@code anchor}, in which the same repeated lines may stand.
    */
-  public static Map<String, String> sources(
-      ModelConfig config, Class<?> anchor, String... names) {
+  public static Map<String, String> sources(ModelConfig config, Class<?> anchor, String... names) {
     Map<String, String> sources = sources(config);
     for (String name : names) {
       sources.put(name, ScriptSources.unroll(ScriptSources.resource(anchor, name), ranges(config)));

@@ -163,8 +163,6 @@ final class DistillCommand implements Callable<Integer> {
   }
 
   private static Set<String> keys(CaptionedImage image) {
-    return image.captions().stream()
-        .map(CaptionedDataset::captionKey)
-        .collect(Collectors.toSet());
+    return image.captions().stream().map(CaptionedDataset::captionKey).collect(Collectors.toSet());
   }
 }

@@ -88,8 +88,7 @@ final class EvaluateCommand implements Callable<Integer> {
         evaluator =
             new Evaluator(
                 model,
-                EncodedSplit.encode(
-                    model, images, dataset.problemsLeft(), before, bar::stepTo));
+                EncodedSplit.encode(model, images, dataset.problemsLeft(), before, bar::stepTo));
       }
       data.report(dataset, evaluator.problems());
       List<Evaluator.Row> rows;

@@ -149,8 +149,7 @@ public final class Distiller {
         labels[at] = c == 0 ? 1 : 0;
       }
       for (int other = 0; other < q; other++) {
-        match[row * q + other] =
-            row == other || matches.test(t, chosen.get(other)) ? 1 : 0;
+        match[row * q + other] = row == other || matches.test(t, chosen.get(other)) ? 1 : 0;
       }
     }
     return new Students.Batch(q, k, w, v, itm, ranking, labels, match);

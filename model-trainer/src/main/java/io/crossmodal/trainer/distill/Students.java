@@ -38,9 +38,7 @@ final class Students implements AutoCloseable {
     ScriptModule root =
         new ScriptModule("distillation.Distillation")
             .with("filter", MtgfeArchitecture.filter(config, Weights.of(teacher), "filter"))
-            .with(
-                "mlp",
-                MtgfeArchitecture.filterMlp(config, Weights.random(options.seed()), "mlp"))
+            .with("mlp", MtgfeArchitecture.filterMlp(config, Weights.random(options.seed()), "mlp"))
             .with("contrast", new ScriptModule("contrast.Contrast"))
             .with("alpha", options.alpha())
             .with("contrast_weight", options.contrast());

@@ -88,8 +88,7 @@ public final class AdamW implements AutoCloseable {
                     manager.create(value.toFloatArray(), value.getShape()))));
     buffers.forEach(
         (name, value) ->
-            averagedBuffers.put(
-                name, manager.create(value.toFloatArray(), value.getShape())));
+            averagedBuffers.put(name, manager.create(value.toFloatArray(), value.getShape())));
   }
 
   /** Steps taken so far. */

@@ -98,7 +98,9 @@ public final class TrainableScript implements AutoCloseable {
   /** The live parameters by name. */
   public Map<String, NDArray> parameters() {
     Map<String, NDArray> parameters = new LinkedHashMap<>();
-    block.getParameters().forEach(pair -> parameters.put(pair.getKey(), pair.getValue().getArray()));
+    block
+        .getParameters()
+        .forEach(pair -> parameters.put(pair.getKey(), pair.getValue().getArray()));
     return parameters;
   }
 

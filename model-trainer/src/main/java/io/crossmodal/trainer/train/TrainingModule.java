@@ -70,8 +70,7 @@ final class TrainingModule implements AutoCloseable {
   private Map<String, String> sources() {
     Map<String, String> sources =
         MtgfeArchitecture.sources(config, TrainingModule.class, "contrast", "training");
-    sources.computeIfPresent(
-        "training", (name, source) -> source.replace("SENSOR", sensor.name()));
+    sources.computeIfPresent("training", (name, source) -> source.replace("SENSOR", sensor.name()));
     return sources;
   }
 

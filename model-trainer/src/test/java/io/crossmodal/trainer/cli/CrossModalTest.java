@@ -82,7 +82,7 @@ class CrossModalTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "generate", "train", "evaluate", "export"})
+  @ValueSource(strings = {"", "generate", "train", "distill", "evaluate", "export"})
   void everyCommandExplainsItself(String command) {
     assertEquals(0, command.isEmpty() ? run("--help") : run(command, "--help"));
     assertTrue(out.toString().contains("Usage: crossmodal " + command), out.toString());
@@ -150,6 +150,35 @@ class CrossModalTest {
     // The same run with other options is another run.
     assertEquals(2, run(train("run", "--seed", "9").toArray(new String[0])));
     assertTrue(err.toString().contains("run of other options"), err.toString());
+  }
+
+  @Test
+  void distilsAndEvaluatesOnChangedPictures() throws Exception {
+    Path teacher = folder.resolve("teacher.zip");
+    ModelBundle.random("teacher", ModelConfig.micro(), SEED).write(teacher, List.of("a"));
+    Path distilled = folder.resolve("distilled.zip");
+    List<String> distill =
+        new ArrayList<>(List.of("distill", "--data", data, "--bundle", teacher.toString()));
+    distill.addAll(List.of("--out", distilled.toString(), "--sample", "8", "--batch", "4"));
+    distill.addAll(List.of("--hard", "2", "--easy", "1", "--epochs", "2"));
+    assertEquals(0, run(distill.toArray(new String[0])), err.toString());
+    assertTrue(ModelBundle.read(distilled).manifest().config().filterMlp());
+    assertUserError(with(distill, "--epochs", "0"), "epochs", "got 0");
+
+    List<String> evaluate =
+        List.of(
+            "evaluate",
+            "--data",
+            data,
+            "--bundle",
+            distilled.toString(),
+            "--change",
+            "rotate",
+            "--magnitude",
+            "10");
+    assertEquals(0, run(evaluate.toArray(new String[0])), err.toString());
+    assertUserError(with(evaluate, "--magnitude", "11"), "magnitude", "11.0");
+    assertUsageError(with(evaluate, "--change", "freeze"), "--change", "freeze", "ROTATE");
   }
 
   @Test

@@ -49,7 +49,8 @@ class DistillerTest {
     for (int i = 0; i < IMAGES; i++) {
       words.add(Integer.toString(1_000_000 + random.nextInt(1_000_000), 26));
     }
-    texts = teacher.encodeTexts(words.stream().map(teacher.bundle().tokenizer()::tokenize).toList());
+    texts =
+        teacher.encodeTexts(words.stream().map(teacher.bundle().tokenizer()::tokenize).toList());
   }
 
   private static List<PixelTensor> pixels(Random random) {
@@ -79,8 +80,8 @@ class DistillerTest {
     return image == text || (image < 2 && text < 2);
   }
 
-  private static ModelBundle distil(
-      DistillationOptions options, List<DistillationLosses> losses) throws Exception {
+  private static ModelBundle distil(DistillationOptions options, List<DistillationLosses> losses)
+      throws Exception {
     return new Distiller(teacher, images, texts, DistillerTest::matches, options)
         .distil(folder, done -> {}, losses::add);
   }
