@@ -10,6 +10,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
@@ -268,6 +270,96 @@ class CrossModalTest {
     List<String> limited = new ArrayList<>(evaluate);
     limited.addAll(List.of("--limit", "0"));
     assertUserError(limited, "limit must be at least 1, got 0");
+  }
+
+  /** Scenes of which one training and one test picture is broken, and one training picture gone. */
+  private static Path brokenScenes(String name) throws Exception {
+    Path json = MicroTraining.scenes(folder.resolve(name), 8, 4, 4, SEED);
+    CaptionedDataset scenes = MicroTraining.read(json);
+    Files.writeString(scenes.split(Split.TRAIN).get(2).file(), "no picture");
+    Files.writeString(scenes.split(Split.TEST).get(1).file(), "no picture");
+    Files.delete(scenes.split(Split.TRAIN).get(5).file());
+    return json;
+  }
+
+  private void assertSkipped(int problems, List<String> lines, Path data) {
+    String said = err.toString();
+    assertTrue(said.contains(data + ", skipped: " + problems + " problem"), said);
+    assertEquals(said.indexOf("skipped"), said.lastIndexOf("skipped"), said);
+    lines.forEach(line -> assertTrue(said.contains(line), said));
+    assertEquals(problems, said.lines().filter(line -> line.startsWith("  - ")).count(), said);
+  }
+
+  @Test
+  void skipsBrokenPicturesUpToTheAllowedNumberAndSaysSoOnce() throws Exception {
+    Path scenes = brokenScenes("broken");
+    List<String> train = with(train("lossy"), "--data", scenes.toString());
+    assertEquals(2, run(train.toArray(new String[0])));
+    assertTrue(err.toString().contains("there is no file"), err.toString());
+    // One is found while reading, the other while decoding: together they are two.
+    train.addAll(List.of("--allow-problems", "1"));
+    err.getBuffer().setLength(0);
+    assertEquals(2, run(train.toArray(new String[0])));
+    assertTrue(err.toString().contains("pictures cannot be read"), err.toString());
+    assertTrue(err.toString().contains("no image"), err.toString());
+    err.getBuffer().setLength(0);
+    train = with(train, "--allow-problems", "2");
+    assertEquals(0, run(train.toArray(new String[0])), err.toString());
+    assertSkipped(2, List.of("there is no file", "no image"), scenes);
+
+    List<String> evaluate = new ArrayList<>(List.of("evaluate", "--data", scenes.toString()));
+    evaluate.addAll(List.of("--bundle", folder.resolve("lossy/model.zip").toString()));
+    evaluate.addAll(List.of("--allow-problems", "1"));
+    err.getBuffer().setLength(0);
+    assertEquals(2, run(evaluate.toArray(new String[0])));
+    assertTrue(err.toString().contains("pictures cannot be read"), err.toString());
+    evaluate = with(evaluate, "--allow-problems", "9");
+    err.getBuffer().setLength(0);
+    assertEquals(0, run(evaluate.toArray(new String[0])), err.toString());
+    assertSkipped(2, List.of("there is no file", "no image"), scenes);
+    assertTrue(out.toString().contains("3 images, 15 texts"), out.toString());
+  }
+
+  @Test
+  void readsLabelledFoldersWithTheUsersTemplatesAndShares() throws Exception {
+    CaptionedDataset scenes = MicroTraining.read(Path.of(data));
+    Path root = folder.resolve("labelled");
+    for (int i = 0; i < 8; i++) {
+      Path file = scenes.images().get(i).file();
+      Path label = root.resolve(i % 2 == 0 ? "BareLand" : "storage_tanks");
+      Files.createDirectories(label);
+      Files.copy(file, label.resolve(file.getFileName()));
+    }
+    Path bundle = folder.resolve("labelled.zip");
+    ModelBundle.random("random", ModelConfig.micro(), SEED).write(bundle, List.of("a"));
+    List<String> evaluate = new ArrayList<>(List.of("evaluate", "--data", root.toString()));
+    evaluate.addAll(List.of("--bundle", bundle.toString(), "--split-shares", "0.0,0,1"));
+    evaluate.addAll(List.of("--split-seed", "5"));
+    assertEquals(0, run(evaluate.toArray(new String[0])), err.toString());
+    assertTrue(out.toString().contains("8 images, 40 texts"), out.toString());
+    evaluate.addAll(List.of("--caption-template", "a {class}", "--caption-template", "{class}s"));
+    assertEquals(0, run(evaluate.toArray(new String[0])), err.toString());
+    assertTrue(out.toString().contains("8 images, 16 texts"), out.toString());
+    assertUserError(with(evaluate, "--caption-template", "a"), "must hold {class}, got \"a\"");
+    assertUserError(with(evaluate, "--data", data), data, "for labelled folders only");
+    assertUsageError(with(evaluate, "--split-shares", "1,1"), "--split-shares", "three numbers");
+    assertUsageError(with(evaluate, "--split-shares", "1,1,x"), "three numbers", "1,1,x");
+    assertUsageError(with(evaluate, "--split-shares", "1,1,1"), "add up to 1, got 1.0, 1.0, 1.0");
+  }
+
+  @Test
+  void takesTheFolderOfImagesFromTheUser() throws Exception {
+    Path elsewhere = Files.createDirectory(folder.resolve("elsewhere"));
+    Path json = Files.copy(Path.of(data), elsewhere.resolve("dataset.json"));
+    List<String> arguments = with(train("elsewhere-run"), "--data", json.toString());
+    assertEquals(2, run(arguments.toArray(new String[0])));
+    arguments.addAll(List.of("--images", Path.of(data).resolveSibling("images").toString()));
+    err.getBuffer().setLength(0);
+    assertEquals(0, run(arguments.toArray(new String[0])), err.toString());
+    assertTrue(!err.toString().contains("skipped"), err.toString());
+    assertUserError(with(arguments, "--images", "no-such-folder"), "no-such-folder is not a folder");
+    arguments.addAll(List.of("--allow-problems", "-1"));
+    assertUserError(arguments, "allowedProblems must be at least 0, got -1");
   }
 
   private void assertUserErrorAfterProgress(List<String> arguments, String part) {
