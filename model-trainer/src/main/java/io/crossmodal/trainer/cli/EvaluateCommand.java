@@ -6,15 +6,19 @@ package io.crossmodal.trainer.cli;
 
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.ImageChange;
 import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.evaluate.EncodedSplit;
 import io.crossmodal.trainer.evaluate.Evaluator;
 import io.crossmodal.trainer.evaluate.Retrieval;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
@@ -42,10 +46,29 @@ final class EvaluateCommand implements Callable<Integer> {
   @Option(names = "--limit", defaultValue = "1000000", description = "images at most")
   private int limit;
 
+  @Option(
+      names = "--change",
+      description = "evaluate on changed pictures: ${COMPLETION-CANDIDATES}")
+  private ImageChange change;
+
+  @Option(
+      names = "--magnitude",
+      defaultValue = "7",
+      description = "of --change, 0 to 10; the paper's views are made with 7")
+  private double magnitude;
+
+  /** Every run changes an image alike. */
+  private RgbImage changed(int number, RgbImage picture) {
+    return change.apply(picture, magnitude, new SplittableRandom(number));
+  }
+
   @Override
   public Integer call() throws Exception {
     if (limit < 1) {
       throw new IllegalArgumentException("limit must be at least 1, got " + limit);
+    }
+    if (!(magnitude >= 0 && magnitude <= ImageChange.MAX_MAGNITUDE)) {
+      throw new IllegalArgumentException("magnitude must lie in [0, 10], got " + magnitude);
     }
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> all = dataset.split(split);
@@ -61,7 +84,11 @@ final class EvaluateCommand implements Callable<Integer> {
     try (FusionModel model = FusionModel.load(ModelBundle.read(bundle), scratch)) {
       Evaluator evaluator;
       try (ProgressBar bar = new ProgressBar("encode", images.size())) {
-        evaluator = new Evaluator(model, images, dataset.problemsLeft(), bar::stepTo);
+        EncodedSplit.Change before = change == null ? EncodedSplit.Change.NONE : this::changed;
+        evaluator =
+            new Evaluator(
+                model,
+                EncodedSplit.encode(model, images, dataset.problemsLeft(), before, bar::stepTo));
       }
       data.report(dataset, evaluator.problems());
       List<Evaluator.Row> rows;

@@ -8,14 +8,9 @@ import io.crossmodal.model.Calibration;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.PairLogits;
-import io.crossmodal.model.image.ImagePreprocessor;
-import io.crossmodal.model.image.PixelTensor;
-import io.crossmodal.model.image.RgbImage;
-import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
-import io.crossmodal.trainer.data.DecodedImages;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -33,8 +28,6 @@ import java.util.stream.IntStream;
  * RSICD's test split 11.7 % of the captions describe several images).
  */
 public final class Evaluator {
-  private static final int BATCH = 64;
-
   private final FusionModel model;
   private final List<Encoding> images;
   private final List<Encoding> texts;
@@ -55,20 +48,23 @@ public final class Evaluator {
    */
   public Evaluator(
       FusionModel model, List<CaptionedImage> images, int allowedProblems, IntConsumer progress) {
+    this(
+        model,
+        EncodedSplit.encode(model, images, allowedProblems, EncodedSplit.Change.NONE, progress));
+  }
+
+  /** Evaluates what is encoded already, by the same model. */
+  public Evaluator(FusionModel model, EncodedSplit split) {
     this.model = model;
-    ImagePreprocessor preprocessor = model.bundle().preprocessor(sensor(model));
-    DecodedImages decoded = DecodedImages.decode(images, preprocessor, allowedProblems);
-    List<CaptionedImage> split = decoded.images();
-    this.problems = decoded.problems();
-    this.images = encodeImages(model, preprocessor, decoded.pictures(), progress);
-    List<TokenizedText> tokenized = new ArrayList<>();
+    this.problems = split.problems();
+    this.images = split.pictures();
+    this.texts = split.texts();
     this.textKeys = new ArrayList<>();
     this.imageKeys = new ArrayList<>();
     List<Integer> owners = new ArrayList<>();
-    for (int i = 0; i < split.size(); i++) {
+    for (int i = 0; i < split.images().size(); i++) {
       Set<String> keys = new HashSet<>();
-      for (String caption : split.get(i).captions()) {
-        tokenized.add(model.bundle().tokenizer().tokenize(caption));
+      for (String caption : split.images().get(i).captions()) {
         String key = CaptionedDataset.captionKey(caption);
         textKeys.add(key);
         keys.add(key);
@@ -77,33 +73,6 @@ public final class Evaluator {
       imageKeys.add(keys);
     }
     this.owner = owners.stream().mapToInt(Integer::intValue).toArray();
-    this.texts = new ArrayList<>();
-    for (int from = 0; from < tokenized.size(); from += BATCH) {
-      texts.addAll(
-          model.encodeTexts(tokenized.subList(from, Math.min(tokenized.size(), from + BATCH))));
-    }
-  }
-
-  private static List<Encoding> encodeImages(
-      FusionModel model,
-      ImagePreprocessor preprocessor,
-      List<RgbImage> pictures,
-      IntConsumer progress) {
-    String sensor = sensor(model);
-    List<Encoding> images = new ArrayList<>();
-    for (int from = 0; from < pictures.size(); from += BATCH) {
-      List<PixelTensor> pixels =
-          pictures.subList(from, Math.min(pictures.size(), from + BATCH)).stream()
-              .map(preprocessor::normalise)
-              .toList();
-      images.addAll(model.encodeImages(sensor, pixels));
-      progress.accept(images.size());
-    }
-    return images;
-  }
-
-  private static String sensor(FusionModel model) {
-    return model.bundle().manifest().config().sensors().get(0).name();
   }
 
   /** How many images take part. */

@@ -30,6 +30,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 
 /**
  * A run folder and the training that fills it: {@code options.json}, {@code vocab.txt}, {@code
@@ -115,7 +116,7 @@ public final class TrainingRun {
       run(module, set, checkpoint, progress);
       weights = module.averagedModel();
     }
-    double epochs = (double) options.steps() * options.batch() / set.size();
+    double epochs = (double) options.steps() * options.batch() * options.accumulate() / set.size();
     String version = TrainingRun.class.getPackage().getImplementationVersion();
     return ModelBundle.of(
         id,
@@ -140,14 +141,14 @@ public final class TrainingRun {
       throws IOException, TrainingException {
     ExecutorService loader = Executors.newSingleThreadExecutor(r -> new Thread(r, "batches"));
     try {
-      CompletableFuture<Batch> next = batch(loader, set, module.steps());
-      Losses sum = new Losses(0, 0, 0, 0);
+      CompletableFuture<List<Batch>> next = batches(loader, set, module.steps());
+      Losses sum = Losses.NONE;
       int counted = 0;
       long since = System.nanoTime();
       while (module.steps() < options.steps()) {
-        Batch batch = next.join();
-        next = batch(loader, set, module.steps() + 1);
-        Losses losses = module.step(batch);
+        List<Batch> batches = next.join();
+        next = batches(loader, set, module.steps() + 1);
+        Losses losses = module.step(batches);
         if (!losses.finite()) {
           throw new TrainingException(
               String.format(
@@ -163,7 +164,7 @@ public final class TrainingRun {
         if (module.steps() % 50 == 0 || module.steps() == options.steps()) {
           double seconds = (System.nanoTime() - since) / 1e9;
           log(new LogLine(module.steps(), sum.times(1.0 / counted), counted / seconds));
-          sum = new Losses(0, 0, 0, 0);
+          sum = Losses.NONE;
           counted = 0;
           since = System.nanoTime();
         }
@@ -176,8 +177,12 @@ public final class TrainingRun {
     }
   }
 
-  private static CompletableFuture<Batch> batch(ExecutorService loader, TrainingSet set, int step) {
-    return CompletableFuture.supplyAsync(() -> set.batch(step), loader);
+  private CompletableFuture<List<Batch>> batches(
+      ExecutorService loader, TrainingSet set, int step) {
+    int each = options.accumulate();
+    return CompletableFuture.supplyAsync(
+        () -> IntStream.range(each * step, each * (step + 1)).mapToObj(set::batch).toList(),
+        loader);
   }
 
   /** A line of {@code metrics.jsonl}: means over the steps since the line before. */

@@ -67,18 +67,26 @@ class TrainingSetTest {
   }
 
   private static TrainingOptions options(long seed, int batch, double hard, double mask) {
+    return options(
+        seed, batch, new TrainingOptions.Tasks(1, 1, 1, 0, hard, mask), Augmentation.NONE);
+  }
+
+  private static TrainingOptions options(
+      long seed, int batch, TrainingOptions.Tasks tasks, Augmentation augmentation) {
     return new TrainingOptions(
         ModelConfig.Preset.MICRO,
         seed,
         100,
         batch,
+        1,
         1e-3,
         0,
         0,
         1,
         0.9,
-        new TrainingOptions.Tasks(1, 1, 1, hard, mask),
-        Augmentation.NONE,
+        tasks,
+        augmentation,
+        0.03,
         1,
         10);
   }
@@ -227,6 +235,23 @@ class TrainingSetTest {
     assertEquals(0.5772, sum / count, 0.22);
     assertArrayEquals(new float[4], set(options(SEED, 4, 0, 0.15)).batch(3).hard());
     assertArrayEquals(new float[] {1, 1, 1, 1}, set(options(SEED, 4, 1, 0.15)).batch(3).hard());
+  }
+
+  @Test
+  void multiViewContrastSeesEachImageTwice() {
+    TrainingSet set = set(options(SEED, 4, MicroTraining.ALL, Augmentation.RANDAUGMENT));
+    boolean differ = false;
+    for (int step = 0; step < 4; step++) {
+      Batch batch = set.batch(step);
+      assertEquals(2, batch.views());
+      assertEquals(4, batch.size());
+      int half = batch.pixels().length / 2;
+      assertEquals(4 * 3 * 256, half);
+      assertEquals(4 * batch.tokens(), batch.ids().length);
+      differ |= !Arrays.equals(batch.pixels(), 0, half, batch.pixels(), half, 2 * half);
+    }
+    assertTrue(differ, "the views differ");
+    assertEquals(1, set(options(SEED, 4, 0.5, 0.15)).batch(0).views());
   }
 
   private static void assertRefused(List<CaptionedImage> split, String... parts) {
