@@ -357,7 +357,8 @@ class CrossModalTest {
     err.getBuffer().setLength(0);
     assertEquals(0, run(arguments.toArray(new String[0])), err.toString());
     assertTrue(!err.toString().contains("skipped"), err.toString());
-    assertUserError(with(arguments, "--images", "no-such-folder"), "no-such-folder is not a folder");
+    assertUserError(
+        with(arguments, "--images", "no-such-folder"), "no-such-folder is not a folder");
     arguments.addAll(List.of("--allow-problems", "-1"));
     assertUserError(arguments, "allowedProblems must be at least 0, got -1");
   }
