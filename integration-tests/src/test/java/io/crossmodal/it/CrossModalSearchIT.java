@@ -163,7 +163,8 @@ final class CrossModalSearchIT {
   @Test
   void badDocumentsFailAloneAndSayWhy() throws Exception {
     client.createIndex("bad", 1);
-    String good = "{\"image\":{\"bytes\":\"" + base64(Files.readAllBytes(images.get(0).file())) + "\"}}";
+    String good =
+        "{\"image\":{\"bytes\":\"" + base64(Files.readAllBytes(images.get(0).file())) + "\"}}";
     // What each bad document holds, and what its error names.
     Map<String, String> bad = new LinkedHashMap<>();
     bad.put("{\"image\":{\"bytes\":\"aGVsbG8=\"}}", "JPEG");
@@ -177,7 +178,7 @@ final class CrossModalSearchIT {
             + base64(Files.readAllBytes(images.get(1).file()))
             + "\",\"sensor\":\"s9\"}}",
         "s9");
-    bad.put("{\"image\":{\"tokens\":\"AAAA\"}}", "tokens");
+    bad.put("{\"image\":{\"tokens\":\"AAAA\"}}", "token block has 3 bytes");
     bad.put("{\"image\":" + beforehand("[1", foreignTokens()) + "}", "token space");
     StringBuilder bulk = new StringBuilder();
     List<String> documents = new ArrayList<>(List.of(good));

@@ -169,18 +169,9 @@ public final class FusionModel implements AutoCloseable {
     if (texts.isEmpty() || images.isEmpty()) {
       return new PairLogits(new float[0], new float[0]);
     }
-    int pairs = Math.max(texts.size(), images.size());
-    if ((texts.size() != 1 && texts.size() != pairs)
-        || (images.size() != 1 && images.size() != pairs)) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT, "cannot pair %d texts with %d images", texts.size(), images.size()));
-    }
-    int n = texts.stream().mapToInt(TokenBlock::count).max().orElseThrow();
+    int pairs = pairs(texts, images);
+    int n = longest(texts);
     int m = images.get(0).count();
-    if (images.stream().anyMatch(image -> image.count() != m)) {
-      throw new IllegalArgumentException("images of one batch must have equally many tokens");
-    }
     int[] lengths = texts.stream().mapToInt(TokenBlock::count).toArray();
     try (NDManager call = model.getNDManager().newSubManager()) {
       NDArray logits =
@@ -194,6 +185,95 @@ public final class FusionModel implements AutoCloseable {
       }
       return new PairLogits(itm, filter);
     }
+  }
+
+  /**
+   * The MLP filter's answer for pairs, from their class tokens alone. Pairs as in {@link #score}.
+   *
+   * @return B logits, log(p(match) / p(no match))
+   * @throws IllegalStateException when the model has no MLP filter
+   */
+  public float[] filterByMlp(List<TokenBlock> texts, List<TokenBlock> images) {
+    if (!config.filterMlp()) {
+      throw new IllegalStateException(
+          "model " + bundle.manifest().id() + " has no MLP filter; distil one");
+    }
+    if (texts.isEmpty() || images.isEmpty()) {
+      return new float[0];
+    }
+    int pairs = pairs(texts, images);
+    try (NDManager call = model.getNDManager().newSubManager()) {
+      NDArray v = classTokens(call, images);
+      NDArray w = classTokens(call, texts);
+      // Only texts are shared by the archive's method.
+      v = images.size() == pairs ? v : v.broadcast(pairs, config.hidden());
+      float[] z = run("filter_mlp", call, v, w).toFloatArray(); // (B, 2)
+      float[] logits = new float[pairs];
+      for (int b = 0; b < pairs; b++) {
+        logits[b] = z[2 * b + 1] - z[2 * b];
+      }
+      return logits;
+    }
+  }
+
+  private NDArray classTokens(NDManager call, List<TokenBlock> blocks) {
+    return stack(call, blocks.stream().map(TokenBlock::classToken).toList(), 1).squeeze(1);
+  }
+
+  /**
+   * Where the words of each pair look in its image, for heat maps. Each pair costs nearly a score.
+   *
+   * @param texts B token blocks of texts, or one that is paired with every image
+   * @param images B token blocks of images, or one that is paired with every text; their patches
+   *     form a square
+   * @return B tables; each has as many rows as its text has tokens
+   * @throws IllegalArgumentException as {@link #score}
+   */
+  public List<WordPatchWeights> attention(List<TokenBlock> texts, List<TokenBlock> images) {
+    if (texts.isEmpty() || images.isEmpty()) {
+      return List.of();
+    }
+    int pairs = pairs(texts, images);
+    int n = longest(texts);
+    int m = images.get(0).count();
+    int[] lengths = texts.stream().mapToInt(TokenBlock::count).toArray();
+    try (NDManager call = model.getNDManager().newSubManager()) {
+      NDArray weights =
+          run(
+              "attention",
+              call,
+              stack(call, texts, n),
+              mask(call, lengths, n),
+              stack(call, images, m));
+      float[] values = weights.toFloatArray(); // (B, N, M)
+      List<WordPatchWeights> tables = new ArrayList<>(pairs);
+      for (int b = 0; b < pairs; b++) {
+        int length = lengths[lengths.length == 1 ? 0 : b];
+        float[] rows = Arrays.copyOfRange(values, b * n * m, (b * n + length) * m);
+        tables.add(new WordPatchWeights(length, m, rows));
+      }
+      return tables;
+    }
+  }
+
+  /** B, where these lists can be paired. */
+  private static int pairs(List<TokenBlock> texts, List<TokenBlock> images) {
+    int pairs = Math.max(texts.size(), images.size());
+    if ((texts.size() != 1 && texts.size() != pairs)
+        || (images.size() != 1 && images.size() != pairs)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT, "cannot pair %d texts with %d images", texts.size(), images.size()));
+    }
+    int m = images.get(0).count();
+    if (images.stream().anyMatch(image -> image.count() != m)) {
+      throw new IllegalArgumentException("images of one batch must have equally many tokens");
+    }
+    return pairs;
+  }
+
+  private static int longest(List<TokenBlock> blocks) {
+    return blocks.stream().mapToInt(TokenBlock::count).max().orElseThrow();
   }
 
   @Override

@@ -24,6 +24,7 @@ import java.util.Set;
  * @param fusionLayers layers of the fusion encoder, at least 2: the heat map is drawn from the last
  *     but one
  * @param sensors what the image towers accept, by distinct name
+ * @param filterMlp whether the paper's retrieval filter (section 3.4) is part of the model
  */
 public record ModelConfig(
     int hidden,
@@ -34,7 +35,32 @@ public record ModelConfig(
     TextConfig text,
     ImageTowerConfig image,
     int fusionLayers,
-    List<SensorConfig> sensors) {
+    List<SensorConfig> sensors,
+    boolean filterMlp) {
+
+  /** A model without the MLP filter. */
+  public ModelConfig(
+      int hidden,
+      int heads,
+      int feedForward,
+      int filterDimension,
+      double layerNormEpsilon,
+      TextConfig text,
+      ImageTowerConfig image,
+      int fusionLayers,
+      List<SensorConfig> sensors) {
+    this(
+        hidden,
+        heads,
+        feedForward,
+        filterDimension,
+        layerNormEpsilon,
+        text,
+        image,
+        fusionLayers,
+        sensors,
+        false);
+  }
 
   public ModelConfig {
     Checks.atLeast("hidden", hidden, 1);
@@ -150,7 +176,23 @@ public record ModelConfig(
         new TextConfig(vocabularySize, text.maxTokens(), text.layers()),
         image,
         fusionLayers,
-        sensors);
+        sensors,
+        filterMlp);
+  }
+
+  /** The same model with or without the MLP filter. */
+  public ModelConfig withFilterMlp(boolean present) {
+    return new ModelConfig(
+        hidden,
+        heads,
+        feedForward,
+        filterDimension,
+        layerNormEpsilon,
+        text,
+        image,
+        fusionLayers,
+        sensors,
+        present);
   }
 
   /**

@@ -9,8 +9,8 @@ import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
 
 /**
- * {@code score} of one pair in slow plain Java and double precision, straight from the equations:
- * the oracle that libtorch's answers are tested against.
+ * {@code score} and {@code attention} of one pair in slow plain Java and double precision, straight
+ * from the equations: the oracle that libtorch's answers are tested against.
  *
  * <p>It shares no code with the TorchScript sources and takes none of their short cuts: every row
  * of every layer is computed.
@@ -29,16 +29,7 @@ public final class ReferenceFusion {
     double[][] s = rows(image);
     double[][] u = rows(text);
     for (int i = 0; i < config.fusionLayers(); i++) {
-      String layer = "fusion.layer" + i;
-      u = normalise(layer + ".norm1", plus(u, attend(layer + ".self_attention", u, u)));
-      u = normalise(layer + ".norm2", plus(u, attend(layer + ".cross_attention", u, s)));
-      double[][] inner = linear(layer + ".feed_forward.inner", u);
-      for (double[] row : inner) {
-        for (int j = 0; j < row.length; j++) {
-          row[j] = 0.5 * row[j] * (1 + erf(row[j] / Math.sqrt(2)));
-        }
-      }
-      u = normalise(layer + ".norm3", plus(u, linear(layer + ".feed_forward.outer", inner)));
+      u = layer("fusion.layer" + i, u, s);
     }
     double[] itm = linear("itm", new double[][] {u[0]})[0];
     double[] t = linear("filter.text", new double[][] {rows(text)[0]})[0];
@@ -50,13 +41,60 @@ public final class ReferenceFusion {
         new float[] {(float) (Math.min(scale, 100) * cosine)});
   }
 
+  /** The weights of one pair: the last cross-attention layer but one, mean over heads. */
+  public WordPatchWeights attention(TokenBlock text, TokenBlock image) {
+    double[][] s = rows(image);
+    double[][] u = rows(text);
+    int drawn = config.fusionLayers() - 2;
+    for (int i = 0; i < drawn; i++) {
+      u = layer("fusion.layer" + i, u, s);
+    }
+    String layer = "fusion.layer" + drawn;
+    u = normalise(layer + ".norm1", plus(u, attend(layer + ".self_attention", u, u)));
+    float[] mean = new float[u.length * s.length];
+    for (double[][] head : softmax(layer + ".cross_attention", u, s)) {
+      for (int i = 0; i < mean.length; i++) {
+        mean[i] += (float) (head[i / s.length][i % s.length] / config.heads());
+      }
+    }
+    return new WordPatchWeights(u.length, s.length, mean);
+  }
+
+  private double[][] layer(String layer, double[][] text, double[][] image) {
+    double[][] u = text;
+    u = normalise(layer + ".norm1", plus(u, attend(layer + ".self_attention", u, u)));
+    u = normalise(layer + ".norm2", plus(u, attend(layer + ".cross_attention", u, image)));
+    double[][] inner = linear(layer + ".feed_forward.inner", u);
+    for (double[] row : inner) {
+      for (int j = 0; j < row.length; j++) {
+        row[j] = 0.5 * row[j] * (1 + erf(row[j] / Math.sqrt(2)));
+      }
+    }
+    return normalise(layer + ".norm3", plus(u, linear(layer + ".feed_forward.outer", inner)));
+  }
+
   /** Equations (1) and (2). */
   private double[][] attend(String path, double[][] x, double[][] y) {
-    double[][] q = linear(path + ".query", x);
-    double[][] k = linear(path + ".key", y);
+    double[][][] attention = softmax(path, x, y);
     double[][] v = linear(path + ".value", y);
     int width = config.hidden() / config.heads();
     double[][] heads = new double[x.length][config.hidden()];
+    for (int n = 0; n < x.length; n++) {
+      for (int j = 0; j < config.hidden(); j++) {
+        for (int m = 0; m < y.length; m++) {
+          heads[n][j] += attention[j / width][n][m] * v[m][j];
+        }
+      }
+    }
+    return linear(path + ".output", heads);
+  }
+
+  /** softmax(Q K^T / sqrt(d)) of equation (1): (A, N, M). */
+  private double[][][] softmax(String path, double[][] x, double[][] y) {
+    double[][] q = linear(path + ".query", x);
+    double[][] k = linear(path + ".key", y);
+    int width = config.hidden() / config.heads();
+    double[][][] heads = new double[config.heads()][x.length][];
     for (int head = 0; head < config.heads(); head++) {
       int from = head * width;
       for (int n = 0; n < x.length; n++) {
@@ -74,13 +112,12 @@ public final class ReferenceFusion {
           sum += attention[m];
         }
         for (int m = 0; m < y.length; m++) {
-          for (int j = from; j < from + width; j++) {
-            heads[n][j] += attention[m] / sum * v[m][j];
-          }
+          attention[m] /= sum;
         }
+        heads[head][n] = attention;
       }
     }
-    return linear(path + ".output", heads);
+    return heads;
   }
 
   private double[][] linear(String path, double[][] x) {

@@ -38,13 +38,15 @@ class FusionModelLifetimeTest {
     return new PixelTensor(3, 16, values);
   }
 
-  /** Encodes and scores once: embeddings of a text and a picture, and the logits of the pair. */
+  /** Encodes, scores and draws once: embeddings, the logits of the pair and a weight. */
   private static float[] run(FusionModel model) {
     Encoding text = model.encodeTexts(List.of(model.bundle().tokenizer().tokenize("a b"))).get(0);
     Encoding image = model.encodeImages("rgb", List.of(picture())).get(0);
     PairLogits logits = model.score(List.of(text.tokens()), List.of(image.tokens()));
+    WordPatchWeights weights =
+        model.attention(List.of(text.tokens()), List.of(image.tokens())).get(0);
     return new float[] {
-      text.embedding()[0], image.embedding()[0], logits.itm()[0], logits.filter()[0]
+      text.embedding()[0], image.embedding()[0], logits.itm()[0], logits.filter()[0], weights.cls(0)
     };
   }
 
@@ -65,7 +67,7 @@ class FusionModelLifetimeTest {
       run(model);
       int before = held(own);
       int beforeInSystem = held(system);
-      for (int i = 0; i < 170; i++) { // three calls each
+      for (int i = 0; i < 170; i++) { // four calls each
         run(model);
       }
       assertEquals(before, held(own));

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.crossmodal.model.tokens.TokenBlock;
@@ -76,6 +77,22 @@ class ReferenceFusionTest {
     // With the values 4 and -20 it is -2: the norm stays (1, -1).
     TokenBlock other = new TokenBlock(2, 2, new float[] {key, 4, 0, -20});
     assertEquals(-1.75f, score(text, other).itm()[0], 1e-5);
+  }
+
+  @Test
+  void attentionIsTheMeanOverHeadsOfTheLastLayerButOne() {
+    // Layer 0 asks with q = (1, 0) and finds the keys (ln 3 sqrt 2, 0) and (0, 0): 3/4 and 1/4.
+    // Layer 1, the last one, has no say.
+    set("fusion.layer0.cross_attention.query.weight", 1, 0, 0, 0);
+    set("fusion.layer0.cross_attention.key.weight", 1, 0, 0, 0);
+    set("fusion.layer1.cross_attention.query.weight", 9, 9, 9, 9);
+    TokenBlock text = new TokenBlock(1, 2, new float[] {1, -1});
+    TokenBlock image =
+        new TokenBlock(2, 2, new float[] {(float) (Math.log(3) * Math.sqrt(2)), 8, 0, -4});
+    WordPatchWeights weights =
+        new ReferenceFusion(CONFIG, new StateDict(this.weights)).attention(text, image);
+    assertEquals(0.75f, weights.cls(0), 1e-6);
+    assertArrayEquals(new float[] {0.25f}, weights.patches(0), 1e-6f);
   }
 
   @Test

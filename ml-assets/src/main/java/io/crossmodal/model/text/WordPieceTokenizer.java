@@ -8,6 +8,7 @@ import ai.djl.modality.nlp.DefaultVocabulary;
 import ai.djl.modality.nlp.Vocabulary;
 import ai.djl.modality.nlp.bert.BertFullTokenizer;
 import ai.djl.modality.nlp.preprocess.TextProcessor;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -24,6 +25,9 @@ public final class WordPieceTokenizer {
   public static final String START = "[CLS]";
   public static final String END = "[SEP]";
   public static final String MASK = "[MASK]";
+
+  /** Starts every piece of a word but the first. */
+  private static final String CONTINUATION = "##";
 
   /** The special tokens that every vocabulary must hold, in the order of a new one. */
   public static final List<String> SPECIAL = List.of(PADDING, UNKNOWN, START, END, MASK);
@@ -77,6 +81,23 @@ public final class WordPieceTokenizer {
     }
     ids[kept + 1] = id(END);
     return new TokenizedText(ids, kept < pieces.size(), unknown);
+  }
+
+  /** Which tokens belong to one word, in order; [CLS] and [SEP] are words of their own. */
+  public List<WordSpan> spans(TokenizedText text) {
+    List<WordSpan> spans = new ArrayList<>();
+    int[] ids = text.ids();
+    for (int from = 0; from < ids.length; ) {
+      StringBuilder word = new StringBuilder(piece(ids[from]));
+      int to = from + 1;
+      while (to < ids.length && piece(ids[to]).startsWith(CONTINUATION)) {
+        word.append(piece(ids[to]), CONTINUATION.length(), piece(ids[to]).length());
+        to++;
+      }
+      spans.add(new WordSpan(word.toString(), from, to));
+      from = to;
+    }
+    return spans;
   }
 
   /** The words and punctuation marks of a text, lower case, before they are split into pieces. */

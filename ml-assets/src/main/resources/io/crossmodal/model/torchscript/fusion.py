@@ -36,8 +36,9 @@ class FusionEncoder(Module):
     c = torch.slice(u, 1, 0, 1)                        # (B, 1, H)
     return torch.squeeze((self.layer_last).forward(c, u, bias, s), 1)  # (B, H)
   # Word x patch weights of the last layer but one, mean over heads; the paper draws this layer.
+  # Items are shared as in cls.
   def attention(self: __torch__.fusion.FusionEncoder, w: Tensor, bias: Tensor, s: Tensor) -> Tensor:
-    u = w                                              # (B, N, H)
+    u = w                                              # (B or 1, N, H)
     u = (self.layer{i}).forward(u, u, bias, s)  # [i < FUSION_LAYERS_BUT_TWO]
-    x = (self.layer_drawn).read_text(u, u, bias)       # (B, N, H)
+    x = (self.layer_drawn).read_text(u, u, bias)       # (B or 1, N, H)
     return torch.mean((self.layer_drawn.cross_attention).weights(x, s), [1])  # (B, N, M)

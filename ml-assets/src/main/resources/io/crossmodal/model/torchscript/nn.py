@@ -65,8 +65,8 @@ class MultiHeadAttention(Module):
     return (self.output).forward(z)                                              # (B, N, H)
   # softmax(Q K^T / sqrt(d)) of equation (1), for the heat maps of the paper's figures 6 and 7.
   def weights(self: __torch__.nn.MultiHeadAttention, x: Tensor, y: Tensor) -> Tensor:
-    q = self.split((self.query).forward(x))                             # (B, A, N, d)
-    k = self.split((self.key).forward(y))                               # (B, A, M, d)
+    q = self.split((self.query).forward(x))                             # (B or 1, A, N, d)
+    k = self.split((self.key).forward(y))                               # (B or 1, A, M, d)
     s = torch.div(torch.matmul(q, torch.transpose(k, 2, 3)), torch.sqrt(q.size(3)))  # (B, A, N, M)
     return torch.softmax(s, -1)                                         # (B, A, N, M)
 

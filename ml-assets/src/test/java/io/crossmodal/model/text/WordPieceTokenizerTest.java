@@ -55,6 +55,19 @@ class WordPieceTokenizerTest {
   }
 
   @Test
+  void saysWhichPiecesAreOneWord() {
+    assertEquals(
+        List.of(
+            new WordSpan("[CLS]", 0, 1),
+            new WordSpan("two", 1, 2),
+            new WordSpan("tanks", 2, 4),
+            new WordSpan("[UNK]", 4, 5),
+            new WordSpan(".", 5, 6),
+            new WordSpan("[SEP]", 6, 7)),
+        SMALL.spans(SMALL.tokenize("Two tanks rusting.")));
+  }
+
+  @Test
   void caseAccentsAndWhiteSpaceDoNotMatter() {
     TokenizedText expected = SMALL.tokenize("cafe, two");
     assertEquals(expected, SMALL.tokenize("CAFÉ,two"));

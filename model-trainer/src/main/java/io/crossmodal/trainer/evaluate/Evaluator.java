@@ -8,16 +8,9 @@ import io.crossmodal.model.Calibration;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.PairLogits;
-import io.crossmodal.model.SensorConfig;
-import io.crossmodal.model.image.ImageFormatException;
-import io.crossmodal.model.image.ImagePreprocessor;
-import io.crossmodal.model.image.PixelTensor;
-import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -35,11 +28,10 @@ import java.util.stream.IntStream;
  * RSICD's test split 11.7 % of the captions describe several images).
  */
 public final class Evaluator {
-  private static final int BATCH = 64;
-
   private final FusionModel model;
   private final List<Encoding> images;
   private final List<Encoding> texts;
+  private final List<String> problems;
 
   /** Per text the image that it was written for. */
   private final int[] owner;
@@ -50,20 +42,29 @@ public final class Evaluator {
   /**
    * Encodes the images and their captions.
    *
+   * @param allowedProblems so many images whose picture cannot be decoded may be left out
    * @param progress told how many images are done, after each batch
+   * @throws io.crossmodal.trainer.data.InvalidDatasetException when there are more, listing them
    */
-  public Evaluator(FusionModel model, List<CaptionedImage> split, IntConsumer progress)
-      throws IOException {
+  public Evaluator(
+      FusionModel model, List<CaptionedImage> images, int allowedProblems, IntConsumer progress) {
+    this(
+        model,
+        EncodedSplit.encode(model, images, allowedProblems, EncodedSplit.Change.NONE, progress));
+  }
+
+  /** Evaluates what is encoded already, by the same model. */
+  public Evaluator(FusionModel model, EncodedSplit split) {
     this.model = model;
-    this.images = encodeImages(model, split, progress);
-    List<TokenizedText> tokenized = new ArrayList<>();
+    this.problems = split.problems();
+    this.images = split.pictures();
+    this.texts = split.texts();
     this.textKeys = new ArrayList<>();
     this.imageKeys = new ArrayList<>();
     List<Integer> owners = new ArrayList<>();
-    for (int i = 0; i < split.size(); i++) {
+    for (int i = 0; i < split.images().size(); i++) {
       Set<String> keys = new HashSet<>();
-      for (String caption : split.get(i).captions()) {
-        tokenized.add(model.bundle().tokenizer().tokenize(caption));
+      for (String caption : split.images().get(i).captions()) {
         String key = CaptionedDataset.captionKey(caption);
         textKeys.add(key);
         keys.add(key);
@@ -72,31 +73,21 @@ public final class Evaluator {
       imageKeys.add(keys);
     }
     this.owner = owners.stream().mapToInt(Integer::intValue).toArray();
-    this.texts = new ArrayList<>();
-    for (int from = 0; from < tokenized.size(); from += BATCH) {
-      texts.addAll(
-          model.encodeTexts(tokenized.subList(from, Math.min(tokenized.size(), from + BATCH))));
-    }
   }
 
-  private static List<Encoding> encodeImages(
-      FusionModel model, List<CaptionedImage> split, IntConsumer progress) throws IOException {
-    SensorConfig sensor = model.bundle().manifest().config().sensors().get(0);
-    ImagePreprocessor preprocessor = model.bundle().preprocessor(sensor.name());
-    List<Encoding> images = new ArrayList<>();
-    for (int from = 0; from < split.size(); from += BATCH) {
-      List<PixelTensor> pixels = new ArrayList<>();
-      for (CaptionedImage image : split.subList(from, Math.min(split.size(), from + BATCH))) {
-        try {
-          pixels.add(preprocessor.preprocess(Files.readAllBytes(image.file())));
-        } catch (ImageFormatException e) {
-          throw new IllegalArgumentException(image.file() + ": " + e.getMessage(), e);
-        }
-      }
-      images.addAll(model.encodeImages(sensor.name(), pixels));
-      progress.accept(images.size());
-    }
-    return images;
+  /** How many images take part. */
+  public int images() {
+    return images.size();
+  }
+
+  /** How many texts take part. */
+  public int texts() {
+    return texts.size();
+  }
+
+  /** The pictures that were left out, a line each. */
+  public List<String> problems() {
+    return problems;
   }
 
   /**

@@ -82,7 +82,7 @@ class CrossModalTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "generate", "train", "evaluate", "export"})
+  @ValueSource(strings = {"", "generate", "train", "distill", "evaluate", "export"})
   void everyCommandExplainsItself(String command) {
     assertEquals(0, command.isEmpty() ? run("--help") : run(command, "--help"));
     assertTrue(out.toString().contains("Usage: crossmodal " + command), out.toString());
@@ -153,6 +153,35 @@ class CrossModalTest {
   }
 
   @Test
+  void distilsAndEvaluatesOnChangedPictures() throws Exception {
+    Path teacher = folder.resolve("teacher.zip");
+    ModelBundle.random("teacher", ModelConfig.micro(), SEED).write(teacher, List.of("a"));
+    Path distilled = folder.resolve("distilled.zip");
+    List<String> distill =
+        new ArrayList<>(List.of("distill", "--data", data, "--bundle", teacher.toString()));
+    distill.addAll(List.of("--out", distilled.toString(), "--sample", "8", "--batch", "4"));
+    distill.addAll(List.of("--hard", "2", "--easy", "1", "--epochs", "2"));
+    assertEquals(0, run(distill.toArray(new String[0])), err.toString());
+    assertTrue(ModelBundle.read(distilled).manifest().config().filterMlp());
+    assertUserError(with(distill, "--epochs", "0"), "epochs", "got 0");
+
+    List<String> evaluate =
+        List.of(
+            "evaluate",
+            "--data",
+            data,
+            "--bundle",
+            distilled.toString(),
+            "--change",
+            "rotate",
+            "--magnitude",
+            "10");
+    assertEquals(0, run(evaluate.toArray(new String[0])), err.toString());
+    assertUserError(with(evaluate, "--magnitude", "11"), "magnitude", "11.0");
+    assertUsageError(with(evaluate, "--change", "freeze"), "--change", "freeze", "ROTATE");
+  }
+
+  @Test
   void namesTheOptionThatCannotBe() {
     assertUserError(train("bad", "--warmup", "-1"), "warmup", "-1");
     assertUserError(train("bad", "--learning-rate", "0"), "learning_rate", "0.0");
@@ -160,6 +189,7 @@ class CrossModalTest {
     assertUserError(train("bad", "--hard-negatives", "1.5"), "hard_negatives", "1.5");
     assertUserError(with(train("bad"), "--batch", "1"), "batch", "got 1");
     assertUserError(with(train("bad"), "--steps", "0"), "steps", "got 0");
+    assertUserError(train("bad", "--epochs", "2"), "--steps and --epochs");
     assertUserError(with(train("bad"), "--batch", "50"), "batch of 50", "has 8");
   }
 

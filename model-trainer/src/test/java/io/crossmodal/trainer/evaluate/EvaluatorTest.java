@@ -65,7 +65,7 @@ class EvaluatorTest {
       CaptionedImage scene = scenes.get(i);
       split.add(new CaptionedImage(scene.filename(), scene.file(), i, scene.split(), captions));
     }
-    evaluator = new Evaluator(model, split, done -> {});
+    evaluator = new Evaluator(model, split, 0, done -> {});
     tables();
   }
 
@@ -211,7 +211,7 @@ class EvaluatorTest {
     String message =
         assertThrows(
                 IllegalArgumentException.class,
-                () -> new Evaluator(model, List.of(image), done -> {}))
+                () -> new Evaluator(model, List.of(image), 0, done -> {}))
             .getMessage();
     assertTrue(message.contains(broken.toString()) && message.contains("no image"), message);
   }

@@ -1,0 +1,36 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.report;
+
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.image.RgbImage;
+import java.awt.image.BufferedImage;
+
+/** Pictures of an archive as they are shown: squares, as the model sees them, but not as small. */
+final class Pictures {
+  private Pictures() {}
+
+  /**
+   * A picture file in any size.
+   *
+   * @throws io.crossmodal.model.image.ImageFormatException when the bytes are no picture we take
+   */
+  static RgbImage decode(byte[] file, int side) {
+    // The model's own decoder: what it refuses or sees in another way must not look well here.
+    return new ImagePreprocessor(SensorConfig.rgb(side)).decode(file);
+  }
+
+  static BufferedImage buffered(RgbImage picture) {
+    BufferedImage image =
+        new BufferedImage(picture.width(), picture.height(), BufferedImage.TYPE_INT_RGB);
+    byte[] rgb = picture.rgb();
+    for (int i = 0; i < rgb.length / 3; i++) {
+      int argb = (rgb[3 * i] & 0xff) << 16 | (rgb[3 * i + 1] & 0xff) << 8 | (rgb[3 * i + 2] & 0xff);
+      image.setRGB(i % picture.width(), i / picture.width(), argb);
+    }
+    return image;
+  }
+}

@@ -1,0 +1,10 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+/**
+ * What a run looks like: heat maps of the words of a caption, and a report as one HTML file.
+ *
+ * <p>Entry classes: {@link io.crossmodal.trainer.report.HeatMaps}. Called by the command line.
+ */
+package io.crossmodal.trainer.report;
