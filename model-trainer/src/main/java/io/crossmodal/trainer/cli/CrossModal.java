@@ -22,7 +22,8 @@ import picocli.CommandLine.Command;
       TrainCommand.class,
       DistillCommand.class,
       EvaluateCommand.class,
-      ExportCommand.class
+      ExportCommand.class,
+      ImportCommand.class
     })
 public final class CrossModal {
   /** What the user gave cannot be used: bad option, data or bundle. */

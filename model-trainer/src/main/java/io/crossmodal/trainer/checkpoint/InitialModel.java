@@ -1,0 +1,260 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.checkpoint;
+
+import com.google.gson.FieldNamingPolicy;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.torchscript.Init;
+import io.crossmodal.model.torchscript.ScriptTensor;
+import io.crossmodal.model.torchscript.Weights;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * Starting weights in a folder: {@code weights.safetensors}, {@code vocab.txt} and {@code
+ * config.json}, which holds the model's shape and the hashes of the other two.
+ *
+ * <p>Not a bundle: a bundle is complete and can be served; here the tensors that training
+ * initialises anew are absent, and heads that only training has are present.
+ */
+public final class InitialModel {
+  private static final int FORMAT_VERSION = 1;
+  private static final String WEIGHTS = "weights.safetensors";
+  private static final String VOCABULARY = "vocab.txt";
+  private static final String CONFIG = "config.json";
+  private static final Gson GSON =
+      new GsonBuilder()
+          .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
+          .disableHtmlEscaping()
+          .setPrettyPrinting()
+          .create();
+
+  /** {@code config.json}. */
+  private record Manifest(
+      int formatVersion,
+      ModelConfig config,
+      String vocabularySha256,
+      String weightsSha256,
+      ImportReport origin) {
+    Manifest {
+      if (formatVersion != FORMAT_VERSION) {
+        throw new IllegalArgumentException(
+            "format version " + formatVersion + ", this code reads " + FORMAT_VERSION);
+      }
+      Objects.requireNonNull(config, "config");
+      Objects.requireNonNull(vocabularySha256, "vocabulary_sha256");
+      Objects.requireNonNull(weightsSha256, "weights_sha256");
+      Objects.requireNonNull(origin, "origin");
+    }
+  }
+
+  private final Path folder;
+  private final Manifest manifest;
+  private final List<String> vocabulary;
+  private final Map<String, LazyTensor> tensors;
+
+  private InitialModel(Path folder, Manifest manifest) throws IOException {
+    this.folder = folder;
+    this.manifest = manifest;
+    this.vocabulary = readVocabulary(folder.resolve(VOCABULARY));
+    this.tensors = SafetensorsReader.read(folder.resolve(WEIGHTS));
+  }
+
+  /**
+   * Opens a folder that {@code import} has written; values stay on the disk.
+   *
+   * @throws CheckpointException when a part of it is not as it was written
+   */
+  public static InitialModel read(Path folder) throws IOException {
+    Manifest manifest;
+    try {
+      manifest = GSON.fromJson(Files.readString(folder.resolve(CONFIG)), Manifest.class);
+    } catch (RuntimeException e) {
+      // Gson wraps what a record's constructor throws.
+      Throwable cause = e.getCause() == null ? e : e.getCause();
+      throw new CheckpointException(folder.resolve(CONFIG) + ": " + cause.getMessage(), e);
+    }
+    if (manifest == null) {
+      throw new CheckpointException(folder.resolve(CONFIG) + " is empty");
+    }
+    checkHash(folder.resolve(VOCABULARY), manifest.vocabularySha256());
+    checkHash(folder.resolve(WEIGHTS), manifest.weightsSha256());
+    InitialModel model = new InitialModel(folder, manifest);
+    if (model.vocabulary.size() != manifest.config().text().vocabularySize()) {
+      throw new CheckpointException(
+          String.format(
+              Locale.ROOT,
+              "%s: the model has %d word pieces, its vocabulary %d",
+              folder,
+              manifest.config().text().vocabularySize(),
+              model.vocabulary.size()));
+    }
+    return model;
+  }
+
+  private static void checkHash(Path file, String expected) throws IOException {
+    String found = sha256(file);
+    if (!found.equals(expected)) {
+      throw new CheckpointException(
+          String.format(
+              Locale.ROOT,
+              "%s is not as it was written: expected SHA-256 %s, found %s; import again",
+              file,
+              expected,
+              found));
+    }
+  }
+
+  /** Writes a folder and opens it; half a folder, should this fail, cannot be opened. */
+  static InitialModel write(
+      Path folder,
+      ModelConfig config,
+      List<String> vocabulary,
+      Map<String, LazyTensor> tensors,
+      ImportReport origin)
+      throws IOException {
+    Files.createDirectories(folder);
+    Files.deleteIfExists(folder.resolve(CONFIG));
+    Path weights = folder.resolve(WEIGHTS);
+    Path temporary = folder.resolve(WEIGHTS + ".tmp");
+    try {
+      SafetensorsWriter.write(temporary, tensors);
+      Files.move(temporary, weights, StandardCopyOption.REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(temporary);
+    }
+    Path words = folder.resolve(VOCABULARY);
+    Files.writeString(words, String.join("\n", vocabulary) + "\n");
+    Manifest manifest =
+        new Manifest(FORMAT_VERSION, config, sha256(words), sha256(weights), origin);
+    Path json = folder.resolve(CONFIG + ".tmp");
+    Files.writeString(json, GSON.toJson(manifest));
+    Files.move(json, folder.resolve(CONFIG), StandardCopyOption.REPLACE_EXISTING);
+    return new InitialModel(folder, manifest);
+  }
+
+  /** The word pieces of a file, one a line. */
+  static List<String> readVocabulary(Path file) throws IOException {
+    try {
+      return Files.readAllLines(file);
+    } catch (CharacterCodingException e) {
+      throw new CheckpointException(file + " is no text in UTF-8", e);
+    }
+  }
+
+  public ModelConfig config() {
+    return manifest.config();
+  }
+
+  /** Word pieces in the order of their ids. */
+  public List<String> vocabulary() {
+    return vocabulary;
+  }
+
+  /** What the weights were made of. */
+  public ImportReport origin() {
+    return manifest.origin();
+  }
+
+  /** Of shape, vocabulary and weights; where the folder is, does not count. */
+  public String sha256() {
+    String parts =
+        GSON.toJson(manifest.config()) + manifest.vocabularySha256() + manifest.weightsSha256();
+    return HexFormat.of().formatHex(digest().digest(parts.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  /** The tensors that there are, and fresh ones by {@link Weights#random} where there are none. */
+  public Start start(long seed) {
+    return new Start(Weights.random(seed));
+  }
+
+  /** Weights out of this folder, which keep account of what nobody has asked for. */
+  public final class Start implements Weights {
+    private final Weights random;
+    private final Set<String> untaken = new TreeSet<>(tensors.keySet());
+
+    private Start(Weights random) {
+      this.random = random;
+    }
+
+    @Override
+    public ScriptTensor get(String name, Init init, long... shape) {
+      LazyTensor tensor = tensors.get(name);
+      if (tensor == null) {
+        return random.get(name, init, shape);
+      }
+      untaken.remove(name);
+      if (!tensor.shape().equals(Arrays.stream(shape).boxed().toList())) {
+        throw new IllegalArgumentException(
+            String.format(
+                Locale.ROOT,
+                "%s: %s must be %s, found %s",
+                folder,
+                name,
+                Arrays.toString(shape),
+                tensor.shape()));
+      }
+      try {
+        float[] values = tensor.values();
+        return init.trainable()
+            ? ScriptTensor.parameter(values, shape)
+            : ScriptTensor.buffer(values, shape);
+      } catch (IOException e) {
+        throw new UncheckedIOException(folder.toString(), e);
+      }
+    }
+
+    /**
+     * Insists that the model has asked for every tensor: one that it no longer knows by that name
+     * would otherwise start at random without a word.
+     *
+     * @throws IllegalArgumentException naming what was not asked for
+     */
+    public void requireAllTaken() {
+      if (!untaken.isEmpty()) {
+        throw new IllegalArgumentException(
+            folder + " holds tensors that the model lacks, import again: " + untaken);
+      }
+    }
+  }
+
+  private static String sha256(Path file) throws IOException {
+    MessageDigest digest = digest();
+    try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
+      byte[] buffer = new byte[1 << 16];
+      while (in.read(buffer) >= 0) {
+        // The stream digests as it is read.
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static MessageDigest digest() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java platform has SHA-256", e);
+    }
+  }
+}

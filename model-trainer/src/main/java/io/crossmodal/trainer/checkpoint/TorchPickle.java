@@ -1,0 +1,229 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.checkpoint;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import net.razorvine.pickle.IObjectConstructor;
+import net.razorvine.pickle.Opcodes;
+import net.razorvine.pickle.PickleUtils;
+import net.razorvine.pickle.Unpickler;
+
+/**
+ * A pickle machine that can make tensors, dictionaries, lists, tuples, texts and numbers, and
+ * nothing else.
+ *
+ * <p>A pickle is a program; Python's own would run whatever function it names. Here names resolve
+ * through {@link #global} alone, never through the library's table of constructors, which is one
+ * for the whole JVM; and only those instructions are obeyed that {@code torch.save} writes.
+ */
+final class TorchPickle extends Unpickler {
+  /** A state dictionary's needs about 100 bytes a tensor. */
+  static final int MAX_BYTES = 4 << 20;
+
+  /**
+   * A storage of the zip: a tensor's view goes into one.
+   *
+   * @param key of the entry {@code data/<key>}
+   * @param size in elements
+   */
+  record Storage(ElementType type, String key, long size) {}
+
+  /** A tensor as a view: element (i, j, ...) is {@code offset + i * strides[0] + ...}. */
+  record View(Storage storage, long offset, List<Long> shape, List<Long> strides) {}
+
+  /** What {@code torch.save} writes with its default protocol, 2. */
+  private static final Set<Short> OPCODES =
+      Set.of(
+          Opcodes.PROTO,
+          Opcodes.STOP,
+          Opcodes.MARK,
+          Opcodes.NONE,
+          Opcodes.NEWTRUE,
+          Opcodes.NEWFALSE,
+          Opcodes.BININT,
+          Opcodes.BININT1,
+          Opcodes.BININT2,
+          Opcodes.LONG1,
+          Opcodes.BINFLOAT,
+          Opcodes.BINUNICODE,
+          Opcodes.EMPTY_DICT,
+          Opcodes.EMPTY_LIST,
+          Opcodes.EMPTY_TUPLE,
+          Opcodes.TUPLE,
+          Opcodes.TUPLE1,
+          Opcodes.TUPLE2,
+          Opcodes.TUPLE3,
+          Opcodes.APPEND,
+          Opcodes.APPENDS,
+          Opcodes.BINPUT,
+          Opcodes.LONG_BINPUT,
+          Opcodes.BINGET,
+          Opcodes.LONG_BINGET,
+          Opcodes.BINPERSID,
+          Opcodes.REDUCE);
+
+  /** All that a pickle may call. */
+  private static final Map<String, IObjectConstructor> CONSTRUCTORS =
+      Map.of(
+          "torch._utils._rebuild_tensor_v2", TorchPickle::view,
+          "torch._utils._rebuild_parameter", arguments -> (View) arguments[0],
+          "collections.OrderedDict", arguments -> new LinkedHashMap<Object, Object>());
+
+  private TorchPickle() {}
+
+  /**
+   * Runs a pickle and gives what it leaves: {@link View}s in maps and lists.
+   *
+   * @throws IOException when it wants anything else, naming it, or is damaged
+   */
+  static Object read(byte[] pickle) throws IOException {
+    TorchPickle unpickler = new TorchPickle();
+    try {
+      // Not loads: this stream can be marked.
+      return unpickler.load(new ByteArrayInputStream(pickle));
+    } catch (RuntimeException e) {
+      // A damaged pickle ends in whatever exception its nonsense leads to.
+      throw new IOException("damaged data.pkl: " + e, e);
+    } finally {
+      unpickler.close();
+    }
+  }
+
+  @Override
+  protected Object dispatch(short code) throws IOException {
+    if (code == Opcodes.GLOBAL) {
+      stack.add(global(PickleUtils.readline(input), PickleUtils.readline(input)));
+    } else if (code == Opcodes.BUILD) {
+      build();
+    } else if (code == Opcodes.SETITEM) {
+      Object value = stack.pop();
+      put(List.of(stack.pop(), Optional.ofNullable(value)));
+    } else if (code == Opcodes.SETITEMS) {
+      List<Object> pairs = new ArrayList<>();
+      for (Object item : stack.pop_all_since_marker()) {
+        pairs.add(pairs.size() % 2 == 0 ? item : Optional.ofNullable(item));
+      }
+      put(pairs);
+    } else {
+      if (!OPCODES.contains(code)) {
+        throw new IOException(
+            String.format(
+                Locale.ROOT,
+                "data.pkl has the instruction 0x%02x, which torch.save does not write",
+                code));
+      }
+      if (code == Opcodes.BINUNICODE) {
+        checkLength(input);
+      }
+      return super.dispatch(code);
+    }
+    return NO_RETURN_VALUE;
+  }
+
+  /** The library would allocate whatever a damaged length says. */
+  private static void checkLength(InputStream text) throws IOException {
+    text.mark(Integer.BYTES);
+    byte[] length = text.readNBytes(Integer.BYTES);
+    text.reset();
+    if (length.length < Integer.BYTES
+        || Integer.toUnsignedLong(ByteBuffer.wrap(length).order(ByteOrder.LITTLE_ENDIAN).getInt())
+            > text.available()) {
+      throw new IOException("damaged data.pkl: a text runs beyond the end");
+    }
+  }
+
+  private static Object global(String module, String name) throws IOException {
+    Optional<ElementType> type = ElementType.ofTorchStorage(name);
+    if (module.equals("torch") && type.isPresent()) {
+      return type.get();
+    }
+    IObjectConstructor constructor = CONSTRUCTORS.get(module + "." + name);
+    if (constructor != null) {
+      return constructor;
+    }
+    throw new IOException(
+        String.format(
+            Locale.ROOT,
+            "data.pkl wants %s.%s, which is no tensor, so nothing of it was made or run. Save the"
+                + " weights alone: torch.save(model.state_dict(), 'weights.bin')",
+            module,
+            name));
+  }
+
+  /** (storage, offset, shape, strides, requires_grad, hooks[, metadata]). */
+  private static View view(Object[] arguments) {
+    View view =
+        new View(
+            (Storage) arguments[0],
+            exact(arguments[1]),
+            longs((Object[]) arguments[2]),
+            longs((Object[]) arguments[3]));
+    if (view.shape().size() != view.strides().size()) {
+      throw new IllegalArgumentException("a tensor of " + view.shape() + " by " + view.strides());
+    }
+    return view;
+  }
+
+  private static List<Long> longs(Object[] values) {
+    List<Long> longs = new ArrayList<>();
+    for (Object value : values) {
+      longs.add(exact(value));
+    }
+    return longs;
+  }
+
+  private static long exact(Object value) {
+    long exact =
+        value instanceof BigInteger big ? big.longValueExact() : ((Number) value).longValue();
+    if (exact < 0 || value instanceof Double) {
+      throw new IllegalArgumentException("an extent or offset of " + value);
+    }
+    return exact;
+  }
+
+  @Override
+  protected Object persistentLoad(Object id) {
+    Object[] parts = (Object[]) id;
+    if (parts.length != 5 || !"storage".equals(parts[0])) {
+      throw new IllegalArgumentException("a persistent id that is no storage's");
+    }
+    return new Storage((ElementType) parts[1], (String) parts[2], exact(parts[4]));
+  }
+
+  /**
+   * A state dictionary has attributes ({@code _metadata}: versions of its modules); none is used.
+   */
+  private void build() {
+    stack.pop();
+    if (!(stack.peek() instanceof LinkedHashMap)) {
+      throw new IllegalArgumentException("attributes of something that has none");
+    }
+  }
+
+  /** Keys and values by turns; a list as key could hold itself, and hashing it would not end. */
+  @SuppressWarnings("unchecked")
+  private void put(List<Object> pairs) {
+    Map<Object, Object> map = (Map<Object, Object>) stack.peek();
+    for (int i = 0; i < pairs.size(); i += 2) {
+      Object key = pairs.get(i);
+      if (!(key instanceof String || key instanceof Number)) {
+        throw new IllegalArgumentException("a dictionary's key that is neither text nor number");
+      }
+      map.put(key, ((Optional<?>) pairs.get(i + 1)).orElse(null));
+    }
+  }
+}
