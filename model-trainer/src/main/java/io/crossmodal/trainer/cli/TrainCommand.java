@@ -6,12 +6,14 @@ package io.crossmodal.trainer.cli;
 
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.checkpoint.InitialModel;
 import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.train.Recipe;
 import io.crossmodal.trainer.train.TrainingOptions;
 import io.crossmodal.trainer.train.TrainingRun;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -47,6 +49,12 @@ final class TrainCommand implements Callable<Integer> {
 
   @Option(names = "--preset", description = "${COMPLETION-CANDIDATES}")
   private ModelConfig.Preset preset;
+
+  @Option(
+      names = "--init",
+      paramLabel = "DIR",
+      description = "starting weights that import has made, with shape and vocabulary of their own")
+  private Path init;
 
   @Option(names = "--epochs", description = "passes over all pairs of image and caption")
   private Double epochs;
@@ -143,11 +151,21 @@ final class TrainCommand implements Callable<Integer> {
         or(checkpointEvery, base.checkpointEvery()));
   }
 
+  private TrainingRun startFrom(TrainingOptions options) throws IOException {
+    if (preset != null) {
+      throw new IllegalArgumentException(
+          "--preset and --init exclude each other: the starting weights have a shape");
+    }
+    InitialModel initial = InitialModel.read(init);
+    System.out.print(initial.origin());
+    return TrainingRun.openFrom(initial, run, options);
+  }
+
   @Override
   public Integer call() throws Exception {
     CaptionedDataset dataset = data.read();
     TrainingOptions options = options(dataset);
-    TrainingRun training = TrainingRun.open(run, options);
+    TrainingRun training = init == null ? TrainingRun.open(run, options) : startFrom(options);
     ModelBundle bundle;
     try (Interruption interruption = new Interruption();
         ProgressBar bar = new ProgressBar("train", options.steps())) {

@@ -41,10 +41,16 @@ final class TrainingModule implements AutoCloseable {
 
   /** A module of fresh weights. */
   TrainingModule(TrainingOptions options, ModelConfig config, Path scratch) throws IOException {
+    this(options, config, Weights.random(options.seed()), scratch);
+  }
+
+  /** A module of given weights. */
+  TrainingModule(TrainingOptions options, ModelConfig config, Weights start, Path scratch)
+      throws IOException {
     this.options = options;
     this.config = config;
     this.sensor = config.sensors().get(0);
-    this.script = new TrainableScript(root(Weights.random(options.seed())), sources(), scratch);
+    this.script = new TrainableScript(root(start), sources(), scratch);
     this.optimiser =
         new AdamW(
             new AdamW.Settings(options.weightDecay(), options.clip(), options.averaging()),

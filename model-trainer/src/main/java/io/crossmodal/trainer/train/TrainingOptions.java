@@ -12,7 +12,8 @@ import java.util.Objects;
 /**
  * How a model is trained. Written into the run folder; a run resumes with exactly these.
  *
- * @param preset shape of the model; the vocabulary comes from the training captions
+ * @param preset shape of the model, whose vocabulary comes from the training captions; null where
+ *     {@code initial} gives both
  * @param seed of initialisation, order, negatives, masks and augmentation
  * @param steps optimiser steps in all
  * @param batch B, images that meet each other in the losses
@@ -27,6 +28,7 @@ import java.util.Objects;
  * @param wordDropout share of word pieces that the model sees as [UNK]
  * @param minWordCount a word that the training captions hold less often becomes [UNK]
  * @param checkpointEvery steps between checkpoints
+ * @param initial SHA-256 of the starting weights; null where they are random
  */
 public record TrainingOptions(
     ModelConfig.Preset preset,
@@ -43,7 +45,8 @@ public record TrainingOptions(
     Augmentation augmentation,
     double wordDropout,
     int minWordCount,
-    int checkpointEvery) {
+    int checkpointEvery,
+    String initial) {
 
   /** A norm that no usable gradient reaches. */
   public static final double NO_CLIP = 1e9;
@@ -86,7 +89,10 @@ public record TrainingOptions(
   }
 
   public TrainingOptions {
-    Objects.requireNonNull(preset, "preset");
+    if ((preset == null) == (initial == null)) {
+      throw new IllegalArgumentException(
+          "either preset or initial gives the model's shape, got " + preset + " and " + initial);
+    }
     Objects.requireNonNull(tasks, "tasks");
     Objects.requireNonNull(augmentation, "augmentation");
     atLeast("steps", steps, 1);
@@ -111,6 +117,63 @@ public record TrainingOptions(
           "mvjrc contrasts two views of an image, augmentation NONE makes no other view; choose "
               + Augmentation.RANDAUGMENT);
     }
+  }
+
+  /** Options of a run from random weights. */
+  public TrainingOptions(
+      ModelConfig.Preset preset,
+      long seed,
+      int steps,
+      int batch,
+      int accumulate,
+      double learningRate,
+      int warmup,
+      double weightDecay,
+      double clip,
+      double averaging,
+      Tasks tasks,
+      Augmentation augmentation,
+      double wordDropout,
+      int minWordCount,
+      int checkpointEvery) {
+    this(
+        preset,
+        seed,
+        steps,
+        batch,
+        accumulate,
+        learningRate,
+        warmup,
+        weightDecay,
+        clip,
+        averaging,
+        tasks,
+        augmentation,
+        wordDropout,
+        minWordCount,
+        checkpointEvery,
+        null);
+  }
+
+  /** The same options for a run from starting weights, which replace the preset. */
+  TrainingOptions withInitial(String sha256) {
+    return new TrainingOptions(
+        null,
+        seed,
+        steps,
+        batch,
+        accumulate,
+        learningRate,
+        warmup,
+        weightDecay,
+        clip,
+        averaging,
+        tasks,
+        augmentation,
+        wordDropout,
+        minWordCount,
+        checkpointEvery,
+        sha256);
   }
 
   /**

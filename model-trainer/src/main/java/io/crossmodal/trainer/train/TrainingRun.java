@@ -15,6 +15,8 @@ import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.torchscript.StateDict;
+import io.crossmodal.model.torchscript.Weights;
+import io.crossmodal.trainer.checkpoint.InitialModel;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DecodedImages;
@@ -50,17 +52,37 @@ public final class TrainingRun {
   private final Path folder;
   private final TrainingOptions options;
 
-  private TrainingRun(Path folder, TrainingOptions options) {
+  /** Null where a run starts from random weights. */
+  private final InitialModel initial;
+
+  private TrainingRun(Path folder, TrainingOptions options, InitialModel initial) {
     this.folder = folder;
     this.options = options;
+    this.initial = initial;
   }
 
   /**
-   * Opens a run folder, or makes it.
+   * Opens a run folder, or makes it, for a run from random weights.
    *
    * @throws IllegalArgumentException when the folder holds a run of other options
    */
   public static TrainingRun open(Path folder, TrainingOptions options) throws IOException {
+    return open(folder, options, null);
+  }
+
+  /**
+   * Opens a run folder, or makes it, for a run from starting weights.
+   *
+   * @param options their preset is replaced by the shape of {@code initial}
+   * @throws IllegalArgumentException when the folder holds a run of other options or weights
+   */
+  public static TrainingRun openFrom(InitialModel initial, Path folder, TrainingOptions options)
+      throws IOException {
+    return open(folder, options.withInitial(initial.sha256()), initial);
+  }
+
+  private static TrainingRun open(Path folder, TrainingOptions options, InitialModel initial)
+      throws IOException {
     Files.createDirectories(folder);
     Path file = folder.resolve("options.json");
     String json = GSON.toJson(options);
@@ -78,7 +100,7 @@ public final class TrainingRun {
               json));
     }
     Files.writeString(file, json);
-    return new TrainingRun(folder, options);
+    return new TrainingRun(folder, options, initial);
   }
 
   /** What a training tells its caller: after each step, how many were taken. */
@@ -101,14 +123,22 @@ public final class TrainingRun {
       throws IOException, TrainingException {
     List<CaptionedImage> split = dataset.split(Split.TRAIN);
     List<String> vocabulary = vocabulary(split);
-    ModelConfig config = options.preset().config().withVocabularySize(vocabulary.size());
+    ModelConfig config =
+        initial == null
+            ? options.preset().config().withVocabularySize(vocabulary.size())
+            : initial.config();
     WordPieceTokenizer tokenizer = new WordPieceTokenizer(vocabulary, config.text().maxTokens());
     ImagePreprocessor preprocessor = new ImagePreprocessor(config.sensors().get(0));
     DecodedImages decoded = DecodedImages.decode(split, preprocessor, dataset.problemsLeft());
     progress.skipped(decoded.problems());
     TrainingSet set = new TrainingSet(options, decoded, tokenizer, preprocessor);
     StateDict weights;
-    try (TrainingModule module = new TrainingModule(options, config, folder)) {
+    Weights start =
+        initial == null ? Weights.random(options.seed()) : initial.start(options.seed());
+    try (TrainingModule module = new TrainingModule(options, config, start, folder)) {
+      if (start instanceof InitialModel.Start imported) {
+        imported.requireAllTaken();
+      }
       Path checkpoint = folder.resolve(CHECKPOINT);
       if (Files.exists(checkpoint)) {
         module.restore(checkpoint);
@@ -132,7 +162,11 @@ public final class TrainingRun {
   private List<String> vocabulary(List<CaptionedImage> split) throws IOException {
     Path file = folder.resolve(VOCABULARY);
     if (!Files.exists(file)) {
-      Files.write(file, VocabularyBuilder.build(split, options.minWordCount()));
+      Files.write(
+          file,
+          initial == null
+              ? VocabularyBuilder.build(split, options.minWordCount())
+              : initial.vocabulary());
     }
     return Files.readAllLines(file);
   }

@@ -32,9 +32,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
@@ -535,21 +539,51 @@ class CheckpointImportTest {
         SmallImport.run(bert, vision, folder.resolve("out")).config().sensors());
   }
 
-  /** Names, shapes and layers of the real thing, as far as they go without its gigabyte. */
+  /** A checkpoint of the real size, without its values. */
+  private static Taking shapes(Tensors tensors, String prefix) {
+    Map<String, LazyTensor> lazy = new LinkedHashMap<>();
+    tensors.byName.forEach(
+        (name, tensor) ->
+            lazy.put(
+                name,
+                LazyTensor.computed(
+                    Arrays.stream(tensor.shape()).boxed().toList(), tensor::values)));
+    return new Taking(new Checkpoint(Path.of(prefix), lazy), prefix);
+  }
+
+  /** The numbers of parameters are those that the libraries report for these models. */
   @Test
-  void theBaseModelAsksForBertAndVitBase() {
+  void theBaseModelTakesAllOfBertBaseAndVitBase() throws Exception {
     ModelConfig base = ModelConfig.base();
-    assertEquals(12, base.text().layers() + base.fusionLayers());
-    assertEquals(197, base.imageTokens(base.sensor("rgb")));
-    assertEquals(
-        "768 12 3072 30522 512",
-        String.format(
-            Locale.ROOT,
-            "%d %d %d %d %d",
-            base.hidden(),
-            base.heads(),
-            base.feedForward(),
-            base.text().vocabularySize(),
-            base.text().maxTokens()));
+    Tensors bert =
+        Tensors.bert(Tensors.SHAPES_ONLY, "bert.", true, true, 12, 768, 3072, 30522, 512);
+    Taking text = shapes(bert, "bert.");
+    ImportReport.Source source = BertMapping.map(base, text);
+    // BertForMaskedLM has 109,514,298; the token types' second row is in that number too.
+    assertEquals(109_514_298, source.parameters());
+    // ViT-B/16 at 224 has 86,567,656 with its 1,000 classes, which are 769,000 of them.
+    for (Tensors vit :
+        List.of(
+            Tensors.vit(Tensors.SHAPES_ONLY, "vit.", 12, 768, 3072, 16, 197),
+            Tensors.timm(Tensors.SHAPES_ONLY, 12, 768, 3072, 16, 197))) {
+      Taking image = shapes(vit, "vit.");
+      assertEquals(85_798_656, VisionMapping.map(base, image).parameters());
+      Set<String> taken = new TreeSet<>(text.taken().keySet());
+      taken.addAll(image.taken().keySet());
+      Set<String> missing = new TreeSet<>();
+      MtgfeArchitecture.build(
+          base,
+          (name, init, shape) -> {
+            if (!taken.remove("model." + name)) {
+              missing.add(name);
+            }
+            return ScriptTensor.parameter(new float[0], 0);
+          });
+      assertEquals(
+          Set.of(
+              "mlm.bias", "mlm.dense.bias", "mlm.dense.weight", "mlm.norm.bias", "mlm.norm.weight"),
+          taken);
+      assertEquals(6 * 10 + 2 + 5, missing.size(), missing.toString());
+    }
   }
 }

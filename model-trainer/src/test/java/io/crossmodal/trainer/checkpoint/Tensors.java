@@ -15,11 +15,16 @@ final class Tensors {
   @SuppressWarnings("ArrayRecordComponent") // looked at, never compared
   record Tensor(float[] values, long... shape) {}
 
+  /** A seed for names and shapes without values: those of the real models fill a gigabyte. */
+  static final long SHAPES_ONLY = Long.MIN_VALUE;
+
   final Map<String, Tensor> byName = new LinkedHashMap<>();
   private final RandomGenerator random;
+  private final boolean shapesOnly;
 
   Tensors(long seed) {
     this.random = new SplittableRandom(seed);
+    this.shapesOnly = seed == SHAPES_ONLY;
   }
 
   Tensor get(String name) {
@@ -35,8 +40,8 @@ final class Tensors {
     for (long extent : shape) {
       size *= (int) extent;
     }
-    float[] values = new float[size];
-    for (int i = 0; i < size; i++) {
+    float[] values = new float[shapesOnly ? 0 : size];
+    for (int i = 0; i < values.length; i++) {
       values[i] = (float) (mean + deviation * random.nextGaussian());
     }
     byName.put(name, new Tensor(values, shape));

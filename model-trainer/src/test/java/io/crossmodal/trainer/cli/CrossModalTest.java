@@ -84,7 +84,7 @@ class CrossModalTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "generate", "train", "distill", "evaluate", "export"})
+  @ValueSource(strings = {"", "generate", "train", "distill", "evaluate", "export", "import"})
   void everyCommandExplainsItself(String command) {
     assertEquals(0, command.isEmpty() ? run("--help") : run(command, "--help"));
     assertTrue(out.toString().contains("Usage: crossmodal " + command), out.toString());
@@ -386,5 +386,40 @@ class CrossModalTest {
             folder.resolve("x.zip").toString()),
         "id must match",
         "[Not An Id]");
+  }
+
+  private List<String> importing(Path bert, Path vit, Path vocab) {
+    return List.of(
+        "import",
+        "--bert",
+        bert.toString(),
+        "--vit",
+        vit.toString(),
+        "--vocab",
+        vocab.toString(),
+        "--out",
+        folder.resolve("initial").toString());
+  }
+
+  @Test
+  void namesTheCheckpointThatIsNone() throws Exception {
+    Path missing = folder.resolve("missing.safetensors");
+    Path vocab = folder.resolve("words.txt");
+    assertUserError(importing(missing, missing, vocab), vocab.toString(), "no such file");
+    Files.write(vocab, List.of("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"));
+    assertUserError(importing(missing, missing, vocab), missing.toString(), "no such file");
+    Path text = Files.writeString(folder.resolve("text.bin"), "no tensors at all");
+    assertUserError(importing(text, text, vocab), text.toString(), "neither a safetensors file");
+  }
+
+  @Test
+  void namesTheStartingWeightsThatAreNone() throws Exception {
+    String nowhere = folder.resolve("nowhere").toString();
+    List<String> arguments =
+        new ArrayList<>(
+            List.of("train", "--data", data, "--run", folder.resolve("never").toString()));
+    arguments.addAll(List.of("--init", nowhere));
+    assertUserError(arguments, nowhere, "no such file");
+    assertUserError(train("never", "--init", nowhere), "--preset and --init exclude each other");
   }
 }
