@@ -4,23 +4,28 @@
  */
 package io.crossmodal.trainer.cli;
 
+import io.crossmodal.model.Calibration;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.KarpathyReader;
 import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.evaluate.Depths;
+import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
-import io.crossmodal.trainer.evaluate.Retrieval;
+import io.crossmodal.trainer.evaluate.Paper;
+import io.crossmodal.trainer.evaluate.Row;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** {@code evaluate}: R@1, R@5, R@10 and mR of a bundle on one split. */
+/** {@code evaluate}: what the filter, the fusion encoder and both reach on one split. */
 @Command(
     name = "evaluate",
     mixinStandardHelpOptions = true,
@@ -36,8 +41,30 @@ final class EvaluateCommand implements Callable<Integer> {
   @Option(names = "--split", defaultValue = "TEST", description = "${COMPLETION-CANDIDATES}")
   private Split split;
 
-  @Option(names = "--k", defaultValue = "128", description = "candidates that are re-ranked")
-  private int k;
+  @Option(
+      names = "--k",
+      defaultValue = "16,32,64,128,256",
+      split = ",",
+      description = "candidates that are re-ranked; may be repeated")
+  private List<Integer> ks;
+
+  @Option(
+      names = "--full",
+      description = "score every pair too, and count what the filter misses; quadratic")
+  private boolean full;
+
+  @Option(
+      names = "--lambda",
+      description = "weight of the filter's logit instead of the bundle's; 0 as in the paper")
+  private Double lambda;
+
+  @Option(
+      names = "--paper",
+      description = "the paper's figures for a data set beside ours: ${COMPLETION-CANDIDATES}")
+  private Paper paper;
+
+  @Option(names = "--json", description = "file to write the table to, as JSON")
+  private Path json;
 
   @Option(names = "--limit", defaultValue = "1000000", description = "images at most")
   private int limit;
@@ -47,57 +74,53 @@ final class EvaluateCommand implements Callable<Integer> {
     if (limit < 1) {
       throw new IllegalArgumentException("limit must be at least 1, got " + limit);
     }
-    List<CaptionedImage> all = KarpathyReader.read(data).split(split);
+    Depths depths = new Depths(ks, full);
+    CaptionedDataset dataset = KarpathyReader.read(data);
+    List<CaptionedImage> all = dataset.split(split);
     List<CaptionedImage> images = all.subList(0, Math.min(limit, all.size()));
     if (images.isEmpty()) {
       throw new IllegalArgumentException(
           data + " has no image in its split " + split.label() + "; name another with --split");
     }
     Path scratch = Files.createTempDirectory("crossmodal-");
+    EvaluationTable table;
     try (FusionModel model = FusionModel.load(ModelBundle.read(bundle), scratch)) {
-      List<Evaluator.Row> rows = rows(model, images);
-      int texts = images.stream().mapToInt(image -> image.captions().size()).sum();
-      System.out.printf(
-          Locale.ROOT,
-          "%d images, %d texts, %s%n",
-          images.size(),
-          texts,
-          model.bundle().manifest().calibration());
-      System.out.println(
-          "| | i2t R@1 | R@5 | R@10 | t2i R@1 | R@5 | R@10 | mR | aware: i2t R@1 | R@5 | R@10 |"
-              + " t2i R@1 | R@5 | R@10 | mR |");
-      System.out.println("|---".repeat(15) + "|");
-      for (Evaluator.Row row : rows) {
-        System.out.printf(
-            Locale.ROOT,
-            "| %s | %s | %s | %.2f | %s | %s | %.2f |%n",
-            row.name(),
-            cells(row.imageToText()),
-            cells(row.textToImage()),
-            row.meanRecall(),
-            cells(row.imageToTextAware()),
-            cells(row.textToImageAware()),
-            row.meanRecallAware());
-      }
+      table = table(model, dataset.name(), images, depths);
     } finally {
       Files.deleteIfExists(scratch);
+    }
+    if (paper != null) {
+      table = table.with(paper);
+    }
+    System.out.print(table.markdown());
+    if (json != null) {
+      Files.writeString(json, table.json() + "\n");
     }
     return 0;
   }
 
-  private List<Evaluator.Row> rows(FusionModel model, List<CaptionedImage> images)
-      throws Exception {
+  private EvaluationTable table(
+      FusionModel model, String dataSet, List<CaptionedImage> images, Depths depths)
+      throws IOException {
+    Calibration own = model.bundle().manifest().calibration();
+    Calibration calibration =
+        lambda == null ? own : new Calibration(lambda, own.scale(), own.bias());
     Evaluator evaluator;
     try (ProgressBar bar = new ProgressBar("encode", images.size())) {
       evaluator = new Evaluator(model, images, bar::stepTo);
     }
-    try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(k))) {
-      return evaluator.evaluate(k, model.bundle().manifest().calibration(), bar::stepTo);
+    List<Row> rows;
+    try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(depths))) {
+      rows = evaluator.evaluate(depths, calibration, bar::stepTo);
     }
-  }
-
-  private static String cells(Retrieval retrieval) {
-    return String.format(
-        Locale.ROOT, "%.2f | %.2f | %.2f", retrieval.r1(), retrieval.r5(), retrieval.r10());
+    return new EvaluationTable(
+        model.bundle().manifest().id(),
+        dataSet,
+        split,
+        evaluator.images(),
+        evaluator.texts(),
+        calibration,
+        rows,
+        List.of());
   }
 }
