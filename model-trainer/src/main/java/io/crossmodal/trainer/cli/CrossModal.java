@@ -21,7 +21,8 @@ import picocli.CommandLine.Command;
       GenerateCommand.class,
       TrainCommand.class,
       EvaluateCommand.class,
-      ExportCommand.class
+      ExportCommand.class,
+      ReportCommand.class
     })
 public final class CrossModal {
   /** What the user gave cannot be used: bad option, data or bundle. */
