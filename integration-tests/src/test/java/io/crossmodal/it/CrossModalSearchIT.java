@@ -161,9 +161,57 @@ final class CrossModalSearchIT {
   }
 
   @Test
+  void aStoredCaptionFindsItsPictureAndAStoredPictureItself() throws Exception {
+    Nodes.call(
+        node,
+        "PUT",
+        "/captions",
+        "{\"mappings\":{\"properties\":{\"image\":{\"type\":\"cross_modal\","
+            + "\"modality\":\"text\"}}}}");
+    post(
+        "/captions/_doc/1?refresh=true",
+        "{\"image\":{\"text\":\"" + images.get(3).captions().get(0) + "\"}}");
+    String side = "\"field\":\"image\",\"query_id\":\"1\",\"index\":\"captions\"";
+    JsonObject byId =
+        post(
+            "/scenes/_search",
+            "{\"size\":60,\"_source\":false,\"query\":{\"cross_modal\":{"
+                + side
+                + ",\"k\":60}},\"rescore\":{\"window_size\":60,\"fusion\":{"
+                + side
+                + "}}}");
+    Map<String, Double> byText = new HashMap<>();
+    for (Hit hit :
+        client.search("scenes", images.get(3).captions().get(0), PICTURES, PICTURES, PICTURES)) {
+      byText.put(hit.id(), hit.score());
+    }
+    JsonArray hits = byId.getAsJsonObject("hits").getAsJsonArray("hits");
+    assertEquals(PICTURES, hits.size());
+    for (int i = 0; i < hits.size(); i++) {
+      JsonObject hit = hits.get(i).getAsJsonObject();
+      // The stored caption's tokens are rounded to int8.
+      assertEquals(byText.get(hit.get("_id").getAsString()), hit.get("_score").getAsDouble(), 0.02);
+    }
+    String own = images.get(7).filename();
+    JsonObject same =
+        post(
+            "/scenes/_search",
+            "{\"query\":{\"cross_modal\":{\"field\":\"image\",\"query_id\":\"" + own + "\"}}}");
+    assertEquals(
+        own,
+        same.getAsJsonObject("hits")
+            .getAsJsonArray("hits")
+            .get(0)
+            .getAsJsonObject()
+            .get("_id")
+            .getAsString());
+  }
+
+  @Test
   void badDocumentsFailAloneAndSayWhy() throws Exception {
     client.createIndex("bad", 1);
-    String good = "{\"image\":{\"bytes\":\"" + base64(Files.readAllBytes(images.get(0).file())) + "\"}}";
+    String good =
+        "{\"image\":{\"bytes\":\"" + base64(Files.readAllBytes(images.get(0).file())) + "\"}}";
     // What each bad document holds, and what its error names.
     Map<String, String> bad = new LinkedHashMap<>();
     bad.put("{\"image\":{\"bytes\":\"aGVsbG8=\"}}", "JPEG");
@@ -177,7 +225,7 @@ final class CrossModalSearchIT {
             + base64(Files.readAllBytes(images.get(1).file()))
             + "\",\"sensor\":\"s9\"}}",
         "s9");
-    bad.put("{\"image\":{\"tokens\":\"AAAA\"}}", "tokens");
+    bad.put("{\"image\":{\"tokens\":\"AAAA\"}}", "token block has 3 bytes");
     bad.put("{\"image\":" + beforehand("[1", foreignTokens()) + "}", "token space");
     StringBuilder bulk = new StringBuilder();
     List<String> documents = new ArrayList<>(List.of(good));

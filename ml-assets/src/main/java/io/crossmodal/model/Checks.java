@@ -13,4 +13,10 @@ final class Checks {
       throw new IllegalArgumentException(name + " must be at least " + minimum + ", got " + value);
     }
   }
+
+  static void layerNormEpsilon(double value) {
+    if (!(value > 0 && value < 1)) {
+      throw new IllegalArgumentException("layer_norm_epsilon must lie in (0, 1), got " + value);
+    }
+  }
 }

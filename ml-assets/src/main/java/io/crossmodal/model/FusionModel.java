@@ -188,6 +188,39 @@ public final class FusionModel implements AutoCloseable {
   }
 
   /**
+   * The MLP filter's answer for pairs, from their class tokens alone. Pairs as in {@link #score}.
+   *
+   * @return B logits, log(p(match) / p(no match))
+   * @throws IllegalStateException when the model has no MLP filter
+   */
+  public float[] filterByMlp(List<TokenBlock> texts, List<TokenBlock> images) {
+    if (!config.filterMlp()) {
+      throw new IllegalStateException(
+          "model " + bundle.manifest().id() + " has no MLP filter; distil one");
+    }
+    if (texts.isEmpty() || images.isEmpty()) {
+      return new float[0];
+    }
+    int pairs = pairs(texts, images);
+    try (NDManager call = model.getNDManager().newSubManager()) {
+      NDArray v = classTokens(call, images);
+      NDArray w = classTokens(call, texts);
+      // Only texts are shared by the archive's method.
+      v = images.size() == pairs ? v : v.broadcast(pairs, config.hidden());
+      float[] z = run("filter_mlp", call, v, w).toFloatArray(); // (B, 2)
+      float[] logits = new float[pairs];
+      for (int b = 0; b < pairs; b++) {
+        logits[b] = z[2 * b + 1] - z[2 * b];
+      }
+      return logits;
+    }
+  }
+
+  private NDArray classTokens(NDManager call, List<TokenBlock> blocks) {
+    return stack(call, blocks.stream().map(TokenBlock::classToken).toList(), 1).squeeze(1);
+  }
+
+  /**
    * Where the words of each pair look in its image, for heat maps. Each pair costs nearly a score.
    *
    * @param texts B token blocks of texts, or one that is paired with every image

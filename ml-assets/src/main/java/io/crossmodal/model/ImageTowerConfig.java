@@ -18,9 +18,15 @@ import java.util.Objects;
  * @param stems widths of the plain 3x3 convolutions at the start, each with stride 2
  *     (convolutional)
  * @param stages residual stages behind the stems (convolutional)
+ * @param layerNormEpsilon of this tower's layer norms; null: {@link ModelConfig#layerNormEpsilon}
  */
 public record ImageTowerConfig(
-    Kind kind, int patch, int layers, List<Integer> stems, List<Stage> stages) {
+    Kind kind,
+    int patch,
+    int layers,
+    List<Integer> stems,
+    List<Stage> stages,
+    Double layerNormEpsilon) {
 
   /** The two towers of {@code image.py}. */
   public enum Kind {
@@ -55,14 +61,22 @@ public record ImageTowerConfig(
       stems.forEach(width -> Checks.atLeast("a stem's width", width, 1));
       Checks.atLeast("stages", stages.size(), 1);
     }
+    if (layerNormEpsilon != null) {
+      Checks.layerNormEpsilon(layerNormEpsilon);
+    }
   }
 
   public static ImageTowerConfig visionTransformer(int patch, int layers) {
-    return new ImageTowerConfig(Kind.VISION_TRANSFORMER, patch, layers, List.of(), List.of());
+    return new ImageTowerConfig(Kind.VISION_TRANSFORMER, patch, layers, List.of(), List.of(), null);
   }
 
   public static ImageTowerConfig convolutional(List<Integer> stems, List<Stage> stages) {
-    return new ImageTowerConfig(Kind.CONVOLUTIONAL, 0, 0, stems, stages);
+    return new ImageTowerConfig(Kind.CONVOLUTIONAL, 0, 0, stems, stages, null);
+  }
+
+  /** The same tower whose layer norms have an epsilon of their own (timm's ViT: 1e-6). */
+  public ImageTowerConfig withLayerNormEpsilon(double epsilon) {
+    return new ImageTowerConfig(kind, patch, layers, stems, stages, epsilon);
   }
 
   /** Pixels of the image per token and side. */
@@ -92,5 +106,19 @@ public record ImageTowerConfig(
               stride()));
     }
     return imageSize / stride();
+  }
+
+  /** Silent about an epsilon that is not set: fingerprints of older bundles hash this text. */
+  @Override
+  public String toString() {
+    return String.format(
+        Locale.ROOT,
+        "ImageTowerConfig[kind=%s, patch=%d, layers=%d, stems=%s, stages=%s%s]",
+        kind,
+        patch,
+        layers,
+        stems,
+        stages,
+        layerNormEpsilon == null ? "" : ", layerNormEpsilon=" + layerNormEpsilon);
   }
 }

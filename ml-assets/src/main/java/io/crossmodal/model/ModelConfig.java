@@ -17,12 +17,14 @@ import java.util.Set;
  * @param heads A, attention heads; divides {@code hidden}
  * @param feedForward F, inner width of the feed-forward networks
  * @param filterDimension D, length of a filter embedding
- * @param layerNormEpsilon added to the variance in every layer norm (BERT: 1e-12)
+ * @param layerNormEpsilon added to the variance in every layer norm (BERT: 1e-12), save where the
+ *     image tower has its own
  * @param text the text tower
  * @param image the image tower, one of this shape per sensor
  * @param fusionLayers layers of the fusion encoder, at least 2: the heat map is drawn from the last
  *     but one
  * @param sensors what the image towers accept, by distinct name
+ * @param filterMlp whether the paper's retrieval filter (section 3.4) is part of the model
  */
 public record ModelConfig(
     int hidden,
@@ -33,7 +35,32 @@ public record ModelConfig(
     TextConfig text,
     ImageTowerConfig image,
     int fusionLayers,
-    List<SensorConfig> sensors) {
+    List<SensorConfig> sensors,
+    boolean filterMlp) {
+
+  /** A model without the MLP filter. */
+  public ModelConfig(
+      int hidden,
+      int heads,
+      int feedForward,
+      int filterDimension,
+      double layerNormEpsilon,
+      TextConfig text,
+      ImageTowerConfig image,
+      int fusionLayers,
+      List<SensorConfig> sensors) {
+    this(
+        hidden,
+        heads,
+        feedForward,
+        filterDimension,
+        layerNormEpsilon,
+        text,
+        image,
+        fusionLayers,
+        sensors,
+        false);
+  }
 
   public ModelConfig {
     Checks.atLeast("hidden", hidden, 1);
@@ -44,10 +71,7 @@ public record ModelConfig(
     }
     Checks.atLeast("feed_forward", feedForward, 1);
     Checks.atLeast("filter_dimension", filterDimension, 1);
-    if (!(layerNormEpsilon > 0 && layerNormEpsilon < 1)) {
-      throw new IllegalArgumentException(
-          "layer_norm_epsilon must lie in (0, 1), got " + layerNormEpsilon);
-    }
+    Checks.layerNormEpsilon(layerNormEpsilon);
     Objects.requireNonNull(text, "text");
     Objects.requireNonNull(image, "image");
     Checks.atLeast("fusion_layers", fusionLayers, 2);
@@ -152,7 +176,23 @@ public record ModelConfig(
         new TextConfig(vocabularySize, text.maxTokens(), text.layers()),
         image,
         fusionLayers,
-        sensors);
+        sensors,
+        filterMlp);
+  }
+
+  /** The same model with or without the MLP filter. */
+  public ModelConfig withFilterMlp(boolean present) {
+    return new ModelConfig(
+        hidden,
+        heads,
+        feedForward,
+        filterDimension,
+        layerNormEpsilon,
+        text,
+        image,
+        fusionLayers,
+        sensors,
+        present);
   }
 
   /**
@@ -172,6 +212,11 @@ public record ModelConfig(
                         "unknown sensor [%s], this model has %s",
                         name,
                         sensors.stream().map(SensorConfig::name).toList())));
+  }
+
+  /** Added to the variance in the image towers' layer norms. */
+  public double imageLayerNormEpsilon() {
+    return image.layerNormEpsilon() == null ? layerNormEpsilon : image.layerNormEpsilon();
   }
 
   /** M, tokens of one image of a sensor: its grid and [CLS]. */

@@ -5,6 +5,7 @@
 package io.crossmodal.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -54,6 +55,22 @@ class ModelConfigTest {
         "stride 4");
     assertRefused(() -> ModelConfig.micro().sensor("s1"), "[s1]", "[rgb]");
     assertEquals(rgb, ModelConfig.micro().sensor("rgb"));
+  }
+
+  @Test
+  void theImageTowerMayHaveAnEpsilonOfItsOwn() {
+    ModelConfig shared = model(8, 2, 1, 1, 1e-12, 2);
+    assertEquals(1e-12, shared.imageLayerNormEpsilon());
+    ImageTowerConfig tower = TOWER.withLayerNormEpsilon(1e-6);
+    ModelConfig own = new ModelConfig(8, 2, 1, 1, 1e-12, TEXT, tower, 2, RGB);
+    assertEquals(1e-6, own.imageLayerNormEpsilon());
+    assertEquals(1e-12, own.layerNormEpsilon());
+    assertRefused(() -> TOWER.withLayerNormEpsilon(0), "layer_norm_epsilon", "got 0.0");
+    // Fingerprints hash the text: unset, it must stay what it was before there was such a thing.
+    assertEquals(
+        "ImageTowerConfig[kind=VISION_TRANSFORMER, patch=4, layers=1, stems=[], stages=[]]",
+        TOWER.toString());
+    assertNotEquals(TOWER.toString(), tower.toString());
   }
 
   @Test

@@ -25,6 +25,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -503,6 +504,100 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
       messages.append(cause.getMessage()).append('\n');
     }
     assertThat(messages.toString(), containsString(message));
+  }
+
+  public void testADocumentIsAQuery() {
+    create("pictures", IMAGE_FIELD);
+    create(
+        "captions",
+        "\"image\":{\"type\":\"cross_modal\",\"modality\":\"text\"},"
+            + "\"bare\":{\"type\":\"cross_modal\",\"modality\":\"text\",\"tokens\":\"none\"}");
+    indexImages("pictures", 6);
+    assertAllIndexed(
+        bulk(
+            doc("captions", "pond", "{\"image\":\"a pond\",\"bare\":\"a pond\"}"),
+            doc("captions", "empty", "{}")));
+    long encoded = count(Counter.ENCODED_TEXTS) + count(Counter.ENCODED_IMAGES);
+
+    // A picture of the archive finds itself.
+    QuerySide picture = QuerySide.document("3", null, null);
+    SearchResponse same =
+        search("pictures", new CrossModalQueryBuilder("image", picture, 3, null)).get();
+    assertEquals("3", same.getHits().getAt(0).getId());
+    assertEquals(1, same.getHits().getAt(0).getScore(), TOLERANCE);
+
+    // A stored caption ranks as its text does, but for the rounding of its stored tokens.
+    QuerySide caption = QuerySide.document("pond", "captions", null);
+    SearchResponse byId =
+        search("pictures", new CrossModalQueryBuilder("image", caption, 10, null))
+            .addRescorer(fusion("image", caption), 10)
+            .get();
+    assertEquals("nothing was encoded", encoded, encodings());
+    SearchResponse byText =
+        search("pictures", text("a pond", 10))
+            .addRescorer(fusion("image", QuerySide.text("a pond")), 10)
+            .get();
+    assertEquals(6, byId.getHits().getHits().length);
+    Map<String, Float> expected = new HashMap<>();
+    byText.getHits().forEach(hit -> expected.put(hit.getId(), hit.getScore()));
+    for (SearchHit hit : byId.getHits()) {
+      assertEquals(expected.get(hit.getId()), hit.getScore(), 2e-2f);
+    }
+
+    // A stored picture finds captions, from a field of another name.
+    QuerySide stored = QuerySide.document("0", "pictures", "image");
+    SearchResponse captions =
+        search("captions", new CrossModalQueryBuilder("bare", stored, 10, null))
+            .addRescorer(fusion("image", stored), 10)
+            .get();
+    assertEquals("pond", captions.getHits().getAt(0).getId());
+    assertTrue(captions.getHits().getAt(0).getScore() >= 1);
+  }
+
+  private long encodings() {
+    return count(Counter.ENCODED_TEXTS) + count(Counter.ENCODED_IMAGES);
+  }
+
+  public void testADocumentThatCannotBeAQuery() {
+    create("pictures", IMAGE_FIELD);
+    create(
+        "captions",
+        "\"image\":{\"type\":\"cross_modal\",\"modality\":\"text\",\"tokens\":\"none\"}");
+    indexImages("pictures", 1);
+    assertAllIndexed(
+        bulk(doc("captions", "pond", "{\"image\":\"a pond\"}"), doc("captions", "empty", "{}")));
+    assertIdFails("pictures", QuerySide.document("9", null, null), "no document [9] in index");
+    assertIdFails(
+        "pictures,captions", QuerySide.document("0", null, null), "2 indices are searched");
+    assertIdFails("pictures", QuerySide.document("0", null, "label"), "its type is [keyword]");
+    assertIdFails("pictures", QuerySide.document("0", null, "nothing"), "[nothing] is no field");
+    assertIdFails(
+        "pictures", QuerySide.document("empty", "captions", null), "has no field [image]");
+    assertFails(
+        search(
+            "pictures",
+            new CrossModalQueryBuilder("image", QuerySide.document("0", "gone", null), 1, null)),
+        RestStatus.NOT_FOUND,
+        "no such index [gone]");
+    assertFails(
+        search("pictures", QueryBuilders.matchAllQuery())
+            .addRescorer(fusion("image", QuerySide.document("pond", "captions", null)), 5),
+        RestStatus.BAD_REQUEST,
+        "the document stores no tokens");
+    assertFails(
+        search("pictures", QueryBuilders.matchAllQuery())
+            .addRescorer(fusion("image", QuerySide.document("0", null, null)), 5),
+        RestStatus.BAD_REQUEST,
+        "[query_id] does not go with field [image] of modality [image]");
+  }
+
+  private void assertIdFails(String indices, QuerySide side, String message) {
+    assertFails(
+        client()
+            .prepareSearch(indices.split(","))
+            .setQuery(new CrossModalQueryBuilder("image", side, 1, null)),
+        RestStatus.BAD_REQUEST,
+        message);
   }
 
   public void testALongTextIsCutAndFound() {

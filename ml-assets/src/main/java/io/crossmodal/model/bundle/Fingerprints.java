@@ -14,6 +14,7 @@ import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -41,7 +42,7 @@ public record Fingerprints(String filterSpace, String tokenSpace, String fusionH
   }
 
   static Fingerprints of(ModelConfig config, List<String> vocabulary, StateDict state) {
-    String inputs = config + "\n" + String.join("\n", vocabulary);
+    String inputs = shape(config) + "\n" + String.join("\n", vocabulary);
     Predicate<String> tower = name -> name.startsWith("text.") || name.startsWith("image_");
     Predicate<String> projection =
         name -> name.startsWith("filter.text.") || name.startsWith("filter.image.");
@@ -49,6 +50,26 @@ public record Fingerprints(String filterSpace, String tokenSpace, String fusionH
         hash(inputs, state, tower.or(projection)),
         hash(inputs, state, tower),
         hash(inputs, state, tower.or(projection).negate()));
+  }
+
+  /**
+   * What decides which tensors there are, whether or not an MLP filter stands beside them. Bundles
+   * in use hash this very text.
+   */
+  private static String shape(ModelConfig config) {
+    return String.format(
+        Locale.ROOT,
+        "ModelConfig[hidden=%d, heads=%d, feedForward=%d, filterDimension=%d, layerNormEpsilon=%s,"
+            + " text=%s, image=%s, fusionLayers=%d, sensors=%s]",
+        config.hidden(),
+        config.heads(),
+        config.feedForward(),
+        config.filterDimension(),
+        config.layerNormEpsilon(),
+        config.text(),
+        config.image(),
+        config.fusionLayers(),
+        config.sensors());
   }
 
   private static String hash(String inputs, StateDict state, Predicate<String> part) {

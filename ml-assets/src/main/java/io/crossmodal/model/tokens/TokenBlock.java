@@ -44,6 +44,11 @@ public final class TokenBlock {
     return values;
   }
 
+  /** [CLS] alone, a block of one token. */
+  public TokenBlock classToken() {
+    return new TokenBlock(1, hidden, Arrays.copyOf(values, hidden));
+  }
+
   @Override
   public boolean equals(Object other) {
     return other instanceof TokenBlock block

@@ -24,4 +24,13 @@ public final class Layers {
         .with("bias", weights.get(path + ".bias", Init.constant(0), width))
         .with("eps", epsilon);
   }
+
+  /** {@code nn.BatchNorm} over axis 1 of {@code width}. */
+  public static ScriptModule batchNorm(Weights weights, String path, int width) {
+    return new ScriptModule("nn.BatchNorm")
+        .with("weight", weights.get(path + ".weight", Init.constant(1), width))
+        .with("bias", weights.get(path + ".bias", Init.constant(0), width))
+        .with("running_mean", weights.get(path + ".running_mean", Init.buffer(0), width))
+        .with("running_var", weights.get(path + ".running_var", Init.buffer(1), width));
+  }
 }

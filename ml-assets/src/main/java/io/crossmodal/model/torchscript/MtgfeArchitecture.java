@@ -56,13 +56,36 @@ public final class MtgfeArchitecture {
   }
 
   /**
-   * The sources of an archive that wraps the model, such as the trainer's: the model's own and
-   * {@code name.py} beside {@code anchor}, in which the same repeated lines may stand.
+   * The sources of an archive that wraps the model, such as the trainer's: the model's own and the
+   * {@code names} that lie beside {@code anchor}, in which the same repeated lines may stand.
    */
-  public static Map<String, String> sources(ModelConfig config, Class<?> anchor, String name) {
+  public static Map<String, String> sources(ModelConfig config, Class<?> anchor, String... names) {
     Map<String, String> sources = sources(config);
-    sources.put(name, ScriptSources.unroll(ScriptSources.resource(anchor, name), ranges(config)));
+    for (String name : names) {
+      sources.put(name, ScriptSources.unroll(ScriptSources.resource(anchor, name), ranges(config)));
+    }
     return sources;
+  }
+
+  /** {@code mtgfe.FilterMlp}, section 3.4: consistent with the ITM head, H wide inside. */
+  public static ScriptModule filterMlp(ModelConfig config, Weights weights, String path) {
+    int h = config.hidden();
+    return new ScriptModule("mtgfe.FilterMlp")
+        .with("fc1", Layers.linear(weights, path + ".fc1", 2 * h, h))
+        .with("norm1", Layers.batchNorm(weights, path + ".norm1", h))
+        .with("fc2", Layers.linear(weights, path + ".fc2", h, h))
+        .with("norm2", Layers.batchNorm(weights, path + ".norm2", h))
+        .with("fc3", Layers.linear(weights, path + ".fc3", h, 2));
+  }
+
+  /** {@code mtgfe.Filter}: the two projections and the temperature. */
+  public static ScriptModule filter(ModelConfig config, Weights weights, String path) {
+    int d = config.filterDimension();
+    return new ScriptModule("mtgfe.Filter")
+        .with("text", Layers.linear(weights, path + ".text", config.hidden(), d))
+        .with("image", Layers.linear(weights, path + ".image", config.hidden(), d))
+        // CLIP's temperature of 0.07 at the start.
+        .with("log_scale", weights.get(path + ".log_scale", Init.constant(Math.log(1 / 0.07)), 1));
   }
 
   private static Map<String, List<String>> ranges(ModelConfig config) {
@@ -75,6 +98,7 @@ public final class MtgfeArchitecture {
         "FUSION_LAYERS", upTo(config.fusionLayers()),
         "FUSION_LAYERS_BUT_LAST", upTo(config.fusionLayers() - 1),
         "FUSION_LAYERS_BUT_TWO", upTo(config.fusionLayers() - 2),
+        "FILTER_MLP", config.filterMlp() ? List.of("mlp") : List.of(),
         "SENSORS", config.sensors().stream().map(SensorConfig::name).toList());
   }
 
@@ -88,9 +112,10 @@ public final class MtgfeArchitecture {
       String name = "image_" + sensor.name();
       root.with(name, imageTower(name, sensor));
     }
-    return root.with("fusion", fusion("fusion"))
+    root.with("fusion", fusion("fusion"))
         .with("itm", linear("itm", config.hidden(), 2))
-        .with("filter", filter("filter"));
+        .with("filter", filter(config, weights, "filter"));
+    return config.filterMlp() ? root.with("mlp", filterMlp(config, weights, "mlp")) : root;
   }
 
   private ScriptModule textTower(String path) {
@@ -143,11 +168,11 @@ public final class MtgfeArchitecture {
         config.image().layers(),
         layer ->
             new ScriptModule("image.VisionLayer")
-                .with("norm1", layerNorm(layer + ".norm1"))
+                .with("norm1", imageLayerNorm(layer + ".norm1"))
                 .with("attention", attention(layer + ".attention"))
-                .with("norm2", layerNorm(layer + ".norm2"))
+                .with("norm2", imageLayerNorm(layer + ".norm2"))
                 .with("feed_forward", feedForward(layer + ".feed_forward")));
-    return tower.with("norm", layerNorm(path + ".norm"));
+    return tower.with("norm", imageLayerNorm(path + ".norm"));
   }
 
   private ScriptModule convolutionalTower(String path, SensorConfig sensor) {
@@ -170,7 +195,7 @@ public final class MtgfeArchitecture {
         .with(
             "position",
             weights.get(path + ".position", Init.normal(0.02), 1, grid, config.hidden()))
-        .with("norm", layerNorm(path + ".norm"));
+        .with("norm", imageLayerNorm(path + ".norm"));
   }
 
   private ScriptModule stage(String path, int in, ImageTowerConfig.Stage stage) {
@@ -190,13 +215,7 @@ public final class MtgfeArchitecture {
     return new ScriptModule("image.Convolution")
         .with("weight", weights.get(path + ".weight", init, out, in, 3, 3))
         .with("stride", stride)
-        .with(
-            "norm",
-            new ScriptModule("nn.BatchNorm")
-                .with("weight", weights.get(path + ".norm.weight", Init.constant(1), out))
-                .with("bias", weights.get(path + ".norm.bias", Init.constant(0), out))
-                .with("running_mean", weights.get(path + ".norm.running_mean", Init.buffer(0), out))
-                .with("running_var", weights.get(path + ".norm.running_var", Init.buffer(1), out)));
+        .with("norm", Layers.batchNorm(weights, path + ".norm", out));
   }
 
   private ScriptModule fusion(String path) {
@@ -212,15 +231,6 @@ public final class MtgfeArchitecture {
                 .with("norm2", layerNorm(layer + ".norm2"))
                 .with("feed_forward", feedForward(layer + ".feed_forward"))
                 .with("norm3", layerNorm(layer + ".norm3")));
-  }
-
-  private ScriptModule filter(String path) {
-    int d = config.filterDimension();
-    return new ScriptModule("mtgfe.Filter")
-        .with("text", linear(path + ".text", config.hidden(), d))
-        .with("image", linear(path + ".image", config.hidden(), d))
-        // CLIP's temperature of 0.07 at the start.
-        .with("log_scale", weights.get(path + ".log_scale", Init.constant(Math.log(1 / 0.07)), 1));
   }
 
   private static ScriptModule layers(
@@ -249,6 +259,10 @@ public final class MtgfeArchitecture {
 
   private ScriptModule layerNorm(String path) {
     return Layers.layerNorm(weights, path, config.hidden(), config.layerNormEpsilon());
+  }
+
+  private ScriptModule imageLayerNorm(String path) {
+    return Layers.layerNorm(weights, path, config.hidden(), config.imageLayerNormEpsilon());
   }
 
   private ScriptModule linear(String path, int in, int out) {

@@ -22,14 +22,14 @@ import java.util.regex.Pattern;
  * ends in {@code # [sensor in SENSORS]} for one line per sensor. A consecutive run of such lines
  * with the same ending is repeated as a block.
  */
-final class ScriptSources {
+public final class ScriptSources {
   private static final Pattern REPEATED =
       Pattern.compile("(.*?)\\s*# \\[(\\w+) (?:<|in) (\\w+)]\\s*");
 
   private ScriptSources() {}
 
   /** Reads the resource {@code name.py} that lies beside {@code anchor}. */
-  static String resource(Class<?> anchor, String name) {
+  public static String resource(Class<?> anchor, String name) {
     try (InputStream in = anchor.getResourceAsStream(name + ".py")) {
       if (in == null) {
         throw new IllegalStateException("missing resource " + name + ".py");

@@ -17,6 +17,24 @@ class Filter(Module):
   def scale(self: __torch__.mtgfe.Filter) -> Tensor:
     return torch.exp(torch.clamp_max(self.log_scale, 4.6051701859880918))  # (1), at most 100 as in CLIP
 
+# The paper's retrieval filter, section 3.4: three layers on cat(v_cls, w_cls). Its score is no dot
+# product, so no index can search by it: a second stage, not the first.
+class FilterMlp(Module):
+  __parameters__ = []
+  __buffers__ = []
+  training : bool
+  fc1 : __torch__.nn.Linear
+  norm1 : __torch__.nn.BatchNorm
+  fc2 : __torch__.nn.Linear
+  norm2 : __torch__.nn.BatchNorm
+  fc3 : __torch__.nn.Linear
+  # v (B, H), w (B or 1, H): class tokens of images and texts.
+  def forward(self: __torch__.mtgfe.FilterMlp, v: Tensor, w: Tensor) -> Tensor:
+    x = torch.cat([v, torch.expand(w, [v.size(0), -1])], 1)      # (B, 2H)
+    x = torch.relu((self.norm1).forward((self.fc1).forward(x)))  # (B, H)
+    x = torch.relu((self.norm2).forward((self.fc2).forward(x)))  # (B, H)
+    return (self.fc3).forward(x)                                 # (B, 2)
+
 class Mtgfe(Module):
   __parameters__ = []
   __buffers__ = []
@@ -26,6 +44,7 @@ class Mtgfe(Module):
   fusion : __torch__.fusion.FusionEncoder
   itm : __torch__.nn.Linear
   filter : __torch__.mtgfe.Filter
+  mlp : __torch__.mtgfe.FilterMlp  # [x in FILTER_MLP]
   # mask (B, N): 1 for a token, 0 for padding. -10000 stays inside fp16 and underflows to 0 in softmax.
   def bias(self: __torch__.mtgfe.Mtgfe, mask: Tensor) -> Tensor:
     return torch.mul(torch.rsub(torch.unsqueeze(torch.unsqueeze(mask, 1), 1), 1.), -10000.)  # (B, 1, 1, N)
@@ -37,10 +56,12 @@ class Mtgfe(Module):
     return (self.filter).embed_text(cls)               # (B, H) -> (B, D)
   def filter_image(self: __torch__.mtgfe.Mtgfe, cls: Tensor) -> Tensor:
     return (self.filter).embed_image(cls)              # (B, H) -> (B, D)
+  # u_cls of the joint features U. Shapes as in fuse.
+  def join(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
+    return (self.fusion).cls(text, self.bias(mask), image)  # (B, H)
   # ITM logits (no match, match). text (B or 1, N, H), mask (B or 1, N), image (B or 1, M, H).
   def fuse(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
-    u = (self.fusion).cls(text, self.bias(mask), image)  # (B, H)
-    return (self.itm).forward(u)                         # (B, 2)
+    return (self.itm).forward(self.join(text, mask, image))  # (B, 2)
   # What a search scores with: column 0 the ITM logit (match - no match), column 1 the filter's logit.
   def score(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
     z = self.fuse(text, mask, image)                                           # (B, 2)
@@ -49,6 +70,9 @@ class Mtgfe(Module):
     v = (self.filter).embed_image(torch.select(image, 1, 0))                   # (B or 1, D)
     f = torch.mul(torch.sum(torch.mul(t, v), [1]), (self.filter).scale())      # (B)
     return torch.stack([m, f], 1)                                              # (B, 2)
+  # The MLP filter's logits (no match, match).  # [x in FILTER_MLP]
+  def filter_mlp(self: __torch__.mtgfe.Mtgfe, v: Tensor, w: Tensor) -> Tensor:  # [x in FILTER_MLP]
+    return (self.mlp).forward(v, w)  # (B, H) and (B or 1, H) -> (B, 2)  # [x in FILTER_MLP]
   # Word x patch weights (B, N, M) of the last cross-attention layer but one.
   def attention(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
     return (self.fusion).attention(text, self.bias(mask), image)

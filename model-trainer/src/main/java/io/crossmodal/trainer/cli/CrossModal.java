@@ -20,6 +20,7 @@ import picocli.CommandLine.Command;
     subcommands = {
       GenerateCommand.class,
       TrainCommand.class,
+      DistillCommand.class,
       EvaluateCommand.class,
       ExportCommand.class,
       ReportCommand.class

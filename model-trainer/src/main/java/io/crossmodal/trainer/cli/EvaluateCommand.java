@@ -7,22 +7,25 @@ package io.crossmodal.trainer.cli;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
-import io.crossmodal.trainer.data.KarpathyReader;
+import io.crossmodal.trainer.data.ImageChange;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.evaluate.Depths;
+import io.crossmodal.trainer.evaluate.EncodedSplit;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
 import io.crossmodal.trainer.evaluate.Paper;
 import io.crossmodal.trainer.evaluate.Row;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code evaluate}: what the filter, the fusion encoder and both reach on one split. */
@@ -32,8 +35,7 @@ import picocli.CommandLine.Option;
     showDefaultValues = true,
     description = "Measures retrieval in both directions, strict and duplicate-aware.")
 final class EvaluateCommand implements Callable<Integer> {
-  @Option(names = "--data", required = true, description = "Karpathy JSON of the data set")
-  private Path data;
+  @Mixin private DatasetArguments data;
 
   @Option(names = "--bundle", required = true, description = "the model's bundle")
   private Path bundle;
@@ -69,23 +71,45 @@ final class EvaluateCommand implements Callable<Integer> {
   @Option(names = "--limit", defaultValue = "1000000", description = "images at most")
   private int limit;
 
+  @Option(
+      names = "--change",
+      description = "evaluate on changed pictures: ${COMPLETION-CANDIDATES}")
+  private ImageChange change;
+
+  @Option(
+      names = "--magnitude",
+      defaultValue = "7",
+      description = "of --change, 0 to 10; the paper's views are made with 7")
+  private double magnitude;
+
+  /** Every run changes an image alike. */
+  private RgbImage changed(int number, RgbImage picture) {
+    return change.apply(picture, magnitude, new SplittableRandom(number));
+  }
+
   @Override
   public Integer call() throws Exception {
     if (limit < 1) {
       throw new IllegalArgumentException("limit must be at least 1, got " + limit);
     }
+    if (!(magnitude >= 0 && magnitude <= ImageChange.MAX_MAGNITUDE)) {
+      throw new IllegalArgumentException("magnitude must lie in [0, 10], got " + magnitude);
+    }
     Depths depths = new Depths(ks, full);
-    CaptionedDataset dataset = KarpathyReader.read(data);
+    CaptionedDataset dataset = data.read();
     List<CaptionedImage> all = dataset.split(split);
     List<CaptionedImage> images = all.subList(0, Math.min(limit, all.size()));
     if (images.isEmpty()) {
       throw new IllegalArgumentException(
-          data + " has no image in its split " + split.label() + "; name another with --split");
+          data.path()
+              + " has no image in its split "
+              + split.label()
+              + "; name another with --split");
     }
     Path scratch = Files.createTempDirectory("crossmodal-");
     EvaluationTable table;
     try (FusionModel model = FusionModel.load(ModelBundle.read(bundle), scratch)) {
-      table = table(model, dataset.name(), images, depths);
+      table = table(model, dataset, images, depths);
     } finally {
       Files.deleteIfExists(scratch);
     }
@@ -100,27 +124,34 @@ final class EvaluateCommand implements Callable<Integer> {
   }
 
   private EvaluationTable table(
-      FusionModel model, String dataSet, List<CaptionedImage> images, Depths depths)
-      throws IOException {
+      FusionModel model, CaptionedDataset dataset, List<CaptionedImage> images, Depths depths) {
     Calibration own = model.bundle().manifest().calibration();
     Calibration calibration =
         lambda == null ? own : new Calibration(lambda, own.scale(), own.bias());
     Evaluator evaluator;
     try (ProgressBar bar = new ProgressBar("encode", images.size())) {
-      evaluator = new Evaluator(model, images, bar::stepTo);
+      EncodedSplit.Change before = change == null ? EncodedSplit.Change.NONE : this::changed;
+      evaluator =
+          new Evaluator(
+              model,
+              EncodedSplit.encode(model, images, dataset.problemsLeft(), before, bar::stepTo));
     }
+    data.report(dataset, evaluator.problems());
     List<Row> rows;
     try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(depths))) {
       rows = evaluator.evaluate(depths, calibration, bar::stepTo);
     }
     return new EvaluationTable(
         model.bundle().manifest().id(),
-        dataSet,
+        dataset.name(),
         split,
         evaluator.images(),
         evaluator.texts(),
         calibration,
         rows,
-        List.of());
+        change == null
+            ? List.of()
+            : List.of(
+                "Pictures were changed before: " + change + ", magnitude " + magnitude + "."));
   }
 }

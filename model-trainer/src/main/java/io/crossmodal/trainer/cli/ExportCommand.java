@@ -10,7 +10,6 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
-import io.crossmodal.trainer.data.KarpathyReader;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.Evaluator;
@@ -22,6 +21,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code export}: a trained bundle with its score calibrated and its figures measured. */
@@ -33,8 +33,7 @@ import picocli.CommandLine.Option;
         "Fits lambda and the calibration on the validation split, measures the bundle there, and"
             + " writes it under its final id.")
 final class ExportCommand implements Callable<Integer> {
-  @Option(names = "--data", required = true, description = "Karpathy JSON of the data set")
-  private Path data;
+  @Mixin private DatasetArguments data;
 
   @Option(names = "--bundle", required = true, description = "the trained bundle")
   private Path bundle;
@@ -50,10 +49,10 @@ final class ExportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    CaptionedDataset dataset = KarpathyReader.read(data);
+    CaptionedDataset dataset = data.read();
     List<CaptionedImage> images = dataset.split(Split.VAL);
     if (images.isEmpty()) {
-      throw new IllegalArgumentException(data + " has no validation split to calibrate on");
+      throw new IllegalArgumentException(data.path() + " has no validation split to calibrate on");
     }
     ModelBundle trained = ModelBundle.read(bundle);
     Path scratch = Files.createTempDirectory("crossmodal-");
@@ -62,8 +61,9 @@ final class ExportCommand implements Callable<Integer> {
     try (FusionModel model = FusionModel.load(trained, scratch)) {
       Evaluator evaluator;
       try (ProgressBar bar = new ProgressBar("encode", images.size())) {
-        evaluator = new Evaluator(model, images, bar::stepTo);
+        evaluator = new Evaluator(model, images, dataset.problemsLeft(), bar::stepTo);
       }
+      data.report(dataset, evaluator.problems());
       try (ProgressBar bar = new ProgressBar("calibrate", -1)) {
         calibration = evaluator.calibrate(k, bar::stepTo);
       }

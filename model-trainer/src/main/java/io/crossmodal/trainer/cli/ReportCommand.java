@@ -10,8 +10,6 @@ import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
-import io.crossmodal.trainer.data.InvalidDatasetException;
-import io.crossmodal.trainer.data.KarpathyReader;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
@@ -24,6 +22,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -39,8 +38,9 @@ final class ReportCommand implements Callable<Integer> {
   @Option(names = "--run", required = true, description = "run folder of train")
   private Path run;
 
-  @Option(names = "--data", description = "Karpathy JSON of the data set to search in")
-  private Path data;
+  /** Null where no data set is given. */
+  @ArgGroup(exclusive = false)
+  private DatasetArguments data;
 
   @Option(names = "--split", defaultValue = "VAL", description = "${COMPLETION-CANDIDATES}")
   private Split split;
@@ -62,14 +62,16 @@ final class ReportCommand implements Callable<Integer> {
     return 0;
   }
 
-  private Path withRetrieval(ReportMaker maker)
-      throws IOException, BundleException, InvalidDatasetException {
+  private Path withRetrieval(ReportMaker maker) throws IOException, BundleException {
     Depths depths = new Depths(ks, false);
-    CaptionedDataset dataset = KarpathyReader.read(data);
+    CaptionedDataset dataset = data.read();
     List<CaptionedImage> images = dataset.split(split);
     if (images.isEmpty()) {
       throw new IllegalArgumentException(
-          data + " has no image in its split " + split.label() + "; name another with --split");
+          data.path()
+              + " has no image in its split "
+              + split.label()
+              + "; name another with --split");
     }
     ModelBundle bundle = ModelBundle.read(run.resolve("model.zip"));
     Calibration calibration = bundle.manifest().calibration();
@@ -77,8 +79,9 @@ final class ReportCommand implements Callable<Integer> {
     try (FusionModel model = FusionModel.load(bundle, scratch)) {
       Evaluator evaluator;
       try (ProgressBar bar = new ProgressBar("encode", images.size())) {
-        evaluator = new Evaluator(model, images, bar::stepTo);
+        evaluator = new Evaluator(model, images, dataset.problemsLeft(), bar::stepTo);
       }
+      data.report(dataset, evaluator.problems());
       List<Row> rows;
       try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(depths))) {
         rows = evaluator.evaluate(depths, calibration, bar::stepTo);

@@ -8,13 +8,16 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
-import io.crossmodal.trainer.data.KarpathyReader;
+import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.train.Recipe;
 import io.crossmodal.trainer.train.TrainingOptions;
 import io.crossmodal.trainer.train.TrainingRun;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code train}: from a data set to a bundle in a run folder; run again, it resumes. */
@@ -25,8 +28,7 @@ import picocli.CommandLine.Option;
     description =
         "Trains a model on a captioned data set. Run again with the same options, it resumes.")
 final class TrainCommand implements Callable<Integer> {
-  @Option(names = "--data", required = true, description = "Karpathy JSON of the data set")
-  private Path data;
+  @Mixin private DatasetArguments data;
 
   @Option(names = "--run", required = true, description = "run folder, made where it is absent")
   private Path run;
@@ -34,92 +36,136 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--id", defaultValue = "model", description = "id of the model in its bundle")
   private String id;
 
-  @Option(names = "--preset", defaultValue = "TINY", description = "${COMPLETION-CANDIDATES}")
-  private ModelConfig.Preset preset;
+  @Option(
+      names = "--recipe",
+      defaultValue = "SCRATCH",
+      description = "${COMPLETION-CANDIDATES}: gives every option below that is not given")
+  private Recipe recipe;
 
   @Option(names = "--seed", defaultValue = "1")
   private long seed;
 
-  @Option(names = "--steps", defaultValue = "3000", description = "optimiser steps")
-  private int steps;
+  @Option(names = "--preset", description = "${COMPLETION-CANDIDATES}")
+  private ModelConfig.Preset preset;
 
-  @Option(names = "--batch", defaultValue = "64", description = "images a step")
-  private int batch;
+  @Option(names = "--epochs", description = "passes over all pairs of image and caption")
+  private Double epochs;
 
-  @Option(names = "--learning-rate", defaultValue = "6e-4", description = "peak, cosine schedule")
-  private double learningRate;
+  @Option(names = "--steps", description = "optimiser steps, instead of --epochs")
+  private Integer steps;
 
-  @Option(names = "--warmup", defaultValue = "100", description = "steps of linear warm-up")
-  private int warmup;
+  @Option(names = "--batch", description = "images that meet each other in the losses")
+  private Integer batch;
 
-  @Option(names = "--weight-decay", defaultValue = "0.02")
-  private double weightDecay;
+  @Option(names = "--accumulate", description = "batches averaged into one step")
+  private Integer accumulate;
 
-  @Option(names = "--clip", defaultValue = "1", description = "largest norm of the gradient")
-  private double clip;
+  @Option(names = "--learning-rate", description = "peak, cosine schedule")
+  private Double learningRate;
 
-  @Option(names = "--averaging", defaultValue = "0.995", description = "moving average of weights")
-  private double averaging;
+  @Option(names = "--warmup", description = "steps of linear warm-up")
+  private Integer warmup;
 
-  @Option(names = "--itc", defaultValue = "1", description = "weight of image-text contrast")
-  private double itc;
+  @Option(names = "--weight-decay")
+  private Double weightDecay;
 
-  @Option(names = "--itm", defaultValue = "1", description = "weight of image-text matching")
-  private double itm;
+  @Option(names = "--clip", description = "largest norm of the gradient")
+  private Double clip;
 
-  @Option(names = "--mlm", defaultValue = "1", description = "weight of masked language modelling")
-  private double mlm;
+  @Option(names = "--averaging", description = "moving average of weights")
+  private Double averaging;
 
-  @Option(
-      names = "--hard-negatives",
-      defaultValue = "0.5",
-      description = "share of ITM negatives drawn by similarity")
-  private double hardNegatives;
+  @Option(names = "--itc", description = "weight of image-text contrast")
+  private Double itc;
 
-  @Option(names = "--mask-probability", defaultValue = "0.15")
-  private double maskProbability;
+  @Option(names = "--itm", description = "weight of image-text matching")
+  private Double itm;
 
-  @Option(
-      names = "--augmentation",
-      defaultValue = "JITTER",
-      description = "${COMPLETION-CANDIDATES}")
+  @Option(names = "--mlm", description = "weight of masked language modelling")
+  private Double mlm;
+
+  @Option(names = "--mvjrc", description = "weight of multi-view joint representations contrast")
+  private Double mvjrc;
+
+  @Option(names = "--hard-negatives", description = "share of ITM negatives drawn by similarity")
+  private Double hardNegatives;
+
+  @Option(names = "--mask-probability", description = "share of word pieces masked for MLM")
+  private Double maskProbability;
+
+  @Option(names = "--augmentation", description = "${COMPLETION-CANDIDATES}")
   private Augmentation augmentation;
 
-  @Option(names = "--min-word-count", defaultValue = "3", description = "rarer words become [UNK]")
-  private int minWordCount;
+  @Option(names = "--word-dropout", description = "share of word pieces seen as [UNK]")
+  private Double wordDropout;
 
-  @Option(names = "--checkpoint-every", defaultValue = "250", description = "steps")
-  private int checkpointEvery;
+  @Option(names = "--min-word-count", description = "rarer words become [UNK]")
+  private Integer minWordCount;
+
+  @Option(names = "--checkpoint-every", description = "steps")
+  private Integer checkpointEvery;
+
+  private static <T> T or(T given, T recipes) {
+    return given == null ? recipes : given;
+  }
+
+  private TrainingOptions options(CaptionedDataset dataset) {
+    if (steps != null && epochs != null) {
+      throw new IllegalArgumentException("--steps and --epochs exclude each other, give one");
+    }
+    TrainingOptions base = recipe.options();
+    TrainingOptions.Tasks tasks = base.tasks();
+    int images = or(batch, base.batch());
+    int batches = or(accumulate, base.accumulate());
+    long pairs =
+        dataset.split(Split.TRAIN).stream().mapToLong(image -> image.captions().size()).sum();
+    return new TrainingOptions(
+        or(preset, base.preset()),
+        seed,
+        steps != null ? steps : Recipe.steps(or(epochs, recipe.epochs()), pairs, images * batches),
+        images,
+        batches,
+        or(learningRate, base.learningRate()),
+        or(warmup, base.warmup()),
+        or(weightDecay, base.weightDecay()),
+        or(clip, base.clip()),
+        or(averaging, base.averaging()),
+        new TrainingOptions.Tasks(
+            or(itc, tasks.itc()),
+            or(itm, tasks.itm()),
+            or(mlm, tasks.mlm()),
+            or(mvjrc, tasks.mvjrc()),
+            or(hardNegatives, tasks.hardNegatives()),
+            or(maskProbability, tasks.maskProbability())),
+        or(augmentation, base.augmentation()),
+        or(wordDropout, base.wordDropout()),
+        or(minWordCount, base.minWordCount()),
+        or(checkpointEvery, base.checkpointEvery()));
+  }
 
   @Override
   public Integer call() throws Exception {
-    TrainingOptions options =
-        new TrainingOptions(
-            preset,
-            seed,
-            steps,
-            batch,
-            learningRate,
-            warmup,
-            weightDecay,
-            clip,
-            averaging,
-            new TrainingOptions.Tasks(itc, itm, mlm, hardNegatives, maskProbability),
-            augmentation,
-            minWordCount,
-            checkpointEvery);
-    CaptionedDataset dataset = KarpathyReader.read(data);
+    CaptionedDataset dataset = data.read();
+    TrainingOptions options = options(dataset);
     TrainingRun training = TrainingRun.open(run, options);
     ModelBundle bundle;
     try (Interruption interruption = new Interruption();
-        ProgressBar bar = new ProgressBar("train", steps)) {
+        ProgressBar bar = new ProgressBar("train", options.steps())) {
       bundle =
           training.train(
               dataset,
               id,
-              step -> {
-                bar.stepTo(step);
-                interruption.check();
+              new TrainingRun.Progress() {
+                @Override
+                public void accept(int step) {
+                  bar.stepTo(step);
+                  interruption.check();
+                }
+
+                @Override
+                public void skipped(List<String> pictures) {
+                  data.report(dataset, pictures);
+                }
               });
     }
     Path file = run.resolve("model.zip");

@@ -17,7 +17,12 @@ public enum Augmentation {
    * Stronger, with flips and quarter turns: for aerial photographs whose captions name neither left
    * nor right.
    */
-  AERIAL(0.1, 0.25, true);
+  AERIAL(0.1, 0.25, true),
+  /** The paper's RandAugment(2, 7), section 4.2: two of the nine changes, at magnitude 7. */
+  RANDAUGMENT(0, 0, false);
+
+  private static final int RANDAUGMENT_CHANGES = 2;
+  private static final double RANDAUGMENT_MAGNITUDE = 7;
 
   private final double shift;
   private final double light;
@@ -33,6 +38,9 @@ public enum Augmentation {
   public RgbImage apply(RgbImage image, SplittableRandom random) {
     if (this == NONE) {
       return image;
+    }
+    if (this == RANDAUGMENT) {
+      return randAugment(image, random);
     }
     int side = image.width();
     int reach = (int) Math.round(shift * side);
@@ -57,6 +65,16 @@ public enum Augmentation {
       }
     }
     return new RgbImage(side, side, out);
+  }
+
+  private static RgbImage randAugment(RgbImage image, SplittableRandom random) {
+    ImageChange[] changes = ImageChange.values();
+    RgbImage changed = image;
+    for (int i = 0; i < RANDAUGMENT_CHANGES; i++) {
+      changed =
+          changes[random.nextInt(changes.length)].apply(changed, RANDAUGMENT_MAGNITUDE, random);
+    }
+    return changed;
   }
 
   private static int clamp(int value, int max) {

@@ -13,8 +13,10 @@ import java.util.Objects;
  *
  * @param name the data set's own name
  * @param problems what was skipped while reading, one line each; empty for a clean data set
+ * @param problemsLeft so many more may be skipped when the pictures are decoded, at least 0
  */
-public record CaptionedDataset(String name, List<CaptionedImage> images, List<String> problems) {
+public record CaptionedDataset(
+    String name, List<CaptionedImage> images, List<String> problems, int problemsLeft) {
 
   public CaptionedDataset {
     Objects.requireNonNull(name, "name");

@@ -13,7 +13,7 @@ import java.util.Objects;
  *
  * @param filename as the data set names it
  * @param file where it lies
- * @param imageId the data set's own number, unique within it
+ * @param imageId unique within the data set: its own number, or where it has none, counted from 0
  * @param captions at least one, none blank, as published
  */
 public record CaptionedImage(

@@ -7,7 +7,7 @@ package io.crossmodal.trainer.data;
 import java.util.List;
 
 /** A data set that cannot be used as it is; the message lists what is wrong with it. */
-public final class InvalidDatasetException extends RuntimeException {
+public final class InvalidDatasetException extends IllegalArgumentException {
 
   private static final long serialVersionUID = 1L;
 
@@ -28,7 +28,7 @@ public final class InvalidDatasetException extends RuntimeException {
   }
 
   InvalidDatasetException(String what, List<String> problems) {
-    super(message(what, problems));
+    super(summary(what, problems));
     this.problems = List.copyOf(problems);
   }
 
@@ -37,7 +37,19 @@ public final class InvalidDatasetException extends RuntimeException {
     return problems;
   }
 
-  private static String message(String what, List<String> problems) {
+  /**
+   * Passes where no more problems were found than are allowed.
+   *
+   * @param what cannot be used otherwise, and how many problems are allowed
+   */
+  static void check(String what, List<String> problems, int allowed) {
+    if (problems.size() > allowed) {
+      throw new InvalidDatasetException(what, problems);
+    }
+  }
+
+  /** How many problems there are and the first ten of them, a line each. */
+  public static String summary(String what, List<String> problems) {
     StringBuilder text = new StringBuilder(what);
     text.append(": ")
         .append(problems.size())

@@ -13,6 +13,9 @@ public enum Split {
   VAL,
   TEST;
 
+  /** For messages about a name that is none of these. */
+  static final String EXPECTED = "train, restval, val or test expected";
+
   /** The name as files write it: train, val, test. */
   public String label() {
     return name().toLowerCase(Locale.ROOT);

@@ -5,8 +5,13 @@
 /**
  * Data sets of images with captions.
  *
- * <p>Entry class: {@link io.crossmodal.trainer.data.KarpathyReader}, which reads and checks a
- * Karpathy-style JSON with its folder of images into a {@link
- * io.crossmodal.trainer.data.CaptionedDataset}. The whole trainer may call it.
+ * <p>Entry class: {@link io.crossmodal.trainer.data.Datasets}, which recognises the format, reads
+ * and checks a data set into a {@link io.crossmodal.trainer.data.CaptionedDataset}; then {@link
+ * io.crossmodal.trainer.data.DecodedImages} for the pictures of a split. The whole trainer may call
+ * them.
+ *
+ * <p>One reader a format, each of which documents it: {@code KarpathyReader}, {@code PirReader},
+ * {@code PrecompReader}, {@code LabelledFolderReader}. What all formats have to hold is checked in
+ * {@code DatasetBuilder} alone.
  */
 package io.crossmodal.trainer.data;

@@ -79,8 +79,9 @@ public record EvaluationTable(
   public EvaluationTable with(Paper paper) {
     List<Row> all = new ArrayList<>(rows);
     all.addAll(paper.rows());
-    return new EvaluationTable(
-        model, dataSet, split, images, texts, calibration, all, paper.notes());
+    List<String> said = new ArrayList<>(notes);
+    said.addAll(paper.notes());
+    return new EvaluationTable(model, dataSet, split, images, texts, calibration, all, said);
   }
 
   /** One line on what was evaluated. */

@@ -7,14 +7,7 @@ package io.crossmodal.trainer.evaluate;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
-import io.crossmodal.model.SensorConfig;
-import io.crossmodal.model.image.ImageFormatException;
-import io.crossmodal.model.image.ImagePreprocessor;
-import io.crossmodal.model.image.PixelTensor;
-import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.trainer.data.CaptionedImage;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -30,10 +23,8 @@ import java.util.stream.Stream;
  * pair once; smaller k are prefixes of the largest.
  */
 public final class Evaluator {
-  private static final int BATCH = 64;
-
   private final FusionModel model;
-  private final List<CaptionedImage> split;
+  private final EncodedSplit split;
   private final List<Encoding> images;
   private final List<Encoding> texts;
   private final Relevance relevance;
@@ -41,57 +32,39 @@ public final class Evaluator {
   /**
    * Encodes the images and their captions.
    *
+   * @param allowedProblems so many images whose picture cannot be decoded may be left out
    * @param progress told how many images are done, after each batch
+   * @throws io.crossmodal.trainer.data.InvalidDatasetException when there are more, listing them
    */
-  public Evaluator(FusionModel model, List<CaptionedImage> split, IntConsumer progress)
-      throws IOException {
+  public Evaluator(
+      FusionModel model, List<CaptionedImage> images, int allowedProblems, IntConsumer progress) {
+    this(
+        model,
+        EncodedSplit.encode(model, images, allowedProblems, EncodedSplit.Change.NONE, progress));
+  }
+
+  /** Evaluates what is encoded already, by the same model. */
+  public Evaluator(FusionModel model, EncodedSplit split) {
     this.model = model;
-    this.split = List.copyOf(split);
-    this.images = encodeImages(model, split, progress);
-    this.texts = encodeTexts(model, split);
-    this.relevance = new Relevance(split);
+    this.split = split;
+    this.images = split.pictures();
+    this.texts = split.texts();
+    this.relevance = new Relevance(split.images());
   }
 
-  private static List<Encoding> encodeImages(
-      FusionModel model, List<CaptionedImage> split, IntConsumer progress) throws IOException {
-    SensorConfig sensor = model.bundle().manifest().config().sensors().get(0);
-    ImagePreprocessor preprocessor = model.bundle().preprocessor(sensor.name());
-    List<Encoding> images = new ArrayList<>();
-    for (int from = 0; from < split.size(); from += BATCH) {
-      List<PixelTensor> pixels = new ArrayList<>();
-      for (CaptionedImage image : split.subList(from, Math.min(split.size(), from + BATCH))) {
-        try {
-          pixels.add(preprocessor.preprocess(Files.readAllBytes(image.file())));
-        } catch (ImageFormatException e) {
-          throw new IllegalArgumentException(image.file() + ": " + e.getMessage(), e);
-        }
-      }
-      images.addAll(model.encodeImages(sensor.name(), pixels));
-      progress.accept(images.size());
-    }
-    return images;
-  }
-
-  private static List<Encoding> encodeTexts(FusionModel model, List<CaptionedImage> split) {
-    List<TokenizedText> tokenized =
-        split.stream()
-            .flatMap(image -> image.captions().stream())
-            .map(model.bundle().tokenizer()::tokenize)
-            .toList();
-    List<Encoding> texts = new ArrayList<>();
-    for (int from = 0; from < tokenized.size(); from += BATCH) {
-      texts.addAll(
-          model.encodeTexts(tokenized.subList(from, Math.min(tokenized.size(), from + BATCH))));
-    }
-    return texts;
-  }
-
+  /** How many images take part. */
   public int images() {
     return images.size();
   }
 
+  /** How many texts take part. */
   public int texts() {
     return texts.size();
+  }
+
+  /** The pictures that were left out, a line each. */
+  public List<String> problems() {
+    return split.problems();
   }
 
   /**
@@ -173,12 +146,12 @@ public final class Evaluator {
 
   /** The image of a number in {@link Search}. */
   public CaptionedImage image(int image) {
-    return split.get(image);
+    return split.images().get(image);
   }
 
   /** The image that a caption was written for. */
   public CaptionedImage owner(int text) {
-    return split.get(relevance.owner(text));
+    return split.images().get(relevance.owner(text));
   }
 
   /** The caption of a number in {@link Search}. */

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.report;
 
+import java.awt.Dimension;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.util.List;
@@ -52,6 +53,7 @@ final class Charts {
               .setMarker(curve.size() > 1 ? SeriesMarkers.NONE : SeriesMarkers.CIRCLE);
         });
     SVGGraphics2D graphics = new SVGGraphics2D(document());
+    graphics.setSVGCanvasSize(new Dimension(WIDTH, HEIGHT)); // or a browser shows 300 x 150 of it
     try {
       chart.paint(graphics, WIDTH, HEIGHT);
       StringWriter svg = new StringWriter();

@@ -8,8 +8,9 @@ package io.crossmodal.trainer.train;
  * What one step takes in, flat and row-major.
  *
  * @param size B
+ * @param views 1, or 2 where multi-view contrast takes part
  * @param tokens N, the longest text of the batch
- * @param pixels (B, C, S, S)
+ * @param pixels (views x B, C, S, S), the second views behind the first
  * @param ids (B, N)
  * @param mask (B, N), 1 for a token
  * @param masked {@code ids} with some replaced by [MASK]
@@ -21,6 +22,7 @@ package io.crossmodal.trainer.train;
 @SuppressWarnings("ArrayRecordComponent") // handed to native memory once, never compared
 record Batch(
     int size,
+    int views,
     int tokens,
     float[] pixels,
     long[] ids,

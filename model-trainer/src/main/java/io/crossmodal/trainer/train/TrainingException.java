@@ -8,7 +8,8 @@ package io.crossmodal.trainer.train;
 public final class TrainingException extends Exception {
   private static final long serialVersionUID = 1L;
 
-  TrainingException(String message) {
+  /** The message is for the user. */
+  public TrainingException(String message) {
     super(message);
   }
 }

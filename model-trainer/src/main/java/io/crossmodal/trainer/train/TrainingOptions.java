@@ -15,14 +15,16 @@ import java.util.Objects;
  * @param preset shape of the model; the vocabulary comes from the training captions
  * @param seed of initialisation, order, negatives, masks and augmentation
  * @param steps optimiser steps in all
- * @param batch B, images per step
+ * @param batch B, images that meet each other in the losses
+ * @param accumulate batches whose gradients are averaged into one step
  * @param learningRate peak of the cosine schedule
  * @param warmup steps of linear warm-up
  * @param weightDecay decoupled, on matrices only
- * @param clip largest global norm of the gradient
+ * @param clip largest global norm of the gradient; {@link #NO_CLIP} for none
  * @param averaging decay of the moving average of the weights that is evaluated and exported
  * @param tasks which losses, with which weights
  * @param augmentation what happens to a training image
+ * @param wordDropout share of word pieces that the model sees as [UNK]
  * @param minWordCount a word that the training captions hold less often becomes [UNK]
  * @param checkpointEvery steps between checkpoints
  */
@@ -31,6 +33,7 @@ public record TrainingOptions(
     long seed,
     int steps,
     int batch,
+    int accumulate,
     double learningRate,
     int warmup,
     double weightDecay,
@@ -38,8 +41,12 @@ public record TrainingOptions(
     double averaging,
     Tasks tasks,
     Augmentation augmentation,
+    double wordDropout,
     int minWordCount,
     int checkpointEvery) {
+
+  /** A norm that no usable gradient reaches. */
+  public static final double NO_CLIP = 1e9;
 
   /**
    * The losses; a weight of 0 leaves a task out.
@@ -47,22 +54,34 @@ public record TrainingOptions(
    * @param itc image-text contrast, which makes the filter's embedding
    * @param itm image-text matching, equation (7)
    * @param mlm masked language modelling, equation (3)
+   * @param mvjrc multi-view joint representations contrast, equation (6)
    * @param hardNegatives share of ITM negatives drawn from softmax(ITC) rather than uniformly
    * @param maskProbability share of word pieces masked for MLM (the paper: 0.15)
    */
   public record Tasks(
-      double itc, double itm, double mlm, double hardNegatives, double maskProbability) {
+      double itc,
+      double itm,
+      double mlm,
+      double mvjrc,
+      double hardNegatives,
+      double maskProbability) {
     public Tasks {
-      for (double weight : new double[] {itc, itm, mlm}) {
+      for (double weight : new double[] {itc, itm, mlm, mvjrc}) {
         if (!(weight >= 0) || Double.isInfinite(weight)) {
           throw new IllegalArgumentException("a task's weight must be at least 0, got " + weight);
         }
       }
-      if (itc + itm + mlm == 0) {
-        throw new IllegalArgumentException("at least one of itc, itm and mlm must be above 0");
+      if (itc + itm + mlm + mvjrc == 0) {
+        throw new IllegalArgumentException(
+            "at least one of itc, itm, mlm and mvjrc must be above 0");
       }
       share("hard_negatives", hardNegatives);
       share("mask_probability", maskProbability);
+    }
+
+    /** How many views of each image a step takes in. */
+    int views() {
+      return mvjrc > 0 ? 2 : 1;
     }
   }
 
@@ -72,6 +91,7 @@ public record TrainingOptions(
     Objects.requireNonNull(augmentation, "augmentation");
     atLeast("steps", steps, 1);
     atLeast("batch", batch, 2);
+    atLeast("accumulate", accumulate, 1);
     atLeast("warmup", warmup, 0);
     atLeast("min_word_count", minWordCount, 1);
     atLeast("checkpoint_every", checkpointEvery, 1);
@@ -85,6 +105,12 @@ public record TrainingOptions(
               weightDecay));
     }
     share("averaging", averaging);
+    share("word_dropout", wordDropout);
+    if (tasks.mvjrc() > 0 && augmentation == Augmentation.NONE) {
+      throw new IllegalArgumentException(
+          "mvjrc contrasts two views of an image, augmentation NONE makes no other view; choose "
+              + Augmentation.RANDAUGMENT);
+    }
   }
 
   /**

@@ -17,6 +17,7 @@ import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.DecodedImages;
 import io.crossmodal.trainer.data.Split;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -29,6 +30,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 
 /**
  * A run folder and the training that fills it: {@code options.json}, {@code vocab.txt}, {@code
@@ -79,22 +81,32 @@ public final class TrainingRun {
     return new TrainingRun(folder, options);
   }
 
+  /** What a training tells its caller: after each step, how many were taken. */
+  @FunctionalInterface
+  public interface Progress extends IntConsumer {
+    /** Told once, before the first step: the pictures that were left out, a line each, or none. */
+    default void skipped(List<String> problems) {}
+  }
+
   /**
    * Trains to the last step and returns the model in memory.
    *
    * @param dataset its training split is used
    * @param id under which the model will be served
-   * @param progress told the steps taken, after each
+   * @throws io.crossmodal.trainer.data.InvalidDatasetException when more pictures cannot be decoded
+   *     than the data set allows
    * @throws TrainingException when the loss is no longer a number; the last checkpoint stays
    */
-  public ModelBundle train(CaptionedDataset dataset, String id, IntConsumer progress)
+  public ModelBundle train(CaptionedDataset dataset, String id, Progress progress)
       throws IOException, TrainingException {
     List<CaptionedImage> split = dataset.split(Split.TRAIN);
     List<String> vocabulary = vocabulary(split);
     ModelConfig config = options.preset().config().withVocabularySize(vocabulary.size());
     WordPieceTokenizer tokenizer = new WordPieceTokenizer(vocabulary, config.text().maxTokens());
-    TrainingSet set =
-        new TrainingSet(options, split, tokenizer, new ImagePreprocessor(config.sensors().get(0)));
+    ImagePreprocessor preprocessor = new ImagePreprocessor(config.sensors().get(0));
+    DecodedImages decoded = DecodedImages.decode(split, preprocessor, dataset.problemsLeft());
+    progress.skipped(decoded.problems());
+    TrainingSet set = new TrainingSet(options, decoded, tokenizer, preprocessor);
     StateDict weights;
     try (TrainingModule module = new TrainingModule(options, config, folder)) {
       Path checkpoint = folder.resolve(CHECKPOINT);
@@ -104,7 +116,7 @@ public final class TrainingRun {
       run(module, set, checkpoint, progress);
       weights = module.averagedModel();
     }
-    double epochs = (double) options.steps() * options.batch() / set.size();
+    double epochs = (double) options.steps() * options.batch() * options.accumulate() / set.size();
     String version = TrainingRun.class.getPackage().getImplementationVersion();
     return ModelBundle.of(
         id,
@@ -129,14 +141,14 @@ public final class TrainingRun {
       throws IOException, TrainingException {
     ExecutorService loader = Executors.newSingleThreadExecutor(r -> new Thread(r, "batches"));
     try {
-      CompletableFuture<Batch> next = batch(loader, set, module.steps());
-      Losses sum = new Losses(0, 0, 0, 0);
+      CompletableFuture<List<Batch>> next = batches(loader, set, module.steps());
+      Losses sum = Losses.NONE;
       int counted = 0;
       long since = System.nanoTime();
       while (module.steps() < options.steps()) {
-        Batch batch = next.join();
-        next = batch(loader, set, module.steps() + 1);
-        Losses losses = module.step(batch);
+        List<Batch> batches = next.join();
+        next = batches(loader, set, module.steps() + 1);
+        Losses losses = module.step(batches);
         if (!losses.finite()) {
           throw new TrainingException(
               String.format(
@@ -152,7 +164,7 @@ public final class TrainingRun {
         if (module.steps() % 50 == 0 || module.steps() == options.steps()) {
           double seconds = (System.nanoTime() - since) / 1e9;
           log(new LogLine(module.steps(), sum.times(1.0 / counted), counted / seconds));
-          sum = new Losses(0, 0, 0, 0);
+          sum = Losses.NONE;
           counted = 0;
           since = System.nanoTime();
         }
@@ -165,8 +177,12 @@ public final class TrainingRun {
     }
   }
 
-  private static CompletableFuture<Batch> batch(ExecutorService loader, TrainingSet set, int step) {
-    return CompletableFuture.supplyAsync(() -> set.batch(step), loader);
+  private CompletableFuture<List<Batch>> batches(
+      ExecutorService loader, TrainingSet set, int step) {
+    int each = options.accumulate();
+    return CompletableFuture.supplyAsync(
+        () -> IntStream.range(each * step, each * (step + 1)).mapToObj(set::batch).toList(),
+        loader);
   }
 
   /** A line of {@code metrics.jsonl}: means over the steps since the line before. */

@@ -4,16 +4,13 @@
  */
 package io.crossmodal.trainer.train;
 
-import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
+import io.crossmodal.trainer.data.DecodedImages;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -25,13 +22,10 @@ import java.util.stream.IntStream;
 /**
  * The training images, decoded once and kept at model size, and the batches made of them.
  *
- * <p>A batch depends on the seed and the step alone: whoever resumes at a step gets the batch that
- * an uninterrupted run had there.
+ * <p>A batch depends on the seed and its number alone: whoever resumes gets the batches that an
+ * uninterrupted run had.
  */
 final class TrainingSet {
-  /** Share of word pieces replaced by [UNK], so that the model has met words it does not know. */
-  private static final double WORD_DROPOUT = 0.03;
-
   private final TrainingOptions options;
   private final ImagePreprocessor preprocessor;
   private final int unknown;
@@ -41,16 +35,16 @@ final class TrainingSet {
   private final List<List<String>> keys;
 
   /**
-   * Decodes every image of a split.
+   * Tokenises the captions of decoded images.
    *
-   * @throws IllegalArgumentException when there are fewer images than a batch, or an image is not
-   *     readable, naming the file
+   * @throws IllegalArgumentException when there are fewer images than a batch
    */
   TrainingSet(
       TrainingOptions options,
-      List<CaptionedImage> split,
+      DecodedImages decoded,
       WordPieceTokenizer tokenizer,
       ImagePreprocessor preprocessor) {
+    List<CaptionedImage> split = decoded.images();
     if (split.size() < options.batch()) {
       throw new IllegalArgumentException(
           String.format(
@@ -63,8 +57,7 @@ final class TrainingSet {
     this.preprocessor = preprocessor;
     this.unknown = tokenizer.id(WordPieceTokenizer.UNKNOWN);
     this.mask = tokenizer.id(WordPieceTokenizer.MASK);
-    this.images =
-        split.parallelStream().map(image -> decode(image, preprocessor)).toArray(RgbImage[]::new);
+    this.images = decoded.pictures().toArray(RgbImage[]::new);
     this.captions =
         split.stream()
             .map(i -> i.captions().stream().map(tokenizer::tokenize).toArray(TokenizedText[]::new))
@@ -75,27 +68,19 @@ final class TrainingSet {
             .toList();
   }
 
-  private static RgbImage decode(CaptionedImage image, ImagePreprocessor preprocessor) {
-    try {
-      return preprocessor.decode(Files.readAllBytes(image.file()));
-    } catch (ImageFormatException e) {
-      throw new IllegalArgumentException(image.file() + ": " + e.getMessage(), e);
-    } catch (IOException e) {
-      throw new UncheckedIOException(image.file().toString(), e);
-    }
-  }
-
   int size() {
     return images.length;
   }
 
-  /** The batch of a step, from 0; an epoch's last images that fill no batch wait for the next. */
-  Batch batch(int step) {
+  /**
+   * The batch of that number, from 0; an epoch's last images that fill no batch wait for the next.
+   */
+  Batch batch(int number) {
     int b = options.batch();
     int perEpoch = images.length / b;
-    int[] order = order(step / perEpoch);
-    int[] chosen = Arrays.copyOfRange(order, step % perEpoch * b, (step % perEpoch + 1) * b);
-    SplittableRandom random = random(1, step);
+    int[] order = order(number / perEpoch);
+    int[] chosen = Arrays.copyOfRange(order, number % perEpoch * b, (number % perEpoch + 1) * b);
+    SplittableRandom random = random(1, number);
     int[] caption = new int[b];
     for (int i = 0; i < b; i++) {
       caption[i] = random.nextInt(captions[chosen[i]].length);
@@ -116,7 +101,7 @@ final class TrainingSet {
       for (int j = 0; j < text.length; j++) {
         int at = i * n + j;
         boolean word = j > 0 && j < text.length - 1;
-        boolean drop = word && random.nextDouble() < WORD_DROPOUT;
+        boolean drop = word && random.nextDouble() < options.wordDropout();
         boolean hide =
             j == always || (word && random.nextDouble() < options.tasks().maskProbability());
         ids[at] = drop ? unknown : text[j];
@@ -127,8 +112,9 @@ final class TrainingSet {
     }
     return new Batch(
         b,
+        options.tasks().views(),
         n,
-        pixels(chosen, step),
+        pixels(chosen, number),
         ids,
         present,
         masked,
@@ -140,14 +126,15 @@ final class TrainingSet {
 
   private float[] pixels(int[] chosen, int step) {
     int each = 3 * images[0].width() * images[0].height();
-    float[] pixels = new float[chosen.length * each];
-    IntStream.range(0, chosen.length)
+    int count = options.tasks().views() * chosen.length;
+    float[] pixels = new float[count * each];
+    IntStream.range(0, count)
         .forEach(
             i -> {
               RgbImage changed =
                   options
                       .augmentation()
-                      .apply(images[chosen[i]], random(2, (long) step * chosen.length + i));
+                      .apply(images[chosen[i % chosen.length]], random(2, (long) step * count + i));
               System.arraycopy(preprocessor.normalise(changed).values(), 0, pixels, i * each, each);
             });
     return pixels;

@@ -1,5 +1,5 @@
-# Losses and optimiser around the model; an exported model leaves all of this behind.
-# Letters as in nn.py. K rows of a batch's pairs: B positives, B negative texts, B negative images.
+# Losses around the model; an exported model leaves all of this behind.
+# Letters as in nn.py.
 
 # The head of masked language modelling (BERT's transform; the decoder is the word embedding).
 class MaskedLanguageHead(Module):
@@ -13,40 +13,80 @@ class MaskedLanguageHead(Module):
     x = (self.norm).forward(torch.gelu((self.dense).forward(u)))  # (B, N, H)
     return torch.linear(x, word, self.bias)                       # (B, N, V)
 
+# f_proj and f_pred of section 3.3.2 (SimSiam's heads, Chen and He 2021): three layers with batch norm,
+# no ReLU behind the last, then two.
+class Projector(Module):
+  __parameters__ = []
+  __buffers__ = []
+  training : bool
+  fc1 : __torch__.nn.Linear
+  norm1 : __torch__.nn.BatchNorm
+  fc2 : __torch__.nn.Linear
+  norm2 : __torch__.nn.BatchNorm
+  fc3 : __torch__.nn.Linear
+  norm3 : __torch__.nn.BatchNorm
+  def forward(self: __torch__.training.Projector, u: Tensor) -> Tensor:
+    x = torch.relu((self.norm1).forward((self.fc1).forward(u)))  # (B, H)
+    x = torch.relu((self.norm2).forward((self.fc2).forward(x)))  # (B, H)
+    return (self.norm3).forward((self.fc3).forward(x))           # (B, H)
+
+class Predictor(Module):
+  __parameters__ = []
+  __buffers__ = []
+  training : bool
+  fc1 : __torch__.nn.Linear
+  norm : __torch__.nn.BatchNorm
+  fc2 : __torch__.nn.Linear
+  def forward(self: __torch__.training.Predictor, z: Tensor) -> Tensor:
+    x = torch.relu((self.norm).forward((self.fc1).forward(z)))  # (B, H / 4)
+    return (self.fc2).forward(x)                                # (B, H)
+
+class MultiViewHead(Module):
+  __parameters__ = []
+  __buffers__ = []
+  training : bool
+  project : __torch__.training.Projector
+  predict : __torch__.training.Predictor
+  # Equation (4): S(p, z), with equation (6)'s stopgrad on z.
+  def similarity(self: __torch__.training.MultiViewHead, p: Tensor, z: Tensor) -> Tensor:
+    return torch.mean(torch.cosine_similarity(p, torch.detach(z), 1, 1e-08))  # (1)
+  # Equation (6), L_mvjrc. The paper prints it without the minus sign that makes it a loss.
+  def forward(self: __torch__.training.MultiViewHead, u1: Tensor, u2: Tensor) -> Tensor:
+    z1 = (self.project).forward(u1)  # (B, H)
+    z2 = (self.project).forward(u2)  # (B, H)
+    p1 = (self.predict).forward(z1)  # (B, H)
+    p2 = (self.predict).forward(z2)  # (B, H)
+    return torch.mul(torch.add(self.similarity(p1, z2), self.similarity(p2, z1)), -0.5)
+
 class Training(Module):
   __parameters__ = []
   __buffers__ = []
   training : bool
   model : __torch__.mtgfe.Mtgfe
   mlm : __torch__.training.MaskedLanguageHead
+  mvjrc : __torch__.training.MultiViewHead
+  contrast : __torch__.contrast.Contrast
   itc_weight : float
   itm_weight : float
   mlm_weight : float
-
-  # Image-text contrast (CLIP; ALBEF's ITC without queue). logits and matches (B, B), image-major;
-  # several texts of a batch may match one image, so the target is uniform over them.
-  def contrast(self: __torch__.training.Training, logits: Tensor, matches: Tensor) -> Tensor:
-    rows = torch.div(matches, torch.sum(matches, [1], True))                                     # (B, B)
-    columns = torch.div(matches, torch.sum(matches, [0], True))                                  # (B, B)
-    a = torch.mean(torch.sum(torch.mul(rows, torch.log_softmax(logits, 1)), [1]))
-    b = torch.mean(torch.sum(torch.mul(columns, torch.log_softmax(logits, 0)), [0]))
-    return torch.mul(torch.add(a, b), -0.5)
+  mvjrc_weight : float
 
   # Equation (7), L_itm. The negative of each image and of each text is drawn by Gumbel-max: noise is
   # Gumbel noise (2, B, B), and a row of `hard` (B, 1) is 1 to draw from softmax(logits) as ALBEF does, 0
-  # to draw uniformly as the paper does. Pairs that match are never drawn.
-  def matching(self: __torch__.training.Training, w: Tensor, mask: Tensor, s: Tensor, logits: Tensor, matches: Tensor, noise: Tensor, hard: Tensor) -> Tensor:
+  # to draw uniformly as the paper does. Pairs that match are never drawn. u (B, H) is u_cls of the positives.
+  def matching(self: __torch__.training.Training, u: Tensor, w: Tensor, mask: Tensor, s: Tensor, logits: Tensor, matches: Tensor, noise: Tensor, hard: Tensor) -> Tensor:
     forbidden = torch.mul(matches, -10000.)                                                      # (B, B)
     l = torch.detach(logits)
     a = torch.add(torch.add(torch.mul(l, hard), forbidden), torch.select(noise, 0, 0))
     b = torch.add(torch.add(torch.mul(torch.t(l), hard), torch.t(forbidden)), torch.select(noise, 0, 1))
     text = torch.argmax(a, 1)                                                                    # (B)
     image = torch.argmax(b, 1)                                                                   # (B)
-    pairs_w = torch.cat([w, torch.index_select(w, 0, text), w], 0)                               # (K, N, H)
-    pairs_mask = torch.cat([mask, torch.index_select(mask, 0, text), mask], 0)                   # (K, N)
-    pairs_s = torch.cat([s, s, torch.index_select(s, 0, image)], 0)                              # (K, M, H)
-    z = (self.model).fuse(pairs_w, pairs_mask, pairs_s)                                          # (K, 2)
-    y = torch.cat([torch.ones_like(text), torch.zeros_like(text), torch.zeros_like(image)], 0)   # (K)
+    pairs_w = torch.cat([torch.index_select(w, 0, text), w], 0)                                  # (2B, N, H)
+    pairs_mask = torch.cat([torch.index_select(mask, 0, text), mask], 0)                         # (2B, N)
+    pairs_s = torch.cat([s, torch.index_select(s, 0, image)], 0)                                 # (2B, M, H)
+    n = (self.model).join(pairs_w, pairs_mask, pairs_s)                                          # (2B, H)
+    z = (self.model.itm).forward(torch.cat([u, n], 0))                                           # (3B, 2)
+    y = torch.cat([torch.ones_like(text), torch.zeros_like(text), torch.zeros_like(image)], 0)   # (3B)
     return torch.cross_entropy_loss(z, y)
 
   # Equation (3), L_mlm. labels (B, N): the id that stood at a masked place, -100 elsewhere.
@@ -56,52 +96,44 @@ class Training(Module):
     z = (self.mlm).forward(u, self.model.text.word)                                              # (B, N, V)
     return torch.cross_entropy_loss(torch.flatten(z, 0, 1), torch.flatten(labels))
 
-  # (4): the sum, and L_itc, L_itm, L_mlm apart.
+  # (5): equation (8)'s sum with L_itc added, and L_itc, L_itm, L_mlm, L_mvjrc apart. pixels holds B
+  # images, or 2B where MVJRC takes part: the second views behind the first ones, which all tasks see.
   def loss(self: __torch__.training.Training, pixels: Tensor, ids: Tensor, mask: Tensor, masked: Tensor, labels: Tensor, matches: Tensor, noise: Tensor, hard: Tensor) -> Tensor:
-    s = (self.model).encode_image_SENSOR(pixels)                                                 # (B, M, H)
+    views = (self.model).encode_image_SENSOR(pixels)                                             # (B or 2B, M, H)
+    s = torch.slice(views, 0, 0, ids.size(0))                                                    # (B, M, H)
     w = (self.model).encode_text(ids, mask)                                                      # (B, N, H)
     e = (self.model).filter_image(torch.select(s, 1, 0))                                         # (B, D)
     t = (self.model).filter_text(torch.select(w, 1, 0))                                          # (B, D)
     logits = torch.mul(torch.matmul(e, torch.t(t)), (self.model.filter).scale())                 # (B, B)
     none = torch.mul(torch.sum(logits), 0.)
-    itc, itm, mlm = none, none, none
+    itc, itm, mlm, mvjrc, u = none, none, none, none, none
     if torch.gt(self.itc_weight, 0.):
-      itc = self.contrast(logits, matches)
+      itc = (self.contrast).forward(logits, matches)
+    else:
+      pass
+    if torch.gt(torch.add(self.itm_weight, self.mvjrc_weight), 0.):
+      u = (self.model).join(w, mask, s)                                                          # (B, H)
     else:
       pass
     if torch.gt(self.itm_weight, 0.):
-      itm = self.matching(w, mask, s, logits, matches, noise, hard)
+      itm = self.matching(u, w, mask, s, logits, matches, noise, hard)
     else:
       pass
     if torch.gt(self.mlm_weight, 0.):
       mlm = self.language(masked, mask, s, labels)
     else:
       pass
+    if torch.gt(self.mvjrc_weight, 0.):
+      s2 = torch.slice(views, 0, ids.size(0))                                                    # (B, M, H)
+      mvjrc = (self.mvjrc).forward(u, (self.model).join(w, mask, s2))
+    else:
+      pass
     a = torch.add(torch.mul(itc, self.itc_weight), torch.mul(itm, self.itm_weight))
-    return torch.stack([torch.add(a, torch.mul(mlm, self.mlm_weight)), itc, itm, mlm], 0)
+    b = torch.add(torch.mul(mlm, self.mlm_weight), torch.mul(mvjrc, self.mvjrc_weight))
+    return torch.stack([torch.add(a, b), itc, itm, mlm, mvjrc], 0)
 
   def forward(self: __torch__.training.Training, x: Tensor) -> Tensor:
     return x
 
   def buffers(self: __torch__.training.Training) -> List[Tensor]:
     return BUFFERS
-
-  # Clips the gradients g to a global norm, then AdamW (Loshchilov and Hutter 2019) on p, then the
-  # moving average e of p. Two calls share one norm: matrices decay, vectors do not. A slice of a list
-  # would be a copy, and updating it in place would update nothing; hence whole lists.
-  def norm(self: __torch__.training.Training, g: List[Tensor]) -> Tensor:
-    return torch.linalg_vector_norm(torch.stack(torch._foreach_norm(g), 0))
-  def step(self: __torch__.training.Training, p: List[Tensor], g: List[Tensor], m: List[Tensor], v: List[Tensor], t: List[Tensor], e: List[Tensor], scale: float, lr: float, decay: float, average: float) -> NoneType:
-    torch._foreach_mul_(g, scale)
-    torch._foreach_add_(t, 1.)
-    torch._fused_adamw_(p, g, m, v, annotate(List[Tensor], []), t, lr=lr, beta1=0.90000000000000002, beta2=0.98999999999999999, weight_decay=decay, eps=1e-08, amsgrad=False, maximize=False)
-    torch._foreach_zero_(g)
-    torch._foreach_lerp_(e, p, average)
-    return None
-  def lerp(self: __torch__.training.Training, e: List[Tensor], p: List[Tensor], average: float) -> NoneType:
-    torch._foreach_lerp_(e, p, average)
-    return None
-  # In place, behind autograd's back: for checkpoints.
-  def assign(self: __torch__.training.Training, p: Tensor, value: Tensor) -> NoneType:
-    torch.copy_(torch.detach(p), value)
-    return None

@@ -99,7 +99,7 @@ class CrossModalTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "generate", "train", "evaluate", "export", "report"})
+  @ValueSource(strings = {"", "generate", "train", "distill", "evaluate", "export", "report"})
   void everyCommandExplainsItself(String command) {
     assertEquals(0, command.isEmpty() ? run("--help") : run(command, "--help"));
     assertTrue(out.toString().contains("Usage: crossmodal " + command), out.toString());
@@ -238,9 +238,38 @@ class CrossModalTest {
     assertEquals(15, full.texts("h3").size());
     assertTrue(full.texts("h3").stream().allMatch(text -> text.startsWith(caption)));
 
-    assertEquals(0, run(with(arguments, "--seed", "5").toArray(new String[0])), err.toString());
+    assertEquals(0, run(arguments.toArray(new String[0])), err.toString());
     assertEquals(full.texts("h3"), new Html(Files.readString(report)).texts("h3"));
     assertUserError(List.of("report", "--run", folder.resolve("none").toString()), "no such file");
+  }
+
+  @Test
+  void distilsAndEvaluatesOnChangedPictures() throws Exception {
+    Path teacher = folder.resolve("teacher.zip");
+    ModelBundle.random("teacher", ModelConfig.micro(), SEED).write(teacher, List.of("a"));
+    Path distilled = folder.resolve("distilled.zip");
+    List<String> distill =
+        new ArrayList<>(List.of("distill", "--data", data, "--bundle", teacher.toString()));
+    distill.addAll(List.of("--out", distilled.toString(), "--sample", "8", "--batch", "4"));
+    distill.addAll(List.of("--hard", "2", "--easy", "1", "--epochs", "2"));
+    assertEquals(0, run(distill.toArray(new String[0])), err.toString());
+    assertTrue(ModelBundle.read(distilled).manifest().config().filterMlp());
+    assertUserError(with(distill, "--epochs", "0"), "epochs", "got 0");
+
+    List<String> evaluate =
+        List.of(
+            "evaluate",
+            "--data",
+            data,
+            "--bundle",
+            distilled.toString(),
+            "--change",
+            "rotate",
+            "--magnitude",
+            "10");
+    assertEquals(0, run(evaluate.toArray(new String[0])), err.toString());
+    assertUserError(with(evaluate, "--magnitude", "11"), "magnitude", "11.0");
+    assertUsageError(with(evaluate, "--change", "freeze"), "--change", "freeze", "ROTATE");
   }
 
   @Test
@@ -251,6 +280,7 @@ class CrossModalTest {
     assertUserError(train("bad", "--hard-negatives", "1.5"), "hard_negatives", "1.5");
     assertUserError(with(train("bad"), "--batch", "1"), "batch", "got 1");
     assertUserError(with(train("bad"), "--steps", "0"), "steps", "got 0");
+    assertUserError(train("bad", "--epochs", "2"), "--steps and --epochs");
     assertUserError(with(train("bad"), "--batch", "50"), "batch of 50", "has 8");
   }
 

@@ -66,7 +66,7 @@ class EvaluatorTest {
       CaptionedImage scene = scenes.get(i);
       split.add(new CaptionedImage(scene.filename(), scene.file(), i, scene.split(), captions));
     }
-    evaluator = new Evaluator(model, split, done -> {});
+    evaluator = new Evaluator(model, split, 0, done -> {});
     tables();
   }
 
@@ -231,7 +231,7 @@ class EvaluatorTest {
           new CaptionedImage(
               scene.filename(), scene.file(), scene.imageId(), scene.split(), captions));
     }
-    Evaluator more = new Evaluator(model, distinct, done -> {});
+    Evaluator more = new Evaluator(model, distinct, 0, done -> {});
     List<Row> together = more.evaluate(new Depths(List.of(16, 32), false), CALIBRATION, p -> {});
     List<Row> full = more.evaluate(new Depths(List.of(16, 32), true), CALIBRATION, p -> {});
     for (int i = 0; i < 2; i++) {
@@ -280,7 +280,8 @@ class EvaluatorTest {
         }
         Row.Direction direction =
             imageQueries ? rows.get(r).imageToText() : rows.get(r).textToImage();
-        // Equal captions tie; pictures that all but tie may be exchanged by rounding, a few at most.
+        // Equal captions tie; pictures that all but tie may be exchanged by rounding, a few at
+        // most.
         double tolerance = imageQueries ? 5 : 0.5;
         assertEquals(100.0 * found / (10 * queries), direction.topTenFound(), tolerance);
       }
@@ -346,7 +347,7 @@ class EvaluatorTest {
     String message =
         assertThrows(
                 IllegalArgumentException.class,
-                () -> new Evaluator(model, List.of(image), done -> {}))
+                () -> new Evaluator(model, List.of(image), 0, done -> {}))
             .getMessage();
     assertTrue(message.contains(broken.toString()) && message.contains("no image"), message);
   }

@@ -14,7 +14,7 @@ import java.nio.file.Path;
 /** A few generated scenes and options for the smallest model, for tests. */
 public final class MicroTraining {
   /** Every task at once. */
-  public static final TrainingOptions.Tasks ALL = new TrainingOptions.Tasks(1, 1, 1, 0.5, 0.15);
+  public static final TrainingOptions.Tasks ALL = new TrainingOptions.Tasks(1, 1, 1, 1, 0.5, 0.15);
 
   private MicroTraining() {}
 
@@ -46,6 +46,7 @@ public final class MicroTraining {
         seed,
         steps,
         8,
+        1,
         learningRate,
         2,
         0.02,
@@ -53,6 +54,7 @@ public final class MicroTraining {
         0.9,
         tasks,
         Augmentation.JITTER,
+        0.03,
         1,
         checkpointEvery);
   }

@@ -21,13 +21,15 @@ class TrainingOptionsTest {
         1,
         steps,
         batch,
+        1,
         rate,
         warmup,
         decay,
         clip,
         averaging,
         MicroTraining.ALL,
-        Augmentation.NONE,
+        Augmentation.JITTER,
+        0,
         1,
         1);
   }
@@ -54,12 +56,48 @@ class TrainingOptionsTest {
   }
 
   @Test
+  void thePapersRecipeIsSectionFourTwo() {
+    TrainingOptions paper = Recipe.PAPER.options();
+    assertEquals(ModelConfig.Preset.BASE, paper.preset());
+    assertEquals(new TrainingOptions.Tasks(0, 1, 1, 1, 0, 0.15), paper.tasks());
+    assertEquals(Augmentation.RANDAUGMENT, paper.augmentation());
+    assertEquals(32, paper.batch() * paper.accumulate());
+    assertEquals(1e-4, paper.learningRate());
+    assertEquals(0.02, paper.weightDecay());
+    assertEquals(1000, paper.warmup());
+    // RSICD's 49,140 training captions.
+    assertEquals(92_138, Recipe.steps(Recipe.PAPER.epochs(), 49_140, 32));
+    assertRefused(() -> Recipe.steps(0, 10, 1), "epochs", "got 0.0");
+  }
+
+  @Test
   void withoutWarmUpTheFirstStepHasThePeak() {
     assertEquals(0.5, options(1, 2, 0.5, 0, 0, 1, 0.9).learningRate(0), 1e-12);
   }
 
   @Test
   void namesTheValueItRefuses() {
+    assertRefused(
+        () ->
+            new TrainingOptions(
+                ModelConfig.Preset.MICRO,
+                1,
+                1,
+                2,
+                1,
+                1,
+                0,
+                0,
+                1,
+                0,
+                MicroTraining.ALL,
+                Augmentation.NONE,
+                0,
+                1,
+                1),
+        "mvjrc",
+        "NONE",
+        "RANDAUGMENT");
     assertRefused(() -> options(0, 2, 1, 0, 0, 1, 0.9), "steps", "got 0");
     assertRefused(() -> options(1, 1, 1, 0, 0, 1, 0.9), "batch", "at least 2", "got 1");
     assertRefused(() -> options(1, 2, 1, -1, 0, 1, 0.9), "warmup", "got -1");
@@ -68,9 +106,9 @@ class TrainingOptionsTest {
     assertRefused(() -> options(1, 2, 1, 0, -1, 1, 0.9), "weight_decay", "-1.0");
     assertRefused(() -> options(1, 2, 1, 0, 0, 0, 0.9), "clip", "0.0");
     assertRefused(() -> options(1, 2, 1, 0, 0, 1, 1.5), "averaging", "[0, 1]", "1.5");
-    assertRefused(() -> new TrainingOptions.Tasks(-1, 1, 1, 0, 0), "weight", "-1.0");
-    assertRefused(() -> new TrainingOptions.Tasks(0, 0, 0, 0, 0), "itc, itm and mlm");
-    assertRefused(() -> new TrainingOptions.Tasks(1, 1, 1, 2, 0), "hard_negatives", "2.0");
-    assertRefused(() -> new TrainingOptions.Tasks(1, 1, 1, 0, -1), "mask_probability", "-1.0");
+    assertRefused(() -> new TrainingOptions.Tasks(-1, 1, 1, 0, 0, 0), "weight", "-1.0");
+    assertRefused(() -> new TrainingOptions.Tasks(0, 0, 0, 0, 0, 0), "itc, itm, mlm and mvjrc");
+    assertRefused(() -> new TrainingOptions.Tasks(1, 1, 1, 0, 2, 0), "hard_negatives", "2.0");
+    assertRefused(() -> new TrainingOptions.Tasks(1, 1, 1, 0, 0, -1), "mask_probability", "-1.0");
   }
 }

@@ -25,6 +25,7 @@ import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
 import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.DecodedImages;
 import io.crossmodal.trainer.data.Split;
 import java.io.IOException;
 import java.io.InputStream;
@@ -190,12 +191,13 @@ class TrainingRunTest {
   private static Trial trial(TrainingOptions options) throws IOException {
     List<String> vocabulary = VocabularyBuilder.build(scenes.split(Split.TRAIN), 1);
     ModelConfig config = ModelConfig.micro().withVocabularySize(vocabulary.size());
+    ImagePreprocessor preprocessor = new ImagePreprocessor(config.sensors().get(0));
     TrainingSet set =
         new TrainingSet(
             options,
-            scenes.split(Split.TRAIN),
+            DecodedImages.decode(scenes.split(Split.TRAIN), preprocessor, 0),
             new WordPieceTokenizer(vocabulary, config.text().maxTokens()),
-            new ImagePreprocessor(config.sensors().get(0)));
+            preprocessor);
     return new Trial(new TrainingModule(options, config, folder), set, config);
   }
 
@@ -230,7 +232,7 @@ class TrainingRunTest {
   void oneStepMovesWeightsMomentsAndAverages() throws Exception {
     try (Trial trial = trial(MicroTraining.options(SEED, 10, MicroTraining.ALL, 1e-3, 5))) {
       Map<String, float[]> before = state(trial.module());
-      trial.module().step(trial.set().batch(0));
+      trial.module().step(List.of(trial.set().batch(0)));
       assertEquals(1, trial.module().steps());
       Map<String, float[]> after = state(trial.module());
       for (String name :
@@ -245,7 +247,9 @@ class TrainingRunTest {
               "model.filter.text.weight",
               "model.filter.log_scale",
               "mlm.dense.weight",
-              "mlm.bias")) {
+              "mlm.bias",
+              "mvjrc.project.fc1.weight",
+              "mvjrc.predict.fc2.weight")) {
         for (String kind : List.of("parameter.", "first.", "second.", "average.")) {
           assertTrue(distance(before.get(kind + name), after.get(kind + name)) > 0, kind + name);
         }
@@ -270,7 +274,7 @@ class TrainingRunTest {
     TrainingOptions options = MicroTraining.options(SEED, 10, MicroTraining.ALL, 1e-3, 5);
     try (Trial trial = trial(options)) {
       Map<String, float[]> before = state(trial.module());
-      trial.module().step(trial.set().batch(0));
+      trial.module().step(List.of(trial.set().batch(0)));
       double rate = options.learningRate(0);
       state(trial.module())
           .forEach(
@@ -293,11 +297,36 @@ class TrainingRunTest {
     }
   }
 
+  /** The same batch twice has the gradient of once; its sum would be twice that. */
+  @Test
+  void accumulatedBatchesStepByTheirMeanGradient() throws Exception {
+    TrainingOptions one =
+        MicroTraining.options(SEED, 10, new TrainingOptions.Tasks(0, 0, 1, 0, 0, 0.15), 1e-3, 5);
+    Map<String, float[]> twice;
+    Map<String, float[]> once;
+    try (Trial trial = trial(one)) {
+      Batch batch = trial.set().batch(0);
+      trial.module().step(List.of(batch, batch));
+      assertEquals(1, trial.module().steps());
+      twice = state(trial.module());
+    }
+    try (Trial trial = trial(one)) {
+      trial.module().step(List.of(trial.set().batch(0)));
+      once = state(trial.module());
+    }
+    for (String name : once.keySet()) {
+      if (name.startsWith("first.")) {
+        assertArrayEquals(once.get(name), twice.get(name), 1e-5f, name);
+      }
+    }
+  }
+
   @Test
   void aTaskThatIsSwitchedOffTouchesNothing() throws Exception {
-    assertUntouched(new TrainingOptions.Tasks(1, 0, 0, 0.5, 0.15), Set.of("fusion", "itm"));
-    assertUntouched(new TrainingOptions.Tasks(0, 1, 0, 0.5, 0.15), Set.of("filter"));
-    assertUntouched(new TrainingOptions.Tasks(0, 0, 1, 0.5, 0.15), Set.of("filter", "itm"));
+    assertUntouched(new TrainingOptions.Tasks(1, 0, 0, 0, 0.5, 0.15), Set.of("fusion", "itm"));
+    assertUntouched(new TrainingOptions.Tasks(0, 1, 0, 0, 0.5, 0.15), Set.of("filter"));
+    assertUntouched(new TrainingOptions.Tasks(0, 0, 1, 0, 0.5, 0.15), Set.of("filter", "itm"));
+    assertUntouched(new TrainingOptions.Tasks(0, 0, 0, 1, 0.5, 0.15), Set.of("filter", "itm"));
   }
 
   private static void assertUntouched(TrainingOptions.Tasks tasks, Set<String> parts)
@@ -309,15 +338,21 @@ class TrainingRunTest {
                   trial.config(),
                   (name, init, shape) -> Weights.random(SEED).get("model." + name, init, shape)));
       for (int step = 0; step < 3; step++) {
-        Losses losses = trial.module().step(trial.set().batch(step));
+        Losses losses = trial.module().step(List.of(trial.set().batch(step)));
         assertEquals(tasks.itc() > 0, losses.itc() != 0, losses.toString());
         assertEquals(tasks.itm() > 0, losses.itm() != 0, losses.toString());
         assertEquals(tasks.mlm() > 0, losses.mlm() != 0, losses.toString());
-        assertEquals(losses.itc() + losses.itm() + losses.mlm(), losses.total(), 1e-4);
+        assertEquals(tasks.mvjrc() > 0, losses.mvjrc() != 0, losses.toString());
+        double sum = losses.itc() + losses.itm() + losses.mlm() + losses.mvjrc();
+        assertEquals(sum, losses.total(), 1e-4);
       }
-      assertEquals(
-          tasks.mlm() > 0,
-          state(trial.module()).keySet().stream().anyMatch(name -> name.contains(".mlm.")));
+      Set<String> state = state(trial.module()).keySet();
+      for (Map.Entry<String, Double> head :
+          Map.of("mlm", tasks.mlm(), "mvjrc", tasks.mvjrc()).entrySet()) {
+        String start = "parameter." + head.getKey() + ".";
+        assertEquals(
+            head.getValue() > 0, state.stream().anyMatch(name -> name.startsWith(start)), start);
+      }
       StateDict trained = trial.module().averagedModel();
       Set<String> moved =
           initial.names().stream()
@@ -341,15 +376,16 @@ class TrainingRunTest {
     TrainingOptions options = MicroTraining.options(SEED, 80, MicroTraining.ALL, 1e-2, 1000);
     try (Trial trial = trial(options)) {
       Batch batch = trial.set().batch(0); // learnt by heart
-      Losses first = trial.module().step(batch);
+      Losses first = trial.module().step(List.of(batch));
       Losses last = first;
       for (int step = 1; step < 80; step++) {
-        last = trial.module().step(batch);
+        last = trial.module().step(List.of(batch));
         assertTrue(last.finite());
       }
       assertTrue(last.total() < 0.6 * first.total(), first + " to " + last);
       assertTrue(last.itc() < first.itc() && last.mlm() < first.mlm(), first + " to " + last);
       assertTrue(last.itm() < first.itm(), first + " to " + last);
+      assertTrue(last.mvjrc() < first.mvjrc() && last.mvjrc() >= -1, first + " to " + last);
     }
   }
 

@@ -17,6 +17,7 @@ import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.DecodedImages;
 import io.crossmodal.trainer.data.Split;
 import java.awt.image.BufferedImage;
 import java.nio.file.Files;
@@ -66,24 +67,38 @@ class TrainingSetTest {
   }
 
   private static TrainingOptions options(long seed, int batch, double hard, double mask) {
+    return options(
+        seed, batch, new TrainingOptions.Tasks(1, 1, 1, 0, hard, mask), Augmentation.NONE);
+  }
+
+  private static TrainingOptions options(
+      long seed, int batch, TrainingOptions.Tasks tasks, Augmentation augmentation) {
     return new TrainingOptions(
         ModelConfig.Preset.MICRO,
         seed,
         100,
         batch,
+        1,
         1e-3,
         0,
         0,
         1,
         0.9,
-        new TrainingOptions.Tasks(1, 1, 1, hard, mask),
-        Augmentation.NONE,
+        tasks,
+        augmentation,
+        0.03,
         1,
         10);
   }
 
   private static TrainingSet set(TrainingOptions options) {
-    return new TrainingSet(options, SPLIT, tokenizer, PREPROCESSOR);
+    return set(options, SPLIT, 0);
+  }
+
+  private static TrainingSet set(
+      TrainingOptions options, List<CaptionedImage> split, int allowedProblems) {
+    DecodedImages decoded = DecodedImages.decode(split, PREPROCESSOR, allowedProblems);
+    return new TrainingSet(options, decoded, tokenizer, PREPROCESSOR);
   }
 
   /** Which image each row of a batch is, by its colour. */
@@ -222,11 +237,27 @@ class TrainingSetTest {
     assertArrayEquals(new float[] {1, 1, 1, 1}, set(options(SEED, 4, 1, 0.15)).batch(3).hard());
   }
 
+  @Test
+  void multiViewContrastSeesEachImageTwice() {
+    TrainingSet set = set(options(SEED, 4, MicroTraining.ALL, Augmentation.RANDAUGMENT));
+    boolean differ = false;
+    for (int step = 0; step < 4; step++) {
+      Batch batch = set.batch(step);
+      assertEquals(2, batch.views());
+      assertEquals(4, batch.size());
+      int half = batch.pixels().length / 2;
+      assertEquals(4 * 3 * 256, half);
+      assertEquals(4 * batch.tokens(), batch.ids().length);
+      differ |= !Arrays.equals(batch.pixels(), 0, half, batch.pixels(), half, 2 * half);
+    }
+    assertTrue(differ, "the views differ");
+    assertEquals(1, set(options(SEED, 4, 0.5, 0.15)).batch(0).views());
+  }
+
   private static void assertRefused(List<CaptionedImage> split, String... parts) {
     String message =
         assertThrows(
-                IllegalArgumentException.class,
-                () -> new TrainingSet(options(SEED, 4, 0.5, 0.15), split, tokenizer, PREPROCESSOR))
+                IllegalArgumentException.class, () -> set(options(SEED, 4, 0.5, 0.15), split, 0))
             .getMessage();
     for (String part : parts) {
       assertTrue(message.contains(part), message);
@@ -240,6 +271,7 @@ class TrainingSetTest {
     List<CaptionedImage> split = new ArrayList<>(SPLIT);
     split.set(5, new CaptionedImage("broken.jpg", broken, 99, Split.TRAIN, List.of("a")));
     assertRefused(split, broken.toString(), "no image");
+    assertEquals(IMAGES - 1, set(options(SEED, 4, 0.5, 0.15), split, 1).size());
   }
 
   @Test

@@ -12,6 +12,7 @@ import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.QueryInput;
 import io.crossmodal.plugin.mapper.DocumentValue;
 import io.crossmodal.plugin.mapper.FieldDefinition;
+import io.crossmodal.plugin.mapper.FieldValues;
 import io.crossmodal.plugin.mapper.Modality;
 import java.util.ArrayList;
 import java.util.Base64;

@@ -9,8 +9,6 @@ import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.MappingFields;
-import io.crossmodal.plugin.mapper.Modality;
-import io.crossmodal.plugin.mapper.TokenStorage;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -73,14 +71,8 @@ public final class EncodingProcessorFactory extends AbstractBatchingSystemProces
    * Null for a model unknown here: a failure would hit all documents of a bulk, not this field's.
    */
   private FieldDefinition definition(String path, Map<String, Object> node) {
-    String model = String.valueOf(node.getOrDefault("model", catalog.defaultId()));
-    if (!catalog.ids().contains(model)) {
-      return null;
-    }
-    return new FieldDefinition(
-        path,
-        catalog.bundle(model).manifest(),
-        Modality.of(String.valueOf(node.getOrDefault("modality", Modality.IMAGE.key()))),
-        TokenStorage.of(String.valueOf(node.getOrDefault("tokens", TokenStorage.INT8.key()))));
+    return catalog.ids().contains(FieldDefinition.modelId(node, catalog))
+        ? FieldDefinition.of(path, node, catalog)
+        : null;
   }
 }

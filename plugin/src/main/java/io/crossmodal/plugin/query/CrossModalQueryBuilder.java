@@ -41,9 +41,10 @@ import org.opensearch.index.query.QueryShardContext;
  *                  "filter": {"range": {"acquired": {"gte": "2024"}}}}}
  * }</pre>
  *
- * The query side is exactly one of {@code query_text}, {@code query_image} (with {@code sensor})
- * and {@code query_vector}. A hit scores (1 + cosine) / 2, times the boost. The filter is applied
- * inside the search: k hits pass it, if there are so many.
+ * The query side is exactly one of {@code query_text}, {@code query_image} (with {@code sensor}),
+ * {@code query_id} (a document's own field, with {@code index} and {@code query_field}) and {@code
+ * query_vector}. A hit scores (1 + cosine) / 2, times the boost. The filter is applied inside the
+ * search: k hits pass it, if there are so many.
  */
 public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModalQueryBuilder> {
   public static final String NAME = "cross_modal";
@@ -56,7 +57,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
 
   static final String QUERY_VECTOR = "query_vector";
   private static final List<String> SIDES =
-      List.of(QuerySide.QUERY_TEXT, QuerySide.QUERY_IMAGE, QUERY_VECTOR);
+      List.of(QuerySide.QUERY_TEXT, QuerySide.QUERY_IMAGE, QuerySide.QUERY_ID, QUERY_VECTOR);
 
   private final String field;
   private final QuerySide side;

@@ -5,13 +5,16 @@
 package io.crossmodal.plugin.query;
 
 import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.plugin.mapper.Modality;
 import java.io.IOException;
+import java.util.Optional;
 import org.opensearch.core.action.ActionResponse;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
 
 /** A query side after encoding, with the spaces that its two halves live in. */
 public final class EncodedQuery extends ActionResponse {
+  private final Modality modality;
   private final String model;
   private final String filterSpace;
   private final String tokenSpace;
@@ -19,13 +22,18 @@ public final class EncodedQuery extends ActionResponse {
   private final TokenBlock tokens;
   private final String notice;
 
+  /**
+   * @param tokens null where a document's field stores none
+   */
   EncodedQuery(
+      Modality modality,
       String model,
       String filterSpace,
       String tokenSpace,
       float[] embedding,
       TokenBlock tokens,
       String notice) {
+    this.modality = modality;
     this.model = model;
     this.filterSpace = filterSpace;
     this.tokenSpace = tokenSpace;
@@ -36,22 +44,32 @@ public final class EncodedQuery extends ActionResponse {
 
   EncodedQuery(StreamInput in) throws IOException {
     super(in);
+    modality = in.readEnum(Modality.class);
     model = in.readString();
     filterSpace = in.readString();
     tokenSpace = in.readString();
     embedding = in.readFloatArray();
-    tokens = TokenBlocks.read(in);
+    tokens = in.readBoolean() ? TokenBlocks.read(in) : null;
     notice = in.readString();
   }
 
   @Override
   public void writeTo(StreamOutput out) throws IOException {
+    out.writeEnum(modality);
     out.writeString(model);
     out.writeString(filterSpace);
     out.writeString(tokenSpace);
     out.writeFloatArray(embedding);
-    TokenBlocks.write(out, tokens);
+    out.writeBoolean(tokens != null);
+    if (tokens != null) {
+      TokenBlocks.write(out, tokens);
+    }
     out.writeString(notice);
+  }
+
+  /** Of the query. */
+  public Modality modality() {
+    return modality;
   }
 
   /** Id of the model that encoded. */
@@ -74,8 +92,9 @@ public final class EncodedQuery extends ActionResponse {
     return embedding;
   }
 
-  public TokenBlock tokens() {
-    return tokens;
+  /** Empty where a document's field stores none. */
+  public Optional<TokenBlock> tokens() {
+    return Optional.ofNullable(tokens);
   }
 
   /** What the user should be told, such as that his text was cut; empty where nothing. */

@@ -4,7 +4,6 @@
  */
 package io.crossmodal.plugin.query;
 
-import io.crossmodal.plugin.mapper.Modality;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.Objects;
@@ -14,21 +13,50 @@ import org.opensearch.core.common.io.stream.Writeable;
 import org.opensearch.core.xcontent.ToXContentFragment;
 import org.opensearch.core.xcontent.XContentBuilder;
 
-/** The text or the picture that a user searches with, as typed. Immutable. */
+/** The text, the picture or the document that a user searches with, as typed. Immutable. */
 public final class QuerySide implements Writeable, ToXContentFragment {
   static final String QUERY_TEXT = "query_text";
   static final String QUERY_IMAGE = "query_image";
   static final String QUERY_ID = "query_id";
+  static final String QUERY_FIELD = "query_field";
+  static final String INDEX = "index";
   static final String SENSOR = "sensor";
 
   private final String text;
   private final byte[] image;
   private final String sensor;
+  private final Document document;
 
-  private QuerySide(String text, byte[] image, String sensor) {
+  /**
+   * A document whose field was encoded before.
+   *
+   * @param index null where one index is searched, which is meant then
+   * @param field null for the field that is searched
+   */
+  record Document(String id, String index, String field) implements Writeable {
+    Document {
+      if (id.isEmpty()) {
+        throw new IllegalArgumentException("[" + QUERY_ID + "] must not be empty");
+      }
+    }
+
+    private Document(StreamInput in) throws IOException {
+      this(in.readString(), in.readOptionalString(), in.readOptionalString());
+    }
+
+    @Override
+    public void writeTo(StreamOutput out) throws IOException {
+      out.writeString(id);
+      out.writeOptionalString(index);
+      out.writeOptionalString(field);
+    }
+  }
+
+  private QuerySide(String text, byte[] image, String sensor, Document document) {
     this.text = text;
     this.image = image;
     this.sensor = sensor;
+    this.document = document;
   }
 
   /**
@@ -40,7 +68,7 @@ public final class QuerySide implements Writeable, ToXContentFragment {
     if (text.isBlank()) {
       throw new IllegalArgumentException("[" + QUERY_TEXT + "] must not be empty");
     }
-    return new QuerySide(text, null, null);
+    return new QuerySide(text, null, null, null);
   }
 
   /**
@@ -53,19 +81,32 @@ public final class QuerySide implements Writeable, ToXContentFragment {
     if (image.length == 0) {
       throw new IllegalArgumentException("[" + QUERY_IMAGE + "] must not be empty");
     }
-    return new QuerySide(null, image, sensor);
+    return new QuerySide(null, image, sensor, null);
+  }
+
+  /**
+   * A document's own embedding and tokens.
+   *
+   * @param index null where one index is searched, which is meant then
+   * @param field null for the field that is searched
+   * @throws IllegalArgumentException when the id is empty
+   */
+  public static QuerySide document(String id, String index, String field) {
+    return new QuerySide(null, null, null, new Document(id, index, field));
   }
 
   public QuerySide(StreamInput in) throws IOException {
     text = in.readOptionalString();
-    image = text == null ? in.readByteArray() : null;
+    document = in.readOptionalWriteable(Document::new);
+    image = text == null && document == null ? in.readByteArray() : null;
     sensor = in.readOptionalString();
   }
 
   @Override
   public void writeTo(StreamOutput out) throws IOException {
     out.writeOptionalString(text);
-    if (text == null) {
+    out.writeOptionalWriteable(document);
+    if (text == null && document == null) {
       out.writeByteArray(image);
     }
     out.writeOptionalString(sensor);
@@ -76,17 +117,23 @@ public final class QuerySide implements Writeable, ToXContentFragment {
     if (text != null) {
       return builder.field(QUERY_TEXT, text);
     }
+    if (document != null) {
+      builder.field(QUERY_ID, document.id());
+      if (document.index() != null) {
+        builder.field(INDEX, document.index());
+      }
+      return document.field() == null ? builder : builder.field(QUERY_FIELD, document.field());
+    }
     builder.field(QUERY_IMAGE, image);
     return sensor == null ? builder : builder.field(SENSOR, sensor);
   }
 
-  public Modality modality() {
-    return text != null ? Modality.TEXT : Modality.IMAGE;
-  }
-
   /** The parameter that it came in. */
   public String key() {
-    return text != null ? QUERY_TEXT : QUERY_IMAGE;
+    if (text != null) {
+      return QUERY_TEXT;
+    }
+    return document != null ? QUERY_ID : QUERY_IMAGE;
   }
 
   String text() {
@@ -101,16 +148,21 @@ public final class QuerySide implements Writeable, ToXContentFragment {
     return sensor;
   }
 
+  Document document() {
+    return document;
+  }
+
   @Override
   public boolean equals(Object other) {
     return other instanceof QuerySide side
         && Objects.equals(text, side.text)
         && Arrays.equals(image, side.image)
-        && Objects.equals(sensor, side.sensor);
+        && Objects.equals(sensor, side.sensor)
+        && Objects.equals(document, side.document);
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(text, Arrays.hashCode(image), sensor);
+    return Objects.hash(text, Arrays.hashCode(image), sensor, document);
   }
 }

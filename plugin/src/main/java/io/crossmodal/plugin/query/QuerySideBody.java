@@ -25,6 +25,8 @@ public abstract class QuerySideBody {
   byte[] image;
   String sensor;
   String id;
+  String index;
+  String queryField;
 
   /**
    * @param name of the query or rescorer, for messages
@@ -44,6 +46,8 @@ public abstract class QuerySideBody {
         ObjectParser.ValueType.VALUE);
     parser.declareString((p, value) -> p.sensor = value, new ParseField(QuerySide.SENSOR));
     parser.declareString((p, value) -> p.id = value, new ParseField(QuerySide.QUERY_ID));
+    parser.declareString((p, value) -> p.index = value, new ParseField(QuerySide.INDEX));
+    parser.declareString((p, value) -> p.queryField = value, new ParseField(QuerySide.QUERY_FIELD));
   }
 
   private static byte[] image(XContentParser parser) throws IOException {
@@ -79,15 +83,6 @@ public abstract class QuerySideBody {
    * @throws IllegalArgumentException unless exactly one side is given
    */
   protected final QuerySide side(List<String> others, List<String> accepted) {
-    if (id != null) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "[%s] does not take [%s] yet, use one of %s",
-              name,
-              QuerySide.QUERY_ID,
-              accepted));
-    }
     List<String> given = new ArrayList<>(others);
     if (text != null) {
       given.add(QuerySide.QUERY_TEXT);
@@ -95,23 +90,31 @@ public abstract class QuerySideBody {
     if (image != null) {
       given.add(QuerySide.QUERY_IMAGE);
     }
+    if (id != null) {
+      given.add(QuerySide.QUERY_ID);
+    }
     if (given.size() != 1) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT, "[%s] needs exactly one of %s, got %s", name, accepted, given));
     }
-    if (sensor != null && image == null) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "[%s] goes with [%s] only, got it with [%s]",
-              QuerySide.SENSOR,
-              QuerySide.QUERY_IMAGE,
-              given.get(0)));
-    }
+    goesWith(QuerySide.SENSOR, sensor, QuerySide.QUERY_IMAGE, given.get(0));
+    goesWith(QuerySide.INDEX, index, QuerySide.QUERY_ID, given.get(0));
+    goesWith(QuerySide.QUERY_FIELD, queryField, QuerySide.QUERY_ID, given.get(0));
     if (text != null) {
       return QuerySide.text(text);
     }
+    if (id != null) {
+      return QuerySide.document(id, index, queryField);
+    }
     return image != null ? QuerySide.image(image, sensor) : null;
+  }
+
+  private static void goesWith(String name, String value, String side, String given) {
+    if (value != null && !side.equals(given)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT, "[%s] goes with [%s] only, got it with [%s]", name, side, given));
+    }
   }
 }

@@ -11,7 +11,9 @@ import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.QueryInput;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
+import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.MappingFields;
+import io.crossmodal.plugin.mapper.Modality;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
@@ -30,13 +32,18 @@ import org.opensearch.core.index.Index;
 import org.opensearch.tasks.Task;
 import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.TransportService;
+import org.opensearch.transport.client.Client;
 
-/** Step 2 of a search: finds the field's model in the cluster state and encodes the query once. */
+/**
+ * Step 2 of a search: finds the field's model in the cluster state and encodes the query once, or
+ * gets what a document was encoded to.
+ */
 public final class TransportEncodeQueryAction
     extends HandledTransportAction<EncodeQueryRequest, EncodedQuery> {
   private final ClusterService clusterService;
   private final IndexNameExpressionResolver resolver;
   private final ThreadPool threadPool;
+  private final Client client;
   private final ModelService service;
 
   @Inject
@@ -46,11 +53,13 @@ public final class TransportEncodeQueryAction
       ClusterService clusterService,
       IndexNameExpressionResolver resolver,
       ThreadPool threadPool,
+      Client client,
       ModelService service) {
     super(EncodeQueryAction.NAME, transportService, actionFilters, EncodeQueryRequest::new);
     this.clusterService = clusterService;
     this.resolver = resolver;
     this.threadPool = threadPool;
+    this.client = client;
     this.service = service;
   }
 
@@ -59,6 +68,19 @@ public final class TransportEncodeQueryAction
       Task task, EncodeQueryRequest request, ActionListener<EncodedQuery> listener) {
     ModelCatalog catalog = service.catalog();
     ModelManifest model = catalog.bundle(model(request)).manifest();
+    if (request.side().document() != null) {
+      new DocumentQuery(clusterService.state(), resolver, catalog)
+          .read(
+              client,
+              request,
+              model,
+              ActionListener.wrap(
+                  listener::onResponse,
+                  e ->
+                      listener.onFailure(
+                          e instanceof IllegalArgumentException bad ? describe(request, bad) : e)));
+      return;
+    }
     // The encoding may complete on a helper's thread, where this request's context is unknown.
     ActionListener<EncodedQuery> inContext =
         new ContextPreservingActionListener<>(
@@ -71,7 +93,7 @@ public final class TransportEncodeQueryAction
                   if (failure != null) {
                     inContext.onFailure(describe(request, InferenceErrors.toOpenSearch(failure)));
                   } else {
-                    inContext.onResponse(response(model, encoded));
+                    inContext.onResponse(response(request.side(), model, encoded));
                   }
                 });
   }
@@ -82,8 +104,10 @@ public final class TransportEncodeQueryAction
         : new QueryInput.Image(ModelCatalog.sensor(model.config(), side.sensor()), side.image());
   }
 
-  private static EncodedQuery response(ModelManifest model, Encoded.Success encoded) {
+  private static EncodedQuery response(
+      QuerySide side, ModelManifest model, Encoded.Success encoded) {
     return new EncodedQuery(
+        side.text() != null ? Modality.TEXT : Modality.IMAGE,
         model.id(),
         model.fingerprints().filterSpace(),
         model.fingerprints().tokenSpace(),
@@ -117,8 +141,7 @@ public final class TransportEncodeQueryAction
       if (mapping != null) {
         Map<String, Object> node = MappingFields.find(mapping.sourceAsMap(), request.field());
         if (node != null && CrossModalFieldMapper.TYPE.equals(node.get("type"))) {
-          modelByIndex.put(
-              index.getName(), String.valueOf(node.getOrDefault("model", catalog.defaultId())));
+          modelByIndex.put(index.getName(), FieldDefinition.modelId(node, catalog));
         } else if (node != null) {
           typeByIndex.put(index.getName(), String.valueOf(node.get("type")));
         }

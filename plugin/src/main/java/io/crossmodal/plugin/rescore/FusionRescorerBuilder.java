@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.FieldDefinition;
@@ -49,7 +50,7 @@ import org.opensearch.search.rescore.RescorerBuilder;
 public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerBuilder> {
   public static final String NAME = "fusion";
 
-  private static final List<String> SIDES = List.of("query_text", "query_image");
+  private static final List<String> SIDES = List.of("query_text", "query_image", "query_id");
 
   private final String field;
   private final QuerySide side;
@@ -177,11 +178,11 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
           : copy(
               null,
               new EncodedSide(
-                  side.modality(),
+                  result.modality(),
                   side.key(),
                   result.model(),
                   result.tokenSpace(),
-                  result.tokens()),
+                  tokens(result)),
               null);
     }
     if (side != null && context.convertToShardContext() == null) {
@@ -190,6 +191,16 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
       return copy(side, null, started);
     }
     return this;
+  }
+
+  private static TokenBlock tokens(EncodedQuery query) {
+    return query
+        .tokens()
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "[query_id]: the document stores no tokens to rescore with, its field's mapping"
+                        + " says [tokens: none]"));
   }
 
   private FusionRescorerBuilder copy(

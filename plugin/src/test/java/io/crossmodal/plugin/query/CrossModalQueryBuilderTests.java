@@ -78,12 +78,14 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
     assertThat(e.getMessage(), containsString("query_text"));
   }
 
-  public void testTextAndImageSurviveTheWireAndJson() throws IOException {
+  public void testEverySideSurvivesTheWireAndJson() throws IOException {
     for (QuerySide side :
         List.of(
             QuerySide.text(randomAlphaOfLength(20)),
             QuerySide.image(randomByteArrayOfLength(50), null),
-            QuerySide.image(randomByteArrayOfLength(50), "rgb"))) {
+            QuerySide.image(randomByteArrayOfLength(50), "rgb"),
+            QuerySide.document(randomAlphaOfLength(5), null, null),
+            QuerySide.document(randomAlphaOfLength(5), "archive", "view.image"))) {
       CrossModalQueryBuilder query =
           new CrossModalQueryBuilder(FIELD, side, 7, new MatchNoneQueryBuilder());
       assertSerialization(query);
@@ -105,7 +107,8 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
     assertRefused("{\"field\":\"image\"}", "exactly one of");
     assertRefused(
         "{\"field\":\"image\",\"query_text\":\"x\",\"query_vector\":[1]}",
-        "exactly one of [query_text, query_image, query_vector], got [query_vector, query_text]");
+        "exactly one of [query_text, query_image, query_id, query_vector], got [query_vector,"
+            + " query_text]");
     assertRefused(
         "{\"field\":\"image\",\"query_text\":\"x\",\"query_image\":\"AAAA\"}",
         "got [query_text, query_image]");
@@ -117,7 +120,19 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
     assertRefused("{\"field\":\"image\",\"query_text\":\"x\",\"k\":0}", "from 1 to 10000, got [0]");
     assertRefused("{\"field\":\"image\",\"query_text\":\"x\",\"k\":10001}", "got [10001]");
     assertRefused("{\"field\":\"image\",\"query_text\":\"x\",\"sensor\":\"rgb\"}", "[sensor]");
-    assertRefused("{\"field\":\"image\",\"query_id\":\"1\"}", "query_id");
+    assertRefused("{\"field\":\"image\",\"query_id\":\"\"}", "[query_id] must not be empty");
+    assertRefused(
+        "{\"field\":\"image\",\"query_id\":\"1\",\"query_text\":\"x\"}",
+        "got [query_text, query_id]");
+    assertRefused(
+        "{\"field\":\"image\",\"query_id\":\"1\",\"sensor\":\"rgb\"}",
+        "[sensor] goes with [query_image] only, got it with [query_id]");
+    assertRefused(
+        "{\"field\":\"image\",\"query_text\":\"x\",\"index\":\"archive\"}",
+        "[index] goes with [query_id] only, got it with [query_text]");
+    assertRefused(
+        "{\"field\":\"image\",\"query_text\":\"x\",\"query_field\":\"other\"}",
+        "[query_field] goes with [query_id] only");
     assertRefused("{\"field\":\"image\",\"query_text\":\"x\",\"top\":1}", "unknown field [top]");
   }
 

@@ -77,7 +77,8 @@ public class FusionRescorerBuilderTests
 
   public void testBadBodiesAreRefused() {
     assertRefused("{\"query_text\":\"x\"}", "needs [field]");
-    assertRefused("{\"field\":\"f\"}", "exactly one of [query_text, query_image], got []");
+    assertRefused(
+        "{\"field\":\"f\"}", "exactly one of [query_text, query_image, query_id], got []");
     assertRefused(
         "{\"field\":\"f\",\"query_text\":\"x\",\"query_image\":\"AAAA\"}",
         "got [query_text, query_image]");

@@ -2,16 +2,15 @@
  * Copyright the cross-modal project contributors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.crossmodal.plugin.ingest;
+package io.crossmodal.plugin.mapper;
 
-import io.crossmodal.plugin.mapper.DocumentValue;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 
 /** Finds a field's values in a document's source. */
-final class FieldValues {
+public final class FieldValues {
   private FieldValues() {}
 
   /**
@@ -22,7 +21,7 @@ final class FieldValues {
    * @param path full name of the field
    * @param strings whether a plain string stands for {@code {"text": ..}}
    */
-  static void visit(
+  public static void visit(
       Map<String, Object> source,
       String path,
       boolean strings,

@@ -1,0 +1,168 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.cli;
+
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.distill.DistillationOptions;
+import io.crossmodal.trainer.distill.Distiller;
+import io.crossmodal.trainer.evaluate.EncodedSplit;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Locale;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import me.tongfei.progressbar.ProgressBar;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code distill}: both filters of a trained model, from its fusion encoder. */
+@Command(
+    name = "distill",
+    mixinStandardHelpOptions = true,
+    showDefaultValues = true,
+    description =
+        "Distils the fusion encoder of a bundle into its filter (a dot product, for the kNN field)"
+            + " and into the paper's MLP filter. Calibrate the result with export.")
+final class DistillCommand implements Callable<Integer> {
+  @Mixin private DatasetArguments data;
+
+  @Option(names = "--bundle", required = true, description = "the teacher's bundle")
+  private Path bundle;
+
+  @Option(names = "--out", required = true, description = "the bundle to write")
+  private Path out;
+
+  @Option(names = "--seed", defaultValue = "1")
+  private long seed;
+
+  @Option(
+      names = "--sample",
+      defaultValue = "5000",
+      description = "training images at most, with one caption each")
+  private int sample;
+
+  @Option(names = "--hard", defaultValue = "11", description = "candidates the filter ranks first")
+  private int hard;
+
+  @Option(names = "--easy", defaultValue = "4", description = "candidates drawn uniformly")
+  private int easy;
+
+  @Option(names = "--epochs", defaultValue = "30")
+  private int epochs;
+
+  @Option(names = "--batch", defaultValue = "128", description = "texts a step")
+  private int batch;
+
+  @Option(names = "--learning-rate", defaultValue = "1e-4", description = "peak, cosine schedule")
+  private double learningRate;
+
+  @Option(names = "--weight-decay", defaultValue = "0.02")
+  private double weightDecay;
+
+  @Option(names = "--alpha", defaultValue = "0.2", description = "weight of the MLP's hard target")
+  private double alpha;
+
+  @Option(
+      names = "--contrast",
+      defaultValue = "1",
+      description = "weight of contrast beside the dot product's listwise loss")
+  private double contrast;
+
+  @Override
+  public Integer call() throws Exception {
+    DistillationOptions options =
+        new DistillationOptions(
+            seed, sample, hard, easy, epochs, batch, learningRate, weightDecay, alpha, contrast);
+    CaptionedDataset dataset = data.read();
+    List<CaptionedImage> split = sampled(dataset.split(Split.TRAIN), options);
+    Path scratch = Files.createTempDirectory("crossmodal-");
+    try (Interruption interruption = new Interruption();
+        FusionModel teacher = FusionModel.load(ModelBundle.read(bundle), scratch)) {
+      EncodedSplit encoded;
+      try (ProgressBar bar = new ProgressBar("encode", split.size())) {
+        encoded =
+            EncodedSplit.encode(
+                teacher, split, dataset.problemsLeft(), EncodedSplit.Change.NONE, bar::stepTo);
+      }
+      data.report(dataset, encoded.problems());
+      Distiller distiller =
+          new Distiller(
+              teacher, encoded.pictures(), encoded.texts(), matches(dataset, encoded), options);
+      ModelBundle distilled;
+      try (ProgressBar scored = new ProgressBar("teach", encoded.images().size());
+          ProgressBar learnt = new ProgressBar("learn", epochs)) {
+        distilled =
+            distiller.distil(
+                scratch,
+                texts -> {
+                  scored.stepTo(texts);
+                  interruption.check();
+                },
+                losses -> {
+                  learnt.step();
+                  learnt.setExtraMessage(
+                      String.format(
+                          Locale.ROOT,
+                          "order %.3f contrast %.3f soft %.3f hard %.3f",
+                          losses.order(),
+                          losses.contrast(),
+                          losses.soft(),
+                          losses.hard()));
+                  interruption.check();
+                });
+      }
+      distilled.write(out, ExportCommand.goldenTexts(dataset));
+      System.out.println("wrote " + out + "; calibrate it with export");
+    } finally {
+      Files.deleteIfExists(scratch);
+    }
+    return 0;
+  }
+
+  /** A seeded choice of images, each with one of its captions. */
+  private static List<CaptionedImage> sampled(
+      List<CaptionedImage> split, DistillationOptions options) {
+    Random random = new Random(options.seed());
+    List<CaptionedImage> shuffled = new ArrayList<>(split);
+    Collections.shuffle(shuffled, random);
+    return shuffled.stream()
+        .limit(options.images())
+        .map(
+            image -> {
+              String caption = image.captions().get(random.nextInt(image.captions().size()));
+              return new CaptionedImage(
+                  image.filename(), image.file(), image.imageId(), image.split(), List.of(caption));
+            })
+        .toList();
+  }
+
+  /** By all captions of an image, not the sampled one alone. */
+  private static Distiller.Matches matches(CaptionedDataset dataset, EncodedSplit encoded) {
+    var captions =
+        dataset.images().stream()
+            .collect(Collectors.toMap(CaptionedImage::imageId, DistillCommand::keys));
+    List<Set<String>> ofImage =
+        encoded.images().stream().map(image -> captions.get(image.imageId())).toList();
+    List<String> ofText =
+        encoded.images().stream()
+            .map(image -> CaptionedDataset.captionKey(image.captions().get(0)))
+            .toList();
+    return (image, text) -> ofImage.get(image).contains(ofText.get(text));
+  }
+
+  private static Set<String> keys(CaptionedImage image) {
+    return image.captions().stream().map(CaptionedDataset::captionKey).collect(Collectors.toSet());
+  }
+}

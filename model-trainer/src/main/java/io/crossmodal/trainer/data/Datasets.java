@@ -1,0 +1,197 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.data;
+
+import io.crossmodal.trainer.data.TextFiles.Shape;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * Reads captioned data sets of every format, which it recognises by what is there.
+ *
+ * <p>Everything is checked before a training starts on it: the whole data set is read, and all that
+ * is wrong is reported at once. Pictures are looked for but not decoded; that is {@link
+ * DecodedImages}.
+ */
+public final class Datasets {
+  private static final String EXPECTED =
+      "expected is one of: a JSON file in Karpathy's style, {\"images\": [...]}; a JSON file in"
+          + " PIR's style, [{\"image\", \"caption\"}, ...]; a folder with such JSON files of one data"
+          + " set; a folder with <split>_caps.txt and <split>_filename.txt, or one such _caps.txt; a"
+          + " folder of two or more folders <class>/<picture>";
+
+  private Datasets() {}
+
+  /** Reads a data set into a builder and gives its name. */
+  interface Reading {
+    String into(DatasetBuilder builder) throws IOException;
+  }
+
+  /**
+   * A data set that was recognised but not read yet.
+   *
+   * @param images the usual folder of its images
+   */
+  record Source(Path images, Reading reading) {}
+
+  /**
+   * Reads a data set.
+   *
+   * @throws InvalidDatasetException where the path holds none, saying what was expected; where more
+   *     is wrong with it than the options allow, listing all; where nothing usable is left
+   * @throws IllegalArgumentException where an option does not go with the format
+   * @throws IOException where a file cannot be read
+   */
+  public static CaptionedDataset read(DatasetOptions options) throws IOException {
+    return read(options, recognise(options));
+  }
+
+  static CaptionedDataset read(DatasetOptions options, Source source) throws IOException {
+    Path images = options.images().orElse(source.images());
+    if (!Files.isDirectory(images)) {
+      throw new InvalidDatasetException(
+          images + " is not a folder; the images of " + options.path() + " are expected there");
+    }
+    return build(options, source, DatasetBuilder.of(images));
+  }
+
+  /** The captions alone, of images that need not be there. */
+  static CaptionedDataset readCaptions(DatasetOptions options) throws IOException {
+    return build(options, recognise(options), DatasetBuilder.withoutFiles());
+  }
+
+  private static CaptionedDataset build(
+      DatasetOptions options, Source source, DatasetBuilder builder) throws IOException {
+    String name = source.reading().into(builder);
+    return builder.build(options.path(), name, options.allowedProblems());
+  }
+
+  private static Source recognise(DatasetOptions options) throws IOException {
+    Path path = options.path();
+    Optional<Source> source = captionFiles(path);
+    if (source.isPresent()) {
+      if (options.folders().isPresent()) {
+        throw new IllegalArgumentException(
+            path
+                + " has captions and splits of its own; templates, shares and their seed are for"
+                + " labelled folders only");
+      }
+      return source.get();
+    }
+    if (!Files.isDirectory(path) || LabelledFolderReader.classes(path).size() < 2) {
+      throw unknown(path);
+    }
+    if (options.images().isPresent()) {
+      throw new IllegalArgumentException(
+          path + " holds labelled folders, which are the images; name no folder of images");
+    }
+    return LabelledFolderReader.source(path, options.folders().orElse(FolderOptions.DEFAULT));
+  }
+
+  private static Optional<Source> captionFiles(Path path) throws IOException {
+    if (Files.isRegularFile(path)) {
+      return captionFile(path);
+    }
+    if (!Files.isDirectory(path)) {
+      return Optional.empty();
+    }
+    List<Path> texts = PrecompReader.captionFiles(path);
+    if (!texts.isEmpty()) {
+      return Optional.of(PrecompReader.source(texts));
+    }
+    return jsonFiles(path);
+  }
+
+  private static Optional<Source> captionFile(Path file) throws IOException {
+    if (PrecompReader.isCaptionFile(file)) {
+      return Optional.of(PrecompReader.source(List.of(file)));
+    }
+    return switch (TextFiles.shape(file)) {
+      // An object or array that is not quite one: its reader says what is missing.
+      case KARPATHY, OBJECT -> Optional.of(KarpathyReader.source(file));
+      case PIR, ARRAY -> Optional.of(PirReader.source(List.of(file), name(file)));
+      case OTHER -> Optional.empty();
+    };
+  }
+
+  /** JSON files that hold something else, such as a table of labels, do not count. */
+  private static Optional<Source> jsonFiles(Path folder) throws IOException {
+    List<Path> karpathy = new ArrayList<>();
+    List<Path> pir = new ArrayList<>();
+    try (Stream<Path> files = Files.list(folder)) {
+      for (Path file : files.filter(Datasets::isJson).sorted().toList()) {
+        Shape shape = TextFiles.shape(file);
+        if (shape == Shape.KARPATHY) {
+          karpathy.add(file);
+        } else if (shape == Shape.PIR) {
+          pir.add(file);
+        }
+      }
+    }
+    if (karpathy.size() + pir.size() == 1) {
+      return captionFile(karpathy.isEmpty() ? pir.get(0) : karpathy.get(0));
+    }
+    List<Optional<String>> stems = pir.stream().map(PirReader::stem).distinct().toList();
+    if (karpathy.isEmpty() && stems.size() == 1 && stems.get(0).isPresent()) {
+      String stem = stems.get(0).get();
+      return Optional.of(PirReader.source(pir, stem.isEmpty() ? name(folder) : stem));
+    }
+    karpathy.addAll(pir);
+    if (karpathy.isEmpty()) {
+      return Optional.empty();
+    }
+    throw new InvalidDatasetException(
+        folder
+            + " holds caption files of several data sets, name one of them: "
+            + karpathy.stream()
+                .map(file -> file.getFileName().toString())
+                .collect(Collectors.joining(", ")));
+  }
+
+  private static boolean isJson(Path file) {
+    return file.getFileName().toString().endsWith(".json") && Files.isRegularFile(file);
+  }
+
+  private static InvalidDatasetException unknown(Path path) throws IOException {
+    if (Files.isRegularFile(path)) {
+      return new InvalidDatasetException(path + " is no data set that is known here; " + EXPECTED);
+    }
+    if (!Files.isDirectory(path)) {
+      return new InvalidDatasetException(path + " is not a file and not a folder; " + EXPECTED);
+    }
+    List<Path> deeper = new ArrayList<>();
+    try (Stream<Path> files = Files.list(path)) {
+      for (Path folder : files.filter(Files::isDirectory).sorted().toList()) {
+        if (LabelledFolderReader.classes(folder).size() > 1) {
+          deeper.add(folder);
+        }
+      }
+    }
+    String hint =
+        deeper.isEmpty() ? "" : "; labelled folders lie one deeper: perhaps " + deeper.get(0);
+    return new InvalidDatasetException(
+        path + " holds no data set that is known here" + hint + "; " + EXPECTED);
+  }
+
+  /** The folder "images" beside a caption file, or the file's own where there is none. */
+  static Path imagesBeside(Path file) {
+    Path beside = file.toAbsolutePath().getParent();
+    Path images = beside.resolve("images");
+    return Files.isDirectory(images) ? images : beside;
+  }
+
+  /** The last part of a path, without ".json". */
+  static String name(Path path) {
+    Path last = path.toAbsolutePath().normalize().getFileName();
+    String name = last == null ? path.toString() : last.toString();
+    return name.endsWith(".json") ? name.substring(0, name.length() - 5) : name;
+  }
+}

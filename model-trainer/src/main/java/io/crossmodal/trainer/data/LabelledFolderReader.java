@@ -1,0 +1,130 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.data;
+
+import io.crossmodal.trainer.data.DatasetBuilder.Caption;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/**
+ * Reads pictures in folders named by their class (AID, EuroSAT, RSSCN7, UC Merced): {@code
+ * <class>/<picture>}, with captions made from templates. Pictures are JPEG, PNG or TIFF by their
+ * suffix; other files are left alone.
+ *
+ * <p>A picture's split depends on the seed and on its class and file name, nothing else: pictures
+ * can be added or taken away, and no other changes its split. The price is that the shares hold on
+ * average only.
+ */
+final class LabelledFolderReader {
+  private static final Set<String> SUFFIXES = Set.of("jpg", "jpeg", "png", "tif", "tiff");
+
+  /** RSSCN7 sorts its classes by a letter: aGrass, bField. */
+  private static final Pattern SORTING_LETTER = Pattern.compile("^\\p{Ll}(?=\\p{Lu})");
+
+  private static final Pattern WORD_START =
+      Pattern.compile("(?<=[\\p{Ll}\\p{Nd}])(?=\\p{Lu})|(?<=\\p{Lu})(?=\\p{Lu}\\p{Ll})|[_\\s]+");
+
+  private final DatasetBuilder builder;
+  private final FolderOptions options;
+
+  private LabelledFolderReader(DatasetBuilder builder, FolderOptions options) {
+    this.builder = builder;
+    this.options = options;
+  }
+
+  /** The folders that hold pictures, in alphabetical order. */
+  static List<Path> classes(Path folder) throws IOException {
+    return list(folder, path -> Files.isDirectory(path) && !isHidden(path) && holdsPictures(path));
+  }
+
+  static Datasets.Source source(Path folder, FolderOptions options) {
+    return new Datasets.Source(
+        folder, builder -> new LabelledFolderReader(builder, options).parse(folder));
+  }
+
+  private String parse(Path folder) throws IOException {
+    for (Path label : list(folder, path -> Files.isDirectory(path) && !isHidden(path))) {
+      List<Path> pictures = list(label, LabelledFolderReader::isPicture);
+      if (pictures.isEmpty()) {
+        builder.problem("the folder " + label + " holds no JPEG, PNG or TIFF");
+      }
+      List<Caption> captions = captions(label.getFileName().toString());
+      for (Path picture : pictures) {
+        String file = label.getFileName() + "/" + picture.getFileName();
+        builder.add(
+            new DatasetBuilder.Entry(
+                "picture",
+                file,
+                List.of(file),
+                Optional.empty(),
+                options.shares().at(place(file)),
+                captions));
+      }
+    }
+    return Datasets.name(folder);
+  }
+
+  private List<Caption> captions(String label) {
+    String readable = readable(label);
+    return options.templates().stream()
+        .map(template -> template.replace(FolderOptions.CLASS, readable))
+        .map(caption -> new Caption(label, Optional.of(caption)))
+        .toList();
+  }
+
+  /** Words in lower case: "BareLand" and "bare_land" are "bare land". */
+  static String readable(String label) {
+    String sorted = SORTING_LETTER.matcher(label).replaceFirst("");
+    return WORD_START.matcher(sorted).replaceAll(" ").strip().toLowerCase(Locale.ROOT);
+  }
+
+  /** Evenly spread over 0 (included) to 1 (excluded), the same for the same name for ever. */
+  private double place(String file) {
+    byte[] key = (options.seed() + " " + file).getBytes(StandardCharsets.UTF_8);
+    try {
+      byte[] hash = MessageDigest.getInstance("SHA-256").digest(key);
+      return (ByteBuffer.wrap(hash).getLong() >>> 11) * 0x1p-53;
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+
+  private static boolean holdsPictures(Path folder) {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.anyMatch(LabelledFolderReader::isPicture);
+    } catch (IOException e) {
+      // A folder that cannot be looked into is no class.
+      return false;
+    }
+  }
+
+  private static List<Path> list(Path folder, Predicate<Path> wanted) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.filter(wanted).sorted().toList();
+    }
+  }
+
+  private static boolean isPicture(Path file) {
+    String name = file.getFileName().toString();
+    String suffix = name.substring(name.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
+    return SUFFIXES.contains(suffix) && !isHidden(file) && Files.isRegularFile(file);
+  }
+
+  private static boolean isHidden(Path path) {
+    return path.getFileName().toString().startsWith(".");
+  }
+}

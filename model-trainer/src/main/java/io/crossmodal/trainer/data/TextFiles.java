@@ -1,0 +1,129 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.data;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import com.google.gson.JsonPrimitive;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
+import com.google.gson.stream.MalformedJsonException;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.Reader;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/** Text and JSON files, with errors that name the file. */
+final class TextFiles {
+  private TextFiles() {}
+
+  /** The lines of a UTF-8 file. */
+  static List<String> lines(Path file) throws IOException {
+    try {
+      return Files.readAllLines(file);
+    } catch (CharacterCodingException e) {
+      throw notUtf8(file, e);
+    }
+  }
+
+  /** A whole JSON file. */
+  static JsonElement json(Path file) throws IOException {
+    try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
+      return JsonParser.parseReader(reader);
+    } catch (JsonParseException e) {
+      if (e.getCause() instanceof CharacterCodingException) {
+        throw notUtf8(file, e);
+      }
+      throw new InvalidDatasetException(
+          file + " is not valid JSON, perhaps cut short: " + e.getMessage(), e);
+    }
+  }
+
+  private static InvalidDatasetException notUtf8(Path file, Exception cause) {
+    return new InvalidDatasetException(file + " is not UTF-8 text", cause);
+  }
+
+  /** What a file holds, as far as its first entries show. */
+  enum Shape {
+    /** An object with an array "images". */
+    KARPATHY,
+    /** An array whose first entry is an object with "image" and "caption". */
+    PIR,
+    /** Any other object. */
+    OBJECT,
+    /** Any other array. */
+    ARRAY,
+    /** Neither object nor array: perhaps no JSON at all. */
+    OTHER
+  }
+
+  /** Looks at the beginning of a file. */
+  static Shape shape(Path file) throws IOException {
+    Shape shape = Shape.OTHER;
+    try (Reader text = Files.newBufferedReader(file, StandardCharsets.UTF_8);
+        JsonReader json = new JsonReader(text)) {
+      JsonToken first = json.peek();
+      if (first == JsonToken.BEGIN_OBJECT) {
+        shape = Shape.OBJECT;
+        json.beginObject();
+        while (json.hasNext()) {
+          if (json.nextName().equals("images") && json.peek() == JsonToken.BEGIN_ARRAY) {
+            return Shape.KARPATHY;
+          }
+          json.skipValue();
+        }
+      } else if (first == JsonToken.BEGIN_ARRAY) {
+        shape = Shape.ARRAY;
+        json.beginArray();
+        if (json.peek() == JsonToken.BEGIN_OBJECT) {
+          Set<String> names = new HashSet<>();
+          json.beginObject();
+          while (json.hasNext()) {
+            names.add(json.nextName());
+            json.skipValue();
+          }
+          return names.containsAll(Set.of("image", "caption")) ? Shape.PIR : shape;
+        }
+      }
+    } catch (CharacterCodingException | EOFException | MalformedJsonException e) {
+      // Damaged: whoever reads the whole file says so.
+      return shape;
+    }
+    return shape;
+  }
+
+  static Optional<String> text(JsonObject object, String field) {
+    return text(object.get(field));
+  }
+
+  /** The text; empty where there stands something else, or nothing. */
+  static Optional<String> text(JsonElement value) {
+    return primitive(value).filter(JsonPrimitive::isString).map(JsonPrimitive::getAsString);
+  }
+
+  /** The whole number; empty where there stands something else, or nothing. */
+  static Optional<Integer> integer(JsonElement value) {
+    return primitive(value)
+        .filter(JsonPrimitive::isNumber)
+        .map(JsonPrimitive::getAsDouble)
+        .filter(number -> number == Math.rint(number) && Math.abs(number) <= Integer.MAX_VALUE)
+        .map(Double::intValue);
+  }
+
+  private static Optional<JsonPrimitive> primitive(JsonElement value) {
+    return value != null && value.isJsonPrimitive()
+        ? Optional.of(value.getAsJsonPrimitive())
+        : Optional.empty();
+  }
+}

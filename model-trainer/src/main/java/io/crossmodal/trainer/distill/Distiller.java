@@ -1,0 +1,168 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.distill;
+
+import io.crossmodal.model.Calibration;
+import io.crossmodal.model.Encoding;
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.torchscript.ScriptTensor;
+import io.crossmodal.model.torchscript.StateDict;
+import io.crossmodal.trainer.train.TrainingException;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.function.Consumer;
+import java.util.function.IntConsumer;
+
+/**
+ * Makes the two filters of a model from what its fusion encoder says of training pairs.
+ *
+ * <p>The teacher scores every pair once and its class tokens are kept, so an epoch costs no tower
+ * and no fusion. In a bundle the dot product replaces the filter that the towers were trained with;
+ * the calibration is void then and must be fitted again.
+ */
+public final class Distiller {
+  /** Whether an image and a text belong together, by their numbers. */
+  @FunctionalInterface
+  public interface Matches {
+    boolean test(int image, int text);
+  }
+
+  private final FusionModel teacher;
+  private final List<Encoding> images;
+  private final List<Encoding> texts;
+  private final Matches matches;
+  private final DistillationOptions options;
+
+  /**
+   * A distiller of one model.
+   *
+   * @param images encoded by the teacher
+   * @param texts a caption of each image, at its place
+   * @param matches whether image i and text t belong together; i and i always do
+   */
+  public Distiller(
+      FusionModel teacher,
+      List<Encoding> images,
+      List<Encoding> texts,
+      Matches matches,
+      DistillationOptions options) {
+    if (images.size() != texts.size() || images.size() < options.batch()) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "%d images and %d texts: as many of each are needed, and at least a batch of %d",
+              images.size(),
+              texts.size(),
+              options.batch()));
+    }
+    this.teacher = teacher;
+    this.images = List.copyOf(images);
+    this.texts = List.copyOf(texts);
+    this.matches = matches;
+    this.options = options;
+  }
+
+  /**
+   * Distils.
+   *
+   * @param scratch an existing folder for temporary files
+   * @param scored told the texts that the teacher has scored
+   * @param epoch told the mean losses of each epoch
+   * @return the teacher with both filters, not calibrated
+   * @throws TrainingException when a loss is no finite number
+   */
+  public ModelBundle distil(Path scratch, IntConsumer scored, Consumer<DistillationLosses> epoch)
+      throws IOException, TrainingException {
+    Lesson lesson = Lesson.prepare(teacher, images, texts, matches, options, scored);
+    ModelBundle before = teacher.bundle();
+    ModelConfig config = before.manifest().config().withFilterMlp(true);
+    Map<String, ScriptTensor> tensors = new LinkedHashMap<>(before.weights().tensors());
+    try (Students students = new Students(config, before.weights(), options, scratch)) {
+      learn(students, lesson, epoch);
+      tensors.putAll(students.averaged().tensors());
+    }
+    return ModelBundle.of(
+        before.manifest().id(),
+        config,
+        before.tokenizer().words(),
+        new StateDict(tensors),
+        Calibration.NONE,
+        before.manifest().training(),
+        List.of());
+  }
+
+  private void learn(Students students, Lesson lesson, Consumer<DistillationLosses> told)
+      throws TrainingException {
+    int perEpoch = texts.size() / options.batch();
+    int steps = perEpoch * options.epochs();
+    SplittableRandom random = new SplittableRandom(options.seed());
+    int step = 0;
+    for (int epoch = 0; epoch < options.epochs(); epoch++) {
+      List<Integer> order = shuffled(texts.size(), random);
+      DistillationLosses sum = new DistillationLosses(0, 0, 0, 0, 0);
+      for (int from = 0; from + options.batch() <= order.size(); from += options.batch()) {
+        double rate =
+            options.learningRate() * 0.5 * (1 + Math.cos(Math.PI * step++ / Math.max(1, steps)));
+        DistillationLosses losses =
+            students.step(batch(lesson, order.subList(from, from + options.batch())), rate);
+        if (!Double.isFinite(losses.total())) {
+          throw new TrainingException(
+              "a loss of the distillation is no finite number ("
+                  + losses
+                  + "). Try a lower learning rate.");
+        }
+        sum = sum.plus(losses);
+      }
+      told.accept(sum.times(1.0 / perEpoch));
+    }
+  }
+
+  private Students.Batch batch(Lesson lesson, List<Integer> chosen) {
+    int q = chosen.size();
+    int k = lesson.candidates()[0].length;
+    int h = texts.get(0).tokens().hidden();
+    float[] w = new float[q * h];
+    float[] v = new float[q * k * h];
+    float[] itm = new float[q * k];
+    float[] ranking = new float[q * k];
+    long[] labels = new long[q * k];
+    float[] match = new float[q * q];
+    for (int row = 0; row < q; row++) {
+      int t = chosen.get(row);
+      System.arraycopy(texts.get(t).tokens().values(), 0, w, row * h, h);
+      for (int c = 0; c < k; c++) {
+        int at = row * k + c;
+        int image = lesson.candidates()[t][c];
+        System.arraycopy(images.get(image).tokens().values(), 0, v, at * h, h);
+        itm[at] = lesson.itm()[t][c];
+        ranking[at] = lesson.ranking()[t][c];
+        labels[at] = c == 0 ? 1 : 0;
+      }
+      for (int other = 0; other < q; other++) {
+        match[row * q + other] = row == other || matches.test(t, chosen.get(other)) ? 1 : 0;
+      }
+    }
+    return new Students.Batch(q, k, w, v, itm, ranking, labels, match);
+  }
+
+  private static List<Integer> shuffled(int size, SplittableRandom random) {
+    List<Integer> order = new ArrayList<>(size);
+    for (int i = 0; i < size; i++) {
+      int at = random.nextInt(i + 1);
+      order.add(i);
+      order.set(i, order.get(at));
+      order.set(at, i);
+    }
+    return order;
+  }
+}

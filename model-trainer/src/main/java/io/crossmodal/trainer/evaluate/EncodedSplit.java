@@ -1,0 +1,96 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.evaluate;
+
+import io.crossmodal.model.Encoding;
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.image.PixelTensor;
+import io.crossmodal.model.image.RgbImage;
+import io.crossmodal.model.text.TokenizedText;
+import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.DecodedImages;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
+
+/**
+ * What a model's towers make of images and their captions; each tower runs once per item.
+ *
+ * @param images those whose picture could be decoded
+ * @param pictures their encodings
+ * @param texts encodings of all their captions, image by image
+ * @param problems one line for each image that was left out
+ */
+public record EncodedSplit(
+    List<CaptionedImage> images,
+    List<Encoding> pictures,
+    List<Encoding> texts,
+    List<String> problems) {
+
+  private static final int BATCH = 64;
+
+  public EncodedSplit {
+    images = List.copyOf(images);
+    pictures = List.copyOf(pictures);
+    texts = List.copyOf(texts);
+    problems = List.copyOf(problems);
+  }
+
+  /** What happens to a picture before it is encoded. */
+  @FunctionalInterface
+  public interface Change {
+    /** Nothing. */
+    Change NONE = (number, picture) -> picture;
+
+    /**
+     * A picture of the same extents.
+     *
+     * @param number of the image in its split, for changes that draw their direction
+     */
+    RgbImage apply(int number, RgbImage picture);
+  }
+
+  /**
+   * Encodes.
+   *
+   * @param allowedProblems so many images whose picture cannot be decoded may be left out
+   * @param progress told how many images are done, after each batch
+   * @throws io.crossmodal.trainer.data.InvalidDatasetException when there are more, listing them
+   */
+  public static EncodedSplit encode(
+      FusionModel model,
+      List<CaptionedImage> split,
+      int allowedProblems,
+      Change change,
+      IntConsumer progress) {
+    String sensor = model.bundle().manifest().config().sensors().get(0).name();
+    ImagePreprocessor preprocessor = model.bundle().preprocessor(sensor);
+    DecodedImages decoded = DecodedImages.decode(split, preprocessor, allowedProblems);
+    List<Encoding> pictures = new ArrayList<>();
+    int count = decoded.pictures().size();
+    for (int from = 0; from < count; from += BATCH) {
+      List<PixelTensor> pixels =
+          IntStream.range(from, Math.min(count, from + BATCH))
+              .mapToObj(i -> change.apply(i, decoded.pictures().get(i)))
+              .map(preprocessor::normalise)
+              .toList();
+      pictures.addAll(model.encodeImages(sensor, pixels));
+      progress.accept(pictures.size());
+    }
+    List<TokenizedText> tokenized =
+        decoded.images().stream()
+            .flatMap(image -> image.captions().stream())
+            .map(model.bundle().tokenizer()::tokenize)
+            .toList();
+    List<Encoding> texts = new ArrayList<>();
+    for (int from = 0; from < tokenized.size(); from += BATCH) {
+      texts.addAll(
+          model.encodeTexts(tokenized.subList(from, Math.min(tokenized.size(), from + BATCH))));
+    }
+    return new EncodedSplit(decoded.images(), pictures, texts, decoded.problems());
+  }
+}

@@ -1,0 +1,91 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.train;
+
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.trainer.data.Augmentation;
+
+/** Complete sets of options to start from. */
+public enum Recipe {
+  /**
+   * Section 4.2 to the letter: ITM, MLM and MVJRC with equal weights, negatives drawn uniformly, 60
+   * epochs. It trains no filter: distil one afterwards, or rank by the fusion encoder alone.
+   */
+  PAPER(60),
+  /** What trains a small model from scratch on a CPU best, as far as docs/results measured. */
+  SCRATCH(1.5);
+
+  private final double epochs;
+
+  Recipe(double epochs) {
+    this.epochs = epochs;
+  }
+
+  /** Passes over all pairs of an image and one of its captions. */
+  public double epochs() {
+    return epochs;
+  }
+
+  /** The options; seed and steps are for the caller to choose. */
+  public TrainingOptions options() {
+    return switch (this) {
+      case PAPER -> paper();
+      case SCRATCH -> scratch();
+    };
+  }
+
+  /**
+   * Optimiser steps in so many epochs.
+   *
+   * @param pairs captions of the training split
+   * @param perStep pairs that a step takes in
+   */
+  public static int steps(double epochs, long pairs, int perStep) {
+    double steps = Math.ceil(epochs * pairs / perStep);
+    if (!(steps >= 1 && steps <= Integer.MAX_VALUE)) {
+      throw new IllegalArgumentException(
+          "epochs must be above 0 and give at most 2^31 steps, got " + epochs);
+    }
+    return (int) steps;
+  }
+
+  private static TrainingOptions paper() {
+    return new TrainingOptions(
+        ModelConfig.Preset.BASE,
+        1,
+        1,
+        32,
+        1,
+        1e-4,
+        1000,
+        0.02,
+        TrainingOptions.NO_CLIP,
+        0,
+        new TrainingOptions.Tasks(0, 1, 1, 1, 0, 0.15),
+        Augmentation.RANDAUGMENT,
+        0,
+        1,
+        1000);
+  }
+
+  private static TrainingOptions scratch() {
+    return new TrainingOptions(
+        ModelConfig.Preset.TINY,
+        1,
+        1,
+        64,
+        1,
+        8e-4,
+        100,
+        0.02,
+        1,
+        0.995,
+        new TrainingOptions.Tasks(1, 1, 1, 0, 0.5, 0.25),
+        Augmentation.JITTER,
+        0.03,
+        3,
+        250);
+  }
+}

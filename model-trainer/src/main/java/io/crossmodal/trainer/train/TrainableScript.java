@@ -1,0 +1,140 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.train;
+
+import ai.djl.MalformedModelException;
+import ai.djl.Model;
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.pytorch.engine.PtSymbolBlock;
+import ai.djl.pytorch.jni.IValue;
+import ai.djl.pytorch.jni.IValueUtils;
+import ai.djl.pytorch.jni.JniUtils;
+import io.crossmodal.model.TorchEngine;
+import io.crossmodal.model.torchscript.ScriptArchiveWriter;
+import io.crossmodal.model.torchscript.ScriptModule;
+import io.crossmodal.model.torchscript.ScriptTensor;
+import io.crossmodal.model.torchscript.StateDict;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A TorchScript module in native memory, in training mode, with its live tensors by name.
+ *
+ * <p>Whoever makes it owns it. A module with buffers has a method {@code buffers} that lists them;
+ * in its source stands {@code BUFFERS} for the list.
+ */
+public final class TrainableScript implements AutoCloseable {
+  private final Model model;
+  private final PtSymbolBlock block;
+  private final StateDict initial;
+
+  /**
+   * Loads a module.
+   *
+   * @param sources by module name; the root's class lies in one of them
+   * @param scratch an existing folder for a copy of the archive, which is gone when this returns
+   */
+  public TrainableScript(ScriptModule root, Map<String, String> sources, Path scratch)
+      throws IOException {
+    TorchEngine.configure();
+    this.initial = StateDict.of(root);
+    this.model = Model.newInstance("training", "PyTorch");
+    Path folder = Files.createTempDirectory(scratch, "training-");
+    Path archive = folder.resolve("training.pt");
+    try (OutputStream out = Files.newOutputStream(archive)) {
+      Map<String, String> complete = new LinkedHashMap<>(sources);
+      complete.replaceAll((name, source) -> source.replace("BUFFERS", bufferList()));
+      ScriptArchiveWriter.write(out, root, complete);
+    }
+    try {
+      model.load(folder, "training", Map.of("trainParam", "true"));
+    } catch (MalformedModelException e) {
+      throw new IllegalStateException("the training archive does not load", e);
+    } finally {
+      Files.delete(archive);
+      Files.delete(folder);
+    }
+    this.block = (PtSymbolBlock) model.getBlock();
+    // DJL leaves it in evaluation mode, in which batch norms do not learn their statistics.
+    JniUtils.enableTrainingMode(block);
+  }
+
+  private String bufferList() {
+    List<String> names = new ArrayList<>();
+    initial
+        .tensors()
+        .forEach(
+            (name, tensor) -> {
+              if (!tensor.trainable()) {
+                names.add("self." + name);
+              }
+            });
+    return names.isEmpty() ? "annotate(List[Tensor], [])" : "[" + String.join(", ", names) + "]";
+  }
+
+  public PtSymbolBlock block() {
+    return block;
+  }
+
+  public PtNDManager manager() {
+    return (PtNDManager) model.getNDManager();
+  }
+
+  /** What the module was made of. */
+  public StateDict initial() {
+    return initial;
+  }
+
+  /** The live parameters by name. */
+  public Map<String, NDArray> parameters() {
+    Map<String, NDArray> parameters = new LinkedHashMap<>();
+    block
+        .getParameters()
+        .forEach(pair -> parameters.put(pair.getKey(), pair.getValue().getArray()));
+    return parameters;
+  }
+
+  /** The live buffers by name. */
+  public Map<String, NDArray> buffers() {
+    Map<String, NDArray> buffers = new LinkedHashMap<>();
+    try (IValue value = IValueUtils.runMethod(block, "buffers")) {
+      int i = 0;
+      NDList live = value.toNDList(manager());
+      for (Map.Entry<String, ScriptTensor> entry : initial.tensors().entrySet()) {
+        if (!entry.getValue().trainable()) {
+          buffers.put(entry.getKey(), live.get(i++));
+        }
+      }
+    }
+    return buffers;
+  }
+
+  /** The tensors with the values of {@code current} where it has them. */
+  public StateDict state(Map<String, NDArray> current) {
+    Map<String, ScriptTensor> tensors = new LinkedHashMap<>(initial.tensors());
+    current.forEach(
+        (name, array) ->
+            tensors.computeIfPresent(
+                name,
+                (key, tensor) ->
+                    tensor.trainable()
+                        ? ScriptTensor.parameter(array.toFloatArray(), tensor.shape())
+                        : ScriptTensor.buffer(array.toFloatArray(), tensor.shape())));
+    return new StateDict(tensors);
+  }
+
+  @Override
+  public void close() {
+    model.close();
+  }
+}

@@ -1,0 +1,160 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.query;
+
+import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
+import io.crossmodal.plugin.mapper.DocumentValue;
+import io.crossmodal.plugin.mapper.FieldDefinition;
+import io.crossmodal.plugin.mapper.FieldValues;
+import io.crossmodal.plugin.mapper.MappingFields;
+import io.crossmodal.plugin.mapper.Modality;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.opensearch.action.get.GetRequest;
+import org.opensearch.action.get.GetResponse;
+import org.opensearch.cluster.ClusterState;
+import org.opensearch.cluster.metadata.IndexMetadata;
+import org.opensearch.cluster.metadata.IndexNameExpressionResolver;
+import org.opensearch.cluster.metadata.MappingMetadata;
+import org.opensearch.core.action.ActionListener;
+import org.opensearch.core.index.Index;
+import org.opensearch.search.fetch.subphase.FetchSourceContext;
+import org.opensearch.transport.client.Client;
+
+/** {@code query_id}: a document's own embedding and tokens, which need no model to run. */
+final class DocumentQuery {
+  private final ClusterState state;
+  private final IndexNameExpressionResolver resolver;
+  private final ModelCatalog catalog;
+
+  DocumentQuery(ClusterState state, IndexNameExpressionResolver resolver, ModelCatalog catalog) {
+    this.state = state;
+    this.resolver = resolver;
+    this.catalog = catalog;
+  }
+
+  /**
+   * Gets the document and takes its field for the query.
+   *
+   * @param model of the field that is searched
+   * @throws IllegalArgumentException when the field the document is to give cannot be one
+   * @throws org.opensearch.index.IndexNotFoundException when there is no such index
+   */
+  void read(
+      Client client,
+      EncodeQueryRequest request,
+      ModelManifest model,
+      ActionListener<EncodedQuery> listener) {
+    QuerySide.Document document = request.side().document();
+    String index = index(request);
+    FieldDefinition field = field(request, index, model);
+    GetRequest get =
+        new GetRequest(index, document.id())
+            .fetchSourceContext(
+                new FetchSourceContext(true, new String[] {field.path()}, new String[0]));
+    client.get(get, ActionListener.map(listener, found -> query(field, found)));
+  }
+
+  private String index(EncodeQueryRequest request) {
+    String named = request.side().document().index();
+    if (named != null) {
+      return resolver
+          .concreteSingleIndex(state, new GetRequest(named, request.side().document().id()))
+          .getName();
+    }
+    Index[] searched =
+        request.indicesKnown()
+            ? resolver.concreteIndices(state, request.indicesOptions(), request.indices())
+            : new Index[0];
+    if (searched.length != 1) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "%d indices are searched, name the document's with [%s]",
+              searched.length,
+              QuerySide.INDEX));
+    }
+    return searched[0].getName();
+  }
+
+  private FieldDefinition field(EncodeQueryRequest request, String index, ModelManifest model) {
+    String named = request.side().document().field();
+    String path = named == null ? request.field() : named;
+    IndexMetadata metadata = state.metadata().index(index);
+    MappingMetadata mapping = metadata.mapping();
+    Map<String, Object> node =
+        mapping == null ? null : MappingFields.find(mapping.sourceAsMap(), path);
+    if (node == null || !CrossModalFieldMapper.TYPE.equals(node.get("type"))) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[%s] is no field of type [%s] in index [%s]%s; name one with [%s]",
+              path,
+              CrossModalFieldMapper.TYPE,
+              index,
+              node == null ? "" : ", its type is [" + node.get("type") + "]",
+              QuerySide.QUERY_FIELD));
+    }
+    FieldDefinition field = FieldDefinition.of(path, node, catalog);
+    if (!field.model().fingerprints().filterSpace().equals(model.fingerprints().filterSpace())) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "field [%s] of index [%s] was encoded by [%s], the searched field by [%s]: their"
+                  + " embeddings cannot be compared",
+              path,
+              index,
+              field.model().id(),
+              model.id()));
+    }
+    return field;
+  }
+
+  private static EncodedQuery query(FieldDefinition field, GetResponse found) {
+    if (!found.isExists()) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "there is no document [%s] in index [%s]",
+              found.getId(),
+              found.getIndex()));
+    }
+    List<Map<String, Object>> values = new ArrayList<>();
+    if (found.getSourceAsMap() != null) {
+      FieldValues.visit(
+          found.getSourceAsMap(), field.path(), field.modality() == Modality.TEXT, values::add);
+    }
+    if (values.size() != 1) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "document [%s] of index [%s] has %s field [%s]",
+              found.getId(),
+              found.getIndex(),
+              values.isEmpty() ? "no" : "several values in",
+              field.path()));
+    }
+    DocumentValue value = new DocumentValue(field, values.get(0));
+    TokenBlock tokens =
+        value
+            .storedTokens()
+            .map(block -> TokenBlockFormat.read(block, 0, block.length))
+            .orElse(null);
+    return new EncodedQuery(
+        field.modality(),
+        field.model().id(),
+        field.model().fingerprints().filterSpace(),
+        field.model().fingerprints().tokenSpace(),
+        value.storedEmbedding(),
+        tokens,
+        "");
+  }
+}
