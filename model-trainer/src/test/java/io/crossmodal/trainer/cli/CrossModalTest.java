@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,6 +13,8 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.report.FontAssumption;
+import io.crossmodal.trainer.report.Html;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
@@ -22,6 +25,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -77,6 +81,19 @@ class CrossModalTest {
     return arguments;
   }
 
+  /** The names of the rows of the table last printed. */
+  private void assertRows(List<String> names) {
+    List<String> found =
+        out.toString()
+            .lines()
+            .filter(line -> line.startsWith("| ") && !line.startsWith("|  |"))
+            .filter(line -> !line.startsWith("| ---"))
+            .map(line -> line.substring(2, line.indexOf(" | ")))
+            .toList();
+    assertEquals(names, found, out.toString());
+    out.getBuffer().setLength(0);
+  }
+
   private static List<String> with(List<String> arguments, String option, String value) {
     List<String> changed = new ArrayList<>(arguments);
     changed.set(changed.indexOf(option) + 1, value);
@@ -84,7 +101,7 @@ class CrossModalTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "generate", "train", "distill", "evaluate", "export", "import"})
+  @ValueSource(strings = {"", "generate", "train", "distill", "evaluate", "export", "import", "report"})
   void everyCommandExplainsItself(String command) {
     assertEquals(0, command.isEmpty() ? run("--help") : run(command, "--help"));
     assertTrue(out.toString().contains("Usage: crossmodal " + command), out.toString());
@@ -130,8 +147,41 @@ class CrossModalTest {
         run("evaluate", "--data", data, "--bundle", exported.toString(), "--k", "500"),
         err.toString());
     assertTrue(out.toString().contains("4 images, 20 texts"), out.toString());
-    long rows = out.toString().lines().filter(line -> line.startsWith("| filter")).count();
-    assertEquals(3, rows, out.toString());
+    // Four images are fewer than 500 candidates.
+    assertRows(List.of("filter only", "full fusion"));
+
+    Path json = folder.resolve("table.json");
+    assertEquals(
+        0,
+        run(
+            "evaluate",
+            "--data",
+            data,
+            "--bundle",
+            exported.toString(),
+            "--k",
+            "2",
+            "--k",
+            "4",
+            "--full",
+            "--lambda",
+            "0",
+            "--paper",
+            "sydney",
+            "--json",
+            json.toString()),
+        err.toString());
+    String printed = out.toString();
+    assertRows(
+        List.of(
+            "filter only",
+            "full fusion",
+            "kNN, then fusion, k = 2",
+            "kNN, then fusion, k = 4",
+            "paper: MTGFE, table 2"));
+    assertTrue(printed.contains("65.12"), printed);
+    assertTrue(printed.contains("ITM + 0.0 filter"), printed);
+    assertTrue(Files.readString(json).contains("\"top_ten_found\": 100.0"), Files.readString(json));
 
     out.getBuffer().setLength(0);
     assertEquals(
@@ -152,6 +202,47 @@ class CrossModalTest {
     // The same run with other options is another run.
     assertEquals(2, run(train("run", "--seed", "9").toArray(new String[0])));
     assertTrue(err.toString().contains("run of other options"), err.toString());
+  }
+
+  @Test
+  void reportsARunAsOneFile() throws Exception {
+    FontAssumption.check();
+    // A data set of its own, whose captions are markup.
+    String caption = "<b>& two tanks";
+    Path marked = Path.of(MicroTraining.scenes(folder.resolve("marked"), 4, 4, 0, SEED).toString());
+    Files.writeString(
+        marked,
+        Files.readString(marked)
+            .replaceAll("\"raw\":\\s*\"", Matcher.quoteReplacement("\"raw\":\"" + caption + " ")));
+    List<String> train = with(train("reported"), "--data", marked.toString());
+    assertEquals(0, run(train.toArray(new String[0])), err.toString());
+    Path report = folder.resolve("reported").resolve("report.html");
+    String run = folder.resolve("reported").toString();
+
+    assertEquals(0, run("report", "--run", run), err.toString());
+    assertTrue(out.toString().contains("wrote " + report), out.toString());
+    Html plain = new Html(Files.readString(report));
+    assertEquals(2, plain.pictures("chart"));
+    assertEquals(2, plain.all("img").size());
+    assertTrue(plain.rows("options") > 12);
+
+    List<String> arguments =
+        List.of("report", "--run", run, "--data", marked.toString(), "--k", "2", "--seed", "5");
+    assertEquals(0, run(arguments.toArray(new String[0])), err.toString());
+    String html = Files.readString(report);
+    assertFalse(html.contains("<b>"), "escaped");
+    Html full = new Html(html);
+    assertEquals(2, full.pictures("chart"));
+    assertEquals(5, full.pictures("sheet"));
+    // Ten captions; the filter's two candidates in both orders.
+    assertEquals(10 * 2 * 2, full.pictures("right") + full.pictures("wrong"));
+    assertEquals(1 + 2, full.rows("evaluation"), "heads, filter, k = 2");
+    assertEquals(15, full.texts("h3").size());
+    assertTrue(full.texts("h3").stream().allMatch(text -> text.startsWith(caption)));
+
+    assertEquals(0, run(arguments.toArray(new String[0])), err.toString());
+    assertEquals(full.texts("h3"), new Html(Files.readString(report)).texts("h3"));
+    assertUserError(List.of("report", "--run", folder.resolve("none").toString()), "no such file");
   }
 
   @Test
@@ -266,7 +357,7 @@ class CrossModalTest {
     assertUserError(with(train("bad"), "--data", testOnly), "has 0");
     List<String> evaluate =
         List.of("evaluate", "--data", testOnly, "--bundle", bundle.toString(), "--k", "5");
-    assertUserErrorAfterProgress(with(evaluate, "--k", "0"), "k must be at least 1, got 0");
+    assertUserError(with(evaluate, "--k", "0"), "k must be at least 1, got 0");
     List<String> limited = new ArrayList<>(evaluate);
     limited.addAll(List.of("--limit", "0"));
     assertUserError(limited, "limit must be at least 1, got 0");
@@ -361,12 +452,6 @@ class CrossModalTest {
         with(arguments, "--images", "no-such-folder"), "no-such-folder is not a folder");
     arguments.addAll(List.of("--allow-problems", "-1"));
     assertUserError(arguments, "allowedProblems must be at least 0, got -1");
-  }
-
-  private void assertUserErrorAfterProgress(List<String> arguments, String part) {
-    err.getBuffer().setLength(0);
-    assertEquals(2, run(arguments.toArray(new String[0])), err.toString());
-    assertTrue(err.toString().contains(part), err.toString());
   }
 
   @Test
