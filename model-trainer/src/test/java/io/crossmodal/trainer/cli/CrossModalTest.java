@@ -101,7 +101,8 @@ class CrossModalTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "generate", "train", "distill", "evaluate", "export", "import", "report"})
+  @ValueSource(
+      strings = {"", "generate", "train", "distill", "evaluate", "export", "import", "report"})
   void everyCommandExplainsItself(String command) {
     assertEquals(0, command.isEmpty() ? run("--help") : run(command, "--help"));
     assertTrue(out.toString().contains("Usage: crossmodal " + command), out.toString());
