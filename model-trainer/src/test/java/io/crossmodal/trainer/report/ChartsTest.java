@@ -25,7 +25,7 @@ class ChartsTest {
   }
 
   @Test
-  void anSvgHasItsSizeAndNamesEveryCurve() throws Exception {
+  void anSvgHasItsSizeAndNeedsNothingElse() throws Exception {
     String svg =
         Charts.svg(
             "Losses <all>",
@@ -42,9 +42,9 @@ class ChartsTest {
         builder.parse(new ByteArrayInputStream(svg.getBytes(StandardCharsets.UTF_8)));
     assertEquals("760", document.getDocumentElement().getAttribute("width"));
     assertEquals("340", document.getDocumentElement().getAttribute("height"));
-    String text = document.getDocumentElement().getTextContent();
-    for (String word : new String[] {"Losses <all>", "nats", "step", "itc", "itm", "100"}) {
-      assertTrue(text.contains(word), word + " in " + text);
-    }
+    // Words are drawn as outlines: the reader's fonts do not matter.
+    int paths = document.getElementsByTagName("path").getLength();
+    assertTrue(paths > 20, paths + " paths");
+    assertEquals(0, document.getElementsByTagName("image").getLength());
   }
 }
