@@ -45,6 +45,24 @@ final class CandidateScorer {
         .toArray(int[][]::new);
   }
 
+  /**
+   * Per query its best answers by the MLP filter, best first: no index helps it, so it meets every
+   * answer.
+   *
+   * @param k at most so many, at least 1
+   */
+  int[][] nearestByMlp(int k) {
+    List<TokenBlock> classes = answers.stream().map(a -> a.tokens().classToken()).toList();
+    int[][] nearest = new int[queries.size()][];
+    for (int q = 0; q < nearest.length; q++) {
+      List<TokenBlock> query = List.of(queries.get(q).tokens());
+      float[] logits =
+          imageQueries ? model.filterByMlp(classes, query) : model.filterByMlp(query, classes);
+      nearest[q] = best(logits, k);
+    }
+    return nearest;
+  }
+
   private int[] nearest(float[] query, int k) {
     float[] similarity = new float[answers.size()];
     for (int a = 0; a < similarity.length; a++) {
@@ -55,6 +73,10 @@ final class CandidateScorer {
       }
       similarity[a] = sum;
     }
+    return best(similarity, k);
+  }
+
+  private static int[] best(float[] similarity, int k) {
     return IntStream.range(0, similarity.length)
         .boxed()
         .sorted((a, b) -> Float.compare(similarity[b], similarity[a]))

@@ -68,7 +68,8 @@ public final class Evaluator {
   }
 
   /**
-   * A row for the filter alone, one for full fusion where it is asked for, one for each k.
+   * A row for the filter alone, one for full fusion where it is asked for, one for each k; the same
+   * by the MLP filter where the model has one.
    *
    * <p>Full fusion scores all pairs from the texts' side; pictures as queries take their scores
    * from there, and their times are then computed from the time of a pair.
@@ -108,10 +109,34 @@ public final class Evaluator {
               imageToText.fusion(k, calibration),
               textToImage.fusion(k, calibration)));
     }
+    if (model.bundle().manifest().config().filterMlp()) {
+      rows.addAll(byMlp(ks, calibration));
+    }
     return rows;
   }
 
-  /** Pairs that {@link #evaluate} scores. */
+  /** The paper's own cascade: its MLP filter over every pair, then the fusion encoder. */
+  private List<Row> byMlp(List<Integer> ks, Calibration calibration) {
+    int found = Math.max(ScoredDirection.TOP, ks.get(ks.size() - 1));
+    CandidateScorer texts = scorer(false);
+    CandidateScorer images = scorer(true);
+    ScoredDirection textToImage =
+        texts.score(texts.nearestByMlp(found), ks, relevance, pairs -> {});
+    ScoredDirection imageToText =
+        images.score(images.nearestByMlp(found), ks, relevance, pairs -> {});
+    List<Row> rows = new ArrayList<>();
+    rows.add(Row.of("MLP filter only", imageToText.filter(), textToImage.filter()));
+    for (int k : ks) {
+      rows.add(
+          Row.of(
+              "MLP filter, then fusion, k = " + k,
+              imageToText.fusion(k, calibration),
+              textToImage.fusion(k, calibration)));
+    }
+    return rows;
+  }
+
+  /** Pairs that {@link #evaluate} scores with candidates by the dot product. */
   public long pairs(Depths depths) {
     Depths fitting = depths.within(images.size());
     return fitting.full()

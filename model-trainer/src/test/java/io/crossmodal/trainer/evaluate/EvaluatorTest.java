@@ -307,6 +307,48 @@ class EvaluatorTest {
   }
 
   @Test
+  void theMlpFilterHasItsOwnRows() throws Exception {
+    ModelConfig config = ModelConfig.micro().withFilterMlp(true);
+    try (FusionModel own = FusionModel.load(ModelBundle.random("mlp", config, SEED), folder)) {
+      EncodedSplit encoded =
+          EncodedSplit.encode(own, split, 0, EncodedSplit.Change.NONE, done -> {});
+      List<Row> rows =
+          new Evaluator(own, encoded)
+              .evaluate(new Depths(List.of(2, 14), false), CALIBRATION, pairs -> {});
+      assertEquals(
+          List.of(
+              "filter only",
+              "kNN, then fusion, k = 2",
+              "kNN, then fusion, k = 14",
+              "MLP filter only",
+              "MLP filter, then fusion, k = 2",
+              "MLP filter, then fusion, k = 14"),
+          rows.stream().map(Row::name).toList());
+      int hits = 0;
+      for (int t = 0; t < TEXTS.size(); t++) {
+        int best = -1;
+        float highest = Float.NEGATIVE_INFINITY;
+        for (int i = 0; i < split.size(); i++) {
+          float logit =
+              own.filterByMlp(
+                      List.of(encoded.texts().get(t).tokens()),
+                      List.of(encoded.pictures().get(i).tokens()))[0];
+          if (logit > highest) {
+            highest = logit;
+            best = i;
+          }
+        }
+        hits += right(t, best, true) ? 1 : 0;
+      }
+      double one = 100.0 / TEXTS.size() + 1e-9;
+      assertEquals(100.0 * hits / TEXTS.size(), rows.get(3).textToImage().aware().r1(), one);
+      // Where every image is re-ranked, who chose them does not matter.
+      assertEquals(
+          rows.get(2).textToImage().aware().r1(), rows.get(5).textToImage().aware().r1(), one);
+    }
+  }
+
+  @Test
   void tellsItsProgressUpToTheNumberThatItNamed() {
     for (boolean full : new boolean[] {false, true}) {
       List<Long> told = new ArrayList<>();
