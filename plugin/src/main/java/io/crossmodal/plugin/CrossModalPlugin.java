@@ -14,9 +14,12 @@ import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.query.EncodeQueryAction;
 import io.crossmodal.plugin.query.TransportEncodeQueryAction;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
+import io.crossmodal.plugin.rest.EncodeAction;
 import io.crossmodal.plugin.rest.NodesReportAction;
+import io.crossmodal.plugin.rest.RestEncodeHandler;
 import io.crossmodal.plugin.rest.RestModelsHandler;
 import io.crossmodal.plugin.rest.RestStatsHandler;
+import io.crossmodal.plugin.rest.TransportEncodeAction;
 import io.crossmodal.plugin.rest.TransportNodesReportAction;
 import java.util.Collection;
 import java.util.List;
@@ -171,6 +174,7 @@ public class CrossModalPlugin extends Plugin
   public List<ActionHandler<? extends ActionRequest, ? extends ActionResponse>> getActions() {
     return List.of(
         new ActionHandler<>(EncodeQueryAction.INSTANCE, TransportEncodeQueryAction.class),
+        new ActionHandler<>(EncodeAction.INSTANCE, TransportEncodeAction.class),
         new ActionHandler<>(NodesReportAction.INSTANCE, TransportNodesReportAction.class));
   }
 
@@ -183,7 +187,7 @@ public class CrossModalPlugin extends Plugin
       SettingsFilter settingsFilter,
       IndexNameExpressionResolver indexNameExpressionResolver,
       Supplier<DiscoveryNodes> nodesInCluster) {
-    return List.of(new RestStatsHandler(), new RestModelsHandler(catalog));
+    return List.of(new RestStatsHandler(), new RestModelsHandler(catalog), new RestEncodeHandler());
   }
 
   @Override

@@ -20,6 +20,9 @@ import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import io.crossmodal.plugin.rescore.FusionScoreMode;
 import io.crossmodal.plugin.rescore.MissingPolicy;
 import io.crossmodal.plugin.rescore.ScoreCombiner;
+import io.crossmodal.plugin.rest.EncodeAction;
+import io.crossmodal.plugin.rest.EncodeRequest;
+import io.crossmodal.plugin.rest.EncodeResponse;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -47,8 +50,13 @@ import org.opensearch.action.search.SearchResponse;
 import org.opensearch.action.support.WriteRequest;
 import org.opensearch.action.update.UpdateRequest;
 import org.opensearch.common.settings.Settings;
+import org.opensearch.common.xcontent.XContentHelper;
 import org.opensearch.common.xcontent.XContentType;
+import org.opensearch.common.xcontent.json.JsonXContent;
+import org.opensearch.core.common.Strings;
 import org.opensearch.core.rest.RestStatus;
+import org.opensearch.core.xcontent.MediaTypeRegistry;
+import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.index.engine.Engine;
 import org.opensearch.index.query.BoolQueryBuilder;
 import org.opensearch.index.query.QueryBuilder;
@@ -598,6 +606,63 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
             .setQuery(new CrossModalQueryBuilder("image", side, 1, null)),
         RestStatus.BAD_REQUEST,
         message);
+  }
+
+  public void testEncodeGivesWhatADocumentStores() throws IOException {
+    create("pictures", IMAGE_FIELD);
+    byte[] picture = TestModels.png(random(), 20);
+    assertAllIndexed(bulk(doc("pictures", "1", "{\"image\":" + bytes(picture) + "}")));
+    Map<String, Object> stored = image("pictures", "1");
+    List<Map<String, Object>> items =
+        encode(
+            "{\"images\":[\"" + TestModels.base64(picture) + "\",\"aGVsbG8=\"],\"tokens\":true}");
+    assertEquals(2, items.size());
+    List<?> expected = (List<?>) stored.get("embedding");
+    List<?> found = (List<?>) items.get(0).get("embedding");
+    assertEquals(DIMENSION, found.size());
+    for (int d = 0; d < DIMENSION; d++) {
+      assertEquals(
+          ((Number) expected.get(d)).doubleValue(),
+          ((Number) found.get(d)).doubleValue(),
+          TOLERANCE);
+    }
+    assertEquals(stored.get("tokens"), items.get(0).get("tokens"));
+    assertThat((String) items.get(1).get("error"), containsString("JPEG"));
+
+    List<Map<String, Object>> texts =
+        encode("{\"text\":[\"a pond\",\" \",\"" + "abc ".repeat(100) + "\"]}");
+    assertNull("no tokens unless asked for", texts.get(0).get("tokens"));
+    assertNotNull(texts.get(1).get("error"));
+    assertThat((String) texts.get(2).get("notice"), containsString("text cut"));
+
+    Exception e =
+        expectThrows(
+            Exception.class,
+            () ->
+                client()
+                    .execute(EncodeAction.INSTANCE, request("none", "{\"text\":[\"a\"]}"))
+                    .get());
+    assertEquals(
+        RestStatus.NOT_FOUND, ExceptionsHelper.status(ExceptionsHelper.unwrapCause(e.getCause())));
+    Exception sensor =
+        expectThrows(Exception.class, () -> encode("{\"images\":[\"AAAA\"],\"sensor\":\"s1\"}"));
+    assertThat(sensor.toString(), containsString("unknown sensor [s1]"));
+  }
+
+  private EncodeRequest request(String model, String body) throws IOException {
+    try (XContentParser parser = createParser(JsonXContent.jsonXContent, body)) {
+      return EncodeRequest.parse(model, parser);
+    }
+  }
+
+  @SuppressWarnings("unchecked")
+  private List<Map<String, Object>> encode(String body) throws IOException {
+    EncodeRequest request = request(MODEL.manifest().id(), body);
+    EncodeResponse response = client().execute(EncodeAction.INSTANCE, request).actionGet();
+    return (List<Map<String, Object>>)
+        XContentHelper.convertToMap(
+                JsonXContent.jsonXContent, Strings.toString(MediaTypeRegistry.JSON, response), true)
+            .get("items");
   }
 
   public void testALongTextIsCutAndFound() {

@@ -23,7 +23,8 @@ import picocli.CommandLine.Command;
       DistillCommand.class,
       EvaluateCommand.class,
       ExportCommand.class,
-      ImportCommand.class
+      ImportCommand.class,
+      ReportCommand.class
     })
 public final class CrossModal {
   /** What the user gave cannot be used: bad option, data or bundle. */

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.cli;
 
+import io.crossmodal.model.Calibration;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.RgbImage;
@@ -11,13 +12,15 @@ import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.ImageChange;
 import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.EncodedSplit;
+import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
-import io.crossmodal.trainer.evaluate.Retrieval;
+import io.crossmodal.trainer.evaluate.Paper;
+import io.crossmodal.trainer.evaluate.Row;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
@@ -25,7 +28,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** {@code evaluate}: R@1, R@5, R@10 and mR of a bundle on one split. */
+/** {@code evaluate}: what the filter, the fusion encoder and both reach on one split. */
 @Command(
     name = "evaluate",
     mixinStandardHelpOptions = true,
@@ -40,8 +43,30 @@ final class EvaluateCommand implements Callable<Integer> {
   @Option(names = "--split", defaultValue = "TEST", description = "${COMPLETION-CANDIDATES}")
   private Split split;
 
-  @Option(names = "--k", defaultValue = "128", description = "candidates that are re-ranked")
-  private int k;
+  @Option(
+      names = "--k",
+      defaultValue = "16,32,64,128,256",
+      split = ",",
+      description = "candidates that are re-ranked; may be repeated")
+  private List<Integer> ks;
+
+  @Option(
+      names = "--full",
+      description = "score every pair too, and count what the filter misses; quadratic")
+  private boolean full;
+
+  @Option(
+      names = "--lambda",
+      description = "weight of the filter's logit instead of the bundle's; 0 as in the paper")
+  private Double lambda;
+
+  @Option(
+      names = "--paper",
+      description = "the paper's figures for a data set beside ours: ${COMPLETION-CANDIDATES}")
+  private Paper paper;
+
+  @Option(names = "--json", description = "file to write the table to, as JSON")
+  private Path json;
 
   @Option(names = "--limit", defaultValue = "1000000", description = "images at most")
   private int limit;
@@ -70,6 +95,7 @@ final class EvaluateCommand implements Callable<Integer> {
     if (!(magnitude >= 0 && magnitude <= ImageChange.MAX_MAGNITUDE)) {
       throw new IllegalArgumentException("magnitude must lie in [0, 10], got " + magnitude);
     }
+    Depths depths = new Depths(ks, full);
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> all = dataset.split(split);
     List<CaptionedImage> images = all.subList(0, Math.min(limit, all.size()));
@@ -81,50 +107,51 @@ final class EvaluateCommand implements Callable<Integer> {
               + "; name another with --split");
     }
     Path scratch = Files.createTempDirectory("crossmodal-");
+    EvaluationTable table;
     try (FusionModel model = FusionModel.load(ModelBundle.read(bundle), scratch)) {
-      Evaluator evaluator;
-      try (ProgressBar bar = new ProgressBar("encode", images.size())) {
-        EncodedSplit.Change before = change == null ? EncodedSplit.Change.NONE : this::changed;
-        evaluator =
-            new Evaluator(
-                model,
-                EncodedSplit.encode(model, images, dataset.problemsLeft(), before, bar::stepTo));
-      }
-      data.report(dataset, evaluator.problems());
-      List<Evaluator.Row> rows;
-      try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(k))) {
-        rows = evaluator.evaluate(k, model.bundle().manifest().calibration(), bar::stepTo);
-      }
-      System.out.printf(
-          Locale.ROOT,
-          "%d images, %d texts, %s%n",
-          evaluator.images(),
-          evaluator.texts(),
-          model.bundle().manifest().calibration());
-      System.out.println(
-          "| | i2t R@1 | R@5 | R@10 | t2i R@1 | R@5 | R@10 | mR | aware: i2t R@1 | R@5 | R@10 |"
-              + " t2i R@1 | R@5 | R@10 | mR |");
-      System.out.println("|---".repeat(15) + "|");
-      for (Evaluator.Row row : rows) {
-        System.out.printf(
-            Locale.ROOT,
-            "| %s | %s | %s | %.2f | %s | %s | %.2f |%n",
-            row.name(),
-            cells(row.imageToText()),
-            cells(row.textToImage()),
-            row.meanRecall(),
-            cells(row.imageToTextAware()),
-            cells(row.textToImageAware()),
-            row.meanRecallAware());
-      }
+      table = table(model, dataset, images, depths);
     } finally {
       Files.deleteIfExists(scratch);
+    }
+    if (paper != null) {
+      table = table.with(paper);
+    }
+    System.out.print(table.markdown());
+    if (json != null) {
+      Files.writeString(json, table.json() + "\n");
     }
     return 0;
   }
 
-  private static String cells(Retrieval retrieval) {
-    return String.format(
-        Locale.ROOT, "%.2f | %.2f | %.2f", retrieval.r1(), retrieval.r5(), retrieval.r10());
+  private EvaluationTable table(
+      FusionModel model, CaptionedDataset dataset, List<CaptionedImage> images, Depths depths) {
+    Calibration own = model.bundle().manifest().calibration();
+    Calibration calibration =
+        lambda == null ? own : new Calibration(lambda, own.scale(), own.bias());
+    Evaluator evaluator;
+    try (ProgressBar bar = new ProgressBar("encode", images.size())) {
+      EncodedSplit.Change before = change == null ? EncodedSplit.Change.NONE : this::changed;
+      evaluator =
+          new Evaluator(
+              model,
+              EncodedSplit.encode(model, images, dataset.problemsLeft(), before, bar::stepTo));
+    }
+    data.report(dataset, evaluator.problems());
+    List<Row> rows;
+    try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(depths))) {
+      rows = evaluator.evaluate(depths, calibration, bar::stepTo);
+    }
+    return new EvaluationTable(
+        model.bundle().manifest().id(),
+        dataset.name(),
+        split,
+        evaluator.images(),
+        evaluator.texts(),
+        calibration,
+        rows,
+        change == null
+            ? List.of()
+            : List.of(
+                "Pictures were changed before: " + change + ", magnitude " + magnitude + "."));
   }
 }

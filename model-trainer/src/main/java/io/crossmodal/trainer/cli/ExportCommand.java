@@ -11,7 +11,9 @@ import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.Evaluator;
+import io.crossmodal.trainer.evaluate.Row;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -65,12 +67,13 @@ final class ExportCommand implements Callable<Integer> {
       try (ProgressBar bar = new ProgressBar("calibrate", -1)) {
         calibration = evaluator.calibrate(k, bar::stepTo);
       }
-      try (ProgressBar bar = new ProgressBar("measure", evaluator.pairs(k))) {
-        List<Evaluator.Row> rows = evaluator.evaluate(k, calibration, bar::stepTo);
-        metrics.add(metric("val.filter.t2i.r@1", rows.get(0).textToImageAware().r1()));
+      Depths depths = new Depths(List.of(k), false);
+      try (ProgressBar bar = new ProgressBar("measure", evaluator.pairs(depths))) {
+        List<Row> rows = evaluator.evaluate(depths, calibration, bar::stepTo);
+        metrics.add(metric("val.filter.t2i.r@1", rows.get(0).textToImage().aware().r1()));
         metrics.add(metric("val.filter.mr", rows.get(0).meanRecallAware()));
-        metrics.add(metric("val.fusion.t2i.r@1", rows.get(2).textToImageAware().r1()));
-        metrics.add(metric("val.fusion.mr", rows.get(2).meanRecallAware()));
+        metrics.add(metric("val.fusion.t2i.r@1", rows.get(1).textToImage().aware().r1()));
+        metrics.add(metric("val.fusion.mr", rows.get(1).meanRecallAware()));
       }
     } finally {
       Files.deleteIfExists(scratch);

@@ -14,6 +14,7 @@ import com.google.gson.stream.JsonToken;
 import com.google.gson.stream.MalformedJsonException;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.io.Reader;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -71,7 +72,8 @@ final class TextFiles {
   /** Looks at the beginning of a file. */
   static Shape shape(Path file) throws IOException {
     Shape shape = Shape.OTHER;
-    try (Reader text = Files.newBufferedReader(file, StandardCharsets.UTF_8);
+    // Bytes that are no UTF-8 are let pass: whoever reads the whole file says so.
+    try (Reader text = new InputStreamReader(Files.newInputStream(file), StandardCharsets.UTF_8);
         JsonReader json = new JsonReader(text)) {
       JsonToken first = json.peek();
       if (first == JsonToken.BEGIN_OBJECT) {
@@ -96,8 +98,8 @@ final class TextFiles {
           return names.containsAll(Set.of("image", "caption")) ? Shape.PIR : shape;
         }
       }
-    } catch (CharacterCodingException | EOFException | MalformedJsonException e) {
-      // Damaged: whoever reads the whole file says so.
+    } catch (EOFException | MalformedJsonException e) {
+      // Damage is said by whoever reads the whole file, too.
       return shape;
     }
     return shape;

@@ -4,12 +4,118 @@
  */
 package io.crossmodal.trainer.evaluate;
 
+import io.crossmodal.model.Calibration;
+import java.util.Comparator;
+import java.util.stream.IntStream;
+
 /**
- * A filter's best K answers to each query of one direction, with the logits of each pair.
+ * A filter's best answers to each query of one direction, with the logits of the first K pairs.
  *
- * @param answers per query the answers' numbers, best first
+ * @param answers per query the answers' numbers, best first; at least K
  * @param itm per query and answer the matching logit
  * @param filter per query and answer the filter's logit
  */
 @SuppressWarnings("ArrayRecordComponent") // a table, never compared
-record Candidates(int[][] answers, float[][] itm, float[][] filter) {}
+record Candidates(int[][] answers, float[][] itm, float[][] filter) {
+
+  /** Whether an answer is right for a query. */
+  @FunctionalInterface
+  interface Right {
+    boolean test(int query, int answer);
+  }
+
+  int queries() {
+    return answers.length;
+  }
+
+  /** Ranks of the best right answers by the filter's own order. */
+  int[] filterRanks(Right right) {
+    return IntStream.range(0, queries())
+        .map(
+            q ->
+                IntStream.range(0, answers[q].length)
+                    .filter(a -> right.test(q, answers[q][a]))
+                    .map(a -> a + 1)
+                    .findFirst()
+                    .orElse(Integer.MAX_VALUE))
+        .toArray();
+  }
+
+  /**
+   * Ranks of the best right answers where the first k candidates are re-ranked.
+   *
+   * @param k at most K
+   * @return per query a rank from 1, or beyond every cut-off when the candidates hold no right one
+   */
+  int[] fusionRanks(int k, Calibration calibration, Right right) {
+    return IntStream.range(0, queries()).map(q -> fusionRank(q, k, calibration, right)).toArray();
+  }
+
+  private int fusionRank(int q, int k, Calibration calibration, Right right) {
+    int best = -1;
+    for (int a = 0; a < k; a++) {
+      if (right.test(q, answers[q][a])
+          && (best < 0 || logit(q, a, calibration) > logit(q, best, calibration))) {
+        best = a;
+      }
+    }
+    if (best < 0) {
+      return Integer.MAX_VALUE;
+    }
+    double logit = logit(q, best, calibration);
+    int rank = 1;
+    for (int a = 0; a < k; a++) {
+      double other = logit(q, a, calibration);
+      // Ties keep the filter's order.
+      if (other > logit || (other == logit && a < best)) {
+        rank++;
+      }
+    }
+    return rank;
+  }
+
+  /** The first answers to a query, best first, where its first k candidates are re-ranked. */
+  int[] fusionOrder(int q, int k, Calibration calibration, int first) {
+    return IntStream.range(0, k)
+        .boxed()
+        .sorted(Comparator.comparingDouble(a -> -logit(q, a, calibration)))
+        .limit(first)
+        .mapToInt(a -> answers[q][a])
+        .toArray();
+  }
+
+  private double logit(int q, int a, Calibration calibration) {
+    return calibration.logit(itm[q][a], filter[q][a]);
+  }
+
+  /**
+   * The same pairs from the answers' side, once every pair is scored.
+   *
+   * @param back per answer all queries, best first
+   */
+  Candidates transposed(int[][] back) {
+    float[][] denseItm = dense(itm);
+    float[][] denseFilter = dense(filter);
+    float[][] itmBack = new float[back.length][queries()];
+    float[][] filterBack = new float[back.length][queries()];
+    for (int a = 0; a < back.length; a++) {
+      for (int i = 0; i < queries(); i++) {
+        itmBack[a][i] = denseItm[back[a][i]][a];
+        filterBack[a][i] = denseFilter[back[a][i]][a];
+      }
+    }
+    return new Candidates(back, itmBack, filterBack);
+  }
+
+  /** Per query in the answers' own order, not in the filter's. */
+  private float[][] dense(float[][] logits) {
+    float[][] dense = new float[queries()][];
+    for (int q = 0; q < dense.length; q++) {
+      dense[q] = new float[answers[q].length];
+      for (int a = 0; a < dense[q].length; a++) {
+        dense[q][answers[q][a]] = logits[q][a];
+      }
+    }
+    return dense;
+  }
+}

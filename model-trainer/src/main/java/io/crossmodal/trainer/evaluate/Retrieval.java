@@ -10,7 +10,7 @@ package io.crossmodal.trainer.evaluate;
  * @param r1 R@1
  * @param r5 R@5
  * @param r10 R@10
- * @param queries how many queries the shares are of
+ * @param queries how many queries the shares are of; 0 where a source does not say
  */
 public record Retrieval(double r1, double r5, double r10, int queries) {
 

@@ -19,12 +19,10 @@ import java.awt.Font;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import javax.imageio.ImageIO;
 
 /**
  * Sheets of pictures that show where the words of a caption look in an image, after the paper's
@@ -194,8 +192,6 @@ public final class HeatMaps {
 
   /** A sheet as the bytes of a PNG file. */
   public static byte[] png(BufferedImage sheet) throws IOException {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ImageIO.write(sheet, "png", out);
-    return out.toByteArray();
+    return Pictures.png(sheet);
   }
 }

@@ -8,6 +8,9 @@ import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
 import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import javax.imageio.ImageIO;
 
 /** Pictures of an archive as they are shown: squares, as the model sees them, but not as small. */
 final class Pictures {
@@ -32,5 +35,23 @@ final class Pictures {
       image.setRGB(i % picture.width(), i / picture.width(), argb);
     }
     return image;
+  }
+
+  /** The bytes of a JPEG file. */
+  static byte[] jpeg(RgbImage picture) throws IOException {
+    return file(buffered(picture), "jpeg");
+  }
+
+  /** The bytes of a PNG file. */
+  static byte[] png(BufferedImage picture) throws IOException {
+    return file(picture, "png");
+  }
+
+  private static byte[] file(BufferedImage picture, String format) throws IOException {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    if (!ImageIO.write(picture, format, out)) {
+      throw new IOException("this JDK does not write " + format);
+    }
+    return out.toByteArray();
   }
 }

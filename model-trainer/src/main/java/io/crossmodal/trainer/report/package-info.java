@@ -5,6 +5,7 @@
 /**
  * What a run looks like: heat maps of the words of a caption, and a report as one HTML file.
  *
- * <p>Entry classes: {@link io.crossmodal.trainer.report.HeatMaps}. Called by the command line.
+ * <p>Entry classes: {@link io.crossmodal.trainer.report.ReportMaker}, {@link
+ * io.crossmodal.trainer.report.HeatMaps}. Called by the command line.
  */
 package io.crossmodal.trainer.report;

@@ -5,12 +5,17 @@
 package io.crossmodal.trainer.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.trainer.checkpoint.SmallImport;
+import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.report.FontAssumption;
+import io.crossmodal.trainer.report.Html;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
@@ -21,6 +26,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -76,6 +82,19 @@ class CrossModalTest {
     return arguments;
   }
 
+  /** The names of the rows of the table last printed. */
+  private void assertRows(List<String> names) {
+    List<String> found =
+        out.toString()
+            .lines()
+            .filter(line -> line.startsWith("| ") && !line.startsWith("|  |"))
+            .filter(line -> !line.startsWith("| ---"))
+            .map(line -> line.substring(2, line.indexOf(" | ")))
+            .toList();
+    assertEquals(names, found, out.toString());
+    out.getBuffer().setLength(0);
+  }
+
   private static List<String> with(List<String> arguments, String option, String value) {
     List<String> changed = new ArrayList<>(arguments);
     changed.set(changed.indexOf(option) + 1, value);
@@ -83,7 +102,8 @@ class CrossModalTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "generate", "train", "distill", "evaluate", "export", "import"})
+  @ValueSource(
+      strings = {"", "generate", "train", "distill", "evaluate", "export", "import", "report"})
   void everyCommandExplainsItself(String command) {
     assertEquals(0, command.isEmpty() ? run("--help") : run(command, "--help"));
     assertTrue(out.toString().contains("Usage: crossmodal " + command), out.toString());
@@ -129,8 +149,41 @@ class CrossModalTest {
         run("evaluate", "--data", data, "--bundle", exported.toString(), "--k", "500"),
         err.toString());
     assertTrue(out.toString().contains("4 images, 20 texts"), out.toString());
-    long rows = out.toString().lines().filter(line -> line.startsWith("| filter")).count();
-    assertEquals(3, rows, out.toString());
+    // Four images are fewer than 500 candidates.
+    assertRows(List.of("filter only", "full fusion"));
+
+    Path json = folder.resolve("table.json");
+    assertEquals(
+        0,
+        run(
+            "evaluate",
+            "--data",
+            data,
+            "--bundle",
+            exported.toString(),
+            "--k",
+            "2",
+            "--k",
+            "4",
+            "--full",
+            "--lambda",
+            "0",
+            "--paper",
+            "sydney",
+            "--json",
+            json.toString()),
+        err.toString());
+    String printed = out.toString();
+    assertRows(
+        List.of(
+            "filter only",
+            "full fusion",
+            "kNN, then fusion, k = 2",
+            "kNN, then fusion, k = 4",
+            "paper: MTGFE, table 2"));
+    assertTrue(printed.contains("65.12"), printed);
+    assertTrue(printed.contains("ITM + 0.0 filter"), printed);
+    assertTrue(Files.readString(json).contains("\"top_ten_found\": 100.0"), Files.readString(json));
 
     out.getBuffer().setLength(0);
     assertEquals(
@@ -151,6 +204,47 @@ class CrossModalTest {
     // The same run with other options is another run.
     assertEquals(2, run(train("run", "--seed", "9").toArray(new String[0])));
     assertTrue(err.toString().contains("run of other options"), err.toString());
+  }
+
+  @Test
+  void reportsARunAsOneFile() throws Exception {
+    FontAssumption.check();
+    // A data set of its own, whose captions are markup.
+    String caption = "<b>& two tanks";
+    Path marked = Path.of(MicroTraining.scenes(folder.resolve("marked"), 4, 4, 0, SEED).toString());
+    Files.writeString(
+        marked,
+        Files.readString(marked)
+            .replaceAll("\"raw\":\\s*\"", Matcher.quoteReplacement("\"raw\":\"" + caption + " ")));
+    List<String> train = with(train("reported"), "--data", marked.toString());
+    assertEquals(0, run(train.toArray(new String[0])), err.toString());
+    Path report = folder.resolve("reported").resolve("report.html");
+    String run = folder.resolve("reported").toString();
+
+    assertEquals(0, run("report", "--run", run), err.toString());
+    assertTrue(out.toString().contains("wrote " + report), out.toString());
+    Html plain = new Html(Files.readString(report));
+    assertEquals(2, plain.pictures("chart"));
+    assertEquals(2, plain.all("img").size());
+    assertTrue(plain.rows("options") > 12);
+
+    List<String> arguments =
+        List.of("report", "--run", run, "--data", marked.toString(), "--k", "2", "--seed", "5");
+    assertEquals(0, run(arguments.toArray(new String[0])), err.toString());
+    String html = Files.readString(report);
+    assertFalse(html.contains("<b>"), "escaped");
+    Html full = new Html(html);
+    assertEquals(2, full.pictures("chart"));
+    assertEquals(5, full.pictures("sheet"));
+    // Ten captions; the filter's two candidates in both orders.
+    assertEquals(10 * 2 * 2, full.pictures("right") + full.pictures("wrong"));
+    assertEquals(1 + 2, full.rows("evaluation"), "heads, filter, k = 2");
+    assertEquals(15, full.texts("h3").size());
+    assertTrue(full.texts("h3").stream().allMatch(text -> text.startsWith(caption)));
+
+    assertEquals(0, run(arguments.toArray(new String[0])), err.toString());
+    assertEquals(full.texts("h3"), new Html(Files.readString(report)).texts("h3"));
+    assertUserError(List.of("report", "--run", folder.resolve("none").toString()), "no such file");
   }
 
   @Test
@@ -265,16 +359,101 @@ class CrossModalTest {
     assertUserError(with(train("bad"), "--data", testOnly), "has 0");
     List<String> evaluate =
         List.of("evaluate", "--data", testOnly, "--bundle", bundle.toString(), "--k", "5");
-    assertUserErrorAfterProgress(with(evaluate, "--k", "0"), "k must be at least 1, got 0");
+    assertUserError(with(evaluate, "--k", "0"), "k must be at least 1, got 0");
     List<String> limited = new ArrayList<>(evaluate);
     limited.addAll(List.of("--limit", "0"));
     assertUserError(limited, "limit must be at least 1, got 0");
   }
 
-  private void assertUserErrorAfterProgress(List<String> arguments, String part) {
+  /** Scenes of which one training and one test picture is broken, and one training picture gone. */
+  private static Path brokenScenes(String name) throws Exception {
+    Path json = MicroTraining.scenes(folder.resolve(name), 8, 4, 4, SEED);
+    CaptionedDataset scenes = MicroTraining.read(json);
+    Files.writeString(scenes.split(Split.TRAIN).get(2).file(), "no picture");
+    Files.writeString(scenes.split(Split.TEST).get(1).file(), "no picture");
+    Files.delete(scenes.split(Split.TRAIN).get(5).file());
+    return json;
+  }
+
+  private void assertSkipped(int problems, List<String> lines, Path data) {
+    String said = err.toString();
+    assertTrue(said.contains(data + ", skipped: " + problems + " problem"), said);
+    assertEquals(said.indexOf("skipped"), said.lastIndexOf("skipped"), said);
+    lines.forEach(line -> assertTrue(said.contains(line), said));
+    assertEquals(problems, said.lines().filter(line -> line.startsWith("  - ")).count(), said);
+  }
+
+  @Test
+  void skipsBrokenPicturesUpToTheAllowedNumberAndSaysSoOnce() throws Exception {
+    Path scenes = brokenScenes("broken");
+    List<String> train = with(train("lossy"), "--data", scenes.toString());
+    assertEquals(2, run(train.toArray(new String[0])));
+    assertTrue(err.toString().contains("there is no file"), err.toString());
+    // One is found while reading, the other while decoding: together they are two.
+    train.addAll(List.of("--allow-problems", "1"));
     err.getBuffer().setLength(0);
-    assertEquals(2, run(arguments.toArray(new String[0])), err.toString());
-    assertTrue(err.toString().contains(part), err.toString());
+    assertEquals(2, run(train.toArray(new String[0])));
+    assertTrue(err.toString().contains("pictures cannot be read"), err.toString());
+    assertTrue(err.toString().contains("no image"), err.toString());
+    err.getBuffer().setLength(0);
+    train = with(train, "--allow-problems", "2");
+    assertEquals(0, run(train.toArray(new String[0])), err.toString());
+    assertSkipped(2, List.of("there is no file", "no image"), scenes);
+
+    List<String> evaluate = new ArrayList<>(List.of("evaluate", "--data", scenes.toString()));
+    evaluate.addAll(List.of("--bundle", folder.resolve("lossy/model.zip").toString()));
+    evaluate.addAll(List.of("--allow-problems", "1"));
+    err.getBuffer().setLength(0);
+    assertEquals(2, run(evaluate.toArray(new String[0])));
+    assertTrue(err.toString().contains("pictures cannot be read"), err.toString());
+    evaluate = with(evaluate, "--allow-problems", "9");
+    err.getBuffer().setLength(0);
+    assertEquals(0, run(evaluate.toArray(new String[0])), err.toString());
+    assertSkipped(2, List.of("there is no file", "no image"), scenes);
+    assertTrue(out.toString().contains("3 images, 15 texts"), out.toString());
+  }
+
+  @Test
+  void readsLabelledFoldersWithTheUsersTemplatesAndShares() throws Exception {
+    CaptionedDataset scenes = MicroTraining.read(Path.of(data));
+    Path root = folder.resolve("labelled");
+    for (int i = 0; i < 8; i++) {
+      Path file = scenes.images().get(i).file();
+      Path label = root.resolve(i % 2 == 0 ? "BareLand" : "storage_tanks");
+      Files.createDirectories(label);
+      Files.copy(file, label.resolve(file.getFileName()));
+    }
+    Path bundle = folder.resolve("labelled.zip");
+    ModelBundle.random("random", ModelConfig.micro(), SEED).write(bundle, List.of("a"));
+    List<String> evaluate = new ArrayList<>(List.of("evaluate", "--data", root.toString()));
+    evaluate.addAll(List.of("--bundle", bundle.toString(), "--split-shares", "0.0,0,1"));
+    evaluate.addAll(List.of("--split-seed", "5"));
+    assertEquals(0, run(evaluate.toArray(new String[0])), err.toString());
+    assertTrue(out.toString().contains("8 images, 40 texts"), out.toString());
+    evaluate.addAll(List.of("--caption-template", "a {class}", "--caption-template", "{class}s"));
+    assertEquals(0, run(evaluate.toArray(new String[0])), err.toString());
+    assertTrue(out.toString().contains("8 images, 16 texts"), out.toString());
+    assertUserError(with(evaluate, "--caption-template", "a"), "must hold {class}, got \"a\"");
+    assertUserError(with(evaluate, "--data", data), data, "for labelled folders only");
+    assertUsageError(with(evaluate, "--split-shares", "1,1"), "--split-shares", "three numbers");
+    assertUsageError(with(evaluate, "--split-shares", "1,1,x"), "three numbers", "1,1,x");
+    assertUsageError(with(evaluate, "--split-shares", "1,1,1"), "add up to 1, got 1.0, 1.0, 1.0");
+  }
+
+  @Test
+  void takesTheFolderOfImagesFromTheUser() throws Exception {
+    Path elsewhere = Files.createDirectory(folder.resolve("elsewhere"));
+    Path json = Files.copy(Path.of(data), elsewhere.resolve("dataset.json"));
+    List<String> arguments = with(train("elsewhere-run"), "--data", json.toString());
+    assertEquals(2, run(arguments.toArray(new String[0])));
+    arguments.addAll(List.of("--images", Path.of(data).resolveSibling("images").toString()));
+    err.getBuffer().setLength(0);
+    assertEquals(0, run(arguments.toArray(new String[0])), err.toString());
+    assertTrue(!err.toString().contains("skipped"), err.toString());
+    assertUserError(
+        with(arguments, "--images", "no-such-folder"), "no-such-folder is not a folder");
+    arguments.addAll(List.of("--allow-problems", "-1"));
+    assertUserError(arguments, "allowedProblems must be at least 0, got -1");
   }
 
   @Test

@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.evaluate;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -153,38 +154,167 @@ class EvaluatorTest {
     assertEquals(recall(imageQueries, aware, k, 10, calibration), found.r10(), one);
   }
 
+  private static List<Row> evaluate(boolean full, Integer... ks) {
+    return evaluator.evaluate(new Depths(List.of(ks), full), CALIBRATION, pairs -> {});
+  }
+
+  /** Everything but the times, which no two runs share. */
+  private static Row untimed(Row row) {
+    return new Row(
+        row.name(),
+        untimed(row.imageToText()),
+        untimed(row.textToImage()),
+        row.meanRecall(),
+        row.meanRecallAware());
+  }
+
+  private static Row.Direction untimed(Row.Direction direction) {
+    return new Row.Direction(
+        direction.strict(), direction.aware(), null, false, direction.topTenFound());
+  }
+
+  private static void assertRow(Row row, int imagesDepth, int textsDepth, Calibration calibration) {
+    assertRetrieval(row.textToImage().strict(), false, false, imagesDepth, calibration);
+    assertRetrieval(row.textToImage().aware(), false, true, imagesDepth, calibration);
+    // Image to text has ties between equal captions; strict counts tell them apart by chance.
+    assertRetrieval(row.imageToText().aware(), true, true, textsDepth, calibration);
+    assertEquals(split.size(), row.imageToText().strict().queries());
+    assertEquals(TEXTS.size(), row.textToImage().strict().queries());
+    assertTrue(row.imageToText().strict().r10() <= row.imageToText().aware().r10());
+    assertTrue(row.meanRecall() <= row.meanRecallAware());
+    assertEquals(
+        Retrieval.meanRecall(row.imageToText().strict(), row.textToImage().strict()),
+        row.meanRecall());
+    assertEquals(
+        Retrieval.meanRecall(row.imageToText().aware(), row.textToImage().aware()),
+        row.meanRecallAware());
+  }
+
   @Test
   void everyShareEqualsTheSecondComputation() {
-    for (int k : new int[] {1, 4, 9, 1000}) {
-      List<Evaluator.Row> rows = evaluator.evaluate(k, CALIBRATION, pairs -> {});
-      assertEquals(3, rows.size());
-      for (int r = 0; r < 3; r++) {
-        Evaluator.Row row = rows.get(r);
-        Calibration calibration = r == 0 ? null : r == 1 ? new Calibration(0, 1, 0) : CALIBRATION;
-        assertRetrieval(row.textToImage(), false, false, k, calibration);
-        assertRetrieval(row.textToImageAware(), false, true, k, calibration);
-        // Image to text has ties between equal captions; strict counts tell them apart by chance.
-        assertRetrieval(row.imageToTextAware(), true, true, k, calibration);
-        assertEquals(split.size(), row.imageToText().queries());
-        assertEquals(TEXTS.size(), row.textToImage().queries());
-        assertTrue(row.imageToText().r10() <= row.imageToTextAware().r10());
-        assertTrue(row.meanRecall() <= row.meanRecallAware());
+    for (boolean full : new boolean[] {false, true}) {
+      List<Row> rows = evaluate(full, 9, 1, 4, 4, 1000);
+      List<Integer> ks = List.of(1, 4, 9); // sorted, once each, none beyond the 14 images
+      assertEquals(full ? 5 : 4, rows.size());
+      assertRow(rows.get(0), 14, TEXTS.size(), null);
+      assertEquals("filter only", rows.get(0).name());
+      assertNull(rows.get(0).textToImage().fusionMillis());
+      if (full) {
+        assertEquals("full fusion", rows.get(1).name());
+        assertRow(rows.get(1), 14, TEXTS.size(), CALIBRATION);
+      }
+      for (int i = 0; i < 3; i++) {
+        Row row = rows.get((full ? 2 : 1) + i);
+        assertEquals("kNN, then fusion, k = " + ks.get(i), row.name());
+        assertRow(row, ks.get(i), ks.get(i), CALIBRATION);
+        assertTrue(row.textToImage().fusionMillis() >= 0);
+        assertEquals(full, row.imageToText().computed());
       }
     }
   }
 
   @Test
+  void aSmallerKIsAPrefixOfALargerOne() throws Exception {
+    List<CaptionedImage> scenes =
+        MicroTraining.read(MicroTraining.scenes(folder.resolve("more"), 0, 0, 40, SEED))
+            .split(Split.TEST);
+    List<CaptionedImage> distinct = new ArrayList<>();
+    for (CaptionedImage scene : scenes) {
+      // Letters alone: a digit would be [UNK], and equal texts tie.
+      String words =
+          Integer.toString(scene.imageId(), 3)
+              .replace('0', 'a')
+              .replace('1', 'b')
+              .replace('2', 'c');
+      List<String> captions = List.of("scene " + words, words + " pond");
+      distinct.add(
+          new CaptionedImage(
+              scene.filename(), scene.file(), scene.imageId(), scene.split(), captions));
+    }
+    Evaluator more = new Evaluator(model, distinct, 0, done -> {});
+    List<Row> together = more.evaluate(new Depths(List.of(16, 32), false), CALIBRATION, p -> {});
+    List<Row> full = more.evaluate(new Depths(List.of(16, 32), true), CALIBRATION, p -> {});
+    for (int i = 0; i < 2; i++) {
+      Depths one = new Depths(List.of(16 << i), false);
+      List<Row> alone = more.evaluate(one, CALIBRATION, p -> {});
+      assertEquals(2, alone.size());
+      assertEquals(untimed(together.get(0)), untimed(alone.get(0)), "the filter's own");
+      assertEquals(untimed(together.get(1 + i)), untimed(alone.get(1)));
+      // Full fusion scores from the texts' side, so pictures' scores agree to rounding only.
+      assertEquals(alone.get(1).textToImage().aware(), full.get(2 + i).textToImage().aware());
+    }
+    assertEquals(untimed(together.get(0)), untimed(full.get(0)));
+  }
+
+  @Test
+  void countsWhatTheFilterHasOfFullFusionsTopTen() {
+    List<Row> rows = evaluate(true, 3, 12);
+    assertEquals(100, rows.get(1).textToImage().topTenFound());
+    assertEquals(100, rows.get(1).imageToText().topTenFound());
+    for (int r = 2; r < 4; r++) {
+      int k = r == 2 ? 3 : 12;
+      for (boolean imageQueries : new boolean[] {false, true}) {
+        int queries = imageQueries ? split.size() : TEXTS.size();
+        int answers = imageQueries ? TEXTS.size() : split.size();
+        int found = 0;
+        for (int query = 0; query < queries; query++) {
+          int q = query;
+          List<Integer> first =
+              IntStream.range(0, answers)
+                  .boxed()
+                  .sorted(
+                      Comparator.comparingDouble(
+                          a -> -(imageQueries ? similarity[a][q] : similarity[q][a])))
+                  .limit(k)
+                  .toList();
+          found +=
+              (int)
+                  IntStream.range(0, answers)
+                      .boxed()
+                      .sorted(
+                          Comparator.comparingDouble(
+                              a -> -logit(imageQueries ? logits[a][q] : logits[q][a])))
+                      .limit(10)
+                      .filter(first::contains)
+                      .count();
+        }
+        Row.Direction direction =
+            imageQueries ? rows.get(r).imageToText() : rows.get(r).textToImage();
+        // Equal captions tie; pictures that all but tie may be exchanged by rounding, a few at
+        // most.
+        double tolerance = imageQueries ? 5 : 0.5;
+        assertEquals(100.0 * found / (10 * queries), direction.topTenFound(), tolerance);
+      }
+    }
+    assertNull(evaluate(false, 3).get(1).textToImage().topTenFound());
+  }
+
+  private static double logit(PairLogits pair) {
+    return pair.itm()[0] + CALIBRATION.lambda() * pair.filter()[0];
+  }
+
+  @Test
+  void anArchiveSmallerThanEveryKIsScoredInFull() {
+    List<Row> rows = evaluate(false, 500);
+    assertEquals(List.of("filter only", "full fusion"), rows.stream().map(Row::name).toList());
+    assertEquals(56L * 14, evaluator.pairs(new Depths(List.of(500), false)));
+  }
+
+  @Test
   void theDataSetTellsStrictFromAware() {
-    Evaluator.Row filter = evaluator.evaluate(1000, CALIBRATION, pairs -> {}).get(0);
-    assertTrue(filter.textToImageAware().r1() > filter.textToImage().r1(), filter.toString());
+    Row.Direction filter = evaluate(true).get(0).textToImage();
+    assertTrue(filter.aware().r1() > filter.strict().r1(), filter.toString());
   }
 
   @Test
   void tellsItsProgressUpToTheNumberThatItNamed() {
-    List<Integer> told = new ArrayList<>();
-    evaluator.evaluate(4, CALIBRATION, told::add);
-    assertEquals(evaluator.pairs(4), told.get(told.size() - 1));
-    assertEquals(told.stream().sorted().toList(), told);
+    for (boolean full : new boolean[] {false, true}) {
+      List<Long> told = new ArrayList<>();
+      Depths depths = new Depths(List.of(2, 4), full);
+      evaluator.evaluate(depths, CALIBRATION, told::add);
+      assertEquals(evaluator.pairs(depths), told.get(told.size() - 1));
+      assertEquals(told.stream().sorted().toList(), told);
+    }
   }
 
   @Test
@@ -196,11 +326,17 @@ class EvaluatorTest {
   @Test
   void refusesNoCandidates() {
     String message =
-        assertThrows(
-                IllegalArgumentException.class,
-                () -> evaluator.evaluate(0, CALIBRATION, pairs -> {}))
-            .getMessage();
+        assertThrows(IllegalArgumentException.class, () -> evaluate(false, 4, 0)).getMessage();
     assertTrue(message.contains("k must be at least 1, got 0"), message);
+  }
+
+  @Test
+  void refusesNoDepthAtAll() {
+    String message =
+        assertThrows(IllegalArgumentException.class, () -> new Depths(List.of(), false))
+            .getMessage();
+    assertTrue(message.contains("name at least one"), message);
+    assertThrows(IllegalArgumentException.class, () -> evaluator.calibrate(0, pairs -> {}));
   }
 
   @Test

@@ -19,7 +19,6 @@ import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -133,20 +132,6 @@ class HeatMapsTest {
       assertThrows(
           ImageFormatException.class,
           () -> HeatMaps.sheets(model, List.of(new byte[9]), List.of("a road")));
-    }
-  }
-
-  /** Drawing words needs a font; a bare server may have none. */
-  static final class FontAssumption {
-    private FontAssumption() {}
-
-    static void check() {
-      try {
-        Fonts.sans(12);
-      } catch (IOException e) {
-        System.out.println("skipped: " + e.getMessage());
-        org.junit.jupiter.api.Assumptions.abort(e.getMessage());
-      }
     }
   }
 }

@@ -10,8 +10,10 @@ import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import java.io.IOException;
+import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
+import org.opensearch.ResourceNotFoundException;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.rest.BaseRestHandler;
@@ -22,7 +24,8 @@ import org.opensearch.rest.action.RestBuilderListener;
 import org.opensearch.transport.client.node.NodeClient;
 
 /**
- * {@code GET /_plugins/_cross_modal/models}: what there is to search with, and where it is warm.
+ * {@code GET /_plugins/_cross_modal/models} and {@code /models/{id}}: what there is to search with,
+ * and where it is warm.
  */
 public final class RestModelsHandler extends BaseRestHandler {
   private final ModelCatalog catalog;
@@ -38,11 +41,19 @@ public final class RestModelsHandler extends BaseRestHandler {
 
   @Override
   public List<Route> routes() {
-    return List.of(new Route(RestRequest.Method.GET, "/_plugins/_cross_modal/models"));
+    return List.of(
+        new Route(RestRequest.Method.GET, "/_plugins/_cross_modal/models"),
+        new Route(RestRequest.Method.GET, "/_plugins/_cross_modal/models/{id}"));
   }
 
   @Override
   protected RestChannelConsumer prepareRequest(RestRequest request, NodeClient client) {
+    String named = request.param("id");
+    if (named != null && !catalog.ids().contains(named)) {
+      throw new ResourceNotFoundException(
+          "unknown model [{}], this node has {}", named, catalog.ids());
+    }
+    Collection<String> ids = named == null ? catalog.ids() : List.of(named);
     return channel ->
         client.execute(
             NodesReportAction.INSTANCE,
@@ -52,7 +63,7 @@ public final class RestModelsHandler extends BaseRestHandler {
               public RestResponse buildResponse(
                   NodesReportResponse response, XContentBuilder builder) throws IOException {
                 builder.startObject().startArray("models");
-                for (String id : catalog.ids()) {
+                for (String id : ids) {
                   writeModel(builder, catalog.bundle(id).manifest(), response.getNodes());
                 }
                 return new BytesRestResponse(RestStatus.OK, builder.endArray().endObject());

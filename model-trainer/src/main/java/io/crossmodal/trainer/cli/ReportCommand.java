@@ -1,0 +1,104 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.cli;
+
+import io.crossmodal.model.Calibration;
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.bundle.BundleException;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.evaluate.Depths;
+import io.crossmodal.trainer.evaluate.EvaluationTable;
+import io.crossmodal.trainer.evaluate.Evaluator;
+import io.crossmodal.trainer.evaluate.Row;
+import io.crossmodal.trainer.report.ReportMaker;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import me.tongfei.progressbar.ProgressBar;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code report}: a run as one HTML file. */
+@Command(
+    name = "report",
+    mixinStandardHelpOptions = true,
+    showDefaultValues = true,
+    description =
+        "Writes report.html into a run folder: options, curves and, with a data set, retrieval,"
+            + " examples and heat maps. The file needs no network and no other file.")
+final class ReportCommand implements Callable<Integer> {
+  @Option(names = "--run", required = true, description = "run folder of train")
+  private Path run;
+
+  /** Null where no data set is given. */
+  @ArgGroup(exclusive = false)
+  private DatasetArguments data;
+
+  @Option(names = "--split", defaultValue = "VAL", description = "${COMPLETION-CANDIDATES}")
+  private Split split;
+
+  @Option(
+      names = "--k",
+      defaultValue = "16,32,64,128,256",
+      split = ",",
+      description = "candidates that are re-ranked; may be repeated")
+  private List<Integer> ks;
+
+  @Option(names = "--seed", defaultValue = "1", description = "of the choice of examples")
+  private long seed;
+
+  @Override
+  public Integer call() throws Exception {
+    ReportMaker maker = new ReportMaker(run);
+    System.out.println("wrote " + (data == null ? maker.write() : withRetrieval(maker)));
+    return 0;
+  }
+
+  private Path withRetrieval(ReportMaker maker) throws IOException, BundleException {
+    Depths depths = new Depths(ks, false);
+    CaptionedDataset dataset = data.read();
+    List<CaptionedImage> images = dataset.split(split);
+    if (images.isEmpty()) {
+      throw new IllegalArgumentException(
+          data.path()
+              + " has no image in its split "
+              + split.label()
+              + "; name another with --split");
+    }
+    ModelBundle bundle = ModelBundle.read(run.resolve("model.zip"));
+    Calibration calibration = bundle.manifest().calibration();
+    Path scratch = Files.createTempDirectory("crossmodal-");
+    try (FusionModel model = FusionModel.load(bundle, scratch)) {
+      Evaluator evaluator;
+      try (ProgressBar bar = new ProgressBar("encode", images.size())) {
+        evaluator = new Evaluator(model, images, dataset.problemsLeft(), bar::stepTo);
+      }
+      data.report(dataset, evaluator.problems());
+      List<Row> rows;
+      try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(depths))) {
+        rows = evaluator.evaluate(depths, calibration, bar::stepTo);
+      }
+      EvaluationTable table =
+          new EvaluationTable(
+              bundle.manifest().id(),
+              dataset.name(),
+              split,
+              evaluator.images(),
+              evaluator.texts(),
+              calibration,
+              rows,
+              List.of());
+      return maker.write(model, evaluator, table, depths, seed);
+    } finally {
+      Files.deleteIfExists(scratch);
+    }
+  }
+}

@@ -1,0 +1,128 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.evaluate;
+
+import io.crossmodal.model.Encoding;
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.tokens.TokenBlock;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.LongConsumer;
+import java.util.stream.IntStream;
+
+/** One direction of retrieval: finds each query's candidates by the filter and scores the pairs. */
+final class CandidateScorer {
+  /** Pairs of the first call of a query. */
+  private static final int SMALLEST_CALL = 16;
+
+  /** Pairs of the largest call; more need much memory and are no faster. */
+  private static final int LARGEST_CALL = 256;
+
+  private final FusionModel model;
+  private final boolean imageQueries;
+  private final List<Encoding> queries;
+  private final List<Encoding> answers;
+
+  CandidateScorer(
+      FusionModel model, boolean imageQueries, List<Encoding> images, List<Encoding> texts) {
+    this.model = model;
+    this.imageQueries = imageQueries;
+    this.queries = imageQueries ? images : texts;
+    this.answers = imageQueries ? texts : images;
+  }
+
+  /**
+   * Per query its best answers by the filter, best first.
+   *
+   * @param k at most so many, at least 1
+   */
+  int[][] nearest(int k) {
+    return queries.parallelStream()
+        .map(query -> nearest(query.embedding(), k))
+        .toArray(int[][]::new);
+  }
+
+  private int[] nearest(float[] query, int k) {
+    float[] similarity = new float[answers.size()];
+    for (int a = 0; a < similarity.length; a++) {
+      float[] embedding = answers.get(a).embedding();
+      float sum = 0;
+      for (int d = 0; d < query.length; d++) {
+        sum += query[d] * embedding[d];
+      }
+      similarity[a] = sum;
+    }
+    return IntStream.range(0, similarity.length)
+        .boxed()
+        .sorted((a, b) -> Float.compare(similarity[b], similarity[a]))
+        .limit(k)
+        .mapToInt(Integer::intValue)
+        .toArray();
+  }
+
+  /**
+   * Scores every query's first candidates, each pair once.
+   *
+   * <p>No call crosses a cut or one of 16, 32, 64, 128, 256, 512, 768 and so on, so that the first
+   * k pairs, with such a k, are scored by the same calls in about the same time, whatever else is
+   * asked for.
+   *
+   * @param nearest per query its candidates, best first
+   * @param cuts ascending; the last one is how many candidates are scored
+   * @param relevance which answers are right
+   * @param progress told the pairs scored so far
+   */
+  ScoredDirection score(
+      int[][] nearest, List<Integer> cuts, Relevance relevance, LongConsumer progress) {
+    int k = cuts.get(cuts.size() - 1);
+    float[][] itm = new float[queries.size()][k];
+    float[][] filter = new float[queries.size()][k];
+    double[][] millis = new double[cuts.size()][queries.size()];
+    long pairs = 0;
+    for (int q = 0; q < queries.size(); q++) {
+      long since = System.nanoTime();
+      int from = 0;
+      for (int c = 0; c < cuts.size(); c++) {
+        while (from < cuts.get(c)) {
+          int to = Math.min(cuts.get(c), endOfCall(from));
+          PairLogits logits = score(q, Arrays.copyOfRange(nearest[q], from, to));
+          System.arraycopy(logits.itm(), 0, itm[q], from, to - from);
+          System.arraycopy(logits.filter(), 0, filter[q], from, to - from);
+          from = to;
+        }
+        millis[c][q] = (System.nanoTime() - since) / 1e6;
+      }
+      pairs += k;
+      progress.accept(pairs);
+    }
+    return new ScoredDirection(
+        new Candidates(nearest, itm, filter),
+        relevance.of(imageQueries, false),
+        relevance.of(imageQueries, true),
+        cut -> median(millis[cuts.indexOf(cut)]),
+        false,
+        null);
+  }
+
+  private static int endOfCall(int from) {
+    return from < LARGEST_CALL
+        ? Math.max(SMALLEST_CALL, 2 * Integer.highestOneBit(from))
+        : (from / LARGEST_CALL + 1) * LARGEST_CALL;
+  }
+
+  private PairLogits score(int query, int[] found) {
+    List<TokenBlock> one = List.of(queries.get(query).tokens());
+    List<TokenBlock> many = Arrays.stream(found).mapToObj(a -> answers.get(a).tokens()).toList();
+    return imageQueries ? model.score(many, one) : model.score(one, many);
+  }
+
+  private static double median(double[] values) {
+    double[] sorted = values.clone();
+    Arrays.sort(sorted);
+    int half = sorted.length / 2;
+    return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+  }
+}

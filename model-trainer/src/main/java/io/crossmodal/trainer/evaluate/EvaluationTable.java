@@ -1,0 +1,159 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.evaluate;
+
+import com.google.gson.FieldNamingPolicy;
+import com.google.gson.GsonBuilder;
+import io.crossmodal.model.Calibration;
+import io.crossmodal.trainer.data.Split;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Collectors;
+
+/**
+ * An evaluation as people and programs read it.
+ *
+ * @param model id of the bundle
+ * @param dataSet the data set's own name
+ * @param split the part of it that was searched
+ * @param images pictures searched, and asked with
+ * @param texts captions searched, and asked with
+ * @param calibration what pairs were ranked by
+ * @param rows a row per way to search, the paper's own behind them
+ * @param notes what must be known to read the rows, a sentence each
+ */
+public record EvaluationTable(
+    String model,
+    String dataSet,
+    Split split,
+    int images,
+    int texts,
+    Calibration calibration,
+    List<Row> rows,
+    List<String> notes) {
+
+  /** The heads of {@link #cells}. */
+  public static final List<String> HEADS =
+      List.of(
+          "",
+          "i2t R@1",
+          "R@5",
+          "R@10",
+          "t2i R@1",
+          "R@5",
+          "R@10",
+          "mR",
+          "aware: i2t R@1",
+          "R@5",
+          "R@10",
+          "t2i R@1",
+          "R@5",
+          "R@10",
+          "mR",
+          "ms i2t",
+          "ms t2i",
+          "top 10 i2t",
+          "top 10 t2i");
+
+  private static final String NONE = "-";
+
+  public EvaluationTable {
+    rows = List.copyOf(rows);
+    notes = List.copyOf(notes);
+  }
+
+  /** What the columns mean, for whoever reads the table. */
+  public static List<String> legend() {
+    return List.of(
+        "i2t: pictures ask for captions; t2i: captions ask for pictures; shares in percent.",
+        "aware: every picture that has the caption among its own counts as right.",
+        "ms: median milliseconds of the fusion stage for a query; ~ is computed from the time of a"
+            + " pair in the other direction.",
+        "top 10: share of full fusion's first ten that are among the filter's first k.");
+  }
+
+  /** With the paper's rows behind our own. */
+  public EvaluationTable with(Paper paper) {
+    List<Row> all = new ArrayList<>(rows);
+    all.addAll(paper.rows());
+    List<String> said = new ArrayList<>(notes);
+    said.addAll(paper.notes());
+    return new EvaluationTable(model, dataSet, split, images, texts, calibration, all, said);
+  }
+
+  /** One line on what was evaluated. */
+  public String title() {
+    return String.format(
+        Locale.ROOT,
+        "%s on %s, split %s: %d images, %d texts, ranked by ITM + %s filter",
+        model,
+        dataSet,
+        split.label(),
+        images,
+        texts,
+        calibration.lambda());
+  }
+
+  /** Per row its name and {@link #HEADS}' figures. */
+  public List<List<String>> cells() {
+    return rows.stream().map(EvaluationTable::cells).toList();
+  }
+
+  private static List<String> cells(Row row) {
+    List<String> cells = new ArrayList<>();
+    cells.add(row.name());
+    shares(cells, row.imageToText().strict());
+    shares(cells, row.textToImage().strict());
+    cells.add(figure(row.meanRecall()));
+    shares(cells, row.imageToText().aware());
+    shares(cells, row.textToImage().aware());
+    cells.add(figure(row.meanRecallAware()));
+    cells.add(millis(row.imageToText()));
+    cells.add(millis(row.textToImage()));
+    cells.add(figure(row.imageToText().topTenFound()));
+    cells.add(figure(row.textToImage().topTenFound()));
+    return cells;
+  }
+
+  private static void shares(List<String> cells, Retrieval retrieval) {
+    cells.add(figure(retrieval == null ? null : retrieval.r1()));
+    cells.add(figure(retrieval == null ? null : retrieval.r5()));
+    cells.add(figure(retrieval == null ? null : retrieval.r10()));
+  }
+
+  private static String millis(Row.Direction direction) {
+    return (direction.computed() ? "~" : "") + figure(direction.fusionMillis());
+  }
+
+  private static String figure(Double value) {
+    return value == null ? NONE : String.format(Locale.ROOT, "%.2f", value);
+  }
+
+  /** The table in Markdown, with its title, legend and notes. */
+  public String markdown() {
+    StringBuilder out = new StringBuilder(title()).append("\n\n");
+    line(out, HEADS);
+    line(out, HEADS.stream().map(head -> head.isEmpty() ? "---" : "---:").toList());
+    cells().forEach(cells -> line(out, cells));
+    out.append('\n');
+    legend().forEach(line -> out.append("- ").append(line).append('\n'));
+    notes.forEach(line -> out.append("- ").append(line).append('\n'));
+    return out.toString();
+  }
+
+  private static void line(StringBuilder out, List<String> cells) {
+    out.append(cells.stream().collect(Collectors.joining(" | ", "| ", " |\n")));
+  }
+
+  /** Everything as JSON, names in lower case with underscores. */
+  public String json() {
+    return new GsonBuilder()
+        .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
+        .setPrettyPrinting()
+        .create()
+        .toJson(this);
+  }
+}
