@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.checkpoint.SmallImport;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.report.FontAssumption;
@@ -507,5 +508,29 @@ class CrossModalTest {
     arguments.addAll(List.of("--init", nowhere));
     assertUserError(arguments, nowhere, "no such file");
     assertUserError(train("never", "--init", nowhere), "--preset and --init exclude each other");
+  }
+
+  @Test
+  void trainsFromStartingWeights() throws Exception {
+    SmallImport.write(folder.resolve("small"), SEED);
+    List<String> arguments =
+        List.of(
+            "train",
+            "--data",
+            data,
+            "--run",
+            folder.resolve("started").toString(),
+            "--init",
+            folder.resolve("small").resolve("initial").toString(),
+            "--batch",
+            "4",
+            "--steps",
+            "1");
+    assertEquals(0, run(arguments.toArray(new String[0])), err.toString());
+    assertTrue(out.toString().contains("taken from the BERT"), out.toString());
+    assertTrue(out.toString().contains("fusion.layer*.cross_attention.query"), out.toString());
+    ModelBundle bundle = ModelBundle.read(folder.resolve("started").resolve("model.zip"));
+    assertEquals(SmallImport.vocabulary(), bundle.tokenizer().words());
+    assertEquals(0, run(arguments.toArray(new String[0])), "resumes: " + err);
   }
 }
