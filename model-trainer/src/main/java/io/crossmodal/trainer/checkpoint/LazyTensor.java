@@ -11,10 +11,11 @@ import java.util.List;
  * A tensor by type and shape, whose values are read when they are asked for: a model of a gigabyte
  * passes through the heap one tensor at a time.
  */
-final class LazyTensor {
+public final class LazyTensor {
   /** Reads the values, row-major. */
   @FunctionalInterface
-  interface Loader {
+  public interface Loader {
+    /** All values. */
     float[] load() throws IOException;
   }
 
@@ -29,7 +30,7 @@ final class LazyTensor {
   }
 
   /** A tensor that is computed, in float32. */
-  static LazyTensor computed(List<Long> shape, Loader loader) {
+  public static LazyTensor computed(List<Long> shape, Loader loader) {
     return new LazyTensor(ElementType.F32, shape, loader);
   }
 
@@ -38,7 +39,7 @@ final class LazyTensor {
   }
 
   /** The extents, outermost first. */
-  List<Long> shape() {
+  public List<Long> shape() {
     return shape;
   }
 
@@ -56,7 +57,7 @@ final class LazyTensor {
   }
 
   /** The values in row-major order, read anew at each call. */
-  float[] values() throws IOException {
+  public float[] values() throws IOException {
     return loader.load();
   }
 }

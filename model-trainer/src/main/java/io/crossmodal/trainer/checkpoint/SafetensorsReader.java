@@ -32,7 +32,7 @@ import java.util.Map;
  * <p>Checked as the format's own description asks: no byte of the file belongs to two tensors or to
  * none. A tensor is mapped into memory when its values are asked for.
  */
-final class SafetensorsReader {
+public final class SafetensorsReader {
   /** The format's own limit. */
   private static final int MAX_HEADER_BYTES = 100_000_000;
 
@@ -55,7 +55,7 @@ final class SafetensorsReader {
    *
    * @throws CheckpointException when the file is damaged, saying where
    */
-  static Map<String, LazyTensor> read(Path file) throws IOException {
+  public static Map<String, LazyTensor> read(Path file) throws IOException {
     try (FileChannel channel = FileChannel.open(file)) {
       long length = channel.size();
       long header = channel.size() < Long.BYTES ? 0 : bytes(channel, 0, Long.BYTES).getLong(0);

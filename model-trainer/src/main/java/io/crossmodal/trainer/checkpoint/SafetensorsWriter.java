@@ -21,10 +21,10 @@ import java.util.Map;
 /**
  * Writes float32 safetensors of any size, one tensor in memory at a time.
  *
- * <p>Not DJL's writer: that one counts bytes in an int, and a base model with its vocabulary comes
- * close to where it overflows.
+ * <p>Not DJL's writer: that one counts bytes in an int, and a base model with its optimiser's
+ * moments has more than an int counts.
  */
-final class SafetensorsWriter {
+public final class SafetensorsWriter {
   private static final Gson GSON = new GsonBuilder().disableHtmlEscaping().create();
 
   /** Bytes on the way to the file; a multiple of a float's. */
@@ -37,7 +37,7 @@ final class SafetensorsWriter {
    *
    * @throws CheckpointException when a value is no finite number, naming its tensor
    */
-  static void write(Path file, Map<String, LazyTensor> tensors) throws IOException {
+  public static void write(Path file, Map<String, LazyTensor> tensors) throws IOException {
     Map<String, Object> header = new LinkedHashMap<>();
     long end = 0;
     for (Map.Entry<String, LazyTensor> entry : tensors.entrySet()) {

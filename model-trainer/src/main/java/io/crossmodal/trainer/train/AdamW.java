@@ -5,7 +5,6 @@
 package io.crossmodal.trainer.train;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDArray;
@@ -13,11 +12,13 @@ import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
 import io.crossmodal.model.torchscript.ScriptModule;
 import io.crossmodal.model.torchscript.ScriptSources;
+import io.crossmodal.trainer.checkpoint.LazyTensor;
+import io.crossmodal.trainer.checkpoint.SafetensorsReader;
+import io.crossmodal.trainer.checkpoint.SafetensorsWriter;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -43,6 +44,9 @@ public final class AdamW implements AutoCloseable {
    * @param averaging decay of the moving average
    */
   public record Settings(double weightDecay, double clip, double averaging) {}
+
+  /** Exact as a float up to 2^24 of them. */
+  private static final String STEPS = "steps";
 
   private final Settings settings;
   private final TrainableScript script;
@@ -187,65 +191,75 @@ public final class AdamW implements AutoCloseable {
     return averages;
   }
 
-  /** Writes every array that changes in training, and the number of steps, as safetensors. */
-  public void write(OutputStream out) throws IOException {
-    NDList state = arrays();
-    try (NDArray count = script.manager().create(new long[] {steps}, new Shape(1))) {
-      add(state, "steps", count);
-      state.encode(out, NDList.Encoding.SAFETENSORS);
-    }
+  /**
+   * Writes every array that changes in training, and the number of steps, as safetensors.
+   *
+   * @throws io.crossmodal.trainer.checkpoint.CheckpointException when a value is no finite number
+   */
+  public void write(Path file) throws IOException {
+    Map<String, LazyTensor> state = new LinkedHashMap<>();
+    arrays()
+        .forEach(
+            (name, array) ->
+                state.put(name, LazyTensor.computed(shape(array), array::toFloatArray)));
+    state.put(STEPS, LazyTensor.computed(List.of(), () -> new float[] {steps}));
+    SafetensorsWriter.write(file, state);
   }
 
-  private NDList arrays() {
-    NDList arrays = new NDList();
+  private static List<Long> shape(NDArray array) {
+    return Arrays.stream(array.getShape().getShape()).boxed().toList();
+  }
+
+  private Map<String, NDArray> arrays() {
+    Map<String, NDArray> arrays = new LinkedHashMap<>();
     slots.forEach(
         (name, slot) -> {
-          add(arrays, "parameter." + name, slot.parameter());
-          add(arrays, "first." + name, slot.first());
-          add(arrays, "second." + name, slot.second());
-          add(arrays, "count." + name, slot.count());
-          add(arrays, "average." + name, slot.average());
+          arrays.put("parameter." + name, slot.parameter());
+          arrays.put("first." + name, slot.first());
+          arrays.put("second." + name, slot.second());
+          arrays.put("count." + name, slot.count());
+          arrays.put("average." + name, slot.average());
         });
-    buffers.forEach((name, buffer) -> add(arrays, "buffer." + name, buffer));
-    averagedBuffers.forEach((name, buffer) -> add(arrays, "averaged_buffer." + name, buffer));
+    buffers.forEach((name, buffer) -> arrays.put("buffer." + name, buffer));
+    averagedBuffers.forEach((name, buffer) -> arrays.put("averaged_buffer." + name, buffer));
     return arrays;
-  }
-
-  private static void add(NDList state, String name, NDArray array) {
-    array.setName(name);
-    state.add(array);
   }
 
   /**
    * Continues from what {@link #write} wrote.
    *
+   * @throws IOException when the file is damaged
    * @throws IllegalArgumentException when an array is missing or has another shape, naming it
    */
-  public void read(InputStream in) throws IOException {
-    Map<String, NDArray> saved = new LinkedHashMap<>();
-    try (NDManager call = script.manager().newSubManager()) {
-      for (NDArray array : NDList.decode(call, in)) {
-        saved.put(array.getName(), array);
-      }
-      restore(saved);
+  public void read(Path file) throws IOException {
+    Map<String, LazyTensor> saved = SafetensorsReader.read(file);
+    Map<String, NDArray> arrays = arrays();
+    // All of them first: a state that does not fit must not be taken by half.
+    for (Map.Entry<String, NDArray> entry : arrays.entrySet()) {
+      check(entry.getKey(), shape(entry.getValue()), saved.get(entry.getKey()));
     }
+    check(STEPS, List.of(), saved.get(STEPS));
+    for (Map.Entry<String, NDArray> entry : arrays.entrySet()) {
+      try (NDArray value =
+          script
+              .manager()
+              .create(saved.get(entry.getKey()).values(), entry.getValue().getShape())) {
+        run("assign", IValue.from((PtNDArray) entry.getValue()), IValue.from((PtNDArray) value));
+      }
+    }
+    steps = (int) saved.get(STEPS).values()[0];
   }
 
-  private void restore(Map<String, NDArray> saved) {
-    for (NDArray array : arrays()) {
-      NDArray value = saved.get(array.getName());
-      if (value == null || !value.getShape().equals(array.getShape())) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT,
-                "%s should be %s, found %s",
-                array.getName(),
-                array.getShape(),
-                value == null ? "none" : value.getShape()));
-      }
-      run("assign", IValue.from((PtNDArray) array), IValue.from((PtNDArray) value));
+  private static void check(String name, List<Long> expected, LazyTensor found) {
+    if (found == null || !found.shape().equals(expected)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "%s should be %s, found %s",
+              name,
+              expected,
+              found == null ? "none" : found.shape()));
     }
-    steps = (int) saved.get("steps").getLong(0);
   }
 
   @Override

@@ -18,8 +18,6 @@ import io.crossmodal.model.torchscript.ScriptModule;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -166,9 +164,7 @@ final class TrainingModule implements AutoCloseable {
   void save(Path file) throws IOException {
     Path temporary = Files.createTempFile(file.toAbsolutePath().getParent(), "checkpoint-", ".tmp");
     try {
-      try (OutputStream out = Files.newOutputStream(temporary)) {
-        optimiser.write(out);
-      }
+      optimiser.write(temporary);
       Files.move(
           temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } finally {
@@ -182,8 +178,8 @@ final class TrainingModule implements AutoCloseable {
    * @throws IOException when the file is not a checkpoint of this model
    */
   void restore(Path file) throws IOException {
-    try (InputStream in = Files.newInputStream(file)) {
-      optimiser.read(in);
+    try {
+      optimiser.read(file);
     } catch (IllegalArgumentException e) {
       throw new IOException(file + " is no checkpoint of this run: " + e.getMessage(), e);
     }

@@ -32,6 +32,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -157,6 +158,17 @@ class TrainingRunTest {
                 () -> TrainingRun.open(run, options).train(scenes, "micro", step -> {}))
             .getMessage();
     assertTrue(message.contains("no checkpoint of this run"), message);
+  }
+
+  @Test
+  void aCheckpointThatIsCutShortIsRefused() throws Exception {
+    TrainingOptions options = MicroTraining.options(SEED, 2, MicroTraining.ALL, 1e-3, 5);
+    train("cut", options);
+    Path checkpoint = folder.resolve("cut").resolve("checkpoint.safetensors");
+    byte[] whole = Files.readAllBytes(checkpoint);
+    Files.write(checkpoint, Arrays.copyOf(whole, whole.length - 10));
+    String message = assertThrows(IOException.class, () -> train("cut", options)).getMessage();
+    assertTrue(message.contains(checkpoint.toString()) && message.contains("cut short"), message);
   }
 
   /** From weights that burst at once to gradients that overflow where the loss does not. */
