@@ -8,10 +8,12 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
-final class Sha256 {
+/** SHA-256, which every Java platform has. */
+public final class Sha256 {
   private Sha256() {}
 
-  static MessageDigest digest() {
+  /** A digest to be filled. */
+  public static MessageDigest digest() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
@@ -19,7 +21,8 @@ final class Sha256 {
     }
   }
 
-  static String hex(byte[] content) {
+  /** The digest of a content, in hexadecimal. */
+  public static String hex(byte[] content) {
     return HexFormat.of().formatHex(digest().digest(content));
   }
 }

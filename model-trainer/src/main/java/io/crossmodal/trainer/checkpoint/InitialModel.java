@@ -8,6 +8,7 @@ import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.torchscript.Init;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.Weights;
@@ -21,7 +22,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
@@ -181,7 +181,7 @@ public final class InitialModel {
   public String sha256() {
     String parts =
         GSON.toJson(manifest.config()) + manifest.vocabularySha256() + manifest.weightsSha256();
-    return HexFormat.of().formatHex(digest().digest(parts.getBytes(StandardCharsets.UTF_8)));
+    return HexFormat.of().formatHex(Sha256.digest().digest(parts.getBytes(StandardCharsets.UTF_8)));
   }
 
   /** The tensors that there are, and fresh ones by {@link Weights#random} where there are none. */
@@ -240,7 +240,7 @@ public final class InitialModel {
   }
 
   private static String sha256(Path file) throws IOException {
-    MessageDigest digest = digest();
+    MessageDigest digest = Sha256.digest();
     try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
       byte[] buffer = new byte[1 << 16];
       while (in.read(buffer) >= 0) {
@@ -248,13 +248,5 @@ public final class InitialModel {
       }
     }
     return HexFormat.of().formatHex(digest.digest());
-  }
-
-  private static MessageDigest digest() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java platform has SHA-256", e);
-    }
   }
 }

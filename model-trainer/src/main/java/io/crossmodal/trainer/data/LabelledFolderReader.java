@@ -4,14 +4,13 @@
  */
 package io.crossmodal.trainer.data;
 
+import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.trainer.data.DatasetBuilder.Caption;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -95,12 +94,7 @@ final class LabelledFolderReader {
   /** Evenly spread over 0 (included) to 1 (excluded), the same for the same name for ever. */
   private double place(String file) {
     byte[] key = (options.seed() + " " + file).getBytes(StandardCharsets.UTF_8);
-    try {
-      byte[] hash = MessageDigest.getInstance("SHA-256").digest(key);
-      return (ByteBuffer.wrap(hash).getLong() >>> 11) * 0x1p-53;
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
+    return (ByteBuffer.wrap(Sha256.digest().digest(key)).getLong() >>> 11) * 0x1p-53;
   }
 
   private static boolean holdsPictures(Path folder) {

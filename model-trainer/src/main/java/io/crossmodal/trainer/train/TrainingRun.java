@@ -12,6 +12,7 @@ import io.crossmodal.model.Calibration;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.torchscript.StateDict;
@@ -26,6 +27,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
@@ -36,13 +39,15 @@ import java.util.stream.IntStream;
 
 /**
  * A run folder and the training that fills it: {@code options.json}, {@code vocab.txt}, {@code
- * checkpoint.safetensors}, {@code metrics.jsonl}, and at the end {@code model.zip}.
+ * data.sha256}, {@code checkpoint.safetensors}, {@code metrics.jsonl}, and at the end {@code
+ * model.zip}.
  *
  * <p>A run that was killed continues at its last checkpoint and takes the same steps as one that
  * was not: what a step does depends on the seed and its number alone.
  */
 public final class TrainingRun {
   private static final String CHECKPOINT = "checkpoint.safetensors";
+  private static final String DATA = "data.sha256";
   private static final String VOCABULARY = "vocab.txt";
   private static final Gson GSON =
       new GsonBuilder()
@@ -117,6 +122,7 @@ public final class TrainingRun {
    * @param id under which the model will be served
    * @throws io.crossmodal.trainer.data.InvalidDatasetException when more pictures cannot be decoded
    *     than the data set allows
+   * @throws IllegalArgumentException when the folder holds a run over other images or captions
    * @throws TrainingException when the loss is no longer a number; the last checkpoint stays
    */
   public ModelBundle train(CaptionedDataset dataset, String id, Progress progress)
@@ -131,6 +137,7 @@ public final class TrainingRun {
     ImagePreprocessor preprocessor = new ImagePreprocessor(config.sensors().get(0));
     DecodedImages decoded = DecodedImages.decode(split, preprocessor, dataset.problemsLeft());
     progress.skipped(decoded.problems());
+    requireSameData(decoded.images());
     TrainingSet set = new TrainingSet(options, decoded, tokenizer, preprocessor);
     StateDict weights;
     Weights start =
@@ -157,6 +164,26 @@ public final class TrainingRun {
         new ModelManifest.Training(
             dataset.name(), options.seed(), epochs, version == null ? "development" : version),
         List.of());
+  }
+
+  /** Other images would resume without a word where the vocabulary happens to be as large. */
+  private void requireSameData(List<CaptionedImage> images) throws IOException {
+    MessageDigest digest = Sha256.digest();
+    for (CaptionedImage image : images) {
+      String line = image.filename() + "\n" + String.join("\n", image.captions()) + "\n";
+      digest.update(line.getBytes(StandardCharsets.UTF_8));
+    }
+    String hash = HexFormat.of().formatHex(digest.digest());
+    Path file = folder.resolve(DATA);
+    if (Files.exists(folder.resolve(CHECKPOINT))
+        && Files.exists(file)
+        && !Files.readString(file).strip().equals(hash)) {
+      throw new IllegalArgumentException(
+          folder
+              + " holds a run over other images or captions; resume with those, or name another"
+              + " folder");
+    }
+    Files.writeString(file, hash + "\n");
   }
 
   private List<String> vocabulary(List<CaptionedImage> split) throws IOException {

@@ -161,6 +161,23 @@ class TrainingRunTest {
   }
 
   @Test
+  void aRunOverOtherImagesIsNotResumed() throws Exception {
+    TrainingOptions options = MicroTraining.options(SEED, 2, MicroTraining.ALL, 1e-3, 5);
+    train("data", options);
+    CaptionedDataset others =
+        MicroTraining.read(MicroTraining.scenes(folder.resolve("others"), 24, 4, 4, SEED + 1));
+    String message =
+        assertThrows(
+                IllegalArgumentException.class,
+                () ->
+                    TrainingRun.open(folder.resolve("data"), options)
+                        .train(others, "micro", step -> {}))
+            .getMessage();
+    assertTrue(message.contains("other images or captions"), message);
+    train("data", options);
+  }
+
+  @Test
   void aCheckpointThatIsCutShortIsRefused() throws Exception {
     TrainingOptions options = MicroTraining.options(SEED, 2, MicroTraining.ALL, 1e-3, 5);
     train("cut", options);
