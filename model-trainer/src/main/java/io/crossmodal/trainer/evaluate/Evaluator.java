@@ -117,13 +117,15 @@ public final class Evaluator {
 
   /** The paper's own cascade: its MLP filter over every pair, then the fusion encoder. */
   private List<Row> byMlp(List<Integer> ks, Calibration calibration) {
-    int found = Math.max(ScoredDirection.TOP, ks.get(ks.size() - 1));
+    // Where every k is beyond the archive, only the filter's own order is asked for.
+    List<Integer> cuts = ks.isEmpty() ? List.of(Math.min(ScoredDirection.TOP, images.size())) : ks;
+    int found = Math.max(ScoredDirection.TOP, cuts.get(cuts.size() - 1));
     CandidateScorer texts = scorer(false);
     CandidateScorer images = scorer(true);
     ScoredDirection textToImage =
-        texts.score(texts.nearestByMlp(found), ks, relevance, pairs -> {});
+        texts.score(texts.nearestByMlp(found), cuts, relevance, pairs -> {});
     ScoredDirection imageToText =
-        images.score(images.nearestByMlp(found), ks, relevance, pairs -> {});
+        images.score(images.nearestByMlp(found), cuts, relevance, pairs -> {});
     List<Row> rows = new ArrayList<>();
     rows.add(Row.of("MLP filter only", imageToText.filter(), textToImage.filter()));
     for (int k : ks) {

@@ -162,6 +162,8 @@ public final class SceneDatasetWriter {
           "writing scenes to " + folder + " failed: " + e.getCause().getMessage(), e.getCause());
     } finally {
       pool.shutdownNow();
+      // Waits: no picture may appear once this method has failed.
+      pool.close();
     }
     Path temporary = folder.resolve(JSON + ".tmp");
     writeJson(temporary, captions);
