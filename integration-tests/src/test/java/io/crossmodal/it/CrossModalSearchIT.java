@@ -208,6 +208,37 @@ final class CrossModalSearchIT {
   }
 
   @Test
+  void encodeGivesTheVectorThatASearchTakes() throws Exception {
+    String models = "/_plugins/_cross_modal/models/";
+    String picture = base64(Files.readAllBytes(images.get(7).file()));
+    JsonObject encoded =
+        post(
+            models + "scenes-tiny/_encode",
+            "{\"images\":[\"" + picture + "\",\"aGVsbG8=\"],\"sensor\":\"rgb\",\"tokens\":true}");
+    JsonArray items = encoded.getAsJsonArray("items");
+    assertTrue(encoded.get("errors").getAsBoolean());
+    assertTrue(items.get(1).getAsJsonObject().get("error").getAsString().contains("JPEG"));
+    JsonObject first = items.get(0).getAsJsonObject();
+    byte[] block = Base64.getDecoder().decode(first.get("tokens").getAsString());
+    assertEquals(
+        ModelBundle.demo().manifest().config().hidden(),
+        TokenBlockFormat.read(block, 0, block.length).hidden());
+    JsonObject found =
+        post(
+            "/scenes/_search",
+            "{\"size\":1,\"query\":{\"cross_modal\":{\"field\":\"image\",\"query_vector\":"
+                + first.get("embedding")
+                + "}}}");
+    JsonObject best = found.getAsJsonObject("hits").getAsJsonArray("hits").get(0).getAsJsonObject();
+    assertEquals(images.get(7).filename(), best.get("_id").getAsString());
+    String one = Nodes.call(node, "GET", models + "scenes-tiny", null);
+    assertTrue(one.contains("\"id\":\"scenes-tiny\""), one);
+    refused(404, "GET", models + "nothing", null, "scenes-tiny");
+    refused(404, "POST", models + "nothing/_encode", "{\"text\":[\"a\"]}", "scenes-tiny");
+    refused("POST", models + "scenes-tiny/_encode", "{\"text\":[]}", "1 to 1000");
+  }
+
+  @Test
   void badDocumentsFailAloneAndSayWhy() throws Exception {
     client.createIndex("bad", 1);
     String good =
@@ -317,9 +348,13 @@ final class CrossModalSearchIT {
   }
 
   private static void refused(String method, String path, String body, String named) {
+    refused(400, method, path, body, named);
+  }
+
+  private static void refused(int status, String method, String path, String body, String named) {
     ResponseException refusal =
         assertThrows(ResponseException.class, () -> Nodes.call(node, method, path, body));
-    assertEquals(400, refusal.getResponse().getStatusLine().getStatusCode(), body);
+    assertEquals(status, refusal.getResponse().getStatusLine().getStatusCode(), path + body);
     assertTrue(refusal.getMessage().contains(named), refusal.getMessage());
   }
 

@@ -10,8 +10,9 @@ import io.crossmodal.trainer.data.Augmentation;
 /** Complete sets of options to start from. */
 public enum Recipe {
   /**
-   * Section 4.2 to the letter: ITM, MLM and MVJRC with equal weights, negatives drawn uniformly, 60
-   * epochs. It trains no filter: distil one afterwards, or rank by the fusion encoder alone.
+   * What section 4.2 states: ITM, MLM and MVJRC with equal weights, negatives drawn uniformly, 60
+   * epochs. Decision 0009 says what it leaves open. It trains no filter: distil one afterwards, or
+   * rank by the fusion encoder alone.
    */
   PAPER(60),
   /** What trains a small model from scratch on a CPU best, as far as docs/results measured. */
