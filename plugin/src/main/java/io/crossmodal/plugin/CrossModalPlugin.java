@@ -21,6 +21,7 @@ import io.crossmodal.plugin.rest.RestModelsHandler;
 import io.crossmodal.plugin.rest.RestStatsHandler;
 import io.crossmodal.plugin.rest.TransportEncodeAction;
 import io.crossmodal.plugin.rest.TransportNodesReportAction;
+import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -38,15 +39,19 @@ import org.opensearch.common.settings.Settings;
 import org.opensearch.common.settings.SettingsFilter;
 import org.opensearch.common.util.concurrent.OpenSearchExecutors;
 import org.opensearch.core.action.ActionResponse;
+import org.opensearch.core.common.breaker.CircuitBreaker;
 import org.opensearch.core.common.io.stream.NamedWriteableRegistry;
 import org.opensearch.core.xcontent.NamedXContentRegistry;
 import org.opensearch.env.Environment;
 import org.opensearch.env.NodeEnvironment;
+import org.opensearch.index.IndexModule;
 import org.opensearch.index.IndexSettings;
 import org.opensearch.index.codec.CodecServiceFactory;
 import org.opensearch.index.mapper.Mapper;
+import org.opensearch.indices.breaker.BreakerSettings;
 import org.opensearch.ingest.Processor;
 import org.opensearch.plugins.ActionPlugin;
+import org.opensearch.plugins.CircuitBreakerPlugin;
 import org.opensearch.plugins.EnginePlugin;
 import org.opensearch.plugins.IngestPlugin;
 import org.opensearch.plugins.MapperPlugin;
@@ -68,7 +73,12 @@ import org.opensearch.watcher.ResourceWatcherService;
  * several nodes may run in one JVM.
  */
 public class CrossModalPlugin extends Plugin
-    implements MapperPlugin, SearchPlugin, IngestPlugin, EnginePlugin, ActionPlugin {
+    implements MapperPlugin,
+        SearchPlugin,
+        IngestPlugin,
+        EnginePlugin,
+        ActionPlugin,
+        CircuitBreakerPlugin {
   /** The thread pool that decodes images and continues after encodings. */
   static final String HELPERS = "cross_modal";
 
@@ -76,6 +86,7 @@ public class CrossModalPlugin extends Plugin
   private static final int UNBOUNDED = -1;
 
   private final ModelCatalog catalog;
+  private final SetOnce<CircuitBreaker> breaker = new SetOnce<>();
   private final SetOnce<ModelService> service = new SetOnce<>();
 
   /** Serves the models that come with the plugin; OpenSearch calls this. */
@@ -106,14 +117,32 @@ public class CrossModalPlugin extends Plugin
       IndexNameExpressionResolver indexNameExpressionResolver,
       Supplier<RepositoriesService> repositoriesService) {
     Settings settings = environment.settings();
+    Path directory = nodeEnvironment.nodeDataPaths()[0].resolve("cross_modal");
     service.set(
         new ModelService(
             catalog,
-            CrossModalSettings.inference(
-                settings, nodeEnvironment.nodeDataPaths()[0].resolve("cross_modal")),
+            CrossModalSettings.inference(settings, directory),
+            new NativeMemoryBreaker(breaker.get()),
             threadPool.executor(HELPERS),
             OpenSearchExecutors.allocatedProcessors(settings)));
+    CrossModalSettings.follow(
+        clusterService.getClusterSettings(), settings, directory, service.get());
     return List.of(service.get());
+  }
+
+  @Override
+  public BreakerSettings getCircuitBreaker(Settings settings) {
+    return NativeMemoryBreaker.settings(settings);
+  }
+
+  @Override
+  public void setCircuitBreaker(CircuitBreaker circuitBreaker) {
+    breaker.set(circuitBreaker);
+  }
+
+  @Override
+  public void onIndexModule(IndexModule indexModule) {
+    indexModule.addSearchOperationListener(FusionRescorerBuilder.searchListener());
   }
 
   @Override

@@ -343,6 +343,11 @@ public final class ModelBundle {
     return new ByteArrayInputStream(archive);
   }
 
+  /** Memory that the loaded weights take: the archive holds them as they are. */
+  public long weightBytes() {
+    return archive.length;
+  }
+
   /** The weights by name, read from the archive. */
   public StateDict weights() throws IOException {
     return ScriptArchiveReader.read(openModel());

@@ -30,6 +30,7 @@ import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.index.mapper.MappedFieldType;
 import org.opensearch.index.query.QueryRewriteContext;
 import org.opensearch.index.query.QueryShardContext;
+import org.opensearch.index.shard.SearchOperationListener;
 import org.opensearch.search.rescore.RescoreContext;
 import org.opensearch.search.rescore.RescorerBuilder;
 
@@ -303,5 +304,10 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
             name,
             Arrays.stream(type.getEnumConstants()).map(FusionOptions::key).toList(),
             value));
+  }
+
+  /** Bounds rescores by the timeout and the cancellation of their search; one for each index. */
+  public static SearchOperationListener searchListener() {
+    return new SearchBounds.Listener();
   }
 }

@@ -89,8 +89,8 @@ public final class RestModelsHandler extends BaseRestHandler {
         .endObject()
         .startObject("nodes");
     for (NodeReport node : nodes) {
-      ModelService.State state =
-          node.models().getOrDefault(model.id(), ModelService.State.NOT_LOADED);
+      NodeReport.Model known = node.models().get(model.id());
+      ModelService.State state = known == null ? ModelService.State.NOT_LOADED : known.state();
       builder
           .startObject(node.getNode().getId())
           .field("name", node.getNode().getName())
