@@ -72,6 +72,11 @@ public final class ScriptArchiveReader {
       ZipInputStream zip = new ZipInputStream(in);
       for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
         String name = entry.getName();
+        if (entry.getMethod() != ZipEntry.STORED) {
+          // As PyTorch writes them; what unpacks could grow beyond any memory.
+          throw new IOException(
+              name + " is compressed; an archive's entries are stored as they are");
+        }
         int slash = name.indexOf('/');
         if (slash >= 0) {
           entries.put(name.substring(slash + 1), content(zip, name));

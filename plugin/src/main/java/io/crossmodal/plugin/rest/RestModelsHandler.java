@@ -49,7 +49,7 @@ public final class RestModelsHandler extends BaseRestHandler {
   @Override
   protected RestChannelConsumer prepareRequest(RestRequest request, NodeClient client) {
     String named = request.param("id");
-    if (named != null && !catalog.ids().contains(named)) {
+    if (named != null && !catalog.has(named)) {
       throw new ResourceNotFoundException(
           "unknown model [{}], this node has {}", named, catalog.ids());
     }
@@ -64,7 +64,7 @@ public final class RestModelsHandler extends BaseRestHandler {
                   NodesReportResponse response, XContentBuilder builder) throws IOException {
                 builder.startObject().startArray("models");
                 for (String id : ids) {
-                  writeModel(builder, catalog.bundle(id).manifest(), response.getNodes());
+                  writeModel(builder, catalog.manifest(id), response.getNodes());
                 }
                 return new BytesRestResponse(RestStatus.OK, builder.endArray().endObject());
               }

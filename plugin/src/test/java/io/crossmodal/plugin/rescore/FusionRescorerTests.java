@@ -164,7 +164,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
   }
 
   private static FieldDefinition definition(Modality modality) {
-    return new FieldDefinition("field", MODEL.manifest(), modality, TokenStorage.FP16);
+    return TestModels.field(MODEL, modality, TokenStorage.FP16);
   }
 
   private FusionRescoreContext context(int window, Modality modality, FusionOptions options) {
