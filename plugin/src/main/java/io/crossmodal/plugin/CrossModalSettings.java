@@ -6,8 +6,10 @@ package io.crossmodal.plugin;
 
 import io.crossmodal.plugin.inference.InferenceSettings;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
+import io.crossmodal.plugin.models.ModelSettings;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.opensearch.common.settings.Setting;
 import org.opensearch.common.settings.Settings;
@@ -65,14 +67,17 @@ public final class CrossModalSettings {
   private CrossModalSettings() {}
 
   static List<Setting<?>> all() {
-    return List.of(
-        THREADS,
-        QUEUE_SIZE,
-        ENCODE_BATCH,
-        SCORE_BATCH,
-        QUERY_CACHE_SIZE,
-        LONGEST_WAIT,
-        CrossModalFieldMapper.INDEX_CROSS_MODAL);
+    List<Setting<?>> all = new ArrayList<>(ModelSettings.all());
+    all.addAll(
+        List.of(
+            THREADS,
+            QUEUE_SIZE,
+            ENCODE_BATCH,
+            SCORE_BATCH,
+            QUERY_CACHE_SIZE,
+            LONGEST_WAIT,
+            CrossModalFieldMapper.INDEX_CROSS_MODAL));
+    return all;
   }
 
   /**

@@ -252,8 +252,8 @@ public final class ModelBundle {
         if (entries.containsKey(entry.getName())) {
           throw new BundleException("a bundle holds one " + entry.getName() + ", found several");
         }
-        // The weights are held twice while they are checked; more than the heap is no bundle.
-        long most = Math.min(MAX_BYTES.get(entry.getName()), Runtime.getRuntime().maxMemory() / 3);
+        // The weights are held twice while they are checked, beside all else that the heap holds.
+        long most = Math.min(MAX_BYTES.get(entry.getName()), Runtime.getRuntime().maxMemory() / 4);
         byte[] content = zip.readNBytes((int) most);
         if (zip.read() >= 0) {
           throw new BundleException(

@@ -158,7 +158,8 @@ public final class ScriptArchiveReader {
     ScriptTensor read(String path, Map<String, byte[]> entries) throws IOException {
       Object[] storage = (Object[]) arguments.get(0);
       long[] shape = longs((Object[]) arguments.get(2));
-      byte[] bytes = entries.get("data/" + storage[2]);
+      // No other tensor shares it, and together they fill much of the heap.
+      byte[] bytes = entries.remove("data/" + storage[2]);
       if (bytes == null) {
         throw new IOException("tensor " + path + " has no data/" + storage[2]);
       }

@@ -22,9 +22,10 @@ import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.action.ActionFuture;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.unit.TimeValue;
-import org.opensearch.common.xcontent.XContentFactory;
 import org.opensearch.common.xcontent.XContentHelper;
 import org.opensearch.common.xcontent.XContentType;
+import org.opensearch.core.xcontent.MediaType;
+import org.opensearch.core.xcontent.MediaTypeRegistry;
 import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.index.IndexNotFoundException;
 import org.opensearch.index.query.QueryBuilders;
@@ -68,7 +69,7 @@ public final class ModelIndex {
   /** Writes a document; one that is there is replaced, and young again. */
   void put(String id, byte[] bytes) {
     create();
-    try (XContentBuilder source = XContentFactory.contentBuilder(XContentType.SMILE)) {
+    try (XContentBuilder source = MediaTypeRegistry.contentBuilder(XContentType.SMILE)) {
       source
           .startObject()
           .field(CREATED, System.currentTimeMillis())
@@ -117,7 +118,9 @@ public final class ModelIndex {
       return null;
     }
     Map<String, Object> source =
-        XContentHelper.convertToMap(found.getSourceAsBytesRef(), false, XContentType.SMILE).v2();
+        XContentHelper.convertToMap(
+                found.getSourceAsBytesRef(), false, (MediaType) XContentType.SMILE)
+            .v2();
     return (byte[]) source.get(BYTES);
   }
 

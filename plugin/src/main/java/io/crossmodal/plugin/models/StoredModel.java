@@ -7,6 +7,7 @@ package io.crossmodal.plugin.models;
 import io.crossmodal.model.bundle.ModelManifest;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Base64;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
@@ -67,9 +68,9 @@ public record StoredModel(
     PARSER.declareString(ConstructingObjectParser.constructorArg(), new ParseField("token_space"));
     PARSER.declareField(
         ConstructingObjectParser.constructorArg(),
-        (parser, context) -> new CompressedXContent(parser.binaryValue()),
+        (parser, context) -> new CompressedXContent(Base64.getDecoder().decode(parser.text())),
         new ParseField("manifest"),
-        ObjectParser.ValueType.VALUE);
+        ObjectParser.ValueType.STRING);
   }
 
   public StoredModel {
@@ -108,8 +109,7 @@ public record StoredModel(
     try {
       json =
           new CompressedXContent(
-              new String(
-                  manifest.withId(id).withoutGolden().toJson(), StandardCharsets.UTF_8));
+              new String(manifest.withId(id).withoutGolden().toJson(), StandardCharsets.UTF_8));
     } catch (IOException e) {
       throw new IllegalStateException("compressing in memory", e);
     }
@@ -173,7 +173,7 @@ public record StoredModel(
         .field("chunk_size", chunkSize)
         .field("filter_space", filterSpace)
         .field("token_space", tokenSpace)
-        .field("manifest", manifest.compressed())
+        .field("manifest", Base64.getEncoder().encodeToString(manifest.compressed()))
         .endObject();
   }
 }

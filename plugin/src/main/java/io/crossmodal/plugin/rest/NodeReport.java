@@ -29,7 +29,9 @@ public final class NodeReport extends BaseNodeResponse {
     counts.put("queued", (long) service.queued());
     models = new LinkedHashMap<>();
     for (String id : service.catalog().ids()) {
-      models.put(id, service.state(id));
+      if (service.catalog().isShipped(id)) {
+        models.put(id, service.state(id));
+      }
     }
   }
 

@@ -9,6 +9,7 @@ import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.ModelVersion;
 import java.io.IOException;
 import java.util.Collection;
 import java.util.List;
@@ -64,20 +65,45 @@ public final class RestModelsHandler extends BaseRestHandler {
                   NodesReportResponse response, XContentBuilder builder) throws IOException {
                 builder.startObject().startArray("models");
                 for (String id : ids) {
-                  writeModel(builder, catalog.manifest(id), response.getNodes());
+                  writeModel(builder, catalog.version(id), response.getNodes());
                 }
                 return new BytesRestResponse(RestStatus.OK, builder.endArray().endObject());
               }
             });
   }
 
-  private void writeModel(XContentBuilder builder, ModelManifest model, List<NodeReport> nodes)
+  private void writeModel(XContentBuilder builder, ModelVersion version, List<NodeReport> nodes)
+      throws IOException {
+    builder
+        .startObject()
+        .field("id", version.id())
+        .field("default", version.id().equals(catalog.defaultId()))
+        .field("version", version.number());
+    if (!version.sha256().isEmpty()) {
+      builder.field("sha256", version.sha256());
+    }
+    try {
+      writeManifest(builder, version.manifest());
+    } catch (IllegalArgumentException e) {
+      builder.field("error", e.getMessage());
+    }
+    builder.startObject("nodes");
+    for (NodeReport node : nodes) {
+      ModelService.State state =
+          node.models().getOrDefault(version.id(), ModelService.State.NOT_LOADED);
+      builder
+          .startObject(node.getNode().getId())
+          .field("name", node.getNode().getName())
+          .field("state", state.name().toLowerCase(Locale.ROOT))
+          .endObject();
+    }
+    builder.endObject().endObject();
+  }
+
+  private static void writeManifest(XContentBuilder builder, ModelManifest model)
       throws IOException {
     Fingerprints fingerprints = model.fingerprints();
     builder
-        .startObject()
-        .field("id", model.id())
-        .field("default", model.id().equals(catalog.defaultId()))
         .field("filter_dimension", model.config().filterDimension())
         .field("hidden", model.config().hidden())
         .field("max_text_tokens", model.config().text().maxTokens())
@@ -86,17 +112,6 @@ public final class RestModelsHandler extends BaseRestHandler {
         .field("filter_space", fingerprints.filterSpace())
         .field("token_space", fingerprints.tokenSpace())
         .field("fusion_head", fingerprints.fusionHead())
-        .endObject()
-        .startObject("nodes");
-    for (NodeReport node : nodes) {
-      ModelService.State state =
-          node.models().getOrDefault(model.id(), ModelService.State.NOT_LOADED);
-      builder
-          .startObject(node.getNode().getId())
-          .field("name", node.getNode().getName())
-          .field("state", state.name().toLowerCase(Locale.ROOT))
-          .endObject();
-    }
-    builder.endObject().endObject();
+        .endObject();
   }
 }
