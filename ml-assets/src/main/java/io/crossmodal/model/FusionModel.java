@@ -25,6 +25,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 
 /**
  * A loaded model and the only owner of its native memory.
@@ -78,6 +79,11 @@ public final class FusionModel implements AutoCloseable {
 
   public ModelBundle bundle() {
     return bundle;
+  }
+
+  /** Where it computes, such as {@code cpu} or {@code gpu(0)}. */
+  public String device() {
+    return model.getNDManager().getDevice().toString();
   }
 
   /**
@@ -167,15 +173,53 @@ public final class FusionModel implements AutoCloseable {
    */
   public PairLogits score(List<TokenBlock> texts, List<TokenBlock> images) {
     if (texts.isEmpty() || images.isEmpty()) {
-      return new PairLogits(new float[0], new float[0]);
+      return PairLogits.NONE;
     }
-    int pairs = pairs(texts, images);
+    int[] textOf = new int[pairs(texts, images)];
+    if (texts.size() > 1) {
+      Arrays.setAll(textOf, b -> b);
+    }
+    return score(texts, textOf, images);
+  }
+
+  /**
+   * Scores the candidates of several queries in one call. Each text is read once, however many
+   * images it is paired with.
+   *
+   * @param texts T token blocks of texts
+   * @param textOf for each of B pairs the index of its text
+   * @param images B token blocks of images, or one that is in every pair
+   * @return B logits
+   * @throws IllegalArgumentException when there are neither one nor B images or a block has another
+   *     width than the model's
+   * @throws IndexOutOfBoundsException when an index is none of a text
+   */
+  public PairLogits score(List<TokenBlock> texts, int[] textOf, List<TokenBlock> images) {
+    int pairs = textOf.length;
+    if (pairs == 0) {
+      return PairLogits.NONE;
+    }
+    if (images.size() != 1 && images.size() != pairs) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT, "%d pairs need as many images or one, got %d", pairs, images.size()));
+    }
+    long[] owner = new long[pairs];
+    for (int b = 0; b < pairs; b++) {
+      owner[b] = Objects.checkIndex(textOf[b], texts.size());
+    }
     int n = longest(texts);
-    int m = images.get(0).count();
+    int m = imageTokens(images);
     int[] lengths = texts.stream().mapToInt(TokenBlock::count).toArray();
     try (NDManager call = model.getNDManager().newSubManager()) {
       NDArray logits =
-          run("score", call, stack(call, texts, n), mask(call, lengths, n), stack(call, images, m));
+          run(
+              "score",
+              call,
+              stack(call, texts, n),
+              mask(call, lengths, n),
+              stack(call, images, m),
+              call.create(owner));
       float[] values = logits.toFloatArray(); // (B, 2)
       float[] itm = new float[pairs];
       float[] filter = new float[pairs];
@@ -265,11 +309,17 @@ public final class FusionModel implements AutoCloseable {
           String.format(
               Locale.ROOT, "cannot pair %d texts with %d images", texts.size(), images.size()));
     }
+    imageTokens(images);
+    return pairs;
+  }
+
+  /** M of images that fit into one array. */
+  private static int imageTokens(List<TokenBlock> images) {
     int m = images.get(0).count();
     if (images.stream().anyMatch(image -> image.count() != m)) {
       throw new IllegalArgumentException("images of one batch must have equally many tokens");
     }
-    return pairs;
+    return m;
   }
 
   private static int longest(List<TokenBlock> blocks) {

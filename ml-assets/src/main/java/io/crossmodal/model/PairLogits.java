@@ -12,6 +12,9 @@ package io.crossmodal.model;
  */
 @SuppressWarnings("ArrayRecordComponent") // a result, never compared
 public record PairLogits(float[] itm, float[] filter) {
+  /** The answer for no pairs. */
+  public static final PairLogits NONE = new PairLogits(new float[0], new float[0]);
+
   public PairLogits {
     if (itm.length != filter.length) {
       throw new IllegalArgumentException(

@@ -96,6 +96,22 @@ class FusionModelTest {
   }
 
   @Test
+  void candidatesOfSeveralTextsInOneCallScoreAsApart() {
+    int[] textOf = {2, 0, 2, 3};
+    PairLogits together = model.score(tokens(texts), textOf, tokens(images));
+    for (int b = 0; b < textOf.length; b++) {
+      PairLogits apart =
+          model.score(List.of(texts.get(textOf[b]).tokens()), List.of(images.get(b).tokens()));
+      assertEquals(apart.itm()[0], together.itm()[b], TOLERANCE);
+      assertEquals(apart.filter()[0], together.filter()[b], TOLERANCE);
+    }
+    PairLogits oneImage = model.score(tokens(texts), textOf, tokens(images).subList(1, 2));
+    PairLogits repeated =
+        model.score(tokens(texts), textOf, Collections.nCopies(4, images.get(1).tokens()));
+    assertArrayEquals(repeated.itm(), oneImage.itm(), TOLERANCE);
+  }
+
+  @Test
   void aPairScoresAloneAsInABatchAndAsPadded() {
     // The batch pads "a" to the length of the longest text.
     PairLogits batch = model.score(tokens(texts), tokens(images));
@@ -143,6 +159,12 @@ class FusionModelTest {
     assertThrows(
         IllegalArgumentException.class,
         () -> model.score(tokens(texts).subList(0, 2), tokens(images).subList(0, 3)));
+    assertThrows(
+        IndexOutOfBoundsException.class,
+        () -> model.score(tokens(texts), new int[] {4}, tokens(images).subList(0, 1)));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> model.score(tokens(texts), new int[] {0, 1, 2}, tokens(images)));
     assertThrows(
         IllegalArgumentException.class,
         () -> model.score(List.of(new TokenBlock(1, 3, new float[3])), tokens(images)));

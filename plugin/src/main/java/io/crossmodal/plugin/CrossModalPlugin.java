@@ -51,16 +51,20 @@ import org.opensearch.common.settings.SettingsFilter;
 import org.opensearch.common.util.concurrent.OpenSearchExecutors;
 import org.opensearch.core.ParseField;
 import org.opensearch.core.action.ActionResponse;
+import org.opensearch.core.common.breaker.CircuitBreaker;
 import org.opensearch.core.common.io.stream.NamedWriteableRegistry;
 import org.opensearch.core.xcontent.NamedXContentRegistry;
 import org.opensearch.env.Environment;
 import org.opensearch.env.NodeEnvironment;
+import org.opensearch.index.IndexModule;
 import org.opensearch.index.IndexSettings;
 import org.opensearch.index.codec.CodecServiceFactory;
 import org.opensearch.index.mapper.Mapper;
 import org.opensearch.indices.SystemIndexDescriptor;
+import org.opensearch.indices.breaker.BreakerSettings;
 import org.opensearch.ingest.Processor;
 import org.opensearch.plugins.ActionPlugin;
+import org.opensearch.plugins.CircuitBreakerPlugin;
 import org.opensearch.plugins.EnginePlugin;
 import org.opensearch.plugins.IngestPlugin;
 import org.opensearch.plugins.MapperPlugin;
@@ -88,6 +92,7 @@ public class CrossModalPlugin extends Plugin
         IngestPlugin,
         EnginePlugin,
         ActionPlugin,
+        CircuitBreakerPlugin,
         SystemIndexPlugin {
   /** The thread pool that decodes images and continues after encodings. */
   static final String HELPERS = "cross_modal";
@@ -96,6 +101,7 @@ public class CrossModalPlugin extends Plugin
   private static final int UNBOUNDED = -1;
 
   private final ModelCatalog catalog;
+  private final SetOnce<CircuitBreaker> breaker = new SetOnce<>();
   private final SetOnce<ModelService> service = new SetOnce<>();
   private final SetOnce<ModelRegistry> registry = new SetOnce<>();
 
@@ -130,14 +136,37 @@ public class CrossModalPlugin extends Plugin
     Path directory = nodeEnvironment.nodeDataPaths()[0].resolve("cross_modal");
     registry.set(
         new ModelRegistry(
-            catalog, directory.resolve("models"), client, clusterService, threadPool));
+            catalog,
+            directory.resolve("models"),
+            client,
+            clusterService,
+            threadPool,
+            service::get));
     service.set(
         new ModelService(
             catalog,
             CrossModalSettings.inference(settings, directory),
+            new NativeMemoryBreaker(breaker.get()),
             threadPool.executor(HELPERS),
             OpenSearchExecutors.allocatedProcessors(settings)));
+    CrossModalSettings.follow(
+        clusterService.getClusterSettings(), settings, directory, service.get());
     return List.of(service.get(), registry.get());
+  }
+
+  @Override
+  public BreakerSettings getCircuitBreaker(Settings settings) {
+    return NativeMemoryBreaker.settings(settings);
+  }
+
+  @Override
+  public void setCircuitBreaker(CircuitBreaker circuitBreaker) {
+    breaker.set(circuitBreaker);
+  }
+
+  @Override
+  public void onIndexModule(IndexModule indexModule) {
+    indexModule.addSearchOperationListener(FusionRescorerBuilder.searchListener());
   }
 
   @Override

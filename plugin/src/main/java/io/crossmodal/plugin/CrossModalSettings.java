@@ -5,12 +5,14 @@
 package io.crossmodal.plugin;
 
 import io.crossmodal.plugin.inference.InferenceSettings;
+import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.models.ModelSettings;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.opensearch.common.settings.ClusterSettings;
 import org.opensearch.common.settings.Setting;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.unit.TimeValue;
@@ -18,7 +20,10 @@ import org.opensearch.common.util.concurrent.OpenSearchExecutors;
 import org.opensearch.core.common.unit.ByteSizeUnit;
 import org.opensearch.core.common.unit.ByteSizeValue;
 
-/** The plugin's settings, all of a node's {@code opensearch.yml} but the one of an index. */
+/**
+ * The plugin's settings, all of a node but the one of an index. Those that are dynamic can be
+ * changed by {@code PUT _cluster/settings}.
+ */
 public final class CrossModalSettings {
   private static final String PREFIX = "plugins.cross_modal.";
 
@@ -34,20 +39,56 @@ public final class CrossModalSettings {
           text -> Setting.parseInt(text, 1, 1024, PREFIX + "inference.threads"),
           Setting.Property.NodeScope);
 
-  /** Jobs that may wait for the model; a rescored shard and a batch of documents are one each. */
+  /**
+   * Jobs that may wait for the model, of searches and of documents each; a rescored shard and a
+   * batch of documents are one each.
+   */
   public static final Setting<Integer> QUEUE_SIZE =
       Setting.intSetting(
-          PREFIX + "inference.queue_size", 200, 1, 100_000, Setting.Property.NodeScope);
+          PREFIX + "inference.queue_size",
+          200,
+          1,
+          100_000,
+          Setting.Property.NodeScope,
+          Setting.Property.Dynamic);
 
   /** Most texts or images in one call of the model. */
   public static final Setting<Integer> ENCODE_BATCH =
       Setting.intSetting(
-          PREFIX + "inference.encode_batch_size", 32, 1, 4096, Setting.Property.NodeScope);
+          PREFIX + "inference.encode_batch_size",
+          32,
+          1,
+          4096,
+          Setting.Property.NodeScope,
+          Setting.Property.Dynamic);
 
   /** Most text-image pairs in one call of the model. */
   public static final Setting<Integer> SCORE_BATCH =
       Setting.intSetting(
-          PREFIX + "inference.score_batch_size", 128, 1, 16_384, Setting.Property.NodeScope);
+          PREFIX + "inference.score_batch_size",
+          128,
+          1,
+          16_384,
+          Setting.Property.NodeScope,
+          Setting.Property.Dynamic);
+
+  /** Whether a call of the model may serve several shards and requests. */
+  public static final Setting<Boolean> MERGE =
+      Setting.boolSetting(
+          PREFIX + "inference.batch_across_requests",
+          true,
+          Setting.Property.NodeScope,
+          Setting.Property.Dynamic);
+
+  /** How long a call of the model that is not full waits for other requests. */
+  public static final Setting<TimeValue> BATCH_WAIT =
+      Setting.timeSetting(
+          PREFIX + "inference.batch_wait",
+          TimeValue.timeValueMillis(1),
+          TimeValue.ZERO,
+          TimeValue.timeValueMinutes(1),
+          Setting.Property.NodeScope,
+          Setting.Property.Dynamic);
 
   /** Memory for encoded queries. */
   public static final Setting<ByteSizeValue> QUERY_CACHE_SIZE =
@@ -62,22 +103,27 @@ public final class CrossModalSettings {
           PREFIX + "rescore.longest_wait",
           TimeValue.timeValueSeconds(60),
           TimeValue.timeValueMillis(1),
-          Setting.Property.NodeScope);
+          Setting.Property.NodeScope,
+          Setting.Property.Dynamic);
+
+  private static final List<Setting<?>> DYNAMIC =
+      List.of(QUEUE_SIZE, ENCODE_BATCH, SCORE_BATCH, MERGE, BATCH_WAIT, LONGEST_WAIT);
 
   private CrossModalSettings() {}
 
   static List<Setting<?>> all() {
-    List<Setting<?>> all = new ArrayList<>(ModelSettings.all());
-    all.addAll(
-        List.of(
-            THREADS,
-            QUEUE_SIZE,
-            ENCODE_BATCH,
-            SCORE_BATCH,
-            QUERY_CACHE_SIZE,
-            LONGEST_WAIT,
-            CrossModalFieldMapper.INDEX_CROSS_MODAL));
+    List<Setting<?>> all = new ArrayList<>(DYNAMIC);
+    all.addAll(ModelSettings.all());
+    all.addAll(List.of(THREADS, QUERY_CACHE_SIZE, CrossModalFieldMapper.INDEX_CROSS_MODAL));
     return all;
+  }
+
+  /** Has the service follow the cluster's settings. */
+  static void follow(ClusterSettings cluster, Settings node, Path directory, ModelService service) {
+    cluster.addSettingsUpdateConsumer(
+        changed ->
+            service.update(inference(Settings.builder().put(node).put(changed).build(), directory)),
+        DYNAMIC);
   }
 
   /**
@@ -89,8 +135,14 @@ public final class CrossModalSettings {
         QUEUE_SIZE.get(settings),
         ENCODE_BATCH.get(settings),
         SCORE_BATCH.get(settings),
+        MERGE.get(settings),
+        duration(BATCH_WAIT.get(settings)),
         QUERY_CACHE_SIZE.get(settings).getBytes(),
-        Duration.ofNanos(LONGEST_WAIT.get(settings).nanos()),
+        duration(LONGEST_WAIT.get(settings)),
         directory);
+  }
+
+  private static Duration duration(TimeValue time) {
+    return Duration.ofNanos(time.nanos());
   }
 }

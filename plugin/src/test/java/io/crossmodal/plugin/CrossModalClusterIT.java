@@ -163,10 +163,10 @@ public class CrossModalClusterIT extends OpenSearchIntegTestCase {
             .actionGet()
             .getNodes()) {
       boolean asked = node.getNode().getName().equals(one);
-      assertEquals(asked ? 1L : 0L, (long) node.counts().get("encoded_texts"));
+      assertEquals(asked ? 1L : 0L, (long) node.usage().counts().get("encoded_texts"));
       assertEquals(
           asked ? ModelService.State.LOADED : ModelService.State.NOT_LOADED,
-          node.models().get(TestModels.ID));
+          node.models().get(TestModels.ID).status().state());
     }
   }
 

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin;
 
 import io.crossmodal.plugin.inference.InferenceSettings;
+import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import java.nio.file.Path;
@@ -19,17 +20,25 @@ public final class TestService implements AutoCloseable {
   private final ModelService service;
 
   /**
+   * A service whose calls do not wait for company.
+   *
    * @param queueSize jobs that may wait
    * @param batch most items in one call of the model
    */
   public TestService(Path directory, int queueSize, int batch) {
+    this(settings(directory, queueSize, batch, true, Duration.ZERO), MemoryBudget.UNLIMITED);
+  }
+
+  public TestService(InferenceSettings settings, MemoryBudget budget) {
     service =
         new ModelService(
-            new ModelCatalog(() -> List.of(TestModels.micro())),
-            new InferenceSettings(
-                1, queueSize, batch, batch, 1 << 20, Duration.ofSeconds(60), directory),
-            helpers,
-            2);
+            new ModelCatalog(() -> List.of(TestModels.micro())), settings, budget, helpers, 2);
+  }
+
+  public static InferenceSettings settings(
+      Path directory, int queueSize, int batch, boolean merge, Duration batchWait) {
+    return new InferenceSettings(
+        1, queueSize, batch, batch, merge, batchWait, 1 << 20, Duration.ofSeconds(60), directory);
   }
 
   public ModelService get() {

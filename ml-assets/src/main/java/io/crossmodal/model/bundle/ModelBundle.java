@@ -60,6 +60,7 @@ public final class ModelBundle {
   private final ModelManifest manifest;
   private final WordPieceTokenizer tokenizer;
   private final Archive archive;
+  private final long weightBytes;
 
   /** Where {@code model.pt} is read from, as often as it is needed. */
   @FunctionalInterface
@@ -71,13 +72,16 @@ public final class ModelBundle {
     this(
         manifest,
         new WordPieceTokenizer(vocabulary, manifest.config().text().maxTokens()),
-        () -> new ByteArrayInputStream(archive));
+        () -> new ByteArrayInputStream(archive),
+        archive.length);
   }
 
-  private ModelBundle(ModelManifest manifest, WordPieceTokenizer tokenizer, Archive archive) {
+  private ModelBundle(
+      ModelManifest manifest, WordPieceTokenizer tokenizer, Archive archive, long weightBytes) {
     this.manifest = manifest;
     this.tokenizer = tokenizer;
     this.archive = archive;
+    this.weightBytes = weightBytes;
   }
 
   /**
@@ -173,7 +177,7 @@ public final class ModelBundle {
    */
   public static ModelBundle open(Path file) throws IOException, BundleException {
     ModelBundle read = read(file);
-    return new ModelBundle(read.manifest, read.tokenizer, () -> openEntry(file));
+    return new ModelBundle(read.manifest, read.tokenizer, () -> openEntry(file), read.weightBytes);
   }
 
   private static InputStream openEntry(Path file) throws IOException {
@@ -322,7 +326,7 @@ public final class ModelBundle {
     } finally {
       Files.deleteIfExists(temporary);
     }
-    return new ModelBundle(complete, tokenizer, archive);
+    return new ModelBundle(complete, tokenizer, archive, weightBytes);
   }
 
   private static void entry(ZipOutputStream zip, String name, byte[] content) throws IOException {
@@ -339,7 +343,7 @@ public final class ModelBundle {
 
   /** The same model under another name. */
   public ModelBundle withId(String id) {
-    return new ModelBundle(manifest.withId(id), tokenizer, archive);
+    return new ModelBundle(manifest.withId(id), tokenizer, archive, weightBytes);
   }
 
   public ModelManifest manifest() {
@@ -364,6 +368,11 @@ public final class ModelBundle {
   /** The archive {@code model.pt}; the caller closes it. */
   public InputStream openModel() throws IOException {
     return archive.open();
+  }
+
+  /** Memory that the loaded weights take: the archive holds them as they are. */
+  public long weightBytes() {
+    return weightBytes;
   }
 
   /** The weights by name, read from the archive. */

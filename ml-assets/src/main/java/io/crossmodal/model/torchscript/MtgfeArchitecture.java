@@ -96,7 +96,8 @@ public final class MtgfeArchitecture {
         "IMAGE_STEMS", upTo(image.stems().size()),
         "IMAGE_STAGES", upTo(image.stages().size()),
         "FUSION_LAYERS", upTo(config.fusionLayers()),
-        "FUSION_LAYERS_BUT_LAST", upTo(config.fusionLayers() - 1),
+        "FUSION_LAYERS_BETWEEN",
+            upTo(config.fusionLayers() - 1).subList(1, config.fusionLayers() - 1),
         "FUSION_LAYERS_BUT_TWO", upTo(config.fusionLayers() - 2),
         "FILTER_MLP", config.filterMlp() ? List.of("mlp") : List.of(),
         "SENSORS", config.sensors().stream().map(SensorConfig::name).toList());

@@ -56,25 +56,37 @@ class Mtgfe(Module):
     return (self.filter).embed_text(cls)               # (B, H) -> (B, D)
   def filter_image(self: __torch__.mtgfe.Mtgfe, cls: Tensor) -> Tensor:
     return (self.filter).embed_image(cls)              # (B, H) -> (B, D)
-  # u_cls of the joint features U. Shapes as in fuse.
+  # u_cls of the joint features U: text (B or 1, N, H), mask (B or 1, N), image (B or 1, M, H).
   def join(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
-    return (self.fusion).cls(text, self.bias(mask), image)  # (B, H)
-  # ITM logits (no match, match). text (B or 1, N, H), mask (B or 1, N), image (B or 1, M, H).
-  def fuse(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
-    return (self.itm).forward(self.join(text, mask, image))  # (B, 2)
+    bias = self.bias(mask)                                                     # (B or 1, 1, 1, N)
+    return (self.fusion).cls((self.fusion).read_text(text, bias), bias, image) # (B, H)
+  # The text of each of B pairs: x (T, ...), owner (B). A single text stays single and is shared by all.
+  def of_pairs(self: __torch__.mtgfe.Mtgfe, x: Tensor, owner: Tensor) -> Tensor:
+    if torch.eq(x.size(0), 1):
+      y = x
+    else:
+      y = torch.index_select(x, 0, owner)
+    return y                                                                   # (B or 1, ...)
+  # ITM logits (no match, match). Pair b is text owner[b] and image b, so that one call serves the
+  # candidates of several queries: text (T, N, H), mask (T, N), image (B or 1, M, H), owner (B).
+  def fuse(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor, owner: Tensor) -> Tensor:
+    bias = self.bias(mask)                                                     # (T, 1, 1, N)
+    x = self.of_pairs((self.fusion).read_text(text, bias), owner)              # (B or 1, N, H)
+    return (self.itm).forward((self.fusion).cls(x, self.of_pairs(bias, owner), image))  # (B, 2)
   # What a search scores with: column 0 the ITM logit (match - no match), column 1 the filter's logit.
-  def score(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
-    z = self.fuse(text, mask, image)                                           # (B, 2)
+  # Pairs as in fuse.
+  def score(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor, owner: Tensor) -> Tensor:
+    z = self.fuse(text, mask, image, owner)                                    # (B, 2)
     m = torch.sub(torch.select(z, 1, 1), torch.select(z, 1, 0))                # (B)
-    t = (self.filter).embed_text(torch.select(text, 1, 0))                     # (B or 1, D)
+    t = (self.filter).embed_text(torch.select(text, 1, 0))                     # (T, D)
     v = (self.filter).embed_image(torch.select(image, 1, 0))                   # (B or 1, D)
-    f = torch.mul(torch.sum(torch.mul(t, v), [1]), (self.filter).scale())      # (B)
-    return torch.stack([m, f], 1)                                              # (B, 2)
+    f = torch.sum(torch.mul(self.of_pairs(t, owner), v), [1])                  # (B)
+    return torch.stack([m, torch.mul(f, (self.filter).scale())], 1)            # (B, 2)
   # The MLP filter's logits (no match, match).  # [x in FILTER_MLP]
   def filter_mlp(self: __torch__.mtgfe.Mtgfe, v: Tensor, w: Tensor) -> Tensor:  # [x in FILTER_MLP]
     return (self.mlp).forward(v, w)  # (B, H) and (B or 1, H) -> (B, 2)  # [x in FILTER_MLP]
   # Word x patch weights (B, N, M) of the last cross-attention layer but one.
   def attention(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
     return (self.fusion).attention(text, self.bias(mask), image)
-  def forward(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
-    return self.score(text, mask, image)
+  def forward(self: __torch__.mtgfe.Mtgfe, text: Tensor, mask: Tensor, image: Tensor, owner: Tensor) -> Tensor:
+    return self.score(text, mask, image, owner)

@@ -169,9 +169,10 @@ class MtgfeArchitectureTest {
           assertShape(text, 3, 4, 24);
           assertShape(calls.run("filter_text", text.get(":, 0")), 3, 12);
           assertShape(calls.run("filter_image", rgb.get(":, 0")), 3, 12);
-          NDArray fused = calls.run("fuse", text, mask, rgb);
+          NDArray owner = manager.create(new long[] {0, 1, 2});
+          NDArray fused = calls.run("fuse", text, mask, rgb, owner);
           assertShape(fused, 3, 2);
-          NDArray score = calls.run("score", text, mask, rgb);
+          NDArray score = calls.run("score", text, mask, rgb, owner);
           assertShape(score, 3, 2);
           float[] logits = fused.toFloatArray();
           for (int b = 0; b < 3; b++) {

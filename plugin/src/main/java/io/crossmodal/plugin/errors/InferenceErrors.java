@@ -15,8 +15,8 @@ public final class InferenceErrors {
   private InferenceErrors() {}
 
   /**
-   * 400 for bad input, 429 for a full queue, 504 for a deadline (as core's own search timeout), 503
-   * for a model that is not there, 500 for a model that broke.
+   * 400 for bad input, 429 for a full queue or memory budget, 504 for a deadline (as core's own
+   * search timeout), 503 for a model that is not there, 500 for a model that broke.
    *
    * @param failure as a future of {@link ModelService} gives it
    */
@@ -30,6 +30,9 @@ public final class InferenceErrors {
     }
     if (cause instanceof InferenceException.DeadlineExceeded) {
       return status(RestStatus.GATEWAY_TIMEOUT, cause);
+    }
+    if (cause instanceof InferenceException.MemoryExceeded) {
+      return status(RestStatus.TOO_MANY_REQUESTS, cause);
     }
     if (cause instanceof InferenceException.ModelUnavailable) {
       return status(RestStatus.SERVICE_UNAVAILABLE, cause);

@@ -26,6 +26,11 @@ public record Deadline(long nanoTime) {
     return after(LONGEST);
   }
 
+  /** Whichever of both comes first. */
+  public Deadline earlier(Deadline other) {
+    return other.nanoTime - nanoTime < 0 ? other : this;
+  }
+
   public long remainingNanos() {
     return nanoTime - System.nanoTime();
   }

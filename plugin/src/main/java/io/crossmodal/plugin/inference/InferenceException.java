@@ -26,6 +26,19 @@ public abstract class InferenceException extends RuntimeException {
     }
   }
 
+  /** There is no memory for the model, or for the smallest call of it. */
+  public static final class MemoryExceeded extends InferenceException {
+    private static final long serialVersionUID = 1L;
+
+    /**
+     * @param what the memory was for
+     * @param why what the budget says
+     */
+    public MemoryExceeded(String what, long bytes, String why, Throwable cause) {
+      super(what + " needs " + bytes + " bytes, which the node does not grant: " + why, cause);
+    }
+  }
+
   /** The caller's deadline passed before the model answered. */
   public static final class DeadlineExceeded extends InferenceException {
     private static final long serialVersionUID = 1L;

@@ -6,9 +6,15 @@ package io.crossmodal.plugin.inference;
 
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
+import org.HdrHistogram.ConcurrentHistogram;
 
-/** Counts what a node's models did since it started. Thread-safe. */
+/**
+ * Counts what a node's models did since it started, and where the time went: in all, and {@link
+ * #of} each model. Thread-safe.
+ */
 public final class InferenceStats {
 
   /** What is counted; each name is the key in the stats response, in lower case. */
@@ -25,8 +31,16 @@ public final class InferenceStats {
     QUERY_CACHE_HITS,
     /** Calls of the model, of any kind. */
     BATCHES,
+    /** Calls of the fusion encoder; pairs / score_batches is how full they are. */
+    SCORE_BATCHES,
     /** Text-image pairs scored by the fusion encoder. */
     PAIRS,
+    /** Calls that served several jobs. */
+    MERGED_BATCHES,
+    /** Calls that were halved because memory did not suffice. */
+    SPLIT_BATCHES,
+    /** Calls that failed and were repeated for each of their jobs alone. */
+    ISOLATED_BATCHES,
     /** Shards' windows rescored. */
     RESCORES,
     /** Hits in a window without stored tokens. */
@@ -37,6 +51,8 @@ public final class InferenceStats {
     REJECTIONS,
     /** Rescores that failed because the queue was full. */
     REJECTED_RESCORES,
+    /** Rescores that failed because the memory did not suffice for a single pair. */
+    OUT_OF_MEMORY,
     /** Rescores that failed because the model could not be loaded. */
     UNAVAILABLE,
     /** Rescores that failed because stored tokens were damaged or of another model. */
@@ -51,24 +67,85 @@ public final class InferenceStats {
     DEGRADED
   }
 
-  // Filled here and never changed, so reading it needs no lock.
+  /** Where a rescore's time goes; each is kept as a histogram, in microseconds. */
+  public enum Stage {
+    /** From asking the worker to the call that takes up the job. */
+    QUEUE,
+    /** Reading a window's tokens from the index. */
+    READ,
+    /** A call of a model, with the copies into and out of it. */
+    MODEL,
+    /** A shard's whole rescore. */
+    RESCORE
+  }
+
+  /**
+   * A histogram's summary, in microseconds.
+   *
+   * @param count values recorded
+   */
+  public record Summary(long count, long mean, long p50, long p95, long p99, long max) {}
+
+  private static final long LONGEST_MICROS = TimeUnit.HOURS.toMicros(1);
+  private static final int DIGITS = 2;
+
+  private final InferenceStats all;
+  private final Map<String, InferenceStats> models = new ConcurrentHashMap<>();
+  // Filled in the constructor and never changed, so reading them needs no lock.
   private final Map<Counter, LongAdder> counts = new EnumMap<>(Counter.class);
+  private final Map<Stage, ConcurrentHistogram> times = new EnumMap<>(Stage.class);
 
   public InferenceStats() {
+    this(null);
+  }
+
+  private InferenceStats(InferenceStats all) {
+    this.all = all;
     for (Counter counter : Counter.values()) {
       counts.put(counter, new LongAdder());
     }
+    for (Stage stage : Stage.values()) {
+      times.put(stage, new ConcurrentHistogram(LONGEST_MICROS, DIGITS));
+    }
+  }
+
+  /** A model's own share; what is counted there is counted here too. */
+  public InferenceStats of(String model) {
+    return models.computeIfAbsent(model, id -> new InferenceStats(this));
   }
 
   public void add(Counter counter, long amount) {
     counts.get(counter).add(amount);
+    if (all != null) {
+      all.add(counter, amount);
+    }
   }
 
   public void increment(Counter counter) {
     add(counter, 1);
   }
 
+  public void record(Stage stage, long nanos) {
+    long micros = TimeUnit.NANOSECONDS.toMicros(nanos);
+    times.get(stage).recordValue(Math.max(0, Math.min(LONGEST_MICROS, micros)));
+    if (all != null) {
+      all.record(stage, nanos);
+    }
+  }
+
   public long get(Counter counter) {
     return counts.get(counter).sum();
+  }
+
+  public Summary get(Stage stage) {
+    // A copy, for the values must not change between the percentiles.
+    ConcurrentHistogram now = times.get(stage).copy();
+    return new Summary(
+        now.getTotalCount(),
+        Math.round(now.getMean()),
+        now.getValueAtPercentile(50),
+        now.getValueAtPercentile(95),
+        now.getValueAtPercentile(99),
+        now.getMaxValue());
   }
 }

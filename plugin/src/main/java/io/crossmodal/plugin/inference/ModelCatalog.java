@@ -14,7 +14,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 
 /**
@@ -80,21 +79,6 @@ public final class ModelCatalog {
    */
   public ModelManifest manifest(String id) {
     return version(id).manifest();
-  }
-
-  /**
-   * The model of an id, if its bytes are here.
-   *
-   * @throws IllegalArgumentException when there is no such model, naming those there are
-   * @throws InferenceException.ModelUnavailable when the bytes are still under way
-   */
-  public ModelBundle bundle(String id) {
-    ModelVersion version = version(id);
-    CompletableFuture<ModelBundle> bundle = version.bundle();
-    if (!bundle.isDone()) {
-      throw new InferenceException.ModelUnavailable(version + " is being fetched, retry", null);
-    }
-    return bundle.join();
   }
 
   /** Those that come with the plugin first. */

@@ -5,40 +5,30 @@
 package io.crossmodal.plugin.inference;
 
 import io.crossmodal.model.Encoding;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.PairLogits;
-import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.IntFunction;
 
 /**
  * All of a node's inference: step 6 and 7 of a search (queue and fuse), and the encoding of
- * documents and queries. Every method takes a batch and returns at once; the work is done by one
- * worker thread, which owns all models and their native memory, from a bounded queue. A model is
- * loaded by the first job that needs it and stays.
+ * documents and queries. Every method takes a batch and returns at once; the work is done by {@link
+ * ModelWorker}, the one thread that calls models. {@link LoadedModels} owns their native memory: the
+ * first job that needs a model has it loaded, and it stays until it is unloaded or replaced.
  *
  * <p>Futures of encodings complete on the helper executor, those of scores on the worker: whoever
  * continues a score must not work long. They fail with an {@link InferenceException}, or with an
@@ -49,33 +39,36 @@ public final class ModelService implements AutoCloseable {
   public enum State {
     /** Not asked for yet. */
     NOT_LOADED,
+    /** On its way; its jobs wait, those of others do not. */
+    LOADING,
     /** Warm. */
     LOADED,
-    /** Could not be loaded; stays so until the node restarts. */
+    /** Could not be loaded. */
     FAILED
   }
 
   private static final int CLOSE_SECONDS = 30;
 
   private final ModelCatalog catalog;
-  private final InferenceSettings settings;
   private final Executor helper;
   private final int helpers;
   private final InferenceStats stats = new InferenceStats();
   private final QueryEncodingCache queries;
-  private final ThreadPoolExecutor worker;
-  private final Map<String, State> states = new ConcurrentHashMap<>();
-
-  // Only the worker touches these while it runs, and close after it ended.
-  private final Map<String, FusionModel> loaded = new HashMap<>();
-  private final Map<String, InferenceException.ModelUnavailable> failed = new HashMap<>();
+  private final LoadedModels models;
+  private final ModelWorker worker;
+  private volatile InferenceSettings settings;
 
   /**
+   * @param budget for the models' weights and calls
    * @param helper decodes images and runs the continuations of encodings; must not refuse work
    * @param helpers threads of {@code helper} that one request may occupy; at least 1
    */
   public ModelService(
-      ModelCatalog catalog, InferenceSettings settings, Executor helper, int helpers) {
+      ModelCatalog catalog,
+      InferenceSettings settings,
+      MemoryBudget budget,
+      Executor helper,
+      int helpers) {
     if (helpers < 1) {
       throw new IllegalArgumentException("helpers must be at least 1, got " + helpers);
     }
@@ -84,18 +77,17 @@ public final class ModelService implements AutoCloseable {
     this.helper = helper;
     this.helpers = helpers;
     this.queries = new QueryEncodingCache(settings.queryCacheBytes(), stats);
-    this.worker =
-        new ThreadPoolExecutor(
-            1,
-            1,
-            0,
-            TimeUnit.MILLISECONDS,
-            new ArrayBlockingQueue<>(settings.queueSize()),
-            task -> {
-              Thread thread = new Thread(task, "cross-modal-model");
-              thread.setDaemon(true);
-              return thread;
-            });
+    this.worker = new ModelWorker(() -> this.settings, budget, stats);
+    this.models = new LoadedModels(catalog, settings, budget, worker::wake);
+    worker.start();
+  }
+
+  /**
+   * Changes what can change while the node runs: queue, batches, waits. Threads, folder and the
+   * cache's size stay.
+   */
+  public void update(InferenceSettings changed) {
+    settings = changed;
   }
 
   public ModelCatalog catalog() {
@@ -111,55 +103,100 @@ public final class ModelService implements AutoCloseable {
     return settings.longestWait();
   }
 
+  /** Where a model stands on this node. */
+  public ModelStatus status(String model) {
+    return models.status(model);
+  }
+
   /**
-   * Where a model stands on this node.
+   * Has a model loaded before it is needed, or again where that failed.
    *
+   * @return completes when the current version is warm
    * @throws IllegalArgumentException when there is no such model
    */
-  public State state(String model) {
-    return states.getOrDefault(catalog.bundle(model).manifest().id(), State.NOT_LOADED);
+  public CompletableFuture<Void> load(String model) {
+    return models.load(model);
+  }
+
+  /** Frees a model's memory when its last job has ended; the next job has it loaded again. */
+  public void unload(String model) {
+    models.unload(model);
+  }
+
+  /**
+   * Follows a change of the catalog: models that are loaded make place for their new versions when
+   * those are warm, and go when the catalog has lost them.
+   */
+  public void refresh() {
+    models.refresh();
+  }
+
+  /**
+   * Loads a bundle for once and has it repeat its golden outputs.
+   *
+   * @return fails with a {@link io.crossmodal.model.bundle.BundleException} where the bundle is to
+   *     blame, with an {@link InferenceException} where this node is
+   */
+  public CompletableFuture<Void> verify(ModelBundle bundle) {
+    return models.verify(bundle);
   }
 
   /** Jobs that wait for the worker. */
   public int queued() {
-    return worker.getQueue().size();
+    return worker.queued();
   }
 
   /**
-   * Encodes texts; blank ones fail, too long ones are cut and say so.
+   * Encodes texts of documents; blank ones fail, too long ones are cut and say so.
    *
    * @return as many outcomes as texts, in their order
    */
   public CompletableFuture<List<Encoded>> encodeTexts(String model, List<String> texts) {
-    WordPieceTokenizer tokenizer = catalog.bundle(model).tokenizer();
-    int longest = catalog.bundle(model).manifest().config().text().maxTokens();
-    return encode(
-        texts.size(),
-        i -> tokenizer.tokenize(texts.get(i)),
-        tokens -> tokens.truncated() ? "text cut to the " + longest + " tokens of the model" : "",
-        batch -> {
-          stats.add(Counter.ENCODED_TEXTS, batch.size());
-          return model(model).encodeTexts(batch);
+    return encodeTexts(Priority.INGEST, model, texts);
+  }
+
+  private CompletableFuture<List<Encoded>> encodeTexts(
+      Priority priority, String model, List<String> texts) {
+    int longest = catalog.manifest(model).config().text().maxTokens();
+    return withModel(
+        model,
+        (on, bundle) -> {
+          WordPieceTokenizer tokenizer = bundle.tokenizer();
+          return encode(
+              priority,
+              new Operation.EncodeTexts(on),
+              texts.size(),
+              i -> tokenizer.tokenize(texts.get(i)),
+              tokens ->
+                  tokens.truncated() ? "text cut to the " + longest + " tokens of the model" : "");
         });
   }
 
   /**
-   * Encodes image files: decoded in parallel by the helpers, one batch ahead of the worker.
+   * Encodes image files of documents: decoded in parallel by the helpers, one batch ahead of the
+   * worker.
    *
    * @return as many outcomes as images, in their order
    * @throws IllegalArgumentException when the model has no such sensor
    */
   public CompletableFuture<List<Encoded>> encodeImages(
       String model, String sensor, List<byte[]> images) {
-    ImagePreprocessor preprocessor = catalog.bundle(model).preprocessor(sensor);
-    return encode(
-        images.size(),
-        i -> preprocessor.preprocess(images.get(i)),
-        pixels -> "",
-        batch -> {
-          stats.add(Counter.ENCODED_IMAGES, batch.size());
-          return model(model).encodeImages(sensor, batch);
-        });
+    return encodeImages(Priority.INGEST, model, sensor, images);
+  }
+
+  private CompletableFuture<List<Encoded>> encodeImages(
+      Priority priority, String model, String sensor, List<byte[]> images) {
+    ImagePreprocessor preprocessor =
+        new ImagePreprocessor(catalog.manifest(model).config().sensor(sensor));
+    return withModel(
+        model,
+        (on, bundle) ->
+            encode(
+                priority,
+                new Operation.EncodeImages(on, sensor),
+                images.size(),
+                i -> preprocessor.preprocess(images.get(i)),
+                pixels -> ""));
   }
 
   /**
@@ -167,7 +204,7 @@ public final class ModelService implements AutoCloseable {
    * search ask for the same.
    */
   public CompletableFuture<Encoded.Success> encodeQuery(String model, QueryInput input) {
-    Fingerprints spaces = catalog.bundle(model).manifest().fingerprints();
+    Fingerprints spaces = catalog.manifest(model).fingerprints();
     QueryEncodingCache.Key key =
         new QueryEncodingCache.Key(spaces.filterSpace() + spaces.tokenSpace(), input.digest());
     return queries.get(
@@ -191,72 +228,106 @@ public final class ModelService implements AutoCloseable {
 
   private CompletableFuture<List<Encoded>> encodeOne(String model, QueryInput input) {
     if (input instanceof QueryInput.Text text) {
-      return encodeTexts(model, List.of(text.text()));
+      return encodeTexts(Priority.SEARCH, model, List.of(text.text()));
     }
     QueryInput.Image image = (QueryInput.Image) input;
-    return encodeImages(model, image.sensor(), List.of(image.bytes()));
+    return encodeImages(Priority.SEARCH, model, image.sensor(), List.of(image.bytes()));
   }
 
   /**
    * Scores text-image pairs with the fusion encoder. One of the lists may hold a single item, which
    * is paired with all of the other; otherwise both have the same length.
    *
-   * @param deadline a job still waiting then is dropped unscored
-   * @return one pair of logits each; completes on the worker
+   * @param deadline pairs still waiting then are dropped unscored
+   * @return one pair of logits each, all by the same version of the model; completes on the worker
    */
-  public CompletableFuture<PairLogits> score(
+  public CompletableFuture<Scores> score(
       String model, List<TokenBlock> texts, List<TokenBlock> images, Deadline deadline) {
-    int pairs = Math.max(texts.size(), images.size());
-    float[] itm = new float[pairs];
-    float[] filter = new float[pairs];
-    return submit(
-        "scoring " + pairs + " pairs",
-        deadline,
-        job -> {
-          for (List<Integer> batch : batches(pairs, images)) {
-            if (job.abandoned()) {
-              throw new InferenceException.DeadlineExceeded(job.what);
-            }
-            PairLogits part = model(model).score(pick(texts, batch), pick(images, batch));
-            for (int i = 0; i < batch.size(); i++) {
-              itm[batch.get(i)] = part.itm()[i];
-              filter[batch.get(i)] = part.filter()[i];
-            }
-            stats.increment(Counter.BATCHES);
-            stats.add(Counter.PAIRS, batch.size());
-          }
-          return new PairLogits(itm, filter);
-        });
-  }
-
-  /** Pairs in batches whose images have equally many tokens, as sensors may differ in size. */
-  private List<List<Integer>> batches(int pairs, List<TokenBlock> images) {
+    int pairs = texts.isEmpty() || images.isEmpty() ? 0 : Math.max(texts.size(), images.size());
+    // A call takes images of equally many tokens, as sensors may differ in size.
     Map<Integer, List<Integer>> bySize = new TreeMap<>();
     for (int i = 0; i < pairs; i++) {
-      int size = images.get(images.size() == 1 ? 0 : i).count();
-      bySize.computeIfAbsent(size, key -> new ArrayList<>()).add(i);
+      bySize.computeIfAbsent(of(images, i).count(), m -> new ArrayList<>()).add(i);
     }
-    List<List<Integer>> batches = new ArrayList<>();
-    for (List<Integer> same : bySize.values()) {
-      for (int from = 0; from < same.size(); from += settings.scoreBatch()) {
-        batches.add(same.subList(from, Math.min(same.size(), from + settings.scoreBatch())));
-      }
+    TokenBlock sharedImage = pairs > 1 && images.size() == 1 ? images.get(0) : null;
+    LoadedModel on;
+    LoadedModel.Lease lease;
+    try {
+      on = models.serving(model);
+      lease = on.lease();
+    } catch (InferenceException e) {
+      return CompletableFuture.failedFuture(e);
     }
-    return batches;
+    float[] itm = new float[pairs];
+    float[] filter = new float[pairs];
+    CompletableFuture<Void> all = CompletableFuture.completedFuture(null);
+    List<Job<?, ?>> jobs = new ArrayList<>();
+    for (Map.Entry<Integer, List<Integer>> same : bySize.entrySet()) {
+      List<Operation.Pair> chosen =
+          same.getValue().stream()
+              .map(i -> new Operation.Pair(of(texts, i), of(images, i)))
+              .toList();
+      Job<Operation.Pair, Operation.PairLogit> job =
+          new Job<>(new Operation.Score(on, same.getKey(), sharedImage), chosen, deadline);
+      jobs.add(job);
+      CompletableFuture<Void> part =
+          job.result()
+              .thenAccept(
+                  logits -> {
+                    for (int i = 0; i < logits.size(); i++) {
+                      itm[same.getValue().get(i)] = logits.get(i).itm();
+                      filter[same.getValue().get(i)] = logits.get(i).filter();
+                    }
+                  });
+      all = all.thenCombine(part, (before, now) -> null);
+    }
+    jobs.forEach(job -> worker.submit(Priority.SEARCH, job));
+    CompletableFuture<Scores> scores =
+        all.thenApply(
+            done -> new Scores(new PairLogits(itm, filter), on.version().manifest()));
+    // Whoever gives up takes his jobs out of the queue.
+    CompletableFuture<?> unused =
+        scores.whenComplete(
+            (done, failure) -> {
+              jobs.forEach(this::abandon);
+              lease.close();
+            });
+    return scores;
   }
 
-  private static List<TokenBlock> pick(List<TokenBlock> blocks, List<Integer> batch) {
-    return blocks.size() == 1 ? blocks : batch.stream().map(blocks::get).toList();
+  private void abandon(Job<?, ?> job) {
+    if (job.result().cancel(false)) {
+      worker.withdraw(job);
+    }
+  }
+
+  /** Runs something while a version of a model stays, once its vocabulary is known. */
+  private CompletableFuture<List<Encoded>> withModel(
+      String model,
+      BiFunction<LoadedModel, ModelBundle, CompletableFuture<List<Encoded>>> work) {
+    LoadedModel on;
+    LoadedModel.Lease lease;
+    try {
+      on = models.serving(model);
+      lease = on.lease();
+    } catch (InferenceException e) {
+      return CompletableFuture.failedFuture(e);
+    }
+    return on.version()
+        .bundle()
+        .thenCompose(bundle -> work.apply(on, bundle))
+        .whenComplete((done, failure) -> lease.close());
+  }
+
+  private static TokenBlock of(List<TokenBlock> blocks, int pair) {
+    return blocks.get(blocks.size() == 1 ? 0 : pair);
   }
 
   /** Ends the worker, fails what waits for it, and frees all native memory. */
   @Override
   public void close() {
-    for (Runnable waiting : worker.shutdownNow()) {
-      ((Job<?>) waiting).result.completeExceptionally(closing());
-    }
     try {
-      if (!worker.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
+      if (!worker.close(CLOSE_SECONDS)) {
         throw new IllegalStateException(
             "the model's worker did not end within "
                 + CLOSE_SECONDS
@@ -266,175 +337,31 @@ public final class ModelService implements AutoCloseable {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted while the model's worker ends", e);
     }
-    loaded.values().forEach(FusionModel::close);
-    loaded.clear();
-    states.clear();
+    models.close();
   }
 
-  /**
-   * Prepares items on the helpers and encodes them on the worker, batch by batch, so that a bulk of
-   * any size holds two batches of prepared items and one place in the queue.
-   */
   private <T> CompletableFuture<List<Encoded>> encode(
+      Priority priority,
+      Operation<T, Encoding> operation,
       int count,
       IntFunction<T> prepare,
-      Function<T, String> notice,
-      Function<List<T>, List<Encoding>> encode) {
-    Encoded[] outcomes = new Encoded[count];
-    return encodeFrom(0, prepareBatch(0, outcomes, prepare), outcomes, prepare, notice, encode)
+      Function<T, String> notice) {
+    Function<List<T>, CompletableFuture<List<Encoding>>> encode =
+        items -> {
+          Job<T, Encoding> job = new Job<>(operation, items, Deadline.none());
+          worker.submit(priority, job);
+          return job.result();
+        };
+    return new BatchedEncoding<>(
+            count, settings.encodeBatch(), helper, helpers, prepare, encode, notice)
+        .run()
         .thenApplyAsync(
             done -> {
-              stats.add(
-                  Counter.ENCODE_FAILURES,
-                  done.stream().filter(Encoded.Failure.class::isInstance).count());
+              long failures = done.stream().filter(Encoded.Failure.class::isInstance).count();
+              stats.of(operation.model()).add(Counter.ENCODE_FAILURES, failures);
               return done;
             },
             helper);
-  }
-
-  private <T> CompletableFuture<List<Encoded>> encodeFrom(
-      int from,
-      CompletableFuture<List<T>> prepared,
-      Encoded[] outcomes,
-      IntFunction<T> prepare,
-      Function<T, String> notice,
-      Function<List<T>, List<Encoding>> encode) {
-    if (from >= outcomes.length) {
-      return CompletableFuture.completedFuture(List.of(outcomes));
-    }
-    int to = Math.min(outcomes.length, from + settings.encodeBatch());
-    return prepared.thenCompose(
-        items -> {
-          CompletableFuture<List<T>> ahead = prepareBatch(to, outcomes, prepare);
-          return encodeBatch(items, encode)
-              .handle(
-                  (encodings, failure) -> {
-                    place(from, to, items, encodings, failure, outcomes, notice);
-                    return null;
-                  })
-              .thenCompose(ignored -> encodeFrom(to, ahead, outcomes, prepare, notice, encode));
-        });
-  }
-
-  private <T> CompletableFuture<List<Encoding>> encodeBatch(
-      List<T> items, Function<List<T>, List<Encoding>> encode) {
-    if (items.isEmpty()) {
-      return CompletableFuture.completedFuture(List.of());
-    }
-    return submit(
-        "encoding " + items.size() + " items",
-        Deadline.none(),
-        job -> {
-          stats.increment(Counter.BATCHES);
-          return encode.apply(items);
-        });
-  }
-
-  /** Gives each item of a batch that was prepared its encoding, or the failure of the batch. */
-  private static <T> void place(
-      int from,
-      int to,
-      List<T> items,
-      List<Encoding> encodings,
-      Throwable failure,
-      Encoded[] outcomes,
-      Function<T, String> notice) {
-    int next = 0;
-    for (int i = from; i < to; i++) {
-      if (outcomes[i] == null) {
-        outcomes[i] =
-            failure == null
-                ? new Encoded.Success(encodings.get(next), notice.apply(items.get(next)))
-                : new Encoded.Failure(unwrap(failure));
-        next++;
-      }
-    }
-  }
-
-  /**
-   * Prepares one batch in parallel. Items that fail get their outcome here.
-   *
-   * @return the items that did not fail, in their order
-   */
-  private <T> CompletableFuture<List<T>> prepareBatch(
-      int from, Encoded[] outcomes, IntFunction<T> prepare) {
-    int size = Math.min(outcomes.length - from, settings.encodeBatch());
-    if (size <= 0) {
-      return CompletableFuture.completedFuture(List.of());
-    }
-    List<T> prepared = new ArrayList<>(size);
-    for (int i = 0; i < size; i++) {
-      prepared.add(null);
-    }
-    AtomicInteger next = new AtomicInteger();
-    Runnable lane =
-        () -> {
-          for (int i = next.getAndIncrement(); i < size; i = next.getAndIncrement()) {
-            try {
-              prepared.set(i, prepare.apply(i + from));
-            } catch (RuntimeException e) {
-              outcomes[i + from] = new Encoded.Failure(e);
-            }
-          }
-        };
-    CompletableFuture<?>[] lanes = new CompletableFuture<?>[Math.min(helpers, size)];
-    for (int i = 0; i < lanes.length; i++) {
-      lanes[i] = CompletableFuture.runAsync(lane, helper);
-    }
-    return CompletableFuture.allOf(lanes)
-        .thenApply(done -> prepared.stream().filter(item -> item != null).toList());
-  }
-
-  /** The warm model; loads it if this is its first job. Only the worker calls this. */
-  private FusionModel model(String id) {
-    FusionModel model = loaded.get(id);
-    if (model != null) {
-      return model;
-    }
-    InferenceException.ModelUnavailable before = failed.get(id);
-    if (before != null) {
-      throw before;
-    }
-    try {
-      FusionModel fresh = load(catalog.bundle(id));
-      loaded.put(id, fresh);
-      states.put(id, State.LOADED);
-      return fresh;
-    } catch (InferenceException.ModelUnavailable e) {
-      failed.put(id, e);
-      states.put(id, State.FAILED);
-      throw e;
-    }
-  }
-
-  private FusionModel load(ModelBundle bundle) {
-    NativeRuntime.start(settings);
-    try {
-      return FusionModel.load(bundle, Files.createDirectories(settings.directory()));
-    } catch (BundleException | IOException | RuntimeException e) {
-      throw new InferenceException.ModelUnavailable(
-          "model [" + bundle.manifest().id() + "] cannot be loaded: " + e.getMessage(), e);
-    }
-  }
-
-  private <T> CompletableFuture<T> submit(
-      String what, Deadline deadline, Function<Job<T>, T> work) {
-    Job<T> job = new Job<>(what, deadline, work);
-    try {
-      worker.execute(job);
-    } catch (RejectedExecutionException e) {
-      if (worker.isShutdown()) {
-        job.result.completeExceptionally(closing());
-      } else {
-        stats.increment(Counter.REJECTIONS);
-        job.result.completeExceptionally(new InferenceException.QueueFull(settings.queueSize()));
-      }
-    }
-    return job.result;
-  }
-
-  private static InferenceException closing() {
-    return new InferenceException.ModelUnavailable("the node is shutting down", null);
   }
 
   /** The failure itself, without the wrappings of futures. */
@@ -446,43 +373,5 @@ public final class ModelService implements AutoCloseable {
     return cause instanceof RuntimeException known
         ? known
         : new InferenceException.ModelFailed("the model failed: " + cause, cause);
-  }
-
-  /** One entry of the worker's queue. */
-  private static final class Job<T> implements Runnable {
-    private final String what;
-    private final Deadline deadline;
-    private final Function<Job<T>, T> work;
-    private final CompletableFuture<T> result = new CompletableFuture<>();
-
-    private Job(String what, Deadline deadline, Function<Job<T>, T> work) {
-      this.what = what;
-      this.deadline = deadline;
-      this.work = work;
-    }
-
-    /** Whether nobody waits for the result any more. */
-    private boolean abandoned() {
-      return result.isDone() || deadline.expired();
-    }
-
-    @Override
-    public void run() {
-      if (abandoned()) {
-        result.completeExceptionally(new InferenceException.DeadlineExceeded(what));
-        return;
-      }
-      try {
-        result.complete(work.apply(this));
-      } catch (InferenceException e) {
-        result.completeExceptionally(e);
-      } catch (RuntimeException | LinkageError e) {
-        result.completeExceptionally(new InferenceException.ModelFailed(what + " failed: " + e, e));
-      } catch (Error e) {
-        // Nobody may wait for ever for what the JVM could not do; the node decides about the rest.
-        result.completeExceptionally(new InferenceException.ModelFailed(what + " failed: " + e, e));
-        throw e;
-      }
-    }
   }
 }

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.inference;
 
 import io.crossmodal.model.bundle.BundleException;
+import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
 import java.util.Objects;
@@ -108,6 +109,19 @@ public final class ModelVersion {
       bundle = source.get();
     }
     return bundle;
+  }
+
+  /** Whether this node understands the manifest. */
+  boolean readable() {
+    return manifest != null;
+  }
+
+  /** Whether embeddings and tokens of both may be mixed. */
+  boolean sameSpaces(ModelVersion other) {
+    Fingerprints mine = manifest().fingerprints();
+    Fingerprints theirs = other.manifest().fingerprints();
+    return mine.filterSpace().equals(theirs.filterSpace())
+        && mine.tokenSpace().equals(theirs.tokenSpace());
   }
 
   /** Whether this is that version of that model. */

@@ -5,12 +5,14 @@
 package io.crossmodal.plugin.models;
 
 import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.ModelVersion;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.opensearch.cluster.ClusterChangedEvent;
@@ -36,6 +38,7 @@ public final class ModelRegistry implements ClusterStateApplier, AutoCloseable {
   private final ThreadPool threadPool;
   private final ModelIndex index;
   private final BundleStore store;
+  private final Supplier<ModelService> service;
   private final TimeValue uploadTimeout;
   private final Scheduler.Cancellable sweeps;
 
@@ -45,16 +48,19 @@ public final class ModelRegistry implements ClusterStateApplier, AutoCloseable {
   /**
    * @param catalog to be kept up to date
    * @param directory for bundles, of this class alone, below the node's data path
+   * @param service to be told of changes; asked when there are some
    */
   public ModelRegistry(
       ModelCatalog catalog,
       Path directory,
       Client client,
       ClusterService clusterService,
-      ThreadPool threadPool) {
+      ThreadPool threadPool,
+      Supplier<ModelService> service) {
     this.catalog = catalog;
     this.clusterService = clusterService;
     this.threadPool = threadPool;
+    this.service = service;
     this.index = new ModelIndex(client, clusterService);
     this.store = new BundleStore(directory, index::get, threadPool.generic());
     this.uploadTimeout = ModelSettings.UPLOAD_TIMEOUT.get(clusterService.getSettings());
@@ -107,6 +113,7 @@ public final class ModelRegistry implements ClusterStateApplier, AutoCloseable {
       needed.add(model.sha256());
     }
     catalog.update(versions);
+    later("cannot follow the cluster's models", () -> service.get().refresh());
     later("cannot tidy the node's bundles", () -> store.retain(needed));
   }
 

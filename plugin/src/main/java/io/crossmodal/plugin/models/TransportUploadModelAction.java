@@ -6,13 +6,17 @@ package io.crossmodal.plugin.models;
 
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.plugin.errors.InferenceErrors;
+import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.ModelService;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.Semaphore;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
@@ -46,6 +50,7 @@ public final class TransportUploadModelAction
   private final ClusterService clusterService;
   private final Client client;
   private final ModelRegistry registry;
+  private final ModelService service;
   private final Semaphore checks = new Semaphore(CHECKED_AT_ONCE);
   private final ByteSizeValue maxSize;
   private final int chunkSize;
@@ -57,12 +62,14 @@ public final class TransportUploadModelAction
       ThreadPool threadPool,
       ClusterService clusterService,
       Client client,
-      ModelRegistry registry) {
+      ModelRegistry registry,
+      ModelService service) {
     super(UploadModelAction.NAME, transportService, actionFilters, UploadModelRequest::new);
     this.threadPool = threadPool;
     this.clusterService = clusterService;
     this.client = client;
     this.registry = registry;
+    this.service = service;
     this.maxSize = ModelSettings.MAX_SIZE.get(clusterService.getSettings());
     this.chunkSize =
         Math.toIntExact(ModelSettings.CHUNK_SIZE.get(clusterService.getSettings()).getBytes());
@@ -200,6 +207,7 @@ public final class TransportUploadModelAction
         StoredModel.of(request.id(), bundle.manifest(), sha256, Files.size(file), chunkSize);
     // Early, what the cluster manager would refuse after all the work; it has the last word.
     RegisterModelAction.register(ModelsMetadata.of(clusterService.state()), model);
+    verify(request, bundle);
     write(model, file);
     RegisterModelAction.Response registered =
         client
@@ -215,9 +223,30 @@ public final class TransportUploadModelAction
     } catch (BundleException | RuntimeException e) {
       // Whatever hostile bytes lead to, they are to blame.
       String why = String.valueOf(e.getMessage()).replace(file + ": ", "");
-      throw new IllegalArgumentException(
-          "[bundle] of model [" + request.id() + "] is none that can be served: " + why, e);
+      throw unservable(request, why, e);
     }
+  }
+
+  /** Has this node load it, so that no node has to find out later. */
+  private void verify(UploadModelRequest request, ModelBundle bundle) {
+    try {
+      service.verify(bundle).join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof BundleException broken) {
+        throw unservable(request, broken.getMessage(), broken);
+      }
+      if (!(e.getCause() instanceof InferenceException.ModelUnavailable)) {
+        throw InferenceErrors.toOpenSearch(e);
+      }
+      // A node without the native library may still take uploads for those that have it.
+      LOGGER.warn("model [{}] is kept without a trial on this node", request.id(), e.getCause());
+    }
+  }
+
+  private static IllegalArgumentException unservable(
+      UploadModelRequest request, String why, Exception cause) {
+    return new IllegalArgumentException(
+        "[bundle] of model [" + request.id() + "] is none that can be served: " + why, cause);
   }
 
   private void write(StoredModel model, Path file) throws IOException {

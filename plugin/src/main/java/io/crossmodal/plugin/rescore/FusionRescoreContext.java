@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import java.time.Duration;
@@ -15,6 +16,7 @@ final class FusionRescoreContext extends RescoreContext {
   private final CrossModalFieldType field;
   private final EncodedSide query;
   private final FusionOptions options;
+  private SearchBounds search;
 
   FusionRescoreContext(
       int windowSize, CrossModalFieldType field, EncodedSide query, FusionOptions options) {
@@ -49,13 +51,31 @@ final class FusionRescoreContext extends RescoreContext {
     return field.service();
   }
 
-  /** When this rescore stops waiting, counted from now. */
+  /** What the field's model did on this node. */
+  InferenceStats stats() {
+    return service().stats().of(field.definition().modelId());
+  }
+
+  void bound(SearchBounds search) {
+    this.search = search;
+  }
+
+  /** The search's own bounds; null where nobody searches, as in an explain request. */
+  SearchBounds search() {
+    return search;
+  }
+
+  /**
+   * When this rescore stops waiting: the earliest of the search's timeout, the rescorer's, counted
+   * from now, and the node's.
+   */
   Deadline deadline() {
     Duration longest = service().longestWait();
-    if (options.timeout() == null) {
-      return Deadline.after(longest);
+    if (options.timeout() != null) {
+      Duration asked = Duration.ofNanos(options.timeout().nanos());
+      longest = asked.compareTo(longest) < 0 ? asked : longest;
     }
-    Duration asked = Duration.ofNanos(options.timeout().nanos());
-    return Deadline.after(asked.compareTo(longest) < 0 ? asked : longest);
+    Deadline own = Deadline.after(longest);
+    return search == null ? own : own.earlier(search.deadline());
   }
 }

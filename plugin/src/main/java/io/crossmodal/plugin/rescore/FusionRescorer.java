@@ -5,14 +5,15 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.InferenceStats.Stage;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.Scores;
 import io.crossmodal.plugin.mapper.Modality;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -45,6 +46,9 @@ public final class FusionRescorer implements Rescorer {
   private static final Comparator<ScoreDoc> BEST_FIRST =
       Comparator.<ScoreDoc>comparingDouble(hit -> -hit.score).thenComparingInt(hit -> hit.doc);
 
+  // Nothing wakes a thread whose task is cancelled, so it looks up now and then.
+  private static final long CANCELLATION_CHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+
   private FusionRescorer() {}
 
   /** The hits of a window that can be scored, with their tokens. */
@@ -54,6 +58,19 @@ public final class FusionRescorer implements Rescorer {
   public TopDocs rescore(TopDocs topDocs, IndexSearcher searcher, RescoreContext rescoreContext)
       throws IOException {
     FusionRescoreContext context = (FusionRescoreContext) rescoreContext;
+    if (!context.hasField()) {
+      return combine(topDocs, searcher, context);
+    }
+    InferenceStats stats = context.stats();
+    stats.increment(Counter.RESCORES);
+    long start = System.nanoTime();
+    TopDocs rescored = combine(topDocs, searcher, context);
+    stats.record(Stage.RESCORE, System.nanoTime() - start);
+    return rescored;
+  }
+
+  private static TopDocs combine(
+      TopDocs topDocs, IndexSearcher searcher, FusionRescoreContext context) throws IOException {
     ScoreCombiner combiner = context.options().combiner();
     int window = Math.min(context.getWindowSize(), topDocs.scoreDocs.length);
     ScoreDoc[] inDocOrder = Arrays.copyOf(topDocs.scoreDocs, window);
@@ -62,9 +79,6 @@ public final class FusionRescorer implements Rescorer {
     // New hits throughout: the array's elements belong to the first pass.
     List<ScoreDoc> result = new ArrayList<>(topDocs.scoreDocs.length);
     Set<Integer> rescored = new HashSet<>();
-    if (context.hasField()) {
-      context.service().stats().increment(Counter.RESCORES);
-    }
     for (Scored scored : score(inDocOrder, searcher, context)) {
       ScoreDoc hit = scored.hit;
       if (Float.isNaN(scored.probability)) {
@@ -100,6 +114,7 @@ public final class FusionRescorer implements Rescorer {
             ? new TokenReader(searcher.getIndexReader().leaves(), context.field().definition())
             : null;
     int missing = 0;
+    long start = System.nanoTime();
     for (ScoreDoc hit : inDocOrder) {
       TokenBlock tokens;
       try {
@@ -119,10 +134,11 @@ public final class FusionRescorer implements Rescorer {
                 hit, context.options().missing() == MissingPolicy.SCORE_ZERO ? 0 : Float.NaN));
       }
     }
+    if (reader != null) {
+      context.stats().record(Stage.READ, System.nanoTime() - start);
+      context.stats().add(Counter.MISSING, missing);
+    }
     if (missing > 0) {
-      if (reader != null) {
-        context.service().stats().add(Counter.MISSING, missing);
-      }
       if (context.options().missing() == MissingPolicy.FAIL) {
         throw new IllegalArgumentException(
             String.format(
@@ -144,7 +160,7 @@ public final class FusionRescorer implements Rescorer {
   /** One p per candidate, NaN where the policy keeps the first pass instead. */
   private static float[] probabilities(List<TokenBlock> candidates, FusionRescoreContext context) {
     float[] probabilities = new float[candidates.size()];
-    PairLogits logits;
+    Scores logits;
     try {
       logits = logits(candidates, context);
     } catch (InferenceException e) {
@@ -152,7 +168,7 @@ public final class FusionRescorer implements Rescorer {
       Arrays.fill(probabilities, Float.NaN);
       return probabilities;
     }
-    Calibration calibration = context.field().definition().model().calibration();
+    Calibration calibration = logits.model().calibration();
     int notNumbers = 0;
     for (int i = 0; i < probabilities.length; i++) {
       probabilities[i] = calibration.probability(logits.itm()[i], logits.filter()[i]);
@@ -161,7 +177,7 @@ public final class FusionRescorer implements Rescorer {
       }
     }
     if (notNumbers > 0) {
-      context.service().stats().add(Counter.NOT_A_NUMBER, notNumbers);
+      context.stats().add(Counter.NOT_A_NUMBER, notNumbers);
       degradeOrThrow(
           new InferenceException.ModelFailed(
               notNumbers + " of " + probabilities.length + " fusion scores are not numbers", null),
@@ -170,39 +186,60 @@ public final class FusionRescorer implements Rescorer {
     return probabilities;
   }
 
-  private static PairLogits logits(List<TokenBlock> candidates, FusionRescoreContext context) {
+  private static Scores logits(List<TokenBlock> candidates, FusionRescoreContext context) {
     List<TokenBlock> query = List.of(context.query().tokens());
     boolean textQuery = context.query().modality() == Modality.TEXT;
     Deadline deadline = context.deadline();
-    CompletableFuture<PairLogits> future =
+    CompletableFuture<Scores> future =
         context
             .service()
             .score(
-                context.field().definition().model().id(),
+                context.field().definition().modelId(),
                 textQuery ? query : candidates,
                 textQuery ? candidates : query,
                 deadline);
     try {
-      return future.get(deadline.remainingNanos(), TimeUnit.NANOSECONDS);
-    } catch (TimeoutException e) {
-      // Takes the job out of the worker's way if it has not begun.
-      future.cancel(true);
-      throw new InferenceException.DeadlineExceeded("rescoring " + candidates.size() + " hits");
+      while (true) {
+        try {
+          return future.get(
+              Math.min(deadline.remainingNanos(), CANCELLATION_CHECK_NANOS), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+          if (context.search() != null) {
+            context.search().checkCancelled();
+          }
+          if (deadline.expired()) {
+            throw new InferenceException.DeadlineExceeded(
+                "rescoring " + candidates.size() + " hits");
+          }
+        }
+      }
     } catch (InterruptedException e) {
-      future.cancel(true);
       Thread.currentThread().interrupt();
       throw new TaskCancelledException("interrupted while rescoring");
     } catch (ExecutionException e) {
       throw ModelService.unwrap(e.getCause());
+    } finally {
+      // Takes what has not begun out of the worker's way, whatever ended the wait.
+      future.cancel(true);
     }
   }
 
-  /** Counts a failure by its cause, and throws it unless the request prefers the first pass. */
+  /**
+   * Counts a failure by its cause, and throws it unless the request prefers the first pass. A
+   * response that ran out of time says so.
+   */
   private static void degradeOrThrow(RuntimeException failure, FusionRescoreContext context) {
-    InferenceStats stats = context.service().stats();
+    InferenceStats stats = context.stats();
     stats.increment(counter(failure));
-    if (context.options().onFailure() == FailurePolicy.FAIL) {
+    SearchBounds search = context.search();
+    boolean late = failure instanceof InferenceException.DeadlineExceeded;
+    // The end of the search's own time is no failure of the rescore.
+    boolean searchIsOver = late && search != null && search.deadline().expired();
+    if (context.options().onFailure() == FailurePolicy.FAIL && !searchIsOver) {
       throw InferenceErrors.toOpenSearch(failure);
+    }
+    if (late && search != null) {
+      search.timedOut();
     }
     stats.increment(Counter.DEGRADED);
   }
@@ -213,6 +250,9 @@ public final class FusionRescorer implements Rescorer {
     }
     if (failure instanceof InferenceException.DeadlineExceeded) {
       return Counter.TIMEOUTS;
+    }
+    if (failure instanceof InferenceException.MemoryExceeded) {
+      return Counter.OUT_OF_MEMORY;
     }
     if (failure instanceof InferenceException.ModelUnavailable) {
       return Counter.UNAVAILABLE;
@@ -258,7 +298,7 @@ public final class FusionRescorer implements Rescorer {
   }
 
   private static Explanation explainPair(TokenBlock tokens, FusionRescoreContext context) {
-    PairLogits logits;
+    Scores logits;
     try {
       logits = logits(List.of(tokens), context);
     } catch (InferenceException e) {
@@ -266,11 +306,11 @@ public final class FusionRescorer implements Rescorer {
     }
     float itm = logits.itm()[0];
     float filter = logits.filter()[0];
-    Calibration calibration = context.field().definition().model().calibration();
+    Calibration calibration = logits.model().calibration();
     return Explanation.match(
         calibration.probability(itm, filter),
         "p, probability that query and document match by model ["
-            + context.field().definition().model().id()
+            + logits.model().id()
             + "]: sigmoid(scale * (itm + lambda * filter) + bias)",
         Explanation.match(itm, "itm, logit of the fusion encoder"),
         Explanation.match(filter, "filter, logit of the filter"),

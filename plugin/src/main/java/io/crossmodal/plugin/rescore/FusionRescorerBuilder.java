@@ -30,6 +30,7 @@ import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.index.mapper.MappedFieldType;
 import org.opensearch.index.query.QueryRewriteContext;
 import org.opensearch.index.query.QueryShardContext;
+import org.opensearch.index.shard.SearchOperationListener;
 import org.opensearch.search.rescore.RescoreContext;
 import org.opensearch.search.rescore.RescorerBuilder;
 
@@ -255,7 +256,9 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
               field,
               definition.modality().key()));
     }
-    String tokenSpace = definition.model().fingerprints().tokenSpace();
+    // Refuses a model that is gone, or has other spaces than the field.
+    definition.model();
+    String tokenSpace = definition.spaces().tokens();
     if (!tokenSpace.equals(encoded.tokenSpace())) {
       throw new IllegalArgumentException(
           String.format(
@@ -264,7 +267,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
                   + " has [%s]",
               encoded.model(),
               encoded.tokenSpace(),
-              definition.model().id(),
+              definition.modelId(),
               field,
               tokenSpace));
     }
@@ -303,5 +306,10 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
             name,
             Arrays.stream(type.getEnumConstants()).map(FusionOptions::key).toList(),
             value));
+  }
+
+  /** Bounds rescores by the timeout and the cancellation of their search; one for each index. */
+  public static SearchOperationListener searchListener() {
+    return new SearchBounds.Listener();
   }
 }

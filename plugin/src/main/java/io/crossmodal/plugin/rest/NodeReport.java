@@ -4,59 +4,84 @@
  */
 package io.crossmodal.plugin.rest;
 
-import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.ModelStatus;
 import java.io.IOException;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 import org.opensearch.action.support.nodes.BaseNodeResponse;
 import org.opensearch.cluster.node.DiscoveryNode;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
+import org.opensearch.core.common.io.stream.Writeable;
 
 /** What one node counted and where its models stand. */
 public final class NodeReport extends BaseNodeResponse {
-  private final Map<String, Long> counts;
-  private final Map<String, ModelService.State> models;
+  private final int queued;
+  private final Usage usage;
+  private final Map<String, Model> models;
+
+  /** Where a model stands and what it did. */
+  public record Model(ModelStatus status, Usage usage) implements Writeable {
+    private static Model read(StreamInput in) throws IOException {
+      return new Model(
+          new ModelStatus(
+              in.readEnum(ModelService.State.class),
+              in.readVLong(),
+              in.readString(),
+              in.readVLong(),
+              in.readString()),
+          Usage.read(in));
+    }
+
+    @Override
+    public void writeTo(StreamOutput out) throws IOException {
+      out.writeEnum(status.state());
+      out.writeVLong(status.version());
+      out.writeString(status.device());
+      out.writeVLong(status.bytes());
+      out.writeString(status.error());
+      usage.writeTo(out);
+    }
+  }
 
   NodeReport(DiscoveryNode node, ModelService service) {
     super(node);
-    counts = new LinkedHashMap<>();
-    for (InferenceStats.Counter counter : InferenceStats.Counter.values()) {
-      counts.put(counter.name().toLowerCase(Locale.ROOT), service.stats().get(counter));
-    }
-    counts.put("queued", (long) service.queued());
+    queued = service.queued();
+    usage = Usage.of(service.stats());
     models = new LinkedHashMap<>();
     for (String id : service.catalog().ids()) {
-      if (service.catalog().isShipped(id)) {
-        models.put(id, service.state(id));
-      }
+      models.put(id, new Model(service.status(id), Usage.of(service.stats().of(id))));
     }
   }
 
   NodeReport(StreamInput in) throws IOException {
     super(in);
-    counts = in.readOrderedMap(StreamInput::readString, StreamInput::readLong);
-    models =
-        in.readOrderedMap(
-            StreamInput::readString, state -> state.readEnum(ModelService.State.class));
+    queued = in.readVInt();
+    usage = Usage.read(in);
+    models = in.readOrderedMap(StreamInput::readString, Model::read);
   }
 
   @Override
   public void writeTo(StreamOutput out) throws IOException {
     super.writeTo(out);
-    out.writeMap(counts, StreamOutput::writeString, StreamOutput::writeLong);
-    out.writeMap(models, StreamOutput::writeString, StreamOutput::writeEnum);
+    out.writeVInt(queued);
+    usage.writeTo(out);
+    out.writeMap(models, StreamOutput::writeString, (to, model) -> model.writeTo(to));
   }
 
-  /** Counts by name, in the order in which they are printed. */
-  public Map<String, Long> counts() {
-    return counts;
+  /** Jobs that wait for the worker. */
+  public int queued() {
+    return queued;
   }
 
-  /** Where each model stands, by its id. */
-  public Map<String, ModelService.State> models() {
+  /** Of all models. */
+  public Usage usage() {
+    return usage;
+  }
+
+  /** Each model by its id. */
+  public Map<String, Model> models() {
     return models;
   }
 }

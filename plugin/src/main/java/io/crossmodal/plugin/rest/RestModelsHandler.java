@@ -9,6 +9,7 @@ import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.ModelStatus;
 import io.crossmodal.plugin.inference.ModelVersion;
 import java.io.IOException;
 import java.util.Collection;
@@ -89,15 +90,33 @@ public final class RestModelsHandler extends BaseRestHandler {
     }
     builder.startObject("nodes");
     for (NodeReport node : nodes) {
-      ModelService.State state =
-          node.models().getOrDefault(version.id(), ModelService.State.NOT_LOADED);
-      builder
-          .startObject(node.getNode().getId())
-          .field("name", node.getNode().getName())
-          .field("state", state.name().toLowerCase(Locale.ROOT))
-          .endObject();
+      NodeReport.Model known = node.models().get(version.id());
+      builder.startObject(node.getNode().getId()).field("name", node.getNode().getName());
+      if (known == null) {
+        builder.field("state", "unknown");
+      } else {
+        writeStatus(builder, known.status());
+      }
+      builder.endObject();
     }
     builder.endObject().endObject();
+  }
+
+  private static void writeStatus(XContentBuilder builder, ModelStatus status)
+      throws IOException {
+    builder.field("state", status.state().name().toLowerCase(Locale.ROOT));
+    if (status.version() > 0) {
+      builder.field("version", status.version());
+    }
+    if (status.state() == ModelService.State.LOADED) {
+      builder
+          .field("device", status.device())
+          .field("precision", "fp32")
+          .field("memory_in_bytes", status.bytes());
+    }
+    if (!status.error().isEmpty()) {
+      builder.field("error", status.error());
+    }
   }
 
   private static void writeManifest(XContentBuilder builder, ModelManifest model)

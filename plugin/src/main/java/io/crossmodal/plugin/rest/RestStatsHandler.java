@@ -6,7 +6,9 @@ package io.crossmodal.plugin.rest;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.Map;
 import org.opensearch.core.rest.RestStatus;
+import org.opensearch.core.xcontent.ToXContent;
 import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.rest.BaseRestHandler;
 import org.opensearch.rest.BytesRestResponse;
@@ -45,7 +47,15 @@ public final class RestStatsHandler extends BaseRestHandler {
                 for (NodeReport node : response.getNodes()) {
                   builder.startObject(node.getNode().getId());
                   builder.field("name", node.getNode().getName());
-                  builder.mapContents(node.counts());
+                  builder.field("queued", node.queued());
+                  node.usage().toXContent(builder, ToXContent.EMPTY_PARAMS);
+                  builder.startObject("models");
+                  for (Map.Entry<String, NodeReport.Model> model : node.models().entrySet()) {
+                    builder.startObject(model.getKey());
+                    model.getValue().usage().toXContent(builder, ToXContent.EMPTY_PARAMS);
+                    builder.endObject();
+                  }
+                  builder.endObject();
                   builder.endObject();
                 }
                 return new BytesRestResponse(RestStatus.OK, builder.endObject().endObject());

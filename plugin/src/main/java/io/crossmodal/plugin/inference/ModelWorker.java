@@ -1,0 +1,348 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.inference;
+
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.InferenceStats.Stage;
+import io.crossmodal.plugin.inference.Job.Slice;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.EnumMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
+
+/**
+ * The one thread that calls models, and the queues before it.
+ *
+ * <p>A call takes items of the longest waiting job first and fills up with those of other jobs that
+ * ask for the same operation: the shards of a search, and other searches. A job larger than a call
+ * goes to the end of the queue with its rest, so that it holds up a small one by one call at most.
+ * While a call runs, the next one gathers; a call that is not full may wait a little for more.
+ */
+final class ModelWorker {
+  /** Of so many calls one is for documents, where both documents and searches wait. */
+  static final int INGEST_TURN = 8;
+
+  private final Supplier<InferenceSettings> settings;
+  private final MemoryBudget budget;
+  private final InferenceStats stats;
+  private final Thread thread = new Thread(this::work, "cross-modal-model");
+
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition arrival = lock.newCondition();
+  private final Map<Priority, Deque<Job<?, ?>>> queues = new EnumMap<>(Priority.class);
+  private int searchesInARow;
+  private boolean closed;
+
+  /** Slices of one operation. */
+  private record Call<I, O>(Operation<I, O> operation, List<Slice<I, O>> slices) {}
+
+  /**
+   * @param settings read anew for each call
+   */
+  ModelWorker(
+      Supplier<InferenceSettings> settings, MemoryBudget budget, InferenceStats stats) {
+    this.settings = settings;
+    this.budget = budget;
+    this.stats = stats;
+    for (Priority priority : Priority.values()) {
+      queues.put(priority, new ArrayDeque<>());
+    }
+    thread.setDaemon(true);
+  }
+
+  void start() {
+    thread.start();
+  }
+
+  /**
+   * Puts a job into its queue, or fails it where the queue is full or the node is shutting down.
+   */
+  void submit(Priority priority, Job<?, ?> job) {
+    int capacity = settings.get().queueSize();
+    InferenceException refusal = null;
+    List<Job<?, ?>> late = List.of();
+    lock.lock();
+    try {
+      Deque<Job<?, ?>> queue = queues.get(priority);
+      if (queue.size() >= capacity) {
+        late = removeAbandoned();
+      }
+      if (closed) {
+        refusal = closing();
+      } else if (queue.size() >= capacity) {
+        refusal = new InferenceException.QueueFull(capacity);
+      } else {
+        queue.add(job);
+        arrival.signal();
+      }
+    } finally {
+      lock.unlock();
+    }
+    // Jobs end outside the lock, for whoever waits goes on at once.
+    late.forEach(Job::expire);
+    if (refusal != null) {
+      if (refusal instanceof InferenceException.QueueFull) {
+        stats.of(job.operation().model()).increment(Counter.REJECTIONS);
+      }
+      job.fail(refusal);
+    }
+  }
+
+  /** Takes a job that nobody wants any more out of its queue. */
+  void withdraw(Job<?, ?> job) {
+    lock.lock();
+    try {
+      queues.values().forEach(queue -> queue.remove(job));
+      arrival.signal();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Has the queues looked at again, for a model became ready. */
+  void wake() {
+    lock.lock();
+    try {
+      arrival.signal();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Jobs that wait. */
+  int queued() {
+    lock.lock();
+    try {
+      return queues.values().stream().mapToInt(Deque::size).sum();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Ends the thread after its call and fails what waits.
+   *
+   * @return whether it ended in time
+   */
+  boolean close(long seconds) throws InterruptedException {
+    List<Job<?, ?>> left = new ArrayList<>();
+    lock.lock();
+    try {
+      closed = true;
+      queues.values().forEach(left::addAll);
+      queues.values().forEach(Deque::clear);
+      arrival.signalAll();
+    } finally {
+      lock.unlock();
+    }
+    left.forEach(job -> job.fail(closing()));
+    if (thread.getState() == Thread.State.NEW) {
+      return true;
+    }
+    thread.join(TimeUnit.SECONDS.toMillis(seconds));
+    return !thread.isAlive();
+  }
+
+  private static InferenceException closing() {
+    return new InferenceException.ModelUnavailable("the node is shutting down", null);
+  }
+
+  private void work() {
+    for (Call<?, ?> call = next(); call != null; call = next()) {
+      run(call);
+    }
+  }
+
+  /** The next call, waiting for one; null when the worker is closed. */
+  private Call<?, ?> next() {
+    while (true) {
+      List<Job<?, ?>> late;
+      lock.lock();
+      try {
+        late = removeAbandoned();
+        if (closed) {
+          return null;
+        }
+        if (late.isEmpty()) {
+          Priority priority = turn();
+          long patience = priority == null ? Long.MAX_VALUE : patience(queues.get(priority));
+          if (patience <= 0) {
+            searchesInARow = priority == Priority.SEARCH ? searchesInARow + 1 : 0;
+            Deque<Job<?, ?>> queue = queues.get(priority);
+            return gather(firstReady(queue), queue);
+          }
+          // Whether it was woken or ran out of patience, the queues are looked at again.
+          long unused = arrival.awaitNanos(patience);
+        }
+      } catch (InterruptedException e) {
+        // Only close ends this thread; whoever interrupts it has it look at the queues again.
+        continue;
+      } finally {
+        lock.unlock();
+      }
+      late.forEach(Job::expire);
+    }
+  }
+
+  private Priority turn() {
+    boolean searches = firstReady(queues.get(Priority.SEARCH)) != null;
+    boolean documents = firstReady(queues.get(Priority.INGEST)) != null;
+    if (documents && (!searches || searchesInARow >= INGEST_TURN - 1)) {
+      return Priority.INGEST;
+    }
+    return searches ? Priority.SEARCH : null;
+  }
+
+  /** Null where none is; a job whose model is being loaded lets others pass. */
+  private static Job<?, ?> firstReady(Deque<Job<?, ?>> queue) {
+    for (Job<?, ?> job : queue) {
+      if (job.ready()) {
+        return job;
+      }
+    }
+    return null;
+  }
+
+  /** Nanoseconds that the first job's call may still wait for company. */
+  private long patience(Deque<Job<?, ?>> queue) {
+    InferenceSettings now = settings.get();
+    Job<?, ?> first = firstReady(queue);
+    int most = first.operation().most(now);
+    if (!now.merge() || first.waiting() >= most) {
+      return 0;
+    }
+    int waiting =
+        queue.stream()
+            .filter(job -> job.operation().equals(first.operation()))
+            .mapToInt(Job::waiting)
+            .sum();
+    return waiting >= most ? 0 : now.batchWait().toNanos() - first.ageNanos();
+  }
+
+  private <I, O> Call<I, O> gather(Job<I, O> first, Deque<Job<?, ?>> queue) {
+    InferenceSettings now = settings.get();
+    int room = first.operation().most(now);
+    List<Slice<I, O>> slices = new ArrayList<>();
+    List<Job<?, ?>> unfinished = new ArrayList<>();
+    Iterator<Job<?, ?>> waiting = queue.iterator();
+    while (room > 0 && waiting.hasNext()) {
+      Job<?, ?> job = waiting.next();
+      if (job == first || (now.merge() && job.operation().equals(first.operation()))) {
+        @SuppressWarnings("unchecked") // equal operations have equal types
+        Job<I, O> same = (Job<I, O>) job;
+        if (same.untouched()) {
+          stats.of(same.operation().model()).record(Stage.QUEUE, same.ageNanos());
+        }
+        Slice<I, O> slice = same.take(room);
+        slices.add(slice);
+        room -= slice.size();
+        waiting.remove();
+        if (same.waiting() > 0) {
+          unfinished.add(same);
+        }
+      }
+    }
+    queue.addAll(unfinished);
+    return new Call<>(first.operation(), slices);
+  }
+
+  /** Those among them that somebody still waits for, too late. */
+  private List<Job<?, ?>> removeAbandoned() {
+    List<Job<?, ?>> late = new ArrayList<>();
+    for (Deque<Job<?, ?>> queue : queues.values()) {
+      queue.removeIf(
+          job -> {
+            boolean abandoned = job.abandoned();
+            if (abandoned && !job.result().isDone()) {
+              late.add(job);
+            }
+            return abandoned;
+          });
+    }
+    return late;
+  }
+
+  private <I, O> void run(Call<I, O> call) {
+    List<Slice<I, O>> slices = call.slices();
+    InferenceStats counts = stats.of(call.operation().model());
+    try {
+      List<I> items = slices.stream().flatMap(slice -> slice.items().stream()).toList();
+      List<O> outcomes = compute(call.operation(), items, counts);
+      if (slices.size() > 1) {
+        counts.increment(Counter.MERGED_BATCHES);
+      }
+      int from = 0;
+      for (Slice<I, O> slice : slices) {
+        slice.job().place(slice, outcomes.subList(from, from + slice.size()));
+        from += slice.size();
+      }
+    } catch (InferenceException e) {
+      fail(slices, e);
+    } catch (RuntimeException | LinkageError e) {
+      if (slices.size() == 1) {
+        fail(slices, failed(call.operation(), e));
+      } else {
+        // One of them may be to blame; the others get their scores.
+        counts.increment(Counter.ISOLATED_BATCHES);
+        slices.forEach(slice -> run(new Call<>(call.operation(), List.of(slice))));
+      }
+    } catch (Error e) {
+      // Nobody may wait for ever for what the JVM could not do; the node decides about the rest.
+      fail(slices, failed(call.operation(), e));
+      throw e;
+    }
+  }
+
+  private static InferenceException failed(Operation<?, ?> operation, Throwable cause) {
+    return new InferenceException.ModelFailed(
+        "model [" + operation.model() + "] failed: " + cause, cause);
+  }
+
+  private static <I, O> void fail(List<Slice<I, O>> slices, InferenceException cause) {
+    slices.forEach(slice -> slice.job().fail(cause));
+  }
+
+  /** Computes items in one call, or in several where the memory does not suffice for one. */
+  private <I, O> List<O> compute(Operation<I, O> operation, List<I> items, InferenceStats counts) {
+    // Of its own, for the jobs' may end while the call runs.
+    try (LoadedModel.Lease lease = operation.on().lease()) {
+      return compute(operation, lease.model(), items, counts);
+    }
+  }
+
+  private <I, O> List<O> compute(
+      Operation<I, O> operation, FusionModel model, List<I> items, InferenceStats counts) {
+    long bytes = operation.bytes(model.bundle().manifest().config(), items);
+    MemoryBudget.Reservation memory;
+    try {
+      memory = budget.reserve("a call of model [" + operation.model() + "]", bytes);
+    } catch (InferenceException.MemoryExceeded e) {
+      if (items.size() == 1) {
+        throw e;
+      }
+      counts.increment(Counter.SPLIT_BATCHES);
+      int half = items.size() / 2;
+      List<O> outcomes = new ArrayList<>(compute(operation, model, items.subList(0, half), counts));
+      outcomes.addAll(compute(operation, model, items.subList(half, items.size()), counts));
+      return outcomes;
+    }
+    try (memory) {
+      long start = System.nanoTime();
+      List<O> outcomes = operation.run(model, items);
+      counts.record(Stage.MODEL, System.nanoTime() - start);
+      counts.increment(Counter.BATCHES);
+      operation.count(counts, items.size());
+      return outcomes;
+    }
+  }
+}

@@ -1,0 +1,158 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.inference;
+
+import io.crossmodal.model.Encoding;
+import io.crossmodal.model.Footprint;
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.image.PixelTensor;
+import io.crossmodal.model.text.TokenizedText;
+import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+
+/**
+ * What one call of a model does to a batch of items. Items of equal operations may share a call,
+ * whoever they come from.
+ *
+ * @param <I> an item
+ * @param <O> its outcome
+ */
+sealed interface Operation<I, O> {
+  /** The version of the model that computes. */
+  LoadedModel on();
+
+  /** Id of the model. */
+  default String model() {
+    return on().version().id();
+  }
+
+  /** Most items in one call. */
+  int most(InferenceSettings settings);
+
+  /** Memory that a call takes, in bytes, beside the model's weights. */
+  long bytes(ModelConfig config, List<I> items);
+
+  /** The call itself; as many outcomes as items. */
+  List<O> run(FusionModel model, List<I> items);
+
+  /** Counts a call that succeeded. */
+  void count(InferenceStats stats, int items);
+
+  /** Runs the text tower. */
+  record EncodeTexts(LoadedModel on) implements Operation<TokenizedText, Encoding> {
+    @Override
+    public int most(InferenceSettings settings) {
+      return settings.encodeBatch();
+    }
+
+    @Override
+    public long bytes(ModelConfig config, List<TokenizedText> texts) {
+      int longest = texts.stream().mapToInt(TokenizedText::length).max().orElse(0);
+      return Footprint.encodeTexts(config, texts.size(), longest);
+    }
+
+    @Override
+    public List<Encoding> run(FusionModel model, List<TokenizedText> texts) {
+      return model.encodeTexts(texts);
+    }
+
+    @Override
+    public void count(InferenceStats stats, int items) {
+      stats.add(Counter.ENCODED_TEXTS, items);
+    }
+  }
+
+  /** Runs a sensor's image tower. */
+  record EncodeImages(LoadedModel on, String sensor) implements Operation<PixelTensor, Encoding> {
+    @Override
+    public int most(InferenceSettings settings) {
+      return settings.encodeBatch();
+    }
+
+    @Override
+    public long bytes(ModelConfig config, List<PixelTensor> images) {
+      return Footprint.encodeImages(config, config.sensor(sensor), images.size());
+    }
+
+    @Override
+    public List<Encoding> run(FusionModel model, List<PixelTensor> images) {
+      return model.encodeImages(sensor, images);
+    }
+
+    @Override
+    public void count(InferenceStats stats, int items) {
+      stats.add(Counter.ENCODED_IMAGES, items);
+    }
+  }
+
+  /** A text and an image to be scored. */
+  record Pair(TokenBlock text, TokenBlock image) {}
+
+  /** The two logits of a pair, as {@link PairLogits} names them. */
+  record PairLogit(float itm, float filter) {}
+
+  /**
+   * Runs the fusion encoder.
+   *
+   * @param imageTokens M, the same for all pairs of a call
+   * @param sharedImage the image of all pairs where a picture was asked for and texts answer, whose
+   *     keys and values are then computed once; null where the images differ. Such pairs share a
+   *     call with pairs of the same image only.
+   */
+  record Score(LoadedModel on, int imageTokens, TokenBlock sharedImage)
+      implements Operation<Pair, PairLogit> {
+    @Override
+    public int most(InferenceSettings settings) {
+      return settings.scoreBatch();
+    }
+
+    @Override
+    public long bytes(ModelConfig config, List<Pair> pairs) {
+      int longest = pairs.stream().mapToInt(pair -> pair.text().count()).max().orElse(0);
+      return Footprint.score(config, pairs.size(), longest, imageTokens);
+    }
+
+    @Override
+    public List<PairLogit> run(FusionModel model, List<Pair> pairs) {
+      // The shards of a search and the pairs of a shard hold the same text: it goes in once.
+      IdentityHashMap<TokenBlock, Integer> indices = new IdentityHashMap<>();
+      List<TokenBlock> texts = new ArrayList<>();
+      int[] textOf = new int[pairs.size()];
+      for (int i = 0; i < textOf.length; i++) {
+        TokenBlock text = pairs.get(i).text();
+        textOf[i] =
+            indices.computeIfAbsent(
+                text,
+                fresh -> {
+                  texts.add(fresh);
+                  return texts.size() - 1;
+                });
+      }
+      PairLogits logits =
+          model.score(
+              texts,
+              textOf,
+              sharedImage == null
+                  ? pairs.stream().map(Pair::image).toList()
+                  : List.of(sharedImage));
+      List<PairLogit> outcomes = new ArrayList<>(textOf.length);
+      for (int i = 0; i < textOf.length; i++) {
+        outcomes.add(new PairLogit(logits.itm()[i], logits.filter()[i]));
+      }
+      return outcomes;
+    }
+
+    @Override
+    public void count(InferenceStats stats, int items) {
+      stats.increment(Counter.SCORE_BATCHES);
+      stats.add(Counter.PAIRS, items);
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.rescore;
+
+import io.crossmodal.plugin.inference.Deadline;
+import java.time.Duration;
+import org.opensearch.common.unit.TimeValue;
+import org.opensearch.core.tasks.TaskCancelledException;
+import org.opensearch.index.shard.SearchOperationListener;
+import org.opensearch.search.internal.SearchContext;
+import org.opensearch.search.query.QueryPhaseExecutionException;
+import org.opensearch.search.rescore.RescoreContext;
+
+/**
+ * What a search says of its own end: its {@code timeout}, and whether its task was cancelled. Core
+ * enforces neither while it rescores, and tells rescorers of neither; so this asks at the start of
+ * the query phase.
+ */
+final class SearchBounds {
+  private final SearchContext search;
+  private final Deadline deadline;
+
+  private SearchBounds(SearchContext search) {
+    this.search = search;
+    TimeValue timeout = search.timeout();
+    this.deadline =
+        timeout == null || timeout.nanos() < 0
+            ? Deadline.none()
+            : Deadline.after(Duration.ofNanos(timeout.nanos()));
+  }
+
+  /** Hands each fusion rescore the bounds of its search. */
+  static final class Listener implements SearchOperationListener {
+    @Override
+    public void onPreQueryPhase(SearchContext search) {
+      SearchBounds bounds = null;
+      for (RescoreContext rescore : search.rescore()) {
+        if (rescore instanceof FusionRescoreContext fusion) {
+          bounds = bounds == null ? new SearchBounds(search) : bounds;
+          fusion.bound(bounds);
+        }
+      }
+    }
+  }
+
+  /** When the search's timeout is over. */
+  Deadline deadline() {
+    return deadline;
+  }
+
+  /**
+   * @throws TaskCancelledException when somebody cancelled the search
+   */
+  void checkCancelled() {
+    if (search.isCancelled()) {
+      throw new TaskCancelledException("cancelled while rescoring");
+    }
+  }
+
+  /**
+   * Marks the response as one that ran out of time.
+   *
+   * @throws QueryPhaseExecutionException when the request does not accept partial results, as core
+   *     does
+   */
+  void timedOut() {
+    if (Boolean.FALSE.equals(search.request().allowPartialSearchResults())) {
+      throw new QueryPhaseExecutionException(search.shardTarget(), "Time exceeded");
+    }
+    search.queryResult().searchTimedOut(true);
+  }
+}
