@@ -81,6 +81,11 @@ public final class FusionModel implements AutoCloseable {
     return bundle;
   }
 
+  /** Where it computes, such as {@code cpu} or {@code gpu(0)}. */
+  public String device() {
+    return model.getNDManager().getDevice().toString();
+  }
+
   /**
    * Runs the text tower.
    *

@@ -9,6 +9,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
 import java.util.zip.ZipOutputStream;
@@ -30,10 +31,27 @@ public final class Zips {
 
   /** A deflated zip of these entries in their order. */
   public static byte[] write(Map<String, byte[]> entries) throws IOException {
+    return write(entries, ZipEntry.DEFLATED);
+  }
+
+  /** A zip of these entries as they are, in their order. */
+  public static byte[] store(Map<String, byte[]> entries) throws IOException {
+    return write(entries, ZipEntry.STORED);
+  }
+
+  private static byte[] write(Map<String, byte[]> entries, int method) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (ZipOutputStream out = new ZipOutputStream(bytes)) {
       for (Map.Entry<String, byte[]> entry : entries.entrySet()) {
-        out.putNextEntry(new ZipEntry(entry.getKey()));
+        ZipEntry header = new ZipEntry(entry.getKey());
+        header.setMethod(method);
+        if (method == ZipEntry.STORED) {
+          CRC32 checksum = new CRC32();
+          checksum.update(entry.getValue());
+          header.setCrc(checksum.getValue());
+          header.setSize(entry.getValue().length);
+        }
+        out.putNextEntry(header);
         out.write(entry.getValue());
         out.closeEntry();
       }

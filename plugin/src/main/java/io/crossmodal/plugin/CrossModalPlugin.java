@@ -10,15 +10,24 @@ import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.ingest.EncodingProcessorFactory;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
+import io.crossmodal.plugin.models.DeleteModelAction;
+import io.crossmodal.plugin.models.ModelIndex;
+import io.crossmodal.plugin.models.ModelRegistry;
+import io.crossmodal.plugin.models.ModelsMetadata;
+import io.crossmodal.plugin.models.RegisterModelAction;
+import io.crossmodal.plugin.models.TransportUploadModelAction;
+import io.crossmodal.plugin.models.UploadModelAction;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.query.EncodeQueryAction;
 import io.crossmodal.plugin.query.TransportEncodeQueryAction;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import io.crossmodal.plugin.rest.EncodeAction;
 import io.crossmodal.plugin.rest.NodesReportAction;
+import io.crossmodal.plugin.rest.RestDeleteModelHandler;
 import io.crossmodal.plugin.rest.RestEncodeHandler;
 import io.crossmodal.plugin.rest.RestModelsHandler;
 import io.crossmodal.plugin.rest.RestStatsHandler;
+import io.crossmodal.plugin.rest.RestUploadModelHandler;
 import io.crossmodal.plugin.rest.TransportEncodeAction;
 import io.crossmodal.plugin.rest.TransportNodesReportAction;
 import java.nio.file.Path;
@@ -29,7 +38,9 @@ import java.util.Optional;
 import java.util.function.Supplier;
 import org.apache.lucene.util.SetOnce;
 import org.opensearch.action.ActionRequest;
+import org.opensearch.cluster.NamedDiff;
 import org.opensearch.cluster.metadata.IndexNameExpressionResolver;
+import org.opensearch.cluster.metadata.Metadata;
 import org.opensearch.cluster.node.DiscoveryNodes;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.settings.ClusterSettings;
@@ -38,6 +49,7 @@ import org.opensearch.common.settings.Setting;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.settings.SettingsFilter;
 import org.opensearch.common.util.concurrent.OpenSearchExecutors;
+import org.opensearch.core.ParseField;
 import org.opensearch.core.action.ActionResponse;
 import org.opensearch.core.common.breaker.CircuitBreaker;
 import org.opensearch.core.common.io.stream.NamedWriteableRegistry;
@@ -48,6 +60,7 @@ import org.opensearch.index.IndexModule;
 import org.opensearch.index.IndexSettings;
 import org.opensearch.index.codec.CodecServiceFactory;
 import org.opensearch.index.mapper.Mapper;
+import org.opensearch.indices.SystemIndexDescriptor;
 import org.opensearch.indices.breaker.BreakerSettings;
 import org.opensearch.ingest.Processor;
 import org.opensearch.plugins.ActionPlugin;
@@ -57,6 +70,7 @@ import org.opensearch.plugins.IngestPlugin;
 import org.opensearch.plugins.MapperPlugin;
 import org.opensearch.plugins.Plugin;
 import org.opensearch.plugins.SearchPlugin;
+import org.opensearch.plugins.SystemIndexPlugin;
 import org.opensearch.repositories.RepositoriesService;
 import org.opensearch.rest.RestController;
 import org.opensearch.rest.RestHandler;
@@ -78,7 +92,8 @@ public class CrossModalPlugin extends Plugin
         IngestPlugin,
         EnginePlugin,
         ActionPlugin,
-        CircuitBreakerPlugin {
+        CircuitBreakerPlugin,
+        SystemIndexPlugin {
   /** The thread pool that decodes images and continues after encodings. */
   static final String HELPERS = "cross_modal";
 
@@ -88,6 +103,7 @@ public class CrossModalPlugin extends Plugin
   private final ModelCatalog catalog;
   private final SetOnce<CircuitBreaker> breaker = new SetOnce<>();
   private final SetOnce<ModelService> service = new SetOnce<>();
+  private final SetOnce<ModelRegistry> registry = new SetOnce<>();
 
   /** Serves the models that come with the plugin; OpenSearch calls this. */
   public CrossModalPlugin() {
@@ -118,6 +134,14 @@ public class CrossModalPlugin extends Plugin
       Supplier<RepositoriesService> repositoriesService) {
     Settings settings = environment.settings();
     Path directory = nodeEnvironment.nodeDataPaths()[0].resolve("cross_modal");
+    registry.set(
+        new ModelRegistry(
+            catalog,
+            directory.resolve("models"),
+            client,
+            clusterService,
+            threadPool,
+            service::get));
     service.set(
         new ModelService(
             catalog,
@@ -127,7 +151,7 @@ public class CrossModalPlugin extends Plugin
             OpenSearchExecutors.allocatedProcessors(settings)));
     CrossModalSettings.follow(
         clusterService.getClusterSettings(), settings, directory, service.get());
-    return List.of(service.get());
+    return List.of(service.get(), registry.get());
   }
 
   @Override
@@ -148,6 +172,29 @@ public class CrossModalPlugin extends Plugin
   @Override
   public List<Setting<?>> getSettings() {
     return CrossModalSettings.all();
+  }
+
+  @Override
+  public Collection<SystemIndexDescriptor> getSystemIndexDescriptors(Settings settings) {
+    return List.of(ModelIndex.DESCRIPTOR);
+  }
+
+  @Override
+  public List<NamedWriteableRegistry.Entry> getNamedWriteables() {
+    return List.of(
+        new NamedWriteableRegistry.Entry(
+            Metadata.Custom.class, ModelsMetadata.TYPE, ModelsMetadata::new),
+        new NamedWriteableRegistry.Entry(
+            NamedDiff.class, ModelsMetadata.TYPE, ModelsMetadata::readDiffFrom));
+  }
+
+  @Override
+  public List<NamedXContentRegistry.Entry> getNamedXContent() {
+    return List.of(
+        new NamedXContentRegistry.Entry(
+            Metadata.Custom.class,
+            new ParseField(ModelsMetadata.TYPE),
+            ModelsMetadata::fromXContent));
   }
 
   @Override
@@ -204,6 +251,9 @@ public class CrossModalPlugin extends Plugin
     return List.of(
         new ActionHandler<>(EncodeQueryAction.INSTANCE, TransportEncodeQueryAction.class),
         new ActionHandler<>(EncodeAction.INSTANCE, TransportEncodeAction.class),
+        new ActionHandler<>(UploadModelAction.INSTANCE, TransportUploadModelAction.class),
+        new ActionHandler<>(RegisterModelAction.INSTANCE, RegisterModelAction.Transport.class),
+        new ActionHandler<>(DeleteModelAction.INSTANCE, DeleteModelAction.Transport.class),
         new ActionHandler<>(NodesReportAction.INSTANCE, TransportNodesReportAction.class));
   }
 
@@ -216,11 +266,19 @@ public class CrossModalPlugin extends Plugin
       SettingsFilter settingsFilter,
       IndexNameExpressionResolver indexNameExpressionResolver,
       Supplier<DiscoveryNodes> nodesInCluster) {
-    return List.of(new RestStatsHandler(), new RestModelsHandler(catalog), new RestEncodeHandler());
+    return List.of(
+        new RestStatsHandler(),
+        new RestModelsHandler(catalog),
+        new RestUploadModelHandler(),
+        new RestDeleteModelHandler(),
+        new RestEncodeHandler());
   }
 
   @Override
   public void close() {
+    if (registry.get() != null) {
+      registry.get().close();
+    }
     if (service.get() != null) {
       service.get().close();
     }

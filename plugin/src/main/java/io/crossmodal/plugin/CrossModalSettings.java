@@ -7,6 +7,7 @@ package io.crossmodal.plugin;
 import io.crossmodal.plugin.inference.InferenceSettings;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
+import io.crossmodal.plugin.models.ModelSettings;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -112,6 +113,7 @@ public final class CrossModalSettings {
 
   static List<Setting<?>> all() {
     List<Setting<?>> all = new ArrayList<>(DYNAMIC);
+    all.addAll(ModelSettings.all());
     all.addAll(List.of(THREADS, QUERY_CACHE_SIZE, CrossModalFieldMapper.INDEX_CROSS_MODAL));
     return all;
   }

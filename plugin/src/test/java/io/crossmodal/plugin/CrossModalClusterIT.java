@@ -166,7 +166,7 @@ public class CrossModalClusterIT extends OpenSearchIntegTestCase {
       assertEquals(asked ? 1L : 0L, (long) node.usage().counts().get("encoded_texts"));
       assertEquals(
           asked ? ModelService.State.LOADED : ModelService.State.NOT_LOADED,
-          node.models().get(TestModels.ID));
+          node.models().get(TestModels.ID).status().state());
     }
   }
 

@@ -4,14 +4,28 @@
  */
 package io.crossmodal.plugin;
 
+import io.crossmodal.model.Calibration;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.torchscript.ScriptTensor;
+import io.crossmodal.model.torchscript.StateDict;
+import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.mapper.FieldDefinition;
+import io.crossmodal.plugin.mapper.Modality;
+import io.crossmodal.plugin.mapper.Spaces;
+import io.crossmodal.plugin.mapper.TokenStorage;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import javax.imageio.ImageIO;
 
@@ -29,6 +43,51 @@ public final class TestModels {
   /** A model of the same shape and other weights. */
   public static ModelBundle foreign() {
     return ModelBundle.random("foreign", ModelConfig.micro(), 43);
+  }
+
+  /** A field "field" of a model that is the only one. */
+  public static FieldDefinition field(ModelBundle model, Modality modality, TokenStorage tokens) {
+    return new FieldDefinition(
+        "field",
+        model.manifest().id(),
+        Spaces.of(model.manifest()),
+        modality,
+        tokens,
+        new ModelCatalog(() -> List.of(model)));
+  }
+
+  /** The towers of {@link #micro}, thus its spaces, with another fusion head. */
+  public static ModelBundle newHead(String id, long seed) throws IOException {
+    ModelBundle micro = micro();
+    Map<String, ScriptTensor> weights = new LinkedHashMap<>(micro.weights().tensors());
+    ModelBundle.random(id, ModelConfig.micro(), seed)
+        .weights()
+        .tensors()
+        .forEach(
+            (name, tensor) -> {
+              if (name.startsWith("fusion.")) {
+                weights.put(name, tensor);
+              }
+            });
+    return ModelBundle.of(
+        id,
+        micro.manifest().config(),
+        micro.tokenizer().words(),
+        new StateDict(weights),
+        Calibration.NONE,
+        micro.manifest().training(),
+        List.of());
+  }
+
+  /** The file of a bundle, with golden outputs. */
+  public static byte[] zip(ModelBundle bundle, Path folder) {
+    try {
+      Path file = folder.resolve(bundle.manifest().id() + ".zip");
+      bundle.write(file, List.of("a b", "c"));
+      return Files.readAllBytes(file);
+    } catch (IOException | BundleException e) {
+      throw new AssertionError(e);
+    }
   }
 
   /** A PNG file of random colours. */

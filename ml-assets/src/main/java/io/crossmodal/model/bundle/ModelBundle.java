@@ -4,10 +4,6 @@
  */
 package io.crossmodal.model.bundle;
 
-import com.google.gson.FieldNamingPolicy;
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
-import com.google.gson.JsonParseException;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
@@ -61,20 +57,31 @@ public final class ModelBundle {
   private static final Map<String, Integer> MAX_BYTES =
       Map.of(MANIFEST, 16 << 20, VOCABULARY, 16 << 20, MODEL, Integer.MAX_VALUE - 8);
 
-  private static final Gson GSON =
-      new GsonBuilder()
-          .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
-          .setPrettyPrinting()
-          .create();
-
   private final ModelManifest manifest;
   private final WordPieceTokenizer tokenizer;
-  private final byte[] archive;
+  private final Archive archive;
+  private final long weightBytes;
+
+  /** Where {@code model.pt} is read from, as often as it is needed. */
+  @FunctionalInterface
+  private interface Archive {
+    InputStream open() throws IOException;
+  }
 
   private ModelBundle(ModelManifest manifest, List<String> vocabulary, byte[] archive) {
+    this(
+        manifest,
+        new WordPieceTokenizer(vocabulary, manifest.config().text().maxTokens()),
+        () -> new ByteArrayInputStream(archive),
+        archive.length);
+  }
+
+  private ModelBundle(
+      ModelManifest manifest, WordPieceTokenizer tokenizer, Archive archive, long weightBytes) {
     this.manifest = manifest;
-    this.tokenizer = new WordPieceTokenizer(vocabulary, manifest.config().text().maxTokens());
+    this.tokenizer = tokenizer;
     this.archive = archive;
+    this.weightBytes = weightBytes;
   }
 
   /**
@@ -163,6 +170,28 @@ public final class ModelBundle {
   }
 
   /**
+   * Reads and checks a bundle as {@link #read(Path)} does, but leaves the weights where they are:
+   * for a node, whose heap has better uses between one load of the model and the next.
+   *
+   * @param file must stay as it is for as long as the bundle is used
+   */
+  public static ModelBundle open(Path file) throws IOException, BundleException {
+    ModelBundle read = read(file);
+    return new ModelBundle(read.manifest, read.tokenizer, () -> openEntry(file), read.weightBytes);
+  }
+
+  private static InputStream openEntry(Path file) throws IOException {
+    ZipInputStream zip = new ZipInputStream(Files.newInputStream(file));
+    for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
+      if (entry.getName().equals(MODEL)) {
+        return zip;
+      }
+    }
+    zip.close();
+    throw new IOException(file + " lost its " + MODEL + " since it was opened");
+  }
+
+  /**
    * Reads a bundle from a stream.
    *
    * @param in a whole bundle; read to its end, not closed
@@ -173,7 +202,7 @@ public final class ModelBundle {
     if (!entries.keySet().equals(ENTRIES)) {
       throw new BundleException("a bundle holds " + ENTRIES + ", found " + entries.keySet());
     }
-    ModelManifest manifest = manifest(entries.get(MANIFEST));
+    ModelManifest manifest = ModelManifest.fromJson(entries.get(MANIFEST));
     if (manifest.golden() == null) {
       throw new BundleException(MANIFEST + " lacks golden outputs");
     }
@@ -224,8 +253,11 @@ public final class ModelBundle {
               String.format(
                   Locale.ROOT, "a bundle holds %s, found [%s]", ENTRIES, entry.getName()));
         }
-        // The weights are held twice while they are checked; more than the heap is no bundle.
-        long most = Math.min(MAX_BYTES.get(entry.getName()), Runtime.getRuntime().maxMemory() / 3);
+        if (entries.containsKey(entry.getName())) {
+          throw new BundleException("a bundle holds one " + entry.getName() + ", found several");
+        }
+        // The weights are held twice while they are checked, beside all else that the heap holds.
+        long most = Math.min(MAX_BYTES.get(entry.getName()), Runtime.getRuntime().maxMemory() / 4);
         byte[] content = zip.readNBytes((int) most);
         if (zip.read() >= 0) {
           throw new BundleException(
@@ -246,23 +278,6 @@ public final class ModelBundle {
       throw new BundleException("these bytes are no zip");
     }
     return entries;
-  }
-
-  private static ModelManifest manifest(byte[] json) throws BundleException {
-    try {
-      ModelManifest manifest =
-          GSON.fromJson(new String(json, StandardCharsets.UTF_8), ModelManifest.class);
-      if (manifest == null) {
-        throw new BundleException(MANIFEST + " is empty");
-      }
-      return manifest;
-    } catch (RuntimeException e) {
-      // Gson wraps what a record's constructor throws; those name the field that is null.
-      boolean wrapped = !(e instanceof JsonParseException) && e.getCause() != null;
-      Throwable cause = wrapped ? e.getCause() : e;
-      String what = cause instanceof NullPointerException ? " lacks " : ": ";
-      throw new BundleException(MANIFEST + what + cause.getMessage(), e);
-    }
   }
 
   private static void checkHash(String entry, String expected, byte[] content)
@@ -299,24 +314,36 @@ public final class ModelBundle {
     try {
       try (ZipOutputStream zip =
           new ZipOutputStream(new BufferedOutputStream(Files.newOutputStream(temporary)))) {
-        entry(zip, MANIFEST, GSON.toJson(complete).getBytes(StandardCharsets.UTF_8));
+        entry(zip, MANIFEST, complete.toJson());
         entry(zip, VOCABULARY, text(tokenizer.words()));
-        entry(zip, MODEL, archive);
+        try (InputStream in = archive.open()) {
+          in.transferTo(startEntry(zip, MODEL));
+        }
+        zip.closeEntry();
       }
       Files.move(
           temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } finally {
       Files.deleteIfExists(temporary);
     }
-    return new ModelBundle(complete, tokenizer.words(), archive);
+    return new ModelBundle(complete, tokenizer, archive, weightBytes);
   }
 
   private static void entry(ZipOutputStream zip, String name, byte[] content) throws IOException {
+    startEntry(zip, name).write(content);
+    zip.closeEntry();
+  }
+
+  private static ZipOutputStream startEntry(ZipOutputStream zip, String name) throws IOException {
     ZipEntry entry = new ZipEntry(name);
     entry.setTimeLocal(FixedTime.EPOCH);
     zip.putNextEntry(entry);
-    zip.write(content);
-    zip.closeEntry();
+    return zip;
+  }
+
+  /** The same model under another name. */
+  public ModelBundle withId(String id) {
+    return new ModelBundle(manifest.withId(id), tokenizer, archive, weightBytes);
   }
 
   public ModelManifest manifest() {
@@ -339,18 +366,20 @@ public final class ModelBundle {
   }
 
   /** The archive {@code model.pt}; the caller closes it. */
-  public InputStream openModel() {
-    return new ByteArrayInputStream(archive);
+  public InputStream openModel() throws IOException {
+    return archive.open();
   }
 
   /** Memory that the loaded weights take: the archive holds them as they are. */
   public long weightBytes() {
-    return archive.length;
+    return weightBytes;
   }
 
   /** The weights by name, read from the archive. */
   public StateDict weights() throws IOException {
-    return ScriptArchiveReader.read(openModel());
+    try (InputStream in = openModel()) {
+      return ScriptArchiveReader.read(in);
+    }
   }
 
   /**

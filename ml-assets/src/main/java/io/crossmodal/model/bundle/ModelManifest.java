@@ -4,8 +4,13 @@
  */
 package io.crossmodal.model.bundle;
 
+import com.google.gson.FieldNamingPolicy;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonParseException;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.ModelConfig;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
@@ -43,6 +48,12 @@ public record ModelManifest(
 
   private static final Pattern ID = Pattern.compile("[a-z0-9][a-z0-9_-]{0,63}");
 
+  private static final Gson GSON =
+      new GsonBuilder()
+          .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
+          .setPrettyPrinting()
+          .create();
+
   /**
    * How a model was made.
    *
@@ -79,9 +90,7 @@ public record ModelManifest(
               formatVersion,
               FORMAT_VERSION));
     }
-    if (id == null || !ID.matcher(id).matches()) {
-      throw new IllegalArgumentException("id must match " + ID.pattern() + ", got [" + id + "]");
-    }
+    checkId(id);
     Objects.requireNonNull(config, "config");
     Objects.requireNonNull(vocabularySha256, "vocabulary_sha256");
     Objects.requireNonNull(weightsSha256, "weights_sha256");
@@ -89,6 +98,65 @@ public record ModelManifest(
     Objects.requireNonNull(calibration, "calibration");
     Objects.requireNonNull(training, "training");
     metrics = List.copyOf(Objects.requireNonNull(metrics, "metrics"));
+  }
+
+  /**
+   * Checks a name for a model.
+   *
+   * @throws IllegalArgumentException saying what is accepted
+   */
+  public static void checkId(String id) {
+    if (id == null || !ID.matcher(id).matches()) {
+      throw new IllegalArgumentException("id must match " + ID.pattern() + ", got [" + id + "]");
+    }
+  }
+
+  /**
+   * Reads what {@link #toJson} wrote.
+   *
+   * @throws BundleException when it is no manifest, or one of another format version, saying what
+   *     was expected and found
+   */
+  public static ModelManifest fromJson(byte[] json) throws BundleException {
+    try {
+      ModelManifest manifest =
+          GSON.fromJson(new String(json, StandardCharsets.UTF_8), ModelManifest.class);
+      if (manifest == null) {
+        throw new BundleException("manifest.json is empty");
+      }
+      return manifest;
+    } catch (RuntimeException e) {
+      // Gson wraps what a record's constructor throws; those name the field that is null.
+      boolean wrapped = !(e instanceof JsonParseException) && e.getCause() != null;
+      Throwable cause = wrapped ? e.getCause() : e;
+      String what = cause instanceof NullPointerException ? " lacks " : ": ";
+      throw new BundleException("manifest.json" + what + cause.getMessage(), e);
+    }
+  }
+
+  /** This manifest as JSON, UTF-8. */
+  public byte[] toJson() {
+    return GSON.toJson(this).getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** The same model under another name. */
+  public ModelManifest withId(String newId) {
+    return new ModelManifest(
+        formatVersion,
+        newId,
+        config,
+        vocabularySha256,
+        weightsSha256,
+        fingerprints,
+        calibration,
+        training,
+        metrics,
+        golden);
+  }
+
+  /** The same without its golden outputs, for those who only ask what the model is. */
+  public ModelManifest withoutGolden() {
+    return withGolden(null);
   }
 
   ModelManifest withGolden(Golden newGolden) {

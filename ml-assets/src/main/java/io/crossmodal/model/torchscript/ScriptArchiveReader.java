@@ -72,6 +72,11 @@ public final class ScriptArchiveReader {
       ZipInputStream zip = new ZipInputStream(in);
       for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
         String name = entry.getName();
+        if (entry.getMethod() != ZipEntry.STORED) {
+          // As PyTorch writes them; what unpacks could grow beyond any memory.
+          throw new IOException(
+              name + " is compressed; an archive's entries are stored as they are");
+        }
         int slash = name.indexOf('/');
         if (slash >= 0) {
           entries.put(name.substring(slash + 1), content(zip, name));
@@ -153,7 +158,8 @@ public final class ScriptArchiveReader {
     ScriptTensor read(String path, Map<String, byte[]> entries) throws IOException {
       Object[] storage = (Object[]) arguments.get(0);
       long[] shape = longs((Object[]) arguments.get(2));
-      byte[] bytes = entries.get("data/" + storage[2]);
+      // No other tensor shares it, and together they fill much of the heap.
+      byte[] bytes = entries.remove("data/" + storage[2]);
       if (bytes == null) {
         throw new IOException("tensor " + path + " has no data/" + storage[2]);
       }

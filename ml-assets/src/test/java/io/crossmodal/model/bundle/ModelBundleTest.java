@@ -139,6 +139,27 @@ class ModelBundleTest {
   }
 
   @Test
+  void anOpenedBundleReadsItsWeightsFromTheFile() throws Exception {
+    Path place = Files.copy(file, folder.resolve("opened.zip"));
+    ModelBundle opened = ModelBundle.open(place);
+    ModelBundle renamed = opened.withId("other");
+    assertEquals("other", renamed.manifest().id());
+    assertEquals(written.manifest(), renamed.manifest().withId(written.manifest().id()));
+    assertArrayEquals(written.openModel().readAllBytes(), renamed.openModel().readAllBytes());
+    FusionModel.load(renamed, folder).close();
+    Files.delete(place);
+    assertThrows(IOException.class, opened::openModel);
+  }
+
+  @Test
+  void aManifestIsReadBackWithoutTheBundle() throws Exception {
+    ModelManifest brief = written.manifest().withoutGolden();
+    assertEquals(brief, ModelManifest.fromJson(brief.toJson()));
+    assertThrows(
+        BundleException.class, () -> ModelManifest.fromJson("[]".getBytes(StandardCharsets.UTF_8)));
+  }
+
+  @Test
   void aTowerOfEveryShapeSurvivesTheManifest() throws Exception {
     ModelConfig vit =
         new ModelConfig(
@@ -228,6 +249,27 @@ class ModelBundleTest {
       more.put(extra, new byte[0]);
       assertRefused(Zips.write(more), "[" + extra + "]");
     }
+  }
+
+  @Test
+  void refusesAnEntryThatIsThereTwice() throws Exception {
+    Map<String, byte[]> more = new LinkedHashMap<>(entries);
+    more.put("vocab.tx_", new byte[0]);
+    byte[] zip = Zips.write(more);
+    for (int i = 0; i < zip.length - 9; i++) {
+      if (new String(zip, i, 9, StandardCharsets.ISO_8859_1).equals("vocab.tx_")) {
+        zip[i + 8] = 't';
+      }
+    }
+    assertRefused(zip, "one vocab.txt", "several");
+  }
+
+  /** Within the bundle's limits a deflated archive could still unpack to any size. */
+  @Test
+  void refusesACompressedArchive() throws Exception {
+    byte[] archive = Zips.write(Zips.read(entries.get(MODEL)));
+    replace(MODEL, "weights_sha256", archive);
+    assertRefused("is compressed");
   }
 
   @Test

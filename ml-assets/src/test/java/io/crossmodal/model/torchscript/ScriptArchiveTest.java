@@ -144,11 +144,11 @@ class ScriptArchiveTest {
     Map<String, byte[]> entries = Zips.read(write(small()));
     assertRefused("no zip at all".getBytes(StandardCharsets.UTF_8), "data.pkl");
     byte[] data = entries.remove("model/data/0");
-    assertRefused(Zips.write(entries), "inner.weight", "data/0");
+    assertRefused(Zips.store(entries), "inner.weight", "data/0");
     entries.put("model/data/0", Arrays.copyOf(data, 20));
-    assertRefused(Zips.write(entries), "inner.weight", "[2, 3]", "24", "20");
+    assertRefused(Zips.store(entries), "inner.weight", "[2, 3]", "24", "20");
     entries.remove("model/data.pkl");
-    assertRefused(Zips.write(entries), "data.pkl");
+    assertRefused(Zips.store(entries), "data.pkl");
   }
 
   @Test
@@ -177,14 +177,14 @@ class ScriptArchiveTest {
       damaged[at] ^= (byte) own.nextInt(1, 256);
       entries.put("model/data.pkl", damaged);
       try {
-        read(Zips.write(entries));
+        read(Zips.store(entries));
       } catch (IOException e) {
         assertTrue(e.getMessage() != null, "byte " + at);
       } catch (RuntimeException e) {
         throw new AssertionError("byte " + at + " = " + damaged[at], e);
       }
       entries.put("model/data.pkl", Arrays.copyOf(pickle, at));
-      byte[] cut = Zips.write(entries);
+      byte[] cut = Zips.store(entries);
       assertThrows(IOException.class, () -> read(cut), "cut at " + at);
     }
   }

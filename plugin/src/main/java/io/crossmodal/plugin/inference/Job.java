@@ -66,6 +66,11 @@ final class Job<I, O> {
     return items.size() - taken;
   }
 
+  /** Whether its model is warm, or will never be. */
+  boolean ready() {
+    return operation.on().settled();
+  }
+
   /** Whether nobody waits for the outcomes any more. */
   boolean abandoned() {
     return result.isDone() || deadline.expired();

@@ -9,67 +9,240 @@ import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 
 /**
- * The models in native memory. Only the worker calls it, but for {@link #state}; {@link #close}
- * after the worker ended.
+ * The models in native memory. A thread of its own loads them, one at a time, while the worker goes
+ * on with others. A new version of a model that is served takes its place only when it is warm and
+ * has repeated its golden outputs; one that cannot leaves the old version where it is. Thread-safe.
  */
 final class LoadedModels implements AutoCloseable {
+  private static final int IDLE_SECONDS = 5;
+  private static final int CLOSE_SECONDS = 30;
+
   private final ModelCatalog catalog;
   private final InferenceSettings settings;
   private final MemoryBudget budget;
-  private final Map<String, Loaded> loaded = new HashMap<>();
-  private final Map<String, InferenceException.ModelUnavailable> failed = new HashMap<>();
-  private final Map<String, ModelService.State> states = new ConcurrentHashMap<>();
+  private final Runnable onSettled;
+  private final ThreadPoolExecutor loader;
+  private final Map<String, Slot> slots = new HashMap<>();
+  private boolean closed;
 
-  private record Loaded(FusionModel model, MemoryBudget.Reservation memory) {
-    private void close() {
-      model.close();
-      memory.close();
-    }
-  }
+  /** What an id stands for on this node; guarded by the enclosing object. */
+  private static final class Slot {
+    /** The version that jobs get. */
+    private LoadedModel serving;
 
-  LoadedModels(ModelCatalog catalog, InferenceSettings settings, MemoryBudget budget) {
-    this.catalog = catalog;
-    this.settings = settings;
-    this.budget = budget;
-  }
+    /** The one that is to take its place. */
+    private LoadedModel next;
 
-  ModelService.State state(String id) {
-    return states.getOrDefault(id, ModelService.State.NOT_LOADED);
+    /** One that could not. */
+    private LoadedModel refused;
   }
 
   /**
-   * The warm model; loads it if this is its first job.
-   *
-   * @throws InferenceException.ModelUnavailable when it does not load, now or before
-   * @throws InferenceException.MemoryExceeded when there is no memory for it; may be tried again
+   * @param onSettled called whenever a model became warm or could not be loaded
    */
-  FusionModel get(String id) {
-    Loaded present = loaded.get(id);
-    if (present != null) {
-      return present.model();
+  LoadedModels(
+      ModelCatalog catalog, InferenceSettings settings, MemoryBudget budget, Runnable onSettled) {
+    this.catalog = catalog;
+    this.settings = settings;
+    this.budget = budget;
+    this.onSettled = onSettled;
+    this.loader =
+        new ThreadPoolExecutor(
+            1,
+            1,
+            IDLE_SECONDS,
+            TimeUnit.SECONDS,
+            new LinkedBlockingQueue<>(),
+            task -> {
+              Thread thread = new Thread(task, "cross-modal-loader");
+              thread.setDaemon(true);
+              return thread;
+            });
+    loader.allowCoreThreadTimeOut(true);
+  }
+
+  /**
+   * The version that serves an id, warm or about to be; the first call has it loaded.
+   *
+   * @throws IllegalArgumentException when there is no such model
+   * @throws InferenceException.ModelUnavailable when the node is shutting down
+   */
+  synchronized LoadedModel serving(String id) {
+    ModelVersion current = catalog.version(id);
+    if (closed) {
+      throw closing();
     }
-    InferenceException.ModelUnavailable before = failed.get(id);
-    if (before != null) {
-      throw before;
+    Slot slot = slots.computeIfAbsent(id, fresh -> new Slot());
+    if (slot.serving != null && !slot.serving.version().sameSpaces(current)) {
+      // The id was deleted and given to another model: what the old one makes is of no use.
+      retire(slot);
+      slot = new Slot();
+      slots.put(id, slot);
     }
-    ModelBundle bundle = catalog.bundle(id);
-    MemoryBudget.Reservation memory = budget.reserve("model [" + id + "]", bundle.weightBytes());
+    if (slot.serving == null || worthAnotherTry(slot.serving, current)) {
+      slot.serving = new LoadedModel(current);
+      start(slot, slot.serving);
+    } else if (slot.serving.version() != current
+        && slot.next == null
+        && (slot.refused == null || slot.refused.version() != current)) {
+      slot.next = new LoadedModel(current);
+      start(slot, slot.next);
+    }
+    return slot.serving;
+  }
+
+  /** Whether it failed and another attempt may do better. */
+  private static boolean worthAnotherTry(LoadedModel model, ModelVersion current) {
+    return model.failure() != null && (model.version() != current || !model.broken());
+  }
+
+  /**
+   * Has the current version loaded, also where that failed before.
+   *
+   * @return completes when it is warm
+   */
+  CompletableFuture<Void> load(String id) {
+    LoadedModel wanted;
+    synchronized (this) {
+      Slot slot = slots.get(id);
+      if (slot != null) {
+        slot.refused = null;
+        if (slot.serving.failure() != null) {
+          slots.remove(id);
+        }
+      }
+      LoadedModel serving = serving(id);
+      LoadedModel next = slots.get(id).next;
+      wanted = next == null ? serving : next;
+    }
+    return wanted.done();
+  }
+
+  /** Frees a model when its last job has ended; the next job has it loaded again. */
+  void unload(String id) {
+    Slot slot;
+    synchronized (this) {
+      slot = slots.remove(id);
+    }
+    if (slot != null) {
+      retire(slot);
+    }
+  }
+
+  private static void retire(Slot slot) {
+    slot.serving.retire();
+    if (slot.next != null) {
+      slot.next.retire();
+    }
+  }
+
+  /** Follows the catalog: has new versions of served models loaded, and lets go of lost models. */
+  void refresh() {
+    List<String> lost = new ArrayList<>();
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      for (String id : List.copyOf(slots.keySet())) {
+        if (!catalog.has(id)) {
+          lost.add(id);
+        } else if (catalog.version(id).readable()) {
+          LoadedModel unused = serving(id);
+        }
+      }
+    }
+    lost.forEach(this::unload);
+  }
+
+  synchronized ModelStatus status(String id) {
+    Slot slot = slots.get(id);
+    if (slot == null) {
+      return ModelStatus.NOT_LOADED;
+    }
+    LoadedModel failed = slot.serving.failure() != null ? slot.serving : slot.refused;
+    String error = failed == null ? "" : failed.failure().getMessage();
+    long version = slot.serving.version().number();
+    if (slot.serving.failure() != null) {
+      return new ModelStatus(ModelService.State.FAILED, version, "", 0, error);
+    }
+    if (!slot.serving.settled()) {
+      return new ModelStatus(ModelService.State.LOADING, version, "", 0, error);
+    }
+    try (LoadedModel.Lease lease = slot.serving.lease()) {
+      FusionModel model = lease.model();
+      return new ModelStatus(
+          ModelService.State.LOADED, version, model.device(), model.bundle().weightBytes(), error);
+    }
+  }
+
+  /**
+   * Loads a bundle for once, to see whether it can be.
+   *
+   * @return fails with {@link BundleException} where the bundle is to blame
+   */
+  CompletableFuture<Void> verify(ModelBundle bundle) {
+    return CompletableFuture.runAsync(
+        () -> {
+          MemoryBudget.Reservation memory = reserve(bundle);
+          try {
+            open(bundle).close();
+          } catch (BundleException e) {
+            throw new CompletionException(e);
+          } finally {
+            memory.close();
+          }
+        },
+        loader);
+  }
+
+  private void start(Slot slot, LoadedModel fresh) {
+    ModelVersion version = fresh.version();
+    CompletableFuture<?> unused =
+        version
+            .bundle()
+            .thenAcceptAsync(bundle -> load(fresh, bundle), loader)
+            .whenComplete(
+                (done, failure) -> {
+                  if (failure != null) {
+                    fresh.failed(failure(failure), false);
+                  }
+                  settled(slot, fresh);
+                });
+  }
+
+  private static InferenceException failure(Throwable failure) {
+    RuntimeException cause = ModelService.unwrap(failure);
+    if (cause instanceof RejectedExecutionException) {
+      return closing();
+    }
+    return cause instanceof InferenceException known
+        ? known
+        : new InferenceException.ModelUnavailable("the model cannot be loaded: " + cause, cause);
+  }
+
+  private void load(LoadedModel fresh, ModelBundle bundle) {
+    MemoryBudget.Reservation memory = reserve(bundle);
     boolean kept = false;
     try {
-      FusionModel model = load(bundle);
-      loaded.put(id, new Loaded(model, memory));
-      states.put(id, ModelService.State.LOADED);
+      fresh.loaded(open(bundle), memory);
       kept = true;
-      return model;
-    } catch (InferenceException.ModelUnavailable e) {
-      failed.put(id, e);
-      states.put(id, ModelService.State.FAILED);
-      throw e;
+    } catch (BundleException e) {
+      fresh.failed(
+          new InferenceException.ModelUnavailable(
+              "model [" + bundle.manifest().id() + "] cannot be loaded: " + e.getMessage(), e),
+          true);
     } finally {
       if (!kept) {
         memory.close();
@@ -77,20 +250,77 @@ final class LoadedModels implements AutoCloseable {
     }
   }
 
-  private FusionModel load(ModelBundle bundle) {
+  private MemoryBudget.Reservation reserve(ModelBundle bundle) {
+    return budget.reserve("model [" + bundle.manifest().id() + "]", bundle.weightBytes());
+  }
+
+  private FusionModel open(ModelBundle bundle) throws BundleException {
     NativeRuntime.start(settings);
     try {
       return FusionModel.load(bundle, Files.createDirectories(settings.directory()));
-    } catch (BundleException | IOException | RuntimeException e) {
+    } catch (IOException e) {
       throw new InferenceException.ModelUnavailable(
-          "model [" + bundle.manifest().id() + "] cannot be loaded: " + e.getMessage(), e);
+          "model [" + bundle.manifest().id() + "] cannot be loaded: " + e, e);
     }
   }
 
+  private void settled(Slot slot, LoadedModel model) {
+    LoadedModel old = null;
+    synchronized (this) {
+      if (slot.next == model) {
+        slot.next = null;
+        if (model.failure() == null) {
+          old = slot.serving;
+          slot.serving = model;
+          slot.refused = null;
+        } else {
+          slot.refused = model;
+        }
+      }
+    }
+    if (old != null) {
+      old.retire();
+    }
+    onSettled.run();
+  }
+
+  private static InferenceException.ModelUnavailable closing() {
+    return new InferenceException.ModelUnavailable("the node is shutting down", null);
+  }
+
+  /** Frees all of them. The worker must have ended. */
   @Override
   public void close() {
-    loaded.values().forEach(Loaded::close);
-    loaded.clear();
-    states.clear();
+    List<Slot> left;
+    synchronized (this) {
+      closed = true;
+      left = List.copyOf(slots.values());
+      slots.clear();
+    }
+    left.forEach(LoadedModels::retire);
+    loader.shutdownNow();
+    try {
+      if (!loader.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
+        throw new IllegalStateException(
+            "a model was still being loaded after " + CLOSE_SECONDS + " s");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while the models' loader ends", e);
+    }
+    // Nobody leases any more, but a job that was cut off may not have said so.
+    for (Slot slot : left) {
+      end(slot.serving);
+      if (slot.next != null) {
+        end(slot.next);
+      }
+    }
+  }
+
+  private static void end(LoadedModel model) {
+    if (!model.settled()) {
+      model.failed(closing(), false);
+    }
+    model.free();
   }
 }

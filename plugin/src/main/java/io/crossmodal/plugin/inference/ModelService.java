@@ -7,6 +7,7 @@ package io.crossmodal.plugin.inference;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.bundle.Fingerprints;
+import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.tokens.TokenBlock;
@@ -19,14 +20,15 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.IntFunction;
 
 /**
  * All of a node's inference: step 6 and 7 of a search (queue and fuse), and the encoding of
  * documents and queries. Every method takes a batch and returns at once; the work is done by {@link
- * ModelWorker}, one thread, which owns all models and their native memory. A model is loaded by the
- * first job that needs it and stays.
+ * ModelWorker}, the one thread that calls models. {@link LoadedModels} owns their native memory: the
+ * first job that needs a model has it loaded, and it stays until it is unloaded or replaced.
  *
  * <p>Futures of encodings complete on the helper executor, those of scores on the worker: whoever
  * continues a score must not work long. They fail with an {@link InferenceException}, or with an
@@ -37,9 +39,11 @@ public final class ModelService implements AutoCloseable {
   public enum State {
     /** Not asked for yet. */
     NOT_LOADED,
+    /** On its way; its jobs wait, those of others do not. */
+    LOADING,
     /** Warm. */
     LOADED,
-    /** Could not be loaded; stays so until the node restarts. */
+    /** Could not be loaded. */
     FAILED
   }
 
@@ -73,8 +77,8 @@ public final class ModelService implements AutoCloseable {
     this.helper = helper;
     this.helpers = helpers;
     this.queries = new QueryEncodingCache(settings.queryCacheBytes(), stats);
-    this.models = new LoadedModels(catalog, settings, budget);
-    this.worker = new ModelWorker(() -> this.settings, models, budget, stats);
+    this.worker = new ModelWorker(() -> this.settings, budget, stats);
+    this.models = new LoadedModels(catalog, settings, budget, worker::wake);
     worker.start();
   }
 
@@ -99,13 +103,42 @@ public final class ModelService implements AutoCloseable {
     return settings.longestWait();
   }
 
+  /** Where a model stands on this node. */
+  public ModelStatus status(String model) {
+    return models.status(model);
+  }
+
   /**
-   * Where a model stands on this node.
+   * Has a model loaded before it is needed, or again where that failed.
    *
+   * @return completes when the current version is warm
    * @throws IllegalArgumentException when there is no such model
    */
-  public State state(String model) {
-    return models.state(catalog.bundle(model).manifest().id());
+  public CompletableFuture<Void> load(String model) {
+    return models.load(model);
+  }
+
+  /** Frees a model's memory when its last job has ended; the next job has it loaded again. */
+  public void unload(String model) {
+    models.unload(model);
+  }
+
+  /**
+   * Follows a change of the catalog: models that are loaded make place for their new versions when
+   * those are warm, and go when the catalog has lost them.
+   */
+  public void refresh() {
+    models.refresh();
+  }
+
+  /**
+   * Loads a bundle for once and has it repeat its golden outputs.
+   *
+   * @return fails with a {@link io.crossmodal.model.bundle.BundleException} where the bundle is to
+   *     blame, with an {@link InferenceException} where this node is
+   */
+  public CompletableFuture<Void> verify(ModelBundle bundle) {
+    return models.verify(bundle);
   }
 
   /** Jobs that wait for the worker. */
@@ -124,14 +157,19 @@ public final class ModelService implements AutoCloseable {
 
   private CompletableFuture<List<Encoded>> encodeTexts(
       Priority priority, String model, List<String> texts) {
-    WordPieceTokenizer tokenizer = catalog.bundle(model).tokenizer();
-    int longest = catalog.bundle(model).manifest().config().text().maxTokens();
-    return encode(
-        priority,
-        new Operation.EncodeTexts(model),
-        texts.size(),
-        i -> tokenizer.tokenize(texts.get(i)),
-        tokens -> tokens.truncated() ? "text cut to the " + longest + " tokens of the model" : "");
+    int longest = catalog.manifest(model).config().text().maxTokens();
+    return withModel(
+        model,
+        (on, bundle) -> {
+          WordPieceTokenizer tokenizer = bundle.tokenizer();
+          return encode(
+              priority,
+              new Operation.EncodeTexts(on),
+              texts.size(),
+              i -> tokenizer.tokenize(texts.get(i)),
+              tokens ->
+                  tokens.truncated() ? "text cut to the " + longest + " tokens of the model" : "");
+        });
   }
 
   /**
@@ -148,13 +186,17 @@ public final class ModelService implements AutoCloseable {
 
   private CompletableFuture<List<Encoded>> encodeImages(
       Priority priority, String model, String sensor, List<byte[]> images) {
-    ImagePreprocessor preprocessor = catalog.bundle(model).preprocessor(sensor);
-    return encode(
-        priority,
-        new Operation.EncodeImages(model, sensor),
-        images.size(),
-        i -> preprocessor.preprocess(images.get(i)),
-        pixels -> "");
+    ImagePreprocessor preprocessor =
+        new ImagePreprocessor(catalog.manifest(model).config().sensor(sensor));
+    return withModel(
+        model,
+        (on, bundle) ->
+            encode(
+                priority,
+                new Operation.EncodeImages(on, sensor),
+                images.size(),
+                i -> preprocessor.preprocess(images.get(i)),
+                pixels -> ""));
   }
 
   /**
@@ -162,7 +204,7 @@ public final class ModelService implements AutoCloseable {
    * search ask for the same.
    */
   public CompletableFuture<Encoded.Success> encodeQuery(String model, QueryInput input) {
-    Fingerprints spaces = catalog.bundle(model).manifest().fingerprints();
+    Fingerprints spaces = catalog.manifest(model).fingerprints();
     QueryEncodingCache.Key key =
         new QueryEncodingCache.Key(spaces.filterSpace() + spaces.tokenSpace(), input.digest());
     return queries.get(
@@ -197,9 +239,9 @@ public final class ModelService implements AutoCloseable {
    * is paired with all of the other; otherwise both have the same length.
    *
    * @param deadline pairs still waiting then are dropped unscored
-   * @return one pair of logits each; completes on the worker
+   * @return one pair of logits each, all by the same version of the model; completes on the worker
    */
-  public CompletableFuture<PairLogits> score(
+  public CompletableFuture<Scores> score(
       String model, List<TokenBlock> texts, List<TokenBlock> images, Deadline deadline) {
     int pairs = texts.isEmpty() || images.isEmpty() ? 0 : Math.max(texts.size(), images.size());
     // A call takes images of equally many tokens, as sensors may differ in size.
@@ -208,6 +250,14 @@ public final class ModelService implements AutoCloseable {
       bySize.computeIfAbsent(of(images, i).count(), m -> new ArrayList<>()).add(i);
     }
     TokenBlock sharedImage = pairs > 1 && images.size() == 1 ? images.get(0) : null;
+    LoadedModel on;
+    LoadedModel.Lease lease;
+    try {
+      on = models.serving(model);
+      lease = on.lease();
+    } catch (InferenceException e) {
+      return CompletableFuture.failedFuture(e);
+    }
     float[] itm = new float[pairs];
     float[] filter = new float[pairs];
     CompletableFuture<Void> all = CompletableFuture.completedFuture(null);
@@ -218,7 +268,7 @@ public final class ModelService implements AutoCloseable {
               .map(i -> new Operation.Pair(of(texts, i), of(images, i)))
               .toList();
       Job<Operation.Pair, Operation.PairLogit> job =
-          new Job<>(new Operation.Score(model, same.getKey(), sharedImage), chosen, deadline);
+          new Job<>(new Operation.Score(on, same.getKey(), sharedImage), chosen, deadline);
       jobs.add(job);
       CompletableFuture<Void> part =
           job.result()
@@ -232,10 +282,16 @@ public final class ModelService implements AutoCloseable {
       all = all.thenCombine(part, (before, now) -> null);
     }
     jobs.forEach(job -> worker.submit(Priority.SEARCH, job));
-    CompletableFuture<PairLogits> scores = all.thenApply(done -> new PairLogits(itm, filter));
+    CompletableFuture<Scores> scores =
+        all.thenApply(
+            done -> new Scores(new PairLogits(itm, filter), on.version().manifest()));
     // Whoever gives up takes his jobs out of the queue.
     CompletableFuture<?> unused =
-        scores.whenComplete((done, failure) -> jobs.forEach(this::abandon));
+        scores.whenComplete(
+            (done, failure) -> {
+              jobs.forEach(this::abandon);
+              lease.close();
+            });
     return scores;
   }
 
@@ -243,6 +299,24 @@ public final class ModelService implements AutoCloseable {
     if (job.result().cancel(false)) {
       worker.withdraw(job);
     }
+  }
+
+  /** Runs something while a version of a model stays, once its vocabulary is known. */
+  private CompletableFuture<List<Encoded>> withModel(
+      String model,
+      BiFunction<LoadedModel, ModelBundle, CompletableFuture<List<Encoded>>> work) {
+    LoadedModel on;
+    LoadedModel.Lease lease;
+    try {
+      on = models.serving(model);
+      lease = on.lease();
+    } catch (InferenceException e) {
+      return CompletableFuture.failedFuture(e);
+    }
+    return on.version()
+        .bundle()
+        .thenCompose(bundle -> work.apply(on, bundle))
+        .whenComplete((done, failure) -> lease.close());
   }
 
   private static TokenBlock of(List<TokenBlock> blocks, int pair) {

@@ -33,7 +33,6 @@ final class ModelWorker {
   static final int INGEST_TURN = 8;
 
   private final Supplier<InferenceSettings> settings;
-  private final LoadedModels models;
   private final MemoryBudget budget;
   private final InferenceStats stats;
   private final Thread thread = new Thread(this::work, "cross-modal-model");
@@ -51,12 +50,8 @@ final class ModelWorker {
    * @param settings read anew for each call
    */
   ModelWorker(
-      Supplier<InferenceSettings> settings,
-      LoadedModels models,
-      MemoryBudget budget,
-      InferenceStats stats) {
+      Supplier<InferenceSettings> settings, MemoryBudget budget, InferenceStats stats) {
     this.settings = settings;
-    this.models = models;
     this.budget = budget;
     this.stats = stats;
     for (Priority priority : Priority.values()) {
@@ -108,6 +103,16 @@ final class ModelWorker {
     lock.lock();
     try {
       queues.values().forEach(queue -> queue.remove(job));
+      arrival.signal();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Has the queues looked at again, for a model became ready. */
+  void wake() {
+    lock.lock();
+    try {
       arrival.signal();
     } finally {
       lock.unlock();
@@ -174,7 +179,7 @@ final class ModelWorker {
           if (patience <= 0) {
             searchesInARow = priority == Priority.SEARCH ? searchesInARow + 1 : 0;
             Deque<Job<?, ?>> queue = queues.get(priority);
-            return gather(queue.peek(), queue);
+            return gather(firstReady(queue), queue);
           }
           // Whether it was woken or ran out of patience, the queues are looked at again.
           long unused = arrival.awaitNanos(patience);
@@ -190,18 +195,28 @@ final class ModelWorker {
   }
 
   private Priority turn() {
-    boolean searches = !queues.get(Priority.SEARCH).isEmpty();
-    boolean documents = !queues.get(Priority.INGEST).isEmpty();
+    boolean searches = firstReady(queues.get(Priority.SEARCH)) != null;
+    boolean documents = firstReady(queues.get(Priority.INGEST)) != null;
     if (documents && (!searches || searchesInARow >= INGEST_TURN - 1)) {
       return Priority.INGEST;
     }
     return searches ? Priority.SEARCH : null;
   }
 
+  /** Null where none is; a job whose model is being loaded lets others pass. */
+  private static Job<?, ?> firstReady(Deque<Job<?, ?>> queue) {
+    for (Job<?, ?> job : queue) {
+      if (job.ready()) {
+        return job;
+      }
+    }
+    return null;
+  }
+
   /** Nanoseconds that the first job's call may still wait for company. */
   private long patience(Deque<Job<?, ?>> queue) {
     InferenceSettings now = settings.get();
-    Job<?, ?> first = queue.peek();
+    Job<?, ?> first = firstReady(queue);
     int most = first.operation().most(now);
     if (!now.merge() || first.waiting() >= most) {
       return 0;
@@ -299,7 +314,14 @@ final class ModelWorker {
 
   /** Computes items in one call, or in several where the memory does not suffice for one. */
   private <I, O> List<O> compute(Operation<I, O> operation, List<I> items, InferenceStats counts) {
-    FusionModel model = models.get(operation.model());
+    // Of its own, for the jobs' may end while the call runs.
+    try (LoadedModel.Lease lease = operation.on().lease()) {
+      return compute(operation, lease.model(), items, counts);
+    }
+  }
+
+  private <I, O> List<O> compute(
+      Operation<I, O> operation, FusionModel model, List<I> items, InferenceStats counts) {
     long bytes = operation.bytes(model.bundle().manifest().config(), items);
     MemoryBudget.Reservation memory;
     try {
@@ -310,8 +332,8 @@ final class ModelWorker {
       }
       counts.increment(Counter.SPLIT_BATCHES);
       int half = items.size() / 2;
-      List<O> outcomes = new ArrayList<>(compute(operation, items.subList(0, half), counts));
-      outcomes.addAll(compute(operation, items.subList(half, items.size()), counts));
+      List<O> outcomes = new ArrayList<>(compute(operation, model, items.subList(0, half), counts));
+      outcomes.addAll(compute(operation, model, items.subList(half, items.size()), counts));
       return outcomes;
     }
     try (memory) {

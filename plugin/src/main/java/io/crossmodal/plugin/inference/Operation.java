@@ -25,8 +25,13 @@ import java.util.List;
  * @param <O> its outcome
  */
 sealed interface Operation<I, O> {
+  /** The version of the model that computes. */
+  LoadedModel on();
+
   /** Id of the model. */
-  String model();
+  default String model() {
+    return on().version().id();
+  }
 
   /** Most items in one call. */
   int most(InferenceSettings settings);
@@ -41,7 +46,7 @@ sealed interface Operation<I, O> {
   void count(InferenceStats stats, int items);
 
   /** Runs the text tower. */
-  record EncodeTexts(String model) implements Operation<TokenizedText, Encoding> {
+  record EncodeTexts(LoadedModel on) implements Operation<TokenizedText, Encoding> {
     @Override
     public int most(InferenceSettings settings) {
       return settings.encodeBatch();
@@ -65,7 +70,7 @@ sealed interface Operation<I, O> {
   }
 
   /** Runs a sensor's image tower. */
-  record EncodeImages(String model, String sensor) implements Operation<PixelTensor, Encoding> {
+  record EncodeImages(LoadedModel on, String sensor) implements Operation<PixelTensor, Encoding> {
     @Override
     public int most(InferenceSettings settings) {
       return settings.encodeBatch();
@@ -101,7 +106,7 @@ sealed interface Operation<I, O> {
    *     keys and values are then computed once; null where the images differ. Such pairs share a
    *     call with pairs of the same image only.
    */
-  record Score(String model, int imageTokens, TokenBlock sharedImage)
+  record Score(LoadedModel on, int imageTokens, TokenBlock sharedImage)
       implements Operation<Pair, PairLogit> {
     @Override
     public int most(InferenceSettings settings) {

@@ -79,7 +79,7 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
     private static Group of(Item item) {
       QueryInput content = item.value.content().orElseThrow();
       return new Group(
-          item.field.model().id(), content instanceof QueryInput.Image image ? image.sensor() : "");
+          item.field.modelId(), content instanceof QueryInput.Image image ? image.sensor() : "");
     }
   }
 
@@ -140,6 +140,8 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
             map -> {
               DocumentValue value = new DocumentValue(field, map);
               if (value.needsEncoding()) {
+                // Refuses a model whose outputs do not belong into the field.
+                field.model();
                 items.add(new Item(document, field, map, value));
               }
             });
@@ -152,6 +154,14 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
   }
 
   private CompletableFuture<List<Encoded>> encode(Group group, List<Item> items) {
+    try {
+      return start(group, items);
+    } catch (RuntimeException e) {
+      return CompletableFuture.failedFuture(e);
+    }
+  }
+
+  private CompletableFuture<List<Encoded>> start(Group group, List<Item> items) {
     List<QueryInput> contents =
         items.stream().map(item -> item.value.content().orElseThrow()).toList();
     if (group.sensor.isEmpty()) {
@@ -212,9 +222,7 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
                     Base64.getEncoder()
                         .encodeToString(
                             TokenBlockFormat.write(
-                                encoding.tokens(),
-                                form,
-                                item.field.model().fingerprints().tokenSpace()))),
+                                encoding.tokens(), form, item.field.spaces().tokens()))),
             () -> item.map.remove(DocumentValue.TOKENS));
     item.map.put(DocumentValue.ENCODED_FROM, item.value.mark().toString());
   }

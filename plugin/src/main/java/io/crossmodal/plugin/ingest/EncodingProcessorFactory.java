@@ -71,7 +71,7 @@ public final class EncodingProcessorFactory extends AbstractBatchingSystemProces
    * Null for a model unknown here: a failure would hit all documents of a bulk, not this field's.
    */
   private FieldDefinition definition(String path, Map<String, Object> node) {
-    return catalog.ids().contains(FieldDefinition.modelId(node, catalog))
+    return node.containsKey("spaces") || catalog.has(FieldDefinition.modelId(node, catalog))
         ? FieldDefinition.of(path, node, catalog)
         : null;
   }

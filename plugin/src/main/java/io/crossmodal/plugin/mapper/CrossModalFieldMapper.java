@@ -86,11 +86,16 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
     }
   }
 
-  /** Collects a mapping's parameters. */
+  /**
+   * Collects a mapping's parameters. The one that no user writes is {@code spaces}: the first
+   * mapping of a field takes it from the model and keeps it, so that later ones, on any node and
+   * before a node has heard of any model, need nothing else.
+   */
   public static final class Builder extends ParametrizedFieldMapper.Builder {
     private final ModelCatalog catalog;
     private final Supplier<ModelService> service;
     private final Parameter<String> model;
+    private final Parameter<Spaces> spaces;
     private final Parameter<String> modality =
         Parameter.restrictedStringParam(
             "modality",
@@ -129,8 +134,20 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
                   false,
                   catalog::defaultId,
                   (field, context, value) -> String.valueOf(value),
-                  f -> definition(f).model().id())
-              .setValidator(catalog::bundle);
+                  f -> definition(f).modelId())
+              // A later default must not rebind what was stored.
+              .alwaysSerialize();
+      this.spaces =
+          new Parameter<>(
+                  "spaces",
+                  false,
+                  // Not the model's: serialising asks for the default, also when it is gone.
+                  () -> null,
+                  (field, context, value) -> Spaces.parse(value),
+                  f -> definition(f).spaces())
+              .setSerializer(
+                  (builder, key, value) -> value.toXContent(builder, key), Spaces::toString)
+              .alwaysSerialize();
     }
 
     private static FieldDefinition definition(FieldMapper mapper) {
@@ -158,7 +175,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
 
     @Override
     protected List<Parameter<?>> getParameters() {
-      return List.of(model, modality, m, efConstruction, vectorEncoding, tokens, meta);
+      return List.of(model, spaces, modality, m, efConstruction, vectorEncoding, tokens, meta);
     }
 
     @Override
@@ -166,9 +183,13 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
       FieldDefinition definition =
           new FieldDefinition(
               buildFullName(context),
-              catalog.bundle(model.getValue()).manifest(),
+              model.getValue(),
+              spaces.getValue() != null
+                  ? spaces.getValue()
+                  : Spaces.of(catalog.manifest(model.getValue())),
               Modality.of(modality.getValue()),
-              TokenStorage.of(tokens.getValue()));
+              TokenStorage.of(tokens.getValue()),
+              catalog);
       return new CrossModalFieldMapper(
           name,
           new CrossModalFieldType(definition, hnsw(), meta.getValue(), service),

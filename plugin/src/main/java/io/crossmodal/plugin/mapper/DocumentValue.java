@@ -4,9 +4,7 @@
  */
 package io.crossmodal.plugin.mapper;
 
-import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.tokens.TokenBlockFormat;
-import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.QueryInput;
 import java.util.Base64;
 import java.util.List;
@@ -55,20 +53,19 @@ public final class DocumentValue {
                 accepted.stream().sorted().toList()));
       }
     }
-    ModelConfig config = field.model().config();
-    this.content = content(config, value);
+    this.content = content(field.spaces(), value);
     Object vector = value.get(EMBEDDING);
     this.embedding =
         vector == null
             ? null
-            : Embeddings.unit(EMBEDDING, floats(vector), config.filterDimension());
+            : Embeddings.unit(EMBEDDING, floats(vector), field.spaces().dimension());
     Object block = value.get(TOKENS);
-    this.tokens = block == null ? null : checkedBlock(config, binary(TOKENS, block));
+    this.tokens = block == null ? null : checkedBlock(binary(TOKENS, block));
     String mark = string(ENCODED_FROM, value.get(ENCODED_FROM));
     this.encodedFrom = mark == null ? null : EncodedFrom.parse(mark);
   }
 
-  private static QueryInput content(ModelConfig config, Map<String, Object> value) {
+  private static QueryInput content(Spaces spaces, Map<String, Object> value) {
     String text = string(TEXT, value.get(TEXT));
     if (text != null) {
       return new QueryInput.Text(text);
@@ -77,11 +74,11 @@ public final class DocumentValue {
     Object bytes = value.get(BYTES);
     if (bytes == null) {
       if (sensor != null) {
-        ModelCatalog.sensor(config, sensor);
+        spaces.sensor(sensor);
       }
       return null;
     }
-    return new QueryInput.Image(ModelCatalog.sensor(config, sensor), binary(BYTES, bytes));
+    return new QueryInput.Image(spaces.sensor(sensor), binary(BYTES, bytes));
   }
 
   /** The picture or text that the value was or is to be made from. */
@@ -117,7 +114,7 @@ public final class DocumentValue {
 
   /** The mark for this content and the field's model. */
   public EncodedFrom mark() {
-    return EncodedFrom.of(content.digest(), field.model().fingerprints());
+    return EncodedFrom.of(content.digest(), field.spaces());
   }
 
   /**
@@ -154,13 +151,13 @@ public final class DocumentValue {
                 TOKENS,
                 ENCODED_FROM));
       }
-      if (!encodedFrom.matches(field.model().fingerprints())) {
+      if (!encodedFrom.matches(field.spaces())) {
         throw new IllegalArgumentException(
             String.format(
                 Locale.ROOT,
                 "[%s] was made by another model than the field's, [%s]: send [%s] to have it encoded",
                 EMBEDDING,
-                field.model().id(),
+                field.modelId(),
                 contentKey()));
       }
     }
@@ -182,31 +179,30 @@ public final class DocumentValue {
                     : TokenBlockFormat.write(
                         TokenBlockFormat.read(tokens, 0, tokens.length),
                         encoding,
-                        field.model().fingerprints().tokenSpace()));
+                        field.spaces().tokens()));
   }
 
   private String contentKey() {
     return field.modality() == Modality.IMAGE ? BYTES : TEXT;
   }
 
-  private byte[] checkedBlock(ModelConfig config, byte[] bytes) {
+  private byte[] checkedBlock(byte[] bytes) {
     TokenBlockFormat.Header header = TokenBlockFormat.header(bytes, 0, bytes.length);
-    if (!header.matches(field.model().fingerprints().tokenSpace())) {
+    if (!header.matches(field.spaces().tokens())) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
               "[%s] is a block of another model: its token space is [%s], that of [%s] is [%s]",
               TOKENS,
               header.fingerprint(),
-              field.model().id(),
-              field.model().fingerprints().tokenSpace()));
+              field.modelId(),
+              field.spaces().tokens()));
     }
     boolean rightCount =
         field.modality() == Modality.TEXT
-            ? header.count() <= config.text().maxTokens()
-            : config.sensors().stream()
-                .anyMatch(sensor -> config.imageTokens(sensor) == header.count());
-    if (header.hidden() != config.hidden() || !rightCount) {
+            ? header.count() <= field.spaces().textTokens()
+            : field.spaces().imageTokens().containsValue(header.count());
+    if (header.hidden() != field.spaces().hidden() || !rightCount) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
@@ -214,7 +210,7 @@ public final class DocumentValue {
               TOKENS,
               header.count(),
               header.hidden(),
-              field.model().id(),
+              field.modelId(),
               field.modality().key()));
     }
     // Reading refuses what is not finite; better now than when a search meets it.

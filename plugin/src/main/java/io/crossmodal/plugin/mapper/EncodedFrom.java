@@ -4,7 +4,6 @@
  */
 package io.crossmodal.plugin.mapper;
 
-import io.crossmodal.model.bundle.Fingerprints;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -21,9 +20,9 @@ public record EncodedFrom(String content, String filterSpace, String tokenSpace)
       Pattern.compile("([0-9a-f]{64})\\.([0-9a-f]{16})\\.([0-9a-f]{16})");
   private static final int PREFIX = 16;
 
-  static EncodedFrom of(String content, Fingerprints model) {
+  static EncodedFrom of(String content, Spaces spaces) {
     return new EncodedFrom(
-        content, model.filterSpace().substring(0, PREFIX), model.tokenSpace().substring(0, PREFIX));
+        content, spaces.filter().substring(0, PREFIX), spaces.tokens().substring(0, PREFIX));
   }
 
   /**
@@ -40,9 +39,9 @@ public record EncodedFrom(String content, String filterSpace, String tokenSpace)
     return new EncodedFrom(form.group(1), form.group(2), form.group(3));
   }
 
-  /** Whether the embedding and tokens beside this mark are of this model's spaces. */
-  boolean matches(Fingerprints model) {
-    return model.filterSpace().startsWith(filterSpace) && model.tokenSpace().startsWith(tokenSpace);
+  /** Whether the embedding and tokens beside this mark are of these spaces. */
+  boolean matches(Spaces spaces) {
+    return spaces.filter().startsWith(filterSpace) && spaces.tokens().startsWith(tokenSpace);
   }
 
   /** The form that {@link #parse} reads. */

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.mapper;
 
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.inference.ModelCatalog;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 
@@ -13,35 +14,85 @@ import java.util.Objects;
  * What a mapping says of one field, as far as others than the mapper need it.
  *
  * @param path full name of the field
- * @param model what is known of the field's model
+ * @param modelId id of the field's model
+ * @param spaces those that the field keeps to
  * @param modality what documents hold
  * @param tokens how tokens are stored
+ * @param catalog where the model is looked up
  */
 public record FieldDefinition(
-    String path, ModelManifest model, Modality modality, TokenStorage tokens) {
+    String path,
+    String modelId,
+    Spaces spaces,
+    Modality modality,
+    TokenStorage tokens,
+    ModelCatalog catalog) {
   public FieldDefinition {
     Objects.requireNonNull(path, "path");
-    Objects.requireNonNull(model, "model");
+    Objects.requireNonNull(modelId, "modelId");
+    Objects.requireNonNull(spaces, "spaces");
     Objects.requireNonNull(modality, "modality");
     Objects.requireNonNull(tokens, "tokens");
+    Objects.requireNonNull(catalog, "catalog");
   }
 
   /**
-   * What a mapping in the cluster state says.
+   * What a mapping in the cluster state, or in a template, says.
    *
    * @param node the field's parameters
-   * @throws IllegalArgumentException for a model that is unknown here
+   * @throws IllegalArgumentException for a model that is unknown here, where the mapping does not
+   *     tell its spaces
    */
   public static FieldDefinition of(String path, Map<String, Object> node, ModelCatalog catalog) {
+    String model = modelId(node, catalog);
+    Object spaces = node.get("spaces");
     return new FieldDefinition(
         path,
-        catalog.bundle(modelId(node, catalog)).manifest(),
+        model,
+        spaces == null ? Spaces.of(catalog.manifest(model)) : Spaces.parse(spaces),
         Modality.of(String.valueOf(node.getOrDefault("modality", Modality.IMAGE.key()))),
-        TokenStorage.of(String.valueOf(node.getOrDefault("tokens", TokenStorage.INT8.key()))));
+        TokenStorage.of(String.valueOf(node.getOrDefault("tokens", TokenStorage.INT8.key()))),
+        catalog);
   }
 
   /** Id of the model that a mapping names or leaves to the default. */
   public static String modelId(Map<String, Object> node, ModelCatalog catalog) {
-    return String.valueOf(node.getOrDefault("model", catalog.defaultId()));
+    Object named = node.get("model");
+    return named == null ? catalog.defaultId() : String.valueOf(named);
+  }
+
+  /**
+   * What the field's model is now, for those who let it compute.
+   *
+   * @throws IllegalArgumentException when the cluster has no such model, or it has other spaces
+   *     than the field
+   */
+  public ModelManifest model() {
+    if (!catalog.has(modelId)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "field [%s] was made with the model [%s], which this cluster does not have: upload it"
+                  + " again; there are %s",
+              path,
+              modelId,
+              catalog.ids()));
+    }
+    ModelManifest model = catalog.manifest(modelId);
+    if (!spaces.match(model)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "field [%s] was made with a model [%s] of filter space [%s] and token space [%s], the"
+                  + " model of that name has now [%s] and [%s]: upload the former under an id of its"
+                  + " own, or reindex into a new field",
+              path,
+              modelId,
+              spaces.filter(),
+              spaces.tokens(),
+              model.fingerprints().filterSpace(),
+              model.fingerprints().tokenSpace()));
+    }
+    return model;
   }
 }

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.query;
 
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.Embeddings;
+import io.crossmodal.plugin.mapper.FieldDefinition;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
@@ -259,24 +260,18 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
               NAME,
               type == null ? "there is no such field" : "its type is [" + type.typeName() + "]"));
     }
-    Map.Entry<String, String> own =
-        Map.entry(
-            crossModal.definition().model().id(),
-            crossModal.definition().model().fingerprints().filterSpace());
-    if (filterSpace != null && !filterSpace.equals(own.getValue())) {
+    FieldDefinition definition = crossModal.definition();
+    if (filterSpace != null && !filterSpace.equals(definition.spaces().filter())) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "the query was encoded in the filter space [%s], but the model [%s] of field [%s] has"
-                  + " [%s]",
+              "the query was encoded in the filter space [%s], but field [%s] of model [%s] has [%s]",
               filterSpace,
-              own.getKey(),
               field,
-              own.getValue()));
+              definition.modelId(),
+              definition.spaces().filter()));
     }
-    float[] target =
-        Embeddings.unit(
-            QUERY_VECTOR, vector, crossModal.definition().model().config().filterDimension());
+    float[] target = Embeddings.unit(QUERY_VECTOR, vector, definition.spaces().dimension());
     return new KnnFloatVectorQuery(
         crossModal.name(), target, k, filter == null ? null : filter.toQuery(context));
   }

@@ -4,7 +4,6 @@
  */
 package io.crossmodal.plugin.query;
 
-import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.plugin.inference.ModelCatalog;
@@ -44,18 +43,18 @@ final class DocumentQuery {
   /**
    * Gets the document and takes its field for the query.
    *
-   * @param model of the field that is searched
+   * @param searched the field that is searched
    * @throws IllegalArgumentException when the field the document is to give cannot be one
    * @throws org.opensearch.index.IndexNotFoundException when there is no such index
    */
   void read(
       Client client,
       EncodeQueryRequest request,
-      ModelManifest model,
+      FieldDefinition searched,
       ActionListener<EncodedQuery> listener) {
     QuerySide.Document document = request.side().document();
     String index = index(request);
-    FieldDefinition field = field(request, index, model);
+    FieldDefinition field = field(request, index, searched);
     GetRequest get =
         new GetRequest(index, document.id())
             .fetchSourceContext(
@@ -85,7 +84,8 @@ final class DocumentQuery {
     return searched[0].getName();
   }
 
-  private FieldDefinition field(EncodeQueryRequest request, String index, ModelManifest model) {
+  private FieldDefinition field(
+      EncodeQueryRequest request, String index, FieldDefinition searched) {
     String named = request.side().document().field();
     String path = named == null ? request.field() : named;
     IndexMetadata metadata = state.metadata().index(index);
@@ -104,7 +104,7 @@ final class DocumentQuery {
               QuerySide.QUERY_FIELD));
     }
     FieldDefinition field = FieldDefinition.of(path, node, catalog);
-    if (!field.model().fingerprints().filterSpace().equals(model.fingerprints().filterSpace())) {
+    if (!field.spaces().filter().equals(searched.spaces().filter())) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
@@ -112,8 +112,8 @@ final class DocumentQuery {
                   + " embeddings cannot be compared",
               path,
               index,
-              field.model().id(),
-              model.id()));
+              field.modelId(),
+              searched.modelId()));
     }
     return field;
   }
@@ -150,9 +150,9 @@ final class DocumentQuery {
             .orElse(null);
     return new EncodedQuery(
         field.modality(),
-        field.model().id(),
-        field.model().fingerprints().filterSpace(),
-        field.model().fingerprints().tokenSpace(),
+        field.modelId(),
+        field.spaces().filter(),
+        field.spaces().tokens(),
         value.storedEmbedding(),
         tokens,
         "");

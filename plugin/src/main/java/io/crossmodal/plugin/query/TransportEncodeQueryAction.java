@@ -14,6 +14,7 @@ import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.MappingFields;
 import io.crossmodal.plugin.mapper.Modality;
+import io.crossmodal.plugin.mapper.Spaces;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
@@ -66,14 +67,13 @@ public final class TransportEncodeQueryAction
   @Override
   protected void doExecute(
       Task task, EncodeQueryRequest request, ActionListener<EncodedQuery> listener) {
-    ModelCatalog catalog = service.catalog();
-    ModelManifest model = catalog.bundle(model(request)).manifest();
+    FieldDefinition field = field(request);
     if (request.side().document() != null) {
-      new DocumentQuery(clusterService.state(), resolver, catalog)
+      new DocumentQuery(clusterService.state(), resolver, service.catalog())
           .read(
               client,
               request,
-              model,
+              field,
               ActionListener.wrap(
                   listener::onResponse,
                   e ->
@@ -81,6 +81,7 @@ public final class TransportEncodeQueryAction
                           e instanceof IllegalArgumentException bad ? describe(request, bad) : e)));
       return;
     }
+    ModelManifest model = field.model();
     // The encoding may complete on a helper's thread, where this request's context is unknown.
     ActionListener<EncodedQuery> inContext =
         new ContextPreservingActionListener<>(
@@ -101,7 +102,7 @@ public final class TransportEncodeQueryAction
   private static QueryInput input(ModelManifest model, QuerySide side) {
     return side.text() != null
         ? new QueryInput.Text(side.text())
-        : new QueryInput.Image(ModelCatalog.sensor(model.config(), side.sensor()), side.image());
+        : new QueryInput.Image(Spaces.of(model).sensor(side.sensor()), side.image());
   }
 
   private static EncodedQuery response(
@@ -124,16 +125,18 @@ public final class TransportEncodeQueryAction
   }
 
   /**
-   * The model that the field's mapping names in all of the searched indices that have the field.
+   * The field as its mapping defines it; the model must be the same in all of the searched indices
+   * that have the field. Where nobody knows what is searched, a field of the default model.
    */
-  private String model(EncodeQueryRequest request) {
+  private FieldDefinition field(EncodeQueryRequest request) {
     ModelCatalog catalog = service.catalog();
+    FieldDefinition anyField = FieldDefinition.of(request.field(), Map.of(), catalog);
     if (!request.indicesKnown()) {
-      return catalog.defaultId();
+      return anyField;
     }
     ClusterState state = clusterService.state();
     Index[] indices = resolver.concreteIndices(state, request.indicesOptions(), request.indices());
-    Map<String, String> modelByIndex = new TreeMap<>();
+    Map<String, FieldDefinition> fieldByIndex = new TreeMap<>();
     Map<String, String> typeByIndex = new TreeMap<>();
     for (Index index : indices) {
       IndexMetadata metadata = state.metadata().index(index);
@@ -141,16 +144,16 @@ public final class TransportEncodeQueryAction
       if (mapping != null) {
         Map<String, Object> node = MappingFields.find(mapping.sourceAsMap(), request.field());
         if (node != null && CrossModalFieldMapper.TYPE.equals(node.get("type"))) {
-          modelByIndex.put(index.getName(), FieldDefinition.modelId(node, catalog));
+          fieldByIndex.put(index.getName(), FieldDefinition.of(request.field(), node, catalog));
         } else if (node != null) {
           typeByIndex.put(index.getName(), String.valueOf(node.get("type")));
         }
       }
     }
-    if (modelByIndex.isEmpty()) {
+    if (fieldByIndex.isEmpty()) {
       if (indices.length == 0) {
         // Nothing is searched, so any model will do.
-        return catalog.defaultId();
+        return anyField;
       }
       throw new IllegalArgumentException(
           String.format(
@@ -160,6 +163,8 @@ public final class TransportEncodeQueryAction
               CrossModalFieldMapper.TYPE,
               typeByIndex.isEmpty() ? "" : ", its type is " + typeByIndex));
     }
+    Map<String, String> modelByIndex = new TreeMap<>();
+    fieldByIndex.forEach((index, field) -> modelByIndex.put(index, field.modelId()));
     if (modelByIndex.values().stream().distinct().count() > 1) {
       throw new IllegalArgumentException(
           String.format(
@@ -168,6 +173,17 @@ public final class TransportEncodeQueryAction
               request.field(),
               modelByIndex));
     }
-    return modelByIndex.values().iterator().next();
+    Map<String, String> spaceByIndex = new TreeMap<>();
+    fieldByIndex.forEach((index, field) -> spaceByIndex.put(index, field.spaces().filter()));
+    if (spaceByIndex.values().stream().distinct().count() > 1) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[field] [%s] was made with models of different filter spaces, search their indices"
+                  + " one by one: %s",
+              request.field(),
+              spaceByIndex));
+    }
+    return fieldByIndex.values().iterator().next();
   }
 }

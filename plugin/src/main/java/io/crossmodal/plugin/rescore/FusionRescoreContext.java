@@ -53,7 +53,7 @@ final class FusionRescoreContext extends RescoreContext {
 
   /** What the field's model did on this node. */
   InferenceStats stats() {
-    return service().stats().of(field.definition().model().id());
+    return service().stats().of(field.definition().modelId());
   }
 
   void bound(SearchBounds search) {

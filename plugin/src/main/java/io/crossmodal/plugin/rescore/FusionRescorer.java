@@ -5,7 +5,6 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.Deadline;
@@ -14,6 +13,7 @@ import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.InferenceStats.Stage;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.Scores;
 import io.crossmodal.plugin.mapper.Modality;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -160,7 +160,7 @@ public final class FusionRescorer implements Rescorer {
   /** One p per candidate, NaN where the policy keeps the first pass instead. */
   private static float[] probabilities(List<TokenBlock> candidates, FusionRescoreContext context) {
     float[] probabilities = new float[candidates.size()];
-    PairLogits logits;
+    Scores logits;
     try {
       logits = logits(candidates, context);
     } catch (InferenceException e) {
@@ -168,7 +168,7 @@ public final class FusionRescorer implements Rescorer {
       Arrays.fill(probabilities, Float.NaN);
       return probabilities;
     }
-    Calibration calibration = context.field().definition().model().calibration();
+    Calibration calibration = logits.model().calibration();
     int notNumbers = 0;
     for (int i = 0; i < probabilities.length; i++) {
       probabilities[i] = calibration.probability(logits.itm()[i], logits.filter()[i]);
@@ -186,15 +186,15 @@ public final class FusionRescorer implements Rescorer {
     return probabilities;
   }
 
-  private static PairLogits logits(List<TokenBlock> candidates, FusionRescoreContext context) {
+  private static Scores logits(List<TokenBlock> candidates, FusionRescoreContext context) {
     List<TokenBlock> query = List.of(context.query().tokens());
     boolean textQuery = context.query().modality() == Modality.TEXT;
     Deadline deadline = context.deadline();
-    CompletableFuture<PairLogits> future =
+    CompletableFuture<Scores> future =
         context
             .service()
             .score(
-                context.field().definition().model().id(),
+                context.field().definition().modelId(),
                 textQuery ? query : candidates,
                 textQuery ? candidates : query,
                 deadline);
@@ -298,7 +298,7 @@ public final class FusionRescorer implements Rescorer {
   }
 
   private static Explanation explainPair(TokenBlock tokens, FusionRescoreContext context) {
-    PairLogits logits;
+    Scores logits;
     try {
       logits = logits(List.of(tokens), context);
     } catch (InferenceException e) {
@@ -306,11 +306,11 @@ public final class FusionRescorer implements Rescorer {
     }
     float itm = logits.itm()[0];
     float filter = logits.filter()[0];
-    Calibration calibration = context.field().definition().model().calibration();
+    Calibration calibration = logits.model().calibration();
     return Explanation.match(
         calibration.probability(itm, filter),
         "p, probability that query and document match by model ["
-            + context.field().definition().model().id()
+            + logits.model().id()
             + "]: sigmoid(scale * (itm + lambda * filter) + bias)",
         Explanation.match(itm, "itm, logit of the fusion encoder"),
         Explanation.match(filter, "filter, logit of the filter"),

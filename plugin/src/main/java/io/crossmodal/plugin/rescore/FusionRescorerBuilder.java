@@ -256,7 +256,9 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
               field,
               definition.modality().key()));
     }
-    String tokenSpace = definition.model().fingerprints().tokenSpace();
+    // Refuses a model that is gone, or has other spaces than the field.
+    definition.model();
+    String tokenSpace = definition.spaces().tokens();
     if (!tokenSpace.equals(encoded.tokenSpace())) {
       throw new IllegalArgumentException(
           String.format(
@@ -265,7 +267,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
                   + " has [%s]",
               encoded.model(),
               encoded.tokenSpace(),
-              definition.model().id(),
+              definition.modelId(),
               field,
               tokenSpace));
     }

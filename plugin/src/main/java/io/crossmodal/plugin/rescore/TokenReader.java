@@ -58,14 +58,12 @@ final class TokenReader {
     try {
       TokenBlockFormat.Header header =
           TokenBlockFormat.header(block.bytes, block.offset, block.length);
-      if (!header.matches(field.model().fingerprints().tokenSpace())) {
+      if (!header.matches(field.spaces().tokens())) {
         throw new IllegalArgumentException(
             "they are of the token space ["
                 + header.fingerprint()
-                + "], that of model ["
-                + field.model().id()
-                + "] is ["
-                + field.model().fingerprints().tokenSpace()
+                + "], the field's is ["
+                + field.spaces().tokens()
                 + "]");
       }
       return TokenBlockFormat.read(block.bytes, block.offset, block.length);

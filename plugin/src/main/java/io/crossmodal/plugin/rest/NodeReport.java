@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.rest;
 
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.ModelStatus;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -21,14 +22,25 @@ public final class NodeReport extends BaseNodeResponse {
   private final Map<String, Model> models;
 
   /** Where a model stands and what it did. */
-  public record Model(ModelService.State state, Usage usage) implements Writeable {
+  public record Model(ModelStatus status, Usage usage) implements Writeable {
     private static Model read(StreamInput in) throws IOException {
-      return new Model(in.readEnum(ModelService.State.class), Usage.read(in));
+      return new Model(
+          new ModelStatus(
+              in.readEnum(ModelService.State.class),
+              in.readVLong(),
+              in.readString(),
+              in.readVLong(),
+              in.readString()),
+          Usage.read(in));
     }
 
     @Override
     public void writeTo(StreamOutput out) throws IOException {
-      out.writeEnum(state);
+      out.writeEnum(status.state());
+      out.writeVLong(status.version());
+      out.writeString(status.device());
+      out.writeVLong(status.bytes());
+      out.writeString(status.error());
       usage.writeTo(out);
     }
   }
@@ -39,7 +51,7 @@ public final class NodeReport extends BaseNodeResponse {
     usage = Usage.of(service.stats());
     models = new LinkedHashMap<>();
     for (String id : service.catalog().ids()) {
-      models.put(id, new Model(service.state(id), Usage.of(service.stats().of(id))));
+      models.put(id, new Model(service.status(id), Usage.of(service.stats().of(id))));
     }
   }
 

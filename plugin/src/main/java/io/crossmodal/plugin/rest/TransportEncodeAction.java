@@ -12,6 +12,7 @@ import io.crossmodal.plugin.inference.Encoded;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.mapper.Spaces;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -46,11 +47,11 @@ public final class TransportEncodeAction
   protected void doExecute(
       Task task, EncodeRequest request, ActionListener<EncodeResponse> listener) {
     ModelCatalog catalog = service.catalog();
-    if (!catalog.ids().contains(request.model())) {
+    if (!catalog.has(request.model())) {
       throw new ResourceNotFoundException(
           "unknown model [{}], this node has {}", request.model(), catalog.ids());
     }
-    ModelManifest model = catalog.bundle(request.model()).manifest();
+    ModelManifest model = catalog.manifest(request.model());
     ActionListener<EncodeResponse> inContext =
         new ContextPreservingActionListener<>(
             threadPool.getThreadContext().newRestorableContext(false), listener);
@@ -77,7 +78,7 @@ public final class TransportEncodeAction
     return request.images().isEmpty()
         ? service.encodeTexts(model.id(), request.texts())
         : service.encodeImages(
-            model.id(), ModelCatalog.sensor(model.config(), request.sensor()), request.images());
+            model.id(), Spaces.of(model).sensor(request.sensor()), request.images());
   }
 
   /** A full queue or a broken model is no item's fault, and the request's to answer for. */

@@ -8,7 +8,6 @@ import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.instanceOf;
 
 import io.crossmodal.model.Encoding;
-import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.TestModels;
@@ -117,10 +116,10 @@ public class ModelServiceTests extends OpenSearchTestCase {
       for (int i = 0; i < 7; i++) {
         images.add(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL)));
       }
-      PairLogits batch =
+      Scores batch =
           get(test.get().score(TestModels.ID, List.of(text), images, Deadline.none()));
       for (int i = 0; i < images.size(); i++) {
-        PairLogits alone =
+        Scores alone =
             get(
                 test.get()
                     .score(TestModels.ID, List.of(text), List.of(images.get(i)), Deadline.none()));
@@ -138,7 +137,7 @@ public class ModelServiceTests extends OpenSearchTestCase {
       for (int i = 0; i < 5; i++) {
         texts.add(TestModels.tokens(random(), MODEL, randomIntBetween(2, 10)));
       }
-      PairLogits batch =
+      Scores batch =
           get(test.get().score(TestModels.ID, texts, List.of(image), Deadline.none()));
       for (int i = 0; i < texts.size(); i++) {
         float alone =
@@ -169,12 +168,12 @@ public class ModelServiceTests extends OpenSearchTestCase {
       List<TokenBlock> image =
           List.of(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL)));
       // The first loads the model, which takes far longer than submitting the others.
-      List<CompletableFuture<PairLogits>> jobs = new ArrayList<>();
+      List<CompletableFuture<Scores>> jobs = new ArrayList<>();
       for (int i = 0; i < 10; i++) {
         jobs.add(test.get().score(TestModels.ID, text, image, Deadline.none()));
       }
       int refused = 0;
-      for (CompletableFuture<PairLogits> job : jobs) {
+      for (CompletableFuture<Scores> job : jobs) {
         try {
           get(job);
         } catch (ExecutionException e) {

@@ -9,7 +9,6 @@ import static org.hamcrest.Matchers.instanceOf;
 
 import io.crossmodal.model.Footprint;
 import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.TestModels;
@@ -69,7 +68,7 @@ public class ModelWorkerTests extends OpenSearchTestCase {
     return new Search(TestModels.tokens(random(), MODEL, randomIntBetween(2, 9)), images);
   }
 
-  private static CompletableFuture<PairLogits> score(TestService test, Search search) {
+  private static CompletableFuture<Scores> score(TestService test, Search search) {
     return test.get()
         .score(TestModels.ID, List.of(search.text()), search.images(), Deadline.none());
   }
@@ -83,14 +82,14 @@ public class ModelWorkerTests extends OpenSearchTestCase {
         expectThrows(ExecutionException.class, () -> get(future)).getCause());
   }
 
-  private void assertScoresAreThoseOfEachPairAlone(List<Search> searches, List<PairLogits> scores)
+  private void assertScoresAreThoseOfEachPairAlone(List<Search> searches, List<Scores> scores)
       throws Exception {
     try (TestService alone = new TestService(createTempDir(), 1000, 1)) {
       for (int s = 0; s < searches.size(); s++) {
         Search search = searches.get(s);
         assertEquals(search.images().size(), scores.get(s).itm().length);
         for (int i = 0; i < search.images().size(); i++) {
-          PairLogits pair =
+          Scores pair =
               get(score(alone, new Search(search.text(), search.images().subList(i, i + 1))));
           assertEquals(pair.itm()[0], scores.get(s).itm()[i], TOLERANCE);
           assertEquals(pair.filter()[0], scores.get(s).filter()[i], TOLERANCE);
@@ -107,14 +106,14 @@ public class ModelWorkerTests extends OpenSearchTestCase {
     Gate gate = new Gate(Long.MAX_VALUE);
     try (TestService test = service(gate, 16, true, Duration.ZERO)) {
       List<Search> searches = new ArrayList<>();
-      List<CompletableFuture<PairLogits>> futures = new ArrayList<>();
+      List<CompletableFuture<Scores>> futures = new ArrayList<>();
       for (int i = 0; i < 9; i++) {
         searches.add(search(randomIntBetween(1, 5)));
         futures.add(score(test, searches.get(i)));
       }
       gate.open.countDown();
-      List<PairLogits> scores = new ArrayList<>();
-      for (CompletableFuture<PairLogits> future : futures) {
+      List<Scores> scores = new ArrayList<>();
+      for (CompletableFuture<Scores> future : futures) {
         scores.add(get(future));
       }
       assertScoresAreThoseOfEachPairAlone(searches, scores);
@@ -135,12 +134,12 @@ public class ModelWorkerTests extends OpenSearchTestCase {
   public void testWithoutMergingEachSearchHasItsCall() throws Exception {
     Gate gate = new Gate(Long.MAX_VALUE);
     try (TestService test = service(gate, 16, false, Duration.ofHours(1))) {
-      List<CompletableFuture<PairLogits>> futures = new ArrayList<>();
+      List<CompletableFuture<Scores>> futures = new ArrayList<>();
       for (int i = 0; i < 5; i++) {
         futures.add(score(test, search(2)));
       }
       gate.open.countDown();
-      for (CompletableFuture<PairLogits> future : futures) {
+      for (CompletableFuture<Scores> future : futures) {
         assertEquals(2, get(future).itm().length);
       }
       assertEquals(5, test.get().stats().get(Counter.SCORE_BATCHES));
@@ -154,12 +153,12 @@ public class ModelWorkerTests extends OpenSearchTestCase {
     try (TestService test = service(gate, 4, true, Duration.ofHours(1))) {
       Search first = search(3);
       Search second = search(1);
-      CompletableFuture<PairLogits> one = score(test, first);
-      CompletableFuture<PairLogits> other = score(test, second);
+      CompletableFuture<Scores> one = score(test, first);
+      CompletableFuture<Scores> other = score(test, second);
       assertScoresAreThoseOfEachPairAlone(List.of(first, second), List.of(get(one), get(other)));
       assertEquals(1, test.get().stats().get(Counter.SCORE_BATCHES));
       // What never fills up goes on when the wait is changed.
-      CompletableFuture<PairLogits> patient = score(test, search(2));
+      CompletableFuture<Scores> patient = score(test, search(2));
       test.get().update(TestService.settings(createTempDir(), 1000, 4, true, Duration.ZERO));
       assertEquals(2, get(patient).itm().length);
     }
@@ -216,7 +215,7 @@ public class ModelWorkerTests extends OpenSearchTestCase {
     gate.open.countDown();
     try (TestService test = service(gate, 16, true, Duration.ZERO)) {
       Search search = search(10);
-      PairLogits scores = get(score(test, search));
+      Scores scores = get(score(test, search));
       assertScoresAreThoseOfEachPairAlone(List.of(search), List.of(scores));
       assertTrue(test.get().stats().get(Counter.SPLIT_BATCHES) >= 3);
       assertEquals(MODEL.weightBytes(), gate.used.get());
@@ -243,10 +242,10 @@ public class ModelWorkerTests extends OpenSearchTestCase {
       int m = TestModels.imageTokens(MODEL);
       Search foreign =
           new Search(before.text(), List.of(new TokenBlock(m, narrow, new float[m * narrow])));
-      CompletableFuture<PairLogits> first = score(test, search(1));
-      CompletableFuture<PairLogits> good = score(test, before);
-      CompletableFuture<PairLogits> bad = score(test, foreign);
-      CompletableFuture<PairLogits> alsoGood = score(test, after);
+      CompletableFuture<Scores> first = score(test, search(1));
+      CompletableFuture<Scores> good = score(test, before);
+      CompletableFuture<Scores> bad = score(test, foreign);
+      CompletableFuture<Scores> alsoGood = score(test, after);
       gate.open.countDown();
       get(first);
       assertScoresAreThoseOfEachPairAlone(
@@ -259,9 +258,9 @@ public class ModelWorkerTests extends OpenSearchTestCase {
   public void testNobodyComputesForThoseWhoGaveUp() throws Exception {
     Gate gate = new Gate(Long.MAX_VALUE);
     try (TestService test = service(gate, 16, randomBoolean(), Duration.ZERO)) {
-      CompletableFuture<PairLogits> first = score(test, search(1));
-      CompletableFuture<PairLogits> gone = score(test, search(5));
-      CompletableFuture<PairLogits> stays = score(test, search(2));
+      CompletableFuture<Scores> first = score(test, search(1));
+      CompletableFuture<Scores> gone = score(test, search(5));
+      CompletableFuture<Scores> stays = score(test, search(2));
       // The worker stands at the gate with the first job, or with all three of them.
       boolean inTime = gone.cancel(true) && test.get().queued() > 0;
       gate.open.countDown();

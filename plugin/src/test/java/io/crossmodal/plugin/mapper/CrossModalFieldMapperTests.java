@@ -14,8 +14,12 @@ import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.BiConsumer;
 import org.apache.lucene.document.KnnFloatVectorField;
 import org.apache.lucene.index.IndexableField;
 import org.apache.lucene.index.VectorSimilarityFunction;
@@ -23,10 +27,13 @@ import org.apache.lucene.search.FieldExistsQuery;
 import org.apache.lucene.search.Query;
 import org.apache.lucene.util.BytesRef;
 import org.opensearch.common.CheckedConsumer;
+import org.opensearch.common.xcontent.XContentHelper;
+import org.opensearch.core.xcontent.MediaTypeRegistry;
 import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.index.mapper.DocumentMapper;
 import org.opensearch.index.mapper.MappedFieldType;
 import org.opensearch.index.mapper.MapperParsingException;
+import org.opensearch.index.mapper.MapperService;
 import org.opensearch.index.mapper.MapperTestCase;
 import org.opensearch.index.mapper.ParseContext;
 import org.opensearch.plugins.Plugin;
@@ -40,9 +47,11 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
     return List.of(new MicroModelPlugin());
   }
 
+  /** With what a field adds to itself, for the kit expects back what it gave. */
   @Override
   protected void minimalMapping(XContentBuilder b) throws IOException {
-    b.field("type", "cross_modal");
+    b.field("type", "cross_modal").field("model", TestModels.ID);
+    Spaces.of(MODEL.manifest()).toXContent(b, "spaces");
   }
 
   @Override
@@ -60,8 +69,8 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
     checker.registerConflictCheck("modality", b -> b.field("modality", "text"));
     checker.registerConflictCheck("tokens", b -> b.field("tokens", "fp16"));
     checker.registerUpdateCheck(
-        b -> b.field("meta", java.util.Map.of("unit", "m")),
-        m -> assertEquals(java.util.Map.of("unit", "m"), m.fieldType().meta()));
+        b -> b.field("meta", Map.of("unit", "m")),
+        m -> assertEquals(Map.of("unit", "m"), m.fieldType().meta()));
   }
 
   /** Vectors have neither doc values nor an entry in _field_names, which the kit knows alone. */
@@ -84,7 +93,7 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
     return createDocumentMapper(
         fieldMapping(
             b -> {
-              minimalMapping(b);
+              b.field("type", "cross_modal");
               parameters.accept(b);
             }));
   }
@@ -213,16 +222,14 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
 
   public void testContentMustBeWhatWasEncoded() throws IOException {
     DocumentMapper text = mapper(b -> b.field("modality", "text"));
-    FieldDefinition field =
-        new FieldDefinition("field", MODEL.manifest(), Modality.TEXT, TokenStorage.INT8);
-    String mark = new DocumentValue(field, java.util.Map.of("text", "a pond")).mark().toString();
+    FieldDefinition field = TestModels.field(MODEL, Modality.TEXT, TokenStorage.INT8);
+    String mark = new DocumentValue(field, Map.of("text", "a pond")).mark().toString();
     assertNotNull(parse(text, encoded("a pond", mark)).getField("field"));
     assertRefused(text, encoded("a lake", mark), "was changed");
     String foreign =
         new DocumentValue(
-                new FieldDefinition(
-                    "field", TestModels.foreign().manifest(), Modality.TEXT, TokenStorage.INT8),
-                java.util.Map.of("text", "a pond"))
+                TestModels.field(TestModels.foreign(), Modality.TEXT, TokenStorage.INT8),
+                Map.of("text", "a pond"))
             .mark()
             .toString();
     assertRefused(text, encoded("a pond", foreign), "another model");
@@ -269,7 +276,86 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
     assertThat(e.getMessage(), containsString("one value"));
   }
 
+  public void testAMappingKeepsTheSpacesOfItsModel() throws IOException {
+    Map<String, Object> kept = serialized(mapper(b -> {}));
+    assertEquals(TestModels.ID, kept.get("model"));
+    Spaces spaces = Spaces.of(MODEL.manifest());
+    assertEquals(
+        Map.of(
+            "filter",
+            spaces.filter(),
+            "tokens",
+            spaces.tokens(),
+            "dimension",
+            DIMENSION,
+            "hidden",
+            MODEL.manifest().config().hidden(),
+            "text_tokens",
+            MODEL.manifest().config().text().maxTokens(),
+            "image_tokens",
+            Map.of("rgb", TestModels.imageTokens(MODEL))),
+        kept.get("spaces"));
+  }
+
+  /** As when a node starts, or after a snapshot of another cluster was restored. */
+  public void testAMappingWithSpacesNeedsNoModel() throws IOException {
+    Map<String, Object> field = serialized(mapper(b -> {}));
+    field.put("model", "gone");
+    DocumentMapper mapper = createDocumentMapper(fieldMapping(b -> field.forEach(field(b))));
+    assertEquals(field, serialized(mapper));
+    assertNotNull(
+        parse(mapper, b -> b.startObject("field").array("embedding", unit(0)).endObject())
+            .getField("field"));
+    FieldDefinition definition =
+        ((CrossModalFieldMapper) mapper.mappers().getMapper("field")).fieldType().definition();
+    assertThat(
+        expectThrows(IllegalArgumentException.class, definition::model).getMessage(),
+        containsString("field [field] was made with the model [gone]"));
+  }
+
+  public void testAModelOfOtherSpacesIsRefused() throws IOException {
+    Map<String, Object> field = serialized(mapper(b -> {}));
+    Spaces foreign = Spaces.of(TestModels.foreign().manifest());
+    @SuppressWarnings("unchecked")
+    Map<String, Object> spaces = new HashMap<>((Map<String, Object>) field.get("spaces"));
+    spaces.put("filter", foreign.filter());
+    field.put("spaces", spaces);
+    DocumentMapper mapper = createDocumentMapper(fieldMapping(b -> field.forEach(field(b))));
+    FieldDefinition definition =
+        ((CrossModalFieldMapper) mapper.mappers().getMapper("field")).fieldType().definition();
+    String message = expectThrows(IllegalArgumentException.class, definition::model).getMessage();
+    assertThat(message, containsString("filter space [" + foreign.filter() + "]"));
+    assertThat(message, containsString(Spaces.of(MODEL.manifest()).filter()));
+    IllegalArgumentException conflict =
+        expectThrows(
+            IllegalArgumentException.class,
+            () ->
+                mapper.merge(mapper(b -> {}).mapping(), MapperService.MergeReason.MAPPING_UPDATE));
+    assertThat(conflict.getMessage(), containsString("Cannot update parameter [spaces]"));
+  }
+
+  private static Map<String, Object> serialized(DocumentMapper mapper) throws IOException {
+    Map<String, Object> mapping =
+        XContentHelper.convertToMap(
+                mapper.mappingSource().uncompressed(), true, MediaTypeRegistry.JSON)
+            .v2();
+    return MappingFields.find(mapping, "field");
+  }
+
+  private static BiConsumer<String, Object> field(XContentBuilder builder) {
+    return (key, value) -> {
+      try {
+        builder.field(key, value);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    };
+  }
+
   public void testBadMappingsAreRefused() {
+    assertMappingRefused(b -> b.field("spaces", 3), "[spaces] must be an object, got [3]");
+    assertMappingRefused(
+        b -> b.field("spaces", Map.of("image_tokens", Map.of())), "[spaces.dimension]");
     assertMappingRefused(
         b -> b.field("model", "nothing"), "unknown model [nothing], this node has [micro]");
     assertMappingRefused(b -> b.field("modality", "sound"), "[image, text]");

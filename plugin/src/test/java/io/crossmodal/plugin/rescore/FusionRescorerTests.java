@@ -6,7 +6,6 @@ package io.crossmodal.plugin.rescore;
 
 import static org.hamcrest.Matchers.containsString;
 
-import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
@@ -27,6 +26,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import io.crossmodal.plugin.inference.Scores;
 import org.apache.lucene.document.BinaryDocValuesField;
 import org.apache.lucene.document.Document;
 import org.apache.lucene.document.Field;
@@ -164,7 +164,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
   }
 
   private static FieldDefinition definition(Modality modality) {
-    return new FieldDefinition("field", MODEL.manifest(), modality, TokenStorage.FP16);
+    return TestModels.field(MODEL, modality, TokenStorage.FP16);
   }
 
   private FusionRescoreContext context(int window, Modality modality, FusionOptions options) {
@@ -212,7 +212,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
 
   private float probability(TokenBlock candidate, Modality modality) throws Exception {
     boolean image = modality == Modality.IMAGE;
-    PairLogits logits =
+    Scores logits =
         test.get()
             .score(
                 TestModels.ID,

@@ -1,0 +1,136 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.inference;
+
+import io.crossmodal.model.FusionModel;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * One version of a model on its way into native memory, in it, and out of it. Whoever wants it to
+ * stay holds a lease; it is freed when it is retired and the last lease has ended, so that a job
+ * that began with a version ends with it. Compared by identity. Thread-safe.
+ */
+final class LoadedModel {
+  private final ModelVersion version;
+  private final CompletableFuture<Void> done = new CompletableFuture<>();
+  private FusionModel model;
+  private MemoryBudget.Reservation memory;
+  private InferenceException failure;
+  private boolean broken;
+  private int leases;
+  private boolean retired;
+  private boolean freed;
+
+  LoadedModel(ModelVersion version) {
+    this.version = version;
+  }
+
+  /** Keeps the model from being freed. */
+  final class Lease implements AutoCloseable {
+    private boolean ended;
+
+    /**
+     * The warm model.
+     *
+     * @throws InferenceException when it could not be loaded, or was freed before this lease began
+     */
+    FusionModel model() {
+      synchronized (LoadedModel.this) {
+        if (failure != null) {
+          throw failure;
+        }
+        if (model == null || freed) {
+          throw new InferenceException.ModelUnavailable(version + " is not loaded", null);
+        }
+        return model;
+      }
+    }
+
+    /** Ends the lease; a second call does nothing. */
+    @Override
+    public void close() {
+      synchronized (LoadedModel.this) {
+        if (!ended) {
+          ended = true;
+          leases--;
+          freeIfUnused();
+        }
+      }
+    }
+  }
+
+  ModelVersion version() {
+    return version;
+  }
+
+  synchronized Lease lease() {
+    leases++;
+    return new Lease();
+  }
+
+  /** Completes when the model is warm; fails when it could not be loaded. */
+  CompletableFuture<Void> done() {
+    return done;
+  }
+
+  /** Whether loading has ended, well or not. */
+  boolean settled() {
+    return done.isDone();
+  }
+
+  /** Why it could not be loaded; null where it could, or is still loading. */
+  synchronized InferenceException failure() {
+    return failure;
+  }
+
+  /** Whether another attempt would fail as this one did. */
+  synchronized boolean broken() {
+    return broken;
+  }
+
+  /** Loading has ended well. */
+  void loaded(FusionModel warm, MemoryBudget.Reservation itsMemory) {
+    synchronized (this) {
+      model = warm;
+      memory = itsMemory;
+      freeIfUnused();
+    }
+    done.complete(null);
+  }
+
+  /**
+   * Loading has ended otherwise.
+   *
+   * @param lasting whether another attempt would end the same way
+   */
+  void failed(InferenceException cause, boolean lasting) {
+    synchronized (this) {
+      failure = cause;
+      broken = lasting;
+    }
+    done.completeExceptionally(cause);
+  }
+
+  /** Lets go of it, as soon as nobody uses it. */
+  synchronized void retire() {
+    retired = true;
+    freeIfUnused();
+  }
+
+  /** Lets go of it now, for nobody can use it any more. */
+  synchronized void free() {
+    retired = true;
+    leases = 0;
+    freeIfUnused();
+  }
+
+  private void freeIfUnused() {
+    if (retired && leases == 0 && model != null && !freed) {
+      freed = true;
+      model.close();
+      memory.close();
+    }
+  }
+}

@@ -1,0 +1,162 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.mapper;
+
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.bundle.ModelManifest;
+import java.io.IOException;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import org.opensearch.core.xcontent.XContentBuilder;
+
+/**
+ * The spaces that a field's embeddings and tokens live in, and the shapes they have: all of a model
+ * that is needed to store and to search, but not to encode. A mapping keeps it from the day it is
+ * made, so that the field outlives whatever happens to the model's name.
+ *
+ * @param filter fingerprint of the embeddings' space, 64 hexadecimal digits
+ * @param tokens fingerprint of the tokens' space, 64 hexadecimal digits
+ * @param dimension D, values of an embedding
+ * @param hidden H, values of a token
+ * @param textTokens most tokens of a text
+ * @param imageTokens M, tokens of an image, by sensor
+ */
+public record Spaces(
+    String filter,
+    String tokens,
+    int dimension,
+    int hidden,
+    int textTokens,
+    Map<String, Integer> imageTokens) {
+  private static final String FINGERPRINT = "[0-9a-f]{64}";
+
+  public Spaces {
+    fingerprint("filter", filter);
+    fingerprint("tokens", tokens);
+    positive("dimension", dimension);
+    positive("hidden", hidden);
+    positive("text_tokens", textTokens);
+    Objects.requireNonNull(imageTokens, "image_tokens");
+    if (imageTokens.isEmpty()) {
+      throw new IllegalArgumentException("[spaces.image_tokens] must name at least one sensor");
+    }
+    imageTokens.forEach((sensor, count) -> positive("image_tokens." + sensor, count));
+    imageTokens = Collections.unmodifiableMap(new TreeMap<>(imageTokens));
+  }
+
+  /** Those of a model. */
+  public static Spaces of(ModelManifest model) {
+    ModelConfig config = model.config();
+    Map<String, Integer> imageTokens = new TreeMap<>();
+    for (SensorConfig sensor : config.sensors()) {
+      imageTokens.put(sensor.name(), config.imageTokens(sensor));
+    }
+    return new Spaces(
+        model.fingerprints().filterSpace(),
+        model.fingerprints().tokenSpace(),
+        config.filterDimension(),
+        config.hidden(),
+        config.text().maxTokens(),
+        imageTokens);
+  }
+
+  /**
+   * Reads what {@link #toXContent} wrote.
+   *
+   * @throws IllegalArgumentException naming what is missing or wrong
+   */
+  static Spaces parse(Object value) {
+    if (!(value instanceof Map<?, ?> map)) {
+      throw new IllegalArgumentException("[spaces] must be an object, got [" + value + "]");
+    }
+    Map<String, Object> rest = new LinkedHashMap<>();
+    map.forEach((key, entry) -> rest.put(String.valueOf(key), entry));
+    Object sensors = rest.remove("image_tokens");
+    if (!(sensors instanceof Map<?, ?> counts)) {
+      throw new IllegalArgumentException(
+          "[spaces.image_tokens] must be an object, got [" + sensors + "]");
+    }
+    Map<String, Integer> imageTokens = new TreeMap<>();
+    counts.forEach(
+        (sensor, count) ->
+            imageTokens.put(String.valueOf(sensor), integer("image_tokens." + sensor, count)));
+    Spaces spaces =
+        new Spaces(
+            String.valueOf(rest.remove("filter")),
+            String.valueOf(rest.remove("tokens")),
+            integer("dimension", rest.remove("dimension")),
+            integer("hidden", rest.remove("hidden")),
+            integer("text_tokens", rest.remove("text_tokens")),
+            imageTokens);
+    if (!rest.isEmpty()) {
+      throw new IllegalArgumentException("[spaces] does not take " + rest.keySet());
+    }
+    return spaces;
+  }
+
+  void toXContent(XContentBuilder builder, String name) throws IOException {
+    builder
+        .startObject(name)
+        .field("filter", filter)
+        .field("tokens", tokens)
+        .field("dimension", dimension)
+        .field("hidden", hidden)
+        .field("text_tokens", textTokens)
+        .field("image_tokens", imageTokens)
+        .endObject();
+  }
+
+  /**
+   * The sensor that a picture is read with.
+   *
+   * @param given what the user named; null where he named none
+   * @throws IllegalArgumentException when there is no such sensor, or there are several and none is
+   *     named
+   */
+  public String sensor(String given) {
+    if (given != null && !imageTokens.containsKey(given)) {
+      throw new IllegalArgumentException(
+          "unknown sensor [" + given + "], this model has " + imageTokens.keySet());
+    }
+    if (given == null && imageTokens.size() > 1) {
+      throw new IllegalArgumentException(
+          "[sensor] is missing, this model has " + imageTokens.keySet());
+    }
+    return given == null ? imageTokens.keySet().iterator().next() : given;
+  }
+
+  /** Whether a model's embeddings and tokens may be mixed with those in these spaces. */
+  public boolean match(ModelManifest model) {
+    return filter.equals(model.fingerprints().filterSpace())
+        && tokens.equals(model.fingerprints().tokenSpace());
+  }
+
+  private static void fingerprint(String name, String value) {
+    if (value == null || !value.matches(FINGERPRINT)) {
+      throw new IllegalArgumentException(
+          "[spaces." + name + "] must be 64 hexadecimal digits, got [" + value + "]");
+    }
+  }
+
+  private static void positive(String name, int value) {
+    if (value < 1) {
+      throw new IllegalArgumentException(
+          String.format(Locale.ROOT, "[spaces.%s] must be at least 1, got %d", name, value));
+    }
+  }
+
+  private static int integer(String name, Object value) {
+    if (!(value instanceof Number number)) {
+      throw new IllegalArgumentException(
+          "[spaces." + name + "] must be a number, got [" + value + "]");
+    }
+    return number.intValue();
+  }
+}

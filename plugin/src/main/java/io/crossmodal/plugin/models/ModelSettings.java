@@ -1,0 +1,49 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.models;
+
+import java.util.List;
+import org.opensearch.common.settings.Setting;
+import org.opensearch.common.unit.TimeValue;
+import org.opensearch.core.common.unit.ByteSizeUnit;
+import org.opensearch.core.common.unit.ByteSizeValue;
+
+/** The registry's settings, all of a node's {@code opensearch.yml}. */
+public final class ModelSettings {
+  private static final String PREFIX = "plugins.cross_modal.models.";
+
+  /** Largest bundle that may be uploaded. */
+  public static final Setting<ByteSizeValue> MAX_SIZE =
+      Setting.byteSizeSetting(
+          PREFIX + "max_size",
+          new ByteSizeValue(2, ByteSizeUnit.GB),
+          new ByteSizeValue(1, ByteSizeUnit.BYTES),
+          new ByteSizeValue(16, ByteSizeUnit.GB),
+          Setting.Property.NodeScope);
+
+  /** Size of the documents that hold a bundle in the system index. */
+  public static final Setting<ByteSizeValue> CHUNK_SIZE =
+      Setting.byteSizeSetting(
+          PREFIX + "chunk_size",
+          new ByteSizeValue(4, ByteSizeUnit.MB),
+          new ByteSizeValue(1, ByteSizeUnit.KB),
+          new ByteSizeValue(64, ByteSizeUnit.MB),
+          Setting.Property.NodeScope);
+
+  /** For how long the parts of an upload wait for the rest. */
+  public static final Setting<TimeValue> UPLOAD_TIMEOUT =
+      Setting.timeSetting(
+          PREFIX + "upload_timeout",
+          TimeValue.timeValueHours(1),
+          TimeValue.timeValueSeconds(1),
+          Setting.Property.NodeScope);
+
+  private ModelSettings() {}
+
+  /** All of them. */
+  public static List<Setting<?>> all() {
+    return List.of(MAX_SIZE, CHUNK_SIZE, UPLOAD_TIMEOUT);
+  }
+}

@@ -1,0 +1,219 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.models;
+
+import static org.hamcrest.Matchers.containsString;
+
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.plugin.MicroModelPlugin;
+import io.crossmodal.plugin.TestModels;
+import io.crossmodal.plugin.inference.ModelVersion;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
+import org.opensearch.ExceptionsHelper;
+import org.opensearch.client.Request;
+import org.opensearch.client.Response;
+import org.opensearch.client.ResponseException;
+import org.opensearch.common.settings.Settings;
+import org.opensearch.common.xcontent.XContentType;
+import org.opensearch.core.rest.RestStatus;
+import org.opensearch.plugins.Plugin;
+import org.opensearch.test.OpenSearchIntegTestCase;
+import org.opensearch.transport.Netty4ModulePlugin;
+import org.opensearch.transport.client.Client;
+
+/** Models on three nodes: replicated, judged by one cluster manager, there after a restart. */
+@OpenSearchIntegTestCase.ClusterScope(
+    scope = OpenSearchIntegTestCase.Scope.TEST,
+    numDataNodes = 3,
+    numClientNodes = 0,
+    supportsDedicatedMasters = false)
+@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
+public class ModelRegistryIT extends OpenSearchIntegTestCase {
+  private static final String PATH = "/_plugins/_cross_modal/models/";
+
+  @Override
+  protected Collection<Class<? extends Plugin>> nodePlugins() {
+    return List.of(MicroModelPlugin.class, Netty4ModulePlugin.class);
+  }
+
+  @Override
+  protected boolean addMockHttpTransport() {
+    return false;
+  }
+
+  @Override
+  protected Settings nodeSettings(int nodeOrdinal) {
+    return Settings.builder()
+        .put(super.nodeSettings(nodeOrdinal))
+        .put("http.type", "netty4")
+        .put(ModelSettings.CHUNK_SIZE.getKey(), "4kb")
+        .build();
+  }
+
+  private static byte[] zip(ModelBundle bundle) {
+    return TestModels.zip(bundle, createTempDir());
+  }
+
+  private static UploadModelResponse upload(Client client, String id, byte[] bytes)
+      throws IOException {
+    return client
+        .execute(
+            UploadModelAction.INSTANCE,
+            ModelUploadTests.request(XContentType.SMILE, id, bytes, null, 0, 1))
+        .actionGet();
+  }
+
+  private static void assertEveryNodeHas(String id, String sha256) {
+    for (ModelRegistry registry : internalCluster().getInstances(ModelRegistry.class)) {
+      ModelVersion version = registry.catalog().version(id);
+      assertEquals(sha256, version.sha256());
+      assertEquals(id, version.bundle().join().manifest().id());
+    }
+  }
+
+  public void testTwoNodesRegisterAtOnce() throws Exception {
+    byte[] micro = zip(TestModels.micro());
+    byte[] foreign = zip(TestModels.foreign());
+    CyclicBarrier together = new CyclicBarrier(2);
+    ExecutorService callers = Executors.newFixedThreadPool(2);
+    List<String> outcomes = new ArrayList<>();
+    try {
+      List<Future<UploadModelResponse>> uploads = new ArrayList<>();
+      String[] nodes = internalCluster().getNodeNames();
+      for (int i = 0; i < 2; i++) {
+        byte[] bytes = i == 0 ? micro : foreign;
+        Client client = internalCluster().client(nodes[i]);
+        uploads.add(
+            callers.submit(
+                () -> {
+                  together.await();
+                  return upload(client, "clash", bytes);
+                }));
+      }
+      for (Future<UploadModelResponse> upload : uploads) {
+        try {
+          outcomes.add("version " + upload.get().version());
+        } catch (ExecutionException e) {
+          Throwable cause = ExceptionsHelper.unwrapCause(e.getCause());
+          assertEquals(e.toString(), RestStatus.CONFLICT, ExceptionsHelper.status(cause));
+          assertThat(cause.getMessage(), containsString("choose another id"));
+          outcomes.add("conflict");
+        }
+      }
+    } finally {
+      callers.shutdownNow();
+    }
+    outcomes.sort(null);
+    assertEquals(List.of("conflict", "version 1"), outcomes);
+    String first =
+        internalCluster().getInstance(ModelRegistry.class).catalog().version("clash").sha256();
+    assertEveryNodeHas("clash", first);
+  }
+
+  public void testModelsAndMappingsSurviveAFullRestart() throws Exception {
+    UploadModelResponse uploaded = upload(client(), "mine", zip(TestModels.newHead("any", 7)));
+    assertEquals(1, uploaded.version());
+    prepareCreate("pictures")
+        .setMapping("{\"properties\":{\"image\":{\"type\":\"cross_modal\",\"model\":\"mine\"}}}")
+        .get();
+    ensureGreen("pictures", ModelIndex.NAME);
+    String sha256 =
+        internalCluster().getInstance(ModelRegistry.class).catalog().version("mine").sha256();
+    internalCluster().fullRestart();
+    ensureGreen("pictures", ModelIndex.NAME);
+    assertEveryNodeHas("mine", sha256);
+    client()
+        .prepareIndex("pictures")
+        .setId("1")
+        .setSource("{\"image\":{\"embedding\":[1,0,0,0,0,0,0,0]}}", XContentType.JSON)
+        .get();
+  }
+
+  public void testANodeGoesAwayWithItsCopy() throws Exception {
+    upload(client(), "mine", zip(TestModels.newHead("any", 7)));
+    ensureGreen(ModelIndex.NAME);
+    internalCluster().stopRandomDataNode();
+    ensureGreen(ModelIndex.NAME);
+    String sha256 =
+        internalCluster().getInstance(ModelRegistry.class).catalog().version("mine").sha256();
+    assertEveryNodeHas("mine", sha256);
+    internalCluster().startNode();
+    assertEveryNodeHas("mine", sha256);
+  }
+
+  public void testOverHttp() throws Exception {
+    byte[] zip = zip(TestModels.newHead("any", 7));
+    String whole = "{\"bundle\":\"" + TestModels.base64(zip) + "\"}";
+    assertThat(body(send("PUT", "mine", whole)), containsString("\"version\":1,\"created\":true"));
+    assertThat(body(send("PUT", "mine", whole)), containsString("\"created\":false"));
+
+    byte[][] parts = {Arrays.copyOf(zip, 1000), Arrays.copyOfRange(zip, 1000, zip.length)};
+    Response waits =
+        send("PUT", "parts?part=0&parts=2", "{\"bundle\":\"" + TestModels.base64(parts[0]) + "\"}");
+    assertEquals(202, waits.getStatusLine().getStatusCode());
+    assertThat(body(waits), containsString("\"missing_parts\":[1]"));
+    Response complete =
+        send("PUT", "parts?part=1&parts=2", "{\"bundle\":\"" + TestModels.base64(parts[1]) + "\"}");
+    assertEquals(200, complete.getStatusLine().getStatusCode());
+
+    String listed = body(send("GET", "", null));
+    for (String id : List.of("micro", "mine", "parts")) {
+      assertThat(listed, containsString("\"id\":\"" + id + "\""));
+    }
+    assertThat(body(send("GET", "mine", null)), containsString("\"version\":1,\"sha256\":"));
+
+    assertStatus(400, "no base64", "PUT", "bad", "{\"bundle\":\"%%\"}");
+    assertStatus(400, "ends early", "PUT", "bad", "{\"bundle\":\"AAAA");
+    assertStatus(400, "no zip", "PUT", "bad", "{\"bundle\":\"AAAA\"}");
+    assertStatus(400, "go together", "PUT", "bad?part=1", "{\"bundle\":\"AAAA\"}");
+    assertStatus(400, "[part]", "PUT", "bad?part=x&parts=2", "{\"bundle\":\"AAAA\"}");
+    assertStatus(400, "id must match", "PUT", "Bad", "{\"bundle\":\"AAAA\"}");
+    assertStatus(409, "comes with the plugin", "PUT", "micro", whole);
+    assertStatus(409, "comes with the plugin", "DELETE", "micro", null);
+    assertStatus(404, "unknown model [bad]", "DELETE", "bad", null);
+    assertStatus(404, "unknown model [bad]", "GET", "bad", null);
+    assertStatus(
+        409,
+        "choose another id",
+        "PUT",
+        "mine",
+        "{\"bundle\":\"" + TestModels.base64(zip(TestModels.foreign())) + "\"}");
+    assertThat(body(send("DELETE", "mine", null)), containsString("\"acknowledged\":true"));
+    assertStatus(404, "unknown model [mine]", "GET", "mine", null);
+  }
+
+  private static Response send(String method, String path, String json) throws IOException {
+    Request request =
+        new Request(method, path.isEmpty() ? PATH.substring(0, PATH.length() - 1) : PATH + path);
+    if (json != null) {
+      request.setJsonEntity(json);
+    }
+    return getRestClient().performRequest(request);
+  }
+
+  private static void assertStatus(
+      int status, String message, String method, String path, String json) {
+    ResponseException e = expectThrows(ResponseException.class, () -> send(method, path, json));
+    assertEquals(e.getMessage(), status, e.getResponse().getStatusLine().getStatusCode());
+    assertThat(
+        e.getMessage().toLowerCase(Locale.ROOT), containsString(message.toLowerCase(Locale.ROOT)));
+  }
+
+  private static String body(Response response) throws IOException {
+    return new String(response.getEntity().getContent().readAllBytes(), StandardCharsets.UTF_8);
+  }
+}

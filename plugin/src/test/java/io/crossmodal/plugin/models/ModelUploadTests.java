@@ -1,0 +1,364 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.models;
+
+import static org.hamcrest.Matchers.containsString;
+
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.Sha256;
+import io.crossmodal.plugin.MicroModelPlugin;
+import io.crossmodal.plugin.TestModels;
+import io.crossmodal.plugin.inference.ModelVersion;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipInputStream;
+import java.util.zip.ZipOutputStream;
+import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
+import org.opensearch.ExceptionsHelper;
+import org.opensearch.action.support.IndicesOptions;
+import org.opensearch.cluster.service.ClusterService;
+import org.opensearch.common.settings.Settings;
+import org.opensearch.common.xcontent.XContentType;
+import org.opensearch.common.xcontent.json.JsonXContent;
+import org.opensearch.core.common.bytes.BytesReference;
+import org.opensearch.core.rest.RestStatus;
+import org.opensearch.core.xcontent.DeprecationHandler;
+import org.opensearch.core.xcontent.MediaTypeRegistry;
+import org.opensearch.core.xcontent.NamedXContentRegistry;
+import org.opensearch.core.xcontent.XContentBuilder;
+import org.opensearch.core.xcontent.XContentParser;
+import org.opensearch.plugins.Plugin;
+import org.opensearch.test.OpenSearchSingleNodeTestCase;
+
+/** What may be uploaded, and what becomes of what may not. */
+@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
+public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
+  private static byte[] micro;
+
+  @Override
+  protected Collection<Class<? extends Plugin>> getPlugins() {
+    return List.of(MicroModelPlugin.class);
+  }
+
+  @Override
+  protected Settings nodeSettings() {
+    return Settings.builder()
+        .put(ModelSettings.CHUNK_SIZE.getKey(), "4kb")
+        .put(ModelSettings.MAX_SIZE.getKey(), "1mb")
+        .build();
+  }
+
+  /** The node serves the next test too. */
+  @Override
+  public void tearDown() throws Exception {
+    client()
+        .admin()
+        .indices()
+        .prepareDelete("*")
+        .setIndicesOptions(IndicesOptions.lenientExpandHidden())
+        .get();
+    registry().catalog().stored().keySet().forEach(this::delete);
+    super.tearDown();
+  }
+
+  private static byte[] micro() {
+    if (micro == null) {
+      micro = TestModels.zip(TestModels.micro(), createTempDir());
+    }
+    return micro;
+  }
+
+  static UploadModelRequest request(
+      XContentType type, String id, byte[] bytes, String sha256, int part, int parts)
+      throws IOException {
+    try (XContentBuilder body = MediaTypeRegistry.contentBuilder(type)) {
+      body.startObject().field("bundle", bytes);
+      if (sha256 != null) {
+        body.field("sha256", sha256);
+      }
+      body.endObject();
+      try (XContentParser parser =
+          type.xContent()
+              .createParser(
+                  NamedXContentRegistry.EMPTY,
+                  DeprecationHandler.THROW_UNSUPPORTED_OPERATION,
+                  BytesReference.bytes(body).streamInput())) {
+        return UploadModelRequest.parse(id, part, parts, parser);
+      }
+    }
+  }
+
+  private UploadModelResponse upload(String id, byte[] bytes) throws IOException {
+    return upload(id, bytes, null, 0, 1);
+  }
+
+  private UploadModelResponse upload(String id, byte[] bytes, String sha256, int part, int parts)
+      throws IOException {
+    XContentType type = randomFrom(XContentType.JSON, XContentType.CBOR, XContentType.SMILE);
+    return client()
+        .execute(UploadModelAction.INSTANCE, request(type, id, bytes, sha256, part, parts))
+        .actionGet();
+  }
+
+  private void assertRefused(RestStatus status, String message, byte[] bytes) {
+    assertFails(status, message, () -> upload("bad", bytes));
+    assertFalse(registry().catalog().has("bad"));
+  }
+
+  private static void assertFails(RestStatus status, String message, ThrowingRunnable action) {
+    Exception e = expectThrows(Exception.class, action);
+    assertEquals(e.toString(), status, ExceptionsHelper.status(ExceptionsHelper.unwrapCause(e)));
+    StringBuilder messages = new StringBuilder();
+    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+      messages.append(cause.getMessage()).append('\n');
+    }
+    assertThat(messages.toString(), containsString(message));
+  }
+
+  private ModelRegistry registry() {
+    return getInstanceFromNode(ModelRegistry.class);
+  }
+
+  private long documents() {
+    client().admin().indices().prepareRefresh(ModelIndex.NAME).get();
+    return client()
+        .prepareSearch(ModelIndex.NAME)
+        .setIndicesOptions(IndicesOptions.lenientExpandHidden())
+        .setSize(0)
+        .setTrackTotalHits(true)
+        .get()
+        .getHits()
+        .getTotalHits()
+        .value();
+  }
+
+  private static byte[][] split(byte[] bytes, int parts) {
+    byte[][] split = new byte[parts][];
+    for (int i = 0; i < parts; i++) {
+      split[i] =
+          Arrays.copyOfRange(bytes, bytes.length * i / parts, bytes.length * (i + 1) / parts);
+    }
+    return split;
+  }
+
+  public void testAWholeBundle() throws IOException {
+    UploadModelResponse first = upload("mine", micro());
+    assertEquals(1, first.version());
+    assertTrue(first.created());
+    ModelVersion version = registry().catalog().version("mine");
+    assertEquals(Sha256.hex(micro()), version.sha256());
+    assertEquals("mine", version.manifest().id());
+    ModelBundle bundle = version.bundle().join();
+    assertEquals(TestModels.micro().manifest().fingerprints(), bundle.manifest().fingerprints());
+
+    UploadModelResponse again = upload("mine", micro());
+    assertFalse("the same bytes again", again.created());
+    assertEquals(1, again.version());
+    assertSame(version, registry().catalog().version("mine"));
+  }
+
+  public void testANewHeadIsTheNextVersionAndOtherSpacesAreRefused() throws IOException {
+    upload("mine", micro());
+    UploadModelResponse second =
+        upload("mine", TestModels.zip(TestModels.newHead("any", 7), createTempDir()));
+    assertEquals(2, second.version());
+    assertEquals(2, registry().catalog().version("mine").number());
+    byte[] foreign = TestModels.zip(TestModels.foreign(), createTempDir());
+    long before = documents();
+    assertFails(RestStatus.CONFLICT, "choose another id", () -> upload("mine", foreign));
+    assertEquals("refused before it is stored", before, documents());
+    assertEquals(2, registry().catalog().version("mine").number());
+    assertEquals(1, upload("other", foreign).version());
+    assertEquals(Set.of("micro", "mine", "other"), registry().catalog().ids());
+  }
+
+  public void testTheShippedModelStays() {
+    assertFails(RestStatus.CONFLICT, "comes with the plugin", () -> upload("micro", micro()));
+    assertFails(
+        RestStatus.CONFLICT,
+        "comes with the plugin",
+        () ->
+            client()
+                .execute(DeleteModelAction.INSTANCE, new DeleteModelAction.Request("micro"))
+                .actionGet());
+  }
+
+  public void testPartsInAnyOrder() throws IOException {
+    String sha256 = Sha256.hex(micro());
+    byte[][] parts = split(micro(), 5);
+    List<Integer> order = new ArrayList<>(List.of(0, 1, 2, 3, 4));
+    Collections.shuffle(order, random());
+    for (int i = 0; i < 4; i++) {
+      int part = order.get(i);
+      UploadModelResponse waits = upload("mine", parts[part], sha256, part, 5);
+      assertEquals(RestStatus.ACCEPTED, waits.status());
+      assertEquals(Set.copyOf(order.subList(i + 1, 5)), Set.copyOf(waits.missing()));
+      assertFalse(registry().catalog().has("mine"));
+    }
+    UploadModelResponse whole = upload("mine", parts[order.get(4)], sha256, order.get(4), 5);
+    assertEquals(RestStatus.OK, whole.status());
+    assertEquals(1, whole.version());
+    int chunks = (micro().length + 4095) / 4096;
+    assertEquals("the parts are gone", chunks, documents());
+    registry().catalog().version("mine").bundle().join();
+  }
+
+  public void testPartsWithoutADigestStartWithTheFirst() throws IOException {
+    byte[][] given = split(TestModels.zip(TestModels.foreign(), createTempDir()), 3);
+    upload("mine", given[0], null, 0, 3);
+    upload("mine", given[1], null, 1, 3);
+    byte[][] parts = split(micro(), 3);
+    assertEquals(List.of(1, 2), upload("mine", parts[0], null, 0, 3).missing());
+    assertEquals(List.of(2), upload("mine", parts[1], null, 1, 3).missing());
+    assertEquals(1, upload("mine", parts[2], null, 2, 3).version());
+    assertEquals(Sha256.hex(micro()), registry().catalog().version("mine").sha256());
+  }
+
+  public void testAPartOfAnotherBundle() throws IOException {
+    String sha256 = Sha256.hex(micro());
+    byte[][] parts = split(micro(), 2);
+    upload("mine", parts[0], sha256, 0, 2);
+    byte[] wrong = parts[1].clone();
+    wrong[7] ^= 1;
+    assertFails(
+        RestStatus.BAD_REQUEST,
+        "should have the SHA-256 [" + sha256,
+        () -> upload("mine", wrong, sha256, 1, 2));
+    assertFalse(registry().catalog().has("mine"));
+    // Only the wrong one need be sent again.
+    assertEquals(1, upload("mine", parts[1], sha256, 1, 2).version());
+  }
+
+  public void testBadBundles() throws IOException {
+    assertRefused(RestStatus.BAD_REQUEST, "cut short", Arrays.copyOf(micro(), micro().length / 2));
+    assertRefused(
+        RestStatus.BAD_REQUEST, "no zip", "no bundle at all".getBytes(StandardCharsets.UTF_8));
+    Map<String, byte[]> entries = entries(micro());
+    Map<String, byte[]> climbing = new LinkedHashMap<>(entries);
+    climbing.put("../../config/opensearch.yml", new byte[3]);
+    assertRefused(RestStatus.BAD_REQUEST, "../../config", zip(climbing));
+    Map<String, byte[]> newer = new LinkedHashMap<>(entries);
+    newer.put(
+        "manifest.json",
+        new String(entries.get("manifest.json"), StandardCharsets.UTF_8)
+            .replace("\"format_version\": 1", "\"format_version\": 2")
+            .getBytes(StandardCharsets.UTF_8));
+    assertRefused(RestStatus.BAD_REQUEST, "format version 2, this code reads 1", zip(newer));
+    Map<String, byte[]> bomb = new LinkedHashMap<>(entries);
+    bomb.put("manifest.json", new byte[(16 << 20) + 1]);
+    byte[] small = zip(bomb);
+    assertTrue("a small file", small.length < 1 << 20);
+    assertRefused(RestStatus.BAD_REQUEST, "may unpack to at most", small);
+    assertRefused(RestStatus.REQUEST_ENTITY_TOO_LARGE, "[1mb]", new byte[(1 << 20) + 1]);
+  }
+
+  private static Map<String, byte[]> entries(byte[] zip) throws IOException {
+    Map<String, byte[]> entries = new LinkedHashMap<>();
+    try (ZipInputStream in = new ZipInputStream(new ByteArrayInputStream(zip))) {
+      for (ZipEntry entry = in.getNextEntry(); entry != null; entry = in.getNextEntry()) {
+        entries.put(entry.getName(), in.readAllBytes());
+      }
+    }
+    return entries;
+  }
+
+  private static byte[] zip(Map<String, byte[]> entries) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (ZipOutputStream out = new ZipOutputStream(bytes)) {
+      for (Map.Entry<String, byte[]> entry : entries.entrySet()) {
+        out.putNextEntry(new ZipEntry(entry.getKey()));
+        out.write(entry.getValue());
+        out.closeEntry();
+      }
+    }
+    return bytes.toByteArray();
+  }
+
+  public void testBadRequests() {
+    assertFails(RestStatus.BAD_REQUEST, "id must match", () -> upload("Mine", micro()));
+    assertFails(RestStatus.BAD_REQUEST, "[bundle] is missing", () -> upload("mine", new byte[0]));
+    assertFails(
+        RestStatus.BAD_REQUEST,
+        "[part] must be from 0 to parts - 1 = 2, got 3",
+        () -> upload("mine", micro(), null, 3, 3));
+    assertFails(
+        RestStatus.BAD_REQUEST, "[parts] must be", () -> upload("mine", micro(), null, 0, 0));
+    assertFails(
+        RestStatus.BAD_REQUEST, "[sha256] must be", () -> upload("mine", micro(), "abc", 0, 1));
+    assertFails(RestStatus.BAD_REQUEST, "no base64", () -> parse("{\"bundle\":\"%%%\"}"));
+    assertFails(RestStatus.BAD_REQUEST, "no base64", () -> parse("{\"bundle\":\"AAAA"));
+    assertFails(
+        RestStatus.BAD_REQUEST, "unknown field [bytes]", () -> parse("{\"bytes\":\"AAAA\"}"));
+  }
+
+  private UploadModelRequest parse(String json) throws IOException {
+    try (XContentParser parser = createParser(JsonXContent.jsonXContent, json)) {
+      return UploadModelRequest.parse("mine", 0, 1, parser);
+    }
+  }
+
+  public void testAModelInUseIsNotDeleted() throws IOException {
+    assertFails(RestStatus.NOT_FOUND, "unknown model [mine]", () -> delete("mine"));
+    upload("mine", micro());
+    String mapping =
+        "{\"properties\":{\"site\":{\"properties\":"
+            + "{\"image\":{\"type\":\"cross_modal\",\"model\":\"mine\"}}}}}";
+    client().admin().indices().prepareCreate("pictures").setMapping(mapping).get();
+    assertFails(RestStatus.CONFLICT, "is used by the indices [pictures]", () -> delete("mine"));
+    client().admin().indices().prepareDelete("pictures").get();
+    delete("mine");
+    assertFalse(registry().catalog().has("mine"));
+    assertFails(
+        RestStatus.BAD_REQUEST,
+        "unknown model [mine]",
+        () -> client().admin().indices().prepareCreate("pictures").setMapping(mapping).get());
+  }
+
+  private void delete(String id) {
+    assertTrue(
+        client()
+            .execute(DeleteModelAction.INSTANCE, new DeleteModelAction.Request(id))
+            .actionGet()
+            .isAcknowledged());
+  }
+
+  public void testTheIndexIsSweptOfWhatNobodyNeeds() throws IOException {
+    upload("mine", micro());
+    upload("late", Arrays.copyOf(micro(), 10), Sha256.hex(micro()), 0, 2);
+    long chunks = documents() - 1;
+    StoredModel model =
+        ModelsMetadata.of(getInstanceFromNode(ClusterService.class).state()).models().get("mine");
+    ModelIndex index = registry().index();
+    index.sweep(0, id -> false);
+    assertEquals("all of it is young", chunks + 1, documents());
+    index.sweep(Long.MAX_VALUE, model.chunks()::contains);
+    assertEquals("the part that waits is gone", chunks, documents());
+    delete("mine");
+    index.sweep(Long.MAX_VALUE, id -> false);
+    assertEquals(0, documents());
+    // What was lost can be brought back by the same bytes.
+    upload("mine", micro());
+    registry().catalog().version("mine").bundle().join();
+  }
+
+  public void testLostChunksComeBackWithTheSameBytes() throws IOException {
+    upload("mine", micro());
+    registry().index().sweep(Long.MAX_VALUE, id -> false);
+    assertEquals(0, documents());
+    assertFalse(upload("mine", micro()).created());
+    assertEquals((micro().length + 4095) / 4096, documents());
+  }
+}
