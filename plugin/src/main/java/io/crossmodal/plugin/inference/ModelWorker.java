@@ -49,8 +49,7 @@ final class ModelWorker {
   /**
    * @param settings read anew for each call
    */
-  ModelWorker(
-      Supplier<InferenceSettings> settings, MemoryBudget budget, InferenceStats stats) {
+  ModelWorker(Supplier<InferenceSettings> settings, MemoryBudget budget, InferenceStats stats) {
     this.settings = settings;
     this.budget = budget;
     this.stats = stats;

@@ -102,8 +102,7 @@ public final class RestModelsHandler extends BaseRestHandler {
     builder.endObject().endObject();
   }
 
-  private static void writeStatus(XContentBuilder builder, ModelStatus status)
-      throws IOException {
+  private static void writeStatus(XContentBuilder builder, ModelStatus status) throws IOException {
     builder.field("state", status.state().name().toLowerCase(Locale.ROOT));
     if (status.version() > 0) {
       builder.field("version", status.version());
