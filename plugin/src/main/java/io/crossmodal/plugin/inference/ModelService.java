@@ -27,8 +27,8 @@ import java.util.function.IntFunction;
 /**
  * All of a node's inference: step 6 and 7 of a search (queue and fuse), and the encoding of
  * documents and queries. Every method takes a batch and returns at once; the work is done by {@link
- * ModelWorker}, the one thread that calls models. {@link LoadedModels} owns their native memory: the
- * first job that needs a model has it loaded, and it stays until it is unloaded or replaced.
+ * ModelWorker}, the one thread that calls models. {@link LoadedModels} owns their native memory:
+ * the first job that needs a model has it loaded, and it stays until it is unloaded or replaced.
  *
  * <p>Futures of encodings complete on the helper executor, those of scores on the worker: whoever
  * continues a score must not work long. They fail with an {@link InferenceException}, or with an
@@ -88,6 +88,7 @@ public final class ModelService implements AutoCloseable {
    */
   public void update(InferenceSettings changed) {
     settings = changed;
+    worker.wake();
   }
 
   public ModelCatalog catalog() {
@@ -283,8 +284,7 @@ public final class ModelService implements AutoCloseable {
     }
     jobs.forEach(job -> worker.submit(Priority.SEARCH, job));
     CompletableFuture<Scores> scores =
-        all.thenApply(
-            done -> new Scores(new PairLogits(itm, filter), on.version().manifest()));
+        all.thenApply(done -> new Scores(new PairLogits(itm, filter), on.version().manifest()));
     // Whoever gives up takes his jobs out of the queue.
     CompletableFuture<?> unused =
         scores.whenComplete(
@@ -303,8 +303,7 @@ public final class ModelService implements AutoCloseable {
 
   /** Runs something while a version of a model stays, once its vocabulary is known. */
   private CompletableFuture<List<Encoded>> withModel(
-      String model,
-      BiFunction<LoadedModel, ModelBundle, CompletableFuture<List<Encoded>>> work) {
+      String model, BiFunction<LoadedModel, ModelBundle, CompletableFuture<List<Encoded>>> work) {
     LoadedModel on;
     LoadedModel.Lease lease;
     try {

@@ -49,8 +49,7 @@ final class ModelWorker {
   /**
    * @param settings read anew for each call
    */
-  ModelWorker(
-      Supplier<InferenceSettings> settings, MemoryBudget budget, InferenceStats stats) {
+  ModelWorker(Supplier<InferenceSettings> settings, MemoryBudget budget, InferenceStats stats) {
     this.settings = settings;
     this.budget = budget;
     this.stats = stats;
@@ -109,7 +108,7 @@ final class ModelWorker {
     }
   }
 
-  /** Has the queues looked at again, for a model became ready. */
+  /** Has the queues looked at again, for a model became ready or the settings changed. */
   void wake() {
     lock.lock();
     try {

@@ -116,8 +116,7 @@ public class ModelServiceTests extends OpenSearchTestCase {
       for (int i = 0; i < 7; i++) {
         images.add(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL)));
       }
-      Scores batch =
-          get(test.get().score(TestModels.ID, List.of(text), images, Deadline.none()));
+      Scores batch = get(test.get().score(TestModels.ID, List.of(text), images, Deadline.none()));
       for (int i = 0; i < images.size(); i++) {
         Scores alone =
             get(
@@ -137,8 +136,7 @@ public class ModelServiceTests extends OpenSearchTestCase {
       for (int i = 0; i < 5; i++) {
         texts.add(TestModels.tokens(random(), MODEL, randomIntBetween(2, 10)));
       }
-      Scores batch =
-          get(test.get().score(TestModels.ID, texts, List.of(image), Deadline.none()));
+      Scores batch = get(test.get().score(TestModels.ID, texts, List.of(image), Deadline.none()));
       for (int i = 0; i < texts.size(); i++) {
         float alone =
             get(test.get()
