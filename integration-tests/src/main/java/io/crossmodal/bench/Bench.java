@@ -4,7 +4,7 @@
  */
 package io.crossmodal.bench;
 
-/** {@code mvn -Pbench -Dbench=NAME}: runs one benchmark on a real node and prints its table. */
+/** Runs the benchmark that {@code -Dbench} names. */
 public final class Bench {
   private Bench() {}
 
@@ -12,8 +12,11 @@ public final class Bench {
     String name = System.getProperty("bench", "");
     switch (name) {
       case "recall" -> RecallBench.run();
+      case "serving" -> ServingBench.run();
+      case "fuse" -> FuseBench.run();
       default ->
-          throw new IllegalArgumentException("-Dbench names [" + name + "], there is: recall");
+          throw new IllegalArgumentException(
+              "-Dbench names [" + name + "], there are: recall, serving, fuse");
     }
   }
 }

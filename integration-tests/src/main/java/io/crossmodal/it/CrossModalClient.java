@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.Map;
 import java.util.function.IntConsumer;
 import org.opensearch.client.Request;
 import org.opensearch.client.RestClient;
@@ -126,6 +127,18 @@ public final class CrossModalClient {
       hits.add(new Hit(hit.get("_id").getAsString(), hit.get("_score").getAsDouble()));
     }
     return hits;
+  }
+
+  /** The answer to a GET. */
+  public JsonObject get(String path) throws IOException {
+    return send(new Request("GET", path), null);
+  }
+
+  /** Changes settings of the cluster until it restarts. */
+  public void settings(Map<String, String> settings) throws IOException {
+    JsonObject values = new JsonObject();
+    settings.forEach(values::addProperty);
+    send(new Request("PUT", "/_cluster/settings"), objectOf("transient", values).toString());
   }
 
   private JsonObject send(Request request, String json) throws IOException {

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.crossmodal.it.CrossModalClient.Hit;
@@ -130,6 +131,46 @@ final class CrossModalSearchIT {
     long rescored = hits.stream().filter(hit -> hit.score() >= 1).count();
     assertEquals(10, rescored, "a window of 5 on each of 2 shards");
     assertTrue(hits.subList(10, hits.size()).stream().allMatch(hit -> hit.score() < 1));
+  }
+
+  /** Settings of a running node, and a model that does not answer in time. */
+  @Test
+  void aSearchsTimeoutEndsItsRescore() throws Exception {
+    String wait = "plugins.cross_modal.inference.batch_wait";
+    refused("PUT", "/_cluster/settings", "{\"transient\":{\"" + wait + "\":\"2h\"}}", wait);
+    String side = "\"field\":\"image\",\"query_text\":\"two white tanks .\"";
+    String search =
+        "{\"timeout\":\"1s\",\"size\":60,\"query\":{\"cross_modal\":{"
+            + side
+            + ",\"k\":60}},\"rescore\":{\"window_size\":5,\"fusion\":{"
+            + side
+            + "}}}";
+    // So that the timeout meets the rescore and not the encoding of the query.
+    assertFalse(post("/scenes/_search", search).get("timed_out").getAsBoolean());
+    client.settings(Map.of(wait, "1m"));
+    try {
+      JsonObject late = post("/scenes/_search", search);
+      assertTrue(late.get("timed_out").getAsBoolean());
+      for (JsonElement hit : late.getAsJsonObject("hits").getAsJsonArray("hits")) {
+        assertTrue(hit.getAsJsonObject().get("_score").getAsDouble() < 1);
+      }
+    } finally {
+      client.settings(Map.of(wait, "1ms"));
+    }
+    assertFalse(post("/scenes/_search", search).get("timed_out").getAsBoolean());
+    JsonObject breakers =
+        client
+            .get("/_nodes/stats/breaker")
+            .getAsJsonObject("nodes")
+            .entrySet()
+            .iterator()
+            .next()
+            .getValue()
+            .getAsJsonObject()
+            .getAsJsonObject("breakers");
+    assertEquals(
+        ModelBundle.demo().weightBytes(),
+        breakers.getAsJsonObject("cross_modal").get("estimated_size_in_bytes").getAsLong());
   }
 
   @Test

@@ -120,25 +120,31 @@ public final class CrossModalSettings {
 
   /** Has the service follow the cluster's settings. */
   static void follow(ClusterSettings cluster, Settings node, Path directory, ModelService service) {
+    // Not merged with the node's own: those hold a keystore, which no other settings take in, and
+    // a consumer that throws costs the cluster its manager. Core has merged the dynamic ones.
     cluster.addSettingsUpdateConsumer(
-        changed ->
-            service.update(inference(Settings.builder().put(node).put(changed).build(), directory)),
-        DYNAMIC);
+        dynamic -> service.update(inference(node, dynamic, directory)), DYNAMIC);
   }
 
   /**
+   * What a node starts with.
+   *
    * @param directory of the node, for native libraries and models
    */
-  static InferenceSettings inference(Settings settings, Path directory) {
+  static InferenceSettings inference(Settings node, Path directory) {
+    return inference(node, node, directory);
+  }
+
+  private static InferenceSettings inference(Settings node, Settings dynamic, Path directory) {
     return new InferenceSettings(
-        THREADS.get(settings),
-        QUEUE_SIZE.get(settings),
-        ENCODE_BATCH.get(settings),
-        SCORE_BATCH.get(settings),
-        MERGE.get(settings),
-        duration(BATCH_WAIT.get(settings)),
-        QUERY_CACHE_SIZE.get(settings).getBytes(),
-        duration(LONGEST_WAIT.get(settings)),
+        THREADS.get(node),
+        QUEUE_SIZE.get(dynamic),
+        ENCODE_BATCH.get(dynamic),
+        SCORE_BATCH.get(dynamic),
+        MERGE.get(dynamic),
+        duration(BATCH_WAIT.get(dynamic)),
+        QUERY_CACHE_SIZE.get(node).getBytes(),
+        duration(LONGEST_WAIT.get(dynamic)),
         directory);
   }
 

@@ -12,6 +12,7 @@ import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.mapper.VectorEncoding;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FailurePolicy;
@@ -28,10 +29,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
 import org.apache.lucene.codecs.hnsw.HnswGraphProvider;
 import org.apache.lucene.codecs.perfield.PerFieldKnnVectorsFormat;
 import org.apache.lucene.index.CodecReader;
@@ -726,6 +731,75 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
             .addRescorer(fusion("image", QuerySide.text("a pond")), 10)
             .get();
     assertEquals(10, response.getHits().getHits().length);
+  }
+
+  /** Quantised graphs choose the candidates, exact embeddings give the scores and the order. */
+  public void testQuantisedGraphsFindByExactScores() {
+    for (VectorEncoding encoding : VectorEncoding.values()) {
+      String index = "vectors_" + encoding.key();
+      create(
+          index,
+          Settings.builder().put("index.cross_modal", true).build(),
+          "\"label\":{\"type\":\"keyword\"},\"image\":{\"type\":\"cross_modal\","
+              + "\"vector_encoding\":\""
+              + encoding.key()
+              + "\"}");
+      float[][] stored = new float[1000][];
+      for (int from = 0; from < stored.length; from += 250) {
+        Object[] requests = new Object[250];
+        for (int i = 0; i < requests.length; i++) {
+          int id = from + i;
+          stored[id] = VectorUtil.l2normalize(TestModels.vector(random(), DIMENSION));
+          requests[i] =
+              doc(
+                  index,
+                  Integer.toString(id),
+                  "{\"label\":\"l"
+                      + id % 2
+                      + "\",\"image\":{\"embedding\":"
+                      + Arrays.toString(stored[id])
+                      + "}}");
+        }
+        assertAllIndexed(bulk(requests));
+      }
+      client().prepareIndex(index).setId("bare").setSource("label", "l0").get();
+      if (randomBoolean()) {
+        client().admin().indices().prepareForceMerge(index).setMaxNumSegments(1).get();
+      }
+      client().admin().indices().prepareRefresh(index).get();
+      float[] target = VectorUtil.l2normalize(TestModels.vector(random(), DIMENSION));
+      boolean filtered = randomBoolean();
+      int[] nearest =
+          IntStream.range(0, stored.length)
+              .filter(id -> !filtered || id % 2 == 0)
+              .boxed()
+              .sorted(Comparator.comparingDouble(id -> -VectorUtil.dotProduct(target, stored[id])))
+              .mapToInt(id -> id)
+              .toArray();
+      SearchHit[] hits =
+          search(
+                  index,
+                  new CrossModalQueryBuilder(
+                      "image",
+                      target,
+                      20,
+                      filtered ? QueryBuilders.termQuery("label", "l0") : null))
+              .get()
+              .getHits()
+              .getHits();
+      assertEquals(20, hits.length);
+      Set<Integer> found = new HashSet<>();
+      for (SearchHit hit : hits) {
+        int id = Integer.parseInt(hit.getId());
+        found.add(id);
+        assertEquals(
+            (1 + VectorUtil.dotProduct(target, stored[id])) / 2, hit.getScore(), TOLERANCE);
+      }
+      long right = Arrays.stream(nearest).limit(20).filter(found::contains).count();
+      // Eight dimensions of a bit each tell little; the others tell nearly all.
+      int least = encoding == VectorEncoding.BIT1 ? 4 : 17;
+      assertTrue(encoding + " finds " + right + " of 20", right >= least);
+    }
   }
 
   /** M of the graph in an index's first segment. */

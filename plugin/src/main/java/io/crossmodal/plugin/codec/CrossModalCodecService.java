@@ -10,7 +10,6 @@ import org.apache.logging.log4j.Logger;
 import org.apache.lucene.codecs.Codec;
 import org.apache.lucene.codecs.KnnVectorsFormat;
 import org.apache.lucene.codecs.lucene104.Lucene104Codec;
-import org.apache.lucene.codecs.lucene99.Lucene99HnswVectorsFormat;
 import org.opensearch.index.codec.CodecService;
 import org.opensearch.index.codec.CodecServiceConfig;
 import org.opensearch.index.codec.PerFieldMappingPostingFormatCodec;
@@ -65,7 +64,7 @@ public final class CrossModalCodecService extends CodecService {
     @Override
     public KnnVectorsFormat getKnnVectorsFormatForField(String field) {
       return mappers.fieldType(field) instanceof CrossModalFieldType type
-          ? new Lucene99HnswVectorsFormat(type.hnsw().m(), type.hnsw().efConstruction())
+          ? type.hnsw().format()
           : super.getKnnVectorsFormatForField(field);
     }
   }

@@ -28,11 +28,12 @@ import org.opensearch.index.mapper.ParseContext;
  *
  * <pre>{@code
  * "image": {"type": "cross_modal", "model": "scenes-tiny", "modality": "image|text", "m": 16,
- *           "ef_construction": 100, "vector_encoding": "float32", "tokens": "int8|fp16|none"}
+ *           "ef_construction": 100, "vector_encoding": "float32|int8|int4|bit1",
+ *           "tokens": "int8|fp16|none"}
  * }</pre>
  *
- * {@code m} and {@code ef_construction} other than Lucene's defaults need {@code index.cross_modal:
- * true}, for only then does this plugin choose the vectors' format.
+ * {@code m}, {@code ef_construction} and {@code vector_encoding} other than Lucene's defaults need
+ * {@code index.cross_modal: true}, for only then does this plugin choose the vectors' format.
  */
 public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
   public static final String TYPE = "cross_modal";
@@ -41,9 +42,6 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
   public static final Setting<Boolean> INDEX_CROSS_MODAL =
       Setting.boolSetting(
           "index.cross_modal", false, Setting.Property.IndexScope, Setting.Property.Final);
-
-  private static final String FLOAT32 = "float32";
-  private static final List<String> VECTOR_ENCODINGS = List.of(FLOAT32, "int8", "int4", "bit1");
 
   /** Makes mappers whose models come from this node's catalog. */
   public static final class TypeParser implements Mapper.TypeParser {
@@ -74,13 +72,16 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
         throw new MapperParsingException(
             String.format(
                 Locale.ROOT,
-                "field [%s]: [m] %d and [ef_construction] %d take effect only in an index with the"
-                    + " setting [index.cross_modal: true]; without it they must be %d and %d",
+                "field [%s]: [m] %d, [ef_construction] %d and [vector_encoding] %s take effect only"
+                    + " in an index with the setting [index.cross_modal: true]; without it they"
+                    + " must be %d, %d and %s",
                 name,
                 hnsw.m(),
                 hnsw.efConstruction(),
+                hnsw.encoding().key(),
                 HnswParameters.DEFAULT.m(),
-                HnswParameters.DEFAULT.efConstruction()));
+                HnswParameters.DEFAULT.efConstruction(),
+                HnswParameters.DEFAULT.encoding().key()));
       }
       return builder;
     }
@@ -112,8 +113,11 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
             f -> hnsw(f).efConstruction(),
             HnswParameters.DEFAULT.efConstruction());
     private final Parameter<String> vectorEncoding =
-        Parameter.stringParam("vector_encoding", false, f -> FLOAT32, FLOAT32)
-            .setValidator(Builder::checkVectorEncoding);
+        Parameter.stringParam(
+            "vector_encoding",
+            false,
+            f -> hnsw(f).encoding().key(),
+            HnswParameters.DEFAULT.encoding().key());
     private final Parameter<String> tokens =
         Parameter.restrictedStringParam(
             "tokens",
@@ -158,19 +162,9 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
       return ((CrossModalFieldMapper) mapper).fieldType().hnsw();
     }
 
-    private static void checkVectorEncoding(String value) {
-      if (!VECTOR_ENCODINGS.contains(value)) {
-        throw new MapperParsingException(
-            "[vector_encoding] must be one of " + VECTOR_ENCODINGS + ", got [" + value + "]");
-      }
-      if (!value.equals(FLOAT32)) {
-        throw new MapperParsingException(
-            "[vector_encoding] " + value + " is not supported yet, use [" + FLOAT32 + "]");
-      }
-    }
-
     private HnswParameters hnsw() {
-      return new HnswParameters(m.getValue(), efConstruction.getValue());
+      return new HnswParameters(
+          m.getValue(), efConstruction.getValue(), VectorEncoding.of(vectorEncoding.getValue()));
     }
 
     @Override

@@ -7,6 +7,7 @@ package io.crossmodal.plugin.query;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.mapper.FieldDefinition;
+import io.crossmodal.plugin.mapper.VectorEncoding;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
@@ -17,6 +18,7 @@ import org.apache.lucene.search.BooleanClause;
 import org.apache.lucene.search.KnnFloatVectorQuery;
 import org.apache.lucene.search.MatchNoDocsQuery;
 import org.apache.lucene.search.Query;
+import org.apache.lucene.search.RescoreTopNQuery;
 import org.apache.lucene.util.SetOnce;
 import org.opensearch.core.ParseField;
 import org.opensearch.core.common.ParsingException;
@@ -272,8 +274,16 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
               definition.spaces().filter()));
     }
     float[] target = Embeddings.unit(QUERY_VECTOR, vector, definition.spaces().dimension());
-    return new KnnFloatVectorQuery(
-        crossModal.name(), target, k, filter == null ? null : filter.toQuery(context));
+    Query within = filter == null ? null : filter.toQuery(context);
+    VectorEncoding encoding = crossModal.hnsw().encoding();
+    if (!encoding.quantised()) {
+      return new KnnFloatVectorQuery(crossModal.name(), target, k, within);
+    }
+    return RescoreTopNQuery.createFullPrecisionRescorerQuery(
+        new KnnFloatVectorQuery(crossModal.name(), target, k * encoding.oversampling(), within),
+        target,
+        crossModal.name(),
+        k);
   }
 
   @Override

@@ -360,7 +360,7 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
         b -> b.field("model", "nothing"), "unknown model [nothing], this node has [micro]");
     assertMappingRefused(b -> b.field("modality", "sound"), "[image, text]");
     assertMappingRefused(b -> b.field("tokens", "int4"), "[int8, fp16, none]");
-    assertMappingRefused(b -> b.field("vector_encoding", "int8"), "not supported yet");
+    assertMappingRefused(b -> b.field("vector_encoding", "int8"), "[index.cross_modal: true]");
     assertMappingRefused(b -> b.field("vector_encoding", "int9"), "must be one of");
     assertMappingRefused(b -> b.field("m", 1), "[m] must be from 2 to 512");
     assertMappingRefused(b -> b.field("ef_construction", 0), "[ef_construction] must be from 1");

@@ -1,0 +1,128 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.bench;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.crossmodal.model.Footprint;
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.TorchEngine;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.tokens.TokenBlock;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+
+/**
+ * The fusion encoder against the machine's own peak, measured by a large matrix product in the same
+ * run: random weights, one query, candidates as they come from an index.
+ */
+final class FuseBench {
+  private static final int TEXT = 16;
+  private static final int SIDE = 2048;
+
+  private FuseBench() {}
+
+  static void run() throws Exception {
+    Report report = new Report("fuse");
+    List<ModelConfig.Preset> presets =
+        List.of(System.getProperty("bench.presets", "TINY,SMALL,BASE").split(",")).stream()
+            .map(name -> ModelConfig.Preset.valueOf(name.toUpperCase(Locale.ROOT)))
+            .toList();
+    report.table(
+        "One query of " + TEXT + " tokens, fp32",
+        "preset",
+        "candidates",
+        "GFLOP",
+        "ms",
+        "GFLOP/s",
+        "matmul GFLOP/s",
+        "share of the peak",
+        "memory counted, MiB");
+    for (ModelConfig.Preset preset : presets) {
+      measure(report, preset);
+    }
+    report.publish();
+  }
+
+  private static void measure(Report report, ModelConfig.Preset preset) throws Exception {
+    Path scratch = Files.createTempDirectory("fuse-");
+    ModelBundle bundle = ModelBundle.random("bench", preset.config(), 1);
+    ModelConfig config = bundle.manifest().config();
+    int m = config.imageTokens(config.sensors().get(0));
+    SplittableRandom random = new SplittableRandom(1);
+    try (FusionModel model = FusionModel.load(bundle, scratch)) {
+      List<TokenBlock> text = List.of(block(random, config, TEXT));
+      for (int pairs : new int[] {1, 16, 128}) {
+        List<TokenBlock> images =
+            IntStream.range(0, pairs).mapToObj(i -> block(random, config, m)).toList();
+        double flop = flop(config, pairs, TEXT, m);
+        model.score(text, images);
+        double seconds = Double.MAX_VALUE;
+        double peak = 0;
+        for (int round = 0; round < 5; round++) {
+          long start = System.nanoTime();
+          model.score(text, images);
+          seconds = Math.min(seconds, (System.nanoTime() - start) / 1e9);
+          peak = Math.max(peak, matmul());
+        }
+        report.row(
+            preset.name().toLowerCase(Locale.ROOT),
+            pairs,
+            flop / 1e9,
+            1e3 * seconds,
+            flop / seconds / 1e9,
+            peak / 1e9,
+            flop / seconds / peak,
+            Footprint.score(config, pairs, TEXT, m) / (double) (1 << 20));
+      }
+    } finally {
+      Files.delete(scratch);
+    }
+  }
+
+  private static TokenBlock block(SplittableRandom random, ModelConfig config, int count) {
+    float[] values = new float[count * config.hidden()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    return new TokenBlock(count, config.hidden(), values);
+  }
+
+  /** Floating-point operations per second of a product of two square matrices. */
+  private static double matmul() {
+    TorchEngine.configure();
+    try (NDManager manager = NDManager.newBaseManager()) {
+      NDArray a = manager.randomUniform(-1, 1, new Shape(SIDE, SIDE));
+      NDArray b = manager.randomUniform(-1, 1, new Shape(SIDE, SIDE));
+      a.matMul(b).toFloatArray();
+      long start = System.nanoTime();
+      a.matMul(b).getFloat(0, 0);
+      return 2.0 * SIDE * SIDE * SIDE / ((System.nanoTime() - start) / 1e9);
+    }
+  }
+
+  /**
+   * Multiplications and additions of {@code fuse} for P candidates of one query. A text's first
+   * self-attention is computed once, the last layer works on one row.
+   */
+  private static double flop(ModelConfig config, int p, double n, double m) {
+    double h = config.hidden();
+    double f = config.feedForward();
+    double all = 0;
+    for (int layer = 0; layer < config.fusionLayers(); layer++) {
+      double rows = layer == config.fusionLayers() - 1 ? 1 : n;
+      double self = 2 * h * h * (2 * rows + 2 * n) + 4 * rows * n * h;
+      double cross = 2 * h * h * (2 * rows + 2 * m) + 4 * rows * m * h;
+      all += (layer == 0 ? 1 : p) * self + p * (cross + 4 * rows * h * f);
+    }
+    return all;
+  }
+}
