@@ -22,9 +22,11 @@ import io.crossmodal.plugin.query.EncodeQueryAction;
 import io.crossmodal.plugin.query.TransportEncodeQueryAction;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import io.crossmodal.plugin.rest.EncodeAction;
+import io.crossmodal.plugin.rest.LoadModelAction;
 import io.crossmodal.plugin.rest.NodesReportAction;
 import io.crossmodal.plugin.rest.RestDeleteModelHandler;
 import io.crossmodal.plugin.rest.RestEncodeHandler;
+import io.crossmodal.plugin.rest.RestLoadModelHandler;
 import io.crossmodal.plugin.rest.RestModelsHandler;
 import io.crossmodal.plugin.rest.RestStatsHandler;
 import io.crossmodal.plugin.rest.RestUploadModelHandler;
@@ -254,6 +256,7 @@ public class CrossModalPlugin extends Plugin
         new ActionHandler<>(UploadModelAction.INSTANCE, TransportUploadModelAction.class),
         new ActionHandler<>(RegisterModelAction.INSTANCE, RegisterModelAction.Transport.class),
         new ActionHandler<>(DeleteModelAction.INSTANCE, DeleteModelAction.Transport.class),
+        new ActionHandler<>(LoadModelAction.INSTANCE, LoadModelAction.Transport.class),
         new ActionHandler<>(NodesReportAction.INSTANCE, TransportNodesReportAction.class));
   }
 
@@ -271,6 +274,7 @@ public class CrossModalPlugin extends Plugin
         new RestModelsHandler(catalog),
         new RestUploadModelHandler(),
         new RestDeleteModelHandler(),
+        new RestLoadModelHandler(catalog),
         new RestEncodeHandler());
   }
 

@@ -90,27 +90,31 @@ final class LoadedModel {
     return broken;
   }
 
-  /** Loading has ended well. */
-  void loaded(FusionModel warm, MemoryBudget.Reservation itsMemory) {
-    synchronized (this) {
-      model = warm;
-      memory = itsMemory;
-      freeIfUnused();
-    }
-    done.complete(null);
+  /** Loading has ended well; {@link #settle} tells those who wait. */
+  synchronized void loaded(FusionModel warm, MemoryBudget.Reservation itsMemory) {
+    model = warm;
+    memory = itsMemory;
+    freeIfUnused();
   }
 
   /**
-   * Loading has ended otherwise.
+   * Loading has ended otherwise; {@link #settle} tells those who wait.
    *
    * @param lasting whether another attempt would end the same way
    */
-  void failed(InferenceException cause, boolean lasting) {
-    synchronized (this) {
-      failure = cause;
-      broken = lasting;
+  synchronized void failed(InferenceException cause, boolean lasting) {
+    failure = cause;
+    broken = lasting;
+  }
+
+  /** Lets the jobs go on that wait for this model. */
+  void settle() {
+    InferenceException cause = failure();
+    if (cause == null) {
+      done.complete(null);
+    } else {
+      done.completeExceptionally(cause);
     }
-    done.completeExceptionally(cause);
   }
 
   /** Lets go of it, as soon as nobody uses it. */

@@ -124,7 +124,8 @@ final class LoadedModels implements AutoCloseable {
         }
       }
       LoadedModel serving = serving(id);
-      LoadedModel next = slots.get(id).next;
+      Slot now = slots.get(id);
+      LoadedModel next = now.next == null ? now.refused : now.next;
       wanted = next == null ? serving : next;
     }
     return wanted.done();
@@ -281,6 +282,7 @@ final class LoadedModels implements AutoCloseable {
     if (old != null) {
       old.retire();
     }
+    model.settle();
     onSettled.run();
   }
 
@@ -320,6 +322,7 @@ final class LoadedModels implements AutoCloseable {
   private static void end(LoadedModel model) {
     if (!model.settled()) {
       model.failed(closing(), false);
+      model.settle();
     }
     model.free();
   }

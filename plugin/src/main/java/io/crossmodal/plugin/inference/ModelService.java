@@ -89,6 +89,7 @@ public final class ModelService implements AutoCloseable {
    */
   public void update(InferenceSettings changed) {
     settings = changed;
+    worker.wake();
   }
 
   public ModelCatalog catalog() {

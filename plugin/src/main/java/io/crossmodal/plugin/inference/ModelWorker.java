@@ -108,7 +108,7 @@ final class ModelWorker {
     }
   }
 
-  /** Has the queues looked at again, for a model became ready. */
+  /** Has the queues looked at again, for a model became ready or the settings changed. */
   void wake() {
     lock.lock();
     try {

@@ -176,6 +176,21 @@ public class ModelRegistryIT extends OpenSearchIntegTestCase {
     }
     assertThat(body(send("GET", "mine", null)), containsString("\"version\":1,\"sha256\":"));
 
+    String loaded = body(send("POST", "mine/_load", "{\"precision\":\"fp32\"}"));
+    assertEquals(loaded, 4, loaded.split("\"state\":\"loaded\"", -1).length);
+    assertThat(loaded, containsString("\"device\":\"cpu"));
+    assertThat(loaded, containsString("\"memory_in_bytes\":"));
+    String unloaded = body(send("POST", "mine/_unload", null));
+    assertEquals(unloaded, 4, unloaded.split("\"state\":\"not_loaded\"", -1).length);
+    String one = internalCluster().getNodeNames()[0];
+    assertThat(
+        body(send("POST", "mine/_load?node_id=" + one, null)),
+        containsString("\"name\":\"" + one + "\",\"state\":\"loaded\""));
+    assertStatus(400, "not supported yet", "POST", "mine/_load", "{\"precision\":\"int8\"}");
+    assertStatus(400, "[precision] must be one of", "POST", "mine/_load", "{\"precision\":\"x\"}");
+    assertStatus(400, "unknown field [device]", "POST", "mine/_load", "{\"device\":\"cpu\"}");
+    assertStatus(404, "unknown model [bad]", "POST", "bad/_load", null);
+    assertStatus(404, "unknown model [bad]", "POST", "bad/_unload", null);
     assertStatus(400, "no base64", "PUT", "bad", "{\"bundle\":\"%%\"}");
     assertStatus(400, "ends early", "PUT", "bad", "{\"bundle\":\"AAAA");
     assertStatus(400, "no zip", "PUT", "bad", "{\"bundle\":\"AAAA\"}");

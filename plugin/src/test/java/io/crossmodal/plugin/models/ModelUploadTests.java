@@ -10,7 +10,14 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
+import io.crossmodal.plugin.inference.InferenceStats;
+import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.ModelVersion;
+import io.crossmodal.plugin.mapper.Spaces;
+import io.crossmodal.plugin.query.CrossModalQueryBuilder;
+import io.crossmodal.plugin.query.QuerySide;
+import io.crossmodal.plugin.rescore.FusionOptions;
+import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -23,12 +30,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
 import java.util.zip.ZipOutputStream;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.ExceptionsHelper;
 import org.opensearch.action.support.IndicesOptions;
+import org.opensearch.action.support.WriteRequest;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.xcontent.XContentType;
@@ -257,6 +266,14 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
             .replace("\"format_version\": 1", "\"format_version\": 2")
             .getBytes(StandardCharsets.UTF_8));
     assertRefused(RestStatus.BAD_REQUEST, "format version 2, this code reads 1", zip(newer));
+    Map<String, byte[]> off = new LinkedHashMap<>(entries);
+    off.put(
+        "manifest.json",
+        new String(entries.get("manifest.json"), StandardCharsets.UTF_8)
+            .replaceFirst("(\"itm\": \\[\\s*)", "$1 99, ")
+            .replaceFirst("(\"itm\": \\[\\s*99,[^,]*), *[^,]*", "$1")
+            .getBytes(StandardCharsets.UTF_8));
+    assertRefused(RestStatus.BAD_REQUEST, "golden rgb matching logits", zip(off));
     Map<String, byte[]> bomb = new LinkedHashMap<>(entries);
     bomb.put("manifest.json", new byte[(16 << 20) + 1]);
     byte[] small = zip(bomb);
@@ -325,6 +342,120 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
         RestStatus.BAD_REQUEST,
         "unknown model [mine]",
         () -> client().admin().indices().prepareCreate("pictures").setMapping(mapping).get());
+  }
+
+  /** As after a snapshot of another cluster was restored. */
+  public void testAModelOfOtherSpacesThanTheFieldIsRefusedWhereverItComputes() throws IOException {
+    upload("mine", micro());
+    Spaces spaces = Spaces.of(TestModels.foreign().manifest());
+    client()
+        .admin()
+        .indices()
+        .prepareCreate("pictures")
+        .setMapping(
+            "{\"properties\":{\"image\":{\"type\":\"cross_modal\",\"model\":\"mine\",\"spaces\":{"
+                + "\"filter\":\""
+                + spaces.filter()
+                + "\",\"tokens\":\""
+                + spaces.tokens()
+                + "\",\"dimension\":8,\"hidden\":16,\"text_tokens\":16,"
+                + "\"image_tokens\":{\"rgb\":17}}}}}")
+        .get();
+    String refusal =
+        "field [image] was made with a model [mine] of filter space [" + spaces.filter();
+    assertFails(
+        RestStatus.BAD_REQUEST,
+        refusal,
+        () ->
+            client()
+                .prepareIndex("pictures")
+                .setSource(
+                    "{\"image\":{\"bytes\":\""
+                        + TestModels.base64(TestModels.png(random(), 20))
+                        + "\"}}",
+                    XContentType.JSON)
+                .get());
+    // What was made elsewhere is kept, and found by vector.
+    client()
+        .prepareIndex("pictures")
+        .setSource("{\"image\":{\"embedding\":[1,0,0,0,0,0,0,0]}}", XContentType.JSON)
+        .setRefreshPolicy(WriteRequest.RefreshPolicy.IMMEDIATE)
+        .get();
+    float[] vector = {0, 1, 0, 0, 0, 0, 0, 0};
+    assertEquals(
+        1,
+        client()
+            .prepareSearch("pictures")
+            .setQuery(new CrossModalQueryBuilder("image", vector, 1, null))
+            .get()
+            .getHits()
+            .getHits()
+            .length);
+    QuerySide text = QuerySide.text("a");
+    assertFails(
+        RestStatus.BAD_REQUEST,
+        refusal,
+        () ->
+            client()
+                .prepareSearch("pictures")
+                .setQuery(new CrossModalQueryBuilder("image", text, 1, null))
+                .get());
+    assertFails(
+        RestStatus.BAD_REQUEST,
+        refusal,
+        () ->
+            client()
+                .prepareSearch("pictures")
+                .addRescorer(new FusionRescorerBuilder("image", text, FusionOptions.DEFAULT), 5)
+                .get());
+  }
+
+  public void testANewHeadServesWithoutReindexing() throws Exception {
+    upload("mine", micro());
+    client()
+        .admin()
+        .indices()
+        .prepareCreate("pictures")
+        .setMapping("{\"properties\":{\"image\":{\"type\":\"cross_modal\",\"model\":\"mine\"}}}")
+        .get();
+    for (int i = 0; i < 3; i++) {
+      client()
+          .prepareIndex("pictures")
+          .setId(Integer.toString(i))
+          .setSource(
+              "{\"image\":{\"bytes\":\"" + TestModels.base64(TestModels.png(random(), 20)) + "\"}}",
+              XContentType.JSON)
+          .setRefreshPolicy(WriteRequest.RefreshPolicy.IMMEDIATE)
+          .get();
+    }
+    Map<String, Float> before = rescored();
+    ModelService service = getInstanceFromNode(ModelService.class);
+    assertEquals(1, service.status("mine").version());
+    long encoded = service.stats().get(InferenceStats.Counter.ENCODED_IMAGES);
+    upload("mine", TestModels.zip(TestModels.newHead("any", 7), createTempDir()));
+    service.load("mine").get(60, TimeUnit.SECONDS);
+    assertEquals(2, service.status("mine").version());
+    Map<String, Float> after = rescored();
+    assertEquals(before.keySet(), after.keySet());
+    assertNotEquals("another head, other scores", before, after);
+    assertEquals(
+        "nothing is encoded again",
+        encoded,
+        service.stats().get(InferenceStats.Counter.ENCODED_IMAGES));
+  }
+
+  private Map<String, Float> rescored() {
+    Map<String, Float> scores = new LinkedHashMap<>();
+    client()
+        .prepareSearch("pictures")
+        .addRescorer(
+            new FusionRescorerBuilder("image", QuerySide.text("a pond"), FusionOptions.DEFAULT), 5)
+        .get()
+        .getHits()
+        .forEach(hit -> scores.put(hit.getId(), hit.getScore()));
+    assertEquals(3, scores.size());
+    scores.values().forEach(score -> assertTrue("rescored", score >= 1));
+    return scores;
   }
 
   private void delete(String id) {

@@ -1,0 +1,119 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.rest;
+
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.bundle.Fingerprints;
+import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.ModelStatus;
+import io.crossmodal.plugin.inference.ModelVersion;
+import java.io.IOException;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import org.opensearch.ResourceNotFoundException;
+import org.opensearch.core.rest.RestStatus;
+import org.opensearch.core.xcontent.XContentBuilder;
+import org.opensearch.rest.BytesRestResponse;
+import org.opensearch.rest.RestChannel;
+import org.opensearch.rest.RestResponse;
+import org.opensearch.rest.action.RestBuilderListener;
+
+/** Answers with what models are and where they stand on the nodes that reported. */
+final class ModelListing extends RestBuilderListener<NodesReportResponse> {
+  private final ModelCatalog catalog;
+  private final Collection<String> ids;
+
+  ModelListing(ModelCatalog catalog, Collection<String> ids, RestChannel channel) {
+    super(channel);
+    this.catalog = catalog;
+    this.ids = ids;
+  }
+
+  /**
+   * @throws ResourceNotFoundException when there is no such model
+   */
+  static void check(ModelCatalog catalog, String id) {
+    if (!catalog.has(id)) {
+      throw new ResourceNotFoundException(
+          "unknown model [{}], this node has {}", id, catalog.ids());
+    }
+  }
+
+  @Override
+  public RestResponse buildResponse(NodesReportResponse response, XContentBuilder builder)
+      throws IOException {
+    builder.startObject().startArray("models");
+    for (String id : ids) {
+      // One may have gone since.
+      if (catalog.has(id)) {
+        writeModel(builder, catalog.version(id), response.getNodes());
+      }
+    }
+    return new BytesRestResponse(RestStatus.OK, builder.endArray().endObject());
+  }
+
+  private void writeModel(XContentBuilder builder, ModelVersion version, List<NodeReport> nodes)
+      throws IOException {
+    builder
+        .startObject()
+        .field("id", version.id())
+        .field("default", version.id().equals(catalog.defaultId()))
+        .field("version", version.number());
+    if (!version.sha256().isEmpty()) {
+      builder.field("sha256", version.sha256());
+    }
+    try {
+      writeManifest(builder, version.manifest());
+    } catch (IllegalArgumentException e) {
+      builder.field("error", e.getMessage());
+    }
+    builder.startObject("nodes");
+    for (NodeReport node : nodes) {
+      NodeReport.Model known = node.models().get(version.id());
+      builder.startObject(node.getNode().getId()).field("name", node.getNode().getName());
+      if (known == null) {
+        builder.field("state", "unknown");
+      } else {
+        writeStatus(builder, known.status());
+      }
+      builder.endObject();
+    }
+    builder.endObject().endObject();
+  }
+
+  private static void writeStatus(XContentBuilder builder, ModelStatus status) throws IOException {
+    builder.field("state", status.state().name().toLowerCase(Locale.ROOT));
+    if (status.version() > 0) {
+      builder.field("version", status.version());
+    }
+    if (status.state() == ModelService.State.LOADED) {
+      builder
+          .field("device", status.device())
+          .field("precision", "fp32")
+          .field("memory_in_bytes", status.bytes());
+    }
+    if (!status.error().isEmpty()) {
+      builder.field("error", status.error());
+    }
+  }
+
+  private static void writeManifest(XContentBuilder builder, ModelManifest model)
+      throws IOException {
+    Fingerprints fingerprints = model.fingerprints();
+    builder
+        .field("filter_dimension", model.config().filterDimension())
+        .field("hidden", model.config().hidden())
+        .field("max_text_tokens", model.config().text().maxTokens())
+        .field("sensors", model.config().sensors().stream().map(SensorConfig::name).toList())
+        .startObject("fingerprints")
+        .field("filter_space", fingerprints.filterSpace())
+        .field("token_space", fingerprints.tokenSpace())
+        .field("fusion_head", fingerprints.fusionHead())
+        .endObject();
+  }
+}

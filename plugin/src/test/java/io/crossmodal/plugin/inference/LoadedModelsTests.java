@@ -1,0 +1,286 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.inference;
+
+import static org.hamcrest.Matchers.containsString;
+
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.plugin.TestModels;
+import io.crossmodal.plugin.TestService;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
+import org.opensearch.test.OpenSearchTestCase;
+
+/** Versions that come, serve and go. */
+@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
+public class LoadedModelsTests extends OpenSearchTestCase {
+  private static final String ID = "mine";
+
+  private final AtomicLong used = new AtomicLong();
+  private final ModelCatalog catalog = new ModelCatalog(() -> List.of(TestModels.micro()));
+
+  private final MemoryBudget budget =
+      (what, bytes) -> {
+        used.addAndGet(bytes);
+        return () -> used.addAndGet(-bytes);
+      };
+
+  private LoadedModels models() {
+    return new LoadedModels(
+        catalog,
+        TestService.settings(createTempDir(), 10, 8, true, Duration.ZERO),
+        budget,
+        () -> {});
+  }
+
+  private static ModelVersion version(long number, CompletableFuture<ModelBundle> bundle) {
+    return ModelVersion.stored(
+        ID,
+        number,
+        "sha" + number,
+        bundle.isCompletedExceptionally() || !bundle.isDone()
+            ? TestModels.micro().manifest().toJson()
+            : bundle.join().manifest().toJson(),
+        () -> bundle);
+  }
+
+  private static ModelVersion version(long number, ModelBundle bundle) {
+    return version(number, CompletableFuture.completedFuture(bundle.withId(ID)));
+  }
+
+  private static ModelVersion newHead(long number) throws IOException {
+    return version(number, TestModels.newHead(ID, number));
+  }
+
+  private static <T> T get(CompletableFuture<T> future) throws Exception {
+    return future.get(60, TimeUnit.SECONDS);
+  }
+
+  private static long weights() {
+    return TestModels.micro().weightBytes();
+  }
+
+  public void testANewVersionServesWhenItIsWarmAndTheOldOneEndsItsJobs() throws Exception {
+    catalog.update(List.of(version(1, TestModels.micro())));
+    try (LoadedModels models = models()) {
+      LoadedModel first = models.serving(ID);
+      get(first.done());
+      assertEquals(1, models.status(ID).version());
+      LoadedModel.Lease job = first.lease();
+
+      CompletableFuture<ModelBundle> arrives = new CompletableFuture<>();
+      catalog.update(List.of(version(2, arrives)));
+      models.refresh();
+      assertSame("until the next one is warm", first, models.serving(ID));
+      assertEquals(ModelService.State.LOADED, models.status(ID).state());
+      arrives.complete(TestModels.newHead(ID, 2));
+      get(models.load(ID));
+      LoadedModel second = models.serving(ID);
+      assertNotSame(first, second);
+      assertEquals(2, models.status(ID).version());
+
+      assertEquals("the job's version stays", 2, used.get() / weights());
+      assertNotNull(job.model().encodeTexts(List.of()));
+      job.close();
+      job.close();
+      assertEquals(1, used.get() / weights());
+      expectThrows(InferenceException.ModelUnavailable.class, () -> first.lease().model());
+    }
+    assertEquals("all of it is given back", 0, used.get());
+  }
+
+  public void testAVersionThatCannotBeLoadedLeavesTheOldOne() throws Exception {
+    catalog.update(List.of(version(1, TestModels.micro())));
+    try (LoadedModels models = models()) {
+      get(models.load(ID));
+      LoadedModel first = models.serving(ID);
+      catalog.update(
+          List.of(
+              version(
+                  2,
+                  CompletableFuture.failedFuture(
+                      new InferenceException.ModelUnavailable("chunk 3 is missing", null)))));
+      ExecutionException e = expectThrows(ExecutionException.class, () -> get(models.load(ID)));
+      assertThat(e.getCause().getMessage(), containsString("chunk 3 is missing"));
+      assertSame(first, models.serving(ID));
+      ModelStatus status = models.status(ID);
+      assertEquals(ModelService.State.LOADED, status.state());
+      assertEquals(1, status.version());
+      assertThat(status.error(), containsString("chunk 3 is missing"));
+
+      catalog.update(List.of(newHead(3)));
+      get(models.load(ID));
+      assertEquals(3, models.status(ID).version());
+      assertEquals("", models.status(ID).error());
+    }
+    assertEquals(0, used.get());
+  }
+
+  public void testAFailedFetchIsTriedAgain() throws Exception {
+    List<CompletableFuture<ModelBundle>> attempts =
+        new ArrayList<>(
+            List.of(
+                CompletableFuture.failedFuture(
+                    new InferenceException.ModelUnavailable("no shard", null)),
+                CompletableFuture.completedFuture(TestModels.micro().withId(ID))));
+    catalog.update(
+        List.of(
+            ModelVersion.stored(
+                ID, 1, "sha", TestModels.micro().manifest().toJson(), () -> attempts.remove(0))));
+    try (LoadedModels models = models()) {
+      expectThrows(ExecutionException.class, () -> get(models.serving(ID).done()));
+      assertEquals(ModelService.State.FAILED, models.status(ID).state());
+      get(models.serving(ID).done());
+      assertEquals(ModelService.State.LOADED, models.status(ID).state());
+      assertEquals(List.of(), attempts);
+    }
+  }
+
+  public void testUnloadAndDelete() throws Exception {
+    catalog.update(List.of(version(1, TestModels.micro())));
+    try (LoadedModels models = models()) {
+      get(models.load(ID));
+      LoadedModel.Lease job = models.serving(ID).lease();
+      models.unload(ID);
+      assertEquals(ModelService.State.NOT_LOADED, models.status(ID).state());
+      assertTrue("while a job has it", used.get() > 0);
+      job.close();
+      assertEquals(0, used.get());
+
+      get(models.load(ID));
+      catalog.update(List.of());
+      models.refresh();
+      assertEquals(0, used.get());
+      IllegalArgumentException e =
+          expectThrows(IllegalArgumentException.class, () -> models.serving(ID));
+      assertThat(e.getMessage(), containsString("unknown model [mine]"));
+    }
+  }
+
+  public void testAnIdThatWasGivenToAnotherModelDoesNotServeTheOldOne() throws Exception {
+    catalog.update(List.of(version(1, TestModels.micro())));
+    try (LoadedModels models = models()) {
+      get(models.load(ID));
+      catalog.update(List.of(version(1, TestModels.foreign())));
+      LoadedModel serving = models.serving(ID);
+      assertEquals(
+          TestModels.foreign().manifest().fingerprints(),
+          serving.version().manifest().fingerprints());
+      get(serving.done());
+    }
+    assertEquals(0, used.get());
+  }
+
+  public void testABundleIsTriedAndFreed() throws Exception {
+    try (LoadedModels models = models()) {
+      get(models.verify(TestModels.micro()));
+      assertEquals(0, used.get());
+    }
+  }
+
+  /** Whatever comes and goes, every job is answered by one version, and nothing stays behind. */
+  public void testJobsGoOnWhileVersionsChange() throws Exception {
+    catalog.update(List.of(version(1, TestModels.micro())));
+    AtomicBoolean over = new AtomicBoolean();
+    ExecutorService callers = Executors.newFixedThreadPool(2);
+    ExecutorService helpers = Executors.newFixedThreadPool(2);
+    ModelService service =
+        new ModelService(
+            catalog,
+            TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
+            budget,
+            helpers,
+            2);
+    TokenBlock text = TestModels.tokens(random(), TestModels.micro(), 3);
+    List<TokenBlock> images = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      images.add(
+          TestModels.tokens(
+              random(), TestModels.micro(), TestModels.imageTokens(TestModels.micro())));
+    }
+    try {
+      List<Future<Integer>> searches = new ArrayList<>();
+      for (int caller = 0; caller < 2; caller++) {
+        searches.add(
+            callers.submit(
+                () -> {
+                  int answered = 0;
+                  while (!over.get()) {
+                    assertEquals(
+                        20,
+                        get(service.score(ID, List.of(text), images, Deadline.none()))
+                            .itm()
+                            .length);
+                    assertTrue(
+                        get(service.encodeTexts(ID, List.of("a"))).get(0)
+                            instanceof Encoded.Success);
+                    answered++;
+                  }
+                  return answered;
+                }));
+      }
+      for (int number = 2; number < 8; number++) {
+        catalog.update(List.of(newHead(number)));
+        service.refresh();
+        get(service.load(ID));
+        if (randomBoolean()) {
+          service.unload(ID);
+        }
+      }
+      over.set(true);
+      for (Future<Integer> search : searches) {
+        assertTrue(search.get(60, TimeUnit.SECONDS) > 0);
+      }
+    } finally {
+      over.set(true);
+      callers.shutdown();
+      assertTrue(callers.awaitTermination(60, TimeUnit.SECONDS));
+      service.close();
+      helpers.shutdownNow();
+    }
+    assertEquals(0, used.get());
+  }
+
+  public void testEachVersionAnswersWithItsOwnHead() throws Exception {
+    catalog.update(List.of(version(1, TestModels.micro())));
+    ExecutorService helpers = Executors.newFixedThreadPool(1);
+    try (ModelService service =
+        new ModelService(
+            catalog,
+            TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
+            budget,
+            helpers,
+            1)) {
+      List<TokenBlock> text = List.of(TestModels.tokens(random(), TestModels.micro(), 3));
+      List<TokenBlock> image =
+          List.of(
+              TestModels.tokens(
+                  random(), TestModels.micro(), TestModels.imageTokens(TestModels.micro())));
+      Scores before = get(service.score(ID, text, image, Deadline.none()));
+      catalog.update(List.of(newHead(7)));
+      get(service.load(ID));
+      Scores after = get(service.score(ID, text, image, Deadline.none()));
+      assertNotEquals(before.itm()[0], after.itm()[0], 1e-6f);
+      assertEquals("the filter is the spaces' own", before.filter()[0], after.filter()[0], 1e-4f);
+      assertEquals(
+          TestModels.newHead(ID, 7).manifest().fingerprints().fusionHead(),
+          after.model().fingerprints().fusionHead());
+    } finally {
+      helpers.shutdownNow();
+    }
+  }
+}
