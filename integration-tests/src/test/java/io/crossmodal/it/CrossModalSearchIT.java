@@ -377,6 +377,12 @@ final class CrossModalSearchIT {
             + "\"query_text\":\"a pond\"}}}",
         "20000");
     refused(
+        "POST",
+        "/scenes/_search",
+        "{\"rescore\":{\"window_size\":20,\"fusion\":{\"field\":\"image\","
+            + "\"query_text\":\"a pond\",\"filter_size\":5}}}",
+        "[filter_size]");
+    refused(
         "PUT",
         "/unknown",
         "{\"mappings\":{\"properties\":{\"image\":{\"type\":\"cross_modal\","

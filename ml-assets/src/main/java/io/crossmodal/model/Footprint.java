@@ -29,6 +29,12 @@ public final class Footprint {
     return bytes(pairs, 2 * in + keysAndValues + Math.max(attention, feedForward));
   }
 
+  /** {@link FusionModel#filterByMlp} of B pairs, in bytes. */
+  public static long filterByMlp(ModelConfig config, int pairs) {
+    // Both class tokens in heap and native memory, side by side, and two of the layers.
+    return bytes(pairs, (2 * 2 + 2 + RESIDUAL) * (long) config.hidden());
+  }
+
   /** {@link FusionModel#encodeTexts} of B texts, in bytes. */
   public static long encodeTexts(ModelConfig config, int texts, int n) {
     return bytes(texts, tower(config, n));

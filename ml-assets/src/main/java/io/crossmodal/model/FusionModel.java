@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model;
 
+import ai.djl.Device;
 import ai.djl.MalformedModelException;
 import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
@@ -46,17 +47,27 @@ public final class FusionModel implements AutoCloseable {
   }
 
   /**
+   * Loads a bundle on the engine's own choice of device: a GPU where it finds one. See {@link
+   * #load(ModelBundle, Path, Device)}.
+   */
+  public static FusionModel load(ModelBundle bundle, Path scratch)
+      throws IOException, BundleException {
+    return load(bundle, scratch, null);
+  }
+
+  /**
    * Loads the weights and re-scores the bundle's golden inputs.
    *
+   * @param device where the model computes; null for the engine's own choice
    * @param scratch an existing folder for a copy of the archive, which is gone when this returns
    * @throws BundleException when the archive does not load or the golden outputs differ
    * @throws ai.djl.engine.EngineException when there is no PyTorch engine
    */
-  public static FusionModel load(ModelBundle bundle, Path scratch)
+  public static FusionModel load(ModelBundle bundle, Path scratch, Device device)
       throws IOException, BundleException {
     TorchEngine.configure();
     Path archive = Files.createTempFile(scratch, "model-", ".pt");
-    Model model = Model.newInstance(bundle.manifest().id(), "PyTorch");
+    Model model = Model.newInstance(bundle.manifest().id(), device, "PyTorch");
     boolean served = false;
     try {
       try (InputStream in = bundle.openModel()) {

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin;
 
+import io.crossmodal.plugin.inference.DevicePolicy;
 import io.crossmodal.plugin.inference.InferenceSettings;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
@@ -12,6 +13,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.opensearch.common.settings.ClusterSettings;
 import org.opensearch.common.settings.Setting;
 import org.opensearch.common.settings.Settings;
@@ -26,6 +28,11 @@ import org.opensearch.core.common.unit.ByteSizeValue;
  */
 public final class CrossModalSettings {
   private static final String PREFIX = "plugins.cross_modal.";
+
+  /** Where models compute: {@code auto}, {@code cpu} or {@code gpu}. */
+  public static final Setting<DevicePolicy> DEVICE =
+      new Setting<>(
+          PREFIX + "device", "auto", CrossModalSettings::device, Setting.Property.NodeScope);
 
   /**
    * Threads that one operation of the engine uses. Default: half of the node's processors, for the
@@ -114,7 +121,7 @@ public final class CrossModalSettings {
   static List<Setting<?>> all() {
     List<Setting<?>> all = new ArrayList<>(DYNAMIC);
     all.addAll(ModelSettings.all());
-    all.addAll(List.of(THREADS, QUERY_CACHE_SIZE, CrossModalFieldMapper.INDEX_CROSS_MODAL));
+    all.addAll(List.of(DEVICE, THREADS, QUERY_CACHE_SIZE, CrossModalFieldMapper.INDEX_CROSS_MODAL));
     return all;
   }
 
@@ -137,6 +144,7 @@ public final class CrossModalSettings {
 
   private static InferenceSettings inference(Settings node, Settings dynamic, Path directory) {
     return new InferenceSettings(
+        DEVICE.get(node),
         THREADS.get(node),
         QUEUE_SIZE.get(dynamic),
         ENCODE_BATCH.get(dynamic),
@@ -146,6 +154,16 @@ public final class CrossModalSettings {
         QUERY_CACHE_SIZE.get(node).getBytes(),
         duration(LONGEST_WAIT.get(dynamic)),
         directory);
+  }
+
+  private static DevicePolicy device(String text) {
+    for (DevicePolicy policy : DevicePolicy.values()) {
+      if (policy.name().toLowerCase(Locale.ROOT).equals(text)) {
+        return policy;
+      }
+    }
+    throw new IllegalArgumentException(
+        "[" + PREFIX + "device] must be auto, cpu or gpu, got [" + text + "]");
   }
 
   private static Duration duration(TimeValue time) {

@@ -414,7 +414,8 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
               new ScoreCombiner(mode, weights ? randomFloat() : 1, weights ? randomFloat() : 1),
               randomFrom(MissingPolicy.KEEP_FIRST_PASS, MissingPolicy.SCORE_ZERO),
               FailurePolicy.FAIL,
-              null);
+              null,
+              0);
       SearchResponse response =
           search(
                   "pictures",

@@ -102,7 +102,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
     client().prepareSearch("pictures").setQuery(query).get();
     FusionOptions options =
         new FusionOptions(
-            FusionOptions.DEFAULT.combiner(), MissingPolicy.KEEP_FIRST_PASS, onFailure, timeout);
+            FusionOptions.DEFAULT.combiner(), MissingPolicy.KEEP_FIRST_PASS, onFailure, timeout, 0);
     return client()
         .prepareSearch("pictures")
         .setQuery(query)

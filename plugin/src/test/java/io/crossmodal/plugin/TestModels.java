@@ -35,9 +35,9 @@ public final class TestModels {
 
   private TestModels() {}
 
-  /** The model that the tests' nodes serve. */
+  /** The model that the tests' nodes serve, with an MLP filter. */
   public static ModelBundle micro() {
-    return ModelBundle.random(ID, ModelConfig.micro(), 42);
+    return ModelBundle.random(ID, ModelConfig.micro().withFilterMlp(true), 42);
   }
 
   /** A model of the same shape and other weights. */

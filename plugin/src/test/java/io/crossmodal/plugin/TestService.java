@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin;
 
+import io.crossmodal.plugin.inference.DevicePolicy;
 import io.crossmodal.plugin.inference.InferenceSettings;
 import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelCatalog;
@@ -38,7 +39,16 @@ public final class TestService implements AutoCloseable {
   public static InferenceSettings settings(
       Path directory, int queueSize, int batch, boolean merge, Duration batchWait) {
     return new InferenceSettings(
-        1, queueSize, batch, batch, merge, batchWait, 1 << 20, Duration.ofSeconds(60), directory);
+        DevicePolicy.AUTO,
+        1,
+        queueSize,
+        batch,
+        batch,
+        merge,
+        batchWait,
+        1 << 20,
+        Duration.ofSeconds(60),
+        directory);
   }
 
   public ModelService get() {

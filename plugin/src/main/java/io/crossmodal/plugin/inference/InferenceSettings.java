@@ -11,6 +11,7 @@ import java.util.Objects;
 /**
  * How a node serves its models.
  *
+ * @param device where models compute
  * @param threads threads that one operation of the engine uses; at least 1. The engine is shared by
  *     the whole JVM, so the first node started in it decides.
  * @param queueSize jobs that may wait for the worker, of searches and of documents each; at least 1
@@ -25,6 +26,7 @@ import java.util.Objects;
  *     writable, below the node's data path
  */
 public record InferenceSettings(
+    DevicePolicy device,
     int threads,
     int queueSize,
     int encodeBatch,
@@ -35,6 +37,7 @@ public record InferenceSettings(
     Duration longestWait,
     Path directory) {
   public InferenceSettings {
+    Objects.requireNonNull(device, "device");
     atLeast("threads", threads, 1);
     atLeast("queueSize", queueSize, 1);
     atLeast("encodeBatch", encodeBatch, 1);

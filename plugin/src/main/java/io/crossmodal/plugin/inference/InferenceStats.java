@@ -35,6 +35,8 @@ public final class InferenceStats {
     SCORE_BATCHES,
     /** Text-image pairs scored by the fusion encoder. */
     PAIRS,
+    /** Text-image pairs that the MLP filter looked at. */
+    FILTERED_PAIRS,
     /** Calls that served several jobs. */
     MERGED_BATCHES,
     /** Calls that were halved because memory did not suffice. */

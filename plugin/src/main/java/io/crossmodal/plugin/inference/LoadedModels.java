@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.inference;
 
+import ai.djl.Device;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
@@ -256,9 +257,9 @@ final class LoadedModels implements AutoCloseable {
   }
 
   private FusionModel open(ModelBundle bundle) throws BundleException {
-    NativeRuntime.start(settings);
+    Device device = settings.device().choose(NativeRuntime.start(settings));
     try {
-      return FusionModel.load(bundle, Files.createDirectories(settings.directory()));
+      return FusionModel.load(bundle, Files.createDirectories(settings.directory()), device);
     } catch (IOException e) {
       throw new InferenceException.ModelUnavailable(
           "model [" + bundle.manifest().id() + "] cannot be loaded: " + e, e);

@@ -23,6 +23,7 @@ import java.util.concurrent.Executor;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.IntFunction;
+import java.util.stream.IntStream;
 
 /**
  * All of a node's inference: step 6 and 7 of a search (queue and fuse), and the encoding of
@@ -316,6 +317,48 @@ public final class ModelService implements AutoCloseable {
         .bundle()
         .thenCompose(bundle -> work.apply(on, bundle))
         .whenComplete((done, failure) -> lease.close());
+  }
+
+  /**
+   * What the paper's MLP filter says of pairs, from their class tokens alone. Pairs, deadline and
+   * thread as in {@link #score}.
+   *
+   * @return one logit each
+   * @throws IllegalArgumentException when the model has no such filter
+   */
+  public CompletableFuture<List<Float>> filter(
+      String model, List<TokenBlock> texts, List<TokenBlock> images, Deadline deadline) {
+    if (!catalog.manifest(model).config().filterMlp()) {
+      throw new IllegalArgumentException(
+          "[filter_size] needs the MLP filter, which model ["
+              + model
+              + "] does not have: distil one, or leave [filter_size] 0");
+    }
+    LoadedModel on;
+    LoadedModel.Lease lease;
+    try {
+      on = models.serving(model);
+      lease = on.lease();
+    } catch (InferenceException e) {
+      return CompletableFuture.failedFuture(e);
+    }
+    int pairs = Math.max(texts.size(), images.size());
+    List<TokenBlock> textClasses = texts.stream().map(TokenBlock::classToken).toList();
+    List<TokenBlock> imageClasses = images.stream().map(TokenBlock::classToken).toList();
+    List<Operation.Pair> items =
+        IntStream.range(0, pairs)
+            .mapToObj(i -> new Operation.Pair(of(textClasses, i), of(imageClasses, i)))
+            .toList();
+    Job<Operation.Pair, Float> job = new Job<>(new Operation.Filter(on), items, deadline);
+    worker.submit(Priority.SEARCH, job);
+    CompletableFuture<List<Float>> logits = job.result().thenApply(done -> done);
+    CompletableFuture<?> unused =
+        logits.whenComplete(
+            (done, failure) -> {
+              abandon(job);
+              lease.close();
+            });
+    return logits;
   }
 
   private static TokenBlock of(List<TokenBlock> blocks, int pair) {

@@ -28,10 +28,13 @@ final class NativeRuntime {
   private NativeRuntime() {}
 
   /**
+   * Starts the engine where it does not run yet.
+   *
+   * @return GPUs that it has found
    * @throws InferenceException.ModelUnavailable when the native library is missing or does not
    *     start, saying what to install
    */
-  static void start(InferenceSettings settings) {
+  static int start(InferenceSettings settings) {
     setIfAbsent("ai.djl.offline", "true");
     setIfAbsent("OPT_OUT_TRACKING", "true");
     setIfAbsent("ai.djl.default_engine", "PyTorch");
@@ -44,7 +47,7 @@ final class NativeRuntime {
     thread.setContextClassLoader(NativeRuntime.class.getClassLoader());
     try {
       Files.createDirectories(cache);
-      Engine.getInstance();
+      return Engine.getInstance().getGpuCount();
     } catch (IOException | RuntimeException | LinkageError e) {
       throw new InferenceException.ModelUnavailable(
           "the native PyTorch library does not start on this node: install the plugin's zip that"

@@ -155,4 +155,34 @@ sealed interface Operation<I, O> {
       stats.add(Counter.PAIRS, items);
     }
   }
+
+  /** Runs the paper's MLP filter on the class tokens of pairs. */
+  record Filter(LoadedModel on) implements Operation<Pair, Float> {
+    @Override
+    public int most(InferenceSettings settings) {
+      return settings.scoreBatch();
+    }
+
+    @Override
+    public long bytes(ModelConfig config, List<Pair> pairs) {
+      return Footprint.filterByMlp(config, pairs.size());
+    }
+
+    @Override
+    public List<Float> run(FusionModel model, List<Pair> pairs) {
+      float[] logits =
+          model.filterByMlp(
+              pairs.stream().map(Pair::text).toList(), pairs.stream().map(Pair::image).toList());
+      List<Float> outcomes = new ArrayList<>(logits.length);
+      for (float logit : logits) {
+        outcomes.add(logit);
+      }
+      return outcomes;
+    }
+
+    @Override
+    public void count(InferenceStats stats, int items) {
+      stats.add(Counter.FILTERED_PAIRS, items);
+    }
+  }
 }

@@ -21,16 +21,23 @@ import org.opensearch.core.xcontent.XContentBuilder;
  * @param missing policy for hits without tokens
  * @param onFailure policy where scoring fails
  * @param timeout longest wait for the scores of one shard; null for the node's own limit
+ * @param filterSize hits of the window that the model's MLP filter lets pass to the fusion encoder;
+ *     0 for all, without asking the filter
  */
 public record FusionOptions(
-    ScoreCombiner combiner, MissingPolicy missing, FailurePolicy onFailure, TimeValue timeout)
+    ScoreCombiner combiner,
+    MissingPolicy missing,
+    FailurePolicy onFailure,
+    TimeValue timeout,
+    int filterSize)
     implements Writeable, ToXContentFragment {
   public static final FusionOptions DEFAULT =
       new FusionOptions(
           new ScoreCombiner(FusionScoreMode.REPLACE, 1, 1),
           MissingPolicy.KEEP_FIRST_PASS,
           FailurePolicy.FAIL,
-          null);
+          null,
+          0);
 
   public FusionOptions {
     Objects.requireNonNull(combiner, "combiner");
@@ -39,6 +46,10 @@ public record FusionOptions(
     if (timeout != null && timeout.nanos() <= 0) {
       throw new IllegalArgumentException("[timeout] must be above 0, got [" + timeout + "]");
     }
+    if (filterSize < 0) {
+      throw new IllegalArgumentException(
+          "[filter_size] must be at least 0, got [" + filterSize + "]");
+    }
   }
 
   FusionOptions(StreamInput in) throws IOException {
@@ -46,7 +57,8 @@ public record FusionOptions(
         new ScoreCombiner(in.readEnum(FusionScoreMode.class), in.readFloat(), in.readFloat()),
         in.readEnum(MissingPolicy.class),
         in.readEnum(FailurePolicy.class),
-        in.readOptionalTimeValue());
+        in.readOptionalTimeValue(),
+        in.readVInt());
   }
 
   @Override
@@ -57,6 +69,7 @@ public record FusionOptions(
     out.writeEnum(missing);
     out.writeEnum(onFailure);
     out.writeOptionalTimeValue(timeout);
+    out.writeVInt(filterSize);
   }
 
   @Override
@@ -66,7 +79,8 @@ public record FusionOptions(
         .field("query_weight", combiner.queryWeight())
         .field("rescore_query_weight", combiner.rescoreQueryWeight())
         .field("missing", key(missing))
-        .field("on_failure", key(onFailure));
+        .field("on_failure", key(onFailure))
+        .field("filter_size", filterSize);
     return timeout == null ? builder : builder.field("timeout", timeout.getStringRep());
   }
 

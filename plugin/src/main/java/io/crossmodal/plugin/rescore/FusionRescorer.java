@@ -27,6 +27,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.IntStream;
 import org.apache.lucene.search.Explanation;
 import org.apache.lucene.search.IndexSearcher;
 import org.apache.lucene.search.ScoreDoc;
@@ -157,22 +158,26 @@ public final class FusionRescorer implements Rescorer {
     return scored;
   }
 
-  /** One p per candidate, NaN where the policy keeps the first pass instead. */
+  /** One p per candidate, NaN where it keeps the first pass instead. */
   private static float[] probabilities(List<TokenBlock> candidates, FusionRescoreContext context) {
     float[] probabilities = new float[candidates.size()];
+    Arrays.fill(probabilities, Float.NaN);
+    int[] passed;
     Scores logits;
     try {
-      logits = logits(candidates, context);
+      Deadline deadline = context.deadline();
+      passed = filter(candidates, context, deadline);
+      logits = logits(Arrays.stream(passed).mapToObj(candidates::get).toList(), context, deadline);
     } catch (InferenceException e) {
       degradeOrThrow(e, context);
-      Arrays.fill(probabilities, Float.NaN);
       return probabilities;
     }
     Calibration calibration = logits.model().calibration();
     int notNumbers = 0;
-    for (int i = 0; i < probabilities.length; i++) {
-      probabilities[i] = calibration.probability(logits.itm()[i], logits.filter()[i]);
-      if (Float.isNaN(probabilities[i])) {
+    for (int i = 0; i < passed.length; i++) {
+      float p = calibration.probability(logits.itm()[i], logits.filter()[i]);
+      probabilities[passed[i]] = p;
+      if (Float.isNaN(p)) {
         notNumbers++;
       }
     }
@@ -180,24 +185,60 @@ public final class FusionRescorer implements Rescorer {
       context.stats().add(Counter.NOT_A_NUMBER, notNumbers);
       degradeOrThrow(
           new InferenceException.ModelFailed(
-              notNumbers + " of " + probabilities.length + " fusion scores are not numbers", null),
+              notNumbers + " of " + passed.length + " fusion scores are not numbers", null),
           context);
     }
     return probabilities;
   }
 
-  private static Scores logits(List<TokenBlock> candidates, FusionRescoreContext context) {
+  /** Step 5: indices of the candidates that the MLP filter likes best, in their order. */
+  private static int[] filter(
+      List<TokenBlock> candidates, FusionRescoreContext context, Deadline deadline) {
+    int size = context.options().filterSize();
+    int[] all = IntStream.range(0, candidates.size()).toArray();
+    if (size == 0 || size >= all.length) {
+      return all;
+    }
     List<TokenBlock> query = List.of(context.query().tokens());
     boolean textQuery = context.query().modality() == Modality.TEXT;
-    Deadline deadline = context.deadline();
-    CompletableFuture<Scores> future =
+    List<Float> logits =
+        await(
+            context
+                .service()
+                .filter(
+                    context.field().definition().modelId(),
+                    textQuery ? query : candidates,
+                    textQuery ? candidates : query,
+                    deadline),
+            context,
+            deadline);
+    return Arrays.stream(all)
+        .boxed()
+        .sorted(Comparator.comparingDouble(i -> -logits.get(i)))
+        .limit(size)
+        .sorted()
+        .mapToInt(i -> i)
+        .toArray();
+  }
+
+  private static Scores logits(
+      List<TokenBlock> candidates, FusionRescoreContext context, Deadline deadline) {
+    List<TokenBlock> query = List.of(context.query().tokens());
+    boolean textQuery = context.query().modality() == Modality.TEXT;
+    return await(
         context
             .service()
             .score(
                 context.field().definition().modelId(),
                 textQuery ? query : candidates,
                 textQuery ? candidates : query,
-                deadline);
+                deadline),
+        context,
+        deadline);
+  }
+
+  private static <T> T await(
+      CompletableFuture<T> future, FusionRescoreContext context, Deadline deadline) {
     try {
       while (true) {
         try {
@@ -208,8 +249,7 @@ public final class FusionRescorer implements Rescorer {
             context.search().checkCancelled();
           }
           if (deadline.expired()) {
-            throw new InferenceException.DeadlineExceeded(
-                "rescoring " + candidates.size() + " hits");
+            throw new InferenceException.DeadlineExceeded("a rescore");
           }
         }
       }
@@ -300,7 +340,7 @@ public final class FusionRescorer implements Rescorer {
   private static Explanation explainPair(TokenBlock tokens, FusionRescoreContext context) {
     Scores logits;
     try {
-      logits = logits(List.of(tokens), context);
+      logits = logits(List.of(tokens), context, context.deadline());
     } catch (InferenceException e) {
       throw InferenceErrors.toOpenSearch(e);
     }

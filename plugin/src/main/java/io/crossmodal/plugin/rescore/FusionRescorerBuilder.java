@@ -98,10 +98,6 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     }
 
     private FusionRescorerBuilder build() {
-      if (filterSize != 0) {
-        throw new IllegalArgumentException(
-            "[filter_size] other than 0 is not supported yet, got [" + filterSize + "]");
-      }
       return new FusionRescorerBuilder(
           field(),
           side(List.of(), SIDES),
@@ -109,7 +105,8 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
               new ScoreCombiner(mode, queryWeight, rescoreQueryWeight),
               missing,
               onFailure,
-              timeout));
+              timeout,
+              filterSize));
     }
   }
 

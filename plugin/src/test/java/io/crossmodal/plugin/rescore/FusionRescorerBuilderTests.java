@@ -40,7 +40,8 @@ public class FusionRescorerBuilderTests
                 new ScoreCombiner(mode, weights ? randomFloat() : 1, weights ? randomFloat() : 1),
                 randomFrom(MissingPolicy.values()),
                 randomFrom(FailurePolicy.values()),
-                randomBoolean() ? null : TimeValue.timeValueMillis(randomIntBetween(1, 500))));
+                randomBoolean() ? null : TimeValue.timeValueMillis(randomIntBetween(1, 500)),
+                randomIntBetween(0, 3)));
     return randomBoolean() ? builder : builder.windowSize(randomIntBetween(1, 500));
   }
 
@@ -96,7 +97,7 @@ public class FusionRescorerBuilderTests
         "{\"field\":\"f\",\"query_text\":\"x\",\"query_weight\":-1,\"score_mode\":\"avg\"}",
         "[query_weight] must be finite and at least 0");
     assertRefused("{\"field\":\"f\",\"query_text\":\"x\",\"query_weight\":2}", "no effect");
-    assertRefused("{\"field\":\"f\",\"query_text\":\"x\",\"filter_size\":5}", "not supported yet");
+    assertRefused("{\"field\":\"f\",\"query_text\":\"x\",\"filter_size\":-1}", "[filter_size]");
     assertRefused("{\"field\":\"f\",\"query_text\":\"x\",\"timeout\":\"0ms\"}", "above 0");
     assertRefused("{\"field\":\"f\",\"query_text\":\"x\",\"timeout\":\"soon\"}", "timeout");
   }

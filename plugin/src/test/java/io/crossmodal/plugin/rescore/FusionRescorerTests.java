@@ -23,10 +23,15 @@ import io.crossmodal.plugin.mapper.TokenStorage;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.lucene.document.BinaryDocValuesField;
 import org.apache.lucene.document.Document;
 import org.apache.lucene.document.Field;
@@ -192,7 +197,8 @@ public class FusionRescorerTests extends OpenSearchTestCase {
         new ScoreCombiner(mode, weights ? randomFloat() : 1, weights ? randomFloat() : 1),
         missing,
         onFailure,
-        null);
+        null,
+        0);
   }
 
   /** Some of the documents as a first pass's hits, best first, with ties. */
@@ -413,6 +419,48 @@ public class FusionRescorerTests extends OpenSearchTestCase {
     }
   }
 
+  /** The paper's two stages: its MLP filter chooses which hits of the window are fused. */
+  public void testTheFilterChoosesWhatIsFused() throws Exception {
+    Modality modality = randomFrom(Modality.values());
+    try (Index index =
+        index(modality, Collections.nCopies(randomIntBetween(5, 20), Content.TOKENS), false)) {
+      int size = randomIntBetween(1, index.docs.size() + 3);
+      FusionOptions all = options(FusionScoreMode.REPLACE, MissingPolicy.FAIL, FailurePolicy.FAIL);
+      FusionOptions some =
+          new FusionOptions(all.combiner(), all.missing(), all.onFailure(), null, size);
+      ScoreDoc[] hits =
+          index.docs.stream().map(doc -> new ScoreDoc(doc, 1)).toArray(ScoreDoc[]::new);
+      TopDocs first = new TopDocs(new TotalHits(hits.length, TotalHits.Relation.EQUAL_TO), hits);
+      FusionRescoreContext context = context(hits.length, modality, some);
+      TopDocs result =
+          FusionRescorer.INSTANCE.rescore(first, new IndexSearcher(index.reader), context);
+
+      boolean image = modality == Modality.IMAGE;
+      List<TokenBlock> blocks = index.docs.stream().map(index.blocks::get).toList();
+      List<Float> logits =
+          test.get()
+              .filter(
+                  TestModels.ID,
+                  image ? List.of(query) : blocks,
+                  image ? blocks : List.of(query),
+                  Deadline.none())
+              .get(60, TimeUnit.SECONDS);
+      Set<Integer> passed =
+          IntStream.range(0, hits.length)
+              .boxed()
+              .sorted(Comparator.comparingDouble(i -> -logits.get(i)))
+              .limit(size)
+              .map(index.docs::get)
+              .collect(Collectors.toSet());
+      assertEquals(passed, context.getRescoredDocs());
+      for (ScoreDoc hit : result.scoreDocs) {
+        float expected =
+            passed.contains(hit.doc) ? 1 + probability(index.blocks.get(hit.doc), modality) : 0.5f;
+        assertEquals(expected, hit.score, TOLERANCE);
+      }
+    }
+  }
+
   public void testATimeoutFollowsThePolicy() throws Exception {
     try (Index index = index(Modality.IMAGE, List.of(Content.TOKENS), false)) {
       TopDocs one =
@@ -424,14 +472,16 @@ public class FusionRescorerTests extends OpenSearchTestCase {
               FusionOptions.DEFAULT.combiner(),
               MissingPolicy.KEEP_FIRST_PASS,
               FailurePolicy.KEEP_FIRST_PASS,
-              TimeValue.timeValueNanos(1));
+              TimeValue.timeValueNanos(1),
+              0);
       FusionRescoreContext context = context(1, Modality.IMAGE, hasty);
       TopDocs kept = FusionRescorer.INSTANCE.rescore(one, searcher, context);
       assertEquals(0.5f, kept.scoreDocs[0].score, 1e-6f);
       assertTrue(context.getRescoredDocs().isEmpty());
       assertEquals(1, test.get().stats().get(Counter.TIMEOUTS));
       FusionOptions strict =
-          new FusionOptions(hasty.combiner(), hasty.missing(), FailurePolicy.FAIL, hasty.timeout());
+          new FusionOptions(
+              hasty.combiner(), hasty.missing(), FailurePolicy.FAIL, hasty.timeout(), 0);
       OpenSearchStatusException e =
           expectThrows(
               OpenSearchStatusException.class,

@@ -1,0 +1,34 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.inference;
+
+import ai.djl.Device;
+
+/** Where a node computes. */
+public enum DevicePolicy {
+  /** On a GPU where the engine finds one, else on the CPU. */
+  AUTO,
+  /** On the CPU, whatever else there is. */
+  CPU,
+  /** On a GPU; a node without one serves no model and says so. */
+  GPU;
+
+  /**
+   * The device for a model.
+   *
+   * @param gpus that the engine has found
+   * @throws InferenceException.ModelUnavailable when a GPU is required and there is none
+   */
+  Device choose(int gpus) {
+    if (this == GPU && gpus == 0) {
+      throw new InferenceException.ModelUnavailable(
+          "[plugins.cross_modal.device] is gpu, but the PyTorch library of this node finds no GPU:"
+              + " start the node with a CUDA build of it (PYTORCH_LIBRARY_PATH, PYTORCH_VERSION,"
+              + " PYTORCH_FLAVOR), or set auto or cpu",
+          null);
+    }
+    return this == CPU || gpus == 0 ? Device.cpu() : Device.gpu();
+  }
+}
