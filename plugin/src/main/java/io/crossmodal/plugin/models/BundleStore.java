@@ -23,6 +23,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.apache.logging.log4j.LogManager;
@@ -59,7 +60,11 @@ final class BundleStore {
    * @return fails with {@link InferenceException.ModelUnavailable}
    */
   CompletableFuture<ModelBundle> fetch(StoredModel model) {
-    return CompletableFuture.supplyAsync(() -> read(model), executor);
+    try {
+      return CompletableFuture.supplyAsync(() -> read(model), executor);
+    } catch (RejectedExecutionException e) {
+      return CompletableFuture.failedFuture(unavailable(model, "the node is shutting down", e));
+    }
   }
 
   private ModelBundle read(StoredModel model) {

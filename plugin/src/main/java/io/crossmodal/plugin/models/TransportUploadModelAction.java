@@ -16,7 +16,7 @@ import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
@@ -230,13 +230,17 @@ public final class TransportUploadModelAction
   /** Has this node load it, so that no node has to find out later. */
   private void verify(UploadModelRequest request, ModelBundle bundle) {
     try {
-      service.verify(bundle).join();
-    } catch (CompletionException e) {
+      service.verify(bundle).get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new OpenSearchStatusException(
+          "the node is shutting down", RestStatus.SERVICE_UNAVAILABLE, e);
+    } catch (ExecutionException e) {
       if (e.getCause() instanceof BundleException broken) {
         throw unservable(request, broken.getMessage(), broken);
       }
       if (!(e.getCause() instanceof InferenceException.ModelUnavailable)) {
-        throw InferenceErrors.toOpenSearch(e);
+        throw InferenceErrors.toOpenSearch(e.getCause());
       }
       // A node without the native library may still take uploads for those that have it.
       LOGGER.warn("model [{}] is kept without a trial on this node", request.id(), e.getCause());

@@ -147,7 +147,8 @@ public class ModelRegistryIT extends OpenSearchIntegTestCase {
     upload(client(), "mine", zip(TestModels.newHead("any", 7)));
     ensureGreen(ModelIndex.NAME);
     internalCluster().stopRandomDataNode();
-    ensureGreen(ModelIndex.NAME);
+    // Of two copies one is left, whichever node went; the other takes its time to be made again.
+    ensureYellow(ModelIndex.NAME);
     String sha256 =
         internalCluster().getInstance(ModelRegistry.class).catalog().version("mine").sha256();
     assertEveryNodeHas("mine", sha256);

@@ -1,0 +1,136 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.it;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.bundle.ModelBundle;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.Test;
+import org.opensearch.client.ResponseException;
+
+/** A model of one's own on a real node, from the upload over a power failure to its end. */
+final class ModelUploadIT {
+  private static final String MODELS = "/_plugins/_cross_modal/models/";
+  private static final String SEARCH =
+      "{\"query\":{\"cross_modal\":{\"field\":\"image\",\"query_text\":\"a pond\"}},"
+          + "\"rescore\":{\"window_size\":5,\"fusion\":{\"field\":\"image\",\"query_text\":\"a pond\"}}}";
+
+  private static JsonObject call(OpenSearchNode node, String method, String path, String json)
+      throws IOException {
+    return JsonParser.parseString(Nodes.call(node, method, path, json)).getAsJsonObject();
+  }
+
+  private static String base64(byte[] bytes) {
+    return Base64.getEncoder().encodeToString(bytes);
+  }
+
+  private static byte[] picture(int colour) throws IOException {
+    BufferedImage image = new BufferedImage(20, 20, BufferedImage.TYPE_INT_RGB);
+    image.createGraphics().fillRect(colour % 10, colour % 7, 5 + colour, 3);
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ImageIO.write(image, "png", out);
+    return out.toByteArray();
+  }
+
+  private static Map<String, Double> search(OpenSearchNode node) throws IOException {
+    Map<String, Double> scores = new TreeMap<>();
+    for (JsonElement hit :
+        call(node, "POST", "/pictures/_search", SEARCH)
+            .getAsJsonObject("hits")
+            .getAsJsonArray("hits")) {
+      double score = hit.getAsJsonObject().get("_score").getAsDouble();
+      assertTrue(score >= 1, "rescored: " + score);
+      scores.put(hit.getAsJsonObject().get("_id").getAsString(), score);
+    }
+    return scores;
+  }
+
+  @Test
+  void anUploadedModelServesAndSurvivesAPowerFailure() throws Exception {
+    Path folder = Nodes.folder("upload");
+    Path file = folder.resolve("mine.zip");
+    ModelBundle.random("mine", ModelConfig.micro(), 42).write(file, List.of("a b"));
+    byte[] bundle = Files.readAllBytes(file);
+    OpenSearchHome home = OpenSearchHome.create(folder.resolve("home"));
+    home.install(PluginNode.zip());
+    OpenSearchNode.Builder builder =
+        OpenSearchNode.builder(home, folder.resolve("node"))
+            .heapMegabytes(1024)
+            .environment("OMP_WAIT_POLICY", "passive");
+
+    Map<String, Double> before;
+    OpenSearchNode node = builder.start();
+    try {
+      int half = bundle.length / 2;
+      JsonObject waits =
+          call(
+              node,
+              "PUT",
+              MODELS + "mine?part=0&parts=2",
+              "{\"bundle\":\"" + base64(Arrays.copyOf(bundle, half)) + "\"}");
+      assertEquals("[1]", waits.get("missing_parts").toString());
+      JsonObject whole =
+          call(
+              node,
+              "PUT",
+              MODELS + "mine?part=1&parts=2",
+              "{\"bundle\":\"" + base64(Arrays.copyOfRange(bundle, half, bundle.length)) + "\"}");
+      assertEquals(1, whole.get("version").getAsInt());
+      call(
+          node,
+          "PUT",
+          "/pictures",
+          "{\"settings\":{\"number_of_replicas\":0},\"mappings\":{\"properties\":"
+              + "{\"image\":{\"type\":\"cross_modal\",\"model\":\"mine\"}}}}");
+      for (int i = 0; i < 4; i++) {
+        call(
+            node,
+            "PUT",
+            "/pictures/_doc/" + i + "?refresh=true",
+            "{\"image\":{\"bytes\":\"" + base64(picture(i)) + "\"}}");
+      }
+      before = search(node);
+      assertEquals(4, before.size());
+    } finally {
+      node.kill();
+    }
+
+    node = builder.start();
+    try {
+      Map<String, Double> after = search(node);
+      assertEquals(before.keySet(), after.keySet());
+      before.forEach((id, score) -> assertEquals(score, after.get(id), 1e-4, id));
+      OpenSearchNode running = node;
+      ResponseException used =
+          assertThrows(
+              ResponseException.class, () -> call(running, "DELETE", MODELS + "mine", null));
+      assertEquals(409, used.getResponse().getStatusLine().getStatusCode());
+      call(node, "DELETE", "/pictures", null);
+      call(node, "DELETE", MODELS + "mine", null);
+      ResponseException gone =
+          assertThrows(ResponseException.class, () -> call(running, "GET", MODELS + "mine", null));
+      assertEquals(404, gone.getResponse().getStatusLine().getStatusCode());
+    } finally {
+      node.close();
+    }
+  }
+}
