@@ -49,6 +49,7 @@ final class Students implements AutoCloseable {
     this.optimiser =
         new AdamW(
             new AdamW.Settings(options.weightDecay(), 1, 0.99),
+            AdamW.Late.NONE,
             script.parameters(),
             script.buffers(),
             scratch);

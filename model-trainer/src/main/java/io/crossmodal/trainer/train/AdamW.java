@@ -19,10 +19,12 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * AdamW with a bound on the global norm of the gradient and a moving average of the weights, fused
@@ -45,17 +47,38 @@ public final class AdamW implements AutoCloseable {
    */
   public record Settings(double weightDecay, double clip, double averaging) {}
 
+  /**
+   * Parameters that have no gradient until a certain step.
+   *
+   * @param names of them
+   * @param from that step
+   */
+  public record Late(Set<String> names, int from) {
+    /** All parameters from the first step. */
+    public static final Late NONE = new Late(Set.of(), 0);
+
+    public Late {
+      names = Set.copyOf(names);
+    }
+  }
+
+  /** What one fused call updates; matrices decay, vectors do not. */
+  private record Group(boolean late, boolean matrices, List<Slot> slots) {}
+
   /** Exact as a float up to 2^24 of them. */
   private static final String STEPS = "steps";
 
   private final Settings settings;
+  private final Late late;
   private final TrainableScript script;
   private final Map<String, Slot> slots = new LinkedHashMap<>();
   private final Map<String, NDArray> buffers;
   private final Map<String, NDArray> averagedBuffers = new LinkedHashMap<>();
 
+  private final List<Group> groups = new ArrayList<>();
+
   /** Gradients keep their place in memory from the first backward pass on. */
-  private Map<Boolean, List<NDArray>> gradients = Map.of();
+  private final Map<Group, List<NDArray>> gradients = new HashMap<>();
 
   private int steps;
 
@@ -64,15 +87,18 @@ public final class AdamW implements AutoCloseable {
    *
    * @param parameters live tensors that a backward pass gives gradients to, by name
    * @param buffers live tensors that are averaged only (statistics of batch norms), by name
+   * @param late which of the parameters join later
    * @param scratch an existing folder
    */
   public AdamW(
       Settings settings,
+      Late late,
       Map<String, NDArray> parameters,
       Map<String, NDArray> buffers,
       Path scratch)
       throws IOException {
     this.settings = settings;
+    this.late = late;
     this.script =
         new TrainableScript(
             new ScriptModule("adamw.AdamW"),
@@ -93,6 +119,14 @@ public final class AdamW implements AutoCloseable {
     buffers.forEach(
         (name, value) ->
             averagedBuffers.put(name, manager.create(value.toFloatArray(), value.getShape())));
+    for (boolean isLate : new boolean[] {false, true}) {
+      for (boolean matrices : new boolean[] {true, false}) {
+        List<Slot> members = slots(isLate, matrices);
+        if (!members.isEmpty()) {
+          groups.add(new Group(isLate, matrices, members));
+        }
+      }
+    }
   }
 
   /** Steps taken so far. */
@@ -108,11 +142,12 @@ public final class AdamW implements AutoCloseable {
    * @return false, and nothing changed, where a gradient is no finite number
    */
   public boolean step(double rate, int summed) {
-    if (gradients.isEmpty()) {
-      gradients = Map.of(true, gradients(true), false, gradients(false));
+    List<Group> active =
+        groups.stream().filter(group -> !group.late() || steps >= late.from()).toList();
+    List<NDArray> all = new ArrayList<>();
+    for (Group group : active) {
+      all.addAll(gradients.computeIfAbsent(group, this::gradients));
     }
-    List<NDArray> all = new ArrayList<>(gradients.get(true));
-    all.addAll(gradients.get(false));
     double norm;
     try (IValue list = list(all);
         IValue result = IValueUtils.runMethod(script.block(), "norm", list);
@@ -123,40 +158,40 @@ public final class AdamW implements AutoCloseable {
       return false;
     }
     double scale = Math.min(1, settings.clip() / (norm + 1e-6)) / summed;
-    // Early on the average follows closely, as in TensorFlow's ExponentialMovingAverage.
-    double follow = 1 - Math.min(settings.averaging(), (1.0 + steps) / (10 + steps));
-    for (boolean matrices : new boolean[] {true, false}) {
-      List<Slot> group = slots(matrices);
-      if (!group.isEmpty()) {
-        run(
-            "step",
-            list(group.stream().map(Slot::parameter).toList()),
-            list(gradients.get(matrices)),
-            list(group.stream().map(Slot::first).toList()),
-            list(group.stream().map(Slot::second).toList()),
-            list(group.stream().map(Slot::count).toList()),
-            list(group.stream().map(Slot::average).toList()),
-            IValue.from(scale),
-            IValue.from(rate),
-            IValue.from(matrices ? settings.weightDecay() : 0.0),
-            IValue.from(follow));
-      }
+    for (Group group : active) {
+      int since = group.late() ? steps - late.from() : steps;
+      run(
+          "step",
+          list(group.slots().stream().map(Slot::parameter).toList()),
+          list(gradients.get(group)),
+          list(group.slots().stream().map(Slot::first).toList()),
+          list(group.slots().stream().map(Slot::second).toList()),
+          list(group.slots().stream().map(Slot::count).toList()),
+          list(group.slots().stream().map(Slot::average).toList()),
+          IValue.from(scale),
+          IValue.from(rate),
+          IValue.from(group.matrices() ? settings.weightDecay() : 0.0),
+          IValue.from(follow(since)));
     }
     if (!buffers.isEmpty()) {
       run(
           "lerp",
           list(List.copyOf(averagedBuffers.values())),
           list(List.copyOf(buffers.values())),
-          IValue.from(follow));
+          IValue.from(follow(steps)));
     }
     steps++;
     return true;
   }
 
-  /** Of the matrices, which decay, or of the vectors, which do not. */
-  private List<NDArray> gradients(boolean matrices) {
+  /** Early on the average follows closely, as in TensorFlow's ExponentialMovingAverage. */
+  private double follow(int since) {
+    return 1 - Math.min(settings.averaging(), (1.0 + since) / (10 + since));
+  }
+
+  private List<NDArray> gradients(Group group) {
     List<NDArray> found = new ArrayList<>();
-    for (Slot slot : slots(matrices)) {
+    for (Slot slot : group.slots()) {
       NDArray gradient = slot.parameter().getGradient();
       gradient.attach(script.manager());
       found.add(gradient);
@@ -164,8 +199,10 @@ public final class AdamW implements AutoCloseable {
     return found;
   }
 
-  private List<Slot> slots(boolean matrices) {
-    return slots.values().stream()
+  private List<Slot> slots(boolean isLate, boolean matrices) {
+    return slots.entrySet().stream()
+        .filter(entry -> late.names().contains(entry.getKey()) == isLate)
+        .map(Map.Entry::getValue)
         .filter(slot -> slot.parameter().getShape().dimension() > 1 == matrices)
         .toList();
   }

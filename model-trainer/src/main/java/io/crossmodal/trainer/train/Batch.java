@@ -9,6 +9,7 @@ package io.crossmodal.trainer.train;
  *
  * @param size B
  * @param views 1, or 2 where multi-view contrast takes part
+ * @param side S, of the images
  * @param tokens N, the longest text of the batch
  * @param pixels (views x B, C, S, S), the second views behind the first
  * @param ids (B, N)
@@ -23,6 +24,7 @@ package io.crossmodal.trainer.train;
 record Batch(
     int size,
     int views,
+    int side,
     int tokens,
     float[] pixels,
     long[] ids,

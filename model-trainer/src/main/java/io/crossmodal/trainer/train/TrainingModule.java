@@ -21,8 +21,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The model with its losses and its optimiser state in native memory, and one training step.
@@ -52,6 +54,7 @@ final class TrainingModule implements AutoCloseable {
     this.optimiser =
         new AdamW(
             new AdamW.Settings(options.weightDecay(), options.clip(), options.averaging()),
+            late(),
             parameters(),
             script.buffers(),
             scratch);
@@ -82,6 +85,17 @@ final class TrainingModule implements AutoCloseable {
     Map<String, NDArray> parameters = script.parameters();
     parameters.keySet().removeIf(name -> !used(name, options.tasks()));
     return parameters;
+  }
+
+  /** What the filter alone has no use for. */
+  private AdamW.Late late() {
+    if (options.joining() == 0) {
+      return AdamW.Late.NONE;
+    }
+    TrainingOptions.Tasks filterAlone = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0);
+    Set<String> late = new HashSet<>(parameters().keySet());
+    late.removeIf(name -> used(name, filterAlone));
+    return new AdamW.Late(late, options.joining());
   }
 
   /** Whether a task trains this parameter; without a gradient its weights would only decay. */
@@ -130,9 +144,10 @@ final class TrainingModule implements AutoCloseable {
   private Losses backward(NDManager call, Batch batch) {
     int b = batch.size();
     int n = batch.tokens();
-    int s = sensor.imageSize();
+    int s = batch.side();
     NDArray selector = call.create(0f);
-    selector.setName("module_method:loss");
+    selector.setName(
+        "module_method:" + (optimiser.steps() < options.joining() ? "filter_loss" : "loss"));
     NDList inputs =
         new NDList(
             call.create(

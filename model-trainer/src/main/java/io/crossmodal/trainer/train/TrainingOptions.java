@@ -24,6 +24,7 @@ import java.util.Objects;
  * @param clip largest global norm of the gradient; {@link #NO_CLIP} for none
  * @param averaging decay of the moving average of the weights that is evaluated and exported
  * @param tasks which losses, with which weights
+ * @param stages what a run leaves for later
  * @param augmentation what happens to a training image
  * @param wordDropout share of word pieces that the model sees as [UNK]
  * @param minWordCount a word that the training captions hold less often becomes [UNK]
@@ -42,6 +43,7 @@ public record TrainingOptions(
     double clip,
     double averaging,
     Tasks tasks,
+    Stages stages,
     Augmentation augmentation,
     double wordDropout,
     int minWordCount,
@@ -88,12 +90,39 @@ public record TrainingOptions(
     }
   }
 
+  /**
+   * A run may begin with what is cheap: the filter alone, on small images.
+   *
+   * @param filterAlone share of the steps, from the first, in which ITC is the only task
+   * @param secondPeak the schedule of the learning rate starts again when the other tasks join, to
+   *     this share of its peak; above 0
+   * @param smallImages share of the steps, from the first, whose images are {@code smallSide} wide
+   * @param smallSide in pixels; 0 where {@code smallImages} is
+   */
+  public record Stages(
+      double filterAlone, double secondPeak, double smallImages, int smallSide) {
+    /** All tasks on whole images from the first step. */
+    public static final Stages NONE = new Stages(0, 1, 0, 0);
+
+    public Stages {
+      share("filter_alone", filterAlone);
+      share("small_images", smallImages);
+      if (!(secondPeak > 0) || Double.isInfinite(secondPeak)) {
+        throw new IllegalArgumentException("second_peak must be above 0, got " + secondPeak);
+      }
+      if (smallImages > 0) {
+        atLeast("small_side", smallSide, 1);
+      }
+    }
+  }
+
   public TrainingOptions {
     if ((preset == null) == (initial == null)) {
       throw new IllegalArgumentException(
           "either preset or initial gives the model's shape, got " + preset + " and " + initial);
     }
     Objects.requireNonNull(tasks, "tasks");
+    Objects.requireNonNull(stages, "stages");
     Objects.requireNonNull(augmentation, "augmentation");
     atLeast("steps", steps, 1);
     atLeast("batch", batch, 2);
@@ -112,6 +141,9 @@ public record TrainingOptions(
     }
     share("averaging", averaging);
     share("word_dropout", wordDropout);
+    if (stages.filterAlone() > 0 && tasks.itc() == 0) {
+      throw new IllegalArgumentException("filter_alone needs itc, which trains the filter, above 0");
+    }
     if (tasks.mvjrc() > 0 && augmentation == Augmentation.NONE) {
       throw new IllegalArgumentException(
           "mvjrc contrasts two views of an image, augmentation NONE makes no other view; choose "
@@ -132,6 +164,7 @@ public record TrainingOptions(
       double clip,
       double averaging,
       Tasks tasks,
+      Stages stages,
       Augmentation augmentation,
       double wordDropout,
       int minWordCount,
@@ -148,6 +181,7 @@ public record TrainingOptions(
         clip,
         averaging,
         tasks,
+        stages,
         augmentation,
         wordDropout,
         minWordCount,
@@ -169,6 +203,7 @@ public record TrainingOptions(
         clip,
         averaging,
         tasks,
+        stages,
         augmentation,
         wordDropout,
         minWordCount,
@@ -177,16 +212,48 @@ public record TrainingOptions(
   }
 
   /**
-   * Learning rate at a step: linear warm-up, then half a cosine down to a hundredth of the peak.
+   * Learning rate at a step: linear warm-up, then half a cosine down to a hundredth of the peak;
+   * again, to {@link Stages#secondPeak} of it, where tasks join.
    *
    * @param step from 0
    */
   double learningRate(int step) {
+    int joining = joining();
+    return step < joining || joining == 0
+        ? learningRate * cycle(step, joining == 0 ? steps : joining)
+        : learningRate * stages.secondPeak() * cycle(step - joining, steps - joining);
+  }
+
+  private double cycle(int step, int length) {
     if (step < warmup) {
-      return learningRate * (step + 1) / warmup;
+      return (step + 1.0) / warmup;
     }
-    double progress = (double) (step - warmup) / Math.max(1, steps - warmup);
-    return learningRate * (0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * progress)));
+    double progress = (double) (step - warmup) / Math.max(1, length - warmup);
+    return 0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * progress));
+  }
+
+  /** The step from which every task takes part. */
+  int joining() {
+    return (int) Math.round(stages.filterAlone() * steps);
+  }
+
+  /**
+   * How many views of each image a step takes in.
+   *
+   * @param step from 0
+   */
+  int views(int step) {
+    return step < joining() ? 1 : tasks.views();
+  }
+
+  /**
+   * Side of the images of a step.
+   *
+   * @param step from 0
+   * @param whole side that the model serves
+   */
+  int side(int step, int whole) {
+    return step < Math.round(stages.smallImages() * steps) ? stages.smallSide() : whole;
   }
 
   private static void atLeast(String name, int value, int minimum) {

@@ -10,12 +10,13 @@ import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
-import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
 import io.crossmodal.trainer.checkpoint.InitialModel;
 import io.crossmodal.trainer.data.CaptionedDataset;
@@ -35,6 +36,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.IntConsumer;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /**
@@ -113,6 +115,9 @@ public final class TrainingRun {
   public interface Progress extends IntConsumer {
     /** Told once, before the first step: the pictures that were left out, a line each, or none. */
     default void skipped(List<String> problems) {}
+
+    /** Told once, where the filter is trained alone first: the model when the other tasks join. */
+    default void filterTrained(ModelBundle filter) throws IOException, BundleException {}
   }
 
   /**
@@ -126,7 +131,7 @@ public final class TrainingRun {
    * @throws TrainingException when the loss is no longer a number; the last checkpoint stays
    */
   public ModelBundle train(CaptionedDataset dataset, String id, Progress progress)
-      throws IOException, TrainingException {
+      throws IOException, TrainingException, BundleException {
     List<CaptionedImage> split = dataset.split(Split.TRAIN);
     List<String> vocabulary = vocabulary(split);
     ModelConfig config =
@@ -134,12 +139,14 @@ public final class TrainingRun {
             ? options.preset().config().withVocabularySize(vocabulary.size())
             : initial.config();
     WordPieceTokenizer tokenizer = new WordPieceTokenizer(vocabulary, config.text().maxTokens());
-    ImagePreprocessor preprocessor = new ImagePreprocessor(config.sensors().get(0));
-    DecodedImages decoded = DecodedImages.decode(split, preprocessor, dataset.problemsLeft());
+    SensorConfig sensor = config.sensors().get(0);
+    int kept = options.augmentation().sourceSide(sensor.imageSize());
+    DecodedImages decoded =
+        DecodedImages.decode(
+            split, new ImagePreprocessor(sensor.withImageSize(kept)), dataset.problemsLeft());
     progress.skipped(decoded.problems());
     requireSameData(decoded.images());
-    TrainingSet set = new TrainingSet(options, decoded, tokenizer, preprocessor);
-    StateDict weights;
+    TrainingSet set = new TrainingSet(options, decoded, tokenizer, sensor);
     Weights start =
         initial == null ? Weights.random(options.seed()) : initial.start(options.seed());
     try (TrainingModule module = new TrainingModule(options, config, start, folder)) {
@@ -150,19 +157,30 @@ public final class TrainingRun {
       if (Files.exists(checkpoint)) {
         module.restore(checkpoint);
       }
-      run(module, set, checkpoint, progress);
-      weights = module.averagedModel();
+      Supplier<ModelBundle> bundle =
+          () -> bundle(module, id, dataset.name(), config, vocabulary, set.size());
+      run(module, set, checkpoint, progress, bundle);
+      return bundle.get();
     }
-    double epochs = (double) options.steps() * options.batch() * options.accumulate() / set.size();
+  }
+
+  private ModelBundle bundle(
+      TrainingModule module,
+      String id,
+      String dataSet,
+      ModelConfig config,
+      List<String> vocabulary,
+      int images) {
+    double epochs = (double) module.steps() * options.batch() * options.accumulate() / images;
     String version = TrainingRun.class.getPackage().getImplementationVersion();
     return ModelBundle.of(
         id,
         config,
         vocabulary,
-        weights,
+        module.averagedModel(),
         Calibration.NONE,
         new ModelManifest.Training(
-            dataset.name(), options.seed(), epochs, version == null ? "development" : version),
+            dataSet, options.seed(), epochs, version == null ? "development" : version),
         List.of());
   }
 
@@ -198,8 +216,13 @@ public final class TrainingRun {
     return Files.readAllLines(file);
   }
 
-  private void run(TrainingModule module, TrainingSet set, Path checkpoint, IntConsumer progress)
-      throws IOException, TrainingException {
+  private void run(
+      TrainingModule module,
+      TrainingSet set,
+      Path checkpoint,
+      Progress progress,
+      Supplier<ModelBundle> bundle)
+      throws IOException, TrainingException, BundleException {
     ExecutorService loader = Executors.newSingleThreadExecutor(r -> new Thread(r, "batches"));
     try {
       CompletableFuture<List<Batch>> next = batches(loader, set, module.steps());
@@ -228,6 +251,9 @@ public final class TrainingRun {
           sum = Losses.NONE;
           counted = 0;
           since = System.nanoTime();
+        }
+        if (module.steps() == options.joining()) {
+          progress.filterTrained(bundle.get());
         }
         if (module.steps() % options.checkpointEvery() == 0 || module.steps() == options.steps()) {
           module.save(checkpoint);

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.train;
 
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.text.TokenizedText;
@@ -28,6 +29,7 @@ import java.util.stream.IntStream;
 final class TrainingSet {
   private final TrainingOptions options;
   private final ImagePreprocessor preprocessor;
+  private final int side;
   private final int unknown;
   private final int mask;
   private final RgbImage[] images;
@@ -37,13 +39,15 @@ final class TrainingSet {
   /**
    * Tokenises the captions of decoded images.
    *
+   * @param decoded at {@link io.crossmodal.trainer.data.Augmentation#sourceSide} or above
+   * @param sensor what the model's image tower accepts
    * @throws IllegalArgumentException when there are fewer images than a batch
    */
   TrainingSet(
       TrainingOptions options,
       DecodedImages decoded,
       WordPieceTokenizer tokenizer,
-      ImagePreprocessor preprocessor) {
+      SensorConfig sensor) {
     List<CaptionedImage> split = decoded.images();
     if (split.size() < options.batch()) {
       throw new IllegalArgumentException(
@@ -54,7 +58,8 @@ final class TrainingSet {
               split.size()));
     }
     this.options = options;
-    this.preprocessor = preprocessor;
+    this.preprocessor = new ImagePreprocessor(sensor);
+    this.side = sensor.imageSize();
     this.unknown = tokenizer.id(WordPieceTokenizer.UNKNOWN);
     this.mask = tokenizer.id(WordPieceTokenizer.MASK);
     this.images = decoded.pictures().toArray(RgbImage[]::new);
@@ -110,11 +115,15 @@ final class TrainingSet {
         present[at] = 1;
       }
     }
+    int step = number / options.accumulate();
+    int views = options.views(step);
+    int side = options.side(step, this.side);
     return new Batch(
         b,
-        options.tasks().views(),
+        views,
+        side,
         n,
-        pixels(chosen, number),
+        pixels(chosen, number, views, side),
         ids,
         present,
         masked,
@@ -124,9 +133,10 @@ final class TrainingSet {
         hard(random, b));
   }
 
-  private float[] pixels(int[] chosen, int step) {
-    int each = 3 * images[0].width() * images[0].height();
-    int count = options.tasks().views() * chosen.length;
+  private float[] pixels(int[] chosen, int number, int views, int side) {
+    int each = 3 * side * side;
+    int count = views * chosen.length;
+    long first = (long) number * options.tasks().views() * chosen.length;
     float[] pixels = new float[count * each];
     IntStream.range(0, count)
         .forEach(
@@ -134,7 +144,7 @@ final class TrainingSet {
               RgbImage changed =
                   options
                       .augmentation()
-                      .apply(images[chosen[i % chosen.length]], random(2, (long) step * count + i));
+                      .apply(images[chosen[i % chosen.length]], side, random(2, first + i));
               System.arraycopy(preprocessor.normalise(changed).values(), 0, pixels, i * each, each);
             });
     return pixels;

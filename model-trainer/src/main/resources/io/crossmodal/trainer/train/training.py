@@ -132,6 +132,17 @@ class Training(Module):
     b = torch.add(torch.mul(mlm, self.mlm_weight), torch.mul(mvjrc, self.mvjrc_weight))
     return torch.stack([torch.add(a, b), itc, itm, mlm, mvjrc], 0)
 
+  # (5), of which L_itc alone counts: the stage before the other tasks join. Arguments of loss.
+  def filter_loss(self: __torch__.training.Training, pixels: Tensor, ids: Tensor, mask: Tensor, masked: Tensor, labels: Tensor, matches: Tensor, noise: Tensor, hard: Tensor) -> Tensor:
+    s = (self.model).encode_image_SENSOR(pixels)                                                 # (B, M, H)
+    w = (self.model).encode_text(ids, mask)                                                      # (B, N, H)
+    e = (self.model).filter_image(torch.select(s, 1, 0))                                         # (B, D)
+    t = (self.model).filter_text(torch.select(w, 1, 0))                                          # (B, D)
+    logits = torch.mul(torch.matmul(e, torch.t(t)), (self.model.filter).scale())                 # (B, B)
+    itc = (self.contrast).forward(logits, matches)
+    none = torch.mul(itc, 0.)
+    return torch.stack([torch.mul(itc, self.itc_weight), itc, none, none, none], 0)
+
   def forward(self: __torch__.training.Training, x: Tensor) -> Tensor:
     return x
 

@@ -41,6 +41,17 @@ public final class MicroTraining {
 
   static TrainingOptions options(
       long seed, int steps, TrainingOptions.Tasks tasks, double learningRate, int checkpointEvery) {
+    return options(
+        seed, steps, tasks, TrainingOptions.Stages.NONE, learningRate, checkpointEvery);
+  }
+
+  static TrainingOptions options(
+      long seed,
+      int steps,
+      TrainingOptions.Tasks tasks,
+      TrainingOptions.Stages stages,
+      double learningRate,
+      int checkpointEvery) {
     return new TrainingOptions(
         ModelConfig.Preset.MICRO,
         seed,
@@ -53,6 +64,7 @@ public final class MicroTraining {
         1,
         0.9,
         tasks,
+        stages,
         Augmentation.JITTER,
         0.03,
         1,

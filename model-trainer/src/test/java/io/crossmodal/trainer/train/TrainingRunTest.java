@@ -18,6 +18,7 @@ import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.ReferenceFusion;
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
@@ -108,6 +109,61 @@ class TrainingRunTest {
     assertEquals(List.of(), steps);
     assertSameWeights(whole, again);
     assertEquals(options, TrainingRun.options(folder.resolve("killed")));
+  }
+
+  /** Small images until step 5, the filter alone until step 4. */
+  private static final TrainingOptions STAGED =
+      MicroTraining.options(
+          SEED, 9, MicroTraining.ALL, new TrainingOptions.Stages(0.45, 0.5, 0.55, 8), 1e-3, 3);
+
+  @Test
+  void aStagedRunResumesInEitherStage() throws Exception {
+    ModelBundle whole = train("staged", STAGED);
+    killAt("staged-killed", STAGED, 3); // in the first stage, at its checkpoint
+    killAt("staged-killed", STAGED, 5);
+    killAt("staged-killed", STAGED, 7); // in the second
+    assertSameWeights(whole, train("staged-killed", STAGED));
+  }
+
+  @Test
+  void theFilterIsHandedOverBeforeTheOtherTasksJoin() throws Exception {
+    List<Integer> steps = new ArrayList<>();
+    List<ModelBundle> filters = new ArrayList<>();
+    ModelBundle last =
+        TrainingRun.open(folder.resolve("handed"), STAGED)
+            .train(
+                scenes,
+                "micro",
+                new TrainingRun.Progress() {
+                  @Override
+                  public void accept(int step) {
+                    steps.add(step);
+                  }
+
+                  @Override
+                  public void filterTrained(ModelBundle filter) {
+                    assertEquals(List.of(1, 2, 3, 4), steps);
+                    filters.add(filter);
+                  }
+                });
+    assertEquals(1, filters.size());
+    StateDict initial =
+        StateDict.of(
+            MtgfeArchitecture.build(
+                last.manifest().config(),
+                (name, init, shape) -> Weights.random(SEED).get("model." + name, init, shape)));
+    StateDict first = filters.get(0).weights();
+    for (String name : initial.names()) {
+      float[] start = initial.tensors().get(name).values();
+      float[] then = first.tensors().get(name).values();
+      if (name.startsWith("fusion.") || name.startsWith("itm.")) {
+        assertArrayEquals(start, then, name);
+      }
+      if (name.equals("filter.text.weight") || name.equals("image_rgb.pool.weight")) {
+        assertTrue(distance(start, then) > 0, name);
+      }
+      assertTrue(distance(then, last.weights().tensors().get(name).values()) > 0, name);
+    }
   }
 
   @Test
@@ -220,13 +276,13 @@ class TrainingRunTest {
   private static Trial trial(TrainingOptions options) throws IOException {
     List<String> vocabulary = VocabularyBuilder.build(scenes.split(Split.TRAIN), 1);
     ModelConfig config = ModelConfig.micro().withVocabularySize(vocabulary.size());
-    ImagePreprocessor preprocessor = new ImagePreprocessor(config.sensors().get(0));
+    SensorConfig sensor = config.sensors().get(0);
     TrainingSet set =
         new TrainingSet(
             options,
-            DecodedImages.decode(scenes.split(Split.TRAIN), preprocessor, 0),
+            DecodedImages.decode(scenes.split(Split.TRAIN), new ImagePreprocessor(sensor), 0),
             new WordPieceTokenizer(vocabulary, config.text().maxTokens()),
-            preprocessor);
+            sensor);
     return new Trial(new TrainingModule(options, config, folder), set, config);
   }
 

@@ -85,6 +85,7 @@ class TrainingSetTest {
         1,
         0.9,
         tasks,
+        TrainingOptions.Stages.NONE,
         augmentation,
         0.03,
         1,
@@ -98,7 +99,7 @@ class TrainingSetTest {
   private static TrainingSet set(
       TrainingOptions options, List<CaptionedImage> split, int allowedProblems) {
     DecodedImages decoded = DecodedImages.decode(split, PREPROCESSOR, allowedProblems);
-    return new TrainingSet(options, decoded, tokenizer, PREPROCESSOR);
+    return new TrainingSet(options, decoded, tokenizer, SensorConfig.rgb(16));
   }
 
   /** Which image each row of a batch is, by its colour. */
