@@ -102,6 +102,12 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--mask-probability", description = "share of word pieces masked for MLM")
   private Double maskProbability;
 
+  @Option(names = "--queue", description = "earlier keys that ITC contrasts with too, as in ALBEF")
+  private Integer queue;
+
+  @Option(names = "--soft-targets", description = "alpha: the moving average's say in ITC's targets")
+  private Double softTargets;
+
   @Option(names = "--filter-alone", description = "share of the steps before other tasks join ITC")
   private Double filterAlone;
 
@@ -136,6 +142,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     TrainingOptions base = recipe.options();
     TrainingOptions.Tasks tasks = base.tasks();
+    TrainingOptions.Momentum momentum = base.momentum();
     TrainingOptions.Stages stages = base.stages();
     int images = or(batch, base.batch());
     int batches = or(accumulate, base.accumulate());
@@ -159,6 +166,8 @@ final class TrainCommand implements Callable<Integer> {
             or(mvjrc, tasks.mvjrc()),
             or(hardNegatives, tasks.hardNegatives()),
             or(maskProbability, tasks.maskProbability())),
+        new TrainingOptions.Momentum(
+            or(queue, momentum.queue()), or(softTargets, momentum.softTargets())),
         new TrainingOptions.Stages(
             or(filterAlone, stages.filterAlone()),
             or(secondPeak, stages.secondPeak()),

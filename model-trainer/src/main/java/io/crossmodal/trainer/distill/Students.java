@@ -52,6 +52,7 @@ final class Students implements AutoCloseable {
             AdamW.Late.NONE,
             script.parameters(),
             script.buffers(),
+            Map.of(),
             scratch);
   }
 

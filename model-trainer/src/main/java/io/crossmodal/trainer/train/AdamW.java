@@ -88,6 +88,8 @@ public final class AdamW implements AutoCloseable {
    * @param parameters live tensors that a backward pass gives gradients to, by name
    * @param buffers live tensors that are averaged only (statistics of batch norms), by name
    * @param late which of the parameters join later
+   * @param averages live tensors to keep moving averages in, by the same names; others get their
+   *     own
    * @param scratch an existing folder
    */
   public AdamW(
@@ -95,6 +97,7 @@ public final class AdamW implements AutoCloseable {
       Late late,
       Map<String, NDArray> parameters,
       Map<String, NDArray> buffers,
+      Map<String, NDArray> averages,
       Path scratch)
       throws IOException {
     this.settings = settings;
@@ -115,10 +118,11 @@ public final class AdamW implements AutoCloseable {
                     manager.zeros(value.getShape()),
                     manager.zeros(value.getShape()),
                     manager.zeros(new Shape()),
-                    manager.create(value.toFloatArray(), value.getShape()))));
+                    averages.containsKey(name) ? averages.get(name) : copy(value))));
     buffers.forEach(
         (name, value) ->
-            averagedBuffers.put(name, manager.create(value.toFloatArray(), value.getShape())));
+            averagedBuffers.put(
+                name, averages.containsKey(name) ? averages.get(name) : copy(value)));
     for (boolean isLate : new boolean[] {false, true}) {
       for (boolean matrices : new boolean[] {true, false}) {
         List<Slot> members = slots(isLate, matrices);
@@ -127,6 +131,10 @@ public final class AdamW implements AutoCloseable {
         }
       }
     }
+  }
+
+  private NDArray copy(NDArray value) {
+    return script.manager().create(value.toFloatArray(), value.getShape());
   }
 
   /** Steps taken so far. */
@@ -231,10 +239,11 @@ public final class AdamW implements AutoCloseable {
   /**
    * Writes every array that changes in training, and the number of steps, as safetensors.
    *
+   * @param beside what else a resumed run needs, by names that no parameter has
    * @throws io.crossmodal.trainer.checkpoint.CheckpointException when a value is no finite number
    */
-  public void write(Path file) throws IOException {
-    Map<String, LazyTensor> state = new LinkedHashMap<>();
+  public void write(Path file, Map<String, LazyTensor> beside) throws IOException {
+    Map<String, LazyTensor> state = new LinkedHashMap<>(beside);
     arrays()
         .forEach(
             (name, array) ->
@@ -243,7 +252,7 @@ public final class AdamW implements AutoCloseable {
     SafetensorsWriter.write(file, state);
   }
 
-  private static List<Long> shape(NDArray array) {
+  static List<Long> shape(NDArray array) {
     return Arrays.stream(array.getShape().getShape()).boxed().toList();
   }
 
@@ -265,10 +274,11 @@ public final class AdamW implements AutoCloseable {
   /**
    * Continues from what {@link #write} wrote.
    *
+   * @return the file's tensors, among them those written beside
    * @throws IOException when the file is damaged
    * @throws IllegalArgumentException when an array is missing or has another shape, naming it
    */
-  public void read(Path file) throws IOException {
+  public Map<String, LazyTensor> read(Path file) throws IOException {
     Map<String, LazyTensor> saved = SafetensorsReader.read(file);
     Map<String, NDArray> arrays = arrays();
     // All of them first: a state that does not fit must not be taken by half.
@@ -285,6 +295,7 @@ public final class AdamW implements AutoCloseable {
       }
     }
     steps = (int) saved.get(STEPS).values()[0];
+    return saved;
   }
 
   private static void check(String name, List<Long> expected, LazyTensor found) {

@@ -24,6 +24,7 @@ import java.util.Objects;
  * @param clip largest global norm of the gradient; {@link #NO_CLIP} for none
  * @param averaging decay of the moving average of the weights that is evaluated and exported
  * @param tasks which losses, with which weights
+ * @param momentum ALBEF's additions to ITC
  * @param stages what a run leaves for later
  * @param augmentation what happens to a training image
  * @param wordDropout share of word pieces that the model sees as [UNK]
@@ -43,6 +44,7 @@ public record TrainingOptions(
     double clip,
     double averaging,
     Tasks tasks,
+    Momentum momentum,
     Stages stages,
     Augmentation augmentation,
     double wordDropout,
@@ -91,6 +93,30 @@ public record TrainingOptions(
   }
 
   /**
+   * ALBEF's additions to ITC (Li et al. 2021, section 3.2). The momentum encoder is the moving
+   * average of the weights that is exported, so its decay is {@link #averaging}.
+   *
+   * @param queue keys of earlier batches that images and texts are contrasted with too, a multiple
+   *     of the batch; ALBEF's 65,536 would hold every remote-sensing data set several times over
+   * @param softTargets alpha, weight of the momentum encoder's own judgement in the targets (ALBEF:
+   *     0.4)
+   */
+  public record Momentum(int queue, double softTargets) {
+    /** The other half of the batch is all that counts. */
+    public static final Momentum NONE = new Momentum(0, 0);
+
+    public Momentum {
+      atLeast("queue", queue, 0);
+      share("soft_targets", softTargets);
+    }
+
+    /** Whether there is a momentum encoder. */
+    boolean active() {
+      return queue > 0 || softTargets > 0;
+    }
+  }
+
+  /**
    * A run may begin with what is cheap: the filter alone, on small images.
    *
    * @param filterAlone share of the steps, from the first, in which ITC is the only task
@@ -122,6 +148,7 @@ public record TrainingOptions(
           "either preset or initial gives the model's shape, got " + preset + " and " + initial);
     }
     Objects.requireNonNull(tasks, "tasks");
+    Objects.requireNonNull(momentum, "momentum");
     Objects.requireNonNull(stages, "stages");
     Objects.requireNonNull(augmentation, "augmentation");
     atLeast("steps", steps, 1);
@@ -141,6 +168,19 @@ public record TrainingOptions(
     }
     share("averaging", averaging);
     share("word_dropout", wordDropout);
+    if (momentum.queue() % batch != 0) {
+      throw new IllegalArgumentException(
+          "queue must be a multiple of the batch of " + batch + ", got " + momentum.queue());
+    }
+    if (momentum.active() && (tasks.itc() == 0 || averaging == 0)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "queue and soft_targets belong to itc and to the moving average, both must be above 0,"
+                  + " got %s and %s",
+              tasks.itc(),
+              averaging));
+    }
     if (stages.filterAlone() > 0 && tasks.itc() == 0) {
       throw new IllegalArgumentException("filter_alone needs itc, which trains the filter, above 0");
     }
@@ -164,6 +204,7 @@ public record TrainingOptions(
       double clip,
       double averaging,
       Tasks tasks,
+      Momentum momentum,
       Stages stages,
       Augmentation augmentation,
       double wordDropout,
@@ -181,6 +222,7 @@ public record TrainingOptions(
         clip,
         averaging,
         tasks,
+        momentum,
         stages,
         augmentation,
         wordDropout,
@@ -203,6 +245,7 @@ public record TrainingOptions(
         clip,
         averaging,
         tasks,
+        momentum,
         stages,
         augmentation,
         wordDropout,

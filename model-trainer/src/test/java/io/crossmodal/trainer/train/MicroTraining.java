@@ -52,6 +52,24 @@ public final class MicroTraining {
       TrainingOptions.Stages stages,
       double learningRate,
       int checkpointEvery) {
+    return options(
+        seed,
+        steps,
+        tasks,
+        TrainingOptions.Momentum.NONE,
+        stages,
+        learningRate,
+        checkpointEvery);
+  }
+
+  static TrainingOptions options(
+      long seed,
+      int steps,
+      TrainingOptions.Tasks tasks,
+      TrainingOptions.Momentum momentum,
+      TrainingOptions.Stages stages,
+      double learningRate,
+      int checkpointEvery) {
     return new TrainingOptions(
         ModelConfig.Preset.MICRO,
         seed,
@@ -64,6 +82,7 @@ public final class MicroTraining {
         1,
         0.9,
         tasks,
+        momentum,
         stages,
         Augmentation.JITTER,
         0.03,

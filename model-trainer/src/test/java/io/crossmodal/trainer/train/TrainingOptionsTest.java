@@ -31,6 +31,7 @@ class TrainingOptionsTest {
         clip,
         averaging,
         MicroTraining.ALL,
+        TrainingOptions.Momentum.NONE,
         TrainingOptions.Stages.NONE,
         Augmentation.JITTER,
         0,
@@ -84,6 +85,26 @@ class TrainingOptionsTest {
     return Arrays.stream(steps).map(of).boxed().toList();
   }
 
+  private static TrainingOptions with(
+      TrainingOptions.Tasks tasks, TrainingOptions.Momentum momentum) {
+    return MicroTraining.options(
+        1, 100, tasks, momentum, TrainingOptions.Stages.NONE, 0.5, 1);
+  }
+
+  @Test
+  void namesTheMomentumItRefuses() {
+    assertRefused(() -> new TrainingOptions.Momentum(-1, 0), "queue", "got -1");
+    assertRefused(() -> new TrainingOptions.Momentum(0, 1.5), "soft_targets", "1.5");
+    assertRefused(
+        () -> with(MicroTraining.ALL, new TrainingOptions.Momentum(12, 0)), "batch of 8", "12");
+    TrainingOptions.Tasks fusion = new TrainingOptions.Tasks(0, 1, 0, 0, 0, 0);
+    assertRefused(
+        () -> with(fusion, new TrainingOptions.Momentum(0, 0.4)), "soft_targets", "itc", "0.0");
+    assertRefused(() -> with(fusion, new TrainingOptions.Momentum(8, 0)), "queue", "itc");
+    assertEquals(TrainingOptions.Momentum.NONE, Recipe.PAPER.options().momentum());
+    assertEquals(TrainingOptions.Stages.NONE, Recipe.PAPER.options().stages());
+  }
+
   @Test
   void namesTheStageItRefuses() {
     assertRefused(() -> new TrainingOptions.Stages(1.1, 1, 0, 0), "filter_alone", "1.1");
@@ -131,6 +152,7 @@ class TrainingOptionsTest {
                 1,
                 0,
                 MicroTraining.ALL,
+                TrainingOptions.Momentum.NONE,
                 TrainingOptions.Stages.NONE,
                 Augmentation.NONE,
                 0,

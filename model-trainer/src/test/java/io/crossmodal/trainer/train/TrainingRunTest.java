@@ -13,6 +13,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
@@ -164,6 +165,80 @@ class TrainingRunTest {
       }
       assertTrue(distance(then, last.weights().tensors().get(name).values()) > 0, name);
     }
+  }
+
+  /** Two batches in the queue. */
+  private static final TrainingOptions MOMENTUM =
+      MicroTraining.options(
+          SEED,
+          9,
+          MicroTraining.ALL,
+          new TrainingOptions.Momentum(16, 0.4),
+          TrainingOptions.Stages.NONE,
+          1e-3,
+          3);
+
+  @Test
+  void aRunWithMomentumResumesWithItsQueue() throws Exception {
+    ModelBundle whole = train("queue", MOMENTUM);
+    killAt("queue-killed", MOMENTUM, 2);
+    killAt("queue-killed", MOMENTUM, 5);
+    assertSameWeights(whole, train("queue-killed", MOMENTUM));
+    assertArrayEquals(
+        read(folder.resolve("queue/checkpoint.safetensors")).get("queue"),
+        read(folder.resolve("queue-killed/checkpoint.safetensors")).get("queue"));
+  }
+
+  @Test
+  void theQueueHoldsWhatTheAveragedModelMadeOfTheLastBatches() throws Exception {
+    try (Trial trial = trial(MOMENTUM)) {
+      int d = trial.config().filterDimension();
+      float[] before = new float[0];
+      for (int step = 0; step < 4; step++) {
+        StateDict averaged = trial.module().averagedModel();
+        Batch batch = trial.set().batch(step);
+        assertTrue(trial.module().step(List.of(batch)).finite());
+        float[] queue = state(trial.module()).get("queue");
+        int held = Math.min(8 * (step + 1), 16);
+        assertEquals(2 * held * d, queue.length);
+        float[] fresh = embeddings(trial.config(), averaged, batch);
+        assertArrayEquals(
+            Arrays.copyOf(fresh, 8 * d), Arrays.copyOf(queue, 8 * d), 1e-5f, "images");
+        assertArrayEquals(
+            Arrays.copyOfRange(fresh, 8 * d, 16 * d),
+            Arrays.copyOfRange(queue, held * d, (held + 8) * d),
+            1e-5f,
+            "texts");
+        if (step > 0) {
+          assertArrayEquals(
+              Arrays.copyOf(before, 8 * d),
+              Arrays.copyOfRange(queue, 8 * d, 16 * d),
+              "the batch before");
+        }
+        before = queue;
+      }
+    }
+  }
+
+  /** Of the images of a batch, then of its texts, by weights as a bundle holds them. */
+  private static float[] embeddings(ModelConfig config, StateDict weights, Batch batch)
+      throws IOException {
+    float[] all = new float[2 * batch.size() * config.filterDimension()];
+    Weights start = (name, init, shape) -> weights.get(name.substring("model.".length()), shape);
+    try (MomentumEncoder encoder = new MomentumEncoder(config, start, 0, folder);
+        NDManager manager = NDManager.newBaseManager("PyTorch")) {
+      int side = batch.side();
+      int n = batch.tokens();
+      NDArray keys =
+          encoder.keys(
+              manager,
+              manager.create(
+                  batch.pixels(), new Shape(16, 3, side, side)),
+              manager.create(batch.ids(), new Shape(8, n)),
+              manager.create(batch.mask(), new Shape(8, n)));
+      System.arraycopy(keys.toFloatArray(), 0, all, 0, all.length);
+    }
+    return all;
   }
 
   @Test
