@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.train;
 
+import ai.djl.engine.EngineException;
 import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
@@ -18,6 +19,7 @@ import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.torchscript.Weights;
+import io.crossmodal.trainer.checkpoint.CheckpointException;
 import io.crossmodal.trainer.checkpoint.InitialModel;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
@@ -33,6 +35,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.IntConsumer;
@@ -50,6 +53,7 @@ import java.util.stream.IntStream;
 public final class TrainingRun {
   private static final String CHECKPOINT = "checkpoint.safetensors";
   private static final String DATA = "data.sha256";
+  private static final String METRICS = "metrics.jsonl";
   private static final String VOCABULARY = "vocab.txt";
   private static final Gson GSON =
       new GsonBuilder()
@@ -128,7 +132,8 @@ public final class TrainingRun {
    * @throws io.crossmodal.trainer.data.InvalidDatasetException when more pictures cannot be decoded
    *     than the data set allows
    * @throws IllegalArgumentException when the folder holds a run over other images or captions
-   * @throws TrainingException when the loss is no longer a number; the last checkpoint stays
+   * @throws TrainingException when the loss is no longer a number, memory or disk is full; the last
+   *     checkpoint stays
    */
   public ModelBundle train(CaptionedDataset dataset, String id, Progress progress)
       throws IOException, TrainingException, BundleException {
@@ -223,6 +228,7 @@ public final class TrainingRun {
       Progress progress,
       Supplier<ModelBundle> bundle)
       throws IOException, TrainingException, BundleException {
+    dropHalfLine();
     ExecutorService loader = Executors.newSingleThreadExecutor(r -> new Thread(r, "batches"));
     try {
       CompletableFuture<List<Batch>> next = batches(loader, set, module.steps());
@@ -230,17 +236,17 @@ public final class TrainingRun {
       int counted = 0;
       long since = System.nanoTime();
       while (module.steps() < options.steps()) {
-        List<Batch> batches = next.join();
+        List<Batch> batches = await(next);
         next = batches(loader, set, module.steps() + 1);
         Losses losses = module.step(batches);
         if (!losses.finite()) {
-          throw new TrainingException(
+          throw ended(
+              module,
               String.format(
                   Locale.ROOT,
-                  "loss or gradient is no finite number at step %d (%s); the last checkpoint is %s. Try a lower learning rate or clip.",
-                  module.steps(),
-                  losses,
-                  checkpoint));
+                  "loss or gradient is no finite number (%s). Try a lower learning rate or clip",
+                  losses),
+              null);
         }
         sum = sum.plus(losses);
         counted++;
@@ -259,8 +265,56 @@ public final class TrainingRun {
           module.save(checkpoint);
         }
       }
+    } catch (OutOfMemoryError e) {
+      throw ended(module, e + ". Give Java more by -Xmx, or take a smaller batch", e);
+    } catch (EngineException e) {
+      throw ended(
+          module, e.getMessage() + ". If it is memory that is short, take a smaller batch", e);
+    } catch (CheckpointException e) {
+      throw ended(module, e.getMessage() + ". Try a lower learning rate or clip", e);
+    } catch (IOException e) {
+      throw ended(
+          module,
+          String.format(
+              Locale.ROOT, "cannot write to %s (%s). Make room there, run again", folder, e),
+          e);
     } finally {
       loader.shutdownNow();
+    }
+  }
+
+  /** Says where the run ended, why, and what is left of it. */
+  private TrainingException ended(TrainingModule module, String why, Throwable cause) {
+    Path checkpoint = folder.resolve(CHECKPOINT);
+    String left =
+        Files.exists(checkpoint)
+            ? "The last checkpoint is whole, in " + checkpoint
+            : "There is no checkpoint yet in " + checkpoint;
+    return new TrainingException(
+        String.format(Locale.ROOT, "ended at step %d: %s. %s.", module.steps(), why, left), cause);
+  }
+
+  private static List<Batch> await(CompletableFuture<List<Batch>> batches) {
+    try {
+      return batches.join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof Error error) {
+        throw error;
+      }
+      throw e;
+    }
+  }
+
+  /** A run that was killed, or a full disk, may have left the start of a line. */
+  private void dropHalfLine() throws IOException {
+    Path metrics = folder.resolve(METRICS);
+    if (!Files.exists(metrics)) {
+      return;
+    }
+    String text = Files.readString(metrics);
+    int end = text.lastIndexOf('\n') + 1;
+    if (end < text.length()) {
+      Files.writeString(metrics, text.substring(0, end));
     }
   }
 
@@ -277,7 +331,7 @@ public final class TrainingRun {
 
   private void log(LogLine line) throws IOException {
     Files.writeString(
-        folder.resolve("metrics.jsonl"),
+        folder.resolve(METRICS),
         GSON.toJson(line) + "\n",
         StandardCharsets.UTF_8,
         StandardOpenOption.CREATE,
