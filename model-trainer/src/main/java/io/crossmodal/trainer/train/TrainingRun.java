@@ -10,6 +10,7 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
 import io.crossmodal.model.Calibration;
+import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.BundleException;
@@ -143,6 +144,7 @@ public final class TrainingRun {
         initial == null
             ? options.preset().config().withVocabularySize(vocabulary.size())
             : initial.config();
+    requireGrid(config.image());
     WordPieceTokenizer tokenizer = new WordPieceTokenizer(vocabulary, config.text().maxTokens());
     SensorConfig sensor = config.sensors().get(0);
     int kept = options.augmentation().sourceSide(sensor.imageSize());
@@ -187,6 +189,17 @@ public final class TrainingRun {
         new ModelManifest.Training(
             dataSet, options.seed(), epochs, version == null ? "development" : version),
         List.of());
+  }
+
+  private void requireGrid(ImageTowerConfig tower) {
+    if (options.stages().smallImages() == 0) {
+      return;
+    }
+    if (tower.kind() != ImageTowerConfig.Kind.CONVOLUTIONAL) {
+      throw new IllegalArgumentException(
+          "small_images needs a convolutional image tower, this one takes images of one size");
+    }
+    tower.gridSide(options.stages().smallSide());
   }
 
   /** Other images would resume without a word where the vocabulary happens to be as large. */
