@@ -148,8 +148,7 @@ public record ModelConfig(
         new TextConfig(2048, 24, 2),
         ImageTowerConfig.convolutional(
             List.of(32, 48),
-            List.of(
-                new ImageTowerConfig.Stage(96, 2), new ImageTowerConfig.Stage(224, 2))),
+            List.of(new ImageTowerConfig.Stage(96, 2), new ImageTowerConfig.Stage(224, 2))),
         2,
         List.of(SensorConfig.rgb(96)));
   }

@@ -222,8 +222,7 @@ class MtgfeArchitectureTest {
             double deviation =
                 Math.sqrt(Arrays.stream(place).map(v -> (v - mean) * (v - mean)).sum() / h);
             for (int i = 0; i < h; i++) {
-              assertEquals(
-                  (place[i] - mean) / deviation, tokens.getFloat(0, token + 1, i), 1e-4);
+              assertEquals((place[i] - mean) / deviation, tokens.getFloat(0, token + 1, i), 1e-4);
             }
           }
         });
@@ -254,10 +253,7 @@ class MtgfeArchitectureTest {
             NDArray changed = text.duplicate();
             changed.set(new ai.djl.ndarray.index.NDIndex("0, 3"), padded.get("0, 0"));
             float[] again = calls.run("attention", changed, mask, image).toFloatArray();
-            assertArrayEquals(
-                Arrays.copyOf(values, 3 * m),
-                Arrays.copyOf(again, 3 * m),
-                1e-5f);
+            assertArrayEquals(Arrays.copyOf(values, 3 * m), Arrays.copyOf(again, 3 * m), 1e-5f);
           });
     }
   }

@@ -105,7 +105,9 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--queue", description = "earlier keys that ITC contrasts with too, as in ALBEF")
   private Integer queue;
 
-  @Option(names = "--soft-targets", description = "alpha: the moving average's say in ITC's targets")
+  @Option(
+      names = "--soft-targets",
+      description = "alpha: the moving average's say in ITC's targets")
   private Double softTargets;
 
   @Option(names = "--filter-alone", description = "share of the steps before other tasks join ITC")
@@ -209,8 +211,7 @@ final class TrainCommand implements Callable<Integer> {
                 }
 
                 @Override
-                public void filterTrained(ModelBundle filter)
-                    throws IOException, BundleException {
+                public void filterTrained(ModelBundle filter) throws IOException, BundleException {
                   filter.write(run.resolve("filter.zip"), ExportCommand.goldenTexts(dataset));
                 }
 

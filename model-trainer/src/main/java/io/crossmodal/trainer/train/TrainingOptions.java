@@ -125,8 +125,7 @@ public record TrainingOptions(
    * @param smallImages share of the steps, from the first, whose images are {@code smallSide} wide
    * @param smallSide in pixels; 0 where {@code smallImages} is
    */
-  public record Stages(
-      double filterAlone, double secondPeak, double smallImages, int smallSide) {
+  public record Stages(double filterAlone, double secondPeak, double smallImages, int smallSide) {
     /** All tasks on whole images from the first step. */
     public static final Stages NONE = new Stages(0, 1, 0, 0);
 
@@ -182,7 +181,8 @@ public record TrainingOptions(
               averaging));
     }
     if (stages.filterAlone() > 0 && tasks.itc() == 0) {
-      throw new IllegalArgumentException("filter_alone needs itc, which trains the filter, above 0");
+      throw new IllegalArgumentException(
+          "filter_alone needs itc, which trains the filter, above 0");
     }
     if (tasks.mvjrc() > 0 && augmentation == Augmentation.NONE) {
       throw new IllegalArgumentException(

@@ -41,8 +41,7 @@ public final class MicroTraining {
 
   static TrainingOptions options(
       long seed, int steps, TrainingOptions.Tasks tasks, double learningRate, int checkpointEvery) {
-    return options(
-        seed, steps, tasks, TrainingOptions.Stages.NONE, learningRate, checkpointEvery);
+    return options(seed, steps, tasks, TrainingOptions.Stages.NONE, learningRate, checkpointEvery);
   }
 
   static TrainingOptions options(
@@ -53,13 +52,7 @@ public final class MicroTraining {
       double learningRate,
       int checkpointEvery) {
     return options(
-        seed,
-        steps,
-        tasks,
-        TrainingOptions.Momentum.NONE,
-        stages,
-        learningRate,
-        checkpointEvery);
+        seed, steps, tasks, TrainingOptions.Momentum.NONE, stages, learningRate, checkpointEvery);
   }
 
   static TrainingOptions options(

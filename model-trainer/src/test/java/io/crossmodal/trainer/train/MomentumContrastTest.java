@@ -115,11 +115,13 @@ class MomentumContrastTest {
       NDArray asking = manager.create(flat(e), new Shape(B, D));
       asking.setRequiresGradient(true);
       NDArray keys =
-          manager.create(flat(images), new Shape(1, K, D)).concat(
-              manager.create(flat(texts), new Shape(1, K, D)));
+          manager
+              .create(flat(images), new Shape(1, K, D))
+              .concat(manager.create(flat(texts), new Shape(1, K, D)));
       NDArray match =
-          manager.create(flat(byImage), new Shape(1, B, K)).concat(
-              manager.create(flat(byText), new Shape(1, B, K)));
+          manager
+              .create(flat(byImage), new Shape(1, B, K))
+              .concat(manager.create(flat(byText), new Shape(1, B, K)));
       NDList inputs =
           new NDList(
               asking,

@@ -185,8 +185,7 @@ class TrainingFailureTest {
     Map<String, String> environment = builder.environment();
     environment.put("OMP_NUM_THREADS", "1");
     Process process = builder.redirectErrorStream(true).start();
-    String said =
-        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertFalse(process.waitFor() == 0, said);
     return said;
   }

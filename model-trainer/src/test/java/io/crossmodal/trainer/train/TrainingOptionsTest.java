@@ -60,7 +60,8 @@ class TrainingOptionsTest {
     }
   }
 
-  private static TrainingOptions staged(TrainingOptions.Tasks tasks, TrainingOptions.Stages stages) {
+  private static TrainingOptions staged(
+      TrainingOptions.Tasks tasks, TrainingOptions.Stages stages) {
     return MicroTraining.options(1, 100, tasks, stages, 0.5, 1);
   }
 
@@ -87,8 +88,7 @@ class TrainingOptionsTest {
 
   private static TrainingOptions with(
       TrainingOptions.Tasks tasks, TrainingOptions.Momentum momentum) {
-    return MicroTraining.options(
-        1, 100, tasks, momentum, TrainingOptions.Stages.NONE, 0.5, 1);
+    return MicroTraining.options(1, 100, tasks, momentum, TrainingOptions.Stages.NONE, 0.5, 1);
   }
 
   @Test

@@ -232,8 +232,7 @@ class TrainingRunTest {
       NDArray keys =
           encoder.keys(
               manager,
-              manager.create(
-                  batch.pixels(), new Shape(16, 3, side, side)),
+              manager.create(batch.pixels(), new Shape(16, 3, side, side)),
               manager.create(batch.ids(), new Shape(8, n)),
               manager.create(batch.mask(), new Shape(8, n)));
       System.arraycopy(keys.toFloatArray(), 0, all, 0, all.length);

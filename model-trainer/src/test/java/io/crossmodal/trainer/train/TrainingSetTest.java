@@ -186,9 +186,7 @@ class TrainingSetTest {
     int queue = 8;
     TrainingOptions.Tasks itc = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0);
     TrainingSet set =
-        set(
-            options(
-                SEED, 4, itc, new TrainingOptions.Momentum(queue, 0), Augmentation.NONE));
+        set(options(SEED, 4, itc, new TrainingOptions.Momentum(queue, 0), Augmentation.NONE));
     List<int[]> images = new ArrayList<>();
     int matched = 0;
     for (int step = 0; step < 12; step++) {
