@@ -163,8 +163,8 @@ final class TrainingModule implements AutoCloseable {
     NDArray selector = call.create(0f);
     selector.setName(
         "module_method:" + (optimiser.steps() < options.joining() ? "filter_loss" : "loss"));
-    int views = batch.views();
-    NDArray pixels = call.create(batch.pixels(), new Shape(views * b, sensor.channels(), s, s));
+    long images = (long) batch.views() * b;
+    NDArray pixels = call.create(batch.pixels(), new Shape(images, sensor.channels(), s, s));
     NDArray ids = call.create(batch.ids(), new Shape(b, n));
     NDArray mask = call.create(batch.mask(), new Shape(b, n));
     NDList inputs =
