@@ -92,6 +92,7 @@ public record ModelConfig(
   public enum Preset {
     MICRO,
     TINY,
+    COMPACT,
     SMALL,
     BASE;
 
@@ -99,6 +100,7 @@ public record ModelConfig(
       return switch (this) {
         case MICRO -> micro();
         case TINY -> tiny();
+        case COMPACT -> compact();
         case SMALL -> small();
         case BASE -> base();
       };
@@ -132,6 +134,22 @@ public record ModelConfig(
             List.of(16, 32),
             List.of(new ImageTowerConfig.Stage(64, 2), new ImageTowerConfig.Stage(128, 2))),
         3,
+        List.of(SensorConfig.rgb(96)));
+  }
+
+  /** For photographs from scratch: an hour or two on two cores. */
+  public static ModelConfig compact() {
+    return new ModelConfig(
+        192,
+        4,
+        768,
+        256,
+        1e-12,
+        new TextConfig(2048, 24, 2),
+        ImageTowerConfig.convolutional(
+            List.of(32, 48),
+            List.of(new ImageTowerConfig.Stage(96, 2), new ImageTowerConfig.Stage(224, 2))),
+        2,
         List.of(SensorConfig.rgb(96)));
   }
 

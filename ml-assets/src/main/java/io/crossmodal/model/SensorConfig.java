@@ -52,6 +52,11 @@ public record SensorConfig(String name, int imageSize, List<Double> mean, List<D
         "rgb", imageSize, List.of(0.485, 0.456, 0.406), List.of(0.229, 0.224, 0.225));
   }
 
+  /** The same sensor at another size. */
+  public SensorConfig withImageSize(int side) {
+    return new SensorConfig(name, side, mean, std);
+  }
+
   /** C. */
   public int channels() {
     return mean.size();

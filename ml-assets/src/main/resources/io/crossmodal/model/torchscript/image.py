@@ -76,11 +76,23 @@ class ConvolutionalTower(Module):
   pool : __torch__.nn.Linear
   position : Tensor  # (1, G * G, H)
   norm : __torch__.nn.LayerNorm
+  # Of a grid of g x g tokens. A run may start with smaller images than the model will serve.
+  def positions(self: __torch__.image.ConvolutionalTower, g: int) -> Tensor:
+    p = self.position                                                        # (1, G * G, H)
+    full = int(torch.sqrt(p.size(1)))
+    if torch.ne(full, g):
+      q = torch.reshape(torch.transpose(p, 1, 2), [1, p.size(2), full, full])  # (1, H, G, G)
+      q = torch.upsample_bilinear2d(q, [g, g], False)                        # (1, H, g, g)
+      p = torch.transpose(torch.flatten(q, 2), 1, 2)                         # (1, g * g, H)
+    else:
+      pass
+    return p
   def forward(self: __torch__.image.ConvolutionalTower, pixels: Tensor) -> Tensor:
     x = pixels                                                      # (B, C, S, S)
     x = torch.relu((self.stem{i}).forward(x))  # [i < IMAGE_STEMS]
     x = (self.stage{i}).forward(x)  # [i < IMAGE_STAGES]
+    p = self.positions(x.size(2))                                   # (1, G * G, H)
     x = torch.transpose(torch.flatten(x, 2), 1, 2)                  # (B, G * G, last width)
     c = torch.unsqueeze((self.pool).forward(torch.mean(x, [1])), 1) # (B, 1, H)
-    x = torch.add((self.project).forward(x), self.position)         # (B, G * G, H)
+    x = torch.add((self.project).forward(x), p)                     # (B, G * G, H)
     return (self.norm).forward(torch.cat([c, x], 1))                # (B, M, H)

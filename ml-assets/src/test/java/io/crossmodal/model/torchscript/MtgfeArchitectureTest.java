@@ -24,6 +24,7 @@ import io.crossmodal.model.TorchEngine;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -71,7 +72,7 @@ class MtgfeArchitectureTest {
   private static long parameters(Map<String, long[]> shapes, String prefix) {
     return shapes.entrySet().stream()
         .filter(entry -> entry.getKey().startsWith(prefix))
-        .mapToLong(entry -> java.util.Arrays.stream(entry.getValue()).reduce(1, (a, b) -> a * b))
+        .mapToLong(entry -> Arrays.stream(entry.getValue()).reduce(1, (a, b) -> a * b))
         .sum();
   }
 
@@ -110,8 +111,12 @@ class MtgfeArchitectureTest {
 
   /** Loads an archive of random weights into libtorch. */
   private void withLoaded(ModelConfig config, Body body) throws Exception {
+    withLoaded(config, Weights.random(SEED), body);
+  }
+
+  private void withLoaded(ModelConfig config, Weights weights, Body body) throws Exception {
     TorchEngine.configure();
-    ScriptModule root = MtgfeArchitecture.build(config, Weights.random(SEED));
+    ScriptModule root = MtgfeArchitecture.build(config, weights);
     try (OutputStream out = Files.newOutputStream(folder.resolve("test.pt"))) {
       ScriptArchiveWriter.write(out, root, MtgfeArchitecture.sources(config));
     }
@@ -181,6 +186,49 @@ class MtgfeArchitectureTest {
         });
   }
 
+  /** Half the size: each token's place is the mean of the four that it covers. */
+  @Test
+  void smallerImagesTakeTheirPlacesFromTheWholeGrid() throws Exception {
+    ModelConfig config = ModelConfig.micro();
+    int h = config.hidden();
+    float[] positions = new float[16 * h];
+    SplittableRandom random = new SplittableRandom(SEED);
+    for (int i = 0; i < positions.length; i++) {
+      positions[i] = (float) random.nextGaussian();
+    }
+    // Without a projection a token is the layer norm of its place.
+    Weights weights =
+        (name, init, shape) ->
+            switch (name) {
+              case "image_rgb.position" -> ScriptTensor.parameter(positions, shape);
+              case "image_rgb.project.weight" ->
+                  ScriptTensor.parameter(new float[(int) (shape[0] * shape[1])], shape);
+              default -> Weights.random(SEED).get(name, init, shape);
+            };
+    withLoaded(
+        config,
+        weights,
+        (manager, calls) -> {
+          NDArray tokens = calls.run("encode_image_rgb", random(manager, random, 1, 3, 8, 8));
+          assertShape(tokens, 1, 5, h);
+          for (int token = 0; token < 4; token++) {
+            int first = token / 2 * 8 + token % 2 * 2;
+            double[] place = new double[h];
+            for (int i = 0; i < h; i++) {
+              for (int covered : new int[] {first, first + 1, first + 4, first + 5}) {
+                place[i] += positions[covered * h + i] / 4;
+              }
+            }
+            double mean = Arrays.stream(place).average().orElseThrow();
+            double deviation =
+                Math.sqrt(Arrays.stream(place).map(v -> (v - mean) * (v - mean)).sum() / h);
+            for (int i = 0; i < h; i++) {
+              assertEquals((place[i] - mean) / deviation, tokens.getFloat(0, token + 1, i), 1e-4);
+            }
+          }
+        });
+  }
+
   @Test
   void attentionGivesEachWordADistributionOverThePatches() throws Exception {
     SplittableRandom random = new SplittableRandom(SEED);
@@ -206,10 +254,7 @@ class MtgfeArchitectureTest {
             NDArray changed = text.duplicate();
             changed.set(new ai.djl.ndarray.index.NDIndex("0, 3"), padded.get("0, 0"));
             float[] again = calls.run("attention", changed, mask, image).toFloatArray();
-            assertArrayEquals(
-                java.util.Arrays.copyOf(values, 3 * m),
-                java.util.Arrays.copyOf(again, 3 * m),
-                1e-5f);
+            assertArrayEquals(Arrays.copyOf(values, 3 * m), Arrays.copyOf(again, 3 * m), 1e-5f);
           });
     }
   }

@@ -52,6 +52,9 @@ final class ReportCommand implements Callable<Integer> {
       description = "candidates that are re-ranked; may be repeated")
   private List<Integer> ks;
 
+  @Option(names = "--full", description = "score every pair too; quadratic")
+  private boolean full;
+
   @Option(names = "--seed", defaultValue = "1", description = "of the choice of examples")
   private long seed;
 
@@ -63,7 +66,7 @@ final class ReportCommand implements Callable<Integer> {
   }
 
   private Path withRetrieval(ReportMaker maker) throws IOException, BundleException {
-    Depths depths = new Depths(ks, false);
+    Depths depths = new Depths(ks, full);
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> images = dataset.split(split);
     if (images.isEmpty()) {

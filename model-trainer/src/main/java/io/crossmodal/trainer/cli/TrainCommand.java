@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.cli;
 
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.trainer.checkpoint.InitialModel;
 import io.crossmodal.trainer.data.Augmentation;
@@ -101,6 +102,26 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--mask-probability", description = "share of word pieces masked for MLM")
   private Double maskProbability;
 
+  @Option(names = "--queue", description = "earlier keys that ITC contrasts with too, as in ALBEF")
+  private Integer queue;
+
+  @Option(
+      names = "--soft-targets",
+      description = "alpha: the moving average's say in ITC's targets")
+  private Double softTargets;
+
+  @Option(names = "--filter-alone", description = "share of the steps before other tasks join ITC")
+  private Double filterAlone;
+
+  @Option(names = "--second-peak", description = "share of the peak rate for when they join")
+  private Double secondPeak;
+
+  @Option(names = "--small-images", description = "share of the steps, the first, on small images")
+  private Double smallImages;
+
+  @Option(names = "--small-side", description = "pixels of these images")
+  private Integer smallSide;
+
   @Option(names = "--augmentation", description = "${COMPLETION-CANDIDATES}")
   private Augmentation augmentation;
 
@@ -123,6 +144,8 @@ final class TrainCommand implements Callable<Integer> {
     }
     TrainingOptions base = recipe.options();
     TrainingOptions.Tasks tasks = base.tasks();
+    TrainingOptions.Momentum momentum = base.momentum();
+    TrainingOptions.Stages stages = base.stages();
     int images = or(batch, base.batch());
     int batches = or(accumulate, base.accumulate());
     long pairs =
@@ -145,6 +168,13 @@ final class TrainCommand implements Callable<Integer> {
             or(mvjrc, tasks.mvjrc()),
             or(hardNegatives, tasks.hardNegatives()),
             or(maskProbability, tasks.maskProbability())),
+        new TrainingOptions.Momentum(
+            or(queue, momentum.queue()), or(softTargets, momentum.softTargets())),
+        new TrainingOptions.Stages(
+            or(filterAlone, stages.filterAlone()),
+            or(secondPeak, stages.secondPeak()),
+            or(smallImages, stages.smallImages()),
+            or(smallSide, stages.smallSide())),
         or(augmentation, base.augmentation()),
         or(wordDropout, base.wordDropout()),
         or(minWordCount, base.minWordCount()),
@@ -178,6 +208,11 @@ final class TrainCommand implements Callable<Integer> {
                 public void accept(int step) {
                   bar.stepTo(step);
                   interruption.check();
+                }
+
+                @Override
+                public void filterTrained(ModelBundle filter) throws IOException, BundleException {
+                  filter.write(run.resolve("filter.zip"), ExportCommand.goldenTexts(dataset));
                 }
 
                 @Override

@@ -10,59 +10,108 @@ import java.util.SplittableRandom;
 /** What happens to a training image. Which one is right depends on what the captions say. */
 public enum Augmentation {
   /** Nothing. */
-  NONE(0, 0, false),
+  NONE,
   /** Small shifts, brightness and contrast: safe where captions name places and colours. */
-  JITTER(0.04, 0.12, false),
+  JITTER,
   /**
-   * Stronger, with flips and quarter turns: for aerial photographs whose captions name neither left
-   * nor right.
+   * Crops of 60 to 100 % of the area, flips, quarter turns, brightness, contrast and a little of
+   * each colour: for aerial photographs whose captions name neither left nor right.
    */
-  AERIAL(0.1, 0.25, true),
+  AERIAL,
   /** The paper's RandAugment(2, 7), section 4.2: two of the nine changes, at magnitude 7. */
-  RANDAUGMENT(0, 0, false);
+  RANDAUGMENT;
 
+  private static final double JITTER_SHIFT = 0.04;
+  private static final double JITTER_LIGHT = 0.12;
+  private static final double AERIAL_SMALLEST_CROP = 0.6;
+  private static final double AERIAL_LIGHT = 0.25;
+  private static final double AERIAL_COLOUR = 0.06;
   private static final int RANDAUGMENT_CHANGES = 2;
   private static final double RANDAUGMENT_MAGNITUDE = 7;
 
-  private final double shift;
-  private final double light;
-  private final boolean turns;
-
-  Augmentation(double shift, double light, boolean turns) {
-    this.shift = shift;
-    this.light = light;
-    this.turns = turns;
+  /** The side to keep an image in memory at that is shown to the model at {@code side}. */
+  public int sourceSide(int side) {
+    // A crop needs pixels to spare, or it would be blurred where the whole image is not.
+    return this == AERIAL ? side + side / 4 : side;
   }
 
-  /** A changed copy of a square image; edges are repeated where a shift uncovers them. */
-  public RgbImage apply(RgbImage image, SplittableRandom random) {
-    if (this == NONE) {
-      return image;
+  /**
+   * A changed copy of a square image.
+   *
+   * @param side of the copy, in pixels
+   */
+  public RgbImage apply(RgbImage image, int side, SplittableRandom random) {
+    if (this == AERIAL) {
+      return aerial(image, side, random);
     }
-    if (this == RANDAUGMENT) {
-      return randAugment(image, random);
-    }
+    RgbImage sized = image.width() == side ? image : image.resize(side);
+    return switch (this) {
+      case JITTER -> jitter(sized, random);
+      case RANDAUGMENT -> randAugment(sized, random);
+      default -> sized;
+    };
+  }
+
+  /** Edges are repeated where a shift uncovers them. */
+  private static RgbImage jitter(RgbImage image, SplittableRandom random) {
     int side = image.width();
-    int reach = (int) Math.round(shift * side);
+    int reach = (int) Math.round(JITTER_SHIFT * side);
     int dx = random.nextInt(-reach, reach + 1);
     int dy = random.nextInt(-reach, reach + 1);
-    int turn = turns ? random.nextInt(8) : 0;
-    double contrast = 1 + random.nextDouble(-light, light);
-    double brightness = 255 * random.nextDouble(-light, light) / 2;
+    double contrast = 1 + random.nextDouble(-JITTER_LIGHT, JITTER_LIGHT);
+    double brightness = 255 * random.nextDouble(-JITTER_LIGHT, JITTER_LIGHT) / 2;
     byte[] in = image.rgb();
     byte[] out = new byte[in.length];
     for (int y = 0; y < side; y++) {
       for (int x = 0; x < side; x++) {
-        int u = (turn & 1) == 0 ? x : side - 1 - x;
-        int v = (turn & 2) == 0 ? y : side - 1 - y;
-        int sx = clamp(((turn & 4) == 0 ? u : v) + dx, side - 1);
-        int sy = clamp(((turn & 4) == 0 ? v : u) + dy, side - 1);
+        int sx = clamp(x + dx, side - 1);
+        int sy = clamp(y + dy, side - 1);
         for (int c = 0; c < 3; c++) {
           double value = (in[3 * (sy * side + sx) + c] & 0xff) - 128.0;
           out[3 * (y * side + x) + c] =
               (byte) clamp((int) Math.round(value * contrast + 128 + brightness), 255);
         }
       }
+    }
+    return new RgbImage(side, side, out);
+  }
+
+  private static RgbImage aerial(RgbImage image, int side, SplittableRandom random) {
+    double area = random.nextDouble(AERIAL_SMALLEST_CROP, 1);
+    int crop = (int) Math.round(image.width() * Math.sqrt(area));
+    int left = random.nextInt(image.width() - crop + 1);
+    int top = random.nextInt(image.width() - crop + 1);
+    int turn = random.nextInt(8);
+    float contrast = (float) (1 + random.nextDouble(-AERIAL_LIGHT, AERIAL_LIGHT));
+    float brightness = (float) (128 * random.nextDouble(-AERIAL_LIGHT, AERIAL_LIGHT));
+    float[] gain = new float[3];
+    float[] shift = new float[3];
+    for (int c = 0; c < 3; c++) {
+      gain[c] = contrast * (float) (1 + random.nextDouble(-AERIAL_COLOUR, AERIAL_COLOUR));
+      shift[c] = 128 + brightness - 128 * gain[c];
+    }
+    RgbImage cropped = crop(image, left, top, crop).resize(side);
+    byte[] in = cropped.rgb();
+    byte[] out = new byte[in.length];
+    for (int y = 0; y < side; y++) {
+      for (int x = 0; x < side; x++) {
+        int u = (turn & 1) == 0 ? x : side - 1 - x;
+        int v = (turn & 2) == 0 ? y : side - 1 - y;
+        int from = 3 * ((turn & 4) == 0 ? v * side + u : u * side + v);
+        for (int c = 0; c < 3; c++) {
+          float value = (in[from + c] & 0xff) * gain[c] + shift[c];
+          out[3 * (y * side + x) + c] = (byte) clamp(Math.round(value), 255);
+        }
+      }
+    }
+    return new RgbImage(side, side, out);
+  }
+
+  private static RgbImage crop(RgbImage image, int left, int top, int side) {
+    byte[] out = new byte[3 * side * side];
+    for (int y = 0; y < side; y++) {
+      int from = 3 * ((top + y) * image.width() + left);
+      System.arraycopy(image.rgb(), from, out, 3 * y * side, 3 * side);
     }
     return new RgbImage(side, side, out);
   }

@@ -49,8 +49,10 @@ final class Students implements AutoCloseable {
     this.optimiser =
         new AdamW(
             new AdamW.Settings(options.weightDecay(), 1, 0.99),
+            AdamW.Late.NONE,
             script.parameters(),
             script.buffers(),
+            Map.of(),
             scratch);
   }
 

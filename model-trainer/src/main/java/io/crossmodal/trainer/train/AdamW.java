@@ -19,10 +19,12 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * AdamW with a bound on the global norm of the gradient and a moving average of the weights, fused
@@ -45,17 +47,38 @@ public final class AdamW implements AutoCloseable {
    */
   public record Settings(double weightDecay, double clip, double averaging) {}
 
+  /**
+   * Parameters that have no gradient until a certain step.
+   *
+   * @param names of them
+   * @param from that step
+   */
+  public record Late(Set<String> names, int from) {
+    /** All parameters from the first step. */
+    public static final Late NONE = new Late(Set.of(), 0);
+
+    public Late {
+      names = Set.copyOf(names);
+    }
+  }
+
+  /** What one fused call updates; matrices decay, vectors do not. */
+  private record Group(boolean late, boolean matrices, List<Slot> slots) {}
+
   /** Exact as a float up to 2^24 of them. */
   private static final String STEPS = "steps";
 
   private final Settings settings;
+  private final Late late;
   private final TrainableScript script;
   private final Map<String, Slot> slots = new LinkedHashMap<>();
   private final Map<String, NDArray> buffers;
   private final Map<String, NDArray> averagedBuffers = new LinkedHashMap<>();
 
+  private final List<Group> groups = new ArrayList<>();
+
   /** Gradients keep their place in memory from the first backward pass on. */
-  private Map<Boolean, List<NDArray>> gradients = Map.of();
+  private final Map<Group, List<NDArray>> gradients = new HashMap<>();
 
   private int steps;
 
@@ -64,15 +87,21 @@ public final class AdamW implements AutoCloseable {
    *
    * @param parameters live tensors that a backward pass gives gradients to, by name
    * @param buffers live tensors that are averaged only (statistics of batch norms), by name
+   * @param late which of the parameters join later
+   * @param averages live tensors to keep moving averages in, by the same names; others get their
+   *     own
    * @param scratch an existing folder
    */
   public AdamW(
       Settings settings,
+      Late late,
       Map<String, NDArray> parameters,
       Map<String, NDArray> buffers,
+      Map<String, NDArray> averages,
       Path scratch)
       throws IOException {
     this.settings = settings;
+    this.late = late;
     this.script =
         new TrainableScript(
             new ScriptModule("adamw.AdamW"),
@@ -89,10 +118,23 @@ public final class AdamW implements AutoCloseable {
                     manager.zeros(value.getShape()),
                     manager.zeros(value.getShape()),
                     manager.zeros(new Shape()),
-                    manager.create(value.toFloatArray(), value.getShape()))));
+                    averages.containsKey(name) ? averages.get(name) : copy(value))));
     buffers.forEach(
         (name, value) ->
-            averagedBuffers.put(name, manager.create(value.toFloatArray(), value.getShape())));
+            averagedBuffers.put(
+                name, averages.containsKey(name) ? averages.get(name) : copy(value)));
+    for (boolean isLate : new boolean[] {false, true}) {
+      for (boolean matrices : new boolean[] {true, false}) {
+        List<Slot> members = slots(isLate, matrices);
+        if (!members.isEmpty()) {
+          groups.add(new Group(isLate, matrices, members));
+        }
+      }
+    }
+  }
+
+  private NDArray copy(NDArray value) {
+    return script.manager().create(value.toFloatArray(), value.getShape());
   }
 
   /** Steps taken so far. */
@@ -108,11 +150,12 @@ public final class AdamW implements AutoCloseable {
    * @return false, and nothing changed, where a gradient is no finite number
    */
   public boolean step(double rate, int summed) {
-    if (gradients.isEmpty()) {
-      gradients = Map.of(true, gradients(true), false, gradients(false));
+    List<Group> active =
+        groups.stream().filter(group -> !group.late() || steps >= late.from()).toList();
+    List<NDArray> all = new ArrayList<>();
+    for (Group group : active) {
+      all.addAll(gradients.computeIfAbsent(group, this::gradients));
     }
-    List<NDArray> all = new ArrayList<>(gradients.get(true));
-    all.addAll(gradients.get(false));
     double norm;
     try (IValue list = list(all);
         IValue result = IValueUtils.runMethod(script.block(), "norm", list);
@@ -123,40 +166,40 @@ public final class AdamW implements AutoCloseable {
       return false;
     }
     double scale = Math.min(1, settings.clip() / (norm + 1e-6)) / summed;
-    // Early on the average follows closely, as in TensorFlow's ExponentialMovingAverage.
-    double follow = 1 - Math.min(settings.averaging(), (1.0 + steps) / (10 + steps));
-    for (boolean matrices : new boolean[] {true, false}) {
-      List<Slot> group = slots(matrices);
-      if (!group.isEmpty()) {
-        run(
-            "step",
-            list(group.stream().map(Slot::parameter).toList()),
-            list(gradients.get(matrices)),
-            list(group.stream().map(Slot::first).toList()),
-            list(group.stream().map(Slot::second).toList()),
-            list(group.stream().map(Slot::count).toList()),
-            list(group.stream().map(Slot::average).toList()),
-            IValue.from(scale),
-            IValue.from(rate),
-            IValue.from(matrices ? settings.weightDecay() : 0.0),
-            IValue.from(follow));
-      }
+    for (Group group : active) {
+      int since = group.late() ? steps - late.from() : steps;
+      run(
+          "step",
+          list(group.slots().stream().map(Slot::parameter).toList()),
+          list(gradients.get(group)),
+          list(group.slots().stream().map(Slot::first).toList()),
+          list(group.slots().stream().map(Slot::second).toList()),
+          list(group.slots().stream().map(Slot::count).toList()),
+          list(group.slots().stream().map(Slot::average).toList()),
+          IValue.from(scale),
+          IValue.from(rate),
+          IValue.from(group.matrices() ? settings.weightDecay() : 0.0),
+          IValue.from(follow(since)));
     }
     if (!buffers.isEmpty()) {
       run(
           "lerp",
           list(List.copyOf(averagedBuffers.values())),
           list(List.copyOf(buffers.values())),
-          IValue.from(follow));
+          IValue.from(follow(steps)));
     }
     steps++;
     return true;
   }
 
-  /** Of the matrices, which decay, or of the vectors, which do not. */
-  private List<NDArray> gradients(boolean matrices) {
+  /** Early on the average follows closely, as in TensorFlow's ExponentialMovingAverage. */
+  private double follow(int since) {
+    return 1 - Math.min(settings.averaging(), (1.0 + since) / (10 + since));
+  }
+
+  private List<NDArray> gradients(Group group) {
     List<NDArray> found = new ArrayList<>();
-    for (Slot slot : slots(matrices)) {
+    for (Slot slot : group.slots()) {
       NDArray gradient = slot.parameter().getGradient();
       gradient.attach(script.manager());
       found.add(gradient);
@@ -164,8 +207,10 @@ public final class AdamW implements AutoCloseable {
     return found;
   }
 
-  private List<Slot> slots(boolean matrices) {
-    return slots.values().stream()
+  private List<Slot> slots(boolean isLate, boolean matrices) {
+    return slots.entrySet().stream()
+        .filter(entry -> late.names().contains(entry.getKey()) == isLate)
+        .map(Map.Entry::getValue)
         .filter(slot -> slot.parameter().getShape().dimension() > 1 == matrices)
         .toList();
   }
@@ -194,10 +239,11 @@ public final class AdamW implements AutoCloseable {
   /**
    * Writes every array that changes in training, and the number of steps, as safetensors.
    *
+   * @param beside what else a resumed run needs, by names that no parameter has
    * @throws io.crossmodal.trainer.checkpoint.CheckpointException when a value is no finite number
    */
-  public void write(Path file) throws IOException {
-    Map<String, LazyTensor> state = new LinkedHashMap<>();
+  public void write(Path file, Map<String, LazyTensor> beside) throws IOException {
+    Map<String, LazyTensor> state = new LinkedHashMap<>(beside);
     arrays()
         .forEach(
             (name, array) ->
@@ -206,7 +252,7 @@ public final class AdamW implements AutoCloseable {
     SafetensorsWriter.write(file, state);
   }
 
-  private static List<Long> shape(NDArray array) {
+  static List<Long> shape(NDArray array) {
     return Arrays.stream(array.getShape().getShape()).boxed().toList();
   }
 
@@ -228,10 +274,11 @@ public final class AdamW implements AutoCloseable {
   /**
    * Continues from what {@link #write} wrote.
    *
+   * @return the file's tensors, among them those written beside
    * @throws IOException when the file is damaged
    * @throws IllegalArgumentException when an array is missing or has another shape, naming it
    */
-  public void read(Path file) throws IOException {
+  public Map<String, LazyTensor> read(Path file) throws IOException {
     Map<String, LazyTensor> saved = SafetensorsReader.read(file);
     Map<String, NDArray> arrays = arrays();
     // All of them first: a state that does not fit must not be taken by half.
@@ -248,6 +295,7 @@ public final class AdamW implements AutoCloseable {
       }
     }
     steps = (int) saved.get(STEPS).values()[0];
+    return saved;
   }
 
   private static void check(String name, List<Long> expected, LazyTensor found) {

@@ -16,7 +16,12 @@ public enum Recipe {
    */
   PAPER(60),
   /** What trains a small model from scratch on a CPU best, as far as docs/results measured. */
-  SCRATCH(1.5);
+  SCRATCH(1.5),
+  /**
+   * Photographs from scratch: the filter first, on small images, then all but MVJRC together. See
+   * docs/results/photographs.md.
+   */
+  PHOTOGRAPHS(14);
 
   private final double epochs;
 
@@ -34,6 +39,7 @@ public enum Recipe {
     return switch (this) {
       case PAPER -> paper();
       case SCRATCH -> scratch();
+      case PHOTOGRAPHS -> photographs();
     };
   }
 
@@ -65,6 +71,8 @@ public enum Recipe {
         TrainingOptions.NO_CLIP,
         0,
         new TrainingOptions.Tasks(0, 1, 1, 1, 0, 0.15),
+        TrainingOptions.Momentum.NONE,
+        TrainingOptions.Stages.NONE,
         Augmentation.RANDAUGMENT,
         0,
         1,
@@ -84,8 +92,31 @@ public enum Recipe {
         1,
         0.995,
         new TrainingOptions.Tasks(1, 1, 1, 0, 0.5, 0.25),
+        TrainingOptions.Momentum.NONE,
+        TrainingOptions.Stages.NONE,
         Augmentation.JITTER,
         0.03,
+        3,
+        250);
+  }
+
+  private static TrainingOptions photographs() {
+    return new TrainingOptions(
+        ModelConfig.Preset.COMPACT,
+        1,
+        1,
+        128,
+        1,
+        1.5e-3,
+        100,
+        0.08,
+        1,
+        0.998,
+        new TrainingOptions.Tasks(1, 1, 0.5, 0, 0.5, 0.25),
+        TrainingOptions.Momentum.NONE,
+        new TrainingOptions.Stages(0.64, 0.5, 0.48, 64),
+        Augmentation.AERIAL,
+        0.1,
         3,
         250);
   }

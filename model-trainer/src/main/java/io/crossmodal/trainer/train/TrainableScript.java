@@ -28,7 +28,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A TorchScript module in native memory, in training mode, with its live tensors by name.
+ * A TorchScript module in native memory with its live tensors by name.
  *
  * <p>Whoever makes it owns it. A module with buffers has a method {@code buffers} that lists them;
  * in its source stands {@code BUFFERS} for the list.
@@ -39,12 +39,24 @@ public final class TrainableScript implements AutoCloseable {
   private final StateDict initial;
 
   /**
-   * Loads a module.
+   * Loads a module in training mode.
    *
    * @param sources by module name; the root's class lies in one of them
    * @param scratch an existing folder for a copy of the archive, which is gone when this returns
    */
   public TrainableScript(ScriptModule root, Map<String, String> sources, Path scratch)
+      throws IOException {
+    this(root, sources, scratch, true);
+  }
+
+  /** The same in evaluation mode. */
+  static TrainableScript evaluating(ScriptModule root, Map<String, String> sources, Path scratch)
+      throws IOException {
+    return new TrainableScript(root, sources, scratch, false);
+  }
+
+  private TrainableScript(
+      ScriptModule root, Map<String, String> sources, Path scratch, boolean learning)
       throws IOException {
     TorchEngine.configure();
     this.initial = StateDict.of(root);
@@ -66,7 +78,9 @@ public final class TrainableScript implements AutoCloseable {
     }
     this.block = (PtSymbolBlock) model.getBlock();
     // DJL leaves it in evaluation mode, in which batch norms do not learn their statistics.
-    JniUtils.enableTrainingMode(block);
+    if (learning) {
+      JniUtils.enableTrainingMode(block);
+    }
   }
 
   private String bufferList() {

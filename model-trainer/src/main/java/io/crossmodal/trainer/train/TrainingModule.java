@@ -17,12 +17,15 @@ import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptModule;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
+import io.crossmodal.trainer.checkpoint.LazyTensor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The model with its losses and its optimiser state in native memory, and one training step.
@@ -31,11 +34,16 @@ import java.util.Map;
  * tensors. Not thread-safe, and one at a time per JVM: DJL allows a single gradient collector.
  */
 final class TrainingModule implements AutoCloseable {
+  private static final String QUEUE = "queue";
+
   private final TrainingOptions options;
   private final ModelConfig config;
   private final SensorConfig sensor;
   private final TrainableScript script;
   private final AdamW optimiser;
+
+  /** Null where ITC goes without momentum. */
+  private final MomentumEncoder momentum;
 
   /** A module of fresh weights. */
   TrainingModule(TrainingOptions options, ModelConfig config, Path scratch) throws IOException {
@@ -49,11 +57,17 @@ final class TrainingModule implements AutoCloseable {
     this.config = config;
     this.sensor = config.sensors().get(0);
     this.script = new TrainableScript(root(start), sources(), scratch);
+    this.momentum =
+        options.momentum().active()
+            ? new MomentumEncoder(config, start, options.momentum().queue(), scratch)
+            : null;
     this.optimiser =
         new AdamW(
             new AdamW.Settings(options.weightDecay(), options.clip(), options.averaging()),
+            late(),
             parameters(),
             script.buffers(),
+            momentum == null ? Map.of() : momentum.weights(),
             scratch);
   }
 
@@ -65,6 +79,10 @@ final class TrainingModule implements AutoCloseable {
         .with("mlm", TrainingHeads.maskedLanguage(config, weights))
         .with("mvjrc", TrainingHeads.multiView(config, weights))
         .with("contrast", new ScriptModule("contrast.Contrast"))
+        .with(
+            "momentum_contrast",
+            new ScriptModule("contrast.MomentumContrast")
+                .with("soft", options.momentum().softTargets()))
         .with("itc_weight", tasks.itc())
         .with("itm_weight", tasks.itm())
         .with("mlm_weight", tasks.mlm())
@@ -82,6 +100,17 @@ final class TrainingModule implements AutoCloseable {
     Map<String, NDArray> parameters = script.parameters();
     parameters.keySet().removeIf(name -> !used(name, options.tasks()));
     return parameters;
+  }
+
+  /** What the filter alone has no use for. */
+  private AdamW.Late late() {
+    if (options.joining() == 0) {
+      return AdamW.Late.NONE;
+    }
+    TrainingOptions.Tasks filterAlone = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0);
+    Set<String> late = new HashSet<>(parameters().keySet());
+    late.removeIf(name -> used(name, filterAlone));
+    return new AdamW.Late(late, options.joining());
   }
 
   /** Whether a task trains this parameter; without a gradient its weights would only decay. */
@@ -130,20 +159,28 @@ final class TrainingModule implements AutoCloseable {
   private Losses backward(NDManager call, Batch batch) {
     int b = batch.size();
     int n = batch.tokens();
-    int s = sensor.imageSize();
+    int s = batch.side();
     NDArray selector = call.create(0f);
-    selector.setName("module_method:loss");
+    selector.setName(
+        "module_method:" + (optimiser.steps() < options.joining() ? "filter_loss" : "loss"));
+    long images = (long) batch.views() * b;
+    NDArray pixels = call.create(batch.pixels(), new Shape(images, sensor.channels(), s, s));
+    NDArray ids = call.create(batch.ids(), new Shape(b, n));
+    NDArray mask = call.create(batch.mask(), new Shape(b, n));
     NDList inputs =
         new NDList(
-            call.create(
-                batch.pixels(), new Shape((long) batch.views() * b, sensor.channels(), s, s)),
-            call.create(batch.ids(), new Shape(b, n)),
-            call.create(batch.mask(), new Shape(b, n)),
+            pixels,
+            ids,
+            mask,
             call.create(batch.masked(), new Shape(b, n)),
             call.create(batch.labels(), new Shape(b, n)),
             call.create(batch.matches(), new Shape(b, b)),
             call.create(batch.noise(), new Shape(2, b, b)),
             call.create(batch.hard(), new Shape(b, 1)),
+            momentum == null
+                ? call.zeros(new Shape(2, 0, config.filterDimension()))
+                : momentum.keys(call, pixels, ids, mask),
+            call.create(batch.keyMatches(), new Shape(2, b, batch.keys())),
             selector);
     try (GradientCollector collector = Engine.getInstance().newGradientCollector()) {
       NDList outputs = script.block().forward(new ParameterStore(call, false), inputs, true);
@@ -164,12 +201,20 @@ final class TrainingModule implements AutoCloseable {
   void save(Path file) throws IOException {
     Path temporary = Files.createTempFile(file.toAbsolutePath().getParent(), "checkpoint-", ".tmp");
     try {
-      optimiser.write(temporary);
+      optimiser.write(temporary, queue());
       Files.move(
           temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } finally {
       Files.deleteIfExists(temporary);
     }
+  }
+
+  private Map<String, LazyTensor> queue() {
+    if (momentum == null) {
+      return Map.of();
+    }
+    NDArray live = momentum.queue();
+    return Map.of(QUEUE, LazyTensor.computed(AdamW.shape(live), live::toFloatArray));
   }
 
   /**
@@ -179,7 +224,10 @@ final class TrainingModule implements AutoCloseable {
    */
   void restore(Path file) throws IOException {
     try {
-      optimiser.read(file);
+      LazyTensor queue = optimiser.read(file).get(QUEUE);
+      if (momentum != null) {
+        momentum.restore(queue.values(), queue.shape().get(1));
+      }
     } catch (IllegalArgumentException e) {
       throw new IOException(file + " is no checkpoint of this run: " + e.getMessage(), e);
     }
@@ -188,6 +236,9 @@ final class TrainingModule implements AutoCloseable {
   @Override
   public void close() {
     optimiser.close();
+    if (momentum != null) {
+      momentum.close();
+    }
     script.close();
   }
 }

@@ -24,6 +24,8 @@ import java.util.Objects;
  * @param clip largest global norm of the gradient; {@link #NO_CLIP} for none
  * @param averaging decay of the moving average of the weights that is evaluated and exported
  * @param tasks which losses, with which weights
+ * @param momentum ALBEF's additions to ITC
+ * @param stages what a run leaves for later
  * @param augmentation what happens to a training image
  * @param wordDropout share of word pieces that the model sees as [UNK]
  * @param minWordCount a word that the training captions hold less often becomes [UNK]
@@ -42,6 +44,8 @@ public record TrainingOptions(
     double clip,
     double averaging,
     Tasks tasks,
+    Momentum momentum,
+    Stages stages,
     Augmentation augmentation,
     double wordDropout,
     int minWordCount,
@@ -88,12 +92,63 @@ public record TrainingOptions(
     }
   }
 
+  /**
+   * ALBEF's additions to ITC (Li et al. 2021, section 3.2). The momentum encoder is the moving
+   * average of the weights that is exported, so its decay is {@link #averaging}.
+   *
+   * @param queue keys of earlier batches that images and texts are contrasted with too, a multiple
+   *     of the batch; ALBEF's 65,536 would hold every remote-sensing data set several times over
+   * @param softTargets alpha, weight of the momentum encoder's own judgement in the targets (ALBEF:
+   *     0.4)
+   */
+  public record Momentum(int queue, double softTargets) {
+    /** The other half of the batch is all that counts. */
+    public static final Momentum NONE = new Momentum(0, 0);
+
+    public Momentum {
+      atLeast("queue", queue, 0);
+      share("soft_targets", softTargets);
+    }
+
+    /** Whether there is a momentum encoder. */
+    boolean active() {
+      return queue > 0 || softTargets > 0;
+    }
+  }
+
+  /**
+   * A run may begin with what is cheap: the filter alone, on small images.
+   *
+   * @param filterAlone share of the steps, from the first, in which ITC is the only task
+   * @param secondPeak the schedule of the learning rate starts again when the other tasks join, to
+   *     this share of its peak; above 0
+   * @param smallImages share of the steps, from the first, whose images are {@code smallSide} wide
+   * @param smallSide in pixels; 0 where {@code smallImages} is
+   */
+  public record Stages(double filterAlone, double secondPeak, double smallImages, int smallSide) {
+    /** All tasks on whole images from the first step. */
+    public static final Stages NONE = new Stages(0, 1, 0, 0);
+
+    public Stages {
+      share("filter_alone", filterAlone);
+      share("small_images", smallImages);
+      if (!(secondPeak > 0) || Double.isInfinite(secondPeak)) {
+        throw new IllegalArgumentException("second_peak must be above 0, got " + secondPeak);
+      }
+      if (smallImages > 0) {
+        atLeast("small_side", smallSide, 1);
+      }
+    }
+  }
+
   public TrainingOptions {
     if ((preset == null) == (initial == null)) {
       throw new IllegalArgumentException(
           "either preset or initial gives the model's shape, got " + preset + " and " + initial);
     }
     Objects.requireNonNull(tasks, "tasks");
+    Objects.requireNonNull(momentum, "momentum");
+    Objects.requireNonNull(stages, "stages");
     Objects.requireNonNull(augmentation, "augmentation");
     atLeast("steps", steps, 1);
     atLeast("batch", batch, 2);
@@ -112,6 +167,23 @@ public record TrainingOptions(
     }
     share("averaging", averaging);
     share("word_dropout", wordDropout);
+    if (momentum.queue() % batch != 0) {
+      throw new IllegalArgumentException(
+          "queue must be a multiple of the batch of " + batch + ", got " + momentum.queue());
+    }
+    if (momentum.active() && (tasks.itc() == 0 || averaging == 0)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "queue and soft_targets belong to itc and to the moving average, both must be above 0,"
+                  + " got %s and %s",
+              tasks.itc(),
+              averaging));
+    }
+    if (stages.filterAlone() > 0 && tasks.itc() == 0) {
+      throw new IllegalArgumentException(
+          "filter_alone needs itc, which trains the filter, above 0");
+    }
     if (tasks.mvjrc() > 0 && augmentation == Augmentation.NONE) {
       throw new IllegalArgumentException(
           "mvjrc contrasts two views of an image, augmentation NONE makes no other view; choose "
@@ -132,6 +204,8 @@ public record TrainingOptions(
       double clip,
       double averaging,
       Tasks tasks,
+      Momentum momentum,
+      Stages stages,
       Augmentation augmentation,
       double wordDropout,
       int minWordCount,
@@ -148,6 +222,8 @@ public record TrainingOptions(
         clip,
         averaging,
         tasks,
+        momentum,
+        stages,
         augmentation,
         wordDropout,
         minWordCount,
@@ -169,6 +245,8 @@ public record TrainingOptions(
         clip,
         averaging,
         tasks,
+        momentum,
+        stages,
         augmentation,
         wordDropout,
         minWordCount,
@@ -177,16 +255,48 @@ public record TrainingOptions(
   }
 
   /**
-   * Learning rate at a step: linear warm-up, then half a cosine down to a hundredth of the peak.
+   * Learning rate at a step: linear warm-up, then half a cosine down to a hundredth of the peak;
+   * again, to {@link Stages#secondPeak} of it, where tasks join.
    *
    * @param step from 0
    */
   double learningRate(int step) {
+    int joining = joining();
+    return step < joining || joining == 0
+        ? learningRate * cycle(step, joining == 0 ? steps : joining)
+        : learningRate * stages.secondPeak() * cycle(step - joining, steps - joining);
+  }
+
+  private double cycle(int step, int length) {
     if (step < warmup) {
-      return learningRate * (step + 1) / warmup;
+      return (step + 1.0) / warmup;
     }
-    double progress = (double) (step - warmup) / Math.max(1, steps - warmup);
-    return learningRate * (0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * progress)));
+    double progress = (double) (step - warmup) / Math.max(1, length - warmup);
+    return 0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * progress));
+  }
+
+  /** The step from which every task takes part. */
+  int joining() {
+    return (int) Math.round(stages.filterAlone() * steps);
+  }
+
+  /**
+   * How many views of each image a step takes in.
+   *
+   * @param step from 0
+   */
+  int views(int step) {
+    return step < joining() ? 1 : tasks.views();
+  }
+
+  /**
+   * Side of the images of a step.
+   *
+   * @param step from 0
+   * @param whole side that the model serves
+   */
+  int side(int step, int whole) {
+    return step < Math.round(stages.smallImages() * steps) ? stages.smallSide() : whole;
   }
 
   private static void atLeast(String name, int value, int minimum) {

@@ -4,19 +4,23 @@
  */
 package io.crossmodal.trainer.train;
 
+import ai.djl.engine.EngineException;
 import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
 import io.crossmodal.model.Calibration;
+import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
-import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
+import io.crossmodal.trainer.checkpoint.CheckpointException;
 import io.crossmodal.trainer.checkpoint.InitialModel;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
@@ -32,9 +36,11 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.IntConsumer;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /**
@@ -48,6 +54,7 @@ import java.util.stream.IntStream;
 public final class TrainingRun {
   private static final String CHECKPOINT = "checkpoint.safetensors";
   private static final String DATA = "data.sha256";
+  private static final String METRICS = "metrics.jsonl";
   private static final String VOCABULARY = "vocab.txt";
   private static final Gson GSON =
       new GsonBuilder()
@@ -113,6 +120,9 @@ public final class TrainingRun {
   public interface Progress extends IntConsumer {
     /** Told once, before the first step: the pictures that were left out, a line each, or none. */
     default void skipped(List<String> problems) {}
+
+    /** Told once, where the filter is trained alone first: the model when the other tasks join. */
+    default void filterTrained(ModelBundle filter) throws IOException, BundleException {}
   }
 
   /**
@@ -123,23 +133,27 @@ public final class TrainingRun {
    * @throws io.crossmodal.trainer.data.InvalidDatasetException when more pictures cannot be decoded
    *     than the data set allows
    * @throws IllegalArgumentException when the folder holds a run over other images or captions
-   * @throws TrainingException when the loss is no longer a number; the last checkpoint stays
+   * @throws TrainingException when the loss is no longer a number, memory or disk is full; the last
+   *     checkpoint stays
    */
   public ModelBundle train(CaptionedDataset dataset, String id, Progress progress)
-      throws IOException, TrainingException {
+      throws IOException, TrainingException, BundleException {
     List<CaptionedImage> split = dataset.split(Split.TRAIN);
     List<String> vocabulary = vocabulary(split);
     ModelConfig config =
         initial == null
             ? options.preset().config().withVocabularySize(vocabulary.size())
             : initial.config();
+    requireGrid(config.image());
     WordPieceTokenizer tokenizer = new WordPieceTokenizer(vocabulary, config.text().maxTokens());
-    ImagePreprocessor preprocessor = new ImagePreprocessor(config.sensors().get(0));
-    DecodedImages decoded = DecodedImages.decode(split, preprocessor, dataset.problemsLeft());
+    SensorConfig sensor = config.sensors().get(0);
+    int kept = options.augmentation().sourceSide(sensor.imageSize());
+    DecodedImages decoded =
+        DecodedImages.decode(
+            split, new ImagePreprocessor(sensor.withImageSize(kept)), dataset.problemsLeft());
     progress.skipped(decoded.problems());
     requireSameData(decoded.images());
-    TrainingSet set = new TrainingSet(options, decoded, tokenizer, preprocessor);
-    StateDict weights;
+    TrainingSet set = new TrainingSet(options, decoded, tokenizer, sensor);
     Weights start =
         initial == null ? Weights.random(options.seed()) : initial.start(options.seed());
     try (TrainingModule module = new TrainingModule(options, config, start, folder)) {
@@ -150,20 +164,42 @@ public final class TrainingRun {
       if (Files.exists(checkpoint)) {
         module.restore(checkpoint);
       }
-      run(module, set, checkpoint, progress);
-      weights = module.averagedModel();
+      Supplier<ModelBundle> bundle =
+          () -> bundle(module, id, dataset.name(), config, vocabulary, set.size());
+      run(module, set, checkpoint, progress, bundle);
+      return bundle.get();
     }
-    double epochs = (double) options.steps() * options.batch() * options.accumulate() / set.size();
+  }
+
+  private ModelBundle bundle(
+      TrainingModule module,
+      String id,
+      String dataSet,
+      ModelConfig config,
+      List<String> vocabulary,
+      int images) {
+    double epochs = (double) module.steps() * options.batch() * options.accumulate() / images;
     String version = TrainingRun.class.getPackage().getImplementationVersion();
     return ModelBundle.of(
         id,
         config,
         vocabulary,
-        weights,
+        module.averagedModel(),
         Calibration.NONE,
         new ModelManifest.Training(
-            dataset.name(), options.seed(), epochs, version == null ? "development" : version),
+            dataSet, options.seed(), epochs, version == null ? "development" : version),
         List.of());
+  }
+
+  private void requireGrid(ImageTowerConfig tower) {
+    if (options.stages().smallImages() == 0) {
+      return;
+    }
+    if (tower.kind() != ImageTowerConfig.Kind.CONVOLUTIONAL) {
+      throw new IllegalArgumentException(
+          "small_images needs a convolutional image tower, this one takes images of one size");
+    }
+    tower.gridSide(options.stages().smallSide());
   }
 
   /** Other images would resume without a word where the vocabulary happens to be as large. */
@@ -198,8 +234,14 @@ public final class TrainingRun {
     return Files.readAllLines(file);
   }
 
-  private void run(TrainingModule module, TrainingSet set, Path checkpoint, IntConsumer progress)
-      throws IOException, TrainingException {
+  private void run(
+      TrainingModule module,
+      TrainingSet set,
+      Path checkpoint,
+      Progress progress,
+      Supplier<ModelBundle> bundle)
+      throws IOException, TrainingException, BundleException {
+    dropHalfLine();
     ExecutorService loader = Executors.newSingleThreadExecutor(r -> new Thread(r, "batches"));
     try {
       CompletableFuture<List<Batch>> next = batches(loader, set, module.steps());
@@ -207,17 +249,17 @@ public final class TrainingRun {
       int counted = 0;
       long since = System.nanoTime();
       while (module.steps() < options.steps()) {
-        List<Batch> batches = next.join();
+        List<Batch> batches = await(next);
         next = batches(loader, set, module.steps() + 1);
         Losses losses = module.step(batches);
         if (!losses.finite()) {
-          throw new TrainingException(
+          throw ended(
+              module,
               String.format(
                   Locale.ROOT,
-                  "loss or gradient is no finite number at step %d (%s); the last checkpoint is %s. Try a lower learning rate or clip.",
-                  module.steps(),
-                  losses,
-                  checkpoint));
+                  "loss or gradient is no finite number (%s). Try a lower learning rate or clip",
+                  losses),
+              null);
         }
         sum = sum.plus(losses);
         counted++;
@@ -229,12 +271,63 @@ public final class TrainingRun {
           counted = 0;
           since = System.nanoTime();
         }
+        if (module.steps() == options.joining()) {
+          progress.filterTrained(bundle.get());
+        }
         if (module.steps() % options.checkpointEvery() == 0 || module.steps() == options.steps()) {
           module.save(checkpoint);
         }
       }
+    } catch (OutOfMemoryError e) {
+      throw ended(module, e + ". Give Java more by -Xmx, or take a smaller batch", e);
+    } catch (EngineException e) {
+      throw ended(
+          module, e.getMessage() + ". If it is memory that is short, take a smaller batch", e);
+    } catch (CheckpointException e) {
+      throw ended(module, e.getMessage() + ". Try a lower learning rate or clip", e);
+    } catch (IOException e) {
+      throw ended(
+          module,
+          String.format(
+              Locale.ROOT, "cannot write to %s (%s). Make room there, run again", folder, e),
+          e);
     } finally {
       loader.shutdownNow();
+    }
+  }
+
+  /** Says where the run ended, why, and what is left of it. */
+  private TrainingException ended(TrainingModule module, String why, Throwable cause) {
+    Path checkpoint = folder.resolve(CHECKPOINT);
+    String left =
+        Files.exists(checkpoint)
+            ? "The last checkpoint is whole, in " + checkpoint
+            : "There is no checkpoint yet in " + checkpoint;
+    return new TrainingException(
+        String.format(Locale.ROOT, "ended at step %d: %s. %s.", module.steps(), why, left), cause);
+  }
+
+  private static List<Batch> await(CompletableFuture<List<Batch>> batches) {
+    try {
+      return batches.join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof Error error) {
+        throw error;
+      }
+      throw e;
+    }
+  }
+
+  /** A run that was killed, or a full disk, may have left the start of a line. */
+  private void dropHalfLine() throws IOException {
+    Path metrics = folder.resolve(METRICS);
+    if (!Files.exists(metrics)) {
+      return;
+    }
+    String text = Files.readString(metrics);
+    int end = text.lastIndexOf('\n') + 1;
+    if (end < text.length()) {
+      Files.writeString(metrics, text.substring(0, end));
     }
   }
 
@@ -251,7 +344,7 @@ public final class TrainingRun {
 
   private void log(LogLine line) throws IOException {
     Files.writeString(
-        folder.resolve("metrics.jsonl"),
+        folder.resolve(METRICS),
         GSON.toJson(line) + "\n",
         StandardCharsets.UTF_8,
         StandardOpenOption.CREATE,

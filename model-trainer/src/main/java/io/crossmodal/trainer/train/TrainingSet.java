@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.train;
 
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.text.TokenizedText;
@@ -12,11 +13,11 @@ import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DecodedImages;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Set;
+import java.util.Map;
 import java.util.SplittableRandom;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -28,22 +29,27 @@ import java.util.stream.IntStream;
 final class TrainingSet {
   private final TrainingOptions options;
   private final ImagePreprocessor preprocessor;
+  private final int side;
   private final int unknown;
   private final int mask;
   private final RgbImage[] images;
   private final TokenizedText[][] captions;
-  private final List<List<String>> keys;
+
+  /** Of each image its captions, by number: equal where they are equal letter by letter. */
+  private final int[][] keys;
 
   /**
    * Tokenises the captions of decoded images.
    *
+   * @param decoded at {@link io.crossmodal.trainer.data.Augmentation#sourceSide} or above
+   * @param sensor what the model's image tower accepts
    * @throws IllegalArgumentException when there are fewer images than a batch
    */
   TrainingSet(
       TrainingOptions options,
       DecodedImages decoded,
       WordPieceTokenizer tokenizer,
-      ImagePreprocessor preprocessor) {
+      SensorConfig sensor) {
     List<CaptionedImage> split = decoded.images();
     if (split.size() < options.batch()) {
       throw new IllegalArgumentException(
@@ -54,7 +60,8 @@ final class TrainingSet {
               split.size()));
     }
     this.options = options;
-    this.preprocessor = preprocessor;
+    this.preprocessor = new ImagePreprocessor(sensor);
+    this.side = sensor.imageSize();
     this.unknown = tokenizer.id(WordPieceTokenizer.UNKNOWN);
     this.mask = tokenizer.id(WordPieceTokenizer.MASK);
     this.images = decoded.pictures().toArray(RgbImage[]::new);
@@ -62,10 +69,16 @@ final class TrainingSet {
         split.stream()
             .map(i -> i.captions().stream().map(tokenizer::tokenize).toArray(TokenizedText[]::new))
             .toArray(TokenizedText[][]::new);
+    Map<String, Integer> numbers = new HashMap<>();
     this.keys =
         split.stream()
-            .map(i -> i.captions().stream().map(CaptionedDataset::captionKey).toList())
-            .toList();
+            .map(
+                image ->
+                    image.captions().stream()
+                        .map(CaptionedDataset::captionKey)
+                        .mapToInt(key -> numbers.computeIfAbsent(key, k -> numbers.size()))
+                        .toArray())
+            .toArray(int[][]::new);
   }
 
   int size() {
@@ -77,14 +90,10 @@ final class TrainingSet {
    */
   Batch batch(int number) {
     int b = options.batch();
-    int perEpoch = images.length / b;
-    int[] order = order(number / perEpoch);
-    int[] chosen = Arrays.copyOfRange(order, number % perEpoch * b, (number % perEpoch + 1) * b);
     SplittableRandom random = random(1, number);
-    int[] caption = new int[b];
-    for (int i = 0; i < b; i++) {
-      caption[i] = random.nextInt(captions[chosen[i]].length);
-    }
+    Pairs pairs = pairs(number, random);
+    int[] chosen = pairs.images();
+    int[] caption = pairs.captions();
     int n = 0;
     for (int i = 0; i < b; i++) {
       n = Math.max(n, captions[chosen[i]][caption[i]].length());
@@ -110,23 +119,77 @@ final class TrainingSet {
         present[at] = 1;
       }
     }
+    int step = number / options.accumulate();
+    int views = options.views(step);
+    int side = options.side(step, this.side);
     return new Batch(
         b,
-        options.tasks().views(),
+        views,
+        side,
         n,
-        pixels(chosen, number),
+        pixels(chosen, number, views, side),
         ids,
         present,
         masked,
         labels,
-        matches(chosen, caption),
+        matches(pairs),
         gumbel(random, 2 * b * b),
-        hard(random, b));
+        hard(random, b),
+        keyMatches(number, pairs));
   }
 
-  private float[] pixels(int[] chosen, int step) {
-    int each = 3 * images[0].width() * images[0].height();
-    int count = options.tasks().views() * chosen.length;
+  /** Which images a batch takes, and which of its captions each. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  private record Pairs(int[] images, int[] captions) {}
+
+  /** The pairs of a batch; {@code random} is the batch's own, of which they are the first use. */
+  private Pairs pairs(int number, SplittableRandom random) {
+    int b = options.batch();
+    int perEpoch = images.length / b;
+    int first = number % perEpoch * b;
+    int[] chosen = Arrays.copyOfRange(order(number / perEpoch), first, first + b);
+    int[] caption =
+        Arrays.stream(chosen).map(image -> random.nextInt(captions[image].length)).toArray();
+    return new Pairs(chosen, caption);
+  }
+
+  private float[] keyMatches(int number, Pairs asking) {
+    if (!options.momentum().active()) {
+      return new float[0];
+    }
+    int b = options.batch();
+    int batches = Math.min(number, options.momentum().queue() / b) + 1;
+    int k = batches * b;
+    float[] matches = new float[2 * b * k];
+    for (int back = 0; back < batches; back++) {
+      Pairs keys = back == 0 ? asking : pairs(number - back, random(1, number - back));
+      for (int i = 0; i < b; i++) {
+        for (int j = 0; j < b; j++) {
+          int at = i * k + back * b + j;
+          matches[at] = match(asking, i, keys, j);
+          matches[b * k + at] = match(keys, j, asking, i);
+        }
+      }
+    }
+    return matches;
+  }
+
+  /** 1 where the image of one pair has the caption of another, letter by letter. */
+  private float match(Pairs images, int image, Pairs texts, int text) {
+    int[] own = keys[images.images()[image]];
+    int key = keys[texts.images()[text]][texts.captions()[text]];
+    for (int candidate : own) {
+      if (candidate == key) {
+        return 1;
+      }
+    }
+    return 0;
+  }
+
+  private float[] pixels(int[] chosen, int number, int views, int side) {
+    int each = 3 * side * side;
+    int count = views * chosen.length;
+    long first = (long) number * options.tasks().views() * chosen.length;
     float[] pixels = new float[count * each];
     IntStream.range(0, count)
         .forEach(
@@ -134,20 +197,18 @@ final class TrainingSet {
               RgbImage changed =
                   options
                       .augmentation()
-                      .apply(images[chosen[i % chosen.length]], random(2, (long) step * count + i));
+                      .apply(images[chosen[i % chosen.length]], side, random(2, first + i));
               System.arraycopy(preprocessor.normalise(changed).values(), 0, pixels, i * each, each);
             });
     return pixels;
   }
 
-  /** Image i matches text j where the text is one of the image's captions, letter by letter. */
-  private float[] matches(int[] chosen, int[] caption) {
-    int b = chosen.length;
+  private float[] matches(Pairs pairs) {
+    int b = pairs.images().length;
     float[] matches = new float[b * b];
     for (int i = 0; i < b; i++) {
-      Set<String> own = keys.get(chosen[i]).stream().collect(Collectors.toSet());
       for (int j = 0; j < b; j++) {
-        matches[i * b + j] = own.contains(keys.get(chosen[j]).get(caption[j])) ? 1 : 0;
+        matches[i * b + j] = match(pairs, i, pairs, j);
       }
     }
     return matches;

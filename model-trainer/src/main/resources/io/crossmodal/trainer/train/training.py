@@ -66,6 +66,7 @@ class Training(Module):
   mlm : __torch__.training.MaskedLanguageHead
   mvjrc : __torch__.training.MultiViewHead
   contrast : __torch__.contrast.Contrast
+  momentum_contrast : __torch__.contrast.MomentumContrast
   itc_weight : float
   itm_weight : float
   mlm_weight : float
@@ -96,9 +97,17 @@ class Training(Module):
     z = (self.mlm).forward(u, self.model.text.word)                                              # (B, N, V)
     return torch.cross_entropy_loss(torch.flatten(z, 0, 1), torch.flatten(labels))
 
+  # L_itc. keys (2, K, D) and key_matches (2, B, K) as in MomentumContrast; K is 0 without momentum.
+  def contrastive(self: __torch__.training.Training, e: Tensor, t: Tensor, logits: Tensor, matches: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:
+    if torch.gt(keys.size(1), 0):
+      itc = (self.momentum_contrast).forward(e, t, keys, key_matches, (self.model.filter).scale())
+    else:
+      itc = (self.contrast).forward(logits, matches)
+    return itc
+
   # (5): equation (8)'s sum with L_itc added, and L_itc, L_itm, L_mlm, L_mvjrc apart. pixels holds B
   # images, or 2B where MVJRC takes part: the second views behind the first ones, which all tasks see.
-  def loss(self: __torch__.training.Training, pixels: Tensor, ids: Tensor, mask: Tensor, masked: Tensor, labels: Tensor, matches: Tensor, noise: Tensor, hard: Tensor) -> Tensor:
+  def loss(self: __torch__.training.Training, pixels: Tensor, ids: Tensor, mask: Tensor, masked: Tensor, labels: Tensor, matches: Tensor, noise: Tensor, hard: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:
     views = (self.model).encode_image_SENSOR(pixels)                                             # (B or 2B, M, H)
     s = torch.slice(views, 0, 0, ids.size(0))                                                    # (B, M, H)
     w = (self.model).encode_text(ids, mask)                                                      # (B, N, H)
@@ -108,7 +117,7 @@ class Training(Module):
     none = torch.mul(torch.sum(logits), 0.)
     itc, itm, mlm, mvjrc, u = none, none, none, none, none
     if torch.gt(self.itc_weight, 0.):
-      itc = (self.contrast).forward(logits, matches)
+      itc = self.contrastive(e, t, logits, matches, keys, key_matches)
     else:
       pass
     if torch.gt(torch.add(self.itm_weight, self.mvjrc_weight), 0.):
@@ -131,6 +140,17 @@ class Training(Module):
     a = torch.add(torch.mul(itc, self.itc_weight), torch.mul(itm, self.itm_weight))
     b = torch.add(torch.mul(mlm, self.mlm_weight), torch.mul(mvjrc, self.mvjrc_weight))
     return torch.stack([torch.add(a, b), itc, itm, mlm, mvjrc], 0)
+
+  # (5), of which L_itc alone counts: the stage before the other tasks join. Arguments of loss.
+  def filter_loss(self: __torch__.training.Training, pixels: Tensor, ids: Tensor, mask: Tensor, masked: Tensor, labels: Tensor, matches: Tensor, noise: Tensor, hard: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:
+    s = (self.model).encode_image_SENSOR(pixels)                                                 # (B, M, H)
+    w = (self.model).encode_text(ids, mask)                                                      # (B, N, H)
+    e = (self.model).filter_image(torch.select(s, 1, 0))                                         # (B, D)
+    t = (self.model).filter_text(torch.select(w, 1, 0))                                          # (B, D)
+    logits = torch.mul(torch.matmul(e, torch.t(t)), (self.model.filter).scale())                 # (B, B)
+    itc = self.contrastive(e, t, logits, matches, keys, key_matches)
+    none = torch.mul(itc, 0.)
+    return torch.stack([torch.mul(itc, self.itc_weight), itc, none, none, none], 0)
 
   def forward(self: __torch__.training.Training, x: Tensor) -> Tensor:
     return x

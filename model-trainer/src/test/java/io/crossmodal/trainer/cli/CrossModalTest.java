@@ -244,7 +244,28 @@ class CrossModalTest {
 
     assertEquals(0, run(arguments.toArray(new String[0])), err.toString());
     assertEquals(full.texts("h3"), new Html(Files.readString(report)).texts("h3"));
+    List<String> everyPair = new ArrayList<>(arguments);
+    everyPair.add("--full");
+    assertEquals(0, run(everyPair.toArray(new String[0])), err.toString());
+    assertEquals(1 + 3, new Html(Files.readString(report)).rows("evaluation"), "full fusion too");
     assertUserError(List.of("report", "--run", folder.resolve("none").toString()), "no such file");
+  }
+
+  @Test
+  void leavesTheFilterOfAStagedRunBesideItsModel() throws Exception {
+    List<String> train = new ArrayList<>(with(train("staged"), "--steps", "4"));
+    train.addAll(List.of("--filter-alone", "0.5", "--second-peak", "0.3", "--soft-targets", "0.4"));
+    train.addAll(List.of("--small-images", "0.25", "--small-side", "8", "--queue", "4"));
+    assertEquals(0, run(train.toArray(new String[0])), err.toString());
+    ModelBundle filter = ModelBundle.read(folder.resolve("staged").resolve("filter.zip"));
+    ModelBundle model = ModelBundle.read(folder.resolve("staged").resolve("model.zip"));
+    assertEquals(filter.manifest().training().epochs() * 2, model.manifest().training().epochs());
+    assertNotEquals(
+        filter.manifest().fingerprints().filterSpace(),
+        model.manifest().fingerprints().filterSpace());
+    assertUserError(
+        with(with(train, "--small-side", "7"), "--run", folder.resolve("seven").toString()),
+        "image size 7 is not a multiple of the tower's stride");
   }
 
   @Test

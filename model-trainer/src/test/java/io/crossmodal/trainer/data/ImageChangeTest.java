@@ -132,11 +132,11 @@ class ImageChangeTest {
     Set<Integer> views = new HashSet<>();
     SplittableRandom random = random();
     for (int i = 0; i < 60; i++) {
-      views.add(Arrays.hashCode(Augmentation.RANDAUGMENT.apply(slope(), random).rgb()));
+      views.add(Arrays.hashCode(Augmentation.RANDAUGMENT.apply(slope(), SIDE, random).rgb()));
     }
     assertTrue(views.size() > 25, views.size() + " views");
     RgbImage image = slope();
-    byte[] once = Augmentation.RANDAUGMENT.apply(image, random()).rgb();
-    assertArrayEquals(once, Augmentation.RANDAUGMENT.apply(image, random()).rgb());
+    byte[] once = Augmentation.RANDAUGMENT.apply(image, image.width(), random()).rgb();
+    assertArrayEquals(once, Augmentation.RANDAUGMENT.apply(image, image.width(), random()).rgb());
   }
 }

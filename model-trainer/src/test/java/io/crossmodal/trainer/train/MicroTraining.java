@@ -41,6 +41,28 @@ public final class MicroTraining {
 
   static TrainingOptions options(
       long seed, int steps, TrainingOptions.Tasks tasks, double learningRate, int checkpointEvery) {
+    return options(seed, steps, tasks, TrainingOptions.Stages.NONE, learningRate, checkpointEvery);
+  }
+
+  static TrainingOptions options(
+      long seed,
+      int steps,
+      TrainingOptions.Tasks tasks,
+      TrainingOptions.Stages stages,
+      double learningRate,
+      int checkpointEvery) {
+    return options(
+        seed, steps, tasks, TrainingOptions.Momentum.NONE, stages, learningRate, checkpointEvery);
+  }
+
+  static TrainingOptions options(
+      long seed,
+      int steps,
+      TrainingOptions.Tasks tasks,
+      TrainingOptions.Momentum momentum,
+      TrainingOptions.Stages stages,
+      double learningRate,
+      int checkpointEvery) {
     return new TrainingOptions(
         ModelConfig.Preset.MICRO,
         seed,
@@ -53,6 +75,8 @@ public final class MicroTraining {
         1,
         0.9,
         tasks,
+        momentum,
+        stages,
         Augmentation.JITTER,
         0.03,
         1,

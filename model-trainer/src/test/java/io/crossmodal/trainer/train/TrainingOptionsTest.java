@@ -10,6 +10,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.trainer.data.Augmentation;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.IntUnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 
@@ -28,6 +31,8 @@ class TrainingOptionsTest {
         clip,
         averaging,
         MicroTraining.ALL,
+        TrainingOptions.Momentum.NONE,
+        TrainingOptions.Stages.NONE,
         Augmentation.JITTER,
         0,
         1,
@@ -53,6 +58,62 @@ class TrainingOptionsTest {
     for (int step = 11; step <= 100; step++) {
       assertTrue(options.learningRate(step) < options.learningRate(step - 1));
     }
+  }
+
+  private static TrainingOptions staged(
+      TrainingOptions.Tasks tasks, TrainingOptions.Stages stages) {
+    return MicroTraining.options(1, 100, tasks, stages, 0.5, 1);
+  }
+
+  @Test
+  void aStagedRunTrainsTheFilterOnSmallImagesFirst() {
+    TrainingOptions options =
+        staged(MicroTraining.ALL, new TrainingOptions.Stages(0.6, 0.5, 0.4, 8));
+    assertEquals(60, options.joining());
+    assertEquals(List.of(1, 1, 2, 2), sample(options::views, 0, 59, 60, 99));
+    assertEquals(List.of(8, 8, 16, 16), sample(step -> options.side(step, 16), 0, 39, 40, 99));
+    // Two cycles, the second to half the peak; MicroTraining warms up for two steps.
+    assertEquals(0.25, options.learningRate(0), 1e-12);
+    assertEquals(0.5, options.learningRate(1), 1e-12);
+    assertEquals(0.005, options.learningRate(59), 0.002);
+    assertEquals(0.125, options.learningRate(60), 1e-12);
+    assertEquals(0.25, options.learningRate(61), 1e-12);
+    assertEquals(0.0025, options.learningRate(100), 1e-12);
+    assertEquals(0, staged(MicroTraining.ALL, TrainingOptions.Stages.NONE).joining());
+  }
+
+  private static List<Integer> sample(IntUnaryOperator of, int... steps) {
+    return Arrays.stream(steps).map(of).boxed().toList();
+  }
+
+  private static TrainingOptions with(
+      TrainingOptions.Tasks tasks, TrainingOptions.Momentum momentum) {
+    return MicroTraining.options(1, 100, tasks, momentum, TrainingOptions.Stages.NONE, 0.5, 1);
+  }
+
+  @Test
+  void namesTheMomentumItRefuses() {
+    assertRefused(() -> new TrainingOptions.Momentum(-1, 0), "queue", "got -1");
+    assertRefused(() -> new TrainingOptions.Momentum(0, 1.5), "soft_targets", "1.5");
+    assertRefused(
+        () -> with(MicroTraining.ALL, new TrainingOptions.Momentum(12, 0)), "batch of 8", "12");
+    TrainingOptions.Tasks fusion = new TrainingOptions.Tasks(0, 1, 0, 0, 0, 0);
+    assertRefused(
+        () -> with(fusion, new TrainingOptions.Momentum(0, 0.4)), "soft_targets", "itc", "0.0");
+    assertRefused(() -> with(fusion, new TrainingOptions.Momentum(8, 0)), "queue", "itc");
+    assertEquals(TrainingOptions.Momentum.NONE, Recipe.PAPER.options().momentum());
+    assertEquals(TrainingOptions.Stages.NONE, Recipe.PAPER.options().stages());
+  }
+
+  @Test
+  void namesTheStageItRefuses() {
+    assertRefused(() -> new TrainingOptions.Stages(1.1, 1, 0, 0), "filter_alone", "1.1");
+    assertRefused(() -> new TrainingOptions.Stages(0, 0, 0, 0), "second_peak", "got 0.0");
+    assertRefused(() -> new TrainingOptions.Stages(0, 1, -1, 8), "small_images", "-1.0");
+    assertRefused(() -> new TrainingOptions.Stages(0, 1, 0.5, 0), "small_side", "got 0");
+    TrainingOptions.Tasks fusion = new TrainingOptions.Tasks(0, 1, 0, 0, 0, 0);
+    assertRefused(
+        () -> staged(fusion, new TrainingOptions.Stages(0.5, 1, 0, 0)), "filter_alone", "itc");
   }
 
   @Test
@@ -91,6 +152,8 @@ class TrainingOptionsTest {
                 1,
                 0,
                 MicroTraining.ALL,
+                TrainingOptions.Momentum.NONE,
+                TrainingOptions.Stages.NONE,
                 Augmentation.NONE,
                 0,
                 1,

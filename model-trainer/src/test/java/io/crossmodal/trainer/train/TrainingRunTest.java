@@ -13,11 +13,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.ReferenceFusion;
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
@@ -108,6 +110,134 @@ class TrainingRunTest {
     assertEquals(List.of(), steps);
     assertSameWeights(whole, again);
     assertEquals(options, TrainingRun.options(folder.resolve("killed")));
+  }
+
+  /** Small images until step 5, the filter alone until step 4. */
+  private static final TrainingOptions STAGED =
+      MicroTraining.options(
+          SEED, 9, MicroTraining.ALL, new TrainingOptions.Stages(0.45, 0.5, 0.55, 8), 1e-3, 3);
+
+  @Test
+  void aStagedRunResumesInEitherStage() throws Exception {
+    ModelBundle whole = train("staged", STAGED);
+    killAt("staged-killed", STAGED, 3); // in the first stage, at its checkpoint
+    killAt("staged-killed", STAGED, 5);
+    killAt("staged-killed", STAGED, 7); // in the second
+    assertSameWeights(whole, train("staged-killed", STAGED));
+  }
+
+  @Test
+  void theFilterIsHandedOverBeforeTheOtherTasksJoin() throws Exception {
+    List<Integer> steps = new ArrayList<>();
+    List<ModelBundle> filters = new ArrayList<>();
+    ModelBundle last =
+        TrainingRun.open(folder.resolve("handed"), STAGED)
+            .train(
+                scenes,
+                "micro",
+                new TrainingRun.Progress() {
+                  @Override
+                  public void accept(int step) {
+                    steps.add(step);
+                  }
+
+                  @Override
+                  public void filterTrained(ModelBundle filter) {
+                    assertEquals(List.of(1, 2, 3, 4), steps);
+                    filters.add(filter);
+                  }
+                });
+    assertEquals(1, filters.size());
+    StateDict initial =
+        StateDict.of(
+            MtgfeArchitecture.build(
+                last.manifest().config(),
+                (name, init, shape) -> Weights.random(SEED).get("model." + name, init, shape)));
+    StateDict first = filters.get(0).weights();
+    for (String name : initial.names()) {
+      float[] start = initial.tensors().get(name).values();
+      float[] then = first.tensors().get(name).values();
+      if (name.startsWith("fusion.") || name.startsWith("itm.")) {
+        assertArrayEquals(start, then, name);
+      }
+      if (name.equals("filter.text.weight") || name.equals("image_rgb.pool.weight")) {
+        assertTrue(distance(start, then) > 0, name);
+      }
+      assertTrue(distance(then, last.weights().tensors().get(name).values()) > 0, name);
+    }
+  }
+
+  /** Two batches in the queue. */
+  private static final TrainingOptions MOMENTUM =
+      MicroTraining.options(
+          SEED,
+          9,
+          MicroTraining.ALL,
+          new TrainingOptions.Momentum(16, 0.4),
+          TrainingOptions.Stages.NONE,
+          1e-3,
+          3);
+
+  @Test
+  void aRunWithMomentumResumesWithItsQueue() throws Exception {
+    ModelBundle whole = train("queue", MOMENTUM);
+    killAt("queue-killed", MOMENTUM, 2);
+    killAt("queue-killed", MOMENTUM, 5);
+    assertSameWeights(whole, train("queue-killed", MOMENTUM));
+    assertArrayEquals(
+        read(folder.resolve("queue/checkpoint.safetensors")).get("queue"),
+        read(folder.resolve("queue-killed/checkpoint.safetensors")).get("queue"));
+  }
+
+  @Test
+  void theQueueHoldsWhatTheAveragedModelMadeOfTheLastBatches() throws Exception {
+    try (Trial trial = trial(MOMENTUM)) {
+      int d = trial.config().filterDimension();
+      float[] before = new float[0];
+      for (int step = 0; step < 4; step++) {
+        StateDict averaged = trial.module().averagedModel();
+        Batch batch = trial.set().batch(step);
+        assertTrue(trial.module().step(List.of(batch)).finite());
+        float[] queue = state(trial.module()).get("queue");
+        int held = Math.min(8 * (step + 1), 16);
+        assertEquals(2 * held * d, queue.length);
+        float[] fresh = embeddings(trial.config(), averaged, batch);
+        assertArrayEquals(
+            Arrays.copyOf(fresh, 8 * d), Arrays.copyOf(queue, 8 * d), 1e-5f, "images");
+        assertArrayEquals(
+            Arrays.copyOfRange(fresh, 8 * d, 16 * d),
+            Arrays.copyOfRange(queue, held * d, (held + 8) * d),
+            1e-5f,
+            "texts");
+        if (step > 0) {
+          assertArrayEquals(
+              Arrays.copyOf(before, 8 * d),
+              Arrays.copyOfRange(queue, 8 * d, 16 * d),
+              "the batch before");
+        }
+        before = queue;
+      }
+    }
+  }
+
+  /** Of the images of a batch, then of its texts, by weights as a bundle holds them. */
+  private static float[] embeddings(ModelConfig config, StateDict weights, Batch batch)
+      throws IOException {
+    float[] all = new float[2 * batch.size() * config.filterDimension()];
+    Weights start = (name, init, shape) -> weights.get(name.substring("model.".length()), shape);
+    try (MomentumEncoder encoder = new MomentumEncoder(config, start, 0, folder);
+        NDManager manager = NDManager.newBaseManager("PyTorch")) {
+      int side = batch.side();
+      int n = batch.tokens();
+      NDArray keys =
+          encoder.keys(
+              manager,
+              manager.create(batch.pixels(), new Shape(16, 3, side, side)),
+              manager.create(batch.ids(), new Shape(8, n)),
+              manager.create(batch.mask(), new Shape(8, n)));
+      System.arraycopy(keys.toFloatArray(), 0, all, 0, all.length);
+    }
+    return all;
   }
 
   @Test
@@ -220,13 +350,13 @@ class TrainingRunTest {
   private static Trial trial(TrainingOptions options) throws IOException {
     List<String> vocabulary = VocabularyBuilder.build(scenes.split(Split.TRAIN), 1);
     ModelConfig config = ModelConfig.micro().withVocabularySize(vocabulary.size());
-    ImagePreprocessor preprocessor = new ImagePreprocessor(config.sensors().get(0));
+    SensorConfig sensor = config.sensors().get(0);
     TrainingSet set =
         new TrainingSet(
             options,
-            DecodedImages.decode(scenes.split(Split.TRAIN), preprocessor, 0),
+            DecodedImages.decode(scenes.split(Split.TRAIN), new ImagePreprocessor(sensor), 0),
             new WordPieceTokenizer(vocabulary, config.text().maxTokens()),
-            preprocessor);
+            sensor);
     return new Trial(new TrainingModule(options, config, folder), set, config);
   }
 

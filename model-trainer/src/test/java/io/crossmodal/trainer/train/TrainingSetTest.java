@@ -73,6 +73,15 @@ class TrainingSetTest {
 
   private static TrainingOptions options(
       long seed, int batch, TrainingOptions.Tasks tasks, Augmentation augmentation) {
+    return options(seed, batch, tasks, TrainingOptions.Momentum.NONE, augmentation);
+  }
+
+  private static TrainingOptions options(
+      long seed,
+      int batch,
+      TrainingOptions.Tasks tasks,
+      TrainingOptions.Momentum momentum,
+      Augmentation augmentation) {
     return new TrainingOptions(
         ModelConfig.Preset.MICRO,
         seed,
@@ -85,6 +94,8 @@ class TrainingSetTest {
         1,
         0.9,
         tasks,
+        momentum,
+        TrainingOptions.Stages.NONE,
         augmentation,
         0.03,
         1,
@@ -98,7 +109,7 @@ class TrainingSetTest {
   private static TrainingSet set(
       TrainingOptions options, List<CaptionedImage> split, int allowedProblems) {
     DecodedImages decoded = DecodedImages.decode(split, PREPROCESSOR, allowedProblems);
-    return new TrainingSet(options, decoded, tokenizer, PREPROCESSOR);
+    return new TrainingSet(options, decoded, tokenizer, SensorConfig.rgb(16));
   }
 
   /** Which image each row of a batch is, by its colour. */
@@ -167,6 +178,36 @@ class TrainingSetTest {
         }
       }
     }
+  }
+
+  /** Seen from the next batches: what a batch asks for now is a key of theirs. */
+  @Test
+  void keysOfEarlierBatchesMatchByImageAndByCaption() {
+    int queue = 8;
+    TrainingOptions.Tasks itc = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0);
+    TrainingSet set =
+        set(options(SEED, 4, itc, new TrainingOptions.Momentum(queue, 0), Augmentation.NONE));
+    List<int[]> images = new ArrayList<>();
+    int matched = 0;
+    for (int step = 0; step < 12; step++) {
+      Batch batch = set.batch(step);
+      images.add(images(batch));
+      int k = 4 + Math.min(queue, 4 * step);
+      assertEquals(k, batch.keys());
+      for (int i = 0; i < 4; i++) {
+        for (int j = 0; j < k; j++) {
+          int asking = images.get(step)[i];
+          int key = images.get(step - j / 4)[j % 4];
+          // The first three images have both of their captions in common.
+          float expected = asking == key || (asking < 3 && key < 3) ? 1 : 0;
+          assertEquals(expected, batch.keyMatches()[i * k + j], "image " + i + ", key " + j);
+          assertEquals(expected, batch.keyMatches()[(4 + i) * k + j], "text " + i + ", key " + j);
+          matched += j >= 4 ? (int) expected : 0;
+        }
+      }
+    }
+    assertTrue(matched > 0, "an image comes again within the queue");
+    assertEquals(0, set(options(SEED, 4, 0.5, 0.15)).batch(3).keys());
   }
 
   @Test
