@@ -328,16 +328,11 @@ public final class ModelService implements AutoCloseable {
    */
   public CompletableFuture<List<Float>> filter(
       String model, List<TokenBlock> texts, List<TokenBlock> images, Deadline deadline) {
-    if (!catalog.manifest(model).config().filterMlp()) {
-      throw new IllegalArgumentException(
-          "[filter_size] needs the MLP filter, which model ["
-              + model
-              + "] does not have: distil one, or leave [filter_size] 0");
-    }
     LoadedModel on;
     LoadedModel.Lease lease;
     try {
       on = models.serving(model);
+      checkFilter(on.version());
       lease = on.lease();
     } catch (InferenceException e) {
       return CompletableFuture.failedFuture(e);
@@ -359,6 +354,15 @@ public final class ModelService implements AutoCloseable {
               lease.close();
             });
     return logits;
+  }
+
+  private static void checkFilter(ModelVersion version) {
+    if (!version.manifest().config().filterMlp()) {
+      throw new IllegalArgumentException(
+          "[filter_size] needs the MLP filter, which model ["
+              + version.id()
+              + "] does not have: distil one, or leave [filter_size] 0");
+    }
   }
 
   private static TokenBlock of(List<TokenBlock> blocks, int pair) {
