@@ -10,6 +10,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Predicate;
+import org.opensearch.OpenSearchStatusException;
+import org.opensearch.OpenSearchTimeoutException;
 import org.opensearch.ResourceAlreadyExistsException;
 import org.opensearch.action.bulk.BulkRequest;
 import org.opensearch.action.delete.DeleteRequest;
@@ -24,6 +26,7 @@ import org.opensearch.common.settings.Settings;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.xcontent.XContentHelper;
 import org.opensearch.common.xcontent.XContentType;
+import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.xcontent.MediaType;
 import org.opensearch.core.xcontent.MediaTypeRegistry;
 import org.opensearch.core.xcontent.XContentBuilder;
@@ -187,6 +190,15 @@ public final class ModelIndex {
   }
 
   private static <T> T await(ActionFuture<T> future) {
-    return future.actionGet(LONGEST_WAIT);
+    try {
+      return future.actionGet(LONGEST_WAIT);
+    } catch (OpenSearchTimeoutException e) {
+      throw new OpenSearchStatusException(
+          "the index [{}] did not answer within [{}]",
+          RestStatus.SERVICE_UNAVAILABLE,
+          e,
+          NAME,
+          LONGEST_WAIT);
+    }
   }
 }
