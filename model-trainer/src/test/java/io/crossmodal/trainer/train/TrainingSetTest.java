@@ -224,7 +224,8 @@ class TrainingSetTest {
     for (int step = 0; step < 100; step++) {
       Batch batch = set.batch(step);
       for (int i = 0; i < 8; i++) {
-        float[] mask = Arrays.copyOfRange(batch.mask(), i * batch.tokens(), (i + 1) * batch.tokens());
+        float[] mask =
+            Arrays.copyOfRange(batch.mask(), i * batch.tokens(), (i + 1) * batch.tokens());
         longer += mask[mask.length - 1] > 0 && batch.tokens() > 3 ? 1 : 0;
       }
     }
