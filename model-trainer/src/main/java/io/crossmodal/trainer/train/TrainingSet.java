@@ -14,6 +14,7 @@ import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DecodedImages;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -65,20 +66,29 @@ final class TrainingSet {
     this.unknown = tokenizer.id(WordPieceTokenizer.UNKNOWN);
     this.mask = tokenizer.id(WordPieceTokenizer.MASK);
     this.images = decoded.pictures().toArray(RgbImage[]::new);
+    // RSICD repeats captions within an image; drawn by count, the others would hardly be seen.
+    List<Map<String, String>> distinct =
+        split.stream().map(image -> byKey(image.captions())).toList();
     this.captions =
-        split.stream()
-            .map(i -> i.captions().stream().map(tokenizer::tokenize).toArray(TokenizedText[]::new))
+        distinct.stream()
+            .map(i -> i.values().stream().map(tokenizer::tokenize).toArray(TokenizedText[]::new))
             .toArray(TokenizedText[][]::new);
     Map<String, Integer> numbers = new HashMap<>();
     this.keys =
-        split.stream()
+        distinct.stream()
             .map(
                 image ->
-                    image.captions().stream()
-                        .map(CaptionedDataset::captionKey)
+                    image.keySet().stream()
                         .mapToInt(key -> numbers.computeIfAbsent(key, k -> numbers.size()))
                         .toArray())
             .toArray(int[][]::new);
+  }
+
+  /** The captions that differ by more than case and punctuation, in their order. */
+  private static Map<String, String> byKey(List<String> captions) {
+    Map<String, String> byKey = new LinkedHashMap<>();
+    captions.forEach(caption -> byKey.putIfAbsent(CaptionedDataset.captionKey(caption), caption));
+    return byKey;
   }
 
   int size() {

@@ -211,6 +211,29 @@ class TrainingSetTest {
   }
 
   @Test
+  void aCaptionThatAnImageRepeatsCountsOnce() {
+    List<CaptionedImage> split = new ArrayList<>();
+    for (CaptionedImage image : SPLIT) {
+      List<String> captions = List.of("often", "Often.", "often", "often ", "seldom of it");
+      split.add(
+          new CaptionedImage(
+              image.filename(), image.file(), image.imageId(), Split.TRAIN, captions));
+    }
+    TrainingSet set = set(options(SEED, 8, 0.5, 0), split, 0);
+    int longer = 0;
+    for (int step = 0; step < 100; step++) {
+      Batch batch = set.batch(step);
+      for (int i = 0; i < 8; i++) {
+        float[] mask =
+            Arrays.copyOfRange(batch.mask(), i * batch.tokens(), (i + 1) * batch.tokens());
+        longer += mask[mask.length - 1] > 0 && batch.tokens() > 3 ? 1 : 0;
+      }
+    }
+    // Half of 800, give or take six deviations; by count it would be 160.
+    assertEquals(400, longer, 85);
+  }
+
+  @Test
   void labelsStandExactlyWhereAPieceIsMasked() {
     TrainingSet set = set(options(SEED, 6, 0.5, 0.4));
     int start = tokenizer.id(WordPieceTokenizer.START);
