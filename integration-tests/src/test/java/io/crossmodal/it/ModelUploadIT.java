@@ -13,11 +13,13 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.deploy.ModelUpload;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
@@ -95,6 +97,15 @@ final class ModelUploadIT {
               MODELS + "mine?part=1&parts=2",
               "{\"bundle\":\"" + base64(Arrays.copyOfRange(bundle, half, bundle.length)) + "\"}");
       assertEquals(1, whole.get("version").getAsInt());
+      // The command line sends the same bytes in three parts, and has nothing to change.
+      ModelUpload upload = new ModelUpload(node.baseUri(), null, bundle.length / 3 + 1);
+      List<Integer> sent = new ArrayList<>();
+      assertTrue(upload.send(file, "mine", sent::add).contains("\"version\":1"));
+      assertEquals(List.of(1, 2, 3), sent);
+      assertTrue(upload.load("mine").contains("mine"));
+      IOException shipped =
+          assertThrows(IOException.class, () -> upload.send(file, "scenes-tiny", parts -> {}));
+      assertTrue(shipped.getMessage().contains("scenes-tiny"), shipped.getMessage());
       call(
           node,
           "PUT",

@@ -23,6 +23,7 @@ import picocli.CommandLine.Command;
       DistillCommand.class,
       EvaluateCommand.class,
       ExportCommand.class,
+      DeployCommand.class,
       ImportCommand.class,
       ReportCommand.class
     })

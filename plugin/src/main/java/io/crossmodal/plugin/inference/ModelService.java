@@ -25,6 +25,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntFunction;
 
@@ -262,6 +263,7 @@ public final class ModelService implements AutoCloseable {
     TokenBlock sharedImage = texts.size() > 1 && images.size() == 1 ? images.get(0) : null;
     return onPairs(
         model,
+        version -> {},
         texts,
         images,
         deadline,
@@ -286,17 +288,25 @@ public final class ModelService implements AutoCloseable {
   public CompletableFuture<List<WordPatchWeights>> attention(
       String model, List<TokenBlock> texts, List<TokenBlock> images, Deadline deadline) {
     return onPairs(
-        model, texts, images, deadline, Operation.Attention::new, (on, tables) -> tables);
+        model,
+        version -> {},
+        texts,
+        images,
+        deadline,
+        Operation.Attention::new,
+        (on, tables) -> tables);
   }
 
   /**
    * Has the worker do something to pairs.
    *
+   * @param check throws where a version of the model cannot do it
    * @param operation on a version of the model and images of M tokens
    * @param finish makes a result of the outcomes, which are in the pairs' order
    */
   private <O, R> CompletableFuture<R> onPairs(
       String model,
+      Consumer<ModelVersion> check,
       List<TokenBlock> texts,
       List<TokenBlock> images,
       Deadline deadline,
@@ -306,6 +316,7 @@ public final class ModelService implements AutoCloseable {
     LoadedModel.Lease lease;
     try {
       on = models.serving(model);
+      check.accept(on.version());
       lease = on.lease();
     } catch (InferenceException e) {
       return CompletableFuture.failedFuture(e);
@@ -380,19 +391,23 @@ public final class ModelService implements AutoCloseable {
    */
   public CompletableFuture<List<Float>> filter(
       String model, List<TokenBlock> texts, List<TokenBlock> images, Deadline deadline) {
-    if (!catalog.manifest(model).config().filterMlp()) {
-      throw new IllegalArgumentException(
-          "[filter_size] needs the MLP filter, which model ["
-              + model
-              + "] does not have: distil one, or leave [filter_size] 0");
-    }
     return onPairs(
         model,
+        ModelService::checkFilter,
         texts.stream().map(TokenBlock::classToken).toList(),
         images.stream().map(TokenBlock::classToken).toList(),
         deadline,
         (on, classTokens) -> new Operation.Filter(on),
         (on, logits) -> logits);
+  }
+
+  private static void checkFilter(ModelVersion version) {
+    if (!version.manifest().config().filterMlp()) {
+      throw new IllegalArgumentException(
+          "[filter_size] needs the MLP filter, which model ["
+              + version.id()
+              + "] does not have: distil one, or leave [filter_size] 0");
+    }
   }
 
   private static TokenBlock of(List<TokenBlock> blocks, int pair) {

@@ -1,0 +1,153 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.deploy;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
+import java.util.Base64;
+import java.util.HexFormat;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.function.IntConsumer;
+
+/**
+ * Sends a bundle to a node of the cluster, in parts that its HTTP limit takes, and has it loaded.
+ * The node checks the bundle before the cluster knows it, so that an upload that is cut off leaves
+ * nothing behind; sent again, it starts over.
+ */
+public final class ModelUpload {
+  /** Fits, as base64, below a node's usual limit of 100 MB. */
+  public static final int PART_BYTES = 48 << 20;
+
+  // A node loads and tries the bundle before it answers.
+  private static final Duration PATIENCE = Duration.ofMinutes(15);
+
+  private final HttpClient http = HttpClient.newBuilder().build();
+  private final URI node;
+  private final String authorization;
+  private final int partBytes;
+
+  /**
+   * An upload to one node.
+   *
+   * @param node its HTTP address, such as {@code http://localhost:9200}
+   * @param authorization value of that header; null for none
+   * @param partBytes most bytes in one request, before base64; at least 1
+   */
+  public ModelUpload(URI node, String authorization, int partBytes) {
+    this.node = Objects.requireNonNull(node, "node");
+    if (node.getHost() == null || !String.valueOf(node.getScheme()).startsWith("http")) {
+      throw new IllegalArgumentException(
+          "the node must be an address such as http://localhost:9200, got " + node);
+    }
+    if (partBytes < 1) {
+      throw new IllegalArgumentException("a part must have at least 1 byte, got " + partBytes);
+    }
+    this.authorization = authorization;
+    this.partBytes = partBytes;
+  }
+
+  /**
+   * Uploads a bundle.
+   *
+   * @param id under which the cluster will serve it
+   * @param progress told how many parts are sent
+   * @return the node's last answer
+   * @throws IOException when the node refuses it, with the node's reason, or cannot be reached
+   */
+  public String send(Path bundle, String id, IntConsumer progress)
+      throws IOException, InterruptedException {
+    String sha256 = sha256(bundle);
+    int parts = parts(Files.size(bundle));
+    String answer = "";
+    try (InputStream in = Files.newInputStream(bundle)) {
+      for (int part = 0; part < parts; part++) {
+        String bytes = Base64.getEncoder().encodeToString(in.readNBytes(partBytes));
+        answer =
+            call(
+                "PUT",
+                model(id) + "?part=" + part + "&parts=" + parts,
+                "{\"sha256\":\"" + sha256 + "\",\"bundle\":\"" + bytes + "\"}");
+        progress.accept(part + 1);
+      }
+    }
+    return answer;
+  }
+
+  /** Parts that so many bytes are sent in. */
+  public int parts(long bytes) {
+    return Math.toIntExact(Math.max(1, (bytes + partBytes - 1) / partBytes));
+  }
+
+  /**
+   * Has every node load the model now and not at its first use.
+   *
+   * @throws IOException when a node cannot, with its reason
+   */
+  public String load(String id) throws IOException, InterruptedException {
+    return call("POST", model(id) + "/_load", "{}");
+  }
+
+  private static String model(String id) {
+    if (!id.matches("[A-Za-z0-9._-]+")) {
+      throw new IllegalArgumentException(
+          "an id has letters, digits, dots, dashes and underscores, got [" + id + "]");
+    }
+    return "/_plugins/_cross_modal/models/" + id;
+  }
+
+  private String call(String method, String path, String json)
+      throws IOException, InterruptedException {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(node.resolve(path))
+            .timeout(PATIENCE)
+            .header("content-type", "application/json")
+            .method(method, HttpRequest.BodyPublishers.ofString(json, StandardCharsets.UTF_8));
+    if (authorization != null) {
+      request.header("authorization", authorization);
+    }
+    HttpResponse<String> response;
+    try {
+      response = http.send(request.build(), HttpResponse.BodyHandlers.ofString());
+    } catch (IOException e) {
+      throw new IOException(node + " does not answer: " + e, e);
+    }
+    if (response.statusCode() >= 300) {
+      throw new IOException(
+          String.format(
+              Locale.ROOT,
+              "%s refused %s %s with %d: %s",
+              node,
+              method,
+              path,
+              response.statusCode(),
+              response.body()));
+    }
+    return response.body();
+  }
+
+  private static String sha256(Path file) throws IOException {
+    try (InputStream in = Files.newInputStream(file)) {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      byte[] buffer = new byte[1 << 16];
+      for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
+        digest.update(buffer, 0, n);
+      }
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
+  }
+}

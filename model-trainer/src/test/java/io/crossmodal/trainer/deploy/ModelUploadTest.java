@@ -1,0 +1,58 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.deploy;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What needs no node; ModelUploadIT deploys to a real one. */
+class ModelUploadTest {
+  private static final URI NODE = URI.create("http://localhost:9200");
+
+  @TempDir Path folder;
+
+  @Test
+  void countsParts() {
+    ModelUpload upload = new ModelUpload(NODE, null, 1000);
+    assertEquals(1, upload.parts(0));
+    assertEquals(1, upload.parts(1000));
+    assertEquals(3, upload.parts(2001));
+    assertThrows(ArithmeticException.class, () -> upload.parts(Long.MAX_VALUE / 2));
+  }
+
+  @Test
+  void saysWhichNodeDoesNotAnswer() throws Exception {
+    Path bundle = Files.write(folder.resolve("model.zip"), new byte[] {1});
+    int port;
+    try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      port = free.getLocalPort();
+    }
+    URI nobody = URI.create("http://127.0.0.1:" + port);
+    IOException gone =
+        assertThrows(
+            IOException.class,
+            () -> new ModelUpload(nobody, null, 10).send(bundle, "mine", done -> {}));
+    assertTrue(gone.getMessage().startsWith(nobody + " does not answer"), gone.getMessage());
+  }
+
+  @Test
+  void refusesWhatCannotBeSent() {
+    assertThrows(
+        IllegalArgumentException.class, () -> new ModelUpload(URI.create("localhost"), null, 1));
+    assertThrows(IllegalArgumentException.class, () -> new ModelUpload(NODE, null, 0));
+    assertThrows(
+        IllegalArgumentException.class, () -> new ModelUpload(NODE, null, 1).load("a/../b"));
+  }
+}
