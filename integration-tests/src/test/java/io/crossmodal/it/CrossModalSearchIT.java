@@ -37,6 +37,7 @@ import java.util.Base64;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.AfterAll;
@@ -131,6 +132,46 @@ final class CrossModalSearchIT {
     long rescored = hits.stream().filter(hit -> hit.score() >= 1).count();
     assertEquals(10, rescored, "a window of 5 on each of 2 shards");
     assertTrue(hits.subList(10, hits.size()).stream().allMatch(hit -> hit.score() < 1));
+  }
+
+  @Test
+  void hitsSayWhyTheyScoreAsTheyDo() throws Exception {
+    String side = "\"field\":\"image\",\"query_text\":\"two white tanks\"";
+    String search =
+        "{\"size\":20,\"_source\":false,\"query\":{\"cross_modal\":{"
+            + side
+            + ",\"k\":60}},\"rescore\":{\"window_size\":5,\"fusion\":{"
+            + side
+            + "}},\"ext\":{\"cross_modal\":{\"details\":true,\"heat_map\":%s}}}";
+    JsonArray hits =
+        post("/scenes/_search", String.format(Locale.ROOT, search, "true"))
+            .getAsJsonObject("hits")
+            .getAsJsonArray("hits");
+    assertEquals(20, hits.size());
+    for (int i = 0; i < hits.size(); i++) {
+      JsonObject hit = hits.get(i).getAsJsonObject();
+      JsonObject details =
+          hit.getAsJsonObject("fields").getAsJsonArray("_cross_modal").get(0).getAsJsonObject();
+      assertEquals("scenes-tiny", details.get("model").getAsString());
+      assertEquals(i < 10, details.get("rescored").getAsBoolean(), "a window of 5 on 2 shards");
+      if (i >= 10) {
+        continue;
+      }
+      double p = hit.get("_score").getAsDouble() - 1;
+      assertEquals(p, details.get("p").getAsDouble(), TOLERANCE);
+      JsonObject heatMap = details.getAsJsonObject("heat_map");
+      assertEquals("[\"two\",\"white\",\"tanks\"]", heatMap.get("words").toString());
+      int grid = heatMap.get("grid").getAsInt();
+      assertEquals(3, heatMap.getAsJsonArray("weights").size());
+      for (JsonElement row : heatMap.getAsJsonArray("weights")) {
+        assertEquals(grid * grid, row.getAsJsonArray().size());
+      }
+    }
+    refused(
+        "POST",
+        "/scenes/_search",
+        String.format(Locale.ROOT, search, "\"yes\""),
+        "[heat_map] must be true or false, got [yes]");
   }
 
   /** Settings of a running node, and a model that does not answer in time. */

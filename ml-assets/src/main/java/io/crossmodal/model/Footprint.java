@@ -29,6 +29,13 @@ public final class Footprint {
     return bytes(pairs, 2 * in + keysAndValues + Math.max(attention, feedForward));
   }
 
+  /** {@link FusionModel#attention} of B pairs, in bytes. */
+  public static long attention(ModelConfig config, int pairs, int n, int m) {
+    // Beside what a score needs: the softmax of all heads, and their mean in native memory, in the
+    // heap, and cut to the text's length.
+    return score(config, pairs, n, m) + bytes(pairs, (config.heads() + 3L) * n * m);
+  }
+
   /** {@link FusionModel#filterByMlp} of B pairs, in bytes. */
   public static long filterByMlp(ModelConfig config, int pairs) {
     // Both class tokens in heap and native memory, side by side, and two of the layers.

@@ -44,17 +44,22 @@ public final class WordPatchWeights {
     }
   }
 
+  /** Whether M tokens are [CLS] and the patches of a square, which can be drawn. */
+  public static boolean isGrid(int imageTokens) {
+    int side = (int) Math.round(Math.sqrt(imageTokens - 1.0));
+    return imageTokens >= 2 && side * side == imageTokens - 1;
+  }
+
   /** G of an image of M tokens. */
   private static int grid(int imageTokens) {
-    int side = (int) Math.round(Math.sqrt(imageTokens - 1));
-    if (imageTokens < 2 || side * side != imageTokens - 1) {
+    if (!isGrid(imageTokens)) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
               "a heat map needs an image of [CLS] and G x G patches, got %d tokens",
               imageTokens));
     }
-    return side;
+    return (int) Math.round(Math.sqrt(imageTokens - 1));
   }
 
   /** N. */

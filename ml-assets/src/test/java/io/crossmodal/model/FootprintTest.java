@@ -23,6 +23,12 @@ class FootprintTest {
       assertTrue(Footprint.score(config, 8, 12, m) < Footprint.score(config, 8, 13, m));
       assertTrue(Footprint.score(config, 8, 12, m) < Footprint.score(config, 8, 12, m + 1));
       assertEquals(
+          2 * Footprint.attention(config, 8, 12, m), Footprint.attention(config, 16, 12, m));
+      // The weights of all heads stay, which a score's last layer drops.
+      long weights = 8L * config.heads() * 12 * m * Float.BYTES;
+      assertTrue(
+          Footprint.attention(config, 8, 12, m) >= Footprint.score(config, 8, 12, m) + weights);
+      assertEquals(
           2 * Footprint.encodeImages(config, sensor, 4), Footprint.encodeImages(config, sensor, 8));
       assertTrue(Footprint.encodeTexts(config, 4, 12) < Footprint.encodeTexts(config, 4, 13));
     }

@@ -6,6 +6,8 @@ package io.crossmodal.plugin;
 
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.plugin.codec.CrossModalCodecService;
+import io.crossmodal.plugin.details.DetailsExtBuilder;
+import io.crossmodal.plugin.details.DetailsFetchPhase;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.ingest.EncodingProcessorFactory;
@@ -77,6 +79,7 @@ import org.opensearch.repositories.RepositoriesService;
 import org.opensearch.rest.RestController;
 import org.opensearch.rest.RestHandler;
 import org.opensearch.script.ScriptService;
+import org.opensearch.search.fetch.FetchSubPhase;
 import org.opensearch.threadpool.ExecutorBuilder;
 import org.opensearch.threadpool.FixedExecutorBuilder;
 import org.opensearch.threadpool.ThreadPool;
@@ -232,6 +235,18 @@ public class CrossModalPlugin extends Plugin
             FusionRescorerBuilder.NAME,
             FusionRescorerBuilder::new,
             FusionRescorerBuilder::fromXContent));
+  }
+
+  @Override
+  public List<SearchExtSpec<?>> getSearchExts() {
+    return List.of(
+        new SearchExtSpec<>(
+            DetailsExtBuilder.NAME, DetailsExtBuilder::new, DetailsExtBuilder::fromXContent));
+  }
+
+  @Override
+  public List<FetchSubPhase> getFetchSubPhases(FetchPhaseConstructionContext context) {
+    return List.of(new DetailsFetchPhase());
   }
 
   @Override

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.IntFunction;
 
@@ -26,7 +27,7 @@ final class BatchedEncoding<T> {
   private final int helpers;
   private final IntFunction<T> prepare;
   private final Function<List<T>, CompletableFuture<List<Encoding>>> encode;
-  private final Function<T, String> notice;
+  private final BiFunction<T, Encoding, Encoded.Success> outcome;
 
   /**
    * @param count items
@@ -34,7 +35,7 @@ final class BatchedEncoding<T> {
    * @param helpers threads of {@code helper} that may prepare at once
    * @param prepare makes an item fit for the model by its index; an item for which it throws fails
    * @param encode encodes prepared items
-   * @param notice see {@link Encoded.Success}
+   * @param outcome of an item and its encoding
    */
   BatchedEncoding(
       int count,
@@ -43,14 +44,14 @@ final class BatchedEncoding<T> {
       int helpers,
       IntFunction<T> prepare,
       Function<List<T>, CompletableFuture<List<Encoding>>> encode,
-      Function<T, String> notice) {
+      BiFunction<T, Encoding, Encoded.Success> outcome) {
     this.outcomes = new Encoded[count];
     this.batch = batch;
     this.helper = helper;
     this.helpers = helpers;
     this.prepare = prepare;
     this.encode = encode;
-    this.notice = notice;
+    this.outcome = outcome;
   }
 
   /** As many outcomes as items, in their order. */
@@ -85,7 +86,7 @@ final class BatchedEncoding<T> {
       if (outcomes[i] == null) {
         outcomes[i] =
             failure == null
-                ? new Encoded.Success(encodings.get(next), notice.apply(items.get(next)))
+                ? outcome.apply(items.get(next), encodings.get(next))
                 : new Encoded.Failure(ModelService.unwrap(failure));
         next++;
       }

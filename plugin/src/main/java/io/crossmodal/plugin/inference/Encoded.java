@@ -5,6 +5,8 @@
 package io.crossmodal.plugin.inference;
 
 import io.crossmodal.model.Encoding;
+import io.crossmodal.model.text.WordSpan;
+import java.util.List;
 
 /** The outcome of encoding one item of a batch: an item that fails, fails alone. */
 public sealed interface Encoded permits Encoded.Success, Encoded.Failure {
@@ -15,8 +17,10 @@ public sealed interface Encoded permits Encoded.Success, Encoded.Failure {
    * @param encoding embedding and tokens
    * @param notice what the caller should tell its user although the item was encoded, such as a
    *     truncated text; empty where there is nothing to say
+   * @param words of a text and the tokens that each of them became, without [CLS] and [SEP]; empty
+   *     for an image
    */
-  record Success(Encoding encoding, String notice) implements Encoded {}
+  record Success(Encoding encoding, String notice, List<WordSpan> words) implements Encoded {}
 
   /**
    * An item that could not be encoded.

@@ -37,6 +37,8 @@ public final class InferenceStats {
     PAIRS,
     /** Text-image pairs that the MLP filter looked at. */
     FILTERED_PAIRS,
+    /** Text-image pairs whose word x patch weights were drawn. */
+    HEAT_MAPS,
     /** Calls that served several jobs. */
     MERGED_BATCHES,
     /** Calls that were halved because memory did not suffice. */

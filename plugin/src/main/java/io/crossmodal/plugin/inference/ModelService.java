@@ -6,14 +6,18 @@ package io.crossmodal.plugin.inference;
 
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -21,9 +25,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntFunction;
-import java.util.stream.IntStream;
 
 /**
  * All of a node's inference: step 6 and 7 of a search (queue and fuse), and the encoding of
@@ -169,9 +173,20 @@ public final class ModelService implements AutoCloseable {
               new Operation.EncodeTexts(on),
               texts.size(),
               i -> tokenizer.tokenize(texts.get(i)),
-              tokens ->
-                  tokens.truncated() ? "text cut to the " + longest + " tokens of the model" : "");
+              (tokens, encoding) ->
+                  new Encoded.Success(
+                      encoding,
+                      tokens.truncated()
+                          ? "text cut to the " + longest + " tokens of the model"
+                          : "",
+                      words(tokenizer, tokens)));
         });
+  }
+
+  /** The words without [CLS], which is the first, and [SEP], which is the last. */
+  private static List<WordSpan> words(WordPieceTokenizer tokenizer, TokenizedText text) {
+    List<WordSpan> spans = tokenizer.spans(text);
+    return List.copyOf(spans.subList(1, spans.size() - 1));
   }
 
   /**
@@ -198,7 +213,7 @@ public final class ModelService implements AutoCloseable {
                 new Operation.EncodeImages(on, sensor),
                 images.size(),
                 i -> preprocessor.preprocess(images.get(i)),
-                pixels -> ""));
+                (pixels, encoding) -> new Encoded.Success(encoding, "", List.of())));
   }
 
   /**
@@ -245,23 +260,74 @@ public final class ModelService implements AutoCloseable {
    */
   public CompletableFuture<Scores> score(
       String model, List<TokenBlock> texts, List<TokenBlock> images, Deadline deadline) {
+    TokenBlock sharedImage = texts.size() > 1 && images.size() == 1 ? images.get(0) : null;
+    return onPairs(
+        model,
+        version -> {},
+        texts,
+        images,
+        deadline,
+        (on, imageTokens) -> new Operation.Score(on, imageTokens, sharedImage),
+        (on, logits) -> {
+          float[] itm = new float[logits.size()];
+          float[] filter = new float[logits.size()];
+          for (int i = 0; i < itm.length; i++) {
+            itm[i] = logits.get(i).itm();
+            filter[i] = logits.get(i).filter();
+          }
+          return new Scores(new PairLogits(itm, filter), on.version());
+        });
+  }
+
+  /**
+   * Where the tokens of each pair's text look in its image. Pairs, deadline and thread as in {@link
+   * #score}; the patches of each image form a square, see {@link WordPatchWeights#isGrid}.
+   *
+   * @return a table each
+   */
+  public CompletableFuture<List<WordPatchWeights>> attention(
+      String model, List<TokenBlock> texts, List<TokenBlock> images, Deadline deadline) {
+    return onPairs(
+        model,
+        version -> {},
+        texts,
+        images,
+        deadline,
+        Operation.Attention::new,
+        (on, tables) -> tables);
+  }
+
+  /**
+   * Has the worker do something to pairs.
+   *
+   * @param check throws where a version of the model cannot do it
+   * @param operation on a version of the model and images of M tokens
+   * @param finish makes a result of the outcomes, which are in the pairs' order
+   */
+  private <O, R> CompletableFuture<R> onPairs(
+      String model,
+      Consumer<ModelVersion> check,
+      List<TokenBlock> texts,
+      List<TokenBlock> images,
+      Deadline deadline,
+      BiFunction<LoadedModel, Integer, Operation<Operation.Pair, O>> operation,
+      BiFunction<LoadedModel, List<O>, R> finish) {
+    LoadedModel on;
+    LoadedModel.Lease lease;
+    try {
+      on = models.serving(model);
+      check.accept(on.version());
+      lease = on.lease();
+    } catch (InferenceException e) {
+      return CompletableFuture.failedFuture(e);
+    }
     int pairs = texts.isEmpty() || images.isEmpty() ? 0 : Math.max(texts.size(), images.size());
     // A call takes images of equally many tokens, as sensors may differ in size.
     Map<Integer, List<Integer>> bySize = new TreeMap<>();
     for (int i = 0; i < pairs; i++) {
       bySize.computeIfAbsent(of(images, i).count(), m -> new ArrayList<>()).add(i);
     }
-    TokenBlock sharedImage = pairs > 1 && images.size() == 1 ? images.get(0) : null;
-    LoadedModel on;
-    LoadedModel.Lease lease;
-    try {
-      on = models.serving(model);
-      lease = on.lease();
-    } catch (InferenceException e) {
-      return CompletableFuture.failedFuture(e);
-    }
-    float[] itm = new float[pairs];
-    float[] filter = new float[pairs];
+    List<O> outcomes = new ArrayList<>(Collections.nCopies(pairs, null));
     CompletableFuture<Void> all = CompletableFuture.completedFuture(null);
     List<Job<?, ?>> jobs = new ArrayList<>();
     for (Map.Entry<Integer, List<Integer>> same : bySize.entrySet()) {
@@ -269,31 +335,28 @@ public final class ModelService implements AutoCloseable {
           same.getValue().stream()
               .map(i -> new Operation.Pair(of(texts, i), of(images, i)))
               .toList();
-      Job<Operation.Pair, Operation.PairLogit> job =
-          new Job<>(new Operation.Score(on, same.getKey(), sharedImage), chosen, deadline);
+      Job<Operation.Pair, O> job = new Job<>(operation.apply(on, same.getKey()), chosen, deadline);
       jobs.add(job);
       CompletableFuture<Void> part =
           job.result()
               .thenAccept(
-                  logits -> {
-                    for (int i = 0; i < logits.size(); i++) {
-                      itm[same.getValue().get(i)] = logits.get(i).itm();
-                      filter[same.getValue().get(i)] = logits.get(i).filter();
+                  done -> {
+                    for (int i = 0; i < done.size(); i++) {
+                      outcomes.set(same.getValue().get(i), done.get(i));
                     }
                   });
       all = all.thenCombine(part, (before, now) -> null);
     }
     jobs.forEach(job -> worker.submit(Priority.SEARCH, job));
-    CompletableFuture<Scores> scores =
-        all.thenApply(done -> new Scores(new PairLogits(itm, filter), on.version().manifest()));
+    CompletableFuture<R> result = all.thenApply(done -> finish.apply(on, outcomes));
     // Whoever gives up takes his jobs out of the queue.
     CompletableFuture<?> unused =
-        scores.whenComplete(
+        result.whenComplete(
             (done, failure) -> {
               jobs.forEach(this::abandon);
               lease.close();
             });
-    return scores;
+    return result;
   }
 
   private void abandon(Job<?, ?> job) {
@@ -328,32 +391,14 @@ public final class ModelService implements AutoCloseable {
    */
   public CompletableFuture<List<Float>> filter(
       String model, List<TokenBlock> texts, List<TokenBlock> images, Deadline deadline) {
-    LoadedModel on;
-    LoadedModel.Lease lease;
-    try {
-      on = models.serving(model);
-      checkFilter(on.version());
-      lease = on.lease();
-    } catch (InferenceException e) {
-      return CompletableFuture.failedFuture(e);
-    }
-    int pairs = Math.max(texts.size(), images.size());
-    List<TokenBlock> textClasses = texts.stream().map(TokenBlock::classToken).toList();
-    List<TokenBlock> imageClasses = images.stream().map(TokenBlock::classToken).toList();
-    List<Operation.Pair> items =
-        IntStream.range(0, pairs)
-            .mapToObj(i -> new Operation.Pair(of(textClasses, i), of(imageClasses, i)))
-            .toList();
-    Job<Operation.Pair, Float> job = new Job<>(new Operation.Filter(on), items, deadline);
-    worker.submit(Priority.SEARCH, job);
-    CompletableFuture<List<Float>> logits = job.result().thenApply(done -> done);
-    CompletableFuture<?> unused =
-        logits.whenComplete(
-            (done, failure) -> {
-              abandon(job);
-              lease.close();
-            });
-    return logits;
+    return onPairs(
+        model,
+        ModelService::checkFilter,
+        texts.stream().map(TokenBlock::classToken).toList(),
+        images.stream().map(TokenBlock::classToken).toList(),
+        deadline,
+        (on, classTokens) -> new Operation.Filter(on),
+        (on, logits) -> logits);
   }
 
   private static void checkFilter(ModelVersion version) {
@@ -391,7 +436,7 @@ public final class ModelService implements AutoCloseable {
       Operation<T, Encoding> operation,
       int count,
       IntFunction<T> prepare,
-      Function<T, String> notice) {
+      BiFunction<T, Encoding, Encoded.Success> outcome) {
     Function<List<T>, CompletableFuture<List<Encoding>>> encode =
         items -> {
           Job<T, Encoding> job = new Job<>(operation, items, Deadline.none());
@@ -399,7 +444,7 @@ public final class ModelService implements AutoCloseable {
           return job.result();
         };
     return new BatchedEncoding<>(
-            count, settings.encodeBatch(), helper, helpers, prepare, encode, notice)
+            count, settings.encodeBatch(), helper, helpers, prepare, encode, outcome)
         .run()
         .thenApplyAsync(
             done -> {

@@ -9,6 +9,7 @@ import io.crossmodal.model.Footprint;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.tokens.TokenBlock;
@@ -153,6 +154,38 @@ sealed interface Operation<I, O> {
     public void count(InferenceStats stats, int items) {
       stats.increment(Counter.SCORE_BATCHES);
       stats.add(Counter.PAIRS, items);
+    }
+  }
+
+  /**
+   * Runs the fusion encoder as far as the layer whose cross-attention is drawn.
+   *
+   * @param imageTokens M, the same for all pairs of a call; their patches form a square
+   */
+  record Attention(LoadedModel on, int imageTokens) implements Operation<Pair, WordPatchWeights> {
+    @Override
+    public int most(InferenceSettings settings) {
+      return settings.scoreBatch();
+    }
+
+    @Override
+    public long bytes(ModelConfig config, List<Pair> pairs) {
+      int longest = pairs.stream().mapToInt(pair -> pair.text().count()).max().orElse(0);
+      return Footprint.attention(config, pairs.size(), longest, imageTokens);
+    }
+
+    @Override
+    public List<WordPatchWeights> run(FusionModel model, List<Pair> pairs) {
+      TokenBlock first = pairs.get(0).text();
+      boolean sharedText = pairs.stream().map(Pair::text).allMatch(first::equals);
+      return model.attention(
+          sharedText ? List.of(first) : pairs.stream().map(Pair::text).toList(),
+          pairs.stream().map(Pair::image).toList());
+    }
+
+    @Override
+    public void count(InferenceStats stats, int items) {
+      stats.add(Counter.HEAT_MAPS, items);
     }
   }
 

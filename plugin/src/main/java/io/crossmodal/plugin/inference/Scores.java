@@ -5,7 +5,6 @@
 package io.crossmodal.plugin.inference;
 
 import io.crossmodal.model.PairLogits;
-import io.crossmodal.model.bundle.ModelManifest;
 
 /**
  * The answer of the fusion encoder for B pairs.
@@ -13,7 +12,7 @@ import io.crossmodal.model.bundle.ModelManifest;
  * @param logits of each pair
  * @param model that gave them: its calibration belongs to them, whatever the id stands for by now
  */
-public record Scores(PairLogits logits, ModelManifest model) {
+public record Scores(PairLogits logits, ModelVersion model) {
   /** Matching logits, as {@link PairLogits#itm}. */
   public float[] itm() {
     return logits.itm();

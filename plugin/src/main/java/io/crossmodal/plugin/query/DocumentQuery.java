@@ -155,6 +155,7 @@ final class DocumentQuery {
         field.spaces().tokens(),
         value.storedEmbedding(),
         tokens,
+        List.of(),
         "");
   }
 }

@@ -4,9 +4,11 @@
  */
 package io.crossmodal.plugin.query;
 
+import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.mapper.Modality;
 import java.io.IOException;
+import java.util.List;
 import java.util.Optional;
 import org.opensearch.core.action.ActionResponse;
 import org.opensearch.core.common.io.stream.StreamInput;
@@ -20,10 +22,12 @@ public final class EncodedQuery extends ActionResponse {
   private final String tokenSpace;
   private final float[] embedding;
   private final TokenBlock tokens;
+  private final List<WordSpan> words;
   private final String notice;
 
   /**
    * @param tokens null where a document's field stores none
+   * @param words empty unless a text was encoded
    */
   EncodedQuery(
       Modality modality,
@@ -32,6 +36,7 @@ public final class EncodedQuery extends ActionResponse {
       String tokenSpace,
       float[] embedding,
       TokenBlock tokens,
+      List<WordSpan> words,
       String notice) {
     this.modality = modality;
     this.model = model;
@@ -39,6 +44,7 @@ public final class EncodedQuery extends ActionResponse {
     this.tokenSpace = tokenSpace;
     this.embedding = embedding;
     this.tokens = tokens;
+    this.words = List.copyOf(words);
     this.notice = notice;
   }
 
@@ -50,6 +56,7 @@ public final class EncodedQuery extends ActionResponse {
     tokenSpace = in.readString();
     embedding = in.readFloatArray();
     tokens = in.readBoolean() ? TokenBlocks.read(in) : null;
+    words = WordSpans.read(in);
     notice = in.readString();
   }
 
@@ -64,6 +71,7 @@ public final class EncodedQuery extends ActionResponse {
     if (tokens != null) {
       TokenBlocks.write(out, tokens);
     }
+    WordSpans.write(out, words);
     out.writeString(notice);
   }
 
@@ -95,6 +103,14 @@ public final class EncodedQuery extends ActionResponse {
   /** Empty where a document's field stores none. */
   public Optional<TokenBlock> tokens() {
     return Optional.ofNullable(tokens);
+  }
+
+  /**
+   * The words of a text with the tokens that each became; empty for a picture, and for a document,
+   * which does not keep them.
+   */
+  public List<WordSpan> words() {
+    return words;
   }
 
   /** What the user should be told, such as that his text was cut; empty where nothing. */

@@ -114,6 +114,7 @@ public final class TransportEncodeQueryAction
         model.fingerprints().tokenSpace(),
         encoded.encoding().embedding(),
         encoded.encoding().tokens(),
+        encoded.words(),
         encoded.notice());
   }
 

@@ -4,10 +4,13 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.query.TokenBlocks;
+import io.crossmodal.plugin.query.WordSpans;
 import java.io.IOException;
+import java.util.List;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
 import org.opensearch.core.common.io.stream.Writeable;
@@ -20,9 +23,15 @@ import org.opensearch.core.common.io.stream.Writeable;
  * @param model id of the model that encoded it
  * @param tokenSpace fingerprint of its tokens' space
  * @param tokens (N or M, H)
+ * @param words of a text that was encoded for this search, with their tokens; otherwise empty
  */
 record EncodedSide(
-    Modality modality, String key, String model, String tokenSpace, TokenBlock tokens)
+    Modality modality,
+    String key,
+    String model,
+    String tokenSpace,
+    TokenBlock tokens,
+    List<WordSpan> words)
     implements Writeable {
   EncodedSide(StreamInput in) throws IOException {
     this(
@@ -30,7 +39,8 @@ record EncodedSide(
         in.readString(),
         in.readString(),
         in.readString(),
-        TokenBlocks.read(in));
+        TokenBlocks.read(in),
+        WordSpans.read(in));
   }
 
   @Override
@@ -40,5 +50,6 @@ record EncodedSide(
     out.writeString(model);
     out.writeString(tokenSpace);
     TokenBlocks.write(out, tokens);
+    WordSpans.write(out, words);
   }
 }

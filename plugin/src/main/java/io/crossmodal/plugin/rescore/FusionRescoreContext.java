@@ -4,7 +4,9 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
@@ -13,22 +15,33 @@ import org.opensearch.search.rescore.RescoreContext;
 
 /** One shard's rescore. */
 final class FusionRescoreContext extends RescoreContext {
+  private final String path;
   private final CrossModalFieldType field;
   private final EncodedSide query;
   private final FusionOptions options;
   private SearchBounds search;
 
   FusionRescoreContext(
-      int windowSize, CrossModalFieldType field, EncodedSide query, FusionOptions options) {
+      int windowSize,
+      String path,
+      CrossModalFieldType field,
+      EncodedSide query,
+      FusionOptions options) {
     super(windowSize, FusionRescorer.INSTANCE);
+    this.path = path;
     this.field = field;
     this.query = query;
     this.options = options;
   }
 
   /** For an index that lacks the field: every hit is one without tokens. */
-  static FusionRescoreContext withoutField(int windowSize, FusionOptions options) {
-    return new FusionRescoreContext(windowSize, null, null, options);
+  static FusionRescoreContext withoutField(int windowSize, String path, FusionOptions options) {
+    return new FusionRescoreContext(windowSize, path, null, null, options);
+  }
+
+  /** The field as the request names it. */
+  String path() {
+    return path;
   }
 
   boolean hasField() {
@@ -77,5 +90,23 @@ final class FusionRescoreContext extends RescoreContext {
     }
     Deadline own = Deadline.after(longest);
     return search == null ? own : own.earlier(search.deadline());
+  }
+
+  /**
+   * Follows {@code on_failure}. A response that ran out of time says so; the end of the search's
+   * own time is nobody's failure.
+   *
+   * @throws RuntimeException the failure, as OpenSearch answers it, unless the request prefers the
+   *     first pass
+   */
+  void keepFirstPassOrThrow(RuntimeException failure) {
+    boolean late = failure instanceof InferenceException.DeadlineExceeded && search != null;
+    boolean searchIsOver = late && search.deadline().expired();
+    if (options.onFailure() == FailurePolicy.FAIL && !searchIsOver) {
+      throw InferenceErrors.toOpenSearch(failure);
+    }
+    if (late) {
+      search.timedOut();
+    }
   }
 }

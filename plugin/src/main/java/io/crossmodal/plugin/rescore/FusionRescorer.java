@@ -7,14 +7,10 @@ package io.crossmodal.plugin.rescore;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.errors.InferenceErrors;
-import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.InferenceStats.Stage;
-import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.plugin.inference.Scores;
-import io.crossmodal.plugin.mapper.Modality;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,16 +19,11 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.stream.IntStream;
 import org.apache.lucene.search.Explanation;
 import org.apache.lucene.search.IndexSearcher;
 import org.apache.lucene.search.ScoreDoc;
 import org.apache.lucene.search.TopDocs;
-import org.opensearch.core.tasks.TaskCancelledException;
 import org.opensearch.search.rescore.RescoreContext;
 import org.opensearch.search.rescore.Rescorer;
 
@@ -46,9 +37,6 @@ public final class FusionRescorer implements Rescorer {
 
   private static final Comparator<ScoreDoc> BEST_FIRST =
       Comparator.<ScoreDoc>comparingDouble(hit -> -hit.score).thenComparingInt(hit -> hit.doc);
-
-  // Nothing wakes a thread whose task is cancelled, so it looks up now and then.
-  private static final long CANCELLATION_CHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
 
   private FusionRescorer() {}
 
@@ -163,19 +151,18 @@ public final class FusionRescorer implements Rescorer {
     float[] probabilities = new float[candidates.size()];
     Arrays.fill(probabilities, Float.NaN);
     int[] passed;
-    Scores logits;
+    List<PairScore> scores;
     try {
-      Deadline deadline = context.deadline();
-      passed = filter(candidates, context, deadline);
-      logits = logits(Arrays.stream(passed).mapToObj(candidates::get).toList(), context, deadline);
+      RescoreModel model = new RescoreModel(context);
+      passed = filter(candidates, context.options().filterSize(), model);
+      scores = model.score(Arrays.stream(passed).mapToObj(candidates::get).toList());
     } catch (InferenceException e) {
       degradeOrThrow(e, context);
       return probabilities;
     }
-    Calibration calibration = logits.model().calibration();
     int notNumbers = 0;
     for (int i = 0; i < passed.length; i++) {
-      float p = calibration.probability(logits.itm()[i], logits.filter()[i]);
+      float p = scores.get(i).p();
       probabilities[passed[i]] = p;
       if (Float.isNaN(p)) {
         notNumbers++;
@@ -192,26 +179,12 @@ public final class FusionRescorer implements Rescorer {
   }
 
   /** Step 5: indices of the candidates that the MLP filter likes best, in their order. */
-  private static int[] filter(
-      List<TokenBlock> candidates, FusionRescoreContext context, Deadline deadline) {
-    int size = context.options().filterSize();
+  private static int[] filter(List<TokenBlock> candidates, int size, RescoreModel model) {
     int[] all = IntStream.range(0, candidates.size()).toArray();
     if (size == 0 || size >= all.length) {
       return all;
     }
-    List<TokenBlock> query = List.of(context.query().tokens());
-    boolean textQuery = context.query().modality() == Modality.TEXT;
-    List<Float> logits =
-        await(
-            context
-                .service()
-                .filter(
-                    context.field().definition().modelId(),
-                    textQuery ? query : candidates,
-                    textQuery ? candidates : query,
-                    deadline),
-            context,
-            deadline);
+    List<Float> logits = model.filter(candidates);
     return Arrays.stream(all)
         .boxed()
         .sorted(Comparator.comparingDouble(i -> -logits.get(i)))
@@ -221,67 +194,11 @@ public final class FusionRescorer implements Rescorer {
         .toArray();
   }
 
-  private static Scores logits(
-      List<TokenBlock> candidates, FusionRescoreContext context, Deadline deadline) {
-    List<TokenBlock> query = List.of(context.query().tokens());
-    boolean textQuery = context.query().modality() == Modality.TEXT;
-    return await(
-        context
-            .service()
-            .score(
-                context.field().definition().modelId(),
-                textQuery ? query : candidates,
-                textQuery ? candidates : query,
-                deadline),
-        context,
-        deadline);
-  }
-
-  private static <T> T await(
-      CompletableFuture<T> future, FusionRescoreContext context, Deadline deadline) {
-    try {
-      while (true) {
-        try {
-          return future.get(
-              Math.min(deadline.remainingNanos(), CANCELLATION_CHECK_NANOS), TimeUnit.NANOSECONDS);
-        } catch (TimeoutException e) {
-          if (context.search() != null) {
-            context.search().checkCancelled();
-          }
-          if (deadline.expired()) {
-            throw new InferenceException.DeadlineExceeded("a rescore");
-          }
-        }
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new TaskCancelledException("interrupted while rescoring");
-    } catch (ExecutionException e) {
-      throw ModelService.unwrap(e.getCause());
-    } finally {
-      // Takes what has not begun out of the worker's way, whatever ended the wait.
-      future.cancel(true);
-    }
-  }
-
-  /**
-   * Counts a failure by its cause, and throws it unless the request prefers the first pass. A
-   * response that ran out of time says so.
-   */
+  /** Counts a failure by its cause, and throws it unless the request prefers the first pass. */
   private static void degradeOrThrow(RuntimeException failure, FusionRescoreContext context) {
-    InferenceStats stats = context.stats();
-    stats.increment(counter(failure));
-    SearchBounds search = context.search();
-    boolean late = failure instanceof InferenceException.DeadlineExceeded;
-    // The end of the search's own time is no failure of the rescore.
-    boolean searchIsOver = late && search != null && search.deadline().expired();
-    if (context.options().onFailure() == FailurePolicy.FAIL && !searchIsOver) {
-      throw InferenceErrors.toOpenSearch(failure);
-    }
-    if (late && search != null) {
-      search.timedOut();
-    }
-    stats.increment(Counter.DEGRADED);
+    context.stats().increment(counter(failure));
+    context.keepFirstPassOrThrow(failure);
+    context.stats().increment(Counter.DEGRADED);
   }
 
   private static Counter counter(RuntimeException failure) {
@@ -318,7 +235,10 @@ public final class FusionRescorer implements Rescorer {
           firstPass);
     }
     TokenBlock tokens =
-        new TokenReader(searcher.getIndexReader().leaves(), context.field().definition()).read(doc);
+        context.hasField()
+            ? new TokenReader(searcher.getIndexReader().leaves(), context.field().definition())
+                .read(doc)
+            : null;
     Explanation fusion =
         tokens == null
             ? Explanation.match(0f, "no stored tokens, and missing is score_zero")
@@ -338,22 +258,20 @@ public final class FusionRescorer implements Rescorer {
   }
 
   private static Explanation explainPair(TokenBlock tokens, FusionRescoreContext context) {
-    Scores logits;
+    PairScore score;
     try {
-      logits = logits(List.of(tokens), context, context.deadline());
+      score = new RescoreModel(context).score(List.of(tokens)).get(0);
     } catch (InferenceException e) {
       throw InferenceErrors.toOpenSearch(e);
     }
-    float itm = logits.itm()[0];
-    float filter = logits.filter()[0];
-    Calibration calibration = logits.model().calibration();
+    Calibration calibration = score.calibration();
     return Explanation.match(
-        calibration.probability(itm, filter),
+        score.p(),
         "p, probability that query and document match by model ["
-            + logits.model().id()
+            + score.model().id()
             + "]: sigmoid(scale * (itm + lambda * filter) + bias)",
-        Explanation.match(itm, "itm, logit of the fusion encoder"),
-        Explanation.match(filter, "filter, logit of the filter"),
+        Explanation.match(score.itm(), "itm, logit of the fusion encoder"),
+        Explanation.match(score.filter(), "filter, logit of the filter"),
         Explanation.match((float) calibration.lambda(), "lambda"),
         Explanation.match((float) calibration.scale(), "scale"),
         Explanation.match((float) calibration.bias(), "bias"));

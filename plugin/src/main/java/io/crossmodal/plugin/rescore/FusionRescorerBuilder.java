@@ -180,7 +180,8 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
                   side.key(),
                   result.model(),
                   result.tokenSpace(),
-                  tokens(result)),
+                  tokens(result),
+                  result.words()),
               null);
     }
     if (side != null && context.convertToShardContext() == null) {
@@ -220,7 +221,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     MappedFieldType type = context.fieldMapper(field);
     if (type == null) {
       // The coordinating node found the field in another of the searched indices.
-      return FusionRescoreContext.withoutField(windowSize, options);
+      return FusionRescoreContext.withoutField(windowSize, field, options);
     }
     if (!(type instanceof CrossModalFieldType crossModal)) {
       throw new IllegalArgumentException(
@@ -232,7 +233,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
               type.typeName()));
     }
     check(crossModal.definition());
-    return new FusionRescoreContext(windowSize, crossModal, encoded, options);
+    return new FusionRescoreContext(windowSize, field, crossModal, encoded, options);
   }
 
   private void check(FieldDefinition definition) {

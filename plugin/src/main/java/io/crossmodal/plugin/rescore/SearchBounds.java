@@ -6,6 +6,7 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.plugin.inference.Deadline;
 import java.time.Duration;
+import java.util.Arrays;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.tasks.TaskCancelledException;
 import org.opensearch.index.shard.SearchOperationListener;
@@ -16,7 +17,8 @@ import org.opensearch.search.rescore.RescoreContext;
 /**
  * What a search says of its own end: its {@code timeout}, and whether its task was cancelled. Core
  * enforces neither while it rescores, and tells rescorers of neither; so this asks at the start of
- * the query phase.
+ * the query phase, and of a fetch phase that comes in a request of its own, where the time counts
+ * anew. It also knows which hits are fetched.
  */
 final class SearchBounds {
   private final SearchContext search;
@@ -35,14 +37,35 @@ final class SearchBounds {
   static final class Listener implements SearchOperationListener {
     @Override
     public void onPreQueryPhase(SearchContext search) {
+      bind(search);
+    }
+
+    @Override
+    public void onPreFetchPhase(SearchContext search) {
+      bind(search);
+    }
+
+    private static void bind(SearchContext search) {
       SearchBounds bounds = null;
       for (RescoreContext rescore : search.rescore()) {
-        if (rescore instanceof FusionRescoreContext fusion) {
+        if (rescore instanceof FusionRescoreContext fusion && fusion.search() == null) {
           bounds = bounds == null ? new SearchBounds(search) : bounds;
           fusion.bound(bounds);
         }
       }
     }
+  }
+
+  /** The hits that are being fetched, in document order; none before the fetch phase. */
+  int[] page() {
+    // Aggregations fetch their top hits before.
+    if (search.docIdsToLoad() == null) {
+      return new int[0];
+    }
+    int from = search.docIdsToLoadFrom();
+    int[] docs = Arrays.copyOfRange(search.docIdsToLoad(), from, from + search.docIdsToLoadSize());
+    Arrays.sort(docs);
+    return docs;
   }
 
   /** When the search's timeout is over. */

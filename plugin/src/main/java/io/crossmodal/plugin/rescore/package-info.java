@@ -9,6 +9,8 @@
  *
  * <p>Entry classes: {@link io.crossmodal.plugin.rescore.FusionRescorerBuilder} for requests, {@link
  * io.crossmodal.plugin.rescore.FusionRescorer} for the work, {@link
- * io.crossmodal.plugin.rescore.ScoreCombiner} for what scores mean. OpenSearch calls them.
+ * io.crossmodal.plugin.rescore.ScoreCombiner} for what scores mean, {@link
+ * io.crossmodal.plugin.rescore.RescoredPage} for what a rescore says of the hits that are returned.
+ * OpenSearch calls them, but for the last, which {@code io.crossmodal.plugin.details} calls.
  */
 package io.crossmodal.plugin.rescore;

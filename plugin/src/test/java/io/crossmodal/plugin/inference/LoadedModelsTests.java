@@ -278,7 +278,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       assertEquals("the filter is the spaces' own", before.filter()[0], after.filter()[0], 1e-4f);
       assertEquals(
           TestModels.newHead(ID, 7).manifest().fingerprints().fusionHead(),
-          after.model().fingerprints().fusionHead());
+          after.model().manifest().fingerprints().fusionHead());
     } finally {
       helpers.shutdownNow();
     }

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.inference;
 
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.tokens.TokenBlock;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.opensearch.test.OpenSearchTestCase;
@@ -18,7 +19,8 @@ public class QueryEncodingCacheTests extends OpenSearchTestCase {
   private CompletableFuture<Encoded.Success> encode() {
     encoded.incrementAndGet();
     return CompletableFuture.completedFuture(
-        new Encoded.Success(new Encoding(new TokenBlock(2, 4, new float[8]), new float[2]), ""));
+        new Encoded.Success(
+            new Encoding(new TokenBlock(2, 4, new float[8]), new float[2]), "", List.of()));
   }
 
   private void ask(QueryEncodingCache cache, String query) {

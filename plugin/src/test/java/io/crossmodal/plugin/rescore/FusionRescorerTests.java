@@ -179,6 +179,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
     }
     return new FusionRescoreContext(
         window,
+        "field",
         new CrossModalFieldType(
             definition(modality), HnswParameters.DEFAULT, Map.of(), () -> test.get()),
         new EncodedSide(
@@ -186,7 +187,8 @@ public class FusionRescorerTests extends OpenSearchTestCase {
             "query",
             TestModels.ID,
             MODEL.manifest().fingerprints().tokenSpace(),
-            query),
+            query,
+            List.of()),
         options);
   }
 
@@ -323,7 +325,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
       // An index of a multi-index search that has no such field.
       result =
           FusionRescorer.INSTANCE.rescore(
-              two, searcher, FusionRescoreContext.withoutField(5, options));
+              two, searcher, FusionRescoreContext.withoutField(5, "field", options));
       assertEquals(1, result.scoreDocs[0].doc);
     }
   }

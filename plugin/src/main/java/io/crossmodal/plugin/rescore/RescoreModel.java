@@ -1,0 +1,103 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.rescore;
+
+import io.crossmodal.model.WordPatchWeights;
+import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.Scores;
+import io.crossmodal.plugin.mapper.Modality;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.opensearch.core.tasks.TaskCancelledException;
+
+/**
+ * Asks a rescore's model about its query and candidates and waits for the answer: until the
+ * rescore's deadline, which begins here, or until somebody cancels the search.
+ *
+ * <p>All questions fail with an {@link InferenceException}, and with a {@link
+ * TaskCancelledException} when the search was cancelled.
+ */
+final class RescoreModel {
+  // Nothing wakes a thread whose task is cancelled, so it looks up now and then.
+  private static final long CANCELLATION_CHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+
+  private final FusionRescoreContext context;
+  private final Deadline deadline;
+
+  RescoreModel(FusionRescoreContext context) {
+    this.context = context;
+    this.deadline = context.deadline();
+  }
+
+  /** One of the three questions to {@link ModelService}. */
+  private interface Question<T> {
+    CompletableFuture<T> ask(
+        String model, List<TokenBlock> texts, List<TokenBlock> images, Deadline deadline);
+  }
+
+  /** The MLP filter's logit of each candidate. */
+  List<Float> filter(List<TokenBlock> candidates) {
+    return ask(context.service()::filter, candidates);
+  }
+
+  /** The fusion score of each candidate. */
+  List<PairScore> score(List<TokenBlock> candidates) {
+    Scores logits = ask(context.service()::score, candidates);
+    List<PairScore> scores = new ArrayList<>(candidates.size());
+    for (int i = 0; i < candidates.size(); i++) {
+      scores.add(PairScore.of(logits.itm()[i], logits.filter()[i], logits.model()));
+    }
+    return scores;
+  }
+
+  /** Where the tokens of the text look in the image, for each candidate. */
+  List<WordPatchWeights> attention(List<TokenBlock> candidates) {
+    return ask(context.service()::attention, candidates);
+  }
+
+  private <T> T ask(Question<T> question, List<TokenBlock> candidates) {
+    List<TokenBlock> query = List.of(context.query().tokens());
+    boolean textQuery = context.query().modality() == Modality.TEXT;
+    return await(
+        question.ask(
+            context.field().definition().modelId(),
+            textQuery ? query : candidates,
+            textQuery ? candidates : query,
+            deadline));
+  }
+
+  private <T> T await(CompletableFuture<T> future) {
+    try {
+      while (true) {
+        try {
+          return future.get(
+              Math.min(deadline.remainingNanos(), CANCELLATION_CHECK_NANOS), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+          if (context.search() != null) {
+            context.search().checkCancelled();
+          }
+          if (deadline.expired()) {
+            throw new InferenceException.DeadlineExceeded("a rescore");
+          }
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new TaskCancelledException("interrupted while rescoring");
+    } catch (ExecutionException e) {
+      throw ModelService.unwrap(e.getCause());
+    } finally {
+      // Takes what has not begun out of the worker's way, whatever ended the wait.
+      future.cancel(true);
+    }
+  }
+}

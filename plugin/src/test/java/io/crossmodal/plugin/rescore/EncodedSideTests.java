@@ -1,0 +1,46 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.rescore;
+
+import io.crossmodal.model.text.WordSpan;
+import io.crossmodal.plugin.TestModels;
+import io.crossmodal.plugin.mapper.Modality;
+import java.util.ArrayList;
+import java.util.List;
+import org.opensearch.core.common.io.stream.Writeable;
+import org.opensearch.test.AbstractWireSerializingTestCase;
+
+public class EncodedSideTests extends AbstractWireSerializingTestCase<EncodedSide> {
+  @Override
+  protected Writeable.Reader<EncodedSide> instanceReader() {
+    return EncodedSide::new;
+  }
+
+  @Override
+  protected EncodedSide createTestInstance() {
+    List<WordSpan> words = new ArrayList<>();
+    int token = 1;
+    for (int i = randomIntBetween(0, 4); i > 0; i--) {
+      int to = token + randomIntBetween(1, 3);
+      words.add(new WordSpan(randomRealisticUnicodeOfLength(6), token, to));
+      token = to;
+    }
+    return new EncodedSide(
+        randomFrom(Modality.values()),
+        randomAlphaOfLength(5),
+        randomAlphaOfLength(5),
+        randomAlphaOfLength(5),
+        TestModels.tokens(random(), TestModels.micro(), token + 1),
+        words);
+  }
+
+  @Override
+  protected EncodedSide mutateInstance(EncodedSide side) {
+    List<WordSpan> words = new ArrayList<>(side.words());
+    words.add(new WordSpan(randomAlphaOfLength(3), 90, 91));
+    return new EncodedSide(
+        side.modality(), side.key(), side.model(), side.tokenSpace(), side.tokens(), words);
+  }
+}
