@@ -4,9 +4,6 @@
  */
 package io.crossmodal.bench;
 
-import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import io.crossmodal.model.Footprint;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
@@ -77,7 +74,7 @@ final class FuseBench {
           long start = System.nanoTime();
           model.score(text, images);
           seconds = Math.min(seconds, (System.nanoTime() - start) / 1e9);
-          peak = Math.max(peak, matmul());
+          peak = Math.max(peak, TorchEngine.matrixProduct(SIDE));
         }
         report.row(
             preset.name().toLowerCase(Locale.ROOT),
@@ -113,19 +110,6 @@ final class FuseBench {
       values[i] = (float) random.nextGaussian();
     }
     return new TokenBlock(count, config.hidden(), values);
-  }
-
-  /** Floating-point operations per second of a product of two square matrices. */
-  private static double matmul() {
-    TorchEngine.configure();
-    try (NDManager manager = NDManager.newBaseManager()) {
-      NDArray a = manager.randomUniform(-1, 1, new Shape(SIDE, SIDE));
-      NDArray b = manager.randomUniform(-1, 1, new Shape(SIDE, SIDE));
-      a.matMul(b).toFloatArray();
-      long start = System.nanoTime();
-      a.matMul(b).getFloat(0, 0);
-      return 2.0 * SIDE * SIDE * SIDE / ((System.nanoTime() - start) / 1e9);
-    }
   }
 
   /**
