@@ -10,12 +10,8 @@ import io.crossmodal.it.OpenSearchNode;
 import io.crossmodal.it.PluginNode;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
-import io.crossmodal.trainer.data.KarpathyReader;
-import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
-import io.crossmodal.trainer.data.scene.SceneRenderer;
 import io.crossmodal.trainer.evaluate.Retrieval;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -44,13 +40,7 @@ final class RecallBench {
     int scenes = Integer.getInteger("bench.scenes", 1000);
     int captions = Integer.getInteger("bench.captions", 5);
     Path work = Path.of(System.getProperty("crossmodal.work", "target/bench")).toAbsolutePath();
-    Path folder = Files.createTempDirectory(Files.createDirectories(work), "scenes-");
-    SceneDatasetWriter.Config config =
-        new SceneDatasetWriter.Config(0, 0, scenes, SEED, SceneRenderer.DEFAULT_SIZE, 0.3);
-    Path json =
-        new SceneDatasetWriter(config)
-            .write(folder, Runtime.getRuntime().availableProcessors(), () -> {});
-    List<CaptionedImage> images = KarpathyReader.read(json).images();
+    List<CaptionedImage> images = Scenes.generate(work, scenes, SEED);
     try (OpenSearchNode node = PluginNode.start(work.resolve("opensearch"), 0)) {
       CrossModalClient client = new CrossModalClient(node.client());
       client.createIndex(INDEX, 1);

@@ -13,9 +13,6 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.trainer.data.CaptionedImage;
-import io.crossmodal.trainer.data.KarpathyReader;
-import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
-import io.crossmodal.trainer.data.scene.SceneRenderer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -60,13 +57,7 @@ final class ServingBench {
     int scenes = Integer.getInteger("bench.scenes", 1000);
     int searches = Integer.getInteger("bench.searches", 3000);
     Path work = Path.of(System.getProperty("crossmodal.work", "target/bench")).toAbsolutePath();
-    Path folder = Files.createTempDirectory(Files.createDirectories(work), "scenes-");
-    SceneDatasetWriter.Config config =
-        new SceneDatasetWriter.Config(0, 0, scenes, SEED, SceneRenderer.DEFAULT_SIZE, 0.3);
-    Path json =
-        new SceneDatasetWriter(config)
-            .write(folder, Runtime.getRuntime().availableProcessors(), () -> {});
-    List<CaptionedImage> images = KarpathyReader.read(json).images();
+    List<CaptionedImage> images = Scenes.generate(work, scenes, SEED);
     try (OpenSearchNode node = PluginNode.start(work.resolve("opensearch"), 0)) {
       ServingBench bench = new ServingBench(node, images);
       bench.client.createIndex(INDEX, 1);

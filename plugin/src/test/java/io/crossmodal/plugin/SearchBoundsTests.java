@@ -122,7 +122,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
     // Even where failures are errors: running out of the search's own time is none.
     SearchRequestBuilder search = search(FailurePolicy.FAIL, null);
     hang();
-    SearchResponse response = search.setTimeout(TimeValue.timeValueMillis(500)).get();
+    SearchResponse response = search.setTimeout(TimeValue.timeValueSeconds(2)).get();
     assertTrue(response.isTimedOut());
     assertFirstPass(response);
     assertEquals(1, count(Counter.DEGRADED) - degraded);
