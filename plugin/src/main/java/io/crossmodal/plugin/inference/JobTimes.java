@@ -16,7 +16,6 @@ public record JobTimes(long queueNanos, long modelNanos) {
 
   /** The times of two jobs of one request, which wait side by side and compute one by one. */
   JobTimes and(JobTimes other) {
-    return new JobTimes(
-        Math.max(queueNanos, other.queueNanos), modelNanos + other.modelNanos);
+    return new JobTimes(Math.max(queueNanos, other.queueNanos), modelNanos + other.modelNanos);
   }
 }

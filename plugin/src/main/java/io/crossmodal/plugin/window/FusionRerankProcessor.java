@@ -48,7 +48,10 @@ public final class FusionRerankProcessor extends AbstractProcessor
     Integer size = ConfigurationUtils.readIntProperty(TYPE, tag, config, WINDOW_SIZE, null);
     if (size == null || size < 1) {
       throw ConfigurationUtils.newConfigurationException(
-          TYPE, tag, WINDOW_SIZE, "must be given, at least 1" + (size == null ? "" : ", got " + size));
+          TYPE,
+          tag,
+          WINDOW_SIZE,
+          "must be given, at least 1" + (size == null ? "" : ", got " + size));
     }
     return size;
   }

@@ -106,7 +106,9 @@ public final class RescoreCoordinator extends AbstractProcessor
     for (SearchPhaseResultsProcessor processor :
         pipelines.getUserDefinedSearchPhaseResultsProcessors()) {
       if (window == 0 && processor instanceof FusionRerankProcessor rerank) {
-        defer(rerank.windowSize(), FusionRerankProcessor.TYPE + "." + FusionRerankProcessor.WINDOW_SIZE);
+        defer(
+            rerank.windowSize(),
+            FusionRerankProcessor.TYPE + "." + FusionRerankProcessor.WINDOW_SIZE);
       }
     }
   }

@@ -5,11 +5,11 @@
 package io.crossmodal.plugin.window;
 
 import org.apache.lucene.util.SetOnce;
+import org.opensearch.action.ActionListenerResponseHandler;
 import org.opensearch.action.search.SearchTransportService;
 import org.opensearch.common.inject.Inject;
 import org.opensearch.common.lifecycle.AbstractLifecycleComponent;
 import org.opensearch.core.action.ActionListener;
-import org.opensearch.action.ActionListenerResponseHandler;
 import org.opensearch.search.query.QuerySearchRequest;
 import org.opensearch.search.query.QuerySearchResult;
 import org.opensearch.tasks.Task;

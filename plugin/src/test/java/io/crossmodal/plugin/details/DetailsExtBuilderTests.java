@@ -78,14 +78,16 @@ public class DetailsExtBuilderTests extends AbstractWireSerializingTestCase<Deta
 
   public void testBadRequestsAreRefused() {
     assertRefused(
-        "{\"detail\":true}", "[ext.cross_modal] has no [detail], it takes [details, heat_map, global_window]");
+        "{\"detail\":true}",
+        "[ext.cross_modal] has no [detail], it takes [details, heat_map, global_window]");
     assertRefused("{\"details\":\"yes\"}", "[details] must be true or false, got [yes]");
     assertRefused("{\"details\":\"true\"}", "[details] must be true or false, got [true]");
     assertRefused("{\"heat_map\":1}", "[heat_map] must be true or false, got [1]");
     assertRefused("{\"heat_map\":null}", "[heat_map] must be true or false, got [null]");
     assertRefused("{\"heat_map\":[true]}", "[heat_map] must be true or false, got [an array]");
     assertRefused("{\"details\":{}}", "[details] must be true or false, got [an object]");
-    assertRefused("{\"global_window\":0}", "[global_window] must be a whole number from 1, got [0]");
+    assertRefused(
+        "{\"global_window\":0}", "[global_window] must be a whole number from 1, got [0]");
     assertRefused("{\"global_window\":1.5}", "got [1.5]");
     assertRefused("{\"global_window\":\"10\"}", "got [10]");
     assertRefused("{\"global_window\":99999999999}", "got [99999999999]");
