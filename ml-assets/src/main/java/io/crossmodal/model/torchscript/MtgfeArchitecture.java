@@ -37,7 +37,11 @@ public final class MtgfeArchitecture {
 
   /** The sources of an inference archive by module name. */
   public static Map<String, String> sources(ModelConfig config) {
-    Map<String, List<String>> ranges = ranges(config);
+    return modelSources(config, ranges(config, 0));
+  }
+
+  private static Map<String, String> modelSources(
+      ModelConfig config, Map<String, List<String>> ranges) {
     Map<String, String> sources = new LinkedHashMap<>();
     String tower =
         config.image().kind() == ImageTowerConfig.Kind.VISION_TRANSFORMER
@@ -60,9 +64,21 @@ public final class MtgfeArchitecture {
    * {@code names} that lie beside {@code anchor}, in which the same repeated lines may stand.
    */
   public static Map<String, String> sources(ModelConfig config, Class<?> anchor, String... names) {
-    Map<String, String> sources = sources(config);
+    return sources(config, 0, anchor, names);
+  }
+
+  /**
+   * The same for training.
+   *
+   * @param dropout share of the embedded inputs of text and vision transformer, and of the channels
+   *     that leave a convolutional tower, which every call drops
+   */
+  public static Map<String, String> sources(
+      ModelConfig config, double dropout, Class<?> anchor, String... names) {
+    Map<String, List<String>> ranges = ranges(config, dropout);
+    Map<String, String> sources = modelSources(config, ranges);
     for (String name : names) {
-      sources.put(name, ScriptSources.unroll(ScriptSources.resource(anchor, name), ranges(config)));
+      sources.put(name, ScriptSources.unroll(ScriptSources.resource(anchor, name), ranges));
     }
     return sources;
   }
@@ -88,7 +104,7 @@ public final class MtgfeArchitecture {
         .with("log_scale", weights.get(path + ".log_scale", Init.constant(Math.log(1 / 0.07)), 1));
   }
 
-  private static Map<String, List<String>> ranges(ModelConfig config) {
+  private static Map<String, List<String>> ranges(ModelConfig config, double dropout) {
     ImageTowerConfig image = config.image();
     return Map.of(
         "TEXT_LAYERS", upTo(config.text().layers()),
@@ -99,6 +115,7 @@ public final class MtgfeArchitecture {
         "FUSION_LAYERS_BETWEEN",
             upTo(config.fusionLayers() - 1).subList(1, config.fusionLayers() - 1),
         "FUSION_LAYERS_BUT_TWO", upTo(config.fusionLayers() - 2),
+        "DROPOUT", dropout > 0 ? List.of(Double.toString(dropout)) : List.of(),
         "FILTER_MLP", config.filterMlp() ? List.of("mlp") : List.of(),
         "SENSORS", config.sensors().stream().map(SensorConfig::name).toList());
   }

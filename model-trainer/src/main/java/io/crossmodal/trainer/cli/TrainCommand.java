@@ -125,6 +125,9 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--augmentation", description = "${COMPLETION-CANDIDATES}")
   private Augmentation augmentation;
 
+  @Option(names = "--dropout", description = "share of text embeddings and image features dropped")
+  private Double dropout;
+
   @Option(names = "--word-dropout", description = "share of word pieces seen as [UNK]")
   private Double wordDropout;
 
@@ -176,6 +179,7 @@ final class TrainCommand implements Callable<Integer> {
             or(smallImages, stages.smallImages()),
             or(smallSide, stages.smallSide())),
         or(augmentation, base.augmentation()),
+        or(dropout, base.dropout()),
         or(wordDropout, base.wordDropout()),
         or(minWordCount, base.minWordCount()),
         or(checkpointEvery, base.checkpointEvery()));

@@ -74,6 +74,7 @@ public enum Recipe {
         TrainingOptions.Momentum.NONE,
         TrainingOptions.Stages.NONE,
         Augmentation.RANDAUGMENT,
+        0.1,
         0,
         1,
         1000);
@@ -95,6 +96,7 @@ public enum Recipe {
         TrainingOptions.Momentum.NONE,
         TrainingOptions.Stages.NONE,
         Augmentation.JITTER,
+        0,
         0.03,
         3,
         250);
@@ -116,6 +118,7 @@ public enum Recipe {
         TrainingOptions.Momentum.NONE,
         new TrainingOptions.Stages(0.58, 0.5, 0, 0),
         Augmentation.AERIAL,
+        0.1,
         0.1,
         3,
         250);

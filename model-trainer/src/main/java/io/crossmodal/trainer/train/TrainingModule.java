@@ -26,6 +26,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SplittableRandom;
 
 /**
  * The model with its losses and its optimiser state in native memory, and one training step.
@@ -91,7 +92,8 @@ final class TrainingModule implements AutoCloseable {
 
   private Map<String, String> sources() {
     Map<String, String> sources =
-        MtgfeArchitecture.sources(config, TrainingModule.class, "contrast", "training");
+        MtgfeArchitecture.sources(
+            config, options.dropout(), TrainingModule.class, "contrast", "training");
     sources.computeIfPresent("training", (name, source) -> source.replace("SENSOR", sensor.name()));
     return sources;
   }
@@ -142,6 +144,9 @@ final class TrainingModule implements AutoCloseable {
    * @return their mean losses
    */
   Losses step(List<Batch> batches) {
+    // What dropout draws depends on seed and step alone, so a resumed run draws the same.
+    long draw = new SplittableRandom(options.seed() + optimiser.steps()).nextLong();
+    Engine.getInstance().setRandomSeed((int) (draw >>> 32));
     Losses sum = Losses.NONE;
     for (Batch batch : batches) {
       try (NDManager call = script.manager().newSubManager()) {

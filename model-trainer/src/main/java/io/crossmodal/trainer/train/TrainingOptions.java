@@ -27,6 +27,7 @@ import java.util.Objects;
  * @param momentum ALBEF's additions to ITC
  * @param stages what a run leaves for later
  * @param augmentation what happens to a training image
+ * @param dropout share of the text embeddings and of the image features that a step drops
  * @param wordDropout share of word pieces that the model sees as [UNK]
  * @param minWordCount a word that the training captions hold less often becomes [UNK]
  * @param checkpointEvery steps between checkpoints
@@ -47,6 +48,7 @@ public record TrainingOptions(
     Momentum momentum,
     Stages stages,
     Augmentation augmentation,
+    double dropout,
     double wordDropout,
     int minWordCount,
     int checkpointEvery,
@@ -166,6 +168,7 @@ public record TrainingOptions(
               weightDecay));
     }
     share("averaging", averaging);
+    share("dropout", dropout);
     share("word_dropout", wordDropout);
     if (momentum.queue() % batch != 0) {
       throw new IllegalArgumentException(
@@ -207,6 +210,7 @@ public record TrainingOptions(
       Momentum momentum,
       Stages stages,
       Augmentation augmentation,
+      double dropout,
       double wordDropout,
       int minWordCount,
       int checkpointEvery) {
@@ -225,6 +229,7 @@ public record TrainingOptions(
         momentum,
         stages,
         augmentation,
+        dropout,
         wordDropout,
         minWordCount,
         checkpointEvery,
@@ -248,6 +253,7 @@ public record TrainingOptions(
         momentum,
         stages,
         augmentation,
+        dropout,
         wordDropout,
         minWordCount,
         checkpointEvery,

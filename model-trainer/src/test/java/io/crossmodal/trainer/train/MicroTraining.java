@@ -63,6 +63,18 @@ public final class MicroTraining {
       TrainingOptions.Stages stages,
       double learningRate,
       int checkpointEvery) {
+    return options(seed, steps, tasks, momentum, stages, 0.1, learningRate, checkpointEvery);
+  }
+
+  static TrainingOptions options(
+      long seed,
+      int steps,
+      TrainingOptions.Tasks tasks,
+      TrainingOptions.Momentum momentum,
+      TrainingOptions.Stages stages,
+      double dropout,
+      double learningRate,
+      int checkpointEvery) {
     return new TrainingOptions(
         ModelConfig.Preset.MICRO,
         seed,
@@ -78,6 +90,7 @@ public final class MicroTraining {
         momentum,
         stages,
         Augmentation.JITTER,
+        dropout,
         0.03,
         1,
         checkpointEvery);

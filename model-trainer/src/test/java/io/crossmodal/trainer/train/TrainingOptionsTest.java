@@ -35,6 +35,7 @@ class TrainingOptionsTest {
         TrainingOptions.Stages.NONE,
         Augmentation.JITTER,
         0,
+        0,
         1,
         1);
   }
@@ -155,6 +156,7 @@ class TrainingOptionsTest {
                 TrainingOptions.Momentum.NONE,
                 TrainingOptions.Stages.NONE,
                 Augmentation.NONE,
+                0,
                 0,
                 1,
                 1),

@@ -97,6 +97,7 @@ class TrainingSetTest {
         momentum,
         TrainingOptions.Stages.NONE,
         augmentation,
+        0,
         0.03,
         1,
         10);
