@@ -64,7 +64,10 @@ final class TrainingModule implements AutoCloseable {
             : null;
     this.optimiser =
         new AdamW(
-            new AdamW.Settings(options.weightDecay(), options.clip(), options.averaging()),
+            new AdamW.Settings(
+                options.optimiser().weightDecay(),
+                options.optimiser().clip(),
+                options.optimiser().averaging()),
             late(),
             parameters(),
             script.buffers(),
@@ -93,7 +96,11 @@ final class TrainingModule implements AutoCloseable {
   private Map<String, String> sources() {
     Map<String, String> sources =
         MtgfeArchitecture.sources(
-            config, options.dropout(), TrainingModule.class, "contrast", "training");
+            config,
+            options.regularisation().dropout(),
+            TrainingModule.class,
+            "contrast",
+            "training");
     sources.computeIfPresent("training", (name, source) -> source.replace("SENSOR", sensor.name()));
     return sources;
   }

@@ -147,7 +147,7 @@ public final class TrainingRun {
     requireGrid(config.image());
     WordPieceTokenizer tokenizer = new WordPieceTokenizer(vocabulary, config.text().maxTokens());
     SensorConfig sensor = config.sensors().get(0);
-    int kept = options.augmentation().sourceSide(sensor.imageSize());
+    int kept = options.regularisation().augmentation().sourceSide(sensor.imageSize());
     DecodedImages decoded =
         DecodedImages.decode(
             split, new ImagePreprocessor(sensor.withImageSize(kept)), dataset.problemsLeft());

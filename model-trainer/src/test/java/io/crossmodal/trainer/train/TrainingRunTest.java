@@ -441,7 +441,7 @@ class TrainingRunTest {
                 if (name.startsWith("parameter.")) {
                   float[] old = before.get(name);
                   for (int i = 0; i < values.length; i++) {
-                    double decay = rate * options.weightDecay() * Math.abs(old[i]);
+                    double decay = rate * options.optimiser().weightDecay() * Math.abs(old[i]);
                     assertEquals(old[i], values[i], rate + decay + 1e-6, name);
                   }
                 } else if (name.startsWith("first.")) {
@@ -450,7 +450,7 @@ class TrainingRunTest {
                     square += value * value;
                   }
                   // The first moment is a tenth of the clipped gradient.
-                  assertTrue(Math.sqrt(square) <= 0.1 * options.clip() + 1e-6, name);
+                  assertTrue(Math.sqrt(square) <= 0.1 * options.optimiser().clip() + 1e-6, name);
                 }
               });
     }
