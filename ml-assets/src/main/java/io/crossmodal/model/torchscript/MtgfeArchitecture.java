@@ -21,6 +21,7 @@ import java.util.stream.IntStream;
  */
 public final class MtgfeArchitecture {
   private static final List<String> MODULES = List.of("nn", "text", "image", "fusion", "mtgfe");
+  private static final List<String> WITHOUT_TEXT = List.of("nn", "image", "sensors");
 
   private final ModelConfig config;
   private final Weights weights;
@@ -30,9 +31,13 @@ public final class MtgfeArchitecture {
     this.weights = weights;
   }
 
-  /** The root of an inference archive, of TorchScript class {@code mtgfe.Mtgfe}. */
+  /**
+   * The root of an inference archive, of TorchScript class {@code mtgfe.Mtgfe}; of {@code
+   * sensors.Sensors} where the model has no text.
+   */
   public static ScriptModule build(ModelConfig config, Weights weights) {
-    return new MtgfeArchitecture(config, weights).mtgfe();
+    MtgfeArchitecture architecture = new MtgfeArchitecture(config, weights);
+    return config.hasText() ? architecture.mtgfe() : architecture.sensors();
   }
 
   /** The sources of an inference archive by module name. */
@@ -47,7 +52,7 @@ public final class MtgfeArchitecture {
         config.image().kind() == ImageTowerConfig.Kind.VISION_TRANSFORMER
             ? "VisionTransformer"
             : "ConvolutionalTower";
-    for (String module : MODULES) {
+    for (String module : config.hasText() ? MODULES : WITHOUT_TEXT) {
       String source = ScriptSources.resource(MtgfeArchitecture.class, module);
       sources.put(
           module,
@@ -106,6 +111,14 @@ public final class MtgfeArchitecture {
 
   private static Map<String, List<String>> ranges(ModelConfig config, double dropout) {
     ImageTowerConfig image = config.image();
+    List<String> sensors = config.sensors().stream().map(SensorConfig::name).toList();
+    if (!config.hasText()) {
+      return Map.of(
+          "IMAGE_LAYERS", upTo(image.layers()),
+          "IMAGE_STEMS", upTo(image.stems().size()),
+          "IMAGE_STAGES", upTo(image.stages().size()),
+          "SENSORS", sensors);
+    }
     return Map.of(
         "TEXT_LAYERS", upTo(config.text().layers()),
         "IMAGE_LAYERS", upTo(image.layers()),
@@ -117,7 +130,7 @@ public final class MtgfeArchitecture {
         "FUSION_LAYERS_BUT_TWO", upTo(config.fusionLayers() - 2),
         "DROPOUT", dropout > 0 ? List.of(Double.toString(dropout)) : List.of(),
         "FILTER_MLP", config.filterMlp() ? List.of("mlp") : List.of(),
-        "SENSORS", config.sensors().stream().map(SensorConfig::name).toList());
+        "SENSORS", sensors);
   }
 
   private static List<String> upTo(int count) {
@@ -126,14 +139,28 @@ public final class MtgfeArchitecture {
 
   private ScriptModule mtgfe() {
     ScriptModule root = new ScriptModule("mtgfe.Mtgfe").with("text", textTower("text"));
-    for (SensorConfig sensor : config.sensors()) {
-      String name = "image_" + sensor.name();
-      root.with(name, imageTower(name, sensor));
-    }
+    imageTowers(root);
     root.with("fusion", fusion("fusion"))
         .with("itm", linear("itm", config.hidden(), 2))
         .with("filter", filter(config, weights, "filter"));
     return config.filterMlp() ? root.with("mlp", filterMlp(config, weights, "mlp")) : root;
+  }
+
+  /** Tensors have the names that they have in {@link #mtgfe}. */
+  private ScriptModule sensors() {
+    ScriptModule root = new ScriptModule("sensors.Sensors");
+    imageTowers(root);
+    return root.with(
+        "filter",
+        new ScriptModule("sensors.Projection")
+            .with("image", linear("filter.image", config.hidden(), config.filterDimension())));
+  }
+
+  private void imageTowers(ScriptModule root) {
+    for (SensorConfig sensor : config.sensors()) {
+      String name = "image_" + sensor.name();
+      root.with(name, imageTower(name, sensor));
+    }
   }
 
   private ScriptModule textTower(String path) {

@@ -34,7 +34,7 @@ import java.util.SplittableRandom;
  * <p>Forward, backward and update are three calls into libtorch; the update is fused over all
  * tensors. Not thread-safe, and one at a time per JVM: DJL allows a single gradient collector.
  */
-final class TrainingModule implements AutoCloseable {
+final class TrainingModule implements AutoCloseable, TrainingLoop.Trainee<Batch, Losses> {
   private static final String QUEUE = "queue";
 
   private final TrainingOptions options;
@@ -139,8 +139,8 @@ final class TrainingModule implements AutoCloseable {
     return !name.startsWith("model.fusion.") || tasks.itm() + tasks.mlm() + tasks.mvjrc() > 0;
   }
 
-  /** Steps taken so far. */
-  int steps() {
+  @Override
+  public int steps() {
     return optimiser.steps();
   }
 
@@ -150,7 +150,8 @@ final class TrainingModule implements AutoCloseable {
    * @param batches as many as {@link TrainingOptions#accumulate}
    * @return their mean losses
    */
-  Losses step(List<Batch> batches) {
+  @Override
+  public Losses step(List<Batch> batches) {
     // What dropout draws depends on seed and step alone, so a resumed run draws the same.
     long draw = new SplittableRandom(options.seed() + optimiser.steps()).nextLong();
     Engine.getInstance().setRandomSeed((int) (draw >>> 32));
@@ -209,8 +210,8 @@ final class TrainingModule implements AutoCloseable {
     return script.state(optimiser.averages()).below("model");
   }
 
-  /** Writes everything that a resumed run needs; whole or not at all. */
-  void save(Path file) throws IOException {
+  @Override
+  public void save(Path file) throws IOException {
     Path temporary = Files.createTempFile(file.toAbsolutePath().getParent(), "checkpoint-", ".tmp");
     try {
       optimiser.write(temporary, queue());
