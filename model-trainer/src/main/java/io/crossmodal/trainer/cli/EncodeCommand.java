@@ -48,8 +48,9 @@ import picocli.CommandLine.Spec;
     description = {
       "Encodes the pictures of an archive and sends them to an index, or writes them as lines for"
           + " _bulk. Run again, it goes on where it was stopped, and sends what is new.",
-      "Beside the field, a document has path, caption and class (the name of the picture's folder)"
-          + " where they are known. Its id comes from the picture's bytes and the field's name, so"
+      "Beside the field, a document has what is known of its picture: path, caption, class (the"
+          + " name of its folder), labels and acquired (BigEarthNet), footprint and centre"
+          + " (GeoTIFF). Its id comes from the picture's bytes and the field's name, so"
           + " that a picture is never there twice."
     })
 final class EncodeCommand implements Callable<Integer> {
@@ -65,7 +66,8 @@ final class EncodeCommand implements Callable<Integer> {
       required = true,
       paramLabel = "PATH",
       description =
-          "a folder of pictures, however deep; a caption file (JSON of Karpathy or PIR, _caps.txt)"
+          "a folder of pictures, however deep, or of BigEarthNet patches (Sentinel-2, seen in true"
+              + " colours); a caption file (JSON of Karpathy or PIR, _caps.txt)"
               + " or a folder of such files; or a list, a path a line, a caption behind a tab")
   private Path data;
 
@@ -172,7 +174,7 @@ final class EncodeCommand implements Callable<Integer> {
     } else if (createIndex || model != null) {
       throw new IllegalArgumentException("--create-index and --model are for --index only");
     } else if (target.out.toString().equals(STANDARD_OUTPUT)) {
-      DocumentFormat format = format(read.manifest(), tokens);
+      DocumentFormat format = format(read.manifest(), tokens, true);
       try (Journal none = Journal.none()) {
         run(source, read, format, options, none, r -> new NdjsonSink(System.out, 0, format, r));
       }
@@ -193,7 +195,13 @@ final class EncodeCommand implements Callable<Integer> {
       }
     }
     TargetIndex index = TargetIndex.of(cluster, target.index, field, manifest);
-    DocumentFormat format = format(manifest, index.tokens());
+    if (!index.places()) {
+      say(
+          target.index
+              + " has no geo_shape footprint and geo_point centre: documents do not say where their"
+              + " picture lies");
+    }
+    DocumentFormat format = format(manifest, index.tokens(), index.places());
     Path file = journal == null ? Path.of(target.index + "." + field + ".journal") : journal;
     String name = index.name() + " " + index.incarnation();
     try (Journal known = open(file, name, format, 0)) {
@@ -215,7 +223,7 @@ final class EncodeCommand implements Callable<Integer> {
 
   private void toFile(SourceImages source, ModelBundle read, EncodeOptions options)
       throws Exception {
-    DocumentFormat format = format(read.manifest(), tokens);
+    DocumentFormat format = format(read.manifest(), tokens, true);
     Path out = target.out;
     if (restart) {
       Files.deleteIfExists(out);
@@ -233,12 +241,13 @@ final class EncodeCommand implements Callable<Integer> {
     }
   }
 
-  private DocumentFormat format(ModelManifest manifest, TokenForm form) {
+  private DocumentFormat format(ModelManifest manifest, TokenForm form, boolean places) {
     List<String> sensors = manifest.config().sensors().stream().map(SensorConfig::name).toList();
     if (sensor == null && sensors.size() > 1) {
       throw new IllegalArgumentException("--sensor is missing, this bundle has " + sensors);
     }
-    return new DocumentFormat(field, sensor == null ? sensors.get(0) : sensor, manifest, form);
+    String named = sensor == null ? sensors.get(0) : sensor;
+    return new DocumentFormat(field, named, manifest, form, places);
   }
 
   private Journal open(Path file, String sink, DocumentFormat format, long written)
@@ -296,6 +305,9 @@ final class EncodeCommand implements Callable<Integer> {
     problems.addAll(summary.problems());
     if (!problems.isEmpty()) {
       say(InvalidDatasetException.summary(data + ", left out", problems));
+    }
+    if (!summary.unplaced().isEmpty()) {
+      say(InvalidDatasetException.summary(data + ", kept without a place", summary.unplaced()));
     }
     say(
         String.format(

@@ -8,6 +8,7 @@ import io.crossmodal.model.bundle.Sha256;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.HexFormat;
+import java.util.List;
 
 /** Names that follow from contents. All are hexadecimal. */
 final class ContentId {
@@ -19,11 +20,14 @@ final class ContentId {
   /**
    * Digest of a picture and its sensor, as the plugin's {@code encoded_from} has it: SHA-256 of
    * "image", the sensor and the file, the first two ended by a zero byte.
+   *
+   * @param files one, or the bands that make a picture
    */
-  static String digest(String sensor, byte[] file) {
+  static String digest(String sensor, List<byte[]> files) {
     MessageDigest digest = Sha256.digest();
     digest.update(("image\0" + sensor + "\0").getBytes(StandardCharsets.UTF_8));
-    return HexFormat.of().formatHex(digest.digest(file));
+    files.forEach(digest::update);
+    return HexFormat.of().formatHex(digest.digest());
   }
 
   /** The id of the document that holds this content in this field. */
@@ -31,12 +35,8 @@ final class ContentId {
     return shortened(field + "\0" + digest);
   }
 
-  /** Changes where a file is another, or was written to. */
-  static String stamp(String path, long size, long modified) {
-    return shortened(path + "\0" + size + "\0" + modified);
-  }
-
-  private static String shortened(String text) {
+  /** A name of 128 bits for a text. */
+  static String shortened(String text) {
     return Sha256.hex(text.getBytes(StandardCharsets.UTF_8)).substring(0, DIGITS);
   }
 }

@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.encode;
 
 import io.crossmodal.model.Encoding;
+import java.util.Optional;
 
 /**
  * An encoded picture on its way to a sink.
@@ -12,5 +13,12 @@ import io.crossmodal.model.Encoding;
  * @param id of the document, from {@link ContentId}
  * @param stamp of the file that it was read from
  * @param digest of the content
+ * @param place where the picture lies
  */
-record Document(String id, String stamp, String digest, SourceImage image, Encoding encoding) {}
+record Document(
+    String id,
+    String stamp,
+    String digest,
+    SourceImage image,
+    Optional<PictureReader.Place> place,
+    Encoding encoding) {}

@@ -8,6 +8,7 @@ import com.google.gson.stream.JsonWriter;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.image.Georeference.Position;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -26,11 +27,20 @@ import java.util.Objects;
  * @param sensor whose tower encodes
  * @param model who encodes
  * @param tokens how tokens are written
+ * @param places whether it is written where a picture lies
  */
-public record DocumentFormat(String field, String sensor, ModelManifest model, TokenForm tokens) {
+public record DocumentFormat(
+    String field, String sensor, ModelManifest model, TokenForm tokens, boolean places) {
   static final String CAPTION = "caption";
   static final String PATH = "path";
   static final String CLASS = "class";
+  static final String LABELS = "labels";
+  static final String ACQUIRED = "acquired";
+  static final String FOOTPRINT = "footprint";
+  static final String CENTRE = "centre";
+
+  private static final List<String> KNOWN =
+      List.of(CAPTION, PATH, CLASS, LABELS, ACQUIRED, FOOTPRINT, CENTRE);
 
   private static final int PREFIX = 16;
 
@@ -38,7 +48,7 @@ public record DocumentFormat(String field, String sensor, ModelManifest model, T
     Objects.requireNonNull(field, "field");
     Objects.requireNonNull(tokens, "tokens");
     model.config().sensor(sensor);
-    if (List.of(CAPTION, PATH, CLASS).contains(field)) {
+    if (KNOWN.contains(field)) {
       throw new IllegalArgumentException(
           "the field [" + field + "] is taken by what is known of a picture; name another");
     }
@@ -95,7 +105,33 @@ public record DocumentFormat(String field, String sensor, ModelManifest model, T
     if (image.sceneClass().isPresent()) {
       json.name(CLASS).value(image.sceneClass().get());
     }
+    if (!image.labels().isEmpty()) {
+      strings(json.name(LABELS), image.labels());
+    }
+    if (image.acquired().isPresent()) {
+      json.name(ACQUIRED).value(image.acquired().get().toString());
+    }
+    if (places && document.place().isPresent()) {
+      write(document.place().get(), json);
+    }
     json.endObject();
+  }
+
+  private static void write(PictureReader.Place place, JsonWriter json) throws IOException {
+    json.name(CENTRE).beginObject();
+    json.name("lat").value(place.centre().latitude());
+    json.name("lon").value(place.centre().longitude()).endObject();
+    json.name(FOOTPRINT).beginObject().name("type").value("polygon");
+    json.name("coordinates").beginArray().beginArray();
+    for (Position corner : place.footprint()) {
+      position(corner, json);
+    }
+    position(place.footprint().get(0), json);
+    json.endArray().endArray().endObject();
+  }
+
+  private static void position(Position position, JsonWriter json) throws IOException {
+    json.beginArray().value(position.longitude()).value(position.latitude()).endArray();
   }
 
   private static void strings(JsonWriter json, List<String> values) throws IOException {

@@ -6,19 +6,19 @@ package io.crossmodal.trainer.encode;
 
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
-import io.crossmodal.model.image.ImageFormatException;
-import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.trainer.data.InvalidDatasetException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -44,8 +44,9 @@ public final class EncodeRun {
   private final DocumentFormat format;
   private final EncodeOptions options;
   private final Journal journal;
-  private final ImagePreprocessor preprocessor;
+  private final PictureReader reader;
   private final List<String> problems = new ArrayList<>();
+  private final List<String> unplaced = new ArrayList<>();
   private int kept;
 
   /**
@@ -55,10 +56,14 @@ public final class EncodeRun {
    * @param known pictures that the journal held already
    * @param repeated pictures whose bytes another one has
    * @param problems pictures that were left out, one line each
+   * @param unplaced pictures that were kept without a place, though their file has one, one line
+   *     each
    */
-  public record Summary(int kept, int known, int repeated, List<String> problems) {
+  public record Summary(
+      int kept, int known, int repeated, List<String> problems, List<String> unplaced) {
     public Summary {
       problems = List.copyOf(problems);
+      unplaced = List.copyOf(unplaced);
     }
   }
 
@@ -71,7 +76,10 @@ public final class EncodeRun {
     this.format = format;
     this.options = options;
     this.journal = journal;
-    this.preprocessor = model.bundle().preprocessor(format.sensor());
+    this.reader =
+        new PictureReader(
+            model.bundle().preprocessor(format.sensor()),
+            format.model().config().sensor(format.sensor()).imageSize());
   }
 
   /** Makes a sink that tells what it kept. */
@@ -88,26 +96,26 @@ public final class EncodeRun {
   }
 
   /**
-   * A picture that was looked at.
+   * A picture that was looked at; what follows {@code problem} is there where it is ready.
    *
-   * @param stamp of its file
-   * @param digest of its content, where it is ready
-   * @param pixels of it, where it is ready
-   * @param problem why it is broken
+   * @param problem why it is broken, or why it is not known where it lies; empty for neither
+   * @param stamp of its files
+   * @param digest of its content
    */
   private record Prepared(
       Fate fate,
       SourceImage image,
+      String problem,
       String stamp,
       String digest,
-      PixelTensor pixels,
-      String problem) {
+      Optional<PictureReader.Place> place,
+      PixelTensor pixels) {
     static Prepared known(SourceImage image) {
-      return new Prepared(Fate.KNOWN, image, "", "", null, "");
+      return new Prepared(Fate.KNOWN, image, "", "", "", Optional.empty(), null);
     }
 
     static Prepared broken(SourceImage image, String reason) {
-      return new Prepared(Fate.BROKEN, image, "", "", null, image.file() + ": " + reason);
+      return new Prepared(Fate.BROKEN, image, reason, "", "", Optional.empty(), null);
     }
   }
 
@@ -150,7 +158,7 @@ public final class EncodeRun {
       Prepared next = await(ahead.remove());
       done++;
       if (next.fate == Fate.BROKEN) {
-        problem(next.problem);
+        problem(next.image.place() + ": " + next.problem);
         check();
       } else if (next.fate == Fate.KNOWN) {
         known++;
@@ -177,7 +185,7 @@ public final class EncodeRun {
     sink.finish();
     check();
     synchronized (problems) {
-      return new Summary(kept, known, repeated, problems);
+      return new Summary(kept, known, repeated, problems, unplaced);
     }
   }
 
@@ -198,30 +206,41 @@ public final class EncodeRun {
 
   private Prepared prepare(SourceImage image) {
     try {
-      String stamp =
-          ContentId.stamp(
-              image.path(),
-              Files.size(image.file()),
-              Files.getLastModifiedTime(image.file()).toMillis());
+      String stamp = stamp(image);
       if (journal.holdsFile(stamp)) {
         return Prepared.known(image);
       }
-      byte[] file = Files.readAllBytes(image.file());
-      return new Prepared(
-          Fate.READY,
-          image,
-          stamp,
-          ContentId.digest(format.sensor(), file),
-          preprocessor.preprocess(file),
-          "");
-    } catch (ImageFormatException e) {
+      List<byte[]> files = new ArrayList<>();
+      for (Path file : image.files()) {
+        files.add(Files.readAllBytes(file));
+      }
+      PixelTensor pixels = reader.pixels(files);
+      Optional<PictureReader.Place> place = Optional.empty();
+      String unplaced = "";
+      try {
+        place = PictureReader.place(files.get(0));
+      } catch (IllegalArgumentException e) {
+        unplaced = e.getMessage();
+      }
+      String digest = ContentId.digest(format.sensor(), files);
+      return new Prepared(Fate.READY, image, unplaced, stamp, digest, place, pixels);
+    } catch (IllegalArgumentException e) {
       return Prepared.broken(image, e.getMessage());
     } catch (NoSuchFileException e) {
       // Its message is the bare path.
-      return Prepared.broken(image, "there is no such file");
+      return Prepared.broken(image, "there is no such file: " + e.getFile());
     } catch (IOException e) {
       return Prepared.broken(image, "cannot be read: " + e);
     }
+  }
+
+  private static String stamp(SourceImage image) throws IOException {
+    StringBuilder files = new StringBuilder(image.path());
+    for (Path file : image.files()) {
+      files.append('\0').append(Files.size(file));
+      files.append('\0').append(Files.getLastModifiedTime(file).toMillis());
+    }
+    return ContentId.shortened(files.toString());
   }
 
   private List<Document> encode(List<Prepared> batch) {
@@ -233,9 +252,17 @@ public final class EncodeRun {
       if (finite(encodings.get(i).embedding())) {
         documents.add(
             new Document(
-                id(picture), picture.stamp, picture.digest, picture.image, encodings.get(i)));
+                id(picture),
+                picture.stamp,
+                picture.digest,
+                picture.image,
+                picture.place,
+                encodings.get(i)));
+        if (!picture.problem.isEmpty()) {
+          unplaced.add(picture.image.place() + ": " + picture.problem);
+        }
       } else {
-        problem(picture.image.file() + ": the model's output is not finite");
+        problem(picture.image.place() + ": the model's output is not finite");
       }
     }
     return documents;
@@ -278,7 +305,7 @@ public final class EncodeRun {
 
     @Override
     public void refused(Document document, String reason) {
-      problem(document.image().file() + ": " + reason);
+      problem(document.image().place() + ": " + reason);
     }
   }
 }

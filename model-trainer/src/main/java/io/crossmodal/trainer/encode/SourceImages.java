@@ -39,6 +39,7 @@ public record SourceImages(String kind, List<SourceImage> images, List<String> p
    *
    * <ul>
    *   <li>captions, as {@link Datasets} reads them: a file, or a folder with such files;
+   *   <li>a folder with patches of BigEarthNet ({@link BigEarthNet}): these, however deep;
    *   <li>any other folder: its JPEG, PNG and TIFF files, however deep; where at least two folders
    *       hold some, a folder's name is the class of its pictures;
    *   <li>any other file: a list of pictures, UTF-8, a path a line, relative to the list, with a
@@ -83,7 +84,7 @@ public record SourceImages(String kind, List<SourceImage> images, List<String> p
         dataset.images().stream()
             .map(
                 image ->
-                    new SourceImage(
+                    SourceImage.of(
                         image.filename(), image.file(), image.captions(), Optional.empty()))
             .toList(),
         dataset.problems());
@@ -100,13 +101,17 @@ public record SourceImages(String kind, List<SourceImage> images, List<String> p
     } catch (UncheckedIOException e) {
       throw e.getCause();
     }
+    List<Path> patches = files.stream().filter(BigEarthNet::isPatch).toList();
+    if (!patches.isEmpty()) {
+      return patches(patches);
+    }
     boolean classes = files.stream().map(Path::getParent).distinct().limit(2).count() == 2;
     return new SourceImages(
         "pictures of a folder",
         files.stream()
             .map(
                 file ->
-                    new SourceImage(
+                    SourceImage.of(
                         slashed(root.relativize(file)),
                         file,
                         List.of(),
@@ -116,6 +121,15 @@ public record SourceImages(String kind, List<SourceImage> images, List<String> p
                                 folder -> PictureFiles.className(folder.getFileName().toString()))))
             .toList(),
         List.of());
+  }
+
+  private static SourceImages patches(List<Path> reds) throws IOException {
+    List<SourceImage> images = new ArrayList<>();
+    List<String> problems = new ArrayList<>();
+    for (Path red : reds) {
+      images.add(BigEarthNet.patch(red, problems));
+    }
+    return new SourceImages("Sentinel-2 patches of BigEarthNet", images, problems);
   }
 
   private static boolean isHidden(Path relative) {
@@ -146,7 +160,7 @@ public record SourceImages(String kind, List<SourceImage> images, List<String> p
       String caption = tab < 0 ? "" : line.substring(tab + 1).strip();
       try {
         images.add(
-            new SourceImage(
+            SourceImage.of(
                 path,
                 folder.resolve(path),
                 caption.isEmpty() ? List.of() : List.of(caption),

@@ -28,8 +28,9 @@ import java.util.regex.Pattern;
  * @param name as the user wrote it
  * @param incarnation differs where an index of that name was deleted and made again
  * @param tokens what the field keeps of them
+ * @param places whether it has a geo_shape {@code footprint} and a geo_point {@code centre}
  */
-public record TargetIndex(String name, String incarnation, TokenForm tokens) {
+public record TargetIndex(String name, String incarnation, TokenForm tokens, boolean places) {
   private static final Duration PATIENCE = Duration.ofMinutes(2);
   private static final Pattern NAME = Pattern.compile("[^,*\\s/?#\"<>|\\\\]+");
   private static final String MODELS = "/_plugins/_cross_modal/models/";
@@ -65,6 +66,7 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens) {
       throws IOException {
     Map<String, String> incarnations = new TreeMap<>();
     TokenForm tokens = TokenForm.NONE;
+    boolean places = true;
     for (Map.Entry<String, JsonElement> entry : indices.entrySet()) {
       String name = entry.getKey();
       JsonObject one = entry.getValue().getAsJsonObject();
@@ -85,10 +87,18 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens) {
       checkSpaces(name, field, model, definition.getAsJsonObject("spaces"));
       String kept = text(definition, "tokens");
       tokens = kept == null ? TokenForm.INT8 : TokenForm.of(kept);
+      places &=
+          hasType(one, DocumentFormat.FOOTPRINT, "geo_shape")
+              && hasType(one, DocumentFormat.CENTRE, "geo_point");
       incarnations.put(
           name, one.getAsJsonObject("settings").getAsJsonObject("index").get("uuid").getAsString());
     }
-    return new TargetIndex(index, incarnations.toString(), tokens);
+    return new TargetIndex(index, incarnations.toString(), tokens, places);
+  }
+
+  private static boolean hasType(JsonObject index, String field, String type) {
+    JsonObject definition = find(index.getAsJsonObject("mappings"), field);
+    return definition != null && type.equals(text(definition, "type"));
   }
 
   private static void checkSpaces(
@@ -182,6 +192,10 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens) {
     properties.add(DocumentFormat.PATH, type("keyword"));
     properties.add(DocumentFormat.CAPTION, type("text"));
     properties.add(DocumentFormat.CLASS, type("keyword"));
+    properties.add(DocumentFormat.LABELS, type("keyword"));
+    properties.add(DocumentFormat.ACQUIRED, type("date"));
+    properties.add(DocumentFormat.FOOTPRINT, type("geo_shape"));
+    properties.add(DocumentFormat.CENTRE, type("geo_point"));
     JsonObject mappings = new JsonObject();
     mappings.add("properties", properties);
     JsonObject body = new JsonObject();

@@ -18,7 +18,8 @@ import java.util.stream.IntStream;
 /** Documents of the smallest model, with random numbers in them. */
 final class Documents {
   static final ModelManifest MODEL = ModelBundle.random("micro", ModelConfig.micro(), 7).manifest();
-  static final DocumentFormat FORMAT = new DocumentFormat("image", "rgb", MODEL, TokenForm.INT8);
+  static final DocumentFormat FORMAT =
+      new DocumentFormat("image", "rgb", MODEL, TokenForm.INT8, true);
 
   private Documents() {}
 
@@ -29,12 +30,14 @@ final class Documents {
     return IntStream.range(0, count)
         .mapToObj(
             i -> {
-              String digest = ContentId.digest("rgb", new byte[] {(byte) i, (byte) (i >> 8)});
+              String digest =
+                  ContentId.digest("rgb", List.of(new byte[] {(byte) i, (byte) (i >> 8)}));
               return new Document(
                   ContentId.document("image", digest),
-                  ContentId.stamp(i + ".png", i, 0),
+                  ContentId.shortened(i + ".png"),
                   digest,
-                  new SourceImage(i + ".png", Path.of(i + ".png"), List.of(), Optional.empty()),
+                  SourceImage.of(i + ".png", Path.of(i + ".png"), List.of(), Optional.empty()),
+                  Optional.empty(),
                   new Encoding(
                       new TokenBlock(tokens, config.hidden(), values(random, tokens * 16)),
                       values(random, config.filterDimension())));

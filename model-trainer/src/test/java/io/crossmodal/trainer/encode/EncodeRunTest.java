@@ -16,6 +16,10 @@ import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.image.BandImage;
+import io.crossmodal.model.image.GeoTiffWriter;
+import io.crossmodal.model.image.Georeference;
+import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.trainer.train.MicroTraining;
@@ -62,7 +66,7 @@ class EncodeRunTest {
 
   @BeforeEach
   void draw() throws IOException {
-    format = new DocumentFormat("image", "rgb", model.bundle().manifest(), TokenForm.INT8);
+    format = new DocumentFormat("image", "rgb", model.bundle().manifest(), TokenForm.INT8, true);
     SplittableRandom random = new SplittableRandom(SEED);
     Files.createDirectory(folder.resolve("pictures"));
     for (int i = 0; i < PICTURES; i++) {
@@ -108,7 +112,7 @@ class EncodeRunTest {
   @Test
   void documentsHoldWhatTheModelMakesOfTheirPicture() throws Exception {
     EncodeRun.Summary summary = run("out", 0, done -> {});
-    assertEquals(new EncodeRun.Summary(PICTURES, 0, 0, List.of()), summary);
+    assertEquals(new EncodeRun.Summary(PICTURES, 0, 0, List.of(), List.of()), summary);
     for (JsonObject document : documents("out").values()) {
       byte[] file =
           Files.readAllBytes(
@@ -130,7 +134,113 @@ class EncodeRunTest {
       assertEquals("rgb", value.get("sensor").getAsString());
       String mark = value.get("encoded_from").getAsString();
       assertTrue(mark.matches("[0-9a-f]{64}(\\.[0-9a-f]{16}){2}"), mark);
-      assertTrue(mark.startsWith(ContentId.digest("rgb", file)), mark);
+      assertTrue(mark.startsWith(ContentId.digest("rgb", List.of(file))), mark);
+    }
+  }
+
+  /**
+   * A made-up patch: labels, date, place and colours; another without JSON, a third without a band.
+   */
+  @Test
+  void patchesOfBigEarthNetKeepWhatIsKnownOfThem() throws Exception {
+    patch("S2A_MSIL2A_20170613T101031_87_48", 3558, true);
+    patch("S2B_MSIL2A_20170924T93020_69_24", 1779, false);
+    Path broken = patch("S2B_MSIL2A_20170924T93020_70_25", 100, false);
+    Files.delete(broken.resolve(broken.getFileName() + "_B03.tif"));
+    EncodeRun.Summary summary = run("out", 1, done -> {});
+    assertEquals(2, summary.kept());
+    assertTrue(summary.problems().get(0).startsWith(broken + ": there is no such file"));
+    List<JsonObject> documents = List.copyOf(documents("out").values());
+    assertEquals("S2A_MSIL2A_20170613T101031_87_48", documents.get(0).get("path").getAsString());
+    assertEquals("[\"Water bodies\"]", documents.get(0).get("labels").toString());
+    assertEquals("2017-06-13T10:10:33Z", documents.get(0).get("acquired").getAsString());
+    assertEquals("2017-09-24T09:30:20Z", documents.get(1).get("acquired").getAsString());
+    for (JsonObject document : documents) {
+      // A tile on the central meridian of UTM zone 33, 15 degrees east.
+      JsonObject centre = document.getAsJsonObject("centre");
+      assertEquals(15, centre.get("lon").getAsDouble(), 1e-6);
+      assertEquals(48.2, centre.get("lat").getAsDouble(), 0.1);
+      JsonArray ring =
+          document
+              .getAsJsonObject("footprint")
+              .getAsJsonArray("coordinates")
+              .get(0)
+              .getAsJsonArray();
+      assertEquals(5, ring.size());
+      assertEquals(ring.get(0), ring.get(4));
+      assertTrue(ring.get(0).getAsJsonArray().get(0).getAsDouble() < 15, ring.toString());
+    }
+    assertPixels(documents.get(0), 255);
+    assertPixels(documents.get(1), 128);
+  }
+
+  /** A grey picture of that value gives the document's embedding. */
+  private void assertPixels(JsonObject document, int grey) {
+    byte[] rgb = new byte[3 * 16 * 16];
+    Arrays.fill(rgb, (byte) grey);
+    Encoding expected =
+        model
+            .encodeImages(
+                "rgb",
+                List.of(model.bundle().preprocessor("rgb").normalise(new RgbImage(16, 16, rgb))))
+            .get(0);
+    JsonArray embedding = document.getAsJsonObject("image").getAsJsonArray("embedding");
+    for (int i = 0; i < expected.embedding().length; i++) {
+      assertEquals(expected.embedding()[i], embedding.get(i).getAsFloat(), 1e-5f);
+    }
+  }
+
+  private Path patch(String name, float value, boolean annotated) throws IOException {
+    Path patch = Files.createDirectories(folder.resolve("pictures").resolve("S2").resolve(name));
+    float[] values = new float[20 * 20];
+    Arrays.fill(values, value);
+    Georeference place =
+        new Georeference(32633, 20, 20, List.of(499_900d, 10d, 0d, 5_342_400d, 0d, -10d));
+    for (String band : List.of("B02", "B03", "B04", "B08")) {
+      Files.write(
+          patch.resolve(name + "_" + band + ".tif"),
+          GeoTiffWriter.write(
+              new BandImage(1, 20, 20, values), GeoTiffWriter.Values.UINT16, place));
+    }
+    if (annotated) {
+      Files.writeString(
+          patch.resolve(name + "_labels_metadata.json"),
+          "{\"labels\":[\"Water bodies\"],\"acquisition_date\":\"2017-06-13 10:10:33\"}");
+    }
+    return patch;
+  }
+
+  /** The real ones: every patch has a label, a date and a place that its name fits. */
+  @Test
+  void readsRealPatches() throws Exception {
+    Path real =
+        Path.of(System.getProperty("crossmodal.shared", "../../shared"))
+            .resolve("data/georef/bigearthnet-v1");
+    if (!Files.isDirectory(real)) {
+      System.out.println("skipped: no " + real);
+      return;
+    }
+    SourceImages source = SourceImages.read(real, Optional.empty(), 0);
+    assertEquals(6, source.images().size());
+    assertEquals(List.of(), source.problems());
+    for (SourceImage image : source.images()) {
+      assertTrue(!image.labels().isEmpty(), image.path());
+      String date = image.acquired().orElseThrow().toString().substring(0, 10).replace("-", "");
+      assertTrue(image.path().contains(date), image.path());
+    }
+    Path out = folder.resolve("real");
+    try (Journal none = Journal.none()) {
+      EncodeRun.Summary summary =
+          new EncodeRun(model, format, new EncodeOptions(4, 2, 0), none)
+              .run(
+                  source.images(),
+                  receipts -> NdjsonSink.file(out, 0, format, receipts),
+                  done -> {});
+      assertEquals(new EncodeRun.Summary(6, 0, 0, List.of(), List.of()), summary);
+    }
+    for (JsonObject document : documents("real").values()) {
+      double latitude = document.getAsJsonObject("centre").get("lat").getAsDouble();
+      assertTrue(latitude > 35 && latitude < 70, document.get("centre").toString());
     }
   }
 
@@ -180,7 +290,8 @@ class EncodeRunTest {
     draw("new.png", random);
     Path same = folder.resolve("pictures").resolve("4.png");
     Files.copy(same, folder.resolve("pictures").resolve("copy.png"));
-    assertEquals(new EncodeRun.Summary(2, PICTURES - 1, 1, List.of()), run("out", 0, done -> {}));
+    assertEquals(
+        new EncodeRun.Summary(2, PICTURES - 1, 1, List.of(), List.of()), run("out", 0, done -> {}));
     assertEquals(PICTURES + 2, documents("out").size());
   }
 

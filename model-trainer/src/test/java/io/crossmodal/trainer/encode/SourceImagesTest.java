@@ -63,7 +63,7 @@ class SourceImagesTest {
       SourceImages read = read(path);
       assertEquals(5, read.images().size());
       assertTrue(read.images().stream().allMatch(image -> image.captions().size() == 5));
-      assertTrue(read.images().stream().allMatch(image -> Files.exists(image.file())));
+      assertTrue(read.images().stream().allMatch(image -> Files.exists(image.files().get(0))));
     }
   }
 
@@ -73,8 +73,8 @@ class SourceImagesTest {
     Files.writeString(list, "# mine\na b.jpg\ta pond\n\n/far/away.png\nmissing.tif\t\n");
     SourceImages read = read(list);
     assertEquals(List.of("a b.jpg", "/far/away.png", "missing.tif"), paths(read));
-    assertEquals(folder.resolve("a b.jpg"), read.images().get(0).file());
-    assertEquals(Path.of("/far/away.png"), read.images().get(1).file());
+    assertEquals(folder.resolve("a b.jpg"), read.images().get(0).files().get(0));
+    assertEquals(Path.of("/far/away.png"), read.images().get(1).files().get(0));
     assertEquals(List.of("a pond"), read.images().get(0).captions());
     assertEquals(List.of(), read.images().get(2).captions());
   }

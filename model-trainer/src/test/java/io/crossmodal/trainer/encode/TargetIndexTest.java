@@ -51,6 +51,16 @@ class TargetIndexTest {
     assertEquals("/pictures/_bulk", index.bulkPath());
     assertNotEquals(
         index.incarnation(), of("scene.image", index("u2", plain)).incarnation(), "made anew");
+    assertEquals(false, index.places());
+    JsonObject placed = TargetIndex.mapping("image", "mine", TokenForm.NONE);
+    placed
+        .getAsJsonObject("mappings")
+        .getAsJsonObject("properties")
+        .add("image", JsonParser.parseString(plain));
+    placed.add("settings", index("u3", plain).getAsJsonObject("pictures-1").get("settings"));
+    JsonObject indices = new JsonObject();
+    indices.add("pictures", placed);
+    assertEquals(true, of("image", indices).places());
     String none = field(OWN.filterSpace(), OWN.tokenSpace(), ",\"tokens\":\"none\"");
     assertEquals(TokenForm.NONE, of("scene.image", index("u1", none)).tokens());
   }
@@ -84,7 +94,7 @@ class TargetIndexTest {
       IllegalArgumentException refused =
           assertThrows(
               IllegalArgumentException.class,
-              () -> new TargetIndex(name, "", TokenForm.INT8).bulkPath());
+              () -> new TargetIndex(name, "", TokenForm.INT8, true).bulkPath());
       assertTrue(refused.getMessage().contains("[" + name + "]"), refused.getMessage());
     }
   }
