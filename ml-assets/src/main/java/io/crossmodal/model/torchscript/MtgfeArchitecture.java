@@ -112,11 +112,13 @@ public final class MtgfeArchitecture {
   private static Map<String, List<String>> ranges(ModelConfig config, double dropout) {
     ImageTowerConfig image = config.image();
     List<String> sensors = config.sensors().stream().map(SensorConfig::name).toList();
+    List<String> drops = dropout > 0 ? List.of(Double.toString(dropout)) : List.of();
     if (!config.hasText()) {
       return Map.of(
           "IMAGE_LAYERS", upTo(image.layers()),
           "IMAGE_STEMS", upTo(image.stems().size()),
           "IMAGE_STAGES", upTo(image.stages().size()),
+          "DROPOUT", drops,
           "SENSORS", sensors);
     }
     return Map.of(
@@ -128,7 +130,7 @@ public final class MtgfeArchitecture {
         "FUSION_LAYERS_BETWEEN",
             upTo(config.fusionLayers() - 1).subList(1, config.fusionLayers() - 1),
         "FUSION_LAYERS_BUT_TWO", upTo(config.fusionLayers() - 2),
-        "DROPOUT", dropout > 0 ? List.of(Double.toString(dropout)) : List.of(),
+        "DROPOUT", drops,
         "FILTER_MLP", config.filterMlp() ? List.of("mlp") : List.of(),
         "SENSORS", sensors);
   }
