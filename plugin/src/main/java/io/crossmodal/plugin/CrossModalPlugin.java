@@ -338,7 +338,7 @@ public class CrossModalPlugin extends Plugin
 
   @Override
   public Optional<CodecServiceFactory> getCustomCodecServiceFactory(IndexSettings indexSettings) {
-    return CrossModalFieldMapper.INDEX_CROSS_MODAL.get(indexSettings.getSettings())
+    return CrossModalCodecService.serves(indexSettings)
         ? Optional.of(CrossModalCodecService::new)
         : Optional.empty();
   }
