@@ -34,6 +34,9 @@ import io.crossmodal.plugin.rest.RestStatsHandler;
 import io.crossmodal.plugin.rest.RestUploadModelHandler;
 import io.crossmodal.plugin.rest.TransportEncodeAction;
 import io.crossmodal.plugin.rest.TransportNodesReportAction;
+import io.crossmodal.plugin.scoring.ScorePairsAction;
+import io.crossmodal.plugin.scoring.Scorers;
+import io.crossmodal.plugin.scoring.TransportScorePairsAction;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
@@ -109,6 +112,7 @@ public class CrossModalPlugin extends Plugin
   private final SetOnce<CircuitBreaker> breaker = new SetOnce<>();
   private final SetOnce<ModelService> service = new SetOnce<>();
   private final SetOnce<ModelRegistry> registry = new SetOnce<>();
+  private final SetOnce<Scorers> scorers = new SetOnce<>();
 
   /** Serves the models that come with the plugin; OpenSearch calls this. */
   public CrossModalPlugin() {
@@ -154,9 +158,12 @@ public class CrossModalPlugin extends Plugin
             new NativeMemoryBreaker(breaker.get()),
             threadPool.executor(HELPERS),
             OpenSearchExecutors.allocatedProcessors(settings)));
+    scorers.set(
+        new Scorers(
+            clusterService, service.get(), HELPERS, CrossModalSettings.SCORING.get(settings)));
     CrossModalSettings.follow(
-        clusterService.getClusterSettings(), settings, directory, service.get());
-    return List.of(service.get(), registry.get());
+        clusterService.getClusterSettings(), settings, directory, service.get(), scorers.get());
+    return List.of(service.get(), registry.get(), scorers.get());
   }
 
   @Override
@@ -171,7 +178,7 @@ public class CrossModalPlugin extends Plugin
 
   @Override
   public void onIndexModule(IndexModule indexModule) {
-    indexModule.addSearchOperationListener(FusionRescorerBuilder.searchListener());
+    indexModule.addSearchOperationListener(FusionRescorerBuilder.searchListener(scorers.get()));
   }
 
   @Override
@@ -272,6 +279,7 @@ public class CrossModalPlugin extends Plugin
         new ActionHandler<>(RegisterModelAction.INSTANCE, RegisterModelAction.Transport.class),
         new ActionHandler<>(DeleteModelAction.INSTANCE, DeleteModelAction.Transport.class),
         new ActionHandler<>(LoadModelAction.INSTANCE, LoadModelAction.Transport.class),
+        new ActionHandler<>(ScorePairsAction.INSTANCE, TransportScorePairsAction.class),
         new ActionHandler<>(NodesReportAction.INSTANCE, TransportNodesReportAction.class));
   }
 

@@ -12,7 +12,7 @@ import io.crossmodal.model.PairLogits;
  * @param logits of each pair
  * @param model that gave them: its calibration belongs to them, whatever the id stands for by now
  */
-public record Scores(PairLogits logits, ModelVersion model) {
+public record Scores(PairLogits logits, ScoredBy model) {
   /** Matching logits, as {@link PairLogits#itm}. */
   public float[] itm() {
     return logits.itm();
