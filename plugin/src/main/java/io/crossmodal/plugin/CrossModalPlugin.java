@@ -35,6 +35,9 @@ import io.crossmodal.plugin.rest.RestStatsHandler;
 import io.crossmodal.plugin.rest.RestUploadModelHandler;
 import io.crossmodal.plugin.rest.TransportEncodeAction;
 import io.crossmodal.plugin.rest.TransportNodesReportAction;
+import io.crossmodal.plugin.scoring.ScorePairsAction;
+import io.crossmodal.plugin.scoring.Scorers;
+import io.crossmodal.plugin.scoring.TransportScorePairsAction;
 import io.crossmodal.plugin.window.ChosenDocsQueryBuilder;
 import io.crossmodal.plugin.window.FusionRerankProcessor;
 import io.crossmodal.plugin.window.ReportProcessor;
@@ -137,6 +140,7 @@ public class CrossModalPlugin extends Plugin
   private final SetOnce<ModelService> service = new SetOnce<>();
   private final SetOnce<ModelRegistry> registry = new SetOnce<>();
   private final WindowTransport window = new WindowTransport();
+  private final SetOnce<Scorers> scorers = new SetOnce<>();
 
   /** Serves the models that come with the plugin; OpenSearch calls this. */
   public CrossModalPlugin() {
@@ -182,9 +186,12 @@ public class CrossModalPlugin extends Plugin
             new NativeMemoryBreaker(breaker.get()),
             threadPool.executor(HELPERS),
             OpenSearchExecutors.allocatedProcessors(settings)));
+    scorers.set(
+        new Scorers(
+            clusterService, service.get(), HELPERS, CrossModalSettings.SCORING.get(settings)));
     CrossModalSettings.follow(
-        clusterService.getClusterSettings(), settings, directory, service.get());
-    return List.of(service.get(), registry.get(), window);
+        clusterService.getClusterSettings(), settings, directory, service.get(), scorers.get());
+    return List.of(service.get(), registry.get(), scorers.get(), window);
   }
 
   @Override
@@ -214,7 +221,7 @@ public class CrossModalPlugin extends Plugin
 
   @Override
   public void onIndexModule(IndexModule indexModule) {
-    indexModule.addSearchOperationListener(FusionRescorerBuilder.searchListener());
+    indexModule.addSearchOperationListener(FusionRescorerBuilder.searchListener(scorers.get()));
   }
 
   @Override
@@ -338,7 +345,7 @@ public class CrossModalPlugin extends Plugin
 
   @Override
   public Optional<CodecServiceFactory> getCustomCodecServiceFactory(IndexSettings indexSettings) {
-    return CrossModalFieldMapper.INDEX_CROSS_MODAL.get(indexSettings.getSettings())
+    return CrossModalCodecService.serves(indexSettings)
         ? Optional.of(CrossModalCodecService::new)
         : Optional.empty();
   }
@@ -352,6 +359,7 @@ public class CrossModalPlugin extends Plugin
         new ActionHandler<>(RegisterModelAction.INSTANCE, RegisterModelAction.Transport.class),
         new ActionHandler<>(DeleteModelAction.INSTANCE, DeleteModelAction.Transport.class),
         new ActionHandler<>(LoadModelAction.INSTANCE, LoadModelAction.Transport.class),
+        new ActionHandler<>(ScorePairsAction.INSTANCE, TransportScorePairsAction.class),
         new ActionHandler<>(NodesReportAction.INSTANCE, TransportNodesReportAction.class));
   }
 

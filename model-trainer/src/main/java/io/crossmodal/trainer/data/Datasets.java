@@ -96,6 +96,11 @@ public final class Datasets {
     return LabelledFolderReader.source(path, options.folders().orElse(FolderOptions.DEFAULT));
   }
 
+  /** Whether a path is, or holds, a file of captions that {@link #read} takes. */
+  public static boolean holdsCaptions(Path path) throws IOException {
+    return captionFiles(path).isPresent();
+  }
+
   private static Optional<Source> captionFiles(Path path) throws IOException {
     if (Files.isRegularFile(path)) {
       return captionFile(path);

@@ -275,7 +275,8 @@ public final class ModelService implements AutoCloseable {
             itm[i] = logits.get(i).itm();
             filter[i] = logits.get(i).filter();
           }
-          return new Scores(new PairLogits(itm, filter), on.version(), times);
+          return new Scores(
+              new PairLogits(itm, filter), ScoredBy.of(on.version()), times);
         });
   }
 

@@ -13,7 +13,7 @@ import io.crossmodal.model.PairLogits;
  * @param model that gave them: its calibration belongs to them, whatever the id stands for by now
  * @param times what they cost
  */
-public record Scores(PairLogits logits, ModelVersion model, JobTimes times) {
+public record Scores(PairLogits logits, ScoredBy model, JobTimes times) {
   /** Matching logits, as {@link PairLogits#itm}. */
   public float[] itm() {
     return logits.itm();

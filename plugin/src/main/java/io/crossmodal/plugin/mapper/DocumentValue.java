@@ -112,6 +112,11 @@ public final class DocumentValue {
     return !complete || !encodedFrom.equals(mark());
   }
 
+  /** Whether an embedding is there, {@link #storedEmbedding} may refuse it. */
+  public boolean encoded() {
+    return embedding != null;
+  }
+
   /** The mark for this content and the field's model. */
   public EncodedFrom mark() {
     return EncodedFrom.of(content.digest(), field.spaces());

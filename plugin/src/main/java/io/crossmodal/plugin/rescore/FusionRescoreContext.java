@@ -11,6 +11,8 @@ import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import java.time.Duration;
+import java.util.List;
+import org.apache.lucene.index.LeafReaderContext;
 import org.opensearch.search.rescore.RescoreContext;
 
 /** One shard's rescore. */
@@ -99,6 +101,16 @@ final class FusionRescoreContext extends RescoreContext {
   /** The search's own bounds; null where nobody searches, as in an explain request. */
   SearchBounds search() {
     return search;
+  }
+
+  /** Whether another node scores for this shard. */
+  boolean elsewhere() {
+    return search != null && search.elsewhere();
+  }
+
+  /** Reads the tokens of this shard's hits for whoever scores them. */
+  TokenReader tokenReader(List<LeafReaderContext> leaves) {
+    return new TokenReader(leaves, field.definition(), elsewhere());
   }
 
   /**

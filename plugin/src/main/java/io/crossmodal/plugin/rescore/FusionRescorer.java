@@ -5,11 +5,12 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.InferenceStats.Stage;
+import io.crossmodal.plugin.scoring.ForeignTokensException;
+import io.crossmodal.plugin.scoring.StoredTokens;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -40,7 +41,7 @@ public final class FusionRescorer implements Rescorer {
   private FusionRescorer() {}
 
   /** The hits of a window that can be scored, with their tokens. */
-  private record Candidates(List<ScoreDoc> hits, List<TokenBlock> tokens) {}
+  private record Candidates(List<ScoreDoc> hits, List<StoredTokens> tokens) {}
 
   @Override
   public TopDocs rescore(TopDocs topDocs, IndexSearcher searcher, RescoreContext rescoreContext)
@@ -111,16 +112,14 @@ public final class FusionRescorer implements Rescorer {
     List<Scored> scored = new ArrayList<>(inDocOrder.length);
     Candidates candidates = new Candidates(new ArrayList<>(), new ArrayList<>());
     TokenReader reader =
-        context.hasField()
-            ? new TokenReader(searcher.getIndexReader().leaves(), context.field().definition())
-            : null;
+        context.hasField() ? context.tokenReader(searcher.getIndexReader().leaves()) : null;
     int missing = 0;
     long start = System.nanoTime();
     for (ScoreDoc hit : inDocOrder) {
-      TokenBlock tokens;
+      StoredTokens tokens;
       try {
         tokens = reader == null ? null : reader.read(hit.doc);
-      } catch (TokenReader.ForeignTokens e) {
+      } catch (ForeignTokensException e) {
         degradeOrThrow(e, context, 1);
         scored.add(new Scored(hit, Float.NaN));
         continue;
@@ -169,7 +168,8 @@ public final class FusionRescorer implements Rescorer {
    * One p per candidate, NaN where it keeps the first pass instead; or the logits of the filter,
    * where no more is to be done here.
    */
-  private static float[] probabilities(List<TokenBlock> candidates, FusionRescoreContext context) {
+  private static float[] probabilities(
+      List<StoredTokens> candidates, FusionRescoreContext context) {
     float[] probabilities = new float[candidates.size()];
     Arrays.fill(probabilities, Float.NaN);
     int[] passed;
@@ -185,7 +185,7 @@ public final class FusionRescorer implements Rescorer {
       }
       passed = filter(candidates, context.options().filterSize(), model);
       scores = model.score(Arrays.stream(passed).mapToObj(candidates::get).toList());
-    } catch (InferenceException e) {
+    } catch (InferenceException | ForeignTokensException e) {
       degradeOrThrow(e, context, candidates.size());
       return probabilities;
     }
@@ -209,7 +209,7 @@ public final class FusionRescorer implements Rescorer {
   }
 
   /** Step 5: indices of the candidates that the MLP filter likes best, in their order. */
-  private static int[] filter(List<TokenBlock> candidates, int size, RescoreModel model) {
+  private static int[] filter(List<StoredTokens> candidates, int size, RescoreModel model) {
     int[] all = IntStream.range(0, candidates.size()).toArray();
     if (size == 0 || size >= all.length) {
       return all;
@@ -235,7 +235,7 @@ public final class FusionRescorer implements Rescorer {
   }
 
   private static Counter counter(RuntimeException failure) {
-    if (failure instanceof TokenReader.ForeignTokens) {
+    if (failure instanceof ForeignTokensException) {
       return Counter.FOREIGN_TOKENS;
     }
     if (failure instanceof InferenceException.DeadlineExceeded) {
@@ -267,10 +267,9 @@ public final class FusionRescorer implements Rescorer {
               : "not rescored: the first pass's score times query_weight",
           firstPass);
     }
-    TokenBlock tokens =
+    StoredTokens tokens =
         context.hasField()
-            ? new TokenReader(searcher.getIndexReader().leaves(), context.field().definition())
-                .read(doc)
+            ? context.tokenReader(searcher.getIndexReader().leaves()).read(doc)
             : null;
     Explanation fusion =
         tokens == null
@@ -290,7 +289,7 @@ public final class FusionRescorer implements Rescorer {
         firstPass);
   }
 
-  private static Explanation explainPair(TokenBlock tokens, FusionRescoreContext context) {
+  private static Explanation explainPair(StoredTokens tokens, FusionRescoreContext context) {
     PairScore score;
     try {
       score = new RescoreModel(context).score(List.of(tokens)).get(0);

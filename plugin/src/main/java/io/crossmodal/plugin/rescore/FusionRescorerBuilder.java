@@ -13,6 +13,7 @@ import io.crossmodal.plugin.query.EncodedQuery;
 import io.crossmodal.plugin.query.QueryEncoder;
 import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.query.QuerySideBody;
+import io.crossmodal.plugin.scoring.Scorers;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
@@ -360,8 +361,8 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "the query was encoded by [%s] in the token space [%s], but the model [%s] of field [%s]"
-                  + " has [%s]",
+              "the query was encoded by [%s] in the token space [%s], but the model [%s] of field"
+                  + " [%s] has [%s]",
               encoded.model(),
               encoded.tokenSpace(),
               definition.modelId(),
@@ -407,8 +408,11 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
             value));
   }
 
-  /** Bounds rescores by the timeout and the cancellation of their search; one for each index. */
-  public static SearchOperationListener searchListener() {
-    return new SearchBounds.Listener();
+  /**
+   * Bounds rescores by the timeout and the cancellation of their search, and has them scored where
+   * the node wants it; one for each index.
+   */
+  public static SearchOperationListener searchListener(Scorers scorers) {
+    return new SearchBounds.Listener(scorers);
   }
 }

@@ -276,9 +276,8 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       Scores after = get(service.score(ID, text, image, Deadline.none()));
       assertNotEquals(before.itm()[0], after.itm()[0], 1e-6f);
       assertEquals("the filter is the spaces' own", before.filter()[0], after.filter()[0], 1e-4f);
-      assertEquals(
-          TestModels.newHead(ID, 7).manifest().fingerprints().fusionHead(),
-          after.model().manifest().fingerprints().fusionHead());
+      assertEquals(1, before.model().number());
+      assertEquals(7, after.model().number());
     } finally {
       helpers.shutdownNow();
     }

@@ -20,6 +20,8 @@ import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.HnswParameters;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.mapper.TokenStorage;
+import io.crossmodal.plugin.scoring.ForeignTokensException;
+import io.crossmodal.plugin.scoring.StoredTokens;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -157,11 +159,11 @@ public class FusionRescorerTests extends OpenSearchTestCase {
             });
     for (int doc : live) {
       try {
-        TokenBlock tokens = new TokenReader(reader.leaves(), field).read(doc);
+        StoredTokens tokens = new TokenReader(reader.leaves(), field, randomBoolean()).read(doc);
         if (tokens != null) {
-          blocks.put(doc, tokens);
+          blocks.put(doc, tokens.block());
         }
-      } catch (TokenReader.ForeignTokens e) {
+      } catch (ForeignTokensException e) {
         blocks.remove(doc);
       }
     }
