@@ -132,8 +132,10 @@ public final class FusionModel implements AutoCloseable {
    *
    * @param texts B texts, padded here to the longest of them
    * @return B encodings; each has as many tokens as its text has ids
+   * @throws IllegalStateException when the model has no text tower
    */
   public List<Encoding> encodeTexts(List<TokenizedText> texts) {
+    config.requireText("encode_text");
     if (texts.isEmpty()) {
       return List.of();
     }
@@ -234,8 +236,10 @@ public final class FusionModel implements AutoCloseable {
    * @throws IllegalArgumentException when there are neither one nor B images or a block has another
    *     width than the model's
    * @throws IndexOutOfBoundsException when an index is none of a text
+   * @throws IllegalStateException when the model has no text tower
    */
   public PairLogits score(List<TokenBlock> texts, int[] textOf, List<TokenBlock> images) {
+    config.requireText("score");
     int pairs = textOf.length;
     if (pairs == 0) {
       return PairLogits.NONE;
@@ -315,6 +319,7 @@ public final class FusionModel implements AutoCloseable {
    * @throws IllegalArgumentException as {@link #score}
    */
   public List<WordPatchWeights> attention(List<TokenBlock> texts, List<TokenBlock> images) {
+    config.requireText("attention");
     if (texts.isEmpty() || images.isEmpty()) {
       return List.of();
     }

@@ -7,6 +7,7 @@ package io.crossmodal.model.bundle;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.PixelTensor;
@@ -23,7 +24,7 @@ import java.util.Objects;
  *
  * <p>The pictures are waves computed from their index, so that a bundle need not carry pixels.
  *
- * @param texts the texts
+ * @param texts the texts; none for a model without text
  * @param textEmbeddings filter embeddings of the texts
  * @param sensors per sensor of the model, in its order, the embeddings of {@link #IMAGES} pictures
  *     and the logits of every text with every picture
@@ -68,8 +69,8 @@ public record Golden(
     texts = List.copyOf(Objects.requireNonNull(texts, "texts"));
     textEmbeddings = rows(textEmbeddings, "text_embeddings");
     sensors = List.copyOf(Objects.requireNonNull(sensors, "sensors"));
-    if (texts.isEmpty()) {
-      throw new IllegalArgumentException("golden outputs need at least one text, got none");
+    if (sensors.isEmpty()) {
+      throw new IllegalArgumentException("golden outputs need at least one sensor, got none");
     }
     if (!(tolerance > 0)) {
       throw new IllegalArgumentException("tolerance must be above 0, got " + tolerance);
@@ -82,11 +83,17 @@ public record Golden(
 
   /** Runs the model over the golden inputs. */
   static Golden of(FusionModel model, List<String> texts) {
-    WordPieceTokenizer tokenizer = model.bundle().tokenizer();
-    List<TokenizedText> tokenized = texts.stream().map(tokenizer::tokenize).toList();
-    List<Encoding> encodedTexts = model.encodeTexts(tokenized);
+    ModelConfig config = model.bundle().manifest().config();
+    if (texts.isEmpty() == config.hasText()) {
+      throw new IllegalArgumentException(
+          config.hasText()
+              ? "golden outputs need at least one text, got none"
+              : "a model without text has no golden texts, got " + texts);
+    }
+    List<Encoding> encodedTexts =
+        config.hasText() ? model.encodeTexts(tokenize(model, texts)) : List.of();
     List<SensorOutputs> sensors = new ArrayList<>();
-    for (SensorConfig sensor : model.bundle().manifest().config().sensors()) {
+    for (SensorConfig sensor : config.sensors()) {
       List<Encoding> images = model.encodeImages(sensor.name(), waves(sensor));
       List<TokenBlock> left = new ArrayList<>();
       List<TokenBlock> right = new ArrayList<>();
@@ -102,6 +109,11 @@ public record Golden(
               sensor.name(), embeddings(images), boxed(logits.itm()), boxed(logits.filter())));
     }
     return new Golden(List.copyOf(texts), embeddings(encodedTexts), sensors, FP32_TOLERANCE);
+  }
+
+  private static List<TokenizedText> tokenize(FusionModel model, List<String> texts) {
+    WordPieceTokenizer tokenizer = model.bundle().tokenizer();
+    return texts.stream().map(tokenizer::tokenize).toList();
   }
 
   /**

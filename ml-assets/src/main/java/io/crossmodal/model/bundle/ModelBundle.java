@@ -8,6 +8,7 @@ import io.crossmodal.model.Calibration;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
+import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
@@ -49,7 +50,7 @@ import java.util.zip.ZipOutputStream;
 
 /**
  * A model with all that is needed to serve it: a zip of {@code manifest.json}, {@code model.pt} and
- * {@code vocab.txt}.
+ * {@code vocab.txt}; without the last where the model has no text.
  *
  * <p>Reading checks the format version, that nothing is missing or too much, both SHA-256s, that
  * the weights are exactly those that the config calls for, and the three fingerprints. {@link
@@ -60,13 +61,17 @@ public final class ModelBundle {
   private static final String MODEL = "model.pt";
   private static final String VOCABULARY = "vocab.txt";
   private static final Set<String> ENTRIES = Set.of(MANIFEST, MODEL, VOCABULARY);
+  private static final Set<String> WITHOUT_TEXT = Set.of(MANIFEST, MODEL);
 
   /** What an entry may unpack to; a zip of less than a megabyte could claim a terabyte. */
   private static final Map<String, Integer> MAX_BYTES =
       Map.of(MANIFEST, 16 << 20, VOCABULARY, 16 << 20, MODEL, Integer.MAX_VALUE - 8);
 
   private final ModelManifest manifest;
+
+  /** Null where the model has no text. */
   private final WordPieceTokenizer tokenizer;
+
   private final Archive archive;
   private final long weightBytes;
 
@@ -79,7 +84,9 @@ public final class ModelBundle {
   private ModelBundle(ModelManifest manifest, List<String> vocabulary, byte[] archive) {
     this(
         manifest,
-        new WordPieceTokenizer(vocabulary, manifest.config().text().maxTokens()),
+        manifest.config().hasText()
+            ? new WordPieceTokenizer(vocabulary, manifest.config().text().maxTokens())
+            : null,
         () -> new ByteArrayInputStream(archive),
         archive.length);
   }
@@ -95,7 +102,7 @@ public final class ModelBundle {
   /**
    * A bundle in memory, without golden outputs until it is {@linkplain #write written}.
    *
-   * @param vocabulary word pieces in the order of their ids
+   * @param vocabulary word pieces in the order of their ids; empty for a model without text
    * @param state exactly the weights that {@code config} calls for
    */
   public static ModelBundle of(
@@ -119,10 +126,11 @@ public final class ModelBundle {
             ModelManifest.FORMAT_VERSION,
             id,
             config,
-            Sha256.hex(text(vocabulary)),
+            config.hasText() ? Sha256.hex(text(vocabulary)) : null,
             Sha256.hex(archive.toByteArray()),
             Fingerprints.of(config, vocabulary, state),
             calibration,
+            List.of(),
             training,
             metrics,
             null);
@@ -132,20 +140,27 @@ public final class ModelBundle {
   /**
    * A model of random weights over a vocabulary of letters, for tests.
    *
-   * @param config its vocabulary size is replaced by that of the letters
+   * @param config its vocabulary size is replaced by that of the letters; it may have no text
    */
   public static ModelBundle random(String id, ModelConfig config, long seed) {
+    if (!config.hasText()) {
+      return random(id, config, List.of(), seed);
+    }
     List<String> vocabulary = new ArrayList<>(WordPieceTokenizer.SPECIAL);
     for (char letter = 'a'; letter <= 'z'; letter++) {
       vocabulary.add(String.valueOf(letter));
       vocabulary.add("##" + letter);
     }
-    ModelConfig fitted = config.withVocabularySize(vocabulary.size());
+    return random(id, config.withVocabularySize(vocabulary.size()), vocabulary, seed);
+  }
+
+  private static ModelBundle random(
+      String id, ModelConfig config, List<String> vocabulary, long seed) {
     return of(
         id,
-        fitted,
+        config,
         vocabulary,
-        StateDict.of(MtgfeArchitecture.build(fitted, Weights.random(seed))),
+        StateDict.of(MtgfeArchitecture.build(config, Weights.random(seed))),
         Calibration.NONE,
         new ModelManifest.Training("none", seed, 0, "none"),
         List.of());
@@ -207,26 +222,19 @@ public final class ModelBundle {
    */
   public static ModelBundle read(InputStream in) throws IOException, BundleException {
     Map<String, byte[]> entries = entries(in);
-    if (!entries.keySet().equals(ENTRIES)) {
-      throw new BundleException("a bundle holds " + ENTRIES + ", found " + entries.keySet());
+    ModelManifest manifest =
+        entries.containsKey(MANIFEST) ? ModelManifest.fromJson(entries.get(MANIFEST)) : null;
+    Set<String> expected = manifest == null || manifest.config().hasText() ? ENTRIES : WITHOUT_TEXT;
+    if (!entries.keySet().equals(expected)) {
+      throw new BundleException("a bundle holds " + expected + ", found " + entries.keySet());
     }
-    ModelManifest manifest = ModelManifest.fromJson(entries.get(MANIFEST));
     if (manifest.golden() == null) {
       throw new BundleException(MANIFEST + " lacks golden outputs");
     }
     byte[] archive = entries.get(MODEL);
     checkHash(MODEL, manifest.weightsSha256(), archive);
-    checkHash(VOCABULARY, manifest.vocabularySha256(), entries.get(VOCABULARY));
     List<String> vocabulary =
-        new String(entries.get(VOCABULARY), StandardCharsets.UTF_8).lines().toList();
-    if (vocabulary.size() != manifest.config().text().vocabularySize()) {
-      throw new BundleException(
-          String.format(
-              Locale.ROOT,
-              "the config names %d word pieces, vocab.txt has %d",
-              manifest.config().text().vocabularySize(),
-              vocabulary.size()));
-    }
+        manifest.config().hasText() ? vocabulary(manifest, entries.get(VOCABULARY)) : List.of();
     ModelBundle bundle;
     try {
       bundle = new ModelBundle(manifest, vocabulary, archive);
@@ -249,6 +257,21 @@ public final class ModelBundle {
     } catch (IOException | IllegalArgumentException e) {
       throw new BundleException(MODEL + " does not fit the manifest: " + e.getMessage(), e);
     }
+  }
+
+  private static List<String> vocabulary(ModelManifest manifest, byte[] entry)
+      throws BundleException {
+    checkHash(VOCABULARY, manifest.vocabularySha256(), entry);
+    List<String> vocabulary = new String(entry, StandardCharsets.UTF_8).lines().toList();
+    if (vocabulary.size() != manifest.config().text().vocabularySize()) {
+      throw new BundleException(
+          String.format(
+              Locale.ROOT,
+              "the config names %d word pieces, vocab.txt has %d",
+              manifest.config().text().vocabularySize(),
+              vocabulary.size()));
+    }
+    return vocabulary;
   }
 
   private static Map<String, byte[]> entries(InputStream in) throws IOException, BundleException {
@@ -305,7 +328,7 @@ public final class ModelBundle {
    * Adds golden outputs, computed here and now, and writes the zip; whole or not at all.
    *
    * @param file replaced where it exists
-   * @param goldenTexts inputs of the golden outputs, at least one
+   * @param goldenTexts inputs of the golden outputs, at least one; none for a model without text
    * @return the bundle as it was written
    * @throws IllegalArgumentException when there is no golden text, or a blank one
    */
@@ -323,7 +346,9 @@ public final class ModelBundle {
       try (ZipOutputStream zip =
           new ZipOutputStream(new BufferedOutputStream(Files.newOutputStream(temporary)))) {
         entry(zip, MANIFEST, complete.toJson());
-        entry(zip, VOCABULARY, text(tokenizer.words()));
+        if (tokenizer != null) {
+          entry(zip, VOCABULARY, text(tokenizer.words()));
+        }
         try (InputStream in = archive.open()) {
           in.transferTo(startEntry(zip, MODEL));
         }
@@ -354,11 +379,22 @@ public final class ModelBundle {
     return new ModelBundle(manifest.withId(id), tokenizer, archive, weightBytes);
   }
 
+  /** The same model with probabilities for its sensor pairs; to be {@linkplain #write written}. */
+  public ModelBundle withSensorCalibrations(List<SensorCalibration> pairs) {
+    return new ModelBundle(manifest.withSensorCalibrations(pairs), tokenizer, archive, weightBytes);
+  }
+
   public ModelManifest manifest() {
     return manifest;
   }
 
+  /**
+   * The tokenizer of the model's texts.
+   *
+   * @throws IllegalStateException when the model has no text tower
+   */
   public WordPieceTokenizer tokenizer() {
+    manifest.config().requireText("a tokenizer");
     return tokenizer;
   }
 

@@ -139,7 +139,7 @@ final class ImageDecoder {
   }
 
   /** The largest of a field's numbers. */
-  private static long field(TIFFDirectory directory, int tag, long absent) {
+  static long field(TIFFDirectory directory, int tag, long absent) {
     TIFFField field = directory.getTIFFField(tag);
     return field == null
         ? absent

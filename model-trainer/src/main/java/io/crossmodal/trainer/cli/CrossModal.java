@@ -24,6 +24,7 @@ import picocli.CommandLine.Command;
       EvaluateCommand.class,
       ExportCommand.class,
       DeployCommand.class,
+      EncodeCommand.class,
       ImportCommand.class,
       ReportCommand.class
     })

@@ -47,6 +47,8 @@ public final class InferenceStats {
     ISOLATED_BATCHES,
     /** Shards' windows rescored. */
     RESCORES,
+    /** Searches whose shards had one window together. */
+    GLOBAL_WINDOWS,
     /** Hits in a window without stored tokens. */
     MISSING,
     /** Rescores that did not finish in time. */

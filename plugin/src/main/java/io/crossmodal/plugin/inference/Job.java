@@ -23,6 +23,8 @@ final class Job<I, O> {
   private final List<O> outcomes;
   private int taken;
   private int done;
+  private long queuedNanos;
+  private long modelNanos;
 
   /** Some of a job's items, in one call. */
   record Slice<I, O>(Job<I, O> job, int from, int to) {
@@ -84,9 +86,26 @@ final class Job<I, O> {
   }
 
   Slice<I, O> take(int most) {
+    if (untouched()) {
+      queuedNanos = ageNanos();
+    }
     int from = taken;
     taken = Math.min(items.size(), from + most);
     return new Slice<>(this, from, taken);
+  }
+
+  /** Adds a call that computed some of its items, before their outcomes are placed. */
+  void computed(long nanos) {
+    synchronized (outcomes) {
+      modelNanos += nanos;
+    }
+  }
+
+  /** Where the job's time went; of a job that is complete. */
+  JobTimes times() {
+    synchronized (outcomes) {
+      return new JobTimes(queuedNanos, modelNanos);
+    }
   }
 
   /** Keeps a slice's outcomes; the last slice completes the job. */

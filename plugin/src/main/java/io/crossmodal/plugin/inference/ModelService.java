@@ -297,14 +297,14 @@ public final class ModelService implements AutoCloseable {
         images,
         deadline,
         (on, imageTokens) -> new Operation.Score(on, imageTokens, sharedImage),
-        (on, logits) -> {
+        (on, logits, times) -> {
           float[] itm = new float[logits.size()];
           float[] filter = new float[logits.size()];
           for (int i = 0; i < itm.length; i++) {
             itm[i] = logits.get(i).itm();
             filter[i] = logits.get(i).filter();
           }
-          return new Scores(new PairLogits(itm, filter), ScoredBy.of(on.version()));
+          return new Scores(new PairLogits(itm, filter), ScoredBy.of(on.version()), times);
         });
   }
 
@@ -323,7 +323,12 @@ public final class ModelService implements AutoCloseable {
         images,
         deadline,
         Operation.Attention::new,
-        (on, tables) -> tables);
+        (on, tables, times) -> tables);
+  }
+
+  /** Makes a result of the outcomes of pairs, which are in the pairs' order. */
+  private interface Finish<O, R> {
+    R apply(LoadedModel on, List<O> outcomes, JobTimes times);
   }
 
   /**
@@ -331,7 +336,6 @@ public final class ModelService implements AutoCloseable {
    *
    * @param check throws where a version of the model cannot do it
    * @param operation on a version of the model and images of M tokens
-   * @param finish makes a result of the outcomes, which are in the pairs' order
    */
   private <O, R> CompletableFuture<R> onPairs(
       String model,
@@ -340,7 +344,7 @@ public final class ModelService implements AutoCloseable {
       List<TokenBlock> images,
       Deadline deadline,
       BiFunction<LoadedModel, Integer, Operation<Operation.Pair, O>> operation,
-      BiFunction<LoadedModel, List<O>, R> finish) {
+      Finish<O, R> finish) {
     LoadedModel on;
     LoadedModel.Lease lease;
     try {
@@ -377,7 +381,13 @@ public final class ModelService implements AutoCloseable {
       all = all.thenCombine(part, (before, now) -> null);
     }
     jobs.forEach(job -> worker.submit(Priority.SEARCH, job));
-    CompletableFuture<R> result = all.thenApply(done -> finish.apply(on, outcomes));
+    CompletableFuture<R> result =
+        all.thenApply(
+            done ->
+                finish.apply(
+                    on,
+                    outcomes,
+                    jobs.stream().map(Job::times).reduce(JobTimes.NONE, JobTimes::and)));
     // Whoever gives up takes his jobs out of the queue.
     CompletableFuture<?> unused =
         result.whenComplete(
@@ -427,7 +437,7 @@ public final class ModelService implements AutoCloseable {
         images.stream().map(TokenBlock::classToken).toList(),
         deadline,
         (on, classTokens) -> new Operation.Filter(on),
-        (on, logits) -> logits);
+        (on, logits, times) -> logits);
   }
 
   private static void checkFilter(ModelVersion version) {

@@ -294,12 +294,15 @@ final class ModelWorker {
     InferenceStats counts = stats.of(call.operation().model());
     try {
       List<I> items = slices.stream().flatMap(slice -> slice.items().stream()).toList();
+      long start = System.nanoTime();
       List<O> outcomes = compute(call.operation(), device, items, counts);
+      long took = System.nanoTime() - start;
       if (slices.size() > 1) {
         counts.increment(Counter.MERGED_BATCHES);
       }
       int from = 0;
       for (Slice<I, O> slice : slices) {
+        slice.job().computed(took);
         slice.job().place(slice, outcomes.subList(from, from + slice.size()));
         from += slice.size();
       }

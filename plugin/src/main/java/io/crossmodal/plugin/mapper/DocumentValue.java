@@ -112,6 +112,11 @@ public final class DocumentValue {
     return !complete || !encodedFrom.equals(mark());
   }
 
+  /** Whether an embedding is there, {@link #storedEmbedding} may refuse it. */
+  public boolean encoded() {
+    return embedding != null;
+  }
+
   /** The mark for this content and the field's model. */
   public EncodedFrom mark() {
     return EncodedFrom.of(content.digest(), field.spaces());
@@ -155,7 +160,8 @@ public final class DocumentValue {
         throw new IllegalArgumentException(
             String.format(
                 Locale.ROOT,
-                "[%s] was made by another model than the field's, [%s]: send [%s] to have it encoded",
+                "[%s] was made by another model than the field's, [%s]: send [%s] to have it"
+                    + " encoded",
                 EMBEDDING,
                 field.modelId(),
                 contentKey()));

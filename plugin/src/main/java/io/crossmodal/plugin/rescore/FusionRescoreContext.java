@@ -21,6 +21,9 @@ final class FusionRescoreContext extends RescoreContext {
   private final CrossModalFieldType field;
   private final EncodedSide query;
   private final FusionOptions options;
+  private final RescoreStage stage;
+  private final boolean reported;
+  private final RescoreReporter reporter = new RescoreReporter();
   private SearchBounds search;
 
   FusionRescoreContext(
@@ -28,17 +31,36 @@ final class FusionRescoreContext extends RescoreContext {
       String path,
       CrossModalFieldType field,
       EncodedSide query,
-      FusionOptions options) {
+      FusionOptions options,
+      RescoreStage stage,
+      boolean reported) {
     super(windowSize, FusionRescorer.INSTANCE);
     this.path = path;
     this.field = field;
     this.query = query;
     this.options = options;
+    this.stage = stage;
+    this.reported = reported;
   }
 
-  /** For an index that lacks the field: every hit is one without tokens. */
-  static FusionRescoreContext withoutField(int windowSize, String path, FusionOptions options) {
-    return new FusionRescoreContext(windowSize, path, null, null, options);
+  /** The part of the rescore that is to be done here. */
+  RescoreStage stage() {
+    return stage == RescoreStage.DEFERRED && (search == null || search.shards() == 1)
+        ? RescoreStage.SHARD
+        : stage;
+  }
+
+  /** Whether the request asks for a {@link RescoreReport}. */
+  boolean reported() {
+    return reported;
+  }
+
+  RescoreReporter reporter() {
+    return reporter;
+  }
+
+  RescoreReport report() {
+    return reporter.report(path, hasField() ? field.definition().modelId() : null);
   }
 
   /** The field as the request names it. */
@@ -46,6 +68,7 @@ final class FusionRescoreContext extends RescoreContext {
     return path;
   }
 
+  /** False for an index that lacks the field: every hit is one without tokens. */
   boolean hasField() {
     return field != null;
   }

@@ -7,7 +7,6 @@ package io.crossmodal.plugin.rescore;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.InferenceStats.Stage;
 import io.crossmodal.plugin.scoring.ForeignTokensException;
@@ -48,14 +47,25 @@ public final class FusionRescorer implements Rescorer {
   public TopDocs rescore(TopDocs topDocs, IndexSearcher searcher, RescoreContext rescoreContext)
       throws IOException {
     FusionRescoreContext context = (FusionRescoreContext) rescoreContext;
-    if (!context.hasField()) {
-      return combine(topDocs, searcher, context);
+    if (context.stage() == RescoreStage.DEFERRED) {
+      return topDocs;
     }
-    InferenceStats stats = context.stats();
-    stats.increment(Counter.RESCORES);
+    boolean counted = context.hasField() && context.stage() == RescoreStage.SHARD;
+    if (counted) {
+      context.stats().increment(Counter.RESCORES);
+    }
     long start = System.nanoTime();
     TopDocs rescored = combine(topDocs, searcher, context);
-    stats.record(Stage.RESCORE, System.nanoTime() - start);
+    long took = System.nanoTime() - start;
+    if (counted) {
+      context.stats().record(Stage.RESCORE, took);
+    }
+    context
+        .reporter()
+        .ran(
+            Math.min(context.getWindowSize(), topDocs.scoreDocs.length),
+            context.getRescoredDocs().size(),
+            took);
     return rescored;
   }
 
@@ -75,9 +85,11 @@ public final class FusionRescorer implements Rescorer {
         result.add(new ScoreDoc(hit.doc, combiner.untouched(hit.score), hit.shardIndex));
       } else {
         rescored.add(hit.doc);
-        result.add(
-            new ScoreDoc(
-                hit.doc, combiner.rescored(hit.score, scored.probability), hit.shardIndex));
+        float score =
+            context.stage() == RescoreStage.FILTER
+                ? scored.probability
+                : combiner.rescored(hit.score, scored.probability);
+        result.add(new ScoreDoc(hit.doc, score, hit.shardIndex));
       }
     }
     for (ScoreDoc hit :
@@ -90,7 +102,7 @@ public final class FusionRescorer implements Rescorer {
   }
 
   /**
-   * @param probability NaN where the hit keeps its first-pass score
+   * @param probability or the filter's logit; NaN where the hit keeps its first-pass score
    */
   private record Scored(ScoreDoc hit, float probability) {}
 
@@ -108,7 +120,7 @@ public final class FusionRescorer implements Rescorer {
       try {
         tokens = reader == null ? null : reader.read(hit.doc);
       } catch (ForeignTokensException e) {
-        degradeOrThrow(e, context);
+        degradeOrThrow(e, context, 1);
         scored.add(new Scored(hit, Float.NaN));
         continue;
       }
@@ -117,13 +129,13 @@ public final class FusionRescorer implements Rescorer {
         candidates.tokens.add(tokens);
       } else {
         missing++;
-        scored.add(
-            new Scored(
-                hit, context.options().missing() == MissingPolicy.SCORE_ZERO ? 0 : Float.NaN));
+        scored.add(new Scored(hit, withoutTokens(context)));
       }
     }
+    long read = System.nanoTime() - start;
+    context.reporter().read(read, missing);
     if (reader != null) {
-      context.stats().record(Stage.READ, System.nanoTime() - start);
+      context.stats().record(Stage.READ, read);
       context.stats().add(Counter.MISSING, missing);
     }
     if (missing > 0) {
@@ -145,7 +157,17 @@ public final class FusionRescorer implements Rescorer {
     return scored;
   }
 
-  /** One p per candidate, NaN where it keeps the first pass instead. */
+  private static float withoutTokens(FusionRescoreContext context) {
+    if (context.options().missing() != MissingPolicy.SCORE_ZERO) {
+      return Float.NaN;
+    }
+    return context.stage() == RescoreStage.FILTER ? Float.NEGATIVE_INFINITY : 0;
+  }
+
+  /**
+   * One p per candidate, NaN where it keeps the first pass instead; or the logits of the filter,
+   * where no more is to be done here.
+   */
   private static float[] probabilities(
       List<StoredTokens> candidates, FusionRescoreContext context) {
     float[] probabilities = new float[candidates.size()];
@@ -154,10 +176,17 @@ public final class FusionRescorer implements Rescorer {
     List<PairScore> scores;
     try {
       RescoreModel model = new RescoreModel(context);
+      if (context.stage() == RescoreStage.FILTER) {
+        List<Float> logits = model.filter(candidates);
+        for (int i = 0; i < probabilities.length; i++) {
+          probabilities[i] = logits.get(i);
+        }
+        return probabilities;
+      }
       passed = filter(candidates, context.options().filterSize(), model);
       scores = model.score(Arrays.stream(passed).mapToObj(candidates::get).toList());
     } catch (InferenceException | ForeignTokensException e) {
-      degradeOrThrow(e, context);
+      degradeOrThrow(e, context, candidates.size());
       return probabilities;
     }
     int notNumbers = 0;
@@ -173,7 +202,8 @@ public final class FusionRescorer implements Rescorer {
       degradeOrThrow(
           new InferenceException.ModelFailed(
               notNumbers + " of " + passed.length + " fusion scores are not numbers", null),
-          context);
+          context,
+          notNumbers);
     }
     return probabilities;
   }
@@ -195,10 +225,13 @@ public final class FusionRescorer implements Rescorer {
   }
 
   /** Counts a failure by its cause, and throws it unless the request prefers the first pass. */
-  private static void degradeOrThrow(RuntimeException failure, FusionRescoreContext context) {
-    context.stats().increment(counter(failure));
+  private static void degradeOrThrow(
+      RuntimeException failure, FusionRescoreContext context, int hits) {
+    Counter reason = counter(failure);
+    context.stats().increment(reason);
     context.keepFirstPassOrThrow(failure);
     context.stats().increment(Counter.DEGRADED);
+    context.reporter().degraded(reason, failure.getMessage(), hits);
   }
 
   private static Counter counter(RuntimeException failure) {

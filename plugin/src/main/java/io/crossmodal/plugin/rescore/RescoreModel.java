@@ -50,6 +50,7 @@ final class RescoreModel {
   /** The fusion score of each candidate. */
   List<PairScore> score(List<StoredTokens> candidates) {
     Scores logits = ask(PairQuestion.SCORE, candidates);
+    context.reporter().asked(logits.times());
     List<PairScore> scores = new ArrayList<>(candidates.size());
     for (int i = 0; i < candidates.size(); i++) {
       scores.add(PairScore.of(logits.itm()[i], logits.filter()[i], logits.model()));

@@ -57,6 +57,11 @@ final class SearchBounds {
     }
 
     @Override
+    public void onQueryPhase(SearchContext search, long tookInNanos) {
+      ShardReports.attach(search);
+    }
+
+    @Override
     public void onPreFetchPhase(SearchContext search) {
       bind(search);
     }
@@ -82,6 +87,11 @@ final class SearchBounds {
     int[] docs = Arrays.copyOfRange(search.docIdsToLoad(), from, from + search.docIdsToLoadSize());
     Arrays.sort(docs);
     return docs;
+  }
+
+  /** Shards that the search asks, this one among them. */
+  int shards() {
+    return search.request().numberOfShards();
   }
 
   /** When the search's timeout is over. */

@@ -9,6 +9,7 @@ import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.inference.JobTimes;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.ScoredBy;
 import io.crossmodal.plugin.inference.Scores;
@@ -117,16 +118,19 @@ public final class PairQuestion<T> {
     out.writeDouble(model.calibration().lambda());
     out.writeDouble(model.calibration().scale());
     out.writeDouble(model.calibration().bias());
+    out.writeVLong(scores.times().queueNanos());
+    out.writeVLong(scores.times().modelNanos());
   }
 
   private static Scores readScores(StreamInput in) throws IOException {
     PairLogits logits = new PairLogits(in.readFloatArray(), in.readFloatArray());
     String id = in.readString();
     long number = in.readVLong();
+    Calibration calibration = new Calibration(in.readDouble(), in.readDouble(), in.readDouble());
     return new Scores(
         logits,
-        new ScoredBy(
-            id, number, new Calibration(in.readDouble(), in.readDouble(), in.readDouble())));
+        new ScoredBy(id, number, calibration),
+        new JobTimes(in.readVLong(), in.readVLong()));
   }
 
   private static void writeTable(StreamOutput out, WordPatchWeights table) throws IOException {

@@ -191,7 +191,9 @@ public class FusionRescorerTests extends OpenSearchTestCase {
             MODEL.manifest().fingerprints().tokenSpace(),
             query,
             List.of()),
-        options);
+        options,
+        RescoreStage.SHARD,
+        false);
   }
 
   private static FusionOptions options(
@@ -327,7 +329,9 @@ public class FusionRescorerTests extends OpenSearchTestCase {
       // An index of a multi-index search that has no such field.
       result =
           FusionRescorer.INSTANCE.rescore(
-              two, searcher, FusionRescoreContext.withoutField(5, "field", options));
+              two,
+              searcher,
+              new FusionRescoreContext(5, "field", null, null, options, RescoreStage.SHARD, false));
       assertEquals(1, result.scoreDocs[0].doc);
     }
   }

@@ -155,7 +155,7 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
     return internalCluster()
         .dataNodeClient()
         .prepareSearch("pictures")
-        .setSource(new SearchSourceBuilder().ext(List.of(new DetailsExtBuilder(true, true))))
+        .setSource(new SearchSourceBuilder().ext(List.of(new DetailsExtBuilder(true, true, 0))))
         .setQuery(new CrossModalQueryBuilder("image", WORDS, 100, null))
         .addRescorer(new FusionRescorerBuilder("image", WORDS, options), PICTURES)
         .setSize(PICTURES);
