@@ -7,7 +7,6 @@ package io.crossmodal.plugin.codec;
 import static org.hamcrest.Matchers.containsString;
 
 import io.crossmodal.plugin.MicroModelPlugin;
-import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
@@ -157,11 +156,7 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
       assertEquals(
           sources.get(hit.getId()),
           StoredDocuments.normal(
-              client()
-                  .prepareGet(index, hit.getId())
-                  .setRealtime(false)
-                  .get()
-                  .getSourceAsMap()));
+              client().prepareGet(index, hit.getId()).setRealtime(false).get().getSourceAsMap()));
     }
     return sources;
   }
@@ -175,8 +170,7 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
   private List<Map<String, Object>> onDisk(String index, String field) throws IOException {
     List<Map<String, Object>> sources = new ArrayList<>();
     for (BytesRef source : StoredDocuments.onDisk(shard(index), field)) {
-      sources.add(
-          XContentHelper.convertToMap(new BytesArray(source), true, (MediaType) null).v2());
+      sources.add(XContentHelper.convertToMap(new BytesArray(source), true, (MediaType) null).v2());
     }
     return sources;
   }
@@ -424,7 +418,8 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
         .preparePutMapping("pictures")
         .setSource("{\"properties\":{" + FIELDS + "}}", XContentType.JSON)
         .get();
-    index("pictures", 2, XContentType.JSON, Map.of("image", StoredDocuments.image(random(), false)));
+    index(
+        "pictures", 2, XContentType.JSON, Map.of("image", StoredDocuments.image(random(), false)));
     Map<String, Object> before = sources("pictures");
     assertEquals(StoredDocuments.normal(unread), before.get("1"));
     assertEquals(Map.of("image", Map.of("embedding", true)), before.get("0"));
