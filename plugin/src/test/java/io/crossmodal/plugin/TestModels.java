@@ -53,6 +53,7 @@ public final class TestModels {
         Spaces.of(model.manifest()),
         modality,
         tokens,
+        1,
         new ModelCatalog(() -> List.of(model)));
   }
 
