@@ -4,8 +4,10 @@
  */
 package io.crossmodal.trainer.cli;
 
+import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.trainer.data.PairDataset;
+import io.crossmodal.trainer.sensors.SensorCalibrationFit;
 import io.crossmodal.trainer.sensors.SensorOptions;
 import io.crossmodal.trainer.sensors.SensorPreset;
 import io.crossmodal.trainer.sensors.SensorTraining;
@@ -151,6 +153,9 @@ final class TrainSensorsCommand implements Callable<Integer> {
                   data.report(problems);
                 }
               });
+    }
+    try (FusionModel model = FusionModel.load(bundle, run)) {
+      bundle = bundle.withSensorCalibrations(SensorCalibrationFit.fit(model, dataset));
     }
     Path file = run.resolve("model.zip");
     bundle.write(file, List.of());

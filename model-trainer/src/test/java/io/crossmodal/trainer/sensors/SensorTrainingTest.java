@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.BandImage;
@@ -112,6 +113,8 @@ class SensorTrainingTest {
     SensorEvaluation evaluation = new SensorEvaluation(pairs);
     try (FusionModel model = FusionModel.load(bundle, folder)) {
       evaluation.add("within", model);
+      // Eight validation pairs are too few to fit anything.
+      assertTrue(SensorCalibrationFit.fit(model, pairs).isEmpty());
     }
     evaluation.addDescriptor(32);
     assertEquals(8, evaluation.rows().size());
@@ -185,6 +188,34 @@ class SensorTrainingTest {
     float[] optical = new float[10 * 4];
     view.change(optical, SensorConfig.s2(2), augmentation, random);
     assertTrue(optical[0] != 0 && optical[0] == optical[3]);
+  }
+
+  @Test
+  void calibrationsRankPairsOfSensorsInOneList() throws Exception {
+    Path table =
+        new ScenePairsWriter(new SceneDatasetWriter.Config(8, 12, 0, 6, 32, 0))
+            .write(folder.resolve("validation"), () -> {});
+    PairDataset validated =
+        PairsCsvReader.read(
+            table,
+            SensorSource.S1,
+            SensorSource.S2,
+            new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
+    ModelBundle bundle =
+        SensorTraining.untrained(validated, options(0, SensorOptions.Pairing.ACROSS), "u");
+    List<SensorCalibration> fitted;
+    try (FusionModel model = FusionModel.load(bundle, folder)) {
+      fitted = SensorCalibrationFit.fit(model, validated);
+    }
+    assertEquals(4, fitted.size());
+    for (SensorCalibration pair : fitted) {
+      assertTrue(pair.probability(1) >= pair.probability(0.5f), pair.toString());
+    }
+    Path file = folder.resolve("calibrated.zip");
+    bundle.withSensorCalibrations(fitted).write(file, List.of());
+    assertEquals(
+        Optional.of(fitted.get(1)),
+        ModelBundle.read(file).manifest().sensorCalibration("s1", "s2"));
   }
 
   @Test
