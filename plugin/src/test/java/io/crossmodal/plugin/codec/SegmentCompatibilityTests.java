@@ -169,13 +169,11 @@ public class SegmentCompatibilityTests extends OpenSearchTestCase {
           int doc = leaf.docBase + i;
           DocumentStoredFieldVisitor visitor = new DocumentStoredFieldVisitor("_source");
           segment.storedFields().document(i, visitor);
-          assertEquals(
-              source(doc), visitor.getDocument().getBinaryValue("_source").utf8ToString());
+          assertEquals(source(doc), visitor.getDocument().getBinaryValue("_source").utf8ToString());
           assertEquals(doc != 3, blocks.advanceExact(i));
           if (doc != 3) {
             assertEquals(i, vectorDocuments.advance(i));
-            assertArrayEquals(
-                embedding(doc), vectors.vectorValue(vectorDocuments.index()), 0);
+            assertArrayEquals(embedding(doc), vectors.vectorValue(vectorDocuments.index()), 0);
             BytesRef block = blocks.binaryValue();
             assertEquals(new BytesRef(block(doc)), block);
             TokenBlockFormat.Header header =
