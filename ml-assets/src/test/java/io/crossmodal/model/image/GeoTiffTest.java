@@ -176,6 +176,7 @@ class GeoTiffTest {
   }
 
   /** An entry of a TIFF's directory. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Tag(int id, int type, int[] values) {
     static final int ASCII = 2;
     static final int SHORT = 3;

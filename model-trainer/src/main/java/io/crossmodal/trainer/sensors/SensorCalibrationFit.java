@@ -19,8 +19,8 @@ import java.util.SplittableRandom;
 
 /**
  * Fits, for each of the four directions, the probability that two images show one place, on the
- * validation tiles and without labels. Across sensors a tile belongs to its partner; within a sensor
- * to itself, cropped and turned, for a copy that is the same to the bit would teach nothing.
+ * validation tiles and without labels. Across sensors a tile belongs to its partner; within a
+ * sensor to itself, cropped and turned, for a copy that is the same to the bit would teach nothing.
  */
 public final class SensorCalibrationFit {
   private static final int LEAST_PAIRS = 10;
@@ -49,8 +49,7 @@ public final class SensorCalibrationFit {
     for (int sensor = 0; sensor < names.length; sensor++) {
       List<BandImage> tiles = sensor == 0 ? pairs.first() : pairs.second();
       SensorConfig config = model.bundle().manifest().config().sensor(names[sensor]);
-      whole.add(
-          encoder.encode(sensor == 1, tiles.stream().map(t -> t.resize(side)).toList()));
+      whole.add(encoder.encode(sensor == 1, tiles.stream().map(t -> t.resize(side)).toList()));
       List<BandImage> views = new ArrayList<>();
       for (BandImage tile : tiles) {
         views.add(SensorView.draw(VIEW, random).place(tile, config.imageSize()));
