@@ -22,9 +22,7 @@ import io.crossmodal.trainer.train.AdamW;
 import io.crossmodal.trainer.train.TrainableScript;
 import io.crossmodal.trainer.train.TrainingLoop;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -188,17 +186,10 @@ final class SensorModule implements AutoCloseable, TrainingLoop.Trainee<SensorBa
 
   @Override
   public void save(Path file) throws IOException {
-    Path temporary = Files.createTempFile(file.toAbsolutePath().getParent(), "checkpoint-", ".tmp");
-    try {
-      List<Long> shape = List.of(2L, (long) keyCount(), (long) config.filterDimension());
-      optimiser.write(
-          temporary,
-          queue.isEmpty() ? Map.of() : Map.of(QUEUE, LazyTensor.computed(shape, this::queued)));
-      Files.move(
-          temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(temporary);
-    }
+    List<Long> shape = List.of(2L, (long) keyCount(), (long) config.filterDimension());
+    optimiser.write(
+        file,
+        queue.isEmpty() ? Map.of() : Map.of(QUEUE, LazyTensor.computed(shape, this::queued)));
   }
 
   /**

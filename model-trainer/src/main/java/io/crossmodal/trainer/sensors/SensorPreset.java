@@ -55,7 +55,7 @@ public enum SensorPreset {
               sensors);
       case VISION_TRANSFORMER ->
           ModelConfig.ofSensors(
-              192, 3, 768, 128, ImageTowerConfig.visionTransformer(8, 6), sensors);
+              128, 4, 512, 128, ImageTowerConfig.visionTransformer(8, 4), sensors);
       case VISION_TRANSFORMER_BASE ->
           ModelConfig.ofSensors(
               768, 12, 3072, 128, ImageTowerConfig.visionTransformer(16, 12), sensors);

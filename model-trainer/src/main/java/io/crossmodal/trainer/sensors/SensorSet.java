@@ -9,16 +9,17 @@ import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.trainer.data.DecodedPairs;
+import io.crossmodal.trainer.train.Draws;
 import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
-import java.util.stream.IntStream;
 
 /** The pairs of a training split, and its batches by number: the same for the same options. */
 final class SensorSet {
   private static final int PLACES = 4;
 
   private final SensorOptions options;
+  private final Draws draws;
   private final List<BandImage> first;
   private final List<BandImage> second;
   private final SensorConfig firstSensor;
@@ -41,6 +42,7 @@ final class SensorSet {
               pairs.pairs().size()));
     }
     this.options = options;
+    this.draws = new Draws(options.seed());
     this.first = pairs.first();
     this.second = pairs.second();
     this.firstSensor = config.sensors().get(0);
@@ -56,21 +58,26 @@ final class SensorSet {
   SensorBatch batch(int number) {
     int b = options.batch();
     int perEpoch = size() / b;
-    int[] order = order(number / perEpoch);
+    int[] order = draws.order(1, number / perEpoch, size());
     int from = number % perEpoch * b;
     int views = options.pairing() == SensorOptions.Pairing.WITHIN ? 2 : 1;
     float[] a = new float[views * b * values(firstSensor)];
     float[] c = new float[views * b * values(secondSensor)];
     for (int i = 0; i < views * b; i++) {
       int pair = order[from + i % b];
-      SplittableRandom random = random(2, (long) number * views * b + i);
+      SplittableRandom random = draws.random(2, (long) number * views * b + i);
       SensorView view = SensorView.draw(options.augmentation(), random);
       put(view, firstSensor, first.get(pair), random, a, i);
       put(view, secondSensor, second.get(pair), random, c, i);
     }
-    SplittableRandom random = random(3, number);
-    // Token 0 is [CLS].
-    long[] places = random.ints(PLACES, 1, tokens).asLongStream().toArray();
+    SplittableRandom random = draws.random(3, number);
+    // Token 0 is [CLS]. A place that came twice would be its own negative.
+    long[] places =
+        random.ints(1, tokens)
+            .distinct()
+            .limit(Math.min(PLACES, tokens - 1))
+            .asLongStream()
+            .toArray();
     return new SensorBatch(views * b, a, c, places);
   }
 
@@ -89,23 +96,5 @@ final class SensorSet {
     float[] normal = new ImagePreprocessor(sensor).normalise(seen).values();
     view.change(normal, sensor, options.augmentation(), random);
     System.arraycopy(normal, 0, pixels, at * normal.length, normal.length);
-  }
-
-  private int[] order(int epoch) {
-    int[] order = IntStream.range(0, size()).toArray();
-    SplittableRandom random = random(1, epoch);
-    for (int i = order.length - 1; i > 0; i--) {
-      int j = random.nextInt(i + 1);
-      int swap = order[i];
-      order[i] = order[j];
-      order[j] = swap;
-    }
-    return order;
-  }
-
-  /** A generator of its own for each purpose and index. */
-  private SplittableRandom random(int purpose, long index) {
-    long mixed = (options.seed() * 0x9E3779B97F4A7C15L + purpose) * 0xBF58476D1CE4E5B9L + index;
-    return new SplittableRandom(mixed * 0x94D049BB133111EBL);
   }
 }

@@ -19,9 +19,7 @@ import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
 import io.crossmodal.trainer.checkpoint.LazyTensor;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -212,14 +210,7 @@ final class TrainingModule implements AutoCloseable, TrainingLoop.Trainee<Batch,
 
   @Override
   public void save(Path file) throws IOException {
-    Path temporary = Files.createTempFile(file.toAbsolutePath().getParent(), "checkpoint-", ".tmp");
-    try {
-      optimiser.write(temporary, queue());
-      Files.move(
-          temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(temporary);
-    }
+    optimiser.write(file, queue());
   }
 
   private Map<String, LazyTensor> queue() {

@@ -10,7 +10,6 @@ import java.awt.Color;
 import java.awt.Graphics2D;
 import java.awt.geom.AffineTransform;
 import java.awt.geom.Ellipse2D;
-import java.awt.geom.Path2D;
 import java.awt.geom.Rectangle2D;
 import java.awt.image.BufferedImage;
 import java.util.Locale;
@@ -119,15 +118,6 @@ public final class SensorRenderer {
   }
 
   private static void feature(Graphics2D g, LinearFeature feature) {
-    Path2D path = new Path2D.Double();
-    for (int i = 0; i <= 60; i++) {
-      double t = -0.1 + 1.2 * i / 60;
-      if (i == 0) {
-        path.moveTo(feature.x(t), feature.y(t));
-      } else {
-        path.lineTo(feature.x(t), feature.y(t));
-      }
-    }
     paint(
         g,
         switch (feature.kind()) {
@@ -136,7 +126,7 @@ public final class SensorRenderer {
           default -> Ground.WATER;
         });
     g.setStroke(new BasicStroke((float) (2 * feature.kind().halfWidth())));
-    g.draw(path);
+    g.draw(feature.path());
     if (feature.crossing() == LinearFeature.Crossing.BRIDGE) {
       double half = feature.kind().halfWidth() + 0.045;
       AffineTransform before = g.getTransform();
