@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin;
 
+import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.plugin.codec.CrossModalCodecService;
 import io.crossmodal.plugin.details.DetailsExtBuilder;
@@ -45,12 +46,15 @@ import io.crossmodal.plugin.window.RescoreCoordinator;
 import io.crossmodal.plugin.window.RescoreReportExt;
 import io.crossmodal.plugin.window.WindowThreads;
 import io.crossmodal.plugin.window.WindowTransport;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
 import org.apache.lucene.util.SetOnce;
 import org.opensearch.action.ActionRequest;
 import org.opensearch.cluster.NamedDiff;
@@ -126,6 +130,8 @@ public class CrossModalPlugin extends Plugin
         NetworkPlugin,
         SearchPipelinePlugin,
         SystemIndexPlugin {
+  private static final Logger LOGGER = LogManager.getLogger(CrossModalPlugin.class);
+
   /** The thread pool that decodes images and continues after encodings. */
   static final String HELPERS = "cross_modal";
 
@@ -171,6 +177,12 @@ public class CrossModalPlugin extends Plugin
       Supplier<RepositoriesService> repositoriesService) {
     Settings settings = environment.settings();
     Path directory = nodeEnvironment.nodeDataPaths()[0].resolve("cross_modal");
+    try {
+      FusionModel.deleteLeftovers(directory);
+    } catch (IOException e) {
+      // It costs disk, nothing else; the next start tries again.
+      LOGGER.warn("cannot delete what a killed node left of a model that it was loading", e);
+    }
     registry.set(
         new ModelRegistry(
             catalog,

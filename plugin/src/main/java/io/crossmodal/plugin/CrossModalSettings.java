@@ -7,6 +7,7 @@ package io.crossmodal.plugin;
 import io.crossmodal.plugin.inference.DevicePolicy;
 import io.crossmodal.plugin.inference.InferenceSettings;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.PrecisionPolicy;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.models.ModelSettings;
 import io.crossmodal.plugin.scoring.Scorers;
@@ -37,6 +38,14 @@ public final class CrossModalSettings {
           PREFIX + "device",
           "auto",
           text -> constant(DevicePolicy.class, "device", text),
+          Setting.Property.NodeScope);
+
+  /** In which precision models are loaded: {@code auto} or one of those that there are. */
+  public static final Setting<PrecisionPolicy> PRECISION =
+      new Setting<>(
+          PREFIX + "precision",
+          "auto",
+          text -> constant(PrecisionPolicy.class, "precision", text),
           Setting.Property.NodeScope);
 
   /**
@@ -137,7 +146,12 @@ public final class CrossModalSettings {
     all.addAll(ModelSettings.all());
     all.addAll(
         List.of(
-            DEVICE, THREADS, QUERY_CACHE_SIZE, SCORING, CrossModalFieldMapper.INDEX_CROSS_MODAL));
+            DEVICE,
+            PRECISION,
+            THREADS,
+            QUERY_CACHE_SIZE,
+            SCORING,
+            CrossModalFieldMapper.INDEX_CROSS_MODAL));
     return all;
   }
 
@@ -167,6 +181,7 @@ public final class CrossModalSettings {
   private static InferenceSettings inference(Settings node, Settings dynamic, Path directory) {
     return new InferenceSettings(
         DEVICE.get(node),
+        PRECISION.get(node),
         THREADS.get(node),
         QUEUE_SIZE.get(dynamic),
         ENCODE_BATCH.get(dynamic),

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.bundle;
 
+import io.crossmodal.model.Calibration;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
@@ -56,6 +57,11 @@ public record Golden(
       embeddings = rows(embeddings, "embeddings");
       itm = List.copyOf(Objects.requireNonNull(itm, "itm"));
       filter = List.copyOf(Objects.requireNonNull(filter, "filter"));
+    }
+
+    private double logit(int pair, Calibration calibration) {
+      return calibration.scale() * calibration.logit(itm.get(pair), filter.get(pair))
+          + calibration.bias();
     }
   }
 
@@ -133,6 +139,53 @@ public record Golden(
       compare(expected.sensor + " matching logits", expected.itm, found.itm);
       compare(expected.sensor + " filter logits", expected.filter, found.filter);
     }
+  }
+
+  /**
+   * How far a model in reduced precision is from these outputs.
+   *
+   * @param embedding largest absolute difference of a value of an embedding
+   * @param logit largest difference of a pair's calibrated logit, as a share of its size or of 2,
+   *     whichever is larger: beyond that a probability hardly changes
+   */
+  public record Deviation(double embedding, double logit) {
+    /** Accepted of a value of an embedding, a unit vector. */
+    public static final double EMBEDDING = 0.01;
+
+    /** Accepted of a logit: a probability is off by 0.025 at most. */
+    public static final double LOGIT = 0.05;
+
+    /** Whether the model may serve; NaN may not. */
+    public boolean withinTolerance() {
+      return embedding <= EMBEDDING && logit <= LOGIT;
+    }
+  }
+
+  /** Runs a model of reduced precision over the inputs and compares. */
+  public Deviation deviation(FusionModel model) {
+    Golden now = of(model, texts);
+    Calibration calibration = model.bundle().manifest().calibration();
+    double embedding = largest(flat(textEmbeddings), flat(now.textEmbeddings));
+    double logit = 0;
+    for (int i = 0; i < sensors.size(); i++) {
+      SensorOutputs expected = sensors.get(i);
+      SensorOutputs found = now.sensors.get(i);
+      embedding = Math.max(embedding, largest(flat(expected.embeddings), flat(found.embeddings)));
+      for (int pair = 0; pair < expected.itm.size(); pair++) {
+        double z = expected.logit(pair, calibration);
+        double off = Math.abs(found.logit(pair, calibration) - z) / Math.max(2, Math.abs(z));
+        logit = Math.max(logit, off);
+      }
+    }
+    return new Deviation(embedding, logit);
+  }
+
+  private static double largest(List<Float> expected, List<Float> found) {
+    double largest = 0;
+    for (int i = 0; i < expected.size(); i++) {
+      largest = Math.max(largest, Math.abs(expected.get(i) - found.get(i)));
+    }
+    return largest;
   }
 
   private void compare(String what, List<Float> expected, List<Float> found)

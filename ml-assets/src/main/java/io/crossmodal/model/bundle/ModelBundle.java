@@ -7,15 +7,18 @@ package io.crossmodal.model.bundle;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.torchscript.FixedTime;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
+import io.crossmodal.model.torchscript.ReducedArchive;
 import io.crossmodal.model.torchscript.ScriptArchiveReader;
 import io.crossmodal.model.torchscript.ScriptArchiveWriter;
 import io.crossmodal.model.torchscript.ScriptModule;
+import io.crossmodal.model.torchscript.ScriptSources;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
 import java.io.BufferedOutputStream;
@@ -24,16 +27,21 @@ import java.io.ByteArrayOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
@@ -406,6 +414,73 @@ public final class ModelBundle {
     return archive.open();
   }
 
+  /**
+   * Writes an archive to be loaded.
+   *
+   * @param file replaced where it exists
+   * @return bytes that its weights take when it is loaded
+   * @throws BundleException for another precision than fp32, where the archive has other code than
+   *     this library would write anew
+   */
+  public long writeModel(Path file, Precision precision) throws IOException, BundleException {
+    if (precision == Precision.FP32) {
+      try (InputStream in = openModel()) {
+        Files.copy(in, file, StandardCopyOption.REPLACE_EXISTING);
+      }
+      return weightBytes;
+    }
+    Optional<String> foreign = foreignCode();
+    if (foreign.isPresent()) {
+      throw new BundleException(
+          precision + " is for archives of this library's own code: " + foreign.get());
+    }
+    try (OutputStream out = Files.newOutputStream(file)) {
+      return ReducedArchive.write(out, manifest.config(), weights(), precision);
+    }
+  }
+
+  /**
+   * How the archive's code differs from what this library writes for the config; comments do not
+   * count.
+   *
+   * @return empty where it does not
+   */
+  public Optional<String> foreignCode() throws IOException {
+    try (InputStream in = openModel()) {
+      return ScriptSources.difference(
+          MtgfeArchitecture.sources(manifest.config()), ScriptArchiveReader.sources(in));
+    }
+  }
+
+  /**
+   * Insists that the archive is, but for comments in its code, what this library writes for the
+   * config and the weights: TorchScript is code that would run in whoever loads it.
+   *
+   * @throws BundleException saying where it is not
+   */
+  public void checkOwnCode() throws IOException, BundleException {
+    Optional<String> foreign = foreignCode();
+    if (foreign.isPresent()) {
+      throw new BundleException(MODEL + " holds foreign code: " + foreign.get());
+    }
+    Map<String, String> sources;
+    try (InputStream in = openModel()) {
+      sources = ScriptArchiveReader.sources(in);
+    }
+    // In the order in which they are written; of the text itself nothing is left to differ.
+    Map<String, String> ordered = MtgfeArchitecture.sources(manifest.config());
+    ordered.replaceAll((name, own) -> sources.get(name));
+    MessageDigest digest = Sha256.digest();
+    ScriptArchiveWriter.write(
+        new DigestOutputStream(OutputStream.nullOutputStream(), digest),
+        MtgfeArchitecture.build(manifest.config(), Weights.of(weights())),
+        ordered);
+    if (!HexFormat.of().formatHex(digest.digest()).equals(manifest.weightsSha256())) {
+      throw new BundleException(
+          MODEL + " differs from what this library writes for its config and weights");
+    }
+  }
+
   /** Memory that the loaded weights take: the archive holds them as they are. */
   public long weightBytes() {
     return weightBytes;
@@ -424,8 +499,25 @@ public final class ModelBundle {
    * @throws BundleException naming the first output that differs
    */
   public void verifyGolden(FusionModel model) throws BundleException {
-    if (manifest.golden() != null) {
+    if (manifest.golden() == null) {
+      return;
+    }
+    if (model.precision() == Precision.FP32) {
       manifest.golden().verify(model);
+      return;
+    }
+    Golden.Deviation deviation = manifest.golden().deviation(model);
+    if (!deviation.withinTolerance()) {
+      throw new BundleException(
+          String.format(
+              Locale.ROOT,
+              "%s is too coarse for this model: golden embeddings are off by %.4f (accepted %.2f),"
+                  + " logits by %.4f of their size (accepted %.2f)",
+              model.precision(),
+              deviation.embedding(),
+              Golden.Deviation.EMBEDDING,
+              deviation.logit(),
+              Golden.Deviation.LOGIT));
     }
   }
 }

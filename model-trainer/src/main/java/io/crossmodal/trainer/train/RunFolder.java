@@ -53,7 +53,8 @@ public final class RunFolder {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "%s holds a run of other options; resume with those, or name another folder.%n  there: %s%n  given: %s",
+              "%s holds a run of other options; resume with those, or name another folder.%n "
+                  + " there: %s%n  given: %s",
               folder,
               before,
               json));

@@ -123,10 +123,7 @@ public final class TrainingLoop {
       throw ended(
           trainee.steps(),
           String.format(
-              Locale.ROOT,
-              "cannot write to %s (%s). Make room there, run again",
-              folder.path(),
-              e),
+              Locale.ROOT, "cannot write to %s (%s). Make room there, run again", folder.path(), e),
           e);
     } finally {
       loader.shutdownNow();

@@ -62,7 +62,8 @@ public record TrainingOptions(
         throw new IllegalArgumentException(
             String.format(
                 Locale.ROOT,
-                "learning_rate and clip must be above 0 and weight_decay at least 0, got %s, %s and %s",
+                "learning_rate and clip must be above 0 and weight_decay at least 0, got %s, %s and"
+                    + " %s",
                 learningRate,
                 clip,
                 weightDecay));
@@ -195,8 +196,8 @@ public record TrainingOptions(
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "queue and soft_targets belong to itc and to the moving average, both must be above 0,"
-                  + " got %s and %s",
+              "queue and soft_targets belong to itc and to the moving average, both must be above"
+                  + " 0, got %s and %s",
               tasks.itc(),
               optimiser.averaging()));
     }

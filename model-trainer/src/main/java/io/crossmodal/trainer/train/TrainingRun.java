@@ -137,8 +137,7 @@ public final class TrainingRun {
       new TrainingLoop(folder, options.steps(), options.checkpointEvery())
           .run(
               module,
-              step ->
-                  IntStream.range(each * step, each * (step + 1)).mapToObj(set::batch).toList(),
+              step -> IntStream.range(each * step, each * (step + 1)).mapToObj(set::batch).toList(),
               taken -> {
                 progress.accept(taken);
                 if (taken == options.joining()) {

@@ -53,9 +53,9 @@ public final class CrossModalCodecService extends CodecService {
 
   /**
    * Whether this service is to choose an index's codec: as the setting says, and where it says
-   * nothing, if the mapping has a {@code cross_modal} field and nobody else is to choose. Asked when
-   * a node opens the index, so that a field added to an open index counts from the next time on; all
-   * segments stay readable either way.
+   * nothing, if the mapping has a {@code cross_modal} field and nobody else is to choose. Asked
+   * when a node opens the index, so that a field added to an open index counts from the next time
+   * on; all segments stay readable either way.
    */
   public static boolean serves(IndexSettings index) {
     Settings settings = index.getSettings();

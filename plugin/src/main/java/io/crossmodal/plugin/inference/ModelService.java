@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.inference;
 
+import ai.djl.Device;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.WordPatchWeights;
@@ -28,12 +29,13 @@ import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntFunction;
+import java.util.function.Supplier;
 
 /**
  * All of a node's inference: step 6 and 7 of a search (queue and fuse), and the encoding of
  * documents and queries. Every method takes a batch and returns at once; the work is done by {@link
- * ModelWorker}, the one thread that calls models. {@link LoadedModels} owns their native memory:
- * the first job that needs a model has it loaded, and it stays until it is unloaded or replaced.
+ * ModelWorker}, whose threads alone call models. {@link LoadedModels} owns their native memory: the
+ * first job that needs a model has it loaded, and it stays until it is unloaded or replaced.
  *
  * <p>Futures of encodings complete on the helper executor, those of scores on the worker: whoever
  * continues a score must not work long. They fail with an {@link InferenceException}, or with an
@@ -74,6 +76,22 @@ public final class ModelService implements AutoCloseable {
       MemoryBudget budget,
       Executor helper,
       int helpers) {
+    this(
+        catalog,
+        settings,
+        budget,
+        helper,
+        helpers,
+        () -> settings.device().choose(NativeRuntime.start(settings)));
+  }
+
+  ModelService(
+      ModelCatalog catalog,
+      InferenceSettings settings,
+      MemoryBudget budget,
+      Executor helper,
+      int helpers,
+      Supplier<List<Device>> devices) {
     if (helpers < 1) {
       throw new IllegalArgumentException("helpers must be at least 1, got " + helpers);
     }
@@ -83,8 +101,17 @@ public final class ModelService implements AutoCloseable {
     this.helpers = helpers;
     this.queries = new QueryEncodingCache(settings.queryCacheBytes(), stats);
     this.worker = new ModelWorker(() -> this.settings, budget, stats);
-    this.models = new LoadedModels(catalog, settings, budget, worker::wake);
-    worker.start();
+    this.models =
+        new LoadedModels(
+            catalog,
+            settings,
+            budget,
+            () -> {
+              List<Device> found = devices.get();
+              worker.start(found.size());
+              return found;
+            },
+            worker::wake);
   }
 
   /**
@@ -115,13 +142,15 @@ public final class ModelService implements AutoCloseable {
   }
 
   /**
-   * Has a model loaded before it is needed, or again where that failed.
+   * Has a model loaded before it is needed, again where that failed, or in another precision.
    *
+   * @param precision for this version and those after it, until it is unloaded; null for what it
+   *     was, or the node's own
    * @return completes when the current version is warm
    * @throws IllegalArgumentException when there is no such model
    */
-  public CompletableFuture<Void> load(String model) {
-    return models.load(model);
+  public CompletableFuture<Void> load(String model, PrecisionPolicy precision) {
+    return models.load(model, precision);
   }
 
   /** Frees a model's memory when its last job has ended; the next job has it loaded again. */
@@ -275,8 +304,7 @@ public final class ModelService implements AutoCloseable {
             itm[i] = logits.get(i).itm();
             filter[i] = logits.get(i).filter();
           }
-          return new Scores(
-              new PairLogits(itm, filter), ScoredBy.of(on.version()), times);
+          return new Scores(new PairLogits(itm, filter), ScoredBy.of(on.version()), times);
         });
   }
 

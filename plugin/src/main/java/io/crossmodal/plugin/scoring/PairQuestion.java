@@ -126,8 +126,7 @@ public final class PairQuestion<T> {
     PairLogits logits = new PairLogits(in.readFloatArray(), in.readFloatArray());
     String id = in.readString();
     long number = in.readVLong();
-    Calibration calibration =
-        new Calibration(in.readDouble(), in.readDouble(), in.readDouble());
+    Calibration calibration = new Calibration(in.readDouble(), in.readDouble(), in.readDouble());
     return new Scores(
         logits,
         new ScoredBy(id, number, calibration),
