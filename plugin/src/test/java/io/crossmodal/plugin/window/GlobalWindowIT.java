@@ -61,7 +61,7 @@ public class GlobalWindowIT extends OpenSearchIntegTestCase {
 
   @Override
   protected Collection<Class<? extends Plugin>> nodePlugins() {
-    return List.of(MicroModelPlugin.class);
+    return List.of(MicroModelPlugin.class, MockTransportService.TestPlugin.class);
   }
 
   private static long total(Counter counter) {
