@@ -14,9 +14,11 @@ public final class Bench {
       case "recall" -> RecallBench.run();
       case "serving" -> ServingBench.run();
       case "fuse" -> FuseBench.run();
+      case "encode" -> EncodeBench.run();
+      case "search" -> SearchBench.run();
       default ->
           throw new IllegalArgumentException(
-              "-Dbench names [" + name + "], there are: recall, serving, fuse");
+              "-Dbench names [" + name + "], there are: recall, serving, fuse, encode, search");
     }
   }
 }

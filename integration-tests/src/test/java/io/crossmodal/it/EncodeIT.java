@@ -48,8 +48,7 @@ final class EncodeIT {
   @BeforeAll
   static void start() throws Exception {
     folder = Nodes.folder("encode");
-    SceneDatasetWriter.Config scenes =
-        new SceneDatasetWriter.Config(0, 0, PICTURES, 99, 128, 0.3);
+    SceneDatasetWriter.Config scenes = new SceneDatasetWriter.Config(0, 0, PICTURES, 99, 128, 0.3);
     images =
         new SceneDatasetWriter(scenes)
             .write(folder.resolve("scenes"), 2, () -> {})
@@ -95,11 +94,7 @@ final class EncodeIT {
         call("POST", "/" + index + "/_search", "{\"size\":1,\"query\":" + query + "}")
             .getAsJsonObject("hits")
             .getAsJsonArray("hits");
-    return hits.get(0)
-        .getAsJsonObject()
-        .getAsJsonObject("_source")
-        .get("path")
-        .getAsString();
+    return hits.get(0).getAsJsonObject().getAsJsonObject("_source").get("path").getAsString();
   }
 
   /** Passes requests on to the node, except that the first bulks meet a full queue. */
@@ -133,8 +128,7 @@ final class EncodeIT {
                 HttpRequest.BodyPublishers.ofByteArray(exchange.getRequestBody().readAllBytes()))
             .build();
     try {
-      HttpResponse<byte[]> answer =
-          client.send(request, HttpResponse.BodyHandlers.ofByteArray());
+      HttpResponse<byte[]> answer = client.send(request, HttpResponse.BodyHandlers.ofByteArray());
       int length = answer.body().length;
       exchange.sendResponseHeaders(answer.statusCode(), length == 0 ? -1 : length);
       exchange.getResponseBody().write(answer.body());
@@ -186,8 +180,7 @@ final class EncodeIT {
         picture.getFileName().toString(),
         first("archive", "{\"cross_modal\":" + image + "}"),
         "the picture that the node encodes now is the one that was encoded before");
-    String caption =
-        "\"field\":\"image\",\"query_text\":\"two white tanks\"";
+    String caption = "\"field\":\"image\",\"query_text\":\"two white tanks\"";
     JsonObject rescored =
         call(
             "POST",
@@ -197,8 +190,7 @@ final class EncodeIT {
                 + "}},\"rescore\":{\"window_size\":10,\"fusion\":{"
                 + caption
                 + "}}}");
-    double best =
-        rescored.getAsJsonObject("hits").get("max_score").getAsDouble();
+    double best = rescored.getAsJsonObject("hits").get("max_score").getAsDouble();
     assertTrue(best >= 1, "tokens are there: " + best);
 
     // A new index of that name has none of them; the old journal does not hide it.
