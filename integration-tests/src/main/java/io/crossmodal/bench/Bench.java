@@ -14,11 +14,13 @@ public final class Bench {
       case "recall" -> RecallBench.run();
       case "serving" -> ServingBench.run();
       case "fuse" -> FuseBench.run();
+      case "tokens" -> TokensBench.run();
       case "encode" -> EncodeBench.run();
       case "search" -> SearchBench.run();
       default ->
           throw new IllegalArgumentException(
-              "-Dbench names [" + name + "], there are: recall, serving, fuse, encode, search");
+              "-Dbench names [" + name + "], there are: recall, serving, fuse, tokens, encode,"
+                  + " search");
     }
   }
 }

@@ -35,8 +35,9 @@ import org.opensearch.client.ResponseException;
 final class ModelUploadIT {
   private static final String MODELS = "/_plugins/_cross_modal/models/";
   private static final String SEARCH =
-      "{\"query\":{\"cross_modal\":{\"field\":\"image\",\"query_text\":\"a pond\"}},"
-          + "\"rescore\":{\"window_size\":5,\"fusion\":{\"field\":\"image\",\"query_text\":\"a pond\"}}}";
+      "{\"query\":{\"cross_modal\":{\"field\":\"image\",\"query_text\":\"a"
+          + " pond\"}},\"rescore\":{\"window_size\":5,\"fusion\":{\"field\":\"image\",\"query_text\":\"a"
+          + " pond\"}}}";
 
   private static JsonObject call(OpenSearchNode node, String method, String path, String json)
       throws IOException {

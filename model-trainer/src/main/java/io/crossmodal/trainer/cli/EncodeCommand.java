@@ -112,7 +112,8 @@ final class EncodeCommand implements Callable<Integer> {
       names = "--model",
       paramLabel = "ID",
       description =
-          "--create-index: id under which the cluster serves the bundle (default: the bundle's own)")
+          "--create-index: id under which the cluster serves the bundle (default: the bundle's"
+              + " own)")
   private String model;
 
   @Option(

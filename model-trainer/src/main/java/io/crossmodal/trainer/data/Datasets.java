@@ -24,9 +24,9 @@ import java.util.stream.Stream;
 public final class Datasets {
   private static final String EXPECTED =
       "expected is one of: a JSON file in Karpathy's style, {\"images\": [...]}; a JSON file in"
-          + " PIR's style, [{\"image\", \"caption\"}, ...]; a folder with such JSON files of one data"
-          + " set; a folder with <split>_caps.txt and <split>_filename.txt, or one such _caps.txt; a"
-          + " folder of two or more folders <class>/<picture>";
+          + " PIR's style, [{\"image\", \"caption\"}, ...]; a folder with such JSON files of one"
+          + " data set; a folder with <split>_caps.txt and <split>_filename.txt, or one such"
+          + " _caps.txt; a folder of two or more folders <class>/<picture>";
 
   private Datasets() {}
 

@@ -110,9 +110,9 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens, boo
       throw new IOException(
           String.format(
               Locale.ROOT,
-              "field [%s] of index [%s] belongs to a model of filter space %s and token space %s; the"
-                  + " bundle [%s] makes %s and %s. Name the bundle that the field was made with, or"
-                  + " encode into a new index",
+              "field [%s] of index [%s] belongs to a model of filter space %s and token space %s;"
+                  + " the bundle [%s] makes %s and %s. Name the bundle that the field was made"
+                  + " with, or encode into a new index",
               field,
               index,
               filter,
@@ -153,8 +153,9 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens, boo
       throw new IOException(
           String.format(
               Locale.ROOT,
-              "%s does not serve a model [%s], by which texts would be compared with these pictures:"
-                  + " deploy the bundle first, or name with --model the id it is served under",
+              "%s does not serve a model [%s], by which texts would be compared with these"
+                  + " pictures: deploy the bundle first, or name with --model the id it is served"
+                  + " under",
               cluster.node(),
               served));
     }
@@ -174,8 +175,8 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens, boo
       throw new IOException(
           String.format(
               Locale.ROOT,
-              "what %s serves as [%s] has other spaces than the bundle [%s]; name the bundle that was"
-                  + " deployed under this id, or with --model the id of this bundle",
+              "what %s serves as [%s] has other spaces than the bundle [%s]; name the bundle that"
+                  + " was deployed under this id, or with --model the id of this bundle",
               cluster.node(),
               served,
               model.id()));

@@ -120,7 +120,7 @@ final class TrainingSet {
       for (int j = 0; j < text.length; j++) {
         int at = i * n + j;
         boolean word = j > 0 && j < text.length - 1;
-        boolean drop = word && random.nextDouble() < options.wordDropout();
+        boolean drop = word && random.nextDouble() < options.regularisation().wordDropout();
         boolean hide =
             j == always || (word && random.nextDouble() < options.tasks().maskProbability());
         ids[at] = drop ? unknown : text[j];
@@ -206,6 +206,7 @@ final class TrainingSet {
             i -> {
               RgbImage changed =
                   options
+                      .regularisation()
                       .augmentation()
                       .apply(images[chosen[i % chosen.length]], side, random(2, first + i));
               System.arraycopy(preprocessor.normalise(changed).values(), 0, pixels, i * each, each);

@@ -4,19 +4,38 @@
  */
 package io.crossmodal.plugin.codec;
 
+import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
+import io.crossmodal.plugin.mapper.MappingFields;
 import java.util.Locale;
+import java.util.Set;
+import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.apache.lucene.codecs.Codec;
 import org.apache.lucene.codecs.KnnVectorsFormat;
 import org.apache.lucene.codecs.lucene104.Lucene104Codec;
+import org.opensearch.cluster.metadata.IndexMetadata;
+import org.opensearch.cluster.metadata.MappingMetadata;
+import org.opensearch.common.settings.Settings;
+import org.opensearch.index.IndexSettings;
 import org.opensearch.index.codec.CodecService;
 import org.opensearch.index.codec.CodecServiceConfig;
 import org.opensearch.index.codec.PerFieldMappingPostingFormatCodec;
+import org.opensearch.index.engine.EngineConfig;
+import org.opensearch.index.mapper.MappedFieldType;
 import org.opensearch.index.mapper.MapperService;
 
-/** Chooses the vectors' format per field; everything else is the index's usual codec. */
+/**
+ * The codec of an index: keeps what vectors and doc values hold out of stored sources, and builds
+ * the graph of each {@code cross_modal} field as its mapping says.
+ */
 public final class CrossModalCodecService extends CodecService {
+  private static final Set<String> CODECS =
+      Set.of(DEFAULT_CODEC, LZ4, BEST_COMPRESSION_CODEC, ZLIB);
+
+  private static final Logger LOGGER = LogManager.getLogger(CrossModalCodecService.class);
+
+  private final boolean explicit;
   private final MapperService mappers;
   private final Logger logger;
 
@@ -26,8 +45,41 @@ public final class CrossModalCodecService extends CodecService {
         config.getIndexSettings(),
         config.getLogger(),
         config.getAdditionalCodecs());
+    this.explicit =
+        CrossModalFieldMapper.INDEX_CROSS_MODAL.get(config.getIndexSettings().getSettings());
     this.mappers = config.getMapperService();
     this.logger = config.getLogger();
+  }
+
+  /**
+   * Whether this service is to choose an index's codec: as the setting says, and where it says
+   * nothing, if the mapping has a {@code cross_modal} field and nobody else is to choose. Asked
+   * when a node opens the index, so that a field added to an open index counts from the next time
+   * on; all segments stay readable either way.
+   */
+  public static boolean serves(IndexSettings index) {
+    Settings settings = index.getSettings();
+    if (CrossModalFieldMapper.INDEX_CROSS_MODAL.exists(settings)) {
+      return CrossModalFieldMapper.INDEX_CROSS_MODAL.get(settings);
+    }
+    MappingMetadata mapping = index.getIndexMetadata().mapping();
+    boolean mapped =
+        mapping != null && MappingFields.has(mapping.sourceAsMap(), CrossModalFieldMapper.TYPE);
+    // What is split, shrunk or cloned gets its mapping after it is opened.
+    if (!mapped && !IndexMetadata.INDEX_RESIZE_SOURCE_UUID.exists(settings)) {
+      return false;
+    }
+    // An index takes one service. The k-NN plugin has one, those for other compressions have.
+    boolean free =
+        CODECS.contains(index.getValue(EngineConfig.INDEX_CODEC_SETTING))
+            && !settings.getAsBoolean("index.knn", false);
+    if (mapped && !free) {
+      LOGGER.warn(
+          "index [{}] has a codec of its own: its documents keep embeddings and tokens in their"
+              + " sources as well",
+          index.getIndex().getName());
+    }
+    return free;
   }
 
   /**
@@ -35,22 +87,38 @@ public final class CrossModalCodecService extends CodecService {
    */
   @Override
   public Codec codec(String name) {
-    if (mappers == null) {
+    if (mappers == null || !ours()) {
       return super.codec(name);
     }
-    return switch (name) {
-      case DEFAULT_CODEC, LZ4 -> new GraphCodec(Lucene104Codec.Mode.BEST_SPEED, mappers, logger);
-      case BEST_COMPRESSION_CODEC, ZLIB ->
-          new GraphCodec(Lucene104Codec.Mode.BEST_COMPRESSION, mappers, logger);
-      default ->
-          throw new IllegalArgumentException(
-              String.format(
-                  Locale.ROOT,
-                  "[index.codec: %s] does not go with [index.cross_modal: true], use %s or %s",
-                  name,
-                  DEFAULT_CODEC,
-                  BEST_COMPRESSION_CODEC));
-    };
+    if (!CODECS.contains(name)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[index.codec: %s] does not go with [index.cross_modal: true], use %s or %s",
+              name,
+              DEFAULT_CODEC,
+              BEST_COMPRESSION_CODEC));
+    }
+    Lucene104Codec.Mode mode =
+        name.equals(DEFAULT_CODEC) || name.equals(LZ4)
+            ? Lucene104Codec.Mode.BEST_SPEED
+            : Lucene104Codec.Mode.BEST_COMPRESSION;
+    return new CrossModalCodec(new GraphCodec(mode, mappers, logger));
+  }
+
+  private boolean ours() {
+    if (explicit) {
+      return true;
+    }
+    // Star trees need the codec that OpenSearch has for them.
+    if (!mappers.isCompositeIndexPresent()) {
+      for (MappedFieldType field : mappers.fieldTypes()) {
+        if (field instanceof CrossModalFieldType) {
+          return true;
+        }
+      }
+    }
+    return false;
   }
 
   private static final class GraphCodec extends PerFieldMappingPostingFormatCodec {

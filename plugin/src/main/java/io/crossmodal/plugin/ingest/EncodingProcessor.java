@@ -5,7 +5,6 @@
 package io.crossmodal.plugin.ingest;
 
 import io.crossmodal.model.Encoding;
-import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.Encoded;
 import io.crossmodal.plugin.inference.ModelService;
@@ -143,6 +142,10 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
                 // Refuses a model whose outputs do not belong into the field.
                 field.model();
                 items.add(new Item(document, field, map, value));
+              } else if (value.encoded()) {
+                // As it will come back from the index, so that a source never changes.
+                put(map, value.storedEmbedding());
+                value.storedTokens().ifPresent(block -> put(map, block));
               }
             });
       } catch (IllegalArgumentException e) {
@@ -207,24 +210,24 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
   }
 
   private static void write(Item item, Encoding encoding) {
-    List<Float> embedding = new ArrayList<>(encoding.embedding().length);
-    for (float value : encoding.embedding()) {
-      embedding.add(value);
-    }
-    item.map.put(DocumentValue.EMBEDDING, embedding);
+    put(item.map, encoding.embedding());
     item.field
-        .tokens()
-        .encoding()
+        .store(encoding.tokens())
         .ifPresentOrElse(
-            form ->
-                item.map.put(
-                    DocumentValue.TOKENS,
-                    Base64.getEncoder()
-                        .encodeToString(
-                            TokenBlockFormat.write(
-                                encoding.tokens(), form, item.field.spaces().tokens()))),
-            () -> item.map.remove(DocumentValue.TOKENS));
+            block -> put(item.map, block), () -> item.map.remove(DocumentValue.TOKENS));
     item.map.put(DocumentValue.ENCODED_FROM, item.value.mark().toString());
+  }
+
+  private static void put(Map<String, Object> map, float[] embedding) {
+    List<Float> values = new ArrayList<>(embedding.length);
+    for (float value : embedding) {
+      values.add(value);
+    }
+    map.put(DocumentValue.EMBEDDING, values);
+  }
+
+  private static void put(Map<String, Object> map, byte[] block) {
+    map.put(DocumentValue.TOKENS, Base64.getEncoder().encodeToString(block));
   }
 
   private static void fail(

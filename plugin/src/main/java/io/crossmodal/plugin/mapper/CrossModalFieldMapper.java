@@ -13,13 +13,16 @@ import java.util.Map;
 import java.util.function.Supplier;
 import org.apache.lucene.document.BinaryDocValuesField;
 import org.apache.lucene.document.KnnFloatVectorField;
+import org.apache.lucene.document.StoredField;
 import org.apache.lucene.index.VectorSimilarityFunction;
 import org.apache.lucene.util.BytesRef;
 import org.opensearch.common.settings.Setting;
 import org.opensearch.core.xcontent.XContentParser;
+import org.opensearch.index.IndexSettings;
 import org.opensearch.index.mapper.FieldMapper;
 import org.opensearch.index.mapper.Mapper;
 import org.opensearch.index.mapper.MapperParsingException;
+import org.opensearch.index.mapper.MappingLookup;
 import org.opensearch.index.mapper.ParametrizedFieldMapper;
 import org.opensearch.index.mapper.ParseContext;
 
@@ -29,7 +32,7 @@ import org.opensearch.index.mapper.ParseContext;
  * <pre>{@code
  * "image": {"type": "cross_modal", "model": "scenes-tiny", "modality": "image|text", "m": 16,
  *           "ef_construction": 100, "vector_encoding": "float32|int8|int4|bit1",
- *           "tokens": "int8|fp16|none"}
+ *           "tokens": "int8|fp16|none", "token_pooling": 1}
  * }</pre>
  *
  * {@code m}, {@code ef_construction} and {@code vector_encoding} other than Lucene's defaults need
@@ -38,7 +41,7 @@ import org.opensearch.index.mapper.ParseContext;
 public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
   public static final String TYPE = "cross_modal";
 
-  /** Whether this plugin's codec writes the index. */
+  /** Whether this plugin's codec writes the index; without it the mapping decides. */
   public static final Setting<Boolean> INDEX_CROSS_MODAL =
       Setting.boolSetting(
           "index.cross_modal", false, Setting.Property.IndexScope, Setting.Property.Final);
@@ -126,6 +129,9 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
             TokenStorage.INT8.key(),
             TokenStorage.FP16.key(),
             TokenStorage.NONE.key());
+    private final Parameter<Integer> tokenPooling =
+        Parameter.intParam(
+            FieldDefinition.TOKEN_POOLING, false, f -> definition(f).tokenPooling(), 1);
     private final Parameter<Map<String, String>> meta = Parameter.metaParam();
 
     Builder(String name, ModelCatalog catalog, Supplier<ModelService> service) {
@@ -169,7 +175,8 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
 
     @Override
     protected List<Parameter<?>> getParameters() {
-      return List.of(model, spaces, modality, m, efConstruction, vectorEncoding, tokens, meta);
+      return List.of(
+          model, spaces, modality, m, efConstruction, vectorEncoding, tokens, tokenPooling, meta);
     }
 
     @Override
@@ -183,6 +190,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
                   : Spaces.of(catalog.manifest(model.getValue())),
               Modality.of(modality.getValue()),
               TokenStorage.of(tokens.getValue()),
+              tokenPooling.getValue(),
               catalog);
       return new CrossModalFieldMapper(
           name,
@@ -264,15 +272,51 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
             name(),
             new KnnFloatVectorField(
                 name(), value.storedEmbedding(), VectorSimilarityFunction.DOT_PRODUCT));
+    keep(context, DocumentValue.EMBEDDING);
     value
         .storedTokens()
         .ifPresent(
-            block ->
-                context
-                    .doc()
-                    .add(
-                        new BinaryDocValuesField(
-                            CrossModalFieldType.tokensField(name()), new BytesRef(block))));
+            block -> {
+              context
+                  .doc()
+                  .add(
+                      new BinaryDocValuesField(
+                          CrossModalFieldType.tokensField(name()), new BytesRef(block)));
+              keep(context, DocumentValue.TOKENS);
+            });
+  }
+
+  private void keep(ParseContext context, String key) {
+    context.doc().add(new StoredField(CrossModalFieldType.KEPT, name() + "." + key));
+  }
+
+  /** A nested document has no source of its own to fill in, and no tokens to rescore. */
+  @Override
+  protected void doValidate(MappingLookup mappers) {
+    String nested = mappers.getNestedScope(name());
+    if (nested != null) {
+      throw new MapperParsingException(
+          String.format(
+              Locale.ROOT,
+              "field [%s] of type [%s] cannot stand in the nested object [%s]: map [%s] as a plain"
+                  + " object, or give each of its parts a document",
+              name(),
+              TYPE,
+              nested,
+              nested));
+    }
+  }
+
+  @Override
+  protected void canDeriveSourceInternal() {
+    throw new IllegalArgumentException(
+        String.format(
+            Locale.ROOT,
+            "field [%s] of type [%s] does not go with [%s]: without that setting, embeddings and"
+                + " tokens are kept out of the stored source too",
+            name(),
+            TYPE,
+            IndexSettings.INDEX_DERIVED_SOURCE_SETTING.getKey()));
   }
 
   /** The value as a map; null where the document says null. */

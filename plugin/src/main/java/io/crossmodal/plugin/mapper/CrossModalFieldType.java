@@ -19,6 +19,12 @@ import org.opensearch.search.lookup.SearchLookup;
 
 /** What a shard's searches know of a {@code cross_modal} field. */
 public final class CrossModalFieldType extends MappedFieldType {
+  /**
+   * The stored field in which a document names what of its source Lucene keeps elsewhere: full
+   * names of keys, {@code image.embedding} and {@code image.tokens}. The codec leaves these out.
+   */
+  public static final String KEPT = "_cross_modal_kept";
+
   private final FieldDefinition definition;
   private final HnswParameters hnsw;
   private final Supplier<ModelService> service;

@@ -4,7 +4,10 @@
  */
 package io.crossmodal.plugin.mapper;
 
+import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.model.tokens.TokenEncoding;
+import io.crossmodal.model.tokens.TokenPooling;
 import io.crossmodal.plugin.inference.QueryInput;
 import java.util.Base64;
 import java.util.List;
@@ -112,6 +115,11 @@ public final class DocumentValue {
     return !complete || !encodedFrom.equals(mark());
   }
 
+  /** Whether an embedding is there, {@link #storedEmbedding} may refuse it. */
+  public boolean encoded() {
+    return embedding != null;
+  }
+
   /** The mark for this content and the field's model. */
   public EncodedFrom mark() {
     return EncodedFrom.of(content.digest(), field.spaces());
@@ -155,7 +163,8 @@ public final class DocumentValue {
         throw new IllegalArgumentException(
             String.format(
                 Locale.ROOT,
-                "[%s] was made by another model than the field's, [%s]: send [%s] to have it encoded",
+                "[%s] was made by another model than the field's, [%s]: send [%s] to have it"
+                    + " encoded",
                 EMBEDDING,
                 field.modelId(),
                 contentKey()));
@@ -169,17 +178,25 @@ public final class DocumentValue {
     if (tokens == null) {
       return Optional.empty();
     }
+    TokenBlockFormat.Header header = TokenBlockFormat.header(tokens, 0, tokens.length);
     return field
         .tokens()
         .encoding()
         .map(
             encoding ->
-                TokenBlockFormat.header(tokens, 0, tokens.length).encoding() == encoding
+                header.encoding() == encoding && header.pooling() == field.tokenPooling()
                     ? tokens
-                    : TokenBlockFormat.write(
-                        TokenBlockFormat.read(tokens, 0, tokens.length),
-                        encoding,
-                        field.spaces().tokens()));
+                    : converted(header, encoding));
+  }
+
+  private byte[] converted(TokenBlockFormat.Header header, TokenEncoding encoding) {
+    int pooling = field.tokenPooling();
+    TokenBlock block = TokenBlockFormat.read(tokens, 0, tokens.length);
+    return TokenBlockFormat.write(
+        header.pooling() == pooling ? block : TokenPooling.pool(block, pooling),
+        encoding,
+        field.spaces().tokens(),
+        pooling);
   }
 
   private String contentKey() {
@@ -198,10 +215,21 @@ public final class DocumentValue {
               field.modelId(),
               field.spaces().tokens()));
     }
+    if (header.pooling() != 1 && header.pooling() != field.tokenPooling()) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[%s] are pooled by %d, the field's [token_pooling] is %d: give them pooled as the"
+                  + " field's, or not pooled",
+              TOKENS,
+              header.pooling(),
+              field.tokenPooling()));
+    }
     boolean rightCount =
         field.modality() == Modality.TEXT
             ? header.count() <= field.spaces().textTokens()
-            : field.spaces().imageTokens().containsValue(header.count());
+            : field.spaces().imageTokens().values().stream()
+                .anyMatch(count -> TokenPooling.count(count, header.pooling()) == header.count());
     if (header.hidden() != field.spaces().hidden() || !rightCount) {
       throw new IllegalArgumentException(
           String.format(

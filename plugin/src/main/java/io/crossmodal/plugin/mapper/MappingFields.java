@@ -47,6 +47,17 @@ public final class MappingFields {
     visit("", unwrap(mapping), visitor);
   }
 
+  /**
+   * Whether there is a field of a type.
+   *
+   * @param mapping with or without the enclosing {@code _doc}
+   */
+  public static boolean has(Map<String, Object> mapping, String type) {
+    boolean[] found = new boolean[1];
+    visit(mapping, (path, node) -> found[0] |= type.equals(node.get("type")));
+    return found[0];
+  }
+
   private static void visit(
       String prefix, Map<String, Object> node, BiConsumer<String, Map<String, Object>> visitor) {
     for (Map.Entry<String, Object> property : properties(node).entrySet()) {

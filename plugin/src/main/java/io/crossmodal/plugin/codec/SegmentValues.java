@@ -1,0 +1,117 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.codec;
+
+import io.crossmodal.plugin.mapper.CrossModalFieldType;
+import io.crossmodal.plugin.mapper.DocumentValue;
+import java.io.Closeable;
+import java.io.IOException;
+import java.util.Base64;
+import org.apache.lucene.codecs.DocValuesProducer;
+import org.apache.lucene.codecs.KnnVectorsReader;
+import org.apache.lucene.index.BinaryDocValues;
+import org.apache.lucene.index.CorruptIndexException;
+import org.apache.lucene.index.DocValuesType;
+import org.apache.lucene.index.FieldInfo;
+import org.apache.lucene.index.FieldInfos;
+import org.apache.lucene.index.FloatVectorValues;
+import org.apache.lucene.index.KnnVectorValues.DocIndexIterator;
+import org.apache.lucene.index.SegmentInfo;
+import org.apache.lucene.index.SegmentReadState;
+import org.apache.lucene.store.AlreadyClosedException;
+import org.apache.lucene.store.Directory;
+import org.apache.lucene.store.IOContext;
+import org.apache.lucene.util.BytesRef;
+import org.apache.lucene.util.IOUtils;
+
+/**
+ * A segment's embeddings and token blocks. A reader of stored fields does not get those of its
+ * segment's reader, so it opens them once more, when the first source is asked for: a merge and a
+ * search without sources pay nothing. Whoever holds a segment open keeps its files from deletion.
+ * Safe for several threads.
+ */
+final class SegmentValues implements Closeable {
+  private final SegmentReadState state;
+  private KnnVectorsReader vectors;
+  private DocValuesProducer docValues;
+  private boolean closed;
+
+  SegmentValues(Directory directory, SegmentInfo segment, FieldInfos fields, IOContext context) {
+    this.state = new SegmentReadState(directory, segment, fields, context);
+  }
+
+  /**
+   * A value in the form that sources hold: a float[] or base64.
+   *
+   * @param key a field's full name, and embedding or tokens
+   * @param doc in this segment
+   * @throws CorruptIndexException when the document has no such value
+   */
+  Object get(String key, int doc) throws IOException {
+    int dot = key.lastIndexOf('.');
+    String field = key.substring(0, dot);
+    Object value =
+        key.substring(dot + 1).equals(DocumentValue.EMBEDDING)
+            ? embedding(field, doc)
+            : tokens(CrossModalFieldType.tokensField(field), doc);
+    if (value == null) {
+      throw new CorruptIndexException(
+          "document " + doc + " lacks [" + key + "], which its source left to the index",
+          state.segmentInfo.name);
+    }
+    return value;
+  }
+
+  private float[] embedding(String field, int doc) throws IOException {
+    FieldInfo info = state.fieldInfos.fieldInfo(field);
+    if (info == null || !info.hasVectorValues()) {
+      return null;
+    }
+    FloatVectorValues values = vectors().getFloatVectorValues(field);
+    DocIndexIterator documents = values.iterator();
+    return documents.advance(doc) == doc ? values.vectorValue(documents.index()).clone() : null;
+  }
+
+  private String tokens(String field, int doc) throws IOException {
+    FieldInfo info = state.fieldInfos.fieldInfo(field);
+    if (info == null || info.getDocValuesType() != DocValuesType.BINARY) {
+      return null;
+    }
+    BinaryDocValues values = docValues().getBinary(info);
+    if (!values.advanceExact(doc)) {
+      return null;
+    }
+    BytesRef block = BytesRef.deepCopyOf(values.binaryValue());
+    return Base64.getEncoder().encodeToString(block.bytes);
+  }
+
+  private synchronized KnnVectorsReader vectors() throws IOException {
+    ensureOpen();
+    if (vectors == null) {
+      vectors = state.segmentInfo.getCodec().knnVectorsFormat().fieldsReader(state);
+    }
+    return vectors;
+  }
+
+  private synchronized DocValuesProducer docValues() throws IOException {
+    ensureOpen();
+    if (docValues == null) {
+      docValues = state.segmentInfo.getCodec().docValuesFormat().fieldsProducer(state);
+    }
+    return docValues;
+  }
+
+  private void ensureOpen() {
+    if (closed) {
+      throw new AlreadyClosedException("the stored fields of this segment are closed");
+    }
+  }
+
+  @Override
+  public synchronized void close() throws IOException {
+    closed = true;
+    IOUtils.close(vectors, docValues);
+  }
+}

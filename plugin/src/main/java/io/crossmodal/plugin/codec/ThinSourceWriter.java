@@ -1,0 +1,130 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.codec;
+
+import io.crossmodal.plugin.mapper.CrossModalFieldType;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.lucene.codecs.StoredFieldsReader;
+import org.apache.lucene.codecs.StoredFieldsWriter;
+import org.apache.lucene.index.FieldInfo;
+import org.apache.lucene.index.MergeState;
+import org.apache.lucene.index.StoredFieldDataInput;
+import org.apache.lucene.util.BytesRef;
+
+/**
+ * Takes out of a document's sources what the document says, in the stored field {@link
+ * CrossModalFieldType#KEPT}, is kept elsewhere. The document says it and not the mapping, for a
+ * field may be mapped after documents with values that nobody looked at were written.
+ */
+final class ThinSourceWriter extends StoredFieldsWriter {
+  private record Source(FieldInfo field, BytesRef bytes) {}
+
+  private final StoredFieldsWriter delegate;
+  private final List<String> kept = new ArrayList<>();
+  private final List<Source> sources = new ArrayList<>();
+
+  ThinSourceWriter(StoredFieldsWriter delegate) {
+    this.delegate = delegate;
+  }
+
+  @Override
+  public void startDocument() throws IOException {
+    kept.clear();
+    sources.clear();
+    delegate.startDocument();
+  }
+
+  /** Sources come last, so that their reader knows by then what to fill in. */
+  @Override
+  public void finishDocument() throws IOException {
+    for (Source source : sources) {
+      delegate.writeField(
+          source.field, kept.isEmpty() ? source.bytes : ThinSource.thin(source.bytes, kept));
+    }
+    delegate.finishDocument();
+  }
+
+  @Override
+  public void writeField(FieldInfo field, String value) throws IOException {
+    if (field.name.equals(CrossModalFieldType.KEPT)) {
+      kept.add(value);
+    }
+    delegate.writeField(field, value);
+  }
+
+  @Override
+  public void writeField(FieldInfo field, BytesRef value) throws IOException {
+    if (ThinSource.isSource(field.name)) {
+      sources.add(new Source(field, value));
+    } else {
+      delegate.writeField(field, value);
+    }
+  }
+
+  @Override
+  public void writeField(FieldInfo field, StoredFieldDataInput value) throws IOException {
+    if (ThinSource.isSource(field.name)) {
+      super.writeField(field, value);
+    } else {
+      delegate.writeField(field, value);
+    }
+  }
+
+  @Override
+  public void writeField(FieldInfo field, int value) throws IOException {
+    delegate.writeField(field, value);
+  }
+
+  @Override
+  public void writeField(FieldInfo field, long value) throws IOException {
+    delegate.writeField(field, value);
+  }
+
+  @Override
+  public void writeField(FieldInfo field, float value) throws IOException {
+    delegate.writeField(field, value);
+  }
+
+  @Override
+  public void writeField(FieldInfo field, double value) throws IOException {
+    delegate.writeField(field, value);
+  }
+
+  /**
+   * Copies thin sources as they are, in Lucene's compressed blocks. Where a segment is of another
+   * codec, or comes wrapped by a merge policy, everything goes through this writer document by
+   * document.
+   */
+  @Override
+  public int merge(MergeState state) throws IOException {
+    boolean thin = true;
+    StoredFieldsReader[] readers = state.storedFieldsReaders;
+    for (int i = 0; i < readers.length; i++) {
+      if (readers[i] instanceof ThinSourceReader reader) {
+        readers[i] = reader.stored();
+      } else {
+        thin = false;
+      }
+    }
+    return thin ? delegate.merge(state) : super.merge(state);
+  }
+
+  @Override
+  public void finish(int documents) throws IOException {
+    delegate.finish(documents);
+  }
+
+  @Override
+  public void close() throws IOException {
+    delegate.close();
+  }
+
+  @Override
+  public long ramBytesUsed() {
+    return delegate.ramBytesUsed();
+  }
+}
