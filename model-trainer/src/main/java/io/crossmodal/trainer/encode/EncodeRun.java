@@ -79,7 +79,7 @@ public final class EncodeRun {
     this.reader =
         new PictureReader(
             model.bundle().preprocessor(format.sensor()),
-            format.model().config().sensor(format.sensor()).imageSize());
+            format.model().config().sensor(format.sensor()));
   }
 
   /** Makes a sink that tells what it kept. */

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.encode;
 
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.GeoTiff;
 import io.crossmodal.model.image.Georeference;
@@ -23,16 +24,11 @@ final class PictureReader {
   private static final float WHITE = 3558;
 
   private final ImagePreprocessor preprocessor;
-  private final int side;
+  private final SensorConfig sensor;
 
-  /**
-   * A reader for one sensor.
-   *
-   * @param side S, to which it resizes
-   */
-  PictureReader(ImagePreprocessor preprocessor, int side) {
+  PictureReader(ImagePreprocessor preprocessor, SensorConfig sensor) {
     this.preprocessor = preprocessor;
-    this.side = side;
+    this.sensor = sensor;
   }
 
   /**
@@ -49,9 +45,18 @@ final class PictureReader {
    * @throws IllegalArgumentException when it cannot, saying why
    */
   PixelTensor pixels(List<byte[]> files) {
-    return files.size() == 1
-        ? preprocessor.preprocess(files.get(0))
-        : preprocessor.normalise(trueColour(files).resize(side));
+    if (files.size() == 1) {
+      return preprocessor.preprocess(files.get(0));
+    }
+    if (sensor.bands() != null) {
+      throw new IllegalArgumentException(
+          "patches with a file a band are encoded in true colours only, sensor ["
+              + sensor.name()
+              + "] takes "
+              + sensor.bands().names()
+              + ": stack them into one GeoTIFF");
+    }
+    return preprocessor.normalise(trueColour(files).resize(sensor.imageSize()));
   }
 
   private static RgbImage trueColour(List<byte[]> files) {
