@@ -104,7 +104,6 @@ def main():
         words = bundle.read("vocab.txt").decode().splitlines()
         archive = bundle.read("model.pt")
     config, vocabulary = manifest["config"], {word: i for i, word in enumerate(words)}
-    sensor = config["sensors"][0]
     name = torch.cuda.get_device_name() if device != "cpu" else f"CPU, {torch.get_num_threads()} threads"
     print(f"{manifest['id']} on {name}, PyTorch {torch.__version__}\n")
     side, wrong = options.side or (1024 if device == "cpu" else 8192), False
@@ -120,11 +119,10 @@ def main():
                       f" Matrix product {peak / 1e12:.3g} TFLOP/s.\n")
                 print("| batch | image tower ms | text tower ms | fuse ms | pairs/s | GFLOP |"
                       " share of peak | copy ms |\n|---|---|---|---|---|---|---|---|")
-                tower = getattr(model, "encode_image_" + sensor["name"])
+                tower = getattr(model, "encode_image_" + config["sensors"][0]["name"])
                 for b in map(int, options.batches.split(",")):
-                    size = sensor["image_size"]
-                    pixels = torch.randn(b, len(sensor["mean"]), size, size)
-                    pixels = pixels.to(device, dtype)
+                    c, s = len(config["sensors"][0]["mean"]), config["sensors"][0]["image_size"]
+                    pixels = torch.randn(b, c, s, s).to(device, dtype)
                     ids = torch.randint(5, len(words), (b, TEXT), device=device)
                     mask = torch.ones(b, TEXT, device=device, dtype=dtype)
                     images, texts = tower(pixels), model.encode_text(ids, mask)
@@ -140,7 +138,9 @@ def main():
                           f" {1e3 * copy:.3g} |")
                 wrong |= dtype == torch.float32 and max(embedding, logit) > manifest["golden"]["tolerance"]
         except RuntimeError as e:
-            print(f"## {label}\n\nNot measured: {str(e).strip().splitlines()[0]}")
+            lines = str(e).strip().splitlines()
+            why = next((line for line in reversed(lines) if "Error" in line), lines[0])
+            print(f"## {label}\n\nNot measured: {why}")
             wrong |= dtype == torch.float32
         print()
     sys.exit(1 if wrong else 0)
