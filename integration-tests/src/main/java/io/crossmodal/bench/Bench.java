@@ -14,9 +14,10 @@ public final class Bench {
       case "recall" -> RecallBench.run();
       case "serving" -> ServingBench.run();
       case "fuse" -> FuseBench.run();
+      case "tokens" -> TokensBench.run();
       default ->
           throw new IllegalArgumentException(
-              "-Dbench names [" + name + "], there are: recall, serving, fuse");
+              "-Dbench names [" + name + "], there are: recall, serving, fuse, tokens");
     }
   }
 }

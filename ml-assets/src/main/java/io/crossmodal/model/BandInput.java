@@ -18,10 +18,17 @@ import java.util.Objects;
 public record BandInput(List<String> names, Values values) {
   /** What a file's numbers are; {@link SensorConfig}'s mean and deviation count behind it. */
   public enum Values {
-    /** Taken as they are: reflectances, grey levels 0 to 255, backscatter in dB. */
+    /** Taken as they are: reflectances, colours. */
     AS_STORED,
+    /** Taken as they are: backscatter in dB, or grey levels that rise with it. */
+    DECIBEL,
     /** Backscatter as a power, above 0, which becomes 10 log10 of it. */
-    POWER_TO_DECIBEL
+    POWER_TO_DECIBEL;
+
+    /** Whether they are a radar's, on a scale on which speckle adds. */
+    public boolean radar() {
+      return this != AS_STORED;
+    }
   }
 
   public BandInput {

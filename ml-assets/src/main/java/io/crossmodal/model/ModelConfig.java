@@ -73,14 +73,9 @@ public record ModelConfig(
     Checks.atLeast("filter_dimension", filterDimension, 1);
     Checks.layerNormEpsilon(layerNormEpsilon);
     Objects.requireNonNull(image, "image");
-    if (text != null) {
+    if (text != null || fusionLayers != 0 || filterMlp) {
+      Objects.requireNonNull(text, "text");
       Checks.atLeast("fusion_layers", fusionLayers, 2);
-    } else if (fusionLayers != 0 || filterMlp) {
-      throw new IllegalArgumentException(
-          "a model without text has no fusion layers and no MLP filter, got "
-              + fusionLayers
-              + " and "
-              + filterMlp);
     }
     sensors = List.copyOf(Objects.requireNonNull(sensors, "sensors"));
     if (sensors.isEmpty()) {

@@ -73,7 +73,7 @@ public record SensorConfig(
         imageSize,
         List.of(-12.620, -19.290),
         List.of(5.116, 5.464),
-        new BandInput(List.of("VV", "VH"), BandInput.Values.AS_STORED));
+        new BandInput(List.of("VV", "VH"), BandInput.Values.DECIBEL));
   }
 
   /** Sentinel-2 at level 2A: the ten bands of 10 and 20 metres, statistics as {@link #s1}. */

@@ -100,6 +100,7 @@ import org.opensearch.repositories.RepositoriesService;
 import org.opensearch.rest.RestController;
 import org.opensearch.rest.RestHandler;
 import org.opensearch.script.ScriptService;
+import org.opensearch.search.SearchExtBuilder;
 import org.opensearch.search.aggregations.InternalAggregation;
 import org.opensearch.search.fetch.FetchSubPhase;
 import org.opensearch.search.pipeline.SearchPhaseResultsProcessor;
@@ -252,7 +253,9 @@ public class CrossModalPlugin extends Plugin
             Metadata.Custom.class, ModelsMetadata.TYPE, ModelsMetadata::new),
         new NamedWriteableRegistry.Entry(
             NamedDiff.class, ModelsMetadata.TYPE, ModelsMetadata::readDiffFrom),
-        // These two go from node to node only: no request can hold them.
+        // These go from node to node only: no request can hold them.
+        new NamedWriteableRegistry.Entry(
+            SearchExtBuilder.class, RescoreReportExt.NAME, RescoreReportExt::new),
         new NamedWriteableRegistry.Entry(
             QueryBuilder.class, ChosenDocsQueryBuilder.NAME, ChosenDocsQueryBuilder::new),
         new NamedWriteableRegistry.Entry(
@@ -313,9 +316,7 @@ public class CrossModalPlugin extends Plugin
   public List<SearchExtSpec<?>> getSearchExts() {
     return List.of(
         new SearchExtSpec<>(
-            DetailsExtBuilder.NAME, DetailsExtBuilder::new, DetailsExtBuilder::fromXContent),
-        new SearchExtSpec<>(
-            RescoreReportExt.NAME, RescoreReportExt::new, RescoreReportExt::fromXContent));
+            DetailsExtBuilder.NAME, DetailsExtBuilder::new, DetailsExtBuilder::fromXContent));
   }
 
   @Override

@@ -60,6 +60,7 @@ public final class TestModels {
         Spaces.of(model.manifest()),
         modality,
         tokens,
+        1,
         new ModelCatalog(() -> List.of(model)));
   }
 

@@ -74,6 +74,15 @@ public final class ImagePreprocessor {
   }
 
   /**
+   * The bands of a JPEG or PNG at its own size.
+   *
+   * @throws ImageFormatException as {@link #decodeBands}
+   */
+  public BandImage bandsOfPicture(byte[] file) {
+    return bands(ImageDecoder.decode(file, ImageDecoder.MAX_SIDE));
+  }
+
+  /**
    * Bands of one picture, checked, resized to S x S and in the sensor's units.
    *
    * @param image as files have it, one band a channel
@@ -107,7 +116,7 @@ public final class ImagePreprocessor {
   }
 
   private BandImage units(BandImage image) {
-    if (sensor.bands().values() == BandInput.Values.AS_STORED) {
+    if (sensor.bands().values() != BandInput.Values.POWER_TO_DECIBEL) {
       return image;
     }
     float[] values = image.values().clone();

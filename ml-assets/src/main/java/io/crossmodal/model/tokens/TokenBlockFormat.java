@@ -11,12 +11,13 @@ import java.util.Locale;
 
 /** Reads and writes stored token blocks; the layout is specified in this package's package-info. */
 public final class TokenBlockFormat {
-  /** The only version so far. */
-  public static final int VERSION = 1;
+  private static final int PLAIN = 1;
+  private static final int POOLED = 2;
 
   private static final int MAGIC = 0x4b544d43; // "CMTK"
   private static final int FINGERPRINT_BYTES = 8;
   private static final int HEADER_BYTES = 4 + 1 + 1 + 2 + 2 + FINGERPRINT_BYTES;
+  private static final int POOLED_HEADER_BYTES = HEADER_BYTES + 1;
   private static final int MAX_EXTENT = 0xffff;
 
   /**
@@ -26,16 +27,23 @@ public final class TokenBlockFormat {
    * @param count tokens
    * @param hidden H
    * @param fingerprint first 16 hexadecimal digits of the token space's fingerprint
+   * @param pooling 1, or the side of the squares of patches that are one token here
    */
-  public record Header(TokenEncoding encoding, int count, int hidden, String fingerprint) {
+  public record Header(
+      TokenEncoding encoding, int count, int hidden, String fingerprint, int pooling) {
     /** Whether the block's tokens come from this token space. */
     public boolean matches(String tokenSpace) {
       return tokenSpace.startsWith(fingerprint);
     }
 
+    /** Bytes before the values. */
+    private int size() {
+      return pooling == 1 ? HEADER_BYTES : POOLED_HEADER_BYTES;
+    }
+
     private long length() {
       long values = (long) count * hidden;
-      return HEADER_BYTES
+      return size()
           + (encoding == TokenEncoding.INT8
               ? values + (long) count * Float.BYTES
               : values * Short.BYTES);
@@ -45,25 +53,44 @@ public final class TokenBlockFormat {
   private TokenBlockFormat() {}
 
   /**
-   * Writes a block.
+   * Writes a block that is not pooled.
    *
    * @param tokenSpace fingerprint of the token space, hexadecimal, at least 16 digits
    * @throws IllegalArgumentException when a value is not finite, or beyond what FP16 holds
    */
   public static byte[] write(TokenBlock block, TokenEncoding encoding, String tokenSpace) {
+    return write(block, encoding, tokenSpace, 1);
+  }
+
+  /**
+   * Writes a block.
+   *
+   * @param tokenSpace fingerprint of the token space, hexadecimal, at least 16 digits
+   * @param pooling how the block was made by {@link TokenPooling}; 1 where it was not
+   * @throws IllegalArgumentException when a value is not finite, or beyond what FP16 holds
+   */
+  public static byte[] write(
+      TokenBlock block, TokenEncoding encoding, String tokenSpace, int pooling) {
+    if (pooling < 1 || pooling > TokenPooling.MAX_SIDE) {
+      throw new IllegalArgumentException(
+          "pooling must be from 1 to " + TokenPooling.MAX_SIDE + ", got " + pooling);
+    }
     if (block.count() > MAX_EXTENT || block.hidden() > MAX_EXTENT) {
       throw new IllegalArgumentException(block + " exceeds " + MAX_EXTENT + " in one direction");
     }
     String fingerprint = tokenSpace.substring(0, 2 * FINGERPRINT_BYTES);
-    Header header = new Header(encoding, block.count(), block.hidden(), fingerprint);
+    Header header = new Header(encoding, block.count(), block.hidden(), fingerprint, pooling);
     ByteBuffer out =
         ByteBuffer.allocate(Math.toIntExact(header.length())).order(ByteOrder.LITTLE_ENDIAN);
     out.putInt(MAGIC)
-        .put((byte) VERSION)
+        .put((byte) (pooling == 1 ? PLAIN : POOLED))
         .put((byte) encoding.code())
         .putShort((short) block.count())
         .putShort((short) block.hidden())
         .put(HexFormat.of().parseHex(fingerprint));
+    if (pooling != 1) {
+      out.put((byte) pooling);
+    }
     if (encoding == TokenEncoding.INT8) {
       writeInt8(block, out);
     } else {
@@ -131,16 +158,34 @@ public final class TokenBlockFormat {
       throw new IllegalArgumentException("these bytes are no token block: they do not start CMTK");
     }
     int version = in.get();
-    if (version != VERSION) {
+    if (version != PLAIN && version != POOLED) {
       throw new IllegalArgumentException(
-          "token block has format version " + version + ", this code reads " + VERSION);
+          String.format(
+              Locale.ROOT,
+              "token block has format version %d, this code reads %d and %d",
+              version,
+              PLAIN,
+              POOLED));
+    }
+    if (version == POOLED && length < POOLED_HEADER_BYTES) {
+      throw new IllegalArgumentException("token block of " + length + " bytes ends in its header");
     }
     TokenEncoding encoding = TokenEncoding.of(in.get());
     int count = Short.toUnsignedInt(in.getShort());
     int hidden = Short.toUnsignedInt(in.getShort());
     byte[] fingerprint = new byte[FINGERPRINT_BYTES];
     in.get(fingerprint);
-    Header header = new Header(encoding, count, hidden, HexFormat.of().formatHex(fingerprint));
+    int pooling = version == POOLED ? in.get() : 1;
+    if (version == POOLED && (pooling < 2 || pooling > TokenPooling.MAX_SIDE)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "token block is pooled by %d, which must be from 2 to %d",
+              pooling,
+              TokenPooling.MAX_SIDE));
+    }
+    Header header =
+        new Header(encoding, count, hidden, HexFormat.of().formatHex(fingerprint), pooling);
     if (count == 0 || hidden == 0 || header.length() != length) {
       throw new IllegalArgumentException(
           String.format(
@@ -178,10 +223,10 @@ public final class TokenBlockFormat {
     int h = header.hidden();
     float[] values = new float[count * h];
     ByteBuffer in =
-        ByteBuffer.wrap(bytes, offset + HEADER_BYTES, length - HEADER_BYTES)
+        ByteBuffer.wrap(bytes, offset + header.size(), length - header.size())
             .order(ByteOrder.LITTLE_ENDIAN);
     if (header.encoding() == TokenEncoding.INT8) {
-      int at = offset + HEADER_BYTES + header.count() * Float.BYTES;
+      int at = offset + header.size() + header.count() * Float.BYTES;
       for (int t = 0; t < count; t++) {
         float scale = finite(in.getFloat());
         for (int i = t * h; i < (t + 1) * h; i++) {

@@ -6,17 +6,19 @@
  * Token features of texts and images, and how they are stored.
  *
  * <p>Entry class: {@link io.crossmodal.model.tokens.TokenBlockFormat}. Called by the plugin (doc
- * values, documents) and by the trainer's {@code encode}.
+ * values, documents) and by the trainer's {@code encode}. {@link
+ * io.crossmodal.model.tokens.TokenPooling} makes an image's block smaller.
  *
- * <h2>Format, version 1, little-endian</h2>
+ * <h2>Format, versions 1 and 2, little-endian</h2>
  *
  * <pre>
  * magic        4 bytes  "CMTK"
- * version      1 byte   1
+ * version      1 byte   1; 2 where the tokens are pooled
  * encoding     1 byte   1 int8, 2 fp16
  * count        2 bytes  unsigned, tokens; token 0 is [CLS]
  * hidden       2 bytes  unsigned, values a token
  * fingerprint  8 bytes  first bytes of the token space's SHA-256
+ * pooling      1 byte   version 2 only: 2 to 16, side of the squares of patches that are a token
  * int8:        count x float32 scales, then count x hidden signed bytes; value = byte x scale
  * fp16:        count x hidden IEEE 754 halves
  * </pre>

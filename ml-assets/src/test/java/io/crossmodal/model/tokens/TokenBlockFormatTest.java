@@ -150,7 +150,7 @@ class TokenBlockFormatTest {
     byte[] bytes = TokenBlockFormat.write(block(3, 5, 1), encoding, SPACE);
     assertEquals(18 + (encoding == TokenEncoding.INT8 ? 3 * 4 + 15 : 30), bytes.length);
     TokenBlockFormat.Header header = TokenBlockFormat.header(bytes, 0, bytes.length);
-    assertEquals(new TokenBlockFormat.Header(encoding, 3, 5, SPACE.substring(0, 16)), header);
+    assertEquals(new TokenBlockFormat.Header(encoding, 3, 5, SPACE.substring(0, 16), 1), header);
     assertTrue(header.matches(SPACE));
     assertFalse(header.matches("1" + SPACE.substring(1)));
     assertFalse(header.matches(SPACE.substring(0, 15) + "0" + SPACE.substring(16)));
@@ -162,7 +162,7 @@ class TokenBlockFormatTest {
     assertRefused(() -> TokenBlockFormat.read(new byte[0], 0, 0), "0 bytes", "18");
     assertRefused(() -> TokenBlockFormat.read(good, 0, 17), "17 bytes", "18");
     assertRefused(() -> read(changed(good, 0, 'X')), "CMTK");
-    assertRefused(() -> read(changed(good, 4, 2)), "version 2", "reads 1");
+    assertRefused(() -> read(changed(good, 4, 3)), "version 3", "reads 1 and 2");
     assertRefused(() -> read(changed(good, 5, 9)), "encoding 9");
     assertRefused(() -> read(changed(good, 5, 2)), "FP16");
     assertRefused(() -> read(changed(good, 6, 0)), "0 x 3");

@@ -5,7 +5,6 @@
 package io.crossmodal.plugin.ingest;
 
 import io.crossmodal.model.Encoding;
-import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.Encoded;
 import io.crossmodal.plugin.inference.ModelService;
@@ -213,14 +212,9 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
   private static void write(Item item, Encoding encoding) {
     put(item.map, encoding.embedding());
     item.field
-        .tokens()
-        .encoding()
+        .store(encoding.tokens())
         .ifPresentOrElse(
-            form ->
-                put(
-                    item.map,
-                    TokenBlockFormat.write(encoding.tokens(), form, item.field.spaces().tokens())),
-            () -> item.map.remove(DocumentValue.TOKENS));
+            block -> put(item.map, block), () -> item.map.remove(DocumentValue.TOKENS));
     item.map.put(DocumentValue.ENCODED_FROM, item.value.mark().toString());
   }
 

@@ -32,7 +32,7 @@ import org.opensearch.index.mapper.ParseContext;
  * <pre>{@code
  * "image": {"type": "cross_modal", "model": "scenes-tiny", "modality": "image|text", "m": 16,
  *           "ef_construction": 100, "vector_encoding": "float32|int8|int4|bit1",
- *           "tokens": "int8|fp16|none"}
+ *           "tokens": "int8|fp16|none", "token_pooling": 1}
  * }</pre>
  *
  * {@code m}, {@code ef_construction} and {@code vector_encoding} other than Lucene's defaults need
@@ -129,6 +129,9 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
             TokenStorage.INT8.key(),
             TokenStorage.FP16.key(),
             TokenStorage.NONE.key());
+    private final Parameter<Integer> tokenPooling =
+        Parameter.intParam(
+            FieldDefinition.TOKEN_POOLING, false, f -> definition(f).tokenPooling(), 1);
     private final Parameter<Map<String, String>> meta = Parameter.metaParam();
 
     Builder(String name, ModelCatalog catalog, Supplier<ModelService> service) {
@@ -172,7 +175,8 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
 
     @Override
     protected List<Parameter<?>> getParameters() {
-      return List.of(model, spaces, modality, m, efConstruction, vectorEncoding, tokens, meta);
+      return List.of(
+          model, spaces, modality, m, efConstruction, vectorEncoding, tokens, tokenPooling, meta);
     }
 
     @Override
@@ -186,6 +190,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
                   : Spaces.of(catalog.manifest(model.getValue())),
               Modality.of(modality.getValue()),
               TokenStorage.of(tokens.getValue()),
+              tokenPooling.getValue(),
               catalog);
       return new CrossModalFieldMapper(
           name,

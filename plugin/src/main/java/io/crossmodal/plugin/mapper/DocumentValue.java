@@ -4,7 +4,10 @@
  */
 package io.crossmodal.plugin.mapper;
 
+import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.model.tokens.TokenEncoding;
+import io.crossmodal.model.tokens.TokenPooling;
 import io.crossmodal.plugin.inference.QueryInput;
 import java.util.Base64;
 import java.util.List;
@@ -175,17 +178,25 @@ public final class DocumentValue {
     if (tokens == null) {
       return Optional.empty();
     }
+    TokenBlockFormat.Header header = TokenBlockFormat.header(tokens, 0, tokens.length);
     return field
         .tokens()
         .encoding()
         .map(
             encoding ->
-                TokenBlockFormat.header(tokens, 0, tokens.length).encoding() == encoding
+                header.encoding() == encoding && header.pooling() == field.tokenPooling()
                     ? tokens
-                    : TokenBlockFormat.write(
-                        TokenBlockFormat.read(tokens, 0, tokens.length),
-                        encoding,
-                        field.spaces().tokens()));
+                    : converted(header, encoding));
+  }
+
+  private byte[] converted(TokenBlockFormat.Header header, TokenEncoding encoding) {
+    int pooling = field.tokenPooling();
+    TokenBlock block = TokenBlockFormat.read(tokens, 0, tokens.length);
+    return TokenBlockFormat.write(
+        header.pooling() == pooling ? block : TokenPooling.pool(block, pooling),
+        encoding,
+        field.spaces().tokens(),
+        pooling);
   }
 
   private String contentKey() {
@@ -204,10 +215,21 @@ public final class DocumentValue {
               field.modelId(),
               field.spaces().tokens()));
     }
+    if (header.pooling() != 1 && header.pooling() != field.tokenPooling()) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[%s] are pooled by %d, the field's [token_pooling] is %d: give them pooled as the"
+                  + " field's, or not pooled",
+              TOKENS,
+              header.pooling(),
+              field.tokenPooling()));
+    }
     boolean rightCount =
         field.modality() == Modality.TEXT
             ? header.count() <= field.spaces().textTokens()
-            : field.spaces().imageTokens().containsValue(header.count());
+            : field.spaces().imageTokens().values().stream()
+                .anyMatch(count -> TokenPooling.count(count, header.pooling()) == header.count());
     if (header.hidden() != field.spaces().hidden() || !rightCount) {
       throw new IllegalArgumentException(
           String.format(

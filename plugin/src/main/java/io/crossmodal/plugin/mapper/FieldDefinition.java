@@ -5,10 +5,14 @@
 package io.crossmodal.plugin.mapper;
 
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.model.tokens.TokenPooling;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * What a mapping says of one field, as far as others than the mapper need it.
@@ -18,6 +22,7 @@ import java.util.Objects;
  * @param spaces those that the field keeps to
  * @param modality what documents hold
  * @param tokens how tokens are stored
+ * @param tokenPooling side of the squares of patches that are stored as one token; 1: each patch
  * @param catalog where the model is looked up
  */
 public record FieldDefinition(
@@ -26,7 +31,10 @@ public record FieldDefinition(
     Spaces spaces,
     Modality modality,
     TokenStorage tokens,
+    int tokenPooling,
     ModelCatalog catalog) {
+  static final String TOKEN_POOLING = "token_pooling";
+
   public FieldDefinition {
     Objects.requireNonNull(path, "path");
     Objects.requireNonNull(modelId, "modelId");
@@ -34,6 +42,39 @@ public record FieldDefinition(
     Objects.requireNonNull(modality, "modality");
     Objects.requireNonNull(tokens, "tokens");
     Objects.requireNonNull(catalog, "catalog");
+    try {
+      spaces.imageTokens().values().forEach(count -> TokenPooling.count(count, tokenPooling));
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("[" + TOKEN_POOLING + "]: " + e.getMessage(), e);
+    }
+    if (tokenPooling != 1 && (modality != Modality.IMAGE || tokens == TokenStorage.NONE)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[%s] %d pools the tokens of images, a field of modality %s and [tokens] %s has none",
+              TOKEN_POOLING,
+              tokenPooling,
+              modality.key(),
+              tokens.key()));
+    }
+  }
+
+  /**
+   * The block that the field stores.
+   *
+   * @param block as the model made it
+   * @return empty where the field stores none
+   */
+  public Optional<byte[]> store(TokenBlock block) {
+    return tokens
+        .encoding()
+        .map(
+            encoding ->
+                TokenBlockFormat.write(
+                    TokenPooling.pool(block, tokenPooling),
+                    encoding,
+                    spaces.tokens(),
+                    tokenPooling));
   }
 
   /**
@@ -52,6 +93,7 @@ public record FieldDefinition(
         spaces == null ? Spaces.of(catalog.manifest(model)) : Spaces.parse(spaces),
         Modality.of(String.valueOf(node.getOrDefault("modality", Modality.IMAGE.key()))),
         TokenStorage.of(String.valueOf(node.getOrDefault("tokens", TokenStorage.INT8.key()))),
+        Integer.parseInt(String.valueOf(node.getOrDefault(TOKEN_POOLING, 1))),
         catalog);
   }
 

@@ -285,9 +285,8 @@ final class GlobalWindow {
       }
     }
     if (!byShard.isEmpty() && !WindowThreads.mayWait()) {
-      // The last thing that happened was that a shard had no copy to ask; core says so elsewhere.
       throw new OpenSearchStatusException(
-          "the global window cannot wait on this thread, try again",
+          "the global window cannot be rescored on a thread of the network, try again",
           RestStatus.SERVICE_UNAVAILABLE);
     }
     Map<Integer, CompletableFuture<QuerySearchResult>> answers = new TreeMap<>();
@@ -430,26 +429,26 @@ final class GlobalWindow {
     if (context.getTask().isCancelled()) {
       throw new TaskCancelledException("cancelled while rescoring");
     }
-    // What the request is to blame for, such as [missing: fail], no policy excuses.
+    // What the request is to blame for, such as [missing: fail], no policy excuses; what the shard
+    // says itself, it has counted.
     boolean refused = ExceptionsHelper.status(cause) == RestStatus.BAD_REQUEST;
-    if (refused || options.onFailure() == FailurePolicy.FAIL) {
-      // Wrapped, for core takes the loss of a shard's node for a reason to look for another copy.
-      Exception shown =
-          cause instanceof Exception known
-                  && (refused || known instanceof OpenSearchStatusException)
-              ? known
-              : new OpenSearchStatusException(
-                  "a shard could not rescore its part of the global window: " + cause.getMessage(),
-                  RestStatus.SERVICE_UNAVAILABLE,
-                  cause);
-      fail(shard, Counter.UNAVAILABLE, shown);
+    boolean fails = options.onFailure() == FailurePolicy.FAIL;
+    if (cause instanceof Exception told
+        && (refused || (fails && told instanceof OpenSearchStatusException))) {
+      failedShards.put(shard, told);
       return;
     }
-    keep(
-        shard,
-        hits,
-        Counter.UNAVAILABLE,
-        "a shard could not rescore its part of the global window: " + cause.getMessage());
+    String message =
+        "a shard could not rescore its part of the global window: " + cause.getMessage();
+    if (fails) {
+      // Wrapped, for core does not report the loss of a node, it looks for another copy.
+      fail(
+          shard,
+          Counter.UNAVAILABLE,
+          new OpenSearchStatusException(message, RestStatus.SERVICE_UNAVAILABLE, cause));
+    } else {
+      keep(shard, hits, Counter.UNAVAILABLE, message);
+    }
   }
 
   private void fail(int shard, Counter reason, Exception failure) {

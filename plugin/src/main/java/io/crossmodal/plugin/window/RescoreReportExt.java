@@ -8,14 +8,15 @@ import io.crossmodal.plugin.details.DetailsExtBuilder;
 import io.crossmodal.plugin.rescore.RescoreReport;
 import java.io.IOException;
 import java.util.List;
-import org.opensearch.core.common.ParsingException;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
 import org.opensearch.core.xcontent.XContentBuilder;
-import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.search.SearchExtBuilder;
 
-/** The part {@code cross_modal} of a response's {@code ext}: what the search's rescores did. */
+/**
+ * The part {@code cross_modal} of a response's {@code ext}: what the search's rescores did. No
+ * request can have it.
+ */
 public final class RescoreReportExt extends SearchExtBuilder {
   /** On the wire; in an answer it stands under {@link DetailsExtBuilder#NAME}. */
   public static final String NAME = "cross_modal_reports";
@@ -28,12 +29,6 @@ public final class RescoreReportExt extends SearchExtBuilder {
 
   public RescoreReportExt(StreamInput in) throws IOException {
     this(in.readList(RescoreReport::read));
-  }
-
-  /** Refuses: only responses have this part. */
-  public static RescoreReportExt fromXContent(XContentParser parser) {
-    throw new ParsingException(
-        parser.getTokenLocation(), "[ext." + NAME + "] is no part of a request");
   }
 
   /** One for each fusion rescore, in the request's order. */

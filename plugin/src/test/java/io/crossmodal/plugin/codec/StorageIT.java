@@ -70,8 +70,9 @@ public class StorageIT extends OpenSearchIntegTestCase {
                 .put("number_of_shards", 1)
                 .put("number_of_replicas", 1)
                 .put("refresh_interval", -1)
+                // The framework's own would be Lucene's bare one.
+                .put("index.codec", randomFrom("default", "best_compression"))
                 // A node that comes back is to get operations, not files.
-                .put("index.allocation.max_retries", 20)
                 .put("index.unassigned.node_left.delayed_timeout", "1h"))
         .setMapping(mapping)
         .get();

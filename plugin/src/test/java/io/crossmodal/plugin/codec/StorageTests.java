@@ -6,7 +6,10 @@ package io.crossmodal.plugin.codec;
 
 import static org.hamcrest.Matchers.containsString;
 
+import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.model.tokens.TokenPooling;
 import io.crossmodal.plugin.MicroModelPlugin;
+import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
@@ -15,6 +18,7 @@ import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -472,6 +476,47 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
     Exception e = expectThrows(Exception.class, () -> create("bad", settings, mapping));
     assertThat(ExceptionsHelper.stackTrace(e), containsString(message));
     assertEquals(RestStatus.BAD_REQUEST, ExceptionsHelper.status(e));
+  }
+
+  public void testPooledTokensAreStoredAndRescored() throws IOException {
+    create("whole", Settings.builder());
+    create(
+        "pooled",
+        Settings.builder(),
+        "{\"properties\":{\"image\":{\"type\":\"cross_modal\",\"token_pooling\":2}}}");
+    for (int i = 0; i < 6; i++) {
+      Map<String, Object> image = StoredDocuments.image(random(), false);
+      index("whole", i, XContentType.JSON, Map.of("image", image));
+      index("pooled", i, XContentType.JSON, Map.of("image", image));
+    }
+    Map<String, Object> sources = sources("pooled");
+    assertThin("pooled");
+    long encoded = encoded();
+    for (Object source : sources.values()) {
+      byte[] block =
+          Base64.getDecoder().decode((String) map(map(source).get("image")).get("tokens"));
+      TokenBlockFormat.Header header = TokenBlockFormat.header(block, 0, block.length);
+      assertEquals(2, header.pooling());
+      assertEquals(
+          TokenPooling.count(TestModels.imageTokens(TestModels.micro()), 2), header.count());
+    }
+    Map<String, Float> pooled = hits("pooled");
+    assertEquals(6, pooled.size());
+    pooled.values().forEach(score -> assertTrue("rescored", score >= 1));
+    // From whole to pooled without a picture being read.
+    client().admin().indices().prepareDelete("pooled").get();
+    create(
+        "pooled",
+        Settings.builder(),
+        "{\"properties\":{\"image\":{\"type\":\"cross_modal\",\"token_pooling\":2}}}");
+    new ReindexRequestBuilder(client(), ReindexAction.INSTANCE)
+        .source("whole")
+        .destination("pooled")
+        .refresh(true)
+        .get();
+    assertEquals(sources.keySet(), sources("pooled").keySet());
+    assertEquals(pooled.keySet(), hits("pooled").keySet());
+    assertEquals("the query alone, once", encoded + 1, encoded());
   }
 
   public void testQuantisedEncodingsGiveBackExactEmbeddings() throws IOException {

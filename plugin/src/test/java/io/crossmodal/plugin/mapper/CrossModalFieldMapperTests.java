@@ -11,6 +11,7 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
+import io.crossmodal.model.tokens.TokenPooling;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import java.io.IOException;
@@ -68,6 +69,7 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
   protected void registerParameters(ParameterChecker checker) throws IOException {
     checker.registerConflictCheck("modality", b -> b.field("modality", "text"));
     checker.registerConflictCheck("tokens", b -> b.field("tokens", "fp16"));
+    checker.registerConflictCheck("token_pooling", b -> b.field("token_pooling", 2));
     checker.registerUpdateCheck(
         b -> b.field("meta", Map.of("unit", "m")),
         m -> assertEquals(Map.of("unit", "m"), m.fieldType().meta()));
@@ -150,6 +152,45 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
         TokenEncoding.FP16,
         TokenBlockFormat.header(fp16.bytes, fp16.offset, fp16.length).encoding());
     assertNull(parse(mapper(b -> b.field("tokens", "none")), value).getField("field._tokens"));
+  }
+
+  public void testTokensArePooledAsTheMappingSays() throws IOException {
+    int count = TestModels.imageTokens(MODEL);
+    TokenBlock tokens = TestModels.tokens(random(), MODEL, count);
+    String space = MODEL.manifest().fingerprints().tokenSpace();
+    byte[] whole = TokenBlockFormat.write(tokens, TokenEncoding.FP16, space);
+    byte[] pooled =
+        TokenBlockFormat.write(
+            TokenPooling.pool(TokenBlockFormat.read(whole, 0, whole.length), 2),
+            TokenEncoding.FP16,
+            space,
+            2);
+    DocumentMapper byTwo = mapper(b -> b.field("tokens", "fp16").field("token_pooling", 2));
+    for (byte[] given : List.of(whole, pooled)) {
+      assertEquals(
+          new BytesRef(pooled),
+          parse(byTwo, encoded(given)).getField("field._tokens").binaryValue());
+    }
+    DocumentMapper byThree = mapper(b -> b.field("token_pooling", 3));
+    assertThat(
+        expectThrows(MapperParsingException.class, () -> parse(byThree, encoded(pooled)))
+            .getMessage(),
+        containsString("pooled by 2, the field's [token_pooling] is 3"));
+    for (CheckedConsumer<XContentBuilder, IOException> bad :
+        List.<CheckedConsumer<XContentBuilder, IOException>>of(
+            b -> b.field("token_pooling", 0),
+            b -> b.field("token_pooling", 17),
+            b -> b.field("token_pooling", 2).field("tokens", "none"),
+            b -> b.field("token_pooling", 2).field("modality", "text"))) {
+      assertThat(
+          expectThrows(MapperParsingException.class, () -> mapper(bad)).getMessage(),
+          containsString("[token_pooling]"));
+    }
+  }
+
+  private static CheckedConsumer<XContentBuilder, IOException> encoded(byte[] block) {
+    return b ->
+        b.startObject("field").array("embedding", unit(0)).field("tokens", block).endObject();
   }
 
   public void testNullAndAbsent() throws IOException {

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.window;
 
+import static org.hamcrest.Matchers.containsString;
 
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
@@ -20,25 +21,29 @@ import io.crossmodal.plugin.rescore.MissingPolicy;
 import io.crossmodal.plugin.rescore.RescoreReport;
 import io.crossmodal.plugin.rescore.ScoreCombiner;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
-import java.util.Map;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.action.bulk.BulkRequestBuilder;
 import org.opensearch.action.bulk.BulkResponse;
 import org.opensearch.action.search.SearchRequestBuilder;
 import org.opensearch.action.search.SearchResponse;
+import org.opensearch.action.search.SearchTransportService;
+import org.opensearch.action.search.SearchType;
+import org.opensearch.cluster.node.DiscoveryNode;
+import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.xcontent.XContentType;
-import org.opensearch.index.query.BoolQueryBuilder;
 import org.opensearch.index.query.QueryBuilder;
-import org.opensearch.index.query.QueryBuilders;
-import org.opensearch.index.query.functionscore.ScoreFunctionBuilders;
 import org.opensearch.plugins.Plugin;
 import org.opensearch.search.SearchExtBuilder;
 import org.opensearch.search.SearchHit;
 import org.opensearch.search.builder.SearchSourceBuilder;
 import org.opensearch.test.OpenSearchIntegTestCase;
+import org.opensearch.test.transport.MockTransportService;
+import org.opensearch.transport.NodeNotConnectedException;
+import org.opensearch.transport.TransportService;
 
 /** One window over all shards, on three nodes: the same documents in 1, 3 and 7 shards. */
 @OpenSearchIntegTestCase.ClusterScope(
@@ -49,7 +54,6 @@ import org.opensearch.test.OpenSearchIntegTestCase;
 @SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
 public class GlobalWindowIT extends OpenSearchIntegTestCase {
   private static final int PICTURES = 40;
-  private static final int BARE = 6;
   private static final int WINDOW = 16;
   private static final List<Integer> SHARDS = List.of(1, 3, 7);
   private static final QuerySide WORDS = QuerySide.text("a pond beside a road");
@@ -72,45 +76,33 @@ public class GlobalWindowIT extends OpenSearchIntegTestCase {
     return "pictures" + shards;
   }
 
-  /** The same documents in an index of each number of shards. */
-  private void indexAll() {
+  private static List<String> documents() {
     List<String> documents = new ArrayList<>();
-    for (int i = 0; i < PICTURES + BARE; i++) {
-      String image =
-          i < PICTURES
-              ? ",\"image\":{\"bytes\":\"" + TestModels.base64(TestModels.png(random(), 20)) + "\"}"
-              : "";
+    for (int i = 0; i < PICTURES; i++) {
       documents.add(
-          "{\"label\":\"l"
-              + i % 3
-              + "\",\"rank\":"
-              + (100 - i)
-              + ",\"words\":\"pond\""
-              + image
-              + "}");
+          "{\"image\":{\"bytes\":\"" + TestModels.base64(TestModels.png(random(), 20)) + "\"}}");
     }
-    for (int shards : SHARDS) {
-      prepareCreate(index(shards))
-          .setSettings(
-              Settings.builder().put("number_of_shards", shards).put("number_of_replicas", 1))
-          .setMapping(
-              "{\"properties\":{\"image\":{\"type\":\"cross_modal\"},"
-                  + "\"label\":{\"type\":\"keyword\"},\"rank\":{\"type\":\"integer\"},"
-                  + "\"words\":{\"type\":\"text\"}}}")
-          .get();
-      BulkRequestBuilder bulk = client().prepareBulk();
-      for (int i = 0; i < documents.size(); i++) {
-        bulk.add(
-            client()
-                .prepareIndex(index(shards))
-                .setId(Integer.toString(i))
-                .setSource(documents.get(i), XContentType.JSON));
-      }
-      BulkResponse response = bulk.get();
-      assertFalse(response.buildFailureMessage(), response.hasFailures());
-      refresh(index(shards));
+    return documents;
+  }
+
+  private void index(List<String> documents, int shards, int replicas) {
+    prepareCreate(index(shards))
+        .setSettings(
+            Settings.builder().put("number_of_shards", shards).put("number_of_replicas", replicas))
+        .setMapping("{\"properties\":{\"image\":{\"type\":\"cross_modal\"}}}")
+        .get();
+    BulkRequestBuilder bulk = client().prepareBulk();
+    for (int i = 0; i < documents.size(); i++) {
+      bulk.add(
+          client()
+              .prepareIndex(index(shards))
+              .setId(Integer.toString(i))
+              .setSource(documents.get(i), XContentType.JSON));
     }
-    ensureGreen();
+    BulkResponse response = bulk.get();
+    assertFalse(response.buildFailureMessage(), response.hasFailures());
+    refresh(index(shards));
+    ensureGreen(index(shards));
   }
 
   private static FusionRescorerBuilder fusion(FusionOptions options) {
@@ -129,17 +121,6 @@ public class GlobalWindowIT extends OpenSearchIntegTestCase {
         filterSize);
   }
 
-  /** All documents, the bare ones among the first; scores are the same in every shard. */
-  private static QueryBuilder everything() {
-    return QueryBuilders.functionScoreQuery(
-        new BoolQueryBuilder()
-            .should(new CrossModalQueryBuilder("image", WORDS, 100, null).boost(0.1f))
-            .should(QueryBuilders.matchAllQuery()),
-        ScoreFunctionBuilders.scriptFunction(
-            new org.opensearch.script.Script(
-                org.opensearch.script.ScriptType.INLINE, "expression", "1", Map.of())));
-  }
-
   private static QueryBuilder knn() {
     return new CrossModalQueryBuilder("image", WORDS, 100, null);
   }
@@ -149,6 +130,7 @@ public class GlobalWindowIT extends OpenSearchIntegTestCase {
         .prepareSearch(index)
         .setSource(
             new SearchSourceBuilder().ext(List.of(new DetailsExtBuilder(false, false, window))))
+        .setSearchType(SearchType.QUERY_THEN_FETCH)
         .setQuery(query)
         .setSize(10);
   }
@@ -176,7 +158,8 @@ public class GlobalWindowIT extends OpenSearchIntegTestCase {
   }
 
   public void testResultDoesNotDependOnTheNumberOfShards() {
-    indexAll();
+    List<String> documents = documents();
+    SHARDS.forEach(shards -> index(documents, shards, 1));
     for (FusionScoreMode mode : FusionScoreMode.values()) {
       for (int filterSize : new int[] {0, 5}) {
         FusionOptions options =
@@ -206,5 +189,66 @@ public class GlobalWindowIT extends OpenSearchIntegTestCase {
         }
       }
     }
+  }
+
+  /** Between a shard's first answer and its scores its node is not reached any more. */
+  public void testANodeThatIsLostInTheMiddle() {
+    index(documents(), 7, 0);
+    String coordinator = internalCluster().getNodeNames()[0];
+    String lost = internalCluster().getNodeNames()[1];
+    MockTransportService transport =
+        (MockTransportService) internalCluster().getInstance(TransportService.class, coordinator);
+    DiscoveryNode node = internalCluster().getInstance(ClusterService.class, lost).localNode();
+    transport.addSendBehavior(
+        (connection, requestId, action, request, options) -> {
+          if (action.equals(SearchTransportService.QUERY_ID_ACTION_NAME)
+              && connection.getNode().equals(node)) {
+            throw new NodeNotConnectedException(node, "lost");
+          }
+          connection.sendRequest(requestId, action, request, options);
+        });
+    try {
+      SearchResponse kept = searchFrom(coordinator, FailurePolicy.KEEP_FIRST_PASS);
+      assertEquals(kept.toString(), 0, kept.getFailedShards());
+      RescoreReport report = reports(kept).get(0);
+      assertEquals("unavailable", report.degraded().get(0).reason());
+      assertEquals(WINDOW, report.rescored() + report.degraded().get(0).hits());
+      assertTrue(report.toString(), report.rescored() > 0);
+      assertEquals(WINDOW, kept.getHits().getHits().length);
+      assertEquals(report.rescored(), scoredByFusion(kept));
+      for (SearchHit hit : kept.getHits()) {
+        assertEquals(
+            hit.toString(), !hit.getShard().getNodeId().equals(node.getId()), hit.getScore() >= 1);
+      }
+
+      SearchResponse failed = searchFrom(coordinator, FailurePolicy.FAIL);
+      assertTrue(failed.toString(), failed.getFailedShards() > 0);
+      assertThat(failed.getShardFailures()[0].reason(), containsString("could not rescore"));
+      for (SearchHit hit : failed.getHits()) {
+        assertNotEquals(node.getId(), hit.getShard().getNodeId());
+      }
+      assertEquals(report.rescored(), scoredByFusion(failed));
+    } finally {
+      transport.clearAllRules();
+    }
+  }
+
+  private static SearchResponse searchFrom(String coordinator, FailurePolicy onFailure) {
+    return client(coordinator)
+        .prepareSearch(index(7))
+        .setSource(
+            new SearchSourceBuilder().ext(List.of(new DetailsExtBuilder(false, false, WINDOW))))
+        .setSearchType(SearchType.QUERY_THEN_FETCH)
+        .setAllowPartialSearchResults(true)
+        .setQuery(knn())
+        .setSize(WINDOW)
+        .addRescorer(
+            fusion(options(FusionScoreMode.REPLACE, MissingPolicy.KEEP_FIRST_PASS, onFailure, 0)),
+            WINDOW)
+        .get();
+  }
+
+  private static long scoredByFusion(SearchResponse response) {
+    return Arrays.stream(response.getHits().getHits()).filter(hit -> hit.getScore() >= 1).count();
   }
 }
