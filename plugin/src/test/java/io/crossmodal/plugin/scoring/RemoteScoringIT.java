@@ -40,6 +40,7 @@ import org.opensearch.action.search.SearchAction;
 import org.opensearch.action.search.SearchPhaseExecutionException;
 import org.opensearch.action.search.SearchRequestBuilder;
 import org.opensearch.action.search.SearchResponse;
+import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.action.ActionFuture;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.unit.TimeValue;
@@ -93,6 +94,12 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
 
   private static void stop(String node) throws Exception {
     internalCluster().stopRandomNode(InternalTestCluster.nameFilter(node));
+    assertBusy(
+        () -> {
+          for (ClusterService each : internalCluster().getInstances(ClusterService.class)) {
+            each.state().nodes().forEach(known -> assertNotEquals(node, known.getName()));
+          }
+        });
   }
 
   private static ModelService service(String node) {
