@@ -12,6 +12,7 @@ import java.awt.geom.AffineTransform;
 import java.awt.geom.Ellipse2D;
 import java.awt.geom.Rectangle2D;
 import java.awt.image.BufferedImage;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
@@ -27,6 +28,10 @@ public final class SensorRenderer {
 
   private static final int BANDS = 10;
   private static final long RADAR = 6;
+
+  /** A kind of ground is painted in the colour of its place here. */
+  private static final List<Ground> KINDS = List.of(Ground.values());
+
   private static final long OPTICAL = 7;
   private static final int[] RGB_OF_BAND = {2, 1, 0};
 
@@ -80,7 +85,7 @@ public final class SensorRenderer {
         double seaward = scene.shore().get().seaward(x, y);
         at = seaward > 0 ? Ground.WATER : seaward > -0.085 ? Ground.SAND : Ground.GRASS;
       }
-      map.setRGB(i % size, i / size, at.ordinal());
+      map.setRGB(i % size, i / size, KINDS.indexOf(at));
     }
     // No antialiasing: between two kinds of ground there is no third.
     Graphics2D g = map.createGraphics();
@@ -108,13 +113,13 @@ public final class SensorRenderer {
     }
     Ground[] ground = new Ground[size * size];
     for (int i = 0; i < ground.length; i++) {
-      ground[i] = Ground.values()[map.getRGB(i % size, i / size) & 0xff];
+      ground[i] = KINDS.get(map.getRGB(i % size, i / size) & 0xff);
     }
     return ground;
   }
 
   private static void paint(Graphics2D g, Ground ground) {
-    g.setColor(new Color(ground.ordinal()));
+    g.setColor(new Color(KINDS.indexOf(ground)));
   }
 
   private static void feature(Graphics2D g, LinearFeature feature) {
