@@ -79,7 +79,8 @@ public final class SensorRenderer {
     BufferedImage map = new BufferedImage(size, size, BufferedImage.TYPE_INT_RGB);
     for (int i = 0; i < size * size; i++) {
       double x = (i % size + 0.5) / size;
-      double y = (i / size + 0.5) / size;
+      int row = i / size;
+      double y = (row + 0.5) / size;
       Ground at = Ground.of(scene.terrain());
       if (scene.shore().isPresent()) {
         double seaward = scene.shore().get().seaward(x, y);
