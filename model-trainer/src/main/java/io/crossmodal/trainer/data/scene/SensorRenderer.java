@@ -190,8 +190,8 @@ public final class SensorRenderer {
 
   /** How green, about -0.2 to 0.3. */
   private static double green(int rgb) {
-    double red = rgb >> 16 & 255;
-    double green = rgb >> 8 & 255;
+    double red = (rgb >> 16) & 255;
+    double green = (rgb >> 8) & 255;
     return (green - red) / Math.max(40, green + red);
   }
 
@@ -211,13 +211,13 @@ public final class SensorRenderer {
     for (int i = 0; i < size * size; i++) {
       double light = 0;
       for (int channel = 0; channel < 3; channel++) {
-        light += (rgb[i] >> 8 * channel & 255) / 765.0;
+        light += ((rgb[i] >> (8 * channel)) & 255) / 765.0;
       }
       for (int band = 0; band < BANDS; band++) {
         // The visible bands are the picture's own colours; the others follow the ground.
         double reflectance =
             band < RGB_OF_BAND.length
-                ? air + 10 * (rgb[i] >> 8 * (2 - RGB_OF_BAND[band]) & 255)
+                ? air + 10 * ((rgb[i] >> (8 * (2 - RGB_OF_BAND[band]))) & 255)
                 : ground[i].reflectance(band) * (0.6 + 0.8 * light);
         values[band * size * size + i] =
             (float) Math.max(0, reflectance * (1 + random.between(-0.03, 0.03)));
