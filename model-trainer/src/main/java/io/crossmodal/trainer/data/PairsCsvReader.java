@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
@@ -201,19 +202,20 @@ public final class PairsCsvReader {
       order.set(j, order.set(i, order.get(j)));
     }
     order.sort((a, b) -> sizes.get(b) - sizes.get(a));
-    double[] lacks = {
-      shares.train() * groups.size(), shares.val() * groups.size(), shares.test() * groups.size()
-    };
+    Map<Split, Double> lacks = new EnumMap<>(Split.class);
+    lacks.put(Split.TRAIN, shares.train() * groups.size());
+    lacks.put(Split.VAL, shares.val() * groups.size());
+    lacks.put(Split.TEST, shares.test() * groups.size());
     Map<String, Split> dealt = new HashMap<>();
     for (String group : order) {
-      int most = 0;
-      for (int s = 1; s < lacks.length; s++) {
-        if (lacks[s] > lacks[most]) {
-          most = s;
+      Split most = Split.TRAIN;
+      for (Split split : Split.values()) {
+        if (lacks.get(split) > lacks.get(most)) {
+          most = split;
         }
       }
-      lacks[most] -= sizes.get(group);
-      dealt.put(group, Split.values()[most]);
+      lacks.merge(most, (double) -sizes.get(group), Double::sum);
+      dealt.put(group, most);
     }
     return dealt;
   }

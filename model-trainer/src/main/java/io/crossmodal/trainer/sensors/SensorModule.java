@@ -188,8 +188,7 @@ final class SensorModule implements AutoCloseable, TrainingLoop.Trainee<SensorBa
   public void save(Path file) throws IOException {
     List<Long> shape = List.of(2L, (long) keyCount(), (long) config.filterDimension());
     optimiser.write(
-        file,
-        queue.isEmpty() ? Map.of() : Map.of(QUEUE, LazyTensor.computed(shape, this::queued)));
+        file, queue.isEmpty() ? Map.of() : Map.of(QUEUE, LazyTensor.computed(shape, this::queued)));
   }
 
   /**

@@ -73,7 +73,8 @@ final class SensorSet {
     SplittableRandom random = draws.random(3, number);
     // Token 0 is [CLS]. A place that came twice would be its own negative.
     long[] places =
-        random.ints(1, tokens)
+        random
+            .ints(1, tokens)
             .distinct()
             .limit(Math.min(PLACES, tokens - 1))
             .asLongStream()

@@ -159,7 +159,8 @@ final class TrainingSet {
     int b = options.batch();
     int perEpoch = images.length / b;
     int first = number % perEpoch * b;
-    int[] chosen = Arrays.copyOfRange(draws.order(3, number / perEpoch, images.length), first, first + b);
+    int[] chosen =
+        Arrays.copyOfRange(draws.order(3, number / perEpoch, images.length), first, first + b);
     int[] caption =
         Arrays.stream(chosen).map(image -> random.nextInt(captions[image].length)).toArray();
     return new Pairs(chosen, caption);

@@ -90,16 +90,17 @@ public final class ScenePairsWriter {
 
   /** Side by side in UTM zone 33, so that no two tiles are one place. */
   private Georeference place(int number) {
-    double side = METRES * config.size();
+    int side = METRES * config.size();
+    int row = number / TILES_PER_ROW;
     return new Georeference(
         32633,
         config.size(),
         config.size(),
         List.of(
-            400_000 + number % TILES_PER_ROW * side,
+            400_000.0 + number % TILES_PER_ROW * side,
             (double) METRES,
             0.0,
-            5_400_000 - number / TILES_PER_ROW * side,
+            5_400_000.0 - row * side,
             0.0,
             (double) -METRES));
   }

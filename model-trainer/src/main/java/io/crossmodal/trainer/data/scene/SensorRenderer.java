@@ -12,6 +12,7 @@ import java.awt.geom.AffineTransform;
 import java.awt.geom.Ellipse2D;
 import java.awt.geom.Rectangle2D;
 import java.awt.image.BufferedImage;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
@@ -27,6 +28,10 @@ public final class SensorRenderer {
 
   private static final int BANDS = 10;
   private static final long RADAR = 6;
+
+  /** A kind of ground is painted in the colour of its place here. */
+  private static final List<Ground> KINDS = List.of(Ground.values());
+
   private static final long OPTICAL = 7;
   private static final int[] RGB_OF_BAND = {2, 1, 0};
 
@@ -74,13 +79,14 @@ public final class SensorRenderer {
     BufferedImage map = new BufferedImage(size, size, BufferedImage.TYPE_INT_RGB);
     for (int i = 0; i < size * size; i++) {
       double x = (i % size + 0.5) / size;
-      double y = (i / size + 0.5) / size;
+      int row = i / size;
+      double y = (row + 0.5) / size;
       Ground at = Ground.of(scene.terrain());
       if (scene.shore().isPresent()) {
         double seaward = scene.shore().get().seaward(x, y);
         at = seaward > 0 ? Ground.WATER : seaward > -0.085 ? Ground.SAND : Ground.GRASS;
       }
-      map.setRGB(i % size, i / size, at.ordinal());
+      map.setRGB(i % size, i / size, KINDS.indexOf(at));
     }
     // No antialiasing: between two kinds of ground there is no third.
     Graphics2D g = map.createGraphics();
@@ -108,13 +114,13 @@ public final class SensorRenderer {
     }
     Ground[] ground = new Ground[size * size];
     for (int i = 0; i < ground.length; i++) {
-      ground[i] = Ground.values()[map.getRGB(i % size, i / size) & 0xff];
+      ground[i] = KINDS.get(map.getRGB(i % size, i / size) & 0xff);
     }
     return ground;
   }
 
   private static void paint(Graphics2D g, Ground ground) {
-    g.setColor(new Color(ground.ordinal()));
+    g.setColor(new Color(KINDS.indexOf(ground)));
   }
 
   private static void feature(Graphics2D g, LinearFeature feature) {
@@ -184,8 +190,8 @@ public final class SensorRenderer {
 
   /** How green, about -0.2 to 0.3. */
   private static double green(int rgb) {
-    double red = rgb >> 16 & 255;
-    double green = rgb >> 8 & 255;
+    double red = (rgb >> 16) & 255;
+    double green = (rgb >> 8) & 255;
     return (green - red) / Math.max(40, green + red);
   }
 
@@ -205,13 +211,13 @@ public final class SensorRenderer {
     for (int i = 0; i < size * size; i++) {
       double light = 0;
       for (int channel = 0; channel < 3; channel++) {
-        light += (rgb[i] >> 8 * channel & 255) / 765.0;
+        light += ((rgb[i] >> (8 * channel)) & 255) / 765.0;
       }
       for (int band = 0; band < BANDS; band++) {
         // The visible bands are the picture's own colours; the others follow the ground.
         double reflectance =
             band < RGB_OF_BAND.length
-                ? air + 10 * (rgb[i] >> 8 * (2 - RGB_OF_BAND[band]) & 255)
+                ? air + 10 * ((rgb[i] >> (8 * (2 - RGB_OF_BAND[band]))) & 255)
                 : ground[i].reflectance(band) * (0.6 + 0.8 * light);
         values[band * size * size + i] =
             (float) Math.max(0, reflectance * (1 + random.between(-0.03, 0.03)));
