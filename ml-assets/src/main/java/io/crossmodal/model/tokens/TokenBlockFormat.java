@@ -168,8 +168,7 @@ public final class TokenBlockFormat {
               POOLED));
     }
     if (version == POOLED && length < POOLED_HEADER_BYTES) {
-      throw new IllegalArgumentException(
-          "token block of " + length + " bytes ends in its header");
+      throw new IllegalArgumentException("token block of " + length + " bytes ends in its header");
     }
     TokenEncoding encoding = TokenEncoding.of(in.get());
     int count = Short.toUnsignedInt(in.getShort());

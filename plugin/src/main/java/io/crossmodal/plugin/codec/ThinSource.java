@@ -59,14 +59,12 @@ final class ThinSource {
   }
 
   /** What was given to {@link #thin}. */
-  static BytesRef fill(BytesRef source, Collection<String> kept, Values values)
-      throws IOException {
-    return replace(
-        source, kept, (key, old) -> Boolean.TRUE.equals(old) ? values.get(key) : null);
+  static BytesRef fill(BytesRef source, Collection<String> kept, Values values) throws IOException {
+    return replace(source, kept, (key, old) -> Boolean.TRUE.equals(old) ? values.get(key) : null);
   }
 
-  private static BytesRef replace(
-      BytesRef source, Collection<String> keys, Replacement replacement) throws IOException {
+  private static BytesRef replace(BytesRef source, Collection<String> keys, Replacement replacement)
+      throws IOException {
     XContentType type = type(source);
     if (type == null) {
       return source;

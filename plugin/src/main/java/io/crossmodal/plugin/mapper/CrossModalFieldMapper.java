@@ -175,7 +175,8 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
 
     @Override
     protected List<Parameter<?>> getParameters() {
-      return List.of(model, spaces, modality, m, efConstruction, vectorEncoding, tokens, tokenPooling, meta);
+      return List.of(
+          model, spaces, modality, m, efConstruction, vectorEncoding, tokens, tokenPooling, meta);
     }
 
     @Override

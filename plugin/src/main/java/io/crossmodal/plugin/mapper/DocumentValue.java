@@ -228,8 +228,7 @@ public final class DocumentValue {
         field.modality() == Modality.TEXT
             ? header.count() <= field.spaces().textTokens()
             : field.spaces().imageTokens().values().stream()
-                .anyMatch(
-                    count -> TokenPooling.count(count, header.pooling()) == header.count());
+                .anyMatch(count -> TokenPooling.count(count, header.pooling()) == header.count());
     if (header.hidden() != field.spaces().hidden() || !rightCount) {
       throw new IllegalArgumentException(
           String.format(

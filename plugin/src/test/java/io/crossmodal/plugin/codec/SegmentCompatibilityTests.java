@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Base64;
 import java.util.Locale;
+import java.util.Set;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
 import java.util.zip.ZipOutputStream;
@@ -29,6 +30,7 @@ import org.apache.lucene.document.DocumentStoredFieldVisitor;
 import org.apache.lucene.document.KnnFloatVectorField;
 import org.apache.lucene.document.StoredField;
 import org.apache.lucene.index.BinaryDocValues;
+import org.apache.lucene.index.CorruptIndexException;
 import org.apache.lucene.index.DirectoryReader;
 import org.apache.lucene.index.FloatVectorValues;
 import org.apache.lucene.index.IndexWriter;
@@ -156,6 +158,26 @@ public class SegmentCompatibilityTests extends OpenSearchTestCase {
     }
   }
 
+  /** No reader ever gets the placeholder. */
+  public void testAMissingValueIsACorruptSegment() throws IOException {
+    try (Directory directory = newDirectory()) {
+      IndexWriterConfig config = new IndexWriterConfig().setCodec(new CrossModalCodec());
+      try (IndexWriter writer = new IndexWriter(directory, config)) {
+        Document document = new Document();
+        document.add(new StoredField("_source", source(0).getBytes(StandardCharsets.UTF_8)));
+        document.add(new StoredField(CrossModalFieldType.KEPT, "site.image.embedding"));
+        writer.addDocument(document);
+      }
+      try (DirectoryReader reader = DirectoryReader.open(directory)) {
+        CorruptIndexException e =
+            expectThrows(
+                CorruptIndexException.class,
+                () -> reader.storedFields().document(0, Set.of("_source")));
+        assertTrue(e.getMessage(), e.getMessage().contains("lacks [site.image.embedding]"));
+      }
+    }
+  }
+
   private static void assertReads(Directory directory) throws IOException {
     try (DirectoryReader reader = DirectoryReader.open(directory)) {
       assertEquals(DOCUMENTS, reader.maxDoc());
@@ -169,13 +191,11 @@ public class SegmentCompatibilityTests extends OpenSearchTestCase {
           int doc = leaf.docBase + i;
           DocumentStoredFieldVisitor visitor = new DocumentStoredFieldVisitor("_source");
           segment.storedFields().document(i, visitor);
-          assertEquals(
-              source(doc), visitor.getDocument().getBinaryValue("_source").utf8ToString());
+          assertEquals(source(doc), visitor.getDocument().getBinaryValue("_source").utf8ToString());
           assertEquals(doc != 3, blocks.advanceExact(i));
           if (doc != 3) {
             assertEquals(i, vectorDocuments.advance(i));
-            assertArrayEquals(
-                embedding(doc), vectors.vectorValue(vectorDocuments.index()), 0);
+            assertArrayEquals(embedding(doc), vectors.vectorValue(vectorDocuments.index()), 0);
             BytesRef block = blocks.binaryValue();
             assertEquals(new BytesRef(block(doc)), block);
             TokenBlockFormat.Header header =

@@ -97,8 +97,7 @@ public class StorageIT extends OpenSearchIntegTestCase {
     for (int i = from; i < to; i++) {
       String id = Integer.toString(i);
       expected.put(
-          id,
-          StoredDocuments.normal(client().prepareGet("pictures", id).get().getSourceAsMap()));
+          id, StoredDocuments.normal(client().prepareGet("pictures", id).get().getSourceAsMap()));
     }
   }
 
@@ -145,7 +144,14 @@ public class StorageIT extends OpenSearchIntegTestCase {
 
   private static String nodeOf(String index, boolean primary) {
     for (ShardRouting shard :
-        client().admin().cluster().prepareState().get().getState().routingTable().allShards(index)) {
+        client()
+            .admin()
+            .cluster()
+            .prepareState()
+            .get()
+            .getState()
+            .routingTable()
+            .allShards(index)) {
       if (shard.primary() == primary) {
         return client()
             .admin()
@@ -205,8 +211,7 @@ public class StorageIT extends OpenSearchIntegTestCase {
         recoveries.stream().anyMatch(state -> state.getTranslog().recoveredOperations() >= 12));
     expected.remove("2");
     expected.put(
-        "1",
-        StoredDocuments.normal(client().prepareGet("pictures", "1").get().getSourceAsMap()));
+        "1", StoredDocuments.normal(client().prepareGet("pictures", "1").get().getSourceAsMap()));
     if (excluded) {
       refresh("pictures");
       Map<String, Object> primary = sources("pictures", "_primary");
@@ -242,8 +247,7 @@ public class StorageIT extends OpenSearchIntegTestCase {
     assertFalse(health.isTimedOut());
     client().prepareUpdate("pictures", "1").setDoc("label", "changed").get();
     expected.put(
-        "1",
-        StoredDocuments.normal(client().prepareGet("pictures", "1").get().getSourceAsMap()));
+        "1", StoredDocuments.normal(client().prepareGet("pictures", "1").get().getSourceAsMap()));
     assertCopies("pictures");
     assertThin("pictures");
   }
@@ -286,8 +290,7 @@ public class StorageIT extends OpenSearchIntegTestCase {
     List<String> ids = new ArrayList<>(expected.keySet());
     assertEquals(20, ids.size());
     expected.put(
-        "3",
-        StoredDocuments.normal(client().prepareGet("pictures", "3").get().getSourceAsMap()));
+        "3", StoredDocuments.normal(client().prepareGet("pictures", "3").get().getSourceAsMap()));
     assertCopies("pictures");
     assertThin("pictures");
     assertEquals(encoded, encoded());
