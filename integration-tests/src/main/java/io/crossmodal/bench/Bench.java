@@ -15,9 +15,12 @@ public final class Bench {
       case "serving" -> ServingBench.run();
       case "fuse" -> FuseBench.run();
       case "tokens" -> TokensBench.run();
+      case "encode" -> EncodeBench.run();
+      case "search" -> SearchBench.run();
       default ->
           throw new IllegalArgumentException(
-              "-Dbench names [" + name + "], there are: recall, serving, fuse, tokens");
+              "-Dbench names [" + name + "], there are: recall, serving, fuse, tokens, encode,"
+                  + " search");
     }
   }
 }

@@ -7,6 +7,7 @@ package io.crossmodal.bench;
 import io.crossmodal.model.Footprint;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
 import io.crossmodal.model.TorchEngine;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.TokenBlock;
@@ -35,8 +36,9 @@ final class FuseBench {
             .map(name -> ModelConfig.Preset.valueOf(name.toUpperCase(Locale.ROOT)))
             .toList();
     report.table(
-        "One query of " + TEXT + " tokens, fp32",
+        "One query of " + TEXT + " tokens; the peak is that of fp32",
         "preset",
+        "precision",
         "candidates",
         "GFLOP",
         "ms",
@@ -45,19 +47,33 @@ final class FuseBench {
         "share of the peak",
         "memory counted, MiB",
         "memory taken, MiB");
+    List<Precision> precisions =
+        List.of(System.getProperty("bench.precisions", "FP32").split(",")).stream()
+            .map(name -> Precision.valueOf(name.toUpperCase(Locale.ROOT)))
+            .toList();
     for (ModelConfig.Preset preset : presets) {
-      measure(report, preset);
+      for (Precision precision : precisions) {
+        measure(report, preset, precision);
+      }
     }
     report.publish();
   }
 
-  private static void measure(Report report, ModelConfig.Preset preset) throws Exception {
+  private static void measure(Report report, ModelConfig.Preset preset, Precision precision)
+      throws Exception {
     Path scratch = Files.createTempDirectory("fuse-");
     ModelBundle bundle = ModelBundle.random("bench", preset.config(), 1);
+    String kept = System.getProperty("bench.bundles", "");
+    if (!kept.isEmpty()) {
+      // For time_bundle.py, on a machine that need not have a JVM.
+      ModelBundle unused =
+          bundle.write(
+              Path.of(kept, preset.name().toLowerCase(Locale.ROOT) + ".zip"), List.of("a b c"));
+    }
     ModelConfig config = bundle.manifest().config();
     int m = config.imageTokens(config.sensors().get(0));
     SplittableRandom random = new SplittableRandom(1);
-    try (FusionModel model = FusionModel.load(bundle, scratch)) {
+    try (FusionModel model = FusionModel.load(bundle, scratch, null, precision)) {
       List<TokenBlock> text = List.of(block(random, config, TEXT));
       for (int pairs : new int[] {1, 16, 128}) {
         List<TokenBlock> images =
@@ -78,6 +94,7 @@ final class FuseBench {
         }
         report.row(
             preset.name().toLowerCase(Locale.ROOT),
+            precision.name().toLowerCase(Locale.ROOT),
             pairs,
             flop / 1e9,
             1e3 * seconds,

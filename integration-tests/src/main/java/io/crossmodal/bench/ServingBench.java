@@ -56,6 +56,7 @@ final class ServingBench {
   static void run() throws Exception {
     int scenes = Integer.getInteger("bench.scenes", 1000);
     int searches = Integer.getInteger("bench.searches", 3000);
+    boolean soak = Boolean.getBoolean("bench.soak");
     Path work = Path.of(System.getProperty("crossmodal.work", "target/bench")).toAbsolutePath();
     List<CaptionedImage> images = Scenes.generate(work, scenes, SEED);
     try (OpenSearchNode node = PluginNode.start(work.resolve("opensearch"), 0)) {
@@ -66,8 +67,10 @@ final class ServingBench {
       }
       // So that no query is encoded while something else is measured.
       bench.search(bench.queries, 1);
-      bench.overhead(work);
-      bench.batching();
+      if (!soak) {
+        bench.overhead(work);
+        bench.batching();
+      }
       bench.memory(searches);
       bench.report.publish();
     }
@@ -251,15 +254,26 @@ final class ServingBench {
         "Memory over " + steps * each * CLIENTS + " searches, window 10",
         "searches",
         "resident MiB",
-        "of it heap in use after a collection, MiB",
+        "old generation after its last collection, MiB",
         "native memory that the breaker counts, MiB");
+    double[] warm = {};
+    double[] last = {};
     try (ProgressBar bar = new ProgressBar("memory", steps)) {
       for (int step = 1; step <= steps; step++) {
         concurrently(each, 10);
-        report.row(step * each * CLIENTS, residentMiB(), heapMiB(), breakerMiB());
+        last = new double[] {residentMiB(), heapMiB(), breakerMiB()};
+        warm = step == 1 ? last : warm;
+        report.row(step * each * CLIENTS, last[0], last[1], last[2]);
         bar.step();
       }
     }
+    report.table("Growth since the first tenth, percent", "resident", "old generation", "breaker");
+    report.row(growth(warm[0], last[0]), growth(warm[1], last[1]), growth(warm[2], last[2]));
+  }
+
+  /** Percent; 0 where the old generation was not collected before. */
+  private static double growth(double before, double after) {
+    return before == 0 ? 0 : 100 * (after / before - 1);
   }
 
   private double residentMiB() throws IOException {
@@ -281,11 +295,12 @@ final class ServingBench {
         .getAsJsonObject();
   }
 
-  /** What survived the last collection of the old generation, where nothing else is counted. */
+  /** What survived the last collection of the old generation; 0 before the first. */
   private double heapMiB() throws IOException {
     JsonObject pools = nodeStats("jvm").getAsJsonObject("jvm").getAsJsonObject("mem");
     JsonObject old = pools.getAsJsonObject("pools").getAsJsonObject("old");
-    return old.get("used_in_bytes").getAsDouble() / (1 << 20);
+    JsonObject collected = old.getAsJsonObject("last_gc_stats");
+    return collected.get("used_in_bytes").getAsDouble() / (1 << 20);
   }
 
   private double breakerMiB() throws IOException {

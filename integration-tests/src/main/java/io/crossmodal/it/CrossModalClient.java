@@ -134,6 +134,15 @@ public final class CrossModalClient {
     return send(new Request("GET", path), null);
   }
 
+  /**
+   * The answer to any request.
+   *
+   * @param json the body; null for none
+   */
+  public JsonObject call(String method, String path, String json) throws IOException {
+    return send(new Request(method, path), json);
+  }
+
   /** Changes settings of the cluster until it restarts. */
   public void settings(Map<String, String> settings) throws IOException {
     JsonObject values = new JsonObject();

@@ -39,6 +39,8 @@ public final class PluginNode {
         .setting(
             "plugins.cross_modal.inference.threads",
             Integer.toString(Runtime.getRuntime().availableProcessors()))
+        // What a machine is fastest in must not decide what is measured.
+        .setting("plugins.cross_modal.precision", "fp32")
         .environment("OMP_WAIT_POLICY", "passive")
         .httpPort(httpPort)
         .start();

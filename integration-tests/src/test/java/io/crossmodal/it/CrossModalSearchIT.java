@@ -39,6 +39,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -132,6 +133,37 @@ final class CrossModalSearchIT {
     long rescored = hits.stream().filter(hit -> hit.score() >= 1).count();
     assertEquals(10, rescored, "a window of 5 on each of 2 shards");
     assertTrue(hits.subList(10, hits.size()).stream().allMatch(hit -> hit.score() < 1));
+  }
+
+  /** One window over both shards, with nothing to set up; the answer says what was done. */
+  @Test
+  void aGlobalWindowHoldsTheBestHitsOfAllShards() throws Exception {
+    String words = "two white tanks";
+    String side = "\"field\":\"image\",\"query_text\":\"" + words + "\"";
+    JsonObject answer =
+        post(
+            "/scenes/_search",
+            "{\"size\":10,\"_source\":false,\"query\":{\"cross_modal\":{"
+                + side
+                + ",\"k\":60}},\"rescore\":{\"fusion\":{"
+                + side
+                + "}},\"ext\":{\"cross_modal\":{\"global_window\":10}}}");
+    List<String> found = new ArrayList<>();
+    for (JsonElement hit : answer.getAsJsonObject("hits").getAsJsonArray("hits")) {
+      assertTrue(hit.getAsJsonObject().get("_score").getAsDouble() >= 1);
+      found.add(hit.getAsJsonObject().get("_id").getAsString());
+    }
+    List<Hit> firstPass = client.search("scenes", words, PICTURES, 0, 10);
+    assertEquals(Set.copyOf(firstPass.stream().map(Hit::id).toList()), Set.copyOf(found));
+    JsonObject report =
+        answer
+            .getAsJsonObject("ext")
+            .getAsJsonObject("cross_modal")
+            .getAsJsonArray("rescores")
+            .get(0)
+            .getAsJsonObject();
+    assertEquals("global", report.get("window").getAsString());
+    assertEquals(10, report.get("rescored").getAsInt());
   }
 
   @Test

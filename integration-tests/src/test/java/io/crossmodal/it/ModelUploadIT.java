@@ -13,6 +13,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.cluster.ClusterClient;
 import io.crossmodal.trainer.deploy.ModelUpload;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
@@ -24,6 +25,7 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
@@ -33,8 +35,9 @@ import org.opensearch.client.ResponseException;
 final class ModelUploadIT {
   private static final String MODELS = "/_plugins/_cross_modal/models/";
   private static final String SEARCH =
-      "{\"query\":{\"cross_modal\":{\"field\":\"image\",\"query_text\":\"a pond\"}},"
-          + "\"rescore\":{\"window_size\":5,\"fusion\":{\"field\":\"image\",\"query_text\":\"a pond\"}}}";
+      "{\"query\":{\"cross_modal\":{\"field\":\"image\",\"query_text\":\"a"
+          + " pond\"}},\"rescore\":{\"window_size\":5,\"fusion\":{\"field\":\"image\",\"query_text\":\"a"
+          + " pond\"}}}";
 
   private static JsonObject call(OpenSearchNode node, String method, String path, String json)
       throws IOException {
@@ -98,7 +101,9 @@ final class ModelUploadIT {
               "{\"bundle\":\"" + base64(Arrays.copyOfRange(bundle, half, bundle.length)) + "\"}");
       assertEquals(1, whole.get("version").getAsInt());
       // The command line sends the same bytes in three parts, and has nothing to change.
-      ModelUpload upload = new ModelUpload(node.baseUri(), null, bundle.length / 3 + 1);
+      ModelUpload upload =
+          new ModelUpload(
+              new ClusterClient(node.baseUri(), Optional.empty()), bundle.length / 3 + 1);
       List<Integer> sent = new ArrayList<>();
       assertTrue(upload.send(file, "mine", sent::add).contains("\"version\":1"));
       assertEquals(List.of(1, 2, 3), sent);

@@ -13,15 +13,15 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.crossmodal.model.bundle.BundleException;
+import io.crossmodal.model.bundle.Golden;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.tokens.TokenBlock;
 import java.io.IOException;
-import java.io.InputStream;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -36,45 +36,51 @@ import java.util.Objects;
  * #2733 and #2848 report crashes otherwise).
  */
 public final class FusionModel implements AutoCloseable {
+  private static final String COPY = "model-";
+
   private final ModelBundle bundle;
   private final ModelConfig config;
   private final Model model;
+  private final Precision precision;
+  private final long weightBytes;
 
-  private FusionModel(ModelBundle bundle, Model model) {
+  private FusionModel(ModelBundle bundle, Model model, Precision precision, long weightBytes) {
     this.bundle = bundle;
+    this.precision = precision;
+    this.weightBytes = weightBytes;
     this.config = bundle.manifest().config();
     this.model = model;
   }
 
   /**
-   * Loads a bundle on the engine's own choice of device: a GPU where it finds one. See {@link
-   * #load(ModelBundle, Path, Device)}.
+   * Loads a bundle in fp32 on the engine's own choice of device: a GPU where it finds one. See
+   * {@link #load(ModelBundle, Path, Device, Precision)}.
    */
   public static FusionModel load(ModelBundle bundle, Path scratch)
       throws IOException, BundleException {
-    return load(bundle, scratch, null);
+    return load(bundle, scratch, null, Precision.FP32);
   }
 
   /**
-   * Loads the weights and re-scores the bundle's golden inputs.
+   * Loads the weights and re-scores the bundle's golden inputs: in fp32 they must repeat the golden
+   * outputs, in another precision they may differ by {@link Golden.Deviation#withinTolerance}.
    *
    * @param device where the model computes; null for the engine's own choice
    * @param scratch an existing folder for a copy of the archive, which is gone when this returns
    * @throws BundleException when the archive does not load or the golden outputs differ
    * @throws ai.djl.engine.EngineException when there is no PyTorch engine
    */
-  public static FusionModel load(ModelBundle bundle, Path scratch, Device device)
+  public static FusionModel load(
+      ModelBundle bundle, Path scratch, Device device, Precision precision)
       throws IOException, BundleException {
     TorchEngine.configure();
-    Path archive = Files.createTempFile(scratch, "model-", ".pt");
+    Path archive = Files.createTempFile(scratch, COPY, ".pt");
     Model model = Model.newInstance(bundle.manifest().id(), device, "PyTorch");
     boolean served = false;
     try {
-      try (InputStream in = bundle.openModel()) {
-        Files.copy(in, archive, StandardCopyOption.REPLACE_EXISTING);
-      }
+      long weightBytes = bundle.writeModel(archive, precision);
       model.load(scratch, archive.getFileName().toString());
-      FusionModel loaded = new FusionModel(bundle, model);
+      FusionModel loaded = new FusionModel(bundle, model, precision, weightBytes);
       bundle.verifyGolden(loaded);
       served = true;
       return loaded;
@@ -88,6 +94,21 @@ public final class FusionModel implements AutoCloseable {
     }
   }
 
+  /**
+   * Deletes the copies of archives that a process left in a folder when it was killed.
+   *
+   * @param scratch of nobody else; need not exist
+   */
+  public static void deleteLeftovers(Path scratch) throws IOException {
+    if (Files.isDirectory(scratch)) {
+      try (DirectoryStream<Path> copies = Files.newDirectoryStream(scratch, COPY + "*.pt")) {
+        for (Path copy : copies) {
+          Files.deleteIfExists(copy);
+        }
+      }
+    }
+  }
+
   public ModelBundle bundle() {
     return bundle;
   }
@@ -97,13 +118,24 @@ public final class FusionModel implements AutoCloseable {
     return model.getNDManager().getDevice().toString();
   }
 
+  public Precision precision() {
+    return precision;
+  }
+
+  /** Memory that the weights take. */
+  public long weightBytes() {
+    return weightBytes;
+  }
+
   /**
    * Runs the text tower.
    *
    * @param texts B texts, padded here to the longest of them
    * @return B encodings; each has as many tokens as its text has ids
+   * @throws IllegalStateException when the model has no text tower
    */
   public List<Encoding> encodeTexts(List<TokenizedText> texts) {
+    config.requireText("encode_text");
     if (texts.isEmpty()) {
       return List.of();
     }
@@ -204,8 +236,10 @@ public final class FusionModel implements AutoCloseable {
    * @throws IllegalArgumentException when there are neither one nor B images or a block has another
    *     width than the model's
    * @throws IndexOutOfBoundsException when an index is none of a text
+   * @throws IllegalStateException when the model has no text tower
    */
   public PairLogits score(List<TokenBlock> texts, int[] textOf, List<TokenBlock> images) {
+    config.requireText("score");
     int pairs = textOf.length;
     if (pairs == 0) {
       return PairLogits.NONE;
@@ -285,6 +319,7 @@ public final class FusionModel implements AutoCloseable {
    * @throws IllegalArgumentException as {@link #score}
    */
   public List<WordPatchWeights> attention(List<TokenBlock> texts, List<TokenBlock> images) {
+    config.requireText("attention");
     if (texts.isEmpty() || images.isEmpty()) {
       return List.of();
     }

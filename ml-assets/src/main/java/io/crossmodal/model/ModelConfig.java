@@ -19,10 +19,10 @@ import java.util.Set;
  * @param filterDimension D, length of a filter embedding
  * @param layerNormEpsilon added to the variance in every layer norm (BERT: 1e-12), save where the
  *     image tower has its own
- * @param text the text tower
+ * @param text the text tower; null for a model of sensors alone, which has no fusion encoder either
  * @param image the image tower, one of this shape per sensor
  * @param fusionLayers layers of the fusion encoder, at least 2: the heat map is drawn from the last
- *     but one
+ *     but one; 0 without a text tower
  * @param sensors what the image towers accept, by distinct name
  * @param filterMlp whether the paper's retrieval filter (section 3.4) is part of the model
  */
@@ -72,9 +72,11 @@ public record ModelConfig(
     Checks.atLeast("feed_forward", feedForward, 1);
     Checks.atLeast("filter_dimension", filterDimension, 1);
     Checks.layerNormEpsilon(layerNormEpsilon);
-    Objects.requireNonNull(text, "text");
     Objects.requireNonNull(image, "image");
-    Checks.atLeast("fusion_layers", fusionLayers, 2);
+    if (text != null || fusionLayers != 0 || filterMlp) {
+      Objects.requireNonNull(text, "text");
+      Checks.atLeast("fusion_layers", fusionLayers, 2);
+    }
     sensors = List.copyOf(Objects.requireNonNull(sensors, "sensors"));
     if (sensors.isEmpty()) {
       throw new IllegalArgumentException("sensors must name at least one sensor");
@@ -86,6 +88,22 @@ public record ModelConfig(
       }
       image.gridSide(sensor.imageSize());
     }
+  }
+
+  /**
+   * A model of sensors alone: it encodes images into one space, and knows no text.
+   *
+   * @see #hasText
+   */
+  public static ModelConfig ofSensors(
+      int hidden,
+      int heads,
+      int feedForward,
+      int filterDimension,
+      ImageTowerConfig image,
+      List<SensorConfig> sensors) {
+    return new ModelConfig(
+        hidden, heads, feedForward, filterDimension, 1e-12, null, image, 0, sensors);
   }
 
   /** The presets by name. */
@@ -147,8 +165,11 @@ public record ModelConfig(
         1e-12,
         new TextConfig(2048, 24, 2),
         ImageTowerConfig.convolutional(
-            List.of(16, 32),
-            List.of(new ImageTowerConfig.Stage(64, 2), new ImageTowerConfig.Stage(192, 2))),
+            List.of(32, 48),
+            List.of(
+                new ImageTowerConfig.Stage(48, 1),
+                new ImageTowerConfig.Stage(96, 2),
+                new ImageTowerConfig.Stage(224, 2))),
         2,
         List.of(SensorConfig.rgb(96)));
   }
@@ -183,8 +204,18 @@ public record ModelConfig(
         List.of(SensorConfig.rgb(224)));
   }
 
-  /** The same model over a vocabulary of another size. */
+  /** Whether there are a text tower and a fusion encoder. */
+  public boolean hasText() {
+    return text != null;
+  }
+
+  /**
+   * The same model over a vocabulary of another size.
+   *
+   * @throws IllegalStateException when it has no text tower
+   */
   public ModelConfig withVocabularySize(int vocabularySize) {
+    requireText("a vocabulary");
     return new ModelConfig(
         hidden,
         heads,
@@ -230,6 +261,24 @@ public record ModelConfig(
                         "unknown sensor [%s], this model has %s",
                         name,
                         sensors.stream().map(SensorConfig::name).toList())));
+  }
+
+  /**
+   * Says what a model of sensors alone cannot do.
+   *
+   * @param what needs the text tower
+   * @throws IllegalStateException when there is none, naming the sensors that there are
+   */
+  public void requireText(String what) {
+    if (!hasText()) {
+      throw new IllegalStateException(
+          String.format(
+              Locale.ROOT,
+              "%s needs a text tower; this model has none, it encodes images of %s and compares"
+                  + " their embeddings",
+              what,
+              sensors.stream().map(SensorConfig::name).toList()));
+    }
   }
 
   /** Added to the variance in the image towers' layer norms. */

@@ -15,10 +15,13 @@ import java.util.regex.Pattern;
  * @param name lower-case identifier, such as {@code rgb}; part of the method name {@code
  *     encode_image_<name>}
  * @param imageSize S, side in pixels to which an image is resized
- * @param mean per channel, in the units of a decoded pixel (0 to 1 for 8-bit pictures)
+ * @param mean per channel, in the units of a decoded pixel (0 to 1 for ordinary pictures, those of
+ *     the file for bands)
  * @param std per channel, above 0
+ * @param bands for multi-band files; null for ordinary red, green, blue pictures
  */
-public record SensorConfig(String name, int imageSize, List<Double> mean, List<Double> std) {
+public record SensorConfig(
+    String name, int imageSize, List<Double> mean, List<Double> std, BandInput bands) {
   private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9_]{0,31}");
 
   public SensorConfig {
@@ -44,6 +47,14 @@ public record SensorConfig(String name, int imageSize, List<Double> mean, List<D
     if (std.stream().anyMatch(s -> !(s > 0))) {
       throw new IllegalArgumentException("sensor " + name + ": std must be above 0, got " + std);
     }
+    if (bands != null) {
+      bands.requireChannels(name, mean.size());
+    }
+  }
+
+  /** A sensor of ordinary pictures. */
+  public SensorConfig(String name, int imageSize, List<Double> mean, List<Double> std) {
+    this(name, imageSize, mean, std, null);
   }
 
   /** Ordinary pictures: three channels, ImageNet's means and deviations. */
@@ -52,9 +63,51 @@ public record SensorConfig(String name, int imageSize, List<Double> mean, List<D
         "rgb", imageSize, List.of(0.485, 0.456, 0.406), List.of(0.229, 0.224, 0.225));
   }
 
+  /**
+   * Sentinel-1: VV and VH in dB, with the means and deviations of BigEarthNet-MM (Sumbul et al.
+   * 2021).
+   */
+  public static SensorConfig s1(int imageSize) {
+    return new SensorConfig(
+        "s1",
+        imageSize,
+        List.of(-12.620, -19.290),
+        List.of(5.116, 5.464),
+        new BandInput(List.of("VV", "VH"), BandInput.Values.DECIBEL));
+  }
+
+  /** Sentinel-2 at level 2A: the ten bands of 10 and 20 metres, statistics as {@link #s1}. */
+  public static SensorConfig s2(int imageSize) {
+    return new SensorConfig(
+        "s2",
+        imageSize,
+        List.of(
+            429.943, 614.217, 590.236, 950.684, 1792.463, 2075.468, 2218.946, 2266.460, 1594.427,
+            1009.327),
+        List.of(
+            572.416, 582.879, 675.887, 729.898, 1096.015, 1273.454, 1365.456, 1356.138, 1079.191,
+            818.868),
+        new BandInput(
+            List.of("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"),
+            BandInput.Values.AS_STORED));
+  }
+
   /** The same sensor at another size. */
   public SensorConfig withImageSize(int side) {
-    return new SensorConfig(name, side, mean, std);
+    return new SensorConfig(name, side, mean, std, bands);
+  }
+
+  /** Silent about bands that are not set: fingerprints of older bundles hash this text. */
+  @Override
+  public String toString() {
+    return String.format(
+        Locale.ROOT,
+        "SensorConfig[name=%s, imageSize=%d, mean=%s, std=%s%s]",
+        name,
+        imageSize,
+        mean,
+        std,
+        bands == null ? "" : ", bands=" + bands);
   }
 
   /** C. */

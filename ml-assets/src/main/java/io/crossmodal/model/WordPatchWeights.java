@@ -72,6 +72,16 @@ public final class WordPatchWeights {
     return grid;
   }
 
+  /** M, the image's tokens: [CLS] and the patches. */
+  public int imageTokens() {
+    return 1 + grid * grid;
+  }
+
+  /** The live weights, (N, M), row-major. */
+  public float[] values() {
+    return weights;
+  }
+
   /** The patches' weights of one token: (G, G), row by row from the top left; a copy. */
   public float[] patches(int token) {
     return patches(token, token + 1);

@@ -6,7 +6,9 @@ package io.crossmodal.model;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.Model;
 import ai.djl.ndarray.BaseNDManager;
@@ -14,6 +16,7 @@ import ai.djl.ndarray.NDManager;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.PixelTensor;
 import java.lang.reflect.Field;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -73,6 +76,16 @@ class FusionModelLifetimeTest {
       assertEquals(before, held(own));
       assertEquals(beforeInSystem, held(system));
     }
+  }
+
+  @Test
+  void whatAKilledProcessLeftIsDeleted() throws Exception {
+    Path left = Files.createFile(scratch.resolve("model-123.pt"));
+    Path other = Files.createFile(scratch.resolve("other.pt"));
+    FusionModel.deleteLeftovers(scratch);
+    assertFalse(Files.exists(left));
+    assertTrue(Files.exists(other));
+    FusionModel.deleteLeftovers(scratch.resolve("not-there"));
   }
 
   @Test

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin;
 
+import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.plugin.codec.CrossModalCodecService;
 import io.crossmodal.plugin.details.DetailsExtBuilder;
@@ -23,6 +24,7 @@ import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.query.EncodeQueryAction;
 import io.crossmodal.plugin.query.TransportEncodeQueryAction;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
+import io.crossmodal.plugin.rescore.ShardReports;
 import io.crossmodal.plugin.rest.EncodeAction;
 import io.crossmodal.plugin.rest.LoadModelAction;
 import io.crossmodal.plugin.rest.NodesReportAction;
@@ -34,12 +36,25 @@ import io.crossmodal.plugin.rest.RestStatsHandler;
 import io.crossmodal.plugin.rest.RestUploadModelHandler;
 import io.crossmodal.plugin.rest.TransportEncodeAction;
 import io.crossmodal.plugin.rest.TransportNodesReportAction;
+import io.crossmodal.plugin.scoring.ScorePairsAction;
+import io.crossmodal.plugin.scoring.Scorers;
+import io.crossmodal.plugin.scoring.TransportScorePairsAction;
+import io.crossmodal.plugin.window.ChosenDocsQueryBuilder;
+import io.crossmodal.plugin.window.FusionRerankProcessor;
+import io.crossmodal.plugin.window.ReportProcessor;
+import io.crossmodal.plugin.window.RescoreCoordinator;
+import io.crossmodal.plugin.window.RescoreReportExt;
+import io.crossmodal.plugin.window.WindowThreads;
+import io.crossmodal.plugin.window.WindowTransport;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
 import org.apache.lucene.util.SetOnce;
 import org.opensearch.action.ActionRequest;
 import org.opensearch.cluster.NamedDiff;
@@ -47,12 +62,15 @@ import org.opensearch.cluster.metadata.IndexNameExpressionResolver;
 import org.opensearch.cluster.metadata.Metadata;
 import org.opensearch.cluster.node.DiscoveryNodes;
 import org.opensearch.cluster.service.ClusterService;
+import org.opensearch.common.lifecycle.LifecycleComponent;
 import org.opensearch.common.settings.ClusterSettings;
 import org.opensearch.common.settings.IndexScopedSettings;
 import org.opensearch.common.settings.Setting;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.settings.SettingsFilter;
+import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.util.concurrent.OpenSearchExecutors;
+import org.opensearch.common.util.concurrent.ThreadContext;
 import org.opensearch.core.ParseField;
 import org.opensearch.core.action.ActionResponse;
 import org.opensearch.core.common.breaker.CircuitBreaker;
@@ -64,6 +82,7 @@ import org.opensearch.index.IndexModule;
 import org.opensearch.index.IndexSettings;
 import org.opensearch.index.codec.CodecServiceFactory;
 import org.opensearch.index.mapper.Mapper;
+import org.opensearch.index.query.QueryBuilder;
 import org.opensearch.indices.SystemIndexDescriptor;
 import org.opensearch.indices.breaker.BreakerSettings;
 import org.opensearch.ingest.Processor;
@@ -72,17 +91,27 @@ import org.opensearch.plugins.CircuitBreakerPlugin;
 import org.opensearch.plugins.EnginePlugin;
 import org.opensearch.plugins.IngestPlugin;
 import org.opensearch.plugins.MapperPlugin;
+import org.opensearch.plugins.NetworkPlugin;
 import org.opensearch.plugins.Plugin;
+import org.opensearch.plugins.SearchPipelinePlugin;
 import org.opensearch.plugins.SearchPlugin;
 import org.opensearch.plugins.SystemIndexPlugin;
 import org.opensearch.repositories.RepositoriesService;
 import org.opensearch.rest.RestController;
 import org.opensearch.rest.RestHandler;
 import org.opensearch.script.ScriptService;
+import org.opensearch.search.SearchExtBuilder;
+import org.opensearch.search.aggregations.InternalAggregation;
 import org.opensearch.search.fetch.FetchSubPhase;
+import org.opensearch.search.pipeline.SearchPhaseResultsProcessor;
+import org.opensearch.search.pipeline.SearchPipelineService;
+import org.opensearch.search.pipeline.SearchResponseProcessor;
+import org.opensearch.search.pipeline.SystemGeneratedProcessor.SystemGeneratedFactory;
 import org.opensearch.threadpool.ExecutorBuilder;
 import org.opensearch.threadpool.FixedExecutorBuilder;
+import org.opensearch.threadpool.ScalingExecutorBuilder;
 import org.opensearch.threadpool.ThreadPool;
+import org.opensearch.transport.TransportInterceptor;
 import org.opensearch.transport.client.Client;
 import org.opensearch.watcher.ResourceWatcherService;
 
@@ -98,17 +127,26 @@ public class CrossModalPlugin extends Plugin
         EnginePlugin,
         ActionPlugin,
         CircuitBreakerPlugin,
+        NetworkPlugin,
+        SearchPipelinePlugin,
         SystemIndexPlugin {
+  private static final Logger LOGGER = LogManager.getLogger(CrossModalPlugin.class);
+
   /** The thread pool that decodes images and continues after encodings. */
   static final String HELPERS = "cross_modal";
 
   // Each bulk and each query brings a handful of tasks; how many there are is bounded before.
   private static final int UNBOUNDED = -1;
 
+  // They wait for models, so there may be many; further searches queue.
+  private static final int WINDOW_THREADS = 64;
+
   private final ModelCatalog catalog;
   private final SetOnce<CircuitBreaker> breaker = new SetOnce<>();
   private final SetOnce<ModelService> service = new SetOnce<>();
   private final SetOnce<ModelRegistry> registry = new SetOnce<>();
+  private final WindowTransport window = new WindowTransport();
+  private final SetOnce<Scorers> scorers = new SetOnce<>();
 
   /** Serves the models that come with the plugin; OpenSearch calls this. */
   public CrossModalPlugin() {
@@ -139,6 +177,12 @@ public class CrossModalPlugin extends Plugin
       Supplier<RepositoriesService> repositoriesService) {
     Settings settings = environment.settings();
     Path directory = nodeEnvironment.nodeDataPaths()[0].resolve("cross_modal");
+    try {
+      FusionModel.deleteLeftovers(directory);
+    } catch (IOException e) {
+      // It costs disk, nothing else; the next start tries again.
+      LOGGER.warn("cannot delete what a killed node left of a model that it was loading", e);
+    }
     registry.set(
         new ModelRegistry(
             catalog,
@@ -154,9 +198,27 @@ public class CrossModalPlugin extends Plugin
             new NativeMemoryBreaker(breaker.get()),
             threadPool.executor(HELPERS),
             OpenSearchExecutors.allocatedProcessors(settings)));
+    scorers.set(
+        new Scorers(
+            clusterService, service.get(), HELPERS, CrossModalSettings.SCORING.get(settings)));
     CrossModalSettings.follow(
-        clusterService.getClusterSettings(), settings, directory, service.get());
-    return List.of(service.get(), registry.get());
+        clusterService.getClusterSettings(), settings, directory, service.get(), scorers.get());
+    return List.of(service.get(), registry.get(), scorers.get(), window);
+  }
+
+  @Override
+  public Collection<Class<? extends LifecycleComponent>> getGuiceServiceClasses() {
+    return List.of(WindowTransport.Binding.class);
+  }
+
+  /** Defaults of settings that are not the plugin's own; the node's configuration comes before. */
+  @Override
+  public Settings additionalSettings() {
+    return Settings.builder()
+        .putList(
+            SearchPipelineService.ENABLED_SYSTEM_GENERATED_FACTORIES_SETTING.getKey(),
+            RescoreCoordinator.TYPE)
+        .build();
   }
 
   @Override
@@ -171,7 +233,7 @@ public class CrossModalPlugin extends Plugin
 
   @Override
   public void onIndexModule(IndexModule indexModule) {
-    indexModule.addSearchOperationListener(FusionRescorerBuilder.searchListener());
+    indexModule.addSearchOperationListener(FusionRescorerBuilder.searchListener(scorers.get()));
   }
 
   @Override
@@ -190,7 +252,14 @@ public class CrossModalPlugin extends Plugin
         new NamedWriteableRegistry.Entry(
             Metadata.Custom.class, ModelsMetadata.TYPE, ModelsMetadata::new),
         new NamedWriteableRegistry.Entry(
-            NamedDiff.class, ModelsMetadata.TYPE, ModelsMetadata::readDiffFrom));
+            NamedDiff.class, ModelsMetadata.TYPE, ModelsMetadata::readDiffFrom),
+        // These go from node to node only: no request can hold them.
+        new NamedWriteableRegistry.Entry(
+            SearchExtBuilder.class, RescoreReportExt.NAME, RescoreReportExt::new),
+        new NamedWriteableRegistry.Entry(
+            QueryBuilder.class, ChosenDocsQueryBuilder.NAME, ChosenDocsQueryBuilder::new),
+        new NamedWriteableRegistry.Entry(
+            InternalAggregation.class, ShardReports.NAME, ShardReports::new));
   }
 
   @Override
@@ -210,7 +279,13 @@ public class CrossModalPlugin extends Plugin
             HELPERS,
             OpenSearchExecutors.allocatedProcessors(settings),
             UNBOUNDED,
-            "thread_pool." + HELPERS));
+            "thread_pool." + HELPERS),
+        new ScalingExecutorBuilder(
+            WindowThreads.POOL,
+            0,
+            WINDOW_THREADS,
+            TimeValue.timeValueSeconds(30),
+            "thread_pool." + WindowThreads.POOL));
   }
 
   @Override
@@ -245,6 +320,30 @@ public class CrossModalPlugin extends Plugin
   }
 
   @Override
+  public Map<String, org.opensearch.search.pipeline.Processor.Factory<SearchPhaseResultsProcessor>>
+      getSearchPhaseResultsProcessors(SearchPipelinePlugin.Parameters parameters) {
+    return Map.of(FusionRerankProcessor.TYPE, FusionRerankProcessor.factory());
+  }
+
+  @Override
+  public Map<String, SystemGeneratedFactory<SearchPhaseResultsProcessor>>
+      getSystemGeneratedSearchPhaseResultsProcessors(SearchPipelinePlugin.Parameters parameters) {
+    return Map.of(RescoreCoordinator.TYPE, new RescoreCoordinator.Factory(window, service::get));
+  }
+
+  @Override
+  public Map<String, SystemGeneratedFactory<SearchResponseProcessor>>
+      getSystemGeneratedResponseProcessors(SearchPipelinePlugin.Parameters parameters) {
+    return Map.of(RescoreCoordinator.TYPE, ReportProcessor.factory());
+  }
+
+  @Override
+  public List<TransportInterceptor> getTransportInterceptors(
+      NamedWriteableRegistry namedWriteableRegistry, ThreadContext threadContext) {
+    return List.of(new WindowThreads());
+  }
+
+  @Override
   public List<FetchSubPhase> getFetchSubPhases(FetchPhaseConstructionContext context) {
     return List.of(new DetailsFetchPhase());
   }
@@ -272,6 +371,7 @@ public class CrossModalPlugin extends Plugin
         new ActionHandler<>(RegisterModelAction.INSTANCE, RegisterModelAction.Transport.class),
         new ActionHandler<>(DeleteModelAction.INSTANCE, DeleteModelAction.Transport.class),
         new ActionHandler<>(LoadModelAction.INSTANCE, LoadModelAction.Transport.class),
+        new ActionHandler<>(ScorePairsAction.INSTANCE, TransportScorePairsAction.class),
         new ActionHandler<>(NodesReportAction.INSTANCE, TransportNodesReportAction.class));
   }
 

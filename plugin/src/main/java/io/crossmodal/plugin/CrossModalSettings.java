@@ -7,8 +7,11 @@ package io.crossmodal.plugin;
 import io.crossmodal.plugin.inference.DevicePolicy;
 import io.crossmodal.plugin.inference.InferenceSettings;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.PrecisionPolicy;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.models.ModelSettings;
+import io.crossmodal.plugin.scoring.Scorers;
+import io.crossmodal.plugin.scoring.ScoringPlace;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,7 +35,18 @@ public final class CrossModalSettings {
   /** Where models compute: {@code auto}, {@code cpu} or {@code gpu}. */
   public static final Setting<DevicePolicy> DEVICE =
       new Setting<>(
-          PREFIX + "device", "auto", CrossModalSettings::device, Setting.Property.NodeScope);
+          PREFIX + "device",
+          "auto",
+          text -> constant(DevicePolicy.class, "device", text),
+          Setting.Property.NodeScope);
+
+  /** In which precision models are loaded: {@code auto} or one of those that there are. */
+  public static final Setting<PrecisionPolicy> PRECISION =
+      new Setting<>(
+          PREFIX + "precision",
+          "auto",
+          text -> constant(PrecisionPolicy.class, "precision", text),
+          Setting.Property.NodeScope);
 
   /**
    * Threads that one operation of the engine uses. Default: half of the node's processors, for the
@@ -116,21 +130,43 @@ public final class CrossModalSettings {
   private static final List<Setting<?>> DYNAMIC =
       List.of(QUEUE_SIZE, ENCODE_BATCH, SCORE_BATCH, MERGE, BATCH_WAIT, LONGEST_WAIT);
 
+  /** Who scores the windows of a node's shards: {@code auto}, {@code local} or {@code remote}. */
+  public static final Setting<ScoringPlace> SCORING =
+      new Setting<>(
+          PREFIX + "scoring",
+          "auto",
+          text -> constant(ScoringPlace.class, "scoring", text),
+          Setting.Property.NodeScope,
+          Setting.Property.Dynamic);
+
   private CrossModalSettings() {}
 
   static List<Setting<?>> all() {
     List<Setting<?>> all = new ArrayList<>(DYNAMIC);
     all.addAll(ModelSettings.all());
-    all.addAll(List.of(DEVICE, THREADS, QUERY_CACHE_SIZE, CrossModalFieldMapper.INDEX_CROSS_MODAL));
+    all.addAll(
+        List.of(
+            DEVICE,
+            PRECISION,
+            THREADS,
+            QUERY_CACHE_SIZE,
+            SCORING,
+            CrossModalFieldMapper.INDEX_CROSS_MODAL));
     return all;
   }
 
   /** Has the service follow the cluster's settings. */
-  static void follow(ClusterSettings cluster, Settings node, Path directory, ModelService service) {
+  static void follow(
+      ClusterSettings cluster,
+      Settings node,
+      Path directory,
+      ModelService service,
+      Scorers scorers) {
     // Not merged with the node's own: those hold a keystore, which no other settings take in, and
     // a consumer that throws costs the cluster its manager. Core has merged the dynamic ones.
     cluster.addSettingsUpdateConsumer(
         dynamic -> service.update(inference(node, dynamic, directory)), DYNAMIC);
+    cluster.addSettingsUpdateConsumer(SCORING, scorers::update);
   }
 
   /**
@@ -145,6 +181,7 @@ public final class CrossModalSettings {
   private static InferenceSettings inference(Settings node, Settings dynamic, Path directory) {
     return new InferenceSettings(
         DEVICE.get(node),
+        PRECISION.get(node),
         THREADS.get(node),
         QUEUE_SIZE.get(dynamic),
         ENCODE_BATCH.get(dynamic),
@@ -156,14 +193,17 @@ public final class CrossModalSettings {
         directory);
   }
 
-  private static DevicePolicy device(String text) {
-    for (DevicePolicy policy : DevicePolicy.values()) {
-      if (policy.name().toLowerCase(Locale.ROOT).equals(text)) {
-        return policy;
+  private static <E extends Enum<E>> E constant(Class<E> type, String name, String text) {
+    List<String> accepted = new ArrayList<>();
+    for (E constant : type.getEnumConstants()) {
+      String key = constant.name().toLowerCase(Locale.ROOT);
+      if (key.equals(text)) {
+        return constant;
       }
+      accepted.add(key);
     }
     throw new IllegalArgumentException(
-        "[" + PREFIX + "device] must be auto, cpu or gpu, got [" + text + "]");
+        "[" + PREFIX + name + "] must be one of " + accepted + ", got [" + text + "]");
   }
 
   private static Duration duration(TimeValue time) {

@@ -5,10 +5,20 @@
 package io.crossmodal.plugin;
 
 import java.util.List;
+import org.opensearch.common.settings.Settings;
 
 /** The plugin with a model small enough for tests. */
 public final class MicroModelPlugin extends CrossModalPlugin {
   public MicroModelPlugin() {
     super(() -> List.of(TestModels.micro()));
+  }
+
+  /** Tests compare scores: what a machine is fastest in must not decide about them. */
+  @Override
+  public Settings additionalSettings() {
+    return Settings.builder()
+        .put(super.additionalSettings())
+        .put(CrossModalSettings.PRECISION.getKey(), "fp32")
+        .build();
   }
 }

@@ -8,6 +8,7 @@ import io.crossmodal.model.Calibration;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
@@ -17,9 +18,11 @@ import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.mapper.Spaces;
 import io.crossmodal.plugin.mapper.TokenStorage;
 import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Base64;
@@ -27,6 +30,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.zip.CRC32;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipInputStream;
+import java.util.zip.ZipOutputStream;
 import javax.imageio.ImageIO;
 
 /** Models of random weights, and pictures and tokens for them. */
@@ -78,6 +85,81 @@ public final class TestModels {
         Calibration.NONE,
         micro.manifest().training(),
         List.of());
+  }
+
+  /** {@link #micro}, whose scores are the differences of large numbers: few bits keep little. */
+  public static ModelBundle coarse() throws IOException {
+    ModelBundle micro = micro();
+    Map<String, ScriptTensor> weights = new LinkedHashMap<>(micro.weights().tensors());
+    ScriptTensor itm = weights.get("itm.weight"); // (2, H)
+    float[] large = itm.values().clone();
+    int hidden = large.length / 2;
+    for (int i = 0; i < hidden; i++) {
+      float same = 1000 * itm.values()[hidden + i];
+      large[i] += same;
+      large[hidden + i] += same;
+    }
+    weights.put("itm.weight", ScriptTensor.parameter(large, itm.shape()));
+    return ModelBundle.of(
+        ID,
+        micro.manifest().config(),
+        micro.tokenizer().words(),
+        new StateDict(weights),
+        Calibration.NONE,
+        micro.manifest().training(),
+        List.of());
+  }
+
+  /** The same bundle with more code in its archive than the library writes. */
+  public static byte[] withForeignCode(byte[] zip) throws IOException {
+    Map<String, byte[]> bundle = entries(zip);
+    Map<String, byte[]> archive = entries(bundle.get("model.pt"));
+    archive.computeIfPresent(
+        "model/code/__torch__/mtgfe.py",
+        (name, code) ->
+            (new String(code, StandardCharsets.UTF_8)
+                    + "  def more(self: __torch__.mtgfe.Mtgfe, x: Tensor) -> Tensor:\n"
+                    + "    return torch.add(x, x)\n")
+                .getBytes(StandardCharsets.UTF_8));
+    String before = Sha256.hex(bundle.get("model.pt"));
+    bundle.put("model.pt", zip(archive));
+    String manifest = new String(bundle.get("manifest.json"), StandardCharsets.UTF_8);
+    bundle.put(
+        "manifest.json",
+        manifest
+            .replace(before, Sha256.hex(bundle.get("model.pt")))
+            .getBytes(StandardCharsets.UTF_8));
+    return zip(bundle);
+  }
+
+  /** The content of a zip by name. */
+  public static Map<String, byte[]> entries(byte[] zip) throws IOException {
+    Map<String, byte[]> entries = new LinkedHashMap<>();
+    try (ZipInputStream in = new ZipInputStream(new ByteArrayInputStream(zip))) {
+      for (ZipEntry entry = in.getNextEntry(); entry != null; entry = in.getNextEntry()) {
+        entries.put(entry.getName(), in.readAllBytes());
+      }
+    }
+    return entries;
+  }
+
+  /** Of stored entries, as an archive's must be. */
+  private static byte[] zip(Map<String, byte[]> entries) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (ZipOutputStream out = new ZipOutputStream(bytes)) {
+      for (Map.Entry<String, byte[]> content : entries.entrySet()) {
+        CRC32 crc = new CRC32();
+        crc.update(content.getValue());
+        ZipEntry entry = new ZipEntry(content.getKey());
+        entry.setMethod(ZipEntry.STORED);
+        entry.setSize(content.getValue().length);
+        entry.setCrc(crc.getValue());
+        out.putNextEntry(entry);
+        out.write(content.getValue());
+        out.closeEntry();
+      }
+    }
+    return bytes.toByteArray();
   }
 
   /** The file of a bundle, with golden outputs. */

@@ -9,6 +9,7 @@ import io.crossmodal.plugin.inference.InferenceSettings;
 import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.PrecisionPolicy;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -40,6 +41,7 @@ public final class TestService implements AutoCloseable {
       Path directory, int queueSize, int batch, boolean merge, Duration batchWait) {
     return new InferenceSettings(
         DevicePolicy.AUTO,
+        PrecisionPolicy.FP32,
         1,
         queueSize,
         batch,

@@ -4,8 +4,10 @@
  */
 package io.crossmodal.model.bundle;
 
+import io.crossmodal.model.Calibration;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.PixelTensor;
@@ -22,7 +24,7 @@ import java.util.Objects;
  *
  * <p>The pictures are waves computed from their index, so that a bundle need not carry pixels.
  *
- * @param texts the texts
+ * @param texts the texts; none for a model without text
  * @param textEmbeddings filter embeddings of the texts
  * @param sensors per sensor of the model, in its order, the embeddings of {@link #IMAGES} pictures
  *     and the logits of every text with every picture
@@ -56,14 +58,19 @@ public record Golden(
       itm = List.copyOf(Objects.requireNonNull(itm, "itm"));
       filter = List.copyOf(Objects.requireNonNull(filter, "filter"));
     }
+
+    private double logit(int pair, Calibration calibration) {
+      return calibration.scale() * calibration.logit(itm.get(pair), filter.get(pair))
+          + calibration.bias();
+    }
   }
 
   public Golden {
     texts = List.copyOf(Objects.requireNonNull(texts, "texts"));
     textEmbeddings = rows(textEmbeddings, "text_embeddings");
     sensors = List.copyOf(Objects.requireNonNull(sensors, "sensors"));
-    if (texts.isEmpty()) {
-      throw new IllegalArgumentException("golden outputs need at least one text, got none");
+    if (sensors.isEmpty()) {
+      throw new IllegalArgumentException("golden outputs need at least one sensor, got none");
     }
     if (!(tolerance > 0)) {
       throw new IllegalArgumentException("tolerance must be above 0, got " + tolerance);
@@ -76,11 +83,17 @@ public record Golden(
 
   /** Runs the model over the golden inputs. */
   static Golden of(FusionModel model, List<String> texts) {
-    WordPieceTokenizer tokenizer = model.bundle().tokenizer();
-    List<TokenizedText> tokenized = texts.stream().map(tokenizer::tokenize).toList();
-    List<Encoding> encodedTexts = model.encodeTexts(tokenized);
+    ModelConfig config = model.bundle().manifest().config();
+    if (texts.isEmpty() == config.hasText()) {
+      throw new IllegalArgumentException(
+          config.hasText()
+              ? "golden outputs need at least one text, got none"
+              : "a model without text has no golden texts, got " + texts);
+    }
+    List<Encoding> encodedTexts =
+        config.hasText() ? model.encodeTexts(tokenize(model, texts)) : List.of();
     List<SensorOutputs> sensors = new ArrayList<>();
-    for (SensorConfig sensor : model.bundle().manifest().config().sensors()) {
+    for (SensorConfig sensor : config.sensors()) {
       List<Encoding> images = model.encodeImages(sensor.name(), waves(sensor));
       List<TokenBlock> left = new ArrayList<>();
       List<TokenBlock> right = new ArrayList<>();
@@ -96,6 +109,11 @@ public record Golden(
               sensor.name(), embeddings(images), boxed(logits.itm()), boxed(logits.filter())));
     }
     return new Golden(List.copyOf(texts), embeddings(encodedTexts), sensors, FP32_TOLERANCE);
+  }
+
+  private static List<TokenizedText> tokenize(FusionModel model, List<String> texts) {
+    WordPieceTokenizer tokenizer = model.bundle().tokenizer();
+    return texts.stream().map(tokenizer::tokenize).toList();
   }
 
   /**
@@ -121,6 +139,53 @@ public record Golden(
       compare(expected.sensor + " matching logits", expected.itm, found.itm);
       compare(expected.sensor + " filter logits", expected.filter, found.filter);
     }
+  }
+
+  /**
+   * How far a model in reduced precision is from these outputs.
+   *
+   * @param embedding largest absolute difference of a value of an embedding
+   * @param logit largest difference of a pair's calibrated logit, as a share of its size or of 2,
+   *     whichever is larger: beyond that a probability hardly changes
+   */
+  public record Deviation(double embedding, double logit) {
+    /** Accepted of a value of an embedding, a unit vector. */
+    public static final double EMBEDDING = 0.01;
+
+    /** Accepted of a logit: a probability is off by 0.025 at most. */
+    public static final double LOGIT = 0.05;
+
+    /** Whether the model may serve; NaN may not. */
+    public boolean withinTolerance() {
+      return embedding <= EMBEDDING && logit <= LOGIT;
+    }
+  }
+
+  /** Runs a model of reduced precision over the inputs and compares. */
+  public Deviation deviation(FusionModel model) {
+    Golden now = of(model, texts);
+    Calibration calibration = model.bundle().manifest().calibration();
+    double embedding = largest(flat(textEmbeddings), flat(now.textEmbeddings));
+    double logit = 0;
+    for (int i = 0; i < sensors.size(); i++) {
+      SensorOutputs expected = sensors.get(i);
+      SensorOutputs found = now.sensors.get(i);
+      embedding = Math.max(embedding, largest(flat(expected.embeddings), flat(found.embeddings)));
+      for (int pair = 0; pair < expected.itm.size(); pair++) {
+        double z = expected.logit(pair, calibration);
+        double off = Math.abs(found.logit(pair, calibration) - z) / Math.max(2, Math.abs(z));
+        logit = Math.max(logit, off);
+      }
+    }
+    return new Deviation(embedding, logit);
+  }
+
+  private static double largest(List<Float> expected, List<Float> found) {
+    double largest = 0;
+    for (int i = 0; i < expected.size(); i++) {
+      largest = Math.max(largest, Math.abs(expected.get(i) - found.get(i)));
+    }
+    return largest;
   }
 
   private void compare(String what, List<Float> expected, List<Float> found)

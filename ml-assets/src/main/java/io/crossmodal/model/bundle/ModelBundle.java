@@ -7,14 +7,18 @@ package io.crossmodal.model.bundle;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
+import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.torchscript.FixedTime;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
+import io.crossmodal.model.torchscript.ReducedArchive;
 import io.crossmodal.model.torchscript.ScriptArchiveReader;
 import io.crossmodal.model.torchscript.ScriptArchiveWriter;
 import io.crossmodal.model.torchscript.ScriptModule;
+import io.crossmodal.model.torchscript.ScriptSources;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
 import java.io.BufferedOutputStream;
@@ -23,16 +27,21 @@ import java.io.ByteArrayOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
@@ -41,7 +50,7 @@ import java.util.zip.ZipOutputStream;
 
 /**
  * A model with all that is needed to serve it: a zip of {@code manifest.json}, {@code model.pt} and
- * {@code vocab.txt}.
+ * {@code vocab.txt}; without the last where the model has no text.
  *
  * <p>Reading checks the format version, that nothing is missing or too much, both SHA-256s, that
  * the weights are exactly those that the config calls for, and the three fingerprints. {@link
@@ -52,13 +61,17 @@ public final class ModelBundle {
   private static final String MODEL = "model.pt";
   private static final String VOCABULARY = "vocab.txt";
   private static final Set<String> ENTRIES = Set.of(MANIFEST, MODEL, VOCABULARY);
+  private static final Set<String> WITHOUT_TEXT = Set.of(MANIFEST, MODEL);
 
   /** What an entry may unpack to; a zip of less than a megabyte could claim a terabyte. */
   private static final Map<String, Integer> MAX_BYTES =
       Map.of(MANIFEST, 16 << 20, VOCABULARY, 16 << 20, MODEL, Integer.MAX_VALUE - 8);
 
   private final ModelManifest manifest;
+
+  /** Null where the model has no text. */
   private final WordPieceTokenizer tokenizer;
+
   private final Archive archive;
   private final long weightBytes;
 
@@ -71,7 +84,9 @@ public final class ModelBundle {
   private ModelBundle(ModelManifest manifest, List<String> vocabulary, byte[] archive) {
     this(
         manifest,
-        new WordPieceTokenizer(vocabulary, manifest.config().text().maxTokens()),
+        manifest.config().hasText()
+            ? new WordPieceTokenizer(vocabulary, manifest.config().text().maxTokens())
+            : null,
         () -> new ByteArrayInputStream(archive),
         archive.length);
   }
@@ -87,7 +102,7 @@ public final class ModelBundle {
   /**
    * A bundle in memory, without golden outputs until it is {@linkplain #write written}.
    *
-   * @param vocabulary word pieces in the order of their ids
+   * @param vocabulary word pieces in the order of their ids; empty for a model without text
    * @param state exactly the weights that {@code config} calls for
    */
   public static ModelBundle of(
@@ -111,10 +126,11 @@ public final class ModelBundle {
             ModelManifest.FORMAT_VERSION,
             id,
             config,
-            Sha256.hex(text(vocabulary)),
+            config.hasText() ? Sha256.hex(text(vocabulary)) : null,
             Sha256.hex(archive.toByteArray()),
             Fingerprints.of(config, vocabulary, state),
             calibration,
+            List.of(),
             training,
             metrics,
             null);
@@ -124,20 +140,27 @@ public final class ModelBundle {
   /**
    * A model of random weights over a vocabulary of letters, for tests.
    *
-   * @param config its vocabulary size is replaced by that of the letters
+   * @param config its vocabulary size is replaced by that of the letters; it may have no text
    */
   public static ModelBundle random(String id, ModelConfig config, long seed) {
+    if (!config.hasText()) {
+      return random(id, config, List.of(), seed);
+    }
     List<String> vocabulary = new ArrayList<>(WordPieceTokenizer.SPECIAL);
     for (char letter = 'a'; letter <= 'z'; letter++) {
       vocabulary.add(String.valueOf(letter));
       vocabulary.add("##" + letter);
     }
-    ModelConfig fitted = config.withVocabularySize(vocabulary.size());
+    return random(id, config.withVocabularySize(vocabulary.size()), vocabulary, seed);
+  }
+
+  private static ModelBundle random(
+      String id, ModelConfig config, List<String> vocabulary, long seed) {
     return of(
         id,
-        fitted,
+        config,
         vocabulary,
-        StateDict.of(MtgfeArchitecture.build(fitted, Weights.random(seed))),
+        StateDict.of(MtgfeArchitecture.build(config, Weights.random(seed))),
         Calibration.NONE,
         new ModelManifest.Training("none", seed, 0, "none"),
         List.of());
@@ -199,26 +222,19 @@ public final class ModelBundle {
    */
   public static ModelBundle read(InputStream in) throws IOException, BundleException {
     Map<String, byte[]> entries = entries(in);
-    if (!entries.keySet().equals(ENTRIES)) {
-      throw new BundleException("a bundle holds " + ENTRIES + ", found " + entries.keySet());
+    ModelManifest manifest =
+        entries.containsKey(MANIFEST) ? ModelManifest.fromJson(entries.get(MANIFEST)) : null;
+    Set<String> expected = manifest == null || manifest.config().hasText() ? ENTRIES : WITHOUT_TEXT;
+    if (!entries.keySet().equals(expected)) {
+      throw new BundleException("a bundle holds " + expected + ", found " + entries.keySet());
     }
-    ModelManifest manifest = ModelManifest.fromJson(entries.get(MANIFEST));
     if (manifest.golden() == null) {
       throw new BundleException(MANIFEST + " lacks golden outputs");
     }
     byte[] archive = entries.get(MODEL);
     checkHash(MODEL, manifest.weightsSha256(), archive);
-    checkHash(VOCABULARY, manifest.vocabularySha256(), entries.get(VOCABULARY));
     List<String> vocabulary =
-        new String(entries.get(VOCABULARY), StandardCharsets.UTF_8).lines().toList();
-    if (vocabulary.size() != manifest.config().text().vocabularySize()) {
-      throw new BundleException(
-          String.format(
-              Locale.ROOT,
-              "the config names %d word pieces, vocab.txt has %d",
-              manifest.config().text().vocabularySize(),
-              vocabulary.size()));
-    }
+        manifest.config().hasText() ? vocabulary(manifest, entries.get(VOCABULARY)) : List.of();
     ModelBundle bundle;
     try {
       bundle = new ModelBundle(manifest, vocabulary, archive);
@@ -241,6 +257,21 @@ public final class ModelBundle {
     } catch (IOException | IllegalArgumentException e) {
       throw new BundleException(MODEL + " does not fit the manifest: " + e.getMessage(), e);
     }
+  }
+
+  private static List<String> vocabulary(ModelManifest manifest, byte[] entry)
+      throws BundleException {
+    checkHash(VOCABULARY, manifest.vocabularySha256(), entry);
+    List<String> vocabulary = new String(entry, StandardCharsets.UTF_8).lines().toList();
+    if (vocabulary.size() != manifest.config().text().vocabularySize()) {
+      throw new BundleException(
+          String.format(
+              Locale.ROOT,
+              "the config names %d word pieces, vocab.txt has %d",
+              manifest.config().text().vocabularySize(),
+              vocabulary.size()));
+    }
+    return vocabulary;
   }
 
   private static Map<String, byte[]> entries(InputStream in) throws IOException, BundleException {
@@ -297,7 +328,7 @@ public final class ModelBundle {
    * Adds golden outputs, computed here and now, and writes the zip; whole or not at all.
    *
    * @param file replaced where it exists
-   * @param goldenTexts inputs of the golden outputs, at least one
+   * @param goldenTexts inputs of the golden outputs, at least one; none for a model without text
    * @return the bundle as it was written
    * @throws IllegalArgumentException when there is no golden text, or a blank one
    */
@@ -315,7 +346,9 @@ public final class ModelBundle {
       try (ZipOutputStream zip =
           new ZipOutputStream(new BufferedOutputStream(Files.newOutputStream(temporary)))) {
         entry(zip, MANIFEST, complete.toJson());
-        entry(zip, VOCABULARY, text(tokenizer.words()));
+        if (tokenizer != null) {
+          entry(zip, VOCABULARY, text(tokenizer.words()));
+        }
         try (InputStream in = archive.open()) {
           in.transferTo(startEntry(zip, MODEL));
         }
@@ -346,11 +379,22 @@ public final class ModelBundle {
     return new ModelBundle(manifest.withId(id), tokenizer, archive, weightBytes);
   }
 
+  /** The same model with probabilities for its sensor pairs; to be {@linkplain #write written}. */
+  public ModelBundle withSensorCalibrations(List<SensorCalibration> pairs) {
+    return new ModelBundle(manifest.withSensorCalibrations(pairs), tokenizer, archive, weightBytes);
+  }
+
   public ModelManifest manifest() {
     return manifest;
   }
 
+  /**
+   * The tokenizer of the model's texts.
+   *
+   * @throws IllegalStateException when the model has no text tower
+   */
   public WordPieceTokenizer tokenizer() {
+    manifest.config().requireText("a tokenizer");
     return tokenizer;
   }
 
@@ -368,6 +412,73 @@ public final class ModelBundle {
   /** The archive {@code model.pt}; the caller closes it. */
   public InputStream openModel() throws IOException {
     return archive.open();
+  }
+
+  /**
+   * Writes an archive to be loaded.
+   *
+   * @param file replaced where it exists
+   * @return bytes that its weights take when it is loaded
+   * @throws BundleException for another precision than fp32, where the archive has other code than
+   *     this library would write anew
+   */
+  public long writeModel(Path file, Precision precision) throws IOException, BundleException {
+    if (precision == Precision.FP32) {
+      try (InputStream in = openModel()) {
+        Files.copy(in, file, StandardCopyOption.REPLACE_EXISTING);
+      }
+      return weightBytes;
+    }
+    Optional<String> foreign = foreignCode();
+    if (foreign.isPresent()) {
+      throw new BundleException(
+          precision + " is for archives of this library's own code: " + foreign.get());
+    }
+    try (OutputStream out = Files.newOutputStream(file)) {
+      return ReducedArchive.write(out, manifest.config(), weights(), precision);
+    }
+  }
+
+  /**
+   * How the archive's code differs from what this library writes for the config; comments do not
+   * count.
+   *
+   * @return empty where it does not
+   */
+  public Optional<String> foreignCode() throws IOException {
+    try (InputStream in = openModel()) {
+      return ScriptSources.difference(
+          MtgfeArchitecture.sources(manifest.config()), ScriptArchiveReader.sources(in));
+    }
+  }
+
+  /**
+   * Insists that the archive is, but for comments in its code, what this library writes for the
+   * config and the weights: TorchScript is code that would run in whoever loads it.
+   *
+   * @throws BundleException saying where it is not
+   */
+  public void checkOwnCode() throws IOException, BundleException {
+    Optional<String> foreign = foreignCode();
+    if (foreign.isPresent()) {
+      throw new BundleException(MODEL + " holds foreign code: " + foreign.get());
+    }
+    Map<String, String> sources;
+    try (InputStream in = openModel()) {
+      sources = ScriptArchiveReader.sources(in);
+    }
+    // In the order in which they are written; of the text itself nothing is left to differ.
+    Map<String, String> ordered = MtgfeArchitecture.sources(manifest.config());
+    ordered.replaceAll((name, own) -> sources.get(name));
+    MessageDigest digest = Sha256.digest();
+    ScriptArchiveWriter.write(
+        new DigestOutputStream(OutputStream.nullOutputStream(), digest),
+        MtgfeArchitecture.build(manifest.config(), Weights.of(weights())),
+        ordered);
+    if (!HexFormat.of().formatHex(digest.digest()).equals(manifest.weightsSha256())) {
+      throw new BundleException(
+          MODEL + " differs from what this library writes for its config and weights");
+    }
   }
 
   /** Memory that the loaded weights take: the archive holds them as they are. */
@@ -388,8 +499,25 @@ public final class ModelBundle {
    * @throws BundleException naming the first output that differs
    */
   public void verifyGolden(FusionModel model) throws BundleException {
-    if (manifest.golden() != null) {
+    if (manifest.golden() == null) {
+      return;
+    }
+    if (model.precision() == Precision.FP32) {
       manifest.golden().verify(model);
+      return;
+    }
+    Golden.Deviation deviation = manifest.golden().deviation(model);
+    if (!deviation.withinTolerance()) {
+      throw new BundleException(
+          String.format(
+              Locale.ROOT,
+              "%s is too coarse for this model: golden embeddings are off by %.4f (accepted %.2f),"
+                  + " logits by %.4f of their size (accepted %.2f)",
+              model.precision(),
+              deviation.embedding(),
+              Golden.Deviation.EMBEDDING,
+              deviation.logit(),
+              Golden.Deviation.LOGIT));
     }
   }
 }

@@ -10,10 +10,12 @@ import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorCalibration;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
@@ -22,10 +24,12 @@ import java.util.regex.Pattern;
  * @param formatVersion {@link #FORMAT_VERSION}
  * @param id lower-case name under which the model is served
  * @param config shape of the model
- * @param vocabularySha256 of {@code vocab.txt}
+ * @param vocabularySha256 of {@code vocab.txt}; null for a model without text
  * @param weightsSha256 of {@code model.pt}
  * @param fingerprints what may be mixed with what
  * @param calibration from logits to a probability
+ * @param sensorCalibrations from cosines of two images to a probability, a pair of sensors each;
+ *     null or empty where none was fitted
  * @param training how the model was made
  * @param metrics what it reached
  * @param golden inputs with outputs that a loaded model must repeat; null only for a model in
@@ -39,6 +43,7 @@ public record ModelManifest(
     String weightsSha256,
     Fingerprints fingerprints,
     Calibration calibration,
+    List<SensorCalibration> sensorCalibrations,
     Training training,
     List<Metric> metrics,
     Golden golden) {
@@ -92,10 +97,16 @@ public record ModelManifest(
     }
     checkId(id);
     Objects.requireNonNull(config, "config");
-    Objects.requireNonNull(vocabularySha256, "vocabulary_sha256");
+    if (config.hasText()) {
+      Objects.requireNonNull(vocabularySha256, "vocabulary_sha256");
+    } else if (vocabularySha256 != null) {
+      throw new IllegalArgumentException("a model without text has no vocabulary_sha256");
+    }
     Objects.requireNonNull(weightsSha256, "weights_sha256");
     Objects.requireNonNull(fingerprints, "fingerprints");
     Objects.requireNonNull(calibration, "calibration");
+    sensorCalibrations = sensorCalibrations == null ? List.of() : List.copyOf(sensorCalibrations);
+    sensorCalibrations.forEach(pair -> pair.requireIn(config));
     Objects.requireNonNull(training, "training");
     metrics = List.copyOf(Objects.requireNonNull(metrics, "metrics"));
   }
@@ -149,9 +160,33 @@ public record ModelManifest(
         weightsSha256,
         fingerprints,
         calibration,
+        sensorCalibrations,
         training,
         metrics,
         golden);
+  }
+
+  /** How likely two images show the same place, by their sensors, where it was fitted. */
+  public Optional<SensorCalibration> sensorCalibration(String query, String archive) {
+    return sensorCalibrations.stream()
+        .filter(pair -> pair.query().equals(query) && pair.archive().equals(archive))
+        .findFirst();
+  }
+
+  /** The same with other probabilities for its sensor pairs, and without golden outputs. */
+  ModelManifest withSensorCalibrations(List<SensorCalibration> pairs) {
+    return new ModelManifest(
+        formatVersion,
+        id,
+        config,
+        vocabularySha256,
+        weightsSha256,
+        fingerprints,
+        calibration,
+        pairs,
+        training,
+        metrics,
+        null);
   }
 
   /** The same without its golden outputs, for those who only ask what the model is. */
@@ -168,6 +203,7 @@ public record ModelManifest(
         weightsSha256,
         fingerprints,
         calibration,
+        sensorCalibrations,
         training,
         metrics,
         newGolden);

@@ -17,5 +17,9 @@
  * score(text, mask, image as fuse)                            -> (B, 2): ITM logit, filter logit
  * attention(text (B, N, H), mask (B, N), image (B, M, H))     -> word x patch weights (B, N, M)
  * </pre>
+ *
+ * <p>A model of sensors alone ({@link io.crossmodal.model.ModelConfig#hasText} is false) offers
+ * {@code encode_image_<sensor>} and {@code filter_image} only, and its bundle has no {@code
+ * vocab.txt}.
  */
 package io.crossmodal.model.bundle;

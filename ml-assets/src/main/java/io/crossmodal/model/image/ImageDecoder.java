@@ -101,6 +101,11 @@ final class ImageDecoder {
       }
       return new RgbImage(w, h, rgb);
     }
+    if (image.getType() == BufferedImage.TYPE_3BYTE_BGR && colours.getColorSpace().isCS_sRGB()) {
+      // What getRGB would give, without going through the colours pixel by pixel.
+      image.getRaster().getDataElements(0, 0, w, h, rgb);
+      return new RgbImage(w, h, rgb);
+    }
     int[] argb = image.getRGB(0, 0, w, h, null, 0, w);
     for (int i = 0; i < argb.length; i++) {
       rgb[3 * i] = (byte) (argb[i] >> 16);
@@ -139,7 +144,7 @@ final class ImageDecoder {
   }
 
   /** The largest of a field's numbers. */
-  private static long field(TIFFDirectory directory, int tag, long absent) {
+  static long field(TIFFDirectory directory, int tag, long absent) {
     TIFFField field = directory.getTIFFField(tag);
     return field == null
         ? absent

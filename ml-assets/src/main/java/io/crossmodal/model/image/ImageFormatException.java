@@ -8,11 +8,11 @@ package io.crossmodal.model.image;
 public final class ImageFormatException extends IllegalArgumentException {
   private static final long serialVersionUID = 1L;
 
-  ImageFormatException(String message) {
+  public ImageFormatException(String message) {
     super(message);
   }
 
-  ImageFormatException(String message, Throwable cause) {
+  public ImageFormatException(String message, Throwable cause) {
     super(message, cause);
   }
 }

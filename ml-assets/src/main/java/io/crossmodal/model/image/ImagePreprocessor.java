@@ -4,30 +4,37 @@
  */
 package io.crossmodal.model.image;
 
+import io.crossmodal.model.BandInput;
 import io.crossmodal.model.SensorConfig;
 import java.util.Locale;
 
 /**
- * From a picture file to what a sensor's tower takes: decode, resize to S x S, scale to 0..1,
- * subtract the mean, divide by the deviation. Thread-safe; the trainer uses the same code, so a
- * picture has the same tensor everywhere.
+ * From a picture file to what a sensor's tower takes: decode, resize to S x S, subtract the mean,
+ * divide by the deviation. Ordinary pictures are scaled to 0..1 before; bands keep the file's own
+ * numbers, or become decibels where the sensor says so. Thread-safe; the trainer uses the same
+ * code, so a picture has the same tensor everywhere.
  */
 public final class ImagePreprocessor {
+  /** Of a multi-band picture more than this share undefined: it is refused. */
+  public static final double MAX_UNDEFINED = 0.2;
+
+  private static final float LEAST_POWER = 1e-6f;
+
   private final SensorConfig sensor;
 
   /**
    * A preprocessor for one sensor.
    *
-   * @throws IllegalArgumentException when the sensor has another number of channels than the three
-   *     that picture files give
+   * @throws IllegalArgumentException when an ordinary sensor has another number of channels than
+   *     the three that picture files give
    */
   public ImagePreprocessor(SensorConfig sensor) {
     this.sensor = sensor;
-    if (sensor.channels() != 3) {
+    if (sensor.bands() == null && sensor.channels() != 3) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "sensor [%s] has %d channels; picture files give 3",
+              "sensor [%s] has %d channels and names no bands; picture files give 3",
               sensor.name(),
               sensor.channels()));
     }
@@ -39,7 +46,7 @@ public final class ImagePreprocessor {
    * @throws ImageFormatException when the bytes are no picture we take
    */
   public PixelTensor preprocess(byte[] file) {
-    return normalise(decode(file));
+    return sensor.bands() == null ? normalise(decode(file)) : normalise(decodeBands(file));
   }
 
   /**
@@ -49,6 +56,98 @@ public final class ImagePreprocessor {
    */
   public RgbImage decode(byte[] file) {
     return ImageDecoder.decode(file, sensor.imageSize()).resize(sensor.imageSize());
+  }
+
+  /**
+   * Bands decoded and resized to S x S, not yet normalised. A GeoTIFF, or a picture file whose grey
+   * levels or colours, 0 to 255, are the bands.
+   *
+   * @throws ImageFormatException when the bytes are no picture we take, when it has other bands
+   *     than the sensor, or when too much of it is undefined
+   */
+  public BandImage decodeBands(byte[] file) {
+    BandImage image =
+        GeoTiff.isTiff(file)
+            ? GeoTiff.open(file).read()
+            : bands(ImageDecoder.decode(file, sensor.imageSize()));
+    return prepare(image);
+  }
+
+  /**
+   * The bands of a JPEG or PNG at its own size.
+   *
+   * @throws ImageFormatException as {@link #decodeBands}
+   */
+  public BandImage bandsOfPicture(byte[] file) {
+    return bands(ImageDecoder.decode(file, ImageDecoder.MAX_SIDE));
+  }
+
+  /**
+   * Bands of one picture, checked, resized to S x S and in the sensor's units.
+   *
+   * @param image as files have it, one band a channel
+   * @throws ImageFormatException as {@link #decodeBands}
+   */
+  public BandImage prepare(BandImage image) {
+    if (image.bands() != sensor.channels()) {
+      throw new ImageFormatException(
+          String.format(
+              Locale.ROOT,
+              "%d bands where sensor [%s] has %d, %s, in this order",
+              image.bands(),
+              sensor.name(),
+              sensor.channels(),
+              sensor.bands().names()));
+    }
+    BandImage converted = units(image);
+    for (int band = 0; band < image.bands(); band++) {
+      double undefined = converted.select(band).undefined();
+      if (undefined > MAX_UNDEFINED) {
+        throw new ImageFormatException(
+            String.format(
+                Locale.ROOT,
+                "band %s has no data at %.0f %% of its pixels, at most %.0f %% are filled in",
+                sensor.bands().names().get(band),
+                100 * undefined,
+                100 * MAX_UNDEFINED));
+      }
+    }
+    return converted.resize(sensor.imageSize());
+  }
+
+  private BandImage units(BandImage image) {
+    if (sensor.bands().values() != BandInput.Values.POWER_TO_DECIBEL) {
+      return image;
+    }
+    float[] values = image.values().clone();
+    for (int i = 0; i < values.length; i++) {
+      // Zero is the border of a scene, not the faintest echo.
+      values[i] =
+          values[i] > 0 ? (float) (10 * Math.log10(Math.max(values[i], LEAST_POWER))) : Float.NaN;
+    }
+    return new BandImage(image.bands(), image.width(), image.height(), values);
+  }
+
+  /** Red, green and blue; for a sensor of one band, of a grey picture, its grey. */
+  private BandImage bands(RgbImage image) {
+    byte[] rgb = image.rgb();
+    boolean one = sensor.channels() == 1;
+    int area = image.width() * image.height();
+    float[] values = new float[one ? area : 3 * area];
+    for (int i = 0; i < area; i++) {
+      if (one && (rgb[3 * i] != rgb[3 * i + 1] || rgb[3 * i] != rgb[3 * i + 2])) {
+        throw new ImageFormatException(
+            String.format(
+                Locale.ROOT,
+                "a coloured picture, 3 bands, where sensor [%s] has one, %s",
+                sensor.name(),
+                sensor.bands().names()));
+      }
+      for (int band = 0; band * area < values.length; band++) {
+        values[band * area + i] = rgb[3 * i + band] & 0xff;
+      }
+    }
+    return new BandImage(one ? 1 : 3, image.width(), image.height(), values);
   }
 
   /** Interleaved bytes to normalised planes. */
@@ -64,5 +163,18 @@ public final class ImagePreprocessor {
       }
     }
     return new PixelTensor(3, image.width(), values);
+  }
+
+  /** Bands in the sensor's units to normalised planes; undefined pixels become the mean. */
+  public PixelTensor normalise(BandImage image) {
+    int area = image.width() * image.height();
+    float[] values = new float[image.values().length];
+    for (int i = 0; i < values.length; i++) {
+      float mean = sensor.mean().get(i / area).floatValue();
+      float value = image.values()[i];
+      values[i] =
+          Float.isFinite(value) ? (value - mean) / sensor.std().get(i / area).floatValue() : 0;
+    }
+    return new PixelTensor(image.bands(), image.width(), values);
   }
 }

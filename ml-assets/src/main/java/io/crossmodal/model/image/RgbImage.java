@@ -4,6 +4,8 @@
  */
 package io.crossmodal.model.image;
 
+import java.util.Arrays;
+
 /** An 8-bit picture: interleaved red, green, blue, row by row. */
 public final class RgbImage {
   private final int width;
@@ -59,26 +61,37 @@ public final class RgbImage {
     for (int y = 0; y < height; y++) {
       for (int x = 0; x < side; x++) {
         float[] w = horizontal[x];
-        int from = TriangleFilter.first(width, side, x);
-        for (int c = 0; c < 3; c++) {
-          float sum = 0;
-          for (int k = 0; k < w.length; k++) {
-            sum += w[k] * (rgb[3 * (y * width + from + k) + c] & 0xff);
-          }
-          columns[3 * (y * side + x) + c] = sum;
+        int from = 3 * (y * width + TriangleFilter.first(width, side, x));
+        float red = 0;
+        float green = 0;
+        float blue = 0;
+        for (int k = 0; k < w.length; k++) {
+          red += w[k] * (rgb[from + 3 * k] & 0xff);
+          green += w[k] * (rgb[from + 3 * k + 1] & 0xff);
+          blue += w[k] * (rgb[from + 3 * k + 2] & 0xff);
         }
+        int to = 3 * (y * side + x);
+        columns[to] = red;
+        columns[to + 1] = green;
+        columns[to + 2] = blue;
       }
     }
     byte[] out = new byte[3 * side * side];
+    float[] row = new float[3 * side];
     for (int y = 0; y < side; y++) {
       float[] w = vertical[y];
       int from = TriangleFilter.first(height, side, y);
-      for (int i = 0; i < 3 * side; i++) {
-        float sum = 0;
-        for (int k = 0; k < w.length; k++) {
-          sum += w[k] * columns[3 * side * (from + k) + i];
+      // A weight at a time along the whole row, which the compiler turns into vector code.
+      Arrays.fill(row, 0);
+      for (int k = 0; k < w.length; k++) {
+        float weight = w[k];
+        int at = row.length * (from + k);
+        for (int i = 0; i < row.length; i++) {
+          row[i] += weight * columns[at + i];
         }
-        out[3 * side * y + i] = (byte) Math.min(255, Math.max(0, Math.round(sum)));
+      }
+      for (int i = 0; i < row.length; i++) {
+        out[row.length * y + i] = (byte) Math.min(255, Math.max(0, Math.round(row[i])));
       }
     }
     return new RgbImage(side, side, out);

@@ -3,9 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * From picture files to tensors.
+ * From picture files and multi-band GeoTIFFs to tensors.
  *
- * <p>Entry class: {@link io.crossmodal.model.image.ImagePreprocessor}. Called by trainer and
- * plugin.
+ * <p>Entry class: {@link io.crossmodal.model.image.ImagePreprocessor}; {@link
+ * io.crossmodal.model.image.GeoTiff} also says where a picture lies. Called by trainer and plugin.
  */
 package io.crossmodal.model.image;

@@ -207,14 +207,27 @@ public final class TokenBlockFormat {
    */
   public static TokenBlock read(byte[] bytes, int offset, int length) {
     Header header = header(bytes, offset, length);
+    return read(header, header.count(), bytes, offset, length);
+  }
+
+  /**
+   * Reads [CLS] alone, a block of one token.
+   *
+   * @throws IllegalArgumentException as {@link #read}
+   */
+  public static TokenBlock readClassToken(byte[] bytes, int offset, int length) {
+    return read(header(bytes, offset, length), 1, bytes, offset, length);
+  }
+
+  private static TokenBlock read(Header header, int count, byte[] bytes, int offset, int length) {
     int h = header.hidden();
-    float[] values = new float[header.count() * h];
+    float[] values = new float[count * h];
     ByteBuffer in =
         ByteBuffer.wrap(bytes, offset + header.size(), length - header.size())
             .order(ByteOrder.LITTLE_ENDIAN);
     if (header.encoding() == TokenEncoding.INT8) {
       int at = offset + header.size() + header.count() * Float.BYTES;
-      for (int t = 0; t < header.count(); t++) {
+      for (int t = 0; t < count; t++) {
         float scale = finite(in.getFloat());
         for (int i = t * h; i < (t + 1) * h; i++) {
           values[i] = bytes[at + i] * scale;
@@ -225,6 +238,6 @@ public final class TokenBlockFormat {
         values[i] = finite(Float.float16ToFloat(in.getShort()));
       }
     }
-    return new TokenBlock(header.count(), h, values);
+    return new TokenBlock(count, h, values);
   }
 }

@@ -21,6 +21,7 @@ import java.util.stream.IntStream;
  */
 public final class MtgfeArchitecture {
   private static final List<String> MODULES = List.of("nn", "text", "image", "fusion", "mtgfe");
+  private static final List<String> WITHOUT_TEXT = List.of("nn", "image", "sensors");
 
   private final ModelConfig config;
   private final Weights weights;
@@ -30,20 +31,28 @@ public final class MtgfeArchitecture {
     this.weights = weights;
   }
 
-  /** The root of an inference archive, of TorchScript class {@code mtgfe.Mtgfe}. */
+  /**
+   * The root of an inference archive, of TorchScript class {@code mtgfe.Mtgfe}; of {@code
+   * sensors.Sensors} where the model has no text.
+   */
   public static ScriptModule build(ModelConfig config, Weights weights) {
-    return new MtgfeArchitecture(config, weights).mtgfe();
+    MtgfeArchitecture architecture = new MtgfeArchitecture(config, weights);
+    return config.hasText() ? architecture.mtgfe() : architecture.sensors();
   }
 
   /** The sources of an inference archive by module name. */
   public static Map<String, String> sources(ModelConfig config) {
-    Map<String, List<String>> ranges = ranges(config);
+    return modelSources(config, ranges(config, 0));
+  }
+
+  private static Map<String, String> modelSources(
+      ModelConfig config, Map<String, List<String>> ranges) {
     Map<String, String> sources = new LinkedHashMap<>();
     String tower =
         config.image().kind() == ImageTowerConfig.Kind.VISION_TRANSFORMER
             ? "VisionTransformer"
             : "ConvolutionalTower";
-    for (String module : MODULES) {
+    for (String module : config.hasText() ? MODULES : WITHOUT_TEXT) {
       String source = ScriptSources.resource(MtgfeArchitecture.class, module);
       sources.put(
           module,
@@ -60,9 +69,21 @@ public final class MtgfeArchitecture {
    * {@code names} that lie beside {@code anchor}, in which the same repeated lines may stand.
    */
   public static Map<String, String> sources(ModelConfig config, Class<?> anchor, String... names) {
-    Map<String, String> sources = sources(config);
+    return sources(config, 0, anchor, names);
+  }
+
+  /**
+   * The same for training.
+   *
+   * @param dropout share of the embedded inputs of text and vision transformer, and of the channels
+   *     that leave a convolutional tower, which every call drops
+   */
+  public static Map<String, String> sources(
+      ModelConfig config, double dropout, Class<?> anchor, String... names) {
+    Map<String, List<String>> ranges = ranges(config, dropout);
+    Map<String, String> sources = modelSources(config, ranges);
     for (String name : names) {
-      sources.put(name, ScriptSources.unroll(ScriptSources.resource(anchor, name), ranges(config)));
+      sources.put(name, ScriptSources.unroll(ScriptSources.resource(anchor, name), ranges));
     }
     return sources;
   }
@@ -88,8 +109,18 @@ public final class MtgfeArchitecture {
         .with("log_scale", weights.get(path + ".log_scale", Init.constant(Math.log(1 / 0.07)), 1));
   }
 
-  private static Map<String, List<String>> ranges(ModelConfig config) {
+  private static Map<String, List<String>> ranges(ModelConfig config, double dropout) {
     ImageTowerConfig image = config.image();
+    List<String> sensors = config.sensors().stream().map(SensorConfig::name).toList();
+    List<String> drops = dropout > 0 ? List.of(Double.toString(dropout)) : List.of();
+    if (!config.hasText()) {
+      return Map.of(
+          "IMAGE_LAYERS", upTo(image.layers()),
+          "IMAGE_STEMS", upTo(image.stems().size()),
+          "IMAGE_STAGES", upTo(image.stages().size()),
+          "DROPOUT", drops,
+          "SENSORS", sensors);
+    }
     return Map.of(
         "TEXT_LAYERS", upTo(config.text().layers()),
         "IMAGE_LAYERS", upTo(image.layers()),
@@ -99,8 +130,9 @@ public final class MtgfeArchitecture {
         "FUSION_LAYERS_BETWEEN",
             upTo(config.fusionLayers() - 1).subList(1, config.fusionLayers() - 1),
         "FUSION_LAYERS_BUT_TWO", upTo(config.fusionLayers() - 2),
+        "DROPOUT", drops,
         "FILTER_MLP", config.filterMlp() ? List.of("mlp") : List.of(),
-        "SENSORS", config.sensors().stream().map(SensorConfig::name).toList());
+        "SENSORS", sensors);
   }
 
   private static List<String> upTo(int count) {
@@ -109,14 +141,28 @@ public final class MtgfeArchitecture {
 
   private ScriptModule mtgfe() {
     ScriptModule root = new ScriptModule("mtgfe.Mtgfe").with("text", textTower("text"));
-    for (SensorConfig sensor : config.sensors()) {
-      String name = "image_" + sensor.name();
-      root.with(name, imageTower(name, sensor));
-    }
+    imageTowers(root);
     root.with("fusion", fusion("fusion"))
         .with("itm", linear("itm", config.hidden(), 2))
         .with("filter", filter(config, weights, "filter"));
     return config.filterMlp() ? root.with("mlp", filterMlp(config, weights, "mlp")) : root;
+  }
+
+  /** Tensors have the names that they have in {@link #mtgfe}. */
+  private ScriptModule sensors() {
+    ScriptModule root = new ScriptModule("sensors.Sensors");
+    imageTowers(root);
+    return root.with(
+        "filter",
+        new ScriptModule("sensors.Projection")
+            .with("image", linear("filter.image", config.hidden(), config.filterDimension())));
+  }
+
+  private void imageTowers(ScriptModule root) {
+    for (SensorConfig sensor : config.sensors()) {
+      String name = "image_" + sensor.name();
+      root.with(name, imageTower(name, sensor));
+    }
   }
 
   private ScriptModule textTower(String path) {

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -40,6 +41,8 @@ public final class ScriptArchiveReader {
     Unpickler.registerConstructor("torch", "FloatStorage", arguments -> "FloatStorage");
   }
 
+  private static final String CODE = "code/__torch__/";
+
   private ScriptArchiveReader() {}
 
   /**
@@ -64,6 +67,30 @@ public final class ScriptArchiveReader {
       throw new IOException("damaged data.pkl: " + e, e);
     }
     return new StateDict(tensors);
+  }
+
+  /**
+   * Reads an archive's TorchScript.
+   *
+   * @param in a whole archive; read to its end, not closed
+   * @return text by module name, as {@link MtgfeArchitecture#sources} gives it; whatever else lies
+   *     in the archive's folder of code, under its path
+   */
+  public static Map<String, String> sources(InputStream in) throws IOException {
+    Map<String, String> sources = new TreeMap<>();
+    entries(in)
+        .forEach(
+            (name, content) -> {
+              if (name.startsWith(CODE)) {
+                String path = name.substring(CODE.length());
+                sources.put(
+                    path.endsWith(".py") ? path.substring(0, path.length() - 3) : path,
+                    new String(content, StandardCharsets.UTF_8));
+              } else if (name.startsWith("code/")) {
+                sources.put(name, new String(content, StandardCharsets.UTF_8));
+              }
+            });
+    return sources;
   }
 
   private static Map<String, byte[]> entries(InputStream in) throws IOException {

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.torchscript;
 
+import io.crossmodal.model.Precision;
 import java.io.BufferedOutputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -62,7 +63,11 @@ public final class ScriptArchiveWriter {
   private final ByteArrayOutputStream pickle = new ByteArrayOutputStream();
   private final List<ScriptTensor> tensors = new ArrayList<>();
 
-  private ScriptArchiveWriter() {}
+  private final Precision precision;
+
+  private ScriptArchiveWriter(Precision precision) {
+    this.precision = precision;
+  }
 
   /**
    * Writes a whole archive.
@@ -74,7 +79,19 @@ public final class ScriptArchiveWriter {
    */
   public static void write(OutputStream out, ScriptModule root, Map<String, String> sources)
       throws IOException {
-    ScriptArchiveWriter writer = new ScriptArchiveWriter();
+    write(out, root, sources, Precision.FP32);
+  }
+
+  /**
+   * Writes a whole archive.
+   *
+   * @param precision bf16 and fp16: of all tensors; int8: the tensors of {@code packed.Linear}
+   *     become a state of weight and bias, for the sources to pack
+   */
+  static void write(
+      OutputStream out, ScriptModule root, Map<String, String> sources, Precision precision)
+      throws IOException {
+    ScriptArchiveWriter writer = new ScriptArchiveWriter(precision);
     writer.op(PROTO).op(2);
     writer.value(root);
     writer.op(STOP);
@@ -91,17 +108,38 @@ public final class ScriptArchiveWriter {
           source.getValue().getBytes(StandardCharsets.UTF_8));
     }
     for (int i = 0; i < tensors.size(); i++) {
-      float[] values = tensors.get(i).values();
-      ByteBuffer bytes =
-          ByteBuffer.allocate(Math.multiplyExact(values.length, Float.BYTES))
-              .order(ByteOrder.LITTLE_ENDIAN);
-      bytes.asFloatBuffer().put(values);
-      entry(zip, "data/" + i, bytes.array());
+      entry(zip, "data/" + i, bytes(tensors.get(i).values()));
     }
     entry(zip, "constants.pkl", new byte[] {(byte) PROTO, 2, EMPTY_TUPLE, STOP});
     entry(zip, "version", VERSION.getBytes(StandardCharsets.UTF_8));
     zip.finish();
     zip.flush();
+  }
+
+  private byte[] bytes(float[] values) {
+    int size = halves() ? Short.BYTES : Float.BYTES;
+    ByteBuffer bytes =
+        ByteBuffer.allocate(Math.multiplyExact(values.length, size)).order(ByteOrder.LITTLE_ENDIAN);
+    if (!halves()) {
+      bytes.asFloatBuffer().put(values);
+    } else {
+      for (float value : values) {
+        bytes.putShort(
+            precision == Precision.FP16 ? Float.floatToFloat16(value) : toBfloat16(value));
+      }
+    }
+    return bytes.array();
+  }
+
+  private boolean halves() {
+    return precision == Precision.BF16 || precision == Precision.FP16;
+  }
+
+  /** The upper half of the bits, rounded to the nearest, ties to even. */
+  private static short toBfloat16(float value) {
+    int bits = Float.floatToIntBits(value);
+    int half = 0x7fff + ((bits >>> 16) & 1);
+    return (short) ((Float.isNaN(value) ? bits : bits + half) >>> 16);
   }
 
   private static void entry(ZipOutputStream zip, String name, byte[] content) throws IOException {
@@ -137,7 +175,15 @@ public final class ScriptArchiveWriter {
   private void module(ScriptModule module) {
     int dot = module.type().lastIndexOf('.');
     global("__torch__." + module.type().substring(0, dot), module.type().substring(dot + 1));
-    op(EMPTY_TUPLE).op(NEW_OBJECT).op(EMPTY_DICT).op(MARK);
+    op(EMPTY_TUPLE).op(NEW_OBJECT);
+    if (precision == Precision.INT8 && module.type().equals("packed.Linear")) {
+      op(MARK);
+      value(module.attributes().get("weight"));
+      value(module.attributes().get("bias"));
+      op(TUPLE).op(BUILD);
+      return;
+    }
+    op(EMPTY_DICT).op(MARK);
     module
         .attributes()
         .forEach(
@@ -155,7 +201,7 @@ public final class ScriptArchiveWriter {
     global("torch._utils", "_rebuild_tensor_v2");
     op(MARK).op(MARK);
     text("storage");
-    global("torch", "FloatStorage");
+    global("torch", storage());
     text(Integer.toString(id));
     text("cpu");
     integer(tensor.values().length);
@@ -170,9 +216,18 @@ public final class ScriptArchiveWriter {
       stride *= shape[i];
     }
     tuple(strides);
-    bool(tensor.trainable());
+    // A reduced model is for inference alone, and the packing of linear layers takes no gradients.
+    bool(tensor.trainable() && precision == Precision.FP32);
     global("collections", "OrderedDict");
     op(EMPTY_TUPLE).op(REDUCE).op(TUPLE).op(REDUCE);
+  }
+
+  private String storage() {
+    return switch (precision) {
+      case FP32, INT8 -> "FloatStorage";
+      case FP16 -> "HalfStorage";
+      case BF16 -> "BFloat16Storage";
+    };
   }
 
   private void tuple(long[] values) {

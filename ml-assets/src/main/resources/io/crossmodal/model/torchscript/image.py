@@ -30,6 +30,7 @@ class VisionTransformer(Module):
     x = torch.transpose(torch.flatten(x, 2), 1, 2)                            # (B, G * G, H)
     x = torch.cat([torch.expand(self.cls, [x.size(0), -1, -1]), x], 1)        # (B, M, H)
     x = torch.add(x, self.position)                                           # (B, M, H)
+    x = torch.dropout(x, {p}, True)  # [p in DROPOUT]
     x = (self.layer{i}).forward(x)  # [i < IMAGE_LAYERS]
     return (self.norm).forward(x)                                             # (B, M, H)
 
@@ -91,6 +92,7 @@ class ConvolutionalTower(Module):
     x = pixels                                                      # (B, C, S, S)
     x = torch.relu((self.stem{i}).forward(x))  # [i < IMAGE_STEMS]
     x = (self.stage{i}).forward(x)  # [i < IMAGE_STAGES]
+    x = torch.feature_dropout(x, {p}, True)  # [p in DROPOUT]
     p = self.positions(x.size(2))                                   # (1, G * G, H)
     x = torch.transpose(torch.flatten(x, 2), 1, 2)                  # (B, G * G, last width)
     c = torch.unsqueeze((self.pool).forward(torch.mean(x, [1])), 1) # (B, 1, H)

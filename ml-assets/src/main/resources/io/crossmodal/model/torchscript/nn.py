@@ -6,7 +6,8 @@
 #   C channels   S image side in pixels   G grid side            V vocabulary size
 #
 # This is TorchScript in its serialised form (torch.x is aten::x, dtypes are integers). A line that
-# ends in "[i < NAME]" is repeated by ScriptSources for i = 0 .. NAME - 1; nothing else is generated.
+# ends in "[i < NAME]" is repeated by ScriptSources for i = 0 .. NAME - 1; nothing else is generated. A
+# line for DROPOUT stands in a training archive only, once, with the rate in place of {p}.
 
 class Linear(Module):
   __parameters__ = ["weight", "bias", ]

@@ -25,5 +25,6 @@ class TextTower(Module):
     x = torch.embedding(self.word, ids)                                  # (B, N, H)
     x = torch.add(x, torch.slice(self.position, 0, 0, ids.size(1)))      # (B, N, H)
     x = (self.norm).forward(x)                                           # (B, N, H)
+    x = torch.dropout(x, {p}, True)  # [p in DROPOUT]
     x = (self.layer{i}).forward(x, bias)  # [i < TEXT_LAYERS]
     return x                                                             # (B, N, H)

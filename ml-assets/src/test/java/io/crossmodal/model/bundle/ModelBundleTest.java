@@ -527,4 +527,9 @@ class ModelBundleTest {
             .getMessage();
     assertTrue(message.contains("text.word"), message);
   }
+
+  @Test
+  void theShippedBundleHoldsNoForeignCode() throws Exception {
+    ModelBundle.demo().checkOwnCode();
+  }
 }

@@ -67,6 +67,19 @@ class TokenBlockFormatTest {
     }
   }
 
+  @ParameterizedTest
+  @EnumSource(TokenEncoding.class)
+  void theClassTokenIsThatOfTheWholeBlock(TokenEncoding encoding) {
+    byte[] bytes =
+        TokenBlockFormat.write(
+            block(random.nextInt(1, 20), random.nextInt(1, 40), 1), encoding, SPACE);
+    byte[] inside = new byte[bytes.length + 2];
+    System.arraycopy(bytes, 0, inside, 1, bytes.length);
+    assertEquals(
+        TokenBlockFormat.read(bytes, 0, bytes.length).classToken(),
+        TokenBlockFormat.readClassToken(inside, 1, bytes.length));
+  }
+
   @Test
   void int8KeepsZerosAndTheLargestValue() {
     TokenBlock block = new TokenBlock(2, 3, new float[] {0, 0, 0, -127, 1, 127});

@@ -88,6 +88,7 @@ class MtgfeArchitectureTest {
               for (String left : List.of("{", "IMAGE_TOWER", "layer_last", "layer_drawn")) {
                 assertFalse(code.contains(left), () -> name + ".py still holds " + left);
               }
+              assertFalse(code.contains("dropout"), "dropout is for training alone");
             });
   }
 

@@ -19,11 +19,15 @@ import picocli.CommandLine.Command;
     mixinStandardHelpOptions = true,
     subcommands = {
       GenerateCommand.class,
+      GeneratePairsCommand.class,
       TrainCommand.class,
+      TrainSensorsCommand.class,
       DistillCommand.class,
       EvaluateCommand.class,
+      EvaluateSensorsCommand.class,
       ExportCommand.class,
       DeployCommand.class,
+      EncodeCommand.class,
       ImportCommand.class,
       ReportCommand.class
     })

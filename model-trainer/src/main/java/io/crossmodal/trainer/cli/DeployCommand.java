@@ -6,14 +6,12 @@ package io.crossmodal.trainer.cli;
 
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.trainer.deploy.ModelUpload;
-import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Base64;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code deploy}: from a bundle to a cluster that serves it. */
@@ -28,20 +26,10 @@ final class DeployCommand implements Callable<Integer> {
   @Option(names = "--bundle", required = true, description = "what export has written")
   private Path bundle;
 
-  @Option(
-      names = "--node",
-      defaultValue = "http://localhost:9200",
-      description = "HTTP address of any node of the cluster")
-  private URI node;
+  @Mixin private NodeArguments node;
 
   @Option(names = "--id", description = "id to serve it under (default: the bundle's own)")
   private String id;
-
-  @Option(
-      names = "--user",
-      paramLabel = "NAME",
-      description = "user; the password comes from the environment variable CROSSMODAL_PASSWORD")
-  private String user;
 
   @Option(
       names = "--part-size",
@@ -55,7 +43,7 @@ final class DeployCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    ModelUpload upload = new ModelUpload(node, authorization(), partSize);
+    ModelUpload upload = new ModelUpload(node.client(), partSize);
     // Reading it here finds a damaged file before anything is sent.
     String named = id == null ? ModelBundle.read(bundle).manifest().id() : id;
     try (ProgressBar bar = new ProgressBar("upload", upload.parts(Files.size(bundle)))) {
@@ -65,18 +53,5 @@ final class DeployCommand implements Callable<Integer> {
       System.out.println(upload.load(named));
     }
     return 0;
-  }
-
-  private String authorization() {
-    if (user == null) {
-      return null;
-    }
-    String password = System.getenv("CROSSMODAL_PASSWORD");
-    if (password == null) {
-      throw new IllegalArgumentException(
-          "--user " + user + " needs a password in the environment variable CROSSMODAL_PASSWORD");
-    }
-    byte[] pair = (user + ":" + password).getBytes(StandardCharsets.UTF_8);
-    return "Basic " + Base64.getEncoder().encodeToString(pair);
   }
 }

@@ -125,6 +125,9 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--augmentation", description = "${COMPLETION-CANDIDATES}")
   private Augmentation augmentation;
 
+  @Option(names = "--dropout", description = "share of text embeddings and image features dropped")
+  private Double dropout;
+
   @Option(names = "--word-dropout", description = "share of word pieces seen as [UNK]")
   private Double wordDropout;
 
@@ -143,6 +146,8 @@ final class TrainCommand implements Callable<Integer> {
       throw new IllegalArgumentException("--steps and --epochs exclude each other, give one");
     }
     TrainingOptions base = recipe.options();
+    TrainingOptions.Optimiser optimiser = base.optimiser();
+    TrainingOptions.Regularisation regularisation = base.regularisation();
     TrainingOptions.Tasks tasks = base.tasks();
     TrainingOptions.Momentum momentum = base.momentum();
     TrainingOptions.Stages stages = base.stages();
@@ -156,11 +161,12 @@ final class TrainCommand implements Callable<Integer> {
         steps != null ? steps : Recipe.steps(or(epochs, recipe.epochs()), pairs, images * batches),
         images,
         batches,
-        or(learningRate, base.learningRate()),
-        or(warmup, base.warmup()),
-        or(weightDecay, base.weightDecay()),
-        or(clip, base.clip()),
-        or(averaging, base.averaging()),
+        new TrainingOptions.Optimiser(
+            or(learningRate, optimiser.learningRate()),
+            or(warmup, optimiser.warmup()),
+            or(weightDecay, optimiser.weightDecay()),
+            or(clip, optimiser.clip()),
+            or(averaging, optimiser.averaging())),
         new TrainingOptions.Tasks(
             or(itc, tasks.itc()),
             or(itm, tasks.itm()),
@@ -175,8 +181,10 @@ final class TrainCommand implements Callable<Integer> {
             or(secondPeak, stages.secondPeak()),
             or(smallImages, stages.smallImages()),
             or(smallSide, stages.smallSide())),
-        or(augmentation, base.augmentation()),
-        or(wordDropout, base.wordDropout()),
+        new TrainingOptions.Regularisation(
+            or(augmentation, regularisation.augmentation()),
+            or(dropout, regularisation.dropout()),
+            or(wordDropout, regularisation.wordDropout())),
         or(minWordCount, base.minWordCount()),
         or(checkpointEvery, base.checkpointEvery()));
   }

@@ -24,9 +24,9 @@ import java.util.stream.Stream;
 public final class Datasets {
   private static final String EXPECTED =
       "expected is one of: a JSON file in Karpathy's style, {\"images\": [...]}; a JSON file in"
-          + " PIR's style, [{\"image\", \"caption\"}, ...]; a folder with such JSON files of one data"
-          + " set; a folder with <split>_caps.txt and <split>_filename.txt, or one such _caps.txt; a"
-          + " folder of two or more folders <class>/<picture>";
+          + " PIR's style, [{\"image\", \"caption\"}, ...]; a folder with such JSON files of one"
+          + " data set; a folder with <split>_caps.txt and <split>_filename.txt, or one such"
+          + " _caps.txt; a folder of two or more folders <class>/<picture>";
 
   private Datasets() {}
 
@@ -94,6 +94,11 @@ public final class Datasets {
           path + " holds labelled folders, which are the images; name no folder of images");
     }
     return LabelledFolderReader.source(path, options.folders().orElse(FolderOptions.DEFAULT));
+  }
+
+  /** Whether a path is, or holds, a file of captions that {@link #read} takes. */
+  public static boolean holdsCaptions(Path path) throws IOException {
+    return captionFiles(path).isPresent();
   }
 
   private static Optional<Source> captionFiles(Path path) throws IOException {

@@ -12,11 +12,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Predicate;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -29,14 +26,6 @@ import java.util.stream.Stream;
  * average only.
  */
 final class LabelledFolderReader {
-  private static final Set<String> SUFFIXES = Set.of("jpg", "jpeg", "png", "tif", "tiff");
-
-  /** RSSCN7 sorts its classes by a letter: aGrass, bField. */
-  private static final Pattern SORTING_LETTER = Pattern.compile("^\\p{Ll}(?=\\p{Lu})");
-
-  private static final Pattern WORD_START =
-      Pattern.compile("(?<=[\\p{Ll}\\p{Nd}])(?=\\p{Lu})|(?<=\\p{Lu})(?=\\p{Lu}\\p{Ll})|[_\\s]+");
-
   private final DatasetBuilder builder;
   private final FolderOptions options;
 
@@ -47,7 +36,9 @@ final class LabelledFolderReader {
 
   /** The folders that hold pictures, in alphabetical order. */
   static List<Path> classes(Path folder) throws IOException {
-    return list(folder, path -> Files.isDirectory(path) && !isHidden(path) && holdsPictures(path));
+    return list(
+        folder,
+        path -> Files.isDirectory(path) && !PictureFiles.isHidden(path) && holdsPictures(path));
   }
 
   static Datasets.Source source(Path folder, FolderOptions options) {
@@ -56,8 +47,9 @@ final class LabelledFolderReader {
   }
 
   private String parse(Path folder) throws IOException {
-    for (Path label : list(folder, path -> Files.isDirectory(path) && !isHidden(path))) {
-      List<Path> pictures = list(label, LabelledFolderReader::isPicture);
+    for (Path label :
+        list(folder, path -> Files.isDirectory(path) && !PictureFiles.isHidden(path))) {
+      List<Path> pictures = list(label, PictureFiles::isPicture);
       if (pictures.isEmpty()) {
         builder.problem("the folder " + label + " holds no JPEG, PNG or TIFF");
       }
@@ -78,17 +70,11 @@ final class LabelledFolderReader {
   }
 
   private List<Caption> captions(String label) {
-    String readable = readable(label);
+    String readable = PictureFiles.className(label);
     return options.templates().stream()
         .map(template -> template.replace(FolderOptions.CLASS, readable))
         .map(caption -> new Caption(label, Optional.of(caption)))
         .toList();
-  }
-
-  /** Words in lower case: "BareLand" and "bare_land" are "bare land". */
-  static String readable(String label) {
-    String sorted = SORTING_LETTER.matcher(label).replaceFirst("");
-    return WORD_START.matcher(sorted).replaceAll(" ").strip().toLowerCase(Locale.ROOT);
   }
 
   /** Evenly spread over 0 (included) to 1 (excluded), the same for the same name for ever. */
@@ -99,7 +85,7 @@ final class LabelledFolderReader {
 
   private static boolean holdsPictures(Path folder) {
     try (Stream<Path> files = Files.list(folder)) {
-      return files.anyMatch(LabelledFolderReader::isPicture);
+      return files.anyMatch(PictureFiles::isPicture);
     } catch (IOException e) {
       // A folder that cannot be looked into is no class.
       return false;
@@ -110,15 +96,5 @@ final class LabelledFolderReader {
     try (Stream<Path> files = Files.list(folder)) {
       return files.filter(wanted).sorted().toList();
     }
-  }
-
-  private static boolean isPicture(Path file) {
-    String name = file.getFileName().toString();
-    String suffix = name.substring(name.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
-    return SUFFIXES.contains(suffix) && !isHidden(file) && Files.isRegularFile(file);
-  }
-
-  private static boolean isHidden(Path path) {
-    return path.getFileName().toString().startsWith(".");
   }
 }

@@ -4,21 +4,16 @@
  */
 package io.crossmodal.trainer.deploy;
 
+import io.crossmodal.model.bundle.Sha256;
+import io.crossmodal.trainer.cluster.ClusterClient;
 import java.io.IOException;
 import java.io.InputStream;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.Base64;
 import java.util.HexFormat;
-import java.util.Locale;
 import java.util.Objects;
 import java.util.function.IntConsumer;
 
@@ -34,28 +29,19 @@ public final class ModelUpload {
   // A node loads and tries the bundle before it answers.
   private static final Duration PATIENCE = Duration.ofMinutes(15);
 
-  private final HttpClient http = HttpClient.newBuilder().build();
-  private final URI node;
-  private final String authorization;
+  private final ClusterClient cluster;
   private final int partBytes;
 
   /**
    * An upload to one node.
    *
-   * @param node its HTTP address, such as {@code http://localhost:9200}
-   * @param authorization value of that header; null for none
    * @param partBytes most bytes in one request, before base64; at least 1
    */
-  public ModelUpload(URI node, String authorization, int partBytes) {
-    this.node = Objects.requireNonNull(node, "node");
-    if (node.getHost() == null || !String.valueOf(node.getScheme()).startsWith("http")) {
-      throw new IllegalArgumentException(
-          "the node must be an address such as http://localhost:9200, got " + node);
-    }
+  public ModelUpload(ClusterClient cluster, int partBytes) {
     if (partBytes < 1) {
       throw new IllegalArgumentException("a part must have at least 1 byte, got " + partBytes);
     }
-    this.authorization = authorization;
+    this.cluster = Objects.requireNonNull(cluster, "cluster");
     this.partBytes = partBytes;
   }
 
@@ -110,44 +96,17 @@ public final class ModelUpload {
 
   private String call(String method, String path, String json)
       throws IOException, InterruptedException {
-    HttpRequest.Builder request =
-        HttpRequest.newBuilder(node.resolve(path))
-            .timeout(PATIENCE)
-            .header("content-type", "application/json")
-            .method(method, HttpRequest.BodyPublishers.ofString(json, StandardCharsets.UTF_8));
-    if (authorization != null) {
-      request.header("authorization", authorization);
-    }
-    HttpResponse<String> response;
-    try {
-      response = http.send(request.build(), HttpResponse.BodyHandlers.ofString());
-    } catch (IOException e) {
-      throw new IOException(node + " does not answer: " + e, e);
-    }
-    if (response.statusCode() >= 300) {
-      throw new IOException(
-          String.format(
-              Locale.ROOT,
-              "%s refused %s %s with %d: %s",
-              node,
-              method,
-              path,
-              response.statusCode(),
-              response.body()));
-    }
-    return response.body();
+    return cluster.call(method, path, json, PATIENCE);
   }
 
   private static String sha256(Path file) throws IOException {
     try (InputStream in = Files.newInputStream(file)) {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      MessageDigest digest = Sha256.digest();
       byte[] buffer = new byte[1 << 16];
       for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
         digest.update(buffer, 0, n);
       }
       return HexFormat.of().formatHex(digest.digest());
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java platform has SHA-256", e);
     }
   }
 }

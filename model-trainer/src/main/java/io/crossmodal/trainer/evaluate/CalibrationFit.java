@@ -10,7 +10,7 @@ import io.crossmodal.model.Calibration;
  * Chooses lambda by the mean reciprocal rank on validation queries, then fits Platt's scaling
  * (Platt 1999, with his smoothed targets) to the pairs' summed logits.
  */
-final class CalibrationFit {
+public final class CalibrationFit {
   private static final double[] LAMBDAS = {0, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5};
   private static final int NEWTON_STEPS = 100;
 
@@ -31,7 +31,14 @@ final class CalibrationFit {
         lambda = candidate;
       }
     }
-    return platt(candidates, right, lambda);
+    double[][] logits = new double[right.length][];
+    for (int q = 0; q < right.length; q++) {
+      logits[q] = new double[right[q].length];
+      for (int a = 0; a < right[q].length; a++) {
+        logits[q][a] = logit(candidates, q, a, lambda);
+      }
+    }
+    return platt(logits, right, lambda);
   }
 
   private static double meanReciprocalRank(
@@ -61,8 +68,14 @@ final class CalibrationFit {
     return candidates.itm()[q][a] + lambda * candidates.filter()[q][a];
   }
 
-  /** Newton's method on the two parameters, with a little ridge so that it cannot run away. */
-  private static Calibration platt(Candidates candidates, boolean[][] right, double lambda) {
+  /**
+   * Fits scale and bias by Newton's method, with a little ridge so that it cannot run away.
+   *
+   * @param logits per query and candidate what pairs are ranked by
+   * @param right per query and candidate whether they belong together
+   * @param lambda handed on
+   */
+  public static Calibration platt(double[][] logits, boolean[][] right, double lambda) {
     long positives = 0;
     long all = 0;
     for (boolean[] query : right) {
@@ -83,7 +96,7 @@ final class CalibrationFit {
       double hbb = 1e-6;
       for (int q = 0; q < right.length; q++) {
         for (int c = 0; c < right[q].length; c++) {
-          double x = logit(candidates, q, c, lambda);
+          double x = logits[q][c];
           double p = 1 / (1 + Math.exp(-(a * x + b)));
           double error = p - (right[q][c] ? high : low);
           double w = p * (1 - p);

@@ -16,7 +16,9 @@ import io.crossmodal.trainer.checkpoint.LazyTensor;
 import io.crossmodal.trainer.checkpoint.SafetensorsReader;
 import io.crossmodal.trainer.checkpoint.SafetensorsWriter;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -237,7 +239,8 @@ public final class AdamW implements AutoCloseable {
   }
 
   /**
-   * Writes every array that changes in training, and the number of steps, as safetensors.
+   * Writes every array that changes in training, and the number of steps, as safetensors; whole or
+   * not at all.
    *
    * @param beside what else a resumed run needs, by names that no parameter has
    * @throws io.crossmodal.trainer.checkpoint.CheckpointException when a value is no finite number
@@ -249,7 +252,14 @@ public final class AdamW implements AutoCloseable {
             (name, array) ->
                 state.put(name, LazyTensor.computed(shape(array), array::toFloatArray)));
     state.put(STEPS, LazyTensor.computed(List.of(), () -> new float[] {steps}));
-    SafetensorsWriter.write(file, state);
+    Path temporary = Files.createTempFile(file.toAbsolutePath().getParent(), "checkpoint-", ".tmp");
+    try {
+      SafetensorsWriter.write(temporary, state);
+      Files.move(
+          temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(temporary);
+    }
   }
 
   static List<Long> shape(NDArray array) {

@@ -13,10 +13,12 @@ package io.crossmodal.trainer.train;
  * @param mlm masked language modelling, nats a masked piece
  * @param mvjrc multi-view joint representations contrast, -1 (views agree) to 1
  */
-record Losses(double total, double itc, double itm, double mlm, double mvjrc) {
+record Losses(double total, double itc, double itm, double mlm, double mvjrc)
+    implements StepLosses<Losses> {
   static final Losses NONE = new Losses(0, 0, 0, 0, 0);
 
-  boolean finite() {
+  @Override
+  public boolean finite() {
     return Double.isFinite(total);
   }
 
@@ -25,7 +27,8 @@ record Losses(double total, double itc, double itm, double mlm, double mvjrc) {
     return new Losses(Double.NaN, itc, itm, mlm, mvjrc);
   }
 
-  Losses plus(Losses other) {
+  @Override
+  public Losses plus(Losses other) {
     return new Losses(
         total + other.total,
         itc + other.itc,
@@ -34,7 +37,8 @@ record Losses(double total, double itc, double itm, double mlm, double mvjrc) {
         mvjrc + other.mvjrc);
   }
 
-  Losses times(double factor) {
+  @Override
+  public Losses times(double factor) {
     return new Losses(total * factor, itc * factor, itm * factor, mlm * factor, mvjrc * factor);
   }
 }

@@ -19,13 +19,12 @@ import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
 import io.crossmodal.trainer.checkpoint.LazyTensor;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SplittableRandom;
 
 /**
  * The model with its losses and its optimiser state in native memory, and one training step.
@@ -33,7 +32,7 @@ import java.util.Set;
  * <p>Forward, backward and update are three calls into libtorch; the update is fused over all
  * tensors. Not thread-safe, and one at a time per JVM: DJL allows a single gradient collector.
  */
-final class TrainingModule implements AutoCloseable {
+final class TrainingModule implements AutoCloseable, TrainingLoop.Trainee<Batch, Losses> {
   private static final String QUEUE = "queue";
 
   private final TrainingOptions options;
@@ -63,7 +62,10 @@ final class TrainingModule implements AutoCloseable {
             : null;
     this.optimiser =
         new AdamW(
-            new AdamW.Settings(options.weightDecay(), options.clip(), options.averaging()),
+            new AdamW.Settings(
+                options.optimiser().weightDecay(),
+                options.optimiser().clip(),
+                options.optimiser().averaging()),
             late(),
             parameters(),
             script.buffers(),
@@ -91,7 +93,12 @@ final class TrainingModule implements AutoCloseable {
 
   private Map<String, String> sources() {
     Map<String, String> sources =
-        MtgfeArchitecture.sources(config, TrainingModule.class, "contrast", "training");
+        MtgfeArchitecture.sources(
+            config,
+            options.regularisation().dropout(),
+            TrainingModule.class,
+            "contrast",
+            "training");
     sources.computeIfPresent("training", (name, source) -> source.replace("SENSOR", sensor.name()));
     return sources;
   }
@@ -130,8 +137,8 @@ final class TrainingModule implements AutoCloseable {
     return !name.startsWith("model.fusion.") || tasks.itm() + tasks.mlm() + tasks.mvjrc() > 0;
   }
 
-  /** Steps taken so far. */
-  int steps() {
+  @Override
+  public int steps() {
     return optimiser.steps();
   }
 
@@ -141,7 +148,11 @@ final class TrainingModule implements AutoCloseable {
    * @param batches as many as {@link TrainingOptions#accumulate}
    * @return their mean losses
    */
-  Losses step(List<Batch> batches) {
+  @Override
+  public Losses step(List<Batch> batches) {
+    // What dropout draws depends on seed and step alone, so a resumed run draws the same.
+    long draw = new SplittableRandom(options.seed() + optimiser.steps()).nextLong();
+    Engine.getInstance().setRandomSeed((int) (draw >>> 32));
     Losses sum = Losses.NONE;
     for (Batch batch : batches) {
       try (NDManager call = script.manager().newSubManager()) {
@@ -197,16 +208,9 @@ final class TrainingModule implements AutoCloseable {
     return script.state(optimiser.averages()).below("model");
   }
 
-  /** Writes everything that a resumed run needs; whole or not at all. */
-  void save(Path file) throws IOException {
-    Path temporary = Files.createTempFile(file.toAbsolutePath().getParent(), "checkpoint-", ".tmp");
-    try {
-      optimiser.write(temporary, queue());
-      Files.move(
-          temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(temporary);
-    }
+  @Override
+  public void save(Path file) throws IOException {
+    optimiser.write(file, queue());
   }
 
   private Map<String, LazyTensor> queue() {

@@ -18,16 +18,11 @@ import java.util.Objects;
  * @param steps optimiser steps in all
  * @param batch B, images that meet each other in the losses
  * @param accumulate batches whose gradients are averaged into one step
- * @param learningRate peak of the cosine schedule
- * @param warmup steps of linear warm-up
- * @param weightDecay decoupled, on matrices only
- * @param clip largest global norm of the gradient; {@link #NO_CLIP} for none
- * @param averaging decay of the moving average of the weights that is evaluated and exported
+ * @param optimiser how a step changes the weights
  * @param tasks which losses, with which weights
  * @param momentum ALBEF's additions to ITC
  * @param stages what a run leaves for later
- * @param augmentation what happens to a training image
- * @param wordDropout share of word pieces that the model sees as [UNK]
+ * @param regularisation what keeps the model from learning its images by heart
  * @param minWordCount a word that the training captions hold less often becomes [UNK]
  * @param checkpointEvery steps between checkpoints
  * @param initial SHA-256 of the starting weights; null where they are random
@@ -38,22 +33,59 @@ public record TrainingOptions(
     int steps,
     int batch,
     int accumulate,
-    double learningRate,
-    int warmup,
-    double weightDecay,
-    double clip,
-    double averaging,
+    Optimiser optimiser,
     Tasks tasks,
     Momentum momentum,
     Stages stages,
-    Augmentation augmentation,
-    double wordDropout,
+    Regularisation regularisation,
     int minWordCount,
     int checkpointEvery,
     String initial) {
 
   /** A norm that no usable gradient reaches. */
   public static final double NO_CLIP = 1e9;
+
+  /**
+   * AdamW and its schedule.
+   *
+   * @param learningRate peak of the cosine schedule
+   * @param warmup steps of linear warm-up
+   * @param weightDecay decoupled, on matrices only
+   * @param clip largest global norm of the gradient; {@link #NO_CLIP} for none
+   * @param averaging decay of the moving average of the weights that is evaluated and exported
+   */
+  public record Optimiser(
+      double learningRate, int warmup, double weightDecay, double clip, double averaging) {
+    public Optimiser {
+      atLeast("warmup", warmup, 0);
+      if (!(learningRate > 0) || !(weightDecay >= 0) || !(clip > 0)) {
+        throw new IllegalArgumentException(
+            String.format(
+                Locale.ROOT,
+                "learning_rate and clip must be above 0 and weight_decay at least 0, got %s, %s and"
+                    + " %s",
+                learningRate,
+                clip,
+                weightDecay));
+      }
+      share("averaging", averaging);
+    }
+  }
+
+  /**
+   * What a step changes about its images and captions, and hides of them.
+   *
+   * @param augmentation what happens to a training image
+   * @param dropout share of the text embeddings and of the image features that is dropped
+   * @param wordDropout share of word pieces that the model sees as [UNK]
+   */
+  public record Regularisation(Augmentation augmentation, double dropout, double wordDropout) {
+    public Regularisation {
+      Objects.requireNonNull(augmentation, "augmentation");
+      share("dropout", dropout);
+      share("word_dropout", wordDropout);
+    }
+  }
 
   /**
    * The losses; a weight of 0 leaves a task out.
@@ -94,7 +126,7 @@ public record TrainingOptions(
 
   /**
    * ALBEF's additions to ITC (Li et al. 2021, section 3.2). The momentum encoder is the moving
-   * average of the weights that is exported, so its decay is {@link #averaging}.
+   * average of the weights that is exported, so its decay is {@link Optimiser#averaging}.
    *
    * @param queue keys of earlier batches that images and texts are contrasted with too, a multiple
    *     of the batch; ALBEF's 65,536 would hold every remote-sensing data set several times over
@@ -149,42 +181,31 @@ public record TrainingOptions(
     Objects.requireNonNull(tasks, "tasks");
     Objects.requireNonNull(momentum, "momentum");
     Objects.requireNonNull(stages, "stages");
-    Objects.requireNonNull(augmentation, "augmentation");
+    Objects.requireNonNull(optimiser, "optimiser");
+    Objects.requireNonNull(regularisation, "regularisation");
     atLeast("steps", steps, 1);
     atLeast("batch", batch, 2);
     atLeast("accumulate", accumulate, 1);
-    atLeast("warmup", warmup, 0);
     atLeast("min_word_count", minWordCount, 1);
     atLeast("checkpoint_every", checkpointEvery, 1);
-    if (!(learningRate > 0) || !(weightDecay >= 0) || !(clip > 0)) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "learning_rate and clip must be above 0 and weight_decay at least 0, got %s, %s and %s",
-              learningRate,
-              clip,
-              weightDecay));
-    }
-    share("averaging", averaging);
-    share("word_dropout", wordDropout);
     if (momentum.queue() % batch != 0) {
       throw new IllegalArgumentException(
           "queue must be a multiple of the batch of " + batch + ", got " + momentum.queue());
     }
-    if (momentum.active() && (tasks.itc() == 0 || averaging == 0)) {
+    if (momentum.active() && (tasks.itc() == 0 || optimiser.averaging() == 0)) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "queue and soft_targets belong to itc and to the moving average, both must be above 0,"
-                  + " got %s and %s",
+              "queue and soft_targets belong to itc and to the moving average, both must be above"
+                  + " 0, got %s and %s",
               tasks.itc(),
-              averaging));
+              optimiser.averaging()));
     }
     if (stages.filterAlone() > 0 && tasks.itc() == 0) {
       throw new IllegalArgumentException(
           "filter_alone needs itc, which trains the filter, above 0");
     }
-    if (tasks.mvjrc() > 0 && augmentation == Augmentation.NONE) {
+    if (tasks.mvjrc() > 0 && regularisation.augmentation() == Augmentation.NONE) {
       throw new IllegalArgumentException(
           "mvjrc contrasts two views of an image, augmentation NONE makes no other view; choose "
               + Augmentation.RANDAUGMENT);
@@ -198,16 +219,11 @@ public record TrainingOptions(
       int steps,
       int batch,
       int accumulate,
-      double learningRate,
-      int warmup,
-      double weightDecay,
-      double clip,
-      double averaging,
+      Optimiser optimiser,
       Tasks tasks,
       Momentum momentum,
       Stages stages,
-      Augmentation augmentation,
-      double wordDropout,
+      Regularisation regularisation,
       int minWordCount,
       int checkpointEvery) {
     this(
@@ -216,16 +232,11 @@ public record TrainingOptions(
         steps,
         batch,
         accumulate,
-        learningRate,
-        warmup,
-        weightDecay,
-        clip,
-        averaging,
+        optimiser,
         tasks,
         momentum,
         stages,
-        augmentation,
-        wordDropout,
+        regularisation,
         minWordCount,
         checkpointEvery,
         null);
@@ -239,16 +250,11 @@ public record TrainingOptions(
         steps,
         batch,
         accumulate,
-        learningRate,
-        warmup,
-        weightDecay,
-        clip,
-        averaging,
+        optimiser,
         tasks,
         momentum,
         stages,
-        augmentation,
-        wordDropout,
+        regularisation,
         minWordCount,
         checkpointEvery,
         sha256);
@@ -263,11 +269,12 @@ public record TrainingOptions(
   double learningRate(int step) {
     int joining = joining();
     return step < joining || joining == 0
-        ? learningRate * cycle(step, joining == 0 ? steps : joining)
-        : learningRate * stages.secondPeak() * cycle(step - joining, steps - joining);
+        ? optimiser.learningRate() * cycle(step, joining == 0 ? steps : joining)
+        : optimiser.learningRate() * stages.secondPeak() * cycle(step - joining, steps - joining);
   }
 
   private double cycle(int step, int length) {
+    int warmup = optimiser.warmup();
     if (step < warmup) {
       return (step + 1.0) / warmup;
     }

@@ -29,6 +29,7 @@ import java.util.stream.IntStream;
  */
 final class TrainingSet {
   private final TrainingOptions options;
+  private final Draws draws;
   private final ImagePreprocessor preprocessor;
   private final int side;
   private final int unknown;
@@ -61,6 +62,7 @@ final class TrainingSet {
               split.size()));
     }
     this.options = options;
+    this.draws = new Draws(options.seed());
     this.preprocessor = new ImagePreprocessor(sensor);
     this.side = sensor.imageSize();
     this.unknown = tokenizer.id(WordPieceTokenizer.UNKNOWN);
@@ -100,7 +102,7 @@ final class TrainingSet {
    */
   Batch batch(int number) {
     int b = options.batch();
-    SplittableRandom random = random(1, number);
+    SplittableRandom random = draws.random(1, number);
     Pairs pairs = pairs(number, random);
     int[] chosen = pairs.images();
     int[] caption = pairs.captions();
@@ -120,7 +122,7 @@ final class TrainingSet {
       for (int j = 0; j < text.length; j++) {
         int at = i * n + j;
         boolean word = j > 0 && j < text.length - 1;
-        boolean drop = word && random.nextDouble() < options.wordDropout();
+        boolean drop = word && random.nextDouble() < options.regularisation().wordDropout();
         boolean hide =
             j == always || (word && random.nextDouble() < options.tasks().maskProbability());
         ids[at] = drop ? unknown : text[j];
@@ -157,7 +159,7 @@ final class TrainingSet {
     int b = options.batch();
     int perEpoch = images.length / b;
     int first = number % perEpoch * b;
-    int[] chosen = Arrays.copyOfRange(order(number / perEpoch), first, first + b);
+    int[] chosen = Arrays.copyOfRange(draws.order(3, number / perEpoch, images.length), first, first + b);
     int[] caption =
         Arrays.stream(chosen).map(image -> random.nextInt(captions[image].length)).toArray();
     return new Pairs(chosen, caption);
@@ -172,7 +174,7 @@ final class TrainingSet {
     int k = batches * b;
     float[] matches = new float[2 * b * k];
     for (int back = 0; back < batches; back++) {
-      Pairs keys = back == 0 ? asking : pairs(number - back, random(1, number - back));
+      Pairs keys = back == 0 ? asking : pairs(number - back, draws.random(1, number - back));
       for (int i = 0; i < b; i++) {
         for (int j = 0; j < b; j++) {
           int at = i * k + back * b + j;
@@ -206,8 +208,9 @@ final class TrainingSet {
             i -> {
               RgbImage changed =
                   options
+                      .regularisation()
                       .augmentation()
-                      .apply(images[chosen[i % chosen.length]], side, random(2, first + i));
+                      .apply(images[chosen[i % chosen.length]], side, draws.random(2, first + i));
               System.arraycopy(preprocessor.normalise(changed).values(), 0, pixels, i * each, each);
             });
     return pixels;
@@ -238,23 +241,5 @@ final class TrainingSet {
       noise[i] = (float) -Math.log(-Math.log(random.nextDouble(Double.MIN_NORMAL, 1)));
     }
     return noise;
-  }
-
-  private int[] order(int epoch) {
-    int[] order = IntStream.range(0, images.length).toArray();
-    SplittableRandom random = random(3, epoch);
-    for (int i = order.length - 1; i > 0; i--) {
-      int j = random.nextInt(i + 1);
-      int swap = order[i];
-      order[i] = order[j];
-      order[j] = swap;
-    }
-    return order;
-  }
-
-  /** A generator of its own for each purpose and index. */
-  private SplittableRandom random(int purpose, long index) {
-    long mixed = (options.seed() * 0x9E3779B97F4A7C15L + purpose) * 0xBF58476D1CE4E5B9L + index;
-    return new SplittableRandom(mixed * 0x94D049BB133111EBL);
   }
 }

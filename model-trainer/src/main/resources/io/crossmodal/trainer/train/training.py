@@ -10,8 +10,8 @@ class MaskedLanguageHead(Module):
   norm : __torch__.nn.LayerNorm
   bias : Tensor  # (V)
   def forward(self: __torch__.training.MaskedLanguageHead, u: Tensor, word: Tensor) -> Tensor:
-    x = (self.norm).forward(torch.gelu((self.dense).forward(u)))  # (B, N, H)
-    return torch.linear(x, word, self.bias)                       # (B, N, V)
+    x = (self.norm).forward(torch.gelu((self.dense).forward(u)))  # (..., H)
+    return torch.linear(x, word, self.bias)                       # (..., V)
 
 # f_proj and f_pred of section 3.3.2 (SimSiam's heads, Chen and He 2021): three layers with batch norm,
 # no ReLU behind the last, then two.
@@ -94,8 +94,10 @@ class Training(Module):
   def language(self: __torch__.training.Training, masked: Tensor, mask: Tensor, s: Tensor, labels: Tensor) -> Tensor:
     w = (self.model).encode_text(masked, mask)                                                   # (B, N, H)
     u = (self.model.fusion).forward(w, (self.model).bias(mask), s)                               # (B, N, H)
-    z = (self.mlm).forward(u, self.model.text.word)                                              # (B, N, V)
-    return torch.cross_entropy_loss(torch.flatten(z, 0, 1), torch.flatten(labels))
+    y = torch.flatten(labels)                                                                    # (B * N)
+    at = torch.squeeze(torch.nonzero(torch.ge(y, 0)), 1)                                         # (K), masked
+    z = (self.mlm).forward(torch.index_select(torch.flatten(u, 0, 1), 0, at), self.model.text.word)  # (K, V)
+    return torch.cross_entropy_loss(z, torch.index_select(y, 0, at))
 
   # L_itc. keys (2, K, D) and key_matches (2, B, K) as in MomentumContrast; K is 0 without momentum.
   def contrastive(self: __torch__.training.Training, e: Tensor, t: Tensor, logits: Tensor, matches: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:

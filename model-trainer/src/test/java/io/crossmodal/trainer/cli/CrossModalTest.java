@@ -103,11 +103,52 @@ class CrossModalTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"", "generate", "train", "distill", "evaluate", "export", "import", "report"})
+      strings = {
+        "",
+        "generate",
+        "train",
+        "distill",
+        "evaluate",
+        "export",
+        "deploy",
+        "encode",
+        "import",
+        "report"
+      })
   void everyCommandExplainsItself(String command) {
     assertEquals(0, command.isEmpty() ? run("--help") : run(command, "--help"));
     assertTrue(out.toString().contains("Usage: crossmodal " + command), out.toString());
     assertEquals("", err.toString());
+  }
+
+  @Test
+  void encodesToAFileAndGoesOnThere() throws Exception {
+    Path lines = folder.resolve("lines.ndjson");
+    List<String> encode = List.of("encode", "--data", data, "--out", lines.toString());
+    String[] arguments = encode.toArray(new String[0]);
+    assertEquals(0, run(arguments), err.toString());
+    assertTrue(err.toString().contains("16 pictures encoded, 0 done before"), err.toString());
+    List<String> first = Files.readAllLines(lines);
+    assertEquals(32, first.size());
+    assertTrue(first.get(1).contains("\"caption\":["), first.get(1));
+    assertEquals(0, run(arguments), err.toString());
+    assertTrue(err.toString().contains("0 pictures encoded, 16 done before"), err.toString());
+    assertEquals(first, Files.readAllLines(lines));
+    assertEquals("", out.toString());
+    assertEquals(0, run("encode", "--data", data, "--out", "-", "--tokens", "none"));
+    assertEquals(32, out.toString().lines().count());
+    assertTrue(!out.toString().contains("\"tokens\""), "no tokens");
+
+    List<String> fp16 = new ArrayList<>(encode);
+    fp16.addAll(List.of("--tokens", "fp16"));
+    assertUserError(fp16, "there already", "lines.ndjson.journal");
+    assertUserError(with(encode, "--data", folder.resolve("no").toString()), "does not exist");
+    List<String> served = new ArrayList<>(encode);
+    served.addAll(List.of("--model", "mine"));
+    assertUserError(served, "--model");
+    List<String> sensor = new ArrayList<>(encode);
+    sensor.addAll(List.of("--sensor", "s9"));
+    assertUserError(sensor, "s9", "rgb");
   }
 
   @Test

@@ -92,7 +92,7 @@ class LabelledFolderReaderTest {
             "Terminal2North", "terminal2 north",
             " golf  course_", "golf course",
             "T-junction", "t-junction");
-    expected.forEach((label, words) -> assertEquals(words, LabelledFolderReader.readable(label)));
+    expected.forEach((label, words) -> assertEquals(words, PictureFiles.className(label)));
   }
 
   @Test

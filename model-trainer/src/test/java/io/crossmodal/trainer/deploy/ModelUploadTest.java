@@ -8,24 +8,27 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.crossmodal.trainer.cluster.ClusterClient;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What needs no node; ModelUploadIT deploys to a real one. */
 class ModelUploadTest {
-  private static final URI NODE = URI.create("http://localhost:9200");
+  private static final ClusterClient NODE =
+      new ClusterClient(URI.create("http://localhost:9200"), Optional.empty());
 
   @TempDir Path folder;
 
   @Test
   void countsParts() {
-    ModelUpload upload = new ModelUpload(NODE, null, 1000);
+    ModelUpload upload = new ModelUpload(NODE, 1000);
     assertEquals(1, upload.parts(0));
     assertEquals(1, upload.parts(1000));
     assertEquals(3, upload.parts(2001));
@@ -43,16 +46,18 @@ class ModelUploadTest {
     IOException gone =
         assertThrows(
             IOException.class,
-            () -> new ModelUpload(nobody, null, 10).send(bundle, "mine", done -> {}));
+            () ->
+                new ModelUpload(new ClusterClient(nobody, Optional.empty()), 10)
+                    .send(bundle, "mine", done -> {}));
     assertTrue(gone.getMessage().startsWith(nobody + " does not answer"), gone.getMessage());
   }
 
   @Test
   void refusesWhatCannotBeSent() {
     assertThrows(
-        IllegalArgumentException.class, () -> new ModelUpload(URI.create("localhost"), null, 1));
-    assertThrows(IllegalArgumentException.class, () -> new ModelUpload(NODE, null, 0));
-    assertThrows(
-        IllegalArgumentException.class, () -> new ModelUpload(NODE, null, 1).load("a/../b"));
+        IllegalArgumentException.class,
+        () -> new ClusterClient(URI.create("localhost"), Optional.empty()));
+    assertThrows(IllegalArgumentException.class, () -> new ModelUpload(NODE, 0));
+    assertThrows(IllegalArgumentException.class, () -> new ModelUpload(NODE, 1).load("a/../b"));
   }
 }

@@ -63,22 +63,29 @@ public final class MicroTraining {
       TrainingOptions.Stages stages,
       double learningRate,
       int checkpointEvery) {
+    return options(seed, steps, tasks, momentum, stages, 0.1, learningRate, checkpointEvery);
+  }
+
+  static TrainingOptions options(
+      long seed,
+      int steps,
+      TrainingOptions.Tasks tasks,
+      TrainingOptions.Momentum momentum,
+      TrainingOptions.Stages stages,
+      double dropout,
+      double learningRate,
+      int checkpointEvery) {
     return new TrainingOptions(
         ModelConfig.Preset.MICRO,
         seed,
         steps,
         8,
         1,
-        learningRate,
-        2,
-        0.02,
-        1,
-        0.9,
+        new TrainingOptions.Optimiser(learningRate, 2, 0.02, 1, 0.9),
         tasks,
         momentum,
         stages,
-        Augmentation.JITTER,
-        0.03,
+        new TrainingOptions.Regularisation(Augmentation.JITTER, dropout, 0.03),
         1,
         checkpointEvery);
   }

@@ -25,16 +25,11 @@ class TrainingOptionsTest {
         steps,
         batch,
         1,
-        rate,
-        warmup,
-        decay,
-        clip,
-        averaging,
+        new TrainingOptions.Optimiser(rate, warmup, decay, clip, averaging),
         MicroTraining.ALL,
         TrainingOptions.Momentum.NONE,
         TrainingOptions.Stages.NONE,
-        Augmentation.JITTER,
-        0,
+        new TrainingOptions.Regularisation(Augmentation.JITTER, 0, 0),
         1,
         1);
   }
@@ -121,11 +116,11 @@ class TrainingOptionsTest {
     TrainingOptions paper = Recipe.PAPER.options();
     assertEquals(ModelConfig.Preset.BASE, paper.preset());
     assertEquals(new TrainingOptions.Tasks(0, 1, 1, 1, 0, 0.15), paper.tasks());
-    assertEquals(Augmentation.RANDAUGMENT, paper.augmentation());
+    assertEquals(Augmentation.RANDAUGMENT, paper.regularisation().augmentation());
     assertEquals(32, paper.batch() * paper.accumulate());
-    assertEquals(1e-4, paper.learningRate());
-    assertEquals(0.02, paper.weightDecay());
-    assertEquals(1000, paper.warmup());
+    assertEquals(1e-4, paper.optimiser().learningRate());
+    assertEquals(0.02, paper.optimiser().weightDecay());
+    assertEquals(1000, paper.optimiser().warmup());
     // RSICD's 49,140 training captions.
     assertEquals(92_138, Recipe.steps(Recipe.PAPER.epochs(), 49_140, 32));
     assertRefused(() -> Recipe.steps(0, 10, 1), "epochs", "got 0.0");
@@ -146,16 +141,11 @@ class TrainingOptionsTest {
                 1,
                 2,
                 1,
-                1,
-                0,
-                0,
-                1,
-                0,
+                new TrainingOptions.Optimiser(1, 0, 0, 1, 0),
                 MicroTraining.ALL,
                 TrainingOptions.Momentum.NONE,
                 TrainingOptions.Stages.NONE,
-                Augmentation.NONE,
-                0,
+                new TrainingOptions.Regularisation(Augmentation.NONE, 0, 0),
                 1,
                 1),
         "mvjrc",

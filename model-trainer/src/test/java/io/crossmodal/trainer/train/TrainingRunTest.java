@@ -441,7 +441,7 @@ class TrainingRunTest {
                 if (name.startsWith("parameter.")) {
                   float[] old = before.get(name);
                   for (int i = 0; i < values.length; i++) {
-                    double decay = rate * options.weightDecay() * Math.abs(old[i]);
+                    double decay = rate * options.optimiser().weightDecay() * Math.abs(old[i]);
                     assertEquals(old[i], values[i], rate + decay + 1e-6, name);
                   }
                 } else if (name.startsWith("first.")) {
@@ -450,7 +450,7 @@ class TrainingRunTest {
                     square += value * value;
                   }
                   // The first moment is a tenth of the clipped gradient.
-                  assertTrue(Math.sqrt(square) <= 0.1 * options.clip() + 1e-6, name);
+                  assertTrue(Math.sqrt(square) <= 0.1 * options.optimiser().clip() + 1e-6, name);
                 }
               });
     }
@@ -459,8 +459,7 @@ class TrainingRunTest {
   /** The same batch twice has the gradient of once; its sum would be twice that. */
   @Test
   void accumulatedBatchesStepByTheirMeanGradient() throws Exception {
-    TrainingOptions one =
-        MicroTraining.options(SEED, 10, new TrainingOptions.Tasks(0, 0, 1, 0, 0, 0.15), 1e-3, 5);
+    TrainingOptions one = withDropout(0);
     Map<String, float[]> twice;
     Map<String, float[]> once;
     try (Trial trial = trial(one)) {
@@ -478,6 +477,31 @@ class TrainingRunTest {
         assertArrayEquals(once.get(name), twice.get(name), 1e-5f, name);
       }
     }
+  }
+
+  private static TrainingOptions withDropout(double dropout) {
+    return MicroTraining.options(
+        SEED,
+        10,
+        new TrainingOptions.Tasks(0, 0, 1, 0, 0, 0.15),
+        TrainingOptions.Momentum.NONE,
+        TrainingOptions.Stages.NONE,
+        dropout,
+        1e-3,
+        5);
+  }
+
+  private double firstLoss(double dropout) throws Exception {
+    try (Trial trial = trial(withDropout(dropout))) {
+      return trial.module().step(List.of(trial.set().batch(0))).total();
+    }
+  }
+
+  @Test
+  void dropoutDrawsTheSameForTheSameStep() throws Exception {
+    double loss = firstLoss(0.3);
+    assertEquals(loss, firstLoss(0.3), 1e-6);
+    assertTrue(Math.abs(loss - firstLoss(0)) > 1e-4, "nothing was dropped");
   }
 
   @Test

@@ -88,16 +88,11 @@ class TrainingSetTest {
         100,
         batch,
         1,
-        1e-3,
-        0,
-        0,
-        1,
-        0.9,
+        new TrainingOptions.Optimiser(1e-3, 0, 0, 1, 0.9),
         tasks,
         momentum,
         TrainingOptions.Stages.NONE,
-        augmentation,
-        0.03,
+        new TrainingOptions.Regularisation(augmentation, 0, 0.03),
         1,
         10);
   }

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.details;
 
+import io.crossmodal.plugin.rescore.GlobalWindowRequest;
 import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
@@ -13,45 +14,66 @@ import org.opensearch.core.common.io.stream.StreamOutput;
 import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.search.SearchExtBuilder;
+import org.opensearch.search.builder.SearchSourceBuilder;
 
 /**
  * The part {@code cross_modal} of a search's {@code ext}.
  *
  * <pre>{@code
- * "ext": {"cross_modal": {"details": true, "heat_map": true}}
+ * "ext": {"cross_modal": {"details": true, "heat_map": true, "global_window": 128}}
  * }</pre>
  *
- * Both are false where they are left out.
+ * The first two are false where they are left out; without {@code global_window} each shard has the
+ * window of its own that {@code rescore} gives it. Any search that has this part, be it empty, gets
+ * a report of its rescores.
  */
-public final class DetailsExtBuilder extends SearchExtBuilder {
+public final class DetailsExtBuilder extends SearchExtBuilder implements GlobalWindowRequest {
   public static final String NAME = "cross_modal";
 
   static final String DETAILS = "details";
   static final String HEAT_MAP = "heat_map";
-  private static final List<String> KEYS = List.of(DETAILS, HEAT_MAP);
+  static final String GLOBAL_WINDOW = "global_window";
+  private static final List<String> KEYS = List.of(DETAILS, HEAT_MAP, GLOBAL_WINDOW);
 
   private final boolean details;
   private final boolean heatMap;
+  private final int globalWindow;
 
   /**
-   * What to add to each hit.
+   * What to add to each hit, and the window.
    *
    * @param details what its fusion score was made of
    * @param heatMap where the query's words look in its picture
+   * @param globalWindow hits of all shards together that are rescored; 0 for a window per shard
    */
-  public DetailsExtBuilder(boolean details, boolean heatMap) {
+  public DetailsExtBuilder(boolean details, boolean heatMap, int globalWindow) {
     this.details = details;
     this.heatMap = heatMap;
+    this.globalWindow = globalWindow;
   }
 
   public DetailsExtBuilder(StreamInput in) throws IOException {
-    this(in.readBoolean(), in.readBoolean());
+    this(in.readBoolean(), in.readBoolean(), in.readVInt());
+  }
+
+  /** The part of a search; null where it has none. */
+  public static DetailsExtBuilder of(SearchSourceBuilder source) {
+    if (source == null) {
+      return null;
+    }
+    for (SearchExtBuilder ext : source.ext()) {
+      if (ext instanceof DetailsExtBuilder found) {
+        return found;
+      }
+    }
+    return null;
   }
 
   @Override
   public void writeTo(StreamOutput out) throws IOException {
     out.writeBoolean(details);
     out.writeBoolean(heatMap);
+    out.writeVInt(globalWindow);
   }
 
   /** Reads a request's part; the parser stands at its value. */
@@ -61,12 +83,18 @@ public final class DetailsExtBuilder extends SearchExtBuilder {
     }
     boolean details = false;
     boolean heatMap = false;
+    int globalWindow = 0;
     while (parser.nextToken() != XContentParser.Token.END_OBJECT) {
       String key = parser.currentName();
       if (!KEYS.contains(key)) {
         throw refused(parser, "has no [" + key + "], it takes " + KEYS);
       }
-      if (parser.nextToken() != XContentParser.Token.VALUE_BOOLEAN) {
+      parser.nextToken();
+      if (key.equals(GLOBAL_WINDOW)) {
+        globalWindow = window(parser);
+        continue;
+      }
+      if (parser.currentToken() != XContentParser.Token.VALUE_BOOLEAN) {
         throw refused(parser, "[" + key + "] must be true or false, got [" + got(parser) + "]");
       }
       if (key.equals(DETAILS)) {
@@ -75,7 +103,19 @@ public final class DetailsExtBuilder extends SearchExtBuilder {
         heatMap = parser.booleanValue();
       }
     }
-    return new DetailsExtBuilder(details, heatMap);
+    return new DetailsExtBuilder(details, heatMap, globalWindow);
+  }
+
+  private static int window(XContentParser parser) throws IOException {
+    boolean whole =
+        parser.currentToken() == XContentParser.Token.VALUE_NUMBER
+            && parser.numberType() == XContentParser.NumberType.INT;
+    if (!whole || parser.intValue() < 1) {
+      throw refused(
+          parser,
+          "[" + GLOBAL_WINDOW + "] must be a whole number from 1, got [" + got(parser) + "]");
+    }
+    return parser.intValue();
   }
 
   private static String got(XContentParser parser) throws IOException {
@@ -95,7 +135,11 @@ public final class DetailsExtBuilder extends SearchExtBuilder {
 
   @Override
   public XContentBuilder toXContent(XContentBuilder builder, Params params) throws IOException {
-    return builder.startObject(NAME).field(DETAILS, details).field(HEAT_MAP, heatMap).endObject();
+    builder.startObject(NAME).field(DETAILS, details).field(HEAT_MAP, heatMap);
+    if (globalWindow > 0) {
+      builder.field(GLOBAL_WINDOW, globalWindow);
+    }
+    return builder.endObject();
   }
 
   boolean details() {
@@ -107,6 +151,11 @@ public final class DetailsExtBuilder extends SearchExtBuilder {
   }
 
   @Override
+  public int globalWindow() {
+    return globalWindow;
+  }
+
+  @Override
   public String getWriteableName() {
     return NAME;
   }
@@ -115,11 +164,12 @@ public final class DetailsExtBuilder extends SearchExtBuilder {
   public boolean equals(Object other) {
     return other instanceof DetailsExtBuilder builder
         && details == builder.details
-        && heatMap == builder.heatMap;
+        && heatMap == builder.heatMap
+        && globalWindow == builder.globalWindow;
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(details, heatMap);
+    return Objects.hash(details, heatMap, globalWindow);
   }
 }

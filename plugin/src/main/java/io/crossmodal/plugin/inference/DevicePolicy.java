@@ -5,10 +5,12 @@
 package io.crossmodal.plugin.inference;
 
 import ai.djl.Device;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /** Where a node computes. */
 public enum DevicePolicy {
-  /** On a GPU where the engine finds one, else on the CPU. */
+  /** On all GPUs that the engine finds, else on the CPU. */
   AUTO,
   /** On the CPU, whatever else there is. */
   CPU,
@@ -16,12 +18,12 @@ public enum DevicePolicy {
   GPU;
 
   /**
-   * The device for a model.
+   * The devices that each hold a copy of a model.
    *
    * @param gpus that the engine has found
    * @throws InferenceException.ModelUnavailable when a GPU is required and there is none
    */
-  Device choose(int gpus) {
+  List<Device> choose(int gpus) {
     if (this == GPU && gpus == 0) {
       throw new InferenceException.ModelUnavailable(
           "[plugins.cross_modal.device] is gpu, but the PyTorch library of this node finds no GPU:"
@@ -29,6 +31,8 @@ public enum DevicePolicy {
               + " PYTORCH_FLAVOR), or set auto or cpu",
           null);
     }
-    return this == CPU || gpus == 0 ? Device.cpu() : Device.gpu();
+    return this == CPU || gpus == 0
+        ? List.of(Device.cpu())
+        : IntStream.range(0, gpus).mapToObj(Device::gpu).toList();
   }
 }

@@ -17,12 +17,15 @@ public abstract class InferenceException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     public QueueFull(int capacity) {
-      super(
+      this(
           "the model's queue is full, it holds ["
               + capacity
               + "] jobs; retry later, send smaller requests, or raise"
-              + " [plugins.cross_modal.inference.queue_size]",
-          null);
+              + " [plugins.cross_modal.inference.queue_size]");
+    }
+
+    public QueueFull(String message) {
+      super(message, null);
     }
   }
 
@@ -36,6 +39,10 @@ public abstract class InferenceException extends RuntimeException {
      */
     public MemoryExceeded(String what, long bytes, String why, Throwable cause) {
       super(what + " needs " + bytes + " bytes, which the node does not grant: " + why, cause);
+    }
+
+    public MemoryExceeded(String message) {
+      super(message, null);
     }
   }
 

@@ -12,6 +12,7 @@ import java.util.Objects;
  * How a node serves its models.
  *
  * @param device where models compute
+ * @param precision in which models are loaded that nobody asks for in another
  * @param threads threads that one operation of the engine uses; at least 1. The engine is shared by
  *     the whole JVM, so the first node started in it decides.
  * @param queueSize jobs that may wait for the worker, of searches and of documents each; at least 1
@@ -27,6 +28,7 @@ import java.util.Objects;
  */
 public record InferenceSettings(
     DevicePolicy device,
+    PrecisionPolicy precision,
     int threads,
     int queueSize,
     int encodeBatch,
@@ -38,6 +40,7 @@ public record InferenceSettings(
     Path directory) {
   public InferenceSettings {
     Objects.requireNonNull(device, "device");
+    Objects.requireNonNull(precision, "precision");
     atLeast("threads", threads, 1);
     atLeast("queueSize", queueSize, 1);
     atLeast("encodeBatch", encodeBatch, 1);

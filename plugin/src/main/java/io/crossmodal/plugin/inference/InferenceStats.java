@@ -47,6 +47,8 @@ public final class InferenceStats {
     ISOLATED_BATCHES,
     /** Shards' windows rescored. */
     RESCORES,
+    /** Searches whose shards had one window together. */
+    GLOBAL_WINDOWS,
     /** Hits in a window without stored tokens. */
     MISSING,
     /** Rescores that did not finish in time. */
@@ -65,6 +67,18 @@ public final class InferenceStats {
     MODEL_FAILURES,
     /** Pairs whose score was not a number. */
     NOT_A_NUMBER,
+    /** Questions about a window's pairs that a scorer answered. */
+    REMOTE_ANSWERS,
+    /** Scorers that could not be reached, or went away before they answered. */
+    REMOTE_UNREACHABLE,
+    /** Scorers that refused because their queue or memory was full. */
+    REMOTE_REJECTIONS,
+    /** Scorers that could not load the model, or have another one under its name. */
+    REMOTE_UNAVAILABLE,
+    /** Scorers whose model broke while it computed. */
+    REMOTE_FAILURES,
+    /** Questions that this node answered itself because no scorer did. */
+    REMOTE_FALLBACKS,
     /**
      * Rescores that failed and gave the first pass's order instead, as {@code on_failure} asked.
      */
@@ -79,6 +93,8 @@ public final class InferenceStats {
     READ,
     /** A call of a model, with the copies into and out of it. */
     MODEL,
+    /** Asking a scorer, from sending the tokens to its answer. */
+    REMOTE,
     /** A shard's whole rescore. */
     RESCORE
   }

@@ -11,7 +11,8 @@ import java.util.concurrent.CompletableFuture;
 
 /**
  * One caller's items, which the worker takes in slices and may merge with those of others. Guarded
- * by the worker: its lock for what waits, its thread for the outcomes.
+ * by the worker's lock for what waits, by its own for the outcomes: slices of one job may be in
+ * calls on several devices.
  */
 final class Job<I, O> {
   private final Operation<I, O> operation;
@@ -22,6 +23,8 @@ final class Job<I, O> {
   private final List<O> outcomes;
   private int taken;
   private int done;
+  private long queuedNanos;
+  private long modelNanos;
 
   /** Some of a job's items, in one call. */
   record Slice<I, O>(Job<I, O> job, int from, int to) {
@@ -83,18 +86,39 @@ final class Job<I, O> {
   }
 
   Slice<I, O> take(int most) {
+    if (untouched()) {
+      queuedNanos = ageNanos();
+    }
     int from = taken;
     taken = Math.min(items.size(), from + most);
     return new Slice<>(this, from, taken);
   }
 
+  /** Adds a call that computed some of its items, before their outcomes are placed. */
+  void computed(long nanos) {
+    synchronized (outcomes) {
+      modelNanos += nanos;
+    }
+  }
+
+  /** Where the job's time went; of a job that is complete. */
+  JobTimes times() {
+    synchronized (outcomes) {
+      return new JobTimes(queuedNanos, modelNanos);
+    }
+  }
+
   /** Keeps a slice's outcomes; the last slice completes the job. */
   void place(Slice<I, O> slice, List<O> slicesOutcomes) {
-    for (int i = 0; i < slice.size(); i++) {
-      outcomes.set(slice.from() + i, slicesOutcomes.get(i));
+    boolean complete;
+    synchronized (outcomes) {
+      for (int i = 0; i < slice.size(); i++) {
+        outcomes.set(slice.from() + i, slicesOutcomes.get(i));
+      }
+      done += slice.size();
+      complete = done == items.size();
     }
-    done += slice.size();
-    if (done == items.size()) {
+    if (complete) {
       result.complete(outcomes);
     }
   }

@@ -4,7 +4,6 @@
  */
 package io.crossmodal.plugin.inference;
 
-import io.crossmodal.model.FusionModel;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -14,17 +13,18 @@ import java.util.concurrent.CompletableFuture;
  */
 final class LoadedModel {
   private final ModelVersion version;
+  private final PrecisionPolicy policy;
   private final CompletableFuture<Void> done = new CompletableFuture<>();
-  private FusionModel model;
-  private MemoryBudget.Reservation memory;
+  private ModelLoader.Loaded model;
   private InferenceException failure;
   private boolean broken;
   private int leases;
   private boolean retired;
   private boolean freed;
 
-  LoadedModel(ModelVersion version) {
+  LoadedModel(ModelVersion version, PrecisionPolicy policy) {
     this.version = version;
+    this.policy = policy;
   }
 
   /** Keeps the model from being freed. */
@@ -36,7 +36,7 @@ final class LoadedModel {
      *
      * @throws InferenceException when it could not be loaded, or was freed before this lease began
      */
-    FusionModel model() {
+    ModelLoader.Loaded model() {
       synchronized (LoadedModel.this) {
         if (failure != null) {
           throw failure;
@@ -65,6 +65,15 @@ final class LoadedModel {
     return version;
   }
 
+  PrecisionPolicy policy() {
+    return policy;
+  }
+
+  /** Whether this is what an id should stand for. */
+  boolean is(ModelVersion wanted, PrecisionPolicy inPrecision) {
+    return version == wanted && policy == inPrecision;
+  }
+
   synchronized Lease lease() {
     leases++;
     return new Lease();
@@ -91,9 +100,8 @@ final class LoadedModel {
   }
 
   /** Loading has ended well; {@link #settle} tells those who wait. */
-  synchronized void loaded(FusionModel warm, MemoryBudget.Reservation itsMemory) {
+  synchronized void loaded(ModelLoader.Loaded warm) {
     model = warm;
-    memory = itsMemory;
     freeIfUnused();
   }
 
@@ -134,7 +142,6 @@ final class LoadedModel {
     if (retired && leases == 0 && model != null && !freed) {
       freed = true;
       model.close();
-      memory.close();
     }
   }
 }

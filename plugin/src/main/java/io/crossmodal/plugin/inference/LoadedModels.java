@@ -8,11 +8,10 @@ import ai.djl.Device;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -20,6 +19,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 
 /**
  * The models in native memory. A thread of its own loads them, one at a time, while the worker goes
@@ -32,7 +32,7 @@ final class LoadedModels implements AutoCloseable {
 
   private final ModelCatalog catalog;
   private final InferenceSettings settings;
-  private final MemoryBudget budget;
+  private final ModelLoader bundles;
   private final Runnable onSettled;
   private final ThreadPoolExecutor loader;
   private final Map<String, Slot> slots = new HashMap<>();
@@ -40,6 +40,8 @@ final class LoadedModels implements AutoCloseable {
 
   /** What an id stands for on this node; guarded by the enclosing object. */
   private static final class Slot {
+    private PrecisionPolicy policy;
+
     /** The version that jobs get. */
     private LoadedModel serving;
 
@@ -48,16 +50,25 @@ final class LoadedModels implements AutoCloseable {
 
     /** One that could not. */
     private LoadedModel refused;
+
+    private Slot(PrecisionPolicy policy) {
+      this.policy = policy;
+    }
   }
 
   /**
+   * @param devices as {@link ModelLoader} asks for them
    * @param onSettled called whenever a model became warm or could not be loaded
    */
   LoadedModels(
-      ModelCatalog catalog, InferenceSettings settings, MemoryBudget budget, Runnable onSettled) {
+      ModelCatalog catalog,
+      InferenceSettings settings,
+      MemoryBudget budget,
+      Supplier<List<Device>> devices,
+      Runnable onSettled) {
     this.catalog = catalog;
     this.settings = settings;
-    this.budget = budget;
+    this.bundles = new ModelLoader(settings, budget, devices);
     this.onSettled = onSettled;
     this.loader =
         new ThreadPoolExecutor(
@@ -80,25 +91,29 @@ final class LoadedModels implements AutoCloseable {
    * @throws IllegalArgumentException when there is no such model
    * @throws InferenceException.ModelUnavailable when the node is shutting down
    */
-  synchronized LoadedModel serving(String id) {
+  LoadedModel serving(String id) {
+    return serving(id, settings.precision());
+  }
+
+  private synchronized LoadedModel serving(String id, PrecisionPolicy fresh) {
     ModelVersion current = catalog.version(id);
     if (closed) {
       throw closing();
     }
-    Slot slot = slots.computeIfAbsent(id, fresh -> new Slot());
+    Slot slot = slots.computeIfAbsent(id, unknown -> new Slot(fresh));
     if (slot.serving != null && !slot.serving.version().sameSpaces(current)) {
       // The id was deleted and given to another model: what the old one makes is of no use.
       retire(slot);
-      slot = new Slot();
+      slot = new Slot(fresh);
       slots.put(id, slot);
     }
     if (slot.serving == null || worthAnotherTry(slot.serving, current)) {
-      slot.serving = new LoadedModel(current);
+      slot.serving = new LoadedModel(current, slot.policy);
       start(slot, slot.serving);
-    } else if (slot.serving.version() != current
+    } else if (!slot.serving.is(current, slot.policy)
         && slot.next == null
-        && (slot.refused == null || slot.refused.version() != current)) {
-      slot.next = new LoadedModel(current);
+        && (slot.refused == null || !slot.refused.is(current, slot.policy))) {
+      slot.next = new LoadedModel(current, slot.policy);
       start(slot, slot.next);
     }
     return slot.serving;
@@ -110,21 +125,25 @@ final class LoadedModels implements AutoCloseable {
   }
 
   /**
-   * Has the current version loaded, also where that failed before.
+   * Has the current version loaded, also where that failed before. What is served in another
+   * precision serves until it is warm.
    *
+   * @param policy for this version and those after it; null for what it was
    * @return completes when it is warm
    */
-  CompletableFuture<Void> load(String id) {
+  CompletableFuture<Void> load(String id, PrecisionPolicy policy) {
     LoadedModel wanted;
     synchronized (this) {
       Slot slot = slots.get(id);
       if (slot != null) {
         slot.refused = null;
+        slot.policy = policy == null ? slot.policy : policy;
         if (slot.serving.failure() != null) {
           slots.remove(id);
         }
       }
-      LoadedModel serving = serving(id);
+      PrecisionPolicy fresh = slot != null ? slot.policy : policy;
+      LoadedModel serving = serving(id, fresh == null ? settings.precision() : fresh);
       Slot now = slots.get(id);
       LoadedModel next = now.next == null ? now.refused : now.next;
       wanted = next == null ? serving : next;
@@ -177,15 +196,21 @@ final class LoadedModels implements AutoCloseable {
     String error = failed == null ? "" : failed.failure().getMessage();
     long version = slot.serving.version().number();
     if (slot.serving.failure() != null) {
-      return new ModelStatus(ModelService.State.FAILED, version, "", 0, error);
+      return ModelStatus.without(ModelService.State.FAILED, version, error);
     }
     if (!slot.serving.settled()) {
-      return new ModelStatus(ModelService.State.LOADING, version, "", 0, error);
+      return ModelStatus.without(ModelService.State.LOADING, version, error);
     }
     try (LoadedModel.Lease lease = slot.serving.lease()) {
-      FusionModel model = lease.model();
+      ModelLoader.Loaded model = lease.model();
       return new ModelStatus(
-          ModelService.State.LOADED, version, model.device(), model.bundle().weightBytes(), error);
+          ModelService.State.LOADED,
+          version,
+          model.copies().stream().map(FusionModel::device).toList(),
+          model.copies().get(0).precision().name().toLowerCase(Locale.ROOT),
+          model.bytes(),
+          model.trials(),
+          error);
     }
   }
 
@@ -197,13 +222,10 @@ final class LoadedModels implements AutoCloseable {
   CompletableFuture<Void> verify(ModelBundle bundle) {
     return CompletableFuture.runAsync(
         () -> {
-          MemoryBudget.Reservation memory = reserve(bundle);
           try {
-            open(bundle).close();
+            bundles.load(bundle, PrecisionPolicy.FP32).close();
           } catch (BundleException e) {
             throw new CompletionException(e);
-          } finally {
-            memory.close();
           }
         },
         loader);
@@ -235,34 +257,13 @@ final class LoadedModels implements AutoCloseable {
   }
 
   private void load(LoadedModel fresh, ModelBundle bundle) {
-    MemoryBudget.Reservation memory = reserve(bundle);
-    boolean kept = false;
     try {
-      fresh.loaded(open(bundle), memory);
-      kept = true;
+      fresh.loaded(bundles.load(bundle, fresh.policy()));
     } catch (BundleException e) {
       fresh.failed(
           new InferenceException.ModelUnavailable(
               "model [" + bundle.manifest().id() + "] cannot be loaded: " + e.getMessage(), e),
           true);
-    } finally {
-      if (!kept) {
-        memory.close();
-      }
-    }
-  }
-
-  private MemoryBudget.Reservation reserve(ModelBundle bundle) {
-    return budget.reserve("model [" + bundle.manifest().id() + "]", bundle.weightBytes());
-  }
-
-  private FusionModel open(ModelBundle bundle) throws BundleException {
-    Device device = settings.device().choose(NativeRuntime.start(settings));
-    try {
-      return FusionModel.load(bundle, Files.createDirectories(settings.directory()), device);
-    } catch (IOException e) {
-      throw new InferenceException.ModelUnavailable(
-          "model [" + bundle.manifest().id() + "] cannot be loaded: " + e, e);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.inference;
 
+import ai.djl.Device;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.WordPatchWeights;
@@ -28,12 +29,13 @@ import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntFunction;
+import java.util.function.Supplier;
 
 /**
  * All of a node's inference: step 6 and 7 of a search (queue and fuse), and the encoding of
  * documents and queries. Every method takes a batch and returns at once; the work is done by {@link
- * ModelWorker}, the one thread that calls models. {@link LoadedModels} owns their native memory:
- * the first job that needs a model has it loaded, and it stays until it is unloaded or replaced.
+ * ModelWorker}, whose threads alone call models. {@link LoadedModels} owns their native memory: the
+ * first job that needs a model has it loaded, and it stays until it is unloaded or replaced.
  *
  * <p>Futures of encodings complete on the helper executor, those of scores on the worker: whoever
  * continues a score must not work long. They fail with an {@link InferenceException}, or with an
@@ -74,6 +76,22 @@ public final class ModelService implements AutoCloseable {
       MemoryBudget budget,
       Executor helper,
       int helpers) {
+    this(
+        catalog,
+        settings,
+        budget,
+        helper,
+        helpers,
+        () -> settings.device().choose(NativeRuntime.start(settings)));
+  }
+
+  ModelService(
+      ModelCatalog catalog,
+      InferenceSettings settings,
+      MemoryBudget budget,
+      Executor helper,
+      int helpers,
+      Supplier<List<Device>> devices) {
     if (helpers < 1) {
       throw new IllegalArgumentException("helpers must be at least 1, got " + helpers);
     }
@@ -83,8 +101,17 @@ public final class ModelService implements AutoCloseable {
     this.helpers = helpers;
     this.queries = new QueryEncodingCache(settings.queryCacheBytes(), stats);
     this.worker = new ModelWorker(() -> this.settings, budget, stats);
-    this.models = new LoadedModels(catalog, settings, budget, worker::wake);
-    worker.start();
+    this.models =
+        new LoadedModels(
+            catalog,
+            settings,
+            budget,
+            () -> {
+              List<Device> found = devices.get();
+              worker.start(found.size());
+              return found;
+            },
+            worker::wake);
   }
 
   /**
@@ -115,13 +142,15 @@ public final class ModelService implements AutoCloseable {
   }
 
   /**
-   * Has a model loaded before it is needed, or again where that failed.
+   * Has a model loaded before it is needed, again where that failed, or in another precision.
    *
+   * @param precision for this version and those after it, until it is unloaded; null for what it
+   *     was, or the node's own
    * @return completes when the current version is warm
    * @throws IllegalArgumentException when there is no such model
    */
-  public CompletableFuture<Void> load(String model) {
-    return models.load(model);
+  public CompletableFuture<Void> load(String model, PrecisionPolicy precision) {
+    return models.load(model, precision);
   }
 
   /** Frees a model's memory when its last job has ended; the next job has it loaded again. */
@@ -268,14 +297,14 @@ public final class ModelService implements AutoCloseable {
         images,
         deadline,
         (on, imageTokens) -> new Operation.Score(on, imageTokens, sharedImage),
-        (on, logits) -> {
+        (on, logits, times) -> {
           float[] itm = new float[logits.size()];
           float[] filter = new float[logits.size()];
           for (int i = 0; i < itm.length; i++) {
             itm[i] = logits.get(i).itm();
             filter[i] = logits.get(i).filter();
           }
-          return new Scores(new PairLogits(itm, filter), on.version());
+          return new Scores(new PairLogits(itm, filter), ScoredBy.of(on.version()), times);
         });
   }
 
@@ -294,7 +323,12 @@ public final class ModelService implements AutoCloseable {
         images,
         deadline,
         Operation.Attention::new,
-        (on, tables) -> tables);
+        (on, tables, times) -> tables);
+  }
+
+  /** Makes a result of the outcomes of pairs, which are in the pairs' order. */
+  private interface Finish<O, R> {
+    R apply(LoadedModel on, List<O> outcomes, JobTimes times);
   }
 
   /**
@@ -302,7 +336,6 @@ public final class ModelService implements AutoCloseable {
    *
    * @param check throws where a version of the model cannot do it
    * @param operation on a version of the model and images of M tokens
-   * @param finish makes a result of the outcomes, which are in the pairs' order
    */
   private <O, R> CompletableFuture<R> onPairs(
       String model,
@@ -311,7 +344,7 @@ public final class ModelService implements AutoCloseable {
       List<TokenBlock> images,
       Deadline deadline,
       BiFunction<LoadedModel, Integer, Operation<Operation.Pair, O>> operation,
-      BiFunction<LoadedModel, List<O>, R> finish) {
+      Finish<O, R> finish) {
     LoadedModel on;
     LoadedModel.Lease lease;
     try {
@@ -348,7 +381,13 @@ public final class ModelService implements AutoCloseable {
       all = all.thenCombine(part, (before, now) -> null);
     }
     jobs.forEach(job -> worker.submit(Priority.SEARCH, job));
-    CompletableFuture<R> result = all.thenApply(done -> finish.apply(on, outcomes));
+    CompletableFuture<R> result =
+        all.thenApply(
+            done ->
+                finish.apply(
+                    on,
+                    outcomes,
+                    jobs.stream().map(Job::times).reduce(JobTimes.NONE, JobTimes::and)));
     // Whoever gives up takes his jobs out of the queue.
     CompletableFuture<?> unused =
         result.whenComplete(
@@ -398,7 +437,7 @@ public final class ModelService implements AutoCloseable {
         images.stream().map(TokenBlock::classToken).toList(),
         deadline,
         (on, classTokens) -> new Operation.Filter(on),
-        (on, logits) -> logits);
+        (on, logits, times) -> logits);
   }
 
   private static void checkFilter(ModelVersion version) {

@@ -21,7 +21,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
 /**
- * The one thread that calls models, and the queues before it.
+ * The threads that call models, one for each device, and the queues before them.
  *
  * <p>A call takes items of the longest waiting job first and fills up with those of other jobs that
  * ask for the same operation: the shards of a search, and other searches. A job larger than a call
@@ -35,7 +35,7 @@ final class ModelWorker {
   private final Supplier<InferenceSettings> settings;
   private final MemoryBudget budget;
   private final InferenceStats stats;
-  private final Thread thread = new Thread(this::work, "cross-modal-model");
+  private final List<Thread> threads = new ArrayList<>();
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition arrival = lock.newCondition();
@@ -56,11 +56,27 @@ final class ModelWorker {
     for (Priority priority : Priority.values()) {
       queues.put(priority, new ArrayDeque<>());
     }
-    thread.setDaemon(true);
   }
 
-  void start() {
-    thread.start();
+  /**
+   * Sees to it that each device has its thread. Jobs may wait before; none is ready then, for
+   * models are loaded on devices that are known.
+   *
+   * @param devices at least 1; they stay the same for as long as the node lives
+   */
+  void start(int devices) {
+    lock.lock();
+    try {
+      while (!closed && threads.size() < devices) {
+        int device = threads.size();
+        Thread thread = new Thread(() -> work(device), "cross-modal-model-" + device);
+        thread.setDaemon(true);
+        threads.add(thread);
+        thread.start();
+      }
+    } finally {
+      lock.unlock();
+    }
   }
 
   /**
@@ -129,15 +145,17 @@ final class ModelWorker {
   }
 
   /**
-   * Ends the thread after its call and fails what waits.
+   * Ends the threads after their calls and fails what waits.
    *
-   * @return whether it ended in time
+   * @return whether they ended in time
    */
   boolean close(long seconds) throws InterruptedException {
     List<Job<?, ?>> left = new ArrayList<>();
+    List<Thread> running;
     lock.lock();
     try {
       closed = true;
+      running = List.copyOf(threads);
       queues.values().forEach(left::addAll);
       queues.values().forEach(Deque::clear);
       arrival.signalAll();
@@ -145,20 +163,20 @@ final class ModelWorker {
       lock.unlock();
     }
     left.forEach(job -> job.fail(closing()));
-    if (thread.getState() == Thread.State.NEW) {
-      return true;
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
+    for (Thread thread : running) {
+      thread.join(Math.max(1, TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime())));
     }
-    thread.join(TimeUnit.SECONDS.toMillis(seconds));
-    return !thread.isAlive();
+    return running.stream().noneMatch(Thread::isAlive);
   }
 
   private static InferenceException closing() {
     return new InferenceException.ModelUnavailable("the node is shutting down", null);
   }
 
-  private void work() {
+  private void work(int device) {
     for (Call<?, ?> call = next(); call != null; call = next()) {
-      run(call);
+      run(call, device);
     }
   }
 
@@ -271,17 +289,20 @@ final class ModelWorker {
     return late;
   }
 
-  private <I, O> void run(Call<I, O> call) {
+  private <I, O> void run(Call<I, O> call, int device) {
     List<Slice<I, O>> slices = call.slices();
     InferenceStats counts = stats.of(call.operation().model());
     try {
       List<I> items = slices.stream().flatMap(slice -> slice.items().stream()).toList();
-      List<O> outcomes = compute(call.operation(), items, counts);
+      long start = System.nanoTime();
+      List<O> outcomes = compute(call.operation(), device, items, counts);
+      long took = System.nanoTime() - start;
       if (slices.size() > 1) {
         counts.increment(Counter.MERGED_BATCHES);
       }
       int from = 0;
       for (Slice<I, O> slice : slices) {
+        slice.job().computed(took);
         slice.job().place(slice, outcomes.subList(from, from + slice.size()));
         from += slice.size();
       }
@@ -293,7 +314,7 @@ final class ModelWorker {
       } else {
         // One of them may be to blame; the others get their scores.
         counts.increment(Counter.ISOLATED_BATCHES);
-        slices.forEach(slice -> run(new Call<>(call.operation(), List.of(slice))));
+        slices.forEach(slice -> run(new Call<>(call.operation(), List.of(slice)), device));
       }
     } catch (Error e) {
       // Nobody may wait for ever for what the JVM could not do; the node decides about the rest.
@@ -312,10 +333,11 @@ final class ModelWorker {
   }
 
   /** Computes items in one call, or in several where the memory does not suffice for one. */
-  private <I, O> List<O> compute(Operation<I, O> operation, List<I> items, InferenceStats counts) {
+  private <I, O> List<O> compute(
+      Operation<I, O> operation, int device, List<I> items, InferenceStats counts) {
     // Of its own, for the jobs' may end while the call runs.
     try (LoadedModel.Lease lease = operation.on().lease()) {
-      return compute(operation, lease.model(), items, counts);
+      return compute(operation, lease.model().copies().get(device), items, counts);
     }
   }
 

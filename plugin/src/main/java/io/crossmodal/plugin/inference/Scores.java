@@ -11,8 +11,9 @@ import io.crossmodal.model.PairLogits;
  *
  * @param logits of each pair
  * @param model that gave them: its calibration belongs to them, whatever the id stands for by now
+ * @param times what they cost
  */
-public record Scores(PairLogits logits, ModelVersion model) {
+public record Scores(PairLogits logits, ScoredBy model, JobTimes times) {
   /** Matching logits, as {@link PairLogits#itm}. */
   public float[] itm() {
     return logits.itm();

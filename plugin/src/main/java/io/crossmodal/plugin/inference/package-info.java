@@ -4,8 +4,8 @@
  */
 /**
  * Everything that touches the model: one {@link io.crossmodal.plugin.inference.ModelService} per
- * node, whose single worker thread owns all native memory. Knows nothing of OpenSearch or Lucene,
- * so that it can be tested without a node.
+ * node, whose worker threads, one for each device, own all native memory. Knows nothing of
+ * OpenSearch or Lucene, so that it can be tested without a node.
  *
  * <p>Entry class: {@link io.crossmodal.plugin.inference.ModelService}. Callers: the ingest
  * processor, the query encoding action, the rescorer and the REST handlers; each gets it from the

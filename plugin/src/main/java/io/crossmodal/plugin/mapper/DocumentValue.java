@@ -163,7 +163,8 @@ public final class DocumentValue {
         throw new IllegalArgumentException(
             String.format(
                 Locale.ROOT,
-                "[%s] was made by another model than the field's, [%s]: send [%s] to have it encoded",
+                "[%s] was made by another model than the field's, [%s]: send [%s] to have it"
+                    + " encoded",
                 EMBEDDING,
                 field.modelId(),
                 contentKey()));

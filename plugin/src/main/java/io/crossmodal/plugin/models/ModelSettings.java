@@ -40,10 +40,17 @@ public final class ModelSettings {
           TimeValue.timeValueSeconds(1),
           Setting.Property.NodeScope);
 
+  /**
+   * Whether a bundle may hold other TorchScript than this plugin's. TorchScript is code: it runs in
+   * the node, with the node's rights.
+   */
+  public static final Setting<Boolean> ALLOW_FOREIGN_CODE =
+      Setting.boolSetting(PREFIX + "allow_foreign_code", false, Setting.Property.NodeScope);
+
   private ModelSettings() {}
 
   /** All of them. */
   public static List<Setting<?>> all() {
-    return List.of(MAX_SIZE, CHUNK_SIZE, UPLOAD_TIMEOUT);
+    return List.of(MAX_SIZE, CHUNK_SIZE, UPLOAD_TIMEOUT, ALLOW_FOREIGN_CODE);
   }
 }

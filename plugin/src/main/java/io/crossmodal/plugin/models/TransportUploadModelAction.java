@@ -54,6 +54,7 @@ public final class TransportUploadModelAction
   private final Semaphore checks = new Semaphore(CHECKED_AT_ONCE);
   private final ByteSizeValue maxSize;
   private final int chunkSize;
+  private final boolean allowForeignCode;
 
   @Inject
   public TransportUploadModelAction(
@@ -71,6 +72,7 @@ public final class TransportUploadModelAction
     this.registry = registry;
     this.service = service;
     this.maxSize = ModelSettings.MAX_SIZE.get(clusterService.getSettings());
+    this.allowForeignCode = ModelSettings.ALLOW_FOREIGN_CODE.get(clusterService.getSettings());
     this.chunkSize =
         Math.toIntExact(ModelSettings.CHUNK_SIZE.get(clusterService.getSettings()).getBytes());
   }
@@ -217,13 +219,30 @@ public final class TransportUploadModelAction
     return UploadModelResponse.complete(registered.model(), registered.created());
   }
 
-  private static ModelBundle read(UploadModelRequest request, Path file) throws IOException {
+  private ModelBundle read(UploadModelRequest request, Path file) throws IOException {
     try {
-      return ModelBundle.open(file);
+      ModelBundle bundle = ModelBundle.open(file);
+      if (!allowForeignCode) {
+        checkOwnCode(bundle);
+      }
+      return bundle;
     } catch (BundleException | RuntimeException e) {
       // Whatever hostile bytes lead to, they are to blame.
       String why = String.valueOf(e.getMessage()).replace(file + ": ", "");
       throw unservable(request, why, e);
+    }
+  }
+
+  private static void checkOwnCode(ModelBundle bundle) throws IOException, BundleException {
+    try {
+      bundle.checkOwnCode();
+    } catch (BundleException e) {
+      throw new BundleException(
+          e.getMessage()
+              + "; export it with the trainer of this version, or set ["
+              + ModelSettings.ALLOW_FOREIGN_CODE.getKey()
+              + "] where you trust its maker as you trust a plugin's",
+          e);
     }
   }
 

@@ -45,9 +45,9 @@ import org.opensearch.index.query.QueryShardContext;
  * }</pre>
  *
  * The query side is exactly one of {@code query_text}, {@code query_image} (with {@code sensor}),
- * {@code query_id} (a document's own field, with {@code index} and {@code query_field}) and {@code
- * query_vector}. A hit scores (1 + cosine) / 2, times the boost. The filter is applied inside the
- * search: k hits pass it, if there are so many.
+ * {@code query_id} (a document's own field, with {@code index}, {@code routing} and {@code
+ * query_field}) and {@code query_vector}. A hit scores (1 + cosine) / 2, times the boost. The
+ * filter is applied inside the search: k hits pass it, if there are so many.
  */
 public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModalQueryBuilder> {
   public static final String NAME = "cross_modal";

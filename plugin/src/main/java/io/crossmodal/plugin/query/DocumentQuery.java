@@ -57,6 +57,7 @@ final class DocumentQuery {
     FieldDefinition field = field(request, index, searched);
     GetRequest get =
         new GetRequest(index, document.id())
+            .routing(document.routing())
             .fetchSourceContext(
                 new FetchSourceContext(true, new String[] {field.path()}, new String[0]));
     client.get(get, ActionListener.map(listener, found -> query(field, found)));

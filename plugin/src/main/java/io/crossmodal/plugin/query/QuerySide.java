@@ -20,6 +20,7 @@ public final class QuerySide implements Writeable, ToXContentFragment {
   static final String QUERY_ID = "query_id";
   static final String QUERY_FIELD = "query_field";
   static final String INDEX = "index";
+  static final String ROUTING = "routing";
   static final String SENSOR = "sensor";
 
   private final String text;
@@ -32,8 +33,9 @@ public final class QuerySide implements Writeable, ToXContentFragment {
    *
    * @param index null where one index is searched, which is meant then
    * @param field null for the field that is searched
+   * @param routing as the document was indexed with; null for none
    */
-  record Document(String id, String index, String field) implements Writeable {
+  record Document(String id, String index, String field, String routing) implements Writeable {
     Document {
       if (id.isEmpty()) {
         throw new IllegalArgumentException("[" + QUERY_ID + "] must not be empty");
@@ -41,7 +43,11 @@ public final class QuerySide implements Writeable, ToXContentFragment {
     }
 
     private Document(StreamInput in) throws IOException {
-      this(in.readString(), in.readOptionalString(), in.readOptionalString());
+      this(
+          in.readString(),
+          in.readOptionalString(),
+          in.readOptionalString(),
+          in.readOptionalString());
     }
 
     @Override
@@ -49,6 +55,7 @@ public final class QuerySide implements Writeable, ToXContentFragment {
       out.writeString(id);
       out.writeOptionalString(index);
       out.writeOptionalString(field);
+      out.writeOptionalString(routing);
     }
   }
 
@@ -92,7 +99,19 @@ public final class QuerySide implements Writeable, ToXContentFragment {
    * @throws IllegalArgumentException when the id is empty
    */
   public static QuerySide document(String id, String index, String field) {
-    return new QuerySide(null, null, null, new Document(id, index, field));
+    return document(id, index, field, null);
+  }
+
+  /**
+   * The embedding and tokens of a document that was indexed with a routing.
+   *
+   * @param index null where one index is searched, which is meant then
+   * @param field null for the field that is searched
+   * @param routing null for none
+   * @throws IllegalArgumentException when the id is empty
+   */
+  public static QuerySide document(String id, String index, String field, String routing) {
+    return new QuerySide(null, null, null, new Document(id, index, field, routing));
   }
 
   public QuerySide(StreamInput in) throws IOException {
@@ -121,6 +140,9 @@ public final class QuerySide implements Writeable, ToXContentFragment {
       builder.field(QUERY_ID, document.id());
       if (document.index() != null) {
         builder.field(INDEX, document.index());
+      }
+      if (document.routing() != null) {
+        builder.field(ROUTING, document.routing());
       }
       return document.field() == null ? builder : builder.field(QUERY_FIELD, document.field());
     }

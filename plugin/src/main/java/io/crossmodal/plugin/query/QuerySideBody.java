@@ -26,6 +26,7 @@ public abstract class QuerySideBody {
   String sensor;
   String id;
   String index;
+  String routing;
   String queryField;
 
   /**
@@ -47,6 +48,7 @@ public abstract class QuerySideBody {
     parser.declareString((p, value) -> p.sensor = value, new ParseField(QuerySide.SENSOR));
     parser.declareString((p, value) -> p.id = value, new ParseField(QuerySide.QUERY_ID));
     parser.declareString((p, value) -> p.index = value, new ParseField(QuerySide.INDEX));
+    parser.declareString((p, value) -> p.routing = value, new ParseField(QuerySide.ROUTING));
     parser.declareString((p, value) -> p.queryField = value, new ParseField(QuerySide.QUERY_FIELD));
   }
 
@@ -100,12 +102,13 @@ public abstract class QuerySideBody {
     }
     goesWith(QuerySide.SENSOR, sensor, QuerySide.QUERY_IMAGE, given.get(0));
     goesWith(QuerySide.INDEX, index, QuerySide.QUERY_ID, given.get(0));
+    goesWith(QuerySide.ROUTING, routing, QuerySide.QUERY_ID, given.get(0));
     goesWith(QuerySide.QUERY_FIELD, queryField, QuerySide.QUERY_ID, given.get(0));
     if (text != null) {
       return QuerySide.text(text);
     }
     if (id != null) {
-      return QuerySide.document(id, index, queryField);
+      return QuerySide.document(id, index, queryField, routing);
     }
     return image != null ? QuerySide.image(image, sensor) : null;
   }

@@ -11,6 +11,8 @@ import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import java.time.Duration;
+import java.util.List;
+import org.apache.lucene.index.LeafReaderContext;
 import org.opensearch.search.rescore.RescoreContext;
 
 /** One shard's rescore. */
@@ -19,6 +21,9 @@ final class FusionRescoreContext extends RescoreContext {
   private final CrossModalFieldType field;
   private final EncodedSide query;
   private final FusionOptions options;
+  private final RescoreStage stage;
+  private final boolean reported;
+  private final RescoreReporter reporter = new RescoreReporter();
   private SearchBounds search;
 
   FusionRescoreContext(
@@ -26,17 +31,36 @@ final class FusionRescoreContext extends RescoreContext {
       String path,
       CrossModalFieldType field,
       EncodedSide query,
-      FusionOptions options) {
+      FusionOptions options,
+      RescoreStage stage,
+      boolean reported) {
     super(windowSize, FusionRescorer.INSTANCE);
     this.path = path;
     this.field = field;
     this.query = query;
     this.options = options;
+    this.stage = stage;
+    this.reported = reported;
   }
 
-  /** For an index that lacks the field: every hit is one without tokens. */
-  static FusionRescoreContext withoutField(int windowSize, String path, FusionOptions options) {
-    return new FusionRescoreContext(windowSize, path, null, null, options);
+  /** The part of the rescore that is to be done here. */
+  RescoreStage stage() {
+    return stage == RescoreStage.DEFERRED && (search == null || search.shards() == 1)
+        ? RescoreStage.SHARD
+        : stage;
+  }
+
+  /** Whether the request asks for a {@link RescoreReport}. */
+  boolean reported() {
+    return reported;
+  }
+
+  RescoreReporter reporter() {
+    return reporter;
+  }
+
+  RescoreReport report() {
+    return reporter.report(path, hasField() ? field.definition().modelId() : null);
   }
 
   /** The field as the request names it. */
@@ -44,6 +68,7 @@ final class FusionRescoreContext extends RescoreContext {
     return path;
   }
 
+  /** False for an index that lacks the field: every hit is one without tokens. */
   boolean hasField() {
     return field != null;
   }
@@ -76,6 +101,16 @@ final class FusionRescoreContext extends RescoreContext {
   /** The search's own bounds; null where nobody searches, as in an explain request. */
   SearchBounds search() {
     return search;
+  }
+
+  /** Whether another node scores for this shard. */
+  boolean elsewhere() {
+    return search != null && search.elsewhere();
+  }
+
+  /** Reads the tokens of this shard's hits for whoever scores them. */
+  TokenReader tokenReader(List<LeafReaderContext> leaves) {
+    return new TokenReader(leaves, field.definition(), elsewhere());
   }
 
   /**

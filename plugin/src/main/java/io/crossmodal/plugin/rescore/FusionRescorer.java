@@ -5,12 +5,12 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.InferenceStats.Stage;
+import io.crossmodal.plugin.scoring.ForeignTokensException;
+import io.crossmodal.plugin.scoring.StoredTokens;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -41,20 +41,31 @@ public final class FusionRescorer implements Rescorer {
   private FusionRescorer() {}
 
   /** The hits of a window that can be scored, with their tokens. */
-  private record Candidates(List<ScoreDoc> hits, List<TokenBlock> tokens) {}
+  private record Candidates(List<ScoreDoc> hits, List<StoredTokens> tokens) {}
 
   @Override
   public TopDocs rescore(TopDocs topDocs, IndexSearcher searcher, RescoreContext rescoreContext)
       throws IOException {
     FusionRescoreContext context = (FusionRescoreContext) rescoreContext;
-    if (!context.hasField()) {
-      return combine(topDocs, searcher, context);
+    if (context.stage() == RescoreStage.DEFERRED) {
+      return topDocs;
     }
-    InferenceStats stats = context.stats();
-    stats.increment(Counter.RESCORES);
+    boolean counted = context.hasField() && context.stage() == RescoreStage.SHARD;
+    if (counted) {
+      context.stats().increment(Counter.RESCORES);
+    }
     long start = System.nanoTime();
     TopDocs rescored = combine(topDocs, searcher, context);
-    stats.record(Stage.RESCORE, System.nanoTime() - start);
+    long took = System.nanoTime() - start;
+    if (counted) {
+      context.stats().record(Stage.RESCORE, took);
+    }
+    context
+        .reporter()
+        .ran(
+            Math.min(context.getWindowSize(), topDocs.scoreDocs.length),
+            context.getRescoredDocs().size(),
+            took);
     return rescored;
   }
 
@@ -74,9 +85,11 @@ public final class FusionRescorer implements Rescorer {
         result.add(new ScoreDoc(hit.doc, combiner.untouched(hit.score), hit.shardIndex));
       } else {
         rescored.add(hit.doc);
-        result.add(
-            new ScoreDoc(
-                hit.doc, combiner.rescored(hit.score, scored.probability), hit.shardIndex));
+        float score =
+            context.stage() == RescoreStage.FILTER
+                ? scored.probability
+                : combiner.rescored(hit.score, scored.probability);
+        result.add(new ScoreDoc(hit.doc, score, hit.shardIndex));
       }
     }
     for (ScoreDoc hit :
@@ -89,7 +102,7 @@ public final class FusionRescorer implements Rescorer {
   }
 
   /**
-   * @param probability NaN where the hit keeps its first-pass score
+   * @param probability or the filter's logit; NaN where the hit keeps its first-pass score
    */
   private record Scored(ScoreDoc hit, float probability) {}
 
@@ -99,17 +112,15 @@ public final class FusionRescorer implements Rescorer {
     List<Scored> scored = new ArrayList<>(inDocOrder.length);
     Candidates candidates = new Candidates(new ArrayList<>(), new ArrayList<>());
     TokenReader reader =
-        context.hasField()
-            ? new TokenReader(searcher.getIndexReader().leaves(), context.field().definition())
-            : null;
+        context.hasField() ? context.tokenReader(searcher.getIndexReader().leaves()) : null;
     int missing = 0;
     long start = System.nanoTime();
     for (ScoreDoc hit : inDocOrder) {
-      TokenBlock tokens;
+      StoredTokens tokens;
       try {
         tokens = reader == null ? null : reader.read(hit.doc);
-      } catch (TokenReader.ForeignTokens e) {
-        degradeOrThrow(e, context);
+      } catch (ForeignTokensException e) {
+        degradeOrThrow(e, context, 1);
         scored.add(new Scored(hit, Float.NaN));
         continue;
       }
@@ -118,13 +129,13 @@ public final class FusionRescorer implements Rescorer {
         candidates.tokens.add(tokens);
       } else {
         missing++;
-        scored.add(
-            new Scored(
-                hit, context.options().missing() == MissingPolicy.SCORE_ZERO ? 0 : Float.NaN));
+        scored.add(new Scored(hit, withoutTokens(context)));
       }
     }
+    long read = System.nanoTime() - start;
+    context.reporter().read(read, missing);
     if (reader != null) {
-      context.stats().record(Stage.READ, System.nanoTime() - start);
+      context.stats().record(Stage.READ, read);
       context.stats().add(Counter.MISSING, missing);
     }
     if (missing > 0) {
@@ -146,18 +157,36 @@ public final class FusionRescorer implements Rescorer {
     return scored;
   }
 
-  /** One p per candidate, NaN where it keeps the first pass instead. */
-  private static float[] probabilities(List<TokenBlock> candidates, FusionRescoreContext context) {
+  private static float withoutTokens(FusionRescoreContext context) {
+    if (context.options().missing() != MissingPolicy.SCORE_ZERO) {
+      return Float.NaN;
+    }
+    return context.stage() == RescoreStage.FILTER ? Float.NEGATIVE_INFINITY : 0;
+  }
+
+  /**
+   * One p per candidate, NaN where it keeps the first pass instead; or the logits of the filter,
+   * where no more is to be done here.
+   */
+  private static float[] probabilities(
+      List<StoredTokens> candidates, FusionRescoreContext context) {
     float[] probabilities = new float[candidates.size()];
     Arrays.fill(probabilities, Float.NaN);
     int[] passed;
     List<PairScore> scores;
     try {
       RescoreModel model = new RescoreModel(context);
+      if (context.stage() == RescoreStage.FILTER) {
+        List<Float> logits = model.filter(candidates);
+        for (int i = 0; i < probabilities.length; i++) {
+          probabilities[i] = logits.get(i);
+        }
+        return probabilities;
+      }
       passed = filter(candidates, context.options().filterSize(), model);
       scores = model.score(Arrays.stream(passed).mapToObj(candidates::get).toList());
-    } catch (InferenceException e) {
-      degradeOrThrow(e, context);
+    } catch (InferenceException | ForeignTokensException e) {
+      degradeOrThrow(e, context, candidates.size());
       return probabilities;
     }
     int notNumbers = 0;
@@ -173,13 +202,14 @@ public final class FusionRescorer implements Rescorer {
       degradeOrThrow(
           new InferenceException.ModelFailed(
               notNumbers + " of " + passed.length + " fusion scores are not numbers", null),
-          context);
+          context,
+          notNumbers);
     }
     return probabilities;
   }
 
   /** Step 5: indices of the candidates that the MLP filter likes best, in their order. */
-  private static int[] filter(List<TokenBlock> candidates, int size, RescoreModel model) {
+  private static int[] filter(List<StoredTokens> candidates, int size, RescoreModel model) {
     int[] all = IntStream.range(0, candidates.size()).toArray();
     if (size == 0 || size >= all.length) {
       return all;
@@ -195,14 +225,17 @@ public final class FusionRescorer implements Rescorer {
   }
 
   /** Counts a failure by its cause, and throws it unless the request prefers the first pass. */
-  private static void degradeOrThrow(RuntimeException failure, FusionRescoreContext context) {
-    context.stats().increment(counter(failure));
+  private static void degradeOrThrow(
+      RuntimeException failure, FusionRescoreContext context, int hits) {
+    Counter reason = counter(failure);
+    context.stats().increment(reason);
     context.keepFirstPassOrThrow(failure);
     context.stats().increment(Counter.DEGRADED);
+    context.reporter().degraded(reason, failure.getMessage(), hits);
   }
 
   private static Counter counter(RuntimeException failure) {
-    if (failure instanceof TokenReader.ForeignTokens) {
+    if (failure instanceof ForeignTokensException) {
       return Counter.FOREIGN_TOKENS;
     }
     if (failure instanceof InferenceException.DeadlineExceeded) {
@@ -234,10 +267,9 @@ public final class FusionRescorer implements Rescorer {
               : "not rescored: the first pass's score times query_weight",
           firstPass);
     }
-    TokenBlock tokens =
+    StoredTokens tokens =
         context.hasField()
-            ? new TokenReader(searcher.getIndexReader().leaves(), context.field().definition())
-                .read(doc)
+            ? context.tokenReader(searcher.getIndexReader().leaves()).read(doc)
             : null;
     Explanation fusion =
         tokens == null
@@ -257,7 +289,7 @@ public final class FusionRescorer implements Rescorer {
         firstPass);
   }
 
-  private static Explanation explainPair(TokenBlock tokens, FusionRescoreContext context) {
+  private static Explanation explainPair(StoredTokens tokens, FusionRescoreContext context) {
     PairScore score;
     try {
       score = new RescoreModel(context).score(List.of(tokens)).get(0);

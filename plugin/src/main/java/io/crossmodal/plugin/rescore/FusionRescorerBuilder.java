@@ -13,6 +13,7 @@ import io.crossmodal.plugin.query.EncodedQuery;
 import io.crossmodal.plugin.query.QueryEncoder;
 import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.query.QuerySideBody;
+import io.crossmodal.plugin.scoring.Scorers;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
@@ -57,6 +58,8 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   private final QuerySide side;
   private final EncodedSide encoded;
   private final FusionOptions options;
+  private final RescoreStage stage;
+  private final boolean reported;
 
   // Set while the encoding is under way; a rewrite of this very builder finds it there.
   private final SetOnce<EncodedQuery> pending;
@@ -111,7 +114,14 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   }
 
   public FusionRescorerBuilder(String field, QuerySide side, FusionOptions options) {
-    this(field, Objects.requireNonNull(side, "side"), null, options, null);
+    this(
+        field,
+        Objects.requireNonNull(side, "side"),
+        null,
+        options,
+        RescoreStage.SHARD,
+        false,
+        null);
   }
 
   private FusionRescorerBuilder(
@@ -119,11 +129,15 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
       QuerySide side,
       EncodedSide encoded,
       FusionOptions options,
+      RescoreStage stage,
+      boolean reported,
       SetOnce<EncodedQuery> pending) {
     this.field = Objects.requireNonNull(field, "field");
     this.side = side;
     this.encoded = encoded;
     this.options = Objects.requireNonNull(options, "options");
+    this.stage = stage;
+    this.reported = reported;
     this.pending = pending;
   }
 
@@ -133,6 +147,8 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     side = in.readOptionalWriteable(QuerySide::new);
     encoded = in.readOptionalWriteable(EncodedSide::new);
     options = new FusionOptions(in);
+    stage = in.readEnum(RescoreStage.class);
+    reported = in.readBoolean();
     pending = null;
   }
 
@@ -145,6 +161,8 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     out.writeOptionalWriteable(side);
     out.writeOptionalWriteable(encoded);
     options.writeTo(out);
+    out.writeEnum(stage);
+    out.writeBoolean(reported);
   }
 
   /** Reads a request's body. */
@@ -185,6 +203,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
               null);
     }
     if (side != null && context.convertToShardContext() == null) {
+      RescoredSearch.check(context, stage);
       SetOnce<EncodedQuery> started = new SetOnce<>();
       QueryEncoder.encode(context, field, side, started::set);
       return copy(side, null, started);
@@ -204,10 +223,90 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
 
   private FusionRescorerBuilder copy(
       QuerySide newSide, EncodedSide newEncoded, SetOnce<EncodedQuery> newPending) {
+    return copy(newSide, newEncoded, options, stage, reported, newPending);
+  }
+
+  private FusionRescorerBuilder copy(
+      QuerySide newSide,
+      EncodedSide newEncoded,
+      FusionOptions newOptions,
+      RescoreStage newStage,
+      boolean newReported,
+      SetOnce<EncodedQuery> newPending) {
     FusionRescorerBuilder copy =
-        new FusionRescorerBuilder(field, newSide, newEncoded, options, newPending);
+        new FusionRescorerBuilder(
+            field, newSide, newEncoded, newOptions, newStage, newReported, newPending);
     copy.windowSize = windowSize;
     return copy;
+  }
+
+  /** The same, whose shards say what they did. */
+  public FusionRescorerBuilder reported() {
+    return copy(side, encoded, options, stage, true, pending);
+  }
+
+  /**
+   * The same, whose shards leave it to the coordinating node which of their hits are rescored.
+   *
+   * @param window hits that each shard offers
+   */
+  public FusionRescorerBuilder deferred(int window) {
+    return copy(side, encoded, options, RescoreStage.DEFERRED, reported, pending)
+        .windowSize(window);
+  }
+
+  /** Whether the coordinating node chooses the hits. */
+  public boolean isDeferred() {
+    return stage == RescoreStage.DEFERRED;
+  }
+
+  /**
+   * For hits that the coordinating node chose: gives each its fusion score p, and not what combines
+   * it with the first pass.
+   *
+   * @param window how many
+   */
+  public FusionRescorerBuilder ofChosen(int window) {
+    FusionOptions alone =
+        new FusionOptions(
+            new ScoreCombiner(FusionScoreMode.TOTAL, 0, 1),
+            options.missing(),
+            options.onFailure(),
+            options.timeout(),
+            0);
+    return copy(side, encoded, alone, RescoreStage.SHARD, reported, pending).windowSize(window);
+  }
+
+  /**
+   * For hits that the coordinating node chose: gives each the MLP filter's logit, and negative
+   * infinity where it has no tokens and {@code missing} is {@code score_zero}.
+   *
+   * @param window how many
+   */
+  public FusionRescorerBuilder filterOfChosen(int window) {
+    return copy(side, encoded, options, RescoreStage.FILTER, reported, pending).windowSize(window);
+  }
+
+  /** The field as the request names it. */
+  public String field() {
+    return field;
+  }
+
+  /** How it behaves. */
+  public FusionOptions options() {
+    return options;
+  }
+
+  /**
+   * Id of the model that encoded the query.
+   *
+   * @throws IllegalStateException before the rewrite
+   */
+  public String model() {
+    if (encoded == null) {
+      throw new IllegalStateException("[" + NAME + "] has not been rewritten yet");
+    }
+    return encoded.model();
   }
 
   @Override
@@ -221,7 +320,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     MappedFieldType type = context.fieldMapper(field);
     if (type == null) {
       // The coordinating node found the field in another of the searched indices.
-      return FusionRescoreContext.withoutField(windowSize, field, options);
+      return new FusionRescoreContext(windowSize, field, null, null, options, stage, reported);
     }
     if (!(type instanceof CrossModalFieldType crossModal)) {
       throw new IllegalArgumentException(
@@ -233,7 +332,8 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
               type.typeName()));
     }
     check(crossModal.definition());
-    return new FusionRescoreContext(windowSize, field, crossModal, encoded, options);
+    return new FusionRescoreContext(
+        windowSize, field, crossModal, encoded, options, stage, reported);
   }
 
   private void check(FieldDefinition definition) {
@@ -261,8 +361,8 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "the query was encoded by [%s] in the token space [%s], but the model [%s] of field [%s]"
-                  + " has [%s]",
+              "the query was encoded by [%s] in the token space [%s], but the model [%s] of field"
+                  + " [%s] has [%s]",
               encoded.model(),
               encoded.tokenSpace(),
               definition.modelId(),
@@ -283,12 +383,14 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
         && field.equals(builder.field)
         && Objects.equals(side, builder.side)
         && Objects.equals(encoded, builder.encoded)
-        && options.equals(builder.options);
+        && options.equals(builder.options)
+        && stage == builder.stage
+        && reported == builder.reported;
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(super.hashCode(), field, side, encoded, options);
+    return Objects.hash(super.hashCode(), field, side, encoded, options, stage, reported);
   }
 
   private static <E extends Enum<E>> E constant(Class<E> type, String name, String value) {
@@ -306,8 +408,11 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
             value));
   }
 
-  /** Bounds rescores by the timeout and the cancellation of their search; one for each index. */
-  public static SearchOperationListener searchListener() {
-    return new SearchBounds.Listener();
+  /**
+   * Bounds rescores by the timeout and the cancellation of their search, and has them scored where
+   * the node wants it; one for each index.
+   */
+  public static SearchOperationListener searchListener(Scorers scorers) {
+    return new SearchBounds.Listener(scorers);
   }
 }

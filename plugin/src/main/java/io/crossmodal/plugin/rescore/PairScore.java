@@ -5,7 +5,7 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.Calibration;
-import io.crossmodal.plugin.inference.ModelVersion;
+import io.crossmodal.plugin.inference.ScoredBy;
 
 /**
  * The fusion score of a query and a document, with what it was made of.
@@ -15,14 +15,13 @@ import io.crossmodal.plugin.inference.ModelVersion;
  * @param filter logit of the filter
  * @param model that gave the logits
  */
-public record PairScore(float p, float itm, float filter, ModelVersion model) {
-  static PairScore of(float itm, float filter, ModelVersion model) {
-    return new PairScore(
-        model.manifest().calibration().probability(itm, filter), itm, filter, model);
+public record PairScore(float p, float itm, float filter, ScoredBy model) {
+  static PairScore of(float itm, float filter, ScoredBy model) {
+    return new PairScore(model.calibration().probability(itm, filter), itm, filter, model);
   }
 
   /** What makes p of the logits. */
   public Calibration calibration() {
-    return model.manifest().calibration();
+    return model.calibration();
   }
 }

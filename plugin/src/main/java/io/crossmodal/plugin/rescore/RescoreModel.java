@@ -5,12 +5,15 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.WordPatchWeights;
-import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.Scores;
 import io.crossmodal.plugin.mapper.Modality;
+import io.crossmodal.plugin.scoring.ForeignTokensException;
+import io.crossmodal.plugin.scoring.PairQuestion;
+import io.crossmodal.plugin.scoring.Pairs;
+import io.crossmodal.plugin.scoring.StoredTokens;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -23,8 +26,9 @@ import org.opensearch.core.tasks.TaskCancelledException;
  * Asks a rescore's model about its query and candidates and waits for the answer: until the
  * rescore's deadline, which begins here, or until somebody cancels the search.
  *
- * <p>All questions fail with an {@link InferenceException}, and with a {@link
- * TaskCancelledException} when the search was cancelled.
+ * <p>All questions fail with an {@link InferenceException}, with a {@link ForeignTokensException}
+ * where another node finds the tokens damaged, and with a {@link TaskCancelledException} when the
+ * search was cancelled.
  */
 final class RescoreModel {
   // Nothing wakes a thread whose task is cancelled, so it looks up now and then.
@@ -38,20 +42,15 @@ final class RescoreModel {
     this.deadline = context.deadline();
   }
 
-  /** One of the three questions to {@link ModelService}. */
-  private interface Question<T> {
-    CompletableFuture<T> ask(
-        String model, List<TokenBlock> texts, List<TokenBlock> images, Deadline deadline);
-  }
-
   /** The MLP filter's logit of each candidate. */
-  List<Float> filter(List<TokenBlock> candidates) {
-    return ask(context.service()::filter, candidates);
+  List<Float> filter(List<StoredTokens> candidates) {
+    return ask(PairQuestion.FILTER, candidates.stream().map(StoredTokens::classToken).toList());
   }
 
   /** The fusion score of each candidate. */
-  List<PairScore> score(List<TokenBlock> candidates) {
-    Scores logits = ask(context.service()::score, candidates);
+  List<PairScore> score(List<StoredTokens> candidates) {
+    Scores logits = ask(PairQuestion.SCORE, candidates);
+    context.reporter().asked(logits.times());
     List<PairScore> scores = new ArrayList<>(candidates.size());
     for (int i = 0; i < candidates.size(); i++) {
       scores.add(PairScore.of(logits.itm()[i], logits.filter()[i], logits.model()));
@@ -60,19 +59,22 @@ final class RescoreModel {
   }
 
   /** Where the tokens of the text look in the image, for each candidate. */
-  List<WordPatchWeights> attention(List<TokenBlock> candidates) {
-    return ask(context.service()::attention, candidates);
+  List<WordPatchWeights> attention(List<StoredTokens> candidates) {
+    return ask(PairQuestion.ATTENTION, candidates);
   }
 
-  private <T> T ask(Question<T> question, List<TokenBlock> candidates) {
-    List<TokenBlock> query = List.of(context.query().tokens());
-    boolean textQuery = context.query().modality() == Modality.TEXT;
-    return await(
-        question.ask(
+  private <T> T ask(PairQuestion<T> question, List<StoredTokens> candidates) {
+    Pairs pairs =
+        new Pairs(
             context.field().definition().modelId(),
-            textQuery ? query : candidates,
-            textQuery ? candidates : query,
-            deadline));
+            context.field().definition().spaces().tokens(),
+            context.query().tokens(),
+            context.query().modality() == Modality.TEXT,
+            candidates);
+    return await(
+        context.elsewhere()
+            ? context.search().ask(question, pairs, deadline)
+            : question.ask(context.service(), pairs, deadline));
   }
 
   private <T> T await(CompletableFuture<T> future) {

@@ -6,8 +6,9 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.text.WordSpan;
-import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.scoring.ForeignTokensException;
+import io.crossmodal.plugin.scoring.StoredTokens;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -33,7 +34,7 @@ public final class RescoredPage {
   private final FusionRescoreContext context;
   private final List<LeafReaderContext> leaves;
   private final int[] docs;
-  private Map<Integer, TokenBlock> tokens;
+  private Map<Integer, StoredTokens> tokens;
   private Answers<PairScore> scores;
   private Answers<WordPatchWeights> attention;
 
@@ -117,7 +118,7 @@ public final class RescoredPage {
               + context.query().key()
               + "] brings no words to draw, search with [query_text] for a heat map");
     }
-    TokenBlock image = tokens().get(doc);
+    StoredTokens image = tokens().get(doc);
     if (image == null) {
       return Optional.of("the document stores no tokens");
     }
@@ -145,11 +146,11 @@ public final class RescoredPage {
   }
 
   private <T> Answers<T> ask(
-      Predicate<TokenBlock> eligible, Function<List<TokenBlock>, List<T>> question)
+      Predicate<StoredTokens> eligible, Function<List<StoredTokens>, List<T>> question)
       throws IOException {
     try {
       List<Integer> asked = new ArrayList<>();
-      List<TokenBlock> candidates = new ArrayList<>();
+      List<StoredTokens> candidates = new ArrayList<>();
       tokens()
           .forEach(
               (doc, block) -> {
@@ -166,20 +167,20 @@ public final class RescoredPage {
         }
       }
       return new Answers<>(Collections.unmodifiableMap(byDoc), null);
-    } catch (InferenceException | TokenReader.ForeignTokens e) {
+    } catch (InferenceException | ForeignTokensException e) {
       context.keepFirstPassOrThrow(e);
       return new Answers<>(Map.of(), e.getMessage());
     }
   }
 
   /** The stored tokens of the rescored hits that have some, in document order. */
-  private Map<Integer, TokenBlock> tokens() throws IOException {
+  private Map<Integer, StoredTokens> tokens() throws IOException {
     if (tokens == null) {
-      Map<Integer, TokenBlock> read = new TreeMap<>();
+      Map<Integer, StoredTokens> read = new TreeMap<>();
       if (context.hasField()) {
-        TokenReader reader = new TokenReader(leaves, context.field().definition());
+        TokenReader reader = context.tokenReader(leaves);
         for (int doc : docs) {
-          TokenBlock block = context.isRescored(doc) ? reader.read(doc) : null;
+          StoredTokens block = context.isRescored(doc) ? reader.read(doc) : null;
           if (block != null) {
             read.put(doc, block);
           }

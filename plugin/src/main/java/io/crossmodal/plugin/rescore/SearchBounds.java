@@ -5,8 +5,12 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.scoring.PairQuestion;
+import io.crossmodal.plugin.scoring.Pairs;
+import io.crossmodal.plugin.scoring.Scorers;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.concurrent.CompletableFuture;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.tasks.TaskCancelledException;
 import org.opensearch.index.shard.SearchOperationListener;
@@ -23,9 +27,15 @@ import org.opensearch.search.rescore.RescoreContext;
 final class SearchBounds {
   private final SearchContext search;
   private final Deadline deadline;
+  private final Scorers scorers;
 
-  private SearchBounds(SearchContext search) {
+  // Once for a search, so that its tokens are read for whoever will score them.
+  private final boolean elsewhere;
+
+  private SearchBounds(SearchContext search, Scorers scorers) {
     this.search = search;
+    this.scorers = scorers;
+    this.elsewhere = scorers.elsewhere();
     TimeValue timeout = search.timeout();
     this.deadline =
         timeout == null || timeout.nanos() < 0
@@ -35,9 +45,20 @@ final class SearchBounds {
 
   /** Hands each fusion rescore the bounds of its search. */
   static final class Listener implements SearchOperationListener {
+    private final Scorers scorers;
+
+    Listener(Scorers scorers) {
+      this.scorers = scorers;
+    }
+
     @Override
     public void onPreQueryPhase(SearchContext search) {
       bind(search);
+    }
+
+    @Override
+    public void onQueryPhase(SearchContext search, long tookInNanos) {
+      ShardReports.attach(search);
     }
 
     @Override
@@ -45,11 +66,11 @@ final class SearchBounds {
       bind(search);
     }
 
-    private static void bind(SearchContext search) {
+    private void bind(SearchContext search) {
       SearchBounds bounds = null;
       for (RescoreContext rescore : search.rescore()) {
         if (rescore instanceof FusionRescoreContext fusion && fusion.search() == null) {
-          bounds = bounds == null ? new SearchBounds(search) : bounds;
+          bounds = bounds == null ? new SearchBounds(search, scorers) : bounds;
           fusion.bound(bounds);
         }
       }
@@ -68,9 +89,24 @@ final class SearchBounds {
     return docs;
   }
 
+  /** Shards that the search asks, this one among them. */
+  int shards() {
+    return search.request().numberOfShards();
+  }
+
   /** When the search's timeout is over. */
   Deadline deadline() {
     return deadline;
+  }
+
+  /** Whether another node scores for this shard. */
+  boolean elsewhere() {
+    return elsewhere;
+  }
+
+  /** Asks another node, as a part of this search. */
+  <T> CompletableFuture<T> ask(PairQuestion<T> question, Pairs pairs, Deadline until) {
+    return scorers.ask(question, pairs, until, search.getTask());
   }
 
   /**

@@ -4,11 +4,13 @@
  */
 package io.crossmodal.plugin.rescore;
 
-import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.FieldDefinition;
+import io.crossmodal.plugin.scoring.ForeignTokensException;
+import io.crossmodal.plugin.scoring.StoredTokens;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.lucene.index.BinaryDocValues;
 import org.apache.lucene.index.LeafReaderContext;
@@ -17,31 +19,27 @@ import org.apache.lucene.util.BytesRef;
 
 /** Step 4 of a search: reads stored token blocks, going forward through the shard's segments. */
 final class TokenReader {
-  /** A block that is damaged or of another model. */
-  static final class ForeignTokens extends IllegalArgumentException {
-    private static final long serialVersionUID = 1L;
-
-    private ForeignTokens(String message, Throwable cause) {
-      super(message, cause);
-    }
-  }
-
   private final List<LeafReaderContext> leaves;
   private final FieldDefinition field;
+  private final boolean asStored;
   private int leaf = -1;
   private BinaryDocValues blocks;
 
-  TokenReader(List<LeafReaderContext> leaves, FieldDefinition field) {
+  /**
+   * @param asStored whether the tokens stay as they are, for another node to read
+   */
+  TokenReader(List<LeafReaderContext> leaves, FieldDefinition field, boolean asStored) {
     this.leaves = leaves;
     this.field = field;
+    this.asStored = asStored;
   }
 
   /**
    * @param doc top-level document id, above that of the call before
    * @return null where the document has no tokens
-   * @throws ForeignTokens when the block cannot be fused with this model
+   * @throws ForeignTokensException when the block cannot be fused with this model
    */
-  TokenBlock read(int doc) throws IOException {
+  StoredTokens read(int doc) throws IOException {
     int owner = ReaderUtil.subIndex(doc, leaves);
     if (owner != leaf) {
       leaf = owner;
@@ -56,19 +54,13 @@ final class TokenReader {
     }
     BytesRef block = blocks.binaryValue();
     try {
-      TokenBlockFormat.Header header =
-          TokenBlockFormat.header(block.bytes, block.offset, block.length);
-      if (!header.matches(field.spaces().tokens())) {
-        throw new IllegalArgumentException(
-            "they are of the token space ["
-                + header.fingerprint()
-                + "], the field's is ["
-                + field.spaces().tokens()
-                + "]");
-      }
-      return TokenBlockFormat.read(block.bytes, block.offset, block.length);
+      StoredTokens.check(block.bytes, block.offset, block.length, field.spaces().tokens());
+      return asStored
+          ? StoredTokens.of(
+              Arrays.copyOfRange(block.bytes, block.offset, block.offset + block.length))
+          : StoredTokens.of(TokenBlockFormat.read(block.bytes, block.offset, block.length));
     } catch (IllegalArgumentException e) {
-      throw new ForeignTokens(
+      throw new ForeignTokensException(
           "the stored tokens of field [" + field.path() + "] cannot be rescored: " + e.getMessage(),
           e);
     }

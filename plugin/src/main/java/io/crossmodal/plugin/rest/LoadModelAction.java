@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.rest;
 
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.PrecisionPolicy;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
@@ -39,6 +40,13 @@ public final class LoadModelAction extends ActionType<NodesReportResponse> {
     super(NAME, NodesReportResponse::new);
   }
 
+  private static void write(StreamOutput out, PrecisionPolicy precision) throws IOException {
+    out.writeBoolean(precision != null);
+    if (precision != null) {
+      out.writeEnum(precision);
+    }
+  }
+
   /** Which model on which nodes. */
   public static final class Request extends BaseNodesRequest<Request> {
     // Those that encode or score; a node that only manages the cluster does neither.
@@ -48,21 +56,25 @@ public final class LoadModelAction extends ActionType<NodesReportResponse> {
 
     private final String model;
     private final boolean load;
+    private final PrecisionPolicy precision;
 
     /**
      * @param load false to free it
+     * @param precision to load it in; null for what it was, or the node's own
      * @param nodes ids, names, roles or attributes; none for all that encode or score
      */
-    public Request(String model, boolean load, String... nodes) {
+    public Request(String model, boolean load, PrecisionPolicy precision, String... nodes) {
       super(nodes.length == 0 ? DEFAULT_NODES : nodes);
       this.model = model;
       this.load = load;
+      this.precision = precision;
     }
 
     Request(StreamInput in) throws IOException {
       super(in);
       model = in.readString();
       load = in.readBoolean();
+      precision = in.readBoolean() ? in.readEnum(PrecisionPolicy.class) : null;
     }
 
     @Override
@@ -70,6 +82,7 @@ public final class LoadModelAction extends ActionType<NodesReportResponse> {
       super.writeTo(out);
       out.writeString(model);
       out.writeBoolean(load);
+      write(out, precision);
     }
   }
 
@@ -77,16 +90,19 @@ public final class LoadModelAction extends ActionType<NodesReportResponse> {
   static final class NodeRequest extends TransportRequest {
     private final String model;
     private final boolean load;
+    private final PrecisionPolicy precision;
 
     private NodeRequest(Request request) {
       model = request.model;
       load = request.load;
+      precision = request.precision;
     }
 
     private NodeRequest(StreamInput in) throws IOException {
       super(in);
       model = in.readString();
       load = in.readBoolean();
+      precision = in.readBoolean() ? in.readEnum(PrecisionPolicy.class) : null;
     }
 
     @Override
@@ -94,6 +110,7 @@ public final class LoadModelAction extends ActionType<NodesReportResponse> {
       super.writeTo(out);
       out.writeString(model);
       out.writeBoolean(load);
+      write(out, precision);
     }
   }
 
@@ -141,7 +158,7 @@ public final class LoadModelAction extends ActionType<NodesReportResponse> {
     @Override
     protected NodeReport nodeOperation(NodeRequest request) {
       if (request.load) {
-        load(request.model);
+        load(request.model, request.precision);
       } else {
         service.unload(request.model);
       }
@@ -149,9 +166,9 @@ public final class LoadModelAction extends ActionType<NodesReportResponse> {
     }
 
     /** What it came to is in the report. */
-    private void load(String model) {
+    private void load(String model, PrecisionPolicy precision) {
       try {
-        service.load(model).get(LONGEST_LOAD_MINUTES, TimeUnit.MINUTES);
+        service.load(model, precision).get(LONGEST_LOAD_MINUTES, TimeUnit.MINUTES);
       } catch (ExecutionException | TimeoutException e) {
         LOGGER.warn("model [{}] was asked for and is not loaded", model, e);
       } catch (InterruptedException e) {

@@ -11,6 +11,7 @@ import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.ModelStatus;
 import io.crossmodal.plugin.inference.ModelVersion;
+import io.crossmodal.plugin.inference.PrecisionTrial;
 import java.io.IOException;
 import java.util.Collection;
 import java.util.List;
@@ -93,13 +94,36 @@ final class ModelListing extends RestBuilderListener<NodesReportResponse> {
     }
     if (status.state() == ModelService.State.LOADED) {
       builder
-          .field("device", status.device())
-          .field("precision", "fp32")
+          .field("device", String.join(",", status.devices()))
+          .field("precision", status.precision())
           .field("memory_in_bytes", status.bytes());
+      writeTrials(builder, status.trials());
     }
     if (!status.error().isEmpty()) {
       builder.field("error", status.error());
     }
+  }
+
+  /** What was measured when the precision was chosen. */
+  private static void writeTrials(XContentBuilder builder, List<PrecisionTrial> trials)
+      throws IOException {
+    if (trials.isEmpty()) {
+      return;
+    }
+    builder.startObject("precisions");
+    for (PrecisionTrial trial : trials) {
+      builder.startObject(trial.precision().name().toLowerCase(Locale.ROOT));
+      if (trial.error().isEmpty()) {
+        builder
+            .field("micros", trial.micros())
+            .field("embedding_deviation", trial.embedding())
+            .field("logit_deviation", trial.logit());
+      } else {
+        builder.field("error", trial.error());
+      }
+      builder.endObject();
+    }
+    builder.endObject();
   }
 
   private static void writeManifest(XContentBuilder builder, ModelManifest model)

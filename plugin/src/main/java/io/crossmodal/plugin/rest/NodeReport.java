@@ -4,8 +4,10 @@
  */
 package io.crossmodal.plugin.rest;
 
+import io.crossmodal.model.Precision;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.ModelStatus;
+import io.crossmodal.plugin.inference.PrecisionTrial;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -28,18 +30,39 @@ public final class NodeReport extends BaseNodeResponse {
           new ModelStatus(
               in.readEnum(ModelService.State.class),
               in.readVLong(),
+              in.readStringList(),
               in.readString(),
               in.readVLong(),
+              in.readList(Model::readTrial),
               in.readString()),
           Usage.read(in));
+    }
+
+    private static PrecisionTrial readTrial(StreamInput in) throws IOException {
+      return new PrecisionTrial(
+          in.readEnum(Precision.class),
+          in.readDouble(),
+          in.readDouble(),
+          in.readVLong(),
+          in.readString());
+    }
+
+    private static void writeTrial(StreamOutput out, PrecisionTrial trial) throws IOException {
+      out.writeEnum(trial.precision());
+      out.writeDouble(trial.embedding());
+      out.writeDouble(trial.logit());
+      out.writeVLong(trial.micros());
+      out.writeString(trial.error());
     }
 
     @Override
     public void writeTo(StreamOutput out) throws IOException {
       out.writeEnum(status.state());
       out.writeVLong(status.version());
-      out.writeString(status.device());
+      out.writeStringCollection(status.devices());
+      out.writeString(status.precision());
       out.writeVLong(status.bytes());
+      out.writeCollection(status.trials(), Model::writeTrial);
       out.writeString(status.error());
       usage.writeTo(out);
     }

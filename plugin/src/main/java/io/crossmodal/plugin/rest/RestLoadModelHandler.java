@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.rest;
 
 import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.PrecisionPolicy;
 import java.io.IOException;
 import java.util.List;
 import org.opensearch.core.ParseField;
@@ -22,27 +23,16 @@ import org.opensearch.transport.client.node.NodeClient;
  */
 public final class RestLoadModelHandler extends BaseRestHandler {
   private static final String LOAD = "_load";
-  private static final List<String> PRECISIONS = List.of("auto", "fp32");
-  private static final List<String> LATER_PRECISIONS = List.of("bf16", "fp16", "int8");
-
   private static final ObjectParser<Body, Void> PARSER = new ObjectParser<>(LOAD, Body::new);
 
   static {
-    PARSER.declareString(Body::precision, new ParseField("precision"));
+    PARSER.declareString(
+        (body, name) -> body.precision = PrecisionPolicy.of(name), new ParseField("precision"));
   }
 
-  /** What a request's body says: nothing else so far than what is the case anyway. */
+  /** What a request's body says. */
   private static final class Body {
-    private void precision(String precision) {
-      if (LATER_PRECISIONS.contains(precision)) {
-        throw new IllegalArgumentException(
-            "[precision] " + precision + " is not supported yet, use one of " + PRECISIONS);
-      }
-      if (!PRECISIONS.contains(precision)) {
-        throw new IllegalArgumentException(
-            "[precision] must be one of " + PRECISIONS + ", got [" + precision + "]");
-      }
-    }
+    private PrecisionPolicy precision;
   }
 
   private final ModelCatalog catalog;
@@ -70,16 +60,17 @@ public final class RestLoadModelHandler extends BaseRestHandler {
     String id = request.param("id");
     String[] nodes = Strings.splitStringByCommaToArray(request.param("node_id", ""));
     boolean load = request.path().endsWith("/" + LOAD);
+    Body body = new Body();
     if (load && request.hasContent()) {
       try (XContentParser parser = request.contentParser()) {
-        PARSER.parse(parser, null);
+        PARSER.parse(parser, body, null);
       }
     }
     ModelListing.check(catalog, id);
     return channel ->
         client.execute(
             LoadModelAction.INSTANCE,
-            new LoadModelAction.Request(id, load, nodes),
+            new LoadModelAction.Request(id, load, body.precision, nodes),
             new ModelListing(catalog, List.of(id), channel));
   }
 }

@@ -53,7 +53,6 @@ import org.opensearch.test.OpenSearchTestCase;
 public class SegmentCompatibilityTests extends OpenSearchTestCase {
   private static final String[] SAMPLES = {"segments-1"};
   private static final int DOCUMENTS = 8;
-  private static final int DIMENSION = 4;
   private static final String SPACE = "0123456789abcdef".repeat(4);
 
   /** Exact in binary, so that every format gives it back as it is. */

@@ -27,14 +27,20 @@ public class DetailsExtBuilderTests extends AbstractWireSerializingTestCase<Deta
 
   @Override
   protected DetailsExtBuilder createTestInstance() {
-    return new DetailsExtBuilder(randomBoolean(), randomBoolean());
+    return new DetailsExtBuilder(
+        randomBoolean(), randomBoolean(), randomBoolean() ? 0 : randomIntBetween(1, 500));
   }
 
   @Override
   protected DetailsExtBuilder mutateInstance(DetailsExtBuilder builder) {
-    return randomBoolean()
-        ? new DetailsExtBuilder(!builder.details(), builder.heatMap())
-        : new DetailsExtBuilder(builder.details(), !builder.heatMap());
+    boolean details = builder.details();
+    boolean heatMap = builder.heatMap();
+    int window = builder.globalWindow();
+    return switch (randomInt(2)) {
+      case 0 -> new DetailsExtBuilder(!details, heatMap, window);
+      case 1 -> new DetailsExtBuilder(details, !heatMap, window);
+      default -> new DetailsExtBuilder(details, heatMap, window + 1);
+    };
   }
 
   @Override
@@ -61,23 +67,32 @@ public class DetailsExtBuilderTests extends AbstractWireSerializingTestCase<Deta
 
   public void testDefaults() throws IOException {
     assertEquals(
-        List.of(new DetailsExtBuilder(false, false)), parse("{\"ext\":{\"cross_modal\":{}}}"));
+        List.of(new DetailsExtBuilder(false, false, 0)), parse("{\"ext\":{\"cross_modal\":{}}}"));
     assertEquals(
-        List.of(new DetailsExtBuilder(false, true)),
+        List.of(new DetailsExtBuilder(false, true, 0)),
         parse("{\"ext\":{\"cross_modal\":{\"heat_map\":true}}}"));
+    assertEquals(
+        List.of(new DetailsExtBuilder(false, false, 128)),
+        parse("{\"ext\":{\"cross_modal\":{\"global_window\":128}}}"));
   }
 
   public void testBadRequestsAreRefused() {
     assertRefused(
-        "{\"detail\":true}", "[ext.cross_modal] has no [detail], it takes [details, heat_map]");
+        "{\"detail\":true}",
+        "[ext.cross_modal] has no [detail], it takes [details, heat_map, global_window]");
     assertRefused("{\"details\":\"yes\"}", "[details] must be true or false, got [yes]");
     assertRefused("{\"details\":\"true\"}", "[details] must be true or false, got [true]");
     assertRefused("{\"heat_map\":1}", "[heat_map] must be true or false, got [1]");
     assertRefused("{\"heat_map\":null}", "[heat_map] must be true or false, got [null]");
     assertRefused("{\"heat_map\":[true]}", "[heat_map] must be true or false, got [an array]");
     assertRefused("{\"details\":{}}", "[details] must be true or false, got [an object]");
-    assertRefused("true", "must be an object of [details, heat_map], got [true]");
-    assertRefused("[]", "must be an object of [details, heat_map], got [an array]");
+    assertRefused(
+        "{\"global_window\":0}", "[global_window] must be a whole number from 1, got [0]");
+    assertRefused("{\"global_window\":1.5}", "got [1.5]");
+    assertRefused("{\"global_window\":\"10\"}", "got [10]");
+    assertRefused("{\"global_window\":99999999999}", "got [99999999999]");
+    assertRefused("true", "must be an object of [details, heat_map, global_window], got [true]");
+    assertRefused("[]", "must be an object of [details, heat_map, global_window], got [an array]");
   }
 
   private void assertRefused(String part, String message) {

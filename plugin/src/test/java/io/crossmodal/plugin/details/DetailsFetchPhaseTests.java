@@ -132,7 +132,8 @@ public class DetailsFetchPhaseTests extends OpenSearchSingleNodeTestCase {
   private SearchRequestBuilder search(String indices, boolean details, boolean heatMap) {
     return client()
         .prepareSearch(indices.split(","))
-        .setSource(new SearchSourceBuilder().ext(List.of(new DetailsExtBuilder(details, heatMap))));
+        .setSource(
+            new SearchSourceBuilder().ext(List.of(new DetailsExtBuilder(details, heatMap, 0))));
   }
 
   @SuppressWarnings("unchecked")

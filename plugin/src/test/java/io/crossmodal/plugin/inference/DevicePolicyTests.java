@@ -7,14 +7,15 @@ package io.crossmodal.plugin.inference;
 import static org.hamcrest.Matchers.containsString;
 
 import ai.djl.Device;
+import java.util.List;
 import org.opensearch.test.OpenSearchTestCase;
 
 public class DevicePolicyTests extends OpenSearchTestCase {
   public void testPrefersAGpuUnlessTold() {
-    assertEquals(Device.gpu(), DevicePolicy.AUTO.choose(1));
-    assertEquals(Device.cpu(), DevicePolicy.AUTO.choose(0));
-    assertEquals(Device.cpu(), DevicePolicy.CPU.choose(2));
-    assertEquals(Device.gpu(), DevicePolicy.GPU.choose(2));
+    assertEquals(List.of(Device.gpu(0)), DevicePolicy.AUTO.choose(1));
+    assertEquals(List.of(Device.cpu()), DevicePolicy.AUTO.choose(0));
+    assertEquals(List.of(Device.cpu()), DevicePolicy.CPU.choose(2));
+    assertEquals(List.of(Device.gpu(0), Device.gpu(1)), DevicePolicy.GPU.choose(2));
   }
 
   public void testARequiredGpuThatIsMissingIsSaid() {

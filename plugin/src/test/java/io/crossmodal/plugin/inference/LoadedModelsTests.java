@@ -6,13 +6,18 @@ package io.crossmodal.plugin.inference;
 
 import static org.hamcrest.Matchers.containsString;
 
+import ai.djl.Device;
+import io.crossmodal.model.Precision;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.TestService;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -40,11 +45,17 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       };
 
   private LoadedModels models() {
-    return new LoadedModels(
-        catalog,
-        TestService.settings(createTempDir(), 10, 8, true, Duration.ZERO),
-        budget,
-        () -> {});
+    InferenceSettings settings = settings();
+    return new LoadedModels(catalog, settings, budget, () -> cpus(settings, 1), () -> {});
+  }
+
+  private static InferenceSettings settings() {
+    return TestService.settings(createTempDir(), 1000, 8, true, Duration.ZERO);
+  }
+
+  private static List<Device> cpus(InferenceSettings settings, int count) {
+    assertTrue(NativeRuntime.start(settings) >= 0);
+    return Collections.nCopies(count, Device.cpu());
   }
 
   private static ModelVersion version(long number, CompletableFuture<ModelBundle> bundle) {
@@ -88,13 +99,13 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       assertSame("until the next one is warm", first, models.serving(ID));
       assertEquals(ModelService.State.LOADED, models.status(ID).state());
       arrives.complete(TestModels.newHead(ID, 2));
-      get(models.load(ID));
+      get(models.load(ID, null));
       LoadedModel second = models.serving(ID);
       assertNotSame(first, second);
       assertEquals(2, models.status(ID).version());
 
       assertEquals("the job's version stays", 2, used.get() / weights());
-      assertNotNull(job.model().encodeTexts(List.of()));
+      assertNotNull(job.model().copies().get(0).encodeTexts(List.of()));
       job.close();
       job.close();
       assertEquals(1, used.get() / weights());
@@ -106,7 +117,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
   public void testAVersionThatCannotBeLoadedLeavesTheOldOne() throws Exception {
     catalog.update(List.of(version(1, TestModels.micro())));
     try (LoadedModels models = models()) {
-      get(models.load(ID));
+      get(models.load(ID, null));
       LoadedModel first = models.serving(ID);
       catalog.update(
           List.of(
@@ -114,7 +125,8 @@ public class LoadedModelsTests extends OpenSearchTestCase {
                   2,
                   CompletableFuture.failedFuture(
                       new InferenceException.ModelUnavailable("chunk 3 is missing", null)))));
-      ExecutionException e = expectThrows(ExecutionException.class, () -> get(models.load(ID)));
+      ExecutionException e =
+          expectThrows(ExecutionException.class, () -> get(models.load(ID, null)));
       assertThat(e.getCause().getMessage(), containsString("chunk 3 is missing"));
       assertSame(first, models.serving(ID));
       ModelStatus status = models.status(ID);
@@ -123,7 +135,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       assertThat(status.error(), containsString("chunk 3 is missing"));
 
       catalog.update(List.of(newHead(3)));
-      get(models.load(ID));
+      get(models.load(ID, null));
       assertEquals(3, models.status(ID).version());
       assertEquals("", models.status(ID).error());
     }
@@ -153,7 +165,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
   public void testUnloadAndDelete() throws Exception {
     catalog.update(List.of(version(1, TestModels.micro())));
     try (LoadedModels models = models()) {
-      get(models.load(ID));
+      get(models.load(ID, null));
       LoadedModel.Lease job = models.serving(ID).lease();
       models.unload(ID);
       assertEquals(ModelService.State.NOT_LOADED, models.status(ID).state());
@@ -161,7 +173,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       job.close();
       assertEquals(0, used.get());
 
-      get(models.load(ID));
+      get(models.load(ID, null));
       catalog.update(List.of());
       models.refresh();
       assertEquals(0, used.get());
@@ -174,7 +186,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
   public void testAnIdThatWasGivenToAnotherModelDoesNotServeTheOldOne() throws Exception {
     catalog.update(List.of(version(1, TestModels.micro())));
     try (LoadedModels models = models()) {
-      get(models.load(ID));
+      get(models.load(ID, null));
       catalog.update(List.of(version(1, TestModels.foreign())));
       LoadedModel serving = models.serving(ID);
       assertEquals(
@@ -236,7 +248,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       for (int number = 2; number < 8; number++) {
         catalog.update(List.of(newHead(number)));
         service.refresh();
-        get(service.load(ID));
+        get(service.load(ID, null));
         if (randomBoolean()) {
           service.unload(ID);
         }
@@ -253,6 +265,108 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       helpers.shutdownNow();
     }
     assertEquals(0, used.get());
+  }
+
+  public void testAModelIsServedInThePrecisionThatIsAskedFor() throws Exception {
+    ModelBundle bundle = ModelBundle.read(zipOf(TestModels.micro()));
+    catalog.update(List.of(version(1, bundle)));
+    try (LoadedModels models = models()) {
+      get(models.load(ID, null));
+      assertEquals("fp32", models.status(ID).precision());
+      assertEquals(List.of(), models.status(ID).trials());
+      assertEquals(weights(), used.get());
+
+      LoadedModel exact = models.serving(ID);
+      get(models.load(ID, PrecisionPolicy.BF16));
+      assertNotSame("another one took its place", exact, models.serving(ID));
+      ModelStatus bf16 = models.status(ID);
+      assertEquals("bf16", bf16.precision());
+      assertTrue(bf16.bytes() < weights());
+      assertEquals("the first one is freed", bf16.bytes(), used.get());
+      get(models.load(ID, null));
+      assertEquals("it stays so", "bf16", models.status(ID).precision());
+
+      get(models.load(ID, PrecisionPolicy.AUTO));
+      ModelStatus auto = models.status(ID);
+      assertEquals(
+          List.of(Precision.FP32, Precision.BF16),
+          auto.trials().stream().map(PrecisionTrial::precision).toList());
+      for (PrecisionTrial trial : auto.trials()) {
+        assertEquals("", trial.error());
+        assertTrue(trial.toString(), trial.micros() > 0);
+      }
+      assertEquals(auto.bytes(), used.get());
+
+      models.unload(ID);
+      get(models.load(ID, null));
+      assertEquals("the node's own again", "fp32", models.status(ID).precision());
+    }
+    assertEquals("all of it is given back", 0, used.get());
+  }
+
+  public void testAPrecisionThatIsTooCoarseLeavesWhatServes() throws Exception {
+    ModelBundle bundle = ModelBundle.read(zipOf(TestModels.coarse()));
+    catalog.update(List.of(version(1, bundle)));
+    try (LoadedModels models = models()) {
+      get(models.load(ID, PrecisionPolicy.AUTO));
+      assertEquals("fp32", models.status(ID).precision());
+      assertThat(models.status(ID).trials().get(1).error(), containsString("too coarse"));
+      LoadedModel exact = models.serving(ID);
+      ExecutionException e =
+          expectThrows(ExecutionException.class, () -> get(models.load(ID, PrecisionPolicy.BF16)));
+      assertThat(e.getCause().getMessage(), containsString("BF16 is too coarse"));
+      assertSame(exact, models.serving(ID));
+      assertEquals("fp32", models.status(ID).precision());
+      assertThat(models.status(ID).error(), containsString("too coarse"));
+    }
+    assertEquals("all of it is given back", 0, used.get());
+  }
+
+  private static Path zipOf(ModelBundle bundle) throws IOException {
+    Path folder = createTempDir();
+    Path file = folder.resolve("bundle.zip");
+    Files.write(file, TestModels.zip(bundle, folder));
+    return file;
+  }
+
+  public void testEachDeviceHasACopyAndAThread() throws Exception {
+    catalog.update(List.of(version(1, TestModels.micro())));
+    ExecutorService helpers = Executors.newFixedThreadPool(1);
+    InferenceSettings settings = settings();
+    try (ModelService service =
+        new ModelService(catalog, settings, budget, helpers, 1, () -> cpus(settings, 2))) {
+      get(service.load(ID, null));
+      assertEquals(2, service.status(ID).devices().size());
+      assertEquals(2 * weights(), service.status(ID).bytes());
+      assertEquals(2 * weights(), used.get());
+      assertEquals(
+          2,
+          Thread.getAllStackTraces().keySet().stream()
+              .filter(thread -> thread.getName().startsWith("cross-modal-model-"))
+              .count());
+
+      TokenBlock text = TestModels.tokens(random(), TestModels.micro(), 3);
+      List<TokenBlock> images = new ArrayList<>();
+      for (int i = 0; i < 30; i++) {
+        images.add(
+            TestModels.tokens(
+                random(), TestModels.micro(), TestModels.imageTokens(TestModels.micro())));
+      }
+      // Jobs of several calls each, so that their slices meet on both.
+      List<CompletableFuture<Scores>> answers = new ArrayList<>();
+      for (int i = 0; i < 20; i++) {
+        answers.add(service.score(ID, List.of(text), images, Deadline.none()));
+      }
+      float[] expected = get(answers.get(0)).itm();
+      assertEquals(images.size(), expected.length);
+      for (CompletableFuture<Scores> answer : answers) {
+        assertArrayEquals(expected, get(answer).itm(), 1e-4f);
+      }
+      assertEquals(20L * images.size(), service.stats().get(InferenceStats.Counter.PAIRS));
+    } finally {
+      helpers.shutdownNow();
+    }
+    assertEquals("all of it is given back", 0, used.get());
   }
 
   public void testEachVersionAnswersWithItsOwnHead() throws Exception {
@@ -272,13 +386,12 @@ public class LoadedModelsTests extends OpenSearchTestCase {
                   random(), TestModels.micro(), TestModels.imageTokens(TestModels.micro())));
       Scores before = get(service.score(ID, text, image, Deadline.none()));
       catalog.update(List.of(newHead(7)));
-      get(service.load(ID));
+      get(service.load(ID, null));
       Scores after = get(service.score(ID, text, image, Deadline.none()));
       assertNotEquals(before.itm()[0], after.itm()[0], 1e-6f);
       assertEquals("the filter is the spaces' own", before.filter()[0], after.filter()[0], 1e-4f);
-      assertEquals(
-          TestModels.newHead(ID, 7).manifest().fingerprints().fusionHead(),
-          after.model().manifest().fingerprints().fusionHead());
+      assertEquals(1, before.model().number());
+      assertEquals(7, after.model().number());
     } finally {
       helpers.shutdownNow();
     }

@@ -5,32 +5,44 @@
 package io.crossmodal.plugin.models;
 
 import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.not;
 
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
+import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.ModelVersion;
+import io.crossmodal.plugin.rest.LoadModelAction;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.TreeSet;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.ExceptionsHelper;
 import org.opensearch.client.Request;
 import org.opensearch.client.Response;
 import org.opensearch.client.ResponseException;
+import org.opensearch.common.action.ActionFuture;
 import org.opensearch.common.settings.Settings;
+import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.xcontent.XContentType;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.plugins.Plugin;
+import org.opensearch.test.InternalTestCluster;
 import org.opensearch.test.OpenSearchIntegTestCase;
 import org.opensearch.transport.Netty4ModulePlugin;
 import org.opensearch.transport.client.Client;
@@ -61,6 +73,7 @@ public class ModelRegistryIT extends OpenSearchIntegTestCase {
         .put(super.nodeSettings(nodeOrdinal))
         .put("http.type", "netty4")
         .put(ModelSettings.CHUNK_SIZE.getKey(), "4kb")
+        .put(ModelSettings.ALLOW_FOREIGN_CODE.getKey(), true)
         .build();
   }
 
@@ -156,6 +169,120 @@ public class ModelRegistryIT extends OpenSearchIntegTestCase {
     assertEveryNodeHas("mine", sha256);
   }
 
+  public void testSearchesGoOnWhileTheirModelIsUnloadedOrDeleted() throws Exception {
+    upload(client(), "mine", zip(TestModels.newHead("any", 7)));
+    prepareCreate("pictures")
+        .setSettings(Settings.builder().put("number_of_shards", 3).put("number_of_replicas", 0))
+        .setMapping("{\"properties\":{\"image\":{\"type\":\"cross_modal\",\"model\":\"mine\"}}}")
+        .get();
+    for (int i = 0; i < 12; i++) {
+      client()
+          .prepareIndex("pictures")
+          .setSource(
+              "{\"image\":{\"bytes\":\"" + TestModels.base64(TestModels.png(random(), 20)) + "\"}}",
+              XContentType.JSON)
+          .get();
+    }
+    refresh("pictures");
+    AtomicBoolean stop = new AtomicBoolean();
+    List<String> answers = Collections.synchronizedList(new ArrayList<>());
+    ExecutorService callers = Executors.newFixedThreadPool(3);
+    try {
+      List<Future<?>> running = new ArrayList<>();
+      for (int caller = 0; caller < 3; caller++) {
+        int first = caller;
+        running.add(
+            callers.submit(
+                () -> {
+                  for (int i = first; !stop.get(); i++) {
+                    answers.add(search("word" + (char) ('a' + i % 20)));
+                  }
+                  return null;
+                }));
+      }
+      assertBusy(() -> assertTrue("searches before", answers.size() > 3));
+      for (int i = 0; i < 3; i++) {
+        assertStatus(409, "is used by the indices", "DELETE", "mine", null);
+        send("POST", "mine/_unload", null);
+        send("POST", "mine/_load", null);
+        int before = answers.size();
+        assertBusy(() -> assertTrue("searches in between", answers.size() > before));
+      }
+      assertEquals("all were answered", List.of("200"), List.copyOf(new TreeSet<>(answers)));
+      client().admin().indices().prepareDelete("pictures").get();
+      assertThat(body(send("DELETE", "mine", null)), containsString("\"acknowledged\":true"));
+      int before = answers.size();
+      assertBusy(() -> assertTrue("searches after", answers.size() > before + 3));
+      stop.set(true);
+      for (Future<?> caller : running) {
+        caller.get();
+      }
+    } finally {
+      stop.set(true);
+      callers.shutdownNow();
+    }
+    // Shards that vanish under a search are core's; 404 is said of an index that is gone.
+    assertThat(new TreeSet<>(answers).toString(), not(containsString("500")));
+    for (ModelService service : internalCluster().getInstances(ModelService.class)) {
+      assertEquals(0, service.queued());
+      assertFalse(service.catalog().has("mine"));
+    }
+  }
+
+  /** The status of the answer, or that of its first failed shard. */
+  private static String search(String words) throws IOException {
+    Request request = new Request("POST", "/pictures/_search");
+    String side = "{\"field\":\"image\",\"query_text\":\"" + words + "\"}";
+    request.setJsonEntity(
+        "{\"query\":{\"cross_modal\":" + side + "},\"rescore\":{\"fusion\":" + side + "}}");
+    try {
+      Response response = getRestClient().performRequest(request);
+      Matcher failure = Pattern.compile("\"status\":(\\d+)").matcher(body(response));
+      return failure.find() ? failure.group(1) : "200";
+    } catch (ResponseException e) {
+      return Integer.toString(e.getResponse().getStatusLine().getStatusCode());
+    }
+  }
+
+  public void testANodeThatIsKilledWhileItLoadsAModel() throws Exception {
+    upload(client(), "mine", zip(TestModels.newHead("any", 7)));
+    ensureGreen(ModelIndex.NAME);
+    String victim = internalCluster().startNode();
+    String sha256 =
+        internalCluster().getInstance(ModelRegistry.class).catalog().version("mine").sha256();
+    ActionFuture<?> load =
+        client()
+            .execute(
+                LoadModelAction.INSTANCE, new LoadModelAction.Request("mine", true, null, victim));
+    if (randomBoolean()) {
+      // Otherwise in the middle of the fetch, or before.
+      assertBusy(
+          () ->
+              assertNotEquals(
+                  ModelService.State.NOT_LOADED,
+                  internalCluster()
+                      .getInstance(ModelService.class, victim)
+                      .status("mine")
+                      .state()));
+    }
+    internalCluster()
+        .restartNode(
+            victim,
+            new InternalTestCluster.RestartCallback() {
+              @Override
+              public Settings onNodeStopped(String node) throws Exception {
+                // Whoever asked is told of the node, not left waiting.
+                assertNotNull(load.actionGet(TimeValue.timeValueMinutes(1)));
+                return super.onNodeStopped(node);
+              }
+            });
+    assertEveryNodeHas("mine", sha256);
+    internalCluster()
+        .getInstance(ModelService.class, victim)
+        .load("mine", null)
+        .get(60, TimeUnit.SECONDS);
+  }
+
   public void testOverHttp() throws Exception {
     byte[] zip = zip(TestModels.newHead("any", 7));
     String whole = "{\"bundle\":\"" + TestModels.base64(zip) + "\"}";
@@ -187,7 +314,16 @@ public class ModelRegistryIT extends OpenSearchIntegTestCase {
     assertThat(
         body(send("POST", "mine/_load?node_id=" + one, null)),
         containsString("\"name\":\"" + one + "\",\"state\":\"loaded\""));
-    assertStatus(400, "not supported yet", "POST", "mine/_load", "{\"precision\":\"int8\"}");
+    String reduced = body(send("POST", "mine/_load", "{\"precision\":\"bf16\"}"));
+    assertEquals(reduced, 4, reduced.split("\"precision\":\"bf16\"", -1).length);
+    String measured = body(send("POST", "mine/_load?node_id=" + one, "{\"precision\":\"auto\"}"));
+    assertThat(measured, containsString("\"precisions\":{\"fp32\":{\"micros\":"));
+
+    String foreign = "{\"bundle\":\"" + TestModels.base64(TestModels.withForeignCode(zip)) + "\"}";
+    assertThat(body(send("PUT", "trusted", foreign)), containsString("\"created\":true"));
+    assertThat(
+        body(send("POST", "trusted/_load?node_id=" + one, "{\"precision\":\"bf16\"}")),
+        containsString("BF16 is for archives of this library's own code"));
     assertStatus(400, "[precision] must be one of", "POST", "mine/_load", "{\"precision\":\"x\"}");
     assertStatus(400, "unknown field [device]", "POST", "mine/_load", "{\"device\":\"cpu\"}");
     assertStatus(404, "unknown model [bad]", "POST", "bad/_load", null);

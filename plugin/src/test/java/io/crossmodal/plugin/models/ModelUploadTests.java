@@ -18,7 +18,6 @@ import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
-import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -32,7 +31,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.zip.ZipEntry;
-import java.util.zip.ZipInputStream;
 import java.util.zip.ZipOutputStream;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.ExceptionsHelper;
@@ -255,7 +253,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
     assertRefused(RestStatus.BAD_REQUEST, "cut short", Arrays.copyOf(micro(), micro().length / 2));
     assertRefused(
         RestStatus.BAD_REQUEST, "no zip", "no bundle at all".getBytes(StandardCharsets.UTF_8));
-    Map<String, byte[]> entries = entries(micro());
+    Map<String, byte[]> entries = TestModels.entries(micro());
     Map<String, byte[]> climbing = new LinkedHashMap<>(entries);
     climbing.put("../../config/opensearch.yml", new byte[3]);
     assertRefused(RestStatus.BAD_REQUEST, "../../config", zip(climbing));
@@ -279,17 +277,11 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
     byte[] small = zip(bomb);
     assertTrue("a small file", small.length < 1 << 20);
     assertRefused(RestStatus.BAD_REQUEST, "may unpack to at most", small);
+    byte[] foreign = TestModels.withForeignCode(micro());
+    assertRefused(
+        RestStatus.BAD_REQUEST, "of mtgfe.py should be [nothing], found [def more(", foreign);
+    assertRefused(RestStatus.BAD_REQUEST, ModelSettings.ALLOW_FOREIGN_CODE.getKey(), foreign);
     assertRefused(RestStatus.REQUEST_ENTITY_TOO_LARGE, "[1mb]", new byte[(1 << 20) + 1]);
-  }
-
-  private static Map<String, byte[]> entries(byte[] zip) throws IOException {
-    Map<String, byte[]> entries = new LinkedHashMap<>();
-    try (ZipInputStream in = new ZipInputStream(new ByteArrayInputStream(zip))) {
-      for (ZipEntry entry = in.getNextEntry(); entry != null; entry = in.getNextEntry()) {
-        entries.put(entry.getName(), in.readAllBytes());
-      }
-    }
-    return entries;
   }
 
   private static byte[] zip(Map<String, byte[]> entries) throws IOException {
@@ -433,7 +425,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
     assertEquals(1, service.status("mine").version());
     long encoded = service.stats().get(InferenceStats.Counter.ENCODED_IMAGES);
     upload("mine", TestModels.zip(TestModels.newHead("any", 7), createTempDir()));
-    service.load("mine").get(60, TimeUnit.SECONDS);
+    service.load("mine", null).get(60, TimeUnit.SECONDS);
     assertEquals(2, service.status("mine").version());
     Map<String, Float> after = rescored();
     assertEquals(before.keySet(), after.keySet());

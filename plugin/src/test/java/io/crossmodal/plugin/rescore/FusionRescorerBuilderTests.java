@@ -28,6 +28,25 @@ public class FusionRescorerBuilderTests
 
   @Override
   protected FusionRescorerBuilder createTestInstance() {
+    FusionRescorerBuilder builder = fromRequest();
+    return switch (randomInt(4)) {
+      case 0 -> builder.reported();
+      case 1 -> builder.deferred(randomIntBetween(1, 500));
+      case 2 -> builder.ofChosen(randomIntBetween(1, 500)).reported();
+      case 3 -> builder.filterOfChosen(randomIntBetween(1, 500));
+      default -> builder;
+    };
+  }
+
+  @Override
+  protected FusionRescorerBuilder mutateInstance(FusionRescorerBuilder builder) {
+    return builder.isDeferred()
+        ? builder.filterOfChosen(builder.windowSize())
+        : builder.deferred(builder.windowSize() == null ? 7 : builder.windowSize());
+  }
+
+  /** As a request may say it. */
+  private FusionRescorerBuilder fromRequest() {
     FusionScoreMode mode = randomFrom(FusionScoreMode.values());
     boolean weights = mode != FusionScoreMode.REPLACE;
     FusionRescorerBuilder builder =
@@ -65,7 +84,7 @@ public class FusionRescorerBuilderTests
 
   public void testSurvivesJson() throws IOException {
     for (int i = 0; i < 20; i++) {
-      FusionRescorerBuilder builder = createTestInstance();
+      FusionRescorerBuilder builder = fromRequest();
       assertEquals(builder, parse(builder.toString()));
     }
   }

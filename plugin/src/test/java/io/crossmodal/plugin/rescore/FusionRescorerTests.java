@@ -20,6 +20,8 @@ import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.HnswParameters;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.mapper.TokenStorage;
+import io.crossmodal.plugin.scoring.ForeignTokensException;
+import io.crossmodal.plugin.scoring.StoredTokens;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -157,11 +159,11 @@ public class FusionRescorerTests extends OpenSearchTestCase {
             });
     for (int doc : live) {
       try {
-        TokenBlock tokens = new TokenReader(reader.leaves(), field).read(doc);
+        StoredTokens tokens = new TokenReader(reader.leaves(), field, randomBoolean()).read(doc);
         if (tokens != null) {
-          blocks.put(doc, tokens);
+          blocks.put(doc, tokens.block());
         }
-      } catch (TokenReader.ForeignTokens e) {
+      } catch (ForeignTokensException e) {
         blocks.remove(doc);
       }
     }
@@ -189,7 +191,9 @@ public class FusionRescorerTests extends OpenSearchTestCase {
             MODEL.manifest().fingerprints().tokenSpace(),
             query,
             List.of()),
-        options);
+        options,
+        RescoreStage.SHARD,
+        false);
   }
 
   private static FusionOptions options(
@@ -325,7 +329,9 @@ public class FusionRescorerTests extends OpenSearchTestCase {
       // An index of a multi-index search that has no such field.
       result =
           FusionRescorer.INSTANCE.rescore(
-              two, searcher, FusionRescoreContext.withoutField(5, "field", options));
+              two,
+              searcher,
+              new FusionRescoreContext(5, "field", null, null, options, RescoreStage.SHARD, false));
       assertEquals(1, result.scoreDocs[0].doc);
     }
   }

@@ -4,6 +4,8 @@
  */
 package io.crossmodal.trainer.data.scene;
 
+import java.awt.geom.Path2D;
+
 /**
  * A road, railway or river that crosses the whole picture.
  *
@@ -93,6 +95,20 @@ public record LinearFeature(
       case FALLING -> t - bend(t) * 0.7;
       default -> 1 - t + bend(t) * 0.7;
     };
+  }
+
+  /** The course, a little over both edges. */
+  Path2D path() {
+    Path2D path = new Path2D.Double();
+    for (int i = 0; i <= 60; i++) {
+      double t = -0.1 + 1.2 * i / 60;
+      if (i == 0) {
+        path.moveTo(x(t), y(t));
+      } else {
+        path.lineTo(x(t), y(t));
+      }
+    }
+    return path;
   }
 
   /** The course's direction at t, radians clockwise from "to the right". */

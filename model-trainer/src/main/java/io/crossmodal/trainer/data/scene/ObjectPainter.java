@@ -45,15 +45,7 @@ final class ObjectPainter {
   // --- linear features --------------------------------------------------------------------------
 
   void paint(LinearFeature feature) {
-    Path2D path = new Path2D.Double();
-    for (int i = 0; i <= 60; i++) {
-      double t = -0.1 + 1.2 * i / 60;
-      if (i == 0) {
-        path.moveTo(feature.x(t), feature.y(t));
-      } else {
-        path.lineTo(feature.x(t), feature.y(t));
-      }
-    }
+    Path2D path = feature.path();
     float width = (float) (2 * feature.kind().halfWidth());
     switch (feature.kind()) {
       case ROAD -> {

@@ -1,0 +1,119 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.bundle;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.crossmodal.model.Encoding;
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.ImageTowerConfig;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorCalibration;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.image.BandImage;
+import io.crossmodal.model.image.GeoTiffWriter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class SensorBundleTest {
+  @TempDir private Path folder;
+
+  private static ModelConfig config(ImageTowerConfig.Kind kind, SensorConfig... sensors) {
+    ImageTowerConfig tower =
+        kind == ImageTowerConfig.Kind.VISION_TRANSFORMER
+            ? ImageTowerConfig.visionTransformer(8, 2)
+            : ImageTowerConfig.convolutional(
+                List.of(8), List.of(new ImageTowerConfig.Stage(16, 2)));
+    return ModelConfig.ofSensors(16, 2, 32, 8, tower, List.of(sensors));
+  }
+
+  @ParameterizedTest
+  @EnumSource(ImageTowerConfig.Kind.class)
+  void servesImagesOfEachSensor(ImageTowerConfig.Kind kind) throws IOException, BundleException {
+    ModelConfig config =
+        config(kind, SensorConfig.s1(16), SensorConfig.s2(16), SensorConfig.rgb(16));
+    Path file = folder.resolve("sensors.zip");
+    ModelBundle.random("sensors", config, 3)
+        .withSensorCalibrations(List.of(new SensorCalibration("s1", "s2", 9.5, -4)))
+        .write(file, List.of());
+    ModelBundle bundle = ModelBundle.read(file);
+    assertEquals(config, bundle.manifest().config());
+    assertEquals(9.5, bundle.manifest().sensorCalibration("s1", "s2").orElseThrow().scale());
+    assertTrue(bundle.manifest().sensorCalibration("s2", "s1").isEmpty());
+    long seed = System.nanoTime();
+    SplittableRandom random = new SplittableRandom(seed);
+    try (FusionModel model = FusionModel.load(bundle, folder)) {
+      for (SensorConfig sensor : config.sensors()) {
+        if (sensor.bands() == null) {
+          continue;
+        }
+        float[] values = new float[sensor.channels() * 24 * 24];
+        for (int i = 0; i < values.length; i++) {
+          values[i] = random.nextInt(3000);
+        }
+        byte[] tile =
+            GeoTiffWriter.write(
+                new BandImage(sensor.channels(), 24, 24, values),
+                GeoTiffWriter.Values.UINT16,
+                null);
+        Encoding encoding =
+            model
+                .encodeImages(
+                    sensor.name(), List.of(bundle.preprocessor(sensor.name()).preprocess(tile)))
+                .get(0);
+        double square = 0;
+        for (float value : encoding.embedding()) {
+          square += value * value;
+        }
+        assertEquals(1, square, 1e-4, "seed " + seed);
+        assertEquals(config.imageTokens(sensor), encoding.tokens().count());
+      }
+      String message =
+          assertThrows(IllegalStateException.class, () -> model.encodeTexts(List.of()))
+              .getMessage();
+      assertTrue(message.contains("encode_text") && message.contains("[s1, s2, rgb]"), message);
+      assertThrows(
+          IllegalStateException.class, () -> model.score(List.of(), new int[0], List.of()));
+      assertThrows(IllegalStateException.class, () -> model.attention(List.of(), List.of()));
+      assertThrows(IllegalStateException.class, bundle::tokenizer);
+    }
+  }
+
+  @Test
+  void aSensorIsPartOfTheFingerprints() {
+    ImageTowerConfig.Kind kind = ImageTowerConfig.Kind.CONVOLUTIONAL;
+    Fingerprints plain =
+        ModelBundle.random("a", config(kind, SensorConfig.s1(16)), 1).manifest().fingerprints();
+    SensorConfig s1 = SensorConfig.s1(16);
+    SensorConfig other = new SensorConfig("s1", 16, s1.mean(), List.of(5.0, 5.0), s1.bands());
+    Fingerprints scaled = ModelBundle.random("a", config(kind, other), 1).manifest().fingerprints();
+    assertFalse(plain.filterSpace().equals(scaled.filterSpace()));
+    assertFalse(SensorConfig.rgb(16).toString().contains("bands"));
+  }
+
+  @Test
+  void whatDoesNotFitIsRefused() throws IOException {
+    ModelConfig config = config(ImageTowerConfig.Kind.CONVOLUTIONAL, SensorConfig.s1(16));
+    ModelBundle bundle = ModelBundle.random("s", config, 1);
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> bundle.write(folder.resolve("a.zip"), List.of("a text")));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> bundle.withSensorCalibrations(List.of(new SensorCalibration("s1", "s2", 1, 0))));
+    assertThrows(IllegalStateException.class, () -> config.withVocabularySize(5));
+    assertFalse(Files.exists(folder.resolve("a.zip")));
+  }
+}

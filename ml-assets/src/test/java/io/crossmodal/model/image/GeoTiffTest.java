@@ -1,0 +1,444 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.image;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.awt.color.ColorSpace;
+import java.awt.image.BufferedImage;
+import java.awt.image.ComponentColorModel;
+import java.awt.image.DataBuffer;
+import java.awt.image.WritableRaster;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
+import java.util.zip.DeflaterOutputStream;
+import javax.imageio.IIOImage;
+import javax.imageio.ImageIO;
+import javax.imageio.ImageReader;
+import javax.imageio.ImageWriteParam;
+import javax.imageio.ImageWriter;
+import javax.imageio.stream.ImageOutputStream;
+import javax.imageio.stream.MemoryCacheImageInputStream;
+import javax.imageio.stream.MemoryCacheImageOutputStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class GeoTiffTest {
+  private static final Georeference UTM =
+      new Georeference(32634, 21, 17, List.of(600000.0, 10.0, 0.0, 4900000.0, 0.0, -10.0));
+
+  private final long seed = System.nanoTime();
+  private final SplittableRandom random = new SplittableRandom(seed);
+
+  private BandImage random(int bands, int width, int height) {
+    float[] values = new float[bands * width * height];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = random.nextInt(60_000);
+    }
+    return new BandImage(bands, width, height, values);
+  }
+
+  private static void assertSame(BandImage expected, BandImage found, String what) {
+    assertEquals(expected.bands(), found.bands(), what);
+    assertEquals(expected.width(), found.width(), what);
+    assertEquals(expected.height(), found.height(), what);
+    for (int i = 0; i < expected.values().length; i++) {
+      assertEquals(expected.values()[i], found.values()[i], what + ", value " + i);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(GeoTiffWriter.Values.class)
+  void readsWhatItWrites(GeoTiffWriter.Values values) {
+    for (int bands : new int[] {1, 2, 10, 13}) {
+      BandImage image = random(bands, 21, 17);
+      GeoTiff tiff = GeoTiff.open(GeoTiffWriter.write(image, values, UTM));
+      assertSame(image, tiff.read(), values + " x " + bands + ", seed " + seed);
+      assertEquals(Optional.of(UTM), tiff.georeference());
+      assertEquals(Optional.empty(), tiff.noData());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"LZW,false", "LZW,true", "Deflate,false", "Deflate,true", "PackBits,false"})
+  void readsWhatTheJdkCompresses(String compression, boolean tiled) throws IOException {
+    for (int type :
+        new int[] {DataBuffer.TYPE_USHORT, DataBuffer.TYPE_FLOAT, DataBuffer.TYPE_DOUBLE}) {
+      BandImage image = random(3, 70, 45);
+      BufferedImage picture = picture(image, type);
+      byte[] file = compress(picture, compression, tiled);
+      assertSame(image, GeoTiff.open(file).read(), compression + ", seed " + seed);
+    }
+  }
+
+  private static BufferedImage picture(BandImage image, int type) {
+    ColorSpace colours = ColorSpace.getInstance(ColorSpace.CS_sRGB);
+    ComponentColorModel model = new ComponentColorModel(colours, false, false, 1, type);
+    WritableRaster raster = model.createCompatibleWritableRaster(image.width(), image.height());
+    for (int band = 0; band < image.bands(); band++) {
+      for (int y = 0; y < image.height(); y++) {
+        for (int x = 0; x < image.width(); x++) {
+          raster.setSample(x, y, band, image.value(band, x, y));
+        }
+      }
+    }
+    return new BufferedImage(model, raster, false, null);
+  }
+
+  private static byte[] compress(BufferedImage picture, String compression, boolean tiled)
+      throws IOException {
+    ImageWriter writer = ImageIO.getImageWritersByFormatName("tiff").next();
+    ImageWriteParam param = writer.getDefaultWriteParam();
+    param.setCompressionMode(ImageWriteParam.MODE_EXPLICIT);
+    param.setCompressionType(compression);
+    if (tiled) {
+      param.setTilingMode(ImageWriteParam.MODE_EXPLICIT);
+      param.setTiling(32, 16, 0, 0);
+    }
+    ByteArrayOutputStream file = new ByteArrayOutputStream();
+    try (ImageOutputStream out = new MemoryCacheImageOutputStream(file)) {
+      writer.setOutput(out);
+      writer.write(null, new IIOImage(picture, null, null), param);
+    } finally {
+      writer.dispose();
+    }
+    return file.toByteArray();
+  }
+
+  /** As GDAL writes COGs of Sentinel-2: Deflate with the horizontal predictor, here tiled. */
+  @ParameterizedTest
+  @CsvSource({"1,1", "2,1", "5,1", "3,2"})
+  void readsThePredictorOfSixteenBitNumbers(int bands, int sampleFormat) throws IOException {
+    int side = 32;
+    BandImage image = random(bands, 2 * side, side);
+    if (sampleFormat == 2) {
+      for (int i = 0; i < image.values().length; i++) {
+        image.values()[i] -= 30_000;
+      }
+    }
+    ByteArrayOutputStream body = new ByteArrayOutputStream();
+    int[] offsets = new int[2];
+    int[] counts = new int[2];
+    for (int tile = 0; tile < 2; tile++) {
+      ByteArrayOutputStream packed = new ByteArrayOutputStream();
+      try (DeflaterOutputStream out = new DeflaterOutputStream(packed)) {
+        for (int y = 0; y < side; y++) {
+          for (int i = 0; i < side * bands; i++) {
+            int x = tile * side + i / bands;
+            int value = (int) image.value(i % bands, x, y);
+            int difference = value - (i < bands ? 0 : (int) image.value(i % bands, x - 1, y));
+            out.write(difference & 0xff);
+            out.write((difference >> 8) & 0xff);
+          }
+        }
+      }
+      offsets[tile] = 8 + body.size();
+      counts[tile] = packed.size();
+      packed.writeTo(body);
+    }
+    List<Tag> tags =
+        List.of(
+            Tag.shorts(256, 2 * side),
+            Tag.shorts(257, side),
+            Tag.shorts(258, Collections.nCopies(bands, 16).stream().mapToInt(i -> i).toArray()),
+            Tag.shorts(259, 8),
+            Tag.shorts(262, 1),
+            Tag.shorts(277, bands),
+            Tag.shorts(284, 1),
+            Tag.shorts(317, 2),
+            Tag.shorts(322, side),
+            Tag.shorts(323, side),
+            new Tag(324, Tag.LONG, offsets),
+            new Tag(325, Tag.LONG, counts),
+            Tag.shorts(
+                339, Collections.nCopies(bands, sampleFormat).stream().mapToInt(i -> i).toArray()));
+    assertSame(image, GeoTiff.open(tiff(tags, body.toByteArray())).read(), "seed " + seed);
+  }
+
+  /** An entry of a TIFF's directory. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  private record Tag(int id, int type, int[] values) {
+    static final int ASCII = 2;
+    static final int SHORT = 3;
+    static final int LONG = 4;
+
+    static Tag shorts(int id, int... values) {
+      return new Tag(id, SHORT, values);
+    }
+
+    byte[] bytes() {
+      int size = type == ASCII ? 1 : type == SHORT ? 2 : 4;
+      ByteBuffer bytes =
+          ByteBuffer.allocate(Math.max(4, size * values.length)).order(ByteOrder.LITTLE_ENDIAN);
+      for (int value : values) {
+        if (type == ASCII) {
+          bytes.put((byte) value);
+        } else if (type == SHORT) {
+          bytes.putShort((short) value);
+        } else {
+          bytes.putInt(value);
+        }
+      }
+      return bytes.array();
+    }
+  }
+
+  /** A little-endian TIFF: header, body, values that do not fit an entry, directory. */
+  private static byte[] tiff(List<Tag> tags, byte[] body) {
+    ByteBuffer file = ByteBuffer.allocate(body.length + 4096).order(ByteOrder.LITTLE_ENDIAN);
+    file.put(new byte[] {'I', 'I', 42, 0}).putInt(0).put(body);
+    List<byte[]> inEntry = new ArrayList<>();
+    for (Tag tag : tags) {
+      byte[] bytes = tag.bytes();
+      if (bytes.length > 4) {
+        inEntry.add(new Tag(0, Tag.LONG, new int[] {file.position()}).bytes());
+        file.put(bytes);
+      } else {
+        inEntry.add(bytes);
+      }
+    }
+    file.putInt(4, file.position()).putShort((short) tags.size());
+    for (int i = 0; i < tags.size(); i++) {
+      Tag tag = tags.get(i);
+      file.putShort((short) tag.id()).putShort((short) tag.type());
+      file.putInt(tag.values().length).put(inEntry.get(i));
+    }
+    file.putInt(0);
+    return Arrays.copyOf(file.array(), file.position());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"-9999,true", "7,true", "nan,false", "-3.4028234663852886e+38,false"})
+  void noDataIsWhatGdalsTagSays(String noData, boolean among) {
+    short[] values = {-9999, 7, 1, 2};
+    ByteBuffer body = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
+    for (short value : values) {
+      body.putShort(value);
+    }
+    List<Tag> tags =
+        List.of(
+            Tag.shorts(256, 2),
+            Tag.shorts(257, 2),
+            Tag.shorts(258, 16),
+            Tag.shorts(259, 1),
+            Tag.shorts(262, 1),
+            Tag.shorts(273, 8),
+            Tag.shorts(277, 1),
+            Tag.shorts(278, 2),
+            Tag.shorts(279, 8),
+            Tag.shorts(339, 2),
+            new Tag(42113, Tag.ASCII, (noData + "\0").chars().toArray()));
+    BandImage image = GeoTiff.open(tiff(tags, body.array())).read();
+    assertEquals(among ? 0.25 : 0, image.undefined());
+    for (int i = 0; i < 4; i++) {
+      boolean missing = among && values[i] == Double.parseDouble(noData);
+      assertEquals(missing ? Float.NaN : values[i], image.values()[i]);
+    }
+  }
+
+  @Test
+  void undefinedValuesAreNan() {
+    BandImage image = random(2, 8, 8);
+    image.values()[3] = Float.NaN;
+    image.values()[70] = Float.NaN;
+    BandImage read =
+        GeoTiff.open(GeoTiffWriter.write(image, GeoTiffWriter.Values.FLOAT32, null)).read();
+    assertTrue(Float.isNaN(read.values()[3]) && Float.isNaN(read.values()[70]));
+    assertEquals(2 / 128.0, read.undefined());
+  }
+
+  @Test
+  void damageIsNamed() {
+    byte[] file = GeoTiffWriter.write(random(2, 40, 40), GeoTiffWriter.Values.FLOAT32, UTM);
+    for (int trial = 0; trial < 200; trial++) {
+      int length = random.nextInt(file.length);
+      String what = length + " of " + file.length + " bytes, seed " + seed;
+      byte[] cut = Arrays.copyOf(file, length);
+      String message =
+          assertThrows(ImageFormatException.class, () -> GeoTiff.open(cut).read(), what)
+              .getMessage();
+      assertTrue(message.contains("TIFF"), message);
+    }
+    for (int trial = 0; trial < 200; trial++) {
+      byte[] bent = file.clone();
+      bent[random.nextInt(bent.length)] ^= (byte) (1 + random.nextInt(255));
+      try {
+        GeoTiff tiff = GeoTiff.open(bent);
+        tiff.georeference();
+        tiff.read();
+      } catch (ImageFormatException expected) {
+        assertTrue(expected.getMessage().length() > 10, expected.getMessage());
+      }
+    }
+  }
+
+  @Test
+  void resizeLeavesOutWhatIsUndefined() {
+    float[] values = new float[2 * 16 * 16];
+    Arrays.fill(values, 0, 256, 7f);
+    Arrays.fill(values, 256, 512, -20f);
+    values[5] = Float.NaN;
+    Arrays.fill(values, 256, 256 + 8 * 16, Float.NaN);
+    BandImage small = new BandImage(2, 16, 16, values).resize(4);
+    for (int i = 0; i < 16; i++) {
+      assertEquals(7f, small.values()[i], 1e-5f);
+    }
+    assertTrue(Float.isNaN(small.value(1, 0, 0)));
+    assertEquals(-20f, small.value(1, 0, 3), 1e-5f);
+  }
+
+  @Test
+  void resizeIsThatOfPictures() {
+    byte[] rgb = new byte[3 * 23 * 31];
+    float[] values = new float[rgb.length];
+    for (int i = 0; i < rgb.length; i++) {
+      int value = random.nextInt(256);
+      rgb[i] = (byte) value;
+      values[i % 3 * 23 * 31 + i / 3] = value;
+    }
+    RgbImage expected = new RgbImage(23, 31, rgb).resize(12);
+    BandImage found = new BandImage(3, 23, 31, values).resize(12);
+    for (int i = 0; i < expected.rgb().length; i++) {
+      assertEquals(
+          expected.rgb()[i] & 0xff, found.values()[i % 3 * 144 + i / 3], 0.501f, "" + seed);
+    }
+  }
+
+  /**
+   * Forward UTM, north of the equator, by the series of Krüger as Karney 2011 gives it (equations 7
+   * to 11 and 35, to the third order: millimetres within a zone).
+   */
+  private static double[] utm(Georeference.Position position, double meridian) {
+    double n = 1 / (2 * 298.257223563 - 1);
+    double radius = 6378137 / (1 + n) * (1 + n * n / 4 + n * n * n * n / 64);
+    double[] alpha = {
+      n / 2 - 2 * n * n / 3 + 5 * n * n * n / 16,
+      13 * n * n / 48 - 3 * n * n * n / 5,
+      61 * n * n * n / 240
+    };
+    double e = 2 * Math.sqrt(n) / (1 + n);
+    double phi = Math.toRadians(position.latitude());
+    double lambda = Math.toRadians(position.longitude() - meridian);
+    double t = Math.sinh(atanh(Math.sin(phi)) - e * atanh(e * Math.sin(phi)));
+    double xi = Math.atan2(t, Math.cos(lambda));
+    double eta = atanh(Math.sin(lambda) / Math.hypot(1, t));
+    double x = eta;
+    double y = xi;
+    for (int j = 1; j <= 3; j++) {
+      x += alpha[j - 1] * Math.cos(2 * j * xi) * Math.sinh(2 * j * eta);
+      y += alpha[j - 1] * Math.sin(2 * j * xi) * Math.cosh(2 * j * eta);
+    }
+    return new double[] {500000 + 0.9996 * radius * x, 0.9996 * radius * y};
+  }
+
+  private static double atanh(double x) {
+    return 0.5 * Math.log((1 + x) / (1 - x));
+  }
+
+  @Test
+  void placesInDegrees() {
+    Georeference zone33 =
+        new Georeference(32633, 120, 120, List.of(404400.0, 10.0, 0.0, 5342400.0, 0.0, -10.0));
+    // On the central meridian of its zone and on the equator the answer is known by definition.
+    Georeference.Position origin =
+        new Georeference(32634, 2, 2, List.of(499990.0, 10.0, 0.0, 10.0, 0.0, -10.0)).centre();
+    assertEquals(0, origin.latitude(), 1e-9);
+    assertEquals(21, origin.longitude(), 1e-9);
+    Georeference.Position south =
+        new Georeference(32734, 2, 2, List.of(499990.0, 10.0, 0.0, 10000010.0, 0.0, -10.0))
+            .centre();
+    assertEquals(0, south.latitude(), 1e-9);
+    Georeference.Position centre = zone33.centre();
+    // Against a Transverse Mercator series that is computed here, forward, at that centre.
+    double[] metres = utm(centre, 15);
+    assertEquals(405000, metres[0], 0.01);
+    assertEquals(5341800, metres[1], 0.01);
+    assertEquals(4, zone33.footprint().size());
+    assertTrue(zone33.footprint().get(0).latitude() > zone33.footprint().get(1).latitude());
+    assertTrue(zone33.footprint().get(3).longitude() > zone33.footprint().get(0).longitude());
+    Georeference.Position web =
+        new Georeference(3857, 2, 2, List.of(2226388.9815867, 1.0, 0.0, 1.0, 0.0, -1.0)).centre();
+    assertEquals(20.0, web.longitude(), 1e-4);
+    assertEquals(0.0, web.latitude(), 1e-4);
+    Georeference degrees =
+        new Georeference(4326, 512, 512, List.of(-0.78, 1e-4, 0.0, 38.1, 0.0, -1e-4));
+    assertEquals(38.1 - 256e-4, degrees.centre().latitude(), 1e-9);
+    assertEquals(-0.78 + 256e-4, degrees.centre().longitude(), 1e-9);
+    String unknown =
+        assertThrows(
+                ImageFormatException.class,
+                () -> new Georeference(2056, 1, 1, UTM.affine()).centre())
+            .getMessage();
+    assertTrue(unknown.contains("2056") && unknown.contains("warp"), unknown);
+  }
+
+  @Test
+  void sameGround() {
+    Georeference coarse =
+        new Georeference(32634, 10, 8, List.of(600000.0, 21.0, 0.0, 4900000.0, 0.0, -21.25));
+    assertTrue(UTM.covers(coarse));
+    assertTrue(!UTM.covers(new Georeference(32633, 21, 17, UTM.affine())));
+    assertTrue(
+        !UTM.covers(
+            new Georeference(32634, 21, 17, List.of(600010., 10., 0., 4900000., 0., -10.))));
+  }
+
+  /** Every real file, with the JDK's own reader as the second opinion. */
+  @Test
+  void realFiles() throws IOException {
+    Path folder =
+        Path.of(System.getProperty("crossmodal.shared", "../../shared"), "data", "georef");
+    if (!Files.isDirectory(folder)) {
+      System.out.println("skipped: " + folder + " is absent");
+    }
+    assumeTrue(Files.isDirectory(folder));
+    List<Path> files = new ArrayList<>();
+    try (Stream<Path> walk = Files.walk(folder)) {
+      walk.filter(p -> p.toString().toLowerCase(Locale.ROOT).endsWith(".tif")).forEach(files::add);
+    }
+    for (Path path : files) {
+      byte[] file = Files.readAllBytes(path);
+      GeoTiff tiff = GeoTiff.open(file);
+      BandImage image = tiff.read();
+      ImageReader reader = ImageIO.getImageReadersByFormatName("tiff").next();
+      reader.setInput(new MemoryCacheImageInputStream(new ByteArrayInputStream(file)), true, false);
+      var raster = reader.read(0).getRaster();
+      assertEquals(raster.getNumBands(), image.bands(), path.toString());
+      for (int trial = 0; trial < 500; trial++) {
+        int x = random.nextInt(image.width());
+        int y = random.nextInt(image.height());
+        int band = random.nextInt(image.bands());
+        assertEquals(
+            raster.getSampleFloat(x, y, band),
+            image.value(band, x, y),
+            path + " at " + x + ", " + y + ", band " + band + ", seed " + seed);
+      }
+      Georeference georeference = tiff.georeference().orElseThrow();
+      assertEquals(image.width(), georeference.width());
+      Georeference.Position centre = georeference.centre();
+      assertTrue(
+          Math.abs(centre.latitude()) < 80 && Math.abs(centre.longitude()) < 80, "" + centre);
+    }
+    System.out.println(files.size() + " files of " + folder + " read");
+  }
+}

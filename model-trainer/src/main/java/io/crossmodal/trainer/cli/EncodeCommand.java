@@ -1,0 +1,327 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.cli;
+
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.bundle.Fingerprints;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.trainer.cluster.ClusterClient;
+import io.crossmodal.trainer.data.InvalidDatasetException;
+import io.crossmodal.trainer.encode.BulkSink;
+import io.crossmodal.trainer.encode.DocumentFormat;
+import io.crossmodal.trainer.encode.EncodeOptions;
+import io.crossmodal.trainer.encode.EncodeRun;
+import io.crossmodal.trainer.encode.Journal;
+import io.crossmodal.trainer.encode.NdjsonSink;
+import io.crossmodal.trainer.encode.Retry;
+import io.crossmodal.trainer.encode.SourceImages;
+import io.crossmodal.trainer.encode.TargetIndex;
+import io.crossmodal.trainer.encode.TokenForm;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import picocli.CommandLine;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code encode}: from an archive of pictures to documents that a cluster need not encode. */
+@Command(
+    name = "encode",
+    mixinStandardHelpOptions = true,
+    showDefaultValues = true,
+    description = {
+      "Encodes the pictures of an archive and sends them to an index, or writes them as lines for"
+          + " _bulk. Run again, it goes on where it was stopped, and sends what is new.",
+      "Beside the field, a document has what is known of its picture: path, caption, class (the"
+          + " name of its folder), labels and acquired (BigEarthNet), footprint and centre"
+          + " (GeoTIFF). Its id comes from the picture's bytes and the field's name, so"
+          + " that a picture is never there twice."
+    })
+final class EncodeCommand implements Callable<Integer> {
+  /** For one request: a node that is busy answers late. */
+  private static final Duration PATIENCE = Duration.ofMinutes(5);
+
+  private static final String STANDARD_OUTPUT = "-";
+
+  @Spec private CommandSpec command;
+
+  @Option(
+      names = "--data",
+      required = true,
+      paramLabel = "PATH",
+      description =
+          "a folder of pictures, however deep, or of BigEarthNet patches (Sentinel-2, seen in true"
+              + " colours); a caption file (JSON of Karpathy or PIR, _caps.txt)"
+              + " or a folder of such files; or a list, a path a line, a caption behind a tab")
+  private Path data;
+
+  @Option(
+      names = "--images",
+      paramLabel = "DIR",
+      description =
+          "captions: folder of the images (default: \"images\" beside the caption file, or beside"
+              + " it)")
+  private Path images;
+
+  @Option(
+      names = "--bundle",
+      paramLabel = "FILE",
+      description = "the field's model (default: the shipped scenes-tiny)")
+  private Path bundle;
+
+  @ArgGroup(multiplicity = "1")
+  private Target target;
+
+  /** Where documents go: one of the two. */
+  private static final class Target {
+    @Option(names = "--index", paramLabel = "NAME", description = "an index, or an alias of one")
+    private String index;
+
+    @Option(
+        names = "--out",
+        paramLabel = "FILE",
+        description = "a file of lines for _bulk; " + STANDARD_OUTPUT + " for standard output")
+    private Path out;
+  }
+
+  @Mixin private NodeArguments node;
+
+  @Option(names = "--field", defaultValue = "image", description = "field of type cross_modal")
+  private String field;
+
+  @Option(names = "--create-index", description = "make the index where there is none")
+  private boolean createIndex;
+
+  @Option(
+      names = "--model",
+      paramLabel = "ID",
+      description =
+          "--create-index: id under which the cluster serves the bundle (default: the bundle's"
+              + " own)")
+  private String model;
+
+  @Option(
+      names = "--tokens",
+      defaultValue = "INT8",
+      description =
+          "--create-index, --out: what is kept for the fusion encoder (${COMPLETION-CANDIDATES});"
+              + " an index that is there says it itself")
+  private TokenForm tokens;
+
+  @Option(
+      names = "--sensor",
+      paramLabel = "NAME",
+      description = "that took the pictures (default: the bundle's only one)")
+  private String sensor;
+
+  @Option(
+      names = "--allow-problems",
+      defaultValue = "100",
+      description = "leave out up to so many pictures that are broken, missing or refused")
+  private int allowedProblems;
+
+  @Option(
+      names = "--journal",
+      paramLabel = "FILE",
+      description =
+          "what is done already (default: INDEX.FIELD.journal here, or FILE.journal beside --out)")
+  private Path journal;
+
+  @Option(names = "--restart", description = "forget the journal, encode everything again")
+  private boolean restart;
+
+  @Option(names = "--batch", defaultValue = "32", description = "pictures in a call of the model")
+  private int batch;
+
+  @Option(
+      names = "--threads",
+      description = "that read and decode (default: one per processor)",
+      showDefaultValue = CommandLine.Help.Visibility.NEVER)
+  private int threads = Runtime.getRuntime().availableProcessors();
+
+  @Option(names = "--connections", defaultValue = "2", description = "_bulk requests at a time")
+  private int connections;
+
+  @Option(
+      names = "--retry-for",
+      paramLabel = "SECONDS",
+      defaultValue = "600",
+      description = "patience with a cluster that is full or away")
+  private int retrySeconds;
+
+  @Override
+  public Integer call() throws Exception {
+    EncodeOptions options = new EncodeOptions(batch, threads, allowedProblems);
+    SourceImages source = SourceImages.read(data, Optional.ofNullable(images), allowedProblems);
+    ModelBundle read = bundle == null ? ModelBundle.demo() : ModelBundle.read(bundle);
+    if (target.index != null) {
+      toIndex(source, read, options);
+    } else if (createIndex || model != null) {
+      throw new IllegalArgumentException("--create-index and --model are for --index only");
+    } else if (target.out.toString().equals(STANDARD_OUTPUT)) {
+      DocumentFormat format = format(read.manifest(), tokens, true);
+      try (Journal none = Journal.none()) {
+        run(source, read, format, options, none, r -> new NdjsonSink(System.out, 0, format, r));
+      }
+    } else {
+      toFile(source, read, options);
+    }
+    return 0;
+  }
+
+  private void toIndex(SourceImages source, ModelBundle read, EncodeOptions options)
+      throws Exception {
+    ClusterClient cluster = node.client();
+    ModelManifest manifest = read.manifest();
+    if (createIndex) {
+      String served = model == null ? manifest.id() : model;
+      if (TargetIndex.create(cluster, target.index, field, manifest, served, tokens)) {
+        say("made the index " + target.index);
+      }
+    }
+    TargetIndex index = TargetIndex.of(cluster, target.index, field, manifest);
+    if (!index.places()) {
+      say(
+          target.index
+              + " has no geo_shape footprint and geo_point centre: documents do not say where their"
+              + " picture lies");
+    }
+    DocumentFormat format = format(manifest, index.tokens(), index.places());
+    Path file = journal == null ? Path.of(target.index + "." + field + ".journal") : journal;
+    String name = index.name() + " " + index.incarnation();
+    try (Journal known = open(file, name, format, 0)) {
+      run(
+          source,
+          read,
+          format,
+          options,
+          known,
+          receipts ->
+              new BulkSink(
+                  lines -> cluster.send("POST", index.bulkPath(), lines, PATIENCE),
+                  format,
+                  connections,
+                  Retry.lasting(Duration.ofSeconds(retrySeconds)),
+                  receipts));
+    }
+  }
+
+  private void toFile(SourceImages source, ModelBundle read, EncodeOptions options)
+      throws Exception {
+    DocumentFormat format = format(read.manifest(), tokens, true);
+    Path out = target.out;
+    if (restart) {
+      Files.deleteIfExists(out);
+    }
+    Path file = journal == null ? out.resolveSibling(out.getFileName() + ".journal") : journal;
+    long written = Files.exists(out) ? Files.size(out) : 0;
+    try (Journal known = open(file, "file", format, written)) {
+      run(
+          source,
+          read,
+          format,
+          options,
+          known,
+          receipts -> NdjsonSink.file(out, known.position(), format, receipts));
+    }
+  }
+
+  private DocumentFormat format(ModelManifest manifest, TokenForm form, boolean places) {
+    List<String> sensors = manifest.config().sensors().stream().map(SensorConfig::name).toList();
+    if (sensor == null && sensors.size() > 1) {
+      throw new IllegalArgumentException("--sensor is missing, this bundle has " + sensors);
+    }
+    String named = sensor == null ? sensors.get(0) : sensor;
+    return new DocumentFormat(field, named, manifest, form, places);
+  }
+
+  private Journal open(Path file, String sink, DocumentFormat format, long written)
+      throws IOException {
+    if (restart) {
+      Files.deleteIfExists(file);
+    }
+    Fingerprints spaces = format.model().fingerprints();
+    return Journal.open(
+        file,
+        String.join(
+            " ",
+            sink,
+            format.field(),
+            format.sensor(),
+            format.tokens().name(),
+            spaces.filterSpace(),
+            spaces.tokenSpace()),
+        written);
+  }
+
+  private void run(
+      SourceImages source,
+      ModelBundle read,
+      DocumentFormat format,
+      EncodeOptions options,
+      Journal known,
+      EncodeRun.SinkFactory sinks)
+      throws Exception {
+    say(data + ": " + source.images().size() + " " + source.kind());
+    Path scratch = Files.createTempDirectory("crossmodal-");
+    EncodeRun.Summary summary;
+    try (Interruption interruption = new Interruption();
+        FusionModel encoder = FusionModel.load(read, scratch);
+        ProgressBar bar =
+            new ProgressBarBuilder()
+                .setTaskName("encode")
+                .setInitialMax(source.images().size())
+                .setUnit(" images", 1)
+                .showSpeed()
+                .build()) {
+      summary =
+          new EncodeRun(encoder, format, options, known)
+              .run(
+                  source.images(),
+                  sinks,
+                  done -> {
+                    bar.stepTo(done);
+                    interruption.check();
+                  });
+    } finally {
+      Files.deleteIfExists(scratch);
+    }
+    List<String> problems = new ArrayList<>(source.problems());
+    problems.addAll(summary.problems());
+    if (!problems.isEmpty()) {
+      say(InvalidDatasetException.summary(data + ", left out", problems));
+    }
+    if (!summary.unplaced().isEmpty()) {
+      say(InvalidDatasetException.summary(data + ", kept without a place", summary.unplaced()));
+    }
+    say(
+        String.format(
+            Locale.ROOT,
+            "%d pictures encoded, %d done before, %d with the bytes of another, %d left out",
+            summary.kept(),
+            summary.known(),
+            summary.repeated(),
+            problems.size()));
+  }
+
+  /** Standard output may be where the documents go. */
+  private void say(String line) {
+    command.commandLine().getErr().println(line);
+  }
+}

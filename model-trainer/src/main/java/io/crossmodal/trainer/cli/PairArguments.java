@@ -1,0 +1,116 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.cli;
+
+import io.crossmodal.trainer.data.BigEarthNetReader;
+import io.crossmodal.trainer.data.InvalidDatasetException;
+import io.crossmodal.trainer.data.PairDataset;
+import io.crossmodal.trainer.data.PairsCsvReader;
+import io.crossmodal.trainer.data.SensorSource;
+import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.data.SplitShares;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import picocli.CommandLine.Option;
+
+/** Which pairs of tiles, and how they are read. */
+final class PairArguments {
+  @Option(
+      names = "--data",
+      required = true,
+      description =
+          "a CSV file with a column a sensor (and labels, group, split), or BigEarthNet's folder")
+  private Path data;
+
+  @Option(
+      names = "--sensor",
+      description =
+          "what a CSV's files hold, twice: NAME=BAND[:INDEX],...@decibel|as_stored|power_to_decibel;"
+              + " default: Sentinel-1 and Sentinel-2 as BigEarthNet has them")
+  private List<String> sensors;
+
+  @Option(names = "--where", description = "COLUMN=VALUE: take these rows of the CSV")
+  private String where;
+
+  @Option(
+      names = "--split-seed",
+      defaultValue = "1",
+      description = "groups are dealt out by it where the CSV has no column split")
+  private long splitSeed;
+
+  @Option(
+      names = "--split-lists",
+      description = "folder of BigEarthNet's train.csv, val.csv, test.csv (<S2 patch>,<S1 patch>)")
+  private Path splitLists;
+
+  @Option(
+      names = "--metadata",
+      description = "BigEarthNet 2's metadata as CSV, instead of --split-lists")
+  private Path metadata;
+
+  @Option(
+      names = "--allow-problems",
+      defaultValue = "0",
+      description = "pairs that may be left out because something is wrong with them")
+  private int allowed;
+
+  PairDataset read() throws IOException {
+    if (allowed < 0) {
+      throw new IllegalArgumentException("--allow-problems must be at least 0, got " + allowed);
+    }
+    PairDataset dataset = Files.isDirectory(data) ? bigEarthNet() : csv();
+    report(dataset.problems());
+    return dataset;
+  }
+
+  /** Prints what was left out. */
+  void report(List<String> problems) {
+    if (!problems.isEmpty()) {
+      System.err.println(InvalidDatasetException.summary("left out of " + data, problems));
+    }
+  }
+
+  private PairDataset csv() throws IOException {
+    if (sensors != null && sensors.size() != 2) {
+      throw new IllegalArgumentException("--sensor is given twice or not at all, got " + sensors);
+    }
+    Optional<Map.Entry<String, String>> wanted = Optional.empty();
+    if (where != null) {
+      int at = where.indexOf('=');
+      if (at < 1) {
+        throw new IllegalArgumentException("--where is COLUMN=VALUE, got [" + where + "]");
+      }
+      wanted = Optional.of(Map.entry(where.substring(0, at), where.substring(at + 1)));
+    }
+    return PairsCsvReader.read(
+        data,
+        sensors == null ? SensorSource.S1 : SensorSource.parse(sensors.get(0)),
+        sensors == null ? SensorSource.S2 : SensorSource.parse(sensors.get(1)),
+        new PairsCsvReader.Options(wanted, new SplitShares(0.7, 0.1, 0.2), splitSeed, allowed));
+  }
+
+  private PairDataset bigEarthNet() throws IOException {
+    if (metadata != null) {
+      return BigEarthNetReader.read(data, metadata, allowed);
+    }
+    if (splitLists == null) {
+      throw new IllegalArgumentException(
+          data + " is a folder: name BigEarthNet's --split-lists or --metadata");
+    }
+    Map<Split, Path> lists = new EnumMap<>(Split.class);
+    for (Split split : Split.values()) {
+      Path list = splitLists.resolve(split.label() + ".csv");
+      if (Files.isRegularFile(list)) {
+        lists.put(split, list);
+      }
+    }
+    return BigEarthNetReader.read(data, lists, allowed);
+  }
+}

@@ -1,0 +1,117 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.cluster;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Base64;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.Optional;
+
+/** Talks to one node of a cluster. Thread-safe. */
+public final class ClusterClient {
+  private static final Duration CONNECT = Duration.ofSeconds(10);
+
+  private final HttpClient http =
+      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(CONNECT).build();
+  private final URI node;
+  private final Optional<String> authorization;
+
+  /**
+   * What a node answered.
+   *
+   * @param status of HTTP
+   */
+  public record Answer(int status, String body) {}
+
+  /**
+   * A client of one node.
+   *
+   * @param node its HTTP address, such as {@code http://localhost:9200}; for https the JVM's own
+   *     trust store counts
+   * @param authorization value of that header, as {@link #basic} makes it
+   */
+  public ClusterClient(URI node, Optional<String> authorization) {
+    this.node = Objects.requireNonNull(node, "node");
+    this.authorization = Objects.requireNonNull(authorization, "authorization");
+    if (node.getHost() == null || !String.valueOf(node.getScheme()).startsWith("http")) {
+      throw new IllegalArgumentException(
+          "the node must be an address such as http://localhost:9200, got " + node);
+    }
+  }
+
+  /** A user and his password as HTTP sends them. */
+  public static String basic(String user, String password) {
+    byte[] pair = (user + ":" + password).getBytes(StandardCharsets.UTF_8);
+    return "Basic " + Base64.getEncoder().encodeToString(pair);
+  }
+
+  public URI node() {
+    return node;
+  }
+
+  /**
+   * Sends JSON and takes whatever comes back.
+   *
+   * @param body JSON, or lines of JSON for {@code _bulk}
+   * @param patience how long to wait for the answer
+   * @throws IOException when the node does not answer
+   */
+  public Answer send(String method, String path, byte[] body, Duration patience)
+      throws IOException, InterruptedException {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(node.resolve(path))
+            .timeout(patience)
+            .header("content-type", "application/json")
+            .method(
+                method,
+                body.length == 0
+                    ? HttpRequest.BodyPublishers.noBody()
+                    : HttpRequest.BodyPublishers.ofByteArray(body));
+    authorization.ifPresent(value -> request.header("authorization", value));
+    try {
+      HttpResponse<String> response =
+          http.send(request.build(), HttpResponse.BodyHandlers.ofString(StandardCharsets.UTF_8));
+      return new Answer(response.statusCode(), response.body());
+    } catch (IOException e) {
+      throw new IOException(node + " does not answer: " + e, e);
+    }
+  }
+
+  /**
+   * Sends JSON that the node has to accept.
+   *
+   * @param json empty for none
+   * @return the answer's body
+   * @throws IOException when the node refuses it, with the node's reason, or does not answer
+   */
+  public String call(String method, String path, String json, Duration patience)
+      throws IOException, InterruptedException {
+    Answer answer = send(method, path, json.getBytes(StandardCharsets.UTF_8), patience);
+    if (answer.status() >= 300) {
+      throw refused(method, path, answer);
+    }
+    return answer.body();
+  }
+
+  /** What to throw for an answer that is a refusal. */
+  public IOException refused(String method, String path, Answer answer) {
+    return new IOException(
+        String.format(
+            Locale.ROOT,
+            "%s refused %s %s with %d: %s",
+            node,
+            method,
+            path,
+            answer.status(),
+            answer.body()));
+  }
+}

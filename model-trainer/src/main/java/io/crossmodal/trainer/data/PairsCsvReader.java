@@ -1,0 +1,243 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.data;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SplittableRandom;
+
+/**
+ * Reads a table of tile pairs: a CSV file with a header, whose columns {@code <first sensor>} and
+ * {@code <second sensor>} hold paths relative to the file. Optional columns: {@code id}, {@code
+ * labels} (separated by semicolons), {@code group} and {@code split}. Without {@code split} whole
+ * groups are dealt out by shares.
+ */
+public final class PairsCsvReader {
+  /**
+   * How a table is read.
+   *
+   * @param where a column and the value that a row must have there to be taken
+   * @param shares of the splits where the table has none
+   * @param seed of dealing groups out to splits
+   * @param allowedProblems rows that may be unusable
+   */
+  public record Options(
+      Optional<Map.Entry<String, String>> where,
+      SplitShares shares,
+      long seed,
+      int allowedProblems) {}
+
+  private PairsCsvReader() {}
+
+  /**
+   * Reads a table.
+   *
+   * @throws InvalidDatasetException naming the rows that cannot be used, or the column that is
+   *     missing
+   */
+  public static PairDataset read(
+      Path file, SensorSource first, SensorSource second, Options options) throws IOException {
+    List<String> lines = TextFiles.lines(file).stream().filter(line -> !line.isBlank()).toList();
+    if (lines.isEmpty()) {
+      throw new InvalidDatasetException(file + " is empty; a header and a row a pair are expected");
+    }
+    List<String> header = cells(lines.get(0));
+    for (String needed : List.of(first.name(), second.name())) {
+      column(file, header, needed);
+    }
+    options.where().ifPresent(where -> column(file, header, where.getKey()));
+    List<String> problems = new ArrayList<>();
+    List<Row> rows = new ArrayList<>();
+    Set<String> ids = new HashSet<>();
+    for (int i = 1; i < lines.size(); i++) {
+      List<String> cells = cells(lines.get(i));
+      String place = file.getFileName() + " line " + (i + 1);
+      if (cells.size() != header.size()) {
+        problems.add(
+            String.format(
+                Locale.ROOT, "%s has %d cells, not %d", place, cells.size(), header.size()));
+        continue;
+      }
+      Row row = new Row(header, cells, i + 1);
+      if (options.where().isPresent()
+          && !row.get(options.where().get().getKey())
+              .equals(Optional.of(options.where().get().getValue()))) {
+        continue;
+      }
+      if (!ids.add(row.id())) {
+        problems.add(place + " repeats the id " + row.id());
+        continue;
+      }
+      rows.add(row);
+    }
+    Map<String, Split> dealt =
+        header.contains("split")
+            ? Map.of()
+            : deal(rows.stream().map(Row::group).toList(), options.shares(), options.seed());
+    Path folder = file.toAbsolutePath().normalize().getParent();
+    Map<String, Split> ofGroup = new HashMap<>(dealt);
+    List<TilePair> pairs = new ArrayList<>();
+    for (Row row : rows) {
+      pair(row, folder, first, second, ofGroup, problems).ifPresent(pairs::add);
+    }
+    InvalidDatasetException.check(
+        file + " cannot be used (" + options.allowedProblems() + " problems allowed)",
+        problems,
+        options.allowedProblems());
+    if (pairs.isEmpty()) {
+      throw new InvalidDatasetException(
+          file + " holds no usable pair" + (rows.isEmpty() ? "; no row was taken" : ""), problems);
+    }
+    return new PairDataset(
+        String.valueOf(folder.getFileName()),
+        first,
+        second,
+        pairs,
+        problems,
+        options.allowedProblems() - problems.size());
+  }
+
+  private static void column(Path file, List<String> header, String needed) {
+    if (!header.contains(needed)) {
+      throw new InvalidDatasetException(file + " has no column [" + needed + "], it has " + header);
+    }
+  }
+
+  /** A line of the table. */
+  private record Row(List<String> header, List<String> cells, int line) {
+    Optional<String> get(String column) {
+      int at = header.indexOf(column);
+      return at < 0 ? Optional.empty() : Optional.of(cells.get(at));
+    }
+
+    String id() {
+      return get("id").orElse("line " + line);
+    }
+
+    /** A row of its own group where the table knows none. */
+    String group() {
+      return get("group").orElse(id());
+    }
+  }
+
+  private static Optional<TilePair> pair(
+      Row row,
+      Path folder,
+      SensorSource first,
+      SensorSource second,
+      Map<String, Split> ofGroup,
+      List<String> problems) {
+    List<Path> files = new ArrayList<>();
+    for (SensorSource sensor : List.of(first, second)) {
+      Path path = folder.resolve(row.get(sensor.name()).orElseThrow()).normalize();
+      if (!path.startsWith(folder)) {
+        problems.add(row.id() + " points outside " + folder);
+        return Optional.empty();
+      }
+      if (!Files.isRegularFile(path)) {
+        problems.add(row.id() + ": there is no file " + path);
+        return Optional.empty();
+      }
+      files.add(path);
+    }
+    Split split;
+    if (row.get("split").isPresent()) {
+      Optional<Split> named = Split.of(row.get("split").get());
+      if (named.isEmpty()) {
+        problems.add(row.id() + " has split [" + row.get("split").get() + "]; " + Split.EXPECTED);
+        return Optional.empty();
+      }
+      split = named.get();
+      Split other = ofGroup.putIfAbsent(row.group(), split);
+      if (other != null && other != split) {
+        problems.add(
+            row.id()
+                + " is in "
+                + split.label()
+                + ", its group "
+                + row.group()
+                + " in "
+                + other.label());
+        return Optional.empty();
+      }
+    } else {
+      split = ofGroup.get(row.group());
+    }
+    Set<String> labels = new LinkedHashSet<>();
+    row.get("labels")
+        .ifPresent(
+            all -> Arrays.stream(all.split(";")).filter(l -> !l.isBlank()).forEach(labels::add));
+    return Optional.of(
+        new TilePair(
+            row.id(), List.of(files.get(0)), List.of(files.get(1)), labels, row.group(), split));
+  }
+
+  /**
+   * Deals whole groups out, the large ones first, each to the split that lacks most of its share.
+   *
+   * @param groups one a pair
+   */
+  static Map<String, Split> deal(List<String> groups, SplitShares shares, long seed) {
+    Map<String, Integer> sizes = new HashMap<>();
+    groups.forEach(group -> sizes.merge(group, 1, Integer::sum));
+    // Shuffled before they are sorted by size, so that equal sizes fall by the seed.
+    List<String> order = new ArrayList<>(sizes.keySet().stream().sorted().toList());
+    SplittableRandom random = new SplittableRandom(seed);
+    for (int i = order.size() - 1; i > 0; i--) {
+      int j = random.nextInt(i + 1);
+      order.set(j, order.set(i, order.get(j)));
+    }
+    order.sort((a, b) -> sizes.get(b) - sizes.get(a));
+    double[] lacks = {
+      shares.train() * groups.size(), shares.val() * groups.size(), shares.test() * groups.size()
+    };
+    Map<String, Split> dealt = new HashMap<>();
+    for (String group : order) {
+      int most = 0;
+      for (int s = 1; s < lacks.length; s++) {
+        if (lacks[s] > lacks[most]) {
+          most = s;
+        }
+      }
+      lacks[most] -= sizes.get(group);
+      dealt.put(group, Split.values()[most]);
+    }
+    return dealt;
+  }
+
+  /** The cells of a line, RFC 4180: quotes around a cell that holds commas, doubled inside. */
+  static List<String> cells(String line) {
+    List<String> cells = new ArrayList<>();
+    StringBuilder cell = new StringBuilder();
+    boolean quoted = false;
+    for (int i = 0; i < line.length(); i++) {
+      char c = line.charAt(i);
+      if (c == '"' && quoted && i + 1 < line.length() && line.charAt(i + 1) == '"') {
+        cell.append(c);
+        i++;
+      } else if (c == '"') {
+        quoted = !quoted;
+      } else if (c == ',' && !quoted) {
+        cells.add(cell.toString().strip());
+        cell.setLength(0);
+      } else {
+        cell.append(c);
+      }
+    }
+    cells.add(cell.toString().strip());
+    return cells;
+  }
+}

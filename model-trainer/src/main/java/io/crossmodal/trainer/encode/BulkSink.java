@@ -1,0 +1,228 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.encode;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import io.crossmodal.trainer.cluster.ClusterClient.Answer;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicReference;
+
+/**
+ * Sends documents by {@code _bulk}, a few requests at a time. A cluster that is full (429) or away
+ * is asked again, later and later, and only for the documents that it has not kept; meanwhile
+ * {@link #send} waits, and with it whoever encodes.
+ */
+public final class BulkSink implements DocumentSink {
+  private static final Set<Integer> PASSING = Set.of(429, 502, 503, 504);
+  private static final int TOO_LARGE = 413;
+
+  /** Sends the lines of one request. */
+  @FunctionalInterface
+  public interface Bulks {
+    Answer post(byte[] lines) throws IOException, InterruptedException;
+  }
+
+  private final Bulks bulks;
+  private final DocumentFormat format;
+  private final Retry retry;
+  private final Receipts receipts;
+  private final int connections;
+  private final Semaphore room;
+  private final ExecutorService senders;
+  private final AtomicReference<Exception> failure = new AtomicReference<>();
+
+  /**
+   * @param connections requests at a time, at least 1
+   */
+  public BulkSink(
+      Bulks bulks, DocumentFormat format, int connections, Retry retry, Receipts receipts) {
+    if (connections < 1) {
+      throw new IllegalArgumentException("connections must be at least 1, got " + connections);
+    }
+    this.bulks = Objects.requireNonNull(bulks, "bulks");
+    this.format = Objects.requireNonNull(format, "format");
+    this.retry = Objects.requireNonNull(retry, "retry");
+    this.receipts = Objects.requireNonNull(receipts, "receipts");
+    this.connections = connections;
+    this.room = new Semaphore(connections);
+    this.senders = Executors.newFixedThreadPool(connections);
+  }
+
+  @Override
+  public void send(List<Document> documents) throws IOException, InterruptedException {
+    room.acquire();
+    boolean started = false;
+    try {
+      check();
+      senders.execute(() -> run(List.copyOf(documents)));
+      started = true;
+    } finally {
+      if (!started) {
+        room.release();
+      }
+    }
+  }
+
+  @Override
+  public void finish() throws IOException, InterruptedException {
+    room.acquire(connections);
+    room.release(connections);
+    check();
+  }
+
+  @Override
+  public void close() {
+    senders.shutdownNow();
+  }
+
+  private void check() throws IOException {
+    Exception failed = failure.get();
+    if (failed != null) {
+      throw new IOException(failed.getMessage(), failed);
+    }
+  }
+
+  private void run(List<Document> documents) {
+    try {
+      deliver(documents);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      failure.compareAndSet(null, new IOException("sending was given up", e));
+    } catch (IOException | RuntimeException e) {
+      failure.compareAndSet(null, e);
+    } finally {
+      room.release();
+    }
+  }
+
+  private void deliver(List<Document> documents) throws IOException, InterruptedException {
+    List<Document> left = documents;
+    Retry.Waits waits = retry.new Waits();
+    while (!left.isEmpty()) {
+      Reply reply = post(left);
+      if (reply.tooLarge) {
+        halves(left);
+        return;
+      }
+      if (reply.again.size() < left.size()) {
+        waits = retry.new Waits();
+      }
+      left = reply.again;
+      if (!left.isEmpty() && !waits.another()) {
+        throw new IOException(
+            String.format(
+                Locale.ROOT,
+                "given up after %d s, %d documents of a request are not kept: %s; run again to go"
+                    + " on",
+                retry.patience().toSeconds(),
+                left.size(),
+                reply.reason));
+      }
+    }
+  }
+
+  private void halves(List<Document> documents) throws IOException, InterruptedException {
+    if (documents.size() == 1) {
+      receipts.refused(documents.get(0), "the document exceeds the node's http.max_content_length");
+      return;
+    }
+    int half = documents.size() / 2;
+    deliver(documents.subList(0, half));
+    deliver(documents.subList(half, documents.size()));
+  }
+
+  /**
+   * What is left to do after a request.
+   *
+   * @param again documents to send again
+   * @param reason why
+   * @param tooLarge whether the request has to be cut
+   */
+  private record Reply(List<Document> again, String reason, boolean tooLarge) {}
+
+  private Reply post(List<Document> documents) throws IOException, InterruptedException {
+    byte[] lines = format.lines(documents);
+    Answer answer;
+    try {
+      answer = bulks.post(lines);
+    } catch (IOException e) {
+      return new Reply(documents, e.getMessage(), false);
+    }
+    if (PASSING.contains(answer.status())) {
+      return new Reply(documents, answer.status() + " " + answer.body(), false);
+    }
+    if (answer.status() == TOO_LARGE) {
+      return new Reply(documents, answer.body(), true);
+    }
+    if (answer.status() >= 300) {
+      throw new IOException(
+          "the node refused a bulk with " + answer.status() + ": " + answer.body());
+    }
+    return items(documents, answer.body());
+  }
+
+  private Reply items(List<Document> documents, String body) throws IOException {
+    List<Document> kept = new ArrayList<>();
+    List<Document> again = new ArrayList<>();
+    String reason = "";
+    JsonArray items;
+    try {
+      items = JsonParser.parseString(body).getAsJsonObject().getAsJsonArray("items");
+    } catch (JsonParseException | IllegalStateException e) {
+      throw new IOException("the node answered a bulk with something else: " + body, e);
+    }
+    if (items == null || items.size() != documents.size()) {
+      throw new IOException(
+          documents.size() + " documents were sent, the node answered for others: " + body);
+    }
+    for (int i = 0; i < documents.size(); i++) {
+      Document document = documents.get(i);
+      JsonObject item = items.get(i).getAsJsonObject().getAsJsonObject("index");
+      int status = item.get("status").getAsInt();
+      if (status < 300) {
+        kept.add(document);
+      } else if (PASSING.contains(status)) {
+        again.add(document);
+        reason = reason(item);
+      } else {
+        receipts.refused(document, reason(item));
+      }
+    }
+    if (!kept.isEmpty()) {
+      receipts.kept(kept, 0);
+    }
+    return new Reply(again, reason, false);
+  }
+
+  /** What the node says first, which names the field, and last, which names the cause. */
+  private static String reason(JsonObject item) {
+    List<String> reasons = new ArrayList<>();
+    JsonElement error = item.get("error");
+    while (error != null && error.isJsonObject()) {
+      JsonElement reason = error.getAsJsonObject().get("reason");
+      if (reason != null && reason.isJsonPrimitive()) {
+        reasons.add(reason.getAsString());
+      }
+      error = error.getAsJsonObject().get("caused_by");
+    }
+    String all =
+        reasons.size() < 2
+            ? String.join("", reasons)
+            : reasons.get(0) + ": " + reasons.get(reasons.size() - 1);
+    return item.get("status").getAsInt() + " " + all;
+  }
+}

@@ -1,0 +1,157 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.encode;
+
+import com.google.gson.stream.JsonWriter;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.bundle.Fingerprints;
+import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.image.Georeference.Position;
+import io.crossmodal.model.tokens.TokenBlockFormat;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStreamWriter;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Base64;
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * Writes documents as the two lines each that {@code _bulk} takes: under the field a value that the
+ * node need not encode, beside it what is known of the picture.
+ *
+ * @param field full name of the {@code cross_modal} field
+ * @param sensor whose tower encodes
+ * @param model who encodes
+ * @param tokens how tokens are written
+ * @param places whether it is written where a picture lies
+ */
+public record DocumentFormat(
+    String field, String sensor, ModelManifest model, TokenForm tokens, boolean places) {
+  static final String CAPTION = "caption";
+  static final String PATH = "path";
+  static final String CLASS = "class";
+  static final String LABELS = "labels";
+  static final String ACQUIRED = "acquired";
+  static final String FOOTPRINT = "footprint";
+  static final String CENTRE = "centre";
+
+  private static final List<String> KNOWN =
+      List.of(CAPTION, PATH, CLASS, LABELS, ACQUIRED, FOOTPRINT, CENTRE);
+
+  private static final int PREFIX = 16;
+
+  public DocumentFormat {
+    Objects.requireNonNull(field, "field");
+    Objects.requireNonNull(tokens, "tokens");
+    model.config().sensor(sensor);
+    if (KNOWN.contains(field)) {
+      throw new IllegalArgumentException(
+          "the field [" + field + "] is taken by what is known of a picture; name another");
+    }
+  }
+
+  /** About how many bytes a document takes. */
+  int documentBytes() {
+    ModelConfig config = model.config();
+    long values = (long) config.imageTokens(config.sensor(sensor)) * config.hidden();
+    long block = tokens == TokenForm.NONE ? 0 : tokens == TokenForm.INT8 ? values : 2 * values;
+    return Math.toIntExact(500 + 13L * config.filterDimension() + block * 4 / 3);
+  }
+
+  /** The lines of these documents, UTF-8, each ended by a line feed. */
+  byte[] lines(List<Document> documents) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream(documents.size() * documentBytes());
+    try (OutputStreamWriter out = new OutputStreamWriter(bytes, StandardCharsets.UTF_8)) {
+      for (Document document : documents) {
+        out.write("{\"index\":{\"_id\":\"" + document.id() + "\"}}\n");
+        JsonWriter json = new JsonWriter(out);
+        write(document, json);
+        json.flush();
+        out.write('\n');
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("writing to memory", e);
+    }
+    return bytes.toByteArray();
+  }
+
+  private void write(Document document, JsonWriter json) throws IOException {
+    SourceImage image = document.image();
+    json.beginObject().name(field).beginObject();
+    json.name("embedding").beginArray();
+    for (float value : document.encoding().embedding()) {
+      json.value(value);
+    }
+    json.endArray();
+    if (tokens.encoding().isPresent()) {
+      byte[] block =
+          TokenBlockFormat.write(
+              document.encoding().tokens(),
+              tokens.encoding().get(),
+              model.fingerprints().tokenSpace());
+      json.name("tokens").value(Base64.getEncoder().encodeToString(block));
+    }
+    json.name("sensor").value(sensor).name("encoded_from").value(mark(document)).endObject();
+    json.name(PATH).value(image.path());
+    if (image.captions().size() == 1) {
+      json.name(CAPTION).value(image.captions().get(0));
+    } else if (!image.captions().isEmpty()) {
+      strings(json.name(CAPTION), image.captions());
+    }
+    if (image.sceneClass().isPresent()) {
+      json.name(CLASS).value(image.sceneClass().get());
+    }
+    if (!image.labels().isEmpty()) {
+      strings(json.name(LABELS), image.labels());
+    }
+    if (image.acquired().isPresent()) {
+      json.name(ACQUIRED).value(image.acquired().get().toString());
+    }
+    if (places && document.place().isPresent()) {
+      write(document.place().get(), json);
+    }
+    json.endObject();
+  }
+
+  private static void write(PictureReader.Place place, JsonWriter json) throws IOException {
+    json.name(CENTRE).beginObject();
+    json.name("lat").value(place.centre().latitude());
+    json.name("lon").value(place.centre().longitude()).endObject();
+    json.name(FOOTPRINT).beginObject().name("type").value("polygon");
+    json.name("coordinates").beginArray().beginArray();
+    for (Position corner : place.footprint()) {
+      position(corner, json);
+    }
+    position(place.footprint().get(0), json);
+    json.endArray().endArray().endObject();
+  }
+
+  private static void position(Position position, JsonWriter json) throws IOException {
+    json.beginArray().value(position.longitude()).value(position.latitude()).endArray();
+  }
+
+  private static void strings(JsonWriter json, List<String> values) throws IOException {
+    json.beginArray();
+    for (String value : values) {
+      json.value(value);
+    }
+    json.endArray();
+  }
+
+  /**
+   * From what and by which model, in the form that the plugin checks against the field: an
+   * embedding of another model's space is refused though it has the right length.
+   */
+  private String mark(Document document) {
+    Fingerprints spaces = model.fingerprints();
+    return document.digest()
+        + "."
+        + spaces.filterSpace().substring(0, PREFIX)
+        + "."
+        + spaces.tokenSpace().substring(0, PREFIX);
+  }
+}

@@ -1,0 +1,259 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.encode;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.crossmodal.model.bundle.Fingerprints;
+import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.trainer.cluster.ClusterClient;
+import io.crossmodal.trainer.cluster.ClusterClient.Answer;
+import java.io.IOException;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+
+/**
+ * An index, or an alias of one, whose field takes what a model makes.
+ *
+ * @param name as the user wrote it
+ * @param incarnation differs where an index of that name was deleted and made again
+ * @param tokens what the field keeps of them
+ * @param places whether it has a geo_shape {@code footprint} and a geo_point {@code centre}
+ */
+public record TargetIndex(String name, String incarnation, TokenForm tokens, boolean places) {
+  private static final Duration PATIENCE = Duration.ofMinutes(2);
+  private static final Pattern NAME = Pattern.compile("[^,*\\s/?#\"<>|\\\\]+");
+  private static final String MODELS = "/_plugins/_cross_modal/models/";
+
+  /**
+   * Looks at an index before anything is sent to it.
+   *
+   * @param field full name of the field
+   * @param model who encodes
+   * @throws IOException when there is no such index or field, it holds something else, or it
+   *     belongs to a model of other spaces; the message says what to do
+   */
+  public static TargetIndex of(
+      ClusterClient cluster, String index, String field, ModelManifest model)
+      throws IOException, InterruptedException {
+    Answer answer = cluster.send("GET", path(index), new byte[0], PATIENCE);
+    if (answer.status() == 404) {
+      throw new IOException(
+          cluster.node() + " has no index [" + index + "]; --create-index makes one");
+    }
+    if (answer.status() >= 300) {
+      throw cluster.refused("GET", path(index), answer);
+    }
+    return of(index, field, model, JsonParser.parseString(answer.body()).getAsJsonObject());
+  }
+
+  /**
+   * Reads the answer to {@code GET /index}.
+   *
+   * @param indices settings and mappings by concrete name; several for an alias of several
+   */
+  static TargetIndex of(String index, String field, ModelManifest model, JsonObject indices)
+      throws IOException {
+    Map<String, String> incarnations = new TreeMap<>();
+    TokenForm tokens = TokenForm.NONE;
+    boolean places = true;
+    for (Map.Entry<String, JsonElement> entry : indices.entrySet()) {
+      String name = entry.getKey();
+      JsonObject one = entry.getValue().getAsJsonObject();
+      JsonObject definition = find(one.getAsJsonObject("mappings"), field);
+      if (definition == null || !"cross_modal".equals(text(definition, "type"))) {
+        throw new IOException(
+            String.format(
+                Locale.ROOT,
+                "index [%s] has no field [%s] of type cross_modal; there are %s",
+                name,
+                field,
+                fields("", one.getAsJsonObject("mappings"))));
+      }
+      if ("text".equals(text(definition, "modality"))) {
+        throw new IOException(
+            "field [" + field + "] of index [" + name + "] has modality text; pictures need image");
+      }
+      checkSpaces(name, field, model, definition.getAsJsonObject("spaces"));
+      String kept = text(definition, "tokens");
+      tokens = kept == null ? TokenForm.INT8 : TokenForm.of(kept);
+      places &=
+          hasType(one, DocumentFormat.FOOTPRINT, "geo_shape")
+              && hasType(one, DocumentFormat.CENTRE, "geo_point");
+      incarnations.put(
+          name, one.getAsJsonObject("settings").getAsJsonObject("index").get("uuid").getAsString());
+    }
+    return new TargetIndex(index, incarnations.toString(), tokens, places);
+  }
+
+  private static boolean hasType(JsonObject index, String field, String type) {
+    JsonObject definition = find(index.getAsJsonObject("mappings"), field);
+    return definition != null && type.equals(text(definition, "type"));
+  }
+
+  private static void checkSpaces(
+      String index, String field, ModelManifest model, JsonObject spaces) throws IOException {
+    Fingerprints own = model.fingerprints();
+    String filter = spaces == null ? null : text(spaces, "filter");
+    String tokens = spaces == null ? null : text(spaces, "tokens");
+    if (!own.filterSpace().equals(filter) || !own.tokenSpace().equals(tokens)) {
+      throw new IOException(
+          String.format(
+              Locale.ROOT,
+              "field [%s] of index [%s] belongs to a model of filter space %s and token space %s;"
+                  + " the bundle [%s] makes %s and %s. Name the bundle that the field was made"
+                  + " with, or encode into a new index",
+              field,
+              index,
+              filter,
+              tokens,
+              model.id(),
+              own.filterSpace(),
+              own.tokenSpace()));
+    }
+  }
+
+  /**
+   * Makes an index whose field belongs to a model that the cluster serves.
+   *
+   * @param served id under which it serves it
+   * @return false where there is an index of that name already, which is left alone
+   * @throws IOException when the cluster does not serve the model, or another one under this id
+   */
+  public static boolean create(
+      ClusterClient cluster,
+      String index,
+      String field,
+      ModelManifest model,
+      String served,
+      TokenForm tokens)
+      throws IOException, InterruptedException {
+    if (cluster.send("HEAD", path(index), new byte[0], PATIENCE).status() == 200) {
+      return false;
+    }
+    checkServed(cluster, model, served);
+    cluster.call("PUT", path(index), mapping(field, served, tokens).toString(), PATIENCE);
+    return true;
+  }
+
+  private static void checkServed(ClusterClient cluster, ModelManifest model, String served)
+      throws IOException, InterruptedException {
+    Answer answer = cluster.send("GET", MODELS + encoded(served), new byte[0], PATIENCE);
+    if (answer.status() == 404) {
+      throw new IOException(
+          String.format(
+              Locale.ROOT,
+              "%s does not serve a model [%s], by which texts would be compared with these"
+                  + " pictures: deploy the bundle first, or name with --model the id it is served"
+                  + " under",
+              cluster.node(),
+              served));
+    }
+    if (answer.status() >= 300) {
+      throw cluster.refused("GET", MODELS + served, answer);
+    }
+    JsonObject fingerprints =
+        JsonParser.parseString(answer.body())
+            .getAsJsonObject()
+            .getAsJsonArray("models")
+            .get(0)
+            .getAsJsonObject()
+            .getAsJsonObject("fingerprints");
+    Fingerprints own = model.fingerprints();
+    if (!own.filterSpace().equals(text(fingerprints, "filter_space"))
+        || !own.tokenSpace().equals(text(fingerprints, "token_space"))) {
+      throw new IOException(
+          String.format(
+              Locale.ROOT,
+              "what %s serves as [%s] has other spaces than the bundle [%s]; name the bundle that"
+                  + " was deployed under this id, or with --model the id of this bundle",
+              cluster.node(),
+              served,
+              model.id()));
+    }
+  }
+
+  /** Settings are left to the cluster's own defaults and templates. */
+  static JsonObject mapping(String field, String served, TokenForm tokens) {
+    JsonObject vector = type("cross_modal");
+    vector.addProperty("model", served);
+    vector.addProperty("tokens", tokens.key());
+    JsonObject properties = new JsonObject();
+    properties.add(field, vector);
+    properties.add(DocumentFormat.PATH, type("keyword"));
+    properties.add(DocumentFormat.CAPTION, type("text"));
+    properties.add(DocumentFormat.CLASS, type("keyword"));
+    properties.add(DocumentFormat.LABELS, type("keyword"));
+    properties.add(DocumentFormat.ACQUIRED, type("date"));
+    properties.add(DocumentFormat.FOOTPRINT, type("geo_shape"));
+    properties.add(DocumentFormat.CENTRE, type("geo_point"));
+    JsonObject mappings = new JsonObject();
+    mappings.add("properties", properties);
+    JsonObject body = new JsonObject();
+    body.add("mappings", mappings);
+    return body;
+  }
+
+  private static JsonObject type(String name) {
+    JsonObject type = new JsonObject();
+    type.addProperty("type", name);
+    return type;
+  }
+
+  /** Path of its {@code _bulk}. */
+  public String bulkPath() {
+    return path(name) + "/_bulk";
+  }
+
+  private static String path(String index) {
+    if (!NAME.matcher(index).matches()) {
+      throw new IllegalArgumentException("one index or alias must be named, got [" + index + "]");
+    }
+    return "/" + encoded(index);
+  }
+
+  private static String encoded(String name) {
+    return URLEncoder.encode(name, StandardCharsets.UTF_8);
+  }
+
+  private static JsonObject find(JsonObject mapping, String field) {
+    JsonObject properties = mapping.getAsJsonObject("properties");
+    if (properties == null) {
+      return null;
+    }
+    int dot = field.indexOf('.');
+    String head = dot < 0 ? field : field.substring(0, dot);
+    JsonObject child = properties.getAsJsonObject(head);
+    return dot < 0 || child == null ? child : find(child, field.substring(dot + 1));
+  }
+
+  private static List<String> fields(String prefix, JsonObject mapping) {
+    List<String> found = new ArrayList<>();
+    JsonObject properties = mapping.getAsJsonObject("properties");
+    if (properties != null) {
+      for (Map.Entry<String, JsonElement> entry : properties.entrySet()) {
+        JsonObject child = entry.getValue().getAsJsonObject();
+        if ("cross_modal".equals(text(child, "type"))) {
+          found.add(prefix + entry.getKey());
+        }
+        found.addAll(fields(prefix + entry.getKey() + ".", child));
+      }
+    }
+    return found;
+  }
+
+  private static String text(JsonObject object, String name) {
+    JsonElement value = object.get(name);
+    return value == null ? null : value.getAsString();
+  }
+}

@@ -1,0 +1,17 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+/**
+ * Encodes archives of pictures outside of the cluster: {@code encode}.
+ *
+ * <p>Entry class: {@link io.crossmodal.trainer.encode.EncodeRun}, which the command line calls. It
+ * takes {@link io.crossmodal.trainer.encode.SourceImages}, decodes them on several threads, has the
+ * model encode them in batches and hands documents to a {@link
+ * io.crossmodal.trainer.encode.DocumentSink}: a cluster's {@code _bulk}, or a file of the same
+ * lines. What a sink has kept goes into the {@link io.crossmodal.trainer.encode.Journal}.
+ *
+ * <p>A document's id comes from the picture's bytes ({@code ContentId}), so a picture that is sent
+ * twice, by a run that was killed before its journal knew, is stored once.
+ */
+package io.crossmodal.trainer.encode;

@@ -1,0 +1,224 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.sensors;
+
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.trainer.data.DecodedPairs;
+import io.crossmodal.trainer.data.PairDataset;
+import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.data.TilePair;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
+
+/**
+ * Measures retrieval in the four directions of two sensors.
+ *
+ * <p>Where pairs have labels, as the paper does: queries are the validation tiles, the archive are
+ * the test tiles, the first 10 hits count, by their label sets. In any case: does a test tile find
+ * its own partner among all test tiles of the other sensor.
+ */
+public final class SensorEvaluation {
+  private static final int DEPTH = 10;
+  private static final int RERANKED = 50;
+
+  private final PairDataset dataset;
+  private final Map<String, DecodedPairs> decoded = new HashMap<>();
+  private final List<SensorRow> rows = new ArrayList<>();
+
+  public SensorEvaluation(PairDataset dataset) {
+    this.dataset = dataset;
+  }
+
+  /** Measures a model; its bundle has both sensors of the data set. */
+  public void add(String name, FusionModel model) {
+    add(new BundleEncoder(name, model, dataset.first().name(), dataset.second().name()));
+  }
+
+  /** Measures the descriptor that knows nothing, on tiles of that side. */
+  public void addDescriptor(int side) {
+    add(new TextureDescriptor(side));
+  }
+
+  private void add(TileEncoder encoder) {
+    DecodedPairs archive = pairs(Split.TEST, encoder.side());
+    boolean labelled =
+        dataset.split(Split.VAL).stream().anyMatch(pair -> !pair.labels().isEmpty())
+            && archive.pairs().stream().anyMatch(pair -> !pair.labels().isEmpty());
+    List<List<TileFeatures>> archived = features(encoder, archive);
+    DecodedPairs queries = labelled ? pairs(Split.VAL, encoder.side()) : null;
+    List<List<TileFeatures>> asked = labelled ? features(encoder, queries) : archived;
+    for (int from = 0; from < 2; from++) {
+      for (int to = 0; to < 2; to++) {
+        double[] pair = partners(archived.get(from), archived.get(to), from != to);
+        double[] label =
+            labelled
+                ? labels(asked.get(from), archived.get(to), queries.pairs(), archive.pairs())
+                : new double[] {Double.NaN, Double.NaN, Double.NaN, Double.NaN};
+        if (from != to || labelled) {
+          rows.add(
+              new SensorRow(
+                  encoder.name(),
+                  sensor(from) + " -> " + sensor(to),
+                  pair[0],
+                  pair[1],
+                  pair[2],
+                  pair[3],
+                  pair[4],
+                  label[0],
+                  label[1],
+                  label[2],
+                  label[3]));
+        }
+      }
+    }
+  }
+
+  private String sensor(int number) {
+    return (number == 0 ? dataset.first() : dataset.second()).name();
+  }
+
+  private DecodedPairs pairs(Split split, int side) {
+    return decoded.computeIfAbsent(
+        split + " " + side, key -> DecodedPairs.decode(dataset, split, side));
+  }
+
+  private static List<List<TileFeatures>> features(TileEncoder encoder, DecodedPairs pairs) {
+    return List.of(encoder.encode(false, pairs.first()), encoder.encode(true, pairs.second()));
+  }
+
+  /** Archive tiles by falling score; ties by their number. */
+  static List<Integer> ranking(int archive, ToDoubleFunction<Integer> score) {
+    double[] scores = IntStream.range(0, archive).mapToDouble(score::applyAsDouble).toArray();
+    return IntStream.range(0, archive)
+        .boxed()
+        .sorted((a, b) -> Double.compare(scores[b], scores[a]))
+        .toList();
+  }
+
+  /** Recall of the partner at 1, 5 and 10, and re-ranked at 1 and 10. */
+  private static double[] partners(
+      List<TileFeatures> queries, List<TileFeatures> archive, boolean across) {
+    double[] found = new double[5];
+    if (!across) {
+      return new double[] {Double.NaN, Double.NaN, Double.NaN, Double.NaN, Double.NaN};
+    }
+    boolean patches = queries.get(0).patches().length > 0;
+    for (int q = 0; q < queries.size(); q++) {
+      TileFeatures query = queries.get(q);
+      List<Integer> ranking = ranking(archive.size(), a -> query.cosine(archive.get(a)));
+      int rank = ranking.indexOf(q);
+      found[0] += rank < 1 ? 1 : 0;
+      found[1] += rank < 5 ? 1 : 0;
+      found[2] += rank < 10 ? 1 : 0;
+      if (patches) {
+        List<Integer> window = ranking.subList(0, Math.min(RERANKED, ranking.size()));
+        List<Integer> again =
+            ranking(window.size(), i -> query.maxSim(archive.get(window.get(i)))).stream()
+                .map(window::get)
+                .toList();
+        int second = again.indexOf(q);
+        found[3] += second == 0 ? 1 : 0;
+        found[4] += second >= 0 && second < 10 ? 1 : 0;
+      }
+    }
+    for (int i = 0; i < found.length; i++) {
+      found[i] = i > 2 && !patches ? Double.NaN : 100 * found[i] / queries.size();
+    }
+    return found;
+  }
+
+  /** Precision, recall and F1 over label sets at 10, and mAP. */
+  private static double[] labels(
+      List<TileFeatures> queries,
+      List<TileFeatures> archive,
+      List<TilePair> asked,
+      List<TilePair> found) {
+    double precision = 0;
+    double recall = 0;
+    double map = 0;
+    int counted = 0;
+    for (int q = 0; q < queries.size(); q++) {
+      Set<String> wanted = asked.get(q).labels();
+      if (wanted.isEmpty()) {
+        continue;
+      }
+      counted++;
+      TileFeatures query = queries.get(q);
+      List<Integer> ranking = ranking(archive.size(), a -> query.cosine(archive.get(a)));
+      List<Integer> first = ranking.subList(0, Math.min(DEPTH, ranking.size()));
+      for (int hit : first) {
+        Set<String> common = common(wanted, found.get(hit).labels());
+        precision +=
+            (double) common.size() / Math.max(1, found.get(hit).labels().size()) / first.size();
+        recall += (double) common.size() / wanted.size() / first.size();
+      }
+      int relevant = 0;
+      double sum = 0;
+      for (int rank = 0; rank < ranking.size(); rank++) {
+        if (!common(wanted, found.get(ranking.get(rank)).labels()).isEmpty()) {
+          relevant++;
+          sum += (double) relevant / (rank + 1);
+        }
+      }
+      map += relevant == 0 ? 0 : sum / relevant;
+    }
+    double p = 100 * precision / counted;
+    double r = 100 * recall / counted;
+    return new double[] {p, r, p + r == 0 ? 0 : 2 * p * r / (p + r), 100 * map / counted};
+  }
+
+  private static Set<String> common(Set<String> a, Set<String> b) {
+    Set<String> common = new HashSet<>(a);
+    common.retainAll(b);
+    return common;
+  }
+
+  /** What was measured so far. */
+  public List<SensorRow> rows() {
+    return List.copyOf(rows);
+  }
+
+  /** The rows as a Markdown table. */
+  public String markdown() {
+    StringBuilder text = new StringBuilder();
+    text.append(
+        String.format(
+            Locale.ROOT,
+            "%s: %d test pairs; a partner is found by chance among the first 10 in %.1f %%.%n%n",
+            dataset.name(),
+            dataset.split(Split.TEST).size(),
+            1000.0 / dataset.split(Split.TEST).size()));
+    text.append("| model | direction | R@1 | R@5 | R@10 | MaxSim R@1 | MaxSim R@10 ");
+    text.append("| P@10 | R@10 of labels | F1@10 | mAP |\n");
+    text.append("|---|---|---|---|---|---|---|---|---|---|---|\n");
+    for (SensorRow row : rows) {
+      text.append("| ").append(row.model()).append(" | ").append(row.direction());
+      for (double value :
+          new double[] {
+            row.recall1(),
+            row.recall5(),
+            row.recall10(),
+            row.maxSim1(),
+            row.maxSim10(),
+            row.precision(),
+            row.recall(),
+            row.f1(),
+            row.map()
+          }) {
+        text.append(" | ")
+            .append(Double.isNaN(value) ? "" : String.format(Locale.ROOT, "%.2f", value));
+      }
+      text.append(" |\n");
+    }
+    return text.toString();
+  }
+}

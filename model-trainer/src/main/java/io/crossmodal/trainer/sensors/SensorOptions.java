@@ -1,0 +1,217 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.sensors;
+
+import java.util.Locale;
+import java.util.Objects;
+
+/**
+ * How a cross-sensor model is trained; written to the run folder, where a run is resumed with the
+ * same options only.
+ *
+ * @param preset shape of the model
+ * @param imageSize side in pixels
+ * @param seed of initialisation, order and augmentation
+ * @param steps of the optimiser
+ * @param batch B, pairs that meet each other in the losses
+ * @param learningRate peak; linear warm-up, then half a cosine down to a hundredth
+ * @param warmup steps of it
+ * @param weightDecay decoupled
+ * @param clip largest norm of the gradient
+ * @param averaging decay of the moving average of the weights, which is what is exported
+ * @param pairing what a pair is
+ * @param losses and their weights
+ * @param augmentation of tiles
+ * @param checkpointEvery steps
+ */
+public record SensorOptions(
+    SensorPreset preset,
+    int imageSize,
+    long seed,
+    int steps,
+    int batch,
+    double learningRate,
+    int warmup,
+    double weightDecay,
+    double clip,
+    double averaging,
+    Pairing pairing,
+    Losses losses,
+    Augmentation augmentation,
+    int checkpointEvery) {
+
+  /** What the two features of a pair are of. */
+  public enum Pairing {
+    /** Of one place by both sensors. */
+    ACROSS,
+    /** Of one tile, changed twice: each sensor is trained alone, the baseline of the paper. */
+    WITHIN
+  }
+
+  /**
+   * The objective.
+   *
+   * @param mutual weight of (i), NT-Xent over both modalities
+   * @param angular weight of (ii), the angular distance of pairs
+   * @param neighbours weight of (iii), the cosines of nearest neighbours within a modality
+   * @param patches weight of the contrast of patch tokens, which the paper does not have
+   * @param temperature of (i) and of the patches
+   * @param nearest k, neighbours of an anchor in (iii)
+   * @param neighboursFrom share of the steps before (iii) takes part: neighbours by random features
+   *     would be noise
+   * @param queue Q, earlier features of each modality that (i) has as negatives and (iii) as
+   *     candidates; a multiple of the batch, or 0
+   */
+  public record Losses(
+      double mutual,
+      double angular,
+      double neighbours,
+      double patches,
+      double temperature,
+      int nearest,
+      double neighboursFrom,
+      int queue) {
+    public Losses {
+      for (double weight : new double[] {mutual, angular, neighbours, patches}) {
+        if (!(weight >= 0 && Double.isFinite(weight))) {
+          throw new IllegalArgumentException("weights of losses must be at least 0, got " + weight);
+        }
+      }
+      if (mutual + angular + neighbours + patches == 0) {
+        throw new IllegalArgumentException("at least one loss needs a weight above 0");
+      }
+      if (!(temperature > 0)) {
+        throw new IllegalArgumentException("temperature must be above 0, got " + temperature);
+      }
+      if (nearest < 1) {
+        throw new IllegalArgumentException("nearest must be at least 1, got " + nearest);
+      }
+      share("neighbours_from", neighboursFrom);
+      if (queue < 0) {
+        throw new IllegalArgumentException("queue must be at least 0, got " + queue);
+      }
+    }
+  }
+
+  /**
+   * What is done to tiles; the two of a pair are cropped, flipped and turned alike, so that they
+   * stay one place.
+   *
+   * @param smallestCrop share of the area, 1 for no crops
+   * @param turns whether tiles are flipped and turned by quarters
+   * @param speckle deviation of the noise that is added to radar bands, in deviations of a band:
+   *     speckle multiplies powers, so it adds to decibels
+   * @param light reach of the change of gain of optical bands, all alike; radar has none, its level
+   *     is a measurement
+   */
+  public record Augmentation(double smallestCrop, boolean turns, double speckle, double light) {
+    /** Nothing. */
+    public static final Augmentation NONE = new Augmentation(1, false, 0, 0);
+
+    public Augmentation {
+      if (!(smallestCrop > 0 && smallestCrop <= 1)) {
+        throw new IllegalArgumentException("smallest_crop must lie in (0, 1], got " + smallestCrop);
+      }
+      if (!(speckle >= 0 && light >= 0 && light < 1)) {
+        throw new IllegalArgumentException(
+            "speckle must be at least 0 and light in [0, 1), got " + speckle + " and " + light);
+      }
+    }
+
+    /** The side to keep a tile at that is shown at {@code side}: a crop needs pixels to spare. */
+    int sourceSide(int side) {
+      return smallestCrop < 1 ? side + side / 4 : side;
+    }
+  }
+
+  public SensorOptions {
+    Objects.requireNonNull(preset, "preset");
+    Objects.requireNonNull(pairing, "pairing");
+    Objects.requireNonNull(losses, "losses");
+    Objects.requireNonNull(augmentation, "augmentation");
+    atLeast("image_size", imageSize, 1);
+    atLeast("steps", steps, 1);
+    atLeast("batch", batch, 2);
+    atLeast("warmup", warmup, 0);
+    atLeast("checkpoint_every", checkpointEvery, 1);
+    share("averaging", averaging);
+    if (!(learningRate > 0 && weightDecay >= 0 && clip > 0)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "learning_rate and clip must be above 0, weight_decay at least 0, got %s, %s, %s",
+              learningRate,
+              clip,
+              weightDecay));
+    }
+    if (losses.nearest() >= batch) {
+      throw new IllegalArgumentException(
+          "nearest must be below the batch of " + batch + ", got " + losses.nearest());
+    }
+    if (losses.queue() % batch != 0) {
+      throw new IllegalArgumentException(
+          "queue must be a multiple of the batch of " + batch + ", got " + losses.queue());
+    }
+    if (pairing == Pairing.WITHIN && augmentation.equals(Augmentation.NONE)) {
+      throw new IllegalArgumentException(
+          "WITHIN pairs two views of a tile, without augmentation there is no other view");
+    }
+  }
+
+  /** What docs/results/sensors.md measured, from scratch on a CPU. */
+  public static SensorOptions scratch(long seed, int steps) {
+    return new SensorOptions(
+        SensorPreset.CONVOLUTIONAL,
+        SensorPreset.CONVOLUTIONAL.imageSize(),
+        seed,
+        steps,
+        64,
+        1e-3,
+        50,
+        0.02,
+        1,
+        0.99,
+        Pairing.ACROSS,
+        new Losses(1, 1, 1, 0, 0.1, 1, 0.3, 0),
+        new Augmentation(0.6, true, 0.2, 0.1),
+        250);
+  }
+
+  /**
+   * Learning rate at a step.
+   *
+   * @param step from 0
+   */
+  double learningRate(int step) {
+    if (step < warmup) {
+      return learningRate * (step + 1.0) / warmup;
+    }
+    double progress = (double) (step - warmup) / Math.max(1, steps - warmup);
+    return learningRate * (0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * progress)));
+  }
+
+  /** The weights of the four losses at a step. */
+  float[] weights(int step) {
+    boolean neighbours = step >= Math.round(losses.neighboursFrom() * steps);
+    return new float[] {
+      (float) losses.mutual(),
+      (float) losses.angular(),
+      neighbours ? (float) losses.neighbours() : 0,
+      (float) losses.patches()
+    };
+  }
+
+  private static void atLeast(String name, int value, int minimum) {
+    if (value < minimum) {
+      throw new IllegalArgumentException(name + " must be at least " + minimum + ", got " + value);
+    }
+  }
+
+  private static void share(String name, double value) {
+    if (!(value >= 0 && value <= 1)) {
+      throw new IllegalArgumentException(name + " must lie in [0, 1], got " + value);
+    }
+  }
+}

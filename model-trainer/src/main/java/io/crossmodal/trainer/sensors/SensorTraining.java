@@ -1,0 +1,157 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.sensors;
+
+import io.crossmodal.model.Calibration;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.bundle.BundleException;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.bundle.Sha256;
+import io.crossmodal.model.image.BandImage;
+import io.crossmodal.model.torchscript.StateDict;
+import io.crossmodal.trainer.data.DecodedPairs;
+import io.crossmodal.trainer.data.PairDataset;
+import io.crossmodal.trainer.data.SensorSource;
+import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.train.RunFolder;
+import io.crossmodal.trainer.train.TrainingException;
+import io.crossmodal.trainer.train.TrainingLoop;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A training over pairs of tiles in a run folder; run again with the same options, it resumes. */
+public final class SensorTraining {
+  private final RunFolder folder;
+  private final SensorOptions options;
+
+  private SensorTraining(RunFolder folder, SensorOptions options) {
+    this.folder = folder;
+    this.options = options;
+  }
+
+  /**
+   * Opens a run folder, or makes it.
+   *
+   * @throws IllegalArgumentException when the folder holds a run of other options
+   */
+  public static SensorTraining open(Path folder, SensorOptions options) throws IOException {
+    return new SensorTraining(RunFolder.open(folder, options), options);
+  }
+
+  /** What a training tells its caller. */
+  @FunctionalInterface
+  public interface Progress {
+    /** After each step, how many were taken. */
+    void stepped(int taken);
+
+    /** Told once, before the first step: the pairs that were left out, a line each, or none. */
+    default void skipped(List<String> problems) {}
+  }
+
+  /**
+   * Trains to the last step and returns the model in memory.
+   *
+   * @param dataset its training split is used, without a look at labels
+   * @param id under which the model will be served
+   * @throws io.crossmodal.trainer.data.InvalidDatasetException when more tiles are bad than the
+   *     data set allows
+   * @throws IllegalArgumentException when the folder holds a run over other pairs
+   * @throws TrainingException when the loss is no longer a number, memory or disk is full; the last
+   *     checkpoint stays
+   */
+  public ModelBundle train(PairDataset dataset, String id, Progress progress)
+      throws IOException, TrainingException, BundleException {
+    int kept = options.augmentation().sourceSide(options.imageSize());
+    DecodedPairs pairs = DecodedPairs.decode(dataset, Split.TRAIN, kept);
+    progress.skipped(pairs.problems());
+    MessageDigest digest = Sha256.digest();
+    pairs
+        .pairs()
+        .forEach(pair -> digest.update((pair.id() + "\n").getBytes(StandardCharsets.UTF_8)));
+    folder.requireSameData(digest, "pairs");
+    ModelConfig config = config(options, dataset, pairs);
+    SensorSet set = new SensorSet(options, config, pairs);
+    try (SensorModule module = new SensorModule(options, config, folder.path())) {
+      if (folder.resumes()) {
+        module.restore(folder.checkpoint());
+      }
+      new TrainingLoop(folder, options.steps(), options.checkpointEvery())
+          .run(module, step -> List.of(set.batch(step)), progress::stepped);
+      double epochs = (double) module.steps() * options.batch() / set.size();
+      return bundle(id, config, module.averagedModel(), dataset.name(), options.seed(), epochs);
+    }
+  }
+
+  /**
+   * The model that a training would start from, with the statistics of its training split: the
+   * baseline that every table needs.
+   */
+  public static ModelBundle untrained(PairDataset dataset, SensorOptions options, String id) {
+    DecodedPairs pairs =
+        DecodedPairs.decode(
+            dataset, Split.TRAIN, options.augmentation().sourceSide(options.imageSize()));
+    ModelConfig config = config(options, dataset, pairs);
+    StateDict state = StateDict.of(SensorModule.model(config, options.seed()));
+    return bundle(id, config, state, dataset.name(), options.seed(), 0);
+  }
+
+  private static ModelBundle bundle(
+      String id, ModelConfig config, StateDict state, String dataset, long seed, double epochs) {
+    String version = SensorTraining.class.getPackage().getImplementationVersion();
+    return ModelBundle.of(
+        id,
+        config,
+        List.of(),
+        state,
+        Calibration.NONE,
+        new ModelManifest.Training(
+            dataset, seed, epochs, version == null ? "development" : version),
+        List.of());
+  }
+
+  private static ModelConfig config(
+      SensorOptions options, PairDataset dataset, DecodedPairs pairs) {
+    return options
+        .preset()
+        .config(
+            List.of(
+                sensor(dataset.first(), options.imageSize(), pairs.first()),
+                sensor(dataset.second(), options.imageSize(), pairs.second())));
+  }
+
+  /** With mean and deviation of each band over all defined pixels of the tiles. */
+  private static SensorConfig sensor(SensorSource source, int side, List<BandImage> tiles) {
+    List<Double> mean = new ArrayList<>();
+    List<Double> std = new ArrayList<>();
+    for (int band = 0; band < source.bands().size(); band++) {
+      double sum = 0;
+      double squares = 0;
+      long count = 0;
+      for (BandImage tile : tiles) {
+        int area = tile.width() * tile.height();
+        for (int i = band * area; i < (band + 1) * area; i++) {
+          float value = tile.values()[i];
+          if (Float.isFinite(value)) {
+            sum += value;
+            squares += (double) value * value;
+            count++;
+          }
+        }
+      }
+      double average = sum / Math.max(1, count);
+      double variance = squares / Math.max(1, count) - average * average;
+      mean.add(average);
+      // A band that never changes carries nothing; it must not divide by zero.
+      std.add(variance > 1e-12 ? Math.sqrt(variance) : 1.0);
+    }
+    return new SensorConfig(source.name(), side, mean, std, source.input());
+  }
+}

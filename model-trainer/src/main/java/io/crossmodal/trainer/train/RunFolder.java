@@ -1,0 +1,136 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.train;
+
+import com.google.gson.FieldNamingPolicy;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonParseException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+import java.util.Locale;
+
+/**
+ * The files of a training that can be resumed: {@code options.json}, {@code data.sha256}, {@code
+ * metrics.jsonl} and the last checkpoint.
+ */
+public final class RunFolder {
+  private static final String CHECKPOINT = "checkpoint.safetensors";
+  private static final String DATA = "data.sha256";
+  private static final String METRICS = "metrics.jsonl";
+  private static final String OPTIONS = "options.json";
+  private static final Gson GSON =
+      new GsonBuilder()
+          .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
+          .create();
+
+  private final Path folder;
+
+  private RunFolder(Path folder) {
+    this.folder = folder;
+  }
+
+  /**
+   * Opens a run folder, or makes it.
+   *
+   * @param options a record
+   * @throws IllegalArgumentException when the folder holds a run of other options
+   */
+  public static RunFolder open(Path folder, Object options) throws IOException {
+    Files.createDirectories(folder);
+    Path file = folder.resolve(OPTIONS);
+    String json = GSON.toJson(options);
+    String before = Files.exists(file) ? Files.readString(file) : json;
+    RunFolder run = new RunFolder(folder);
+    if (run.resumes() && !before.equals(json)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "%s holds a run of other options; resume with those, or name another folder.%n "
+                  + " there: %s%n  given: %s",
+              folder,
+              before,
+              json));
+    }
+    Files.writeString(file, json);
+    return run;
+  }
+
+  /**
+   * The options that a run folder was made with.
+   *
+   * @throws IOException when the folder holds no run
+   */
+  static <T> T options(Path folder, Class<T> type) throws IOException {
+    try {
+      return GSON.fromJson(Files.readString(folder.resolve(OPTIONS)), type);
+    } catch (JsonParseException e) {
+      throw new IOException(folder + " holds no run: " + e.getMessage(), e);
+    }
+  }
+
+  public Path path() {
+    return folder;
+  }
+
+  /** Where the last checkpoint lies, or will. */
+  public Path checkpoint() {
+    return folder.resolve(CHECKPOINT);
+  }
+
+  /** Whether there is a checkpoint to go on from. */
+  public boolean resumes() {
+    return Files.exists(checkpoint());
+  }
+
+  /**
+   * Other data would resume without a word where the shapes happen to fit.
+   *
+   * @param digest of all that the data says of itself
+   * @param what the data are, for the message
+   * @throws IllegalArgumentException when the run to resume is one over other data
+   */
+  public void requireSameData(MessageDigest digest, String what) throws IOException {
+    String hash = HexFormat.of().formatHex(digest.digest());
+    Path file = folder.resolve(DATA);
+    if (resumes() && Files.exists(file) && !Files.readString(file).strip().equals(hash)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "%s holds a run over other %s; resume with those, or name another folder",
+              folder,
+              what));
+    }
+    Files.writeString(file, hash + "\n");
+  }
+
+  /** A run that was killed, or a full disk, may have left the start of a line. */
+  void dropHalfLine() throws IOException {
+    Path metrics = folder.resolve(METRICS);
+    if (!Files.exists(metrics)) {
+      return;
+    }
+    String text = Files.readString(metrics);
+    int end = text.lastIndexOf('\n') + 1;
+    if (end < text.length()) {
+      Files.writeString(metrics, text.substring(0, end));
+    }
+  }
+
+  /** Appends a record to {@code metrics.jsonl}. */
+  void log(Object line) throws IOException {
+    Files.writeString(
+        folder.resolve(METRICS),
+        GSON.toJson(line) + "\n",
+        StandardCharsets.UTF_8,
+        StandardOpenOption.CREATE,
+        StandardOpenOption.APPEND);
+  }
+}

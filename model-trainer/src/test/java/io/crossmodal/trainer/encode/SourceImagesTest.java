@@ -1,0 +1,103 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.encode;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.crossmodal.trainer.train.MicroTraining;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SourceImagesTest {
+  @TempDir Path folder;
+
+  private void files(String... names) throws IOException {
+    for (String name : names) {
+      Path file = folder.resolve(name);
+      Files.createDirectories(file.getParent());
+      Files.write(file, new byte[] {1});
+    }
+  }
+
+  private SourceImages read(Path path) throws IOException {
+    return SourceImages.read(path, Optional.empty(), 0);
+  }
+
+  private static List<String> paths(SourceImages read) {
+    return read.images().stream().map(SourceImage::path).toList();
+  }
+
+  private static List<Optional<String>> classes(SourceImages read) {
+    return read.images().stream().map(SourceImage::sceneClass).toList();
+  }
+
+  @Test
+  void walksAFolderHoweverDeep() throws IOException {
+    files(
+        "b.PNG", "2020/BareLand/a.jpg", "2020/pond/c.tiff", "notes.txt", ".cache/d.jpg", ".e.png");
+    SourceImages read = read(folder);
+    assertEquals(List.of("2020/BareLand/a.jpg", "2020/pond/c.tiff", "b.PNG"), paths(read));
+    assertEquals(
+        List.of(Optional.of("bare land"), Optional.of("pond"), Optional.empty()), classes(read));
+  }
+
+  @Test
+  void aSingleFolderIsNoClass() throws IOException {
+    files("images/a.jpg", "images/b.jpg");
+    assertEquals(List.of(Optional.empty(), Optional.empty()), classes(read(folder)));
+  }
+
+  @Test
+  void readsCaptionsAsTheTrainerDoes() throws Exception {
+    Path json = MicroTraining.scenes(folder.resolve("scenes"), 3, 1, 1, MicroTraining.seed());
+    for (Path path : List.of(json, json.getParent())) {
+      SourceImages read = read(path);
+      assertEquals(5, read.images().size());
+      assertTrue(read.images().stream().allMatch(image -> image.captions().size() == 5));
+      assertTrue(read.images().stream().allMatch(image -> Files.exists(image.files().get(0))));
+    }
+  }
+
+  @Test
+  void readsAList() throws IOException {
+    Path list = folder.resolve("list.txt");
+    Files.writeString(list, "# mine\na b.jpg\ta pond\n\n/far/away.png\nmissing.tif\t\n");
+    SourceImages read = read(list);
+    assertEquals(List.of("a b.jpg", "/far/away.png", "missing.tif"), paths(read));
+    assertEquals(folder.resolve("a b.jpg"), read.images().get(0).files().get(0));
+    assertEquals(Path.of("/far/away.png"), read.images().get(1).files().get(0));
+    assertEquals(List.of("a pond"), read.images().get(0).captions());
+    assertEquals(List.of(), read.images().get(2).captions());
+  }
+
+  @Test
+  void saysWhatItCannotRead() throws IOException {
+    files("notes.txt");
+    Path binary = Files.write(folder.resolve("x.bin"), new byte[] {(byte) 0xff, 0, (byte) 0xfe});
+    refused(folder, "holds no JPEG");
+    refused(folder.resolve("nowhere"), "does not exist");
+    refused(binary, "not UTF-8");
+    refused(Files.writeString(folder.resolve("empty.txt"), "# none\n"), "names none");
+    IllegalArgumentException images =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> SourceImages.read(folder, Optional.of(folder), 0));
+    assertTrue(images.getMessage().contains("no captions"), images.getMessage());
+  }
+
+  private void refused(Path path, String part) {
+    IllegalArgumentException refused =
+        assertThrows(IllegalArgumentException.class, () -> read(path));
+    assertTrue(refused.getMessage().contains(part), refused.getMessage());
+    assertTrue(refused.getMessage().contains(path.toString()), refused.getMessage());
+  }
+}

@@ -1,0 +1,234 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.sensors;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.SensorCalibration;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.image.BandImage;
+import io.crossmodal.trainer.data.DecodedPairs;
+import io.crossmodal.trainer.data.PairDataset;
+import io.crossmodal.trainer.data.PairsCsvReader;
+import io.crossmodal.trainer.data.SensorSource;
+import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.data.SplitShares;
+import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
+import io.crossmodal.trainer.data.scene.ScenePairsWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.concurrent.CancellationException;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SensorTrainingTest {
+  @TempDir static Path folder;
+
+  private static PairDataset pairs;
+
+  @BeforeAll
+  static void generate() throws Exception {
+    Path table =
+        new ScenePairsWriter(new SceneDatasetWriter.Config(24, 8, 12, 5, 32, 0))
+            .write(folder.resolve("scenes"), () -> {});
+    pairs =
+        PairsCsvReader.read(
+            table,
+            SensorSource.S1,
+            SensorSource.S2,
+            new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
+  }
+
+  private static SensorOptions options(int queue, SensorOptions.Pairing pairing) {
+    return new SensorOptions(
+        SensorPreset.MICRO,
+        16,
+        3,
+        12,
+        8,
+        3e-3,
+        2,
+        0.02,
+        1,
+        0.5,
+        pairing,
+        new SensorOptions.Losses(1, 1, 1, 1, 0.2, 2, 0.25, queue),
+        new SensorOptions.Augmentation(0.6, true, 0.2, 0.1),
+        5);
+  }
+
+  private static ModelBundle train(String run, SensorOptions options) throws Exception {
+    return SensorTraining.open(folder.resolve(run), options).train(pairs, "s", taken -> {});
+  }
+
+  private static void assertSame(ModelBundle expected, ModelBundle found) throws Exception {
+    var tensors = found.weights().tensors();
+    expected
+        .weights()
+        .tensors()
+        .forEach(
+            (name, tensor) -> assertArrayEquals(tensor.values(), tensors.get(name).values(), name));
+  }
+
+  @Test
+  void aKilledRunEndsWhereAnUninterruptedOneDoes() throws Exception {
+    SensorOptions options = options(16, SensorOptions.Pairing.ACROSS);
+    ModelBundle whole = train("whole", options);
+    assertThrows(
+        CancellationException.class,
+        () ->
+            SensorTraining.open(folder.resolve("killed"), options)
+                .train(
+                    pairs,
+                    "s",
+                    taken -> {
+                      if (taken == 8) {
+                        throw new CancellationException();
+                      }
+                    }));
+    assertSame(whole, train("killed", options));
+    assertThrows(
+        IllegalArgumentException.class,
+        () ->
+            SensorTraining.open(
+                folder.resolve("killed"), options(0, SensorOptions.Pairing.ACROSS)));
+  }
+
+  @Test
+  void trainsEachSensorAloneAndServesIt() throws Exception {
+    Path file = folder.resolve("within.zip");
+    train("within", options(0, SensorOptions.Pairing.WITHIN)).write(file, List.of());
+    ModelBundle bundle = ModelBundle.read(file);
+    SensorEvaluation evaluation = new SensorEvaluation(pairs);
+    try (FusionModel model = FusionModel.load(bundle, folder)) {
+      evaluation.add("within", model);
+      // Eight validation pairs are too few to fit anything.
+      assertTrue(SensorCalibrationFit.fit(model, pairs).isEmpty());
+    }
+    evaluation.addDescriptor(32);
+    assertEquals(8, evaluation.rows().size());
+    for (SensorRow row : evaluation.rows()) {
+      assertTrue(row.f1() > 0 && row.f1() <= 100, row.toString());
+      assertTrue(row.precision() <= row.map() + 100, row.toString());
+      boolean across = row.direction().equals("s1 -> s2") || row.direction().equals("s2 -> s1");
+      assertEquals(across, row.recall10() >= row.recall1());
+    }
+    assertTrue(evaluation.markdown().contains("| within | s1 -> s2 |"));
+  }
+
+  @Test
+  void statisticsAreThoseOfTheTrainingTiles() throws Exception {
+    ModelBundle bundle =
+        SensorTraining.untrained(pairs, options(0, SensorOptions.Pairing.ACROSS), "u");
+    SensorConfig s1 = bundle.manifest().config().sensor("s1");
+    assertEquals(List.of("VV", "VH"), s1.bands().names());
+    DecodedPairs train = DecodedPairs.decode(pairs, Split.TRAIN, 20);
+    double sum = 0;
+    int count = 0;
+    for (BandImage tile : train.first()) {
+      for (int i = 0; i < 400; i++) {
+        sum += tile.values()[i];
+        count++;
+      }
+    }
+    assertEquals(sum / count, s1.mean().get(0), 1e-6);
+  }
+
+  /** A view keeps a pair on one place: what it does to one band it does to all, of both tiles. */
+  @Test
+  void bothTilesOfAPairAreSeenAlike() {
+    long seed = System.nanoTime();
+    SplittableRandom random = new SplittableRandom(seed);
+    float[] values = new float[2 * 20 * 20];
+    for (int i = 0; i < 400; i++) {
+      values[i] = random.nextInt(1000);
+      values[400 + i] = 3 * values[i] + 5;
+    }
+    BandImage two = new BandImage(2, 20, 20, values);
+    BandImage one = two.select(0);
+    for (int trial = 0; trial < 50; trial++) {
+      SensorView view =
+          SensorView.draw(new SensorOptions.Augmentation(0.4, true, 0.2, 0.1), random);
+      BandImage a = view.place(one, 16);
+      BandImage b = view.place(two, 16);
+      for (int i = 0; i < 256; i++) {
+        assertEquals(a.values()[i], b.values()[i], "seed " + seed);
+        assertEquals(3 * a.values()[i] + 5, b.values()[256 + i], 0.01, "seed " + seed);
+      }
+    }
+  }
+
+  /** Radar's level is a measurement: only noise of mean 0 may touch it. */
+  @Test
+  void radarKeepsItsLevel() {
+    SensorOptions.Augmentation augmentation = new SensorOptions.Augmentation(1, false, 0.5, 0.5);
+    SplittableRandom random = new SplittableRandom(4);
+    float[] radar = new float[2 * 64 * 64];
+    SensorView view = SensorView.draw(augmentation, random);
+    view.change(radar, SensorConfig.s1(64), augmentation, random);
+    double mean = 0;
+    double square = 0;
+    for (float value : radar) {
+      mean += value / radar.length;
+      square += value * value / radar.length;
+    }
+    assertEquals(0, mean, 0.03);
+    assertEquals(0.25, square, 0.02);
+    float[] optical = new float[10 * 4];
+    view.change(optical, SensorConfig.s2(2), augmentation, random);
+    assertTrue(optical[0] != 0 && optical[0] == optical[3]);
+  }
+
+  @Test
+  void calibrationsRankPairsOfSensorsInOneList() throws Exception {
+    Path table =
+        new ScenePairsWriter(new SceneDatasetWriter.Config(8, 12, 0, 6, 32, 0))
+            .write(folder.resolve("validation"), () -> {});
+    PairDataset validated =
+        PairsCsvReader.read(
+            table,
+            SensorSource.S1,
+            SensorSource.S2,
+            new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
+    ModelBundle bundle =
+        SensorTraining.untrained(validated, options(0, SensorOptions.Pairing.ACROSS), "u");
+    List<SensorCalibration> fitted;
+    try (FusionModel model = FusionModel.load(bundle, folder)) {
+      fitted = SensorCalibrationFit.fit(model, validated);
+    }
+    assertEquals(4, fitted.size());
+    for (SensorCalibration pair : fitted) {
+      assertTrue(pair.probability(1) >= pair.probability(0.5f), pair.toString());
+    }
+    Path file = folder.resolve("calibrated.zip");
+    bundle.withSensorCalibrations(fitted).write(file, List.of());
+    assertEquals(
+        Optional.of(fitted.get(1)),
+        ModelBundle.read(file).manifest().sensorCalibration("s1", "s2"));
+  }
+
+  @Test
+  void optionsSayWhatIsWrong() {
+    String message =
+        assertThrows(IllegalArgumentException.class, () -> options(9, SensorOptions.Pairing.ACROSS))
+            .getMessage();
+    assertTrue(message.contains("queue") && message.contains("9"), message);
+    assertThrows(
+        IllegalArgumentException.class, () -> new SensorOptions.Losses(0, 0, 0, 0, 0.1, 1, 0, 0));
+    SensorOptions options = options(0, SensorOptions.Pairing.ACROSS);
+    assertEquals(0, options.weights(2)[2]);
+    assertEquals(1, options.weights(3)[2]);
+    assertFalse(options.learningRate(0) > options.learningRate(1));
+  }
+}

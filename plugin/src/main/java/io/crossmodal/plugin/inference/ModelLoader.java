@@ -1,0 +1,207 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.inference;
+
+import ai.djl.Device;
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
+import io.crossmodal.model.bundle.BundleException;
+import io.crossmodal.model.bundle.Golden;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.tokens.TokenBlock;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.function.Supplier;
+
+/**
+ * Brings a bundle into native memory, once for each device, in the precision that the policy asks
+ * for. For one thread.
+ */
+final class ModelLoader {
+  /** Pairs of the call that is timed: enough to be dominated by the layers, quick on a CPU. */
+  private static final int PAIRS = 16;
+
+  private static final int REPEATS = 3;
+
+  /** What another precision may take of fp32's time to be chosen: noise must not decide. */
+  private static final double WORTHWHILE = 0.8;
+
+  private final InferenceSettings settings;
+  private final MemoryBudget budget;
+  private final Supplier<List<Device>> devices;
+
+  /**
+   * @param devices starts the engine where it does not run yet and says where models compute; at
+   *     least one
+   */
+  ModelLoader(InferenceSettings settings, MemoryBudget budget, Supplier<List<Device>> devices) {
+    this.settings = settings;
+    this.budget = budget;
+    this.devices = devices;
+  }
+
+  /**
+   * A model in native memory.
+   *
+   * @param copies one for each device, in the devices' order
+   * @param trials the precisions that were compared; empty where there was no choice
+   */
+  record Loaded(
+      List<FusionModel> copies, List<MemoryBudget.Reservation> memory, List<PrecisionTrial> trials)
+      implements AutoCloseable {
+    Loaded {
+      copies = List.copyOf(copies);
+      memory = List.copyOf(memory);
+      trials = List.copyOf(trials);
+    }
+
+    /** Weights of all copies. */
+    long bytes() {
+      return copies.stream().mapToLong(FusionModel::weightBytes).sum();
+    }
+
+    @Override
+    public void close() {
+      copies.forEach(FusionModel::close);
+      memory.forEach(MemoryBudget.Reservation::close);
+    }
+  }
+
+  /** One copy and what it takes. */
+  private record Copy(FusionModel model, MemoryBudget.Reservation memory) implements AutoCloseable {
+    @Override
+    public void close() {
+      model.close();
+      memory.close();
+    }
+  }
+
+  /**
+   * Loads a model.
+   *
+   * @throws BundleException when the bundle is to blame
+   * @throws InferenceException when the node is
+   */
+  Loaded load(ModelBundle bundle, PrecisionPolicy policy) throws BundleException {
+    List<Device> on = devices.get();
+    List<PrecisionTrial> trials = new ArrayList<>();
+    List<Copy> copies = new ArrayList<>();
+    boolean complete = false;
+    try {
+      copies.add(
+          policy.fixed().isPresent()
+              ? copy(bundle, on.get(0), policy.fixed().get())
+              : fastest(bundle, on.get(0), trials));
+      Precision chosen = copies.get(0).model.precision();
+      for (Device device : on.subList(1, on.size())) {
+        copies.add(copy(bundle, device, chosen));
+      }
+      complete = true;
+      return new Loaded(
+          copies.stream().map(Copy::model).toList(),
+          copies.stream().map(Copy::memory).toList(),
+          trials);
+    } finally {
+      if (!complete) {
+        copies.forEach(Copy::close);
+      }
+    }
+  }
+
+  private Copy copy(ModelBundle bundle, Device device, Precision precision) throws BundleException {
+    String what = "model [" + bundle.manifest().id() + "]";
+    // For the archive as it is; corrected when the weights of a smaller one are known.
+    MemoryBudget.Reservation memory = budget.reserve(what, bundle.weightBytes());
+    FusionModel model = null;
+    try {
+      model =
+          FusionModel.load(
+              bundle, Files.createDirectories(settings.directory()), device, precision);
+      memory.close();
+      memory = budget.reserve(what, model.weightBytes());
+      return new Copy(model, memory);
+    } catch (IOException e) {
+      memory.close();
+      throw new InferenceException.ModelUnavailable(what + " cannot be loaded: " + e, e);
+    } catch (BundleException | RuntimeException e) {
+      memory.close();
+      if (model != null) {
+        model.close();
+      }
+      throw e;
+    }
+  }
+
+  /** Only fp32 must do: whatever else fails is a trial that failed. */
+  private Copy fastest(ModelBundle bundle, Device device, List<PrecisionTrial> trials)
+      throws BundleException {
+    Copy best = copy(bundle, device, Precision.FP32);
+    Golden golden = bundle.manifest().golden();
+    if (golden == null) {
+      return best;
+    }
+    long exact = micros(best.model);
+    trials.add(new PrecisionTrial(Precision.FP32, 0, 0, exact, ""));
+    long limit = (long) (exact * WORTHWHILE);
+    // On a CPU fp16 has no kernels worth the name, and int8 is for those who ask for it: a score
+    // would depend on what shares its call.
+    List<Precision> others =
+        device.isGpu() ? List.of(Precision.FP16, Precision.BF16) : List.of(Precision.BF16);
+    for (Precision precision : others) {
+      Copy other = null;
+      try {
+        other = copy(bundle, device, precision);
+        Golden.Deviation deviation = golden.deviation(other.model);
+        long micros = micros(other.model);
+        trials.add(
+            new PrecisionTrial(precision, deviation.embedding(), deviation.logit(), micros, ""));
+        if (micros < limit) {
+          Copy slower = best;
+          best = other;
+          other = slower;
+          limit = micros;
+        }
+      } catch (BundleException | RuntimeException e) {
+        trials.add(new PrecisionTrial(precision, 0, 0, 0, String.valueOf(e.getMessage())));
+      } finally {
+        if (other != null) {
+          other.close();
+        }
+      }
+    }
+    return best;
+  }
+
+  /** The shortest of a few score calls. */
+  private static long micros(FusionModel model) {
+    ModelConfig config = model.bundle().manifest().config();
+    Random random = new Random(1);
+    TokenBlock text = tokens(random, config.text().maxTokens(), config.hidden());
+    List<TokenBlock> images = new ArrayList<>();
+    for (int i = 0; i < PAIRS; i++) {
+      images.add(tokens(random, config.imageTokens(config.sensors().get(0)), config.hidden()));
+    }
+    long shortest = Long.MAX_VALUE;
+    for (int i = 0; i <= REPEATS; i++) {
+      long start = System.nanoTime();
+      model.score(List.of(text), images);
+      // The first one warms up.
+      shortest = i == 0 ? shortest : Math.min(shortest, System.nanoTime() - start);
+    }
+    return shortest / 1000;
+  }
+
+  private static TokenBlock tokens(Random random, int count, int hidden) {
+    float[] values = new float[count * hidden];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    return new TokenBlock(count, hidden, values);
+  }
+}

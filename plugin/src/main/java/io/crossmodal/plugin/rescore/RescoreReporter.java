@@ -1,0 +1,60 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.rescore;
+
+import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.JobTimes;
+import io.crossmodal.plugin.rescore.RescoreReport.Degraded;
+import io.crossmodal.plugin.rescore.RescoreReport.Times;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/** Gathers what one shard's rescore does, on its one thread. */
+final class RescoreReporter {
+  private final List<Degraded> degraded = new ArrayList<>();
+  private boolean ran;
+  private int hits;
+  private int rescored;
+  private int missing;
+  private long rescoreNanos;
+  private long readNanos;
+  private long queueNanos;
+  private long modelNanos;
+
+  void ran(int windowHits, int rescoredHits, long nanos) {
+    ran = true;
+    hits = windowHits;
+    rescored = rescoredHits;
+    rescoreNanos = nanos;
+  }
+
+  void read(long nanos, int missingHits) {
+    readNanos = nanos;
+    missing = missingHits;
+  }
+
+  void asked(JobTimes times) {
+    queueNanos += times.queueNanos();
+    modelNanos += times.modelNanos();
+  }
+
+  void degraded(Counter reason, String message, int count) {
+    degraded.add(new Degraded(reason.name().toLowerCase(Locale.ROOT), message, count));
+  }
+
+  RescoreReport report(String field, String model) {
+    return new RescoreReport(
+        field,
+        model,
+        false,
+        ran ? 1 : 0,
+        hits,
+        rescored,
+        missing,
+        degraded,
+        new Times(rescoreNanos, readNanos, queueNanos, modelNanos));
+  }
+}

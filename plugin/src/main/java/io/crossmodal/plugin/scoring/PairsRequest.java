@@ -1,0 +1,113 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.scoring;
+
+import io.crossmodal.plugin.inference.Deadline;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Map;
+import org.opensearch.action.ActionRequest;
+import org.opensearch.action.ActionRequestValidationException;
+import org.opensearch.core.common.io.stream.StreamInput;
+import org.opensearch.core.common.io.stream.StreamOutput;
+import org.opensearch.core.tasks.TaskId;
+import org.opensearch.tasks.CancellableTask;
+import org.opensearch.tasks.Task;
+
+/** A question about pairs, and until when its answer is of use. */
+final class PairsRequest extends ActionRequest {
+  private final PairQuestion<?> question;
+  private final Pairs pairs;
+  private final Deadline deadline;
+
+  PairsRequest(PairQuestion<?> question, Pairs pairs, Deadline deadline) {
+    this.question = question;
+    this.pairs = pairs;
+    this.deadline = deadline;
+  }
+
+  PairsRequest(StreamInput in) throws IOException {
+    super(in);
+    question = PairQuestion.read(in);
+    pairs = new Pairs(in);
+    // Nodes' clocks differ; what is left of the time does not.
+    deadline = Deadline.after(Duration.ofNanos(in.readZLong()));
+  }
+
+  @Override
+  public void writeTo(StreamOutput out) throws IOException {
+    super.writeTo(out);
+    question.write(out);
+    pairs.writeTo(out);
+    out.writeZLong(deadline.remainingNanos());
+  }
+
+  @Override
+  public ActionRequestValidationException validate() {
+    return null;
+  }
+
+  PairQuestion<?> question() {
+    return question;
+  }
+
+  Pairs pairs() {
+    return pairs;
+  }
+
+  Deadline deadline() {
+    return deadline;
+  }
+
+  @Override
+  public Task createTask(
+      long id, String type, String action, TaskId parent, Map<String, String> headers) {
+    return new PairsTask(id, type, action, getDescription(), parent, headers);
+  }
+
+  @Override
+  public String getDescription() {
+    return "model [" + pairs.model() + "], [" + pairs.candidates().size() + "] candidates";
+  }
+
+  /** Whose cancellation takes the pairs out of the queue, on whichever node it is. */
+  static final class PairsTask extends CancellableTask {
+    private Runnable whenCancelled = () -> {};
+
+    private PairsTask(
+        long id,
+        String type,
+        String action,
+        String description,
+        TaskId parent,
+        Map<String, String> headers) {
+      super(id, type, action, description, parent, headers);
+    }
+
+    @Override
+    public boolean shouldCancelChildrenOnCancellation() {
+      return true;
+    }
+
+    /** Runs something when this is cancelled, or now where it was. */
+    void whenCancelled(Runnable action) {
+      synchronized (this) {
+        whenCancelled = action;
+      }
+      if (isCancelled()) {
+        action.run();
+      }
+    }
+
+    @Override
+    protected void onCancelled() {
+      Runnable action;
+      synchronized (this) {
+        action = whenCancelled;
+      }
+      action.run();
+    }
+  }
+}

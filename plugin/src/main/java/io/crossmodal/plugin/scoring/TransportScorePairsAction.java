@@ -1,0 +1,99 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.scoring;
+
+import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.ModelService;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import org.opensearch.action.support.ActionFilters;
+import org.opensearch.action.support.HandledTransportAction;
+import org.opensearch.common.inject.Inject;
+import org.opensearch.core.action.ActionListener;
+import org.opensearch.core.tasks.TaskCancelledException;
+import org.opensearch.tasks.Task;
+import org.opensearch.transport.TransportService;
+
+/**
+ * Answers questions about other nodes' pairs. They wait in the same queue as this node's own and
+ * leave it when their task is cancelled or their time is over.
+ */
+public final class TransportScorePairsAction
+    extends HandledTransportAction<PairsRequest, PairsResponse> {
+  private final ModelService service;
+
+  /**
+   * @param scorers gets to know how this node reaches others: a plugin is told nowhere else
+   */
+  @Inject
+  public TransportScorePairsAction(
+      TransportService transportService,
+      ActionFilters actionFilters,
+      ModelService service,
+      Scorers scorers) {
+    super(
+        ScorePairsAction.NAME,
+        transportService,
+        actionFilters,
+        PairsRequest::new,
+        scorers.executor());
+    this.service = service;
+    scorers.connect(transportService);
+  }
+
+  @Override
+  protected void doExecute(
+      Task task, PairsRequest request, ActionListener<PairsResponse> listener) {
+    answer(request.question(), request, (PairsRequest.PairsTask) task, listener);
+  }
+
+  private <T> void answer(
+      PairQuestion<T> question,
+      PairsRequest request,
+      PairsRequest.PairsTask task,
+      ActionListener<PairsResponse> listener) {
+    CompletableFuture<T> answer;
+    try {
+      check(request.pairs());
+      answer = question.ask(service, request.pairs(), request.deadline());
+    } catch (RuntimeException e) {
+      listener.onResponse(PairsResponse.refused(question, e));
+      return;
+    }
+    task.whenCancelled(() -> answer.cancel(true));
+    CompletableFuture<?> unused =
+        answer.whenComplete(
+            (given, failure) -> {
+              if (failure == null) {
+                listener.onResponse(PairsResponse.answer(question, given));
+              } else if (failure instanceof CancellationException) {
+                listener.onFailure(new TaskCancelledException("cancelled while rescoring"));
+              } else {
+                listener.onResponse(PairsResponse.refused(question, ModelService.unwrap(failure)));
+              }
+            });
+  }
+
+  /** The model's name may mean another model here, for a moment or in a plugin of other age. */
+  private void check(Pairs pairs) {
+    if (!service.catalog().has(pairs.model())) {
+      throw new InferenceException.ModelUnavailable(
+          "the scorer does not know the model [" + pairs.model() + "]", null);
+    }
+    String here = service.catalog().manifest(pairs.model()).fingerprints().tokenSpace();
+    if (!here.equals(pairs.tokenSpace())) {
+      throw new InferenceException.ModelUnavailable(
+          "the scorer's model ["
+              + pairs.model()
+              + "] has the token space ["
+              + here
+              + "], the field's is ["
+              + pairs.tokenSpace()
+              + "]",
+          null);
+    }
+    pairs.candidates().forEach(candidate -> candidate.check(here));
+  }
+}

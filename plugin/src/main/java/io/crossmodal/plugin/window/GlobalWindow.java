@@ -1,0 +1,515 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.window;
+
+import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.inference.InferenceStats;
+import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.rescore.FailurePolicy;
+import io.crossmodal.plugin.rescore.FusionOptions;
+import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
+import io.crossmodal.plugin.rescore.RescoreReport;
+import io.crossmodal.plugin.rescore.RescoreReport.Degraded;
+import io.crossmodal.plugin.rescore.ShardReports;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.UnaryOperator;
+import org.apache.lucene.search.ScoreDoc;
+import org.apache.lucene.search.TopDocs;
+import org.opensearch.ExceptionsHelper;
+import org.opensearch.OpenSearchStatusException;
+import org.opensearch.action.search.SearchPhaseContext;
+import org.opensearch.action.search.SearchRequest;
+import org.opensearch.action.search.SearchType;
+import org.opensearch.common.lucene.search.TopDocsAndMaxScore;
+import org.opensearch.common.unit.TimeValue;
+import org.opensearch.core.action.ActionListener;
+import org.opensearch.core.rest.RestStatus;
+import org.opensearch.core.tasks.TaskCancelledException;
+import org.opensearch.search.RescoreDocIds;
+import org.opensearch.search.SearchShardTarget;
+import org.opensearch.search.builder.SearchSourceBuilder;
+import org.opensearch.search.dfs.AggregatedDfs;
+import org.opensearch.search.internal.ShardSearchRequest;
+import org.opensearch.search.query.QuerySearchRequest;
+import org.opensearch.search.query.QuerySearchResult;
+import org.opensearch.search.rescore.RescorerBuilder;
+
+/**
+ * The rescore of one search whose shards have one window together. Each shard has handed its best
+ * hits on unscored; this takes the best of all, asks their shards for fusion scores, and puts final
+ * scores into the shards' results, which core then merges. Neither the hits that are scored nor
+ * their scores depend on how many shards there are, but for hits of equal scores.
+ */
+final class GlobalWindow {
+  // Nothing wakes a thread whose task is cancelled, so it looks up now and then.
+  private static final long CANCELLATION_CHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+
+  // A shard keeps the deadline itself and says so; this is for one that does not answer at all.
+  private static final Duration GRACE = Duration.ofSeconds(1);
+
+  private static final AggregatedDfs NO_STATISTICS = new AggregatedDfs(Map.of(), Map.of(), 0);
+
+  private final int window;
+  private final List<QuerySearchResult> shards;
+  private final SearchPhaseContext context;
+  private final WindowTransport transport;
+  private final ModelService service;
+  private final int ordinal;
+  private final FusionRescorerBuilder rescorer;
+  private final FusionOptions options;
+  private final InferenceStats stats;
+  private final long start = System.nanoTime();
+  private final Map<Integer, Exception> failedShards = new TreeMap<>();
+  private final List<Degraded> degraded = new ArrayList<>();
+  private int missing;
+  private RescoreReport.Times times = RescoreReport.Times.NONE;
+
+  /** A hit of a shard's first pass. */
+  private record Hit(int shard, int doc, float firstPass) {}
+
+  /**
+   * @param shards results by the index of their shard, null for those that failed; at least two
+   * @param context of the query phase that has just ended
+   */
+  GlobalWindow(
+      int window,
+      List<QuerySearchResult> shards,
+      SearchPhaseContext context,
+      WindowTransport transport,
+      ModelService service) {
+    this.window = window;
+    this.shards = shards;
+    this.context = context;
+    this.transport = transport;
+    this.service = service;
+    List<RescorerBuilder<?>> rescorers = rescorers(context.getRequest().source());
+    this.ordinal = rescorers.size() - 1;
+    this.rescorer = (FusionRescorerBuilder) rescorers.get(ordinal);
+    this.options = rescorer.options();
+    this.stats = service.stats().of(rescorer.model());
+  }
+
+  /** Whether a search has a fusion rescore. */
+  static boolean hasRescore(SearchSourceBuilder source) {
+    return rescorers(source).stream().anyMatch(FusionRescorerBuilder.class::isInstance);
+  }
+
+  /** Whether the fusion rescore of a search waits for the coordinating node. */
+  static boolean isDeferred(SearchSourceBuilder source) {
+    return rescorers(source).stream()
+        .anyMatch(one -> one instanceof FusionRescorerBuilder fusion && fusion.isDeferred());
+  }
+
+  /** Core's list names a raw type. */
+  private static List<RescorerBuilder<?>> rescorers(SearchSourceBuilder source) {
+    List<RescorerBuilder<?>> rescorers = new ArrayList<>();
+    if (source != null && source.rescores() != null) {
+      for (RescorerBuilder<?> one : source.rescores()) {
+        rescorers.add(one);
+      }
+    }
+    return rescorers;
+  }
+
+  /** Has the shards of a search report what its fusion rescores do. */
+  static void report(SearchRequest request) {
+    change(request, FusionRescorerBuilder::reported);
+  }
+
+  /**
+   * Leaves the choice of hits to the coordinating node.
+   *
+   * @param parameter that gave the window, for messages
+   * @throws IllegalArgumentException when the search cannot have a global window
+   */
+  static void defer(SearchRequest request, int window, String parameter) {
+    SearchSourceBuilder source = request.source();
+    List<RescorerBuilder<?>> rescorers = rescorers(source);
+    long fusions = rescorers.stream().filter(FusionRescorerBuilder.class::isInstance).count();
+    if (fusions != 1 || !(rescorers.get(rescorers.size() - 1) instanceof FusionRescorerBuilder)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[%s] takes one rescorer [fusion], the last of [rescore]; got %d among %d rescorers",
+              parameter,
+              fusions,
+              rescorers.size()));
+    }
+    int from = Math.max(0, source.from());
+    int size = source.size() < 0 ? 10 : source.size();
+    if (from + (long) size > window) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[from] %d + [size] %d lies beyond the global window of %d hits, where no order is"
+                  + " one of all shards: ask for less, or raise [%s] and leave it the same for all"
+                  + " pages",
+              from,
+              size,
+              window,
+              parameter));
+    }
+    if (request.searchType() == SearchType.DFS_QUERY_THEN_FETCH) {
+      throw new IllegalArgumentException(
+          "["
+              + parameter
+              + "] does not go with [search_type=dfs_query_then_fetch]: leave out one of them");
+    }
+    change(request, fusion -> fusion.deferred(window));
+    // All results are to be there at once, not reduced in batches on the way.
+    request.setBatchedReduceSize(Integer.MAX_VALUE);
+  }
+
+  private static void change(SearchRequest request, UnaryOperator<FusionRescorerBuilder> changing) {
+    SearchSourceBuilder source = request.source().shallowCopy();
+    List<RescorerBuilder<?>> rescorers = rescorers(source);
+    source.clearRescorers();
+    for (RescorerBuilder<?> one : rescorers) {
+      source.addRescorer(
+          one instanceof FusionRescorerBuilder fusion ? changing.apply(fusion) : one);
+    }
+    request.source(source);
+  }
+
+  /** Rescores; afterwards the shards' results hold final scores, sorted. */
+  RescoreReport rescore() {
+    stats.increment(Counter.GLOBAL_WINDOWS);
+    List<Hit> chosen = choose();
+    Map<Hit, Float> scores = new HashMap<>();
+    Deadline deadline = deadline();
+    if (searchDeadline().expired() && !chosen.isEmpty()) {
+      chosen.stream().map(Hit::shard).distinct().forEach(shard -> late(shard, chosen));
+    } else {
+      List<Hit> fused = chosen;
+      if (options.filterSize() > 0 && options.filterSize() < chosen.size()) {
+        fused = filter(chosen, deadline, scores);
+      }
+      scores.putAll(ask(fused, rescorer::ofChosen, deadline));
+    }
+    failedShards.forEach(
+        (shard, failure) ->
+            context.onShardFailure(shard, shards.get(shard).getSearchShardTarget(), failure));
+    for (int shard = 0; shard < shards.size(); shard++) {
+      if (topDocs(shard) != null) {
+        combine(shard, scores);
+      }
+    }
+    return new RescoreReport(
+        rescorer.field(),
+        rescorer.model(),
+        true,
+        (int) chosen.stream().map(Hit::shard).distinct().count(),
+        chosen.size(),
+        scores.size(),
+        missing,
+        degraded,
+        times.plus(new RescoreReport.Times(System.nanoTime() - start, 0, 0, 0)));
+  }
+
+  /** The best hits of all shards: by score, then shard, then document. */
+  private List<Hit> choose() {
+    List<Hit> hits = new ArrayList<>();
+    for (int shard = 0; shard < shards.size(); shard++) {
+      TopDocs found = topDocs(shard);
+      if (found != null) {
+        for (ScoreDoc hit : found.scoreDocs) {
+          hits.add(new Hit(shard, hit.doc, hit.score));
+        }
+      }
+    }
+    hits.sort(
+        Comparator.<Hit>comparingDouble(hit -> -hit.firstPass)
+            .thenComparingInt(Hit::shard)
+            .thenComparingInt(Hit::doc));
+    return List.copyOf(hits.subList(0, Math.min(window, hits.size())));
+  }
+
+  /** Null where a shard gave no hits. */
+  private TopDocs topDocs(int shard) {
+    QuerySearchResult result = shards.get(shard);
+    return result == null || result.isNull() || result.topDocs() == null
+        ? null
+        : result.topDocs().topDocs;
+  }
+
+  /**
+   * The hits that the MLP filter likes best among all.
+   *
+   * @param scores gets those that need no fusion
+   */
+  private List<Hit> filter(List<Hit> chosen, Deadline deadline, Map<Hit, Float> scores) {
+    Map<Hit, Float> logits = ask(chosen, rescorer::filterOfChosen, deadline);
+    List<Hit> fused = new ArrayList<>();
+    logits.forEach(
+        (hit, logit) -> {
+          if (logit == Float.NEGATIVE_INFINITY) {
+            scores.put(hit, 0f);
+          } else {
+            fused.add(hit);
+          }
+        });
+    fused.sort(
+        Comparator.<Hit>comparingDouble(hit -> -logits.get(hit))
+            .thenComparingInt(Hit::shard)
+            .thenComparingInt(Hit::doc));
+    return fused.subList(0, Math.min(options.filterSize(), fused.size()));
+  }
+
+  /** What a shard makes of a number of hits. */
+  private interface Rescoring {
+    FusionRescorerBuilder of(int hits);
+  }
+
+  /** Has the shards score hits; those that keep the first pass are left out. */
+  private Map<Hit, Float> ask(List<Hit> hits, Rescoring rescoring, Deadline deadline) {
+    Map<Integer, List<Hit>> byShard = new TreeMap<>();
+    for (Hit hit : hits) {
+      if (!failedShards.containsKey(hit.shard)) {
+        byShard.computeIfAbsent(hit.shard, shard -> new ArrayList<>()).add(hit);
+      }
+    }
+    if (!byShard.isEmpty() && !WindowThreads.mayWait()) {
+      throw new OpenSearchStatusException(
+          "the global window cannot be rescored on a thread of the network, try again",
+          RestStatus.SERVICE_UNAVAILABLE);
+    }
+    Map<Integer, CompletableFuture<QuerySearchResult>> answers = new TreeMap<>();
+    byShard.forEach((shard, own) -> answers.put(shard, send(shard, own, rescoring)));
+    Map<Hit, Float> scores = new HashMap<>();
+    RescoreReport.Times slowest = RescoreReport.Times.NONE;
+    for (Map.Entry<Integer, CompletableFuture<QuerySearchResult>> answer : answers.entrySet()) {
+      int shard = answer.getKey();
+      List<Hit> own = byShard.get(shard);
+      try {
+        QuerySearchResult result = await(answer.getValue(), deadline);
+        for (RescoreReport report : ShardReports.detach(result, false)) {
+          slowest = slowest.slower(report.times());
+          missing += report.missing();
+          report.degraded().forEach(this::degrade);
+        }
+        if (result.searchTimedOut()) {
+          shards.get(shard).searchTimedOut(true);
+        }
+        collect(own, result, scores);
+      } catch (TimeoutException e) {
+        late(shard, own);
+      } catch (ExecutionException e) {
+        failed(shard, own, e.getCause());
+      }
+    }
+    times =
+        times.plus(new RescoreReport.Times(0, slowest.read(), slowest.queue(), slowest.model()));
+    return scores;
+  }
+
+  private CompletableFuture<QuerySearchResult> send(
+      int shard, List<Hit> hits, Rescoring rescoring) {
+    CompletableFuture<QuerySearchResult> answer = new CompletableFuture<>();
+    try {
+      QuerySearchResult first = shards.get(shard);
+      SearchShardTarget target = first.getSearchShardTarget();
+      ShardSearchRequest again = new ShardSearchRequest(first.getShardSearchRequest());
+      SearchSourceBuilder source =
+          new SearchSourceBuilder()
+              .query(new ChosenDocsQueryBuilder(hits.stream().mapToInt(Hit::doc).toArray()))
+              .size(hits.size())
+              .trackTotalHits(false)
+              .fetchSource(false)
+              .addRescorer(rescoring.of(hits.size()).reported());
+      if (searchTimeout() != null) {
+        source.timeout(TimeValue.timeValueNanos(Math.max(1, searchDeadline().remainingNanos())));
+      }
+      again.source(source);
+      transport.ask(
+          context.getConnection(target.getClusterAlias(), target.getNodeId()),
+          new QuerySearchRequest(
+              target.getOriginalIndices(), first.getContextId(), again, NO_STATISTICS),
+          context.getTask(),
+          ActionListener.wrap(answer::complete, answer::completeExceptionally));
+    } catch (RuntimeException e) {
+      // Such as a node that has just left.
+      answer.completeExceptionally(e);
+    }
+    return answer;
+  }
+
+  private static void collect(List<Hit> asked, QuerySearchResult answer, Map<Hit, Float> scores) {
+    Set<Integer> rescored = answer.getRescoreDocIds().getId(0);
+    Map<Integer, Float> byDoc = new HashMap<>();
+    for (ScoreDoc hit : answer.topDocs().topDocs.scoreDocs) {
+      byDoc.put(hit.doc, hit.score);
+    }
+    for (Hit hit : asked) {
+      if (rescored != null && rescored.contains(hit.doc)) {
+        scores.put(hit, byDoc.get(hit.doc));
+      }
+    }
+  }
+
+  private QuerySearchResult await(CompletableFuture<QuerySearchResult> answer, Deadline deadline)
+      throws ExecutionException, TimeoutException {
+    try {
+      while (true) {
+        try {
+          return answer.get(
+              Math.max(0, Math.min(deadline.remainingNanos(), CANCELLATION_CHECK_NANOS)),
+              TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+          if (context.getTask().isCancelled()) {
+            throw new TaskCancelledException("cancelled while rescoring");
+          }
+          if (deadline.expired()) {
+            throw e;
+          }
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new TaskCancelledException("interrupted while rescoring");
+    }
+  }
+
+  private TimeValue searchTimeout() {
+    return context.getRequest().source().timeout();
+  }
+
+  /** When the search's own timeout is over. */
+  private Deadline searchDeadline() {
+    TimeValue timeout = searchTimeout();
+    return timeout == null || timeout.nanos() < 0
+        ? Deadline.none()
+        : new Deadline(context.getTask().getStartTimeNanos() + timeout.nanos());
+  }
+
+  /** When this stops waiting: after the shards do, which bound their rescores themselves. */
+  private Deadline deadline() {
+    Duration longest = service.longestWait();
+    if (options.timeout() != null) {
+      Duration asked = Duration.ofNanos(options.timeout().nanos());
+      longest = asked.compareTo(longest) < 0 ? asked : longest;
+    }
+    Duration rest = Duration.ofNanos(Math.max(0, searchDeadline().remainingNanos()));
+    return Deadline.after((rest.compareTo(longest) < 0 ? rest : longest).plus(GRACE));
+  }
+
+  private void late(int shard, List<Hit> hits) {
+    boolean searchIsOver = searchDeadline().expired();
+    boolean partial = context.getRequest().allowPartialSearchResults();
+    if (searchIsOver ? !partial : options.onFailure() == FailurePolicy.FAIL) {
+      fail(
+          shard,
+          Counter.TIMEOUTS,
+          new OpenSearchStatusException(
+              "the global window was not rescored in time", RestStatus.GATEWAY_TIMEOUT));
+      return;
+    }
+    shards.get(shard).searchTimedOut(true);
+    keep(shard, hits, Counter.TIMEOUTS, "the global window was not rescored in time");
+  }
+
+  /** A shard said why it does not score, or its node is gone. */
+  private void failed(int shard, List<Hit> hits, Throwable failure) {
+    Throwable cause = ExceptionsHelper.unwrapCause(failure);
+    if (context.getTask().isCancelled()) {
+      throw new TaskCancelledException("cancelled while rescoring");
+    }
+    // What the request is to blame for, such as [missing: fail], no policy excuses; what the shard
+    // says itself, it has counted.
+    boolean refused = ExceptionsHelper.status(cause) == RestStatus.BAD_REQUEST;
+    boolean fails = options.onFailure() == FailurePolicy.FAIL;
+    if (cause instanceof Exception told
+        && (refused || (fails && told instanceof OpenSearchStatusException))) {
+      failedShards.put(shard, told);
+      return;
+    }
+    String message =
+        "a shard could not rescore its part of the global window: " + cause.getMessage();
+    if (fails) {
+      // Wrapped, for core does not report the loss of a node, it looks for another copy.
+      fail(
+          shard,
+          Counter.UNAVAILABLE,
+          new OpenSearchStatusException(message, RestStatus.SERVICE_UNAVAILABLE, cause));
+    } else {
+      keep(shard, hits, Counter.UNAVAILABLE, message);
+    }
+  }
+
+  private void fail(int shard, Counter reason, Exception failure) {
+    stats.increment(reason);
+    failedShards.put(shard, failure);
+  }
+
+  private void keep(int shard, List<Hit> hits, Counter reason, String message) {
+    stats.increment(reason);
+    stats.increment(Counter.DEGRADED);
+    degrade(
+        new Degraded(
+            reason.name().toLowerCase(Locale.ROOT),
+            message,
+            (int) hits.stream().filter(hit -> hit.shard == shard).count()));
+  }
+
+  private void degrade(Degraded one) {
+    for (int i = 0; i < degraded.size(); i++) {
+      if (degraded.get(i).reason().equals(one.reason())) {
+        degraded.set(i, degraded.get(i).and(one));
+        return;
+      }
+    }
+    degraded.add(one);
+  }
+
+  /** Gives a shard's hits their final scores, and says which were rescored, for the fetch phase. */
+  private void combine(int shard, Map<Hit, Float> scores) {
+    QuerySearchResult result = shards.get(shard);
+    TopDocs before = topDocs(shard);
+    List<ScoreDoc> after = new ArrayList<>(before.scoreDocs.length);
+    Set<Integer> rescored = new HashSet<>();
+    if (!failedShards.containsKey(shard)) {
+      for (ScoreDoc hit : before.scoreDocs) {
+        Float p = scores.get(new Hit(shard, hit.doc, hit.score));
+        if (p != null) {
+          rescored.add(hit.doc);
+        }
+        float score =
+            p == null
+                ? options.combiner().untouched(hit.score)
+                : options.combiner().rescored(hit.score, p);
+        after.add(new ScoreDoc(hit.doc, score, hit.shardIndex));
+      }
+    }
+    after.sort(
+        Comparator.<ScoreDoc>comparingDouble(hit -> -hit.score).thenComparingInt(hit -> hit.doc));
+    result.topDocs(
+        new TopDocsAndMaxScore(
+            new TopDocs(before.totalHits, after.toArray(new ScoreDoc[0])),
+            after.isEmpty() ? Float.NaN : after.get(0).score),
+        result.sortValueFormats());
+    Map<Integer, Set<Integer>> byRescorer = new HashMap<>();
+    for (int i = 0; i < ordinal; i++) {
+      Set<Integer> ofOther = result.getRescoreDocIds().getId(i);
+      if (ofOther != null) {
+        byRescorer.put(i, ofOther);
+      }
+    }
+    byRescorer.put(ordinal, rescored);
+    result.setRescoreDocIds(new RescoreDocIds(byRescorer));
+  }
+}

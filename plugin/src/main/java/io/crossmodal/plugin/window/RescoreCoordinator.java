@@ -1,0 +1,178 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.window;
+
+import io.crossmodal.plugin.details.DetailsExtBuilder;
+import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.rescore.RescoreReport;
+import io.crossmodal.plugin.rescore.ShardReports;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.opensearch.action.search.SearchPhaseContext;
+import org.opensearch.action.search.SearchPhaseName;
+import org.opensearch.action.search.SearchPhaseResults;
+import org.opensearch.action.search.SearchRequest;
+import org.opensearch.plugins.SearchPipelinePlugin.SystemGeneratedSearchPipelineConfigKeys;
+import org.opensearch.search.SearchPhaseResult;
+import org.opensearch.search.pipeline.AbstractProcessor;
+import org.opensearch.search.pipeline.PipelineProcessingContext;
+import org.opensearch.search.pipeline.ProcessorConflictEvaluationContext;
+import org.opensearch.search.pipeline.ProcessorGenerationContext;
+import org.opensearch.search.pipeline.SearchPhaseResultsProcessor;
+import org.opensearch.search.pipeline.SystemGeneratedProcessor;
+import org.opensearch.search.query.QuerySearchResult;
+
+/**
+ * Step 9 of a search, before core's part of it: between query and fetch, on the coordinating node,
+ * rescores the hits of a global window and gathers what the shards report. OpenSearch makes one for
+ * each search that has a fusion rescore.
+ */
+public final class RescoreCoordinator extends AbstractProcessor
+    implements SearchPhaseResultsProcessor, SystemGeneratedProcessor {
+  /** The name in {@code cluster.search.enabled_system_generated_factories}. */
+  public static final String TYPE = "cross_modal";
+
+  static final String REPORTS = "cross_modal.reports";
+
+  private final SearchRequest request;
+  private final WindowTransport transport;
+  private final Supplier<ModelService> service;
+  private int window;
+
+  private RescoreCoordinator(
+      String tag,
+      String description,
+      SearchRequest request,
+      WindowTransport transport,
+      Supplier<ModelService> service) {
+    super(tag, description, false);
+    this.request = request;
+    this.transport = transport;
+    this.service = service;
+  }
+
+  /**
+   * Prepares the searches that are to be coordinated.
+   *
+   * @param transport to the shards
+   * @param service for its limits and stats
+   */
+  public record Factory(WindowTransport transport, Supplier<ModelService> service)
+      implements SystemGeneratedFactory<SearchPhaseResultsProcessor> {
+    @Override
+    public boolean shouldGenerate(ProcessorGenerationContext context) {
+      DetailsExtBuilder asked = DetailsExtBuilder.of(context.searchRequest().source());
+      if (GlobalWindow.hasRescore(context.searchRequest().source())) {
+        return true;
+      }
+      if (asked != null && asked.globalWindow() > 0) {
+        throw new IllegalArgumentException(
+            "[ext.cross_modal.global_window] needs a [rescore] of type [fusion] to give a window");
+      }
+      return false;
+    }
+
+    @Override
+    public SearchPhaseResultsProcessor create(
+        Map<String, org.opensearch.search.pipeline.Processor.Factory<SearchPhaseResultsProcessor>>
+            factories,
+        String tag,
+        String description,
+        boolean ignoreFailure,
+        Map<String, Object> config,
+        PipelineContext context) {
+      SearchRequest request =
+          (SearchRequest) config.get(SystemGeneratedSearchPipelineConfigKeys.SEARCH_REQUEST);
+      RescoreCoordinator coordinator =
+          new RescoreCoordinator(tag, description, request, transport, service);
+      DetailsExtBuilder asked = DetailsExtBuilder.of(request.source());
+      if (asked != null) {
+        GlobalWindow.report(request);
+        if (asked.globalWindow() > 0) {
+          coordinator.defer(asked.globalWindow(), "ext.cross_modal.global_window");
+        }
+      }
+      return coordinator;
+    }
+  }
+
+  @Override
+  public void evaluateConflicts(ProcessorConflictEvaluationContext pipelines) {
+    // The one place that shows a system's processor the ones of the user's pipeline.
+    for (SearchPhaseResultsProcessor processor :
+        pipelines.getUserDefinedSearchPhaseResultsProcessors()) {
+      if (window == 0 && processor instanceof FusionRerankProcessor rerank) {
+        defer(
+            rerank.windowSize(),
+            FusionRerankProcessor.TYPE + "." + FusionRerankProcessor.WINDOW_SIZE);
+      }
+    }
+  }
+
+  private void defer(int size, String parameter) {
+    GlobalWindow.defer(request, size, parameter);
+    window = size;
+  }
+
+  @Override
+  public <R extends SearchPhaseResult> void process(
+      SearchPhaseResults<R> results, SearchPhaseContext context) {
+    process(results, context, new PipelineProcessingContext());
+  }
+
+  @Override
+  public <R extends SearchPhaseResult> void process(
+      SearchPhaseResults<R> results,
+      SearchPhaseContext context,
+      PipelineProcessingContext pipeline) {
+    boolean aggregated = context.getRequest().source().aggregations() != null;
+    List<RescoreReport> reports = new ArrayList<>();
+    List<QuerySearchResult> shards = new ArrayList<>();
+    for (int i = 0; i < context.getNumShards(); i++) {
+      R result = results.getAtomicArray().get(i);
+      QuerySearchResult shard = result == null ? null : result.queryResult();
+      shards.add(shard);
+      if (shard != null) {
+        merge(reports, ShardReports.detach(shard, aggregated));
+      }
+    }
+    if (window > 0 && context.getNumShards() > 1) {
+      RescoreReport global =
+          new GlobalWindow(window, shards, context, transport, service.get()).rescore();
+      // There is one, for it is the only rescore where the window is global.
+      reports = List.of(global);
+    } else if (window > 0) {
+      reports = reports.stream().map(RescoreReport::ofGlobalWindow).toList();
+    }
+    pipeline.setAttribute(REPORTS, reports);
+  }
+
+  private static void merge(List<RescoreReport> reports, List<RescoreReport> ofShard) {
+    for (int i = 0; i < ofShard.size(); i++) {
+      if (i == reports.size()) {
+        reports.add(ofShard.get(i));
+      } else {
+        reports.set(i, reports.get(i).and(ofShard.get(i)));
+      }
+    }
+  }
+
+  @Override
+  public SearchPhaseName getBeforePhase() {
+    return SearchPhaseName.QUERY;
+  }
+
+  @Override
+  public SearchPhaseName getAfterPhase() {
+    return SearchPhaseName.FETCH;
+  }
+
+  @Override
+  public String getType() {
+    return TYPE;
+  }
+}

@@ -1,0 +1,67 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.window;
+
+import io.crossmodal.plugin.details.DetailsExtBuilder;
+import io.crossmodal.plugin.rescore.RescoreReport;
+import java.io.IOException;
+import java.util.List;
+import org.opensearch.core.common.io.stream.StreamInput;
+import org.opensearch.core.common.io.stream.StreamOutput;
+import org.opensearch.core.xcontent.XContentBuilder;
+import org.opensearch.search.SearchExtBuilder;
+
+/**
+ * The part {@code cross_modal} of a response's {@code ext}: what the search's rescores did. No
+ * request can have it.
+ */
+public final class RescoreReportExt extends SearchExtBuilder {
+  /** On the wire; in an answer it stands under {@link DetailsExtBuilder#NAME}. */
+  public static final String NAME = "cross_modal_reports";
+
+  private final List<RescoreReport> reports;
+
+  RescoreReportExt(List<RescoreReport> reports) {
+    this.reports = List.copyOf(reports);
+  }
+
+  public RescoreReportExt(StreamInput in) throws IOException {
+    this(in.readList(RescoreReport::read));
+  }
+
+  /** One for each fusion rescore, in the request's order. */
+  public List<RescoreReport> reports() {
+    return reports;
+  }
+
+  @Override
+  public void writeTo(StreamOutput out) throws IOException {
+    out.writeList(reports);
+  }
+
+  @Override
+  public XContentBuilder toXContent(XContentBuilder builder, Params params) throws IOException {
+    builder.startObject(DetailsExtBuilder.NAME).startArray("rescores");
+    for (RescoreReport report : reports) {
+      report.toXContent(builder, params);
+    }
+    return builder.endArray().endObject();
+  }
+
+  @Override
+  public String getWriteableName() {
+    return NAME;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof RescoreReportExt ext && reports.equals(ext.reports);
+  }
+
+  @Override
+  public int hashCode() {
+    return reports.hashCode();
+  }
+}

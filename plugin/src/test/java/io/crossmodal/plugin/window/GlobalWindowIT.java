@@ -1,0 +1,254 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.window;
+
+import static org.hamcrest.Matchers.containsString;
+
+import io.crossmodal.plugin.MicroModelPlugin;
+import io.crossmodal.plugin.TestModels;
+import io.crossmodal.plugin.details.DetailsExtBuilder;
+import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.query.CrossModalQueryBuilder;
+import io.crossmodal.plugin.query.QuerySide;
+import io.crossmodal.plugin.rescore.FailurePolicy;
+import io.crossmodal.plugin.rescore.FusionOptions;
+import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
+import io.crossmodal.plugin.rescore.FusionScoreMode;
+import io.crossmodal.plugin.rescore.MissingPolicy;
+import io.crossmodal.plugin.rescore.RescoreReport;
+import io.crossmodal.plugin.rescore.ScoreCombiner;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
+import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
+import org.opensearch.action.bulk.BulkRequestBuilder;
+import org.opensearch.action.bulk.BulkResponse;
+import org.opensearch.action.search.SearchRequestBuilder;
+import org.opensearch.action.search.SearchResponse;
+import org.opensearch.action.search.SearchTransportService;
+import org.opensearch.action.search.SearchType;
+import org.opensearch.cluster.node.DiscoveryNode;
+import org.opensearch.cluster.service.ClusterService;
+import org.opensearch.common.settings.Settings;
+import org.opensearch.common.xcontent.XContentType;
+import org.opensearch.index.query.QueryBuilder;
+import org.opensearch.plugins.Plugin;
+import org.opensearch.search.SearchExtBuilder;
+import org.opensearch.search.SearchHit;
+import org.opensearch.search.builder.SearchSourceBuilder;
+import org.opensearch.test.OpenSearchIntegTestCase;
+import org.opensearch.test.transport.MockTransportService;
+import org.opensearch.transport.NodeNotConnectedException;
+import org.opensearch.transport.TransportService;
+
+/** One window over all shards, on three nodes: the same documents in 1, 3 and 7 shards. */
+@OpenSearchIntegTestCase.ClusterScope(
+    scope = OpenSearchIntegTestCase.Scope.SUITE,
+    numDataNodes = 3,
+    numClientNodes = 0,
+    supportsDedicatedMasters = false)
+@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
+public class GlobalWindowIT extends OpenSearchIntegTestCase {
+  private static final int PICTURES = 40;
+  private static final int WINDOW = 16;
+  private static final List<Integer> SHARDS = List.of(1, 3, 7);
+  private static final QuerySide WORDS = QuerySide.text("a pond beside a road");
+  private static final float TOLERANCE = 1e-5f;
+
+  @Override
+  protected Collection<Class<? extends Plugin>> nodePlugins() {
+    return List.of(MicroModelPlugin.class, MockTransportService.TestPlugin.class);
+  }
+
+  private static long total(Counter counter) {
+    long total = 0;
+    for (ModelService service : internalCluster().getInstances(ModelService.class)) {
+      total += service.stats().get(counter);
+    }
+    return total;
+  }
+
+  private static String index(int shards) {
+    return "pictures" + shards;
+  }
+
+  private static List<String> documents() {
+    List<String> documents = new ArrayList<>();
+    for (int i = 0; i < PICTURES; i++) {
+      documents.add(
+          "{\"image\":{\"bytes\":\"" + TestModels.base64(TestModels.png(random(), 20)) + "\"}}");
+    }
+    return documents;
+  }
+
+  private void index(List<String> documents, int shards, int replicas) {
+    prepareCreate(index(shards))
+        .setSettings(
+            Settings.builder().put("number_of_shards", shards).put("number_of_replicas", replicas))
+        .setMapping("{\"properties\":{\"image\":{\"type\":\"cross_modal\"}}}")
+        .get();
+    BulkRequestBuilder bulk = client().prepareBulk();
+    for (int i = 0; i < documents.size(); i++) {
+      bulk.add(
+          client()
+              .prepareIndex(index(shards))
+              .setId(Integer.toString(i))
+              .setSource(documents.get(i), XContentType.JSON));
+    }
+    BulkResponse response = bulk.get();
+    assertFalse(response.buildFailureMessage(), response.hasFailures());
+    refresh(index(shards));
+    ensureGreen(index(shards));
+  }
+
+  private static FusionRescorerBuilder fusion(FusionOptions options) {
+    return new FusionRescorerBuilder("image", WORDS, options);
+  }
+
+  private static FusionOptions options(
+      FusionScoreMode mode, MissingPolicy missing, FailurePolicy onFailure, int filterSize) {
+    return new FusionOptions(
+        mode == FusionScoreMode.REPLACE
+            ? new ScoreCombiner(mode, 1, 1)
+            : new ScoreCombiner(mode, 0.5f, 2),
+        missing,
+        onFailure,
+        null,
+        filterSize);
+  }
+
+  private static QueryBuilder knn() {
+    return new CrossModalQueryBuilder("image", WORDS, 100, null);
+  }
+
+  private static SearchRequestBuilder search(String index, QueryBuilder query, int window) {
+    return client()
+        .prepareSearch(index)
+        .setSource(
+            new SearchSourceBuilder().ext(List.of(new DetailsExtBuilder(false, false, window))))
+        .setSearchType(SearchType.QUERY_THEN_FETCH)
+        .setQuery(query)
+        .setSize(10);
+  }
+
+  private static List<RescoreReport> reports(SearchResponse response) {
+    for (SearchExtBuilder ext : response.getInternalResponse().getSearchExtBuilders()) {
+      if (ext instanceof RescoreReportExt found) {
+        return found.reports();
+      }
+    }
+    throw new AssertionError("no report: " + response);
+  }
+
+  private static void assertSameHits(SearchResponse expected, SearchResponse found) {
+    assertEquals(found.toString(), 0, found.getFailedShards());
+    SearchHit[] first = expected.getHits().getHits();
+    SearchHit[] second = found.getHits().getHits();
+    assertEquals(first.length, second.length);
+    for (int i = 0; i < first.length; i++) {
+      assertEquals(i + ": " + found, first[i].getId(), second[i].getId());
+      assertEquals(first[i].getId(), first[i].getScore(), second[i].getScore(), TOLERANCE);
+    }
+    assertEquals(expected.getHits().getTotalHits().value(), found.getHits().getTotalHits().value());
+    assertEquals(found.getHits().getAt(0).getScore(), found.getHits().getMaxScore(), 0);
+  }
+
+  public void testResultDoesNotDependOnTheNumberOfShards() {
+    List<String> documents = documents();
+    SHARDS.forEach(shards -> index(documents, shards, 1));
+    for (FusionScoreMode mode : FusionScoreMode.values()) {
+      for (int filterSize : new int[] {0, 5}) {
+        FusionOptions options =
+            options(
+                mode,
+                randomFrom(MissingPolicy.KEEP_FIRST_PASS, MissingPolicy.SCORE_ZERO),
+                FailurePolicy.FAIL,
+                filterSize);
+        SearchResponse one = null;
+        for (int shards : SHARDS) {
+          long pairs = total(Counter.PAIRS);
+          SearchResponse response =
+              search(index(shards), knn(), WINDOW).addRescorer(fusion(options), 3).get();
+          assertEquals(
+              mode + " on " + shards,
+              filterSize == 0 ? WINDOW : filterSize,
+              total(Counter.PAIRS) - pairs);
+          one = one == null ? response : one;
+          assertSameHits(one, response);
+          RescoreReport report = reports(response).get(0);
+          assertTrue(report.global());
+          assertEquals(WINDOW, report.hits());
+          assertEquals(filterSize == 0 ? WINDOW : filterSize, report.rescored());
+          assertEquals(List.of(), report.degraded());
+          assertEquals(TestModels.ID, report.model());
+          assertTrue(report.toString(), report.times().model() > 0);
+        }
+      }
+    }
+  }
+
+  /** Between a shard's first answer and its scores its node is not reached any more. */
+  public void testANodeThatIsLostInTheMiddle() {
+    index(documents(), 7, 0);
+    String coordinator = internalCluster().getNodeNames()[0];
+    String lost = internalCluster().getNodeNames()[1];
+    MockTransportService transport =
+        (MockTransportService) internalCluster().getInstance(TransportService.class, coordinator);
+    DiscoveryNode node = internalCluster().getInstance(ClusterService.class, lost).localNode();
+    transport.addSendBehavior(
+        (connection, requestId, action, request, options) -> {
+          if (action.equals(SearchTransportService.QUERY_ID_ACTION_NAME)
+              && connection.getNode().equals(node)) {
+            throw new NodeNotConnectedException(node, "lost");
+          }
+          connection.sendRequest(requestId, action, request, options);
+        });
+    try {
+      SearchResponse kept = searchFrom(coordinator, FailurePolicy.KEEP_FIRST_PASS);
+      assertEquals(kept.toString(), 0, kept.getFailedShards());
+      RescoreReport report = reports(kept).get(0);
+      assertEquals("unavailable", report.degraded().get(0).reason());
+      assertEquals(WINDOW, report.rescored() + report.degraded().get(0).hits());
+      assertTrue(report.toString(), report.rescored() > 0);
+      assertEquals(WINDOW, kept.getHits().getHits().length);
+      assertEquals(report.rescored(), scoredByFusion(kept));
+      for (SearchHit hit : kept.getHits()) {
+        assertEquals(
+            hit.toString(), !hit.getShard().getNodeId().equals(node.getId()), hit.getScore() >= 1);
+      }
+
+      SearchResponse failed = searchFrom(coordinator, FailurePolicy.FAIL);
+      assertTrue(failed.toString(), failed.getFailedShards() > 0);
+      assertThat(failed.getShardFailures()[0].reason(), containsString("could not rescore"));
+      for (SearchHit hit : failed.getHits()) {
+        assertNotEquals(node.getId(), hit.getShard().getNodeId());
+      }
+      assertEquals(report.rescored(), scoredByFusion(failed));
+    } finally {
+      transport.clearAllRules();
+    }
+  }
+
+  private static SearchResponse searchFrom(String coordinator, FailurePolicy onFailure) {
+    return client(coordinator)
+        .prepareSearch(index(7))
+        .setSource(
+            new SearchSourceBuilder().ext(List.of(new DetailsExtBuilder(false, false, WINDOW))))
+        .setSearchType(SearchType.QUERY_THEN_FETCH)
+        .setAllowPartialSearchResults(true)
+        .setQuery(knn())
+        .setSize(WINDOW)
+        .addRescorer(
+            fusion(options(FusionScoreMode.REPLACE, MissingPolicy.KEEP_FIRST_PASS, onFailure, 0)),
+            WINDOW)
+        .get();
+  }
+
+  private static long scoredByFusion(SearchResponse response) {
+    return Arrays.stream(response.getHits().getHits()).filter(hit -> hit.getScore() >= 1).count();
+  }
+}
