@@ -83,7 +83,9 @@ public final class CrossModalCodecService extends CodecService {
   }
 
   /**
-   * @throws IllegalArgumentException for an {@code index.codec} whose vectors we could not set
+   * The codec of a name in {@code index.codec}.
+   *
+   * @throws IllegalArgumentException for one that does not go with ours
    */
   @Override
   public Codec codec(String name) {
@@ -99,6 +101,11 @@ public final class CrossModalCodecService extends CodecService {
               DEFAULT_CODEC,
               BEST_COMPRESSION_CODEC));
     }
+    if (mappers.isCompositeIndexPresent()) {
+      throw new IllegalArgumentException(
+          "a star tree does not go with [index.cross_modal: true]: create the index without one of"
+              + " them");
+    }
     Lucene104Codec.Mode mode =
         name.equals(DEFAULT_CODEC) || name.equals(LZ4)
             ? Lucene104Codec.Mode.BEST_SPEED
@@ -110,7 +117,7 @@ public final class CrossModalCodecService extends CodecService {
     if (explicit) {
       return true;
     }
-    // Star trees need the codec that OpenSearch has for them.
+    // Star trees have a codec of their own.
     if (!mappers.isCompositeIndexPresent()) {
       for (MappedFieldType field : mappers.fieldTypes()) {
         if (field instanceof CrossModalFieldType) {

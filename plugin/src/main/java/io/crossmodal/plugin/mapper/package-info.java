@@ -10,7 +10,8 @@
  * field's own name, and its tokens as a block of {@link io.crossmodal.model.tokens} in binary doc
  * values under {@link io.crossmodal.plugin.mapper.CrossModalFieldType#tokensField}. Both come from
  * the document: the ingest processor puts them there beside the picture or text, so that replicas,
- * updates and reindexing never encode again.
+ * updates and reindexing never encode again. A third, small thing tells the codec that it may leave
+ * them out of the stored source: {@link io.crossmodal.plugin.mapper.CrossModalFieldType#KEPT}.
  *
  * <p>Entry class: {@link io.crossmodal.plugin.mapper.CrossModalFieldMapper}. The ingest processor,
  * the query and the rescorer use the field type and {@link

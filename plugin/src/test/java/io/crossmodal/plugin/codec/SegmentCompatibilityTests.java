@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Base64;
 import java.util.Locale;
+import java.util.Set;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
 import java.util.zip.ZipOutputStream;
@@ -29,6 +30,7 @@ import org.apache.lucene.document.DocumentStoredFieldVisitor;
 import org.apache.lucene.document.KnnFloatVectorField;
 import org.apache.lucene.document.StoredField;
 import org.apache.lucene.index.BinaryDocValues;
+import org.apache.lucene.index.CorruptIndexException;
 import org.apache.lucene.index.DirectoryReader;
 import org.apache.lucene.index.FloatVectorValues;
 import org.apache.lucene.index.IndexWriter;
@@ -37,6 +39,7 @@ import org.apache.lucene.index.LeafReader;
 import org.apache.lucene.index.LeafReaderContext;
 import org.apache.lucene.index.NoMergePolicy;
 import org.apache.lucene.index.VectorSimilarityFunction;
+import org.apache.lucene.store.ByteBuffersDirectory;
 import org.apache.lucene.store.Directory;
 import org.apache.lucene.store.FSDirectory;
 import org.apache.lucene.util.BytesRef;
@@ -152,6 +155,27 @@ public class SegmentCompatibilityTests extends OpenSearchTestCase {
     try (Directory directory = newDirectory()) {
       write(directory);
       assertReads(directory);
+    }
+  }
+
+  /** No reader ever gets the placeholder. */
+  public void testAMissingValueIsACorruptSegment() throws IOException {
+    // Not the framework's directory, which checks the index and finds the same.
+    try (Directory directory = new ByteBuffersDirectory()) {
+      IndexWriterConfig config = new IndexWriterConfig().setCodec(new CrossModalCodec());
+      try (IndexWriter writer = new IndexWriter(directory, config)) {
+        Document document = new Document();
+        document.add(new StoredField("_source", source(0).getBytes(StandardCharsets.UTF_8)));
+        document.add(new StoredField(CrossModalFieldType.KEPT, "site.image.embedding"));
+        writer.addDocument(document);
+      }
+      try (DirectoryReader reader = DirectoryReader.open(directory)) {
+        CorruptIndexException e =
+            expectThrows(
+                CorruptIndexException.class,
+                () -> reader.storedFields().document(0, Set.of("_source")));
+        assertTrue(e.getMessage(), e.getMessage().contains("lacks [site.image.embedding]"));
+      }
     }
   }
 

@@ -275,13 +275,19 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
     }
     assertThin("pictures");
     assertThin("copy");
-    assertEquals(hits("pictures"), hits("copy"));
-    assertEquals("the query alone", encoded + 1, encoded());
+    assertEquals("nothing was encoded again", encoded, encoded());
+    assertSameHits(hits("pictures"), hits("copy"));
   }
 
   @SuppressWarnings("unchecked") // a source
   private static Map<String, Object> map(Object source) {
     return (Map<String, Object>) source;
+  }
+
+  /** Scores of other batches differ in their last bits. */
+  private static void assertSameHits(Map<String, Float> expected, Map<String, Float> hits) {
+    assertEquals(expected.keySet(), hits.keySet());
+    expected.forEach((id, score) -> assertEquals(id, score, hits.get(id), 1e-4f));
   }
 
   private Map<String, Float> hits(String index) {
@@ -334,8 +340,8 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
       assertEquals(type.name(), before, sources(name));
       assertThin(name);
     }
-    assertEquals(hits("pictures"), hits("split"));
-    assertEquals(encoded + 1, encoded());
+    assertEquals("nothing was encoded again", encoded, encoded());
+    assertSameHits(hits("pictures"), hits("split"));
   }
 
   public void testASortedIndexKeepsEverything() throws IOException {
@@ -403,7 +409,7 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
           .get();
       client().admin().indices().prepareFlush(index).setForce(true).get();
       merge(index);
-      assertEquals(found.get(index), hits(index));
+      assertSameHits(found.get(index), hits(index));
     }
     assertEquals(before, sources("pictures"));
     assertThin("pictures");
@@ -489,9 +495,9 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
       index("whole", i, XContentType.JSON, Map.of("image", image));
       index("pooled", i, XContentType.JSON, Map.of("image", image));
     }
+    refresh("whole");
     Map<String, Object> sources = sources("pooled");
     assertThin("pooled");
-    long encoded = encoded();
     for (Object source : sources.values()) {
       byte[] block =
           Base64.getDecoder().decode((String) map(map(source).get("image")).get("tokens"));
@@ -503,6 +509,7 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
     Map<String, Float> pooled = hits("pooled");
     assertEquals(6, pooled.size());
     pooled.values().forEach(score -> assertTrue("rescored", score >= 1));
+    long encoded = encoded();
     // From whole to pooled without a picture being read.
     client().admin().indices().prepareDelete("pooled").get();
     create(
@@ -515,8 +522,8 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
         .refresh(true)
         .get();
     assertEquals(sources.keySet(), sources("pooled").keySet());
+    assertEquals("no picture was read", encoded, encoded());
     assertEquals(pooled.keySet(), hits("pooled").keySet());
-    assertEquals("the query alone, once", encoded + 1, encoded());
   }
 
   public void testQuantisedEncodingsGiveBackExactEmbeddings() throws IOException {

@@ -16,6 +16,8 @@ import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.Arrays;
+import java.util.Base64;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -231,6 +233,18 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
         "array of numbers");
     assertRefused(image, withTokens("!"), "no base64");
     assertRefused(image, withTokens("AAAA"), "token block");
+    byte[] block = Base64.getDecoder().decode(block(MODEL, count, TokenEncoding.INT8));
+    assertRefused(
+        image,
+        withTokens(TestModels.base64(Arrays.copyOf(block, block.length - 1))),
+        "must have " + block.length + " bytes, got " + (block.length - 1));
+    block[4] = 3;
+    assertRefused(image, withTokens(TestModels.base64(block)), "format version 3");
+    // What stands in stored sources.
+    assertRefused(
+        image,
+        b -> b.startObject("field").field("embedding", true).endObject(),
+        "must be an array of numbers, got [true]");
     assertRefused(
         image, withTokens(block(TestModels.foreign(), count, TokenEncoding.INT8)), "another model");
     assertRefused(image, withTokens(block(MODEL, count + 1, TokenEncoding.INT8)), "does not make");
