@@ -19,7 +19,9 @@ public final class Bench {
       case "search" -> SearchBench.run();
       default ->
           throw new IllegalArgumentException(
-              "-Dbench names [" + name + "], there are: recall, serving, fuse, tokens, encode,"
+              "-Dbench names ["
+                  + name
+                  + "], there are: recall, serving, fuse, tokens, encode,"
                   + " search");
     }
   }
