@@ -120,8 +120,7 @@ public final class ScriptSources {
   private static String withoutComment(String line) {
     int sign = line.indexOf('#');
     boolean quoted =
-        !line.stripLeading().startsWith("#")
-            && (line.indexOf('"') >= 0 || line.indexOf('\'') >= 0);
+        !line.stripLeading().startsWith("#") && (line.indexOf('"') >= 0 || line.indexOf('\'') >= 0);
     // Between quotes it may be part of a text; such a line is compared as it is.
     return (sign < 0 || quoted ? line : line.substring(0, sign)).stripTrailing();
   }
