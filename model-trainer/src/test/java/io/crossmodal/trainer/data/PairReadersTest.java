@@ -158,7 +158,8 @@ class PairReadersTest {
   void bandsAreChosenByTheirPlaceInAFile() throws IOException {
     float[] values = new float[5 * 24 * 24];
     for (int i = 0; i < values.length; i++) {
-      values[i] = i / (24 * 24);
+      int band = i / (24 * 24);
+      values[i] = band;
     }
     write("stack.tif", new BandImage(5, 24, 24, values), HERE);
     Path table = folder.resolve("pairs.csv");
@@ -281,11 +282,12 @@ class PairReadersTest {
     }
     assumeTrue(Files.isDirectory(root));
     Path list = folder.resolve("real.csv");
-    Files.writeString(
+    Files.write(
         list,
-        "S2A_MSIL2A_20170613T101031_87_48,S1A_IW_GRDH_1SDV_20170613T165043_33UUP_87_48\n"
-            + "S2A_MSIL2A_20170617T113321_36_85,S1A_IW_GRDH_1SDV_20170617T064724_29UPU_36_85\n"
-            + "S2A_MSIL2A_20170617T113321_36_85,S1A_IW_GRDH_1SDV_20170613T165043_33UUP_87_48\n");
+        List.of(
+            "S2A_MSIL2A_20170613T101031_87_48,S1A_IW_GRDH_1SDV_20170613T165043_33UUP_87_48",
+            "S2A_MSIL2A_20170617T113321_36_85,S1A_IW_GRDH_1SDV_20170617T064724_29UPU_36_85",
+            "S2A_MSIL2A_20170617T113321_36_85,S1A_IW_GRDH_1SDV_20170613T165043_33UUP_87_48"));
     PairDataset pairs = BigEarthNetReader.read(root, Map.of(Split.TEST, list), 1);
     DecodedPairs decoded = DecodedPairs.decode(pairs, Split.TEST, 120);
     assertEquals(2, decoded.pairs().size());
