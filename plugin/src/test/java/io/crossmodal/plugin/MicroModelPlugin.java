@@ -16,6 +16,9 @@ public final class MicroModelPlugin extends CrossModalPlugin {
   /** Tests compare scores: what a machine is fastest in must not decide about them. */
   @Override
   public Settings additionalSettings() {
-    return Settings.builder().put(CrossModalSettings.PRECISION.getKey(), "fp32").build();
+    return Settings.builder()
+        .put(super.additionalSettings())
+        .put(CrossModalSettings.PRECISION.getKey(), "fp32")
+        .build();
   }
 }
