@@ -6,9 +6,12 @@ package io.crossmodal.plugin;
 
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.Sha256;
+import io.crossmodal.model.image.BandImage;
+import io.crossmodal.model.image.GeoTiffWriter;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
@@ -50,6 +53,33 @@ public final class TestModels {
   /** A model of the same shape and other weights. */
   public static ModelBundle foreign() {
     return ModelBundle.random("foreign", ModelConfig.micro(), 43);
+  }
+
+  /** Radar and optical towers over one space, without text. */
+  public static ModelBundle sensors() {
+    ModelConfig micro = ModelConfig.micro();
+    return ModelBundle.random(
+        "sensors",
+        ModelConfig.ofSensors(
+            micro.hidden(),
+            micro.heads(),
+            micro.feedForward(),
+            micro.filterDimension(),
+            micro.image(),
+            List.of(SensorConfig.s1(16), SensorConfig.s2(16))),
+        44);
+  }
+
+  /** A GeoTIFF of random values with as many bands as a sensor has channels. */
+  public static byte[] geoTiff(Random random, SensorConfig sensor, int side) {
+    float[] values = new float[sensor.channels() * side * side];
+    for (int i = 0; i < values.length; i++) {
+      int band = i / (side * side);
+      values[i] =
+          (float) (sensor.mean().get(band) + sensor.std().get(band) * random.nextGaussian());
+    }
+    return GeoTiffWriter.write(
+        new BandImage(sensor.channels(), side, side, values), GeoTiffWriter.Values.FLOAT32, null);
   }
 
   /** A field "field" of a model that is the only one. */
@@ -166,7 +196,7 @@ public final class TestModels {
   public static byte[] zip(ModelBundle bundle, Path folder) {
     try {
       Path file = folder.resolve(bundle.manifest().id() + ".zip");
-      bundle.write(file, List.of("a b", "c"));
+      bundle.write(file, bundle.manifest().config().hasText() ? List.of("a b", "c") : List.of());
       return Files.readAllBytes(file);
     } catch (IOException | BundleException e) {
       throw new AssertionError(e);

@@ -16,6 +16,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import java.util.Random;
 import java.util.function.Supplier;
 
@@ -89,14 +91,15 @@ final class ModelLoader {
    * @throws InferenceException when the node is
    */
   Loaded load(ModelBundle bundle, PrecisionPolicy policy) throws BundleException {
+    Optional<Precision> fixed = fixed(bundle, policy);
     List<Device> on = devices.get();
     List<PrecisionTrial> trials = new ArrayList<>();
     List<Copy> copies = new ArrayList<>();
     boolean complete = false;
     try {
       copies.add(
-          policy.fixed().isPresent()
-              ? copy(bundle, on.get(0), policy.fixed().get())
+          fixed.isPresent()
+              ? copy(bundle, on.get(0), fixed.get())
               : fastest(bundle, on.get(0), trials));
       Precision chosen = copies.get(0).model.precision();
       for (Device device : on.subList(1, on.size())) {
@@ -112,6 +115,25 @@ final class ModelLoader {
         copies.forEach(Copy::close);
       }
     }
+  }
+
+  /** The precision that is not to be measured; a model of images alone has no other than fp32. */
+  private static Optional<Precision> fixed(ModelBundle bundle, PrecisionPolicy policy)
+      throws BundleException {
+    if (bundle.manifest().config().hasText()) {
+      return policy.fixed();
+    }
+    Precision asked = policy.fixed().orElse(Precision.FP32);
+    if (asked != Precision.FP32) {
+      throw new BundleException(
+          String.format(
+              Locale.ROOT,
+              "model [%s] encodes images alone and is served in fp32, got the precision %s; load it"
+                  + " with auto or fp32",
+              bundle.manifest().id(),
+              asked.name().toLowerCase(Locale.ROOT)));
+    }
+    return Optional.of(Precision.FP32);
   }
 
   private Copy copy(ModelBundle bundle, Device device, Precision precision) throws BundleException {

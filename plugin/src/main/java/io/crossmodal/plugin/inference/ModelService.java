@@ -6,7 +6,9 @@ package io.crossmodal.plugin.inference;
 
 import ai.djl.Device;
 import io.crossmodal.model.Encoding;
+import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelBundle;
@@ -185,6 +187,7 @@ public final class ModelService implements AutoCloseable {
    * Encodes texts of documents; blank ones fail, too long ones are cut and say so.
    *
    * @return as many outcomes as texts, in their order
+   * @throws IllegalArgumentException when the model encodes images alone
    */
   public CompletableFuture<List<Encoded>> encodeTexts(String model, List<String> texts) {
     return encodeTexts(Priority.INGEST, model, texts);
@@ -192,7 +195,15 @@ public final class ModelService implements AutoCloseable {
 
   private CompletableFuture<List<Encoded>> encodeTexts(
       Priority priority, String model, List<String> texts) {
-    int longest = catalog.manifest(model).config().text().maxTokens();
+    ModelConfig config = catalog.manifest(model).config();
+    if (!config.hasText()) {
+      throw new IllegalArgumentException(
+          "model ["
+              + model
+              + "] knows no text, it encodes images of "
+              + config.sensors().stream().map(SensorConfig::name).toList());
+    }
+    int longest = config.text().maxTokens();
     return withModel(
         model,
         (on, bundle) -> {

@@ -42,6 +42,15 @@ public record FieldDefinition(
     Objects.requireNonNull(modality, "modality");
     Objects.requireNonNull(tokens, "tokens");
     Objects.requireNonNull(catalog, "catalog");
+    if (modality == Modality.TEXT && spaces.textTokens() == 0) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[modality] %s needs a model that knows text, [%s] encodes images of %s",
+              modality.key(),
+              modelId,
+              spaces.imageTokens().keySet()));
+    }
     try {
       spaces.imageTokens().values().forEach(count -> TokenPooling.count(count, tokenPooling));
     } catch (IllegalArgumentException e) {

@@ -25,7 +25,7 @@ import org.opensearch.core.xcontent.XContentBuilder;
  * @param tokens fingerprint of the tokens' space, 64 hexadecimal digits
  * @param dimension D, values of an embedding
  * @param hidden H, values of a token
- * @param textTokens most tokens of a text
+ * @param textTokens most tokens of a text; 0 where the model encodes images alone
  * @param imageTokens M, tokens of an image, by sensor
  */
 public record Spaces(
@@ -42,7 +42,10 @@ public record Spaces(
     fingerprint("tokens", tokens);
     positive("dimension", dimension);
     positive("hidden", hidden);
-    positive("text_tokens", textTokens);
+    if (textTokens < 0) {
+      throw new IllegalArgumentException(
+          "[spaces.text_tokens] must be at least 0, got [" + textTokens + "]");
+    }
     Objects.requireNonNull(imageTokens, "image_tokens");
     if (imageTokens.isEmpty()) {
       throw new IllegalArgumentException("[spaces.image_tokens] must name at least one sensor");
@@ -63,7 +66,7 @@ public record Spaces(
         model.fingerprints().tokenSpace(),
         config.filterDimension(),
         config.hidden(),
-        config.text().maxTokens(),
+        config.hasText() ? config.text().maxTokens() : 0,
         imageTokens);
   }
 

@@ -132,7 +132,7 @@ final class ModelListing extends RestBuilderListener<NodesReportResponse> {
     builder
         .field("filter_dimension", model.config().filterDimension())
         .field("hidden", model.config().hidden())
-        .field("max_text_tokens", model.config().text().maxTokens())
+        .field("max_text_tokens", model.config().hasText() ? model.config().text().maxTokens() : 0)
         .field("sensors", model.config().sensors().stream().map(SensorConfig::name).toList())
         .startObject("fingerprints")
         .field("filter_space", fingerprints.filterSpace())

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.models;
 
 import static org.hamcrest.Matchers.containsString;
 
+import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.plugin.MicroModelPlugin;
@@ -27,6 +28,7 @@ import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -48,6 +50,7 @@ import org.opensearch.core.xcontent.NamedXContentRegistry;
 import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.plugins.Plugin;
+import org.opensearch.search.SearchHit;
 import org.opensearch.test.OpenSearchSingleNodeTestCase;
 
 /** What may be uploaded, and what becomes of what may not. */
@@ -434,6 +437,90 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
         "nothing is encoded again",
         encoded,
         service.stats().get(InferenceStats.Counter.ENCODED_IMAGES));
+  }
+
+  /** Radar finds optical and back: nothing but the query's sensor tells the four directions. */
+  public void testAModelOfSensorsAlone() throws IOException {
+    ModelBundle sensors = TestModels.sensors();
+    upload("sensors", TestModels.zip(sensors, createTempDir()));
+    ModelConfig config = sensors.manifest().config();
+    byte[] radar = TestModels.geoTiff(random(), config.sensor("s1"), 20);
+    byte[] optical = TestModels.geoTiff(random(), config.sensor("s2"), 20);
+    client()
+        .admin()
+        .indices()
+        .prepareCreate("tiles")
+        .setMapping("{\"properties\":{\"image\":{\"type\":\"cross_modal\",\"model\":\"sensors\"}}}")
+        .get();
+    for (Map.Entry<String, byte[]> tile : Map.of("s1", radar, "s2", optical).entrySet()) {
+      client()
+          .prepareIndex("tiles")
+          .setId(tile.getKey())
+          .setSource(
+              String.format(
+                  Locale.ROOT,
+                  "{\"image\":{\"bytes\":\"%s\",\"sensor\":\"%s\"}}",
+                  TestModels.base64(tile.getValue()),
+                  tile.getKey()),
+              XContentType.JSON)
+          .setRefreshPolicy(WriteRequest.RefreshPolicy.IMMEDIATE)
+          .get();
+    }
+    for (Map.Entry<String, byte[]> query : Map.of("s1", radar, "s2", optical).entrySet()) {
+      SearchHit[] hits =
+          client()
+              .prepareSearch("tiles")
+              .setQuery(
+                  new CrossModalQueryBuilder(
+                      "image", QuerySide.image(query.getValue(), query.getKey()), 10, null))
+              .get()
+              .getHits()
+              .getHits();
+      assertEquals("both sensors are found", 2, hits.length);
+      assertEquals("its own tile first", query.getKey(), hits[0].getId());
+      assertEquals(1, hits[0].getScore(), 1e-5);
+    }
+    assertFails(
+        RestStatus.BAD_REQUEST,
+        "model [sensors] knows no text, it encodes images of [s1, s2]",
+        () ->
+            client()
+                .prepareSearch("tiles")
+                .setQuery(new CrossModalQueryBuilder("image", QuerySide.text("a pond"), 10, null))
+                .get());
+    assertFails(
+        RestStatus.BAD_REQUEST,
+        "[sensor] is missing, this model has [s1, s2]",
+        () ->
+            client()
+                .prepareSearch("tiles")
+                .setQuery(
+                    new CrossModalQueryBuilder("image", QuerySide.image(radar, null), 10, null))
+                .get());
+    assertFails(
+        RestStatus.BAD_REQUEST,
+        "needs a model that knows text, [sensors] encodes images of [s1, s2]",
+        () ->
+            client()
+                .admin()
+                .indices()
+                .prepareCreate("captions")
+                .setMapping(
+                    "{\"properties\":{\"text\":{\"type\":\"cross_modal\","
+                        + "\"model\":\"sensors\",\"modality\":\"text\"}}}")
+                .get());
+    assertFails(
+        RestStatus.BAD_REQUEST,
+        "image",
+        () ->
+            client()
+                .prepareIndex("tiles")
+                .setSource(
+                    "{\"image\":{\"bytes\":\""
+                        + TestModels.base64(optical)
+                        + "\",\"sensor\":\"s1\"}}",
+                    XContentType.JSON)
+                .get());
   }
 
   private Map<String, Float> rescored() {
