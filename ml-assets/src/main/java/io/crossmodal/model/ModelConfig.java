@@ -165,11 +165,8 @@ public record ModelConfig(
         1e-12,
         new TextConfig(2048, 24, 2),
         ImageTowerConfig.convolutional(
-            List.of(32, 48),
-            List.of(
-                new ImageTowerConfig.Stage(48, 1),
-                new ImageTowerConfig.Stage(96, 2),
-                new ImageTowerConfig.Stage(224, 2))),
+            List.of(16, 32),
+            List.of(new ImageTowerConfig.Stage(64, 2), new ImageTowerConfig.Stage(192, 2))),
         2,
         List.of(SensorConfig.rgb(96)));
   }

@@ -101,7 +101,7 @@ public enum Recipe {
         new TrainingOptions.Tasks(1, 1, 0.5, 0, 0.5, 0.25),
         TrainingOptions.Momentum.NONE,
         new TrainingOptions.Stages(0.58, 0.5, 0, 0),
-        new TrainingOptions.Regularisation(Augmentation.AERIAL, 0.1, 0.1),
+        new TrainingOptions.Regularisation(Augmentation.AERIAL, 0, 0.1),
         3,
         250);
   }
