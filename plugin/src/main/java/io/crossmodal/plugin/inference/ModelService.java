@@ -103,6 +103,8 @@ public final class ModelService implements AutoCloseable {
     this.helpers = helpers;
     this.queries = new QueryEncodingCache(settings.queryCacheBytes(), stats);
     this.worker = new ModelWorker(() -> this.settings, budget, stats);
+    // Also where no model can ever be loaded, for somebody has to tell those who wait.
+    worker.start(1);
     this.models =
         new LoadedModels(
             catalog,

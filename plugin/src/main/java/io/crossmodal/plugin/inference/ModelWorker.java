@@ -59,8 +59,8 @@ final class ModelWorker {
   }
 
   /**
-   * Sees to it that each device has its thread. Jobs may wait before; none is ready then, for
-   * models are loaded on devices that are known.
+   * Sees to it that there is a thread for each of so many devices. The first is needed before any
+   * device is known: it ends jobs whose model could not be loaded and those that are late.
    *
    * @param devices at least 1; they stay the same for as long as the node lives
    */

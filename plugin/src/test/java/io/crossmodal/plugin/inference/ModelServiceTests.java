@@ -211,6 +211,32 @@ public class ModelServiceTests extends OpenSearchTestCase {
     test.close();
   }
 
+  public void testAnEngineThatDoesNotStartFailsEveryJob() throws Exception {
+    InferenceException missing =
+        new InferenceException.ModelUnavailable("the native library is missing", null);
+    try (ModelService service =
+        new ModelService(
+            new ModelCatalog(() -> List.of(MODEL)),
+            TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
+            MemoryBudget.UNLIMITED,
+            Runnable::run,
+            1,
+            () -> {
+              throw missing;
+            })) {
+      for (int i = 0; i < 2; i++) {
+        CompletableFuture<Scores> scores =
+            service.score(
+                TestModels.ID,
+                List.of(TestModels.tokens(random(), MODEL, 3)),
+                List.of(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL))),
+                Deadline.none());
+        assertSame(missing, failure(scores));
+      }
+      assertEquals(ModelService.State.FAILED, service.status(TestModels.ID).state());
+    }
+  }
+
   public void testUnknownModelAndSensor() {
     try (TestService test = new TestService(createTempDir(), 100, 8)) {
       IllegalArgumentException model =
