@@ -6,7 +6,6 @@ package io.crossmodal.model.image;
 
 import java.awt.image.DataBuffer;
 import java.awt.image.Raster;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -21,7 +20,6 @@ import javax.imageio.plugins.tiff.BaselineTIFFTagSet;
 import javax.imageio.plugins.tiff.GeoTIFFTagSet;
 import javax.imageio.plugins.tiff.TIFFDirectory;
 import javax.imageio.plugins.tiff.TIFFField;
-import javax.imageio.stream.MemoryCacheImageInputStream;
 
 /**
  * A GeoTIFF file: bands of whole or floating-point numbers and where they lie. Tiled or in strips;
@@ -321,9 +319,7 @@ public final class GeoTiff {
   }
 
   private static <T> T withReader(byte[] file, Question<T> question) throws IOException {
-    // Memory-backed on purpose: ImageIO's default cache writes files, and its switch is static.
-    try (MemoryCacheImageInputStream in =
-        new MemoryCacheImageInputStream(new ByteArrayInputStream(file))) {
+    try (FileInMemory in = new FileInMemory(file)) {
       ImageReader reader = ImageIO.getImageReadersByFormatName("tiff").next();
       try {
         // Without its metadata the reader drops the tags that say where the picture lies.

@@ -7,7 +7,6 @@ package io.crossmodal.model.image;
 import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
 import java.awt.image.ColorModel;
-import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.util.Iterator;
 import java.util.Locale;
@@ -20,8 +19,6 @@ import javax.imageio.ImageReader;
 import javax.imageio.plugins.tiff.BaselineTIFFTagSet;
 import javax.imageio.plugins.tiff.TIFFDirectory;
 import javax.imageio.plugins.tiff.TIFFField;
-import javax.imageio.stream.ImageInputStream;
-import javax.imageio.stream.MemoryCacheImageInputStream;
 
 /**
  * Decodes JPEG, PNG and TIFF to 8-bit RGB with the JDK's own readers. Stateless.
@@ -48,8 +45,7 @@ final class ImageDecoder {
    * @throws ImageFormatException saying what the bytes are and what is accepted
    */
   static RgbImage decode(byte[] bytes, int side) {
-    // Memory-backed on purpose: ImageIO's default cache writes files, and its switch is static.
-    try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(bytes))) {
+    try (FileInMemory in = new FileInMemory(bytes)) {
       Iterator<ImageReader> readers = ImageIO.getImageReaders(in);
       while (readers.hasNext()) {
         ImageReader reader = readers.next();

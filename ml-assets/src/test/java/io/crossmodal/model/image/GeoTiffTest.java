@@ -292,6 +292,26 @@ class GeoTiffTest {
     }
   }
 
+  /** A strip that claims 2 GiB, say: the JDK's reader would allocate them before it looks. */
+  @ParameterizedTest
+  @EnumSource(GeoTiffWriter.Values.class)
+  void noFieldMakesTheReaderAllocateWhatTheFileDoesNotHold(GeoTiffWriter.Values values) {
+    byte[] file = GeoTiffWriter.write(random(2, 40, 40), values, UTM);
+    for (int at = 8; at < 500; at++) {
+      for (int bits : new int[] {0x7f, 0x40, 0x20}) {
+        byte[] bent = file.clone();
+        bent[at] ^= (byte) bits;
+        try {
+          GeoTiff.open(bent).read();
+        } catch (ImageFormatException expected) {
+          assertTrue(expected.getMessage().length() > 10, expected.getMessage());
+        } catch (OutOfMemoryError e) {
+          throw new AssertionError("byte " + at + " with bits " + bits + ", seed " + seed, e);
+        }
+      }
+    }
+  }
+
   @Test
   void resizeLeavesOutWhatIsUndefined() {
     float[] values = new float[2 * 16 * 16];
