@@ -113,9 +113,9 @@ public final class FusionModel implements AutoCloseable {
     return bundle;
   }
 
-  /** Where it computes, such as {@code cpu} or {@code gpu(0)}. */
-  public String device() {
-    return model.getNDManager().getDevice().toString();
+  /** Where it computes; its name is such as {@code cpu()} or {@code gpu(0)}. */
+  public Device device() {
+    return model.getNDManager().getDevice();
   }
 
   public Precision precision() {
