@@ -97,6 +97,8 @@ public final class InferenceStats {
     READ,
     /** A call of a model, with the copies into and out of it. */
     MODEL,
+    /** Of such a call, the copies of inputs and of encoded tokens. */
+    COPY,
     /** Asking a scorer, from sending the tokens to its answer. */
     REMOTE,
     /** A shard's whole rescore. */

@@ -350,13 +350,14 @@ final class ModelWorker {
 
   private <I, O> List<O> call(
       Operation<I, O> operation, FusionModel model, List<I> items, InferenceStats counts) {
-    long bytes = operation.bytes(model.bundle().manifest().config(), items);
+    long bytes = operation.bytes(model, items);
     MemoryBudget.Reservation memory =
         budgets.of(model.device()).reserve("a call of model [" + operation.model() + "]", bytes);
     try (memory) {
       long start = System.nanoTime();
       List<O> outcomes = operation.run(model, items);
       counts.record(Stage.MODEL, System.nanoTime() - start);
+      counts.record(Stage.COPY, model.takeCopyNanos());
       counts.increment(Counter.BATCHES);
       operation.count(counts, items.size());
       return outcomes;
