@@ -287,11 +287,7 @@ final class SearchBench {
   }
 
   private static String theirs(float[] query) {
-    return "{\"knn\":{\"image\":{\"vector\":"
-        + Arrays.toString(query)
-        + ",\"k\":"
-        + WINDOW
-        + "}}}";
+    return "{\"knn\":{\"image\":{\"vector\":" + Arrays.toString(query) + ",\"k\":" + WINDOW + "}}}";
   }
 
   /**

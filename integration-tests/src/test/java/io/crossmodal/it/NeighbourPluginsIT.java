@@ -83,16 +83,14 @@ final class NeighbourPluginsIT {
   }
 
   private static void pipeline(String name, String processors) throws IOException {
-    call(
-        "PUT", "/_search/pipeline/" + name, "{'phase_results_processors':[" + processors + "]}");
+    call("PUT", "/_search/pipeline/" + name, "{'phase_results_processors':[" + processors + "]}");
   }
 
   private static JsonObject call(String method, String path, String json) throws IOException {
     return client.call(method, path, json == null ? null : json.replace('\'', '"'));
   }
 
-  private static JsonObject search(String index, String pipeline, String body)
-      throws IOException {
+  private static JsonObject search(String index, String pipeline, String body) throws IOException {
     JsonObject found =
         call("POST", "/" + index + "/_search?search_pipeline=" + pipeline, "{" + body + "}");
     assertEquals(0, found.getAsJsonObject("_shards").get("failed").getAsInt(), found.toString());
@@ -232,8 +230,7 @@ final class NeighbourPluginsIT {
               i));
     }
     for (String index : List.of("theirs", "ours")) {
-      JsonObject answer =
-          call("POST", "/" + index + "/_bulk?refresh=true", lines.toString());
+      JsonObject answer = call("POST", "/" + index + "/_bulk?refresh=true", lines.toString());
       assertFalse(answer.get("errors").getAsBoolean(), answer.toString());
     }
     Map<String, JsonObject> before = sources("theirs");

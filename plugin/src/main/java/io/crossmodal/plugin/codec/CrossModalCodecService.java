@@ -81,8 +81,7 @@ public final class CrossModalCodecService extends CodecService {
       return false;
     }
     // An index takes one service. The k-NN plugin has one, those for other compressions have.
-    boolean free =
-        CODECS.contains(index.getValue(EngineConfig.INDEX_CODEC_SETTING)) && !knn;
+    boolean free = CODECS.contains(index.getValue(EngineConfig.INDEX_CODEC_SETTING)) && !knn;
     if (mapped && !free) {
       LOGGER.warn(
           "index [{}] has a codec of its own: its documents keep embeddings and tokens in their"

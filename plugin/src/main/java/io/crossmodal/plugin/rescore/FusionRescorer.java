@@ -64,8 +64,7 @@ public final class FusionRescorer implements Rescorer {
     }
     context
         .reporter()
-        .ran(
-            Math.min(context.getWindowSize(), topDocs.scoreDocs.length), rescored.size(), took);
+        .ran(Math.min(context.getWindowSize(), topDocs.scoreDocs.length), rescored.size(), took);
     return combined;
   }
 
@@ -73,10 +72,7 @@ public final class FusionRescorer implements Rescorer {
    * @param rescored gets the documents whose scores hold a p
    */
   private static TopDocs combine(
-      TopDocs topDocs,
-      IndexSearcher searcher,
-      FusionRescoreContext context,
-      Set<Integer> rescored)
+      TopDocs topDocs, IndexSearcher searcher, FusionRescoreContext context, Set<Integer> rescored)
       throws IOException {
     ScoreCombiner combiner = context.options().combiner();
     int window = Math.min(context.getWindowSize(), topDocs.scoreDocs.length);
