@@ -37,12 +37,15 @@ import me.tongfei.progressbar.ProgressBar;
 /**
  * The kNN part at several sizes: recall against the exact neighbours, time, bytes on disk; and the
  * whole search, with its rescore. Embeddings are made up ({@link Vectors}) and the model has random
- * weights: what the fusion finds means nothing, what it costs does.
+ * weights: what the fusion finds means nothing, what it costs does. With {@code -Dbench.knn=true}
+ * the k-NN plugin stands in the same node and its lucene engine gets the same embeddings.
  */
 final class SearchBench {
   private static final String MODEL = "bench";
   private static final int DIMENSION = 256;
   private static final int WINDOW = 128;
+  private static final int M = 16;
+  private static final int EF_CONSTRUCTION = 100;
   private static final int BULK = 500;
   private static final int WARM = 30;
   private static final long SEED = 5;
@@ -56,17 +59,27 @@ final class SearchBench {
   /** An index each, of this name. */
   private static final List<String> ENCODINGS = List.of("float32", "int8", "int4", "bit1");
 
+  /** What the k-NN plugin is compared with, and its index, which holds the same as that. */
+  private static final String EXACT = "float32";
+
+  private static final String PEER = "knn-plugin-float32";
+
   private final CrossModalClient client;
   private final ModelBundle model;
   private final Vectors vectors = new Vectors(DIMENSION, SEED);
   private final float[][] queries;
+  private final List<String> indices = new ArrayList<>(ENCODINGS);
   private final Map<String, Double> smallest = new TreeMap<>();
   private final List<Object[]> knn = new ArrayList<>();
   private final List<Object[]> whole = new ArrayList<>();
   private final List<Object[]> disk = new ArrayList<>();
+  private final List<Object[]> compared = new ArrayList<>();
 
-  private SearchBench(CrossModalClient client, ModelBundle model, int queries) {
+  private SearchBench(CrossModalClient client, ModelBundle model, int queries, boolean peer) {
     this.client = client;
+    if (peer) {
+      indices.add(PEER);
+    }
     this.model = model;
     // Items that no document has.
     this.queries =
@@ -80,7 +93,10 @@ final class SearchBench {
             .toArray();
     int queries = Integer.getInteger("bench.queries", 200);
     Path work = Path.of(System.getProperty("crossmodal.work", "target/bench")).toAbsolutePath();
-    try (OpenSearchNode node = PluginNode.start(work.resolve("opensearch"), 0)) {
+    boolean peer = Boolean.getBoolean("bench.knn");
+    Path folder = work.resolve("opensearch");
+    try (OpenSearchNode node =
+        peer ? PluginNode.startWithNeighbours(folder) : PluginNode.start(folder, 0)) {
       Path file = work.resolve("bench.zip");
       ModelBundle.random(MODEL, shape(), SEED).write(file, List.of("a b"));
       ModelUpload upload =
@@ -89,7 +105,8 @@ final class SearchBench {
       upload.send(file, MODEL, parts -> {});
       upload.load(MODEL);
       SearchBench bench =
-          new SearchBench(new CrossModalClient(node.client()), ModelBundle.read(file), queries);
+          new SearchBench(
+              new CrossModalClient(node.client()), ModelBundle.read(file), queries, peer);
       for (int size : sizes) {
         bench.measure(size);
         // A long run that is ended early leaves what it has.
@@ -125,6 +142,17 @@ final class SearchBench {
         "p95 ms",
         against);
     knn.forEach(report::row);
+    if (!compared.isEmpty()) {
+      report.table(
+          "The k-NN plugin's lucene engine, asked in turns with ours, " + EXACT,
+          "documents",
+          "ours p50 ms",
+          "p95 ms",
+          "k-NN p50 ms",
+          "p95 ms",
+          "ours / k-NN, p50");
+      compared.forEach(report::row);
+    }
     report.table(
         "kNN and fusion of " + WINDOW + " hits, embeddings " + WITH_TOKENS,
         "documents",
@@ -149,12 +177,12 @@ final class SearchBench {
 
   private void measure(int documents) throws IOException {
     List<Set<String>> exact = index(documents);
-    for (String index : ENCODINGS) {
+    for (String index : indices) {
       sizes(index, documents);
       double[] millis = new double[queries.length];
       double found = 0;
       for (int q = -WARM; q < queries.length; q++) {
-        String body = body(queries[Math.floorMod(q, queries.length)], false);
+        String body = knn(index, queries[Math.floorMod(q, queries.length)]);
         long start = System.nanoTime();
         Set<String> hits = search(index, body);
         if (q >= 0) {
@@ -174,9 +202,12 @@ final class SearchBench {
             times[2]
           });
     }
+    if (indices.contains(PEER)) {
+      compare(documents);
+    }
     double[] millis = new double[queries.length / 4];
     for (int q = -WARM; q < millis.length; q++) {
-      String body = body(queries[Math.floorMod(q, queries.length)], true);
+      String body = rescored(queries[Math.floorMod(q, queries.length)]);
       long start = System.nanoTime();
       search(WITH_TOKENS, body);
       if (q >= 0) {
@@ -185,7 +216,7 @@ final class SearchBench {
     }
     Object[] times = times("whole", millis);
     whole.add(new Object[] {documents, times[0], times[1], times[2]});
-    for (String index : ENCODINGS) {
+    for (String index : indices) {
       client.call("DELETE", "/" + index, null);
     }
   }
@@ -208,26 +239,55 @@ final class SearchBench {
     return ids;
   }
 
-  private static String body(float[] query, boolean rescored) {
-    String vector = Arrays.toString(query);
-    String by =
-        "{\"cross_modal\":{\"field\":\"image\",\"query_vector\":"
-            + vector
-            + ",\"k\":"
-            + WINDOW
-            + "}}";
-    String fusion =
-        ",\"rescore\":{\"window_size\":"
-            + WINDOW
-            + ",\"fusion\":{\"field\":\"image\",\"query_text\":\""
-            + TEXT
-            + "\",\"on_failure\":\"fail\"}}";
-    return "{\"size\":"
+  /** Asks both for each query, so that what else the machine does meets both alike. */
+  private void compare(int documents) throws IOException {
+    List<String> both = List.of(EXACT, PEER);
+    double[][] millis = new double[both.size()][queries.length];
+    for (int q = 0; q < queries.length; q++) {
+      for (int turn = 0; turn < both.size(); turn++) {
+        int which = (q + turn) % both.size();
+        String body = knn(both.get(which), queries[q]);
+        long start = System.nanoTime();
+        search(both.get(which), body);
+        millis[which][q] = (System.nanoTime() - start) / 1e6;
+      }
+    }
+    Object[] ours = times("compared", millis[0]);
+    Object[] theirs = times("peer", millis[1]);
+    compared.add(
+        new Object[] {
+          documents, ours[0], ours[1], theirs[0], theirs[1], (double) ours[0] / (double) theirs[0]
+        });
+  }
+
+  private static String knn(String index, float[] query) {
+    return "{" + page(index.equals(PEER) ? theirs(query) : ours(query)) + "}";
+  }
+
+  private static String rescored(float[] query) {
+    return "{"
+        + page(ours(query))
+        + ",\"rescore\":{\"window_size\":"
         + WINDOW
-        + ",\"_source\":false,\"query\":"
-        + by
-        + (rescored ? fusion : "")
-        + "}";
+        + ",\"fusion\":{\"field\":\"image\",\"query_text\":\""
+        + TEXT
+        + "\",\"on_failure\":\"fail\"}}}";
+  }
+
+  private static String page(String query) {
+    return "\"size\":" + WINDOW + ",\"_source\":false,\"query\":" + query;
+  }
+
+  private static String ours(float[] query) {
+    return "{\"cross_modal\":{\"field\":\"image\",\"query_vector\":"
+        + Arrays.toString(query)
+        + ",\"k\":"
+        + WINDOW
+        + "}}";
+  }
+
+  private static String theirs(float[] query) {
+    return "{\"knn\":{\"image\":{\"vector\":" + Arrays.toString(query) + ",\"k\":" + WINDOW + "}}}";
   }
 
   /**
@@ -236,7 +296,7 @@ final class SearchBench {
    * @return for each query the ids of its exact neighbours
    */
   private List<Set<String>> index(int documents) throws IOException {
-    for (String index : ENCODINGS) {
+    for (String index : indices) {
       client.call("PUT", "/" + index, mapping(index));
     }
     List<PriorityQueue<Neighbour>> best = new ArrayList<>();
@@ -247,7 +307,7 @@ final class SearchBench {
       for (int from = 0; from < documents; from += BULK) {
         int to = Math.min(documents, from + BULK);
         List<float[]> embeddings = IntStream.range(from, to).mapToObj(vectors::get).toList();
-        for (String index : ENCODINGS) {
+        for (String index : indices) {
           StringBuilder lines = new StringBuilder();
           for (int i = from; i < to; i++) {
             lines.append("{\"index\":{\"_id\":\"").append(i).append("\"}}\n{\"image\":");
@@ -266,7 +326,7 @@ final class SearchBench {
         bar.stepTo(to);
       }
       bar.setExtraMessage("merging");
-      for (String index : ENCODINGS) {
+      for (String index : indices) {
         client.call("POST", "/" + index + "/_forcemerge?max_num_segments=1", null);
         client.call("POST", "/" + index + "/_refresh", null);
       }
@@ -306,6 +366,9 @@ final class SearchBench {
 
   private String value(String index, int item, float[] embedding) {
     String vector = Arrays.toString(embedding);
+    if (index.equals(PEER)) {
+      return vector;
+    }
     return index.equals(WITH_TOKENS)
         ? "{\"embedding\":" + vector + ",\"tokens\":\"" + tokens(item) + "\"}"
         : "{\"embedding\":" + vector + "}";
@@ -329,18 +392,38 @@ final class SearchBench {
   }
 
   private static String mapping(String index) {
-    String field =
-        "{\"type\":\"cross_modal\",\"model\":\""
-            + MODEL
-            + "\",\"vector_encoding\":\""
-            + index
-            + "\",\"tokens\":\""
-            + (index.equals(WITH_TOKENS) ? "int8" : "none")
-            + "\"}";
+    boolean peer = index.equals(PEER);
     return "{\"settings\":{\"index\":{\"number_of_shards\":1,\"number_of_replicas\":0,"
         + "\"refresh_interval\":\"-1\",\"translog.durability\":\"async\","
-        + "\"cross_modal\":true}},\"mappings\":{\"properties\":{\"image\":"
-        + field
+        + (peer ? "\"knn\":true" : "\"cross_modal\":true")
+        + "}},\"mappings\":{\"properties\":{\"image\":"
+        + (peer ? theirField() : field(index))
+        + "}}}";
+  }
+
+  private static String field(String encoding) {
+    return "{\"type\":\"cross_modal\",\"model\":\""
+        + MODEL
+        + "\",\"m\":"
+        + M
+        + ",\"ef_construction\":"
+        + EF_CONSTRUCTION
+        + ",\"vector_encoding\":\""
+        + encoding
+        + "\",\"tokens\":\""
+        + (encoding.equals(WITH_TOKENS) ? "int8" : "none")
+        + "\"}";
+  }
+
+  /** Embeddings have unit length, so that the inner product orders as the cosine does. */
+  private static String theirField() {
+    return "{\"type\":\"knn_vector\",\"dimension\":"
+        + DIMENSION
+        + ",\"method\":{\"name\":\"hnsw\",\"engine\":\"lucene\",\"space_type\":\"innerproduct\","
+        + "\"parameters\":{\"m\":"
+        + M
+        + ",\"ef_construction\":"
+        + EF_CONSTRUCTION
         + "}}}";
   }
 

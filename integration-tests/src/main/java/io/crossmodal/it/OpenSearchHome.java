@@ -112,6 +112,18 @@ public final class OpenSearchHome {
     return List.of(options.strip().split("\\s+"));
   }
 
+  /**
+   * Returns the zips of the plugins that the build keeps beside the assembled installation, in the
+   * order in which they can be installed.
+   *
+   * @throws IOException if there is no assembled installation
+   */
+  static List<Path> neighbours() throws IOException {
+    Path folder = assembled().resolveSibling("neighbours");
+    // The second extends the first.
+    return List.of(folder.resolve("opensearch-knn.zip"), folder.resolve("neural-search.zip"));
+  }
+
   /** Returns the java command of the JDK that runs this code. */
   static String java() {
     return Path.of(System.getProperty("java.home"), "bin", "java").toString();

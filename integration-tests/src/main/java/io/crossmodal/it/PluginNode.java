@@ -12,7 +12,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** A fresh node with the plugin that this build made; for demo and benchmarks. */
+/** A fresh node with the plugin that this build made; for tests, demo and benchmarks. */
 public final class PluginNode {
   private PluginNode() {}
 
@@ -22,6 +22,16 @@ public final class PluginNode {
    * @param folder for the home, the data and the logs
    */
   public static OpenSearchNode start(Path folder, int httpPort) throws IOException {
+    return start(folder, httpPort, List.of());
+  }
+
+  /** The same, with k-NN and neural-search installed before ours. */
+  public static OpenSearchNode startWithNeighbours(Path folder) throws IOException {
+    return start(folder, 0, OpenSearchHome.neighbours());
+  }
+
+  private static OpenSearchNode start(Path folder, int httpPort, List<Path> neighbours)
+      throws IOException {
     if (Files.exists(folder)) {
       try (Stream<Path> old = Files.walk(folder)) {
         List<Path> innermostFirst = old.sorted(Comparator.reverseOrder()).toList();
@@ -33,6 +43,9 @@ public final class PluginNode {
       }
     }
     OpenSearchHome home = OpenSearchHome.create(folder.resolve("home"));
+    for (Path neighbour : neighbours) {
+      home.install(neighbour);
+    }
     home.install(zip());
     return OpenSearchNode.builder(home, folder.resolve("node"))
         .heapMegabytes(1024)

@@ -56,11 +56,22 @@ public final class CrossModalCodecService extends CodecService {
    * nothing, if the mapping has a {@code cross_modal} field and nobody else is to choose. Asked
    * when a node opens the index, so that a field added to an open index counts from the next time
    * on; all segments stay readable either way.
+   *
+   * @throws IllegalArgumentException where the settings ask for us and for the k-NN plugin
    */
   public static boolean serves(IndexSettings index) {
     Settings settings = index.getSettings();
+    boolean knn = settings.getAsBoolean("index.knn", false);
     if (CrossModalFieldMapper.INDEX_CROSS_MODAL.exists(settings)) {
-      return CrossModalFieldMapper.INDEX_CROSS_MODAL.get(settings);
+      boolean asked = CrossModalFieldMapper.INDEX_CROSS_MODAL.get(settings);
+      if (asked && knn) {
+        throw new IllegalArgumentException(
+            "[index.cross_modal: true] does not go with [index.knn: true], for one plugin writes"
+                + " the segments of an index: leave out [index.cross_modal], and embeddings and"
+                + " tokens stay in the documents' sources as well, or keep [knn_vector] fields in"
+                + " another index");
+      }
+      return asked;
     }
     MappingMetadata mapping = index.getIndexMetadata().mapping();
     boolean mapped =
@@ -70,9 +81,7 @@ public final class CrossModalCodecService extends CodecService {
       return false;
     }
     // An index takes one service. The k-NN plugin has one, those for other compressions have.
-    boolean free =
-        CODECS.contains(index.getValue(EngineConfig.INDEX_CODEC_SETTING))
-            && !settings.getAsBoolean("index.knn", false);
+    boolean free = CODECS.contains(index.getValue(EngineConfig.INDEX_CODEC_SETTING)) && !knn;
     if (mapped && !free) {
       LOGGER.warn(
           "index [{}] has a codec of its own: its documents keep embeddings and tokens in their"

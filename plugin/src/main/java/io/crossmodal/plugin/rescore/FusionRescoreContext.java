@@ -11,7 +11,9 @@ import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.apache.lucene.index.LeafReaderContext;
 import org.opensearch.search.rescore.RescoreContext;
 
@@ -53,6 +55,15 @@ final class FusionRescoreContext extends RescoreContext {
   /** Whether the request asks for a {@link RescoreReport}. */
   boolean reported() {
     return reported;
+  }
+
+  /** Adds to what this rescore, which may run for several sub-queries, has rescored. */
+  void addRescored(Set<Integer> docs) {
+    Set<Integer> all = new HashSet<>(docs);
+    if (getRescoredDocs() != null) {
+      all.addAll(getRescoredDocs());
+    }
+    setRescoredDocs(all);
   }
 
   RescoreReporter reporter() {

@@ -55,22 +55,25 @@ public final class FusionRescorer implements Rescorer {
       context.stats().increment(Counter.RESCORES);
     }
     long start = System.nanoTime();
-    TopDocs rescored = combine(topDocs, searcher, context);
+    Set<Integer> rescored = new HashSet<>();
+    TopDocs combined = combine(topDocs, searcher, context, rescored);
+    context.addRescored(rescored);
     long took = System.nanoTime() - start;
     if (counted) {
       context.stats().record(Stage.RESCORE, took);
     }
     context
         .reporter()
-        .ran(
-            Math.min(context.getWindowSize(), topDocs.scoreDocs.length),
-            context.getRescoredDocs().size(),
-            took);
-    return rescored;
+        .ran(Math.min(context.getWindowSize(), topDocs.scoreDocs.length), rescored.size(), took);
+    return combined;
   }
 
+  /**
+   * @param rescored gets the documents whose scores hold a p
+   */
   private static TopDocs combine(
-      TopDocs topDocs, IndexSearcher searcher, FusionRescoreContext context) throws IOException {
+      TopDocs topDocs, IndexSearcher searcher, FusionRescoreContext context, Set<Integer> rescored)
+      throws IOException {
     ScoreCombiner combiner = context.options().combiner();
     int window = Math.min(context.getWindowSize(), topDocs.scoreDocs.length);
     ScoreDoc[] inDocOrder = Arrays.copyOf(topDocs.scoreDocs, window);
@@ -78,7 +81,6 @@ public final class FusionRescorer implements Rescorer {
 
     // New hits throughout: the array's elements belong to the first pass.
     List<ScoreDoc> result = new ArrayList<>(topDocs.scoreDocs.length);
-    Set<Integer> rescored = new HashSet<>();
     for (Scored scored : score(inDocOrder, searcher, context)) {
       ScoreDoc hit = scored.hit;
       if (Float.isNaN(scored.probability)) {
@@ -96,7 +98,6 @@ public final class FusionRescorer implements Rescorer {
         Arrays.asList(topDocs.scoreDocs).subList(window, topDocs.scoreDocs.length)) {
       result.add(new ScoreDoc(hit.doc, combiner.untouched(hit.score), hit.shardIndex));
     }
-    context.setRescoredDocs(rescored);
     result.sort(BEST_FIRST);
     return new TopDocs(topDocs.totalHits, result.toArray(new ScoreDoc[0]));
   }

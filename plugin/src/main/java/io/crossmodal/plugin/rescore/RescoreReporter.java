@@ -12,7 +12,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/** Gathers what one shard's rescore does, on its one thread. */
+/**
+ * Gathers what one shard's rescore does, on its one thread. Under neural-search's {@code hybrid} it
+ * runs once for each sub-query, with a window each.
+ */
 final class RescoreReporter {
   private final List<Degraded> degraded = new ArrayList<>();
   private boolean ran;
@@ -26,14 +29,14 @@ final class RescoreReporter {
 
   void ran(int windowHits, int rescoredHits, long nanos) {
     ran = true;
-    hits = windowHits;
-    rescored = rescoredHits;
-    rescoreNanos = nanos;
+    hits += windowHits;
+    rescored += rescoredHits;
+    rescoreNanos += nanos;
   }
 
   void read(long nanos, int missingHits) {
-    readNanos = nanos;
-    missing = missingHits;
+    readNanos += nanos;
+    missing += missingHits;
   }
 
   void asked(JobTimes times) {

@@ -63,6 +63,9 @@ final class GlobalWindow {
   // A shard keeps the deadline itself and says so; this is for one that does not answer at all.
   private static final Duration GRACE = Duration.ofSeconds(1);
 
+  /** The query of the neural-search plugin. */
+  private static final String HYBRID = "hybrid";
+
   private static final AggregatedDfs NO_STATISTICS = new AggregatedDfs(Map.of(), Map.of(), 0);
 
   private final int window;
@@ -125,6 +128,19 @@ final class GlobalWindow {
       }
     }
     return rescorers;
+  }
+
+  /**
+   * Refuses what one shard alone cannot do: it rescores before the coordinating node is asked, and
+   * a hybrid query's scores are made there.
+   */
+  static void requireNoHybrid(SearchSourceBuilder source) {
+    if (source.query() != null && source.query().getName().equals(HYBRID)) {
+      throw new IllegalArgumentException(
+          "a global window over a [hybrid] query needs two shards or more, for OpenSearch fetches"
+              + " the hits of a single one before their scores are normalised: leave out the global"
+              + " window, and each sub-query is rescored, or combine with [bool]");
+    }
   }
 
   /** Has the shards of a search report what its fusion rescores do. */
@@ -228,7 +244,15 @@ final class GlobalWindow {
     for (int shard = 0; shard < shards.size(); shard++) {
       TopDocs found = topDocs(shard);
       if (found != null) {
+        Set<Integer> docs = new HashSet<>();
         for (ScoreDoc hit : found.scoreDocs) {
+          if (!docs.add(hit.doc)) {
+            // A hybrid query's lists stand one behind the other, with marks of its own between.
+            throw new IllegalArgumentException(
+                "a shard found a document twice: with a global window, a [hybrid] query needs a"
+                    + " [normalization-processor] or a [score-ranker-processor] in its search"
+                    + " pipeline");
+          }
           hits.add(new Hit(shard, hit.doc, hit.score));
         }
       }

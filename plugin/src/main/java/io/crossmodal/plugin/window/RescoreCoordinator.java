@@ -146,6 +146,7 @@ public final class RescoreCoordinator extends AbstractProcessor
       // There is one, for it is the only rescore where the window is global.
       reports = List.of(global);
     } else if (window > 0) {
+      GlobalWindow.requireNoHybrid(context.getRequest().source());
       reports = reports.stream().map(RescoreReport::ofGlobalWindow).toList();
     }
     pipeline.setAttribute(REPORTS, reports);
