@@ -4,7 +4,6 @@
  */
 package io.crossmodal.bench;
 
-import io.crossmodal.model.Footprint;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
@@ -101,7 +100,7 @@ final class FuseBench {
             flop / seconds / 1e9,
             peak / 1e9,
             flop / seconds / peak,
-            Footprint.score(config, pairs, TEXT, m) / (double) (1 << 20),
+            model.scoreBytes(pairs, TEXT, m) / (double) (1 << 20),
             taken);
       }
     } finally {

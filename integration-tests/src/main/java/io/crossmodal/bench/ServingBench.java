@@ -250,8 +250,9 @@ final class ServingBench {
     client.settings(Map.of(MERGE, "true", BATCH, "128"));
     int steps = 10;
     int each = Math.max(1, searches / steps / CLIENTS);
+    int window = Integer.getInteger("bench.window", 10);
     report.table(
-        "Memory over " + steps * each * CLIENTS + " searches, window 10",
+        "Memory over " + steps * each * CLIENTS + " searches, window " + window,
         "searches",
         "resident MiB",
         "old generation after its last collection, MiB",
@@ -260,7 +261,7 @@ final class ServingBench {
     double[] last = {};
     try (ProgressBar bar = new ProgressBar("memory", steps)) {
       for (int step = 1; step <= steps; step++) {
-        concurrently(each, 10);
+        concurrently(each, window);
         last = new double[] {residentMiB(), heapMiB(), breakerMiB()};
         warm = step == 1 ? last : warm;
         report.row(step * each * CLIENTS, last[0], last[1], last[2]);

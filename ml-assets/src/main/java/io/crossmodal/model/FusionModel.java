@@ -38,11 +38,18 @@ import java.util.Objects;
 public final class FusionModel implements AutoCloseable {
   private static final String COPY = "model-";
 
+  /**
+   * Memory of a score call beyond which a CPU computes it in pieces: what a layer hands to the next
+   * should be in its caches still. See docs/results/serving.md for what that brings.
+   */
+  private static final long PIECE_BYTES = 24L << 20;
+
   private final ModelBundle bundle;
   private final ModelConfig config;
   private final Model model;
   private final Precision precision;
   private final long weightBytes;
+  private long copyNanos;
 
   private FusionModel(ModelBundle bundle, Model model, Precision precision, long weightBytes) {
     this.bundle = bundle;
@@ -113,9 +120,9 @@ public final class FusionModel implements AutoCloseable {
     return bundle;
   }
 
-  /** Where it computes, such as {@code cpu} or {@code gpu(0)}. */
-  public String device() {
-    return model.getNDManager().getDevice().toString();
+  /** Where it computes; its name is such as {@code cpu()} or {@code gpu(0)}. */
+  public Device device() {
+    return model.getNDManager().getDevice();
   }
 
   public Precision precision() {
@@ -175,6 +182,7 @@ public final class FusionModel implements AutoCloseable {
     }
     int c = expected.channels();
     int s = expected.imageSize();
+    long start = System.nanoTime();
     float[] pixels = new float[images.size() * c * s * s];
     for (int b = 0; b < images.size(); b++) {
       PixelTensor image = images.get(b);
@@ -196,11 +204,9 @@ public final class FusionModel implements AutoCloseable {
     int[] lengths = new int[images.size()];
     Arrays.fill(lengths, config.imageTokens(expected));
     try (NDManager call = model.getNDManager().newSubManager()) {
-      NDArray tokens =
-          run(
-              "encode_image_" + sensor,
-              call,
-              call.create(pixels, new Shape(lengths.length, c, s, s)));
+      NDArray batch = call.create(pixels, new Shape(lengths.length, c, s, s));
+      copyNanos += System.nanoTime() - start;
+      NDArray tokens = run("encode_image_" + sensor, call, batch);
       return encodings(call, tokens, "filter_image", lengths);
     }
   }
@@ -256,24 +262,48 @@ public final class FusionModel implements AutoCloseable {
     int n = longest(texts);
     int m = imageTokens(images);
     int[] lengths = texts.stream().mapToInt(TokenBlock::count).toArray();
+    float[] itm = new float[pairs];
+    float[] filter = new float[pairs];
     try (NDManager call = model.getNDManager().newSubManager()) {
-      NDArray logits =
-          run(
-              "score",
-              call,
-              stack(call, texts, n),
-              mask(call, lengths, n),
-              stack(call, images, m),
-              call.create(owner));
-      float[] values = logits.toFloatArray(); // (B, 2)
-      float[] itm = new float[pairs];
-      float[] filter = new float[pairs];
-      for (int b = 0; b < pairs; b++) {
-        itm[b] = values[2 * b];
-        filter[b] = values[2 * b + 1];
+      NDArray text = stack(call, texts, n);
+      NDArray mask = mask(call, lengths, n);
+      // An image that all pairs share is read once.
+      int most = images.size() == 1 ? pairs : pairsInAPiece(pairs, n, m);
+      for (int from = 0; from < pairs; from += most) {
+        int to = Math.min(pairs, from + most);
+        try (NDManager piece = call.newSubManager()) {
+          NDArray image = stack(piece, images.size() == 1 ? images : images.subList(from, to), m);
+          NDArray owners = piece.create(Arrays.copyOfRange(owner, from, to));
+          float[] z = run("score", piece, text, mask, image, owners).toFloatArray(); // (B, 2)
+          for (int b = from; b < to; b++) {
+            itm[b] = z[2 * (b - from)];
+            filter[b] = z[2 * (b - from) + 1];
+          }
+        }
       }
-      return new PairLogits(itm, filter);
     }
+    return new PairLogits(itm, filter);
+  }
+
+  /** How many of a score call's pairs are computed at once; a GPU has no use for less than all. */
+  private int pairsInAPiece(int pairs, int n, int m) {
+    long most = PIECE_BYTES / Footprint.score(config, 1, n, m);
+    return device().isGpu() ? pairs : (int) Math.max(1, Math.min(pairs, most));
+  }
+
+  /** Bytes that {@link #score} takes for B pairs of images that differ, as {@link Footprint}. */
+  public long scoreBytes(int pairs, int n, int m) {
+    return Footprint.score(config, pairsInAPiece(pairs, n, m), n, m);
+  }
+
+  /**
+   * Nanoseconds that calls spent since this was last asked on copying inputs out of the heap and
+   * tokens into it. On a GPU this includes waiting for what was computed.
+   */
+  public long takeCopyNanos() {
+    long taken = copyNanos;
+    copyNanos = 0;
+    return taken;
   }
 
   /**
@@ -440,6 +470,7 @@ public final class FusionModel implements AutoCloseable {
 
   /** Blocks as one (B, N, H) array, zeros behind a block's end. */
   private NDArray stack(NDManager call, List<TokenBlock> blocks, int n) {
+    long start = System.nanoTime();
     int h = config.hidden();
     float[] values = new float[blocks.size() * n * h];
     for (int b = 0; b < blocks.size(); b++) {
@@ -451,7 +482,9 @@ public final class FusionModel implements AutoCloseable {
       }
       System.arraycopy(block.values(), 0, values, b * n * h, block.values().length);
     }
-    return call.create(values, new Shape(blocks.size(), n, h));
+    NDArray stacked = call.create(values, new Shape(blocks.size(), n, h));
+    copyNanos += System.nanoTime() - start;
+    return stacked;
   }
 
   /** (B, N): 1 for a token, 0 behind an item's end. */
@@ -465,6 +498,7 @@ public final class FusionModel implements AutoCloseable {
 
   private List<Encoding> encodings(NDManager call, NDArray tokens, String filter, int[] lengths) {
     NDArray embeddings = run(filter, call, tokens.get(":, 0"));
+    long start = System.nanoTime();
     float[] e = embeddings.toFloatArray(); // (B, D)
     float[] t = tokens.toFloatArray(); // (B, N, H)
     int d = config.filterDimension();
@@ -477,6 +511,7 @@ public final class FusionModel implements AutoCloseable {
           new Encoding(
               new TokenBlock(lengths[b], h, rows), Arrays.copyOfRange(e, b * d, (b + 1) * d)));
     }
+    copyNanos += System.nanoTime() - start;
     return encodings;
   }
 

@@ -7,6 +7,7 @@ package io.crossmodal.model;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.PixelTensor;
@@ -14,6 +15,7 @@ import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.tokens.TokenBlock;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -85,6 +87,35 @@ class FusionModelTest {
         model.score(Collections.nCopies(4, texts.get(2).tokens()), tokens(images));
     assertArrayEquals(repeated.itm(), shared.itm(), TOLERANCE);
     assertArrayEquals(repeated.filter(), shared.filter(), TOLERANCE);
+  }
+
+  /** So many patches that a CPU computes the call in pieces. */
+  @Test
+  void aLargeCallScoresAsItsPairsAlone() {
+    int hidden = bundle.manifest().config().hidden();
+    int m = 3000;
+    SplittableRandom random = new SplittableRandom(SEED);
+    List<TokenBlock> large = new ArrayList<>();
+    for (int i = 0; i < 50; i++) {
+      float[] values = new float[m * hidden];
+      for (int j = 0; j < values.length; j++) {
+        values[j] = (float) random.nextGaussian();
+      }
+      large.add(new TokenBlock(m, hidden, values));
+    }
+    int[] textOf = new int[large.size()];
+    Arrays.setAll(textOf, b -> random.nextInt(texts.size()));
+    PairLogits together = model.score(tokens(texts), textOf, large);
+    for (int b = 0; b < textOf.length; b++) {
+      PairLogits apart =
+          model.score(List.of(texts.get(textOf[b]).tokens()), large.subList(b, b + 1));
+      assertEquals(apart.itm()[0], together.itm()[b], TOLERANCE, "pair " + b);
+      assertEquals(apart.filter()[0], together.filter()[b], TOLERANCE, "pair " + b);
+    }
+    int n = texts.stream().mapToInt(text -> text.tokens().count()).max().orElseThrow();
+    assertTrue(model.scoreBytes(50, n, m) < Footprint.score(bundle.manifest().config(), 50, n, m));
+    assertTrue(model.takeCopyNanos() > 0);
+    assertEquals(0, model.takeCopyNanos());
   }
 
   @Test

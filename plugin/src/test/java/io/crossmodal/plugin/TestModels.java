@@ -33,6 +33,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.UnaryOperator;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
@@ -142,14 +143,38 @@ public final class TestModels {
 
   /** The same bundle with more code in its archive than the library writes. */
   public static byte[] withForeignCode(byte[] zip) throws IOException {
+    return withCode(
+        zip,
+        code ->
+            code
+                + "  def more(self: __torch__.mtgfe.Mtgfe, x: Tensor) -> Tensor:\n"
+                + "    return torch.add(x, x)\n");
+  }
+
+  /** A bundle whose engine breaks off when it is to score more pairs than so many in one call. */
+  public static byte[] thatBreaksOffAbove(int pairs, byte[] zip) throws IOException {
+    return withCode(
+        zip,
+        code ->
+            code.replace(
+                "    z = self.fuse(text, mask, image, owner)",
+                "    if torch.gt(torch.size(owner, 0), "
+                    + pairs
+                    + "):\n"
+                    + "      text = torch.reshape(text, [7, 999983])\n"
+                    + "    else:\n"
+                    + "      pass\n"
+                    + "    z = self.fuse(text, mask, image, owner)"));
+  }
+
+  private static byte[] withCode(byte[] zip, UnaryOperator<String> change) throws IOException {
     Map<String, byte[]> bundle = entries(zip);
     Map<String, byte[]> archive = entries(bundle.get("model.pt"));
     archive.computeIfPresent(
         "model/code/__torch__/mtgfe.py",
         (name, code) ->
-            (new String(code, StandardCharsets.UTF_8)
-                    + "  def more(self: __torch__.mtgfe.Mtgfe, x: Tensor) -> Tensor:\n"
-                    + "    return torch.add(x, x)\n")
+            change
+                .apply(new String(code, StandardCharsets.UTF_8))
                 .getBytes(StandardCharsets.UTF_8));
     String before = Sha256.hex(bundle.get("model.pt"));
     bundle.put("model.pt", zip(archive));

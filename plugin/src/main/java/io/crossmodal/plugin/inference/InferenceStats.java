@@ -43,8 +43,12 @@ public final class InferenceStats {
     HEAT_MAPS,
     /** Calls that served several jobs. */
     MERGED_BATCHES,
-    /** Calls that were halved because memory did not suffice. */
+    /** Calls that were halved because memory did not suffice or the engine broke off. */
     SPLIT_BATCHES,
+    /** Attempts that the engine broke off, for want of memory on a GPU most likely. */
+    ENGINE_FAILURES,
+    /** Calls that the CPU ended because a GPU did not take even one of their items. */
+    SPARE_BATCHES,
     /** Calls that failed and were repeated for each of their jobs alone. */
     ISOLATED_BATCHES,
     /** Shards' windows rescored. */
@@ -95,6 +99,8 @@ public final class InferenceStats {
     READ,
     /** A call of a model, with the copies into and out of it. */
     MODEL,
+    /** Of such a call, the copies of inputs and of encoded tokens. */
+    COPY,
     /** Asking a scorer, from sending the tokens to its answer. */
     REMOTE,
     /** A shard's whole rescore. */

@@ -5,7 +5,6 @@
 package io.crossmodal.plugin.inference;
 
 import ai.djl.Device;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import java.util.ArrayList;
@@ -63,12 +62,12 @@ final class LoadedModels implements AutoCloseable {
   LoadedModels(
       ModelCatalog catalog,
       InferenceSettings settings,
-      MemoryBudget budget,
+      DeviceBudgets budgets,
       Supplier<List<Device>> devices,
       Runnable onSettled) {
     this.catalog = catalog;
     this.settings = settings;
-    this.bundles = new ModelLoader(settings, budget, devices);
+    this.bundles = new ModelLoader(settings, budgets, devices);
     this.onSettled = onSettled;
     this.loader =
         new ThreadPoolExecutor(
@@ -206,7 +205,7 @@ final class LoadedModels implements AutoCloseable {
       return new ModelStatus(
           ModelService.State.LOADED,
           version,
-          model.copies().stream().map(FusionModel::device).toList(),
+          model.copies().stream().map(copy -> copy.device().toString()).toList(),
           model.copies().get(0).precision().name().toLowerCase(Locale.ROOT),
           model.bytes(),
           model.trials(),

@@ -19,11 +19,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Random;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
  * Brings a bundle into native memory, once for each device, in the precision that the policy asks
- * for. For one thread.
+ * for. Loading is for one thread.
  */
 final class ModelLoader {
   /** Pairs of the call that is timed: enough to be dominated by the layers, quick on a CPU. */
@@ -35,16 +36,16 @@ final class ModelLoader {
   private static final double WORTHWHILE = 0.8;
 
   private final InferenceSettings settings;
-  private final MemoryBudget budget;
+  private final DeviceBudgets budgets;
   private final Supplier<List<Device>> devices;
 
   /**
    * @param devices starts the engine where it does not run yet and says where models compute; at
    *     least one
    */
-  ModelLoader(InferenceSettings settings, MemoryBudget budget, Supplier<List<Device>> devices) {
+  ModelLoader(InferenceSettings settings, DeviceBudgets budgets, Supplier<List<Device>> devices) {
     this.settings = settings;
-    this.budget = budget;
+    this.budgets = budgets;
     this.devices = devices;
   }
 
@@ -52,10 +53,14 @@ final class ModelLoader {
    * A model in native memory.
    *
    * @param copies one for each device, in the devices' order
+   * @param spare takes what a GPU does not; empty where the CPU computes anyway or must not
    * @param trials the precisions that were compared; empty where there was no choice
    */
   record Loaded(
-      List<FusionModel> copies, List<MemoryBudget.Reservation> memory, List<PrecisionTrial> trials)
+      List<FusionModel> copies,
+      List<MemoryBudget.Reservation> memory,
+      Optional<Spare> spare,
+      List<PrecisionTrial> trials)
       implements AutoCloseable {
     Loaded {
       copies = List.copyOf(copies);
@@ -65,13 +70,61 @@ final class ModelLoader {
 
     /** Weights of all copies. */
     long bytes() {
-      return copies.stream().mapToLong(FusionModel::weightBytes).sum();
+      return copies.stream().mapToLong(FusionModel::weightBytes).sum()
+          + spare.map(Spare::bytes).orElse(0L);
     }
 
     @Override
     public void close() {
       copies.forEach(FusionModel::close);
       memory.forEach(MemoryBudget.Reservation::close);
+      spare.ifPresent(Spare::close);
+    }
+  }
+
+  /**
+   * A copy on the CPU, loaded when it is first needed: most GPUs never give out, and a node with
+   * GPUs may lack the memory for it. Used by one thread at a time, whichever asks.
+   */
+  final class Spare implements AutoCloseable {
+    private final ModelBundle bundle;
+    private Copy copy;
+
+    // Read by those who only ask, while a call may run for long.
+    private volatile long bytes;
+
+    Spare(ModelBundle bundle) {
+      this.bundle = bundle;
+    }
+
+    /**
+     * Has the copy do something.
+     *
+     * @throws InferenceException when it cannot be loaded
+     */
+    synchronized <T> T use(Function<FusionModel, T> call) {
+      if (copy == null) {
+        try {
+          copy = copy(bundle, Device.cpu(), Precision.FP32);
+          bytes = copy.model.weightBytes();
+        } catch (BundleException e) {
+          throw new InferenceException.ModelUnavailable(
+              "model [" + bundle.manifest().id() + "] cannot be loaded on the CPU: " + e, e);
+        }
+      }
+      return call.apply(copy.model);
+    }
+
+    private long bytes() {
+      return bytes;
+    }
+
+    @Override
+    public synchronized void close() {
+      if (copy != null) {
+        copy.close();
+        copy = null;
+      }
     }
   }
 
@@ -109,6 +162,9 @@ final class ModelLoader {
       return new Loaded(
           copies.stream().map(Copy::model).toList(),
           copies.stream().map(Copy::memory).toList(),
+          settings.device() == DevicePolicy.AUTO && on.get(0).isGpu()
+              ? Optional.of(new Spare(bundle))
+              : Optional.empty(),
           trials);
     } finally {
       if (!complete) {
@@ -139,6 +195,7 @@ final class ModelLoader {
   private Copy copy(ModelBundle bundle, Device device, Precision precision) throws BundleException {
     String what = "model [" + bundle.manifest().id() + "]";
     // For the archive as it is; corrected when the weights of a smaller one are known.
+    MemoryBudget budget = budgets.of(device);
     MemoryBudget.Reservation memory = budget.reserve(what, bundle.weightBytes());
     FusionModel model = null;
     try {

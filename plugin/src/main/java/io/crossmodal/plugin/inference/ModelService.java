@@ -63,6 +63,7 @@ public final class ModelService implements AutoCloseable {
   private final int helpers;
   private final InferenceStats stats = new InferenceStats();
   private final QueryEncodingCache queries;
+  private final DeviceBudgets budgets;
   private final LoadedModels models;
   private final ModelWorker worker;
   private volatile InferenceSettings settings;
@@ -102,14 +103,15 @@ public final class ModelService implements AutoCloseable {
     this.helper = helper;
     this.helpers = helpers;
     this.queries = new QueryEncodingCache(settings.queryCacheBytes(), stats);
-    this.worker = new ModelWorker(() -> this.settings, budget, stats);
+    this.budgets = new DeviceBudgets(budget, NativeRuntime::freeMemory);
+    this.worker = new ModelWorker(() -> this.settings, budgets, stats);
     // Also where no model can ever be loaded, for somebody has to tell those who wait.
     worker.start(1);
     this.models =
         new LoadedModels(
             catalog,
             settings,
-            budget,
+            budgets,
             () -> {
               List<Device> found = devices.get();
               worker.start(found.size());
@@ -178,6 +180,11 @@ public final class ModelService implements AutoCloseable {
    */
   public CompletableFuture<Void> verify(ModelBundle bundle) {
     return models.verify(bundle);
+  }
+
+  /** The memory of the GPUs in use, by their names; empty where the CPU computes. */
+  public Map<String, GpuMemory> gpus() {
+    return budgets.gpus();
   }
 
   /** Jobs that wait for the worker. */

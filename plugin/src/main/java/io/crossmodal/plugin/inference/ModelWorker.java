@@ -33,7 +33,7 @@ final class ModelWorker {
   static final int INGEST_TURN = 8;
 
   private final Supplier<InferenceSettings> settings;
-  private final MemoryBudget budget;
+  private final DeviceBudgets budgets;
   private final InferenceStats stats;
   private final List<Thread> threads = new ArrayList<>();
 
@@ -49,9 +49,9 @@ final class ModelWorker {
   /**
    * @param settings read anew for each call
    */
-  ModelWorker(Supplier<InferenceSettings> settings, MemoryBudget budget, InferenceStats stats) {
+  ModelWorker(Supplier<InferenceSettings> settings, DeviceBudgets budgets, InferenceStats stats) {
     this.settings = settings;
-    this.budget = budget;
+    this.budgets = budgets;
     this.stats = stats;
     for (Priority priority : Priority.values()) {
       queues.put(priority, new ArrayDeque<>());
@@ -332,35 +332,32 @@ final class ModelWorker {
     slices.forEach(slice -> slice.job().fail(cause));
   }
 
-  /** Computes items in one call, or in several where the memory does not suffice for one. */
+  /** Computes items in one call, or in several where it takes that. */
   private <I, O> List<O> compute(
       Operation<I, O> operation, int device, List<I> items, InferenceStats counts) {
     // Of its own, for the jobs' may end while the call runs.
     try (LoadedModel.Lease lease = operation.on().lease()) {
-      return compute(operation, lease.model().copies().get(device), items, counts);
+      ModelLoader.Loaded loaded = lease.model();
+      return SplitCall.compute(
+          items,
+          part -> call(operation, loaded.copies().get(device), part, counts),
+          loaded
+              .spare()
+              .map(spare -> part -> spare.use(model -> call(operation, model, part, counts))),
+          counts);
     }
   }
 
-  private <I, O> List<O> compute(
+  private <I, O> List<O> call(
       Operation<I, O> operation, FusionModel model, List<I> items, InferenceStats counts) {
-    long bytes = operation.bytes(model.bundle().manifest().config(), items);
-    MemoryBudget.Reservation memory;
-    try {
-      memory = budget.reserve("a call of model [" + operation.model() + "]", bytes);
-    } catch (InferenceException.MemoryExceeded e) {
-      if (items.size() == 1) {
-        throw e;
-      }
-      counts.increment(Counter.SPLIT_BATCHES);
-      int half = items.size() / 2;
-      List<O> outcomes = new ArrayList<>(compute(operation, model, items.subList(0, half), counts));
-      outcomes.addAll(compute(operation, model, items.subList(half, items.size()), counts));
-      return outcomes;
-    }
+    long bytes = operation.bytes(model, items);
+    MemoryBudget.Reservation memory =
+        budgets.of(model.device()).reserve("a call of model [" + operation.model() + "]", bytes);
     try (memory) {
       long start = System.nanoTime();
       List<O> outcomes = operation.run(model, items);
       counts.record(Stage.MODEL, System.nanoTime() - start);
+      counts.record(Stage.COPY, model.takeCopyNanos());
       counts.increment(Counter.BATCHES);
       operation.count(counts, items.size());
       return outcomes;

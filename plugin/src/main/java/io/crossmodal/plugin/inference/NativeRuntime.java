@@ -4,8 +4,11 @@
  */
 package io.crossmodal.plugin.inference;
 
+import ai.djl.Device;
 import ai.djl.engine.Engine;
+import ai.djl.util.cuda.CudaUtils;
 import java.io.IOException;
+import java.lang.management.MemoryUsage;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -59,6 +62,12 @@ final class NativeRuntime {
     } finally {
       thread.setContextClassLoader(before);
     }
+  }
+
+  /** Bytes that nobody has taken on a GPU. */
+  static long freeMemory(Device gpu) {
+    MemoryUsage memory = CudaUtils.getGpuMemory(gpu);
+    return memory.getMax() - memory.getCommitted();
   }
 
   private static void setIfAbsent(String property, String value) {

@@ -38,13 +38,17 @@ sealed interface Operation<I, O> {
   int most(InferenceSettings settings);
 
   /** Memory that a call takes, in bytes, beside the model's weights. */
-  long bytes(ModelConfig config, List<I> items);
+  long bytes(FusionModel model, List<I> items);
 
   /** The call itself; as many outcomes as items. */
   List<O> run(FusionModel model, List<I> items);
 
   /** Counts a call that succeeded. */
   void count(InferenceStats stats, int items);
+
+  private static ModelConfig config(FusionModel model) {
+    return model.bundle().manifest().config();
+  }
 
   /** Runs the text tower. */
   record EncodeTexts(LoadedModel on) implements Operation<TokenizedText, Encoding> {
@@ -54,9 +58,9 @@ sealed interface Operation<I, O> {
     }
 
     @Override
-    public long bytes(ModelConfig config, List<TokenizedText> texts) {
+    public long bytes(FusionModel model, List<TokenizedText> texts) {
       int longest = texts.stream().mapToInt(TokenizedText::length).max().orElse(0);
-      return Footprint.encodeTexts(config, texts.size(), longest);
+      return Footprint.encodeTexts(config(model), texts.size(), longest);
     }
 
     @Override
@@ -78,7 +82,8 @@ sealed interface Operation<I, O> {
     }
 
     @Override
-    public long bytes(ModelConfig config, List<PixelTensor> images) {
+    public long bytes(FusionModel model, List<PixelTensor> images) {
+      ModelConfig config = config(model);
       return Footprint.encodeImages(config, config.sensor(sensor), images.size());
     }
 
@@ -149,8 +154,11 @@ sealed interface Operation<I, O> {
     }
 
     @Override
-    public long bytes(ModelConfig config, List<Pair> pairs) {
-      return Footprint.score(config, pairs.size(), Pair.longest(pairs), imageTokens);
+    public long bytes(FusionModel model, List<Pair> pairs) {
+      int longest = Pair.longest(pairs);
+      return sharedImage == null
+          ? model.scoreBytes(pairs.size(), longest, imageTokens)
+          : Footprint.score(config(model), pairs.size(), longest, imageTokens);
     }
 
     @Override
@@ -186,8 +194,8 @@ sealed interface Operation<I, O> {
     }
 
     @Override
-    public long bytes(ModelConfig config, List<Pair> pairs) {
-      return Footprint.maxSim(config, pairs.size(), Pair.longest(pairs), imageTokens);
+    public long bytes(FusionModel model, List<Pair> pairs) {
+      return Footprint.maxSim(config(model), pairs.size(), Pair.longest(pairs), imageTokens);
     }
 
     @Override
@@ -223,8 +231,8 @@ sealed interface Operation<I, O> {
     }
 
     @Override
-    public long bytes(ModelConfig config, List<Pair> pairs) {
-      return Footprint.attention(config, pairs.size(), Pair.longest(pairs), imageTokens);
+    public long bytes(FusionModel model, List<Pair> pairs) {
+      return Footprint.attention(config(model), pairs.size(), Pair.longest(pairs), imageTokens);
     }
 
     @Override
@@ -250,8 +258,8 @@ sealed interface Operation<I, O> {
     }
 
     @Override
-    public long bytes(ModelConfig config, List<Pair> pairs) {
-      return Footprint.filterByMlp(config, pairs.size());
+    public long bytes(FusionModel model, List<Pair> pairs) {
+      return Footprint.filterByMlp(config(model), pairs.size());
     }
 
     @Override

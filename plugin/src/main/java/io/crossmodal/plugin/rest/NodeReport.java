@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.rest;
 
 import io.crossmodal.model.Precision;
+import io.crossmodal.plugin.inference.GpuMemory;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.ModelStatus;
 import io.crossmodal.plugin.inference.PrecisionTrial;
@@ -21,6 +22,7 @@ import org.opensearch.core.common.io.stream.Writeable;
 public final class NodeReport extends BaseNodeResponse {
   private final int queued;
   private final Usage usage;
+  private final Map<String, GpuMemory> gpus;
   private final Map<String, Model> models;
 
   /** Where a model stands and what it did. */
@@ -72,6 +74,7 @@ public final class NodeReport extends BaseNodeResponse {
     super(node);
     queued = service.queued();
     usage = Usage.of(service.stats());
+    gpus = service.gpus();
     models = new LinkedHashMap<>();
     for (String id : service.catalog().ids()) {
       models.put(id, new Model(service.status(id), Usage.of(service.stats().of(id))));
@@ -82,6 +85,9 @@ public final class NodeReport extends BaseNodeResponse {
     super(in);
     queued = in.readVInt();
     usage = Usage.read(in);
+    gpus =
+        in.readOrderedMap(
+            StreamInput::readString, from -> new GpuMemory(from.readVLong(), from.readVLong()));
     models = in.readOrderedMap(StreamInput::readString, Model::read);
   }
 
@@ -90,6 +96,13 @@ public final class NodeReport extends BaseNodeResponse {
     super.writeTo(out);
     out.writeVInt(queued);
     usage.writeTo(out);
+    out.writeMap(
+        gpus,
+        StreamOutput::writeString,
+        (to, memory) -> {
+          to.writeVLong(memory.used());
+          to.writeVLong(memory.limit());
+        });
     out.writeMap(models, StreamOutput::writeString, (to, model) -> model.writeTo(to));
   }
 
@@ -101,6 +114,11 @@ public final class NodeReport extends BaseNodeResponse {
   /** Of all models. */
   public Usage usage() {
     return usage;
+  }
+
+  /** The memory of the GPUs in use, by their names; the CPU's is the circuit breaker's to tell. */
+  public Map<String, GpuMemory> gpus() {
+    return gpus;
   }
 
   /** Each model by its id. */

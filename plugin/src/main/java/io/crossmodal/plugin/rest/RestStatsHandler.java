@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.rest;
 
+import io.crossmodal.plugin.inference.GpuMemory;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -49,6 +50,14 @@ public final class RestStatsHandler extends BaseRestHandler {
                   builder.field("name", node.getNode().getName());
                   builder.field("queued", node.queued());
                   node.usage().toXContent(builder, ToXContent.EMPTY_PARAMS);
+                  builder.startObject("gpus");
+                  for (Map.Entry<String, GpuMemory> gpu : node.gpus().entrySet()) {
+                    builder.startObject(gpu.getKey());
+                    builder.field("used_in_bytes", gpu.getValue().used());
+                    builder.field("limit_in_bytes", gpu.getValue().limit());
+                    builder.endObject();
+                  }
+                  builder.endObject();
                   builder.startObject("models");
                   for (Map.Entry<String, NodeReport.Model> model : node.models().entrySet()) {
                     builder.startObject(model.getKey());

@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -46,7 +47,8 @@ public class LoadedModelsTests extends OpenSearchTestCase {
 
   private LoadedModels models() {
     InferenceSettings settings = settings();
-    return new LoadedModels(catalog, settings, budget, () -> cpus(settings, 1), () -> {});
+    return new LoadedModels(
+        catalog, settings, new DeviceBudgets(budget, gpu -> 0), () -> cpus(settings, 1), () -> {});
   }
 
   private static InferenceSettings settings() {
@@ -327,6 +329,60 @@ public class LoadedModelsTests extends OpenSearchTestCase {
     Path file = folder.resolve("bundle.zip");
     Files.write(file, TestModels.zip(bundle, folder));
     return file;
+  }
+
+  /** The engine itself breaks off, as it does where a GPU's memory does not suffice. */
+  public void testWhatTheEngineDoesNotTakeAtOnceIsHalved() throws Exception {
+    int most = randomIntBetween(4, 6);
+    Path folder = createTempDir();
+    Path file = folder.resolve("narrow.zip");
+    Files.write(
+        file, TestModels.thatBreaksOffAbove(most, TestModels.zip(TestModels.micro(), folder)));
+    catalog.update(List.of(version(1, ModelBundle.open(file))));
+    ExecutorService helpers = Executors.newFixedThreadPool(1);
+    InferenceSettings settings =
+        TestService.settings(createTempDir(), 1000, 64, true, Duration.ZERO);
+    try (ModelService narrow = new ModelService(catalog, settings, budget, helpers, 1);
+        TestService whole = new TestService(createTempDir(), 1000, 64)) {
+      List<TokenBlock> text = List.of(TestModels.tokens(random(), TestModels.micro(), 3));
+      List<TokenBlock> images = new ArrayList<>();
+      int m = TestModels.imageTokens(TestModels.micro());
+      for (int i = randomIntBetween(7, 50); i > 0; i--) {
+        images.add(TestModels.tokens(random(), TestModels.micro(), m));
+      }
+      float[] itm = get(narrow.score(ID, text, images, Deadline.none())).itm();
+      float[] expected = get(whole.get().score(TestModels.ID, text, images, Deadline.none())).itm();
+      assertArrayEquals(expected, itm, 1e-4f);
+      InferenceStats stats = narrow.stats();
+      assertTrue(stats.get(InferenceStats.Counter.ENGINE_FAILURES) >= 1);
+      assertEquals(
+          stats.get(InferenceStats.Counter.ENGINE_FAILURES),
+          stats.get(InferenceStats.Counter.SPLIT_BATCHES));
+      assertEquals(images.size(), stats.get(InferenceStats.Counter.PAIRS));
+      assertEquals("weights alone", narrow.status(ID).bytes(), used.get());
+    } finally {
+      helpers.shutdownNow();
+    }
+    assertEquals("all of it is given back", 0, used.get());
+  }
+
+  public void testASpareIsLoadedWhenItIsNeeded() throws Exception {
+    InferenceSettings settings = settings();
+    ModelLoader loader =
+        new ModelLoader(settings, new DeviceBudgets(budget, gpu -> 0), () -> cpus(settings, 1));
+    try (ModelLoader.Loaded loaded = loader.load(TestModels.micro(), PrecisionPolicy.FP32)) {
+      assertEquals("the CPU is its own last resort", Optional.empty(), loaded.spare());
+    }
+    try (ModelLoader.Spare spare = loader.new Spare(TestModels.micro())) {
+      assertEquals(0, used.get());
+      for (int i = 0; i < 2; i++) {
+        assertEquals(
+            Device.cpu(),
+            spare.use(model -> model.encodeTexts(List.of()).isEmpty() ? model.device() : null));
+        assertEquals(weights(), used.get());
+      }
+    }
+    assertEquals(0, used.get());
   }
 
   public void testEachDeviceHasACopyAndAThread() throws Exception {

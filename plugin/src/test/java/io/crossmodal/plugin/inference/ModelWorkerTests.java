@@ -255,6 +255,23 @@ public class ModelWorkerTests extends OpenSearchTestCase {
     }
   }
 
+  public void testAnInterruptIsNoReasonToStop() throws Exception {
+    try (TestService test = new TestService(createTempDir(), 1000, 4)) {
+      List<Search> searches = new ArrayList<>();
+      List<Scores> scores = new ArrayList<>();
+      for (int i = 0; i < 5; i++) {
+        searches.add(search(20));
+        CompletableFuture<Scores> future = score(test, searches.get(i));
+        // While it waits or while it computes, as it happens.
+        Thread.getAllStackTraces().keySet().stream()
+            .filter(thread -> thread.getName().startsWith("cross-modal-model-"))
+            .forEach(Thread::interrupt);
+        scores.add(get(future));
+      }
+      assertScoresAreThoseOfEachPairAlone(searches, scores);
+    }
+  }
+
   public void testNobodyComputesForThoseWhoGaveUp() throws Exception {
     Gate gate = new Gate(Long.MAX_VALUE);
     try (TestService test = service(gate, 16, randomBoolean(), Duration.ZERO)) {
