@@ -26,7 +26,8 @@ import me.tongfei.progressbar.ProgressBar;
 
 /**
  * {@code mvn -Pdemo}: a real node with the plugin, pictures indexed, searches with and without the
- * fusion rescore, and a page that shows both.
+ * fusion rescore, and a page that shows both; then a small model of radar and optical tiles, and
+ * the optical tiles that radar finds.
  */
 public final class Demo {
   private static final String INDEX = "scenes";
@@ -66,7 +67,8 @@ public final class Demo {
       List<Example> examples = search(client, archive);
       List<Example> shown = archive.captioned() ? telling(examples) : examples;
       print(archive, examples, shown);
-      Path page = DemoPage.write(work.resolve("page"), archive, shown);
+      Path page =
+          DemoPage.write(work.resolve("page"), archive, shown, RadarSection.of(work, client));
       if (Boolean.getBoolean("demo.exit")) {
         System.out.println("page: " + page.toUri());
       } else {

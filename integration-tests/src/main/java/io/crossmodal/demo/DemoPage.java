@@ -47,7 +47,8 @@ final class DemoPage {
 
   private DemoPage() {}
 
-  static Path write(Path folder, Archive archive, List<Example> examples) throws IOException {
+  static Path write(Path folder, Archive archive, List<Example> examples, RadarSection radar)
+      throws IOException {
     Path images = Files.createDirectories(folder.resolve("images"));
     Map<String, Path> files = new HashMap<>();
     for (CaptionedImage image : archive.images()) {
@@ -57,8 +58,9 @@ final class DemoPage {
     html.append("<p>").append(archive.images().size()).append(" pictures in an OpenSearch index. ");
     if (archive.captioned()) {
       html.append(
-          "Each query is a picture's own caption; that picture has a green frame. The searches shown"
-              + " are the four largest gains, one that changed little, and the two largest losses.");
+          "Each query is a picture's own caption; that picture has a green frame. The searches"
+              + " shown are the four largest gains, one that changed little, and the two largest"
+              + " losses.");
     }
     html.append("</p>\n");
     for (Example example : examples) {
@@ -74,6 +76,7 @@ final class DemoPage {
       row(html, "fusion", example.rescored(), example, images, files);
       html.append("</section>\n");
     }
+    radar.append(html, images);
     html.append("</body>\n</html>\n");
     return Files.writeString(folder.resolve("index.html"), html);
   }

@@ -36,6 +36,17 @@ public final class Footprint {
     return score(config, pairs, n, m) + bytes(pairs, (config.heads() + 3L) * n * m);
   }
 
+  /**
+   * {@link FusionModel#maxSim} of B pairs, in bytes.
+   *
+   * @param n tokens of the query with the most
+   */
+  public static long maxSim(ModelConfig config, int pairs, int n, int m) {
+    // Tokens in the heap, in native memory and at length 1; cosines, and their maxima with the
+    // places where they were found, in 64 bits.
+    return bytes(pairs, 3L * config.hidden() * (n + m) + (long) n * m + 3L * n);
+  }
+
   /** {@link FusionModel#filterByMlp} of B pairs, in bytes. */
   public static long filterByMlp(ModelConfig config, int pairs) {
     // Both class tokens in heap and native memory, side by side, and two of the layers.

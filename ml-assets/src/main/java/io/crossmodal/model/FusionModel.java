@@ -376,6 +376,67 @@ public final class FusionModel implements AutoCloseable {
     }
   }
 
+  /**
+   * Late interaction of images: how alike their patches are, wherever they lie. MaxSim of ColBERT
+   * (Khattab and Zaharia 2020) over patch tokens, by its mean: for each patch of the query the
+   * cosine of the most similar patch of the image. It has no weights, so it needs neither text
+   * tower nor fusion encoder, and computes in fp32 whatever the model does. Class tokens take no
+   * part: the embedding compares them.
+   *
+   * @param queries Q token blocks of images, of any number of tokens above 1
+   * @param queryOf for each of B pairs the index of its query
+   * @param images B token blocks of images, of equally many tokens above 1
+   * @return B scores in [-1, 1]
+   * @throws IllegalArgumentException when there are not B images or a block has another width than
+   *     the model's
+   * @throws IndexOutOfBoundsException when an index is none of a query
+   */
+  public float[] maxSim(List<TokenBlock> queries, int[] queryOf, List<TokenBlock> images) {
+    if (images.size() != queryOf.length) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT, "%d pairs need as many images, got %d", queryOf.length, images.size()));
+    }
+    List<List<Integer>> pairsOf = new ArrayList<>();
+    queries.forEach(query -> pairsOf.add(new ArrayList<>()));
+    for (int b = 0; b < queryOf.length; b++) {
+      pairsOf.get(Objects.checkIndex(queryOf[b], queries.size())).add(b);
+    }
+    float[] scores = new float[queryOf.length];
+    for (int q = 0; q < queries.size(); q++) {
+      List<Integer> pairs = pairsOf.get(q);
+      if (!pairs.isEmpty()) {
+        float[] own = maxSim(queries.get(q), pairs.stream().map(images::get).toList());
+        for (int i = 0; i < own.length; i++) {
+          scores[pairs.get(i)] = own[i];
+        }
+      }
+    }
+    return scores;
+  }
+
+  /** One query (P patches) and B images (R patches): one product, so that nothing is padded. */
+  private float[] maxSim(TokenBlock query, List<TokenBlock> images) {
+    int r = imageTokens(images) - 1;
+    try (NDManager call = model.getNDManager().newSubManager()) {
+      NDArray asked = unitPatches(call, List.of(query)); // (P, H)
+      NDArray found = unitPatches(call, images); // (B * R, H)
+      NDArray cos = asked.matMul(found.transpose()).reshape(-1, images.size(), r); // (P, B, R)
+      return cos.max(new int[] {2}).mean(new int[] {0}).toFloatArray(); // (B)
+    }
+  }
+
+  /** The patch tokens of images at length 1, one below the other; zeros stay zeros. */
+  private NDArray unitPatches(NDManager call, List<TokenBlock> images) {
+    int patches = imageTokens(images) - 1;
+    if (patches < 1) {
+      throw new IllegalArgumentException("an image of one token has no patches to compare");
+    }
+    int h = config.hidden();
+    NDArray tokens = stack(call, images, patches + 1); // (B, 1 + P, H), token 0 is [CLS]
+    return tokens.get(":, 1:").reshape(-1, h).normalize(2, 1);
+  }
+
   /** B, where these lists can be paired. */
   private static int pairs(List<TokenBlock> texts, List<TokenBlock> images) {
     int pairs = Math.max(texts.size(), images.size());

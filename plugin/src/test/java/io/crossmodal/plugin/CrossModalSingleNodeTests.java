@@ -500,11 +500,19 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
         search("pictures", new CrossModalQueryBuilder("image", new float[] {1}, 1, null)),
         RestStatus.BAD_REQUEST,
         "must have " + DIMENSION + " values");
-    SearchRequestBuilder all = search("pictures", QueryBuilders.matchAllQuery());
+    FusionOptions filtered =
+        new FusionOptions(
+            FusionOptions.DEFAULT.combiner(),
+            MissingPolicy.KEEP_FIRST_PASS,
+            FailurePolicy.KEEP_FIRST_PASS,
+            null,
+            3);
+    QuerySide picture = QuerySide.image(TestModels.png(random(), 20), null);
     assertFails(
-        all.addRescorer(fusion("image", QuerySide.image(TestModels.png(random(), 20), null)), 5),
+        search("pictures", QueryBuilders.matchAllQuery())
+            .addRescorer(new FusionRescorerBuilder("image", picture, filtered), 5),
         RestStatus.BAD_REQUEST,
-        "[query_image] does not go with field [image] of modality [image]");
+        "[filter_size] must be 0, got [3]: [query_image] is an image");
     assertFails(
         search("pictures", QueryBuilders.matchAllQuery())
             .addRescorer(fusion("bare", QuerySide.text("x")), 5),

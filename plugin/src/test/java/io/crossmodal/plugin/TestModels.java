@@ -265,6 +265,32 @@ public final class TestModels {
     return new TokenBlock(count, hidden, values);
   }
 
+  /** MaxSim by the plain formula, without the class tokens. */
+  public static float maxSim(TokenBlock query, TokenBlock image) {
+    double sum = 0;
+    for (int i = 1; i < query.count(); i++) {
+      double best = -1;
+      for (int j = 1; j < image.count(); j++) {
+        double dot = 0;
+        double lengths = 1;
+        for (TokenBlock block : List.of(query, image)) {
+          int at = block.hidden() * (block == query ? i : j);
+          double square = 0;
+          for (int h = 0; h < block.hidden(); h++) {
+            square += Math.pow(block.values()[at + h], 2);
+          }
+          lengths *= Math.sqrt(square);
+        }
+        for (int h = 0; h < query.hidden(); h++) {
+          dot += query.values()[i * query.hidden() + h] * image.values()[j * query.hidden() + h];
+        }
+        best = Math.max(best, dot / lengths);
+      }
+      sum += best;
+    }
+    return (float) (sum / (query.count() - 1));
+  }
+
   /** A direction of random values. */
   public static float[] vector(Random random, int dimension) {
     float[] values = new float[dimension];

@@ -101,11 +101,15 @@ public final class DetailsFetchPhase implements FetchSubPhase {
     }
     object.put("version", score.model().number());
     object.put("p", score.p());
-    object.put("itm", score.itm());
-    object.put("filter", score.filter());
-    object.put("lambda", score.calibration().lambda());
-    object.put("scale", score.calibration().scale());
-    object.put("bias", score.calibration().bias());
+    if (score instanceof PairScore.Compared compared) {
+      object.put("max_sim", compared.maxSim());
+    } else if (score instanceof PairScore.Fused fused) {
+      object.put("itm", fused.itm());
+      object.put("filter", fused.filter());
+      object.put("lambda", fused.calibration().lambda());
+      object.put("scale", fused.calibration().scale());
+      object.put("bias", fused.calibration().bias());
+    }
   }
 
   private static void heatMap(RescoredPage page, int doc, Map<String, Object> object)

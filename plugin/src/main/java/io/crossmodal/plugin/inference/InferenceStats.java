@@ -35,6 +35,8 @@ public final class InferenceStats {
     SCORE_BATCHES,
     /** Text-image pairs scored by the fusion encoder. */
     PAIRS,
+    /** Pairs of images compared by their patches. */
+    IMAGE_PAIRS,
     /** Text-image pairs that the MLP filter looked at. */
     FILTERED_PAIRS,
     /** Text-image pairs whose word x patch weights were drawn. */

@@ -329,6 +329,25 @@ public final class ModelService implements AutoCloseable {
   }
 
   /**
+   * Compares images with images by their patches, as {@link
+   * io.crossmodal.model.FusionModel#maxSim}. Pairs, deadline and thread as in {@link #score}, with
+   * queries for texts; any model can.
+   *
+   * @return a score each, in [-1, 1]
+   */
+  public CompletableFuture<Similarities> maxSim(
+      String model, List<TokenBlock> queries, List<TokenBlock> images, Deadline deadline) {
+    return onPairs(
+        model,
+        version -> {},
+        queries,
+        images,
+        deadline,
+        Operation.MaxSim::new,
+        (on, values, times) -> new Similarities(values, ScoredBy.of(on.version()), times));
+  }
+
+  /**
    * Where the tokens of each pair's text look in its image. Pairs, deadline and thread as in {@link
    * #score}; the patches of each image form a square, see {@link WordPatchWeights#isGrid}.
    *

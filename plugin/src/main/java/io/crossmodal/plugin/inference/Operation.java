@@ -98,8 +98,42 @@ sealed interface Operation<I, O> {
     }
   }
 
-  /** A text and an image to be scored. */
-  record Pair(TokenBlock text, TokenBlock image) {}
+  /**
+   * Two items to be scored.
+   *
+   * @param asking the text, or the query where an image is compared with images
+   * @param image the image
+   */
+  record Pair(TokenBlock asking, TokenBlock image) {
+    private static int longest(List<Pair> pairs) {
+      return pairs.stream().mapToInt(pair -> pair.asking.count()).max().orElse(0);
+    }
+
+    /**
+     * What asks in each pair. The shards of a search and the pairs of a shard hold the same: it
+     * goes in once.
+     *
+     * @param of gets for each pair the index of what asks in it
+     */
+    private static List<TokenBlock> asking(List<Pair> pairs, int[] of) {
+      IdentityHashMap<TokenBlock, Integer> indices = new IdentityHashMap<>();
+      List<TokenBlock> distinct = new ArrayList<>();
+      for (int i = 0; i < of.length; i++) {
+        of[i] =
+            indices.computeIfAbsent(
+                pairs.get(i).asking,
+                fresh -> {
+                  distinct.add(fresh);
+                  return distinct.size() - 1;
+                });
+      }
+      return distinct;
+    }
+
+    private static List<TokenBlock> images(List<Pair> pairs) {
+      return pairs.stream().map(Pair::image).toList();
+    }
+  }
 
   /** The two logits of a pair, as {@link PairLogits} names them. */
   record PairLogit(float itm, float filter) {}
@@ -121,7 +155,7 @@ sealed interface Operation<I, O> {
 
     @Override
     public long bytes(FusionModel model, List<Pair> pairs) {
-      int longest = pairs.stream().mapToInt(pair -> pair.text().count()).max().orElse(0);
+      int longest = Pair.longest(pairs);
       return sharedImage == null
           ? model.scoreBytes(pairs.size(), longest, imageTokens)
           : Footprint.score(config(model), pairs.size(), longest, imageTokens);
@@ -129,27 +163,11 @@ sealed interface Operation<I, O> {
 
     @Override
     public List<PairLogit> run(FusionModel model, List<Pair> pairs) {
-      // The shards of a search and the pairs of a shard hold the same text: it goes in once.
-      IdentityHashMap<TokenBlock, Integer> indices = new IdentityHashMap<>();
-      List<TokenBlock> texts = new ArrayList<>();
       int[] textOf = new int[pairs.size()];
-      for (int i = 0; i < textOf.length; i++) {
-        TokenBlock text = pairs.get(i).text();
-        textOf[i] =
-            indices.computeIfAbsent(
-                text,
-                fresh -> {
-                  texts.add(fresh);
-                  return texts.size() - 1;
-                });
-      }
+      List<TokenBlock> texts = Pair.asking(pairs, textOf);
       PairLogits logits =
           model.score(
-              texts,
-              textOf,
-              sharedImage == null
-                  ? pairs.stream().map(Pair::image).toList()
-                  : List.of(sharedImage));
+              texts, textOf, sharedImage == null ? Pair.images(pairs) : List.of(sharedImage));
       List<PairLogit> outcomes = new ArrayList<>(textOf.length);
       for (int i = 0; i < textOf.length; i++) {
         outcomes.add(new PairLogit(logits.itm()[i], logits.filter()[i]));
@@ -165,6 +183,43 @@ sealed interface Operation<I, O> {
   }
 
   /**
+   * Compares images by their patches.
+   *
+   * @param imageTokens M, the same for all images that are found in a call; queries may have others
+   */
+  record MaxSim(LoadedModel on, int imageTokens) implements Operation<Pair, Float> {
+    @Override
+    public int most(InferenceSettings settings) {
+      return settings.scoreBatch();
+    }
+
+    @Override
+    public long bytes(FusionModel model, List<Pair> pairs) {
+      return Footprint.maxSim(config(model), pairs.size(), Pair.longest(pairs), imageTokens);
+    }
+
+    @Override
+    public List<Float> run(FusionModel model, List<Pair> pairs) {
+      int[] queryOf = new int[pairs.size()];
+      List<TokenBlock> queries = Pair.asking(pairs, queryOf);
+      return boxed(model.maxSim(queries, queryOf, Pair.images(pairs)));
+    }
+
+    @Override
+    public void count(InferenceStats stats, int items) {
+      stats.add(Counter.IMAGE_PAIRS, items);
+    }
+  }
+
+  private static List<Float> boxed(float[] values) {
+    List<Float> outcomes = new ArrayList<>(values.length);
+    for (float value : values) {
+      outcomes.add(value);
+    }
+    return outcomes;
+  }
+
+  /**
    * Runs the fusion encoder as far as the layer whose cross-attention is drawn.
    *
    * @param imageTokens M, the same for all pairs of a call; their patches form a square
@@ -177,17 +232,16 @@ sealed interface Operation<I, O> {
 
     @Override
     public long bytes(FusionModel model, List<Pair> pairs) {
-      int longest = pairs.stream().mapToInt(pair -> pair.text().count()).max().orElse(0);
-      return Footprint.attention(config(model), pairs.size(), longest, imageTokens);
+      return Footprint.attention(config(model), pairs.size(), Pair.longest(pairs), imageTokens);
     }
 
     @Override
     public List<WordPatchWeights> run(FusionModel model, List<Pair> pairs) {
-      TokenBlock first = pairs.get(0).text();
-      boolean sharedText = pairs.stream().map(Pair::text).allMatch(first::equals);
+      TokenBlock first = pairs.get(0).asking();
+      boolean sharedText = pairs.stream().map(Pair::asking).allMatch(first::equals);
       return model.attention(
-          sharedText ? List.of(first) : pairs.stream().map(Pair::text).toList(),
-          pairs.stream().map(Pair::image).toList());
+          sharedText ? List.of(first) : pairs.stream().map(Pair::asking).toList(),
+          Pair.images(pairs));
     }
 
     @Override
@@ -210,14 +264,8 @@ sealed interface Operation<I, O> {
 
     @Override
     public List<Float> run(FusionModel model, List<Pair> pairs) {
-      float[] logits =
-          model.filterByMlp(
-              pairs.stream().map(Pair::text).toList(), pairs.stream().map(Pair::image).toList());
-      List<Float> outcomes = new ArrayList<>(logits.length);
-      for (float logit : logits) {
-        outcomes.add(logit);
-      }
-      return outcomes;
+      return boxed(
+          model.filterByMlp(pairs.stream().map(Pair::asking).toList(), Pair.images(pairs)));
     }
 
     @Override

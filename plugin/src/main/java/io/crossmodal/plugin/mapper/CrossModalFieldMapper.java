@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.function.Supplier;
 import org.apache.lucene.document.BinaryDocValuesField;
 import org.apache.lucene.document.KnnFloatVectorField;
+import org.apache.lucene.document.SortedDocValuesField;
 import org.apache.lucene.document.StoredField;
 import org.apache.lucene.index.VectorSimilarityFunction;
 import org.apache.lucene.util.BytesRef;
@@ -272,6 +273,15 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
             name(),
             new KnnFloatVectorField(
                 name(), value.storedEmbedding(), VectorSimilarityFunction.DOT_PRODUCT));
+    value
+        .storedSensor()
+        .ifPresent(
+            sensor ->
+                context
+                    .doc()
+                    .add(
+                        SortedDocValuesField.indexedField(
+                            CrossModalFieldType.sensorField(name()), new BytesRef(sensor))));
     keep(context, DocumentValue.EMBEDDING);
     value
         .storedTokens()

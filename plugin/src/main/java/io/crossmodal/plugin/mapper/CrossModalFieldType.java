@@ -49,6 +49,15 @@ public final class CrossModalFieldType extends MappedFieldType {
     return field + "._tokens";
   }
 
+  /**
+   * The doc values that hold the sensor of a field's image, where its model has several.
+   *
+   * @param field full name of the field
+   */
+  public static String sensorField(String field) {
+    return field + "._sensor";
+  }
+
   public FieldDefinition definition() {
     return definition;
   }

@@ -34,6 +34,7 @@ public final class DocumentValue {
 
   private final FieldDefinition field;
   private final QueryInput content;
+  private final String sensor;
   private final float[] embedding;
   private final byte[] tokens;
   private final EncodedFrom encodedFrom;
@@ -56,6 +57,7 @@ public final class DocumentValue {
                 accepted.stream().sorted().toList()));
       }
     }
+    this.sensor = string(SENSOR, value.get(SENSOR));
     this.content = content(field.spaces(), value);
     Object vector = value.get(EMBEDDING);
     this.embedding =
@@ -82,6 +84,17 @@ public final class DocumentValue {
       return null;
     }
     return new QueryInput.Image(spaces.sensor(sensor), binary(BYTES, bytes));
+  }
+
+  /**
+   * The sensor of an image, where that is not the model's only one.
+   *
+   * @throws IllegalArgumentException when the value names none of several
+   */
+  public Optional<String> storedSensor() {
+    return field.modality() == Modality.IMAGE && field.spaces().imageTokens().size() > 1
+        ? Optional.of(field.spaces().sensor(sensor))
+        : Optional.empty();
   }
 
   /** The picture or text that the value was or is to be made from. */

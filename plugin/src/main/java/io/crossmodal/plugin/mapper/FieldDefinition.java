@@ -4,11 +4,14 @@
  */
 package io.crossmodal.plugin.mapper;
 
+import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenPooling;
 import io.crossmodal.plugin.inference.ModelCatalog;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
@@ -106,6 +109,26 @@ public record FieldDefinition(
         catalog);
   }
 
+  /**
+   * What brings cosines with images of several sensors onto one scale.
+   *
+   * @param sensor of the query; null for a text
+   * @return one for each of the field's sensors; none where the model is gone or lacks one of them
+   */
+  public List<SensorCalibration> calibrations(String sensor) {
+    if (sensor == null
+        || modality != Modality.IMAGE
+        || !catalog.has(modelId)
+        || !spaces.match(catalog.manifest(modelId))) {
+      return List.of();
+    }
+    List<SensorCalibration> found = new ArrayList<>();
+    for (String archive : spaces.imageTokens().keySet()) {
+      catalog.manifest(modelId).sensorCalibration(sensor, archive).ifPresent(found::add);
+    }
+    return found.size() == spaces.imageTokens().size() ? List.copyOf(found) : List.of();
+  }
+
   /** Id of the model that a mapping names or leaves to the default. */
   public static String modelId(Map<String, Object> node, ModelCatalog catalog) {
     Object named = node.get("model");
@@ -135,8 +158,8 @@ public record FieldDefinition(
           String.format(
               Locale.ROOT,
               "field [%s] was made with a model [%s] of filter space [%s] and token space [%s], the"
-                  + " model of that name has now [%s] and [%s]: upload the former under an id of its"
-                  + " own, or reindex into a new field",
+                  + " model of that name has now [%s] and [%s]: upload the former under an id of"
+                  + " its own, or reindex into a new field",
               path,
               modelId,
               spaces.filter(),

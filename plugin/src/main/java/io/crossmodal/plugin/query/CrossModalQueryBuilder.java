@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.query;
 
+import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.mapper.FieldDefinition;
@@ -14,11 +15,15 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import org.apache.lucene.document.SortedDocValuesField;
+import org.apache.lucene.queries.function.FunctionScoreQuery;
 import org.apache.lucene.search.BooleanClause;
+import org.apache.lucene.search.BooleanQuery;
 import org.apache.lucene.search.KnnFloatVectorQuery;
 import org.apache.lucene.search.MatchNoDocsQuery;
 import org.apache.lucene.search.Query;
 import org.apache.lucene.search.RescoreTopNQuery;
+import org.apache.lucene.util.BytesRef;
 import org.apache.lucene.util.SetOnce;
 import org.opensearch.core.ParseField;
 import org.opensearch.core.common.ParsingException;
@@ -48,6 +53,10 @@ import org.opensearch.index.query.QueryShardContext;
  * {@code query_id} (a document's own field, with {@code index}, {@code routing} and {@code
  * query_field}) and {@code query_vector}. A hit scores (1 + cosine) / 2, times the boost. The
  * filter is applied inside the search: k hits pass it, if there are so many.
+ *
+ * <p>With {@code "calibrate": true} an image finds the k nearest of each sensor, and a hit scores
+ * the probability that both show one place, by the model's calibration of the two sensors. It is
+ * the default where the field's model has several sensors and all the calibrations.
  */
 public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModalQueryBuilder> {
   public static final String NAME = "cross_modal";
@@ -59,6 +68,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   public static final int MAX_K = 10_000;
 
   static final String QUERY_VECTOR = "query_vector";
+  private static final String CALIBRATE = "calibrate";
   private static final List<String> SIDES =
       List.of(QuerySide.QUERY_TEXT, QuerySide.QUERY_IMAGE, QuerySide.QUERY_ID, QUERY_VECTOR);
 
@@ -68,6 +78,9 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   private final String filterSpace;
   private final int k;
   private final QueryBuilder filter;
+  // Null for what the model can do.
+  private final Boolean calibrate;
+  private final List<SensorCalibration> calibrations;
 
   // Set while the encoding is under way; a rewrite of this very builder finds it there.
   private final SetOnce<EncodedQuery> encoded;
@@ -84,6 +97,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
           (body, v) -> body.filter = v,
           (parser, context) -> parseInnerQueryBuilder(parser),
           new ParseField("filter"));
+      PARSER.declareBoolean((body, v) -> body.calibrate = v, new ParseField(CALIBRATE));
       PARSER.declareFloat((body, v) -> body.boost = v, BOOST_FIELD);
       PARSER.declareString((body, v) -> body.queryName = v, NAME_FIELD);
     }
@@ -91,6 +105,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     private List<Float> vector;
     private int k = DEFAULT_K;
     private QueryBuilder filter;
+    private Boolean calibrate;
     private float boost = DEFAULT_BOOST;
     private String queryName;
 
@@ -108,7 +123,8 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
         }
         values = Embeddings.unit(QUERY_VECTOR, values, values.length);
       }
-      return new CrossModalQueryBuilder(field(), side, values, null, k, filter, null)
+      return new CrossModalQueryBuilder(
+              field(), side, values, null, k, filter, calibrate, List.of(), null)
           .boost(boost)
           .queryName(queryName);
     }
@@ -119,7 +135,26 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
    * @param filter null for none
    */
   public CrossModalQueryBuilder(String field, QuerySide side, int k, QueryBuilder filter) {
-    this(field, Objects.requireNonNull(side, "side"), null, null, k, filter, null);
+    this(field, side, k, filter, null);
+  }
+
+  /**
+   * @param k from 1 to {@link #MAX_K}
+   * @param filter null for none
+   * @param calibrate whether hits score probabilities; null where the model decides
+   */
+  public CrossModalQueryBuilder(
+      String field, QuerySide side, int k, QueryBuilder filter, Boolean calibrate) {
+    this(
+        field,
+        Objects.requireNonNull(side, "side"),
+        null,
+        null,
+        k,
+        filter,
+        calibrate,
+        List.of(),
+        null);
   }
 
   /**
@@ -128,7 +163,16 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
    * @param filter null for none
    */
   public CrossModalQueryBuilder(String field, float[] vector, int k, QueryBuilder filter) {
-    this(field, null, Embeddings.unit(QUERY_VECTOR, vector, vector.length), null, k, filter, null);
+    this(
+        field,
+        null,
+        Embeddings.unit(QUERY_VECTOR, vector, vector.length),
+        null,
+        k,
+        filter,
+        null,
+        List.of(),
+        null);
   }
 
   private CrossModalQueryBuilder(
@@ -138,6 +182,8 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
       String filterSpace,
       int k,
       QueryBuilder filter,
+      Boolean calibrate,
+      List<SensorCalibration> calibrations,
       SetOnce<EncodedQuery> encoded) {
     if (k < 1 || k > MAX_K) {
       throw new IllegalArgumentException("[k] must be from 1 to " + MAX_K + ", got [" + k + "]");
@@ -148,6 +194,11 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     this.filterSpace = filterSpace;
     this.k = k;
     this.filter = filter;
+    if (Boolean.TRUE.equals(calibrate) && side == null && calibrations.isEmpty()) {
+      throw uncalibrated(QUERY_VECTOR, "a vector has no sensor");
+    }
+    this.calibrate = calibrate;
+    this.calibrations = calibrations;
     this.encoded = encoded;
   }
 
@@ -159,6 +210,8 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     filterSpace = in.readOptionalString();
     k = in.readVInt();
     filter = in.readOptionalNamedWriteable(QueryBuilder.class);
+    calibrate = in.readOptionalBoolean();
+    calibrations = Calibrations.read(in);
     encoded = null;
   }
 
@@ -175,6 +228,8 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     out.writeOptionalString(filterSpace);
     out.writeVInt(k);
     out.writeOptionalNamedWriteable(filter);
+    out.writeOptionalBoolean(calibrate);
+    Calibrations.write(out, calibrations);
   }
 
   /** Reads a request's body. */
@@ -199,6 +254,9 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     if (filter != null) {
       builder.field("filter", filter);
     }
+    if (calibrate != null) {
+      builder.field(CALIBRATE, calibrate);
+    }
     printBoostAndQueryName(builder);
     builder.endObject();
   }
@@ -209,20 +267,46 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
       EncodedQuery result = encoded.get();
       return result == null
           ? this
-          : copy(null, result.embedding(), result.filterSpace(), filter, null);
+          : copy(
+              null, result.embedding(), result.filterSpace(), filter, calibrations(result), null);
     }
     if (side != null && context.convertToShardContext() == null) {
       SetOnce<EncodedQuery> pending = new SetOnce<>();
       QueryEncoder.encode(context, field, side, pending::set);
-      return copy(side, null, null, filter, pending);
+      return copy(side, null, null, filter, calibrations, pending);
     }
     if (filter != null) {
       QueryBuilder rewritten = filter.rewrite(context);
       if (rewritten != filter) {
-        return copy(side, vector, filterSpace, rewritten, null);
+        return copy(side, vector, filterSpace, rewritten, calibrations, null);
       }
     }
     return this;
+  }
+
+  /** Those that hits are scored by; none for cosines. */
+  private List<SensorCalibration> calibrations(EncodedQuery result) {
+    if (Boolean.FALSE.equals(calibrate)) {
+      return List.of();
+    }
+    List<SensorCalibration> found = result.calibrations();
+    if (Boolean.TRUE.equals(calibrate) && found.isEmpty()) {
+      throw uncalibrated(
+          side.key(), "model [" + result.model() + "] has no calibrations for this query");
+    }
+    // A single sensor's hits are in one order either way.
+    return calibrate == null && found.size() == 1 ? List.of() : found;
+  }
+
+  private static IllegalArgumentException uncalibrated(String key, String why) {
+    return new IllegalArgumentException(
+        String.format(
+            Locale.ROOT,
+            "[%s] goes with an image on a field of images whose model has a calibration from the"
+                + " image's sensor to each of its own, as train-sensors fits them; got [%s]: %s",
+            CALIBRATE,
+            key,
+            why));
   }
 
   private CrossModalQueryBuilder copy(
@@ -230,9 +314,18 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
       float[] newVector,
       String newFilterSpace,
       QueryBuilder newFilter,
+      List<SensorCalibration> newCalibrations,
       SetOnce<EncodedQuery> newEncoded) {
     return new CrossModalQueryBuilder(
-            field, newSide, newVector, newFilterSpace, k, newFilter, newEncoded)
+            field,
+            newSide,
+            newVector,
+            newFilterSpace,
+            k,
+            newFilter,
+            calibrate,
+            newCalibrations,
+            newEncoded)
         .boost(boost())
         .queryName(queryName());
   }
@@ -267,7 +360,8 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "the query was encoded in the filter space [%s], but field [%s] of model [%s] has [%s]",
+              "the query was encoded in the filter space [%s], but field [%s] of model [%s] has"
+                  + " [%s]",
               filterSpace,
               field,
               definition.modelId(),
@@ -275,14 +369,44 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     }
     float[] target = Embeddings.unit(QUERY_VECTOR, vector, definition.spaces().dimension());
     Query within = filter == null ? null : filter.toQuery(context);
-    VectorEncoding encoding = crossModal.hnsw().encoding();
+    return calibrations.isEmpty()
+        ? nearest(crossModal, target, within)
+        : calibrated(crossModal, target, within);
+  }
+
+  /** The k nearest of each sensor: those of the nearest sensor alone would be no fair list. */
+  private Query calibrated(CrossModalFieldType type, float[] target, Query within) {
+    BooleanQuery.Builder any = new BooleanQuery.Builder();
+    for (SensorCalibration calibration : calibrations) {
+      Query own = within;
+      if (calibrations.size() > 1) {
+        Query ofSensor =
+            SortedDocValuesField.newSlowExactQuery(
+                CrossModalFieldType.sensorField(type.name()), new BytesRef(calibration.archive()));
+        own =
+            within == null
+                ? ofSensor
+                : new BooleanQuery.Builder()
+                    .add(within, BooleanClause.Occur.FILTER)
+                    .add(ofSensor, BooleanClause.Occur.FILTER)
+                    .build();
+      }
+      any.add(
+          new FunctionScoreQuery(nearest(type, target, own), new CalibratedScore(calibration)),
+          BooleanClause.Occur.SHOULD);
+    }
+    return any.build();
+  }
+
+  private Query nearest(CrossModalFieldType type, float[] target, Query within) {
+    VectorEncoding encoding = type.hnsw().encoding();
     if (!encoding.quantised()) {
-      return new KnnFloatVectorQuery(crossModal.name(), target, k, within);
+      return new KnnFloatVectorQuery(type.name(), target, k, within);
     }
     return RescoreTopNQuery.createFullPrecisionRescorerQuery(
-        new KnnFloatVectorQuery(crossModal.name(), target, k * encoding.oversampling(), within),
+        new KnnFloatVectorQuery(type.name(), target, k * encoding.oversampling(), within),
         target,
-        crossModal.name(),
+        type.name(),
         k);
   }
 
@@ -308,12 +432,15 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
         && Arrays.equals(vector, other.vector)
         && Objects.equals(filterSpace, other.filterSpace)
         && k == other.k
-        && Objects.equals(filter, other.filter);
+        && Objects.equals(filter, other.filter)
+        && Objects.equals(calibrate, other.calibrate)
+        && calibrations.equals(other.calibrations);
   }
 
   @Override
   protected int doHashCode() {
-    return Objects.hash(field, side, Arrays.hashCode(vector), filterSpace, k, filter);
+    return Objects.hash(
+        field, side, Arrays.hashCode(vector), filterSpace, k, filter, calibrate, calibrations);
   }
 
   @Override

@@ -60,7 +60,7 @@ final class DocumentQuery {
             .routing(document.routing())
             .fetchSourceContext(
                 new FetchSourceContext(true, new String[] {field.path()}, new String[0]));
-    client.get(get, ActionListener.map(listener, found -> query(field, found)));
+    client.get(get, ActionListener.map(listener, found -> query(field, searched, found)));
   }
 
   private String index(EncodeQueryRequest request) {
@@ -119,7 +119,8 @@ final class DocumentQuery {
     return field;
   }
 
-  private static EncodedQuery query(FieldDefinition field, GetResponse found) {
+  private static EncodedQuery query(
+      FieldDefinition field, FieldDefinition searched, GetResponse found) {
     if (!found.isExists()) {
       throw new IllegalArgumentException(
           String.format(
@@ -157,6 +158,7 @@ final class DocumentQuery {
         value.storedEmbedding(),
         tokens,
         List.of(),
+        searched.calibrations(value.storedSensor().orElse(null)),
         "");
   }
 }

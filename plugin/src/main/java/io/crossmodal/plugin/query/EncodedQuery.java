@@ -4,8 +4,10 @@
  */
 package io.crossmodal.plugin.query;
 
+import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.Modality;
 import java.io.IOException;
 import java.util.List;
@@ -23,11 +25,13 @@ public final class EncodedQuery extends ActionResponse {
   private final float[] embedding;
   private final TokenBlock tokens;
   private final List<WordSpan> words;
+  private final List<SensorCalibration> calibrations;
   private final String notice;
 
   /**
    * @param tokens null where a document's field stores none
    * @param words empty unless a text was encoded
+   * @param calibrations as {@link FieldDefinition#calibrations} of the searched field gives them
    */
   EncodedQuery(
       Modality modality,
@@ -37,6 +41,7 @@ public final class EncodedQuery extends ActionResponse {
       float[] embedding,
       TokenBlock tokens,
       List<WordSpan> words,
+      List<SensorCalibration> calibrations,
       String notice) {
     this.modality = modality;
     this.model = model;
@@ -45,6 +50,7 @@ public final class EncodedQuery extends ActionResponse {
     this.embedding = embedding;
     this.tokens = tokens;
     this.words = List.copyOf(words);
+    this.calibrations = List.copyOf(calibrations);
     this.notice = notice;
   }
 
@@ -57,6 +63,7 @@ public final class EncodedQuery extends ActionResponse {
     embedding = in.readFloatArray();
     tokens = in.readBoolean() ? TokenBlocks.read(in) : null;
     words = WordSpans.read(in);
+    calibrations = Calibrations.read(in);
     notice = in.readString();
   }
 
@@ -72,6 +79,7 @@ public final class EncodedQuery extends ActionResponse {
       TokenBlocks.write(out, tokens);
     }
     WordSpans.write(out, words);
+    Calibrations.write(out, calibrations);
     out.writeString(notice);
   }
 
@@ -111,6 +119,11 @@ public final class EncodedQuery extends ActionResponse {
    */
   public List<WordSpan> words() {
     return words;
+  }
+
+  /** From cosines to probabilities, one for each sensor of the searched field; or none. */
+  List<SensorCalibration> calibrations() {
+    return calibrations;
   }
 
   /** What the user should be told, such as that his text was cut; empty where nothing. */

@@ -94,7 +94,7 @@ public final class TransportEncodeQueryAction
                   if (failure != null) {
                     inContext.onFailure(describe(request, InferenceErrors.toOpenSearch(failure)));
                   } else {
-                    inContext.onResponse(response(request.side(), model, encoded));
+                    inContext.onResponse(response(request.side(), field, model, encoded));
                   }
                 });
   }
@@ -106,7 +106,8 @@ public final class TransportEncodeQueryAction
   }
 
   private static EncodedQuery response(
-      QuerySide side, ModelManifest model, Encoded.Success encoded) {
+      QuerySide side, FieldDefinition field, ModelManifest model, Encoded.Success encoded) {
+    String sensor = side.text() != null ? null : Spaces.of(model).sensor(side.sensor());
     return new EncodedQuery(
         side.text() != null ? Modality.TEXT : Modality.IMAGE,
         model.id(),
@@ -115,6 +116,7 @@ public final class TransportEncodeQueryAction
         encoded.encoding().embedding(),
         encoded.encoding().tokens(),
         encoded.words(),
+        field.calibrations(sensor),
         encoded.notice());
   }
 

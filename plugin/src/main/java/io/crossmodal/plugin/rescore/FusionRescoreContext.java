@@ -10,6 +10,7 @@ import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
+import io.crossmodal.plugin.mapper.Modality;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
@@ -90,6 +91,11 @@ final class FusionRescoreContext extends RescoreContext {
 
   EncodedSide query() {
     return query;
+  }
+
+  /** Whether query and documents are images, so that there is nothing to fuse. */
+  boolean comparesImages() {
+    return query.modality() == Modality.IMAGE && field.definition().modality() == Modality.IMAGE;
   }
 
   FusionOptions options() {

@@ -297,14 +297,26 @@ public final class FusionRescorer implements Rescorer {
     } catch (InferenceException e) {
       throw InferenceErrors.toOpenSearch(e);
     }
-    Calibration calibration = score.calibration();
+    if (score instanceof PairScore.Compared compared) {
+      return Explanation.match(
+          compared.p(),
+          "p, how alike query and document are by model ["
+              + compared.model().id()
+              + "]: (1 + max_sim) / 2",
+          Explanation.match(
+              compared.maxSim(),
+              "max_sim, mean over the query's patches of the cosine with the document's most"
+                  + " similar patch"));
+    }
+    PairScore.Fused fused = (PairScore.Fused) score;
+    Calibration calibration = fused.calibration();
     return Explanation.match(
-        score.p(),
+        fused.p(),
         "p, probability that query and document match by model ["
-            + score.model().id()
+            + fused.model().id()
             + "]: sigmoid(scale * (itm + lambda * filter) + bias)",
-        Explanation.match(score.itm(), "itm, logit of the fusion encoder"),
-        Explanation.match(score.filter(), "filter, logit of the filter"),
+        Explanation.match(fused.itm(), "itm, logit of the fusion encoder"),
+        Explanation.match(fused.filter(), "filter, logit of the filter"),
         Explanation.match((float) calibration.lambda(), "lambda"),
         Explanation.match((float) calibration.scale(), "scale"),
         Explanation.match((float) calibration.bias(), "bias"));

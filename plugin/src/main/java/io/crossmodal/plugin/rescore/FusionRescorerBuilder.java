@@ -8,6 +8,7 @@ import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.FieldDefinition;
+import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.mapper.TokenStorage;
 import io.crossmodal.plugin.query.EncodedQuery;
 import io.crossmodal.plugin.query.QueryEncoder;
@@ -36,7 +37,8 @@ import org.opensearch.search.rescore.RescoreContext;
 import org.opensearch.search.rescore.RescorerBuilder;
 
 /**
- * The rescorer {@code fusion}.
+ * The rescorer {@code fusion}: a text is fused with the window's images or an image with its texts,
+ * and an image is compared with images by their patches, which needs no fusion encoder.
  *
  * <pre>{@code
  * "rescore": {"window_size": 128, "fusion": {"field": "image", "query_text": "six tanks",
@@ -344,15 +346,25 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
               "[field] [%s] stores no tokens to rescore with: its mapping says [tokens: none]",
               field));
     }
-    if (definition.modality() == encoded.modality()) {
+    if (encoded.modality() == Modality.TEXT && definition.modality() == Modality.TEXT) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "[%s] fuses a text with an image: [%s] does not go with field [%s] of modality [%s]",
+              "[%s] fuses a text with an image, or compares images: [%s] does not go with field"
+                  + " [%s] of modality [%s]",
               NAME,
               encoded.key(),
               field,
               definition.modality().key()));
+    }
+    if (encoded.modality() == definition.modality() && options.filterSize() > 0) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[filter_size] must be 0, got [%d]: [%s] is an image that is compared with images,"
+                  + " the MLP filter takes a text with an image",
+              options.filterSize(),
+              encoded.key()));
     }
     // Refuses a model that is gone, or has other spaces than the field.
     definition.model();

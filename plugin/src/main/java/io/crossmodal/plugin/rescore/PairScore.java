@@ -7,21 +7,42 @@ package io.crossmodal.plugin.rescore;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.plugin.inference.ScoredBy;
 
-/**
- * The fusion score of a query and a document, with what it was made of.
- *
- * @param p probability of a match, in [0, 1]; NaN where the model gave no number
- * @param itm logit of the fusion encoder
- * @param filter logit of the filter
- * @param model that gave the logits
- */
-public record PairScore(float p, float itm, float filter, ScoredBy model) {
-  static PairScore of(float itm, float filter, ScoredBy model) {
-    return new PairScore(model.calibration().probability(itm, filter), itm, filter, model);
+/** The score of a query and a document, with what it was made of. */
+public sealed interface PairScore permits PairScore.Fused, PairScore.Compared {
+  /** What hits are ranked by, in [0, 1]; NaN where the model gave no number. */
+  float p();
+
+  /** The model that gave it. */
+  ScoredBy model();
+
+  /**
+   * A text and an image.
+   *
+   * @param p probability of a match
+   * @param itm logit of the fusion encoder
+   * @param filter logit of the filter
+   */
+  record Fused(float p, float itm, float filter, ScoredBy model) implements PairScore {
+    static Fused of(float itm, float filter, ScoredBy model) {
+      return new Fused(model.calibration().probability(itm, filter), itm, filter, model);
+    }
+
+    /** What makes p of the logits. */
+    public Calibration calibration() {
+      return model.calibration();
+    }
   }
 
-  /** What makes p of the logits. */
-  public Calibration calibration() {
-    return model.calibration();
+  /**
+   * Two images.
+   *
+   * @param p (1 + MaxSim) / 2, no probability
+   * @param maxSim how alike their patches are, in [-1, 1]
+   */
+  record Compared(float p, float maxSim, ScoredBy model) implements PairScore {
+    static Compared of(float maxSim, ScoredBy model) {
+      // Sums of cosines may leave [-1, 1] by a rounding.
+      return new Compared(Math.max(0, Math.min(1, (1 + maxSim) / 2)), maxSim, model);
+    }
   }
 }

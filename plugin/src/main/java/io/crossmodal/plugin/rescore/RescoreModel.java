@@ -9,6 +9,7 @@ import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.Scores;
+import io.crossmodal.plugin.inference.Similarities;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.scoring.ForeignTokensException;
 import io.crossmodal.plugin.scoring.PairQuestion;
@@ -47,13 +48,21 @@ final class RescoreModel {
     return ask(PairQuestion.FILTER, candidates.stream().map(StoredTokens::classToken).toList());
   }
 
-  /** The fusion score of each candidate. */
+  /** The score of each candidate: fused, or compared where query and candidates are images. */
   List<PairScore> score(List<StoredTokens> candidates) {
+    List<PairScore> scores = new ArrayList<>(candidates.size());
+    if (context.comparesImages()) {
+      Similarities similarities = ask(PairQuestion.MAX_SIM, candidates);
+      context.reporter().asked(similarities.times());
+      for (float maxSim : similarities.values()) {
+        scores.add(PairScore.Compared.of(maxSim, similarities.model()));
+      }
+      return scores;
+    }
     Scores logits = ask(PairQuestion.SCORE, candidates);
     context.reporter().asked(logits.times());
-    List<PairScore> scores = new ArrayList<>(candidates.size());
     for (int i = 0; i < candidates.size(); i++) {
-      scores.add(PairScore.of(logits.itm()[i], logits.filter()[i], logits.model()));
+      scores.add(PairScore.Fused.of(logits.itm()[i], logits.filter()[i], logits.model()));
     }
     return scores;
   }
@@ -69,7 +78,7 @@ final class RescoreModel {
             context.field().definition().modelId(),
             context.field().definition().spaces().tokens(),
             context.query().tokens(),
-            context.query().modality() == Modality.TEXT,
+            context.field().definition().modality() == Modality.IMAGE,
             candidates);
     return await(
         context.elsewhere()

@@ -5,7 +5,8 @@
 /**
  * The rescorer {@code fusion}: steps 4 to 8 of a search on one shard. The window's stored tokens
  * are read in document order, scored against the query's tokens in one batched call of the fusion
- * encoder, and combined with the first pass's scores.
+ * encoder, or compared patch by patch where both are images, and combined with the first pass's
+ * scores.
  *
  * <p>Entry classes: {@link io.crossmodal.plugin.rescore.FusionRescorerBuilder} for requests, {@link
  * io.crossmodal.plugin.rescore.FusionRescorer} for the work, {@link

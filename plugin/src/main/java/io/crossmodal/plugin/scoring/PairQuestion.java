@@ -13,6 +13,7 @@ import io.crossmodal.plugin.inference.JobTimes;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.ScoredBy;
 import io.crossmodal.plugin.inference.Scores;
+import io.crossmodal.plugin.inference.Similarities;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -47,14 +48,26 @@ public final class PairQuestion<T> {
           (out, tables) -> out.writeCollection(tables, PairQuestion::writeTable),
           in -> in.readList(PairQuestion::readTable));
 
-  private static final List<PairQuestion<?>> ALL = List.of(SCORE, FILTER, ATTENTION);
+  /** How alike the query and its candidates are, all of them images. */
+  public static final PairQuestion<Similarities> MAX_SIM =
+      new PairQuestion<>(
+          3,
+          ModelService::maxSim,
+          (out, answer) -> {
+            out.writeCollection(answer.values(), StreamOutput::writeFloat);
+            writeModel(out, answer.model(), answer.times());
+          },
+          in ->
+              new Similarities(in.readList(StreamInput::readFloat), readModel(in), readTimes(in)));
+
+  private static final List<PairQuestion<?>> ALL = List.of(SCORE, FILTER, ATTENTION, MAX_SIM);
 
   /** A method of {@link ModelService}. */
   private interface Method<T> {
     CompletableFuture<T> call(
         ModelService service,
         String model,
-        List<TokenBlock> texts,
+        List<TokenBlock> asking,
         List<TokenBlock> images,
         Deadline deadline);
   }
@@ -84,8 +97,8 @@ public final class PairQuestion<T> {
     return method.call(
         service,
         pairs.model(),
-        pairs.textQuery() ? query : candidates,
-        pairs.textQuery() ? candidates : query,
+        pairs.queryAsks() ? query : candidates,
+        pairs.queryAsks() ? candidates : query,
         deadline);
   }
 
@@ -112,25 +125,34 @@ public final class PairQuestion<T> {
   private static void writeScores(StreamOutput out, Scores scores) throws IOException {
     out.writeFloatArray(scores.itm());
     out.writeFloatArray(scores.filter());
-    ScoredBy model = scores.model();
+    writeModel(out, scores.model(), scores.times());
+  }
+
+  private static Scores readScores(StreamInput in) throws IOException {
+    PairLogits logits = new PairLogits(in.readFloatArray(), in.readFloatArray());
+    return new Scores(logits, readModel(in), readTimes(in));
+  }
+
+  private static void writeModel(StreamOutput out, ScoredBy model, JobTimes times)
+      throws IOException {
     out.writeString(model.id());
     out.writeVLong(model.number());
     out.writeDouble(model.calibration().lambda());
     out.writeDouble(model.calibration().scale());
     out.writeDouble(model.calibration().bias());
-    out.writeVLong(scores.times().queueNanos());
-    out.writeVLong(scores.times().modelNanos());
+    out.writeVLong(times.queueNanos());
+    out.writeVLong(times.modelNanos());
   }
 
-  private static Scores readScores(StreamInput in) throws IOException {
-    PairLogits logits = new PairLogits(in.readFloatArray(), in.readFloatArray());
-    String id = in.readString();
-    long number = in.readVLong();
-    Calibration calibration = new Calibration(in.readDouble(), in.readDouble(), in.readDouble());
-    return new Scores(
-        logits,
-        new ScoredBy(id, number, calibration),
-        new JobTimes(in.readVLong(), in.readVLong()));
+  private static ScoredBy readModel(StreamInput in) throws IOException {
+    return new ScoredBy(
+        in.readString(),
+        in.readVLong(),
+        new Calibration(in.readDouble(), in.readDouble(), in.readDouble()));
+  }
+
+  private static JobTimes readTimes(StreamInput in) throws IOException {
+    return new JobTimes(in.readVLong(), in.readVLong());
   }
 
   private static void writeTable(StreamOutput out, WordPatchWeights table) throws IOException {

@@ -18,14 +18,15 @@ import org.opensearch.core.common.io.stream.Writeable;
  * @param model id of the model that is asked about them
  * @param tokenSpace fingerprint of the space that all tokens are of
  * @param query its tokens
- * @param textQuery whether the query is the text and the candidates are images, or the reverse
+ * @param queryAsks whether the candidates are images, and the query a text or an image; otherwise
+ *     the query is an image and the candidates are texts
  * @param candidates their tokens
  */
 public record Pairs(
     String model,
     String tokenSpace,
     TokenBlock query,
-    boolean textQuery,
+    boolean queryAsks,
     List<StoredTokens> candidates)
     implements Writeable {
   public Pairs {
@@ -46,7 +47,7 @@ public record Pairs(
     out.writeString(model);
     out.writeString(tokenSpace);
     TokenBlocks.write(out, query);
-    out.writeBoolean(textQuery);
+    out.writeBoolean(queryAsks);
     out.writeList(candidates);
   }
 }

@@ -490,6 +490,36 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
                 .get());
     assertFails(
         RestStatus.BAD_REQUEST,
+        "model [sensors] knows no text, it encodes images of [s1, s2]",
+        () ->
+            client()
+                .prepareSearch("tiles")
+                .addRescorer(
+                    new FusionRescorerBuilder(
+                        "image", QuerySide.text("a pond"), FusionOptions.DEFAULT),
+                    5)
+                .get());
+    for (QuerySide side :
+        List.of(QuerySide.image(radar, "s1"), QuerySide.document("s1", null, null))) {
+      SearchHit[] rescored =
+          client()
+              .prepareSearch("tiles")
+              .addRescorer(new FusionRescorerBuilder("image", side, FusionOptions.DEFAULT), 5)
+              .setExplain(true)
+              .get()
+              .getHits()
+              .getHits();
+      for (SearchHit hit : rescored) {
+        if (hit.getId().equals("s1")) {
+          assertEquals("every patch finds itself", 2, hit.getScore(), 1e-3);
+        }
+        assertTrue("rescored", hit.getScore() >= 1);
+        assertEquals(hit.getScore(), hit.getExplanation().getValue().floatValue(), 1e-4);
+        assertThat(hit.getExplanation().toString(), containsString("max_sim, mean over"));
+      }
+    }
+    assertFails(
+        RestStatus.BAD_REQUEST,
         "[sensor] is missing, this model has [s1, s2]",
         () ->
             client()

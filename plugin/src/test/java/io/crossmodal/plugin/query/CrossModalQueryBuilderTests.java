@@ -87,7 +87,8 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
             QuerySide.document(randomAlphaOfLength(5), null, null),
             QuerySide.document(randomAlphaOfLength(5), "archive", "view.image"))) {
       CrossModalQueryBuilder query =
-          new CrossModalQueryBuilder(FIELD, side, 7, new MatchNoneQueryBuilder());
+          new CrossModalQueryBuilder(
+              FIELD, side, 7, new MatchNoneQueryBuilder(), randomFrom(true, false, null));
       assertSerialization(query);
       Object parsed = parseQuery(query.toString());
       assertEquals(query, parsed);
@@ -133,6 +134,9 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
     assertRefused(
         "{\"field\":\"image\",\"query_text\":\"x\",\"query_field\":\"other\"}",
         "[query_field] goes with [query_id] only");
+    assertRefused(
+        "{\"field\":\"image\",\"query_vector\":[1],\"calibrate\":true}",
+        "got [query_vector]: a vector has no sensor");
     assertRefused("{\"field\":\"image\",\"query_text\":\"x\",\"top\":1}", "unknown field [top]");
   }
 

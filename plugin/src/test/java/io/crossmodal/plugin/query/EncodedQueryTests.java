@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.query;
 
+import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.TestModels;
@@ -21,6 +22,8 @@ public class EncodedQueryTests extends OpenSearchTestCase {
         randomBoolean()
             ? List.of()
             : List.of(new WordSpan("étang", 1, 3), new WordSpan(randomAlphaOfLength(4), 3, 4));
+    List<SensorCalibration> calibrations =
+        randomBoolean() ? List.of() : List.of(new SensorCalibration("s1", "s2", 2.5, -1));
     EncodedQuery query =
         new EncodedQuery(
             randomFrom(Modality.values()),
@@ -30,6 +33,7 @@ public class EncodedQueryTests extends OpenSearchTestCase {
             TestModels.vector(random(), 8),
             tokens,
             words,
+            calibrations,
             randomAlphaOfLengthBetween(0, 9));
     EncodedQuery copy =
         copyWriteable(query, new NamedWriteableRegistry(List.of()), EncodedQuery::new);
@@ -40,6 +44,7 @@ public class EncodedQueryTests extends OpenSearchTestCase {
     assertArrayEquals(query.embedding(), copy.embedding(), 0);
     assertEquals(Optional.ofNullable(tokens), copy.tokens());
     assertEquals(words, copy.words());
+    assertEquals(calibrations, copy.calibrations());
     assertEquals(query.notice(), copy.notice());
   }
 }

@@ -66,9 +66,12 @@ public class FusionRescorerTests extends OpenSearchTestCase {
 
   private TestService test;
   private TokenBlock query;
+  // Whether images are searched by an image instead of by a text.
+  private boolean comparesImages;
 
   @Before
   public void start() {
+    comparesImages = randomBoolean();
     test = new TestService(createTempDir(), 100, randomIntBetween(2, 50));
     query = TestModels.tokens(random(), MODEL, randomIntBetween(2, 8));
   }
@@ -175,8 +178,9 @@ public class FusionRescorerTests extends OpenSearchTestCase {
   }
 
   private FusionRescoreContext context(int window, Modality modality, FusionOptions options) {
-    Modality queryModality = modality == Modality.IMAGE ? Modality.TEXT : Modality.IMAGE;
-    if (queryModality == Modality.IMAGE) {
+    Modality queryModality =
+        modality == Modality.IMAGE && !comparesImages ? Modality.TEXT : Modality.IMAGE;
+    if (modality == Modality.TEXT) {
       query = TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL));
     }
     return new FusionRescoreContext(
@@ -224,6 +228,9 @@ public class FusionRescorerTests extends OpenSearchTestCase {
 
   private float probability(TokenBlock candidate, Modality modality) throws Exception {
     boolean image = modality == Modality.IMAGE;
+    if (image && comparesImages) {
+      return (1 + TestModels.maxSim(query, candidate)) / 2;
+    }
     Scores logits =
         test.get()
             .score(
@@ -429,6 +436,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
 
   /** The paper's two stages: its MLP filter chooses which hits of the window are fused. */
   public void testTheFilterChoosesWhatIsFused() throws Exception {
+    comparesImages = false;
     Modality modality = randomFrom(Modality.values());
     try (Index index =
         index(modality, Collections.nCopies(randomIntBetween(5, 20), Content.TOKENS), false)) {

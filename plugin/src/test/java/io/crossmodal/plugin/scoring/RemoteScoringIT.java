@@ -151,6 +151,11 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
   }
 
   private static SearchRequestBuilder search(FailurePolicy onFailure, int filterSize) {
+    return search(WORDS, onFailure, filterSize);
+  }
+
+  private static SearchRequestBuilder search(
+      QuerySide query, FailurePolicy onFailure, int filterSize) {
     FusionOptions options =
         new FusionOptions(
             FusionOptions.DEFAULT.combiner(),
@@ -163,8 +168,8 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
         .dataNodeClient()
         .prepareSearch("pictures")
         .setSource(new SearchSourceBuilder().ext(List.of(new DetailsExtBuilder(true, true, 0))))
-        .setQuery(new CrossModalQueryBuilder("image", WORDS, 100, null))
-        .addRescorer(new FusionRescorerBuilder("image", WORDS, options), PICTURES)
+        .setQuery(new CrossModalQueryBuilder("image", query, 100, null))
+        .addRescorer(new FusionRescorerBuilder("image", query, options), PICTURES)
         .setSize(PICTURES);
   }
 
@@ -348,6 +353,22 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
             ScorePairsAction.INSTANCE,
             new PairsRequest(PairQuestion.SCORE, pairs, Deadline.after(Duration.ofMinutes(1))))
         .actionGet();
+  }
+
+  public void testAScorerComparesImages() throws Exception {
+    index();
+    SearchRequestBuilder search =
+        search(QuerySide.image(TestModels.png(random(), 20), null), FailurePolicy.FAIL, 0);
+    SearchResponse alone = search.get();
+    long pairs = onData(Counter.IMAGE_PAIRS);
+    assertTrue("the window, and the page's details", pairs >= PICTURES);
+    String scorer = startScorer(Settings.EMPTY);
+    SearchResponse remote = search.get();
+    assertSame(scores(alone), scores(remote));
+    assertEquals(details(alone), details(remote));
+    assertTrue(details(remote).get(0), details(remote).get(0).contains("max_sim"));
+    assertEquals(pairs, onData(Counter.IMAGE_PAIRS));
+    assertEquals(pairs, service(scorer).stats().get(Counter.IMAGE_PAIRS));
   }
 
   public void testForeignBlocksAreRefused() throws Exception {

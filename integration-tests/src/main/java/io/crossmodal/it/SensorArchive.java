@@ -1,0 +1,239 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.it;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.crossmodal.it.CrossModalClient.Hit;
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.bundle.BundleException;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.image.BandImage;
+import io.crossmodal.model.image.GeoTiffWriter;
+import io.crossmodal.trainer.data.DecodedPairs;
+import io.crossmodal.trainer.data.InvalidDatasetException;
+import io.crossmodal.trainer.data.PairDataset;
+import io.crossmodal.trainer.data.PairsCsvReader;
+import io.crossmodal.trainer.data.SensorSource;
+import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.data.SplitShares;
+import io.crossmodal.trainer.data.TilePair;
+import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
+import io.crossmodal.trainer.data.scene.ScenePairsWriter;
+import io.crossmodal.trainer.sensors.SensorCalibrationFit;
+import io.crossmodal.trainer.sensors.SensorOptions;
+import io.crossmodal.trainer.sensors.SensorPreset;
+import io.crossmodal.trainer.sensors.SensorTraining;
+import io.crossmodal.trainer.train.TrainingException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.IntConsumer;
+
+/**
+ * An archive of generated places, each seen by radar (s1) and by an optical sensor (s2), with a
+ * small model trained on others of their kind, on a node. A document's id is the sensor and the
+ * number of the place: {@code s1-7} and {@code s2-7} are partners.
+ */
+public final class SensorArchive {
+  /** Both sensors. */
+  public static final List<String> SENSORS = List.of("s1", "s2");
+
+  private static final String MODEL = "sensors";
+  private static final int SIZE = 48;
+  private static final int TRAINED = 200;
+  private static final int VALIDATED = 40;
+  private static final int STEPS = 600;
+
+  private final CrossModalClient client;
+  private final String index;
+  private final DecodedPairs tiles;
+
+  private SensorArchive(CrossModalClient client, String index, DecodedPairs tiles) {
+    this.client = client;
+    this.index = index;
+    this.tiles = tiles;
+  }
+
+  /**
+   * Generates places, trains on some of them (about 20 s of CPU), uploads the model and indexes the
+   * others.
+   *
+   * @param folder empty
+   * @param places indexed, each with two documents
+   * @param trained told the steps that were taken
+   */
+  public static SensorArchive create(
+      Path folder, CrossModalClient client, String index, int places, IntConsumer trained)
+      throws IOException, InvalidDatasetException, BundleException, TrainingException {
+    Path table =
+        new ScenePairsWriter(new SceneDatasetWriter.Config(TRAINED, VALIDATED, places, 5, SIZE, 0))
+            .write(folder.resolve("pairs"), () -> {});
+    PairDataset pairs =
+        PairsCsvReader.read(
+            table,
+            SensorSource.S1,
+            SensorSource.S2,
+            new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
+    ModelBundle bundle =
+        SensorTraining.open(folder.resolve("run"), options()).train(pairs, MODEL, trained::accept);
+    try (FusionModel model = FusionModel.load(bundle, folder)) {
+      bundle = bundle.withSensorCalibrations(SensorCalibrationFit.fit(model, pairs));
+    }
+    Path file = folder.resolve("sensors.zip");
+    bundle.write(file, List.of());
+    JsonObject upload = new JsonObject();
+    upload.addProperty("bundle", base64(Files.readAllBytes(file)));
+    client.call("PUT", "/_plugins/_cross_modal/models/" + MODEL, upload.toString());
+    SensorArchive archive =
+        new SensorArchive(client, index, DecodedPairs.decode(pairs, Split.TEST, SIZE));
+    archive.index();
+    return archive;
+  }
+
+  /** The steps of the training. */
+  public static int steps() {
+    return STEPS;
+  }
+
+  /** Contrasts patches too: late interaction needs it (decision 0014). */
+  private static SensorOptions options() {
+    return new SensorOptions(
+        SensorPreset.MICRO,
+        SensorPreset.MICRO.imageSize(),
+        1,
+        STEPS,
+        32,
+        3e-3,
+        20,
+        0.02,
+        1,
+        0.9,
+        SensorOptions.Pairing.ACROSS,
+        new SensorOptions.Losses(1, 0, 0, 1, 0.1, 1, 0.3, 0),
+        new SensorOptions.Augmentation(0.6, true, 0.2, 0.1),
+        STEPS);
+  }
+
+  private void index() throws IOException {
+    client.call(
+        "PUT",
+        "/" + index,
+        "{\"mappings\":{\"properties\":{\"sensor\":{\"type\":\"keyword\"},\"image\":{\"type\":"
+            + "\"cross_modal\",\"model\":\""
+            + MODEL
+            + "\"}}}}");
+    StringBuilder lines = new StringBuilder();
+    for (int place = 0; place < places(); place++) {
+      for (String sensor : SENSORS) {
+        JsonObject id = new JsonObject();
+        id.addProperty("_id", id(sensor, place));
+        JsonObject action = new JsonObject();
+        action.add("index", id);
+        JsonObject image = new JsonObject();
+        image.addProperty("bytes", base64(Files.readAllBytes(file(sensor, place))));
+        image.addProperty("sensor", sensor);
+        JsonObject document = new JsonObject();
+        document.add("image", image);
+        document.addProperty("sensor", sensor);
+        lines.append(action).append('\n').append(document).append('\n');
+      }
+    }
+    JsonObject answer = client.call("POST", "/" + index + "/_bulk?refresh=true", lines.toString());
+    if (answer.get("errors").getAsBoolean()) {
+      throw new IOException("the node refused tiles: " + answer);
+    }
+  }
+
+  /** How many places there are. */
+  public int places() {
+    return tiles.pairs().size();
+  }
+
+  /** The id of a place's document. */
+  public static String id(String sensor, int place) {
+    return sensor + "-" + place;
+  }
+
+  /** The GeoTIFF of a place. */
+  private Path file(String sensor, int place) {
+    TilePair pair = tiles.pairs().get(place);
+    return (sensor.equals(SENSORS.get(0)) ? pair.first() : pair.second()).get(0);
+  }
+
+  /** What a place looks like. */
+  public BandImage tile(String sensor, int place) {
+    return (sensor.equals(SENSORS.get(0)) ? tiles.first() : tiles.second()).get(place);
+  }
+
+  /** A GeoTIFF of a place seen in a mirror: the same place to a model, another file to an index. */
+  public byte[] mirrored(String sensor, int place) {
+    BandImage tile = tile(sensor, place);
+    float[] values = new float[tile.values().length];
+    for (int i = 0; i < values.length; i++) {
+      int x = i % SIZE;
+      values[i] = tile.values()[i - x + SIZE - 1 - x];
+    }
+    return GeoTiffWriter.write(
+        new BandImage(tile.bands(), SIZE, SIZE, values), GeoTiffWriter.Values.FLOAT32, null);
+  }
+
+  /**
+   * Searches by a tile.
+   *
+   * @param tile a GeoTIFF
+   * @param sensor of the tile
+   * @param wanted sensor of the hits; null for those of both in one list
+   * @param rescore whether the hits are compared patch by patch
+   */
+  public List<Hit> search(byte[] tile, String sensor, String wanted, boolean rescore)
+      throws IOException {
+    JsonObject query = new JsonObject();
+    query.addProperty("field", CrossModalClient.IMAGE);
+    query.addProperty("query_image", base64(tile));
+    query.addProperty("sensor", sensor);
+    JsonObject fusion = query.deepCopy();
+    query.addProperty("k", places());
+    if (wanted != null) {
+      JsonObject term = new JsonObject();
+      term.addProperty("sensor", wanted);
+      JsonObject filter = new JsonObject();
+      filter.add("term", term);
+      query.add("filter", filter);
+    }
+    JsonObject knn = new JsonObject();
+    knn.add("cross_modal", query);
+    JsonObject body = new JsonObject();
+    body.add("query", knn);
+    body.addProperty("size", 2 * places());
+    body.addProperty("_source", false);
+    if (rescore) {
+      JsonObject rescorer = new JsonObject();
+      rescorer.addProperty("window_size", 2 * places());
+      rescorer.add("fusion", fusion);
+      body.add("rescore", rescorer);
+    }
+    JsonArray found =
+        client
+            .call("POST", "/" + index + "/_search", body.toString())
+            .getAsJsonObject("hits")
+            .getAsJsonArray("hits");
+    List<Hit> hits = new ArrayList<>();
+    for (JsonElement element : found) {
+      JsonObject hit = element.getAsJsonObject();
+      hits.add(new Hit(hit.get("_id").getAsString(), hit.get("_score").getAsDouble()));
+    }
+    return hits;
+  }
+
+  private static String base64(byte[] bytes) {
+    return Base64.getEncoder().encodeToString(bytes);
+  }
+}
