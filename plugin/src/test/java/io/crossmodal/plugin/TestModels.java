@@ -272,19 +272,16 @@ public final class TestModels {
       double best = -1;
       for (int j = 1; j < image.count(); j++) {
         double dot = 0;
-        double lengths = 1;
-        for (TokenBlock block : List.of(query, image)) {
-          int at = block.hidden() * (block == query ? i : j);
-          double square = 0;
-          for (int h = 0; h < block.hidden(); h++) {
-            square += Math.pow(block.values()[at + h], 2);
-          }
-          lengths *= Math.sqrt(square);
-        }
+        double own = 0;
+        double others = 0;
         for (int h = 0; h < query.hidden(); h++) {
-          dot += query.values()[i * query.hidden() + h] * image.values()[j * query.hidden() + h];
+          double q = query.values()[i * query.hidden() + h];
+          double v = image.values()[j * image.hidden() + h];
+          dot += q * v;
+          own += q * q;
+          others += v * v;
         }
-        best = Math.max(best, dot / lengths);
+        best = Math.max(best, dot / Math.sqrt(own * others));
       }
       sum += best;
     }
