@@ -25,8 +25,6 @@ import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.trainer.data.CaptionedImage;
-import io.crossmodal.trainer.data.KarpathyReader;
-import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -61,11 +59,7 @@ final class CrossModalSearchIT {
   @BeforeAll
   static void indexPictures() throws Exception {
     folder = Nodes.folder("search");
-    images =
-        KarpathyReader.read(
-                new SceneDatasetWriter(new SceneDatasetWriter.Config(0, 0, PICTURES, 77, 128, 0.3))
-                    .write(folder.resolve("scenes"), 2, () -> {}))
-            .images();
+    images = Nodes.scenes(folder, PICTURES);
     node = PluginNode.start(folder.resolve("opensearch"), 0);
     client = new CrossModalClient(node.client());
     client.createIndex("scenes", 2);
@@ -258,6 +252,46 @@ final class CrossModalSearchIT {
                 + "\"query_text\":\"white tanks\",\"score_mode\":\"total\"}}}");
     assertEquals(0, found.getAsJsonObject("_shards").get("failed").getAsInt());
     assertFalse(found.getAsJsonObject("hits").getAsJsonArray("hits").isEmpty());
+  }
+
+  /** Footprints, as {@code encode} writes them for GeoTIFFs. */
+  @Test
+  void aFilterByGeoShapeIsAppliedInsideTheSearch() throws Exception {
+    Nodes.call(
+        node,
+        "PUT",
+        "/footprints",
+        "{\"mappings\":{\"properties\":{\"image\":{\"type\":\"cross_modal\"},"
+            + "\"footprint\":{\"type\":\"geo_shape\"}}}}");
+    for (int i = 0; i < 6; i++) {
+      String square =
+          String.format(
+              Locale.ROOT,
+              "{\"type\":\"Polygon\",\"coordinates\":[[[%1$d,50],[%2$d,50],[%2$d,51],[%1$d,51],[%1$d,50]]]}",
+              2 * i,
+              2 * i + 1);
+      String bytes = base64(Files.readAllBytes(images.get(i).file()));
+      post(
+          "/footprints/_doc/" + i + "?refresh=true",
+          "{\"image\":{\"bytes\":\"" + bytes + "\"},\"footprint\":" + square + "}");
+    }
+    String side = "\"field\":\"image\",\"query_text\":\"two white tanks\"";
+    JsonObject found =
+        post(
+            "/footprints/_search",
+            "{\"query\":{\"cross_modal\":{"
+                + side
+                + ",\"k\":2,\"filter\":{\"geo_shape\":{\"footprint\":{\"relation\":\"intersects\","
+                + "\"shape\":{\"type\":\"envelope\",\"coordinates\":[[2.5,60],[4.5,40]]}}}}}},"
+                + "\"rescore\":{\"fusion\":{"
+                + side
+                + "}}}");
+    List<String> ids = new ArrayList<>();
+    for (JsonElement hit : found.getAsJsonObject("hits").getAsJsonArray("hits")) {
+      ids.add(hit.getAsJsonObject().get("_id").getAsString());
+      assertTrue(hit.getAsJsonObject().get("_score").getAsDouble() >= 1);
+    }
+    assertEquals(Set.of("1", "2"), Set.copyOf(ids), "k nearest of those inside, not of all");
   }
 
   @Test

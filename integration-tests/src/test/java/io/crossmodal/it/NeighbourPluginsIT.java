@@ -13,8 +13,6 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.crossmodal.it.CrossModalClient.Hit;
 import io.crossmodal.trainer.data.CaptionedImage;
-import io.crossmodal.trainer.data.KarpathyReader;
-import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -63,11 +61,7 @@ final class NeighbourPluginsIT {
   @BeforeAll
   static void start() throws Exception {
     Path folder = Nodes.folder("neighbours");
-    images =
-        KarpathyReader.read(
-                new SceneDatasetWriter(new SceneDatasetWriter.Config(0, 0, PICTURES, 77, 128, 0.3))
-                    .write(folder.resolve("scenes"), 2, () -> {}))
-            .images();
+    images = Nodes.scenes(folder, PICTURES);
     node = PluginNode.startWithNeighbours(folder.resolve("opensearch"));
     client = new CrossModalClient(node.client());
     client.createIndex("scenes", 2);

@@ -4,10 +4,14 @@
  */
 package io.crossmodal.it;
 
+import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.KarpathyReader;
+import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.opensearch.client.Request;
 
 /** What the tests of this package share. */
@@ -21,6 +25,15 @@ final class Nodes {
   static Path folder(String test) throws IOException {
     Path work = Path.of(System.getProperty("crossmodal.work", "target/nodes"));
     return Files.createTempDirectory(Files.createDirectories(work), test + "-");
+  }
+
+  /** Generates pictures with captions, the same ones each time. */
+  static List<CaptionedImage> scenes(Path folder, int count)
+      throws IOException, InterruptedException {
+    return KarpathyReader.read(
+            new SceneDatasetWriter(new SceneDatasetWriter.Config(0, 0, count, 77, 128, 0.3))
+                .write(folder.resolve("scenes"), 2, () -> {}))
+        .images();
   }
 
   /** Sends a request and returns the answer's body. */
