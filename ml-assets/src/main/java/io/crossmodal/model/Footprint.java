@@ -90,7 +90,9 @@ public final class Footprint {
     for (ImageTowerConfig.Stage stage : tower.stages()) {
       side /= stage.stride();
       long after = stage.width() * side * side;
-      widest = Math.max(widest, before + (RESIDUAL + 1) * after);
+      // The shortcut's means are at most as large as what goes in.
+      long shortcut = tower.hasShortcuts() ? before / stage.stride() / stage.stride() : 0;
+      widest = Math.max(widest, before + shortcut + (RESIDUAL + 1) * after);
       before = after;
     }
     return widest;

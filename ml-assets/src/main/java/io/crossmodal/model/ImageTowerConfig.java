@@ -19,6 +19,8 @@ import java.util.Objects;
  *     (convolutional)
  * @param stages residual stages behind the stems (convolutional)
  * @param layerNormEpsilon of this tower's layer norms; null: {@link ModelConfig#layerNormEpsilon}
+ * @param shortcuts whether a stage is one residual block with a shortcut around its stride too
+ *     (convolutional); null: false
  */
 public record ImageTowerConfig(
     Kind kind,
@@ -26,7 +28,8 @@ public record ImageTowerConfig(
     int layers,
     List<Integer> stems,
     List<Stage> stages,
-    Double layerNormEpsilon) {
+    Double layerNormEpsilon,
+    Boolean shortcuts) {
 
   /** The two towers of {@code image.py}. */
   public enum Kind {
@@ -35,7 +38,8 @@ public record ImageTowerConfig(
   }
 
   /**
-   * A strided 3x3 convolution followed by one residual block.
+   * A strided 3x3 convolution followed by one residual block; with {@link #shortcuts}, one residual
+   * block of that stride.
    *
    * @param width output channels
    * @param stride 1 or 2
@@ -61,22 +65,32 @@ public record ImageTowerConfig(
       stems.forEach(width -> Checks.atLeast("a stem's width", width, 1));
       Checks.atLeast("stages", stages.size(), 1);
     }
+    if (shortcuts != null && kind != Kind.CONVOLUTIONAL) {
+      throw new IllegalArgumentException(
+          "shortcuts belong to a convolutional tower, got them for " + kind);
+    }
     if (layerNormEpsilon != null) {
       Checks.layerNormEpsilon(layerNormEpsilon);
     }
   }
 
   public static ImageTowerConfig visionTransformer(int patch, int layers) {
-    return new ImageTowerConfig(Kind.VISION_TRANSFORMER, patch, layers, List.of(), List.of(), null);
+    return new ImageTowerConfig(
+        Kind.VISION_TRANSFORMER, patch, layers, List.of(), List.of(), null, null);
   }
 
   public static ImageTowerConfig convolutional(List<Integer> stems, List<Stage> stages) {
-    return new ImageTowerConfig(Kind.CONVOLUTIONAL, 0, 0, stems, stages, null);
+    return new ImageTowerConfig(Kind.CONVOLUTIONAL, 0, 0, stems, stages, null, null);
+  }
+
+  /** A convolutional tower each of whose stages is one residual block. */
+  public static ImageTowerConfig residual(List<Integer> stems, List<Stage> stages) {
+    return new ImageTowerConfig(Kind.CONVOLUTIONAL, 0, 0, stems, stages, null, true);
   }
 
   /** The same tower whose layer norms have an epsilon of their own (timm's ViT: 1e-6). */
   public ImageTowerConfig withLayerNormEpsilon(double epsilon) {
-    return new ImageTowerConfig(kind, patch, layers, stems, stages, epsilon);
+    return new ImageTowerConfig(kind, patch, layers, stems, stages, epsilon, shortcuts);
   }
 
   /** Pixels of the image per token and side. */
@@ -108,17 +122,34 @@ public record ImageTowerConfig(
     return imageSize / stride();
   }
 
-  /** Silent about an epsilon that is not set: fingerprints of older bundles hash this text. */
+  /** Whether every stage is one residual block. */
+  public boolean hasShortcuts() {
+    return Boolean.TRUE.equals(shortcuts);
+  }
+
+  /**
+   * Whether the block that is the stage needs a convolution in its shortcut, as its input has
+   * another shape than its output.
+   *
+   * @param stage of a tower with shortcuts
+   */
+  public boolean projects(int stage) {
+    int in = stage == 0 ? stems.get(stems.size() - 1) : stages.get(stage - 1).width();
+    return stages.get(stage).stride() > 1 || stages.get(stage).width() != in;
+  }
+
+  /** Silent about what is not set: fingerprints of older bundles hash this text. */
   @Override
   public String toString() {
     return String.format(
         Locale.ROOT,
-        "ImageTowerConfig[kind=%s, patch=%d, layers=%d, stems=%s, stages=%s%s]",
+        "ImageTowerConfig[kind=%s, patch=%d, layers=%d, stems=%s, stages=%s%s%s]",
         kind,
         patch,
         layers,
         stems,
         stages,
-        layerNormEpsilon == null ? "" : ", layerNormEpsilon=" + layerNormEpsilon);
+        layerNormEpsilon == null ? "" : ", layerNormEpsilon=" + layerNormEpsilon,
+        shortcuts == null ? "" : ", shortcuts=" + shortcuts);
   }
 }

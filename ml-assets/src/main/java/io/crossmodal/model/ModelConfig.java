@@ -163,10 +163,15 @@ public record ModelConfig(
         768,
         256,
         1e-12,
-        new TextConfig(2048, 24, 2),
-        ImageTowerConfig.convolutional(
-            List.of(16, 32),
-            List.of(new ImageTowerConfig.Stage(64, 2), new ImageTowerConfig.Stage(192, 2))),
+        new TextConfig(2048, 24, 2, TextConfig.Kind.MEAN),
+        ImageTowerConfig.residual(
+            List.of(32, 48),
+            List.of(
+                new ImageTowerConfig.Stage(48, 1),
+                new ImageTowerConfig.Stage(96, 2),
+                new ImageTowerConfig.Stage(96, 1),
+                new ImageTowerConfig.Stage(224, 2),
+                new ImageTowerConfig.Stage(224, 1))),
         2,
         List.of(SensorConfig.rgb(96)));
   }
@@ -219,7 +224,7 @@ public record ModelConfig(
         feedForward,
         filterDimension,
         layerNormEpsilon,
-        new TextConfig(vocabularySize, text.maxTokens(), text.layers()),
+        text.withVocabularySize(vocabularySize),
         image,
         fusionLayers,
         sensors,

@@ -4,17 +4,59 @@
  */
 package io.crossmodal.model;
 
+import java.util.Locale;
+
 /**
  * The text tower.
  *
  * @param vocabularySize V, word pieces
  * @param maxTokens longest text in word pieces, [CLS] and [SEP] included; longer ones are cut
  * @param layers transformer layers
+ * @param kind how the layers are built; null: {@link Kind#BERT}
  */
-public record TextConfig(int vocabularySize, int maxTokens, int layers) {
+public record TextConfig(int vocabularySize, int maxTokens, int layers, Kind kind) {
+
+  /** The two towers of {@code text.py}. */
+  public enum Kind {
+    /** BERT's post-layer-norm layers, as the paper has. */
+    BERT,
+    /**
+     * Pre-layer-norm layers that start near zero, so that training starts from a bag of words; the
+     * tower's [CLS] is the mean of its tokens. For training from scratch.
+     */
+    MEAN
+  }
+
   public TextConfig {
     Checks.atLeast("vocabulary_size", vocabularySize, 5);
     Checks.atLeast("max_tokens", maxTokens, 3);
     Checks.atLeast("layers", layers, 1);
+  }
+
+  /** BERT's. */
+  public TextConfig(int vocabularySize, int maxTokens, int layers) {
+    this(vocabularySize, maxTokens, layers, null);
+  }
+
+  /** Whether [CLS] is the mean of the tokens. */
+  public boolean isMean() {
+    return kind == Kind.MEAN;
+  }
+
+  /** The same tower over a vocabulary of another size. */
+  TextConfig withVocabularySize(int size) {
+    return new TextConfig(size, maxTokens, layers, kind);
+  }
+
+  /** Silent about a kind that is not set: fingerprints of older bundles hash this text. */
+  @Override
+  public String toString() {
+    return String.format(
+        Locale.ROOT,
+        "TextConfig[vocabularySize=%d, maxTokens=%d, layers=%d%s]",
+        vocabularySize,
+        maxTokens,
+        layers,
+        kind == null ? "" : ", kind=" + kind);
   }
 }

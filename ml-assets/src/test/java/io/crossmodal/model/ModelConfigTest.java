@@ -5,6 +5,7 @@
 package io.crossmodal.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -71,6 +72,30 @@ class ModelConfigTest {
         "ImageTowerConfig[kind=VISION_TRANSFORMER, patch=4, layers=1, stems=[], stages=[]]",
         TOWER.toString());
     assertNotEquals(TOWER.toString(), tower.toString());
+  }
+
+  @Test
+  void towersForTrainingFromScratchAreNamedWhereTheyAreSetOnly() {
+    assertEquals("TextConfig[vocabularySize=57, maxTokens=16, layers=1]", TEXT.toString());
+    TextConfig mean = new TextConfig(57, 16, 1, TextConfig.Kind.MEAN);
+    assertTrue(mean.toString().endsWith(", kind=MEAN]"), mean.toString());
+    assertTrue(mean.isMean() && !TEXT.isMean());
+    ModelConfig model = new ModelConfig(8, 2, 1, 1, 1e-6, mean, TOWER, 2, RGB);
+    assertTrue(model.withVocabularySize(60).text().isMean(), "stays with another vocabulary");
+    List<ImageTowerConfig.Stage> stages =
+        List.of(new ImageTowerConfig.Stage(8, 1), new ImageTowerConfig.Stage(8, 2));
+    ImageTowerConfig residual = ImageTowerConfig.residual(List.of(8), stages);
+    assertTrue(residual.toString().endsWith(", shortcuts=true]"), residual.toString());
+    assertTrue(residual.withLayerNormEpsilon(1e-6).hasShortcuts());
+    assertFalse(ImageTowerConfig.convolutional(List.of(8), stages).hasShortcuts());
+    assertFalse(residual.projects(0));
+    assertTrue(residual.projects(1));
+    assertRefused(
+        () ->
+            new ImageTowerConfig(
+                ImageTowerConfig.Kind.VISION_TRANSFORMER, 4, 1, List.of(), List.of(), null, true),
+        "shortcuts",
+        "VISION_TRANSFORMER");
   }
 
   @Test

@@ -49,7 +49,8 @@ public final class TestService implements AutoCloseable {
         merge,
         batchWait,
         1 << 20,
-        Duration.ofSeconds(60),
+        // A busy machine may take a minute to unpack and start the engine.
+        Duration.ofMinutes(10),
         directory);
   }
 

@@ -7,6 +7,7 @@ package io.crossmodal.model.torchscript;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -113,26 +114,38 @@ public final class MtgfeArchitecture {
     ImageTowerConfig image = config.image();
     List<String> sensors = config.sensors().stream().map(SensorConfig::name).toList();
     List<String> drops = dropout > 0 ? List.of(Double.toString(dropout)) : List.of();
-    if (!config.hasText()) {
-      return Map.of(
-          "IMAGE_LAYERS", upTo(image.layers()),
-          "IMAGE_STEMS", upTo(image.stems().size()),
-          "IMAGE_STAGES", upTo(image.stages().size()),
-          "DROPOUT", drops,
-          "SENSORS", sensors);
+    List<String> stages = upTo(image.stages().size());
+    List<String> blocks = image.hasShortcuts() ? stages : List.of();
+    Map<String, List<String>> ranges = new HashMap<>();
+    ranges.put("IMAGE_LAYERS", upTo(image.layers()));
+    ranges.put("IMAGE_STEMS", upTo(image.stems().size()));
+    ranges.put("IMAGE_STAGES", stages);
+    ranges.put("STRIDED_STAGES", image.hasShortcuts() ? List.of() : stages);
+    ranges.put(
+        "RESIDUAL_STAGES",
+        blocks.stream().filter(stage -> !image.projects(Integer.parseInt(stage))).toList());
+    ranges.put(
+        "REDUCING_STAGES",
+        blocks.stream().filter(stage -> image.projects(Integer.parseInt(stage))).toList());
+    ranges.put("SHORTCUTS", once(image.hasShortcuts()));
+    ranges.put("DROPOUT", drops);
+    ranges.put("SENSORS", sensors);
+    if (config.hasText()) {
+      ranges.put("TEXT_LAYERS", upTo(config.text().layers()));
+      ranges.put("BERT", once(!config.text().isMean()));
+      ranges.put("MEAN", once(config.text().isMean()));
+      int fusion = config.fusionLayers();
+      ranges.put("FUSION_LAYERS", upTo(fusion));
+      ranges.put("FUSION_LAYERS_BETWEEN", upTo(fusion - 1).subList(1, fusion - 1));
+      ranges.put("FUSION_LAYERS_BUT_TWO", upTo(fusion - 2));
+      ranges.put("FILTER_MLP", once(config.filterMlp()));
     }
-    return Map.of(
-        "TEXT_LAYERS", upTo(config.text().layers()),
-        "IMAGE_LAYERS", upTo(image.layers()),
-        "IMAGE_STEMS", upTo(image.stems().size()),
-        "IMAGE_STAGES", upTo(image.stages().size()),
-        "FUSION_LAYERS", upTo(config.fusionLayers()),
-        "FUSION_LAYERS_BETWEEN",
-            upTo(config.fusionLayers() - 1).subList(1, config.fusionLayers() - 1),
-        "FUSION_LAYERS_BUT_TWO", upTo(config.fusionLayers() - 2),
-        "DROPOUT", drops,
-        "FILTER_MLP", config.filterMlp() ? List.of("mlp") : List.of(),
-        "SENSORS", sensors);
+    return ranges;
+  }
+
+  /** For a block of lines that is there or not. */
+  private static List<String> once(boolean present) {
+    return present ? List.of("x") : List.of();
   }
 
   private static List<String> upTo(int count) {
@@ -167,25 +180,28 @@ public final class MtgfeArchitecture {
 
   private ScriptModule textTower(String path) {
     int h = config.hidden();
+    boolean mean = config.text().isMean();
+    // Layers that start near the identity: the mean of the words is what training starts from.
+    double residual = mean ? 1 / Math.sqrt(6.0 * config.text().layers()) : 0;
+    Init word = Init.normal(mean ? 0.05 : 0.02);
     ScriptModule tower =
         new ScriptModule("text.TextTower")
-            .with(
-                "word",
-                weights.get(path + ".word", Init.normal(0.02), config.text().vocabularySize(), h))
+            .with("word", weights.get(path + ".word", word, config.text().vocabularySize(), h))
             .with(
                 "position",
                 weights.get(path + ".position", Init.normal(0.02), config.text().maxTokens(), h))
             .with("norm", layerNorm(path + ".norm"));
-    return layers(
+    layers(
         tower,
         path,
         config.text().layers(),
         layer ->
             new ScriptModule("text.TextLayer")
-                .with("attention", attention(layer + ".attention"))
+                .with("attention", attention(layer + ".attention", residual))
                 .with("norm1", layerNorm(layer + ".norm1"))
-                .with("feed_forward", feedForward(layer + ".feed_forward"))
+                .with("feed_forward", feedForward(layer + ".feed_forward", residual))
                 .with("norm2", layerNorm(layer + ".norm2")));
+    return mean ? tower.with("last", layerNorm(path + ".last")) : tower;
   }
 
   private ScriptModule imageTower(String path, SensorConfig sensor) {
@@ -227,12 +243,16 @@ public final class MtgfeArchitecture {
     int width = sensor.channels();
     List<Integer> stems = config.image().stems();
     for (int i = 0; i < stems.size(); i++) {
-      tower.with("stem" + i, convolution(path + ".stem" + i, width, stems.get(i), 2));
+      tower.with("stem" + i, convolution(path + ".stem" + i, width, stems.get(i), 2, 3, 1));
       width = stems.get(i);
     }
     List<ImageTowerConfig.Stage> stages = config.image().stages();
     for (int i = 0; i < stages.size(); i++) {
-      tower.with("stage" + i, stage(path + ".stage" + i, width, stages.get(i)));
+      tower.with(
+          "stage" + i,
+          config.image().hasShortcuts()
+              ? block(path + ".stage" + i, width, stages.get(i), config.image().projects(i))
+              : stage(path + ".stage" + i, width, stages.get(i)));
       width = stages.get(i).width();
     }
     int grid = config.imageTokens(sensor) - 1;
@@ -248,21 +268,35 @@ public final class MtgfeArchitecture {
   private ScriptModule stage(String path, int in, ImageTowerConfig.Stage stage) {
     int out = stage.width();
     return new ScriptModule("image.Stage")
-        .with("reduce", convolution(path + ".reduce", in, out, stage.stride()))
+        .with("reduce", convolution(path + ".reduce", in, out, stage.stride(), 3, 1))
         .with(
             "block",
             new ScriptModule("image.ResidualBlock")
-                .with("first", convolution(path + ".block.first", out, out, 1))
-                .with("second", convolution(path + ".block.second", out, out, 1)));
+                .with("first", convolution(path + ".block.first", out, out, 1, 3, 1))
+                .with("second", convolution(path + ".block.second", out, out, 1, 3, 1)));
   }
 
-  private ScriptModule convolution(String path, int in, int out, int stride) {
+  private ScriptModule block(String path, int in, ImageTowerConfig.Stage stage, boolean projects) {
+    int out = stage.width();
+    // Each block starts as its shortcut alone (Goyal et al. 2017, section 5.1).
+    ScriptModule block =
+        new ScriptModule(projects ? "image.ReducingBlock" : "image.ResidualBlock")
+            .with("first", convolution(path + ".first", in, out, stage.stride(), 3, 1))
+            .with("second", convolution(path + ".second", out, out, 1, 3, 0));
+    return projects
+        ? block.with("shortcut", convolution(path + ".shortcut", in, out, 1, 1, 1))
+        : block;
+  }
+
+  /** A square convolution and its batch norm, whose gain starts at {@code gain}. */
+  private ScriptModule convolution(
+      String path, int in, int out, int stride, int kernel, double gain) {
     // He et al. 2015, fan out: keeps the variance of the gradient through ReLU.
-    Init init = Init.normal(Math.sqrt(2.0 / (9.0 * out)));
+    Init init = Init.normal(Math.sqrt(2.0 / ((double) kernel * kernel * out)));
     return new ScriptModule("image.Convolution")
-        .with("weight", weights.get(path + ".weight", init, out, in, 3, 3))
+        .with("weight", weights.get(path + ".weight", init, out, in, kernel, kernel))
         .with("stride", stride)
-        .with("norm", Layers.batchNorm(weights, path + ".norm", out));
+        .with("norm", Layers.batchNorm(weights, path + ".norm", out, gain));
   }
 
   private ScriptModule fusion(String path) {
@@ -289,19 +323,38 @@ public final class MtgfeArchitecture {
   }
 
   private ScriptModule attention(String path) {
+    return attention(path, 0);
+  }
+
+  private ScriptModule attention(String path, double residual) {
     int h = config.hidden();
     return new ScriptModule("nn.MultiHeadAttention")
         .with("heads", config.heads())
         .with("query", linear(path + ".query", h, h))
         .with("key", linear(path + ".key", h, h))
         .with("value", linear(path + ".value", h, h))
-        .with("output", linear(path + ".output", h, h));
+        .with("output", output(path + ".output", h, residual));
   }
 
   private ScriptModule feedForward(String path) {
+    return feedForward(path, 0);
+  }
+
+  private ScriptModule feedForward(String path, double residual) {
     return new ScriptModule("nn.FeedForward")
         .with("inner", linear(path + ".inner", config.hidden(), config.feedForward()))
-        .with("outer", linear(path + ".outer", config.feedForward(), config.hidden()));
+        .with("outer", output(path + ".outer", config.feedForward(), residual));
+  }
+
+  /**
+   * What a layer adds to its input.
+   *
+   * @param residual deviation of its weights times the root of {@code in}; 0: as {@link #linear}
+   */
+  private ScriptModule output(String path, int in, double residual) {
+    return residual == 0
+        ? linear(path, in, config.hidden())
+        : Layers.linear(weights, path, in, config.hidden(), Init.normal(residual / Math.sqrt(in)));
   }
 
   private ScriptModule layerNorm(String path) {

@@ -57,6 +57,20 @@ class ResidualBlock(Module):
     y = (self.second).forward(torch.relu((self.first).forward(x)))  # (B, C, G, G)
     return torch.relu(torch.add(x, y))                              # (B, C, G, G)
 
+# The same where the output has another shape than the input (He et al. 2019, ResNet-D's shortcut).  # [x in SHORTCUTS]
+class ReducingBlock(Module):  # [x in SHORTCUTS]
+  __parameters__ = []  # [x in SHORTCUTS]
+  __buffers__ = []  # [x in SHORTCUTS]
+  training : bool  # [x in SHORTCUTS]
+  first : __torch__.image.Convolution  # [x in SHORTCUTS]
+  second : __torch__.image.Convolution  # [x in SHORTCUTS]
+  shortcut : __torch__.image.Convolution  # [x in SHORTCUTS]
+  def forward(self: __torch__.image.ReducingBlock, x: Tensor) -> Tensor:  # [x in SHORTCUTS]
+    y = (self.second).forward(torch.relu((self.first).forward(x)))  # (B, C, G, G)  # [x in SHORTCUTS]
+    s = self.first.stride  # [x in SHORTCUTS]
+    z = torch.avg_pool2d(x, [s, s], [s, s], [0, 0], True)           # (B, in, G, G)  # [x in SHORTCUTS]
+    return torch.relu(torch.add((self.shortcut).forward(z), y))     # (B, C, G, G)  # [x in SHORTCUTS]
+
 class Stage(Module):
   __parameters__ = []
   __buffers__ = []
@@ -72,7 +86,9 @@ class ConvolutionalTower(Module):
   __buffers__ = []
   training : bool
   stem{i} : __torch__.image.Convolution  # [i < IMAGE_STEMS]
-  stage{i} : __torch__.image.Stage       # [i < IMAGE_STAGES]
+  stage{i} : __torch__.image.Stage       # [i in STRIDED_STAGES]
+  stage{i} : __torch__.image.ResidualBlock  # [i in RESIDUAL_STAGES]
+  stage{i} : __torch__.image.ReducingBlock  # [i in REDUCING_STAGES]
   project : __torch__.nn.Linear
   pool : __torch__.nn.Linear
   position : Tensor  # (1, G * G, H)

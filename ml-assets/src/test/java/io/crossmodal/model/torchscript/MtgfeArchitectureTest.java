@@ -52,6 +52,25 @@ class MtgfeArchitectureTest {
               SensorConfig.rgb(16),
               new SensorConfig("s1", 8, List.of(-12.5, -20.0), List.of(5.0, 6.0))));
 
+  /** Both towers for training from scratch; a stage of each kind. */
+  private static final ModelConfig FROM_SCRATCH =
+      new ModelConfig(
+          12,
+          3,
+          20,
+          8,
+          1e-6,
+          new TextConfig(10, 6, 2, TextConfig.Kind.MEAN),
+          ImageTowerConfig.residual(
+              List.of(6),
+              List.of(
+                  new ImageTowerConfig.Stage(6, 1),
+                  new ImageTowerConfig.Stage(6, 2),
+                  new ImageTowerConfig.Stage(6, 1),
+                  new ImageTowerConfig.Stage(10, 1))),
+          2,
+          List.of(SensorConfig.rgb(16)));
+
   @TempDir Path folder;
 
   /** Names and shapes that an architecture asks for, without their values. */
@@ -228,6 +247,74 @@ class MtgfeArchitectureTest {
             }
           }
         });
+  }
+
+  /** Batch norms with random gains, or every residual block would start as its shortcut alone. */
+  private static Weights randomNorms() {
+    return (name, init, shape) ->
+        name.contains("norm.")
+            ? Weights.random(SEED)
+                .get(name, new Init(name.endsWith("running_var") ? 3 : 0.3, 0.4, true), shape)
+            : Weights.random(SEED).get(name, init, shape);
+  }
+
+  @Test
+  void towersForTrainingFromScratchAreWhatPlainJavaComputes() throws Exception {
+    ModelConfig config = FROM_SCRATCH;
+    int h = config.hidden();
+    PlainTowers plain =
+        new PlainTowers(config, StateDict.of(MtgfeArchitecture.build(config, randomNorms())));
+    SplittableRandom random = new SplittableRandom(SEED);
+    double[][][] image = new double[3][16][16];
+    float[] pixels = new float[3 * 16 * 16];
+    for (int i = 0; i < pixels.length; i++) {
+      pixels[i] = (float) random.nextGaussian();
+      image[i / 256][i / 16 % 16][i % 16] = pixels[i];
+    }
+    withLoaded(
+        config,
+        randomNorms(),
+        (manager, calls) -> {
+          NDArray tokens =
+              calls.run("encode_image_rgb", manager.create(pixels, new Shape(1, 3, 16, 16)));
+          assertShape(tokens, 1, 17, h);
+          assertClose(plain.imageCls("image_rgb", image), tokens.get("0, 0"));
+          NDArray mask =
+              manager.create(new float[] {1, 1, 1, 1, 1, 1, 1, 1, 0, 0}, new Shape(2, 5));
+          NDArray ids = manager.create(new long[] {2, 7, 9, 8, 3, 2, 6, 3, 0, 0});
+          NDArray text = calls.run("encode_text", ids.reshape(2, 5), mask);
+          double[][] five = plain.text(2, 7, 9, 8, 3);
+          for (int n = 0; n < 5; n++) {
+            assertClose(five[n], text.get("0, " + n));
+          }
+          double[][] three = plain.text(2, 6, 3);
+          for (int n = 0; n < 3; n++) {
+            assertClose(three[n], text.get("1, " + n));
+          }
+        });
+  }
+
+  private static void assertClose(double[] expected, NDArray found) {
+    float[] values = found.toFloatArray();
+    assertEquals(expected.length, values.length);
+    for (int i = 0; i < values.length; i++) {
+      assertEquals(expected[i], values[i], 2e-4, "place " + i);
+    }
+  }
+
+  @Test
+  void residualBlocksStartAsTheirShortcuts() {
+    StateDict start = StateDict.of(MtgfeArchitecture.build(FROM_SCRATCH, Weights.random(SEED)));
+    for (int stage = 0; stage < 4; stage++) {
+      String path = "image_rgb.stage" + stage;
+      for (float gain : start.tensors().get(path + ".second.norm.weight").values()) {
+        assertEquals(0, gain);
+      }
+      assertEquals(
+          stage == 1 || stage == 3,
+          start.tensors().containsKey(path + ".shortcut.weight"),
+          "a shortcut of its own only where the shape changes");
+    }
   }
 
   @Test

@@ -24,7 +24,8 @@ public enum Augmentation {
   private static final double JITTER_SHIFT = 0.04;
   private static final double JITTER_LIGHT = 0.12;
   private static final double AERIAL_SMALLEST_CROP = 0.6;
-  private static final double AERIAL_LIGHT = 0.25;
+  private static final double AERIAL_CONTRAST = 0.25;
+  private static final double AERIAL_LIGHT = 0.12;
   private static final double AERIAL_COLOUR = 0.06;
   private static final int RANDAUGMENT_CHANGES = 2;
   private static final double RANDAUGMENT_MAGNITUDE = 7;
@@ -82,7 +83,7 @@ public enum Augmentation {
     int left = random.nextInt(image.width() - crop + 1);
     int top = random.nextInt(image.width() - crop + 1);
     int turn = random.nextInt(8);
-    float contrast = (float) (1 + random.nextDouble(-AERIAL_LIGHT, AERIAL_LIGHT));
+    float contrast = (float) (1 + random.nextDouble(-AERIAL_CONTRAST, AERIAL_CONTRAST));
     float brightness = (float) (128 * random.nextDouble(-AERIAL_LIGHT, AERIAL_LIGHT));
     float[] gain = new float[3];
     float[] shift = new float[3];

@@ -100,8 +100,9 @@ public enum Recipe {
         new TrainingOptions.Optimiser(1.5e-3, 100, 0.08, 1, 0.998),
         new TrainingOptions.Tasks(1, 1, 0.5, 0, 0.5, 0.25),
         TrainingOptions.Momentum.NONE,
-        new TrainingOptions.Stages(0.58, 0.5, 0, 0),
-        new TrainingOptions.Regularisation(Augmentation.AERIAL, 0, 0.1),
+        // Three quarters of the steps that the filter has to itself.
+        new TrainingOptions.Stages(0.58, 0.5, 0.435, 64),
+        new TrainingOptions.Regularisation(Augmentation.AERIAL, 0.1, 0.1),
         3,
         250);
   }

@@ -16,10 +16,12 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.ReferenceFusion;
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.TextConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
@@ -39,6 +41,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -348,8 +351,12 @@ class TrainingRunTest {
   }
 
   private static Trial trial(TrainingOptions options) throws IOException {
+    return trial(options, ModelConfig.micro());
+  }
+
+  private static Trial trial(TrainingOptions options, ModelConfig shape) throws IOException {
     List<String> vocabulary = VocabularyBuilder.build(scenes.split(Split.TRAIN), 1);
-    ModelConfig config = ModelConfig.micro().withVocabularySize(vocabulary.size());
+    ModelConfig config = shape.withVocabularySize(vocabulary.size());
     SensorConfig sensor = config.sensors().get(0);
     TrainingSet set =
         new TrainingSet(
@@ -489,6 +496,40 @@ class TrainingRunTest {
         dropout,
         1e-3,
         5);
+  }
+
+  @Test
+  void towersForTrainingFromScratchLearnInEveryWeight() throws Exception {
+    ModelConfig micro = ModelConfig.micro();
+    ModelConfig config =
+        new ModelConfig(
+            micro.hidden(),
+            micro.heads(),
+            micro.feedForward(),
+            micro.filterDimension(),
+            micro.layerNormEpsilon(),
+            new TextConfig(57, 16, 1, TextConfig.Kind.MEAN),
+            ImageTowerConfig.residual(
+                List.of(8),
+                List.of(new ImageTowerConfig.Stage(8, 1), new ImageTowerConfig.Stage(16, 2))),
+            2,
+            micro.sensors());
+    try (Trial trial = trial(withDropout(0.1), config)) {
+      Map<String, float[]> before = state(trial.module());
+      // Behind a gain of zero a block's first convolution has a gradient from the second step on.
+      trial.module().step(List.of(trial.set().batch(0)));
+      trial.module().step(List.of(trial.set().batch(1)));
+      Map<String, float[]> after = state(trial.module());
+      // Second moments, as weight decay alone would move a weight; keys need no bias.
+      for (String tower : List.of("second.model.text.", "second.model.image_rgb.")) {
+        Set<String> names = new TreeSet<>(before.keySet());
+        names.removeIf(name -> !name.startsWith(tower) || name.endsWith("key.bias"));
+        assertTrue(names.size() > 15, names.toString());
+        for (String name : names) {
+          assertTrue(distance(before.get(name), after.get(name)) > 0, name);
+        }
+      }
+    }
   }
 
   private double firstLoss(double dropout) throws Exception {

@@ -1,0 +1,232 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.torchscript;
+
+import io.crossmodal.model.ImageTowerConfig;
+import io.crossmodal.model.ModelConfig;
+
+/**
+ * The text tower of kind MEAN and the convolutional tower with shortcuts, of one text and one image
+ * in plain Java and double precision: what libtorch's answers are tested against.
+ */
+final class PlainTowers {
+  private final ModelConfig config;
+  private final StateDict weights;
+
+  PlainTowers(ModelConfig config, StateDict weights) {
+    this.config = config;
+    this.weights = weights;
+  }
+
+  private float[] values(String name) {
+    return weights.tensors().get(name).values();
+  }
+
+  /** Tokens of a text without padding, N x H. */
+  double[][] text(int... ids) {
+    int h = config.hidden();
+    double[][] x = new double[ids.length][h];
+    for (int n = 0; n < ids.length; n++) {
+      for (int j = 0; j < h; j++) {
+        x[n][j] = values("text.word")[ids[n] * h + j] + values("text.position")[n * h + j];
+      }
+    }
+    x = layerNorm("text.norm", x);
+    for (int layer = 0; layer < config.text().layers(); layer++) {
+      String path = "text.layer" + layer;
+      add(x, attention(path + ".attention", layerNorm(path + ".norm1", x)));
+      double[][] inner = linear(path + ".feed_forward.inner", layerNorm(path + ".norm2", x));
+      for (double[] row : inner) {
+        for (int j = 0; j < row.length; j++) {
+          row[j] = gelu(row[j]);
+        }
+      }
+      add(x, linear(path + ".feed_forward.outer", inner));
+    }
+    x = layerNorm("text.last", x);
+    double[] mean = new double[h];
+    for (double[] token : x) {
+      for (int j = 0; j < h; j++) {
+        mean[j] += token[j] / x.length;
+      }
+    }
+    x[0] = mean;
+    return x;
+  }
+
+  /** What leaves the last stage of an image of C x S x S, as channels x G x G. */
+  double[][][] stages(String path, double[][][] pixels) {
+    ImageTowerConfig tower = config.image();
+    double[][][] x = pixels;
+    for (int i = 0; i < tower.stems().size(); i++) {
+      x = relu(convolution(path + ".stem" + i, x, 2));
+    }
+    for (int i = 0; i < tower.stages().size(); i++) {
+      String stage = path + ".stage" + i;
+      int stride = tower.stages().get(i).stride();
+      double[][][] y =
+          convolution(stage + ".second", relu(convolution(stage + ".first", x, stride)), 1);
+      double[][][] around =
+          weights.tensors().containsKey(stage + ".shortcut.weight")
+              ? convolution(stage + ".shortcut", mean(x, stride), 1)
+              : x;
+      for (int c = 0; c < y.length; c++) {
+        add(y[c], around[c]);
+      }
+      x = relu(y);
+    }
+    return x;
+  }
+
+  /** The image's [CLS]: the mean over places, pooled and normalised. */
+  double[] imageCls(String path, double[][][] pixels) {
+    double[][][] x = stages(path, pixels);
+    double[] mean = new double[x.length];
+    for (int c = 0; c < x.length; c++) {
+      for (double[] row : x[c]) {
+        for (double value : row) {
+          mean[c] += value / (row.length * row.length);
+        }
+      }
+    }
+    return layerNorm(path + ".norm", linear(path + ".pool", new double[][] {mean}))[0];
+  }
+
+  private double[][][] convolution(String path, double[][][] x, int stride) {
+    ScriptTensor kernel = weights.tensors().get(path + ".weight");
+    int out = (int) kernel.shape()[0];
+    int k = (int) kernel.shape()[2];
+    int side = (x[0].length + stride - 1) / stride;
+    double[][][] y = new double[out][side][side];
+    for (int o = 0; o < out; o++) {
+      double scale =
+          values(path + ".norm.weight")[o]
+              / Math.sqrt(values(path + ".norm.running_var")[o] + 1e-5);
+      for (int row = 0; row < side; row++) {
+        for (int column = 0; column < side; column++) {
+          double sum = -values(path + ".norm.running_mean")[o];
+          for (int c = 0; c < x.length; c++) {
+            for (int i = 0; i < k * k; i++) {
+              int from = row * stride + i / k - k / 2;
+              int at = column * stride + i % k - k / 2;
+              if (from >= 0 && at >= 0 && from < x[c].length && at < x[c].length) {
+                sum += x[c][from][at] * kernel.values()[(o * x.length + c) * k * k + i];
+              }
+            }
+          }
+          y[o][row][column] = sum * scale + values(path + ".norm.bias")[o];
+        }
+      }
+    }
+    return y;
+  }
+
+  /** Means of squares; the side is a multiple of theirs. */
+  private static double[][][] mean(double[][][] x, int side) {
+    double[][][] y = new double[x.length][x[0].length / side][x[0].length / side];
+    for (int c = 0; c < x.length; c++) {
+      for (int i = 0; i < x[c].length; i++) {
+        for (int j = 0; j < x[c].length; j++) {
+          y[c][i / side][j / side] += x[c][i][j] / (side * side);
+        }
+      }
+    }
+    return y;
+  }
+
+  private static double[][][] relu(double[][][] x) {
+    for (double[][] plane : x) {
+      for (double[] row : plane) {
+        for (int j = 0; j < row.length; j++) {
+          row[j] = Math.max(0, row[j]);
+        }
+      }
+    }
+    return x;
+  }
+
+  private double[][] attention(String path, double[][] x) {
+    double[][] q = linear(path + ".query", x);
+    double[][] k = linear(path + ".key", x);
+    double[][] v = linear(path + ".value", x);
+    int width = config.hidden() / config.heads();
+    double[][] z = new double[x.length][config.hidden()];
+    for (int n = 0; n < x.length; n++) {
+      for (int from = 0; from < config.hidden(); from += width) {
+        double[] weight = new double[x.length];
+        double sum = 0;
+        for (int m = 0; m < x.length; m++) {
+          double dot = 0;
+          for (int j = from; j < from + width; j++) {
+            dot += q[n][j] * k[m][j];
+          }
+          weight[m] = Math.exp(dot / Math.sqrt(width));
+          sum += weight[m];
+        }
+        for (int m = 0; m < x.length; m++) {
+          for (int j = from; j < from + width; j++) {
+            z[n][j] += weight[m] / sum * v[m][j];
+          }
+        }
+      }
+    }
+    return linear(path + ".output", z);
+  }
+
+  private double[][] linear(String path, double[][] x) {
+    float[] weight = values(path + ".weight");
+    float[] bias = values(path + ".bias");
+    double[][] y = new double[x.length][bias.length];
+    for (int n = 0; n < x.length; n++) {
+      for (int o = 0; o < bias.length; o++) {
+        y[n][o] = bias[o];
+        for (int i = 0; i < x[n].length; i++) {
+          y[n][o] += x[n][i] * weight[o * x[n].length + i];
+        }
+      }
+    }
+    return y;
+  }
+
+  private double[][] layerNorm(String path, double[][] x) {
+    double[][] y = new double[x.length][config.hidden()];
+    for (int n = 0; n < x.length; n++) {
+      double mean = 0;
+      double square = 0;
+      for (double value : x[n]) {
+        mean += value / x[n].length;
+        square += value * value / x[n].length;
+      }
+      for (int j = 0; j < x[n].length; j++) {
+        y[n][j] =
+            (x[n][j] - mean)
+                    / Math.sqrt(square - mean * mean + config.layerNormEpsilon())
+                    * values(path + ".weight")[j]
+                + values(path + ".bias")[j];
+      }
+    }
+    return y;
+  }
+
+  private static void add(double[][] x, double[][] y) {
+    for (int n = 0; n < x.length; n++) {
+      for (int j = 0; j < x[n].length; j++) {
+        x[n][j] += y[n][j];
+      }
+    }
+  }
+
+  /** With the normal distribution integrated by Simpson's rule. */
+  private static double gelu(double x) {
+    int steps = 2000;
+    double sum = 0;
+    for (int i = 0; i <= steps; i++) {
+      double t = x * i / steps;
+      int weight = i == 0 || i == steps ? 1 : 2 + 2 * (i % 2);
+      sum += weight * Math.exp(-t * t / 2);
+    }
+    return x * (0.5 + sum * x / (3.0 * steps) / Math.sqrt(2 * Math.PI));
+  }
+}
