@@ -613,11 +613,6 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
             .addRescorer(fusion("image", QuerySide.document("pond", "captions", null)), 5),
         RestStatus.BAD_REQUEST,
         "the document stores no tokens");
-    assertFails(
-        search("pictures", QueryBuilders.matchAllQuery())
-            .addRescorer(fusion("image", QuerySide.document("0", null, null)), 5),
-        RestStatus.BAD_REQUEST,
-        "[query_id] does not go with field [image] of modality [image]");
   }
 
   private void assertIdFails(String indices, QuerySide side, String message) {
