@@ -29,6 +29,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.UnaryOperator;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
 import org.apache.lucene.search.ScoreDoc;
 import org.apache.lucene.search.TopDocs;
 import org.opensearch.ExceptionsHelper;
@@ -57,6 +59,8 @@ import org.opensearch.search.rescore.RescorerBuilder;
  * their scores depend on how many shards there are, but for hits of equal scores.
  */
 final class GlobalWindow {
+  private static final Logger LOGGER = LogManager.getLogger(GlobalWindow.class);
+
   // Nothing wakes a thread whose task is cancelled, so it looks up now and then.
   private static final long CANCELLATION_CHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
 
@@ -219,8 +223,10 @@ final class GlobalWindow {
       scores.putAll(ask(fused, rescorer::ofChosen, deadline));
     }
     failedShards.forEach(
-        (shard, failure) ->
-            context.onShardFailure(shard, shards.get(shard).getSearchShardTarget(), failure));
+        (shard, failure) -> {
+          context.onShardFailure(shard, shards.get(shard).getSearchShardTarget(), failure);
+          release(shards.get(shard));
+        });
     for (int shard = 0; shard < shards.size(); shard++) {
       if (topDocs(shard) != null) {
         combine(shard, scores);
@@ -236,6 +242,25 @@ final class GlobalWindow {
         missing,
         degraded,
         times.plus(new RescoreReport.Times(System.nanoTime() - start, 0, 0, 0)));
+  }
+
+  /**
+   * Lets go of a failed shard's readers. Core does so for shards whose hits it does not fetch, and
+   * this one will have none.
+   */
+  private void release(QuerySearchResult failed) {
+    SearchRequest request = context.getRequest();
+    if (request.scroll() == null && request.pointInTimeBuilder() == null) {
+      SearchShardTarget target = failed.getSearchShardTarget();
+      try {
+        context.sendReleaseSearchContext(
+            failed.getContextId(),
+            context.getConnection(target.getClusterAlias(), target.getNodeId()),
+            target.getOriginalIndices());
+      } catch (RuntimeException e) {
+        LOGGER.debug("node [{}] is gone with its readers", target.getNodeId(), e);
+      }
+    }
   }
 
   /** The best hits of all shards: by score, then shard, then document. */
