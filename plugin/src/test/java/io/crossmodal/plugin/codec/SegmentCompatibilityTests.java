@@ -158,7 +158,7 @@ public class SegmentCompatibilityTests extends OpenSearchTestCase {
     }
   }
 
-  /** No reader ever gets the placeholder. */
+  /** A value that is lost is a corrupt segment; no reader gets what stands in its place. */
   public void testAMissingValueIsACorruptSegment() throws IOException {
     // Not the framework's directory, which checks the index and finds the same.
     try (Directory directory = new ByteBuffersDirectory()) {
