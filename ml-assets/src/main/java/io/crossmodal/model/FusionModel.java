@@ -10,6 +10,7 @@ import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.crossmodal.model.bundle.BundleException;
@@ -18,7 +19,10 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.tokens.Tokens;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -214,13 +218,13 @@ public final class FusionModel implements AutoCloseable {
   /**
    * Scores pairs; the fast path is one text against B images.
    *
-   * @param texts B token blocks of texts, or one that is paired with every image
-   * @param images B token blocks of images, or one that is paired with every text
+   * @param texts B tokens of texts, or one that is paired with every image
+   * @param images B tokens of images, or one that is paired with every text
    * @return B logits
    * @throws IllegalArgumentException when neither list is single and their sizes differ, or a block
    *     has another width than the model's
    */
-  public PairLogits score(List<TokenBlock> texts, List<TokenBlock> images) {
+  public PairLogits score(List<? extends Tokens> texts, List<? extends Tokens> images) {
     if (texts.isEmpty() || images.isEmpty()) {
       return PairLogits.NONE;
     }
@@ -235,16 +239,17 @@ public final class FusionModel implements AutoCloseable {
    * Scores the candidates of several queries in one call. Each text is read once, however many
    * images it is paired with.
    *
-   * @param texts T token blocks of texts
+   * @param texts T tokens of texts
    * @param textOf for each of B pairs the index of its text
-   * @param images B token blocks of images, or one that is in every pair
+   * @param images B tokens of images, or one that is in every pair
    * @return B logits
    * @throws IllegalArgumentException when there are neither one nor B images or a block has another
    *     width than the model's
    * @throws IndexOutOfBoundsException when an index is none of a text
    * @throws IllegalStateException when the model has no text tower
    */
-  public PairLogits score(List<TokenBlock> texts, int[] textOf, List<TokenBlock> images) {
+  public PairLogits score(
+      List<? extends Tokens> texts, int[] textOf, List<? extends Tokens> images) {
     config.requireText("score");
     int pairs = textOf.length;
     if (pairs == 0) {
@@ -261,7 +266,7 @@ public final class FusionModel implements AutoCloseable {
     }
     int n = longest(texts);
     int m = imageTokens(images);
-    int[] lengths = texts.stream().mapToInt(TokenBlock::count).toArray();
+    int[] lengths = texts.stream().mapToInt(Tokens::count).toArray();
     float[] itm = new float[pairs];
     float[] filter = new float[pairs];
     try (NDManager call = model.getNDManager().newSubManager()) {
@@ -312,7 +317,7 @@ public final class FusionModel implements AutoCloseable {
    * @return B logits, log(p(match) / p(no match))
    * @throws IllegalStateException when the model has no MLP filter
    */
-  public float[] filterByMlp(List<TokenBlock> texts, List<TokenBlock> images) {
+  public float[] filterByMlp(List<? extends Tokens> texts, List<? extends Tokens> images) {
     if (!config.filterMlp()) {
       throw new IllegalStateException(
           "model " + bundle.manifest().id() + " has no MLP filter; distil one");
@@ -335,20 +340,21 @@ public final class FusionModel implements AutoCloseable {
     }
   }
 
-  private NDArray classTokens(NDManager call, List<TokenBlock> blocks) {
-    return stack(call, blocks.stream().map(TokenBlock::classToken).toList(), 1).squeeze(1);
+  private NDArray classTokens(NDManager call, List<? extends Tokens> blocks) {
+    return stack(call, blocks.stream().map(Tokens::classToken).toList(), 1).squeeze(1);
   }
 
   /**
    * Where the words of each pair look in its image, for heat maps. Each pair costs nearly a score.
    *
-   * @param texts B token blocks of texts, or one that is paired with every image
-   * @param images B token blocks of images, or one that is paired with every text; their patches
-   *     form a square
+   * @param texts B tokens of texts, or one that is paired with every image
+   * @param images B tokens of images, or one that is paired with every text; their patches form a
+   *     square
    * @return B tables; each has as many rows as its text has tokens
    * @throws IllegalArgumentException as {@link #score}
    */
-  public List<WordPatchWeights> attention(List<TokenBlock> texts, List<TokenBlock> images) {
+  public List<WordPatchWeights> attention(
+      List<? extends Tokens> texts, List<? extends Tokens> images) {
     config.requireText("attention");
     if (texts.isEmpty() || images.isEmpty()) {
       return List.of();
@@ -356,7 +362,7 @@ public final class FusionModel implements AutoCloseable {
     int pairs = pairs(texts, images);
     int n = longest(texts);
     int m = images.get(0).count();
-    int[] lengths = texts.stream().mapToInt(TokenBlock::count).toArray();
+    int[] lengths = texts.stream().mapToInt(Tokens::count).toArray();
     try (NDManager call = model.getNDManager().newSubManager()) {
       NDArray weights =
           run(
@@ -383,15 +389,16 @@ public final class FusionModel implements AutoCloseable {
    * tower nor fusion encoder, and computes in fp32 whatever the model does. Class tokens take no
    * part: the embedding compares them.
    *
-   * @param queries Q token blocks of images, of any number of tokens above 1
+   * @param queries Q tokens of images, of any number of tokens above 1
    * @param queryOf for each of B pairs the index of its query
-   * @param images B token blocks of images, of equally many tokens above 1
+   * @param images B tokens of images, of equally many tokens above 1
    * @return B scores in [-1, 1]
    * @throws IllegalArgumentException when there are not B images or a block has another width than
    *     the model's
    * @throws IndexOutOfBoundsException when an index is none of a query
    */
-  public float[] maxSim(List<TokenBlock> queries, int[] queryOf, List<TokenBlock> images) {
+  public float[] maxSim(
+      List<? extends Tokens> queries, int[] queryOf, List<? extends Tokens> images) {
     if (images.size() != queryOf.length) {
       throw new IllegalArgumentException(
           String.format(
@@ -416,7 +423,7 @@ public final class FusionModel implements AutoCloseable {
   }
 
   /** One query (P patches) and B images (R patches): one product, so that nothing is padded. */
-  private float[] maxSim(TokenBlock query, List<TokenBlock> images) {
+  private float[] maxSim(Tokens query, List<? extends Tokens> images) {
     int r = imageTokens(images) - 1;
     try (NDManager call = model.getNDManager().newSubManager()) {
       NDArray asked = unitPatches(call, List.of(query)); // (P, H)
@@ -427,7 +434,7 @@ public final class FusionModel implements AutoCloseable {
   }
 
   /** The patch tokens of images at length 1, one below the other; zeros stay zeros. */
-  private NDArray unitPatches(NDManager call, List<TokenBlock> images) {
+  private NDArray unitPatches(NDManager call, List<? extends Tokens> images) {
     int patches = imageTokens(images) - 1;
     if (patches < 1) {
       throw new IllegalArgumentException("an image of one token has no patches to compare");
@@ -438,7 +445,7 @@ public final class FusionModel implements AutoCloseable {
   }
 
   /** B, where these lists can be paired. */
-  private static int pairs(List<TokenBlock> texts, List<TokenBlock> images) {
+  private static int pairs(List<? extends Tokens> texts, List<? extends Tokens> images) {
     int pairs = Math.max(texts.size(), images.size());
     if ((texts.size() != 1 && texts.size() != pairs)
         || (images.size() != 1 && images.size() != pairs)) {
@@ -451,7 +458,7 @@ public final class FusionModel implements AutoCloseable {
   }
 
   /** M of images that fit into one array. */
-  private static int imageTokens(List<TokenBlock> images) {
+  private static int imageTokens(List<? extends Tokens> images) {
     int m = images.get(0).count();
     if (images.stream().anyMatch(image -> image.count() != m)) {
       throw new IllegalArgumentException("images of one batch must have equally many tokens");
@@ -459,8 +466,8 @@ public final class FusionModel implements AutoCloseable {
     return m;
   }
 
-  private static int longest(List<TokenBlock> blocks) {
-    return blocks.stream().mapToInt(TokenBlock::count).max().orElseThrow();
+  private static int longest(List<? extends Tokens> blocks) {
+    return blocks.stream().mapToInt(Tokens::count).max().orElseThrow();
   }
 
   @Override
@@ -468,21 +475,25 @@ public final class FusionModel implements AutoCloseable {
     model.close();
   }
 
-  /** Blocks as one (B, N, H) array, zeros behind a block's end. */
-  private NDArray stack(NDManager call, List<TokenBlock> blocks, int n) {
+  /**
+   * Blocks as one (B, N, H) array, zeros behind a block's end. They are read into the memory that
+   * the engine computes on, without a copy between.
+   */
+  private NDArray stack(NDManager call, List<? extends Tokens> blocks, int n) {
     long start = System.nanoTime();
     int h = config.hidden();
-    float[] values = new float[blocks.size() * n * h];
+    ByteBuffer bytes = call.allocateDirect(Math.multiplyExact(blocks.size() * n * h, Float.BYTES));
+    FloatBuffer values = bytes.asFloatBuffer();
     for (int b = 0; b < blocks.size(); b++) {
-      TokenBlock block = blocks.get(b);
+      Tokens block = blocks.get(b);
       if (block.hidden() != h) {
         throw new IllegalArgumentException(
             String.format(
                 Locale.ROOT, "the model's tokens have %d values, got %d", h, block.hidden()));
       }
-      System.arraycopy(block.values(), 0, values, b * n * h, block.values().length);
+      block.writeTo(values.position(b * n * h));
     }
-    NDArray stacked = call.create(values, new Shape(blocks.size(), n, h));
+    NDArray stacked = call.create(bytes, new Shape(blocks.size(), n, h), DataType.FLOAT32);
     copyNanos += System.nanoTime() - start;
     return stacked;
   }

@@ -12,7 +12,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
+import io.crossmodal.model.tokens.StoredTokens;
 import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.model.tokens.TokenEncoding;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -76,6 +79,26 @@ class FusionModelTest {
       PairLogits expected = reference.score(texts.get(i).tokens(), images.get(i).tokens());
       assertEquals(expected.itm()[0], scored.itm()[i], TOLERANCE);
       assertEquals(expected.filter()[0], scored.filter()[i], TOLERANCE);
+    }
+  }
+
+  @Test
+  void storedTokensScoreAsWhatIsReadFromThem() {
+    String space = bundle.manifest().fingerprints().tokenSpace();
+    for (TokenEncoding encoding : TokenEncoding.values()) {
+      List<StoredTokens> stored = new ArrayList<>();
+      for (TokenBlock block : tokens(images)) {
+        byte[] bytes = TokenBlockFormat.write(block, encoding, space);
+        // Somewhere in a larger array, as a window's blocks lie.
+        byte[] inside = new byte[bytes.length + 5];
+        System.arraycopy(bytes, 0, inside, 3, bytes.length);
+        stored.add(StoredTokens.of(inside, 3, bytes.length));
+      }
+      List<TokenBlock> read = stored.stream().map(StoredTokens::block).toList();
+      PairLogits expected = model.score(tokens(texts), read);
+      PairLogits scored = model.score(tokens(texts), stored);
+      assertArrayEquals(expected.itm(), scored.itm(), 0, encoding.name());
+      assertArrayEquals(expected.filter(), scored.filter(), 0, encoding.name());
     }
   }
 

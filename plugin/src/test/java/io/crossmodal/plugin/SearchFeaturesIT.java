@@ -20,6 +20,9 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.apache.logging.log4j.Level;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.junit.Before;
 import org.opensearch.client.Request;
@@ -30,6 +33,7 @@ import org.opensearch.common.settings.Settings;
 import org.opensearch.common.xcontent.XContentHelper;
 import org.opensearch.common.xcontent.json.JsonXContent;
 import org.opensearch.plugins.Plugin;
+import org.opensearch.test.MockLogAppender;
 import org.opensearch.test.OpenSearchIntegTestCase;
 import org.opensearch.transport.Netty4ModulePlugin;
 
@@ -426,6 +430,46 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
     Map<String, Object> found = ok("POST", "/scenes,old/_search?pre_filter_shard_size=1", search);
     assertTrue(found.toString(), number(found, "_shards", "skipped") >= 1);
     assertEquals(ids(search("scenes", search)), ids(found));
+  }
+
+  /** Shards get numbers in place of the query side; the slow log has to name what was searched. */
+  public void testSlowLogsSayWhatWasAsked() throws Exception {
+    ok("PUT", "/scenes/_settings", "{'index.search.slowlog.threshold.query.warn':'0ms'}");
+    Logger slow = LogManager.getLogger("index.search.slowlog.query");
+    String image = TestModels.base64(TestModels.png(random(), 20));
+    Map<String, String> sides =
+        Map.of(
+            SIDE,
+            "\"query_text\":\"a pond beside a road\"",
+            "'field':'image','query_image':'" + image + "'",
+            "\"query_image\":\"picture of \\d+ bytes\"");
+    for (Map.Entry<String, String> side : sides.entrySet()) {
+      for (boolean global : new boolean[] {true, false}) {
+        String search =
+            "{'query':{'cross_modal':{"
+                + side.getKey()
+                + "}},'rescore':{'window_size':10,'fusion':{"
+                + side.getKey()
+                + "}},"
+                + ext(global)
+                + "}";
+        String asked = "\"field\":\"image\"," + side.getValue();
+        try (MockLogAppender log = MockLogAppender.createForLoggers(slow)) {
+          log.addExpectation(
+              new MockLogAppender.PatternSeenEventExpectation(
+                  search,
+                  slow.getName(),
+                  Level.WARN,
+                  ".*\\[scenes]\\[\\d].*\"cross_modal\":\\{"
+                      + asked
+                      + ".*\"fusion\":\\{"
+                      + asked
+                      + ".*"));
+          ok("POST", "/scenes/_search", search);
+          log.assertAllExpectationsMatched();
+        }
+      }
+    }
   }
 
   public void testSeveralFieldsAndAChainOfRescorers() throws IOException {

@@ -4,11 +4,12 @@
  */
 package io.crossmodal.model.tokens;
 
+import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.Locale;
 
-/** The token features of one text or image: (N, H), row-major; row 0 is [CLS]. */
-public final class TokenBlock {
+/** Tokens as floats: (N, H), row-major; row 0 is [CLS]. */
+public final class TokenBlock implements Tokens {
   private final int count;
   private final int hidden;
   private final float[] values;
@@ -29,12 +30,12 @@ public final class TokenBlock {
     this.values = values;
   }
 
-  /** N, or M for an image. */
+  @Override
   public int count() {
     return count;
   }
 
-  /** H. */
+  @Override
   public int hidden() {
     return hidden;
   }
@@ -44,7 +45,12 @@ public final class TokenBlock {
     return values;
   }
 
-  /** [CLS] alone, a block of one token. */
+  @Override
+  public void writeTo(FloatBuffer out) {
+    out.put(values);
+  }
+
+  @Override
   public TokenBlock classToken() {
     return new TokenBlock(1, hidden, Arrays.copyOf(values, hidden));
   }

@@ -6,6 +6,7 @@ package io.crossmodal.model.tokens;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.util.HexFormat;
 import java.util.Locale;
 
@@ -41,7 +42,8 @@ public final class TokenBlockFormat {
       return pooling == 1 ? HEADER_BYTES : POOLED_HEADER_BYTES;
     }
 
-    private long length() {
+    /** Bytes of the whole block, at most 2^33. */
+    long length() {
       long values = (long) count * hidden;
       return size()
           + (encoding == TokenEncoding.INT8
@@ -206,38 +208,59 @@ public final class TokenBlockFormat {
    * @throws IllegalArgumentException as {@link #header}, and when a value is not finite
    */
   public static TokenBlock read(byte[] bytes, int offset, int length) {
-    Header header = header(bytes, offset, length);
-    return read(header, header.count(), bytes, offset, length);
+    return StoredTokens.of(bytes, offset, length).block();
   }
 
   /**
-   * Reads [CLS] alone, a block of one token.
+   * Refuses values that are not finite. INT8 has but its scales to look at.
    *
-   * @throws IllegalArgumentException as {@link #read}
+   * @param header of this block
+   * @throws IllegalArgumentException when there is one
    */
-  public static TokenBlock readClassToken(byte[] bytes, int offset, int length) {
-    return read(header(bytes, offset, length), 1, bytes, offset, length);
-  }
-
-  private static TokenBlock read(Header header, int count, byte[] bytes, int offset, int length) {
-    int h = header.hidden();
-    float[] values = new float[count * h];
-    ByteBuffer in =
-        ByteBuffer.wrap(bytes, offset + header.size(), length - header.size())
-            .order(ByteOrder.LITTLE_ENDIAN);
+  static void checkFinite(Header header, byte[] bytes, int offset) {
+    ByteBuffer in = values(header, bytes, offset);
     if (header.encoding() == TokenEncoding.INT8) {
-      int at = offset + header.size() + header.count() * Float.BYTES;
-      for (int t = 0; t < count; t++) {
-        float scale = finite(in.getFloat());
-        for (int i = t * h; i < (t + 1) * h; i++) {
-          values[i] = bytes[at + i] * scale;
-        }
+      for (int t = 0; t < header.count(); t++) {
+        finite(in.getFloat());
       }
     } else {
-      for (int i = 0; i < values.length; i++) {
-        values[i] = finite(Float.float16ToFloat(in.getShort()));
+      for (int i = header.count() * header.hidden(); i > 0; i--) {
+        finite(Float.float16ToFloat(in.getShort()));
       }
     }
-    return new TokenBlock(count, h, values);
+  }
+
+  /**
+   * Reads the first tokens of a block.
+   *
+   * @param header of this block
+   * @param tokens how many, at most those it has
+   * @param out gets tokens x H values
+   */
+  static void decode(Header header, int tokens, byte[] bytes, int offset, FloatBuffer out) {
+    int h = header.hidden();
+    // A row at a time, because a loop over arrays is vectorised and one over buffers is not.
+    float[] row = new float[h];
+    ByteBuffer in = values(header, bytes, offset);
+    int at = in.position() + header.count() * Float.BYTES;
+    for (int t = 0; t < tokens; t++) {
+      if (header.encoding() == TokenEncoding.INT8) {
+        float scale = in.getFloat();
+        for (int i = 0; i < h; i++) {
+          row[i] = bytes[at + i] * scale;
+        }
+        at += h;
+      } else {
+        for (int i = 0; i < h; i++) {
+          row[i] = Float.float16ToFloat(in.getShort());
+        }
+      }
+      out.put(row);
+    }
+  }
+
+  private static ByteBuffer values(Header header, byte[] bytes, int offset) {
+    // Not sliced: its position is the index into the array.
+    return ByteBuffer.wrap(bytes).position(offset + header.size()).order(ByteOrder.LITTLE_ENDIAN);
   }
 }

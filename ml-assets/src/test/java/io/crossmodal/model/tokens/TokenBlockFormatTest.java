@@ -77,7 +77,7 @@ class TokenBlockFormatTest {
     System.arraycopy(bytes, 0, inside, 1, bytes.length);
     assertEquals(
         TokenBlockFormat.read(bytes, 0, bytes.length).classToken(),
-        TokenBlockFormat.readClassToken(inside, 1, bytes.length));
+        StoredTokens.of(inside, 1, bytes.length).classToken());
   }
 
   @Test

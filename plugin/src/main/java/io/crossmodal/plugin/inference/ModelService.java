@@ -16,7 +16,7 @@ import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.text.WordSpan;
-import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -308,8 +308,11 @@ public final class ModelService implements AutoCloseable {
    * @return one pair of logits each, all by the same version of the model; completes on the worker
    */
   public CompletableFuture<Scores> score(
-      String model, List<TokenBlock> texts, List<TokenBlock> images, Deadline deadline) {
-    TokenBlock sharedImage = texts.size() > 1 && images.size() == 1 ? images.get(0) : null;
+      String model,
+      List<? extends Tokens> texts,
+      List<? extends Tokens> images,
+      Deadline deadline) {
+    Tokens sharedImage = texts.size() > 1 && images.size() == 1 ? images.get(0) : null;
     return onPairs(
         model,
         version -> {},
@@ -336,7 +339,10 @@ public final class ModelService implements AutoCloseable {
    * @return a score each, in [-1, 1]
    */
   public CompletableFuture<Similarities> maxSim(
-      String model, List<TokenBlock> queries, List<TokenBlock> images, Deadline deadline) {
+      String model,
+      List<? extends Tokens> queries,
+      List<? extends Tokens> images,
+      Deadline deadline) {
     return onPairs(
         model,
         version -> {},
@@ -354,7 +360,10 @@ public final class ModelService implements AutoCloseable {
    * @return a table each
    */
   public CompletableFuture<List<WordPatchWeights>> attention(
-      String model, List<TokenBlock> texts, List<TokenBlock> images, Deadline deadline) {
+      String model,
+      List<? extends Tokens> texts,
+      List<? extends Tokens> images,
+      Deadline deadline) {
     return onPairs(
         model,
         version -> {},
@@ -379,8 +388,8 @@ public final class ModelService implements AutoCloseable {
   private <O, R> CompletableFuture<R> onPairs(
       String model,
       Consumer<ModelVersion> check,
-      List<TokenBlock> texts,
-      List<TokenBlock> images,
+      List<? extends Tokens> texts,
+      List<? extends Tokens> images,
       Deadline deadline,
       BiFunction<LoadedModel, Integer, Operation<Operation.Pair, O>> operation,
       Finish<O, R> finish) {
@@ -468,12 +477,15 @@ public final class ModelService implements AutoCloseable {
    * @throws IllegalArgumentException when the model has no such filter
    */
   public CompletableFuture<List<Float>> filter(
-      String model, List<TokenBlock> texts, List<TokenBlock> images, Deadline deadline) {
+      String model,
+      List<? extends Tokens> texts,
+      List<? extends Tokens> images,
+      Deadline deadline) {
     return onPairs(
         model,
         ModelService::checkFilter,
-        texts.stream().map(TokenBlock::classToken).toList(),
-        images.stream().map(TokenBlock::classToken).toList(),
+        texts.stream().map(Tokens::classToken).toList(),
+        images.stream().map(Tokens::classToken).toList(),
         deadline,
         (on, classTokens) -> new Operation.Filter(on),
         (on, logits, times) -> logits);
@@ -488,7 +500,7 @@ public final class ModelService implements AutoCloseable {
     }
   }
 
-  private static TokenBlock of(List<TokenBlock> blocks, int pair) {
+  private static Tokens of(List<? extends Tokens> blocks, int pair) {
     return blocks.get(blocks.size() == 1 ? 0 : pair);
   }
 

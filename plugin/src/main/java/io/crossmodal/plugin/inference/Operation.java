@@ -12,7 +12,7 @@ import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
-import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
@@ -104,7 +104,7 @@ sealed interface Operation<I, O> {
    * @param asking the text, or the query where an image is compared with images
    * @param image the image
    */
-  record Pair(TokenBlock asking, TokenBlock image) {
+  record Pair(Tokens asking, Tokens image) {
     private static int longest(List<Pair> pairs) {
       return pairs.stream().mapToInt(pair -> pair.asking.count()).max().orElse(0);
     }
@@ -115,9 +115,9 @@ sealed interface Operation<I, O> {
      *
      * @param of gets for each pair the index of what asks in it
      */
-    private static List<TokenBlock> asking(List<Pair> pairs, int[] of) {
-      IdentityHashMap<TokenBlock, Integer> indices = new IdentityHashMap<>();
-      List<TokenBlock> distinct = new ArrayList<>();
+    private static List<Tokens> asking(List<Pair> pairs, int[] of) {
+      IdentityHashMap<Tokens, Integer> indices = new IdentityHashMap<>();
+      List<Tokens> distinct = new ArrayList<>();
       for (int i = 0; i < of.length; i++) {
         of[i] =
             indices.computeIfAbsent(
@@ -130,7 +130,7 @@ sealed interface Operation<I, O> {
       return distinct;
     }
 
-    private static List<TokenBlock> images(List<Pair> pairs) {
+    private static List<Tokens> images(List<Pair> pairs) {
       return pairs.stream().map(Pair::image).toList();
     }
   }
@@ -146,7 +146,7 @@ sealed interface Operation<I, O> {
    *     keys and values are then computed once; null where the images differ. Such pairs share a
    *     call with pairs of the same image only.
    */
-  record Score(LoadedModel on, int imageTokens, TokenBlock sharedImage)
+  record Score(LoadedModel on, int imageTokens, Tokens sharedImage)
       implements Operation<Pair, PairLogit> {
     @Override
     public int most(InferenceSettings settings) {
@@ -164,7 +164,7 @@ sealed interface Operation<I, O> {
     @Override
     public List<PairLogit> run(FusionModel model, List<Pair> pairs) {
       int[] textOf = new int[pairs.size()];
-      List<TokenBlock> texts = Pair.asking(pairs, textOf);
+      List<Tokens> texts = Pair.asking(pairs, textOf);
       PairLogits logits =
           model.score(
               texts, textOf, sharedImage == null ? Pair.images(pairs) : List.of(sharedImage));
@@ -201,7 +201,7 @@ sealed interface Operation<I, O> {
     @Override
     public List<Float> run(FusionModel model, List<Pair> pairs) {
       int[] queryOf = new int[pairs.size()];
-      List<TokenBlock> queries = Pair.asking(pairs, queryOf);
+      List<Tokens> queries = Pair.asking(pairs, queryOf);
       return boxed(model.maxSim(queries, queryOf, Pair.images(pairs)));
     }
 
@@ -237,7 +237,7 @@ sealed interface Operation<I, O> {
 
     @Override
     public List<WordPatchWeights> run(FusionModel model, List<Pair> pairs) {
-      TokenBlock first = pairs.get(0).asking();
+      Tokens first = pairs.get(0).asking();
       boolean sharedText = pairs.stream().map(Pair::asking).allMatch(first::equals);
       return model.attention(
           sharedText ? List.of(first) : pairs.stream().map(Pair::asking).toList(),

@@ -74,6 +74,8 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
 
   private final String field;
   private final QuerySide side;
+  // What the vector was encoded from; null for a vector that the request brought.
+  private final Asked asked;
   private final float[] vector;
   private final String filterSpace;
   private final int k;
@@ -124,7 +126,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
         values = Embeddings.unit(QUERY_VECTOR, values, values.length);
       }
       return new CrossModalQueryBuilder(
-              field(), side, values, null, k, filter, calibrate, List.of(), null)
+              field(), side, null, values, null, k, filter, calibrate, List.of(), null)
           .boost(boost)
           .queryName(queryName);
     }
@@ -150,6 +152,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
         Objects.requireNonNull(side, "side"),
         null,
         null,
+        null,
         k,
         filter,
         calibrate,
@@ -166,6 +169,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     this(
         field,
         null,
+        null,
         Embeddings.unit(QUERY_VECTOR, vector, vector.length),
         null,
         k,
@@ -178,6 +182,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   private CrossModalQueryBuilder(
       String field,
       QuerySide side,
+      Asked asked,
       float[] vector,
       String filterSpace,
       int k,
@@ -190,6 +195,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     }
     this.field = Objects.requireNonNull(field, "field");
     this.side = side;
+    this.asked = asked;
     this.vector = vector;
     this.filterSpace = filterSpace;
     this.k = k;
@@ -206,6 +212,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     super(in);
     field = in.readString();
     side = in.readOptionalWriteable(QuerySide::new);
+    asked = in.readOptionalWriteable(Asked::new);
     vector = side == null ? in.readFloatArray() : null;
     filterSpace = in.readOptionalString();
     k = in.readVInt();
@@ -222,6 +229,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     }
     out.writeString(field);
     out.writeOptionalWriteable(side);
+    out.writeOptionalWriteable(asked);
     if (side == null) {
       out.writeFloatArray(vector);
     }
@@ -247,6 +255,8 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     builder.startObject(NAME).field("field", field);
     if (side != null) {
       side.toXContent(builder, params);
+    } else if (asked != null) {
+      asked.toXContent(builder, params);
     } else {
       builder.array(QUERY_VECTOR, vector);
     }
@@ -268,17 +278,23 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
       return result == null
           ? this
           : copy(
-              null, result.embedding(), result.filterSpace(), filter, calibrations(result), null);
+              null,
+              side.asked(),
+              result.embedding(),
+              result.filterSpace(),
+              filter,
+              calibrations(result),
+              null);
     }
     if (side != null && context.convertToShardContext() == null) {
       SetOnce<EncodedQuery> pending = new SetOnce<>();
       QueryEncoder.encode(context, field, side, pending::set);
-      return copy(side, null, null, filter, calibrations, pending);
+      return copy(side, null, null, null, filter, calibrations, pending);
     }
     if (filter != null) {
       QueryBuilder rewritten = filter.rewrite(context);
       if (rewritten != filter) {
-        return copy(side, vector, filterSpace, rewritten, calibrations, null);
+        return copy(side, asked, vector, filterSpace, rewritten, calibrations, null);
       }
     }
     return this;
@@ -311,6 +327,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
 
   private CrossModalQueryBuilder copy(
       QuerySide newSide,
+      Asked newAsked,
       float[] newVector,
       String newFilterSpace,
       QueryBuilder newFilter,
@@ -319,6 +336,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     return new CrossModalQueryBuilder(
             field,
             newSide,
+            newAsked,
             newVector,
             newFilterSpace,
             k,
@@ -429,6 +447,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   protected boolean doEquals(CrossModalQueryBuilder other) {
     return field.equals(other.field)
         && Objects.equals(side, other.side)
+        && Objects.equals(asked, other.asked)
         && Arrays.equals(vector, other.vector)
         && Objects.equals(filterSpace, other.filterSpace)
         && k == other.k
@@ -440,7 +459,15 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   @Override
   protected int doHashCode() {
     return Objects.hash(
-        field, side, Arrays.hashCode(vector), filterSpace, k, filter, calibrate, calibrations);
+        field,
+        side,
+        asked,
+        Arrays.hashCode(vector),
+        filterSpace,
+        k,
+        filter,
+        calibrate,
+        calibrations);
   }
 
   @Override

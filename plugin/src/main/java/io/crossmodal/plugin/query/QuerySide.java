@@ -152,10 +152,17 @@ public final class QuerySide implements Writeable, ToXContentFragment {
 
   /** The parameter that it came in. */
   public String key() {
+    return asked().key();
+  }
+
+  /** What is said of it once it is encoded. */
+  public Asked asked() {
     if (text != null) {
-      return QUERY_TEXT;
+      return new Asked(QUERY_TEXT, text);
     }
-    return document != null ? QUERY_ID : QUERY_IMAGE;
+    return document != null
+        ? new Asked(QUERY_ID, document.id())
+        : new Asked(QUERY_IMAGE, "picture of " + image.length + " bytes");
   }
 
   String text() {

@@ -7,6 +7,7 @@ package io.crossmodal.plugin.rescore;
 import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.mapper.Modality;
+import io.crossmodal.plugin.query.Asked;
 import io.crossmodal.plugin.query.TokenBlocks;
 import io.crossmodal.plugin.query.WordSpans;
 import java.io.IOException;
@@ -19,7 +20,7 @@ import org.opensearch.core.common.io.stream.Writeable;
  * The query side as it travels to the shards.
  *
  * @param modality of the query
- * @param key the parameter that it came in, for messages
+ * @param asked what it was before it was encoded
  * @param model id of the model that encoded it
  * @param tokenSpace fingerprint of its tokens' space
  * @param tokens (N or M, H)
@@ -27,7 +28,7 @@ import org.opensearch.core.common.io.stream.Writeable;
  */
 record EncodedSide(
     Modality modality,
-    String key,
+    Asked asked,
     String model,
     String tokenSpace,
     TokenBlock tokens,
@@ -36,7 +37,7 @@ record EncodedSide(
   EncodedSide(StreamInput in) throws IOException {
     this(
         in.readEnum(Modality.class),
-        in.readString(),
+        new Asked(in),
         in.readString(),
         in.readString(),
         TokenBlocks.read(in),
@@ -46,7 +47,7 @@ record EncodedSide(
   @Override
   public void writeTo(StreamOutput out) throws IOException {
     out.writeEnum(modality);
-    out.writeString(key);
+    asked.writeTo(out);
     out.writeString(model);
     out.writeString(tokenSpace);
     TokenBlocks.write(out, tokens);

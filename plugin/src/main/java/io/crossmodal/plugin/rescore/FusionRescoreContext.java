@@ -125,9 +125,13 @@ final class FusionRescoreContext extends RescoreContext {
     return search != null && search.elsewhere();
   }
 
-  /** Reads the tokens of this shard's hits for whoever scores them. */
-  TokenReader tokenReader(List<LeafReaderContext> leaves) {
-    return new TokenReader(leaves, field.definition(), elsewhere());
+  /**
+   * Reads the tokens of this shard's hits.
+   *
+   * @param most hits
+   */
+  TokenReader tokenReader(List<LeafReaderContext> leaves, int most) {
+    return new TokenReader(leaves, field.definition(), most);
   }
 
   /**

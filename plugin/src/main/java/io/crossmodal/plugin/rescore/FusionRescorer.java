@@ -5,12 +5,12 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.Calibration;
+import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.InferenceStats.Stage;
 import io.crossmodal.plugin.scoring.ForeignTokensException;
-import io.crossmodal.plugin.scoring.StoredTokens;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -41,7 +41,7 @@ public final class FusionRescorer implements Rescorer {
   private FusionRescorer() {}
 
   /** The hits of a window that can be scored, with their tokens. */
-  private record Candidates(List<ScoreDoc> hits, List<StoredTokens> tokens) {}
+  private record Candidates(List<ScoreDoc> hits, List<Tokens> tokens) {}
 
   @Override
   public TopDocs rescore(TopDocs topDocs, IndexSearcher searcher, RescoreContext rescoreContext)
@@ -113,11 +113,13 @@ public final class FusionRescorer implements Rescorer {
     List<Scored> scored = new ArrayList<>(inDocOrder.length);
     Candidates candidates = new Candidates(new ArrayList<>(), new ArrayList<>());
     TokenReader reader =
-        context.hasField() ? context.tokenReader(searcher.getIndexReader().leaves()) : null;
+        context.hasField()
+            ? context.tokenReader(searcher.getIndexReader().leaves(), inDocOrder.length)
+            : null;
     int missing = 0;
     long start = System.nanoTime();
     for (ScoreDoc hit : inDocOrder) {
-      StoredTokens tokens;
+      Tokens tokens;
       try {
         tokens = reader == null ? null : reader.read(hit.doc);
       } catch (ForeignTokensException e) {
@@ -169,8 +171,7 @@ public final class FusionRescorer implements Rescorer {
    * One p per candidate, NaN where it keeps the first pass instead; or the logits of the filter,
    * where no more is to be done here.
    */
-  private static float[] probabilities(
-      List<StoredTokens> candidates, FusionRescoreContext context) {
+  private static float[] probabilities(List<Tokens> candidates, FusionRescoreContext context) {
     float[] probabilities = new float[candidates.size()];
     Arrays.fill(probabilities, Float.NaN);
     int[] passed;
@@ -210,7 +211,7 @@ public final class FusionRescorer implements Rescorer {
   }
 
   /** Step 5: indices of the candidates that the MLP filter likes best, in their order. */
-  private static int[] filter(List<StoredTokens> candidates, int size, RescoreModel model) {
+  private static int[] filter(List<Tokens> candidates, int size, RescoreModel model) {
     int[] all = IntStream.range(0, candidates.size()).toArray();
     if (size == 0 || size >= all.length) {
       return all;
@@ -268,9 +269,9 @@ public final class FusionRescorer implements Rescorer {
               : "not rescored: the first pass's score times query_weight",
           firstPass);
     }
-    StoredTokens tokens =
+    Tokens tokens =
         context.hasField()
-            ? context.tokenReader(searcher.getIndexReader().leaves()).read(doc)
+            ? context.tokenReader(searcher.getIndexReader().leaves(), 1).read(doc)
             : null;
     Explanation fusion =
         tokens == null
@@ -290,7 +291,7 @@ public final class FusionRescorer implements Rescorer {
         firstPass);
   }
 
-  private static Explanation explainPair(StoredTokens tokens, FusionRescoreContext context) {
+  private static Explanation explainPair(Tokens tokens, FusionRescoreContext context) {
     PairScore score;
     try {
       score = new RescoreModel(context).score(List.of(tokens)).get(0);

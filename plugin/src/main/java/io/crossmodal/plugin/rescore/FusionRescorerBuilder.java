@@ -182,6 +182,8 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     builder.startObject(NAME).field("field", field);
     if (side != null) {
       side.toXContent(builder, params);
+    } else if (encoded != null) {
+      encoded.asked().toXContent(builder, params);
     }
     options.toXContent(builder, params);
     builder.endObject();
@@ -197,7 +199,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
               null,
               new EncodedSide(
                   result.modality(),
-                  side.key(),
+                  side.asked(),
                   result.model(),
                   result.tokenSpace(),
                   tokens(result),
@@ -353,7 +355,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
               "[%s] fuses a text with an image, or compares images: [%s] does not go with field"
                   + " [%s] of modality [%s]",
               NAME,
-              encoded.key(),
+              encoded.asked().key(),
               field,
               definition.modality().key()));
     }
@@ -364,7 +366,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
               "[filter_size] must be 0, got [%d]: [%s] is an image that is compared with images,"
                   + " the MLP filter takes a text with an image",
               options.filterSize(),
-              encoded.key()));
+              encoded.asked().key()));
     }
     // Refuses a model that is gone, or has other spaces than the field.
     definition.model();

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.WordPatchWeights;
+import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.ModelService;
@@ -14,7 +15,6 @@ import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.scoring.ForeignTokensException;
 import io.crossmodal.plugin.scoring.PairQuestion;
 import io.crossmodal.plugin.scoring.Pairs;
-import io.crossmodal.plugin.scoring.StoredTokens;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -44,12 +44,12 @@ final class RescoreModel {
   }
 
   /** The MLP filter's logit of each candidate. */
-  List<Float> filter(List<StoredTokens> candidates) {
-    return ask(PairQuestion.FILTER, candidates.stream().map(StoredTokens::classToken).toList());
+  List<Float> filter(List<Tokens> candidates) {
+    return ask(PairQuestion.FILTER, candidates.stream().<Tokens>map(Tokens::classToken).toList());
   }
 
   /** The score of each candidate: fused, or compared where query and candidates are images. */
-  List<PairScore> score(List<StoredTokens> candidates) {
+  List<PairScore> score(List<Tokens> candidates) {
     List<PairScore> scores = new ArrayList<>(candidates.size());
     if (context.comparesImages()) {
       Similarities similarities = ask(PairQuestion.MAX_SIM, candidates);
@@ -68,11 +68,11 @@ final class RescoreModel {
   }
 
   /** Where the tokens of the text look in the image, for each candidate. */
-  List<WordPatchWeights> attention(List<StoredTokens> candidates) {
+  List<WordPatchWeights> attention(List<Tokens> candidates) {
     return ask(PairQuestion.ATTENTION, candidates);
   }
 
-  private <T> T ask(PairQuestion<T> question, List<StoredTokens> candidates) {
+  private <T> T ask(PairQuestion<T> question, List<Tokens> candidates) {
     Pairs pairs =
         new Pairs(
             context.field().definition().modelId(),

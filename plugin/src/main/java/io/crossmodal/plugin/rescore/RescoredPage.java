@@ -6,9 +6,9 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.text.WordSpan;
+import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.scoring.ForeignTokensException;
-import io.crossmodal.plugin.scoring.StoredTokens;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -34,7 +34,7 @@ public final class RescoredPage {
   private final FusionRescoreContext context;
   private final List<LeafReaderContext> leaves;
   private final int[] docs;
-  private Map<Integer, StoredTokens> tokens;
+  private Map<Integer, Tokens> tokens;
   private Answers<PairScore> scores;
   private Answers<WordPatchWeights> attention;
 
@@ -115,10 +115,10 @@ public final class RescoredPage {
     if (context.hasField() && words().isEmpty()) {
       return Optional.of(
           "["
-              + context.query().key()
+              + context.query().asked().key()
               + "] brings no words to draw, search with [query_text] for a heat map");
     }
-    StoredTokens image = tokens().get(doc);
+    Tokens image = tokens().get(doc);
     if (image == null) {
       return Optional.of("the document stores no tokens");
     }
@@ -145,12 +145,11 @@ public final class RescoredPage {
     return attention;
   }
 
-  private <T> Answers<T> ask(
-      Predicate<StoredTokens> eligible, Function<List<StoredTokens>, List<T>> question)
+  private <T> Answers<T> ask(Predicate<Tokens> eligible, Function<List<Tokens>, List<T>> question)
       throws IOException {
     try {
       List<Integer> asked = new ArrayList<>();
-      List<StoredTokens> candidates = new ArrayList<>();
+      List<Tokens> candidates = new ArrayList<>();
       tokens()
           .forEach(
               (doc, block) -> {
@@ -174,13 +173,13 @@ public final class RescoredPage {
   }
 
   /** The stored tokens of the rescored hits that have some, in document order. */
-  private Map<Integer, StoredTokens> tokens() throws IOException {
+  private Map<Integer, Tokens> tokens() throws IOException {
     if (tokens == null) {
-      Map<Integer, StoredTokens> read = new TreeMap<>();
+      Map<Integer, Tokens> read = new TreeMap<>();
       if (context.hasField()) {
-        TokenReader reader = context.tokenReader(leaves);
+        TokenReader reader = context.tokenReader(leaves, docs.length);
         for (int doc : docs) {
-          StoredTokens block = context.isRescored(doc) ? reader.read(doc) : null;
+          Tokens block = context.isRescored(doc) ? reader.read(doc) : null;
           if (block != null) {
             read.put(doc, block);
           }

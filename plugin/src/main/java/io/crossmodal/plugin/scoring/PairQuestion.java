@@ -7,7 +7,7 @@ package io.crossmodal.plugin.scoring;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.WordPatchWeights;
-import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.JobTimes;
 import io.crossmodal.plugin.inference.ModelService;
@@ -67,8 +67,8 @@ public final class PairQuestion<T> {
     CompletableFuture<T> call(
         ModelService service,
         String model,
-        List<TokenBlock> asking,
-        List<TokenBlock> images,
+        List<? extends Tokens> asking,
+        List<? extends Tokens> images,
         Deadline deadline);
   }
 
@@ -89,16 +89,14 @@ public final class PairQuestion<T> {
    * Has this node answer.
    *
    * @return fails as {@link ModelService#score} does
-   * @throws ForeignTokensException when a candidate's tokens are damaged
    */
   public CompletableFuture<T> ask(ModelService service, Pairs pairs, Deadline deadline) {
-    List<TokenBlock> query = List.of(pairs.query());
-    List<TokenBlock> candidates = pairs.candidates().stream().map(StoredTokens::block).toList();
+    List<? extends Tokens> query = List.of(pairs.query());
     return method.call(
         service,
         pairs.model(),
-        pairs.queryAsks() ? query : candidates,
-        pairs.queryAsks() ? candidates : query,
+        pairs.queryAsks() ? query : pairs.candidates(),
+        pairs.queryAsks() ? pairs.candidates() : query,
         deadline);
   }
 

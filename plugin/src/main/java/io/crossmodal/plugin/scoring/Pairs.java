@@ -4,9 +4,12 @@
  */
 package io.crossmodal.plugin.scoring;
 
+import io.crossmodal.model.tokens.StoredTokens;
 import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.query.TokenBlocks;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
@@ -20,26 +23,45 @@ import org.opensearch.core.common.io.stream.Writeable;
  * @param query its tokens
  * @param queryAsks whether the candidates are images, and the query a text or an image; otherwise
  *     the query is an image and the candidates are texts
- * @param candidates their tokens
+ * @param candidates their tokens: stored ones travel as they are stored
  */
 public record Pairs(
-    String model,
-    String tokenSpace,
-    TokenBlock query,
-    boolean queryAsks,
-    List<StoredTokens> candidates)
+    String model, String tokenSpace, TokenBlock query, boolean queryAsks, List<Tokens> candidates)
     implements Writeable {
   public Pairs {
     candidates = List.copyOf(candidates);
   }
 
-  Pairs(StreamInput in) throws IOException {
-    this(
-        in.readString(),
-        in.readString(),
-        TokenBlocks.read(in),
-        in.readBoolean(),
-        in.readList(StoredTokens::new));
+  /**
+   * Reads what {@link #writeTo} wrote, to its end whatever it holds.
+   *
+   * @throws ForeignTokensException when a candidate's tokens are damaged or of a format that this
+   *     node does not know
+   */
+  static Pairs read(StreamInput in) throws IOException {
+    String model = in.readString();
+    String tokenSpace = in.readString();
+    TokenBlock query = TokenBlocks.read(in);
+    boolean queryAsks = in.readBoolean();
+    int count = in.readVInt();
+    List<Tokens> candidates = new ArrayList<>();
+    ForeignTokensException damaged = null;
+    for (int i = 0; i < count; i++) {
+      if (!in.readBoolean()) {
+        candidates.add(TokenBlocks.read(in));
+        continue;
+      }
+      byte[] stored = in.readByteArray();
+      try {
+        candidates.add(StoredTokens.of(stored, 0, stored.length));
+      } catch (IllegalArgumentException e) {
+        damaged = new ForeignTokensException(e.getMessage(), e);
+      }
+    }
+    if (damaged != null) {
+      throw damaged;
+    }
+    return new Pairs(model, tokenSpace, query, queryAsks, candidates);
   }
 
   @Override
@@ -48,6 +70,27 @@ public record Pairs(
     out.writeString(tokenSpace);
     TokenBlocks.write(out, query);
     out.writeBoolean(queryAsks);
-    out.writeList(candidates);
+    out.writeVInt(candidates.size());
+    for (Tokens candidate : candidates) {
+      out.writeBoolean(candidate instanceof StoredTokens);
+      if (candidate instanceof StoredTokens stored) {
+        out.writeByteArray(stored.toBytes());
+      } else {
+        TokenBlocks.write(out, (TokenBlock) candidate);
+      }
+    }
+  }
+
+  /**
+   * Refuses stored candidates of another token space.
+   *
+   * @throws ForeignTokensException when there is one
+   */
+  void checkSpace() {
+    for (Tokens candidate : candidates) {
+      if (candidate instanceof StoredTokens stored) {
+        ForeignTokensException.check(stored, tokenSpace);
+      }
+    }
   }
 }

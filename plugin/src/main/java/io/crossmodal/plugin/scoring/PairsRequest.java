@@ -19,29 +19,40 @@ import org.opensearch.tasks.Task;
 /** A question about pairs, and until when its answer is of use. */
 final class PairsRequest extends ActionRequest {
   private final PairQuestion<?> question;
+  // Exactly one of both is set.
   private final Pairs pairs;
+  private final ForeignTokensException damaged;
   private final Deadline deadline;
 
   PairsRequest(PairQuestion<?> question, Pairs pairs, Deadline deadline) {
     this.question = question;
     this.pairs = pairs;
+    this.damaged = null;
     this.deadline = deadline;
   }
 
   PairsRequest(StreamInput in) throws IOException {
     super(in);
     question = PairQuestion.read(in);
-    pairs = new Pairs(in);
     // Nodes' clocks differ; what is left of the time does not.
     deadline = Deadline.after(Duration.ofNanos(in.readZLong()));
+    Pairs read = null;
+    ForeignTokensException refused = null;
+    try {
+      read = Pairs.read(in);
+    } catch (ForeignTokensException e) {
+      refused = e;
+    }
+    pairs = read;
+    damaged = refused;
   }
 
   @Override
   public void writeTo(StreamOutput out) throws IOException {
     super.writeTo(out);
     question.write(out);
-    pairs.writeTo(out);
     out.writeZLong(deadline.remainingNanos());
+    pairs.writeTo(out);
   }
 
   @Override
@@ -53,7 +64,16 @@ final class PairsRequest extends ActionRequest {
     return question;
   }
 
+  /**
+   * The pairs.
+   *
+   * @throws ForeignTokensException when tokens came damaged: an answer for who asked, not for the
+   *     connection
+   */
   Pairs pairs() {
+    if (damaged != null) {
+      throw damaged;
+    }
     return pairs;
   }
 
@@ -69,7 +89,9 @@ final class PairsRequest extends ActionRequest {
 
   @Override
   public String getDescription() {
-    return "model [" + pairs.model() + "], [" + pairs.candidates().size() + "] candidates";
+    return damaged == null
+        ? "model [" + pairs.model() + "], [" + pairs.candidates().size() + "] candidates"
+        : "damaged tokens";
   }
 
   /** Whose cancellation takes the pairs out of the queue, on whichever node it is. */

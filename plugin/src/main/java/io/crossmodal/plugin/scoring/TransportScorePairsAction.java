@@ -94,6 +94,6 @@ public final class TransportScorePairsAction
               + "]",
           null);
     }
-    pairs.candidates().forEach(candidate -> candidate.check(here));
+    pairs.checkSpace();
   }
 }

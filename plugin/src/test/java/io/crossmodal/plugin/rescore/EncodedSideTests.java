@@ -7,6 +7,7 @@ package io.crossmodal.plugin.rescore;
 import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.mapper.Modality;
+import io.crossmodal.plugin.query.Asked;
 import java.util.ArrayList;
 import java.util.List;
 import org.opensearch.core.common.io.stream.Writeable;
@@ -29,7 +30,7 @@ public class EncodedSideTests extends AbstractWireSerializingTestCase<EncodedSid
     }
     return new EncodedSide(
         randomFrom(Modality.values()),
-        randomAlphaOfLength(5),
+        new Asked(randomAlphaOfLength(5), randomRealisticUnicodeOfLength(9)),
         randomAlphaOfLength(5),
         randomAlphaOfLength(5),
         TestModels.tokens(random(), TestModels.micro(), token + 1),
@@ -41,6 +42,6 @@ public class EncodedSideTests extends AbstractWireSerializingTestCase<EncodedSid
     List<WordSpan> words = new ArrayList<>(side.words());
     words.add(new WordSpan(randomAlphaOfLength(3), 90, 91));
     return new EncodedSide(
-        side.modality(), side.key(), side.model(), side.tokenSpace(), side.tokens(), words);
+        side.modality(), side.asked(), side.model(), side.tokenSpace(), side.tokens(), words);
   }
 }

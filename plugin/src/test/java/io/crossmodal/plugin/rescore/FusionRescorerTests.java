@@ -7,6 +7,7 @@ package io.crossmodal.plugin.rescore;
 import static org.hamcrest.Matchers.containsString;
 
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.tokens.StoredTokens;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
@@ -20,8 +21,8 @@ import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.HnswParameters;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.mapper.TokenStorage;
+import io.crossmodal.plugin.query.Asked;
 import io.crossmodal.plugin.scoring.ForeignTokensException;
-import io.crossmodal.plugin.scoring.StoredTokens;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -162,7 +163,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
             });
     for (int doc : live) {
       try {
-        StoredTokens tokens = new TokenReader(reader.leaves(), field, randomBoolean()).read(doc);
+        StoredTokens tokens = new TokenReader(reader.leaves(), field, 1).read(doc);
         if (tokens != null) {
           blocks.put(doc, tokens.block());
         }
@@ -190,7 +191,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
             definition(modality), HnswParameters.DEFAULT, Map.of(), () -> test.get()),
         new EncodedSide(
             queryModality,
-            "query",
+            new Asked("query", "?"),
             TestModels.ID,
             MODEL.manifest().fingerprints().tokenSpace(),
             query,

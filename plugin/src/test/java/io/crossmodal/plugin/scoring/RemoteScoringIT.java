@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.containsString;
 import static org.opensearch.test.hamcrest.OpenSearchAssertions.assertAcked;
 
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.tokens.StoredTokens;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
@@ -25,6 +26,7 @@ import io.crossmodal.plugin.rescore.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import io.crossmodal.plugin.rescore.MissingPolicy;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -346,12 +348,15 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
     }
   }
 
-  private static PairsResponse ask(String node, Pairs pairs) {
+  /** Asks as another node would. */
+  private PairsResponse ask(String node, Pairs pairs) throws IOException {
+    PairsRequest request =
+        new PairsRequest(PairQuestion.SCORE, pairs, Deadline.after(Duration.ofMinutes(1)));
     return internalCluster()
         .client(node)
         .execute(
             ScorePairsAction.INSTANCE,
-            new PairsRequest(PairQuestion.SCORE, pairs, Deadline.after(Duration.ofMinutes(1))))
+            copyWriteable(request, writableRegistry(), PairsRequest::new))
         .actionGet();
   }
 
@@ -378,7 +383,7 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
     TokenBlock image = TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL));
     TokenEncoding encoding = randomFrom(TokenEncoding.values());
     byte[] stored = TokenBlockFormat.write(image, encoding, space);
-    StoredTokens fitting = StoredTokens.of(stored);
+    StoredTokens fitting = StoredTokens.of(stored, 0, stored.length);
 
     PairsResponse answer =
         ask(scorer, new Pairs(TestModels.ID, space, query, true, List.of(fitting)));
@@ -393,25 +398,24 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
 
     String other = TestModels.foreign().manifest().fingerprints().tokenSpace();
     byte[] foreign = TokenBlockFormat.write(image, encoding, other);
+    StoredTokens strangers = StoredTokens.of(foreign, 0, foreign.length);
+    byte[] bent = stored.clone();
+    StoredTokens damaged = StoredTokens.of(bent, 0, bent.length);
+    bent[randomInt(3)]++;
     assertRefused(
         PairsResponse.Refusal.FOREIGN_TOKENS,
         "they are of the token space [" + other.substring(0, 16),
-        ask(
-            scorer,
-            new Pairs(
-                TestModels.ID, space, query, true, List.of(fitting, StoredTokens.of(foreign)))));
+        ask(scorer, new Pairs(TestModels.ID, space, query, true, List.of(fitting, strangers))));
     assertRefused(
         PairsResponse.Refusal.FOREIGN_TOKENS,
         "no token block",
         ask(
             scorer,
-            new Pairs(TestModels.ID, space, query, true, List.of(StoredTokens.of(new byte[64])))));
+            new Pairs(TestModels.ID, space, query, true, List.of(fitting, damaged, fitting))));
     assertRefused(
         PairsResponse.Refusal.UNAVAILABLE,
         "has the token space [" + space,
-        ask(
-            scorer,
-            new Pairs(TestModels.ID, other, query, true, List.of(StoredTokens.of(foreign)))));
+        ask(scorer, new Pairs(TestModels.ID, other, query, true, List.of(strangers))));
     assertRefused(
         PairsResponse.Refusal.UNAVAILABLE,
         "does not know the model [gone]",
