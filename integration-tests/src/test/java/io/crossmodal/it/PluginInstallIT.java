@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -33,7 +34,29 @@ final class PluginInstallIT {
     try (OpenSearchNode node = OpenSearchNode.builder(home, folder.resolve("node")).start()) {
       String plugins = Nodes.call(node, "GET", "/_cat/plugins?h=name,component", null);
       assertEquals("node cross-modal", plugins.strip());
+      refusesANodeOfAnotherFormat(home, node);
     }
+  }
+
+  /** The setting stands for a version of the plugin whose nodes speak otherwise. */
+  private static void refusesANodeOfAnotherFormat(OpenSearchHome home, OpenSearchNode node)
+      throws IOException {
+    Path other = folder.resolve("other");
+    assertThrows(
+        IOException.class,
+        () ->
+            OpenSearchNode.builder(home, other)
+                .name("other")
+                .setting("node.attr.cross_modal.format", "0")
+                .joining(node)
+                .startTimeout(Duration.ofSeconds(45))
+                .start()
+                .close());
+    String said = Files.readString(other.resolve("logs/start-1.log"));
+    assertTrue(
+        said.contains("the cross-modal plugin of node [other] has the node format [0]"), said);
+    String nodes = Nodes.call(node, "GET", "/_cat/nodes?h=name", null);
+    assertEquals("node", nodes.strip());
   }
 
   @Test

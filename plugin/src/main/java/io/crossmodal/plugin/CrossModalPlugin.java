@@ -52,14 +52,17 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.apache.lucene.util.SetOnce;
 import org.opensearch.action.ActionRequest;
+import org.opensearch.cluster.ClusterState;
 import org.opensearch.cluster.NamedDiff;
 import org.opensearch.cluster.metadata.IndexNameExpressionResolver;
 import org.opensearch.cluster.metadata.Metadata;
+import org.opensearch.cluster.node.DiscoveryNode;
 import org.opensearch.cluster.node.DiscoveryNodes;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.lifecycle.LifecycleComponent;
@@ -88,6 +91,7 @@ import org.opensearch.indices.breaker.BreakerSettings;
 import org.opensearch.ingest.Processor;
 import org.opensearch.plugins.ActionPlugin;
 import org.opensearch.plugins.CircuitBreakerPlugin;
+import org.opensearch.plugins.DiscoveryPlugin;
 import org.opensearch.plugins.EnginePlugin;
 import org.opensearch.plugins.IngestPlugin;
 import org.opensearch.plugins.MapperPlugin;
@@ -127,6 +131,7 @@ public class CrossModalPlugin extends Plugin
         EnginePlugin,
         ActionPlugin,
         CircuitBreakerPlugin,
+        DiscoveryPlugin,
         NetworkPlugin,
         SearchPipelinePlugin,
         SystemIndexPlugin {
@@ -160,6 +165,11 @@ public class CrossModalPlugin extends Plugin
    */
   protected CrossModalPlugin(Supplier<List<ModelBundle>> bundles) {
     catalog = new ModelCatalog(bundles);
+  }
+
+  @Override
+  public BiConsumer<DiscoveryNode, ClusterState> getJoinValidator() {
+    return NodeFormat::check;
   }
 
   @Override
@@ -211,10 +221,11 @@ public class CrossModalPlugin extends Plugin
     return List.of(WindowTransport.Binding.class);
   }
 
-  /** Defaults of settings that are not the plugin's own; the node's configuration comes before. */
+  /** Settings that are not the plugin's own; the node's configuration comes before. */
   @Override
   public Settings additionalSettings() {
     return Settings.builder()
+        .put(NodeFormat.attribute())
         .putList(
             SearchPipelineService.ENABLED_SYSTEM_GENERATED_FACTORIES_SETTING.getKey(),
             RescoreCoordinator.TYPE)

@@ -1,0 +1,60 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin;
+
+import java.util.Locale;
+import org.opensearch.cluster.ClusterState;
+import org.opensearch.cluster.node.DiscoveryNode;
+import org.opensearch.common.settings.Settings;
+import org.opensearch.node.Node;
+
+/**
+ * Which versions of this plugin may stand in one cluster. Each node says in an attribute what it
+ * speaks; a node that speaks otherwise than one in the cluster does not join. Without that it would
+ * join, and searches and cluster states would fail with messages about bytes.
+ */
+final class NodeFormat {
+  /**
+   * Raised with each change to what nodes send each other or keep in the cluster state. Versions of
+   * the plugin that share the number may stand side by side, as in a rolling upgrade.
+   */
+  static final int NUMBER = 1;
+
+  static final String ATTRIBUTE = "cross_modal.format";
+
+  private NodeFormat() {}
+
+  /** What a node says of itself. */
+  static Settings attribute() {
+    return Settings.builder()
+        .put(Node.NODE_ATTRIBUTES.getKey() + ATTRIBUTE, Integer.toString(NUMBER))
+        .build();
+  }
+
+  /**
+   * Refuses a node that speaks otherwise than one in the cluster. Nodes without the attribute have
+   * no such plugin, and are none of its business.
+   *
+   * @throws IllegalStateException naming both
+   */
+  static void check(DiscoveryNode joining, ClusterState cluster) {
+    String own = joining.getAttributes().get(ATTRIBUTE);
+    for (DiscoveryNode node : cluster.nodes()) {
+      String theirs = node.getAttributes().get(ATTRIBUTE);
+      if (own != null && theirs != null && !own.equals(theirs)) {
+        throw new IllegalStateException(
+            String.format(
+                Locale.ROOT,
+                "the cross-modal plugin of node [%s] has the node format [%s], that of node [%s]"
+                    + " in this cluster [%s]: install the same version of the plugin on both; to"
+                    + " upgrade from one format to the other, stop all nodes first",
+                joining.getName(),
+                own,
+                node.getName(),
+                theirs));
+      }
+    }
+  }
+}
