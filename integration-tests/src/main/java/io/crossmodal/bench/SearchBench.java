@@ -38,7 +38,8 @@ import me.tongfei.progressbar.ProgressBar;
  * The kNN part at several sizes: recall against the exact neighbours, time, bytes on disk; and the
  * whole search, with its rescore. Embeddings are made up ({@link Vectors}) and the model has random
  * weights: what the fusion finds means nothing, what it costs does. With {@code -Dbench.knn=true}
- * the k-NN plugin stands in the same node and its lucene engine gets the same embeddings.
+ * the k-NN plugin stands in the same node and its lucene engine gets the same embeddings. {@code
+ * -Dbench.encodings} names the indices, int8 among them: a million documents take an hour each.
  */
 final class SearchBench {
   private static final String MODEL = "bench";
@@ -56,9 +57,6 @@ final class SearchBench {
    */
   private static final String WITH_TOKENS = "int8";
 
-  /** An index each, of this name. */
-  private static final List<String> ENCODINGS = List.of("float32", "int8", "int4", "bit1");
-
   /** What the k-NN plugin is compared with, and its index, which holds the same as that. */
   private static final String EXACT = "float32";
 
@@ -68,7 +66,8 @@ final class SearchBench {
   private final ModelBundle model;
   private final Vectors vectors = new Vectors(DIMENSION, SEED);
   private final float[][] queries;
-  private final List<String> indices = new ArrayList<>(ENCODINGS);
+  private final List<String> indices =
+      new ArrayList<>(List.of(System.getProperty("bench.encodings").split(",")));
   private final Map<String, Double> smallest = new TreeMap<>();
   private final List<Object[]> knn = new ArrayList<>();
   private final List<Object[]> whole = new ArrayList<>();

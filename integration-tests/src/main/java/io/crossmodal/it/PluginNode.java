@@ -12,7 +12,10 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** A fresh node with the plugin that this build made; for tests, demo and benchmarks. */
+/**
+ * A fresh node with the plugin that this build made; for tests, demo and benchmarks. {@code
+ * -Dcrossmodal.heap} gives it more than 1024 MB.
+ */
 public final class PluginNode {
   private PluginNode() {}
 
@@ -48,7 +51,7 @@ public final class PluginNode {
     }
     home.install(zip());
     return OpenSearchNode.builder(home, folder.resolve("node"))
-        .heapMegabytes(1024)
+        .heapMegabytes(Integer.getInteger("crossmodal.heap", 1024))
         .setting(
             "plugins.cross_modal.inference.threads",
             Integer.toString(Runtime.getRuntime().availableProcessors()))
