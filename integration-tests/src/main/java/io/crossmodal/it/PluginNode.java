@@ -55,6 +55,8 @@ public final class PluginNode {
         .setting(
             "plugins.cross_modal.inference.threads",
             Integer.toString(Runtime.getRuntime().availableProcessors()))
+        // Small segments would have graphs built again and again while a benchmark fills an index.
+        .setting("indices.memory.index_buffer_size", "40%")
         // What a machine is fastest in must not decide what is measured.
         .setting("plugins.cross_modal.precision", "fp32")
         .environment("OMP_WAIT_POLICY", "passive")

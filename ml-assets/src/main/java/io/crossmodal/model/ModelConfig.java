@@ -147,10 +147,14 @@ public record ModelConfig(
         512,
         128,
         1e-12,
-        new TextConfig(512, 40, 2),
-        ImageTowerConfig.convolutional(
+        new TextConfig(512, 40, 2, TextConfig.Kind.MEAN),
+        ImageTowerConfig.residual(
             List.of(16, 32),
-            List.of(new ImageTowerConfig.Stage(64, 2), new ImageTowerConfig.Stage(128, 2))),
+            List.of(
+                new ImageTowerConfig.Stage(64, 2),
+                new ImageTowerConfig.Stage(64, 1),
+                new ImageTowerConfig.Stage(128, 2),
+                new ImageTowerConfig.Stage(128, 1))),
         3,
         List.of(SensorConfig.rgb(96)));
   }

@@ -5,8 +5,9 @@
 /**
  * Token features of texts and images, and how they are stored.
  *
- * <p>Entry class: {@link io.crossmodal.model.tokens.TokenBlockFormat}. Called by the plugin (doc
- * values, documents) and by the trainer's {@code encode}. {@link
+ * <p>Entry classes: {@link io.crossmodal.model.tokens.TokenBlockFormat}, which writes and checks,
+ * and {@link io.crossmodal.model.tokens.StoredTokens}, which a model reads into its batch. Called
+ * by the plugin (doc values, documents) and by the trainer's {@code encode}. {@link
  * io.crossmodal.model.tokens.TokenPooling} makes an image's block smaller.
  *
  * <h2>Format, versions 1 and 2, little-endian</h2>
