@@ -21,6 +21,9 @@ public final class TokenBlockFormat {
   private static final int POOLED_HEADER_BYTES = HEADER_BYTES + 1;
   private static final int MAX_EXTENT = 0xffff;
 
+  /** All ones in what is infinite or not a number. */
+  private static final int HALF_EXPONENT = 0x7c00;
+
   /**
    * What a block says of itself.
    *
@@ -225,7 +228,10 @@ public final class TokenBlockFormat {
       }
     } else {
       for (int i = header.count() * header.hidden(); i > 0; i--) {
-        finite(Float.float16ToFloat(in.getShort()));
+        short half = in.getShort();
+        if ((half & HALF_EXPONENT) == HALF_EXPONENT) {
+          finite(Float.float16ToFloat(half));
+        }
       }
     }
   }
