@@ -30,6 +30,7 @@ import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import me.tongfei.progressbar.ProgressBar;
@@ -178,7 +179,7 @@ final class SearchBench {
     report.publish();
   }
 
-  private void measure(int documents) throws IOException {
+  private void measure(int documents) throws IOException, InterruptedException {
     List<Set<String>> exact = index(documents);
     for (String index : indices) {
       sizes(index, documents);
@@ -298,7 +299,7 @@ final class SearchBench {
    *
    * @return for each query the ids of its exact neighbours
    */
-  private List<Set<String>> index(int documents) throws IOException {
+  private List<Set<String>> index(int documents) throws IOException, InterruptedException {
     for (String index : indices) {
       client.call("PUT", "/" + index, mapping(index));
     }
@@ -330,7 +331,7 @@ final class SearchBench {
       }
       bar.setExtraMessage("merging");
       for (String index : indices) {
-        client.call("POST", "/" + index + "/_forcemerge?max_num_segments=1", null);
+        merge(index);
         client.call("POST", "/" + index + "/_refresh", null);
       }
     }
@@ -341,6 +342,21 @@ final class SearchBench {
                     .map(neighbour -> Integer.toString(neighbour.item))
                     .collect(Collectors.toSet()))
         .toList();
+  }
+
+  /** To one segment, for longer than a client waits for an answer. */
+  private void merge(String index) throws IOException, InterruptedException {
+    String task =
+        client
+            .call(
+                "POST",
+                "/" + index + "/_forcemerge?max_num_segments=1&wait_for_completion=false",
+                null)
+            .get("task")
+            .getAsString();
+    while (!client.get("/_tasks/" + task).get("completed").getAsBoolean()) {
+      TimeUnit.SECONDS.sleep(1);
+    }
   }
 
   private record Neighbour(int item, float score) implements Comparable<Neighbour> {

@@ -33,7 +33,7 @@ public enum Augmentation {
   /** The side to keep an image in memory at that is shown to the model at {@code side}. */
   public int sourceSide(int side) {
     // A crop needs pixels to spare, or it would be blurred where the whole image is not.
-    return this == AERIAL ? 2 * side : side;
+    return this == AERIAL ? side + side / 4 : side;
   }
 
   /**
