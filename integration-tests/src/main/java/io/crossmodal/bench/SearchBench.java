@@ -30,10 +30,10 @@ import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import me.tongfei.progressbar.ProgressBar;
+import org.opensearch.client.ResponseException;
 
 /**
  * The kNN part at several sizes: recall against the exact neighbours, time, bytes on disk; and the
@@ -179,7 +179,7 @@ final class SearchBench {
     report.publish();
   }
 
-  private void measure(int documents) throws IOException, InterruptedException {
+  private void measure(int documents) throws IOException {
     List<Set<String>> exact = index(documents);
     for (String index : indices) {
       sizes(index, documents);
@@ -299,7 +299,7 @@ final class SearchBench {
    *
    * @return for each query the ids of its exact neighbours
    */
-  private List<Set<String>> index(int documents) throws IOException, InterruptedException {
+  private List<Set<String>> index(int documents) throws IOException {
     for (String index : indices) {
       client.call("PUT", "/" + index, mapping(index));
     }
@@ -345,7 +345,7 @@ final class SearchBench {
   }
 
   /** To one segment, for longer than a client waits for an answer. */
-  private void merge(String index) throws IOException, InterruptedException {
+  private void merge(String index) throws IOException {
     String task =
         client
             .call(
@@ -354,9 +354,13 @@ final class SearchBench {
                 null)
             .get("task")
             .getAsString();
-    while (!client.get("/_tasks/" + task).get("completed").getAsBoolean()) {
-      TimeUnit.SECONDS.sleep(1);
-    }
+    do {
+      try {
+        client.get("/_tasks/" + task + "?wait_for_completion=true&timeout=5m");
+      } catch (ResponseException e) {
+        // The five minutes are over.
+      }
+    } while (!client.get("/_tasks/" + task).get("completed").getAsBoolean());
   }
 
   private record Neighbour(int item, float score) implements Comparable<Neighbour> {

@@ -200,6 +200,25 @@ final class CrossModalSearchIT {
         "[heat_map] must be true or false, got [yes]");
   }
 
+  @Test
+  void theFilterLetsSomeOfTheWindowPass() throws Exception {
+    String side = "\"field\":\"image\",\"query_text\":\"two white tanks\"";
+    JsonArray hits =
+        post(
+                "/scenes/_search",
+                "{\"size\":20,\"_source\":false,\"query\":{\"cross_modal\":{"
+                    + side
+                    + ",\"k\":60}},\"rescore\":{\"window_size\":5,\"fusion\":{"
+                    + side
+                    + ",\"filter_size\":3}}}")
+            .getAsJsonObject("hits")
+            .getAsJsonArray("hits");
+    for (int i = 0; i < hits.size(); i++) {
+      double score = hits.get(i).getAsJsonObject().get("_score").getAsDouble();
+      assertEquals(i < 6, score >= 1, "three on each of 2 shards, got " + score + " at " + i);
+    }
+  }
+
   /** Settings of a running node, and a model that does not answer in time. */
   @Test
   void aSearchsTimeoutEndsItsRescore() throws Exception {
@@ -487,8 +506,8 @@ final class CrossModalSearchIT {
         "POST",
         "/scenes/_search",
         "{\"rescore\":{\"window_size\":20,\"fusion\":{\"field\":\"image\","
-            + "\"query_text\":\"a pond\",\"filter_size\":5}}}",
-        "[filter_size]");
+            + "\"query_text\":\"a pond\",\"filter_size\":-5}}}",
+        "filter_size");
     refused(
         "PUT",
         "/unknown",
