@@ -13,7 +13,10 @@ import java.util.List;
 public enum SensorPreset {
   /** The smallest, for tests; 16 pixels. */
   MICRO(16),
-  /** A convolutional tower that trains from scratch on a CPU; a multiple of 16 pixels. */
+  /**
+   * A convolutional tower that trains from scratch on a CPU: residual blocks, one token in 8 x 8
+   * pixels, [CLS] of 4 x 4 cells (decision 0022); a multiple of 8 pixels.
+   */
   CONVOLUTIONAL(64),
   /** A small vision transformer; a multiple of 8 pixels. */
   VISION_TRANSFORMER(64),
@@ -55,10 +58,12 @@ public enum SensorPreset {
               4,
               512,
               128,
-              ImageTowerConfig.convolutional(
-                      List.of(16, 32),
+              ImageTowerConfig.residual(
+                      List.of(16),
                       List.of(
-                          new ImageTowerConfig.Stage(64, 2), new ImageTowerConfig.Stage(128, 2)))
+                          new ImageTowerConfig.Stage(32, 2),
+                          new ImageTowerConfig.Stage(64, 2),
+                          new ImageTowerConfig.Stage(128, 1)))
                   .withPooling(ImageTowerConfig.Pooling.GRID),
               sensors);
       case VISION_TRANSFORMER ->
