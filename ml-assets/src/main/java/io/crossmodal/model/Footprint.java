@@ -87,6 +87,10 @@ public final class Footprint {
       widest = Math.max(widest, before + RESIDUAL * after);
       before = after;
     }
+    if (tower.kind() == ImageTowerConfig.Kind.RESNET) {
+      side /= 2;
+      before /= 4;
+    }
     for (ImageTowerConfig.Stage stage : tower.stages()) {
       side /= stage.stride();
       long after = stage.width() * side * side;

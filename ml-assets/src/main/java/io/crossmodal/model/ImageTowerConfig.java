@@ -4,23 +4,27 @@
  */
 package io.crossmodal.model;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 
 /**
- * The image tower: the paper's vision transformer, or a residual convolutional net for training
- * from scratch.
+ * The image tower: the vision transformer of MTGFE's paper, a residual convolutional net for
+ * training from scratch, or the ResNet of SS-CM-RSIR's paper.
  *
- * @param kind which of the two
+ * @param kind which of the three
  * @param patch side of a patch in pixels (vision transformer, else 0)
  * @param layers transformer layers (vision transformer, else 0)
  * @param stems widths of the plain 3x3 convolutions at the start, each with stride 2
- *     (convolutional)
- * @param stages residual stages behind the stems (convolutional)
+ *     (convolutional); the width of the one 7x7 convolution, which maximum pooling follows, both
+ *     with stride 2 (ResNet)
+ * @param stages residual stages behind the stems (convolutional), bottleneck blocks (ResNet)
  * @param layerNormEpsilon of this tower's layer norms; null: {@link ModelConfig#layerNormEpsilon}
  * @param shortcuts whether a stage is one residual block with a shortcut around its stride too
  *     (convolutional); null: false
+ * @param pooling how [CLS] is made of the grid (not of a vision transformer); null: {@link
+ *     Pooling#MEAN}
  */
 public record ImageTowerConfig(
     Kind kind,
@@ -29,17 +33,29 @@ public record ImageTowerConfig(
     List<Integer> stems,
     List<Stage> stages,
     Double layerNormEpsilon,
-    Boolean shortcuts) {
+    Boolean shortcuts,
+    Pooling pooling) {
+  private static final int MOST_CELLS = 4;
 
-  /** The two towers of {@code image.py}. */
+  /** The towers of {@code image.py}. */
   public enum Kind {
     VISION_TRANSFORMER,
-    CONVOLUTIONAL
+    CONVOLUTIONAL,
+    /** He et al. 2016, section 4.1; it ends as the convolutional tower does. */
+    RESNET
+  }
+
+  /** What [CLS] is a linear function of. */
+  public enum Pooling {
+    /** The mean over the grid: it knows what there is and not where. */
+    MEAN,
+    /** The means over at most 4 x 4 cells of the grid, side by side. */
+    GRID
   }
 
   /**
    * A strided 3x3 convolution followed by one residual block; with {@link #shortcuts}, one residual
-   * block of that stride.
+   * block of that stride; of a ResNet, one bottleneck block, a quarter as wide inside.
    *
    * @param width output channels
    * @param stride 1 or 2
@@ -65,6 +81,13 @@ public record ImageTowerConfig(
       stems.forEach(width -> Checks.atLeast("a stem's width", width, 1));
       Checks.atLeast("stages", stages.size(), 1);
     }
+    if (kind == Kind.RESNET) {
+      requireBottlenecks(stems, stages);
+    }
+    if (pooling != null && kind == Kind.VISION_TRANSFORMER) {
+      throw new IllegalArgumentException(
+          "pooling belongs to a convolutional tower or a ResNet, got " + pooling + " for " + kind);
+    }
     if (shortcuts != null && kind != Kind.CONVOLUTIONAL) {
       throw new IllegalArgumentException(
           "shortcuts belong to a convolutional tower, got them for " + kind);
@@ -76,21 +99,56 @@ public record ImageTowerConfig(
 
   public static ImageTowerConfig visionTransformer(int patch, int layers) {
     return new ImageTowerConfig(
-        Kind.VISION_TRANSFORMER, patch, layers, List.of(), List.of(), null, null);
+        Kind.VISION_TRANSFORMER, patch, layers, List.of(), List.of(), null, null, null);
   }
 
   public static ImageTowerConfig convolutional(List<Integer> stems, List<Stage> stages) {
-    return new ImageTowerConfig(Kind.CONVOLUTIONAL, 0, 0, stems, stages, null, null);
+    return new ImageTowerConfig(Kind.CONVOLUTIONAL, 0, 0, stems, stages, null, null, null);
   }
 
   /** A convolutional tower each of whose stages is one residual block. */
   public static ImageTowerConfig residual(List<Integer> stems, List<Stage> stages) {
-    return new ImageTowerConfig(Kind.CONVOLUTIONAL, 0, 0, stems, stages, null, true);
+    return new ImageTowerConfig(Kind.CONVOLUTIONAL, 0, 0, stems, stages, null, true, null);
+  }
+
+  /** A ResNet of any depth and width. */
+  public static ImageTowerConfig resnet(int stem, List<Stage> blocks) {
+    return new ImageTowerConfig(Kind.RESNET, 0, 0, List.of(stem), blocks, null, null, null);
+  }
+
+  /** ResNet-50, 3 + 4 + 6 + 3 blocks, strided in the 3x3 convolution of a block. */
+  public static ImageTowerConfig resnet50() {
+    List<Stage> blocks = new ArrayList<>();
+    int[] depths = {3, 4, 6, 3};
+    for (int stage = 0; stage < depths.length; stage++) {
+      for (int block = 0; block < depths[stage]; block++) {
+        blocks.add(new Stage(256 << stage, stage > 0 && block == 0 ? 2 : 1));
+      }
+    }
+    return resnet(64, blocks);
+  }
+
+  private static void requireBottlenecks(List<Integer> stems, List<Stage> stages) {
+    if (stems.size() != 1) {
+      throw new IllegalArgumentException("a ResNet has one stem, got stems " + stems);
+    }
+    for (Stage stage : stages) {
+      if (stage.width() % 4 != 0) {
+        throw new IllegalArgumentException(
+            "the width of a bottleneck block must be a multiple of 4, got " + stage.width());
+      }
+    }
   }
 
   /** The same tower whose layer norms have an epsilon of their own (timm's ViT: 1e-6). */
   public ImageTowerConfig withLayerNormEpsilon(double epsilon) {
-    return new ImageTowerConfig(kind, patch, layers, stems, stages, epsilon, shortcuts);
+    return new ImageTowerConfig(kind, patch, layers, stems, stages, epsilon, shortcuts, pooling);
+  }
+
+  /** The same tower whose [CLS] is made in this way. */
+  public ImageTowerConfig withPooling(Pooling way) {
+    return new ImageTowerConfig(
+        kind, patch, layers, stems, stages, layerNormEpsilon, shortcuts, way);
   }
 
   /** Pixels of the image per token and side. */
@@ -98,7 +156,7 @@ public record ImageTowerConfig(
     if (kind == Kind.VISION_TRANSFORMER) {
       return patch;
     }
-    int stride = 1 << stems.size();
+    int stride = kind == Kind.RESNET ? 4 : 1 << stems.size();
     for (Stage stage : stages) {
       stride *= stage.stride();
     }
@@ -122,6 +180,20 @@ public record ImageTowerConfig(
     return imageSize / stride();
   }
 
+  /** Whether [CLS] is made of cells of the grid. */
+  public boolean hasCells() {
+    return pooling == Pooling.GRID;
+  }
+
+  /**
+   * Cells a side that [CLS] is made of; 1 where it is made of the mean.
+   *
+   * @throws IllegalArgumentException as {@link #gridSide}
+   */
+  public int cells(int imageSize) {
+    return hasCells() ? Math.min(MOST_CELLS, gridSide(imageSize)) : 1;
+  }
+
   /** Whether every stage is one residual block. */
   public boolean hasShortcuts() {
     return Boolean.TRUE.equals(shortcuts);
@@ -131,7 +203,7 @@ public record ImageTowerConfig(
    * Whether the block that is the stage needs a convolution in its shortcut, as its input has
    * another shape than its output.
    *
-   * @param stage of a tower with shortcuts
+   * @param stage of a tower with shortcuts, or of a ResNet
    */
   public boolean projects(int stage) {
     int in = stage == 0 ? stems.get(stems.size() - 1) : stages.get(stage - 1).width();
@@ -143,13 +215,14 @@ public record ImageTowerConfig(
   public String toString() {
     return String.format(
         Locale.ROOT,
-        "ImageTowerConfig[kind=%s, patch=%d, layers=%d, stems=%s, stages=%s%s%s]",
+        "ImageTowerConfig[kind=%s, patch=%d, layers=%d, stems=%s, stages=%s%s%s%s]",
         kind,
         patch,
         layers,
         stems,
         stages,
         layerNormEpsilon == null ? "" : ", layerNormEpsilon=" + layerNormEpsilon,
-        shortcuts == null ? "" : ", shortcuts=" + shortcuts);
+        shortcuts == null ? "" : ", shortcuts=" + shortcuts,
+        pooling == null ? "" : ", pooling=" + pooling);
   }
 }

@@ -45,6 +45,13 @@ class FootprintTest {
     long stem = 16L * 48 * 48 * Float.BYTES;
     long tiny = Footprint.encodeImages(ModelConfig.tiny(), ModelConfig.tiny().sensors().get(0), 1);
     assertTrue(tiny > 2 * stem && tiny < 8 * stem, tiny + " against " + stem);
+    // One 128 x 128 tile at ResNet-50: the first block's 256 x 32 x 32 values, normed and added.
+    ModelConfig resnet =
+        ModelConfig.ofSensors(
+            128, 4, 512, 128, ImageTowerConfig.resnet50(), List.of(SensorConfig.s2(128)));
+    long block = 256L * 32 * 32 * Float.BYTES;
+    long tile = Footprint.encodeImages(resnet, resnet.sensors().get(0), 1);
+    assertTrue(tile > 3 * block && tile < 7 * block, tile + " against " + block);
   }
 
   @Test

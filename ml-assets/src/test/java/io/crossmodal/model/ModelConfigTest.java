@@ -93,9 +93,58 @@ class ModelConfigTest {
     assertRefused(
         () ->
             new ImageTowerConfig(
-                ImageTowerConfig.Kind.VISION_TRANSFORMER, 4, 1, List.of(), List.of(), null, true),
+                ImageTowerConfig.Kind.VISION_TRANSFORMER,
+                4,
+                1,
+                List.of(),
+                List.of(),
+                null,
+                true,
+                null),
         "shortcuts",
         "VISION_TRANSFORMER");
+  }
+
+  @Test
+  void clsIsMadeOfTheMeanWhereNothingElseIsSaid() {
+    ImageTowerConfig mean =
+        ImageTowerConfig.convolutional(List.of(8), List.of(new ImageTowerConfig.Stage(8, 2)));
+    assertEquals(
+        "ImageTowerConfig[kind=CONVOLUTIONAL, patch=0, layers=0, stems=[8],"
+            + " stages=[Stage[width=8, stride=2]]]",
+        mean.toString());
+    ImageTowerConfig grid = mean.withPooling(ImageTowerConfig.Pooling.GRID);
+    assertTrue(grid.toString().endsWith(", pooling=GRID]"), grid.toString());
+    assertTrue(grid.withLayerNormEpsilon(1e-6).hasCells());
+    assertEquals(1, mean.cells(64));
+    assertEquals(1, mean.withPooling(ImageTowerConfig.Pooling.MEAN).cells(64));
+    assertEquals(4, grid.cells(64));
+    assertEquals(2, grid.cells(8));
+    assertRefused(
+        () -> TOWER.withPooling(ImageTowerConfig.Pooling.GRID), "GRID", "VISION_TRANSFORMER");
+  }
+
+  @Test
+  void aResNetHalvesTwiceBeforeItsBlocks() {
+    ImageTowerConfig fifty = ImageTowerConfig.resnet50();
+    assertEquals(16, fifty.stages().size());
+    assertEquals(32, fifty.stride());
+    assertEquals(4, fifty.gridSide(128));
+    assertRefused(
+        () -> ImageTowerConfig.resnet(8, List.of(new ImageTowerConfig.Stage(10, 1))), "4", "10");
+    assertRefused(
+        () ->
+            new ImageTowerConfig(
+                ImageTowerConfig.Kind.RESNET,
+                0,
+                0,
+                List.of(8, 8),
+                fifty.stages(),
+                null,
+                null,
+                null),
+        "one stem",
+        "[8, 8]");
   }
 
   @Test

@@ -115,18 +115,21 @@ public final class MtgfeArchitecture {
     List<String> sensors = config.sensors().stream().map(SensorConfig::name).toList();
     List<String> drops = dropout > 0 ? List.of(Double.toString(dropout)) : List.of();
     List<String> stages = upTo(image.stages().size());
+    boolean resnet = image.kind() == ImageTowerConfig.Kind.RESNET;
     List<String> blocks = image.hasShortcuts() ? stages : List.of();
+    List<String> bottlenecks = resnet ? stages : List.of();
     Map<String, List<String>> ranges = new HashMap<>();
     ranges.put("IMAGE_LAYERS", upTo(image.layers()));
     ranges.put("IMAGE_STEMS", upTo(image.stems().size()));
     ranges.put("IMAGE_STAGES", stages);
-    ranges.put("STRIDED_STAGES", image.hasShortcuts() ? List.of() : stages);
-    ranges.put(
-        "RESIDUAL_STAGES",
-        blocks.stream().filter(stage -> !image.projects(Integer.parseInt(stage))).toList());
-    ranges.put(
-        "REDUCING_STAGES",
-        blocks.stream().filter(stage -> image.projects(Integer.parseInt(stage))).toList());
+    ranges.put("STRIDED_STAGES", image.hasShortcuts() || resnet ? List.of() : stages);
+    ranges.put("RESIDUAL_STAGES", projecting(image, blocks, false));
+    ranges.put("REDUCING_STAGES", projecting(image, blocks, true));
+    ranges.put("BOTTLENECKS", projecting(image, bottlenecks, false));
+    ranges.put("REDUCING_BOTTLENECKS", projecting(image, bottlenecks, true));
+    ranges.put("RESNET", once(resnet));
+    ranges.put("MEAN_POOLING", once(!image.hasCells()));
+    ranges.put("GRID_POOLING", once(image.hasCells()));
     ranges.put("SHORTCUTS", once(image.hasShortcuts()));
     ranges.put("DROPOUT", drops);
     ranges.put("SENSORS", sensors);
@@ -141,6 +144,13 @@ public final class MtgfeArchitecture {
       ranges.put("FILTER_MLP", once(config.filterMlp()));
     }
     return ranges;
+  }
+
+  private static List<String> projecting(
+      ImageTowerConfig image, List<String> stages, boolean projects) {
+    return stages.stream()
+        .filter(stage -> image.projects(Integer.parseInt(stage)) == projects)
+        .toList();
   }
 
   /** For a block of lines that is there or not. */
@@ -239,30 +249,43 @@ public final class MtgfeArchitecture {
   }
 
   private ScriptModule convolutionalTower(String path, SensorConfig sensor) {
+    ImageTowerConfig image = config.image();
     ScriptModule tower = new ScriptModule("image.ConvolutionalTower");
     int width = sensor.channels();
-    List<Integer> stems = config.image().stems();
+    int kernel = image.kind() == ImageTowerConfig.Kind.RESNET ? 7 : 3;
+    List<Integer> stems = image.stems();
     for (int i = 0; i < stems.size(); i++) {
-      tower.with("stem" + i, convolution(path + ".stem" + i, width, stems.get(i), 2, 3, 1));
+      tower.with("stem" + i, convolution(path + ".stem" + i, width, stems.get(i), 2, kernel, 1));
       width = stems.get(i);
     }
-    List<ImageTowerConfig.Stage> stages = config.image().stages();
+    List<ImageTowerConfig.Stage> stages = image.stages();
     for (int i = 0; i < stages.size(); i++) {
-      tower.with(
-          "stage" + i,
-          config.image().hasShortcuts()
-              ? block(path + ".stage" + i, width, stages.get(i), config.image().projects(i))
-              : stage(path + ".stage" + i, width, stages.get(i)));
+      tower.with("stage" + i, stage(path + ".stage" + i, width, i));
       width = stages.get(i).width();
     }
     int grid = config.imageTokens(sensor) - 1;
+    int cells = image.cells(sensor.imageSize());
+    if (image.hasCells()) {
+      tower.with("cells", cells);
+    }
     return tower
         .with("project", linear(path + ".project", width, config.hidden()))
-        .with("pool", linear(path + ".pool", width, config.hidden()))
+        .with("pool", linear(path + ".pool", width * cells * cells, config.hidden()))
         .with(
             "position",
             weights.get(path + ".position", Init.normal(0.02), 1, grid, config.hidden()))
         .with("norm", imageLayerNorm(path + ".norm"));
+  }
+
+  private ScriptModule stage(String path, int in, int number) {
+    ImageTowerConfig image = config.image();
+    ImageTowerConfig.Stage stage = image.stages().get(number);
+    if (image.kind() == ImageTowerConfig.Kind.RESNET) {
+      return bottleneck(path, in, stage, image.projects(number));
+    }
+    return image.hasShortcuts()
+        ? block(path, in, stage, image.projects(number))
+        : stage(path, in, stage);
   }
 
   private ScriptModule stage(String path, int in, ImageTowerConfig.Stage stage) {
@@ -285,6 +308,20 @@ public final class MtgfeArchitecture {
             .with("second", convolution(path + ".second", out, out, 1, 3, 0));
     return projects
         ? block.with("shortcut", convolution(path + ".shortcut", in, out, 1, 1, 1))
+        : block;
+  }
+
+  private ScriptModule bottleneck(
+      String path, int in, ImageTowerConfig.Stage stage, boolean projects) {
+    int out = stage.width();
+    int inner = out / 4;
+    ScriptModule block =
+        new ScriptModule(projects ? "image.ReducingBottleneck" : "image.Bottleneck")
+            .with("first", convolution(path + ".first", in, inner, 1, 1, 1))
+            .with("second", convolution(path + ".second", inner, inner, stage.stride(), 3, 1))
+            .with("third", convolution(path + ".third", inner, out, 1, 1, 0));
+    return projects
+        ? block.with("shortcut", convolution(path + ".shortcut", in, out, stage.stride(), 1, 1))
         : block;
   }
 

@@ -1,4 +1,4 @@
-# The image towers f_img of section 3.1.1. Both give (B, M, H) with [CLS] as token 0.
+# The image towers f_img of section 3.1.1. All give (B, M, H) with [CLS] as token 0.
 
 # ViT-B/16's block: pre-layer-norm.
 class VisionLayer(Module):
@@ -80,7 +80,33 @@ class Stage(Module):
   def forward(self: __torch__.image.Stage, x: Tensor) -> Tensor:
     return (self.block).forward(torch.relu((self.reduce).forward(x)))  # (B, C, G, G)
 
-# For training from scratch, where a small convolutional net learns faster than a ViT.
+# The bottleneck blocks of He et al. 2016, section 4.1. The first has another shape than its input.  # [x in RESNET]
+class ReducingBottleneck(Module):  # [x in RESNET]
+  __parameters__ = []  # [x in RESNET]
+  __buffers__ = []  # [x in RESNET]
+  training : bool  # [x in RESNET]
+  first : __torch__.image.Convolution  # [x in RESNET]
+  second : __torch__.image.Convolution  # [x in RESNET]
+  third : __torch__.image.Convolution  # [x in RESNET]
+  shortcut : __torch__.image.Convolution  # [x in RESNET]
+  def forward(self: __torch__.image.ReducingBottleneck, x: Tensor) -> Tensor:  # [x in RESNET]
+    y = torch.relu((self.first).forward(x))                             # (B, C / 4, before, before)  # [x in RESNET]
+    y = (self.third).forward(torch.relu((self.second).forward(y)))      # (B, C, G, G)  # [x in RESNET]
+    return torch.relu(torch.add((self.shortcut).forward(x), y))         # (B, C, G, G)  # [x in RESNET]
+
+class Bottleneck(Module):  # [x in RESNET]
+  __parameters__ = []  # [x in RESNET]
+  __buffers__ = []  # [x in RESNET]
+  training : bool  # [x in RESNET]
+  first : __torch__.image.Convolution  # [x in RESNET]
+  second : __torch__.image.Convolution  # [x in RESNET]
+  third : __torch__.image.Convolution  # [x in RESNET]
+  def forward(self: __torch__.image.Bottleneck, x: Tensor) -> Tensor:  # [x in RESNET]
+    y = torch.relu((self.first).forward(x))                             # (B, C / 4, G, G)  # [x in RESNET]
+    y = (self.third).forward(torch.relu((self.second).forward(y)))      # (B, C, G, G)  # [x in RESNET]
+    return torch.relu(torch.add(x, y))                                  # (B, C, G, G)  # [x in RESNET]
+
+# For training from scratch, where a small convolutional net learns faster than a ViT; and a ResNet.
 class ConvolutionalTower(Module):
   __parameters__ = ["position", ]
   __buffers__ = []
@@ -89,6 +115,9 @@ class ConvolutionalTower(Module):
   stage{i} : __torch__.image.Stage       # [i in STRIDED_STAGES]
   stage{i} : __torch__.image.ResidualBlock  # [i in RESIDUAL_STAGES]
   stage{i} : __torch__.image.ReducingBlock  # [i in REDUCING_STAGES]
+  stage{i} : __torch__.image.Bottleneck  # [i in BOTTLENECKS]
+  stage{i} : __torch__.image.ReducingBottleneck  # [i in REDUCING_BOTTLENECKS]
+  cells : int  # [x in GRID_POOLING]
   project : __torch__.nn.Linear
   pool : __torch__.nn.Linear
   position : Tensor  # (1, G * G, H)
@@ -107,10 +136,13 @@ class ConvolutionalTower(Module):
   def forward(self: __torch__.image.ConvolutionalTower, pixels: Tensor) -> Tensor:
     x = pixels                                                      # (B, C, S, S)
     x = torch.relu((self.stem{i}).forward(x))  # [i < IMAGE_STEMS]
+    x = torch.max_pool2d(x, [3, 3], [2, 2], [1, 1], [1, 1], False)  # [x in RESNET]
     x = (self.stage{i}).forward(x)  # [i < IMAGE_STAGES]
     x = torch.feature_dropout(x, {p}, True)  # [p in DROPOUT]
+    y = torch.flatten(torch.adaptive_avg_pool2d(x, [self.cells, self.cells]), 1)  # (B, last width * cells * cells)  # [x in GRID_POOLING]
     p = self.positions(x.size(2))                                   # (1, G * G, H)
     x = torch.transpose(torch.flatten(x, 2), 1, 2)                  # (B, G * G, last width)
-    c = torch.unsqueeze((self.pool).forward(torch.mean(x, [1])), 1) # (B, 1, H)
+    c = torch.unsqueeze((self.pool).forward(torch.mean(x, [1])), 1) # (B, 1, H)  # [x in MEAN_POOLING]
+    c = torch.unsqueeze((self.pool).forward(y), 1)                  # (B, 1, H)  # [x in GRID_POOLING]
     x = torch.add((self.project).forward(x), p)                     # (B, G * G, H)
     return (self.norm).forward(torch.cat([c, x], 1))                # (B, M, H)

@@ -31,11 +31,14 @@ class SensorBundleTest {
   @TempDir private Path folder;
 
   private static ModelConfig config(ImageTowerConfig.Kind kind, SensorConfig... sensors) {
+    List<ImageTowerConfig.Stage> stages = List.of(new ImageTowerConfig.Stage(16, 2));
     ImageTowerConfig tower =
-        kind == ImageTowerConfig.Kind.VISION_TRANSFORMER
-            ? ImageTowerConfig.visionTransformer(8, 2)
-            : ImageTowerConfig.convolutional(
-                List.of(8), List.of(new ImageTowerConfig.Stage(16, 2)));
+        switch (kind) {
+          case VISION_TRANSFORMER -> ImageTowerConfig.visionTransformer(8, 2);
+          case CONVOLUTIONAL -> ImageTowerConfig.convolutional(List.of(8), stages);
+          case RESNET ->
+              ImageTowerConfig.resnet(8, stages).withPooling(ImageTowerConfig.Pooling.GRID);
+        };
     return ModelConfig.ofSensors(16, 2, 32, 8, tower, List.of(sensors));
   }
 

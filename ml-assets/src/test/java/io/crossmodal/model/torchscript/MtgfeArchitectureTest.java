@@ -33,6 +33,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class MtgfeArchitectureTest {
   private static final long SEED = Seeds.next();
@@ -264,13 +265,8 @@ class MtgfeArchitectureTest {
     int h = config.hidden();
     PlainTowers plain =
         new PlainTowers(config, StateDict.of(MtgfeArchitecture.build(config, randomNorms())));
-    SplittableRandom random = new SplittableRandom(SEED);
-    double[][][] image = new double[3][16][16];
-    float[] pixels = new float[3 * 16 * 16];
-    for (int i = 0; i < pixels.length; i++) {
-      pixels[i] = (float) random.nextGaussian();
-      image[i / 256][i / 16 % 16][i % 16] = pixels[i];
-    }
+    float[] pixels = pixels(3 * 16 * 16);
+    double[][][] image = image(pixels, 16);
     withLoaded(
         config,
         randomNorms(),
@@ -278,7 +274,7 @@ class MtgfeArchitectureTest {
           NDArray tokens =
               calls.run("encode_image_rgb", manager.create(pixels, new Shape(1, 3, 16, 16)));
           assertShape(tokens, 1, 17, h);
-          assertClose(plain.imageCls("image_rgb", image), tokens.get("0, 0"));
+          assertClose(plain.imageCls("image_rgb", image, 1), tokens.get("0, 0"));
           NDArray mask =
               manager.create(new float[] {1, 1, 1, 1, 1, 1, 1, 1, 0, 0}, new Shape(2, 5));
           NDArray ids = manager.create(new long[] {2, 7, 9, 8, 3, 2, 6, 3, 0, 0});
@@ -292,6 +288,109 @@ class MtgfeArchitectureTest {
             assertClose(three[n], text.get("1, " + n));
           }
         });
+  }
+
+  private static float[] pixels(int count) {
+    SplittableRandom random = new SplittableRandom(SEED);
+    float[] pixels = new float[count];
+    for (int i = 0; i < count; i++) {
+      pixels[i] = (float) random.nextGaussian();
+    }
+    return pixels;
+  }
+
+  private static double[][][] image(float[] pixels, int side) {
+    int area = side * side;
+    double[][][] image = new double[pixels.length / area][side][side];
+    for (int i = 0; i < pixels.length; i++) {
+      image[i / area][i / side % side][i % side] = pixels[i];
+    }
+    return image;
+  }
+
+  private static ModelConfig sensors(ImageTowerConfig tower, int side) {
+    return ModelConfig.ofSensors(
+        12, 3, 20, 8, tower, List.of(SensorConfig.s1(side), SensorConfig.s2(side)));
+  }
+
+  /** Cells of 2 x 2 places, of one, and of none: fewer places than cells would have. */
+  @ParameterizedTest
+  @ValueSource(ints = {32, 16, 8})
+  void clsMayKeepWhereThingsAre(int side) throws Exception {
+    ImageTowerConfig tower = FROM_SCRATCH.image().withPooling(ImageTowerConfig.Pooling.GRID);
+    assertClsIsPlain(sensors(tower, side), side, Math.min(4, side / 4));
+  }
+
+  /** A block of each kind: another shape, the same one, a stride. */
+  @ParameterizedTest
+  @EnumSource
+  void resNetsAreWhatPlainJavaComputes(ImageTowerConfig.Pooling pooling) throws Exception {
+    List<ImageTowerConfig.Stage> blocks =
+        List.of(
+            new ImageTowerConfig.Stage(12, 1),
+            new ImageTowerConfig.Stage(12, 1),
+            new ImageTowerConfig.Stage(16, 2));
+    ModelConfig config = sensors(ImageTowerConfig.resnet(6, blocks).withPooling(pooling), 32);
+    assertClsIsPlain(config, 32, pooling == ImageTowerConfig.Pooling.GRID ? 4 : 1);
+  }
+
+  private void assertClsIsPlain(ModelConfig config, int side, int cells) throws Exception {
+    int tokens = config.imageTokens(config.sensor("s2"));
+    PlainTowers plain =
+        new PlainTowers(config, StateDict.of(MtgfeArchitecture.build(config, randomNorms())));
+    withLoaded(
+        config,
+        randomNorms(),
+        (manager, calls) -> {
+          for (SensorConfig sensor : config.sensors()) {
+            int c = sensor.channels();
+            float[] two = pixels(2 * c * side * side);
+            String name = "image_" + sensor.name();
+            NDArray found =
+                calls.run("encode_" + name, manager.create(two, new Shape(2, c, side, side)));
+            assertShape(found, 2, tokens, config.hidden());
+            for (int i = 0; i < 2; i++) {
+              float[] one = Arrays.copyOfRange(two, i * two.length / 2, (i + 1) * two.length / 2);
+              assertClose(plain.imageCls(name, image(one, side), cells), found.get(i + ", 0"));
+            }
+          }
+        });
+  }
+
+  /** A tower that ends in cells takes smaller images too: a run may start with them. */
+  @Test
+  void cellsOfSmallerImagesAreTakenFromFewerPlaces() throws Exception {
+    ModelConfig config =
+        sensors(FROM_SCRATCH.image().withPooling(ImageTowerConfig.Pooling.GRID), 16);
+    withLoaded(
+        config,
+        (manager, calls) ->
+            assertShape(
+                calls.run("encode_image_s1", manager.create(pixels(2 * 64), new Shape(1, 2, 8, 8))),
+                1,
+                5,
+                12));
+  }
+
+  /** torchvision's resnet50 has 25,557,032 parameters, 2,049,000 of them in its classifier. */
+  @Test
+  void resNet50HasThePaperSize() {
+    ModelConfig config =
+        ModelConfig.ofSensors(
+            128,
+            4,
+            512,
+            128,
+            ImageTowerConfig.resnet50(),
+            List.of(SensorConfig.rgb(64), SensorConfig.s1(64), SensorConfig.s2(64)));
+    Map<String, long[]> shapes = shapes(config);
+    shapes.keySet().removeIf(name -> name.contains(".running_"));
+    // A head: [CLS] and the tokens, each 2048 -> 128; 2 x 2 positions; the last norm.
+    long head = 2 * (2048 * 128 + 128) + 4 * 128 + 2 * 128;
+    long trunk = 25_557_032 - 2_049_000;
+    assertEquals(trunk + head, parameters(shapes, "image_rgb."));
+    assertEquals(trunk - 7 * 7 * 64 + head, parameters(shapes, "image_s1."));
+    assertEquals(trunk + 7 * 7 * 7 * 64 + head, parameters(shapes, "image_s2."));
   }
 
   private static void assertClose(double[] expected, NDArray found) {

@@ -6,10 +6,11 @@ package io.crossmodal.model.torchscript;
 
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
+import java.util.Arrays;
 
 /**
- * The text tower of kind MEAN and the convolutional tower with shortcuts, of one text and one image
- * in plain Java and double precision: what libtorch's answers are tested against.
+ * The text tower of kind MEAN, the convolutional tower with shortcuts and the ResNet, of one text
+ * and one image in plain Java and double precision: what libtorch's answers are tested against.
  */
 final class PlainTowers {
   private final ModelConfig config;
@@ -63,15 +64,25 @@ final class PlainTowers {
     for (int i = 0; i < tower.stems().size(); i++) {
       x = relu(convolution(path + ".stem" + i, x, 2));
     }
+    boolean resnet = tower.kind() == ImageTowerConfig.Kind.RESNET;
+    if (resnet) {
+      x = largest(x);
+    }
     for (int i = 0; i < tower.stages().size(); i++) {
       String stage = path + ".stage" + i;
       int stride = tower.stages().get(i).stride();
-      double[][][] y =
-          convolution(stage + ".second", relu(convolution(stage + ".first", x, stride)), 1);
-      double[][][] around =
-          weights.tensors().containsKey(stage + ".shortcut.weight")
-              ? convolution(stage + ".shortcut", mean(x, stride), 1)
-              : x;
+      double[][][] y = relu(convolution(stage + ".first", x, resnet ? 1 : stride));
+      y = convolution(stage + ".second", y, resnet ? stride : 1);
+      if (resnet) {
+        y = convolution(stage + ".third", relu(y), 1);
+      }
+      double[][][] around = x;
+      if (weights.tensors().containsKey(stage + ".shortcut.weight")) {
+        around =
+            resnet
+                ? convolution(stage + ".shortcut", x, stride)
+                : convolution(stage + ".shortcut", mean(x, stride), 1);
+      }
       for (int c = 0; c < y.length; c++) {
         add(y[c], around[c]);
       }
@@ -80,18 +91,35 @@ final class PlainTowers {
     return x;
   }
 
-  /** The image's [CLS]: the mean over places, pooled and normalised. */
-  double[] imageCls(String path, double[][][] pixels) {
-    double[][][] x = stages(path, pixels);
-    double[] mean = new double[x.length];
+  /** The image's [CLS]: the means over cells, a channel's side by side, pooled and normalised. */
+  double[] imageCls(String path, double[][][] pixels, int cells) {
+    double[][][] means =
+        mean(stages(path, pixels), config.image().gridSide(pixels[0].length) / cells);
+    double[] flat =
+        Arrays.stream(means).flatMap(Arrays::stream).flatMapToDouble(Arrays::stream).toArray();
+    return layerNorm(path + ".norm", linear(path + ".pool", new double[][] {flat}))[0];
+  }
+
+  /** Maximum pooling over 3 x 3 with stride 2. */
+  private static double[][][] largest(double[][][] x) {
+    int side = (x[0].length + 1) / 2;
+    double[][][] y = new double[x.length][side][side];
     for (int c = 0; c < x.length; c++) {
-      for (double[] row : x[c]) {
-        for (double value : row) {
-          mean[c] += value / (row.length * row.length);
+      for (int i = 0; i < side; i++) {
+        for (int j = 0; j < side; j++) {
+          double most = Double.NEGATIVE_INFINITY;
+          for (int row = Math.max(0, 2 * i - 1);
+              row <= Math.min(x[c].length - 1, 2 * i + 1);
+              row++) {
+            for (int k = Math.max(0, 2 * j - 1); k <= Math.min(x[c].length - 1, 2 * j + 1); k++) {
+              most = Math.max(most, x[c][row][k]);
+            }
+          }
+          y[c][i][j] = most;
         }
       }
     }
-    return layerNorm(path + ".norm", linear(path + ".pool", new double[][] {mean}))[0];
+    return y;
   }
 
   private double[][][] convolution(String path, double[][][] x, int stride) {

@@ -38,7 +38,10 @@ final class EvaluateSensorsCommand implements Callable<Integer> {
   @Option(names = "--untrained", split = ",", description = "seeds of untrained models")
   private List<Long> untrained = List.of(1L);
 
-  @Option(names = "--side", defaultValue = "64", description = "pixels of the descriptor's tiles")
+  @Option(
+      names = "--side",
+      defaultValue = "64",
+      description = "pixels of the tiles of untrained models and of the descriptor")
   private int side;
 
   @Option(names = "--json", description = "file to write the rows to")
@@ -56,7 +59,8 @@ final class EvaluateSensorsCommand implements Callable<Integer> {
       for (long seed : untrained) {
         add(
             evaluation,
-            SensorTraining.untrained(dataset, SensorOptions.scratch(seed, 1), "untrained-" + seed),
+            SensorTraining.untrained(
+                dataset, SensorOptions.scratch(seed, 1).withImageSize(side), "untrained-" + seed),
             scratch);
       }
     } finally {

@@ -99,7 +99,7 @@ final class SensorModule implements AutoCloseable, TrainingLoop.Trainee<SensorBa
 
   /** Whether a loss trains this parameter; without a gradient its weights would only decay. */
   private boolean used(String name) {
-    // In a convolutional tower [CLS] is the mean of the last grid: patches go another way.
+    // In a convolutional tower [CLS] is made of the last grid: patches go another way.
     boolean patchOnly = name.contains(".project.") || name.endsWith(".position");
     boolean transformer = config.image().layers() > 0;
     if (name.startsWith("model.filter.")) {

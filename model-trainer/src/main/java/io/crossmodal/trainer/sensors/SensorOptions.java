@@ -179,6 +179,25 @@ public record SensorOptions(
         250);
   }
 
+  /** The same for tiles of another side. */
+  public SensorOptions withImageSize(int side) {
+    return new SensorOptions(
+        preset,
+        side,
+        seed,
+        steps,
+        batch,
+        learningRate,
+        warmup,
+        weightDecay,
+        clip,
+        averaging,
+        pairing,
+        losses,
+        augmentation,
+        checkpointEvery);
+  }
+
   /**
    * Learning rate at a step.
    *

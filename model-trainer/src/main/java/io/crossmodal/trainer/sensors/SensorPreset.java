@@ -13,12 +13,21 @@ import java.util.List;
 public enum SensorPreset {
   /** The smallest, for tests; 16 pixels. */
   MICRO(16),
-  /** A convolutional tower that trains from scratch on a CPU; a multiple of 16 pixels. */
+  /**
+   * A convolutional tower that trains from scratch on a CPU: residual blocks, one token in 8 x 8
+   * pixels, [CLS] of 4 x 4 cells (decision 0022); a multiple of 8 pixels.
+   */
   CONVOLUTIONAL(64),
   /** A small vision transformer; a multiple of 8 pixels. */
   VISION_TRANSFORMER(64),
   /** ViT-B/16 at BigEarthNet's patches, brought to 128 pixels; for a GPU. */
-  VISION_TRANSFORMER_BASE(128);
+  VISION_TRANSFORMER_BASE(128),
+  /**
+   * The paper's ResNet-50, its first convolution as wide as the sensor has channels, without
+   * pretraining; [CLS] of the mean over the grid, as there. BigEarthNet's patches are brought to
+   * 128 pixels, a multiple of 32; for a GPU.
+   */
+  RESNET50(128);
 
   private final int imageSize;
 
@@ -49,9 +58,13 @@ public enum SensorPreset {
               4,
               512,
               128,
-              ImageTowerConfig.convolutional(
-                  List.of(16, 32),
-                  List.of(new ImageTowerConfig.Stage(64, 2), new ImageTowerConfig.Stage(128, 2))),
+              ImageTowerConfig.residual(
+                      List.of(16),
+                      List.of(
+                          new ImageTowerConfig.Stage(32, 2),
+                          new ImageTowerConfig.Stage(64, 2),
+                          new ImageTowerConfig.Stage(128, 1)))
+                  .withPooling(ImageTowerConfig.Pooling.GRID),
               sensors);
       case VISION_TRANSFORMER ->
           ModelConfig.ofSensors(
@@ -59,6 +72,8 @@ public enum SensorPreset {
       case VISION_TRANSFORMER_BASE ->
           ModelConfig.ofSensors(
               768, 12, 3072, 128, ImageTowerConfig.visionTransformer(16, 12), sensors);
+      case RESNET50 ->
+          ModelConfig.ofSensors(128, 4, 512, 128, ImageTowerConfig.resnet50(), sensors);
     };
   }
 }

@@ -172,7 +172,7 @@ public final class TrainingRun {
     if (options.stages().smallImages() == 0) {
       return;
     }
-    if (tower.kind() != ImageTowerConfig.Kind.CONVOLUTIONAL) {
+    if (tower.kind() == ImageTowerConfig.Kind.VISION_TRANSFORMER) {
       throw new IllegalArgumentException(
           "small_images needs a convolutional image tower, this one takes images of one size");
     }

@@ -10,11 +10,19 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.crossmodal.model.Calibration;
 import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.ImageTowerConfig;
+import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.image.BandImage;
+import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.image.PixelTensor;
+import io.crossmodal.model.torchscript.ScriptTensor;
+import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.trainer.data.DecodedPairs;
 import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.data.PairsCsvReader;
@@ -24,7 +32,9 @@ import io.crossmodal.trainer.data.SplitShares;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import io.crossmodal.trainer.data.scene.ScenePairsWriter;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.CancellationException;
@@ -143,6 +153,61 @@ class SensorTrainingTest {
       }
     }
     assertEquals(sum / count, s1.mean().get(0), 1e-6);
+  }
+
+  /** Batch norms learn their statistics in training and keep them afterwards. */
+  @Test
+  void aResNetLearnsItsStatisticsInTrainingOnly() throws Exception {
+    SensorOptions options = options(0, SensorOptions.Pairing.ACROSS);
+    List<ImageTowerConfig.Stage> blocks =
+        List.of(new ImageTowerConfig.Stage(16, 1), new ImageTowerConfig.Stage(32, 2));
+    ModelConfig config =
+        ModelConfig.ofSensors(
+            16,
+            2,
+            32,
+            8,
+            ImageTowerConfig.resnet(8, blocks),
+            List.of(SensorConfig.s1(16), SensorConfig.s2(16)));
+    DecodedPairs decoded = DecodedPairs.decode(pairs, Split.TRAIN, 20);
+    SensorSet set = new SensorSet(options, config, decoded);
+    StateDict before = StateDict.of(SensorModule.model(config, options.seed()));
+    StateDict after;
+    try (SensorModule module = new SensorModule(options, config, folder)) {
+      // Behind a gain of zero a block's first convolutions have a gradient from the second step on.
+      for (int step = 0; step < 3; step++) {
+        assertTrue(module.step(List.of(set.batch(step))).finite());
+      }
+      after = module.averagedModel();
+    }
+    int statistics = 0;
+    for (Map.Entry<String, ScriptTensor> entry : before.tensors().entrySet()) {
+      float[] learned = after.tensors().get(entry.getKey()).values();
+      assertFalse(Arrays.equals(entry.getValue().values(), learned), entry.getKey());
+      statistics += entry.getKey().contains(".running_") ? 1 : 0;
+    }
+    // Of 2 towers: a stem, two blocks of three convolutions, a shortcut of each.
+    assertEquals(2 * 2 * 9, statistics);
+    ModelBundle bundle =
+        ModelBundle.of(
+            "r",
+            config,
+            List.of(),
+            after,
+            Calibration.NONE,
+            new ModelManifest.Training("scenes", 3, 1, "test"),
+            List.of());
+    try (FusionModel model = FusionModel.load(bundle, folder)) {
+      ImagePreprocessor preprocessor = bundle.preprocessor("s2");
+      List<PixelTensor> tiles =
+          decoded.second().stream().map(t -> preprocessor.normalise(t.resize(16))).toList();
+      float[] alone = model.encodeImages("s2", tiles.subList(0, 1)).get(0).embedding();
+      // Statistics of this batch, or learned from it, would move the first tile's embedding.
+      for (int call = 0; call < 2; call++) {
+        float[] among = model.encodeImages("s2", tiles).get(0).embedding();
+        assertArrayEquals(alone, among, 1e-5f);
+      }
+    }
   }
 
   /** A view keeps a pair on one place: what it does to one band it does to all, of both tiles. */
