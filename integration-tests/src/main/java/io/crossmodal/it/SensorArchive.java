@@ -27,6 +27,7 @@ import io.crossmodal.trainer.sensors.SensorCalibrationFit;
 import io.crossmodal.trainer.sensors.SensorOptions;
 import io.crossmodal.trainer.sensors.SensorPreset;
 import io.crossmodal.trainer.sensors.SensorTraining;
+import io.crossmodal.trainer.train.Optimiser;
 import io.crossmodal.trainer.train.TrainingException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -111,11 +112,7 @@ public final class SensorArchive {
         1,
         STEPS,
         32,
-        3e-3,
-        20,
-        0.02,
-        1,
-        0.9,
+        new Optimiser(3e-3, 20, 0.02, 1, 0.9),
         SensorOptions.Pairing.ACROSS,
         new SensorOptions.Losses(1, 0, 0, 1, 0.1, 1, 0.3, 0),
         new SensorOptions.Augmentation(0.6, true, 0.2, 0.1),

@@ -69,20 +69,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--accumulate", description = "batches averaged into one step")
   private Integer accumulate;
 
-  @Option(names = "--learning-rate", description = "peak, cosine schedule")
-  private Double learningRate;
-
-  @Option(names = "--warmup", description = "steps of linear warm-up")
-  private Integer warmup;
-
-  @Option(names = "--weight-decay")
-  private Double weightDecay;
-
-  @Option(names = "--clip", description = "largest norm of the gradient")
-  private Double clip;
-
-  @Option(names = "--averaging", description = "moving average of weights")
-  private Double averaging;
+  @Mixin private OptimiserArguments optimiser;
 
   @Option(names = "--itc", description = "weight of image-text contrast")
   private Double itc;
@@ -146,7 +133,6 @@ final class TrainCommand implements Callable<Integer> {
       throw new IllegalArgumentException("--steps and --epochs exclude each other, give one");
     }
     TrainingOptions base = recipe.options();
-    TrainingOptions.Optimiser optimiser = base.optimiser();
     TrainingOptions.Regularisation regularisation = base.regularisation();
     TrainingOptions.Tasks tasks = base.tasks();
     TrainingOptions.Momentum momentum = base.momentum();
@@ -161,12 +147,7 @@ final class TrainCommand implements Callable<Integer> {
         steps != null ? steps : Recipe.steps(or(epochs, recipe.epochs()), pairs, images * batches),
         images,
         batches,
-        new TrainingOptions.Optimiser(
-            or(learningRate, optimiser.learningRate()),
-            or(warmup, optimiser.warmup()),
-            or(weightDecay, optimiser.weightDecay()),
-            or(clip, optimiser.clip()),
-            or(averaging, optimiser.averaging())),
+        optimiser.over(base.optimiser()),
         new TrainingOptions.Tasks(
             or(itc, tasks.itc()),
             or(itm, tasks.itm()),

@@ -56,20 +56,7 @@ final class TrainSensorsCommand implements Callable<Integer> {
   @Option(names = "--batch", description = "pairs that meet each other in the losses")
   private int batch = BASE.batch();
 
-  @Option(names = "--learning-rate", description = "peak, cosine schedule")
-  private double learningRate = BASE.learningRate();
-
-  @Option(names = "--warmup", description = "steps of linear warm-up")
-  private int warmup = BASE.warmup();
-
-  @Option(names = "--weight-decay")
-  private double weightDecay = BASE.weightDecay();
-
-  @Option(names = "--clip", description = "largest norm of the gradient")
-  private double clip = BASE.clip();
-
-  @Option(names = "--averaging", description = "moving average of weights")
-  private double averaging = BASE.averaging();
+  @Mixin private OptimiserArguments optimiser;
 
   @Option(names = "--pairing", defaultValue = "ACROSS", description = "${COMPLETION-CANDIDATES}")
   private SensorOptions.Pairing pairing;
@@ -122,11 +109,7 @@ final class TrainSensorsCommand implements Callable<Integer> {
             seed,
             steps,
             batch,
-            learningRate,
-            warmup,
-            weightDecay,
-            clip,
-            averaging,
+            optimiser.over(BASE.optimiser()),
             pairing,
             new SensorOptions.Losses(
                 mutual, angular, neighbours, patches, temperature, nearest, neighboursFrom, queue),

@@ -52,7 +52,7 @@ final class SensorModule implements AutoCloseable, TrainingLoop.Trainee<SensorBa
     parameters.keySet().removeIf(name -> !used(name));
     this.optimiser =
         new AdamW(
-            new AdamW.Settings(options.weightDecay(), options.clip(), options.averaging()),
+            options.optimiser().settings(),
             AdamW.Late.NONE,
             parameters,
             script.buffers(),

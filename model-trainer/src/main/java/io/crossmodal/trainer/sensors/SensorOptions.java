@@ -4,7 +4,7 @@
  */
 package io.crossmodal.trainer.sensors;
 
-import java.util.Locale;
+import io.crossmodal.trainer.train.Optimiser;
 import java.util.Objects;
 
 /**
@@ -16,11 +16,7 @@ import java.util.Objects;
  * @param seed of initialisation, order and augmentation
  * @param steps of the optimiser
  * @param batch B, pairs that meet each other in the losses
- * @param learningRate peak; linear warm-up, then half a cosine down to a hundredth
- * @param warmup steps of it
- * @param weightDecay decoupled
- * @param clip largest norm of the gradient
- * @param averaging decay of the moving average of the weights, which is what is exported
+ * @param optimiser how a step changes the weights
  * @param pairing what a pair is
  * @param losses and their weights
  * @param augmentation of tiles
@@ -32,11 +28,7 @@ public record SensorOptions(
     long seed,
     int steps,
     int batch,
-    double learningRate,
-    int warmup,
-    double weightDecay,
-    double clip,
-    double averaging,
+    Optimiser optimiser,
     Pairing pairing,
     Losses losses,
     Augmentation augmentation,
@@ -128,24 +120,14 @@ public record SensorOptions(
 
   public SensorOptions {
     Objects.requireNonNull(preset, "preset");
+    Objects.requireNonNull(optimiser, "optimiser");
     Objects.requireNonNull(pairing, "pairing");
     Objects.requireNonNull(losses, "losses");
     Objects.requireNonNull(augmentation, "augmentation");
     atLeast("image_size", imageSize, 1);
     atLeast("steps", steps, 1);
     atLeast("batch", batch, 2);
-    atLeast("warmup", warmup, 0);
     atLeast("checkpoint_every", checkpointEvery, 1);
-    share("averaging", averaging);
-    if (!(learningRate > 0 && weightDecay >= 0 && clip > 0)) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "learning_rate and clip must be above 0, weight_decay at least 0, got %s, %s, %s",
-              learningRate,
-              clip,
-              weightDecay));
-    }
     if (losses.nearest() >= batch) {
       throw new IllegalArgumentException(
           "nearest must be below the batch of " + batch + ", got " + losses.nearest());
@@ -168,11 +150,7 @@ public record SensorOptions(
         seed,
         steps,
         64,
-        1e-3,
-        50,
-        0.02,
-        1,
-        0.99,
+        new Optimiser(1e-3, 50, 0.02, 1, 0.99),
         Pairing.ACROSS,
         new Losses(1, 1, 1, 0, 0.1, 1, 0.3, 0),
         new Augmentation(0.6, true, 0.2, 0.1),
@@ -187,11 +165,7 @@ public record SensorOptions(
         seed,
         steps,
         batch,
-        learningRate,
-        warmup,
-        weightDecay,
-        clip,
-        averaging,
+        optimiser,
         pairing,
         losses,
         augmentation,
@@ -204,11 +178,7 @@ public record SensorOptions(
    * @param step from 0
    */
   double learningRate(int step) {
-    if (step < warmup) {
-      return learningRate * (step + 1.0) / warmup;
-    }
-    double progress = (double) (step - warmup) / Math.max(1, steps - warmup);
-    return learningRate * (0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * progress)));
+    return optimiser.learningRate(step, steps);
   }
 
   /** The weights of the four losses at a step. */

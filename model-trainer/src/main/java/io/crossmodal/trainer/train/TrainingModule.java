@@ -62,10 +62,7 @@ final class TrainingModule implements AutoCloseable, TrainingLoop.Trainee<Batch,
             : null;
     this.optimiser =
         new AdamW(
-            new AdamW.Settings(
-                options.optimiser().weightDecay(),
-                options.optimiser().clip(),
-                options.optimiser().averaging()),
+            options.optimiser().settings(),
             late(),
             parameters(),
             script.buffers(),

@@ -42,36 +42,6 @@ public record TrainingOptions(
     int checkpointEvery,
     String initial) {
 
-  /** A norm that no usable gradient reaches. */
-  public static final double NO_CLIP = 1e9;
-
-  /**
-   * AdamW and its schedule.
-   *
-   * @param learningRate peak of the cosine schedule
-   * @param warmup steps of linear warm-up
-   * @param weightDecay decoupled, on matrices only
-   * @param clip largest global norm of the gradient; {@link #NO_CLIP} for none
-   * @param averaging decay of the moving average of the weights that is evaluated and exported
-   */
-  public record Optimiser(
-      double learningRate, int warmup, double weightDecay, double clip, double averaging) {
-    public Optimiser {
-      atLeast("warmup", warmup, 0);
-      if (!(learningRate > 0) || !(weightDecay >= 0) || !(clip > 0)) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT,
-                "learning_rate and clip must be above 0 and weight_decay at least 0, got %s, %s and"
-                    + " %s",
-                learningRate,
-                clip,
-                weightDecay));
-      }
-      share("averaging", averaging);
-    }
-  }
-
   /**
    * What a step changes about its images and captions, and hides of them.
    *
@@ -269,17 +239,8 @@ public record TrainingOptions(
   double learningRate(int step) {
     int joining = joining();
     return step < joining || joining == 0
-        ? optimiser.learningRate() * cycle(step, joining == 0 ? steps : joining)
-        : optimiser.learningRate() * stages.secondPeak() * cycle(step - joining, steps - joining);
-  }
-
-  private double cycle(int step, int length) {
-    int warmup = optimiser.warmup();
-    if (step < warmup) {
-      return (step + 1.0) / warmup;
-    }
-    double progress = (double) (step - warmup) / Math.max(1, length - warmup);
-    return 0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * progress));
+        ? optimiser.learningRate(step, joining == 0 ? steps : joining)
+        : stages.secondPeak() * optimiser.learningRate(step - joining, steps - joining);
   }
 
   /** The step from which every task takes part. */

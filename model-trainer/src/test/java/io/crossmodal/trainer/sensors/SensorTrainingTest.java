@@ -31,6 +31,7 @@ import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.data.SplitShares;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import io.crossmodal.trainer.data.scene.ScenePairsWriter;
+import io.crossmodal.trainer.train.Optimiser;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -67,11 +68,7 @@ class SensorTrainingTest {
         3,
         12,
         8,
-        3e-3,
-        2,
-        0.02,
-        1,
-        0.5,
+        new Optimiser(3e-3, 2, 0.02, 1, 0.5),
         pairing,
         new SensorOptions.Losses(1, 1, 1, 1, 0.2, 2, 0.25, queue),
         new SensorOptions.Augmentation(0.6, true, 0.2, 0.1),

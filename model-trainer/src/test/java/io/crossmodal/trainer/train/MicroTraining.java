@@ -81,7 +81,7 @@ public final class MicroTraining {
         steps,
         8,
         1,
-        new TrainingOptions.Optimiser(learningRate, 2, 0.02, 1, 0.9),
+        new Optimiser(learningRate, 2, 0.02, 1, 0.9),
         tasks,
         momentum,
         stages,

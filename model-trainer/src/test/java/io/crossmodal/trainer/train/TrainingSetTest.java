@@ -88,7 +88,7 @@ class TrainingSetTest {
         100,
         batch,
         1,
-        new TrainingOptions.Optimiser(1e-3, 0, 0, 1, 0.9),
+        new Optimiser(1e-3, 0, 0, 1, 0.9),
         tasks,
         momentum,
         TrainingOptions.Stages.NONE,
