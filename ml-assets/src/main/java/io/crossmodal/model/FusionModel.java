@@ -482,7 +482,8 @@ public final class FusionModel implements AutoCloseable {
   private NDArray stack(NDManager call, List<? extends Tokens> blocks, int n) {
     long start = System.nanoTime();
     int h = config.hidden();
-    ByteBuffer bytes = call.allocateDirect(Math.multiplyExact(blocks.size() * n * h, Float.BYTES));
+    ByteBuffer bytes =
+        call.allocateDirect(Math.toIntExact((long) blocks.size() * n * h * Float.BYTES));
     FloatBuffer values = bytes.asFloatBuffer();
     for (int b = 0; b < blocks.size(); b++) {
       Tokens block = blocks.get(b);
