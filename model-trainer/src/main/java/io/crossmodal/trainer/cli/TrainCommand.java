@@ -69,6 +69,11 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--accumulate", description = "batches averaged into one step")
   private Integer accumulate;
 
+  @Option(
+      names = "--length-group",
+      description = "batches whose pairs are dealt out by length of caption; 1: by chance alone")
+  private Integer lengthGroup;
+
   @Mixin private OptimiserArguments optimiser;
 
   @Option(names = "--itc", description = "weight of image-text contrast")
@@ -147,6 +152,7 @@ final class TrainCommand implements Callable<Integer> {
         steps != null ? steps : Recipe.steps(or(epochs, recipe.epochs()), pairs, images * batches),
         images,
         batches,
+        or(lengthGroup, base.lengthGroup()),
         optimiser.over(base.optimiser()),
         new TrainingOptions.Tasks(
             or(itc, tasks.itc()),

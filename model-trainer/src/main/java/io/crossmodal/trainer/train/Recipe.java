@@ -23,6 +23,9 @@ public enum Recipe {
    */
   PHOTOGRAPHS(13.6);
 
+  /** A thousand pairs or two: enough for batches of nearly equal length. */
+  private static final int LENGTH_GROUP = 16;
+
   private final double epochs;
 
   Recipe(double epochs) {
@@ -65,6 +68,7 @@ public enum Recipe {
         1,
         32,
         1,
+        1,
         new Optimiser(1e-4, 1000, 0.02, Optimiser.NO_CLIP, 0),
         new TrainingOptions.Tasks(0, 1, 1, 1, 0, 0.15),
         TrainingOptions.Momentum.NONE,
@@ -81,6 +85,7 @@ public enum Recipe {
         1,
         64,
         1,
+        LENGTH_GROUP,
         new Optimiser(8e-4, 100, 0.02, 1, 0.995),
         new TrainingOptions.Tasks(1, 1, 1, 0, 0.5, 0.25),
         TrainingOptions.Momentum.NONE,
@@ -97,6 +102,7 @@ public enum Recipe {
         1,
         128,
         1,
+        LENGTH_GROUP,
         new Optimiser(1.5e-3, 100, 0.08, 1, 0.998),
         new TrainingOptions.Tasks(1, 1, 0.5, 0, 0.5, 0.25),
         TrainingOptions.Momentum.NONE,

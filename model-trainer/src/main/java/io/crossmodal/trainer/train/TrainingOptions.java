@@ -18,6 +18,8 @@ import java.util.Objects;
  * @param steps optimiser steps in all
  * @param batch B, images that meet each other in the losses
  * @param accumulate batches whose gradients are averaged into one step
+ * @param lengthGroup batches whose pairs are dealt out by the length of their captions, so that
+ *     little of a batch is padding; 1 leaves each batch to chance
  * @param optimiser how a step changes the weights
  * @param tasks which losses, with which weights
  * @param momentum ALBEF's additions to ITC
@@ -33,6 +35,7 @@ public record TrainingOptions(
     int steps,
     int batch,
     int accumulate,
+    int lengthGroup,
     Optimiser optimiser,
     Tasks tasks,
     Momentum momentum,
@@ -156,6 +159,7 @@ public record TrainingOptions(
     atLeast("steps", steps, 1);
     atLeast("batch", batch, 2);
     atLeast("accumulate", accumulate, 1);
+    atLeast("length_group", lengthGroup, 1);
     atLeast("min_word_count", minWordCount, 1);
     atLeast("checkpoint_every", checkpointEvery, 1);
     if (momentum.queue() % batch != 0) {
@@ -189,6 +193,7 @@ public record TrainingOptions(
       int steps,
       int batch,
       int accumulate,
+      int lengthGroup,
       Optimiser optimiser,
       Tasks tasks,
       Momentum momentum,
@@ -202,6 +207,7 @@ public record TrainingOptions(
         steps,
         batch,
         accumulate,
+        lengthGroup,
         optimiser,
         tasks,
         momentum,
@@ -220,6 +226,7 @@ public record TrainingOptions(
         steps,
         batch,
         accumulate,
+        lengthGroup,
         optimiser,
         tasks,
         momentum,

@@ -13,6 +13,7 @@ import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DecodedImages;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -103,7 +104,7 @@ final class TrainingSet {
   Batch batch(int number) {
     int b = options.batch();
     SplittableRandom random = draws.random(1, number);
-    Pairs pairs = pairs(number, random);
+    Pairs pairs = pairs(number);
     int[] chosen = pairs.images();
     int[] caption = pairs.captions();
     int n = 0;
@@ -154,16 +155,36 @@ final class TrainingSet {
   @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Pairs(int[] images, int[] captions) {}
 
-  /** The pairs of a batch; {@code random} is the batch's own, of which they are the first use. */
-  private Pairs pairs(int number, SplittableRandom random) {
+  /**
+   * The pairs of a batch. Those of a group of batches are drawn together and dealt out by the length
+   * of their captions, in an order of batches that is drawn too: a text is padded to the longest of
+   * its batch, and by chance alone almost half of the tokens would be padding.
+   */
+  private Pairs pairs(int number) {
     int b = options.batch();
     int perEpoch = images.length / b;
-    int first = number % perEpoch * b;
+    int epoch = number / perEpoch;
+    int inEpoch = number % perEpoch;
+    int group = inEpoch / options.lengthGroup();
+    int start = group * options.lengthGroup();
+    int batches = Math.min(options.lengthGroup(), perEpoch - start);
+    int[] order = draws.order(3, epoch, images.length);
+    long drawn = (long) epoch * perEpoch + start;
+    SplittableRandom random = draws.random(4, drawn);
+    int[] images = Arrays.copyOfRange(order, start * b, (start + batches) * b);
     int[] chosen =
-        Arrays.copyOfRange(draws.order(3, number / perEpoch, images.length), first, first + b);
-    int[] caption =
-        Arrays.stream(chosen).map(image -> random.nextInt(captions[image].length)).toArray();
-    return new Pairs(chosen, caption);
+        Arrays.stream(images).map(image -> random.nextInt(captions[image].length)).toArray();
+    int[] byLength =
+        IntStream.range(0, images.length)
+            .boxed()
+            .sorted(Comparator.comparingInt(i -> captions[images[i]][chosen[i]].length()))
+            .mapToInt(Integer::intValue)
+            .toArray();
+    int first = draws.order(5, drawn, batches)[inEpoch - start] * b;
+    int[] own = Arrays.copyOfRange(byLength, first, first + b);
+    return new Pairs(
+        Arrays.stream(own).map(i -> images[i]).toArray(),
+        Arrays.stream(own).map(i -> chosen[i]).toArray());
   }
 
   private float[] keyMatches(int number, Pairs asking) {
@@ -175,7 +196,7 @@ final class TrainingSet {
     int k = batches * b;
     float[] matches = new float[2 * b * k];
     for (int back = 0; back < batches; back++) {
-      Pairs keys = back == 0 ? asking : pairs(number - back, draws.random(1, number - back));
+      Pairs keys = back == 0 ? asking : pairs(number - back);
       for (int i = 0; i < b; i++) {
         for (int j = 0; j < b; j++) {
           int at = i * k + back * b + j;

@@ -81,6 +81,7 @@ public final class MicroTraining {
         steps,
         8,
         1,
+        2,
         new Optimiser(learningRate, 2, 0.02, 1, 0.9),
         tasks,
         momentum,

@@ -24,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -82,12 +83,23 @@ class TrainingSetTest {
       TrainingOptions.Tasks tasks,
       TrainingOptions.Momentum momentum,
       Augmentation augmentation) {
+    return options(seed, batch, 2, tasks, momentum, augmentation);
+  }
+
+  private static TrainingOptions options(
+      long seed,
+      int batch,
+      int lengthGroup,
+      TrainingOptions.Tasks tasks,
+      TrainingOptions.Momentum momentum,
+      Augmentation augmentation) {
     return new TrainingOptions(
         ModelConfig.Preset.MICRO,
         seed,
         100,
         batch,
         1,
+        lengthGroup,
         new Optimiser(1e-3, 0, 0, 1, 0.9),
         tasks,
         momentum,
@@ -158,6 +170,66 @@ class TrainingSetTest {
       orders.add(seen);
     }
     assertTrue(orders.size() > 1, "every epoch has another order");
+  }
+
+  /** Ten images of two captions each, with 3 to 12 words: three batches of three an epoch. */
+  @Test
+  void aGroupOfBatchesIsDealtOutByLength() {
+    List<CaptionedImage> split = new ArrayList<>();
+    for (int i = 0; i < 10; i++) {
+      split.add(
+          new CaptionedImage(
+              SPLIT.get(i).filename(),
+              SPLIT.get(i).file(),
+              i,
+              Split.TRAIN,
+              List.of("it" + " is".repeat(2 + i % 5), "it" + " is".repeat(7 + i % 5))));
+    }
+    int[] padding = new int[2];
+    Set<List<Integer>> orders = new HashSet<>();
+    Set<Integer> lengths = new HashSet<>();
+    for (int step = 0; step < 60; step += 3) {
+      for (int sorted = 0; sorted < 2; sorted++) {
+        TrainingSet set =
+            set(
+                options(
+                    SEED,
+                    3,
+                    sorted == 1 ? 4 : 1,
+                    new TrainingOptions.Tasks(1, 1, 1, 0, 0, 0),
+                    TrainingOptions.Momentum.NONE,
+                    Augmentation.NONE),
+                split,
+                0);
+        Set<Integer> seen = new HashSet<>();
+        List<int[]> ranges = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+          Batch batch = set.batch(step + i);
+          Arrays.stream(images(batch)).forEach(seen::add);
+          int shortest = batch.tokens();
+          for (int b = 0; b < 3; b++) {
+            int length = 0;
+            for (int j = 0; j < batch.tokens(); j++) {
+              length += (int) batch.mask()[b * batch.tokens() + j];
+            }
+            shortest = Math.min(shortest, length);
+            padding[sorted] += batch.tokens() - length;
+            lengths.add(length);
+          }
+          ranges.add(new int[] {shortest, batch.tokens()});
+        }
+        assertEquals(9, seen.size(), "an epoch takes no image twice");
+        if (sorted == 1) {
+          orders.add(List.of(ranges.get(0)[1], ranges.get(1)[1], ranges.get(2)[1]));
+          ranges.sort(Comparator.comparingInt(r -> r[0] + r[1]));
+          assertTrue(ranges.get(0)[1] <= ranges.get(1)[0], "no batch reaches into another");
+          assertTrue(ranges.get(1)[1] <= ranges.get(2)[0], "no batch reaches into another");
+        }
+      }
+    }
+    assertTrue(padding[1] < padding[0] / 2, padding[1] + " against " + padding[0]);
+    assertEquals(10, lengths.size(), "every caption is drawn");
+    assertTrue(orders.stream().anyMatch(o -> o.get(0) > o.get(2)), "long ones may come first");
   }
 
   @Test
