@@ -35,7 +35,10 @@ import javax.imageio.plugins.tiff.TIFFField;
 public final class GeoTiff {
   private static final int MAX_SIDE = 20_000;
   private static final int MAX_BANDS = 256;
-  private static final long MAX_VALUES = 64L << 20;
+
+  /** Of the raster and of the floats made of it, which a reader holds at once. */
+  private static final long MAX_BYTES = 256L << 20;
+
   private static final int MAX_TILE_BYTES = 128 << 20;
 
   private static final int GDAL_NO_DATA = 42113;
@@ -114,13 +117,13 @@ public final class GeoTiff {
         || bands < 1
         || bands > MAX_BANDS
         || bits > Double.SIZE
-        || (long) width * height * bands > MAX_VALUES
+        || (long) width * height * bands * (bits / Byte.SIZE + Float.BYTES) > MAX_BYTES
         || tileWidth * tileHeight * bands * bits / Byte.SIZE > MAX_TILE_BYTES) {
       throw new ImageFormatException(
           String.format(
               Locale.ROOT,
               "the TIFF has %d bands of %d x %d pixels with %d bits in pieces of %d x %d; read are"
-                  + " up to %d bands, %d bits, sides up to %d pixels, %d values in all and pieces"
+                  + " up to %d bands, %d bits, sides up to %d pixels, %d bytes decoded and pieces"
                   + " of %d bytes; cut it into tiles",
               bands,
               width,
@@ -131,7 +134,7 @@ public final class GeoTiff {
               MAX_BANDS,
               Double.SIZE,
               MAX_SIDE,
-              MAX_VALUES,
+              MAX_BYTES,
               MAX_TILE_BYTES));
     }
   }

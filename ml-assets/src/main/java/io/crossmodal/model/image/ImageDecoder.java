@@ -32,7 +32,7 @@ final class ImageDecoder {
   private static final int MAX_SAMPLES = 16;
   private static final int MAX_TILE_BYTES = 128 << 20;
   private static final Set<String> FORMATS = Set.of("jpeg", "png", "tif", "tiff");
-  private static final String ACCEPTED =
+  static final String ACCEPTED =
       "accepted are JPEG, PNG and TIFF with sides of " + MIN_SIDE + " to " + MAX_SIDE + " pixels";
 
   private ImageDecoder() {}
@@ -52,7 +52,7 @@ final class ImageDecoder {
         try {
           if (FORMATS.contains(reader.getFormatName().toLowerCase(Locale.ROOT))) {
             reader.setInput(in, true, true);
-            return read(reader, side);
+            return read(reader, bytes, side);
           }
         } finally {
           reader.dispose();
@@ -69,7 +69,7 @@ final class ImageDecoder {
     throw new ImageFormatException(bytes.length + " bytes that are no image; " + ACCEPTED);
   }
 
-  private static RgbImage read(ImageReader reader, int side) throws IOException {
+  private static RgbImage read(ImageReader reader, byte[] bytes, int side) throws IOException {
     int width = reader.getWidth(0);
     int height = reader.getHeight(0);
     if (Math.min(width, height) < MIN_SIDE || Math.max(width, height) > MAX_SIDE) {
@@ -78,10 +78,13 @@ final class ImageDecoder {
     }
     if (reader.getFormatName().startsWith("tif")) {
       checkTiff(reader, width, height);
+    } else if (reader.getFormatName().startsWith("JPEG")) {
+      JpegScans.of(bytes).check(width, height);
     }
     ImageReadParam param = reader.getDefaultReadParam();
-    int step = Math.max(1, Math.min(width, height) / (4 * side));
-    param.setSourceSubsampling(step, step, 0, 0);
+    // Each axis for itself: the picture will be a square, whatever it is now.
+    param.setSourceSubsampling(
+        Math.max(1, width / (4 * side)), Math.max(1, height / (4 * side)), 0, 0);
     BufferedImage image = reader.read(0, param);
     int w = image.getWidth();
     int h = image.getHeight();

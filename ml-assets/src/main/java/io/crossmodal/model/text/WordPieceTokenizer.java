@@ -29,6 +29,9 @@ public final class WordPieceTokenizer {
   /** Starts every piece of a word but the first. */
   private static final String CONTINUATION = "##";
 
+  /** Longer than any text of 512 pieces that people write. */
+  private static final int MAX_CHARACTERS = 1 << 16;
+
   /** The special tokens that every vocabulary must hold, in the order of a new one. */
   public static final List<String> SPECIAL = List.of(PADDING, UNKNOWN, START, END, MASK);
 
@@ -61,7 +64,8 @@ public final class WordPieceTokenizer {
   }
 
   /**
-   * Splits a text into word pieces.
+   * Splits a text into word pieces. Of a long text only the beginning is looked at: splitting costs
+   * some hundred bytes a word, and no model reads more than its first words.
    *
    * @throws IllegalArgumentException when the text is blank
    */
@@ -69,7 +73,9 @@ public final class WordPieceTokenizer {
     if (text.isBlank()) {
       throw new IllegalArgumentException("the text is empty");
     }
-    List<String> pieces = tokenizer.tokenize(text);
+    String stripped = text.strip();
+    String beginning = beginning(stripped);
+    List<String> pieces = tokenizer.tokenize(beginning);
     int kept = Math.min(pieces.size(), maxTokens - 2);
     int[] ids = new int[kept + 2];
     int unknownId = id(UNKNOWN);
@@ -80,7 +86,20 @@ public final class WordPieceTokenizer {
       unknown += ids[i + 1] == unknownId ? 1 : 0;
     }
     ids[kept + 1] = id(END);
-    return new TokenizedText(ids, kept < pieces.size(), unknown);
+    boolean cut = kept < pieces.size() || beginning.length() < stripped.length();
+    return new TokenizedText(ids, cut, unknown);
+  }
+
+  /** Up to {@value #MAX_CHARACTERS} characters, to the end of a word where there is one. */
+  private static String beginning(String text) {
+    if (text.length() <= MAX_CHARACTERS) {
+      return text;
+    }
+    int end = MAX_CHARACTERS;
+    while (end > 0 && !Character.isWhitespace(text.charAt(end))) {
+      end--;
+    }
+    return text.substring(0, end == 0 ? MAX_CHARACTERS : end);
   }
 
   /** Which tokens belong to one word, in order; [CLS] and [SEP] are words of their own. */

@@ -22,7 +22,11 @@ import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import java.util.zip.CRC32;
 import java.util.zip.DeflaterOutputStream;
+import javax.imageio.IIOImage;
 import javax.imageio.ImageIO;
+import javax.imageio.ImageWriteParam;
+import javax.imageio.ImageWriter;
+import javax.imageio.stream.ImageOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -181,6 +185,68 @@ class ImageDecoderTest {
     RgbImage decoded = ImageDecoder.decode(file, 32);
     assertTrue(decoded.width() >= 4 * 32 && decoded.width() < 8 * 32, decoded.width() + " wide");
     assertEquals(decoded.width(), decoded.height());
+  }
+
+  /** A long strip costs no more than a square: 9,000 x 64 at side 16 is read in every 140th column. */
+  @Test
+  void eachAxisIsSubsampledForItself() throws IOException {
+    BufferedImage strip = new BufferedImage(9000, 64, BufferedImage.TYPE_INT_RGB);
+    RgbImage image = ImageDecoder.decode(file(strip, "png"), 16);
+    assertEquals(64, image.height());
+    assertTrue(image.width() >= 64 && image.width() < 128, "width " + image.width());
+  }
+
+  private static byte[] jpeg(int side, boolean progressive) throws IOException {
+    ImageWriter writer = ImageIO.getImageWritersByFormatName("jpeg").next();
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try (ImageOutputStream stream = ImageIO.createImageOutputStream(out)) {
+      writer.setOutput(stream);
+      ImageWriteParam param = writer.getDefaultWriteParam();
+      if (progressive) {
+        param.setProgressiveMode(ImageWriteParam.MODE_DEFAULT);
+      }
+      BufferedImage image = new BufferedImage(side, side, BufferedImage.TYPE_INT_RGB);
+      for (int i = 0; i < side; i++) {
+        image.setRGB(i, i, 0xffffff);
+      }
+      writer.write(null, new IIOImage(image, null, null), param);
+    } finally {
+      writer.dispose();
+    }
+    return out.toByteArray();
+  }
+
+  @Test
+  void countsTheScansOfAJpeg() throws IOException {
+    assertEquals(new JpegScans(false, 1), JpegScans.of(jpeg(64, false)));
+    byte[] progressive = jpeg(64, true);
+    JpegScans scans = JpegScans.of(progressive);
+    assertTrue(scans.several() && scans.scans() > 1, scans.toString());
+    assertEquals(64, ImageDecoder.decode(progressive, 64).width());
+  }
+
+  /** A header of some hundred bytes that says 9,000 x 9,000 would cost half a gigabyte. */
+  @Test
+  void aProgressiveJpegMayNotBeHugeNorHaveScansWithoutEnd() throws IOException {
+    byte[] file = jpeg(64, true);
+    int frame = 0;
+    while ((file[frame] & 0xff) != 0xff || (file[frame + 1] & 0xff) != 0xc2) {
+      frame++;
+    }
+    byte[] huge = file.clone();
+    ByteBuffer.wrap(huge).putShort(frame + 5, (short) 9000).putShort(frame + 7, (short) 9000);
+    assertRefused(huge, "progressive", "9000 x 9000", "baseline");
+    // The last scan again and again, before the end marker.
+    int last = file.length - 3;
+    while ((file[last] & 0xff) != 0xff || (file[last + 1] & 0xff) != 0xda) {
+      last--;
+    }
+    ByteArrayOutputStream endless = new ByteArrayOutputStream();
+    endless.write(file, 0, file.length - 2);
+    for (int i = 0; i < 70_000; i++) {
+      endless.write(file, last, file.length - 2 - last);
+    }
+    assertRefused(endless.toByteArray(), "progressive", "64 x 64", "scans");
   }
 
   @Test

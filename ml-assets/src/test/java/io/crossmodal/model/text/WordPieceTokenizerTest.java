@@ -95,6 +95,16 @@ class WordPieceTokenizerTest {
     assertEquals(0, cut.unknown(), "the unknown word was cut off");
   }
 
+  /** Twenty million characters would be gigabytes of words; what is kept is as of a short text. */
+  @Test
+  void ofAVeryLongTextTheBeginningIsRead() {
+    TokenizedText words = SMALL.tokenize("two ".repeat(3_500_000));
+    assertEquals(SMALL.tokenize("two ".repeat(100)), words);
+    assertTrue(words.truncated());
+    assertTrue(SMALL.tokenize("!".repeat(20_000_000)).truncated());
+    assertFalse(SMALL.tokenize(" ".repeat(100_000) + "two" + " ".repeat(100_000)).truncated());
+  }
+
   @Test
   void countsWhatItDoesNotKnow() {
     TokenizedText text = SMALL.tokenize("two zeppelins, two tankers");
