@@ -57,7 +57,7 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
 
     private static List<ModelBundle> models() {
       return List.of(
-          TestModels.sensors().withSensorCalibrations(CALIBRATIONS),
+          TestModels.sensors().withSensorCalibrations(CALIBRATIONS, List.of()),
           TestModels.sensors().withId("uncalibrated"));
     }
   }
