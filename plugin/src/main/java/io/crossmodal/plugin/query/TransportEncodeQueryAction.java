@@ -117,6 +117,7 @@ public final class TransportEncodeQueryAction
         encoded.encoding().tokens(),
         encoded.words(),
         field.calibrations(sensor),
+        field.maxSimCalibrations(sensor),
         encoded.notice());
   }
 
