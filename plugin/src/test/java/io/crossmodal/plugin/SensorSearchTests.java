@@ -392,6 +392,43 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
     refused(
         "got [query_id]: model [sensors] has none of MaxSim for this query",
         () -> rescored("s2", true, 0));
+
+    // Nor where tokens are pooled, on either side, or in one of several indices.
+    client()
+        .admin()
+        .indices()
+        .prepareCreate("pooled")
+        .setMapping(
+            "{\"properties\":{\"image\":{\"type\":\"cross_modal\",\"model\":\"sensors\","
+                + "\"token_pooling\":2}}}")
+        .get();
+    byte[] tile = tile("s1");
+    put("pooled", "s1-tile", "s1", tile);
+    QuerySide byImage = QuerySide.image(tile, "s1");
+    QuerySide byDocument = QuerySide.document("s1-tile", "pooled", null);
+    assertCalibrated(true, byImage, "places");
+    assertCalibrated(false, byImage, "pooled");
+    assertCalibrated(false, byImage, "places", "pooled");
+    assertCalibrated(false, byDocument, "places");
+  }
+
+  private void assertCalibrated(boolean expected, QuerySide side, String... indices) {
+    SearchHit[] hits =
+        client()
+            .prepareSearch(indices)
+            .setQuery(QueryBuilders.matchAllQuery())
+            .addRescorer(new FusionRescorerBuilder("image", side, FusionOptions.DEFAULT), 100)
+            .setExplain(true)
+            .setSize(100)
+            .get()
+            .getHits()
+            .getHits();
+    assertTrue(hits.length > 0);
+    for (SearchHit hit : hits) {
+      String explanation = hit.getExplanation().toString();
+      assertEquals(explanation, expected, explanation.contains("calibrated from sensor [s1]"));
+      assertEquals(explanation, expected, !explanation.contains("(1 + max_sim) / 2"));
+    }
   }
 
   /** kNN by calibrated scores, then late interaction, whose order holds. */

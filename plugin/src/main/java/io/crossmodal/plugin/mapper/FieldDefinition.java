@@ -120,13 +120,14 @@ public record FieldDefinition(
   }
 
   /**
-   * What brings MaxSim with images of several sensors onto one scale.
+   * What brings MaxSim with images of several sensors onto one scale. Pooled patches are fewer and
+   * smoother, and what was fitted to whole ones does not hold for them.
    *
    * @param sensor as {@link #calibrations}
-   * @return as {@link #calibrations}
+   * @return as {@link #calibrations}; none where tokens are pooled
    */
   public List<SensorCalibration> maxSimCalibrations(String sensor) {
-    return calibrations(sensor, ModelManifest::maxSimCalibration);
+    return tokenPooling == 1 ? calibrations(sensor, ModelManifest::maxSimCalibration) : List.of();
   }
 
   /** Looks up what a model has for two sensors, the query's and a document's. */

@@ -163,7 +163,7 @@ final class DocumentQuery {
         tokens,
         List.of(),
         searched.calibrations(sensor),
-        searched.maxSimCalibrations(sensor),
+        field.tokenPooling() == 1 ? searched.maxSimCalibrations(sensor) : List.of(),
         "");
   }
 }

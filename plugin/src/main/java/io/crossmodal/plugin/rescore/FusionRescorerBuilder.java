@@ -235,7 +235,9 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
                       calibrate,
                       result.maxSimCalibrations(),
                       side.key(),
-                      "model [" + result.model() + "] has none of MaxSim for this query")),
+                      "model ["
+                          + result.model()
+                          + "] has none of MaxSim for this query, or tokens are pooled")),
               null);
     }
     if (side != null && context.convertToShardContext() == null) {

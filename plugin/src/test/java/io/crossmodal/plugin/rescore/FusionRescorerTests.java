@@ -321,6 +321,17 @@ public class FusionRescorerTests extends OpenSearchTestCase {
     }
   }
 
+  public void testTokensOfAnUnknownSensorAreForeign() throws Exception {
+    List<SensorCalibration> several =
+        List.of(new SensorCalibration("s1", "s1", 1, 0), new SensorCalibration("s1", "s2", 1, 0));
+    try (Index index = index(Modality.IMAGE, List.of(Content.TOKENS), false)) {
+      TokenReader reader =
+          new TokenReader(index.reader.leaves(), definition(Modality.IMAGE), several, 1);
+      ForeignTokensException e = expectThrows(ForeignTokensException.class, () -> reader.read(0));
+      assertThat(e.getMessage(), containsString("their sensor is [null], one of "));
+    }
+  }
+
   public void testNothingToRescore() throws Exception {
     FusionOptions options =
         options(FusionScoreMode.REPLACE, MissingPolicy.KEEP_FIRST_PASS, FailurePolicy.FAIL);
