@@ -57,7 +57,9 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
           new SensorCalibration("s2", "s1", 4, -1),
           new SensorCalibration("s2", "s2", 2, 1));
 
-  /** Patches of radar are alike by nature: 0.9 among them says less than 0.4 with an optical one. */
+  /**
+   * Patches of radar are alike by nature: 0.9 among them says less than 0.4 with an optical one.
+   */
   private static final List<SensorCalibration> MAX_SIMS =
       List.of(
           new SensorCalibration("s1", "s1", 40, -36),
@@ -237,7 +239,9 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
     assertEquals(5, scores("tiles", new CrossModalQueryBuilder("image", vector, 5, null)).size());
   }
 
-  /** An image whose n-th patch has a cosine of so much with the n-th of the query's, 0 with others. */
+  /**
+   * An image whose n-th patch has a cosine of so much with the n-th of the query's, 0 with others.
+   */
   private static TokenBlock tokens(double cosine) {
     int count = CONFIG.imageTokens(CONFIG.sensor("s1"));
     int hidden = CONFIG.hidden();
@@ -257,9 +261,7 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
   /** As the field stores it. */
   private static byte[] block(TokenBlock tokens) {
     return TokenBlockFormat.write(
-        tokens,
-        TokenEncoding.FP16,
-        TestModels.sensors().manifest().fingerprints().tokenSpace());
+        tokens, TokenEncoding.FP16, TestModels.sensors().manifest().fingerprints().tokenSpace());
   }
 
   /** By sensor and number of the place; place 0 is the query's. */
@@ -346,8 +348,7 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
     createPlaces(shards);
     SearchHit[] plain = rescored("s1", false, 0);
     assertEquals(
-        List.of(
-            "s1-0", "s1-1", "s1-2", "s1-3", "s1-4", "s2-0", "s2-1", "s2-2", "s2-3", "s2-4"),
+        List.of("s1-0", "s1-1", "s1-2", "s1-3", "s1-4", "s2-0", "s2-1", "s2-2", "s2-3", "s2-4"),
         ids(plain));
     for (SearchHit hit : plain) {
       assertEquals(1 + (1 + maxSim(hit.getId())) / 2, hit.getScore(), TOLERANCE);

@@ -30,8 +30,8 @@ import java.util.regex.Pattern;
  * @param calibration from logits to a probability
  * @param sensorCalibrations from cosines of two images to a probability, a pair of sensors each;
  *     null or empty where none was fitted
- * @param maxSimCalibrations from MaxSim of two images to a probability, a pair of sensors each; null
- *     where none was fitted, as in bundles that are older than it
+ * @param maxSimCalibrations from MaxSim of two images to a probability, a pair of sensors each;
+ *     null where none was fitted, as in bundles that are older than it
  * @param training how the model was made
  * @param metrics what it reached
  * @param golden inputs with outputs that a loaded model must repeat; null only for a model in

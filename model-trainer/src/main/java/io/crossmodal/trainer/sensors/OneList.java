@@ -14,8 +14,8 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * Radar and optical tiles in one list, as a node makes it: for each query the nearest of each sensor
- * by cosine, ordered by one score. A query's own tile is left out.
+ * Radar and optical tiles in one list, as a node makes it: for each query the nearest of each
+ * sensor by cosine, ordered by one score. A query's own tile is left out.
  */
 final class OneList {
   private static final int DEPTH = 10;
@@ -74,7 +74,9 @@ final class OneList {
     Optional<SensorCalibration> find(String query, String archive);
   }
 
-  /** Rows of a model for queries of each sensor; of cosines or MaxSim only where both are fitted. */
+  /**
+   * Rows of a model for queries of each sensor; of cosines or MaxSim only where both are fitted.
+   */
   List<OneListRow> rows(String model, ModelManifest manifest) {
     List<OneListRow> rows = new ArrayList<>();
     for (int query = 0; query < names.size(); query++) {

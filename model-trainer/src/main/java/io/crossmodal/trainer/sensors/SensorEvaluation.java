@@ -42,11 +42,9 @@ public final class SensorEvaluation {
 
   /** Measures a model; its bundle has both sensors of the data set. */
   public void add(String name, FusionModel model) {
-    List<List<TileFeatures>> archived =
-        add(new BundleEncoder(name, model, sensor(0), sensor(1)));
+    List<List<TileFeatures>> archived = add(new BundleEncoder(name, model, sensor(0), sensor(1)));
     oneList.addAll(
-        new OneList(List.of(sensor(0), sensor(1)), archived)
-            .rows(name, model.bundle().manifest()));
+        new OneList(List.of(sensor(0), sensor(1)), archived).rows(name, model.bundle().manifest()));
   }
 
   /** Measures the descriptor that knows nothing, on tiles of that side. */

@@ -18,8 +18,8 @@ class OneListTest {
   private static final int PLACES = 15;
 
   /**
-   * Tiles of one sensor have cosines of 0.9 and more with each other, those of two sensors 0.1 where
-   * they show one place and 0 elsewhere; patches likewise.
+   * Tiles of one sensor have cosines of 0.9 and more with each other, those of two sensors 0.1
+   * where they show one place and 0 elsewhere; patches likewise.
    */
   private static TileFeatures tile(int sensor, int place) {
     float[] values = new float[2 + 2 * PLACES];

@@ -98,7 +98,8 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
           (body, v) -> body.filter = v,
           (parser, context) -> parseInnerQueryBuilder(parser),
           new ParseField("filter"));
-      PARSER.declareBoolean((body, v) -> body.calibrate = v, new ParseField(Calibrations.CALIBRATE));
+      PARSER.declareBoolean(
+          (body, v) -> body.calibrate = v, new ParseField(Calibrations.CALIBRATE));
       PARSER.declareFloat((body, v) -> body.boost = v, BOOST_FIELD);
       PARSER.declareString((body, v) -> body.queryName = v, NAME_FIELD);
     }

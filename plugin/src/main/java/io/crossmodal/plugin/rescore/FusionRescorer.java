@@ -169,8 +169,7 @@ public final class FusionRescorer implements Rescorer {
    * One p per candidate, NaN where it keeps the first pass instead; or the logits of the filter,
    * where no more is to be done here.
    */
-  private static float[] probabilities(
-      List<Candidate> candidates, FusionRescoreContext context) {
+  private static float[] probabilities(List<Candidate> candidates, FusionRescoreContext context) {
     float[] probabilities = new float[candidates.size()];
     Arrays.fill(probabilities, Float.NaN);
     int[] passed;

@@ -439,7 +439,8 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
 
   @Override
   public int hashCode() {
-    return Objects.hash(super.hashCode(), field, side, encoded, options, stage, reported, calibrate);
+    return Objects.hash(
+        super.hashCode(), field, side, encoded, options, stage, reported, calibrate);
   }
 
   private static <E extends Enum<E>> E constant(Class<E> type, String name, String value) {

@@ -46,8 +46,7 @@ final class RescoreModel {
   /** The MLP filter's logit of each candidate. */
   List<Float> filter(List<Candidate> candidates) {
     return ask(
-        PairQuestion.FILTER,
-        tokens(candidates).stream().<Tokens>map(Tokens::classToken).toList());
+        PairQuestion.FILTER, tokens(candidates).stream().<Tokens>map(Tokens::classToken).toList());
   }
 
   /** The score of each candidate: fused, or compared where query and candidates are images. */

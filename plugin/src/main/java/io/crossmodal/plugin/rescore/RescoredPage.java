@@ -126,7 +126,9 @@ public final class RescoredPage {
         ? Optional.empty()
         : Optional.of(
             String.format(
-                Locale.ROOT, "the picture's %d patches form no square", image.tokens().count() - 1));
+                Locale.ROOT,
+                "the picture's %d patches form no square",
+                image.tokens().count() - 1));
   }
 
   /**
