@@ -86,7 +86,8 @@ public final class SensorArchive {
     ModelBundle bundle =
         SensorTraining.open(folder.resolve("run"), options()).train(pairs, MODEL, trained::accept);
     try (FusionModel model = FusionModel.load(bundle, folder)) {
-      bundle = bundle.withSensorCalibrations(SensorCalibrationFit.fit(model, pairs));
+      SensorCalibrationFit.Fitted fitted = SensorCalibrationFit.fit(model, pairs);
+      bundle = bundle.withSensorCalibrations(fitted.cosines(), fitted.maxSims());
     }
     Path file = folder.resolve("sensors.zip");
     bundle.write(file, List.of());

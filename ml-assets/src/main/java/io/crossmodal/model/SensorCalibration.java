@@ -8,14 +8,14 @@ import java.util.Locale;
 import java.util.Objects;
 
 /**
- * From the cosine of two images' embeddings to a probability. One a pair of sensors: radar and
- * optical images are less alike than two radar images of places that differ as much, so cosines of
- * two pairs cannot be ranked in one list.
+ * From how alike two images are, the cosine of their embeddings or MaxSim of their patches, to a
+ * probability. One a pair of sensors: radar and optical images are less alike than two radar images
+ * of places that differ as much, so what two pairs of sensors give cannot be ranked in one list.
  *
  * @param query sensor of the image that is searched by
  * @param archive sensor of the image that is found
  * @param scale above 0
- * @param bias added to scale times cosine
+ * @param bias added to scale times the cosine, or MaxSim
  */
 public record SensorCalibration(String query, String archive, double scale, double bias) {
   public SensorCalibration {
@@ -33,9 +33,13 @@ public record SensorCalibration(String query, String archive, double scale, doub
     }
   }
 
-  /** The probability, in [0, 1], that both images belong together. */
-  public float probability(float cosine) {
-    return (float) (1 / (1 + Math.exp(-(scale * cosine + bias))));
+  /**
+   * The probability, in [0, 1], that both images belong together.
+   *
+   * @param alike cosine or MaxSim, whichever this was fitted to
+   */
+  public float probability(float alike) {
+    return (float) (1 / (1 + Math.exp(-(scale * alike + bias))));
   }
 
   /**

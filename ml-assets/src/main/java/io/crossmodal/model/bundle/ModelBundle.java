@@ -131,6 +131,7 @@ public final class ModelBundle {
             Fingerprints.of(config, vocabulary, state),
             calibration,
             List.of(),
+            null,
             training,
             metrics,
             null);
@@ -379,9 +380,16 @@ public final class ModelBundle {
     return new ModelBundle(manifest.withId(id), tokenizer, archive, weightBytes);
   }
 
-  /** The same model with probabilities for its sensor pairs; to be {@linkplain #write written}. */
-  public ModelBundle withSensorCalibrations(List<SensorCalibration> pairs) {
-    return new ModelBundle(manifest.withSensorCalibrations(pairs), tokenizer, archive, weightBytes);
+  /**
+   * The same model with probabilities for its sensor pairs; to be {@linkplain #write written}.
+   *
+   * @param cosines from cosines of embeddings
+   * @param maxSims from MaxSim of patches; empty where that tells nothing
+   */
+  public ModelBundle withSensorCalibrations(
+      List<SensorCalibration> cosines, List<SensorCalibration> maxSims) {
+    return new ModelBundle(
+        manifest.withSensorCalibrations(cosines, maxSims), tokenizer, archive, weightBytes);
   }
 
   public ModelManifest manifest() {

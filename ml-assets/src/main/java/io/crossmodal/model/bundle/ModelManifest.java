@@ -30,6 +30,8 @@ import java.util.regex.Pattern;
  * @param calibration from logits to a probability
  * @param sensorCalibrations from cosines of two images to a probability, a pair of sensors each;
  *     null or empty where none was fitted
+ * @param maxSimCalibrations from MaxSim of two images to a probability, a pair of sensors each;
+ *     null where none was fitted, as in bundles that are older than it
  * @param training how the model was made
  * @param metrics what it reached
  * @param golden inputs with outputs that a loaded model must repeat; null only for a model in
@@ -44,6 +46,7 @@ public record ModelManifest(
     Fingerprints fingerprints,
     Calibration calibration,
     List<SensorCalibration> sensorCalibrations,
+    List<SensorCalibration> maxSimCalibrations,
     Training training,
     List<Metric> metrics,
     Golden golden) {
@@ -107,6 +110,11 @@ public record ModelManifest(
     Objects.requireNonNull(calibration, "calibration");
     sensorCalibrations = sensorCalibrations == null ? List.of() : List.copyOf(sensorCalibrations);
     sensorCalibrations.forEach(pair -> pair.requireIn(config));
+    if (maxSimCalibrations != null) {
+      // Null, so that a manifest without them is written as it was read.
+      maxSimCalibrations = maxSimCalibrations.isEmpty() ? null : List.copyOf(maxSimCalibrations);
+    }
+    pairs(maxSimCalibrations).forEach(pair -> pair.requireIn(config));
     Objects.requireNonNull(training, "training");
     metrics = List.copyOf(Objects.requireNonNull(metrics, "metrics"));
   }
@@ -161,20 +169,36 @@ public record ModelManifest(
         fingerprints,
         calibration,
         sensorCalibrations,
+        maxSimCalibrations,
         training,
         metrics,
         golden);
   }
 
-  /** How likely two images show the same place, by their sensors, where it was fitted. */
+  /** From the cosine of two images of these sensors to a probability, where it was fitted. */
   public Optional<SensorCalibration> sensorCalibration(String query, String archive) {
-    return sensorCalibrations.stream()
+    return find(sensorCalibrations, query, archive);
+  }
+
+  /** From MaxSim of two images of these sensors to a probability, where it was fitted. */
+  public Optional<SensorCalibration> maxSimCalibration(String query, String archive) {
+    return find(pairs(maxSimCalibrations), query, archive);
+  }
+
+  private static Optional<SensorCalibration> find(
+      List<SensorCalibration> pairs, String query, String archive) {
+    return pairs.stream()
         .filter(pair -> pair.query().equals(query) && pair.archive().equals(archive))
         .findFirst();
   }
 
+  private static List<SensorCalibration> pairs(List<SensorCalibration> given) {
+    return given == null ? List.of() : given;
+  }
+
   /** The same with other probabilities for its sensor pairs, and without golden outputs. */
-  ModelManifest withSensorCalibrations(List<SensorCalibration> pairs) {
+  ModelManifest withSensorCalibrations(
+      List<SensorCalibration> cosines, List<SensorCalibration> maxSims) {
     return new ModelManifest(
         formatVersion,
         id,
@@ -183,7 +207,8 @@ public record ModelManifest(
         weightsSha256,
         fingerprints,
         calibration,
-        pairs,
+        cosines,
+        maxSims,
         training,
         metrics,
         null);
@@ -204,6 +229,7 @@ public record ModelManifest(
         fingerprints,
         calibration,
         sensorCalibrations,
+        maxSimCalibrations,
         training,
         metrics,
         newGolden);

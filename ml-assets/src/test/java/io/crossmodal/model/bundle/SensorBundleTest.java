@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.bundle;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -18,6 +19,7 @@ import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.GeoTiffWriter;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -49,12 +51,16 @@ class SensorBundleTest {
         config(kind, SensorConfig.s1(16), SensorConfig.s2(16), SensorConfig.rgb(16));
     Path file = folder.resolve("sensors.zip");
     ModelBundle.random("sensors", config, 3)
-        .withSensorCalibrations(List.of(new SensorCalibration("s1", "s2", 9.5, -4)))
+        .withSensorCalibrations(
+            List.of(new SensorCalibration("s1", "s2", 9.5, -4)),
+            List.of(new SensorCalibration("s2", "s1", 80, -60)))
         .write(file, List.of());
     ModelBundle bundle = ModelBundle.read(file);
     assertEquals(config, bundle.manifest().config());
     assertEquals(9.5, bundle.manifest().sensorCalibration("s1", "s2").orElseThrow().scale());
     assertTrue(bundle.manifest().sensorCalibration("s2", "s1").isEmpty());
+    assertEquals(80, bundle.manifest().maxSimCalibration("s2", "s1").orElseThrow().scale());
+    assertTrue(bundle.manifest().maxSimCalibration("s1", "s2").isEmpty());
     long seed = System.nanoTime();
     SplittableRandom random = new SplittableRandom(seed);
     try (FusionModel model = FusionModel.load(bundle, folder)) {
@@ -106,6 +112,27 @@ class SensorBundleTest {
     assertFalse(SensorConfig.rgb(16).toString().contains("bands"));
   }
 
+  /** A bundle that knows nothing of MaxSim is written to the letter as it was read. */
+  @Test
+  void manifestsWithoutMaxSimStayAsTheyAre() throws BundleException {
+    List<SensorCalibration> cosines = List.of(new SensorCalibration("s1", "s1", 9.5, -4));
+    ModelBundle bundle =
+        ModelBundle.random(
+            "s", config(ImageTowerConfig.Kind.CONVOLUTIONAL, SensorConfig.s1(16)), 1);
+    byte[] old = bundle.withSensorCalibrations(cosines, List.of()).manifest().toJson();
+    assertFalse(new String(old, StandardCharsets.UTF_8).contains("max_sim"));
+    ModelManifest read = ModelManifest.fromJson(old);
+    assertEquals(cosines, read.sensorCalibrations());
+    assertTrue(read.maxSimCalibration("s1", "s1").isEmpty());
+    assertArrayEquals(old, read.toJson());
+
+    List<SensorCalibration> maxSims = List.of(new SensorCalibration("s1", "s1", 80, -60));
+    ModelManifest both = bundle.withSensorCalibrations(cosines, maxSims).manifest();
+    assertEquals(both, ModelManifest.fromJson(both.toJson()));
+    assertEquals(maxSims, both.withId("t").maxSimCalibrations());
+    assertEquals(read.fingerprints(), both.fingerprints());
+  }
+
   @Test
   void whatDoesNotFitIsRefused() throws IOException {
     ModelConfig config = config(ImageTowerConfig.Kind.CONVOLUTIONAL, SensorConfig.s1(16));
@@ -115,7 +142,14 @@ class SensorBundleTest {
         () -> bundle.write(folder.resolve("a.zip"), List.of("a text")));
     assertThrows(
         IllegalArgumentException.class,
-        () -> bundle.withSensorCalibrations(List.of(new SensorCalibration("s1", "s2", 1, 0))));
+        () ->
+            bundle.withSensorCalibrations(
+                List.of(new SensorCalibration("s1", "s2", 1, 0)), List.of()));
+    assertThrows(
+        IllegalArgumentException.class,
+        () ->
+            bundle.withSensorCalibrations(
+                List.of(), List.of(new SensorCalibration("s2", "s1", 1, 0))));
     assertThrows(IllegalStateException.class, () -> config.withVocabularySize(5));
     assertFalse(Files.exists(folder.resolve("a.zip")));
   }

@@ -26,7 +26,8 @@ import picocli.CommandLine.Option;
     showDefaultValues = true,
     description =
         "Measures retrieval between two sensors: paired recall, and by label sets where there are"
-            + " labels. An untrained model and a texture descriptor stand beside.")
+            + " labels, and in one list of both where a model is calibrated. An untrained model and"
+            + " a texture descriptor stand beside.")
 final class EvaluateSensorsCommand implements Callable<Integer> {
   @Mixin private PairArguments data;
 

@@ -138,7 +138,9 @@ final class TrainSensorsCommand implements Callable<Integer> {
               });
     }
     try (FusionModel model = FusionModel.load(bundle, run)) {
-      bundle = bundle.withSensorCalibrations(SensorCalibrationFit.fit(model, dataset));
+      SensorCalibrationFit.Fitted fitted = SensorCalibrationFit.fit(model, dataset);
+      fitted.notes().forEach(System.out::println);
+      bundle = bundle.withSensorCalibrations(fitted.cosines(), fitted.maxSims());
     }
     Path file = run.resolve("model.zip");
     bundle.write(file, List.of());

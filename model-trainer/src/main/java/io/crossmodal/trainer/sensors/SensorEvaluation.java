@@ -24,7 +24,8 @@ import java.util.stream.IntStream;
  *
  * <p>Where pairs have labels, as the paper does: queries are the validation tiles, the archive are
  * the test tiles, the first 10 hits count, by their label sets. In any case: does a test tile find
- * its own partner among all test tiles of the other sensor.
+ * its own partner among all test tiles of the other sensor. And where a model is calibrated, is the
+ * partner among the first 10 of a list of both sensors' test tiles.
  */
 public final class SensorEvaluation {
   private static final int DEPTH = 10;
@@ -33,6 +34,7 @@ public final class SensorEvaluation {
   private final PairDataset dataset;
   private final Map<String, DecodedPairs> decoded = new HashMap<>();
   private final List<SensorRow> rows = new ArrayList<>();
+  private final List<OneListRow> oneList = new ArrayList<>();
 
   public SensorEvaluation(PairDataset dataset) {
     this.dataset = dataset;
@@ -40,7 +42,9 @@ public final class SensorEvaluation {
 
   /** Measures a model; its bundle has both sensors of the data set. */
   public void add(String name, FusionModel model) {
-    add(new BundleEncoder(name, model, dataset.first().name(), dataset.second().name()));
+    List<List<TileFeatures>> archived = add(new BundleEncoder(name, model, sensor(0), sensor(1)));
+    oneList.addAll(
+        new OneList(List.of(sensor(0), sensor(1)), archived).rows(name, model.bundle().manifest()));
   }
 
   /** Measures the descriptor that knows nothing, on tiles of that side. */
@@ -48,7 +52,8 @@ public final class SensorEvaluation {
     add(new TextureDescriptor(side));
   }
 
-  private void add(TileEncoder encoder) {
+  /** Features of the test tiles, those of the first sensor, then of the second. */
+  private List<List<TileFeatures>> add(TileEncoder encoder) {
     DecodedPairs archive = pairs(Split.TEST, encoder.side());
     boolean labelled =
         dataset.split(Split.VAL).stream().anyMatch(pair -> !pair.labels().isEmpty())
@@ -80,6 +85,7 @@ public final class SensorEvaluation {
         }
       }
     }
+    return archived;
   }
 
   private String sensor(int number) {
@@ -187,7 +193,12 @@ public final class SensorEvaluation {
     return List.copyOf(rows);
   }
 
-  /** The rows as a Markdown table. */
+  /** What was measured so far of lists that hold both sensors, of models that are calibrated. */
+  public List<OneListRow> oneList() {
+    return List.copyOf(oneList);
+  }
+
+  /** The rows as Markdown tables. */
   public String markdown() {
     StringBuilder text = new StringBuilder();
     text.append(
@@ -218,6 +229,22 @@ public final class SensorEvaluation {
             .append(Double.isNaN(value) ? "" : String.format(Locale.ROOT, "%.2f", value));
       }
       text.append(" |\n");
+    }
+    if (!oneList.isEmpty()) {
+      text.append("\nOne list of both sensors:\n\n");
+      text.append("| model | query | ordered by | partner in 10 | of the query's sensor in 10 |\n");
+      text.append("|---|---|---|---|---|\n");
+    }
+    for (OneListRow row : oneList) {
+      text.append(
+          String.format(
+              Locale.ROOT,
+              "| %s | %s | %s | %.1f | %.1f |%n",
+              row.model(),
+              row.query(),
+              row.score(),
+              row.partner(),
+              row.own()));
     }
     return text.toString();
   }

@@ -4,6 +4,8 @@
  */
 package io.crossmodal.trainer.sensors;
 
+import io.crossmodal.model.tokens.TokenBlock;
+
 /**
  * What a tile is compared by.
  *
@@ -31,6 +33,16 @@ record TileFeatures(float[] embedding, float[][] patches) {
       sum += best;
     }
     return sum / patches.length;
+  }
+
+  /** The patches as a model's tokens, behind a class token of zeros, which MaxSim leaves out. */
+  TokenBlock tokens() {
+    int h = patches[0].length;
+    float[] values = new float[(1 + patches.length) * h];
+    for (int p = 0; p < patches.length; p++) {
+      System.arraycopy(patches[p], 0, values, (p + 1) * h, h);
+    }
+    return new TokenBlock(1 + patches.length, h, values);
   }
 
   private static double dot(float[] a, float[] b) {

@@ -121,7 +121,9 @@ class SensorTrainingTest {
     try (FusionModel model = FusionModel.load(bundle, folder)) {
       evaluation.add("within", model);
       // Eight validation pairs are too few to fit anything.
-      assertTrue(SensorCalibrationFit.fit(model, pairs).isEmpty());
+      SensorCalibrationFit.Fitted none = SensorCalibrationFit.fit(model, pairs);
+      assertTrue(none.cosines().isEmpty() && none.maxSims().isEmpty());
+      assertTrue(none.notes().get(0).contains("needs 10 validation pairs, there are 8"));
     }
     evaluation.addDescriptor(32);
     assertEquals(8, evaluation.rows().size());
@@ -265,18 +267,20 @@ class SensorTrainingTest {
             new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
     ModelBundle bundle =
         SensorTraining.untrained(validated, options(0, SensorOptions.Pairing.ACROSS), "u");
-    List<SensorCalibration> fitted;
+    SensorCalibrationFit.Fitted fitted;
     try (FusionModel model = FusionModel.load(bundle, folder)) {
       fitted = SensorCalibrationFit.fit(model, validated);
     }
-    assertEquals(4, fitted.size());
-    for (SensorCalibration pair : fitted) {
+    assertEquals(4, fitted.cosines().size());
+    // A direction has a calibration of MaxSim, or a note why not.
+    assertEquals(4, fitted.maxSims().size() + fitted.notes().size());
+    for (SensorCalibration pair : fitted.cosines()) {
       assertTrue(pair.probability(1) >= pair.probability(0.5f), pair.toString());
     }
     Path file = folder.resolve("calibrated.zip");
-    bundle.withSensorCalibrations(fitted).write(file, List.of());
+    bundle.withSensorCalibrations(fitted.cosines(), fitted.maxSims()).write(file, List.of());
     assertEquals(
-        Optional.of(fitted.get(1)),
+        Optional.of(fitted.cosines().get(1)),
         ModelBundle.read(file).manifest().sensorCalibration("s1", "s2"));
   }
 

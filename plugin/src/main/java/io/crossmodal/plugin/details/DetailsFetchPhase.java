@@ -103,6 +103,12 @@ public final class DetailsFetchPhase implements FetchSubPhase {
     object.put("p", score.p());
     if (score instanceof PairScore.Compared compared) {
       object.put("max_sim", compared.maxSim());
+      if (compared.calibration() != null) {
+        object.put("query_sensor", compared.calibration().query());
+        object.put("sensor", compared.calibration().archive());
+        object.put("scale", compared.calibration().scale());
+        object.put("bias", compared.calibration().bias());
+      }
     } else if (score instanceof PairScore.Fused fused) {
       object.put("itm", fused.itm());
       object.put("filter", fused.filter());

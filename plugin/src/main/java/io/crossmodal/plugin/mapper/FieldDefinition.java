@@ -116,6 +116,26 @@ public record FieldDefinition(
    * @return one for each of the field's sensors; none where the model is gone or lacks one of them
    */
   public List<SensorCalibration> calibrations(String sensor) {
+    return calibrations(sensor, ModelManifest::sensorCalibration);
+  }
+
+  /**
+   * What brings MaxSim with images of several sensors onto one scale. Pooled patches are fewer and
+   * smoother, and what was fitted to whole ones does not hold for them.
+   *
+   * @param sensor as {@link #calibrations}
+   * @return as {@link #calibrations}; none where tokens are pooled
+   */
+  public List<SensorCalibration> maxSimCalibrations(String sensor) {
+    return tokenPooling == 1 ? calibrations(sensor, ModelManifest::maxSimCalibration) : List.of();
+  }
+
+  /** Looks up what a model has for two sensors, the query's and a document's. */
+  private interface OfPair {
+    Optional<SensorCalibration> find(ModelManifest model, String query, String archive);
+  }
+
+  private List<SensorCalibration> calibrations(String sensor, OfPair pair) {
     if (sensor == null
         || modality != Modality.IMAGE
         || !catalog.has(modelId)
@@ -124,7 +144,7 @@ public record FieldDefinition(
     }
     List<SensorCalibration> found = new ArrayList<>();
     for (String archive : spaces.imageTokens().keySet()) {
-      catalog.manifest(modelId).sensorCalibration(sensor, archive).ifPresent(found::add);
+      pair.find(catalog.manifest(modelId), sensor, archive).ifPresent(found::add);
     }
     return found.size() == spaces.imageTokens().size() ? List.copyOf(found) : List.of();
   }

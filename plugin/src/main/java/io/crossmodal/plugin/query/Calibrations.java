@@ -7,14 +7,23 @@ package io.crossmodal.plugin.query;
 import io.crossmodal.model.SensorCalibration;
 import java.io.IOException;
 import java.util.List;
+import java.util.Locale;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
 
-/** Calibrations of sensor pairs on the wire. */
-final class Calibrations {
+/**
+ * The calibrations of a search, of cosines for its query and of MaxSim for its rescorer: one for
+ * each sensor of the searched field, or none, never some.
+ */
+public final class Calibrations {
+  /** The key of a request, in the query and in the rescorer. */
+  public static final String CALIBRATE = "calibrate";
+
   private Calibrations() {}
 
-  static void write(StreamOutput out, List<SensorCalibration> calibrations) throws IOException {
+  /** Writes them to another node. */
+  public static void write(StreamOutput out, List<SensorCalibration> calibrations)
+      throws IOException {
     out.writeCollection(
         calibrations,
         (o, pair) -> {
@@ -25,8 +34,42 @@ final class Calibrations {
         });
   }
 
-  static List<SensorCalibration> read(StreamInput in) throws IOException {
+  /** Reads what {@link #write} wrote. */
+  public static List<SensorCalibration> read(StreamInput in) throws IOException {
     return in.readList(
         i -> new SensorCalibration(i.readString(), i.readString(), i.readDouble(), i.readDouble()));
+  }
+
+  /**
+   * Those that all hits of a search are scored by.
+   *
+   * @param calibrate what the request says; null where the model decides
+   * @param found one for each sensor of the searched field, or none
+   * @param key of the query side
+   * @param why there are none, if there are none
+   * @return none where hits score as they do without
+   * @throws IllegalArgumentException when the request wants what the model has not
+   */
+  public static List<SensorCalibration> choose(
+      Boolean calibrate, List<SensorCalibration> found, String key, String why) {
+    if (Boolean.FALSE.equals(calibrate)) {
+      return List.of();
+    }
+    if (Boolean.TRUE.equals(calibrate) && found.isEmpty()) {
+      throw missing(key, why);
+    }
+    // A single sensor's hits are in one order either way.
+    return calibrate == null && found.size() == 1 ? List.of() : found;
+  }
+
+  static IllegalArgumentException missing(String key, String why) {
+    return new IllegalArgumentException(
+        String.format(
+            Locale.ROOT,
+            "[%s] goes with an image on a field of images whose model has a calibration from the"
+                + " image's sensor to each of its own, as train-sensors fits them; got [%s]: %s",
+            CALIBRATE,
+            key,
+            why));
   }
 }

@@ -68,7 +68,6 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   public static final int MAX_K = 10_000;
 
   static final String QUERY_VECTOR = "query_vector";
-  private static final String CALIBRATE = "calibrate";
   private static final List<String> SIDES =
       List.of(QuerySide.QUERY_TEXT, QuerySide.QUERY_IMAGE, QuerySide.QUERY_ID, QUERY_VECTOR);
 
@@ -99,7 +98,8 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
           (body, v) -> body.filter = v,
           (parser, context) -> parseInnerQueryBuilder(parser),
           new ParseField("filter"));
-      PARSER.declareBoolean((body, v) -> body.calibrate = v, new ParseField(CALIBRATE));
+      PARSER.declareBoolean(
+          (body, v) -> body.calibrate = v, new ParseField(Calibrations.CALIBRATE));
       PARSER.declareFloat((body, v) -> body.boost = v, BOOST_FIELD);
       PARSER.declareString((body, v) -> body.queryName = v, NAME_FIELD);
     }
@@ -201,7 +201,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     this.k = k;
     this.filter = filter;
     if (Boolean.TRUE.equals(calibrate) && side == null && calibrations.isEmpty()) {
-      throw uncalibrated(QUERY_VECTOR, "a vector has no sensor");
+      throw Calibrations.missing(QUERY_VECTOR, "a vector has no sensor");
     }
     this.calibrate = calibrate;
     this.calibrations = calibrations;
@@ -265,7 +265,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
       builder.field("filter", filter);
     }
     if (calibrate != null) {
-      builder.field(CALIBRATE, calibrate);
+      builder.field(Calibrations.CALIBRATE, calibrate);
     }
     printBoostAndQueryName(builder);
     builder.endObject();
@@ -283,7 +283,11 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
               result.embedding(),
               result.filterSpace(),
               filter,
-              calibrations(result),
+              Calibrations.choose(
+                  calibrate,
+                  result.calibrations(),
+                  side.key(),
+                  "model [" + result.model() + "] has no calibrations for this query"),
               null);
     }
     if (side != null && context.convertToShardContext() == null) {
@@ -298,31 +302,6 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
       }
     }
     return this;
-  }
-
-  /** Those that hits are scored by; none for cosines. */
-  private List<SensorCalibration> calibrations(EncodedQuery result) {
-    if (Boolean.FALSE.equals(calibrate)) {
-      return List.of();
-    }
-    List<SensorCalibration> found = result.calibrations();
-    if (Boolean.TRUE.equals(calibrate) && found.isEmpty()) {
-      throw uncalibrated(
-          side.key(), "model [" + result.model() + "] has no calibrations for this query");
-    }
-    // A single sensor's hits are in one order either way.
-    return calibrate == null && found.size() == 1 ? List.of() : found;
-  }
-
-  private static IllegalArgumentException uncalibrated(String key, String why) {
-    return new IllegalArgumentException(
-        String.format(
-            Locale.ROOT,
-            "[%s] goes with an image on a field of images whose model has a calibration from the"
-                + " image's sensor to each of its own, as train-sensors fits them; got [%s]: %s",
-            CALIBRATE,
-            key,
-            why));
   }
 
   private CrossModalQueryBuilder copy(

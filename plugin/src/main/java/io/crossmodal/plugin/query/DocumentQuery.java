@@ -150,6 +150,10 @@ final class DocumentQuery {
             .storedTokens()
             .map(block -> TokenBlockFormat.read(block, 0, block.length))
             .orElse(null);
+    String sensor =
+        field.modality() == Modality.IMAGE
+            ? value.storedSensor().orElseGet(() -> field.spaces().sensor(null))
+            : null;
     return new EncodedQuery(
         field.modality(),
         field.modelId(),
@@ -158,7 +162,8 @@ final class DocumentQuery {
         value.storedEmbedding(),
         tokens,
         List.of(),
-        searched.calibrations(value.storedSensor().orElse(null)),
+        searched.calibrations(sensor),
+        field.tokenPooling() == 1 ? searched.maxSimCalibrations(sensor) : List.of(),
         "");
   }
 }

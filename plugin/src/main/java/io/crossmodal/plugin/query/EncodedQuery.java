@@ -26,12 +26,14 @@ public final class EncodedQuery extends ActionResponse {
   private final TokenBlock tokens;
   private final List<WordSpan> words;
   private final List<SensorCalibration> calibrations;
+  private final List<SensorCalibration> maxSimCalibrations;
   private final String notice;
 
   /**
    * @param tokens null where a document's field stores none
    * @param words empty unless a text was encoded
    * @param calibrations as {@link FieldDefinition#calibrations} of the searched field gives them
+   * @param maxSimCalibrations as {@link FieldDefinition#maxSimCalibrations} gives them
    */
   EncodedQuery(
       Modality modality,
@@ -42,6 +44,7 @@ public final class EncodedQuery extends ActionResponse {
       TokenBlock tokens,
       List<WordSpan> words,
       List<SensorCalibration> calibrations,
+      List<SensorCalibration> maxSimCalibrations,
       String notice) {
     this.modality = modality;
     this.model = model;
@@ -51,6 +54,7 @@ public final class EncodedQuery extends ActionResponse {
     this.tokens = tokens;
     this.words = List.copyOf(words);
     this.calibrations = List.copyOf(calibrations);
+    this.maxSimCalibrations = List.copyOf(maxSimCalibrations);
     this.notice = notice;
   }
 
@@ -64,6 +68,7 @@ public final class EncodedQuery extends ActionResponse {
     tokens = in.readBoolean() ? TokenBlocks.read(in) : null;
     words = WordSpans.read(in);
     calibrations = Calibrations.read(in);
+    maxSimCalibrations = Calibrations.read(in);
     notice = in.readString();
   }
 
@@ -80,6 +85,7 @@ public final class EncodedQuery extends ActionResponse {
     }
     WordSpans.write(out, words);
     Calibrations.write(out, calibrations);
+    Calibrations.write(out, maxSimCalibrations);
     out.writeString(notice);
   }
 
@@ -124,6 +130,11 @@ public final class EncodedQuery extends ActionResponse {
   /** From cosines to probabilities, one for each sensor of the searched field; or none. */
   List<SensorCalibration> calibrations() {
     return calibrations;
+  }
+
+  /** From MaxSim to probabilities, one for each sensor of the searched field; or none. */
+  public List<SensorCalibration> maxSimCalibrations() {
+    return maxSimCalibrations;
   }
 
   /** What the user should be told, such as that his text was cut; empty where nothing. */

@@ -15,6 +15,8 @@ import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.MappingFields;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.mapper.Spaces;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
@@ -117,6 +119,7 @@ public final class TransportEncodeQueryAction
         encoded.encoding().tokens(),
         encoded.words(),
         field.calibrations(sensor),
+        field.maxSimCalibrations(sensor),
         encoded.notice());
   }
 
@@ -187,6 +190,8 @@ public final class TransportEncodeQueryAction
               request.field(),
               spaceByIndex));
     }
-    return fieldByIndex.values().iterator().next();
+    // Calibrations of MaxSim are for all indices or for none: not where one pools its tokens.
+    return Collections.max(
+        fieldByIndex.values(), Comparator.comparingInt(FieldDefinition::tokenPooling));
   }
 }

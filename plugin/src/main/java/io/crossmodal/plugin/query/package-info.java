@@ -11,6 +11,7 @@
  * and the rescorer of one search share one encoding and what is sent to the shards is a vector.
  *
  * <p>Entry class: {@link io.crossmodal.plugin.query.CrossModalQueryBuilder}. The rescorer uses
- * {@link io.crossmodal.plugin.query.QuerySide} and {@link io.crossmodal.plugin.query.QueryEncoder}.
+ * {@link io.crossmodal.plugin.query.QuerySide}, {@link io.crossmodal.plugin.query.QueryEncoder} and
+ * {@link io.crossmodal.plugin.query.Calibrations}.
  */
 package io.crossmodal.plugin.query;

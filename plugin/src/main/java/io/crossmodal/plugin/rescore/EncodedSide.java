@@ -4,10 +4,12 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.query.Asked;
+import io.crossmodal.plugin.query.Calibrations;
 import io.crossmodal.plugin.query.TokenBlocks;
 import io.crossmodal.plugin.query.WordSpans;
 import java.io.IOException;
@@ -25,6 +27,8 @@ import org.opensearch.core.common.io.stream.Writeable;
  * @param tokenSpace fingerprint of its tokens' space
  * @param tokens (N or M, H)
  * @param words of a text that was encoded for this search, with their tokens; otherwise empty
+ * @param calibrations from MaxSim to probabilities, one for each sensor of the field; none where p
+ *     is (1 + MaxSim) / 2, and where a text is fused
  */
 record EncodedSide(
     Modality modality,
@@ -32,7 +36,8 @@ record EncodedSide(
     String model,
     String tokenSpace,
     TokenBlock tokens,
-    List<WordSpan> words)
+    List<WordSpan> words,
+    List<SensorCalibration> calibrations)
     implements Writeable {
   EncodedSide(StreamInput in) throws IOException {
     this(
@@ -41,7 +46,8 @@ record EncodedSide(
         in.readString(),
         in.readString(),
         TokenBlocks.read(in),
-        WordSpans.read(in));
+        WordSpans.read(in),
+        Calibrations.read(in));
   }
 
   @Override
@@ -52,5 +58,6 @@ record EncodedSide(
     out.writeString(tokenSpace);
     TokenBlocks.write(out, tokens);
     WordSpans.write(out, words);
+    Calibrations.write(out, calibrations);
   }
 }

@@ -131,7 +131,8 @@ final class FusionRescoreContext extends RescoreContext {
    * @param most hits
    */
   TokenReader tokenReader(List<LeafReaderContext> leaves, int most) {
-    return new TokenReader(leaves, field.definition(), most);
+    return new TokenReader(
+        leaves, field.definition(), comparesImages() ? query.calibrations() : List.of(), most);
   }
 
   /**

@@ -5,7 +5,7 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.tokens.Tokens;
+import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
@@ -39,9 +39,6 @@ public final class FusionRescorer implements Rescorer {
       Comparator.<ScoreDoc>comparingDouble(hit -> -hit.score).thenComparingInt(hit -> hit.doc);
 
   private FusionRescorer() {}
-
-  /** The hits of a window that can be scored, with their tokens. */
-  private record Candidates(List<ScoreDoc> hits, List<Tokens> tokens) {}
 
   @Override
   public TopDocs rescore(TopDocs topDocs, IndexSearcher searcher, RescoreContext rescoreContext)
@@ -111,7 +108,8 @@ public final class FusionRescorer implements Rescorer {
       ScoreDoc[] inDocOrder, IndexSearcher searcher, FusionRescoreContext context)
       throws IOException {
     List<Scored> scored = new ArrayList<>(inDocOrder.length);
-    Candidates candidates = new Candidates(new ArrayList<>(), new ArrayList<>());
+    List<ScoreDoc> hits = new ArrayList<>();
+    List<Candidate> candidates = new ArrayList<>();
     TokenReader reader =
         context.hasField()
             ? context.tokenReader(searcher.getIndexReader().leaves(), inDocOrder.length)
@@ -119,17 +117,17 @@ public final class FusionRescorer implements Rescorer {
     int missing = 0;
     long start = System.nanoTime();
     for (ScoreDoc hit : inDocOrder) {
-      Tokens tokens;
+      Candidate candidate;
       try {
-        tokens = reader == null ? null : reader.read(hit.doc);
+        candidate = reader == null ? null : reader.read(hit.doc);
       } catch (ForeignTokensException e) {
         degradeOrThrow(e, context, 1);
         scored.add(new Scored(hit, Float.NaN));
         continue;
       }
-      if (tokens != null) {
-        candidates.hits.add(hit);
-        candidates.tokens.add(tokens);
+      if (candidate != null) {
+        hits.add(hit);
+        candidates.add(candidate);
       } else {
         missing++;
         scored.add(new Scored(hit, withoutTokens(context)));
@@ -151,10 +149,10 @@ public final class FusionRescorer implements Rescorer {
                 inDocOrder.length));
       }
     }
-    if (!candidates.hits.isEmpty()) {
-      float[] probabilities = probabilities(candidates.tokens, context);
+    if (!hits.isEmpty()) {
+      float[] probabilities = probabilities(candidates, context);
       for (int i = 0; i < probabilities.length; i++) {
-        scored.add(new Scored(candidates.hits.get(i), probabilities[i]));
+        scored.add(new Scored(hits.get(i), probabilities[i]));
       }
     }
     return scored;
@@ -171,7 +169,7 @@ public final class FusionRescorer implements Rescorer {
    * One p per candidate, NaN where it keeps the first pass instead; or the logits of the filter,
    * where no more is to be done here.
    */
-  private static float[] probabilities(List<Tokens> candidates, FusionRescoreContext context) {
+  private static float[] probabilities(List<Candidate> candidates, FusionRescoreContext context) {
     float[] probabilities = new float[candidates.size()];
     Arrays.fill(probabilities, Float.NaN);
     int[] passed;
@@ -211,7 +209,7 @@ public final class FusionRescorer implements Rescorer {
   }
 
   /** Step 5: indices of the candidates that the MLP filter likes best, in their order. */
-  private static int[] filter(List<Tokens> candidates, int size, RescoreModel model) {
+  private static int[] filter(List<Candidate> candidates, int size, RescoreModel model) {
     int[] all = IntStream.range(0, candidates.size()).toArray();
     if (size == 0 || size >= all.length) {
       return all;
@@ -269,14 +267,14 @@ public final class FusionRescorer implements Rescorer {
               : "not rescored: the first pass's score times query_weight",
           firstPass);
     }
-    Tokens tokens =
+    Candidate candidate =
         context.hasField()
             ? context.tokenReader(searcher.getIndexReader().leaves(), 1).read(doc)
             : null;
     Explanation fusion =
-        tokens == null
+        candidate == null
             ? Explanation.match(0f, "no stored tokens, and missing is score_zero")
-            : explainPair(tokens, context);
+            : explainPair(candidate, context);
     return Explanation.match(
         combiner.rescored(first, fusion.getValue().floatValue()),
         combiner.mode() == FusionScoreMode.REPLACE
@@ -291,23 +289,15 @@ public final class FusionRescorer implements Rescorer {
         firstPass);
   }
 
-  private static Explanation explainPair(Tokens tokens, FusionRescoreContext context) {
+  private static Explanation explainPair(Candidate candidate, FusionRescoreContext context) {
     PairScore score;
     try {
-      score = new RescoreModel(context).score(List.of(tokens)).get(0);
+      score = new RescoreModel(context).score(List.of(candidate)).get(0);
     } catch (InferenceException e) {
       throw InferenceErrors.toOpenSearch(e);
     }
     if (score instanceof PairScore.Compared compared) {
-      return Explanation.match(
-          compared.p(),
-          "p, how alike query and document are by model ["
-              + compared.model().id()
-              + "]: (1 + max_sim) / 2",
-          Explanation.match(
-              compared.maxSim(),
-              "max_sim, mean over the query's patches of the cosine with the document's most"
-                  + " similar patch"));
+      return explainCompared(compared);
     }
     PairScore.Fused fused = (PairScore.Fused) score;
     Calibration calibration = fused.calibration();
@@ -319,6 +309,35 @@ public final class FusionRescorer implements Rescorer {
         Explanation.match(fused.itm(), "itm, logit of the fusion encoder"),
         Explanation.match(fused.filter(), "filter, logit of the filter"),
         Explanation.match((float) calibration.lambda(), "lambda"),
+        Explanation.match((float) calibration.scale(), "scale"),
+        Explanation.match((float) calibration.bias(), "bias"));
+  }
+
+  private static Explanation explainCompared(PairScore.Compared compared) {
+    Explanation maxSim =
+        Explanation.match(
+            compared.maxSim(),
+            "max_sim, mean over the query's patches of the cosine with the document's most similar"
+                + " patch");
+    SensorCalibration calibration = compared.calibration();
+    if (calibration == null) {
+      return Explanation.match(
+          compared.p(),
+          "p, how alike query and document are by model ["
+              + compared.model().id()
+              + "]: (1 + max_sim) / 2",
+          maxSim);
+    }
+    return Explanation.match(
+        compared.p(),
+        "p, probability that query and document show one place by model ["
+            + compared.model().id()
+            + "], calibrated from sensor ["
+            + calibration.query()
+            + "] to ["
+            + calibration.archive()
+            + "]: sigmoid(scale * max_sim + bias)",
+        maxSim,
         Explanation.match((float) calibration.scale(), "scale"),
         Explanation.match((float) calibration.bias(), "bias"));
   }

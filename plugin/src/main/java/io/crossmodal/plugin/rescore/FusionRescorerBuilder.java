@@ -10,6 +10,7 @@ import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.mapper.TokenStorage;
+import io.crossmodal.plugin.query.Calibrations;
 import io.crossmodal.plugin.query.EncodedQuery;
 import io.crossmodal.plugin.query.QueryEncoder;
 import io.crossmodal.plugin.query.QuerySide;
@@ -44,12 +45,16 @@ import org.opensearch.search.rescore.RescorerBuilder;
  * "rescore": {"window_size": 128, "fusion": {"field": "image", "query_text": "six tanks",
  *   "score_mode": "replace|total|multiply|avg|max|min", "query_weight": 1,
  *   "rescore_query_weight": 1, "missing": "keep_first_pass|score_zero|fail",
- *   "on_failure": "fail|keep_first_pass", "timeout": "200ms", "filter_size": 0}}
+ *   "on_failure": "fail|keep_first_pass", "timeout": "200ms", "filter_size": 0,
+ *   "calibrate": true|false}}
  * }</pre>
  *
  * The first of each list is the default. {@code on_failure} fails by default, for a search that
  * says nothing and lacks its rescore would look like a bad model; who prefers some order to none
- * says so. Without {@code timeout} the node's own limit holds.
+ * says so. Without {@code timeout} the node's own limit holds. {@code calibrate} is the query's: of
+ * an image compared with images, whether p is the probability that both show one place, by the
+ * model's calibration of MaxSim for the two sensors; by default where the model has several sensors
+ * and all the calibrations.
  */
 public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerBuilder> {
   public static final String NAME = "fusion";
@@ -62,6 +67,8 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   private final FusionOptions options;
   private final RescoreStage stage;
   private final boolean reported;
+  // Null for what the model can do.
+  private final Boolean calibrate;
 
   // Set while the encoding is under way; a rewrite of this very builder finds it there.
   private final SetOnce<EncodedQuery> pending;
@@ -88,6 +95,8 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
           (body, v) -> body.timeout = TimeValue.parseTimeValue(v, "timeout"),
           new ParseField("timeout"));
       PARSER.declareInt((body, v) -> body.filterSize = v, new ParseField("filter_size"));
+      PARSER.declareBoolean(
+          (body, v) -> body.calibrate = v, new ParseField(Calibrations.CALIBRATE));
     }
 
     private FusionScoreMode mode = FusionOptions.DEFAULT.combiner().mode();
@@ -97,6 +106,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     private FailurePolicy onFailure = FusionOptions.DEFAULT.onFailure();
     private TimeValue timeout;
     private int filterSize;
+    private Boolean calibrate;
 
     private Body() {
       super(NAME);
@@ -111,11 +121,20 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
               missing,
               onFailure,
               timeout,
-              filterSize));
+              filterSize),
+          calibrate);
     }
   }
 
   public FusionRescorerBuilder(String field, QuerySide side, FusionOptions options) {
+    this(field, side, options, null);
+  }
+
+  /**
+   * @param calibrate whether p of two images is a probability; null where the model decides
+   */
+  public FusionRescorerBuilder(
+      String field, QuerySide side, FusionOptions options, Boolean calibrate) {
     this(
         field,
         Objects.requireNonNull(side, "side"),
@@ -123,6 +142,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
         options,
         RescoreStage.SHARD,
         false,
+        calibrate,
         null);
   }
 
@@ -133,6 +153,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
       FusionOptions options,
       RescoreStage stage,
       boolean reported,
+      Boolean calibrate,
       SetOnce<EncodedQuery> pending) {
     this.field = Objects.requireNonNull(field, "field");
     this.side = side;
@@ -140,6 +161,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     this.options = Objects.requireNonNull(options, "options");
     this.stage = stage;
     this.reported = reported;
+    this.calibrate = calibrate;
     this.pending = pending;
   }
 
@@ -151,6 +173,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     options = new FusionOptions(in);
     stage = in.readEnum(RescoreStage.class);
     reported = in.readBoolean();
+    calibrate = in.readOptionalBoolean();
     pending = null;
   }
 
@@ -165,6 +188,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     options.writeTo(out);
     out.writeEnum(stage);
     out.writeBoolean(reported);
+    out.writeOptionalBoolean(calibrate);
   }
 
   /** Reads a request's body. */
@@ -186,6 +210,9 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
       encoded.asked().toXContent(builder, params);
     }
     options.toXContent(builder, params);
+    if (calibrate != null) {
+      builder.field(Calibrations.CALIBRATE, calibrate);
+    }
     builder.endObject();
   }
 
@@ -203,7 +230,14 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
                   result.model(),
                   result.tokenSpace(),
                   tokens(result),
-                  result.words()),
+                  result.words(),
+                  Calibrations.choose(
+                      calibrate,
+                      result.maxSimCalibrations(),
+                      side.key(),
+                      "model ["
+                          + result.model()
+                          + "] has none of MaxSim for this query, or tokens are pooled")),
               null);
     }
     if (side != null && context.convertToShardContext() == null) {
@@ -239,7 +273,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
       SetOnce<EncodedQuery> newPending) {
     FusionRescorerBuilder copy =
         new FusionRescorerBuilder(
-            field, newSide, newEncoded, newOptions, newStage, newReported, newPending);
+            field, newSide, newEncoded, newOptions, newStage, newReported, calibrate, newPending);
     copy.windowSize = windowSize;
     return copy;
   }
@@ -399,12 +433,14 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
         && Objects.equals(encoded, builder.encoded)
         && options.equals(builder.options)
         && stage == builder.stage
-        && reported == builder.reported;
+        && reported == builder.reported
+        && Objects.equals(calibrate, builder.calibrate);
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(super.hashCode(), field, side, encoded, options, stage, reported);
+    return Objects.hash(
+        super.hashCode(), field, side, encoded, options, stage, reported, calibrate);
   }
 
   private static <E extends Enum<E>> E constant(Class<E> type, String name, String value) {

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.Calibration;
+import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.plugin.inference.ScoredBy;
 
 /** The score of a query and a document, with what it was made of. */
@@ -36,13 +37,20 @@ public sealed interface PairScore permits PairScore.Fused, PairScore.Compared {
   /**
    * Two images.
    *
-   * @param p (1 + MaxSim) / 2, no probability
+   * @param p probability that both show one place; without a calibration (1 + MaxSim) / 2, which is
+   *     none
    * @param maxSim how alike their patches are, in [-1, 1]
+   * @param calibration what makes p of it, by the sensors of both; null for none
    */
-  record Compared(float p, float maxSim, ScoredBy model) implements PairScore {
-    static Compared of(float maxSim, ScoredBy model) {
-      // Sums of cosines may leave [-1, 1] by a rounding.
-      return new Compared(Math.max(0, Math.min(1, (1 + maxSim) / 2)), maxSim, model);
+  record Compared(float p, float maxSim, SensorCalibration calibration, ScoredBy model)
+      implements PairScore {
+    static Compared of(float maxSim, SensorCalibration calibration, ScoredBy model) {
+      float p =
+          calibration == null
+              // Sums of cosines may leave [-1, 1] by a rounding.
+              ? Math.max(0, Math.min(1, (1 + maxSim) / 2))
+              : calibration.probability(maxSim);
+      return new Compared(p, maxSim, calibration, model);
     }
   }
 }

@@ -44,22 +44,27 @@ final class RescoreModel {
   }
 
   /** The MLP filter's logit of each candidate. */
-  List<Float> filter(List<Tokens> candidates) {
-    return ask(PairQuestion.FILTER, candidates.stream().<Tokens>map(Tokens::classToken).toList());
+  List<Float> filter(List<Candidate> candidates) {
+    return ask(
+        PairQuestion.FILTER, tokens(candidates).stream().<Tokens>map(Tokens::classToken).toList());
   }
 
   /** The score of each candidate: fused, or compared where query and candidates are images. */
-  List<PairScore> score(List<Tokens> candidates) {
+  List<PairScore> score(List<Candidate> candidates) {
     List<PairScore> scores = new ArrayList<>(candidates.size());
     if (context.comparesImages()) {
-      Similarities similarities = ask(PairQuestion.MAX_SIM, candidates);
+      Similarities similarities = ask(PairQuestion.MAX_SIM, tokens(candidates));
       context.reporter().asked(similarities.times());
-      for (float maxSim : similarities.values()) {
-        scores.add(PairScore.Compared.of(maxSim, similarities.model()));
+      for (int i = 0; i < candidates.size(); i++) {
+        scores.add(
+            PairScore.Compared.of(
+                similarities.values().get(i),
+                candidates.get(i).calibration(),
+                similarities.model()));
       }
       return scores;
     }
-    Scores logits = ask(PairQuestion.SCORE, candidates);
+    Scores logits = ask(PairQuestion.SCORE, tokens(candidates));
     context.reporter().asked(logits.times());
     for (int i = 0; i < candidates.size(); i++) {
       scores.add(PairScore.Fused.of(logits.itm()[i], logits.filter()[i], logits.model()));
@@ -68,8 +73,12 @@ final class RescoreModel {
   }
 
   /** Where the tokens of the text look in the image, for each candidate. */
-  List<WordPatchWeights> attention(List<Tokens> candidates) {
-    return ask(PairQuestion.ATTENTION, candidates);
+  List<WordPatchWeights> attention(List<Candidate> candidates) {
+    return ask(PairQuestion.ATTENTION, tokens(candidates));
+  }
+
+  private static List<Tokens> tokens(List<Candidate> candidates) {
+    return candidates.stream().map(Candidate::tokens).toList();
   }
 
   private <T> T ask(PairQuestion<T> question, List<Tokens> candidates) {

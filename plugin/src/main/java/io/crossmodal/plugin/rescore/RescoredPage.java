@@ -34,7 +34,7 @@ public final class RescoredPage {
   private final FusionRescoreContext context;
   private final List<LeafReaderContext> leaves;
   private final int[] docs;
-  private Map<Integer, Tokens> tokens;
+  private Map<Integer, Candidate> candidates;
   private Answers<PairScore> scores;
   private Answers<WordPatchWeights> attention;
 
@@ -96,7 +96,7 @@ public final class RescoredPage {
    */
   public Answers<PairScore> scores() throws IOException {
     if (scores == null) {
-      scores = ask(doc -> true, candidates -> new RescoreModel(context).score(candidates));
+      scores = ask(tokens -> true, asked -> new RescoreModel(context).score(asked));
     }
     return scores;
   }
@@ -118,15 +118,17 @@ public final class RescoredPage {
               + context.query().asked().key()
               + "] brings no words to draw, search with [query_text] for a heat map");
     }
-    Tokens image = tokens().get(doc);
+    Candidate image = candidates().get(doc);
     if (image == null) {
       return Optional.of("the document stores no tokens");
     }
-    return WordPatchWeights.isGrid(image.count())
+    return WordPatchWeights.isGrid(image.tokens().count())
         ? Optional.empty()
         : Optional.of(
             String.format(
-                Locale.ROOT, "the picture's %d patches form no square", image.count() - 1));
+                Locale.ROOT,
+                "the picture's %d patches form no square",
+                image.tokens().count() - 1));
   }
 
   /**
@@ -139,30 +141,30 @@ public final class RescoredPage {
     if (attention == null) {
       attention =
           ask(
-              block -> !words().isEmpty() && WordPatchWeights.isGrid(block.count()),
-              candidates -> new RescoreModel(context).attention(candidates));
+              tokens -> !words().isEmpty() && WordPatchWeights.isGrid(tokens.count()),
+              asked -> new RescoreModel(context).attention(asked));
     }
     return attention;
   }
 
-  private <T> Answers<T> ask(Predicate<Tokens> eligible, Function<List<Tokens>, List<T>> question)
-      throws IOException {
+  private <T> Answers<T> ask(
+      Predicate<Tokens> eligible, Function<List<Candidate>, List<T>> question) throws IOException {
     try {
-      List<Integer> asked = new ArrayList<>();
-      List<Tokens> candidates = new ArrayList<>();
-      tokens()
+      List<Integer> hits = new ArrayList<>();
+      List<Candidate> asked = new ArrayList<>();
+      candidates()
           .forEach(
-              (doc, block) -> {
-                if (eligible.test(block)) {
-                  asked.add(doc);
-                  candidates.add(block);
+              (doc, candidate) -> {
+                if (eligible.test(candidate.tokens())) {
+                  hits.add(doc);
+                  asked.add(candidate);
                 }
               });
       Map<Integer, T> byDoc = new HashMap<>();
-      if (!asked.isEmpty()) {
-        List<T> answers = question.apply(candidates);
-        for (int i = 0; i < asked.size(); i++) {
-          byDoc.put(asked.get(i), answers.get(i));
+      if (!hits.isEmpty()) {
+        List<T> answers = question.apply(asked);
+        for (int i = 0; i < hits.size(); i++) {
+          byDoc.put(hits.get(i), answers.get(i));
         }
       }
       return new Answers<>(Collections.unmodifiableMap(byDoc), null);
@@ -172,21 +174,21 @@ public final class RescoredPage {
     }
   }
 
-  /** The stored tokens of the rescored hits that have some, in document order. */
-  private Map<Integer, Tokens> tokens() throws IOException {
-    if (tokens == null) {
-      Map<Integer, Tokens> read = new TreeMap<>();
+  /** The rescored hits that have stored tokens, in document order. */
+  private Map<Integer, Candidate> candidates() throws IOException {
+    if (candidates == null) {
+      Map<Integer, Candidate> read = new TreeMap<>();
       if (context.hasField()) {
         TokenReader reader = context.tokenReader(leaves, docs.length);
         for (int doc : docs) {
-          Tokens block = context.isRescored(doc) ? reader.read(doc) : null;
-          if (block != null) {
-            read.put(doc, block);
+          Candidate candidate = context.isRescored(doc) ? reader.read(doc) : null;
+          if (candidate != null) {
+            read.put(doc, candidate);
           }
         }
       }
-      tokens = read;
+      candidates = read;
     }
-    return tokens;
+    return candidates;
   }
 }

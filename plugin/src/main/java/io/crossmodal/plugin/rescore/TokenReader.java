@@ -4,20 +4,25 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.tokens.StoredTokens;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.scoring.ForeignTokensException;
 import java.io.IOException;
 import java.util.List;
+import java.util.Locale;
 import org.apache.lucene.index.BinaryDocValues;
+import org.apache.lucene.index.LeafReader;
 import org.apache.lucene.index.LeafReaderContext;
 import org.apache.lucene.index.ReaderUtil;
+import org.apache.lucene.index.SortedDocValues;
 import org.apache.lucene.util.BytesRef;
 
 /**
- * Step 4 of a search: gathers stored token blocks, going forward through the shard's segments. They
- * stay as they are stored until a model takes them into its batch, on this node or another.
+ * Step 4 of a search: gathers stored token blocks, and the sensors that they are of where p depends
+ * on them, going forward through the shard's segments. Blocks stay as they are stored until a model
+ * takes them into its batch, on this node or another.
  */
 final class TokenReader {
   /** Blocks share arrays of at most this size: G1 treats larger ones apart in a small heap. */
@@ -25,18 +30,26 @@ final class TokenReader {
 
   private final List<LeafReaderContext> leaves;
   private final FieldDefinition field;
+  private final List<SensorCalibration> calibrations;
   private int left;
   private int leaf = -1;
   private BinaryDocValues blocks;
+  private SortedDocValues sensors;
   private byte[] shared = {};
   private int used;
 
   /**
+   * @param calibrations one for each of the field's sensors, or none
    * @param most documents that will be read
    */
-  TokenReader(List<LeafReaderContext> leaves, FieldDefinition field, int most) {
+  TokenReader(
+      List<LeafReaderContext> leaves,
+      FieldDefinition field,
+      List<SensorCalibration> calibrations,
+      int most) {
     this.leaves = leaves;
     this.field = field;
+    this.calibrations = calibrations;
     this.left = most;
   }
 
@@ -45,28 +58,52 @@ final class TokenReader {
    * @return null where the document has no tokens
    * @throws ForeignTokensException when the block cannot be fused with this model
    */
-  StoredTokens read(int doc) throws IOException {
+  Candidate read(int doc) throws IOException {
     int owner = ReaderUtil.subIndex(doc, leaves);
     if (owner != leaf) {
       leaf = owner;
-      blocks =
-          leaves
-              .get(leaf)
-              .reader()
-              .getBinaryDocValues(CrossModalFieldType.tokensField(field.path()));
+      LeafReader reader = leaves.get(leaf).reader();
+      blocks = reader.getBinaryDocValues(CrossModalFieldType.tokensField(field.path()));
+      sensors =
+          calibrations.size() > 1
+              ? reader.getSortedDocValues(CrossModalFieldType.sensorField(field.path()))
+              : null;
     }
-    if (blocks == null || !blocks.advanceExact(doc - leaves.get(leaf).docBase)) {
+    int inLeaf = doc - leaves.get(leaf).docBase;
+    if (blocks == null || !blocks.advanceExact(inLeaf)) {
       return null;
     }
     try {
       StoredTokens tokens = keep(blocks.binaryValue());
       ForeignTokensException.check(tokens, field.spaces().tokens());
-      return tokens;
+      return new Candidate(tokens, calibration(inLeaf));
     } catch (IllegalArgumentException e) {
       throw new ForeignTokensException(
           "the stored tokens of field [" + field.path() + "] cannot be rescored: " + e.getMessage(),
           e);
     }
+  }
+
+  /** That of the document's sensor; documents of a single sensor do not name it. */
+  private SensorCalibration calibration(int inLeaf) throws IOException {
+    if (calibrations.size() < 2) {
+      return calibrations.isEmpty() ? null : calibrations.get(0);
+    }
+    String sensor =
+        sensors != null && sensors.advanceExact(inLeaf)
+            ? sensors.lookupOrd(sensors.ordValue()).utf8ToString()
+            : null;
+    return calibrations.stream()
+        .filter(pair -> pair.archive().equals(sensor))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    String.format(
+                        Locale.ROOT,
+                        "their sensor is [%s], one of %s is expected",
+                        sensor,
+                        field.spaces().imageTokens().keySet())));
   }
 
   /** Copies a block out of Lucene's array, which the next document is read into. */

@@ -24,6 +24,8 @@ public class EncodedQueryTests extends OpenSearchTestCase {
             : List.of(new WordSpan("étang", 1, 3), new WordSpan(randomAlphaOfLength(4), 3, 4));
     List<SensorCalibration> calibrations =
         randomBoolean() ? List.of() : List.of(new SensorCalibration("s1", "s2", 2.5, -1));
+    List<SensorCalibration> maxSimCalibrations =
+        randomBoolean() ? List.of() : List.of(new SensorCalibration("s1", "s2", 80, -60));
     EncodedQuery query =
         new EncodedQuery(
             randomFrom(Modality.values()),
@@ -34,6 +36,7 @@ public class EncodedQueryTests extends OpenSearchTestCase {
             tokens,
             words,
             calibrations,
+            maxSimCalibrations,
             randomAlphaOfLengthBetween(0, 9));
     EncodedQuery copy =
         copyWriteable(query, new NamedWriteableRegistry(List.of()), EncodedQuery::new);
@@ -45,6 +48,7 @@ public class EncodedQueryTests extends OpenSearchTestCase {
     assertEquals(Optional.ofNullable(tokens), copy.tokens());
     assertEquals(words, copy.words());
     assertEquals(calibrations, copy.calibrations());
+    assertEquals(maxSimCalibrations, copy.maxSimCalibrations());
     assertEquals(query.notice(), copy.notice());
   }
 }

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.mapper.Modality;
@@ -34,14 +35,27 @@ public class EncodedSideTests extends AbstractWireSerializingTestCase<EncodedSid
         randomAlphaOfLength(5),
         randomAlphaOfLength(5),
         TestModels.tokens(random(), TestModels.micro(), token + 1),
-        words);
+        words,
+        randomList(
+            0, 2, () -> new SensorCalibration("s1", randomAlphaOfLength(2), 1 + randomInt(9), -3)));
   }
 
   @Override
   protected EncodedSide mutateInstance(EncodedSide side) {
     List<WordSpan> words = new ArrayList<>(side.words());
-    words.add(new WordSpan(randomAlphaOfLength(3), 90, 91));
+    List<SensorCalibration> calibrations = new ArrayList<>(side.calibrations());
+    if (randomBoolean()) {
+      words.add(new WordSpan(randomAlphaOfLength(3), 90, 91));
+    } else {
+      calibrations.add(new SensorCalibration("s1", "s9", 2, 1));
+    }
     return new EncodedSide(
-        side.modality(), side.asked(), side.model(), side.tokenSpace(), side.tokens(), words);
+        side.modality(),
+        side.asked(),
+        side.model(),
+        side.tokenSpace(),
+        side.tokens(),
+        words,
+        calibrations);
   }
 }

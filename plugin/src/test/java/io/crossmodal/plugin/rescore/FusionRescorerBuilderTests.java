@@ -60,7 +60,8 @@ public class FusionRescorerBuilderTests
                 randomFrom(MissingPolicy.values()),
                 randomFrom(FailurePolicy.values()),
                 randomBoolean() ? null : TimeValue.timeValueMillis(randomIntBetween(1, 500)),
-                randomIntBetween(0, 3)));
+                randomIntBetween(0, 3)),
+            randomFrom(true, false, null));
     return randomBoolean() ? builder : builder.windowSize(randomIntBetween(1, 500));
   }
 

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.rescore;
 
 import static org.hamcrest.Matchers.containsString;
 
+import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.StoredTokens;
 import io.crossmodal.model.tokens.TokenBlock;
@@ -69,10 +70,14 @@ public class FusionRescorerTests extends OpenSearchTestCase {
   private TokenBlock query;
   // Whether images are searched by an image instead of by a text.
   private boolean comparesImages;
+  // Of the model's only sensor, where p of images is a probability.
+  private List<SensorCalibration> calibrations;
 
   @Before
   public void start() {
     comparesImages = randomBoolean();
+    calibrations =
+        randomBoolean() ? List.of() : List.of(new SensorCalibration("rgb", "rgb", 20, -9));
     test = new TestService(createTempDir(), 100, randomIntBetween(2, 50));
     query = TestModels.tokens(random(), MODEL, randomIntBetween(2, 8));
   }
@@ -163,9 +168,9 @@ public class FusionRescorerTests extends OpenSearchTestCase {
             });
     for (int doc : live) {
       try {
-        StoredTokens tokens = new TokenReader(reader.leaves(), field, 1).read(doc);
-        if (tokens != null) {
-          blocks.put(doc, tokens.block());
+        Candidate candidate = new TokenReader(reader.leaves(), field, List.of(), 1).read(doc);
+        if (candidate != null) {
+          blocks.put(doc, ((StoredTokens) candidate.tokens()).block());
         }
       } catch (ForeignTokensException e) {
         blocks.remove(doc);
@@ -195,7 +200,8 @@ public class FusionRescorerTests extends OpenSearchTestCase {
             TestModels.ID,
             MODEL.manifest().fingerprints().tokenSpace(),
             query,
-            List.of()),
+            List.of(),
+            calibrations),
         options,
         RescoreStage.SHARD,
         false);
@@ -230,7 +236,10 @@ public class FusionRescorerTests extends OpenSearchTestCase {
   private float probability(TokenBlock candidate, Modality modality) throws Exception {
     boolean image = modality == Modality.IMAGE;
     if (image && comparesImages) {
-      return (1 + TestModels.maxSim(query, candidate)) / 2;
+      float maxSim = TestModels.maxSim(query, candidate);
+      return calibrations.isEmpty()
+          ? (1 + maxSim) / 2
+          : (float) (1 / (1 + Math.exp(9 - 20 * maxSim)));
     }
     Scores logits =
         test.get()
@@ -309,6 +318,17 @@ public class FusionRescorerTests extends OpenSearchTestCase {
               context.isRescored(below.doc) && !context.isRescored(above.doc));
         }
       }
+    }
+  }
+
+  public void testTokensOfAnUnknownSensorAreForeign() throws Exception {
+    List<SensorCalibration> several =
+        List.of(new SensorCalibration("s1", "s1", 1, 0), new SensorCalibration("s1", "s2", 1, 0));
+    try (Index index = index(Modality.IMAGE, List.of(Content.TOKENS), false)) {
+      TokenReader reader =
+          new TokenReader(index.reader.leaves(), definition(Modality.IMAGE), several, 1);
+      ForeignTokensException e = expectThrows(ForeignTokensException.class, () -> reader.read(0));
+      assertThat(e.getMessage(), containsString("their sensor is [null], one of "));
     }
   }
 

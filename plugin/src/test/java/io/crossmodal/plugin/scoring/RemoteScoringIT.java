@@ -7,6 +7,7 @@ package io.crossmodal.plugin.scoring;
 import static org.hamcrest.Matchers.containsString;
 import static org.opensearch.test.hamcrest.OpenSearchAssertions.assertAcked;
 
+import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.StoredTokens;
 import io.crossmodal.model.tokens.TokenBlock;
@@ -79,7 +80,10 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
               List.of(
                   settings.getAsBoolean(ODD, false)
                       ? TestModels.foreign().withId(TestModels.ID)
-                      : TestModels.micro()));
+                      // Pictures that are compared score probabilities where a search says so.
+                      : TestModels.micro()
+                          .withSensorCalibrations(
+                              List.of(), List.of(new SensorCalibration("rgb", "rgb", 9, -7)))));
     }
   }
 
@@ -362,8 +366,12 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
 
   public void testAScorerComparesImages() throws Exception {
     index();
-    SearchRequestBuilder search =
-        search(QuerySide.image(TestModels.png(random(), 20), null), FailurePolicy.FAIL, 0);
+    QuerySide picture = QuerySide.image(TestModels.png(random(), 20), null);
+    boolean calibrate = randomBoolean();
+    SearchRequestBuilder search = search(picture, FailurePolicy.FAIL, 0);
+    search.request().source().clearRescorers();
+    search.addRescorer(
+        new FusionRescorerBuilder("image", picture, FusionOptions.DEFAULT, calibrate), PICTURES);
     SearchResponse alone = search.get();
     long pairs = onData(Counter.IMAGE_PAIRS);
     assertTrue("the window, and the page's details", pairs >= PICTURES);
@@ -372,6 +380,7 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
     assertSame(scores(alone), scores(remote));
     assertEquals(details(alone), details(remote));
     assertTrue(details(remote).get(0), details(remote).get(0).contains("max_sim"));
+    assertEquals(calibrate, details(remote).get(0).contains("query_sensor"));
     assertEquals(pairs, onData(Counter.IMAGE_PAIRS));
     assertEquals(pairs, service(scorer).stats().get(Counter.IMAGE_PAIRS));
   }
