@@ -393,14 +393,18 @@ public final class ModelService implements AutoCloseable {
       Deadline deadline,
       BiFunction<LoadedModel, Integer, Operation<Operation.Pair, O>> operation,
       Finish<O, R> finish) {
-    LoadedModel on;
     LoadedModel.Lease lease;
     try {
-      on = models.serving(model);
-      check.accept(on.version());
-      lease = on.lease();
+      lease = models.lease(model);
     } catch (InferenceException e) {
       return CompletableFuture.failedFuture(e);
+    }
+    LoadedModel on = lease.of();
+    try {
+      check.accept(on.version());
+    } catch (RuntimeException e) {
+      lease.close();
+      throw e;
     }
     int pairs = texts.isEmpty() || images.isEmpty() ? 0 : Math.max(texts.size(), images.size());
     // A call takes images of equally many tokens, as sensors may differ in size.
@@ -455,14 +459,13 @@ public final class ModelService implements AutoCloseable {
   /** Runs something while a version of a model stays, once its vocabulary is known. */
   private CompletableFuture<List<Encoded>> withModel(
       String model, BiFunction<LoadedModel, ModelBundle, CompletableFuture<List<Encoded>>> work) {
-    LoadedModel on;
     LoadedModel.Lease lease;
     try {
-      on = models.serving(model);
-      lease = on.lease();
+      lease = models.lease(model);
     } catch (InferenceException e) {
       return CompletableFuture.failedFuture(e);
     }
+    LoadedModel on = lease.of();
     return on.version()
         .bundle()
         .thenCompose(bundle -> work.apply(on, bundle))

@@ -116,6 +116,26 @@ public class LoadedModelsTests extends OpenSearchTestCase {
     assertEquals("all of it is given back", 0, used.get());
   }
 
+  /** Whoever began with a version ends with it, also where it is swapped before his first call. */
+  public void testALeaseKeepsTheVersionThroughASwapAndAnUnload() throws Exception {
+    catalog.update(List.of(version(1, TestModels.micro())));
+    try (LoadedModels models = models()) {
+      get(models.load(ID, null));
+      try (LoadedModel.Lease swapped = models.lease(ID)) {
+        catalog.update(List.of(newHead(2)));
+        get(models.load(ID, null));
+        try (LoadedModel.Lease unloaded = models.lease(ID)) {
+          assertEquals(2, unloaded.of().version().number());
+          models.unload(ID);
+          assertNotNull(unloaded.model());
+        }
+        assertEquals(1, swapped.of().version().number());
+        assertNotNull(swapped.model());
+      }
+      assertEquals(0, used.get());
+    }
+  }
+
   public void testAVersionThatCannotBeLoadedLeavesTheOldOne() throws Exception {
     catalog.update(List.of(version(1, TestModels.micro())));
     try (LoadedModels models = models()) {
