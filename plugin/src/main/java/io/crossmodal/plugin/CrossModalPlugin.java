@@ -363,7 +363,14 @@ public class CrossModalPlugin extends Plugin
   public Map<String, Processor.Factory> getSystemIngestProcessors(Processor.Parameters parameters) {
     return Map.of(
         "cross_modal_encoding",
-        new EncodingProcessorFactory(catalog, service::get, parameters.threadContext));
+        new EncodingProcessorFactory(
+            catalog,
+            service::get,
+            parameters.threadContext,
+            parameters
+                .indicesService
+                .getCircuitBreakerService()
+                .getBreaker(CircuitBreaker.REQUEST)));
   }
 
   @Override

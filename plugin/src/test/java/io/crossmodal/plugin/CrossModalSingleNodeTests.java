@@ -59,6 +59,8 @@ import org.opensearch.common.xcontent.XContentHelper;
 import org.opensearch.common.xcontent.XContentType;
 import org.opensearch.common.xcontent.json.JsonXContent;
 import org.opensearch.core.common.Strings;
+import org.opensearch.core.common.breaker.CircuitBreaker;
+import org.opensearch.core.indices.breaker.CircuitBreakerService;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.xcontent.MediaTypeRegistry;
 import org.opensearch.core.xcontent.XContentParser;
@@ -197,6 +199,41 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
       assertEquals("rescored first", i < 5, hits[i].getScore() >= 1);
     }
     assertEquals(hits[0].getScore(), response.getHits().getMaxScore(), 0);
+  }
+
+  public void testABulkWhoseEncodingsDoNotFitIntoTheHeapIsRefused() {
+    create("pictures", IMAGE_FIELD);
+    CircuitBreaker heap =
+        getInstanceFromNode(CircuitBreakerService.class).getBreaker(CircuitBreaker.REQUEST);
+    indexImages("pictures", 3);
+    assertEquals("given back", 0, heap.getUsed());
+    requestBreaker("1kb");
+    try {
+      Object[] many = new Object[50];
+      for (int i = 0; i < many.length; i++) {
+        many[i] = doc("pictures", "m" + i, "{\"image\":" + bytes(TestModels.png(random(), 8)) + "}");
+      }
+      for (BulkItemResponse item : bulk(many)) {
+        assertEquals(RestStatus.TOO_MANY_REQUESTS, item.getFailure().getStatus());
+        assertThat(
+            item.getFailureMessage(), containsString("the encodings of the 50 values of this bulk"));
+        assertThat(item.getFailureMessage(), containsString("send fewer documents in a bulk"));
+      }
+      assertAllIndexed(bulk(doc("pictures", "plain", "{\"label\":\"none\"}")));
+      assertEquals(0, heap.getUsed());
+    } finally {
+      requestBreaker(null);
+    }
+    indexImages("pictures", 3);
+  }
+
+  private void requestBreaker(String limit) {
+    client()
+        .admin()
+        .cluster()
+        .prepareUpdateSettings()
+        .setTransientSettings(Settings.builder().put("indices.breaker.request.limit", limit))
+        .get();
   }
 
   public void testScoreIsHalfOfOnePlusCosine() {

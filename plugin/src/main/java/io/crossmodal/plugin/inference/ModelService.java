@@ -199,11 +199,27 @@ public final class ModelService implements AutoCloseable {
    * @throws IllegalArgumentException when the model encodes images alone
    */
   public CompletableFuture<List<Encoded>> encodeTexts(String model, List<String> texts) {
-    return encodeTexts(Priority.INGEST, model, texts);
+    return collected(texts.size(), outcomes -> encodeTexts(model, texts, outcomes));
   }
 
-  private CompletableFuture<List<Encoded>> encodeTexts(
-      Priority priority, String model, List<String> texts) {
+  /**
+   * Encodes texts as {@link #encodeTexts(String, List)}, and hands each batch's outcomes on before
+   * the next one is encoded.
+   *
+   * @return completes when the last outcome was taken
+   */
+  public CompletableFuture<Void> encodeTexts(String model, List<String> texts, Outcomes outcomes) {
+    return encodeTexts(Priority.INGEST, model, texts, outcomes);
+  }
+
+  private static CompletableFuture<List<Encoded>> collected(
+      int count, Function<Outcomes, CompletableFuture<Void>> encode) {
+    List<Encoded> all = new ArrayList<>(count);
+    return encode.apply((item, outcome) -> all.add(outcome)).thenApply(done -> all);
+  }
+
+  private CompletableFuture<Void> encodeTexts(
+      Priority priority, String model, List<String> texts, Outcomes outcomes) {
     ModelConfig config = catalog.manifest(model).config();
     if (!config.hasText()) {
       throw new IllegalArgumentException(
@@ -228,7 +244,8 @@ public final class ModelService implements AutoCloseable {
                       tokens.truncated()
                           ? "text cut to the " + longest + " tokens of the model"
                           : "",
-                      words(tokenizer, tokens)));
+                      words(tokenizer, tokens)),
+              outcomes);
         });
   }
 
@@ -247,11 +264,22 @@ public final class ModelService implements AutoCloseable {
    */
   public CompletableFuture<List<Encoded>> encodeImages(
       String model, String sensor, List<byte[]> images) {
-    return encodeImages(Priority.INGEST, model, sensor, images);
+    return collected(images.size(), outcomes -> encodeImages(model, sensor, images, outcomes));
   }
 
-  private CompletableFuture<List<Encoded>> encodeImages(
-      Priority priority, String model, String sensor, List<byte[]> images) {
+  /**
+   * Encodes image files as {@link #encodeImages(String, String, List)}, and hands each batch's
+   * outcomes on before the next one is encoded.
+   *
+   * @return completes when the last outcome was taken
+   */
+  public CompletableFuture<Void> encodeImages(
+      String model, String sensor, List<byte[]> images, Outcomes outcomes) {
+    return encodeImages(Priority.INGEST, model, sensor, images, outcomes);
+  }
+
+  private CompletableFuture<Void> encodeImages(
+      Priority priority, String model, String sensor, List<byte[]> images, Outcomes outcomes) {
     ImagePreprocessor preprocessor =
         new ImagePreprocessor(catalog.manifest(model).config().sensor(sensor));
     return withModel(
@@ -262,7 +290,8 @@ public final class ModelService implements AutoCloseable {
                 new Operation.EncodeImages(on, sensor),
                 images.size(),
                 i -> preprocessor.preprocess(images.get(i)),
-                (pixels, encoding) -> new Encoded.Success(encoding, "", List.of())));
+                (pixels, encoding) -> new Encoded.Success(encoding, "", List.of()),
+                outcomes));
   }
 
   /**
@@ -278,7 +307,7 @@ public final class ModelService implements AutoCloseable {
         () -> {
           CompletableFuture<List<Encoded>> batch;
           try {
-            batch = encodeOne(model, input);
+            batch = collected(1, outcomes -> encodeOne(model, input, outcomes));
           } catch (RuntimeException e) {
             return CompletableFuture.failedFuture(e);
           }
@@ -292,12 +321,12 @@ public final class ModelService implements AutoCloseable {
         });
   }
 
-  private CompletableFuture<List<Encoded>> encodeOne(String model, QueryInput input) {
+  private CompletableFuture<Void> encodeOne(String model, QueryInput input, Outcomes outcomes) {
     if (input instanceof QueryInput.Text text) {
-      return encodeTexts(Priority.SEARCH, model, List.of(text.text()));
+      return encodeTexts(Priority.SEARCH, model, List.of(text.text()), outcomes);
     }
     QueryInput.Image image = (QueryInput.Image) input;
-    return encodeImages(Priority.SEARCH, model, image.sensor(), List.of(image.bytes()));
+    return encodeImages(Priority.SEARCH, model, image.sensor(), List.of(image.bytes()), outcomes);
   }
 
   /**
@@ -457,8 +486,8 @@ public final class ModelService implements AutoCloseable {
   }
 
   /** Runs something while a version of a model stays, once its vocabulary is known. */
-  private CompletableFuture<List<Encoded>> withModel(
-      String model, BiFunction<LoadedModel, ModelBundle, CompletableFuture<List<Encoded>>> work) {
+  private CompletableFuture<Void> withModel(
+      String model, BiFunction<LoadedModel, ModelBundle, CompletableFuture<Void>> work) {
     LoadedModel.Lease lease;
     try {
       lease = models.lease(model);
@@ -524,28 +553,29 @@ public final class ModelService implements AutoCloseable {
     models.close();
   }
 
-  private <T> CompletableFuture<List<Encoded>> encode(
+  private <T> CompletableFuture<Void> encode(
       Priority priority,
       Operation<T, Encoding> operation,
       int count,
       IntFunction<T> prepare,
-      BiFunction<T, Encoding, Encoded.Success> outcome) {
+      BiFunction<T, Encoding, Encoded.Success> outcome,
+      Outcomes outcomes) {
     Function<List<T>, CompletableFuture<List<Encoding>>> encode =
         items -> {
           Job<T, Encoding> job = new Job<>(operation, items, Deadline.none());
           worker.submit(priority, job);
           return job.result();
         };
+    Outcomes counted =
+        (item, encoded) -> {
+          if (encoded instanceof Encoded.Failure) {
+            stats.of(operation.model()).add(Counter.ENCODE_FAILURES, 1);
+          }
+          outcomes.take(item, encoded);
+        };
     return new BatchedEncoding<>(
-            count, settings.encodeBatch(), helper, helpers, prepare, encode, outcome)
-        .run()
-        .thenApplyAsync(
-            done -> {
-              long failures = done.stream().filter(Encoded.Failure.class::isInstance).count();
-              stats.of(operation.model()).add(Counter.ENCODE_FAILURES, failures);
-              return done;
-            },
-            helper);
+            count, settings.encodeBatch(), helper, helpers, prepare, encode, outcome, counted)
+        .run();
   }
 
   /** The failure itself, without the wrappings of futures. */

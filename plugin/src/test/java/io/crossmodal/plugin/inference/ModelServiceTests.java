@@ -92,6 +92,36 @@ public class ModelServiceTests extends OpenSearchTestCase {
     }
   }
 
+  /** So that a bulk of any size never holds more than a batch of encodings. */
+  public void testOutcomesAreHandedOnBeforeTheNextBatchIsEncoded() throws Exception {
+    int batch = randomIntBetween(1, 3);
+    try (TestService test = new TestService(createTempDir(), 100, batch)) {
+      List<String> texts = new ArrayList<>();
+      for (int i = randomIntBetween(batch + 1, 10); i > 0; i--) {
+        texts.add(i % 3 == 0 ? " " : "a");
+      }
+      List<Long> attempted = new ArrayList<>();
+      InferenceStats stats = test.get().stats();
+      get(
+          test.get()
+              .encodeTexts(
+                  TestModels.ID,
+                  texts,
+                  (item, outcome) -> {
+                    assertEquals(attempted.size(), item);
+                    assertEquals(texts.get(item).isBlank(), outcome instanceof Encoded.Failure);
+                    attempted.add(stats.get(Counter.ENCODED_TEXTS));
+                  }));
+      for (int i = 0; i < texts.size(); i++) {
+        int soFar = Math.min(texts.size(), (i / batch + 1) * batch);
+        assertEquals(
+            "when item " + i + " was handed on",
+            texts.subList(0, soFar).stream().filter(text -> !text.isBlank()).count(),
+            (long) attempted.get(i));
+      }
+    }
+  }
+
   public void testAQueryIsEncodedOnce() throws Exception {
     try (TestService test = new TestService(createTempDir(), 100, 8)) {
       QueryInput.Text query = new QueryInput.Text("a pond");
