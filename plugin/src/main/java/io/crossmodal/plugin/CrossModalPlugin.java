@@ -200,7 +200,8 @@ public class CrossModalPlugin extends Plugin
             client,
             clusterService,
             threadPool,
-            service::get));
+            service::get,
+            NodeFormat::hasPlugin));
     service.set(
         new ModelService(
             catalog,
