@@ -490,6 +490,16 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
       }
     }
     assertRefused(
+        Settings.builder(),
+        "{\"properties\":{\"caption\":{\"type\":\"text\",\"fields\":{\"vec\":"
+            + "{\"type\":\"cross_modal\",\"modality\":\"text\"}}}}}",
+        "cannot stand in the [fields] of another field");
+    assertRefused(
+        Settings.builder(),
+        "{\"properties\":{\"caption\":{\"type\":\"text\",\"copy_to\":\"vec\"},\"vec\":"
+            + "{\"type\":\"cross_modal\",\"modality\":\"text\"}}}",
+        "[copy_to] of field [caption] cannot copy to field [vec]");
+    assertRefused(
         Settings.builder().put("index.derived_source.enabled", true),
         "{\"properties\":{" + FIELDS + "}}",
         "does not go with [index.derived_source.enabled]");
