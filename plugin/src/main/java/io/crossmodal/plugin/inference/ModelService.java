@@ -209,7 +209,19 @@ public final class ModelService implements AutoCloseable {
    * @return completes when the last outcome was taken
    */
   public CompletableFuture<Void> encodeTexts(String model, List<String> texts, Outcomes outcomes) {
-    return encodeTexts(Priority.INGEST, model, texts, outcomes);
+    return encodeTexts(Asker.documents(), model, texts, outcomes);
+  }
+
+  /**
+   * For whom something is encoded.
+   *
+   * @param gone done when nobody waits for it any more
+   */
+  private record Asker(Priority priority, CompletableFuture<?> gone) {
+    /** A bulk, which always waits. */
+    private static Asker documents() {
+      return new Asker(Priority.INGEST, new CompletableFuture<>());
+    }
   }
 
   private static CompletableFuture<List<Encoded>> collected(
@@ -219,7 +231,7 @@ public final class ModelService implements AutoCloseable {
   }
 
   private CompletableFuture<Void> encodeTexts(
-      Priority priority, String model, List<String> texts, Outcomes outcomes) {
+      Asker asker, String model, List<String> texts, Outcomes outcomes) {
     ModelConfig config = catalog.manifest(model).config();
     if (!config.hasText()) {
       throw new IllegalArgumentException(
@@ -234,7 +246,7 @@ public final class ModelService implements AutoCloseable {
         (on, bundle) -> {
           WordPieceTokenizer tokenizer = bundle.tokenizer();
           return encode(
-              priority,
+              asker,
               new Operation.EncodeTexts(on),
               texts.size(),
               i -> tokenizer.tokenize(texts.get(i)),
@@ -275,18 +287,18 @@ public final class ModelService implements AutoCloseable {
    */
   public CompletableFuture<Void> encodeImages(
       String model, String sensor, List<byte[]> images, Outcomes outcomes) {
-    return encodeImages(Priority.INGEST, model, sensor, images, outcomes);
+    return encodeImages(Asker.documents(), model, sensor, images, outcomes);
   }
 
   private CompletableFuture<Void> encodeImages(
-      Priority priority, String model, String sensor, List<byte[]> images, Outcomes outcomes) {
+      Asker asker, String model, String sensor, List<byte[]> images, Outcomes outcomes) {
     ImagePreprocessor preprocessor =
         new ImagePreprocessor(catalog.manifest(model).config().sensor(sensor));
     return withModel(
         model,
         (on, bundle) ->
             encode(
-                priority,
+                asker,
                 new Operation.EncodeImages(on, sensor),
                 images.size(),
                 i -> preprocessor.preprocess(images.get(i)),
@@ -297,6 +309,9 @@ public final class ModelService implements AutoCloseable {
   /**
    * Encodes the query side of a search, or finds it encoded: the query and the rescorer of one
    * search ask for the same.
+   *
+   * @return the caller's own: to complete it, as by a timeout, says that he does not wait any more,
+   *     and takes the encoding out of the queue where he was the last
    */
   public CompletableFuture<Encoded.Success> encodeQuery(String model, QueryInput input) {
     Fingerprints spaces = catalog.manifest(model).fingerprints();
@@ -304,10 +319,11 @@ public final class ModelService implements AutoCloseable {
         new QueryEncodingCache.Key(spaces.filterSpace() + spaces.tokenSpace(), input.digest());
     return queries.get(
         key,
-        () -> {
+        gone -> {
+          Asker asker = new Asker(Priority.SEARCH, gone);
           CompletableFuture<List<Encoded>> batch;
           try {
-            batch = collected(1, outcomes -> encodeOne(model, input, outcomes));
+            batch = collected(1, outcomes -> encodeOne(asker, model, input, outcomes));
           } catch (RuntimeException e) {
             return CompletableFuture.failedFuture(e);
           }
@@ -321,12 +337,13 @@ public final class ModelService implements AutoCloseable {
         });
   }
 
-  private CompletableFuture<Void> encodeOne(String model, QueryInput input, Outcomes outcomes) {
+  private CompletableFuture<Void> encodeOne(
+      Asker asker, String model, QueryInput input, Outcomes outcomes) {
     if (input instanceof QueryInput.Text text) {
-      return encodeTexts(Priority.SEARCH, model, List.of(text.text()), outcomes);
+      return encodeTexts(asker, model, List.of(text.text()), outcomes);
     }
     QueryInput.Image image = (QueryInput.Image) input;
-    return encodeImages(Priority.SEARCH, model, image.sensor(), List.of(image.bytes()), outcomes);
+    return encodeImages(asker, model, image.sensor(), List.of(image.bytes()), outcomes);
   }
 
   /**
@@ -554,7 +571,7 @@ public final class ModelService implements AutoCloseable {
   }
 
   private <T> CompletableFuture<Void> encode(
-      Priority priority,
+      Asker asker,
       Operation<T, Encoding> operation,
       int count,
       IntFunction<T> prepare,
@@ -563,12 +580,13 @@ public final class ModelService implements AutoCloseable {
     Function<List<T>, CompletableFuture<List<Encoding>>> encode =
         items -> {
           Job<T, Encoding> job = new Job<>(operation, items, Deadline.none());
-          worker.submit(priority, job);
+          worker.submit(asker.priority, job);
+          CompletableFuture<?> unused = asker.gone.whenComplete((done, cause) -> abandon(job));
           return job.result();
         };
     Outcomes counted =
         (item, encoded) -> {
-          if (encoded instanceof Encoded.Failure) {
+          if (encoded instanceof Encoded.Failure && !asker.gone.isDone()) {
             stats.of(operation.model()).add(Counter.ENCODE_FAILURES, 1);
           }
           outcomes.take(item, encoded);

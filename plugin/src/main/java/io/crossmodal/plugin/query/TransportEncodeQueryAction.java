@@ -7,6 +7,7 @@ package io.crossmodal.plugin.query;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.Encoded;
+import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.QueryInput;
@@ -28,9 +29,13 @@ import org.opensearch.cluster.metadata.IndexNameExpressionResolver;
 import org.opensearch.cluster.metadata.MappingMetadata;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.inject.Inject;
+import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.action.ActionListener;
 import org.opensearch.core.index.Index;
+import org.opensearch.core.tasks.TaskCancelledException;
+import org.opensearch.search.SearchService;
 import org.opensearch.tasks.Task;
+import org.opensearch.threadpool.Scheduler;
 import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.TransportService;
 import org.opensearch.transport.client.Client;
@@ -86,17 +91,57 @@ public final class TransportEncodeQueryAction
     ActionListener<EncodedQuery> inContext =
         new ContextPreservingActionListener<>(
             threadPool.getThreadContext().newRestorableContext(false), listener);
+    CompletableFuture<Encoded.Success> encoding =
+        service.encodeQuery(model.id(), input(model, request.side()));
+    Scheduler.Cancellable timer = bound(encoding, (EncodeQueryTask) task, request, model.id());
     CompletableFuture<?> unused =
-        service
-            .encodeQuery(model.id(), input(model, request.side()))
-            .whenComplete(
+        encoding.whenComplete(
                 (encoded, failure) -> {
+                  timer.cancel();
                   if (failure != null) {
                     inContext.onFailure(describe(request, InferenceErrors.toOpenSearch(failure)));
                   } else {
                     inContext.onResponse(response(request.side(), field, model, encoded));
                   }
                 });
+  }
+
+  /**
+   * Ends the wait for an encoding with the search: by its timeout, by the longest that any waits
+   * for a model, or by its cancellation.
+   */
+  private Scheduler.Cancellable bound(
+      CompletableFuture<Encoded.Success> encoding,
+      EncodeQueryTask task,
+      EncodeQueryRequest request,
+      String model) {
+    CompletableFuture<?> unused =
+        task.cancelled()
+            .thenRun(
+                () ->
+                    encoding.completeExceptionally(
+                        new TaskCancelledException("cancelled while the query was encoded")));
+    TimeValue longest = TimeValue.timeValueNanos(service.longestWait().toNanos());
+    TimeValue timeout =
+        request.timeout() != null
+            ? request.timeout()
+            : clusterService
+                .getClusterSettings()
+                .get(SearchService.DEFAULT_SEARCH_TIMEOUT_SETTING);
+    TimeValue wait = timeout.nanos() < 0 || timeout.compareTo(longest) > 0 ? longest : timeout;
+    return threadPool.schedule(
+        () ->
+            encoding.completeExceptionally(
+                new InferenceException.DeadlineExceeded(
+                    String.format(
+                        Locale.ROOT,
+                        "the encoding of [%s] by model [%s], which is %s on this node and had [%s],",
+                        request.side().key(),
+                        model,
+                        service.status(model).state(),
+                        wait))),
+        wait,
+        ThreadPool.Names.GENERIC);
   }
 
   private static QueryInput input(ModelManifest model, QuerySide side) {
