@@ -52,12 +52,14 @@ import org.opensearch.action.bulk.BulkResponse;
 import org.opensearch.action.index.IndexRequest;
 import org.opensearch.action.search.SearchRequestBuilder;
 import org.opensearch.action.search.SearchResponse;
+import org.opensearch.action.support.PlainActionFuture;
 import org.opensearch.action.support.WriteRequest;
 import org.opensearch.action.update.UpdateRequest;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.xcontent.XContentHelper;
 import org.opensearch.common.xcontent.XContentType;
 import org.opensearch.common.xcontent.json.JsonXContent;
+import org.opensearch.core.action.ActionListener;
 import org.opensearch.core.common.Strings;
 import org.opensearch.core.common.breaker.CircuitBreaker;
 import org.opensearch.core.indices.breaker.CircuitBreakerService;
@@ -234,6 +236,19 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
         .prepareUpdateSettings()
         .setTransientSettings(Settings.builder().put("indices.breaker.request.limit", limit))
         .get();
+  }
+
+  /** Which is often the network's, and would parse mappings. */
+  public void testAQueryIsNotEncodedOnTheThreadThatTookIt() {
+    create("pictures", IMAGE_FIELD);
+    Thread caller = Thread.currentThread();
+    PlainActionFuture<Thread> answered = new PlainActionFuture<>();
+    search("pictures", new CrossModalQueryBuilder("label", QuerySide.text("a pond"), 1, null))
+        .execute(
+            ActionListener.wrap(
+                response -> answered.onFailure(new IllegalStateException("no such field")),
+                e -> answered.onResponse(Thread.currentThread())));
+    assertNotSame(caller, answered.actionGet());
   }
 
   public void testScoreIsHalfOfOnePlusCosine() {

@@ -13,20 +13,18 @@ import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.QueryInput;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.FieldDefinition;
-import io.crossmodal.plugin.mapper.MappingFields;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.mapper.Spaces;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
+import org.opensearch.action.ActionRunnable;
 import org.opensearch.action.support.ActionFilters;
 import org.opensearch.action.support.ContextPreservingActionListener;
 import org.opensearch.action.support.HandledTransportAction;
 import org.opensearch.cluster.ClusterState;
-import org.opensearch.cluster.metadata.IndexMetadata;
 import org.opensearch.cluster.metadata.IndexNameExpressionResolver;
-import org.opensearch.cluster.metadata.MappingMetadata;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.inject.Inject;
 import org.opensearch.common.unit.TimeValue;
@@ -51,6 +49,7 @@ public final class TransportEncodeQueryAction
   private final ThreadPool threadPool;
   private final Client client;
   private final ModelService service;
+  private final MappedFields fields = new MappedFields();
 
   @Inject
   public TransportEncodeQueryAction(
@@ -72,12 +71,25 @@ public final class TransportEncodeQueryAction
   @Override
   protected void doExecute(
       Task task, EncodeQueryRequest request, ActionListener<EncodedQuery> listener) {
-    FieldDefinition field = field(request);
+    // Searches are rewritten on the thread that took them, often the network's: mappings of many
+    // indices are not for it.
+    threadPool
+        .generic()
+        .execute(
+            ActionRunnable.wrap(listener, done -> encode((EncodeQueryTask) task, request, done)));
+  }
+
+  private void encode(
+      EncodeQueryTask task, EncodeQueryRequest request, ActionListener<EncodedQuery> listener) {
+    ClusterState state = clusterService.state();
+    Index[] indices = indices(request, state);
+    FieldDefinition field = field(request, state, indices);
     if (request.side().document() != null) {
-      new DocumentQuery(clusterService.state(), resolver, service.catalog())
+      new DocumentQuery(state, resolver, fields, service.catalog())
           .read(
               client,
               request,
+              indices,
               field,
               ActionListener.wrap(
                   listener::onResponse,
@@ -93,7 +105,7 @@ public final class TransportEncodeQueryAction
             threadPool.getThreadContext().newRestorableContext(false), listener);
     CompletableFuture<Encoded.Success> encoding =
         service.encodeQuery(model.id(), input(model, request.side()));
-    Scheduler.Cancellable timer = bound(encoding, (EncodeQueryTask) task, request, model.id());
+    Scheduler.Cancellable timer = bound(encoding, task, request, model.id());
     CompletableFuture<?> unused =
         encoding.whenComplete(
                 (encoded, failure) -> {
@@ -173,29 +185,35 @@ public final class TransportEncodeQueryAction
   }
 
   /**
+   * The searched indices; none where nobody knows what is searched.
+   *
+   * @throws org.opensearch.index.IndexNotFoundException when there is no such index
+   */
+  private Index[] indices(EncodeQueryRequest request, ClusterState state) {
+    if (!request.indicesKnown()) {
+      return new Index[0];
+    }
+    return resolver.concreteIndices(state, request.indicesOptions(), request.indices());
+  }
+
+  /**
    * The field as its mapping defines it; the model must be the same in all of the searched indices
    * that have the field. Where nobody knows what is searched, a field of the default model.
    */
-  private FieldDefinition field(EncodeQueryRequest request) {
+  private FieldDefinition field(EncodeQueryRequest request, ClusterState state, Index[] indices) {
     ModelCatalog catalog = service.catalog();
     FieldDefinition anyField = FieldDefinition.of(request.field(), Map.of(), catalog);
     if (!request.indicesKnown()) {
       return anyField;
     }
-    ClusterState state = clusterService.state();
-    Index[] indices = resolver.concreteIndices(state, request.indicesOptions(), request.indices());
     Map<String, FieldDefinition> fieldByIndex = new TreeMap<>();
     Map<String, String> typeByIndex = new TreeMap<>();
     for (Index index : indices) {
-      IndexMetadata metadata = state.metadata().index(index);
-      MappingMetadata mapping = metadata == null ? null : metadata.mapping();
-      if (mapping != null) {
-        Map<String, Object> node = MappingFields.find(mapping.sourceAsMap(), request.field());
-        if (node != null && CrossModalFieldMapper.TYPE.equals(node.get("type"))) {
-          fieldByIndex.put(index.getName(), FieldDefinition.of(request.field(), node, catalog));
-        } else if (node != null) {
-          typeByIndex.put(index.getName(), String.valueOf(node.get("type")));
-        }
+      Map<String, Object> node = fields.find(state.metadata().index(index), request.field());
+      if (node != null && CrossModalFieldMapper.TYPE.equals(node.get("type"))) {
+        fieldByIndex.put(index.getName(), FieldDefinition.of(request.field(), node, catalog));
+      } else if (node != null) {
+        typeByIndex.put(index.getName(), String.valueOf(node.get("type")));
       }
     }
     if (fieldByIndex.isEmpty()) {
