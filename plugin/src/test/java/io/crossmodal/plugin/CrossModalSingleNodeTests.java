@@ -251,6 +251,41 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     assertNotSame(caller, answered.actionGet());
   }
 
+  public void testIndicesOfRemoteClustersAreLeftToThem() {
+    create("pictures", IMAGE_FIELD);
+    indexImages("pictures", 3);
+    remoteCluster("127.0.0.1:1", true);
+    try {
+      SearchResponse response =
+          client()
+              .prepareSearch("pictures", "other:pictures")
+              .setQuery(text("a pond", 10))
+              .get();
+      assertEquals(3, response.getHits().getHits().length);
+      assertEquals(1, response.getClusters().getSkipped());
+      assertFails(
+          search("other:pict*", text("a pond", 10)),
+          RestStatus.BAD_REQUEST,
+          "only remote clusters are searched, [other]");
+    } finally {
+      remoteCluster(null, null);
+    }
+  }
+
+  private void remoteCluster(String seed, Boolean skipUnavailable) {
+    client()
+        .admin()
+        .cluster()
+        .prepareUpdateSettings()
+        .setTransientSettings(
+            Settings.builder()
+                .put("cluster.remote.other.seeds", seed)
+                .put(
+                    "cluster.remote.other.skip_unavailable",
+                    skipUnavailable == null ? null : skipUnavailable.toString()))
+        .get();
+  }
+
   public void testScoreIsHalfOfOnePlusCosine() {
     create("pictures", IMAGE_FIELD);
     indexImages("pictures", 5);

@@ -18,8 +18,10 @@ import io.crossmodal.plugin.mapper.Spaces;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import org.opensearch.action.ActionRunnable;
+import org.opensearch.action.OriginalIndices;
 import org.opensearch.action.support.ActionFilters;
 import org.opensearch.action.support.ContextPreservingActionListener;
 import org.opensearch.action.support.HandledTransportAction;
@@ -35,6 +37,8 @@ import org.opensearch.search.SearchService;
 import org.opensearch.tasks.Task;
 import org.opensearch.threadpool.Scheduler;
 import org.opensearch.threadpool.ThreadPool;
+import org.opensearch.transport.RemoteClusterAware;
+import org.opensearch.transport.RemoteClusterService;
 import org.opensearch.transport.TransportService;
 import org.opensearch.transport.client.Client;
 
@@ -49,6 +53,7 @@ public final class TransportEncodeQueryAction
   private final ThreadPool threadPool;
   private final Client client;
   private final ModelService service;
+  private final RemoteClusterService remoteClusters;
   private final MappedFields fields = new MappedFields();
 
   @Inject
@@ -66,6 +71,7 @@ public final class TransportEncodeQueryAction
     this.threadPool = threadPool;
     this.client = client;
     this.service = service;
+    this.remoteClusters = transportService.getRemoteClusterService();
   }
 
   @Override
@@ -185,15 +191,33 @@ public final class TransportEncodeQueryAction
   }
 
   /**
-   * The searched indices; none where nobody knows what is searched.
+   * The searched indices of this cluster; none where nobody knows what is searched. Core takes out
+   * names of remote clusters after the rewrite, so they are still there.
    *
+   * @throws IllegalArgumentException when all of them are remote
    * @throws org.opensearch.index.IndexNotFoundException when there is no such index
    */
   private Index[] indices(EncodeQueryRequest request, ClusterState state) {
     if (!request.indicesKnown()) {
       return new Index[0];
     }
-    return resolver.concreteIndices(state, request.indicesOptions(), request.indices());
+    Map<String, OriginalIndices> byCluster =
+        remoteClusters.groupIndices(
+            request.indicesOptions(),
+            request.indices(),
+            name -> resolver.hasIndexAbstraction(name, state));
+    OriginalIndices local = byCluster.get(RemoteClusterAware.LOCAL_CLUSTER_GROUP_KEY);
+    if (local == null) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[field] [%s]: only remote clusters are searched, %s, and this one cannot know the"
+                  + " model there: name a local index with the same field beside them, or search"
+                  + " the remote cluster itself",
+              request.field(),
+              new TreeSet<>(byCluster.keySet())));
+    }
+    return resolver.concreteIndices(state, local.indicesOptions(), local.indices());
   }
 
   /**
