@@ -47,14 +47,15 @@ final class NodeFormat {
    * @throws IllegalStateException naming both, or what the cluster holds
    */
   static void check(DiscoveryNode joining, ClusterState cluster) {
-    if (!hasPlugin(joining) && cluster.metadata().custom(ModelsMetadata.TYPE) != null) {
+    ModelsMetadata models = cluster.metadata().custom(ModelsMetadata.TYPE);
+    if (!hasPlugin(joining) && models != null) {
       throw new IllegalStateException(
           String.format(
               Locale.ROOT,
               "node [%s] has no cross-modal plugin, and this cluster keeps models that it could not"
                   + " read: install the plugin on it, or delete the models first: %s",
               joining.getName(),
-              cluster.metadata().<ModelsMetadata>custom(ModelsMetadata.TYPE)));
+              models.ids()));
     }
     String own = joining.getAttributes().get(ATTRIBUTE);
     for (DiscoveryNode node : cluster.nodes()) {
