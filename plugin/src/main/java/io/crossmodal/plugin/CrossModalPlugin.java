@@ -137,8 +137,11 @@ public class CrossModalPlugin extends Plugin
         SystemIndexPlugin {
   private static final Logger LOGGER = LogManager.getLogger(CrossModalPlugin.class);
 
-  /** The thread pool that decodes images and continues after encodings. */
+  /** The thread pool of searches: reads queries, and continues after encodings. */
   static final String HELPERS = "cross_modal";
+
+  /** The thread pool that decodes documents. */
+  static final String DECODERS = "cross_modal_decode";
 
   // Each bulk and each query brings a handful of tasks; how many there are is bounded before.
   private static final int UNBOUNDED = -1;
@@ -208,6 +211,7 @@ public class CrossModalPlugin extends Plugin
             CrossModalSettings.inference(settings, directory),
             new NativeMemoryBreaker(breaker.get()),
             threadPool.executor(HELPERS),
+            threadPool.executor(DECODERS),
             OpenSearchExecutors.allocatedProcessors(settings)));
     scorers.set(
         new Scorers(
@@ -292,6 +296,12 @@ public class CrossModalPlugin extends Plugin
             OpenSearchExecutors.allocatedProcessors(settings),
             UNBOUNDED,
             "thread_pool." + HELPERS),
+        new FixedExecutorBuilder(
+            settings,
+            DECODERS,
+            OpenSearchExecutors.allocatedProcessors(settings),
+            UNBOUNDED,
+            "thread_pool." + DECODERS),
         new ScalingExecutorBuilder(
             WindowThreads.POOL,
             0,

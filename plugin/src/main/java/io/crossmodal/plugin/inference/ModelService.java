@@ -39,7 +39,7 @@ import java.util.function.Supplier;
  * ModelWorker}, whose threads alone call models. {@link LoadedModels} owns their native memory: the
  * first job that needs a model has it loaded, and it stays until it is unloaded or replaced.
  *
- * <p>Futures of encodings complete on the helper executor, those of scores on the worker: whoever
+ * <p>Futures of encodings complete on the helper or the decoder, those of scores on the worker: whoever
  * continues a score must not work long. They fail with an {@link InferenceException}, or with an
  * {@link IllegalArgumentException} where the caller's input is to blame. Thread-safe.
  */
@@ -60,6 +60,7 @@ public final class ModelService implements AutoCloseable {
 
   private final ModelCatalog catalog;
   private final Executor helper;
+  private final Executor decoder;
   private final int helpers;
   private final InferenceStats stats = new InferenceStats();
   private final QueryEncodingCache queries;
@@ -70,20 +71,24 @@ public final class ModelService implements AutoCloseable {
 
   /**
    * @param budget for the models' weights and calls
-   * @param helper decodes images and runs the continuations of encodings; must not refuse work
-   * @param helpers threads of {@code helper} that one request may occupy; at least 1
+   * @param helper reads queries and runs the continuations of their encodings; must not refuse work
+   * @param decoder does the same for documents, whose images keep it busy for as long as bulks
+   *     come: a search must not wait behind them
+   * @param helpers threads of either that one request may occupy; at least 1
    */
   public ModelService(
       ModelCatalog catalog,
       InferenceSettings settings,
       MemoryBudget budget,
       Executor helper,
+      Executor decoder,
       int helpers) {
     this(
         catalog,
         settings,
         budget,
         helper,
+        decoder,
         helpers,
         () -> settings.device().choose(NativeRuntime.start(settings)));
   }
@@ -93,6 +98,7 @@ public final class ModelService implements AutoCloseable {
       InferenceSettings settings,
       MemoryBudget budget,
       Executor helper,
+      Executor decoder,
       int helpers,
       Supplier<List<Device>> devices) {
     if (helpers < 1) {
@@ -101,6 +107,7 @@ public final class ModelService implements AutoCloseable {
     this.catalog = catalog;
     this.settings = settings;
     this.helper = helper;
+    this.decoder = decoder;
     this.helpers = helpers;
     this.queries = new QueryEncodingCache(settings.queryCacheBytes(), stats);
     this.budgets = new DeviceBudgets(budget, NativeRuntime::freeMemory);
@@ -268,8 +275,7 @@ public final class ModelService implements AutoCloseable {
   }
 
   /**
-   * Encodes image files of documents: decoded in parallel by the helpers, one batch ahead of the
-   * worker.
+   * Encodes image files of documents: decoded in parallel, one batch ahead of the worker.
    *
    * @return as many outcomes as images, in their order
    * @throws IllegalArgumentException when the model has no such sensor
@@ -592,7 +598,14 @@ public final class ModelService implements AutoCloseable {
           outcomes.take(item, encoded);
         };
     return new BatchedEncoding<>(
-            count, settings.encodeBatch(), helper, helpers, prepare, encode, outcome, counted)
+            count,
+            settings.encodeBatch(),
+            asker.priority == Priority.SEARCH ? helper : decoder,
+            helpers,
+            prepare,
+            encode,
+            outcome,
+            counted)
         .run();
   }
 

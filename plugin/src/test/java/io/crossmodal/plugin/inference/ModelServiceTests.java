@@ -17,8 +17,12 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.test.OpenSearchTestCase;
@@ -119,6 +123,32 @@ public class ModelServiceTests extends OpenSearchTestCase {
             texts.subList(0, soFar).stream().filter(text -> !text.isBlank()).count(),
             (long) attempted.get(i));
       }
+    }
+  }
+
+  /** A bulk's pictures keep the threads that decode them busy for as long as they please. */
+  public void testAQueryDoesNotWaitForDocumentsThatAreDecoded() throws Exception {
+    ExecutorService helpers = Executors.newFixedThreadPool(1);
+    BlockingQueue<Runnable> decoder = new LinkedBlockingQueue<>();
+    try (ModelService service =
+        new ModelService(
+            new ModelCatalog(() -> List.of(MODEL)),
+            TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
+            MemoryBudget.UNLIMITED,
+            helpers,
+            decoder::add,
+            2)) {
+      byte[] image = TestModels.png(random(), 20);
+      CompletableFuture<List<Encoded>> bulk =
+          service.encodeImages(TestModels.ID, "rgb", List.of(image, image));
+      get(service.encodeQuery(TestModels.ID, new QueryInput.Text("a pond")));
+      assertEquals(0, service.stats().get(Counter.ENCODED_IMAGES));
+      while (!bulk.isDone()) {
+        decoder.take().run();
+      }
+      assertThat(get(bulk).get(1), instanceOf(Encoded.Success.class));
+    } finally {
+      helpers.shutdownNow();
     }
   }
 
@@ -249,6 +279,7 @@ public class ModelServiceTests extends OpenSearchTestCase {
             new ModelCatalog(() -> List.of(MODEL)),
             TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
             MemoryBudget.UNLIMITED,
+            Runnable::run,
             Runnable::run,
             1,
             () -> {
