@@ -137,8 +137,11 @@ public class CrossModalPlugin extends Plugin
         SystemIndexPlugin {
   private static final Logger LOGGER = LogManager.getLogger(CrossModalPlugin.class);
 
-  /** The thread pool that decodes images and continues after encodings. */
+  /** The thread pool of searches: reads queries, and continues after encodings. */
   static final String HELPERS = "cross_modal";
+
+  /** The thread pool that decodes documents. */
+  static final String DECODERS = "cross_modal_decode";
 
   // Each bulk and each query brings a handful of tasks; how many there are is bounded before.
   private static final int UNBOUNDED = -1;
@@ -200,13 +203,15 @@ public class CrossModalPlugin extends Plugin
             client,
             clusterService,
             threadPool,
-            service::get));
+            service::get,
+            NodeFormat::hasPlugin));
     service.set(
         new ModelService(
             catalog,
             CrossModalSettings.inference(settings, directory),
             new NativeMemoryBreaker(breaker.get()),
             threadPool.executor(HELPERS),
+            threadPool.executor(DECODERS),
             OpenSearchExecutors.allocatedProcessors(settings)));
     scorers.set(
         new Scorers(
@@ -291,6 +296,12 @@ public class CrossModalPlugin extends Plugin
             OpenSearchExecutors.allocatedProcessors(settings),
             UNBOUNDED,
             "thread_pool." + HELPERS),
+        new FixedExecutorBuilder(
+            settings,
+            DECODERS,
+            OpenSearchExecutors.allocatedProcessors(settings),
+            UNBOUNDED,
+            "thread_pool." + DECODERS),
         new ScalingExecutorBuilder(
             WindowThreads.POOL,
             0,
@@ -363,7 +374,14 @@ public class CrossModalPlugin extends Plugin
   public Map<String, Processor.Factory> getSystemIngestProcessors(Processor.Parameters parameters) {
     return Map.of(
         "cross_modal_encoding",
-        new EncodingProcessorFactory(catalog, service::get, parameters.threadContext));
+        new EncodingProcessorFactory(
+            catalog,
+            service::get,
+            parameters.threadContext,
+            parameters
+                .indicesService
+                .getCircuitBreakerService()
+                .getBreaker(CircuitBreaker.REQUEST)));
   }
 
   @Override

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin;
 
+import io.crossmodal.plugin.models.ModelsMetadata;
 import java.util.Locale;
 import org.opensearch.cluster.ClusterState;
 import org.opensearch.cluster.node.DiscoveryNode;
@@ -33,13 +34,29 @@ final class NodeFormat {
         .build();
   }
 
+  /** Whether a node has the plugin, in whatever format. */
+  static boolean hasPlugin(DiscoveryNode node) {
+    return node.getAttributes().containsKey(ATTRIBUTE);
+  }
+
   /**
-   * Refuses a node that speaks otherwise than one in the cluster. Nodes without the attribute have
-   * no such plugin, and are none of its business.
+   * Refuses a node that speaks otherwise than one in the cluster, and one without the plugin where
+   * the cluster state holds models: core sends them to every node of its version, and a node that
+   * cannot read them drops out. Without models, nodes without the plugin are none of its business.
    *
-   * @throws IllegalStateException naming both
+   * @throws IllegalStateException naming both, or what the cluster holds
    */
   static void check(DiscoveryNode joining, ClusterState cluster) {
+    ModelsMetadata models = cluster.metadata().custom(ModelsMetadata.TYPE);
+    if (!hasPlugin(joining) && models != null) {
+      throw new IllegalStateException(
+          String.format(
+              Locale.ROOT,
+              "node [%s] has no cross-modal plugin, and this cluster keeps models that it could not"
+                  + " read: install the plugin on it, or delete the models first: %s",
+              joining.getName(),
+              models.ids()));
+    }
     String own = joining.getAttributes().get(ATTRIBUTE);
     for (DiscoveryNode node : cluster.nodes()) {
       String theirs = node.getAttributes().get(ATTRIBUTE);

@@ -52,13 +52,17 @@ import org.opensearch.action.bulk.BulkResponse;
 import org.opensearch.action.index.IndexRequest;
 import org.opensearch.action.search.SearchRequestBuilder;
 import org.opensearch.action.search.SearchResponse;
+import org.opensearch.action.support.PlainActionFuture;
 import org.opensearch.action.support.WriteRequest;
 import org.opensearch.action.update.UpdateRequest;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.xcontent.XContentHelper;
 import org.opensearch.common.xcontent.XContentType;
 import org.opensearch.common.xcontent.json.JsonXContent;
+import org.opensearch.core.action.ActionListener;
 import org.opensearch.core.common.Strings;
+import org.opensearch.core.common.breaker.CircuitBreaker;
+import org.opensearch.core.indices.breaker.CircuitBreakerService;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.xcontent.MediaTypeRegistry;
 import org.opensearch.core.xcontent.XContentParser;
@@ -197,6 +201,89 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
       assertEquals("rescored first", i < 5, hits[i].getScore() >= 1);
     }
     assertEquals(hits[0].getScore(), response.getHits().getMaxScore(), 0);
+  }
+
+  public void testABulkWhoseEncodingsDoNotFitIntoTheHeapIsRefused() {
+    create("pictures", IMAGE_FIELD);
+    CircuitBreaker heap =
+        getInstanceFromNode(CircuitBreakerService.class).getBreaker(CircuitBreaker.REQUEST);
+    indexImages("pictures", 3);
+    assertEquals("given back", 0, heap.getUsed());
+    requestBreaker("1kb");
+    try {
+      Object[] many = new Object[50];
+      for (int i = 0; i < many.length; i++) {
+        many[i] = doc("pictures", "m" + i, "{\"image\":" + bytes(TestModels.png(random(), 8)) + "}");
+      }
+      for (BulkItemResponse item : bulk(many)) {
+        assertEquals(RestStatus.TOO_MANY_REQUESTS, item.getFailure().getStatus());
+        assertThat(
+            item.getFailureMessage(), containsString("the encodings of the 50 values of this bulk"));
+        assertThat(item.getFailureMessage(), containsString("send fewer documents in a bulk"));
+      }
+      assertAllIndexed(bulk(doc("pictures", "plain", "{\"label\":\"none\"}")));
+      assertEquals(0, heap.getUsed());
+    } finally {
+      requestBreaker(null);
+    }
+    indexImages("pictures", 3);
+  }
+
+  private void requestBreaker(String limit) {
+    client()
+        .admin()
+        .cluster()
+        .prepareUpdateSettings()
+        .setTransientSettings(Settings.builder().put("indices.breaker.request.limit", limit))
+        .get();
+  }
+
+  /** Which is often the network's, and would parse mappings. */
+  public void testAQueryIsNotEncodedOnTheThreadThatTookIt() {
+    create("pictures", IMAGE_FIELD);
+    Thread caller = Thread.currentThread();
+    PlainActionFuture<Thread> answered = new PlainActionFuture<>();
+    search("pictures", new CrossModalQueryBuilder("label", QuerySide.text("a pond"), 1, null))
+        .execute(
+            ActionListener.wrap(
+                response -> answered.onFailure(new IllegalStateException("no such field")),
+                e -> answered.onResponse(Thread.currentThread())));
+    assertNotSame(caller, answered.actionGet());
+  }
+
+  public void testIndicesOfRemoteClustersAreLeftToThem() {
+    create("pictures", IMAGE_FIELD);
+    indexImages("pictures", 3);
+    remoteCluster("127.0.0.1:1", true);
+    try {
+      SearchResponse response =
+          client()
+              .prepareSearch("pictures", "other:pictures")
+              .setQuery(text("a pond", 10))
+              .get();
+      assertEquals(3, response.getHits().getHits().length);
+      assertEquals(1, response.getClusters().getSkipped());
+      assertFails(
+          search("other:pict*", text("a pond", 10)),
+          RestStatus.BAD_REQUEST,
+          "only remote clusters are searched, [other]");
+    } finally {
+      remoteCluster(null, null);
+    }
+  }
+
+  private void remoteCluster(String seed, Boolean skipUnavailable) {
+    client()
+        .admin()
+        .cluster()
+        .prepareUpdateSettings()
+        .setTransientSettings(
+            Settings.builder()
+                .put("cluster.remote.other.seeds", seed)
+                .put(
+                    "cluster.remote.other.skip_unavailable",
+                    skipUnavailable == null ? null : skipUnavailable.toString()))
+        .get();
   }
 
   public void testScoreIsHalfOfOnePlusCosine() {

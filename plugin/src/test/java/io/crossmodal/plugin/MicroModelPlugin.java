@@ -13,12 +13,16 @@ public final class MicroModelPlugin extends CrossModalPlugin {
     super(() -> List.of(TestModels.micro()));
   }
 
-  /** Tests compare scores: what a machine is fastest in must not decide about them. */
+  /**
+   * Tests compare scores: what a machine is fastest in must not decide about them. A busy one may
+   * take a minute to unpack and start the engine.
+   */
   @Override
   public Settings additionalSettings() {
     return Settings.builder()
         .put(super.additionalSettings())
         .put(CrossModalSettings.PRECISION.getKey(), "fp32")
+        .put(CrossModalSettings.LONGEST_WAIT.getKey(), "10m")
         .build();
   }
 }

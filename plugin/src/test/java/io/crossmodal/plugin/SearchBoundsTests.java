@@ -135,6 +135,37 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
     assertEquals(0, getInstanceFromNode(ModelService.class).queued());
   }
 
+  private SearchRequestBuilder unknownWords() {
+    return client()
+        .prepareSearch("pictures")
+        .setQuery(
+            new CrossModalQueryBuilder(
+                "image", QuerySide.text(randomAlphaOfLength(12)), 10, null));
+  }
+
+  public void testTheSearchsTimeoutBoundsTheEncodingOfItsQuery() {
+    index();
+    hang();
+    SearchRequestBuilder search = unknownWords().setTimeout(TimeValue.timeValueMillis(100));
+    Exception late = expectThrows(Exception.class, search::get);
+    assertEquals(RestStatus.GATEWAY_TIMEOUT, ExceptionsHelper.status(late));
+    assertThat(late.getMessage(), containsString("the encoding of [query_text] by model [micro]"));
+    assertThat(late.getMessage(), containsString("had [100ms]"));
+    assertEquals("it left the queue", 0, getInstanceFromNode(ModelService.class).queued());
+  }
+
+  public void testACancelledSearchTakesItsQueryOutOfTheQueue() throws Exception {
+    index();
+    ModelService service = getInstanceFromNode(ModelService.class);
+    hang();
+    ActionFuture<SearchResponse> running = unknownWords().execute();
+    assertBusy(() -> assertEquals(1, service.queued()));
+    client().admin().cluster().prepareCancelTasks().setActions(SearchAction.NAME).get();
+    Exception failure = expectThrows(Exception.class, running::actionGet);
+    assertNotNull(ExceptionsHelper.unwrap(failure, TaskCancelledException.class));
+    assertEquals(0, service.queued());
+  }
+
   public void testTheRescorersTimeoutFollowsItsPolicy() {
     index();
     SearchRequestBuilder keeps =

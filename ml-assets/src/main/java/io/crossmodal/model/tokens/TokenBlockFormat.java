@@ -46,7 +46,7 @@ public final class TokenBlockFormat {
     }
 
     /** Bytes of the whole block, at most 2^33. */
-    long length() {
+    public long length() {
       long values = (long) count * hidden;
       return size()
           + (encoding == TokenEncoding.INT8

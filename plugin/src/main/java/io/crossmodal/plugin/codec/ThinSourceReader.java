@@ -14,6 +14,7 @@ import org.apache.lucene.index.StoredFieldDataInput;
 import org.apache.lucene.index.StoredFieldVisitor;
 import org.apache.lucene.util.BytesRef;
 import org.apache.lucene.util.IOUtils;
+import org.opensearch.index.fieldvisitor.FieldsVisitor;
 
 /** Fills sources in again, for whoever reads them. */
 final class ThinSourceReader extends StoredFieldsReader {
@@ -93,7 +94,8 @@ final class ThinSourceReader extends StoredFieldsReader {
     public Status needsField(FieldInfo field) throws IOException {
       Status status = visitor.needsField(field);
       if (field.name.equals(CrossModalFieldType.KEPT) && status != Status.STOP) {
-        keptIsAskedFor = status == Status.YES;
+        // To OpenSearch it is a field without a mapping, which a get must not bring to light.
+        keptIsAskedFor = status == Status.YES && !(visitor instanceof FieldsVisitor);
         return Status.YES;
       }
       return status;

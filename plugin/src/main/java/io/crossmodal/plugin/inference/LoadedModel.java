@@ -31,6 +31,11 @@ final class LoadedModel {
   final class Lease implements AutoCloseable {
     private boolean ended;
 
+    /** What it keeps. */
+    LoadedModel of() {
+      return LoadedModel.this;
+    }
+
     /**
      * The warm model.
      *

@@ -94,6 +94,18 @@ final class LoadedModels implements AutoCloseable {
     return serving(id, settings.precision());
   }
 
+  /**
+   * The version that serves an id, and keeps doing so until the lease ends. Taken under the lock
+   * that versions are swapped under: between {@link #serving} and a lease of one's own, another
+   * version may take its place and have it freed.
+   *
+   * @throws IllegalArgumentException when there is no such model
+   * @throws InferenceException.ModelUnavailable when the node is shutting down
+   */
+  synchronized LoadedModel.Lease lease(String id) {
+    return serving(id).lease();
+  }
+
   private synchronized LoadedModel serving(String id, PrecisionPolicy fresh) {
     ModelVersion current = catalog.version(id);
     if (closed) {

@@ -39,7 +39,7 @@ import java.util.function.Supplier;
  * ModelWorker}, whose threads alone call models. {@link LoadedModels} owns their native memory: the
  * first job that needs a model has it loaded, and it stays until it is unloaded or replaced.
  *
- * <p>Futures of encodings complete on the helper executor, those of scores on the worker: whoever
+ * <p>Futures of encodings complete on the helper or the decoder, those of scores on the worker: whoever
  * continues a score must not work long. They fail with an {@link InferenceException}, or with an
  * {@link IllegalArgumentException} where the caller's input is to blame. Thread-safe.
  */
@@ -60,6 +60,7 @@ public final class ModelService implements AutoCloseable {
 
   private final ModelCatalog catalog;
   private final Executor helper;
+  private final Executor decoder;
   private final int helpers;
   private final InferenceStats stats = new InferenceStats();
   private final QueryEncodingCache queries;
@@ -70,20 +71,24 @@ public final class ModelService implements AutoCloseable {
 
   /**
    * @param budget for the models' weights and calls
-   * @param helper decodes images and runs the continuations of encodings; must not refuse work
-   * @param helpers threads of {@code helper} that one request may occupy; at least 1
+   * @param helper reads queries and runs the continuations of their encodings; must not refuse work
+   * @param decoder does the same for documents, whose images keep it busy for as long as bulks
+   *     come: a search must not wait behind them
+   * @param helpers threads of either that one request may occupy; at least 1
    */
   public ModelService(
       ModelCatalog catalog,
       InferenceSettings settings,
       MemoryBudget budget,
       Executor helper,
+      Executor decoder,
       int helpers) {
     this(
         catalog,
         settings,
         budget,
         helper,
+        decoder,
         helpers,
         () -> settings.device().choose(NativeRuntime.start(settings)));
   }
@@ -93,6 +98,7 @@ public final class ModelService implements AutoCloseable {
       InferenceSettings settings,
       MemoryBudget budget,
       Executor helper,
+      Executor decoder,
       int helpers,
       Supplier<List<Device>> devices) {
     if (helpers < 1) {
@@ -101,6 +107,7 @@ public final class ModelService implements AutoCloseable {
     this.catalog = catalog;
     this.settings = settings;
     this.helper = helper;
+    this.decoder = decoder;
     this.helpers = helpers;
     this.queries = new QueryEncodingCache(settings.queryCacheBytes(), stats);
     this.budgets = new DeviceBudgets(budget, NativeRuntime::freeMemory);
@@ -199,11 +206,39 @@ public final class ModelService implements AutoCloseable {
    * @throws IllegalArgumentException when the model encodes images alone
    */
   public CompletableFuture<List<Encoded>> encodeTexts(String model, List<String> texts) {
-    return encodeTexts(Priority.INGEST, model, texts);
+    return collected(texts.size(), outcomes -> encodeTexts(model, texts, outcomes));
   }
 
-  private CompletableFuture<List<Encoded>> encodeTexts(
-      Priority priority, String model, List<String> texts) {
+  /**
+   * Encodes texts as {@link #encodeTexts(String, List)}, and hands each batch's outcomes on before
+   * the next one is encoded.
+   *
+   * @return completes when the last outcome was taken
+   */
+  public CompletableFuture<Void> encodeTexts(String model, List<String> texts, Outcomes outcomes) {
+    return encodeTexts(Asker.documents(), model, texts, outcomes);
+  }
+
+  /**
+   * For whom something is encoded.
+   *
+   * @param gone done when nobody waits for it any more
+   */
+  private record Asker(Priority priority, CompletableFuture<?> gone) {
+    /** A bulk, which always waits. */
+    private static Asker documents() {
+      return new Asker(Priority.INGEST, new CompletableFuture<>());
+    }
+  }
+
+  private static CompletableFuture<List<Encoded>> collected(
+      int count, Function<Outcomes, CompletableFuture<Void>> encode) {
+    List<Encoded> all = new ArrayList<>(count);
+    return encode.apply((item, outcome) -> all.add(outcome)).thenApply(done -> all);
+  }
+
+  private CompletableFuture<Void> encodeTexts(
+      Asker asker, String model, List<String> texts, Outcomes outcomes) {
     ModelConfig config = catalog.manifest(model).config();
     if (!config.hasText()) {
       throw new IllegalArgumentException(
@@ -218,7 +253,7 @@ public final class ModelService implements AutoCloseable {
         (on, bundle) -> {
           WordPieceTokenizer tokenizer = bundle.tokenizer();
           return encode(
-              priority,
+              asker,
               new Operation.EncodeTexts(on),
               texts.size(),
               i -> tokenizer.tokenize(texts.get(i)),
@@ -228,7 +263,8 @@ public final class ModelService implements AutoCloseable {
                       tokens.truncated()
                           ? "text cut to the " + longest + " tokens of the model"
                           : "",
-                      words(tokenizer, tokens)));
+                      words(tokenizer, tokens)),
+              outcomes);
         });
   }
 
@@ -239,35 +275,49 @@ public final class ModelService implements AutoCloseable {
   }
 
   /**
-   * Encodes image files of documents: decoded in parallel by the helpers, one batch ahead of the
-   * worker.
+   * Encodes image files of documents: decoded in parallel, one batch ahead of the worker.
    *
    * @return as many outcomes as images, in their order
    * @throws IllegalArgumentException when the model has no such sensor
    */
   public CompletableFuture<List<Encoded>> encodeImages(
       String model, String sensor, List<byte[]> images) {
-    return encodeImages(Priority.INGEST, model, sensor, images);
+    return collected(images.size(), outcomes -> encodeImages(model, sensor, images, outcomes));
   }
 
-  private CompletableFuture<List<Encoded>> encodeImages(
-      Priority priority, String model, String sensor, List<byte[]> images) {
+  /**
+   * Encodes image files as {@link #encodeImages(String, String, List)}, and hands each batch's
+   * outcomes on before the next one is encoded.
+   *
+   * @return completes when the last outcome was taken
+   */
+  public CompletableFuture<Void> encodeImages(
+      String model, String sensor, List<byte[]> images, Outcomes outcomes) {
+    return encodeImages(Asker.documents(), model, sensor, images, outcomes);
+  }
+
+  private CompletableFuture<Void> encodeImages(
+      Asker asker, String model, String sensor, List<byte[]> images, Outcomes outcomes) {
     ImagePreprocessor preprocessor =
         new ImagePreprocessor(catalog.manifest(model).config().sensor(sensor));
     return withModel(
         model,
         (on, bundle) ->
             encode(
-                priority,
+                asker,
                 new Operation.EncodeImages(on, sensor),
                 images.size(),
                 i -> preprocessor.preprocess(images.get(i)),
-                (pixels, encoding) -> new Encoded.Success(encoding, "", List.of())));
+                (pixels, encoding) -> new Encoded.Success(encoding, "", List.of()),
+                outcomes));
   }
 
   /**
    * Encodes the query side of a search, or finds it encoded: the query and the rescorer of one
    * search ask for the same.
+   *
+   * @return the caller's own: to complete it, as by a timeout, says that he does not wait any more,
+   *     and takes the encoding out of the queue where he was the last
    */
   public CompletableFuture<Encoded.Success> encodeQuery(String model, QueryInput input) {
     Fingerprints spaces = catalog.manifest(model).fingerprints();
@@ -275,10 +325,11 @@ public final class ModelService implements AutoCloseable {
         new QueryEncodingCache.Key(spaces.filterSpace() + spaces.tokenSpace(), input.digest());
     return queries.get(
         key,
-        () -> {
+        gone -> {
+          Asker asker = new Asker(Priority.SEARCH, gone);
           CompletableFuture<List<Encoded>> batch;
           try {
-            batch = encodeOne(model, input);
+            batch = collected(1, outcomes -> encodeOne(asker, model, input, outcomes));
           } catch (RuntimeException e) {
             return CompletableFuture.failedFuture(e);
           }
@@ -292,12 +343,13 @@ public final class ModelService implements AutoCloseable {
         });
   }
 
-  private CompletableFuture<List<Encoded>> encodeOne(String model, QueryInput input) {
+  private CompletableFuture<Void> encodeOne(
+      Asker asker, String model, QueryInput input, Outcomes outcomes) {
     if (input instanceof QueryInput.Text text) {
-      return encodeTexts(Priority.SEARCH, model, List.of(text.text()));
+      return encodeTexts(asker, model, List.of(text.text()), outcomes);
     }
     QueryInput.Image image = (QueryInput.Image) input;
-    return encodeImages(Priority.SEARCH, model, image.sensor(), List.of(image.bytes()));
+    return encodeImages(asker, model, image.sensor(), List.of(image.bytes()), outcomes);
   }
 
   /**
@@ -393,14 +445,18 @@ public final class ModelService implements AutoCloseable {
       Deadline deadline,
       BiFunction<LoadedModel, Integer, Operation<Operation.Pair, O>> operation,
       Finish<O, R> finish) {
-    LoadedModel on;
     LoadedModel.Lease lease;
     try {
-      on = models.serving(model);
-      check.accept(on.version());
-      lease = on.lease();
+      lease = models.lease(model);
     } catch (InferenceException e) {
       return CompletableFuture.failedFuture(e);
+    }
+    LoadedModel on = lease.of();
+    try {
+      check.accept(on.version());
+    } catch (RuntimeException e) {
+      lease.close();
+      throw e;
     }
     int pairs = texts.isEmpty() || images.isEmpty() ? 0 : Math.max(texts.size(), images.size());
     // A call takes images of equally many tokens, as sensors may differ in size.
@@ -453,16 +509,15 @@ public final class ModelService implements AutoCloseable {
   }
 
   /** Runs something while a version of a model stays, once its vocabulary is known. */
-  private CompletableFuture<List<Encoded>> withModel(
-      String model, BiFunction<LoadedModel, ModelBundle, CompletableFuture<List<Encoded>>> work) {
-    LoadedModel on;
+  private CompletableFuture<Void> withModel(
+      String model, BiFunction<LoadedModel, ModelBundle, CompletableFuture<Void>> work) {
     LoadedModel.Lease lease;
     try {
-      on = models.serving(model);
-      lease = on.lease();
+      lease = models.lease(model);
     } catch (InferenceException e) {
       return CompletableFuture.failedFuture(e);
     }
+    LoadedModel on = lease.of();
     return on.version()
         .bundle()
         .thenCompose(bundle -> work.apply(on, bundle))
@@ -521,28 +576,37 @@ public final class ModelService implements AutoCloseable {
     models.close();
   }
 
-  private <T> CompletableFuture<List<Encoded>> encode(
-      Priority priority,
+  private <T> CompletableFuture<Void> encode(
+      Asker asker,
       Operation<T, Encoding> operation,
       int count,
       IntFunction<T> prepare,
-      BiFunction<T, Encoding, Encoded.Success> outcome) {
+      BiFunction<T, Encoding, Encoded.Success> outcome,
+      Outcomes outcomes) {
     Function<List<T>, CompletableFuture<List<Encoding>>> encode =
         items -> {
           Job<T, Encoding> job = new Job<>(operation, items, Deadline.none());
-          worker.submit(priority, job);
+          worker.submit(asker.priority, job);
+          CompletableFuture<?> unused = asker.gone.whenComplete((done, cause) -> abandon(job));
           return job.result();
         };
+    Outcomes counted =
+        (item, encoded) -> {
+          if (encoded instanceof Encoded.Failure && !asker.gone.isDone()) {
+            stats.of(operation.model()).add(Counter.ENCODE_FAILURES, 1);
+          }
+          outcomes.take(item, encoded);
+        };
     return new BatchedEncoding<>(
-            count, settings.encodeBatch(), helper, helpers, prepare, encode, outcome)
-        .run()
-        .thenApplyAsync(
-            done -> {
-              long failures = done.stream().filter(Encoded.Failure.class::isInstance).count();
-              stats.of(operation.model()).add(Counter.ENCODE_FAILURES, failures);
-              return done;
-            },
-            helper);
+            count,
+            settings.encodeBatch(),
+            asker.priority == Priority.SEARCH ? helper : decoder,
+            helpers,
+            prepare,
+            encode,
+            outcome,
+            counted)
+        .run();
   }
 
   /** The failure itself, without the wrappings of futures. */

@@ -9,11 +9,12 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.Supplier;
+import java.util.function.Function;
 
 /**
  * Encoded queries by model and content, least recently used out first. Holds futures: whoever asks
- * while an encoding is under way waits for that one. Thread-safe.
+ * while an encoding is under way waits for that one, with a future of his own, and the last one who
+ * stops waiting ends it. Thread-safe.
  */
 final class QueryEncodingCache {
 
@@ -25,12 +26,9 @@ final class QueryEncodingCache {
   record Key(String space, String digest) {}
 
   private static final class Entry {
-    private final CompletableFuture<Encoded.Success> encoding;
+    private final CompletableFuture<Encoded.Success> encoding = new CompletableFuture<>();
+    private int waiting;
     private long bytes;
-
-    private Entry(CompletableFuture<Encoded.Success> encoding) {
-      this.encoding = encoding;
-    }
   }
 
   private final long capacity;
@@ -46,42 +44,66 @@ final class QueryEncodingCache {
     this.stats = stats;
   }
 
+  /**
+   * Finds a query encoded, or has it encoded.
+   *
+   * @param encode starts the encoding; gets a future that is done when nobody waits for it any more
+   * @return the caller's own: to complete it says that he does not wait any more
+   */
   CompletableFuture<Encoded.Success> get(
-      Key key, Supplier<CompletableFuture<Encoded.Success>> encode) {
-    CompletableFuture<Encoded.Success> started;
+      Key key, Function<CompletableFuture<?>, CompletableFuture<Encoded.Success>> encode) {
+    Entry entry;
+    boolean first;
     synchronized (this) {
       Entry cached = entries.get(key);
-      if (cached != null) {
-        stats.increment(InferenceStats.Counter.QUERY_CACHE_HITS);
-        return cached.encoding;
+      first = cached == null;
+      entry = first ? new Entry() : cached;
+      entry.waiting++;
+      if (first) {
+        entries.put(key, entry);
       }
-      stats.increment(InferenceStats.Counter.QUERY_CACHE_MISSES);
-      started = new CompletableFuture<>();
-      entries.put(key, new Entry(started));
+      stats.increment(
+          first
+              ? InferenceStats.Counter.QUERY_CACHE_MISSES
+              : InferenceStats.Counter.QUERY_CACHE_HITS);
     }
-    // Outside the lock, for it may complete at once and then calls settle.
-    CompletableFuture<?> unused =
-        encode
-            .get()
-            .whenComplete(
-                (encoded, failure) -> {
-                  settle(key, encoded);
-                  if (failure == null) {
-                    started.complete(encoded);
-                  } else {
-                    started.completeExceptionally(failure);
-                  }
-                });
-    return started;
+    CompletableFuture<Encoded.Success> own = entry.encoding.copy();
+    CompletableFuture<?> left = own.whenComplete((encoded, failure) -> leave(key, entry));
+    if (first) {
+      // Outside the lock, for it may complete at once and then calls settle.
+      CompletableFuture<?> settled =
+          encode
+              .apply(entry.encoding)
+              .whenComplete(
+                  (encoded, failure) -> {
+                    settle(key, entry, encoded);
+                    if (failure == null) {
+                      entry.encoding.complete(encoded);
+                    } else {
+                      entry.encoding.completeExceptionally(failure);
+                    }
+                  });
+    }
+    return own;
   }
 
-  private synchronized void settle(Key key, Encoded.Success encoded) {
+  private void leave(Key key, Entry entry) {
+    synchronized (this) {
+      entry.waiting--;
+      if (entry.waiting > 0 || entry.encoding.isDone()) {
+        return;
+      }
+      entries.remove(key, entry);
+    }
+    entry.encoding.cancel(false);
+  }
+
+  private synchronized void settle(Key key, Entry entry, Encoded.Success encoded) {
     if (encoded == null) {
-      entries.remove(key);
+      entries.remove(key, entry);
       return;
     }
-    Entry entry = entries.get(key);
-    if (entry == null) {
+    if (entries.get(key) != entry) {
       return;
     }
     entry.bytes = sizeOf(encoded.encoding());

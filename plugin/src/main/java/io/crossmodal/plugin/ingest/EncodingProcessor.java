@@ -8,6 +8,7 @@ import io.crossmodal.model.Encoding;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.Encoded;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.Outcomes;
 import io.crossmodal.plugin.inference.QueryInput;
 import io.crossmodal.plugin.mapper.DocumentValue;
 import io.crossmodal.plugin.mapper.FieldDefinition;
@@ -26,6 +27,9 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.opensearch.common.logging.HeaderWarning;
 import org.opensearch.common.util.concurrent.ThreadContext;
+import org.opensearch.core.common.breaker.CircuitBreaker;
+import org.opensearch.core.common.breaker.CircuitBreakingException;
+import org.opensearch.core.common.unit.ByteSizeValue;
 import org.opensearch.ingest.AbstractBatchingSystemProcessor;
 import org.opensearch.ingest.IngestDocument;
 import org.opensearch.ingest.IngestDocumentWrapper;
@@ -42,23 +46,31 @@ import org.opensearch.ingest.IngestDocumentWrapper;
 final class EncodingProcessor extends AbstractBatchingSystemProcessor {
   static final String TYPE = "cross_modal_encoding";
 
-  // The whole bulk at once: the model service cuts it to batches that fit the model.
+  // The whole bulk at once: the model service cuts it to batches that fit the model, and what each
+  // batch became is stored in the documents before the next one is encoded.
   private static final int WHOLE_BULK = Integer.MAX_VALUE;
+
+  private static final long BOXED_FLOAT = 20;
+  private static final long PRINTED_FLOAT = 12;
+  private static final double BASE64 = 4.0 / 3;
 
   private final List<FieldDefinition> fields;
   private final Supplier<ModelService> service;
   private final ThreadContext threadContext;
+  private final CircuitBreaker heap;
 
   EncodingProcessor(
       String tag,
       String description,
       List<FieldDefinition> fields,
       Supplier<ModelService> service,
-      ThreadContext threadContext) {
+      ThreadContext threadContext,
+      CircuitBreaker heap) {
     super(tag, description, WHOLE_BULK);
     this.fields = fields;
     this.service = service;
     this.threadContext = threadContext;
+    this.heap = heap;
   }
 
   /** One value that waits for its encoding. */
@@ -66,7 +78,20 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
       IngestDocumentWrapper document,
       FieldDefinition field,
       Map<String, Object> map,
-      DocumentValue value) {}
+      DocumentValue value) {
+    /**
+     * Heap that the encoding takes until the bulk goes on: boxed and as text in the document, and
+     * once more in the source that is written of it.
+     */
+    private long bytes() {
+      int count =
+          value.content().orElseThrow() instanceof QueryInput.Image image
+              ? field.spaces().imageTokens().get(image.sensor())
+              : field.spaces().textTokens();
+      return (BOXED_FLOAT + PRINTED_FLOAT) * field.spaces().dimension()
+          + (long) (2 * BASE64 * field.storedBytes(count));
+    }
+  }
 
   /**
    * What can go into one batch.
@@ -97,16 +122,32 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
       handler.accept(documents);
       return;
     }
+    List<Item> all = groups.values().stream().flatMap(List::stream).toList();
+    long bytes;
+    try {
+      bytes = reserve(all);
+    } catch (CircuitBreakingException e) {
+      all.forEach(item -> fail(item.document, item.field, e));
+      handler.accept(documents);
+      return;
+    }
     List<CompletableFuture<?>> encodings = new ArrayList<>();
     Map<String, Integer> notices = new TreeMap<>();
     groups.forEach(
         (group, items) ->
             encodings.add(
-                encode(group, items)
-                    .handle(
-                        (outcomes, failure) -> {
+                encode(
+                        group,
+                        items,
+                        (i, outcome) -> {
                           synchronized (notices) {
-                            complete(items, outcomes, failure, notices);
+                            complete(items.get(i), outcome, notices);
+                          }
+                        })
+                    .exceptionally(
+                        failure -> {
+                          synchronized (notices) {
+                            items.forEach(item -> fail(item.document, item.field, failure));
                           }
                           return null;
                         })));
@@ -122,9 +163,38 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
                             HeaderWarning.addWarning("{} in [{}] documents", notice, count));
                     handler.accept(documents);
                   } finally {
+                    // The documents are written as sources by now, which core counts itself.
+                    heap.addWithoutBreaking(-bytes);
                     restored.close();
                   }
                 });
+  }
+
+  /**
+   * Takes heap for what the encodings add to the bulk: pictures of a few bytes become many times
+   * that.
+   *
+   * @throws CircuitBreakingException saying what to do
+   */
+  private long reserve(List<Item> items) {
+    long bytes = items.stream().mapToLong(Item::bytes).sum();
+    try {
+      heap.addEstimateBytesAndMaybeBreak(bytes, "encodings of a bulk");
+    } catch (CircuitBreakingException e) {
+      throw new CircuitBreakingException(
+          String.format(
+              Locale.ROOT,
+              "the encodings of the %d values of this bulk need %s of heap, which the breaker [%s]"
+                  + " does not grant: send fewer documents in a bulk; %s",
+              items.size(),
+              new ByteSizeValue(bytes),
+              heap.getName(),
+              e.getMessage()),
+          e.getBytesWanted(),
+          e.getByteLimit(),
+          e.getDurability());
+    }
+    return bytes;
   }
 
   /** The document's values to encode; none, and the document failed, where one of them is bad. */
@@ -156,15 +226,15 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
     return items;
   }
 
-  private CompletableFuture<List<Encoded>> encode(Group group, List<Item> items) {
+  private CompletableFuture<Void> encode(Group group, List<Item> items, Outcomes outcomes) {
     try {
-      return start(group, items);
+      return start(group, items, outcomes);
     } catch (RuntimeException e) {
       return CompletableFuture.failedFuture(e);
     }
   }
 
-  private CompletableFuture<List<Encoded>> start(Group group, List<Item> items) {
+  private CompletableFuture<Void> start(Group group, List<Item> items, Outcomes outcomes) {
     List<QueryInput> contents =
         items.stream().map(item -> item.value.content().orElseThrow()).toList();
     if (group.sensor.isEmpty()) {
@@ -172,27 +242,23 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
           .get()
           .encodeTexts(
               group.model,
-              contents.stream().map(content -> ((QueryInput.Text) content).text()).toList());
+              contents.stream().map(content -> ((QueryInput.Text) content).text()).toList(),
+              outcomes);
     }
     return service
         .get()
         .encodeImages(
             group.model,
             group.sensor,
-            contents.stream().map(content -> ((QueryInput.Image) content).bytes()).toList());
+            contents.stream().map(content -> ((QueryInput.Image) content).bytes()).toList(),
+            outcomes);
   }
 
-  private static void complete(
-      List<Item> items, List<Encoded> outcomes, Throwable failure, Map<String, Integer> notices) {
-    for (int i = 0; i < items.size(); i++) {
-      Item item = items.get(i);
-      if (failure != null) {
-        fail(item.document, item.field, failure);
-      } else if (outcomes.get(i) instanceof Encoded.Failure failed) {
-        fail(item.document, item.field, failed.cause());
-      } else {
-        complete(item, (Encoded.Success) outcomes.get(i), notices);
-      }
+  private static void complete(Item item, Encoded outcome, Map<String, Integer> notices) {
+    if (outcome instanceof Encoded.Failure failed) {
+      fail(item.document, item.field, failed.cause());
+    } else {
+      complete(item, (Encoded.Success) outcome, notices);
     }
   }
 

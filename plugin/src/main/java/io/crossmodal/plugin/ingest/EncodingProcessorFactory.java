@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.opensearch.common.util.concurrent.ThreadContext;
+import org.opensearch.core.common.breaker.CircuitBreaker;
 import org.opensearch.ingest.AbstractBatchingSystemProcessor;
 import org.opensearch.plugins.IngestPlugin.SystemIngestPipelineConfigKeys;
 
@@ -22,13 +23,21 @@ public final class EncodingProcessorFactory extends AbstractBatchingSystemProces
   private final ModelCatalog catalog;
   private final Supplier<ModelService> service;
   private final ThreadContext threadContext;
+  private final CircuitBreaker heap;
 
+  /**
+   * @param heap counts what encodings add to the documents of a bulk
+   */
   public EncodingProcessorFactory(
-      ModelCatalog catalog, Supplier<ModelService> service, ThreadContext threadContext) {
+      ModelCatalog catalog,
+      Supplier<ModelService> service,
+      ThreadContext threadContext,
+      CircuitBreaker heap) {
     super(EncodingProcessor.TYPE);
     this.catalog = catalog;
     this.service = service;
     this.threadContext = threadContext;
+    this.heap = heap;
   }
 
   /**
@@ -47,7 +56,7 @@ public final class EncodingProcessorFactory extends AbstractBatchingSystemProces
     return fields.isEmpty()
         ? null
         : new EncodingProcessor(
-            tag, description, List.copyOf(fields.values()), service, threadContext);
+            tag, description, List.copyOf(fields.values()), service, threadContext, heap);
   }
 
   @SuppressWarnings("unchecked") // the keys of JSON objects are strings

@@ -62,6 +62,16 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
 
     @Override
     public Builder parse(String name, Map<String, Object> node, ParserContext context) {
+      if (context.isWithinMultiField()) {
+        throw new MapperParsingException(
+            String.format(
+                Locale.ROOT,
+                "field [%s] of type [%s] cannot stand in the [fields] of another field, whose value"
+                    + " comes too late to be encoded: map it as a field of its own and send the"
+                    + " value there too",
+                name,
+                TYPE));
+      }
       for (String refused : List.of("fields", "copy_to")) {
         if (node.containsKey(refused)) {
           throw new MapperParsingException(
@@ -300,9 +310,24 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
     context.doc().add(new StoredField(CrossModalFieldType.KEPT, name() + "." + key));
   }
 
-  /** A nested document has no source of its own to fill in, and no tokens to rescore. */
+  /**
+   * A nested document has no source of its own to fill in, and no tokens to rescore; what is copied
+   * here is copied when documents have been encoded.
+   */
   @Override
   protected void doValidate(MappingLookup mappers) {
+    for (Mapper mapper : mappers) {
+      if (mapper instanceof FieldMapper field && field.copyTo().copyToFields().contains(name())) {
+        throw new MapperParsingException(
+            String.format(
+                Locale.ROOT,
+                "[copy_to] of field [%s] cannot copy to field [%s] of type [%s], for what is copied"
+                    + " comes too late to be encoded: send the value there too",
+                field.name(),
+                name(),
+                TYPE));
+      }
+    }
     String nested = mappers.getNestedScope(name());
     if (nested != null) {
       throw new MapperParsingException(

@@ -152,9 +152,11 @@ public final class DocumentValue {
                   Locale.ROOT, "neither [%s] nor [%s] is given", contentKey(), EMBEDDING)
               : String.format(
                   Locale.ROOT,
-                  "[%s] was not encoded on the way in: at least one node must have the role ingest,"
-                      + " and the setting [cluster.ingest.system_pipeline_enabled] must be true; or"
-                      + " give an [%s] made beforehand",
+                  "[%s] was not encoded on the way in: the mapping must name the field before the"
+                      + " document comes, which a dynamic template does not; at least one node must"
+                      + " have the role ingest, and the setting"
+                      + " [cluster.ingest.system_pipeline_enabled] must be true; or give an [%s]"
+                      + " made beforehand",
                   contentKey(),
                   EMBEDDING));
     }

@@ -90,6 +90,26 @@ public record FieldDefinition(
   }
 
   /**
+   * Bytes of the block that {@link #store} makes of so many tokens; 0 where the field stores none.
+   *
+   * @param count tokens as the model makes them
+   */
+  public long storedBytes(int count) {
+    return tokens
+        .encoding()
+        .map(
+            encoding ->
+                new TokenBlockFormat.Header(
+                        encoding,
+                        TokenPooling.count(count, tokenPooling),
+                        spaces.hidden(),
+                        spaces.tokens(),
+                        tokenPooling)
+                    .length())
+        .orElse(0L);
+  }
+
+  /**
    * What a mapping in the cluster state, or in a template, says.
    *
    * @param node the field's parameters

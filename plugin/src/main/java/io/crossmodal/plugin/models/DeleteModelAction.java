@@ -170,10 +170,14 @@ public final class DeleteModelAction extends ActionType<AcknowledgedResponse> {
             id,
             users);
       }
+      ModelsMetadata left = models.without(id);
+      Metadata.Builder metadata = Metadata.builder(before.metadata());
+      // Nodes without the plugin cannot read an empty section either.
       return ClusterState.builder(before)
           .metadata(
-              Metadata.builder(before.metadata())
-                  .putCustom(ModelsMetadata.TYPE, models.without(id)))
+              left.models().isEmpty()
+                  ? metadata.removeCustom(ModelsMetadata.TYPE)
+                  : metadata.putCustom(ModelsMetadata.TYPE, left))
           .build();
     }
   }

@@ -12,12 +12,14 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.opensearch.cluster.ClusterChangedEvent;
 import org.opensearch.cluster.ClusterState;
 import org.opensearch.cluster.ClusterStateApplier;
+import org.opensearch.cluster.node.DiscoveryNode;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.util.concurrent.AbstractRunnable;
@@ -39,6 +41,7 @@ public final class ModelRegistry implements ClusterStateApplier, AutoCloseable {
   private final ModelIndex index;
   private final BundleStore store;
   private final Supplier<ModelService> service;
+  private final Predicate<DiscoveryNode> hasPlugin;
   private final TimeValue uploadTimeout;
   private final Scheduler.Cancellable sweeps;
 
@@ -49,6 +52,7 @@ public final class ModelRegistry implements ClusterStateApplier, AutoCloseable {
    * @param catalog to be kept up to date
    * @param directory for bundles, of this class alone, below the node's data path
    * @param service to be told of changes; asked when there are some
+   * @param hasPlugin whether a node can read the cluster state's models
    */
   public ModelRegistry(
       ModelCatalog catalog,
@@ -56,11 +60,13 @@ public final class ModelRegistry implements ClusterStateApplier, AutoCloseable {
       Client client,
       ClusterService clusterService,
       ThreadPool threadPool,
-      Supplier<ModelService> service) {
+      Supplier<ModelService> service,
+      Predicate<DiscoveryNode> hasPlugin) {
     this.catalog = catalog;
     this.clusterService = clusterService;
     this.threadPool = threadPool;
     this.service = service;
+    this.hasPlugin = hasPlugin;
     this.index = new ModelIndex(client, clusterService);
     this.store = new BundleStore(directory, index::get, threadPool.generic());
     this.uploadTimeout = ModelSettings.UPLOAD_TIMEOUT.get(clusterService.getSettings());
@@ -75,6 +81,15 @@ public final class ModelRegistry implements ClusterStateApplier, AutoCloseable {
   /** The models that this node knows. */
   public ModelCatalog catalog() {
     return catalog;
+  }
+
+  /** Names of the nodes that could not read the cluster state if there were models in it. */
+  List<String> nodesWithoutPlugin(ClusterState state) {
+    return state.nodes().getNodes().values().stream()
+        .filter(hasPlugin.negate())
+        .map(DiscoveryNode::getName)
+        .sorted()
+        .toList();
   }
 
   ModelIndex index() {

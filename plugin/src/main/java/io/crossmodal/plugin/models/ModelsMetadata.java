@@ -11,6 +11,7 @@ import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import org.opensearch.Version;
 import org.opensearch.cluster.AbstractNamedDiffable;
@@ -79,6 +80,11 @@ public final class ModelsMetadata extends AbstractNamedDiffable<Metadata.Custom>
   static ModelsMetadata of(ClusterState state) {
     ModelsMetadata models = state.metadata().custom(TYPE);
     return models == null ? EMPTY : models;
+  }
+
+  /** In alphabetical order. */
+  public Set<String> ids() {
+    return models.keySet();
   }
 
   /** By id, in alphabetical order. */

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.models;
 
 import java.io.IOException;
+import java.util.List;
 import org.opensearch.OpenSearchStatusException;
 import org.opensearch.action.ActionRequestValidationException;
 import org.opensearch.action.ActionType;
@@ -133,15 +134,33 @@ public final class RegisterModelAction extends ActionType<RegisterModelAction.Re
         : models.with(model.withVersion(current.version() + 1));
   }
 
+  /**
+   * The cluster state goes to every node, and one that cannot read it drops out.
+   *
+   * @throws OpenSearchStatusException 409 when there are nodes without the plugin
+   */
+  static void requireOnEveryNode(List<String> nodesWithoutPlugin) {
+    if (!nodesWithoutPlugin.isEmpty()) {
+      throw new OpenSearchStatusException(
+          "the nodes {} have no cross-modal plugin, and could not stay in a cluster that keeps"
+              + " models: install it there first",
+          RestStatus.CONFLICT,
+          nodesWithoutPlugin);
+    }
+  }
+
   /** Runs on the cluster manager. */
   public static final class Transport extends TransportClusterManagerNodeAction<Request, Response> {
+    private final ModelRegistry registry;
+
     @Inject
     public Transport(
         TransportService transportService,
         ClusterService clusterService,
         ThreadPool threadPool,
         ActionFilters actionFilters,
-        IndexNameExpressionResolver resolver) {
+        IndexNameExpressionResolver resolver,
+        ModelRegistry registry) {
       super(
           NAME,
           transportService,
@@ -150,6 +169,7 @@ public final class RegisterModelAction extends ActionType<RegisterModelAction.Re
           actionFilters,
           Request::new,
           resolver);
+      this.registry = registry;
     }
 
     @Override
@@ -178,6 +198,7 @@ public final class RegisterModelAction extends ActionType<RegisterModelAction.Re
 
             @Override
             public ClusterState execute(ClusterState before) {
+              requireOnEveryNode(registry.nodesWithoutPlugin(before));
               ModelsMetadata models = ModelsMetadata.of(before);
               ModelsMetadata after = register(models, request.model);
               response = new Response(after.models().get(id), !after.equals(models));

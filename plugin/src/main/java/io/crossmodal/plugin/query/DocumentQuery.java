@@ -11,7 +11,6 @@ import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.DocumentValue;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.FieldValues;
-import io.crossmodal.plugin.mapper.MappingFields;
 import io.crossmodal.plugin.mapper.Modality;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,9 +19,7 @@ import java.util.Map;
 import org.opensearch.action.get.GetRequest;
 import org.opensearch.action.get.GetResponse;
 import org.opensearch.cluster.ClusterState;
-import org.opensearch.cluster.metadata.IndexMetadata;
 import org.opensearch.cluster.metadata.IndexNameExpressionResolver;
-import org.opensearch.cluster.metadata.MappingMetadata;
 import org.opensearch.core.action.ActionListener;
 import org.opensearch.core.index.Index;
 import org.opensearch.search.fetch.subphase.FetchSourceContext;
@@ -32,17 +29,24 @@ import org.opensearch.transport.client.Client;
 final class DocumentQuery {
   private final ClusterState state;
   private final IndexNameExpressionResolver resolver;
+  private final MappedFields fields;
   private final ModelCatalog catalog;
 
-  DocumentQuery(ClusterState state, IndexNameExpressionResolver resolver, ModelCatalog catalog) {
+  DocumentQuery(
+      ClusterState state,
+      IndexNameExpressionResolver resolver,
+      MappedFields fields,
+      ModelCatalog catalog) {
     this.state = state;
     this.resolver = resolver;
+    this.fields = fields;
     this.catalog = catalog;
   }
 
   /**
    * Gets the document and takes its field for the query.
    *
+   * @param indices the searched ones
    * @param searched the field that is searched
    * @throws IllegalArgumentException when the field the document is to give cannot be one
    * @throws org.opensearch.index.IndexNotFoundException when there is no such index
@@ -50,30 +54,35 @@ final class DocumentQuery {
   void read(
       Client client,
       EncodeQueryRequest request,
+      Index[] indices,
       FieldDefinition searched,
       ActionListener<EncodedQuery> listener) {
     QuerySide.Document document = request.side().document();
-    String index = index(request);
+    String index = index(request, indices);
     FieldDefinition field = field(request, index, searched);
-    GetRequest get =
-        new GetRequest(index, document.id())
-            .routing(document.routing())
-            .fetchSourceContext(
-                new FetchSourceContext(true, new String[] {field.path()}, new String[0]));
-    client.get(get, ActionListener.map(listener, found -> query(field, searched, found)));
+    client.get(
+        get(index, document, field.path()),
+        ActionListener.map(listener, found -> query(field, searched, found)));
   }
 
-  private String index(EncodeQueryRequest request) {
+  /** Asks for what the content was encoded to, and not for the content: a picture may be large. */
+  static GetRequest get(String index, QuerySide.Document document, String path) {
+    return new GetRequest(index, document.id())
+        .routing(document.routing())
+        .fetchSourceContext(
+            new FetchSourceContext(
+                true,
+                new String[] {path},
+                new String[] {path + "." + DocumentValue.BYTES, path + "." + DocumentValue.TEXT}));
+  }
+
+  private String index(EncodeQueryRequest request, Index[] searched) {
     String named = request.side().document().index();
     if (named != null) {
       return resolver
           .concreteSingleIndex(state, new GetRequest(named, request.side().document().id()))
           .getName();
     }
-    Index[] searched =
-        request.indicesKnown()
-            ? resolver.concreteIndices(state, request.indicesOptions(), request.indices())
-            : new Index[0];
     if (searched.length != 1) {
       throw new IllegalArgumentException(
           String.format(
@@ -89,10 +98,7 @@ final class DocumentQuery {
       EncodeQueryRequest request, String index, FieldDefinition searched) {
     String named = request.side().document().field();
     String path = named == null ? request.field() : named;
-    IndexMetadata metadata = state.metadata().index(index);
-    MappingMetadata mapping = metadata.mapping();
-    Map<String, Object> node =
-        mapping == null ? null : MappingFields.find(mapping.sourceAsMap(), path);
+    Map<String, Object> node = fields.find(state.metadata().index(index), path);
     if (node == null || !CrossModalFieldMapper.TYPE.equals(node.get("type"))) {
       throw new IllegalArgumentException(
           String.format(

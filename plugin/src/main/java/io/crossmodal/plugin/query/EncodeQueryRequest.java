@@ -5,30 +5,40 @@
 package io.crossmodal.plugin.query;
 
 import java.io.IOException;
+import java.util.Map;
 import org.opensearch.action.ActionRequest;
 import org.opensearch.action.ActionRequestValidationException;
 import org.opensearch.action.IndicesRequest;
 import org.opensearch.action.support.IndicesOptions;
+import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
+import org.opensearch.core.tasks.TaskId;
 
-/** Which field of which indices is searched with what: the field's mapping names the model. */
+/**
+ * Which field of which indices is searched with what, and for how long: the field's mapping names
+ * the model.
+ */
 public final class EncodeQueryRequest extends ActionRequest implements IndicesRequest {
   private final String[] indices;
   private final IndicesOptions options;
   private final boolean indicesKnown;
   private final String field;
   private final QuerySide side;
+  private final TimeValue timeout;
 
   /**
    * @param indices as the search names them, unresolved
+   * @param timeout the search's own; null where it names none
    */
-  EncodeQueryRequest(String[] indices, IndicesOptions options, String field, QuerySide side) {
+  EncodeQueryRequest(
+      String[] indices, IndicesOptions options, String field, QuerySide side, TimeValue timeout) {
     this.indices = indices.clone();
     this.options = options;
     this.indicesKnown = true;
     this.field = field;
     this.side = side;
+    this.timeout = timeout;
   }
 
   /** For a query that is rewritten where nobody knows which indices it is for. */
@@ -38,6 +48,7 @@ public final class EncodeQueryRequest extends ActionRequest implements IndicesRe
     this.indicesKnown = false;
     this.field = field;
     this.side = side;
+    this.timeout = null;
   }
 
   EncodeQueryRequest(StreamInput in) throws IOException {
@@ -47,6 +58,7 @@ public final class EncodeQueryRequest extends ActionRequest implements IndicesRe
     indicesKnown = in.readBoolean();
     field = in.readString();
     side = new QuerySide(in);
+    timeout = in.readOptionalTimeValue();
   }
 
   @Override
@@ -57,6 +69,7 @@ public final class EncodeQueryRequest extends ActionRequest implements IndicesRe
     out.writeBoolean(indicesKnown);
     out.writeString(field);
     side.writeTo(out);
+    out.writeOptionalTimeValue(timeout);
   }
 
   @Override
@@ -84,5 +97,16 @@ public final class EncodeQueryRequest extends ActionRequest implements IndicesRe
 
   QuerySide side() {
     return side;
+  }
+
+  /** The search's own; null where it names none. */
+  TimeValue timeout() {
+    return timeout;
+  }
+
+  @Override
+  public EncodeQueryTask createTask(
+      long id, String type, String action, TaskId parent, Map<String, String> headers) {
+    return new EncodeQueryTask(id, type, action, getDescription(), parent, headers);
   }
 }

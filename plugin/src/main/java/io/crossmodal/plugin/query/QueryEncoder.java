@@ -11,9 +11,14 @@ import org.opensearch.action.search.SearchContextId;
 import org.opensearch.action.search.SearchRequest;
 import org.opensearch.action.support.IndicesOptions;
 import org.opensearch.common.logging.HeaderWarning;
+import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.action.ActionListener;
+import org.opensearch.core.tasks.TaskCancelledException;
 import org.opensearch.index.query.QueryCoordinatorContext;
 import org.opensearch.index.query.QueryRewriteContext;
+import org.opensearch.tasks.TaskResourceTrackingService;
+import org.opensearch.transport.client.Client;
+import org.opensearch.transport.client.node.NodeClient;
 
 /** Asks for the encoding of a query side during rewriting; the query and the rescorer use it. */
 public final class QueryEncoder {
@@ -29,19 +34,37 @@ public final class QueryEncoder {
       QueryRewriteContext context, String field, QuerySide side, Consumer<EncodedQuery> onEncoded) {
     EncodeQueryRequest request = request(context, field, side);
     context.registerAsyncAction(
-        (client, listener) ->
-            client.execute(
-                EncodeQueryAction.INSTANCE,
-                request,
-                ActionListener.wrap(
-                    encoded -> {
-                      if (!encoded.notice().isEmpty()) {
-                        HeaderWarning.addWarning("[{}]: {}", side.key(), encoded.notice());
-                      }
-                      onEncoded.accept(encoded);
-                      listener.onResponse(null);
-                    },
-                    listener::onFailure)));
+        (client, listener) -> {
+          belongToSearch(request, client);
+          ActionListener<EncodedQuery> goOn =
+              ActionListener.wrap(
+                  encoded -> {
+                    if (!encoded.notice().isEmpty()) {
+                      HeaderWarning.addWarning("[{}]: {}", side.key(), encoded.notice());
+                    }
+                    onEncoded.accept(encoded);
+                    listener.onResponse(null);
+                  },
+                  listener::onFailure);
+          try {
+            client.execute(EncodeQueryAction.INSTANCE, request, goOn);
+          } catch (TaskCancelledException e) {
+            // The search was cancelled between its first rewrite and this one.
+            listener.onFailure(e);
+          }
+        });
+  }
+
+  /**
+   * Has the encoding cancelled with the search. A rewrite is not told for which task it is; core
+   * leaves the task's number in the thread's context, unless its tracking of resources is off.
+   */
+  private static void belongToSearch(EncodeQueryRequest request, Client client) {
+    Long search =
+        client.threadPool().getThreadContext().getTransient(TaskResourceTrackingService.TASK_ID);
+    if (search != null && client instanceof NodeClient node) {
+      request.setParentTask(node.getLocalNodeId(), search);
+    }
   }
 
   private static EncodeQueryRequest request(
@@ -51,13 +74,23 @@ public final class QueryEncoder {
     if (search == null) {
       return new EncodeQueryRequest(field, side);
     }
+    TimeValue timeout = timeout(search);
     return pointInTimeIndices(context, search)
         .map(
             indices ->
                 // Indices of a point in time may be gone since; the search will say so itself.
-                new EncodeQueryRequest(indices, IndicesOptions.lenientExpandOpen(), field, side))
+                new EncodeQueryRequest(
+                    indices, IndicesOptions.lenientExpandOpen(), field, side, timeout))
         .orElseGet(
-            () -> new EncodeQueryRequest(search.indices(), search.indicesOptions(), field, side));
+            () ->
+                new EncodeQueryRequest(
+                    search.indices(), search.indicesOptions(), field, side, timeout));
+  }
+
+  private static TimeValue timeout(IndicesRequest request) {
+    return request instanceof SearchRequest search && search.source() != null
+        ? search.source().timeout()
+        : null;
   }
 
   private static Optional<String[]> pointInTimeIndices(

@@ -7,12 +7,12 @@ package io.crossmodal.plugin.query;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.Encoded;
+import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.QueryInput;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.FieldDefinition;
-import io.crossmodal.plugin.mapper.MappingFields;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.mapper.Spaces;
 import java.util.Collections;
@@ -20,20 +20,27 @@ import java.util.Comparator;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
+import org.opensearch.action.ActionRunnable;
+import org.opensearch.action.OriginalIndices;
 import org.opensearch.action.support.ActionFilters;
 import org.opensearch.action.support.ContextPreservingActionListener;
 import org.opensearch.action.support.HandledTransportAction;
 import org.opensearch.cluster.ClusterState;
-import org.opensearch.cluster.metadata.IndexMetadata;
 import org.opensearch.cluster.metadata.IndexNameExpressionResolver;
-import org.opensearch.cluster.metadata.MappingMetadata;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.inject.Inject;
+import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.action.ActionListener;
 import org.opensearch.core.index.Index;
+import org.opensearch.core.tasks.TaskCancelledException;
+import org.opensearch.search.SearchService;
 import org.opensearch.tasks.Task;
+import org.opensearch.threadpool.Scheduler;
 import org.opensearch.threadpool.ThreadPool;
+import org.opensearch.transport.RemoteClusterAware;
+import org.opensearch.transport.RemoteClusterService;
 import org.opensearch.transport.TransportService;
 import org.opensearch.transport.client.Client;
 
@@ -48,6 +55,8 @@ public final class TransportEncodeQueryAction
   private final ThreadPool threadPool;
   private final Client client;
   private final ModelService service;
+  private final RemoteClusterService remoteClusters;
+  private final MappedFields fields = new MappedFields();
 
   @Inject
   public TransportEncodeQueryAction(
@@ -64,17 +73,31 @@ public final class TransportEncodeQueryAction
     this.threadPool = threadPool;
     this.client = client;
     this.service = service;
+    this.remoteClusters = transportService.getRemoteClusterService();
   }
 
   @Override
   protected void doExecute(
       Task task, EncodeQueryRequest request, ActionListener<EncodedQuery> listener) {
-    FieldDefinition field = field(request);
+    // Searches are rewritten on the thread that took them, often the network's: mappings of many
+    // indices are not for it.
+    threadPool
+        .generic()
+        .execute(
+            ActionRunnable.wrap(listener, done -> encode((EncodeQueryTask) task, request, done)));
+  }
+
+  private void encode(
+      EncodeQueryTask task, EncodeQueryRequest request, ActionListener<EncodedQuery> listener) {
+    ClusterState state = clusterService.state();
+    Index[] indices = indices(request, state);
+    FieldDefinition field = field(request, state, indices);
     if (request.side().document() != null) {
-      new DocumentQuery(clusterService.state(), resolver, service.catalog())
+      new DocumentQuery(state, resolver, fields, service.catalog())
           .read(
               client,
               request,
+              indices,
               field,
               ActionListener.wrap(
                   listener::onResponse,
@@ -88,17 +111,57 @@ public final class TransportEncodeQueryAction
     ActionListener<EncodedQuery> inContext =
         new ContextPreservingActionListener<>(
             threadPool.getThreadContext().newRestorableContext(false), listener);
+    CompletableFuture<Encoded.Success> encoding =
+        service.encodeQuery(model.id(), input(model, request.side()));
+    Scheduler.Cancellable timer = bound(encoding, task, request, model.id());
     CompletableFuture<?> unused =
-        service
-            .encodeQuery(model.id(), input(model, request.side()))
-            .whenComplete(
+        encoding.whenComplete(
                 (encoded, failure) -> {
+                  timer.cancel();
                   if (failure != null) {
                     inContext.onFailure(describe(request, InferenceErrors.toOpenSearch(failure)));
                   } else {
                     inContext.onResponse(response(request.side(), field, model, encoded));
                   }
                 });
+  }
+
+  /**
+   * Ends the wait for an encoding with the search: by its timeout, by the longest that any waits
+   * for a model, or by its cancellation.
+   */
+  private Scheduler.Cancellable bound(
+      CompletableFuture<Encoded.Success> encoding,
+      EncodeQueryTask task,
+      EncodeQueryRequest request,
+      String model) {
+    CompletableFuture<?> unused =
+        task.cancelled()
+            .thenRun(
+                () ->
+                    encoding.completeExceptionally(
+                        new TaskCancelledException("cancelled while the query was encoded")));
+    TimeValue longest = TimeValue.timeValueNanos(service.longestWait().toNanos());
+    TimeValue timeout =
+        request.timeout() != null
+            ? request.timeout()
+            : clusterService
+                .getClusterSettings()
+                .get(SearchService.DEFAULT_SEARCH_TIMEOUT_SETTING);
+    TimeValue wait = timeout.nanos() < 0 || timeout.compareTo(longest) > 0 ? longest : timeout;
+    return threadPool.schedule(
+        () ->
+            encoding.completeExceptionally(
+                new InferenceException.DeadlineExceeded(
+                    String.format(
+                        Locale.ROOT,
+                        "the encoding of [%s] by model [%s], which is %s on this node and had [%s],",
+                        request.side().key(),
+                        model,
+                        service.status(model).state(),
+                        wait))),
+        wait,
+        ThreadPool.Names.GENERIC);
   }
 
   private static QueryInput input(ModelManifest model, QuerySide side) {
@@ -131,29 +194,53 @@ public final class TransportEncodeQueryAction
   }
 
   /**
+   * The searched indices of this cluster; none where nobody knows what is searched. Core takes out
+   * names of remote clusters after the rewrite, so they are still there.
+   *
+   * @throws IllegalArgumentException when all of them are remote
+   * @throws org.opensearch.index.IndexNotFoundException when there is no such index
+   */
+  private Index[] indices(EncodeQueryRequest request, ClusterState state) {
+    if (!request.indicesKnown()) {
+      return new Index[0];
+    }
+    Map<String, OriginalIndices> byCluster =
+        remoteClusters.groupIndices(
+            request.indicesOptions(),
+            request.indices(),
+            name -> resolver.hasIndexAbstraction(name, state));
+    OriginalIndices local = byCluster.get(RemoteClusterAware.LOCAL_CLUSTER_GROUP_KEY);
+    if (local == null) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[field] [%s]: only remote clusters are searched, %s, and this one cannot know the"
+                  + " model there: name a local index with the same field beside them, or search"
+                  + " the remote cluster itself",
+              request.field(),
+              new TreeSet<>(byCluster.keySet())));
+    }
+    return resolver.concreteIndices(state, local.indicesOptions(), local.indices());
+  }
+
+  /**
    * The field as its mapping defines it; the model must be the same in all of the searched indices
    * that have the field. Where nobody knows what is searched, a field of the default model.
    */
-  private FieldDefinition field(EncodeQueryRequest request) {
+  private FieldDefinition field(EncodeQueryRequest request, ClusterState state, Index[] indices) {
     ModelCatalog catalog = service.catalog();
     FieldDefinition anyField = FieldDefinition.of(request.field(), Map.of(), catalog);
     if (!request.indicesKnown()) {
       return anyField;
     }
-    ClusterState state = clusterService.state();
-    Index[] indices = resolver.concreteIndices(state, request.indicesOptions(), request.indices());
     Map<String, FieldDefinition> fieldByIndex = new TreeMap<>();
     Map<String, String> typeByIndex = new TreeMap<>();
     for (Index index : indices) {
-      IndexMetadata metadata = state.metadata().index(index);
-      MappingMetadata mapping = metadata == null ? null : metadata.mapping();
-      if (mapping != null) {
-        Map<String, Object> node = MappingFields.find(mapping.sourceAsMap(), request.field());
-        if (node != null && CrossModalFieldMapper.TYPE.equals(node.get("type"))) {
-          fieldByIndex.put(index.getName(), FieldDefinition.of(request.field(), node, catalog));
-        } else if (node != null) {
-          typeByIndex.put(index.getName(), String.valueOf(node.get("type")));
-        }
+      Map<String, Object> node = fields.find(state.metadata().index(index), request.field());
+      if (node != null && CrossModalFieldMapper.TYPE.equals(node.get("type"))) {
+        fieldByIndex.put(index.getName(), FieldDefinition.of(request.field(), node, catalog));
+      } else if (node != null) {
+        typeByIndex.put(index.getName(), String.valueOf(node.get("type")));
       }
     }
     if (fieldByIndex.isEmpty()) {

@@ -32,6 +32,7 @@ import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.apache.lucene.util.BytesRef;
 import org.opensearch.ExceptionsHelper;
 import org.opensearch.action.admin.indices.shrink.ResizeType;
+import org.opensearch.action.get.GetResponse;
 import org.opensearch.action.index.IndexRequest;
 import org.opensearch.action.search.SearchResponse;
 import org.opensearch.common.settings.Settings;
@@ -234,6 +235,22 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
     client().admin().cluster().prepareHealth("pictures").setWaitForYellowStatus().get();
     assertEquals(fromTranslog, sources("pictures"));
     assertEquals("nothing was encoded again", encoded, encoded());
+  }
+
+  /** Asked for by name, the codec's own stored field is as one that is not there. */
+  public void testWhatTheCodecKeepsForItselfStaysHidden() throws IOException {
+    create("pictures", Settings.builder());
+    fill("pictures", 2);
+    client().admin().indices().prepareFlush("pictures").get();
+    refresh("pictures");
+    GetResponse found =
+        client()
+            .prepareGet("pictures", "1")
+            .setRealtime(false)
+            .setStoredFields("_cross_modal_kept")
+            .get();
+    assertTrue(found.isExists());
+    assertNull(found.getField("_cross_modal_kept"));
   }
 
   public void testUpdatesOfOtherFieldsAndReindexKeepEverything() throws IOException {
@@ -472,6 +489,16 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
         assertRefused(Settings.builder(), mapping, "cannot stand in the nested object [site]");
       }
     }
+    assertRefused(
+        Settings.builder(),
+        "{\"properties\":{\"caption\":{\"type\":\"text\",\"fields\":{\"vec\":"
+            + "{\"type\":\"cross_modal\",\"modality\":\"text\"}}}}}",
+        "cannot stand in the [fields] of another field");
+    assertRefused(
+        Settings.builder(),
+        "{\"properties\":{\"caption\":{\"type\":\"text\",\"copy_to\":\"vec\"},\"vec\":"
+            + "{\"type\":\"cross_modal\",\"modality\":\"text\"}}}",
+        "[copy_to] of field [caption] cannot copy to field [vec]");
     assertRefused(
         Settings.builder().put("index.derived_source.enabled", true),
         "{\"properties\":{" + FIELDS + "}}",

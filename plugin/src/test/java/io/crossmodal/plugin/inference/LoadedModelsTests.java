@@ -116,6 +116,26 @@ public class LoadedModelsTests extends OpenSearchTestCase {
     assertEquals("all of it is given back", 0, used.get());
   }
 
+  /** Whoever began with a version ends with it, also where it is swapped before his first call. */
+  public void testALeaseKeepsTheVersionThroughASwapAndAnUnload() throws Exception {
+    catalog.update(List.of(version(1, TestModels.micro())));
+    try (LoadedModels models = models()) {
+      get(models.load(ID, null));
+      try (LoadedModel.Lease swapped = models.lease(ID)) {
+        catalog.update(List.of(newHead(2)));
+        get(models.load(ID, null));
+        try (LoadedModel.Lease unloaded = models.lease(ID)) {
+          assertEquals(2, unloaded.of().version().number());
+          models.unload(ID);
+          assertNotNull(unloaded.model());
+        }
+        assertEquals(1, swapped.of().version().number());
+        assertNotNull(swapped.model());
+      }
+      assertEquals(0, used.get());
+    }
+  }
+
   public void testAVersionThatCannotBeLoadedLeavesTheOldOne() throws Exception {
     catalog.update(List.of(version(1, TestModels.micro())));
     try (LoadedModels models = models()) {
@@ -217,6 +237,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
             catalog,
             TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
             budget,
+            helpers,
             helpers,
             2);
     TokenBlock text = TestModels.tokens(random(), TestModels.micro(), 3);
@@ -342,7 +363,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
     ExecutorService helpers = Executors.newFixedThreadPool(1);
     InferenceSettings settings =
         TestService.settings(createTempDir(), 1000, 64, true, Duration.ZERO);
-    try (ModelService narrow = new ModelService(catalog, settings, budget, helpers, 1);
+    try (ModelService narrow = new ModelService(catalog, settings, budget, helpers, helpers, 1);
         TestService whole = new TestService(createTempDir(), 1000, 64)) {
       List<TokenBlock> text = List.of(TestModels.tokens(random(), TestModels.micro(), 3));
       List<TokenBlock> images = new ArrayList<>();
@@ -390,7 +411,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
     ExecutorService helpers = Executors.newFixedThreadPool(1);
     InferenceSettings settings = settings();
     try (ModelService service =
-        new ModelService(catalog, settings, budget, helpers, 1, () -> cpus(settings, 2))) {
+        new ModelService(catalog, settings, budget, helpers, helpers, 1, () -> cpus(settings, 2))) {
       get(service.load(ID, null));
       assertEquals(2, service.status(ID).devices().size());
       assertEquals(2 * weights(), service.status(ID).bytes());
@@ -433,6 +454,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
             catalog,
             TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
             budget,
+            helpers,
             helpers,
             1)) {
       List<TokenBlock> text = List.of(TestModels.tokens(random(), TestModels.micro(), 3));

@@ -17,8 +17,12 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.test.OpenSearchTestCase;
@@ -89,6 +93,62 @@ public class ModelServiceTests extends OpenSearchTestCase {
         assertEquals(i == 3, !success.notice().isEmpty());
       }
       assertThat(outcomes.get(1), instanceOf(Encoded.Failure.class));
+    }
+  }
+
+  /** So that a bulk of any size never holds more than a batch of encodings. */
+  public void testOutcomesAreHandedOnBeforeTheNextBatchIsEncoded() throws Exception {
+    int batch = randomIntBetween(1, 3);
+    try (TestService test = new TestService(createTempDir(), 100, batch)) {
+      List<String> texts = new ArrayList<>();
+      for (int i = randomIntBetween(batch + 1, 10); i > 0; i--) {
+        texts.add(i % 3 == 0 ? " " : "a");
+      }
+      List<Long> attempted = new ArrayList<>();
+      InferenceStats stats = test.get().stats();
+      get(
+          test.get()
+              .encodeTexts(
+                  TestModels.ID,
+                  texts,
+                  (item, outcome) -> {
+                    assertEquals(attempted.size(), item);
+                    assertEquals(texts.get(item).isBlank(), outcome instanceof Encoded.Failure);
+                    attempted.add(stats.get(Counter.ENCODED_TEXTS));
+                  }));
+      for (int i = 0; i < texts.size(); i++) {
+        int soFar = Math.min(texts.size(), (i / batch + 1) * batch);
+        assertEquals(
+            "when item " + i + " was handed on",
+            texts.subList(0, soFar).stream().filter(text -> !text.isBlank()).count(),
+            (long) attempted.get(i));
+      }
+    }
+  }
+
+  /** A bulk's pictures keep the threads that decode them busy for as long as they please. */
+  public void testAQueryDoesNotWaitForDocumentsThatAreDecoded() throws Exception {
+    ExecutorService helpers = Executors.newFixedThreadPool(1);
+    BlockingQueue<Runnable> decoder = new LinkedBlockingQueue<>();
+    try (ModelService service =
+        new ModelService(
+            new ModelCatalog(() -> List.of(MODEL)),
+            TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
+            MemoryBudget.UNLIMITED,
+            helpers,
+            decoder::add,
+            2)) {
+      byte[] image = TestModels.png(random(), 20);
+      CompletableFuture<List<Encoded>> bulk =
+          service.encodeImages(TestModels.ID, "rgb", List.of(image, image));
+      get(service.encodeQuery(TestModels.ID, new QueryInput.Text("a pond")));
+      assertEquals(0, service.stats().get(Counter.ENCODED_IMAGES));
+      while (!bulk.isDone()) {
+        decoder.take().run();
+      }
+      assertThat(get(bulk).get(1), instanceOf(Encoded.Success.class));
+    } finally {
+      helpers.shutdownNow();
     }
   }
 
@@ -219,6 +279,7 @@ public class ModelServiceTests extends OpenSearchTestCase {
             new ModelCatalog(() -> List.of(MODEL)),
             TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
             MemoryBudget.UNLIMITED,
+            Runnable::run,
             Runnable::run,
             1,
             () -> {

@@ -6,9 +6,11 @@ package io.crossmodal.plugin.inference;
 
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.tokens.TokenBlock;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import org.opensearch.test.OpenSearchTestCase;
 
 public class QueryEncodingCacheTests extends OpenSearchTestCase {
@@ -24,7 +26,7 @@ public class QueryEncodingCacheTests extends OpenSearchTestCase {
   }
 
   private void ask(QueryEncodingCache cache, String query) {
-    cache.get(new QueryEncodingCache.Key("space", query), this::encode).join();
+    cache.get(new QueryEncodingCache.Key("space", query), gone -> encode()).join();
   }
 
   public void testLeastRecentlyUsedGoesFirst() {
@@ -49,11 +51,33 @@ public class QueryEncodingCacheTests extends OpenSearchTestCase {
     assertEquals(1, cache.size());
   }
 
+  public void testTheLastWhoLeavesEndsTheEncoding() {
+    QueryEncodingCache cache = new QueryEncodingCache(1000, new InferenceStats());
+    QueryEncodingCache.Key key = new QueryEncodingCache.Key("space", "a");
+    List<CompletableFuture<?>> gone = new ArrayList<>();
+    Function<CompletableFuture<?>, CompletableFuture<Encoded.Success>> never =
+        end -> {
+          gone.add(end);
+          return new CompletableFuture<>();
+        };
+    CompletableFuture<Encoded.Success> first = cache.get(key, never);
+    CompletableFuture<Encoded.Success> second = cache.get(key, never);
+    assertTrue(first.completeExceptionally(new IllegalStateException("no time")));
+    assertFalse("the other one waits", gone.get(0).isDone());
+    assertFalse(second.isDone());
+    assertTrue(second.cancel(false));
+    assertTrue(gone.get(0).isCancelled());
+    assertEquals(0, cache.size());
+    CompletableFuture<Encoded.Success> third = cache.get(key, never);
+    assertEquals("begun anew", 2, gone.size());
+    assertFalse(third.isDone());
+  }
+
   public void testAFailureIsNotKept() {
     QueryEncodingCache cache = new QueryEncodingCache(1000, new InferenceStats());
     QueryEncodingCache.Key key = new QueryEncodingCache.Key("space", "a");
     CompletableFuture<Encoded.Success> failed =
-        cache.get(key, () -> CompletableFuture.failedFuture(new IllegalStateException("x")));
+        cache.get(key, gone -> CompletableFuture.failedFuture(new IllegalStateException("x")));
     assertTrue(failed.isCompletedExceptionally());
     ask(cache, "a");
     assertEquals(1, encoded.get());
@@ -62,7 +86,7 @@ public class QueryEncodingCacheTests extends OpenSearchTestCase {
   public void testOtherSpaceIsOtherEntry() {
     QueryEncodingCache cache = new QueryEncodingCache(1000, new InferenceStats());
     ask(cache, "a");
-    cache.get(new QueryEncodingCache.Key("other", "a"), this::encode).join();
+    cache.get(new QueryEncodingCache.Key("other", "a"), gone -> encode()).join();
     assertEquals(2, encoded.get());
   }
 }

@@ -333,6 +333,12 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
     client().admin().indices().prepareDelete("pictures").get();
     delete("mine");
     assertFalse(registry().catalog().has("mine"));
+    assertNull(
+        "nothing that nodes without the plugin could not read",
+        getInstanceFromNode(ClusterService.class)
+            .state()
+            .metadata()
+            .custom(ModelsMetadata.TYPE));
     assertFails(
         RestStatus.BAD_REQUEST,
         "unknown model [mine]",

@@ -108,6 +108,16 @@ public class ModelsMetadataTests extends AbstractDiffableSerializationTestCase<M
     }
   }
 
+  public void testNodesWithoutThePluginAreNamed() {
+    RegisterModelAction.requireOnEveryNode(List.of());
+    OpenSearchStatusException e =
+        expectThrows(
+            OpenSearchStatusException.class,
+            () -> RegisterModelAction.requireOnEveryNode(List.of("plain-1", "plain-2")));
+    assertEquals(RestStatus.CONFLICT, e.status());
+    assertThat(e.getMessage(), containsString("the nodes [plain-1, plain-2] have no cross-modal"));
+  }
+
   public void testThereIsAnEnd() {
     ModelsMetadata full =
         new ModelsMetadata(
