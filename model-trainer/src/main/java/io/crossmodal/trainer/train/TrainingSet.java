@@ -49,7 +49,7 @@ final class TrainingSet {
    */
   TrainingSet(
       TrainingOptions options,
-      DecodedImages decoded,
+      DecodedImages<RgbImage> decoded,
       WordPieceTokenizer tokenizer,
       SensorConfig sensor) {
     List<CaptionedImage> split = decoded.images();
