@@ -77,8 +77,7 @@ final class TextAndRadar {
     client.call("PUT", "/_plugins/_cross_modal/models/" + MODEL, upload.toString());
     List<List<CaptionedImage>> tiles = new ArrayList<>();
     for (String sensor : SENSORS) {
-      tiles.add(
-          KarpathyReader.read(table.resolveSibling(sensor + ".json")).split(Split.TEST));
+      tiles.add(KarpathyReader.read(table.resolveSibling(sensor + ".json")).split(Split.TEST));
     }
     TextAndRadar archive = new TextAndRadar(client, index, tiles);
     archive.index();

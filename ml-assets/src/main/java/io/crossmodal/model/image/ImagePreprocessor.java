@@ -74,7 +74,8 @@ public final class ImagePreprocessor {
   }
 
   /**
-   * The bands of a JPEG or PNG at its own size, 0 to 255; of an ordinary sensor its colours, 0 to 1.
+   * The bands of a JPEG or PNG at its own size, 0 to 255; of an ordinary sensor its colours, 0 to
+   * 1.
    *
    * @throws ImageFormatException as {@link #decodeBands}
    */
@@ -116,8 +117,7 @@ public final class ImagePreprocessor {
   }
 
   private BandImage units(BandImage image) {
-    if (sensor.bands() == null
-        || sensor.bands().values() != BandInput.Values.POWER_TO_DECIBEL) {
+    if (sensor.bands() == null || sensor.bands().values() != BandInput.Values.POWER_TO_DECIBEL) {
       return image;
     }
     float[] values = image.values().clone();

@@ -40,9 +40,7 @@ final class EvaluateCommand implements Callable<Integer> {
   @Option(names = "--bundle", required = true, description = "the model's bundle")
   private Path bundle;
 
-  @Option(
-      names = "--sensor",
-      description = "that the pictures are of; default: the bundle's first")
+  @Option(names = "--sensor", description = "that the pictures are of; default: the bundle's first")
   private String sensor;
 
   @Option(names = "--split", defaultValue = "TEST", description = "${COMPLETION-CANDIDATES}")

@@ -94,9 +94,7 @@ final class TrainSensorsCommand implements Callable<Integer> {
       description = "weight of (iii), nearest within a modality; default: 1, with --onto 0")
   private Double neighbours;
 
-  @Option(
-      names = "--patches",
-      description = "weight of the contrast of patch tokens; default: 0")
+  @Option(names = "--patches", description = "weight of the contrast of patch tokens; default: 0")
   private Double patches;
 
   @Option(

@@ -117,9 +117,7 @@ public record SensorSource(String name, List<Band> bands, BandInput.Values value
 
   /** The bands as a bundle names them; null for ordinary pictures. */
   public BandInput input() {
-    return isPicture()
-        ? null
-        : new BandInput(bands.stream().map(Band::name).toList(), values);
+    return isPicture() ? null : new BandInput(bands.stream().map(Band::name).toList(), values);
   }
 
   /** The places of the bands in a file, from 0; empty where the file holds them alone. */

@@ -8,12 +8,7 @@ import io.crossmodal.trainer.train.StepLosses;
 
 /** The losses of a step, those that take no part being 0. */
 record SensorLosses(
-    double total,
-    double mutual,
-    double angular,
-    double neighbours,
-    double patches,
-    double tokens)
+    double total, double mutual, double angular, double neighbours, double patches, double tokens)
     implements StepLosses<SensorLosses> {
   @Override
   public boolean finite() {

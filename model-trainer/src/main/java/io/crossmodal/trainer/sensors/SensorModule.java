@@ -30,8 +30,9 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * A model of two sensors, or of one beside a frozen teacher, with its losses and its optimiser state
- * in native memory, and one training step. Not thread-safe, and one at a time per JVM: DJL allows a single gradient collector.
+ * A model of two sensors, or of one beside a frozen teacher, with its losses and its optimiser
+ * state in native memory, and one training step. Not thread-safe, and one at a time per JVM: DJL
+ * allows a single gradient collector.
  */
 final class SensorModule implements AutoCloseable, TrainingLoop.Trainee<SensorBatch, SensorLosses> {
   private static final String QUEUE = "queue";
@@ -102,18 +103,18 @@ final class SensorModule implements AutoCloseable, TrainingLoop.Trainee<SensorBa
     SensorOptions.Losses losses = options.losses();
     ScriptModule objective =
         new ScriptModule("cross_sensor.Objective")
-        .with(
-            "mutual",
-            new ScriptModule("cross_sensor.MutualInformation")
-                .with("temperature", losses.temperature()))
-        .with("angular", new ScriptModule("cross_sensor.AngularDistance"))
-        .with(
-            "neighbours",
-            new ScriptModule("cross_sensor.NearestNeighbours").with("k", losses.nearest()))
-        .with(
-            "patches",
-            new ScriptModule("cross_sensor.Patches").with("temperature", losses.temperature()))
-        .with("tokens", new ScriptModule("cross_sensor.SameTokens"));
+            .with(
+                "mutual",
+                new ScriptModule("cross_sensor.MutualInformation")
+                    .with("temperature", losses.temperature()))
+            .with("angular", new ScriptModule("cross_sensor.AngularDistance"))
+            .with(
+                "neighbours",
+                new ScriptModule("cross_sensor.NearestNeighbours").with("k", losses.nearest()))
+            .with(
+                "patches",
+                new ScriptModule("cross_sensor.Patches").with("temperature", losses.temperature()))
+            .with("tokens", new ScriptModule("cross_sensor.SameTokens"));
     return new ScriptModule(name).with("model", model).with("objective", objective);
   }
 

@@ -87,8 +87,7 @@ public final class SensorTraining {
    * @throws IllegalArgumentException also when the teacher is not that of the options, or its
    *     sensors and the pairs' do not fit
    */
-  public ModelBundle train(
-      ModelBundle teacher, PairDataset dataset, String id, Progress progress)
+  public ModelBundle train(ModelBundle teacher, PairDataset dataset, String id, Progress progress)
       throws IOException, TrainingException, BundleException {
     try (Teacher frozen = Teacher.load(teacher, dataset, options, folder.path())) {
       DecodedPairs pairs = decode(dataset, progress);
@@ -148,13 +147,7 @@ public final class SensorTraining {
   private static ModelBundle bundle(
       String id, ModelConfig config, StateDict state, String dataset, long seed, double epochs) {
     return ModelBundle.of(
-        id,
-        config,
-        List.of(),
-        state,
-        Calibration.NONE,
-        training(dataset, seed, epochs),
-        List.of());
+        id, config, List.of(), state, Calibration.NONE, training(dataset, seed, epochs), List.of());
   }
 
   private static ModelManifest.Training training(String dataset, long seed, double epochs) {

@@ -56,12 +56,10 @@ final class Teacher implements AutoCloseable {
    * @param scratch an existing folder for temporary files
    * @throws IllegalArgumentException when the teacher cannot teach these pairs, saying why
    */
-  static Teacher load(
-      ModelBundle bundle, PairDataset pairs, SensorOptions options, Path scratch)
+  static Teacher load(ModelBundle bundle, PairDataset pairs, SensorOptions options, Path scratch)
       throws IOException, BundleException {
     ModelManifest manifest = bundle.manifest();
-    List<String> sensors =
-        manifest.config().sensors().stream().map(SensorConfig::name).toList();
+    List<String> sensors = manifest.config().sensors().stream().map(SensorConfig::name).toList();
     String teacher = "teacher [" + manifest.id() + "] of " + sensors;
     if (!manifest.config().hasText()) {
       throw new IllegalArgumentException(

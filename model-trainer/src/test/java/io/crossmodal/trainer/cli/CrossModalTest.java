@@ -179,8 +179,11 @@ class CrossModalTest {
     // Four of each pair with a common sensor that the table has, each direction once.
     assertEquals(9, bundle.manifest().sensorCalibrations().size());
     assertEquals(
-        9, bundle.manifest().sensorCalibrations().stream().map(c -> c.query() + c.archive())
-            .distinct().count());
+        9,
+        bundle.manifest().sensorCalibrations().stream()
+            .map(c -> c.query() + c.archive())
+            .distinct()
+            .count());
 
     List<String> evaluate =
         new ArrayList<>(List.of("evaluate", "--data", pairs.resolve("s1.json").toString()));

@@ -316,8 +316,7 @@ class OntoTrainingTest {
   @Test
   void saysWhyATeacherCannotTeach() throws Exception {
     List<SensorConfig> sensors = List.of(SensorConfig.s1(16), SensorConfig.s2(16));
-    ModelBundle textless =
-        ModelBundle.random("mute", SensorPreset.MICRO.config(sensors), 1);
+    ModelBundle textless = ModelBundle.random("mute", SensorPreset.MICRO.config(sensors), 1);
     SensorOptions mute = SensorOptions.onto(textless.manifest(), "s1", 1, 1);
     assertSays(() -> Teacher.load(textless, radar, mute, folder), "mute", "[s1, s2]", "text tower");
     SensorOptions options = options(teacher, 1, 1, 0);

@@ -287,7 +287,8 @@ class SensorTrainingTest {
             .getMessage();
     assertTrue(message.contains("queue") && message.contains("9"), message);
     assertThrows(
-        IllegalArgumentException.class, () -> new SensorOptions.Losses(0, 0, 0, 0, 0, 0.1, 1, 0, 0));
+        IllegalArgumentException.class,
+        () -> new SensorOptions.Losses(0, 0, 0, 0, 0, 0.1, 1, 0, 0));
     SensorOptions options = options(0, SensorOptions.Pairing.ACROSS);
     assertEquals(0, options.weights(2)[2]);
     assertEquals(1, options.weights(3)[2]);

@@ -22,10 +22,10 @@ import javax.imageio.stream.ImageOutputStream;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
 
 /**
- * Writes generated scenes as two sensors and a camera see them: GeoTIFFs {@code s1/*.tif} and {@code
- * s2/*.tif}, pictures {@code rgb/*.png}; for each of the three its captions in Karpathy style, {@code
- * s1.json} and so on; and their table {@code pairs.csv}, which is written last: a folder with a table
- * is complete.
+ * Writes generated scenes as two sensors and a camera see them: GeoTIFFs {@code s1/*.tif} and
+ * {@code s2/*.tif}, pictures {@code rgb/*.png}; for each of the three its captions in Karpathy
+ * style, {@code s1.json} and so on; and their table {@code pairs.csv}, which is written last: a
+ * folder with a table is complete.
  */
 public final class ScenePairsWriter {
   /** The table's name in the folder. */
