@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -145,10 +146,14 @@ final class TrainSensorsCommand implements Callable<Integer> {
             teacher == null
                 ? SensorOptions.scratch(seed, steps)
                 : SensorOptions.onto(teacher.manifest(), dataset.first().name(), seed, steps));
+    List<PairDataset> calibrated = new ArrayList<>(List.of(dataset));
+    if (teacher != null) {
+      calibrated.addAll(beside(teacher, dataset));
+    }
     SensorTraining training = SensorTraining.open(run, options);
     ModelBundle bundle = train(training, teacher, dataset);
     try (FusionModel model = FusionModel.load(bundle, run)) {
-      bundle = bundle.withSensorCalibrations(calibrations(model, dataset));
+      bundle = bundle.withSensorCalibrations(calibrations(model, calibrated));
     }
     Path file = run.resolve("model.zip");
     bundle.write(file, teacher == null ? List.of() : teacher.manifest().golden().texts());
@@ -183,24 +188,33 @@ final class TrainSensorsCommand implements Callable<Integer> {
         base.teacher());
   }
 
-  /** Of the trained pairs, of the new sensor with others of the model, and those it had before. */
-  private List<SensorCalibration> calibrations(FusionModel model, PairDataset dataset)
-      throws IOException {
-    List<SensorCalibration> all = new ArrayList<>(SensorCalibrationFit.fit(model, dataset));
-    if (onto != null) {
-      for (SensorConfig other : model.bundle().manifest().config().sensors()) {
-        if (!other.name().equals(dataset.first().name())
-            && !other.name().equals(dataset.second().name())) {
-          Optional<PairDataset> beside = data.readBeside(other, dataset.second());
-          if (beside.isPresent()) {
-            all.addAll(SensorCalibrationFit.fit(model, beside.get()));
-          } else {
-            System.err.printf(
-                "%s has no column [%s]: no calibration of it and [%s]%n",
-                dataset.name(), other.name(), dataset.second().name());
-          }
+  /** The pairs of the new sensor with the teacher's others, where the data have them. */
+  private List<PairDataset> beside(ModelBundle teacher, PairDataset dataset) throws IOException {
+    List<PairDataset> beside = new ArrayList<>();
+    for (SensorConfig other : teacher.manifest().config().sensors()) {
+      // A second sensor that the teacher has is refused, later and with all that is to be said.
+      if (!List.of(dataset.first().name(), dataset.second().name()).contains(other.name())) {
+        Optional<PairDataset> pairs = data.readBeside(other, dataset.second());
+        pairs.ifPresent(beside::add);
+        if (pairs.isEmpty()) {
+          System.err.println(
+              String.format(
+                  Locale.ROOT,
+                  "%s has no column [%s]: there will be no calibration of it and [%s]",
+                  dataset.name(),
+                  other.name(),
+                  dataset.second().name()));
         }
       }
+    }
+    return beside;
+  }
+
+  /** Those of all pairs, and those that the model had before; of a direction the first. */
+  private static List<SensorCalibration> calibrations(FusionModel model, List<PairDataset> pairs) {
+    List<SensorCalibration> all = new ArrayList<>();
+    for (PairDataset dataset : pairs) {
+      all.addAll(SensorCalibrationFit.fit(model, dataset));
     }
     all.addAll(model.bundle().manifest().sensorCalibrations());
     Set<List<String>> seen = new HashSet<>();

@@ -185,6 +185,16 @@ class CrossModalTest {
             .distinct()
             .count());
 
+    Path exported = folder.resolve("exported.zip");
+    String[] export = {"export", "--data", pairs.resolve("rgb.json").toString(), "--k", "4"};
+    List<String> calibrate = new ArrayList<>(List.of(export));
+    calibrate.addAll(List.of("--bundle", optical + "/model.zip", "--out", exported.toString()));
+    calibrate.addAll(List.of("--id", "exported"));
+    assertEquals(0, run(calibrate.toArray(new String[0])), err.toString());
+    assertEquals(
+        bundle.manifest().sensorCalibrations(),
+        ModelBundle.read(exported).manifest().sensorCalibrations());
+
     List<String> evaluate =
         new ArrayList<>(List.of("evaluate", "--data", pairs.resolve("s1.json").toString()));
     evaluate.addAll(List.of("--bundle", optical.resolve("model.zip").toString(), "--k", "4"));
