@@ -253,6 +253,16 @@ class OntoTrainingTest {
     }
   }
 
+  /** All that is shared is frozen, so it does not matter what else has joined before. */
+  @Test
+  void twoSensorsAreTwoTrainings() throws Exception {
+    PairDataset optical = pairs(SensorSource.RGB, SensorSource.S2);
+    ModelBundle alone = train("alone", teacher, optical, 3);
+    ModelBundle second = train("second", train("before", teacher, radar, 1), optical, 3);
+    assertEquals(List.of("rgb", "s1", "s2"), names(second.manifest()));
+    assertSame(alone, second);
+  }
+
   @Test
   void theLossIsTheWeightedSumOfItsParts() throws Exception {
     SensorOptions options = options(teacher, 1, 3, 16);
