@@ -115,7 +115,7 @@ public final class SensorArchive {
         32,
         new Optimiser(3e-3, 20, 0.02, 1, 0.9),
         SensorOptions.Pairing.ACROSS,
-        new SensorOptions.Losses(1, 0, 0, 1, 0.1, 1, 0.3, 0),
+        new SensorOptions.Losses(1, 0, 0, 1, 0, 0.1, 1, 0.3, 0),
         new SensorOptions.Augmentation(0.6, true, 0.2, 0.1),
         STEPS);
   }

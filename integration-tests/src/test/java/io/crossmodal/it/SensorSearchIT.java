@@ -99,6 +99,49 @@ final class SensorSearchIT {
     assertTrue(rescored.stream().allMatch(hit -> hit.score() >= 1));
   }
 
+  /** Text finds radar tiles by a tower that joined a model with text a moment ago. */
+  @Test
+  void textFindsRadarTiles() throws Exception {
+    TextAndRadar tiles =
+        TextAndRadar.create(
+            Nodes.folder("text-and-radar"), new CrossModalClient(node.client()), "described");
+    for (String sensor : TextAndRadar.SENSORS) {
+      for (boolean rescore : new boolean[] {false, true}) {
+        int found = 0;
+        for (int place = 0; place < tiles.places(); place++) {
+          for (String caption : tiles.captions(place)) {
+            List<Hit> hits = tiles.search(caption, sensor, rescore);
+            assertEquals(tiles.places(), hits.size());
+            for (Hit hit : hits) {
+              assertTrue(hit.id().startsWith(sensor), hit.id());
+              assertTrue(rescore ? hit.score() >= 1 : hit.score() <= 1, hit.toString());
+            }
+            String own = SensorArchive.id(sensor, place);
+            if (hits.subList(0, FIRST).stream().anyMatch(hit -> hit.id().equals(own))) {
+              found++;
+            }
+          }
+        }
+        double percent = 100.0 * found / tiles.texts();
+        double chance = 100.0 * FIRST / tiles.places();
+        String what =
+            String.format(
+                Locale.ROOT,
+                "text -> %s, %s: %.0f %% among the first %d of %d, by chance %.0f %%",
+                sensor,
+                rescore ? "fused" : "kNN",
+                percent,
+                FIRST,
+                tiles.places(),
+                chance);
+        System.out.println(what);
+        assertTrue(percent >= 2 * chance, what);
+      }
+    }
+    List<Hit> both = tiles.search("a ship", null, true);
+    assertEquals(2 * tiles.places(), both.size());
+  }
+
   @Test
   void whatIsNoTileOfTheSensorIsRefused() {
     for (boolean rescore : new boolean[] {false, true}) {

@@ -235,6 +235,21 @@ public record ModelConfig(
         filterMlp);
   }
 
+  /** The same model with other sensors. */
+  public ModelConfig withSensors(List<SensorConfig> others) {
+    return new ModelConfig(
+        hidden,
+        heads,
+        feedForward,
+        filterDimension,
+        layerNormEpsilon,
+        text,
+        image,
+        fusionLayers,
+        others,
+        filterMlp);
+  }
+
   /** The same model with or without the MLP filter. */
   public ModelConfig withFilterMlp(boolean present) {
     return new ModelConfig(

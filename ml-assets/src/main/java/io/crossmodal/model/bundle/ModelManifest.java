@@ -112,9 +112,9 @@ public record ModelManifest(
     sensorCalibrations.forEach(pair -> pair.requireIn(config));
     if (maxSimCalibrations != null) {
       // Null, so that a manifest without them is written as it was read.
+      maxSimCalibrations.forEach(pair -> pair.requireIn(config));
       maxSimCalibrations = maxSimCalibrations.isEmpty() ? null : List.copyOf(maxSimCalibrations);
     }
-    pairs(maxSimCalibrations).forEach(pair -> pair.requireIn(config));
     Objects.requireNonNull(training, "training");
     metrics = List.copyOf(Objects.requireNonNull(metrics, "metrics"));
   }
@@ -182,7 +182,7 @@ public record ModelManifest(
 
   /** From MaxSim of two images of these sensors to a probability, where it was fitted. */
   public Optional<SensorCalibration> maxSimCalibration(String query, String archive) {
-    return find(pairs(maxSimCalibrations), query, archive);
+    return find(maxSimCalibrations(), query, archive);
   }
 
   private static Optional<SensorCalibration> find(
@@ -192,8 +192,10 @@ public record ModelManifest(
         .findFirst();
   }
 
-  private static List<SensorCalibration> pairs(List<SensorCalibration> given) {
-    return given == null ? List.of() : given;
+  /** From MaxSim of two images to a probability, a pair of sensors each; empty where none is. */
+  @Override
+  public List<SensorCalibration> maxSimCalibrations() {
+    return maxSimCalibrations == null ? List.of() : maxSimCalibrations;
   }
 
   /** The same with other probabilities for its sensor pairs, and without golden outputs. */

@@ -20,6 +20,7 @@
  *
  * <p>A model of sensors alone ({@link io.crossmodal.model.ModelConfig#hasText} is false) offers
  * {@code encode_image_<sensor>} and {@code filter_image} only, and its bundle has no {@code
- * vocab.txt}.
+ * vocab.txt}. A model with text has any number of sensors; all are projected by the one {@code
+ * filter_image} and fused by the one {@code fuse}.
  */
 package io.crossmodal.model.bundle;

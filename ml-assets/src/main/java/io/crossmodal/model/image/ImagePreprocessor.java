@@ -74,7 +74,8 @@ public final class ImagePreprocessor {
   }
 
   /**
-   * The bands of a JPEG or PNG at its own size.
+   * The bands of a JPEG or PNG at its own size, 0 to 255; of an ordinary sensor its colours, 0 to
+   * 1.
    *
    * @throws ImageFormatException as {@link #decodeBands}
    */
@@ -116,7 +117,7 @@ public final class ImagePreprocessor {
   }
 
   private BandImage units(BandImage image) {
-    if (sensor.bands().values() != BandInput.Values.POWER_TO_DECIBEL) {
+    if (sensor.bands() == null || sensor.bands().values() != BandInput.Values.POWER_TO_DECIBEL) {
       return image;
     }
     float[] values = image.values().clone();
@@ -132,6 +133,7 @@ public final class ImagePreprocessor {
   private BandImage bands(RgbImage image) {
     byte[] rgb = image.rgb();
     boolean one = sensor.channels() == 1;
+    float scale = sensor.bands() == null ? 255 : 1;
     int area = image.width() * image.height();
     float[] values = new float[one ? area : 3 * area];
     for (int i = 0; i < area; i++) {
@@ -144,7 +146,7 @@ public final class ImagePreprocessor {
                 sensor.bands().names()));
       }
       for (int band = 0; band * area < values.length; band++) {
-        values[band * area + i] = rgb[3 * i + band] & 0xff;
+        values[band * area + i] = (rgb[3 * i + band] & 0xff) / scale;
       }
     }
     return new BandImage(one ? 1 : 3, image.width(), image.height(), values);

@@ -187,7 +187,9 @@ class ImageDecoderTest {
     assertEquals(decoded.width(), decoded.height());
   }
 
-  /** A long strip costs no more than a square: 9,000 x 64 at side 16 is read in every 140th column. */
+  /**
+   * A long strip costs no more than a square: 9,000 x 64 at side 16 is read in every 140th column.
+   */
   @Test
   void eachAxisIsSubsampledForItself() throws IOException {
     BufferedImage strip = new BufferedImage(9000, 64, BufferedImage.TYPE_INT_RGB);

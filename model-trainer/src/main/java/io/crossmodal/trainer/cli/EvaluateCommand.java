@@ -40,6 +40,9 @@ final class EvaluateCommand implements Callable<Integer> {
   @Option(names = "--bundle", required = true, description = "the model's bundle")
   private Path bundle;
 
+  @Option(names = "--sensor", description = "that the pictures are of; default: the bundle's first")
+  private String sensor;
+
   @Option(names = "--split", defaultValue = "TEST", description = "${COMPLETION-CANDIDATES}")
   private Split split;
 
@@ -128,13 +131,16 @@ final class EvaluateCommand implements Callable<Integer> {
     Calibration own = model.bundle().manifest().calibration();
     Calibration calibration =
         lambda == null ? own : new Calibration(lambda, own.scale(), own.bias());
+    String seenBy =
+        sensor == null ? model.bundle().manifest().config().sensors().get(0).name() : sensor;
     Evaluator evaluator;
     try (ProgressBar bar = new ProgressBar("encode", images.size())) {
       EncodedSplit.Change before = change == null ? EncodedSplit.Change.NONE : this::changed;
       evaluator =
           new Evaluator(
               model,
-              EncodedSplit.encode(model, images, dataset.problemsLeft(), before, bar::stepTo));
+              EncodedSplit.encode(
+                  model, seenBy, images, dataset.problemsLeft(), before, bar::stepTo));
     }
     data.report(dataset, evaluator.problems());
     List<Row> rows;

@@ -87,6 +87,7 @@ final class ExportCommand implements Callable<Integer> {
             calibration,
             manifest.training(),
             metrics)
+        .withSensorCalibrations(manifest.sensorCalibrations(), manifest.maxSimCalibrations())
         .write(out, goldenTexts(dataset));
     System.out.println("wrote " + out + " with " + calibration + " and " + metrics);
     return 0;

@@ -12,14 +12,15 @@ import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-/** {@code generate-pairs}: generated scenes as a radar and an optical sensor see them. */
+/** {@code generate-pairs}: generated scenes as a radar, an optical sensor and a camera see them. */
 @Command(
     name = "generate-pairs",
     mixinStandardHelpOptions = true,
     showDefaultValues = true,
     description =
-        "Writes generated scenes as pairs of GeoTIFFs, radar (VV, VH) and optical (10 bands), with"
-            + " labels: s1/*.tif, s2/*.tif and pairs.csv, which train-sensors reads.")
+        "Writes generated scenes as GeoTIFFs, radar (VV, VH) and optical (10 bands), and as pictures:"
+            + " s1/*.tif, s2/*.tif, rgb/*.png, with labels in pairs.csv, which train-sensors reads,"
+            + " and with captions in s1.json, s2.json and rgb.json, which evaluate reads.")
 final class GeneratePairsCommand implements Callable<Integer> {
   @Option(names = "--out", required = true, description = "an empty folder, or a new one")
   private Path out;

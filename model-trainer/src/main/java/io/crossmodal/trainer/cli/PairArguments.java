@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.cli;
 
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.trainer.data.BigEarthNetReader;
 import io.crossmodal.trainer.data.InvalidDatasetException;
 import io.crossmodal.trainer.data.PairDataset;
@@ -32,8 +33,9 @@ final class PairArguments {
   @Option(
       names = "--sensor",
       description =
-          "what a CSV's files hold, twice: NAME=BAND[:INDEX],...@decibel|as_stored|power_to_decibel;"
-              + " default: Sentinel-1 and Sentinel-2 as BigEarthNet has them")
+          "what a CSV's files hold, twice: NAME=BAND[:INDEX],...@decibel|as_stored|power_to_decibel,"
+              + " or rgb for pictures, s1 and s2 for Sentinel-1 and Sentinel-2 as BigEarthNet has"
+              + " them; default: s1 and s2")
   private List<String> sensors;
 
   @Option(names = "--where", description = "COLUMN=VALUE: take these rows of the CSV")
@@ -62,10 +64,19 @@ final class PairArguments {
   private int allowed;
 
   PairDataset read() throws IOException {
+    return read(List.of());
+  }
+
+  /**
+   * Reads the pairs.
+   *
+   * @param known sensors of a model, which need no more than their name
+   */
+  PairDataset read(List<SensorConfig> known) throws IOException {
     if (allowed < 0) {
       throw new IllegalArgumentException("--allow-problems must be at least 0, got " + allowed);
     }
-    PairDataset dataset = Files.isDirectory(data) ? bigEarthNet() : csv();
+    PairDataset dataset = Files.isDirectory(data) ? bigEarthNet() : csv(known);
     report(dataset.problems());
     return dataset;
   }
@@ -77,10 +88,35 @@ final class PairArguments {
     }
   }
 
-  private PairDataset csv() throws IOException {
+  /**
+   * The same places by another sensor and the second one, where the data have it.
+   *
+   * @param sensor of a model, its column named as it is
+   */
+  Optional<PairDataset> readBeside(SensorConfig sensor, SensorSource second) throws IOException {
+    return Files.isDirectory(data) || !PairsCsvReader.columns(data).contains(sensor.name())
+        ? Optional.empty()
+        : Optional.of(csv(SensorSource.of(sensor), second));
+  }
+
+  private PairDataset csv(List<SensorConfig> known) throws IOException {
     if (sensors != null && sensors.size() != 2) {
       throw new IllegalArgumentException("--sensor is given twice or not at all, got " + sensors);
     }
+    return csv(
+        sensors == null ? SensorSource.S1 : source(sensors.get(0), known),
+        sensors == null ? SensorSource.S2 : source(sensors.get(1), known));
+  }
+
+  private static SensorSource source(String text, List<SensorConfig> known) {
+    return known.stream()
+        .filter(sensor -> sensor.name().equals(text))
+        .findFirst()
+        .map(SensorSource::of)
+        .orElseGet(() -> SensorSource.parse(text));
+  }
+
+  private PairDataset csv(SensorSource first, SensorSource second) throws IOException {
     Optional<Map.Entry<String, String>> wanted = Optional.empty();
     if (where != null) {
       int at = where.indexOf('=');
@@ -91,8 +127,8 @@ final class PairArguments {
     }
     return PairsCsvReader.read(
         data,
-        sensors == null ? SensorSource.S1 : SensorSource.parse(sensors.get(0)),
-        sensors == null ? SensorSource.S2 : SensorSource.parse(sensors.get(1)),
+        first,
+        second,
         new PairsCsvReader.Options(wanted, new SplitShares(0.7, 0.1, 0.2), splitSeed, allowed));
   }
 

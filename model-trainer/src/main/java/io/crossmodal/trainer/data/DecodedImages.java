@@ -13,16 +13,18 @@ import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * The pictures of a split, decoded at model size, and which could not be.
  *
+ * @param <P> what a picture becomes
  * @param images those whose picture could be decoded, in their order
- * @param pictures of these images, S x S
+ * @param pictures of these images
  * @param problems one line for each image that was left out, naming the file
  */
-public record DecodedImages(
-    List<CaptionedImage> images, List<RgbImage> pictures, List<String> problems) {
+public record DecodedImages<P>(
+    List<CaptionedImage> images, List<P> pictures, List<String> problems) {
 
   public DecodedImages {
     images = List.copyOf(images);
@@ -35,27 +37,39 @@ public record DecodedImages(
   }
 
   /** A picture, or why there is none. */
-  private record Attempt(Optional<RgbImage> picture, String problem) {}
+  private record Attempt<P>(Optional<P> picture, String problem) {}
 
   /**
-   * Decodes every picture of a split, on all processors.
+   * Decodes every ordinary picture of a split, S x S, on all processors.
    *
    * <p>All are held in memory, 3 S x S bytes each (150 kB at 224 pixels): less than the tokens that
    * an evaluation keeps of them.
    *
+   * @param allowedProblems as in the other method
+   * @throws InvalidDatasetException as there
+   */
+  public static DecodedImages<RgbImage> decode(
+      List<CaptionedImage> split, ImagePreprocessor preprocessor, int allowedProblems) {
+    return decode(split, preprocessor::decode, allowedProblems);
+  }
+
+  /**
+   * Decodes every picture of a split, on all processors.
+   *
+   * @param decoder from a file's bytes; an {@link ImageFormatException} of it is a problem
    * @param allowedProblems so many pictures that are missing, damaged or of no known format may be
    *     left out
    * @throws InvalidDatasetException where there are more, listing them, or no picture is left
    */
-  public static DecodedImages decode(
-      List<CaptionedImage> split, ImagePreprocessor preprocessor, int allowedProblems) {
-    List<Attempt> attempts =
-        split.parallelStream().map(image -> attempt(image, preprocessor)).toList();
+  public static <P> DecodedImages<P> decode(
+      List<CaptionedImage> split, Function<byte[], P> decoder, int allowedProblems) {
+    List<Attempt<P>> attempts =
+        split.parallelStream().map(image -> attempt(image, decoder)).toList();
     List<CaptionedImage> images = new ArrayList<>();
-    List<RgbImage> pictures = new ArrayList<>();
+    List<P> pictures = new ArrayList<>();
     List<String> problems = new ArrayList<>();
     for (int i = 0; i < attempts.size(); i++) {
-      Attempt attempt = attempts.get(i);
+      Attempt<P> attempt = attempts.get(i);
       if (attempt.picture().isPresent()) {
         images.add(split.get(i));
         pictures.add(attempt.picture().get());
@@ -70,12 +84,12 @@ public record DecodedImages(
     if (images.isEmpty() && !split.isEmpty()) {
       throw new InvalidDatasetException("no picture can be read", problems);
     }
-    return new DecodedImages(images, pictures, problems);
+    return new DecodedImages<>(images, pictures, problems);
   }
 
-  private static Attempt attempt(CaptionedImage image, ImagePreprocessor preprocessor) {
+  private static <P> Attempt<P> attempt(CaptionedImage image, Function<byte[], P> decoder) {
     try {
-      return new Attempt(Optional.of(preprocessor.decode(Files.readAllBytes(image.file()))), "");
+      return new Attempt<>(Optional.of(decoder.apply(Files.readAllBytes(image.file()))), "");
     } catch (ImageFormatException e) {
       return problem(image, e.getMessage());
     } catch (NoSuchFileException e) {
@@ -86,7 +100,7 @@ public record DecodedImages(
     }
   }
 
-  private static Attempt problem(CaptionedImage image, String reason) {
-    return new Attempt(Optional.empty(), image.file() + ": " + reason);
+  private static <P> Attempt<P> problem(CaptionedImage image, String reason) {
+    return new Attempt<>(Optional.empty(), image.file() + ": " + reason);
   }
 }

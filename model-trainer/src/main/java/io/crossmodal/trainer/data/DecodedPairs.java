@@ -169,7 +169,7 @@ public record DecodedPairs(
 
   private static Tile one(SensorSource source, Path file) throws IOException {
     byte[] bytes = Files.readAllBytes(file);
-    if (!GeoTiff.isTiff(bytes)) {
+    if (source.isPicture() || !GeoTiff.isTiff(bytes)) {
       return new Tile(
           new ImagePreprocessor(unscaled(source, 1)).bandsOfPicture(bytes), Optional.empty());
     }

@@ -111,6 +111,15 @@ public final class PairsCsvReader {
         options.allowedProblems() - problems.size());
   }
 
+  /** The names of a table's columns. */
+  public static List<String> columns(Path file) throws IOException {
+    return TextFiles.lines(file).stream()
+        .filter(line -> !line.isBlank())
+        .findFirst()
+        .map(PairsCsvReader::cells)
+        .orElse(List.of());
+  }
+
   private static void column(Path file, List<String> header, String needed) {
     if (!header.contains(needed)) {
       throw new InvalidDatasetException(file + " has no column [" + needed + "], it has " + header);

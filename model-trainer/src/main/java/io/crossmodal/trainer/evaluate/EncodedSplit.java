@@ -15,6 +15,7 @@ import io.crossmodal.trainer.data.DecodedImages;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntConsumer;
+import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 
 /**
@@ -54,31 +55,65 @@ public record EncodedSplit(
     RgbImage apply(int number, RgbImage picture);
   }
 
-  /**
-   * Encodes.
-   *
-   * @param allowedProblems so many images whose picture cannot be decoded may be left out
-   * @param progress told how many images are done, after each batch
-   * @throws io.crossmodal.trainer.data.InvalidDatasetException when there are more, listing them
-   */
+  /** Encodes pictures of the model's first sensor, as the other method does. */
   public static EncodedSplit encode(
       FusionModel model,
       List<CaptionedImage> split,
       int allowedProblems,
       Change change,
       IntConsumer progress) {
-    String sensor = model.bundle().manifest().config().sensors().get(0).name();
+    String first = model.bundle().manifest().config().sensors().get(0).name();
+    return encode(model, first, split, allowedProblems, change, progress);
+  }
+
+  /**
+   * Encodes.
+   *
+   * @param sensor that the pictures are of; multi-band ones are all held in memory, 4 C x S x S
+   *     bytes each
+   * @param change {@link Change#NONE} for a sensor of bands
+   * @param allowedProblems so many images whose picture cannot be decoded may be left out
+   * @param progress told how many images are done, after each batch
+   * @throws io.crossmodal.trainer.data.InvalidDatasetException when there are more, listing them
+   */
+  public static EncodedSplit encode(
+      FusionModel model,
+      String sensor,
+      List<CaptionedImage> split,
+      int allowedProblems,
+      Change change,
+      IntConsumer progress) {
     ImagePreprocessor preprocessor = model.bundle().preprocessor(sensor);
-    DecodedImages decoded = DecodedImages.decode(split, preprocessor, allowedProblems);
+    if (model.bundle().manifest().config().sensor(sensor).bands() == null) {
+      DecodedImages<RgbImage> decoded = DecodedImages.decode(split, preprocessor, allowedProblems);
+      return encode(
+          model,
+          sensor,
+          decoded,
+          i -> preprocessor.normalise(change.apply(i, decoded.pictures().get(i))),
+          progress);
+    }
+    if (change != Change.NONE) {
+      throw new IllegalArgumentException(
+          "changes are for ordinary pictures; sensor [" + sensor + "] has bands");
+    }
+    DecodedImages<PixelTensor> decoded =
+        DecodedImages.decode(split, preprocessor::preprocess, allowedProblems);
+    return encode(model, sensor, decoded, decoded.pictures()::get, progress);
+  }
+
+  private static EncodedSplit encode(
+      FusionModel model,
+      String sensor,
+      DecodedImages<?> decoded,
+      IntFunction<PixelTensor> pixels,
+      IntConsumer progress) {
     List<Encoding> pictures = new ArrayList<>();
     int count = decoded.pictures().size();
     for (int from = 0; from < count; from += BATCH) {
-      List<PixelTensor> pixels =
-          IntStream.range(from, Math.min(count, from + BATCH))
-              .mapToObj(i -> change.apply(i, decoded.pictures().get(i)))
-              .map(preprocessor::normalise)
-              .toList();
-      pictures.addAll(model.encodeImages(sensor, pixels));
+      List<PixelTensor> batch =
+          IntStream.range(from, Math.min(count, from + BATCH)).mapToObj(pixels).toList();
+      pictures.addAll(model.encodeImages(sensor, batch));
       progress.accept(pictures.size());
     }
     List<TokenizedText> tokenized =

@@ -7,7 +7,8 @@ package io.crossmodal.trainer.sensors;
 import io.crossmodal.trainer.train.StepLosses;
 
 /** The losses of a step, those that take no part being 0. */
-record SensorLosses(double total, double mutual, double angular, double neighbours, double patches)
+record SensorLosses(
+    double total, double mutual, double angular, double neighbours, double patches, double tokens)
     implements StepLosses<SensorLosses> {
   @Override
   public boolean finite() {
@@ -16,7 +17,7 @@ record SensorLosses(double total, double mutual, double angular, double neighbou
 
   /** These losses of a step that could not be taken. */
   SensorLosses diverged() {
-    return new SensorLosses(Double.NaN, mutual, angular, neighbours, patches);
+    return new SensorLosses(Double.NaN, mutual, angular, neighbours, patches, tokens);
   }
 
   @Override
@@ -26,12 +27,18 @@ record SensorLosses(double total, double mutual, double angular, double neighbou
         mutual + other.mutual,
         angular + other.angular,
         neighbours + other.neighbours,
-        patches + other.patches);
+        patches + other.patches,
+        tokens + other.tokens);
   }
 
   @Override
   public SensorLosses times(double factor) {
     return new SensorLosses(
-        total * factor, mutual * factor, angular * factor, neighbours * factor, patches * factor);
+        total * factor,
+        mutual * factor,
+        angular * factor,
+        neighbours * factor,
+        patches * factor,
+        tokens * factor);
   }
 }

@@ -30,24 +30,52 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * A model of two sensors with its losses and its optimiser state in native memory, and one training
- * step. Not thread-safe, and one at a time per JVM: DJL allows a single gradient collector.
+ * A model of two sensors, or of one beside a frozen teacher, with its losses and its optimiser
+ * state in native memory, and one training step. Not thread-safe, and one at a time per JVM: DJL
+ * allows a single gradient collector.
  */
 final class SensorModule implements AutoCloseable, TrainingLoop.Trainee<SensorBatch, SensorLosses> {
   private static final String QUEUE = "queue";
 
   private final SensorOptions options;
   private final ModelConfig config;
+
+  /** Null for a training from scratch. */
+  private final Teacher teacher;
+
   private final TrainableScript script;
   private final AdamW optimiser;
 
   /** Features (2, B, D) of the last batches, the newest first. */
   private final Deque<float[]> queue = new ArrayDeque<>();
 
+  /** Two sensors from scratch. */
   SensorModule(SensorOptions options, ModelConfig config, Path scratch) throws IOException {
+    this(options, config, null, root(options, model(config, options.seed())), scratch);
+  }
+
+  /**
+   * A new sensor onto a teacher.
+   *
+   * @param teacher stays the caller's
+   */
+  SensorModule(SensorOptions options, Teacher teacher, SensorConfig sensor, Path scratch)
+      throws IOException {
+    this(
+        options,
+        teacher.student(sensor),
+        teacher,
+        around("cross_sensor.Onto", options, teacher.studentModel(sensor, options.seed())),
+        scratch);
+  }
+
+  private SensorModule(
+      SensorOptions options, ModelConfig config, Teacher teacher, ScriptModule root, Path scratch)
+      throws IOException {
     this.options = options;
     this.config = config;
-    this.script = new TrainableScript(root(options, config), sources(config), scratch);
+    this.teacher = teacher;
+    this.script = new TrainableScript(root, sources(config), scratch);
     Map<String, NDArray> parameters = script.parameters();
     parameters.keySet().removeIf(name -> !used(name));
     this.optimiser =
@@ -67,21 +95,27 @@ final class SensorModule implements AutoCloseable, TrainingLoop.Trainee<SensorBa
         config, (name, init, shape) -> weights.get("model." + name, init, shape));
   }
 
-  static ScriptModule root(SensorOptions options, ModelConfig config) {
+  private static ScriptModule root(SensorOptions options, ScriptModule model) {
+    return around("cross_sensor.CrossSensor", options, model);
+  }
+
+  private static ScriptModule around(String name, SensorOptions options, ScriptModule model) {
     SensorOptions.Losses losses = options.losses();
-    return new ScriptModule("cross_sensor.CrossSensor")
-        .with("model", model(config, options.seed()))
-        .with(
-            "mutual",
-            new ScriptModule("cross_sensor.MutualInformation")
-                .with("temperature", losses.temperature()))
-        .with("angular", new ScriptModule("cross_sensor.AngularDistance"))
-        .with(
-            "neighbours",
-            new ScriptModule("cross_sensor.NearestNeighbours").with("k", losses.nearest()))
-        .with(
-            "patches",
-            new ScriptModule("cross_sensor.Patches").with("temperature", losses.temperature()));
+    ScriptModule objective =
+        new ScriptModule("cross_sensor.Objective")
+            .with(
+                "mutual",
+                new ScriptModule("cross_sensor.MutualInformation")
+                    .with("temperature", losses.temperature()))
+            .with("angular", new ScriptModule("cross_sensor.AngularDistance"))
+            .with(
+                "neighbours",
+                new ScriptModule("cross_sensor.NearestNeighbours").with("k", losses.nearest()))
+            .with(
+                "patches",
+                new ScriptModule("cross_sensor.Patches").with("temperature", losses.temperature()))
+            .with("tokens", new ScriptModule("cross_sensor.SameTokens"));
+    return new ScriptModule(name).with("model", model).with("objective", objective);
   }
 
   static Map<String, String> sources(ModelConfig config) {
@@ -93,7 +127,7 @@ final class SensorModule implements AutoCloseable, TrainingLoop.Trainee<SensorBa
         (name, source) ->
             source
                 .replace("FIRST", sensors.get(0).name())
-                .replace("SECOND", sensors.get(1).name()));
+                .replace("SECOND", sensors.get(sensors.size() - 1).name()));
     return sources;
   }
 
@@ -102,11 +136,11 @@ final class SensorModule implements AutoCloseable, TrainingLoop.Trainee<SensorBa
     // In a convolutional tower [CLS] is made of the last grid: patches go another way.
     boolean patchOnly = name.contains(".project.") || name.endsWith(".position");
     boolean transformer = config.image().layers() > 0;
+    SensorOptions.Losses losses = options.losses();
     if (name.startsWith("model.filter.")) {
-      SensorOptions.Losses losses = options.losses();
-      return losses.mutual() + losses.angular() + losses.neighbours() > 0;
+      return teacher == null && losses.mutual() + losses.angular() + losses.neighbours() > 0;
     }
-    return transformer || !patchOnly || options.losses().patches() > 0;
+    return transformer || !patchOnly || losses.patches() + losses.tokens() > 0;
   }
 
   @Override
@@ -128,15 +162,20 @@ final class SensorModule implements AutoCloseable, TrainingLoop.Trainee<SensorBa
 
   private SensorLosses backward(NDManager call, SensorBatch batch) {
     NDArray selector = call.create(0f);
-    selector.setName("module_method:" + options.pairing().name().toLowerCase(Locale.ROOT));
+    String pairing = options.pairing().name().toLowerCase(Locale.ROOT);
+    selector.setName("module_method:" + (teacher == null ? pairing : "onto"));
+    List<SensorConfig> sensors = config.sensors();
     NDList inputs =
+        teacher == null
+            ? new NDList(pixels(call, batch.first(), batch.images(), sensors.get(0)))
+            : teacher.encode(call, batch);
+    inputs.addAll(
         new NDList(
-            pixels(call, batch.first(), batch.images(), config.sensors().get(0)),
-            pixels(call, batch.second(), batch.images(), config.sensors().get(1)),
+            pixels(call, batch.second(), batch.images(), sensors.get(sensors.size() - 1)),
             keys(call),
             call.create(batch.places()),
             call.create(options.weights(optimiser.steps())),
-            selector);
+            selector));
     try (GradientCollector collector = Engine.getInstance().newGradientCollector()) {
       NDList outputs = script.block().forward(new ParameterStore(call, false), inputs, true);
       outputs.attach(call);
@@ -149,7 +188,7 @@ final class SensorModule implements AutoCloseable, TrainingLoop.Trainee<SensorBa
           queue.removeLast();
         }
       }
-      return new SensorLosses(values[0], values[1], values[2], values[3], values[4]);
+      return new SensorLosses(values[0], values[1], values[2], values[3], values[4], values[5]);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.sensors;
 
+import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.train.Optimiser;
 import java.util.Objects;
 
@@ -11,8 +12,8 @@ import java.util.Objects;
  * How a cross-sensor model is trained; written to the run folder, where a run is resumed with the
  * same options only.
  *
- * @param preset shape of the model
- * @param imageSize side in pixels
+ * @param preset shape of the model; null where a teacher gives it
+ * @param imageSize side in pixels; the teacher's where there is one
  * @param seed of initialisation, order and augmentation
  * @param steps of the optimiser
  * @param batch B, pairs that meet each other in the losses
@@ -21,6 +22,8 @@ import java.util.Objects;
  * @param losses and their weights
  * @param augmentation of tiles
  * @param checkpointEvery steps
+ * @param teacher SHA-256 of the weights of the frozen model that a new sensor is trained onto; null
+ *     for a training of two sensors from scratch
  */
 public record SensorOptions(
     SensorPreset preset,
@@ -32,7 +35,8 @@ public record SensorOptions(
     Pairing pairing,
     Losses losses,
     Augmentation augmentation,
-    int checkpointEvery) {
+    int checkpointEvery,
+    String teacher) {
 
   /** What the two features of a pair are of. */
   public enum Pairing {
@@ -49,6 +53,7 @@ public record SensorOptions(
    * @param angular weight of (ii), the angular distance of pairs
    * @param neighbours weight of (iii), the cosines of nearest neighbours within a modality
    * @param patches weight of the contrast of patch tokens, which the paper does not have
+   * @param tokens weight of the mean squared difference from a teacher's tokens; 0 without one
    * @param temperature of (i) and of the patches
    * @param nearest k, neighbours of an anchor in (iii)
    * @param neighboursFrom share of the steps before (iii) takes part: neighbours by random features
@@ -61,17 +66,18 @@ public record SensorOptions(
       double angular,
       double neighbours,
       double patches,
+      double tokens,
       double temperature,
       int nearest,
       double neighboursFrom,
       int queue) {
     public Losses {
-      for (double weight : new double[] {mutual, angular, neighbours, patches}) {
+      for (double weight : new double[] {mutual, angular, neighbours, patches, tokens}) {
         if (!(weight >= 0 && Double.isFinite(weight))) {
           throw new IllegalArgumentException("weights of losses must be at least 0, got " + weight);
         }
       }
-      if (mutual + angular + neighbours + patches == 0) {
+      if (mutual + angular + neighbours + patches + tokens == 0) {
         throw new IllegalArgumentException("at least one loss needs a weight above 0");
       }
       if (!(temperature > 0)) {
@@ -119,7 +125,11 @@ public record SensorOptions(
   }
 
   public SensorOptions {
-    Objects.requireNonNull(preset, "preset");
+    if (teacher == null) {
+      Objects.requireNonNull(preset, "preset");
+    } else if (preset != null) {
+      throw new IllegalArgumentException("the teacher gives the shape, preset must be absent");
+    }
     Objects.requireNonNull(optimiser, "optimiser");
     Objects.requireNonNull(pairing, "pairing");
     Objects.requireNonNull(losses, "losses");
@@ -140,6 +150,62 @@ public record SensorOptions(
       throw new IllegalArgumentException(
           "WITHIN pairs two views of a tile, without augmentation there is no other view");
     }
+    if (teacher == null && losses.tokens() > 0) {
+      throw new IllegalArgumentException(
+          "tokens are compared with a teacher's; without one their weight must be 0, got "
+              + losses.tokens());
+    }
+    if (teacher != null && pairing == Pairing.WITHIN) {
+      throw new IllegalArgumentException("a teacher sees the other tile of a pair, not WITHIN one");
+    }
+  }
+
+  /** A training of two sensors from scratch. */
+  public SensorOptions(
+      SensorPreset preset,
+      int imageSize,
+      long seed,
+      int steps,
+      int batch,
+      Optimiser optimiser,
+      Pairing pairing,
+      Losses losses,
+      Augmentation augmentation,
+      int checkpointEvery) {
+    this(
+        preset,
+        imageSize,
+        seed,
+        steps,
+        batch,
+        optimiser,
+        pairing,
+        losses,
+        augmentation,
+        checkpointEvery,
+        null);
+  }
+
+  /**
+   * What docs/results/sensors.md measured for a sensor that joins a teacher.
+   *
+   * @param sensor of the teacher, the pairs' first
+   * @throws IllegalArgumentException when the teacher lacks it, naming those that it has
+   */
+  public static SensorOptions onto(ModelManifest teacher, String sensor, long seed, int steps) {
+    SensorOptions scratch = scratch(seed, steps);
+    return new SensorOptions(
+        null,
+        teacher.config().sensor(sensor).imageSize(),
+        seed,
+        steps,
+        scratch.batch,
+        scratch.optimiser,
+        Pairing.ACROSS,
+        new Losses(1, 0, 0, 0, 1, 0.1, 1, 0.3, 0),
+        scratch.augmentation,
+        scratch.checkpointEvery,
+        teacher.weightsSha256());
   }
 
   /** What docs/results/sensors.md measured, from scratch on a CPU. */
@@ -152,7 +218,7 @@ public record SensorOptions(
         64,
         new Optimiser(1e-3, 50, 0.02, 1, 0.99),
         Pairing.ACROSS,
-        new Losses(1, 1, 1, 0, 0.1, 1, 0.3, 0),
+        new Losses(1, 1, 1, 0, 0, 0.1, 1, 0.3, 0),
         new Augmentation(0.6, true, 0.2, 0.1),
         250);
   }
@@ -169,7 +235,8 @@ public record SensorOptions(
         pairing,
         losses,
         augmentation,
-        checkpointEvery);
+        checkpointEvery,
+        teacher);
   }
 
   /**
@@ -181,14 +248,15 @@ public record SensorOptions(
     return optimiser.learningRate(step, steps);
   }
 
-  /** The weights of the four losses at a step. */
+  /** The weights of the five losses at a step. */
   float[] weights(int step) {
     boolean neighbours = step >= Math.round(losses.neighboursFrom() * steps);
     return new float[] {
       (float) losses.mutual(),
       (float) losses.angular(),
       neighbours ? (float) losses.neighbours() : 0,
-      (float) losses.patches()
+      (float) losses.patches(),
+      (float) losses.tokens()
     };
   }
 

@@ -27,12 +27,26 @@ final class SensorSet {
   private final int tokens;
 
   /**
-   * A set of decoded pairs.
+   * A set of decoded pairs of a model's first two sensors.
    *
-   * @param config its first two sensors are those of the pairs
    * @throws IllegalArgumentException when there are fewer pairs than a batch
    */
   SensorSet(SensorOptions options, ModelConfig config, DecodedPairs pairs) {
+    this(options, config, config.sensors().get(0), config.sensors().get(1), pairs);
+  }
+
+  /**
+   * A set of decoded pairs.
+   *
+   * @param first what the model makes of the pairs' first tiles; {@code second} likewise
+   * @throws IllegalArgumentException when there are fewer pairs than a batch
+   */
+  SensorSet(
+      SensorOptions options,
+      ModelConfig config,
+      SensorConfig first,
+      SensorConfig second,
+      DecodedPairs pairs) {
     if (pairs.pairs().size() < options.batch()) {
       throw new IllegalArgumentException(
           String.format(
@@ -45,9 +59,9 @@ final class SensorSet {
     this.draws = new Draws(options.seed());
     this.first = pairs.first();
     this.second = pairs.second();
-    this.firstSensor = config.sensors().get(0);
-    this.secondSensor = config.sensors().get(1);
-    this.tokens = config.imageTokens(firstSensor);
+    this.firstSensor = first;
+    this.secondSensor = second;
+    this.tokens = config.imageTokens(first);
   }
 
   int size() {
@@ -67,8 +81,10 @@ final class SensorSet {
       int pair = order[from + i % b];
       SplittableRandom random = draws.random(2, (long) number * views * b + i);
       SensorView view = SensorView.draw(options.augmentation(), random);
-      put(view, firstSensor, first.get(pair), random, a, i);
-      put(view, secondSensor, second.get(pair), random, c, i);
+      // A teacher says what it makes of the place as it is.
+      boolean changed = options.teacher() == null;
+      put(view, changed, firstSensor, first.get(pair), random, a, i);
+      put(view, true, secondSensor, second.get(pair), random, c, i);
     }
     SplittableRandom random = draws.random(3, number);
     // Token 0 is [CLS]. A place that came twice would be its own negative.
@@ -88,6 +104,7 @@ final class SensorSet {
 
   private void put(
       SensorView view,
+      boolean changed,
       SensorConfig sensor,
       BandImage tile,
       SplittableRandom random,
@@ -95,7 +112,9 @@ final class SensorSet {
       int at) {
     BandImage seen = view.place(tile, sensor.imageSize());
     float[] normal = new ImagePreprocessor(sensor).normalise(seen).values();
-    view.change(normal, sensor, options.augmentation(), random);
+    if (changed) {
+      view.change(normal, sensor, options.augmentation(), random);
+    }
     System.arraycopy(normal, 0, pixels, at * normal.length, normal.length);
   }
 }

@@ -69,6 +69,41 @@ public final class SensorTraining {
    */
   public ModelBundle train(PairDataset dataset, String id, Progress progress)
       throws IOException, TrainingException, BundleException {
+    DecodedPairs pairs = decode(dataset, progress);
+    ModelConfig config = config(options, dataset, pairs);
+    SensorSet set = new SensorSet(options, config, pairs);
+    try (SensorModule module = new SensorModule(options, config, folder.path())) {
+      double epochs = run(module, set, progress);
+      return bundle(id, config, module.averagedModel(), dataset.name(), options.seed(), epochs);
+    }
+  }
+
+  /**
+   * Trains a tower for the pairs' second sensor onto a model that has the first, and returns that
+   * model with it in memory.
+   *
+   * @param teacher has text; nothing of it is changed
+   * @param dataset as in the other method
+   * @throws IllegalArgumentException also when the teacher is not that of the options, or its
+   *     sensors and the pairs' do not fit
+   */
+  public ModelBundle train(ModelBundle teacher, PairDataset dataset, String id, Progress progress)
+      throws IOException, TrainingException, BundleException {
+    try (Teacher frozen = Teacher.load(teacher, dataset, options, folder.path())) {
+      DecodedPairs pairs = decode(dataset, progress);
+      SensorConfig sensor = sensor(dataset.second(), options.imageSize(), pairs.second());
+      ModelConfig student = frozen.student(sensor);
+      SensorSet set = new SensorSet(options, student, frozen.seen(), sensor, pairs);
+      try (SensorModule module = new SensorModule(options, frozen, sensor, folder.path())) {
+        double epochs = run(module, set, progress);
+        String data = teacher.manifest().training().dataSet() + ", then " + dataset.name();
+        return frozen.with(
+            id, sensor, module.averagedModel(), training(data, options.seed(), epochs));
+      }
+    }
+  }
+
+  private DecodedPairs decode(PairDataset dataset, Progress progress) throws IOException {
     int kept = options.augmentation().sourceSide(options.imageSize());
     DecodedPairs pairs = DecodedPairs.decode(dataset, Split.TRAIN, kept);
     progress.skipped(pairs.problems());
@@ -76,18 +111,24 @@ public final class SensorTraining {
     pairs
         .pairs()
         .forEach(pair -> digest.update((pair.id() + "\n").getBytes(StandardCharsets.UTF_8)));
-    folder.requireSameData(digest, "pairs");
-    ModelConfig config = config(options, dataset, pairs);
-    SensorSet set = new SensorSet(options, config, pairs);
-    try (SensorModule module = new SensorModule(options, config, folder.path())) {
-      if (folder.resumes()) {
-        module.restore(folder.checkpoint());
-      }
-      new TrainingLoop(folder, options.steps(), options.checkpointEvery())
-          .run(module, step -> List.of(set.batch(step)), progress::stepped);
-      double epochs = (double) module.steps() * options.batch() / set.size();
-      return bundle(id, config, module.averagedModel(), dataset.name(), options.seed(), epochs);
+    if (options.teacher() != null) {
+      // Two of its sensors may have tiles of the same shapes.
+      String sensors = dataset.first() + " " + dataset.second();
+      digest.update(sensors.getBytes(StandardCharsets.UTF_8));
     }
+    folder.requireSameData(digest, "pairs");
+    return pairs;
+  }
+
+  /** Trains to the last step, and says how many epochs that were. */
+  private double run(SensorModule module, SensorSet set, Progress progress)
+      throws IOException, TrainingException, BundleException {
+    if (folder.resumes()) {
+      module.restore(folder.checkpoint());
+    }
+    new TrainingLoop(folder, options.steps(), options.checkpointEvery())
+        .run(module, step -> List.of(set.batch(step)), progress::stepped);
+    return (double) module.steps() * options.batch() / set.size();
   }
 
   /**
@@ -105,16 +146,14 @@ public final class SensorTraining {
 
   private static ModelBundle bundle(
       String id, ModelConfig config, StateDict state, String dataset, long seed, double epochs) {
-    String version = SensorTraining.class.getPackage().getImplementationVersion();
     return ModelBundle.of(
-        id,
-        config,
-        List.of(),
-        state,
-        Calibration.NONE,
-        new ModelManifest.Training(
-            dataset, seed, epochs, version == null ? "development" : version),
-        List.of());
+        id, config, List.of(), state, Calibration.NONE, training(dataset, seed, epochs), List.of());
+  }
+
+  private static ModelManifest.Training training(String dataset, long seed, double epochs) {
+    String version = SensorTraining.class.getPackage().getImplementationVersion();
+    return new ModelManifest.Training(
+        dataset, seed, epochs, version == null ? "development" : version);
   }
 
   private static ModelConfig config(

@@ -13,6 +13,7 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.torchscript.Weights;
 import io.crossmodal.trainer.checkpoint.InitialModel;
@@ -116,7 +117,7 @@ public final class TrainingRun {
     WordPieceTokenizer tokenizer = new WordPieceTokenizer(vocabulary, config.text().maxTokens());
     SensorConfig sensor = config.sensors().get(0);
     int kept = options.regularisation().augmentation().sourceSide(sensor.imageSize());
-    DecodedImages decoded =
+    DecodedImages<RgbImage> decoded =
         DecodedImages.decode(
             split, new ImagePreprocessor(sensor.withImageSize(kept)), dataset.problemsLeft());
     progress.skipped(decoded.problems());

@@ -50,7 +50,7 @@ final class TrainingSet {
    */
   TrainingSet(
       TrainingOptions options,
-      DecodedImages decoded,
+      DecodedImages<RgbImage> decoded,
       WordPieceTokenizer tokenizer,
       SensorConfig sensor) {
     List<CaptionedImage> split = decoded.images();
@@ -156,9 +156,9 @@ final class TrainingSet {
   private record Pairs(int[] images, int[] captions) {}
 
   /**
-   * The pairs of a batch. Those of a group of batches are drawn together and dealt out by the length
-   * of their captions, in an order of batches that is drawn too: a text is padded to the longest of
-   * its batch, and by chance alone almost half of the tokens would be padding.
+   * The pairs of a batch. Those of a group of batches are drawn together and dealt out by the
+   * length of their captions, in an order of batches that is drawn too: a text is padded to the
+   * longest of its batch, and by chance alone almost half of the tokens would be padding.
    */
   private Pairs pairs(int number) {
     int b = options.batch();

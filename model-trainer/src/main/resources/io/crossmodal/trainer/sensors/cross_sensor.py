@@ -1,5 +1,6 @@
-# The losses of SS-CM-RSIR (Sumbul, Mueller, Demir 2022) around a model of two sensors. An exported model leaves
-# all of this behind. Letters as in nn.py; P places of an image, Q earlier features.
+# The losses of SS-CM-RSIR (Sumbul, Mueller, Demir 2022) around a model of two sensors, or of one that follows a
+# frozen teacher. An exported model leaves all of this behind. Letters as in nn.py; P places of an image, Q earlier
+# features.
 
 # (i) Mutual information: NT-Xent over the 2B features of both modalities, in both directions, itself left out.
 class MutualInformation(Module):
@@ -56,21 +57,31 @@ class Patches(Module):
     both = torch.add(torch.cross_entropy_loss(logits, own), torch.cross_entropy_loss(torch.t(logits), own))
     return torch.mul(both, 0.5)
 
-class CrossSensor(Module):
+# Not of the paper either: where one side is a frozen teacher's, the other's tokens shall be the teacher's and not
+# only be nearest to them, for a fusion encoder that never saw them reads them.
+class SameTokens(Module):
   __parameters__ = []
   __buffers__ = []
   training : bool
-  model : __torch__.sensors.Sensors
+  # s, t (B, M, H).
+  def forward(self: __torch__.cross_sensor.SameTokens, s: Tensor, t: Tensor) -> Tensor:
+    d = torch.sub(s, t)                                                                # (B, M, H)
+    return torch.mean(torch.mul(d, d))
+
+class Objective(Module):
+  __parameters__ = []
+  __buffers__ = []
+  training : bool
   mutual : __torch__.cross_sensor.MutualInformation
   angular : __torch__.cross_sensor.AngularDistance
   neighbours : __torch__.cross_sensor.NearestNeighbours
   patches : __torch__.cross_sensor.Patches
-
-  # (5): the weighted sum, and the four losses apart. s, t (B, M, H) are tokens of two views of the same places,
-  # e, f (B, D) their features; e_keys, f_keys (Q, D); weights (4) in the order of the losses.
-  def objective(self: __torch__.cross_sensor.CrossSensor, s: Tensor, t: Tensor, e: Tensor, f: Tensor, e_keys: Tensor, f_keys: Tensor, places: Tensor, weights: Tensor) -> Tensor:
+  tokens : __torch__.cross_sensor.SameTokens
+  # (6): the weighted sum, and the five losses apart. s, t (B, M, H) are tokens of two views of the same places,
+  # e, f (B, D) their features; e_keys, f_keys (Q, D); weights (5) in the order of the losses.
+  def forward(self: __torch__.cross_sensor.Objective, s: Tensor, t: Tensor, e: Tensor, f: Tensor, e_keys: Tensor, f_keys: Tensor, places: Tensor, weights: Tensor) -> Tensor:
     none = torch.mul(torch.sum(e), 0.)
-    mutual, angular, neighbours, patches = none, none, none, none
+    mutual, angular, neighbours, patches, tokens = none, none, none, none, none
     if bool(torch.gt(torch.select(weights, 0, 0), 0.)):
       mutual = (self.mutual).forward(torch.cat([e, f], 0), torch.cat([e_keys, f_keys], 0))
     else:
@@ -88,17 +99,28 @@ class CrossSensor(Module):
       patches = (self.patches).forward(s, t, places)
     else:
       pass
-    all = torch.stack([mutual, angular, neighbours, patches], 0)                       # (4)
-    return torch.cat([torch.unsqueeze(torch.sum(torch.mul(all, weights)), 0), all], 0) # (5)
+    if bool(torch.gt(torch.select(weights, 0, 4), 0.)):
+      tokens = (self.tokens).forward(s, t)
+    else:
+      pass
+    all = torch.stack([mutual, angular, neighbours, patches, tokens], 0)               # (5)
+    return torch.cat([torch.unsqueeze(torch.sum(torch.mul(all, weights)), 0), all], 0) # (6)
 
-  # Pairs of two modalities. a (B, C1, S, S), b (B, C2, S, S); keys (2, Q, D). Gives (5) as above and the
+class CrossSensor(Module):
+  __parameters__ = []
+  __buffers__ = []
+  training : bool
+  model : __torch__.sensors.Sensors
+  objective : __torch__.cross_sensor.Objective
+
+  # Pairs of two modalities. a (B, C1, S, S), b (B, C2, S, S); keys (2, Q, D). Gives (6) as above and the
   # features (2, B, D).
   def across(self: __torch__.cross_sensor.CrossSensor, a: Tensor, b: Tensor, keys: Tensor, places: Tensor, weights: Tensor) -> List[Tensor]:
     s = (self.model).encode_image_FIRST(a)                                             # (B, M, H)
     t = (self.model).encode_image_SECOND(b)                                            # (B, M, H)
     e = (self.model).filter_image(torch.select(s, 1, 0))                               # (B, D)
     f = (self.model).filter_image(torch.select(t, 1, 0))                               # (B, D)
-    losses = self.objective(s, t, e, f, torch.select(keys, 0, 0), torch.select(keys, 0, 1), places, weights)
+    losses = (self.objective).forward(s, t, e, f, torch.select(keys, 0, 0), torch.select(keys, 0, 1), places, weights)
     return [losses, torch.detach(torch.stack([e, f], 0))]
 
   # The baseline that trains each modality alone: two views of each tile are the pair. a (2B, C1, S, S), b
@@ -111,8 +133,8 @@ class CrossSensor(Module):
     f = (self.model).filter_image(torch.select(t, 1, 0))                               # (2B, D)
     k = torch.select(keys, 0, 0)                                                       # (Q, D)
     l = torch.select(keys, 0, 1)                                                       # (Q, D)
-    x = self.objective(torch.slice(s, 0, 0, n), torch.slice(s, 0, n), torch.slice(e, 0, 0, n), torch.slice(e, 0, n), k, k, places, weights)
-    y = self.objective(torch.slice(t, 0, 0, n), torch.slice(t, 0, n), torch.slice(f, 0, 0, n), torch.slice(f, 0, n), l, l, places, weights)
+    x = (self.objective).forward(torch.slice(s, 0, 0, n), torch.slice(s, 0, n), torch.slice(e, 0, 0, n), torch.slice(e, 0, n), k, k, places, weights)
+    y = (self.objective).forward(torch.slice(t, 0, 0, n), torch.slice(t, 0, n), torch.slice(f, 0, 0, n), torch.slice(f, 0, n), l, l, places, weights)
     z = torch.stack([torch.slice(e, 0, 0, n), torch.slice(f, 0, 0, n)], 0)             # (2, B, D)
     return [torch.mul(torch.add(x, y), 0.5), torch.detach(z)]
 
@@ -120,4 +142,27 @@ class CrossSensor(Module):
     return x
 
   def buffers(self: __torch__.cross_sensor.CrossSensor) -> List[Tensor]:
+    return BUFFERS
+
+# A new sensor onto a frozen teacher, whose tokens and features come from outside. The model has the new tower and
+# the teacher's projection, which stays as it is.
+class Onto(Module):
+  __parameters__ = []
+  __buffers__ = []
+  training : bool
+  model : __torch__.sensors.Sensors
+  objective : __torch__.cross_sensor.Objective
+
+  # t (B, M, H) tokens of the teacher, f (B, D) its features; b (B, C, S, S) the same places by the new sensor. The
+  # rest, and the answer, as in CrossSensor, the teacher being the first modality.
+  def onto(self: __torch__.cross_sensor.Onto, t: Tensor, f: Tensor, b: Tensor, keys: Tensor, places: Tensor, weights: Tensor) -> List[Tensor]:
+    s = (self.model).encode_image_SECOND(b)                                            # (B, M, H)
+    e = (self.model).filter_image(torch.select(s, 1, 0))                               # (B, D)
+    losses = (self.objective).forward(t, s, f, e, torch.select(keys, 0, 0), torch.select(keys, 0, 1), places, weights)
+    return [losses, torch.detach(torch.stack([f, e], 0))]
+
+  def forward(self: __torch__.cross_sensor.Onto, x: Tensor) -> Tensor:
+    return x
+
+  def buffers(self: __torch__.cross_sensor.Onto) -> List[Tensor]:
     return BUFFERS

@@ -113,7 +113,10 @@ class CrossModalTest {
         "deploy",
         "encode",
         "import",
-        "report"
+        "report",
+        "generate-pairs",
+        "train-sensors",
+        "evaluate-sensors"
       })
   void everyCommandExplainsItself(String command) {
     assertEquals(0, command.isEmpty() ? run("--help") : run(command, "--help"));
@@ -149,6 +152,72 @@ class CrossModalTest {
     List<String> sensor = new ArrayList<>(encode);
     sensor.addAll(List.of("--sensor", "s9"));
     assertUserError(sensor, "s9", "rgb");
+  }
+
+  /** Text finds tiles of sensors that joined a model one after the other. */
+  @Test
+  void sensorsJoinAModelWithText() throws Exception {
+    Path pairs = folder.resolve("pairs");
+    String[] generate = {"generate-pairs", "--out", pairs.toString(), "--size", "32"};
+    List<String> all = new ArrayList<>(List.of(generate));
+    all.addAll(List.of("--train", "8", "--val", "10", "--test", "6"));
+    assertEquals(0, run(all.toArray(new String[0])), err.toString());
+    String table = pairs.resolve("pairs.csv").toString();
+    Path teacher = folder.resolve("micro.zip");
+    ModelBundle.random("micro", ModelConfig.micro(), SEED).write(teacher, List.of("a pond"));
+    Path radar = folder.resolve("radar");
+    List<String> s1 =
+        new ArrayList<>(List.of("train-sensors", "--data", table, "--onto", teacher.toString()));
+    s1.addAll(List.of("--sensor", "rgb", "--sensor", "s1", "--run", radar.toString()));
+    s1.addAll(List.of("--batch", "4", "--steps", "3", "--id", "radar"));
+    assertEquals(0, run(s1.toArray(new String[0])), err.toString());
+    Path optical = folder.resolve("optical");
+    List<String> s2 = with(with(s1, "--onto", radar + "/model.zip"), "--run", optical.toString());
+    s2.set(s2.lastIndexOf("--sensor") + 1, "s2");
+    assertEquals(0, run(s2.toArray(new String[0])), err.toString());
+    ModelBundle bundle = ModelBundle.read(optical.resolve("model.zip"));
+    // Four of each pair with a common sensor that the table has, each direction once.
+    assertEquals(9, bundle.manifest().sensorCalibrations().size());
+    assertEquals(
+        9,
+        bundle.manifest().sensorCalibrations().stream()
+            .map(c -> c.query() + c.archive())
+            .distinct()
+            .count());
+
+    Path exported = folder.resolve("exported.zip");
+    String[] export = {"export", "--data", pairs.resolve("rgb.json").toString(), "--k", "4"};
+    List<String> calibrate = new ArrayList<>(List.of(export));
+    calibrate.addAll(List.of("--bundle", optical + "/model.zip", "--out", exported.toString()));
+    calibrate.addAll(List.of("--id", "exported"));
+    assertEquals(0, run(calibrate.toArray(new String[0])), err.toString());
+    assertEquals(
+        bundle.manifest().sensorCalibrations(),
+        ModelBundle.read(exported).manifest().sensorCalibrations());
+
+    List<String> evaluate =
+        new ArrayList<>(List.of("evaluate", "--data", pairs.resolve("s1.json").toString()));
+    evaluate.addAll(List.of("--bundle", optical.resolve("model.zip").toString(), "--k", "4"));
+    evaluate.addAll(List.of("--sensor", "s1"));
+    out.getBuffer().setLength(0);
+    assertEquals(0, run(evaluate.toArray(new String[0])), err.toString());
+    assertRows(List.of("filter only", "kNN, then fusion, k = 4"));
+    List<String> changed = new ArrayList<>(evaluate);
+    changed.addAll(List.of("--change", "EQUALIZE"));
+    assertUserError(changed, "ordinary pictures", "[s1] has bands");
+    assertUserError(with(evaluate, "--sensor", "s9"), "unknown sensor [s9]", "[rgb, s1, s2]");
+    // Radar's tiles are no pictures of the first sensor.
+    evaluate.subList(evaluate.indexOf("--sensor"), evaluate.size()).clear();
+    assertNotEquals(0, run(evaluate.toArray(new String[0])));
+
+    List<String> again = with(s2, "--run", folder.resolve("no").toString());
+    assertUserError(with(again, "--onto", optical + "/model.zip"), "[s2] already");
+    List<String> shaped = new ArrayList<>(s1);
+    shaped.addAll(List.of("--image-size", "32"));
+    assertUserError(shaped, "--onto", "--image-size");
+    List<String> lost = new ArrayList<>(s1);
+    lost.subList(lost.indexOf("--sensor"), lost.indexOf("--run")).clear();
+    assertUserError(lost, "unknown sensor [s1]", "[rgb]");
   }
 
   @Test

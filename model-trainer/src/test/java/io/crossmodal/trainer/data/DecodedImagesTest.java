@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
@@ -83,7 +84,7 @@ class DecodedImagesTest {
     split.add(image(40, Damage.NONE));
     good.add(split.get(40));
     int broken = split.size() - good.size();
-    DecodedImages decoded = DecodedImages.decode(split, PREPROCESSOR, broken);
+    DecodedImages<RgbImage> decoded = DecodedImages.decode(split, PREPROCESSOR, broken);
     assertEquals(good, decoded.images());
     assertEquals(broken, decoded.problems().size());
     for (int i = 0; i < good.size(); i++) {

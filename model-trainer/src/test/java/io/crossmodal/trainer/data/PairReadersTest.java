@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.crossmodal.model.BandInput;
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.GeoTiffWriter;
 import io.crossmodal.model.image.Georeference;
@@ -185,6 +186,12 @@ class PairReadersTest {
     assertSays(
         assertThrows(IllegalArgumentException.class, () -> SensorSource.parse("s2=B04")),
         "decibel");
+    assertSays(
+        assertThrows(IllegalArgumentException.class, () -> SensorSource.parse("s3")), "rgb, s1");
+    assertEquals(SensorSource.S1, SensorSource.parse("s1"));
+    assertEquals(SensorSource.S2, SensorSource.of(SensorConfig.s2(24)));
+    assertEquals(SensorSource.parse("rgb"), SensorSource.of(SensorConfig.rgb(24)));
+    assertTrue(SensorSource.RGB.isPicture() && SensorSource.RGB.input() == null);
     assertTrue(BandInput.Values.POWER_TO_DECIBEL.radar());
   }
 

@@ -139,6 +139,24 @@ class CrossSensorLossesTest {
         z -> neighbours(z, keys, k));
   }
 
+  @Test
+  void sameTokens() throws Exception {
+    double[][] t = unit(B, D);
+    check(
+        new ScriptModule("cross_sensor.SameTokens"),
+        unit(B, D),
+        t,
+        s -> {
+          double sum = 0;
+          for (int i = 0; i < B; i++) {
+            for (int d = 0; d < D; d++) {
+              sum += (s[i][d] - t[i][d]) * (s[i][d] - t[i][d]);
+            }
+          }
+          return sum / (B * D);
+        });
+  }
+
   private static void check(
       ScriptModule loss, double[][] x, double[][] other, ToDoubleFunction<double[][]> slow)
       throws Exception {

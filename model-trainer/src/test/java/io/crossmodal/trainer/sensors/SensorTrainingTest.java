@@ -70,7 +70,7 @@ class SensorTrainingTest {
         8,
         new Optimiser(3e-3, 2, 0.02, 1, 0.5),
         pairing,
-        new SensorOptions.Losses(1, 1, 1, 1, 0.2, 2, 0.25, queue),
+        new SensorOptions.Losses(1, 1, 1, 1, 0, 0.2, 2, 0.25, queue),
         new SensorOptions.Augmentation(0.6, true, 0.2, 0.1),
         5);
   }
@@ -291,7 +291,8 @@ class SensorTrainingTest {
             .getMessage();
     assertTrue(message.contains("queue") && message.contains("9"), message);
     assertThrows(
-        IllegalArgumentException.class, () -> new SensorOptions.Losses(0, 0, 0, 0, 0.1, 1, 0, 0));
+        IllegalArgumentException.class,
+        () -> new SensorOptions.Losses(0, 0, 0, 0, 0, 0.1, 1, 0, 0));
     SensorOptions options = options(0, SensorOptions.Pairing.ACROSS);
     assertEquals(0, options.weights(2)[2]);
     assertEquals(1, options.weights(3)[2]);

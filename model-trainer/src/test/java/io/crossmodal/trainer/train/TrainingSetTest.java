@@ -14,6 +14,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedImage;
@@ -115,7 +116,7 @@ class TrainingSetTest {
 
   private static TrainingSet set(
       TrainingOptions options, List<CaptionedImage> split, int allowedProblems) {
-    DecodedImages decoded = DecodedImages.decode(split, PREPROCESSOR, allowedProblems);
+    DecodedImages<RgbImage> decoded = DecodedImages.decode(split, PREPROCESSOR, allowedProblems);
     return new TrainingSet(options, decoded, tokenizer, SensorConfig.rgb(16));
   }
 

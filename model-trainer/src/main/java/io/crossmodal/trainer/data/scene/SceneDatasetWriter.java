@@ -45,6 +45,7 @@ public final class SceneDatasetWriter {
   /** The images' folder in the folder. */
   public static final String IMAGES = "images";
 
+  private static final String JPEG = ".jpg";
   private static final float JPEG_QUALITY = 0.9f;
 
   /**
@@ -166,7 +167,7 @@ public final class SceneDatasetWriter {
       pool.close();
     }
     Path temporary = folder.resolve(JSON + ".tmp");
-    writeJson(temporary, captions);
+    writeJson(temporary, "", JPEG, captions);
     return Files.move(
         temporary, json, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
   }
@@ -180,14 +181,20 @@ public final class SceneDatasetWriter {
     }
   }
 
-  private static String filename(Split split, int n) {
-    return String.format(Locale.ROOT, "%s_%06d.jpg", split.label(), n);
+  /** The name of a split's n-th image, without an extension. */
+  static String name(Split split, int n) {
+    return String.format(Locale.ROOT, "%s_%06d", split.label(), n);
+  }
+
+  /** A scene as an ordinary picture. */
+  BufferedImage picture(Scene scene) {
+    return renderer.render(scene);
   }
 
   private List<SceneCaption> image(Path images, Split split, int n, Runnable onImage)
       throws IOException {
     Scene scene = scene(split, n);
-    Files.write(images.resolve(filename(split, n)), jpeg(renderer.render(scene)));
+    Files.write(images.resolve(name(split, n) + JPEG), jpeg(picture(scene)));
     onImage.run();
     return SceneCaptions.describe(scene);
   }
@@ -208,7 +215,15 @@ public final class SceneDatasetWriter {
     return bytes.toByteArray();
   }
 
-  private void writeJson(Path file, List<List<SceneCaption>> captions) throws IOException {
+  /**
+   * Writes the captions of all scenes in Karpathy style.
+   *
+   * @param images folder of the images, relative to the one that is usual beside the file; or empty
+   * @param extension of the images
+   * @param captions of each scene, split by split
+   */
+  void writeJson(Path file, String images, String extension, List<List<SceneCaption>> captions)
+      throws IOException {
     try (BufferedWriter text = Files.newBufferedWriter(file, StandardCharsets.UTF_8);
         JsonWriter json = new JsonWriter(text)) {
       json.beginObject().name("dataset").value("scenes").name("images").beginArray();
@@ -216,7 +231,10 @@ public final class SceneDatasetWriter {
       int sentence = 0;
       for (Split split : Split.values()) {
         for (int n = 0; n < config.count(split); n++) {
-          json.beginObject().name("filename").value(filename(split, n));
+          json.beginObject().name("filename").value(name(split, n) + extension);
+          if (!images.isEmpty()) {
+            json.name("filepath").value(images);
+          }
           json.name("imgid").value(image).name("split").value(split.label());
           List<SceneCaption> own = captions.get(image);
           json.name("sentids").beginArray();

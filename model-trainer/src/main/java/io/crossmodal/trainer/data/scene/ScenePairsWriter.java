@@ -7,21 +7,33 @@ package io.crossmodal.trainer.data.scene;
 import io.crossmodal.model.image.GeoTiffWriter;
 import io.crossmodal.model.image.Georeference;
 import io.crossmodal.trainer.data.Split;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import javax.imageio.ImageIO;
+import javax.imageio.stream.ImageOutputStream;
+import javax.imageio.stream.MemoryCacheImageOutputStream;
 
 /**
- * Writes generated scenes as pairs of GeoTIFFs, {@code s1/*.tif} and {@code s2/*.tif}, and their
- * table {@code pairs.csv}, which is written last: a folder with a table is complete.
+ * Writes generated scenes as two sensors and a camera see them: GeoTIFFs {@code s1/*.tif} and
+ * {@code s2/*.tif}, pictures {@code rgb/*.png}; for each of the three its captions in Karpathy
+ * style, {@code s1.json} and so on; and their table {@code pairs.csv}, which is written last: a
+ * folder with a table is complete.
  */
 public final class ScenePairsWriter {
   /** The table's name in the folder. */
   public static final String TABLE = "pairs.csv";
+
+  /** Each with a folder of its name, and the extension of what lies there. */
+  private static final Map<String, String> SENSORS =
+      new TreeMap<>(Map.of("rgb", ".png", "s1", ".tif", "s2", ".tif"));
 
   private static final int METRES = 10;
   private static final int TILES_PER_ROW = 1000;
@@ -48,18 +60,23 @@ public final class ScenePairsWriter {
    * @return the table
    */
   public Path write(Path folder, Runnable onPair) throws IOException {
-    Files.createDirectories(folder.resolve("s1"));
-    Files.createDirectories(folder.resolve("s2"));
+    for (String sensor : SENSORS.keySet()) {
+      Files.createDirectories(folder.resolve(sensor));
+    }
     List<String> lines = new ArrayList<>();
-    lines.add("id,s1,s2,labels,group,split");
+    lines.add("id,rgb,s1,s2,labels,group,split");
+    List<List<SceneCaption>> captions = new ArrayList<>();
     int number = 0;
     for (Split split : Split.values()) {
       for (int n = 0; n < config.count(split); n++) {
         Scene scene = scenes.scene(split, n);
         SensorRenderer.Views views = renderer.render(scene);
-        String id = String.format(Locale.ROOT, "%s_%06d", split.label(), n);
+        captions.add(SceneCaptions.describe(scene));
+        String id = SceneDatasetWriter.name(split, n);
         String file = id + ".tif";
         Georeference place = place(number++);
+        String picture = id + ".png";
+        Files.write(folder.resolve("rgb").resolve(picture), png(scenes.picture(scene)));
         Files.write(
             folder.resolve("s1").resolve(file),
             GeoTiffWriter.write(views.radar(), GeoTiffWriter.Values.FLOAT32, place));
@@ -71,6 +88,7 @@ public final class ScenePairsWriter {
             String.join(
                 ",",
                 id,
+                "rgb/" + picture,
                 "s1/" + file,
                 "s2/" + file,
                 String.join(";", SensorRenderer.labels(scene)),
@@ -79,6 +97,10 @@ public final class ScenePairsWriter {
         onPair.run();
       }
     }
+    for (Map.Entry<String, String> sensor : SENSORS.entrySet()) {
+      Path json = folder.resolve(sensor.getKey() + ".json");
+      scenes.writeJson(json, sensor.getKey(), sensor.getValue(), captions);
+    }
     Path temporary = folder.resolve(TABLE + ".tmp");
     Files.write(temporary, lines);
     return Files.move(
@@ -86,6 +108,15 @@ public final class ScenePairsWriter {
         folder.resolve(TABLE),
         StandardCopyOption.ATOMIC_MOVE,
         StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  private static byte[] png(BufferedImage picture) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    // A memory stream: ImageIO's default would make a temporary file for each image.
+    try (ImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {
+      ImageIO.write(picture, "png", out);
+    }
+    return bytes.toByteArray();
   }
 
   /** Side by side in UTM zone 33, so that no two tiles are one place. */

@@ -1,0 +1,197 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.it;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import io.crossmodal.it.CrossModalClient.Hit;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.KarpathyReader;
+import io.crossmodal.trainer.data.PairDataset;
+import io.crossmodal.trainer.data.PairsCsvReader;
+import io.crossmodal.trainer.data.SensorSource;
+import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.data.SplitShares;
+import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
+import io.crossmodal.trainer.data.scene.ScenePairsWriter;
+import io.crossmodal.trainer.sensors.SensorOptions;
+import io.crossmodal.trainer.sensors.SensorTraining;
+import io.crossmodal.trainer.train.Optimiser;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * An archive of generated places on a node, each as a picture (rgb) and as a radar tile (s1), with
+ * the shipped model that knows text and pictures, which radar joined by a few steps of training.
+ */
+final class TextAndRadar {
+  /** Both sensors. */
+  static final List<String> SENSORS = List.of("rgb", "s1");
+
+  private static final String MODEL = "text-and-radar";
+  private static final int TRAINED = 160;
+  private static final int PLACES = 30;
+  private static final int STEPS = 60;
+
+  private final CrossModalClient client;
+  private final String index;
+  private final List<List<CaptionedImage>> tiles;
+
+  private TextAndRadar(CrossModalClient client, String index, List<List<CaptionedImage>> tiles) {
+    this.client = client;
+    this.index = index;
+    this.tiles = tiles;
+  }
+
+  /**
+   * Generates places, trains on some of them, uploads the model and indexes the others.
+   *
+   * @param folder empty
+   */
+  static TextAndRadar create(Path folder, CrossModalClient client, String index) throws Exception {
+    Path table =
+        new ScenePairsWriter(new SceneDatasetWriter.Config(TRAINED, 0, PLACES, 9, 96, 0))
+            .write(folder.resolve("pairs"), () -> {});
+    PairDataset pairs =
+        PairsCsvReader.read(
+            table,
+            SensorSource.RGB,
+            SensorSource.S1,
+            new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
+    ModelBundle teacher = ModelBundle.demo();
+    Path file = folder.resolve("both.zip");
+    SensorTraining.open(folder.resolve("run"), options(teacher))
+        .train(teacher, pairs, MODEL, taken -> {})
+        .write(file, teacher.manifest().golden().texts());
+    JsonObject upload = new JsonObject();
+    upload.addProperty("bundle", base64(file));
+    client.call("PUT", "/_plugins/_cross_modal/models/" + MODEL, upload.toString());
+    List<List<CaptionedImage>> tiles = new ArrayList<>();
+    for (String sensor : SENSORS) {
+      tiles.add(KarpathyReader.read(table.resolveSibling(sensor + ".json")).split(Split.TEST));
+    }
+    TextAndRadar archive = new TextAndRadar(client, index, tiles);
+    archive.index();
+    return archive;
+  }
+
+  private static SensorOptions options(ModelBundle teacher) {
+    SensorOptions usual = SensorOptions.onto(teacher.manifest(), "rgb", 1, STEPS);
+    return new SensorOptions(
+        usual.preset(),
+        usual.imageSize(),
+        usual.seed(),
+        usual.steps(),
+        16,
+        new Optimiser(2e-3, 5, 0.02, 1, 0.9),
+        usual.pairing(),
+        usual.losses(),
+        SensorOptions.Augmentation.NONE,
+        STEPS,
+        usual.teacher());
+  }
+
+  private void index() throws IOException {
+    client.call(
+        "PUT",
+        "/" + index,
+        "{\"mappings\":{\"properties\":{\"sensor\":{\"type\":\"keyword\"},\"image\":{\"type\":"
+            + "\"cross_modal\",\"model\":\""
+            + MODEL
+            + "\"}}}}");
+    StringBuilder lines = new StringBuilder();
+    for (int sensor = 0; sensor < SENSORS.size(); sensor++) {
+      for (int place = 0; place < places(); place++) {
+        JsonObject id = new JsonObject();
+        id.addProperty("_id", SensorArchive.id(SENSORS.get(sensor), place));
+        JsonObject action = new JsonObject();
+        action.add("index", id);
+        JsonObject image = new JsonObject();
+        image.addProperty("bytes", base64(tiles.get(sensor).get(place).file()));
+        image.addProperty("sensor", SENSORS.get(sensor));
+        JsonObject document = new JsonObject();
+        document.add("image", image);
+        document.addProperty("sensor", SENSORS.get(sensor));
+        lines.append(action).append('\n').append(document).append('\n');
+      }
+    }
+    JsonObject answer = client.call("POST", "/" + index + "/_bulk?refresh=true", lines.toString());
+    if (answer.get("errors").getAsBoolean()) {
+      throw new IOException("the node refused tiles: " + answer);
+    }
+  }
+
+  /** How many places there are. */
+  int places() {
+    return tiles.get(0).size();
+  }
+
+  /** What is said of a place. */
+  List<String> captions(int place) {
+    return tiles.get(0).get(place).captions();
+  }
+
+  /** How many captions there are. */
+  int texts() {
+    return tiles.get(0).stream().mapToInt(tile -> tile.captions().size()).sum();
+  }
+
+  /**
+   * Searches by text.
+   *
+   * @param wanted sensor of the hits; null for those of both
+   * @param rescore whether the fusion encoder reads all hits
+   */
+  List<Hit> search(String text, String wanted, boolean rescore) throws IOException {
+    JsonObject query = new JsonObject();
+    query.addProperty("field", CrossModalClient.IMAGE);
+    query.addProperty("query_text", text);
+    JsonObject fusion = query.deepCopy();
+    query.addProperty("k", 2 * places());
+    if (wanted != null) {
+      JsonObject term = new JsonObject();
+      term.addProperty("sensor", wanted);
+      JsonObject filter = new JsonObject();
+      filter.add("term", term);
+      query.add("filter", filter);
+    }
+    JsonObject knn = new JsonObject();
+    knn.add("cross_modal", query);
+    JsonObject body = new JsonObject();
+    body.add("query", knn);
+    body.addProperty("size", 2 * places());
+    body.addProperty("_source", false);
+    if (rescore) {
+      fusion.addProperty("on_failure", "fail");
+      fusion.addProperty("timeout", "60s");
+      JsonObject rescorer = new JsonObject();
+      rescorer.addProperty("window_size", 2 * places());
+      rescorer.add("fusion", fusion);
+      body.add("rescore", rescorer);
+    }
+    JsonArray found =
+        client
+            .call("POST", "/" + index + "/_search", body.toString())
+            .getAsJsonObject("hits")
+            .getAsJsonArray("hits");
+    List<Hit> hits = new ArrayList<>();
+    for (JsonElement element : found) {
+      JsonObject hit = element.getAsJsonObject();
+      hits.add(new Hit(hit.get("_id").getAsString(), hit.get("_score").getAsDouble()));
+    }
+    return hits;
+  }
+
+  private static String base64(Path file) throws IOException {
+    return Base64.getEncoder().encodeToString(Files.readAllBytes(file));
+  }
+}
