@@ -182,7 +182,7 @@ public record ModelManifest(
 
   /** From MaxSim of two images of these sensors to a probability, where it was fitted. */
   public Optional<SensorCalibration> maxSimCalibration(String query, String archive) {
-    return find(maxSimCalibrations(), query, archive);
+    return find(fittedMaxSims(), query, archive);
   }
 
   private static Optional<SensorCalibration> find(
@@ -192,9 +192,8 @@ public record ModelManifest(
         .findFirst();
   }
 
-  /** From MaxSim of two images to a probability, a pair of sensors each; empty where none is. */
-  @Override
-  public List<SensorCalibration> maxSimCalibrations() {
+  /** The component of that name, or an empty list where it is null. */
+  public List<SensorCalibration> fittedMaxSims() {
     return maxSimCalibrations == null ? List.of() : maxSimCalibrations;
   }
 

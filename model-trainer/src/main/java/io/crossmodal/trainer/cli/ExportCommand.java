@@ -87,7 +87,7 @@ final class ExportCommand implements Callable<Integer> {
             calibration,
             manifest.training(),
             metrics)
-        .withSensorCalibrations(manifest.sensorCalibrations(), manifest.maxSimCalibrations())
+        .withSensorCalibrations(manifest.sensorCalibrations(), manifest.fittedMaxSims())
         .write(out, goldenTexts(dataset));
     System.out.println("wrote " + out + " with " + calibration + " and " + metrics);
     return 0;

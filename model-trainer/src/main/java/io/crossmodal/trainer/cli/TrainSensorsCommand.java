@@ -224,7 +224,7 @@ final class TrainSensorsCommand implements Callable<Integer> {
       maxSims.addAll(fitted.maxSims());
     }
     cosines.addAll(bundle.manifest().sensorCalibrations());
-    maxSims.addAll(bundle.manifest().maxSimCalibrations());
+    maxSims.addAll(bundle.manifest().fittedMaxSims());
     return bundle.withSensorCalibrations(ofEachDirection(cosines), ofEachDirection(maxSims));
   }
 

@@ -210,7 +210,7 @@ final class Teacher implements AutoCloseable {
             manifest.calibration(),
             training,
             manifest.metrics())
-        .withSensorCalibrations(manifest.sensorCalibrations(), manifest.maxSimCalibrations());
+        .withSensorCalibrations(manifest.sensorCalibrations(), manifest.fittedMaxSims());
   }
 
   @Override

@@ -245,7 +245,7 @@ class OntoTrainingTest {
       assertEquals(List.of("rgb", "s1", "s2"), names(all.manifest()));
       assertSame(both, all);
       assertEquals(both.manifest().sensorCalibrations(), all.manifest().sensorCalibrations());
-      assertEquals(both.manifest().maxSimCalibrations(), all.manifest().maxSimCalibrations());
+      assertEquals(both.manifest().fittedMaxSims(), all.manifest().fittedMaxSims());
       assertEquals("none, then scenes, then scenes", all.manifest().training().dataSet());
       SensorCalibrationFit.Fitted fitted;
       try (FusionModel model = FusionModel.load(all, folder)) {
