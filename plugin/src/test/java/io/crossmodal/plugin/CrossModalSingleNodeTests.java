@@ -213,12 +213,14 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     try {
       Object[] many = new Object[50];
       for (int i = 0; i < many.length; i++) {
-        many[i] = doc("pictures", "m" + i, "{\"image\":" + bytes(TestModels.png(random(), 8)) + "}");
+        many[i] =
+            doc("pictures", "m" + i, "{\"image\":" + bytes(TestModels.png(random(), 8)) + "}");
       }
       for (BulkItemResponse item : bulk(many)) {
         assertEquals(RestStatus.TOO_MANY_REQUESTS, item.getFailure().getStatus());
         assertThat(
-            item.getFailureMessage(), containsString("the encodings of the 50 values of this bulk"));
+            item.getFailureMessage(),
+            containsString("the encodings of the 50 values of this bulk"));
         assertThat(item.getFailureMessage(), containsString("send fewer documents in a bulk"));
       }
       assertAllIndexed(bulk(doc("pictures", "plain", "{\"label\":\"none\"}")));
@@ -257,10 +259,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     remoteCluster("127.0.0.1:1", true);
     try {
       SearchResponse response =
-          client()
-              .prepareSearch("pictures", "other:pictures")
-              .setQuery(text("a pond", 10))
-              .get();
+          client().prepareSearch("pictures", "other:pictures").setQuery(text("a pond", 10)).get();
       assertEquals(3, response.getHits().getHits().length);
       assertEquals(1, response.getClusters().getSkipped());
       assertFails(

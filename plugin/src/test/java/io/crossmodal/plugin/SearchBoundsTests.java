@@ -139,8 +139,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
     return client()
         .prepareSearch("pictures")
         .setQuery(
-            new CrossModalQueryBuilder(
-                "image", QuerySide.text(randomAlphaOfLength(12)), 10, null));
+            new CrossModalQueryBuilder("image", QuerySide.text(randomAlphaOfLength(12)), 10, null));
   }
 
   public void testTheSearchsTimeoutBoundsTheEncodingOfItsQuery() {

@@ -34,7 +34,12 @@ public final class TestService implements AutoCloseable {
   public TestService(InferenceSettings settings, MemoryBudget budget) {
     service =
         new ModelService(
-            new ModelCatalog(() -> List.of(TestModels.micro())), settings, budget, helpers, helpers, 2);
+            new ModelCatalog(() -> List.of(TestModels.micro())),
+            settings,
+            budget,
+            helpers,
+            helpers,
+            2);
   }
 
   public static InferenceSettings settings(

@@ -39,9 +39,9 @@ import java.util.function.Supplier;
  * ModelWorker}, whose threads alone call models. {@link LoadedModels} owns their native memory: the
  * first job that needs a model has it loaded, and it stays until it is unloaded or replaced.
  *
- * <p>Futures of encodings complete on the helper or the decoder, those of scores on the worker: whoever
- * continues a score must not work long. They fail with an {@link InferenceException}, or with an
- * {@link IllegalArgumentException} where the caller's input is to blame. Thread-safe.
+ * <p>Futures of encodings complete on the helper or the decoder, those of scores on the worker:
+ * whoever continues a score must not work long. They fail with an {@link InferenceException}, or
+ * with an {@link IllegalArgumentException} where the caller's input is to blame. Thread-safe.
  */
 public final class ModelService implements AutoCloseable {
   /** Where a model stands on this node. */

@@ -114,14 +114,14 @@ public final class TransportEncodeQueryAction
     Scheduler.Cancellable timer = bound(encoding, task, request, model.id());
     CompletableFuture<?> unused =
         encoding.whenComplete(
-                (encoded, failure) -> {
-                  timer.cancel();
-                  if (failure != null) {
-                    inContext.onFailure(describe(request, InferenceErrors.toOpenSearch(failure)));
-                  } else {
-                    inContext.onResponse(response(request.side(), field, model, encoded));
-                  }
-                });
+            (encoded, failure) -> {
+              timer.cancel();
+              if (failure != null) {
+                inContext.onFailure(describe(request, InferenceErrors.toOpenSearch(failure)));
+              } else {
+                inContext.onResponse(response(request.side(), field, model, encoded));
+              }
+            });
   }
 
   /**
@@ -143,9 +143,7 @@ public final class TransportEncodeQueryAction
     TimeValue timeout =
         request.timeout() != null
             ? request.timeout()
-            : clusterService
-                .getClusterSettings()
-                .get(SearchService.DEFAULT_SEARCH_TIMEOUT_SETTING);
+            : clusterService.getClusterSettings().get(SearchService.DEFAULT_SEARCH_TIMEOUT_SETTING);
     TimeValue wait = timeout.nanos() < 0 || timeout.compareTo(longest) > 0 ? longest : timeout;
     return threadPool.schedule(
         () ->

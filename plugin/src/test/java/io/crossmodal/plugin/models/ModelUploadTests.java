@@ -335,10 +335,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
     assertFalse(registry().catalog().has("mine"));
     assertNull(
         "nothing that nodes without the plugin could not read",
-        getInstanceFromNode(ClusterService.class)
-            .state()
-            .metadata()
-            .custom(ModelsMetadata.TYPE));
+        getInstanceFromNode(ClusterService.class).state().metadata().custom(ModelsMetadata.TYPE));
     assertFails(
         RestStatus.BAD_REQUEST,
         "unknown model [mine]",
