@@ -644,7 +644,10 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
   public void testAShardWithoutACopyIsFlagged() throws IOException {
     String node = internalCluster().getNodeNames()[0];
     String search = "{'size':10,'query':" + ALL + "," + fusion("") + "," + ext(true) + "}";
-    ok("PUT", "/_cluster/settings", "{'transient':{'cluster.routing.allocation.enable':'none'}}");
+    // Core brings a primary back against [allocation.enable], but not beyond this limit.
+    String recoveries =
+        "{'transient':{'cluster.routing.allocation.node_initial_primaries_recoveries':%s}}";
+    ok("PUT", "/_cluster/settings", String.format(Locale.ROOT, recoveries, 0));
     try {
       ok(
           "POST",
@@ -660,7 +663,7 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
       assertEquals(
           503, send("POST", "/scenes/_search?allow_partial_search_results=false", search).status);
     } finally {
-      ok("PUT", "/_cluster/settings", "{'transient':{'cluster.routing.allocation.enable':null}}");
+      ok("PUT", "/_cluster/settings", String.format(Locale.ROOT, recoveries, "null"));
     }
   }
 

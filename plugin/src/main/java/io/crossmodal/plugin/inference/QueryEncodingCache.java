@@ -68,10 +68,10 @@ final class QueryEncodingCache {
               : InferenceStats.Counter.QUERY_CACHE_HITS);
     }
     CompletableFuture<Encoded.Success> own = entry.encoding.copy();
-    CompletableFuture<?> left = own.whenComplete((encoded, failure) -> leave(key, entry));
+    CompletableFuture<?> unusedLeft = own.whenComplete((encoded, failure) -> leave(key, entry));
     if (first) {
       // Outside the lock, for it may complete at once and then calls settle.
-      CompletableFuture<?> settled =
+      CompletableFuture<?> unusedSettled =
           encode
               .apply(entry.encoding)
               .whenComplete(
