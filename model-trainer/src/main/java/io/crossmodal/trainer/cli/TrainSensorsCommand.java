@@ -146,14 +146,14 @@ final class TrainSensorsCommand implements Callable<Integer> {
             teacher == null
                 ? SensorOptions.scratch(seed, steps)
                 : SensorOptions.onto(teacher.manifest(), dataset.first().name(), seed, steps));
-    List<PairDataset> calibrated = new ArrayList<>(List.of(dataset));
+    List<PairDataset> fitted = new ArrayList<>(List.of(dataset));
     if (teacher != null) {
-      calibrated.addAll(beside(teacher, dataset));
+      fitted.addAll(beside(teacher, dataset));
     }
     SensorTraining training = SensorTraining.open(run, options);
     ModelBundle bundle = train(training, teacher, dataset);
     try (FusionModel model = FusionModel.load(bundle, run)) {
-      bundle = bundle.withSensorCalibrations(calibrations(model, calibrated));
+      bundle = calibrated(bundle, model, fitted);
     }
     Path file = run.resolve("model.zip");
     bundle.write(file, teacher == null ? List.of() : teacher.manifest().golden().texts());
@@ -210,16 +210,21 @@ final class TrainSensorsCommand implements Callable<Integer> {
     return beside;
   }
 
-  /** Those of all pairs, and those that the model had before; of a direction the first. */
-  private static List<SensorCalibration> calibrations(FusionModel model, List<PairDataset> pairs) {
+  /** With the calibrations of all pairs, and those that the model had before. */
+  private static ModelBundle calibrated(
+      ModelBundle bundle, FusionModel model, List<PairDataset> pairs) {
     List<SensorCalibration> all = new ArrayList<>();
     for (PairDataset dataset : pairs) {
       all.addAll(SensorCalibrationFit.fit(model, dataset));
     }
-    all.addAll(model.bundle().manifest().sensorCalibrations());
+    all.addAll(bundle.manifest().sensorCalibrations());
+    return bundle.withSensorCalibrations(firstOfEach(all));
+  }
+
+  /** Of each direction the first. */
+  private static List<SensorCalibration> firstOfEach(List<SensorCalibration> all) {
     Set<List<String>> seen = new HashSet<>();
-    all.removeIf(pair -> !seen.add(List.of(pair.query(), pair.archive())));
-    return all;
+    return all.stream().filter(pair -> seen.add(List.of(pair.query(), pair.archive()))).toList();
   }
 
   private ModelBundle train(SensorTraining training, ModelBundle teacher, PairDataset dataset)
