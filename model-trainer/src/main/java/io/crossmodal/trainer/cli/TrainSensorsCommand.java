@@ -146,14 +146,14 @@ final class TrainSensorsCommand implements Callable<Integer> {
             teacher == null
                 ? SensorOptions.scratch(seed, steps)
                 : SensorOptions.onto(teacher.manifest(), dataset.first().name(), seed, steps));
-    List<PairDataset> calibrated = new ArrayList<>(List.of(dataset));
+    List<PairDataset> fitted = new ArrayList<>(List.of(dataset));
     if (teacher != null) {
-      calibrated.addAll(beside(teacher, dataset));
+      fitted.addAll(beside(teacher, dataset));
     }
     SensorTraining training = SensorTraining.open(run, options);
     ModelBundle bundle = train(training, teacher, dataset);
     try (FusionModel model = FusionModel.load(bundle, run)) {
-      bundle = calibrated(bundle, model, calibrated);
+      bundle = calibrated(bundle, model, fitted);
     }
     Path file = run.resolve("model.zip");
     bundle.write(file, teacher == null ? List.of() : teacher.manifest().golden().texts());
@@ -210,9 +210,7 @@ final class TrainSensorsCommand implements Callable<Integer> {
     return beside;
   }
 
-  /**
-   * With calibrations of all pairs, and those that the model had before; of a direction the first.
-   */
+  /** With the calibrations of all pairs, and those that the model had before. */
   private static ModelBundle calibrated(
       ModelBundle bundle, FusionModel model, List<PairDataset> pairs) {
     List<SensorCalibration> cosines = new ArrayList<>();
@@ -225,10 +223,11 @@ final class TrainSensorsCommand implements Callable<Integer> {
     }
     cosines.addAll(bundle.manifest().sensorCalibrations());
     maxSims.addAll(bundle.manifest().fittedMaxSims());
-    return bundle.withSensorCalibrations(ofEachDirection(cosines), ofEachDirection(maxSims));
+    return bundle.withSensorCalibrations(firstOfEach(cosines), firstOfEach(maxSims));
   }
 
-  private static List<SensorCalibration> ofEachDirection(List<SensorCalibration> all) {
+  /** Of each direction the first. */
+  private static List<SensorCalibration> firstOfEach(List<SensorCalibration> all) {
     Set<List<String>> seen = new HashSet<>();
     return all.stream().filter(pair -> seen.add(List.of(pair.query(), pair.archive()))).toList();
   }
