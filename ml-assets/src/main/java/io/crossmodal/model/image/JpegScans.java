@@ -37,7 +37,7 @@ record JpegScans(boolean several, int scans) {
         // A stuffed zero, or a marker that stands alone.
         at += 2;
       } else {
-        int length = (file[at + 2] & 0xff) << 8 | file[at + 3] & 0xff;
+        int length = ((file[at + 2] & 0xff) << 8) | (file[at + 3] & 0xff);
         if (isFrame(marker)) {
           several |= marker == PROGRESSIVE || marker == PROGRESSIVE_ARITHMETIC;
           components = at + 9 < file.length ? file[at + 9] & 0xff : 0;
