@@ -102,7 +102,7 @@ final class TrainSensorsCommand implements Callable<Integer> {
       names = "--tokens",
       description =
           "weight of the mean squared difference from the teacher's tokens; default: 0, with --onto"
-              + " 1")
+              + " 10")
   private Double tokens;
 
   @Option(names = "--temperature", description = "of NT-Xent")

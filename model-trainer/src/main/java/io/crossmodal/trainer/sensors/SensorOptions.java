@@ -202,7 +202,7 @@ public record SensorOptions(
         scratch.batch,
         scratch.optimiser,
         Pairing.ACROSS,
-        new Losses(1, 0, 0, 0, 1, 0.1, 1, 0.3, 0),
+        new Losses(1, 0, 0, 0, 10, 0.1, 1, 0.3, 0),
         scratch.augmentation,
         scratch.checkpointEvery,
         teacher.weightsSha256());
