@@ -105,15 +105,31 @@ public final class CrossModalClient {
    */
   public List<Hit> search(String index, String text, int k, int window, int size)
       throws IOException {
-    JsonObject query = object("field", IMAGE);
-    query.addProperty("query_text", text);
+    return search(index, object("query_text", text), k, null, window, size);
+  }
+
+  /**
+   * Searches pictures of one or several sensors.
+   *
+   * @param side what is searched by: {@code query_text}, or {@code query_image} and {@code sensor}
+   * @param k candidates of the first stage, per shard
+   * @param wanted sensor of the hits, a keyword beside the pictures; null for those of all
+   * @param window hits that are rescored, per shard; 0 leaves the rescore out
+   * @param size hits wanted
+   */
+  public List<Hit> search(String index, JsonObject side, int k, String wanted, int window, int size)
+      throws IOException {
+    JsonObject query = side.deepCopy();
+    query.addProperty("field", IMAGE);
+    JsonObject fusion = query.deepCopy();
     query.addProperty("k", k);
+    if (wanted != null) {
+      query.add("filter", objectOf("term", object("sensor", wanted)));
+    }
     JsonObject body = objectOf("query", objectOf("cross_modal", query));
     body.addProperty("size", size);
     body.addProperty("_source", false);
     if (window > 0) {
-      JsonObject fusion = object("field", IMAGE);
-      fusion.addProperty("query_text", text);
       fusion.addProperty("on_failure", "fail");
       fusion.addProperty("timeout", "60s");
       JsonObject rescore = object("window_size", window);

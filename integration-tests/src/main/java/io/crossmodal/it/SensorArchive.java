@@ -4,8 +4,6 @@
  */
 package io.crossmodal.it;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.crossmodal.it.CrossModalClient.Hit;
 import io.crossmodal.model.FusionModel;
@@ -32,7 +30,6 @@ import io.crossmodal.trainer.train.TrainingException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
@@ -193,42 +190,11 @@ public final class SensorArchive {
    */
   public List<Hit> search(byte[] tile, String sensor, String wanted, boolean rescore)
       throws IOException {
-    JsonObject query = new JsonObject();
-    query.addProperty("field", CrossModalClient.IMAGE);
-    query.addProperty("query_image", base64(tile));
-    query.addProperty("sensor", sensor);
-    JsonObject fusion = query.deepCopy();
-    query.addProperty("k", places());
-    if (wanted != null) {
-      JsonObject term = new JsonObject();
-      term.addProperty("sensor", wanted);
-      JsonObject filter = new JsonObject();
-      filter.add("term", term);
-      query.add("filter", filter);
-    }
-    JsonObject knn = new JsonObject();
-    knn.add("cross_modal", query);
-    JsonObject body = new JsonObject();
-    body.add("query", knn);
-    body.addProperty("size", 2 * places());
-    body.addProperty("_source", false);
-    if (rescore) {
-      JsonObject rescorer = new JsonObject();
-      rescorer.addProperty("window_size", 2 * places());
-      rescorer.add("fusion", fusion);
-      body.add("rescore", rescorer);
-    }
-    JsonArray found =
-        client
-            .call("POST", "/" + index + "/_search", body.toString())
-            .getAsJsonObject("hits")
-            .getAsJsonArray("hits");
-    List<Hit> hits = new ArrayList<>();
-    for (JsonElement element : found) {
-      JsonObject hit = element.getAsJsonObject();
-      hits.add(new Hit(hit.get("_id").getAsString(), hit.get("_score").getAsDouble()));
-    }
-    return hits;
+    JsonObject side = new JsonObject();
+    side.addProperty("query_image", base64(tile));
+    side.addProperty("sensor", sensor);
+    int most = 2 * places();
+    return client.search(index, side, places(), wanted, rescore ? most : 0, most);
   }
 
   private static String base64(byte[] bytes) {

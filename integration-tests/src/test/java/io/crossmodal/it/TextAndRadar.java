@@ -4,8 +4,6 @@
  */
 package io.crossmodal.it;
 
-import com.google.gson.JsonArray;
-import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.crossmodal.it.CrossModalClient.Hit;
 import io.crossmodal.model.bundle.ModelBundle;
@@ -152,43 +150,10 @@ final class TextAndRadar {
    * @param rescore whether the fusion encoder reads all hits
    */
   List<Hit> search(String text, String wanted, boolean rescore) throws IOException {
-    JsonObject query = new JsonObject();
-    query.addProperty("field", CrossModalClient.IMAGE);
-    query.addProperty("query_text", text);
-    JsonObject fusion = query.deepCopy();
-    query.addProperty("k", 2 * places());
-    if (wanted != null) {
-      JsonObject term = new JsonObject();
-      term.addProperty("sensor", wanted);
-      JsonObject filter = new JsonObject();
-      filter.add("term", term);
-      query.add("filter", filter);
-    }
-    JsonObject knn = new JsonObject();
-    knn.add("cross_modal", query);
-    JsonObject body = new JsonObject();
-    body.add("query", knn);
-    body.addProperty("size", 2 * places());
-    body.addProperty("_source", false);
-    if (rescore) {
-      fusion.addProperty("on_failure", "fail");
-      fusion.addProperty("timeout", "60s");
-      JsonObject rescorer = new JsonObject();
-      rescorer.addProperty("window_size", 2 * places());
-      rescorer.add("fusion", fusion);
-      body.add("rescore", rescorer);
-    }
-    JsonArray found =
-        client
-            .call("POST", "/" + index + "/_search", body.toString())
-            .getAsJsonObject("hits")
-            .getAsJsonArray("hits");
-    List<Hit> hits = new ArrayList<>();
-    for (JsonElement element : found) {
-      JsonObject hit = element.getAsJsonObject();
-      hits.add(new Hit(hit.get("_id").getAsString(), hit.get("_score").getAsDouble()));
-    }
-    return hits;
+    JsonObject side = new JsonObject();
+    side.addProperty("query_text", text);
+    int most = 2 * places();
+    return client.search(index, side, most, wanted, rescore ? most : 0, most);
   }
 
   private static String base64(Path file) throws IOException {
