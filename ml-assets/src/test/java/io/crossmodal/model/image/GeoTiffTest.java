@@ -312,6 +312,35 @@ class GeoTiffTest {
     }
   }
 
+  /** Raster and floats are held at once: 25 million numbers of 2 bytes are read, of 8 bytes not. */
+  @Test
+  void whatAFileDecodesToIsBounded() {
+    int side = 5000;
+    for (int bits : new int[] {16, 64}) {
+      byte[] file =
+          tiff(
+              List.of(
+                  Tag.shorts(256, side),
+                  Tag.shorts(257, side),
+                  Tag.shorts(258, bits),
+                  Tag.shorts(259, 8),
+                  Tag.shorts(262, 1),
+                  new Tag(273, Tag.LONG, new int[] {8}),
+                  Tag.shorts(277, 1),
+                  Tag.shorts(278, 1),
+                  new Tag(279, Tag.LONG, new int[] {8}),
+                  Tag.shorts(339, bits == 64 ? 3 : 1)),
+              new byte[8]);
+      if (bits == 16) {
+        assertEquals(side, GeoTiff.open(file).width());
+      } else {
+        String message =
+            assertThrows(ImageFormatException.class, () -> GeoTiff.open(file)).getMessage();
+        assertTrue(message.contains("5000 x 5000") && message.contains("cut it"), message);
+      }
+    }
+  }
+
   @Test
   void resizeLeavesOutWhatIsUndefined() {
     float[] values = new float[2 * 16 * 16];
