@@ -177,7 +177,7 @@ public record ModelConfig(
                 new ImageTowerConfig.Stage(224, 2),
                 new ImageTowerConfig.Stage(224, 1))),
         2,
-        List.of(SensorConfig.rgb(96)));
+        List.of(SensorConfig.rgb(96).withSampledFrom(120)));
   }
 
   /** A model for one GPU or a patient CPU. */

@@ -19,9 +19,16 @@ import java.util.regex.Pattern;
  *     the file for bands)
  * @param std per channel, above 0
  * @param bands for multi-band files; null for ordinary red, green, blue pictures
+ * @param sampledFrom side in pixels, above S, to which a picture is brought before S x S points of
+ *     it are looked up; null resizes it to S at once. Points keep fine texture, which averages lose
  */
 public record SensorConfig(
-    String name, int imageSize, List<Double> mean, List<Double> std, BandInput bands) {
+    String name,
+    int imageSize,
+    List<Double> mean,
+    List<Double> std,
+    BandInput bands,
+    Integer sampledFrom) {
   private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9_]{0,31}");
 
   public SensorConfig {
@@ -50,11 +57,28 @@ public record SensorConfig(
     if (bands != null) {
       bands.requireChannels(name, mean.size());
     }
+    if (sampledFrom != null && (bands != null || sampledFrom <= imageSize)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "sensor %s: sampled_from is for ordinary pictures and lies above the image size of"
+                  + " %d, got %d%s",
+              name,
+              imageSize,
+              sampledFrom,
+              bands == null ? "" : " with bands"));
+    }
+  }
+
+  /** A sensor whose images are resized at once. */
+  public SensorConfig(
+      String name, int imageSize, List<Double> mean, List<Double> std, BandInput bands) {
+    this(name, imageSize, mean, std, bands, null);
   }
 
   /** A sensor of ordinary pictures. */
   public SensorConfig(String name, int imageSize, List<Double> mean, List<Double> std) {
-    this(name, imageSize, mean, std, null);
+    this(name, imageSize, mean, std, null, null);
   }
 
   /** Ordinary pictures: three channels, ImageNet's means and deviations. */
@@ -92,22 +116,28 @@ public record SensorConfig(
             BandInput.Values.AS_STORED));
   }
 
-  /** The same sensor at another size. */
+  /** The same sensor at another size, to which images are resized at once. */
   public SensorConfig withImageSize(int side) {
     return new SensorConfig(name, side, mean, std, bands);
   }
 
-  /** Silent about bands that are not set: fingerprints of older bundles hash this text. */
+  /** The same sensor whose images are looked up in larger ones, {@code side} wide. */
+  public SensorConfig withSampledFrom(int side) {
+    return new SensorConfig(name, imageSize, mean, std, bands, side);
+  }
+
+  /** Silent about what is not set: fingerprints of older bundles hash this text. */
   @Override
   public String toString() {
     return String.format(
         Locale.ROOT,
-        "SensorConfig[name=%s, imageSize=%d, mean=%s, std=%s%s]",
+        "SensorConfig[name=%s, imageSize=%d, mean=%s, std=%s%s%s]",
         name,
         imageSize,
         mean,
         std,
-        bands == null ? "" : ", bands=" + bands);
+        bands == null ? "" : ", bands=" + bands,
+        sampledFrom == null ? "" : ", sampledFrom=" + sampledFrom);
   }
 
   /** C. */

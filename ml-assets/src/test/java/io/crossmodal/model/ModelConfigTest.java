@@ -173,6 +173,14 @@ class ModelConfigTest {
     assertRefused(() -> new SensorConfig("s1", 16, one, List.of(0.0)), "std", "[0.0]");
     assertRefused(() -> new SensorConfig("s1", 16, one, List.of(Double.NaN)), "std", "NaN");
     assertRefused(() -> new SensorConfig("s1", 16, List.of(Double.NaN), one), "mean", "NaN");
+    assertRefused(() -> SensorConfig.rgb(16).withSampledFrom(16), "sampled_from", "got 16");
+    assertRefused(() -> SensorConfig.s1(16).withSampledFrom(20), "sampled_from", "bands");
+    // Fingerprints hash this text; of a sensor that resizes it must stay what it was.
+    assertEquals(
+        "SensorConfig[name=rgb, imageSize=16, mean=[0.485, 0.456, 0.406], std=[0.229, 0.224,"
+            + " 0.225]]",
+        SensorConfig.rgb(16).toString());
+    assertTrue(SensorConfig.rgb(16).withSampledFrom(20).toString().contains("sampledFrom=20"));
   }
 
   @Test

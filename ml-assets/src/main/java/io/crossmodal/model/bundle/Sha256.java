@@ -4,6 +4,11 @@
  */
 package io.crossmodal.model.bundle;
 
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -24,5 +29,14 @@ public final class Sha256 {
   /** The digest of a content, in hexadecimal. */
   public static String hex(byte[] content) {
     return HexFormat.of().formatHex(digest().digest(content));
+  }
+
+  /** The digest of a file, which is not held in memory, in hexadecimal. */
+  public static String hex(Path file) throws IOException {
+    MessageDigest digest = digest();
+    try (OutputStream digesting = new DigestOutputStream(OutputStream.nullOutputStream(), digest)) {
+      Files.copy(file, digesting);
+    }
+    return HexFormat.of().formatHex(digest.digest());
   }
 }

@@ -53,10 +53,10 @@ public final class GeoTiff {
 
   private final byte[] file;
   private final TIFFDirectory directory;
+  private final TiffHeader header;
   private final int width;
   private final int height;
   private final int bands;
-  private final int bits;
 
   /** Pixels along a row after which the predictor begins anew; 0 without predictor. */
   private final int predicted;
@@ -64,11 +64,11 @@ public final class GeoTiff {
   private GeoTiff(byte[] file, TIFFDirectory directory, boolean predicted) {
     this.file = file;
     this.directory = directory;
-    this.width = (int) number(BaselineTIFFTagSet.TAG_IMAGE_WIDTH, 0);
-    this.height = (int) number(BaselineTIFFTagSet.TAG_IMAGE_LENGTH, 0);
-    this.bands = (int) number(BaselineTIFFTagSet.TAG_SAMPLES_PER_PIXEL, 1);
-    this.bits = (int) number(BaselineTIFFTagSet.TAG_BITS_PER_SAMPLE, 1);
-    this.predicted = predicted ? (int) number(BaselineTIFFTagSet.TAG_TILE_WIDTH, width) : 0;
+    this.header = checked(TiffHeader.of(directory));
+    this.width = (int) header.width();
+    this.height = (int) header.height();
+    this.bands = (int) header.samples();
+    this.predicted = predicted ? (int) header.pieceWidth() : 0;
   }
 
   /** Whether these bytes begin as a TIFF does. */
@@ -90,53 +90,60 @@ public final class GeoTiff {
     if (!isTiff(bytes)) {
       throw new ImageFormatException(bytes.length + " bytes that are no TIFF (nor is a BigTIFF)");
     }
-    GeoTiff tiff;
     try {
       byte[] plain = withoutPredictor(bytes);
-      tiff = withReader(plain, reader -> new GeoTiff(plain, directory(reader), plain != bytes));
+      return withReader(plain, reader -> new GeoTiff(plain, directory(reader), plain != bytes));
     } catch (ImageFormatException e) {
       throw e;
     } catch (IOException | RuntimeException e) {
       throw damaged(e);
     }
-    tiff.check();
-    return tiff;
   }
 
   private static TIFFDirectory directory(ImageReader reader) throws IOException {
     return TIFFDirectory.createFromMetadata(reader.getImageMetadata(0));
   }
 
-  private void check() {
-    // The JDK's reader allocates what these fields say before it has read a pixel.
-    long rows = Math.min(height, number(BaselineTIFFTagSet.TAG_ROWS_PER_STRIP, height));
-    long tileWidth = number(BaselineTIFFTagSet.TAG_TILE_WIDTH, width);
-    long tileHeight = number(BaselineTIFFTagSet.TAG_TILE_LENGTH, rows);
-    if (Math.min(width, height) < 1
-        || Math.max(Math.max(width, height), Math.max(tileWidth, tileHeight)) > MAX_SIDE
-        || bands < 1
-        || bands > MAX_BANDS
-        || bits > Double.SIZE
-        || (long) width * height * bands * (bits / Byte.SIZE + Float.BYTES) > MAX_BYTES
-        || tileWidth * tileHeight * bands * bits / Byte.SIZE > MAX_TILE_BYTES) {
+  private static TiffHeader checked(TiffHeader header) {
+    if (Math.min(header.width(), header.height()) < 1
+        || header.longestSide() > MAX_SIDE
+        || header.samples() < 1
+        || header.samples() > MAX_BANDS
+        || header.bits() < 1
+        || header.bits() > Double.SIZE
+        || bytes(header) > MAX_BYTES
+        || header.pieceBytes() > MAX_TILE_BYTES) {
       throw new ImageFormatException(
           String.format(
               Locale.ROOT,
               "the TIFF has %d bands of %d x %d pixels with %d bits in pieces of %d x %d; read are"
                   + " up to %d bands, %d bits, sides up to %d pixels, %d bytes decoded and pieces"
                   + " of %d bytes; cut it into tiles",
-              bands,
-              width,
-              height,
-              bits,
-              tileWidth,
-              tileHeight,
+              header.samples(),
+              header.width(),
+              header.height(),
+              header.bits(),
+              header.pieceWidth(),
+              header.pieceHeight(),
               MAX_BANDS,
               Double.SIZE,
               MAX_SIDE,
               MAX_BYTES,
               MAX_TILE_BYTES));
     }
+    return header;
+  }
+
+  /** Bytes of the raster and of the floats made of it. */
+  private static long bytes(TiffHeader header) {
+    return header.width()
+        * header.height()
+        * (header.pixelBytes() + header.samples() * Float.BYTES);
+  }
+
+  /** Heap that {@link #open} and {@link #read} take at most, the file itself not counted. */
+  long bytes() {
+    return bytes(header) + header.readingBytes() + (predicted > 0 ? file.length : 0);
   }
 
   public int bands() {
@@ -168,7 +175,16 @@ public final class GeoTiff {
       int length = bytes.getInt(entry + 4);
       int start = length > 4 ? bytes.getInt(entry + 8) : entry + 8;
       text = new String(file, start, length, StandardCharsets.US_ASCII).trim();
-      return text.equalsIgnoreCase("nan") ? Optional.empty() : Optional.of(Double.valueOf(text));
+      // As C libraries print them: -nan, -1.#IND, inf, 1.#INF.
+      String lower = text.toLowerCase(Locale.ROOT);
+      if (lower.contains("nan") || lower.contains("#ind")) {
+        return Optional.empty();
+      }
+      if (lower.contains("inf")) {
+        return Optional.of(
+            text.startsWith("-") ? Double.NEGATIVE_INFINITY : Double.POSITIVE_INFINITY);
+      }
+      return Optional.of(Double.valueOf(text));
     } catch (NumberFormatException | IndexOutOfBoundsException e) {
       throw new ImageFormatException("damaged TIFF: no-data value [" + text + "]", e);
     }
@@ -303,10 +319,6 @@ public final class GeoTiff {
       }
     }
     return -1;
-  }
-
-  private long number(int tag, long absent) {
-    return ImageDecoder.field(directory, tag, absent);
   }
 
   private double[] numbers(int tag) {

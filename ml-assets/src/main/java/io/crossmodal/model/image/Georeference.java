@@ -11,6 +11,7 @@ import java.util.Optional;
 import org.locationtech.proj4j.BasicCoordinateTransform;
 import org.locationtech.proj4j.CRSFactory;
 import org.locationtech.proj4j.CoordinateReferenceSystem;
+import org.locationtech.proj4j.Proj4jException;
 import org.locationtech.proj4j.ProjCoordinate;
 
 /**
@@ -51,7 +52,8 @@ public record Georeference(int epsg, int width, int height, List<Double> affine)
   /**
    * The middle of the picture.
    *
-   * @throws ImageFormatException when the coordinate reference system is none that is read
+   * @throws ImageFormatException when the coordinate reference system is none that is read, or the
+   *     picture lies nowhere on Earth
    */
   public Position centre() {
     return position(width / 2.0, height / 2.0);
@@ -96,14 +98,32 @@ public record Georeference(int epsg, int width, int height, List<Double> affine)
     double x = x(column, row);
     double y = y(column, row);
     if (epsg == WGS84) {
-      return new Position(y, x);
+      return onEarth(y, x);
     }
     CRSFactory systems = new CRSFactory();
     CoordinateReferenceSystem from = systems.createFromParameters("EPSG:" + epsg, parameters());
     ProjCoordinate degrees = new ProjCoordinate();
-    new BasicCoordinateTransform(from, from.createGeographic())
-        .transform(new ProjCoordinate(x, y), degrees);
-    return new Position(degrees.y, degrees.x);
+    try {
+      new BasicCoordinateTransform(from, from.createGeographic())
+          .transform(new ProjCoordinate(x, y), degrees);
+    } catch (Proj4jException e) {
+      throw new ImageFormatException(nowhere(y, x), e);
+    }
+    return onEarth(degrees.y, degrees.x);
+  }
+
+  /** Some archives count longitudes from 0 to 360. */
+  private Position onEarth(double latitude, double longitude) {
+    double east = longitude > 180 && longitude <= 360 ? longitude - 360 : longitude;
+    if (!(Math.abs(latitude) <= 90 && Math.abs(east) <= 180)) {
+      throw new ImageFormatException(nowhere(latitude, longitude));
+    }
+    return new Position(latitude, east);
+  }
+
+  private String nowhere(double north, double east) {
+    return String.format(
+        Locale.ROOT, "north %s, east %s in EPSG:%d is no place on Earth", north, east, epsg);
   }
 
   /** The system in PROJ's own words: the library's table of all systems is another artifact. */

@@ -11,14 +11,11 @@ import java.io.IOException;
 import java.util.Iterator;
 import java.util.Locale;
 import java.util.Set;
-import java.util.stream.IntStream;
 import javax.imageio.IIOException;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReadParam;
 import javax.imageio.ImageReader;
-import javax.imageio.plugins.tiff.BaselineTIFFTagSet;
 import javax.imageio.plugins.tiff.TIFFDirectory;
-import javax.imageio.plugins.tiff.TIFFField;
 
 /**
  * Decodes JPEG, PNG and TIFF to 8-bit RGB with the JDK's own readers. Stateless.
@@ -31,6 +28,10 @@ final class ImageDecoder {
   static final int MAX_SIDE = 10_000;
   private static final int MAX_SAMPLES = 16;
   private static final int MAX_TILE_BYTES = 128 << 20;
+
+  /** As the reader makes it, of up to 16 samples, as red, green and blue, and as whole numbers. */
+  private static final int PIXEL_BYTES = MAX_SAMPLES + 3 + Integer.BYTES;
+
   private static final Set<String> FORMATS = Set.of("jpeg", "png", "tif", "tiff");
   static final String ACCEPTED =
       "accepted are JPEG, PNG and TIFF with sides of " + MIN_SIDE + " to " + MAX_SIDE + " pixels";
@@ -45,6 +46,32 @@ final class ImageDecoder {
    * @throws ImageFormatException saying what the bytes are and what is accepted
    */
   static RgbImage decode(byte[] bytes, int side) {
+    return withReader(bytes, reader -> read(reader, bytes, side));
+  }
+
+  /**
+   * Memory that decoding takes at most: heap, and what a progressive JPEG takes beside it.
+   *
+   * @param more bytes a pixel that the caller makes of the picture before he resizes it
+   * @throws ImageFormatException as {@link #decode}, as far as the header shows it
+   */
+  static long bytes(byte[] bytes, int side, int more) {
+    return withReader(
+        bytes,
+        reader -> {
+          long besides = check(reader, bytes);
+          long width = subsampled(reader.getWidth(0), side);
+          long height = subsampled(reader.getHeight(0), side);
+          return besides + width * height * (PIXEL_BYTES + more);
+        });
+  }
+
+  /** What is asked of a reader of the file. */
+  private interface Question<T> {
+    T ask(ImageReader reader) throws IOException;
+  }
+
+  private static <T> T withReader(byte[] bytes, Question<T> question) {
     try (FileInMemory in = new FileInMemory(bytes)) {
       Iterator<ImageReader> readers = ImageIO.getImageReaders(in);
       while (readers.hasNext()) {
@@ -52,7 +79,7 @@ final class ImageDecoder {
         try {
           if (FORMATS.contains(reader.getFormatName().toLowerCase(Locale.ROOT))) {
             reader.setInput(in, true, true);
-            return read(reader, bytes, side);
+            return question.ask(reader);
           }
         } finally {
           reader.dispose();
@@ -69,7 +96,21 @@ final class ImageDecoder {
     throw new ImageFormatException(bytes.length + " bytes that are no image; " + ACCEPTED);
   }
 
-  private static RgbImage read(ImageReader reader, byte[] bytes, int side) throws IOException {
+  /** Every so many columns, or rows, are read: the picture will be a square, whatever it is now. */
+  private static int subsampling(int length, int side) {
+    return Math.max(1, length / (4 * side));
+  }
+
+  private static int subsampled(int length, int side) {
+    return Math.ceilDiv(length, subsampling(length, side));
+  }
+
+  /**
+   * Refuses what would cost too much.
+   *
+   * @return bytes that the reader takes beside the picture that it makes
+   */
+  private static long check(ImageReader reader, byte[] bytes) throws IOException {
     int width = reader.getWidth(0);
     int height = reader.getHeight(0);
     if (Math.min(width, height) < MIN_SIDE || Math.max(width, height) > MAX_SIDE) {
@@ -77,14 +118,24 @@ final class ImageDecoder {
           String.format(Locale.ROOT, "the image has %d x %d pixels; %s", width, height, ACCEPTED));
     }
     if (reader.getFormatName().startsWith("tif")) {
-      checkTiff(reader, width, height);
-    } else if (reader.getFormatName().startsWith("JPEG")) {
-      JpegScans.of(bytes).check(width, height);
+      TiffHeader header =
+          TiffHeader.of(TIFFDirectory.createFromMetadata(reader.getImageMetadata(0)));
+      check(header);
+      return header.readingBytes();
     }
+    if (reader.getFormatName().startsWith("JPEG")) {
+      JpegScans scans = JpegScans.of(bytes);
+      scans.check(width, height);
+      return scans.bytes(width, height);
+    }
+    return 0;
+  }
+
+  private static RgbImage read(ImageReader reader, byte[] bytes, int side) throws IOException {
+    long unused = check(reader, bytes);
     ImageReadParam param = reader.getDefaultReadParam();
-    // Each axis for itself: the picture will be a square, whatever it is now.
     param.setSourceSubsampling(
-        Math.max(1, width / (4 * side)), Math.max(1, height / (4 * side)), 0, 0);
+        subsampling(reader.getWidth(0), side), subsampling(reader.getHeight(0), side), 0, 0);
     BufferedImage image = reader.read(0, param);
     int w = image.getWidth();
     int h = image.getHeight();
@@ -114,39 +165,31 @@ final class ImageDecoder {
     return new RgbImage(w, h, rgb);
   }
 
-  /** The JDK's reader allocates what these fields say before it has read a pixel. */
-  private static void checkTiff(ImageReader reader, int width, int height) throws IOException {
-    TIFFDirectory directory = TIFFDirectory.createFromMetadata(reader.getImageMetadata(0));
-    long samples = field(directory, BaselineTIFFTagSet.TAG_SAMPLES_PER_PIXEL, 1);
-    long bits = field(directory, BaselineTIFFTagSet.TAG_BITS_PER_SAMPLE, 1);
-    long rows =
-        Math.min(height, field(directory, BaselineTIFFTagSet.TAG_ROWS_PER_STRIP, Long.MAX_VALUE));
-    long tileWidth = field(directory, BaselineTIFFTagSet.TAG_TILE_WIDTH, width);
-    long tileHeight = field(directory, BaselineTIFFTagSet.TAG_TILE_LENGTH, rows);
-    if (bits > Short.SIZE
-        || samples > MAX_SAMPLES
-        || Math.max(tileWidth, tileHeight) > MAX_SIDE
-        || tileWidth * tileHeight * samples * bits / Byte.SIZE > MAX_TILE_BYTES) {
+  private static void check(TiffHeader header) {
+    if (header.bits() > Byte.SIZE) {
+      // Of reflectances, 0 to 3000 say, the whole range of 16 bits would make black pictures.
       throw new ImageFormatException(
           String.format(
               Locale.ROOT,
-              "the TIFF has strips or tiles of %d x %d pixels with %d samples of %d bits; at most"
-                  + " %d samples of 16 bits in strips or tiles of %d bytes are read; %s",
-              tileWidth,
-              tileHeight,
-              samples,
-              bits,
+              "the TIFF has samples of %d bits, those of a picture have 8: gdal_translate -ot Byte"
+                  + " -scale LOW HIGH makes one, where LOW is to be black and HIGH white; %s",
+              header.bits(),
+              ACCEPTED));
+    }
+    if (header.samples() > MAX_SAMPLES
+        || header.longestSide() > MAX_SIDE
+        || header.pieceBytes() > MAX_TILE_BYTES) {
+      throw new ImageFormatException(
+          String.format(
+              Locale.ROOT,
+              "the TIFF has strips or tiles of %d x %d pixels with %d samples; at most %d samples"
+                  + " in strips or tiles of %d bytes are read; %s",
+              header.pieceWidth(),
+              header.pieceHeight(),
+              header.samples(),
               MAX_SAMPLES,
               MAX_TILE_BYTES,
               ACCEPTED));
     }
-  }
-
-  /** The largest of a field's numbers. */
-  static long field(TIFFDirectory directory, int tag, long absent) {
-    TIFFField field = directory.getTIFFField(tag);
-    return field == null
-        ? absent
-        : IntStream.range(0, field.getCount()).mapToLong(field::getAsLong).max().orElse(absent);
   }
 }

@@ -50,12 +50,49 @@ public final class ImagePreprocessor {
   }
 
   /**
+   * Memory that {@link #preprocess} takes at most: a small file may be a large picture. Only the
+   * header is read.
+   *
+   * @throws ImageFormatException when the header shows that it is no picture we take
+   */
+  public long bytes(byte[] file) {
+    long side = kept();
+    long area = side * side;
+    long resized = 2L * Float.BYTES * sensor.channels() * area;
+    if (sensor.bands() == null) {
+      // Of the resize, the columns as floats: decoding leaves less than 8 x side rows.
+      return ImageDecoder.bytes(file, kept(), 0) + resized + 3 * 8 * area * Float.BYTES;
+    }
+    // Once more in the sensor's units, and a band of them to count what is undefined.
+    int floats = (isPower() ? sensor.channels() : 0) + 1;
+    if (!GeoTiff.isTiff(file)) {
+      int more = Float.BYTES * (sensor.channels() + floats);
+      return ImageDecoder.bytes(file, sensor.imageSize(), more) + resized;
+    }
+    GeoTiff tiff = GeoTiff.open(file);
+    long rows = 2 * Float.BYTES * side * tiff.height();
+    return tiff.bytes()
+        + Float.BYTES * (long) floats * tiff.width() * tiff.height()
+        + rows
+        + resized;
+  }
+
+  /**
    * Decoded and resized to S x S, not yet normalised: what the trainer keeps in memory.
    *
    * @throws ImageFormatException when the bytes are no picture we take
    */
   public RgbImage decode(byte[] file) {
-    return ImageDecoder.decode(file, sensor.imageSize()).resize(sensor.imageSize());
+    return sized(ImageDecoder.decode(file, kept()));
+  }
+
+  /** A picture of any extents as the sensor sees it, S x S. */
+  public RgbImage sized(RgbImage picture) {
+    return picture.resize(kept()).sample(sensor.imageSize());
+  }
+
+  private int kept() {
+    return sensor.sampledFrom() == null ? sensor.imageSize() : sensor.sampledFrom();
   }
 
   /**
@@ -116,8 +153,12 @@ public final class ImagePreprocessor {
     return converted.resize(sensor.imageSize());
   }
 
+  private boolean isPower() {
+    return sensor.bands() != null && sensor.bands().values() == BandInput.Values.POWER_TO_DECIBEL;
+  }
+
   private BandImage units(BandImage image) {
-    if (sensor.bands() == null || sensor.bands().values() != BandInput.Values.POWER_TO_DECIBEL) {
+    if (!isPower()) {
       return image;
     }
     float[] values = image.values().clone();

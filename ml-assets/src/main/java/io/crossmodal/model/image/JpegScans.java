@@ -20,6 +20,9 @@ record JpegScans(boolean several, int scans) {
   static final int MAX_PIXELS = 16 << 20;
   static final long MAX_DRAWN = 256L << 20;
 
+  /** Of coefficients: two for each of three components, at full resolution. */
+  private static final int COEFFICIENT_BYTES = 6;
+
   private static final int START_OF_SCAN = 0xda;
   private static final int PROGRESSIVE = 0xc2;
   private static final int PROGRESSIVE_ARITHMETIC = 0xca;
@@ -57,6 +60,11 @@ record JpegScans(boolean several, int scans) {
   /** SOF0 to SOF15, without the tables that have numbers among them. */
   private static boolean isFrame(int marker) {
     return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+  }
+
+  /** Native memory that the decoder takes, but for a few rows. */
+  long bytes(int width, int height) {
+    return several ? (long) width * height * COEFFICIENT_BYTES : 0;
   }
 
   /**

@@ -46,6 +46,45 @@ public final class RgbImage {
     return rgb;
   }
 
+  /** As {@link #sample(double, double, double, int)} of the whole of a square image. */
+  public RgbImage sample(int side) {
+    return side == width ? this : sample(0, 0, width, side);
+  }
+
+  /**
+   * The colours at side x side points of a square, found between the pixels: PyTorch's {@code
+   * interpolate(mode="bilinear", antialias=False)} of a crop whose corners need not lie on pixels.
+   *
+   * @param left edge of the square, in pixels from this image's own
+   * @param top likewise
+   * @param extent of the square, in pixels; what lies outside has the colour of the edge
+   */
+  public RgbImage sample(double left, double top, double extent, int side) {
+    double step = extent / side;
+    byte[] out = new byte[3 * side * side];
+    for (int y = 0; y < side; y++) {
+      double v = Math.min(height - 1, Math.max(0, top + (y + 0.5) * step - 0.5));
+      int y0 = Math.min((int) v, Math.max(0, height - 2));
+      int down = height > 1 ? 3 * width : 0;
+      for (int x = 0; x < side; x++) {
+        double u = Math.min(width - 1, Math.max(0, left + (x + 0.5) * step - 0.5));
+        int x0 = Math.min((int) u, Math.max(0, width - 2));
+        int right = width > 1 ? 3 : 0;
+        int from = 3 * (y0 * width + x0);
+        for (int c = 0; c < 3; c++, from++) {
+          double upper = between(rgb[from], rgb[from + right], u - x0);
+          double lower = between(rgb[from + down], rgb[from + down + right], u - x0);
+          out[3 * (y * side + x) + c] = (byte) Math.round(upper + (lower - upper) * (v - y0));
+        }
+      }
+    }
+    return new RgbImage(side, side, out);
+  }
+
+  private static double between(byte a, byte b, double share) {
+    return (a & 0xff) + ((b & 0xff) - (a & 0xff)) * share;
+  }
+
   /**
    * Resized to a square as PyTorch's {@code interpolate(mode="bilinear", antialias=True)} does it:
    * a triangle filter as wide as the reduction, separable, edges renormalised. The aspect ratio is

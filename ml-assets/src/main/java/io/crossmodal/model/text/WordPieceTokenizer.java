@@ -16,8 +16,11 @@ import java.util.Set;
 /**
  * BERT's uncased word-piece tokenizer over a vocabulary, with its special tokens. Thread-safe.
  *
- * <p>The splitting is DJL's {@link BertFullTokenizer}; this class adds ids, the length limit and
- * the checks.
+ * <p>The splitting is DJL's {@link BertFullTokenizer}; this class adds ids, the length limit, the
+ * checks, and what DJL leaves out of BERT's {@code BasicTokenizer}: invisible format characters go,
+ * and each CJK ideograph is a word.
+ *
+ * @see <a href="https://github.com/google-research/bert/blob/master/tokenization.py">BERT</a>
  */
 public final class WordPieceTokenizer {
   public static final String PADDING = "[PAD]";
@@ -67,15 +70,16 @@ public final class WordPieceTokenizer {
    * Splits a text into word pieces. Of a long text only the beginning is looked at: splitting costs
    * some hundred bytes a word, and no model reads more than its first words.
    *
-   * @throws IllegalArgumentException when the text is blank
+   * @throws IllegalArgumentException when the text has no character that a reader would see
    */
   public TokenizedText tokenize(String text) {
-    if (text.isBlank()) {
-      throw new IllegalArgumentException("the text is empty");
-    }
-    String stripped = text.strip();
-    String beginning = beginning(stripped);
+    String clean = clean(text, MAX_CHARACTERS + 2);
+    String beginning = beginning(clean);
     List<String> pieces = tokenizer.tokenize(beginning);
+    if (pieces.isEmpty()) {
+      throw new IllegalArgumentException(
+          text.isBlank() ? "the text is empty" : "the text is empty but for invisible characters");
+    }
     int kept = Math.min(pieces.size(), maxTokens - 2);
     int[] ids = new int[kept + 2];
     int unknownId = id(UNKNOWN);
@@ -86,8 +90,61 @@ public final class WordPieceTokenizer {
       unknown += ids[i + 1] == unknownId ? 1 : 0;
     }
     ids[kept + 1] = id(END);
-    boolean cut = kept < pieces.size() || beginning.length() < stripped.length();
+    boolean cut = kept < pieces.size() || beginning.length() < clean.length();
     return new TokenizedText(ids, cut, unknown);
+  }
+
+  /**
+   * Without control and format characters, with single blanks for white space and around
+   * ideographs: BERT's {@code _clean_text} and {@code _tokenize_chinese_chars}.
+   *
+   * @param most it stops when it has so many characters
+   */
+  private static String clean(String text, int most) {
+    StringBuilder clean = new StringBuilder(Math.min(text.length(), most));
+    int length = 0;
+    for (int at = 0; at < text.length() && clean.length() < most; at += length) {
+      int c = text.codePointAt(at);
+      length = Character.charCount(c);
+      if (isInvisible(c)) {
+        continue;
+      }
+      if (Character.isWhitespace(c) || Character.isSpaceChar(c)) {
+        blank(clean);
+      } else if (isIdeograph(c)) {
+        blank(clean);
+        clean.appendCodePoint(c).append(' ');
+      } else {
+        clean.appendCodePoint(c);
+      }
+    }
+    return clean.toString().strip();
+  }
+
+  /** Unicode's classes Cc and Cf without what separates words, and what stands for no character. */
+  private static boolean isInvisible(int c) {
+    return c != '\t'
+        && c != '\n'
+        && c != '\r'
+        && (c == 0xfffd
+            || Character.getType(c) == Character.CONTROL
+            || Character.getType(c) == Character.FORMAT);
+  }
+
+  private static void blank(StringBuilder clean) {
+    if (!clean.isEmpty() && clean.charAt(clean.length() - 1) != ' ') {
+      clean.append(' ');
+    }
+  }
+
+  /** In one of the blocks of CJK ideographs that BERT names; Hangul and Kana are in none. */
+  private static boolean isIdeograph(int c) {
+    return (c >= 0x4e00 && c <= 0x9fff)
+        || (c >= 0x3400 && c <= 0x4dbf)
+        || (c >= 0x20000 && c <= 0x2a6df)
+        || (c >= 0x2a700 && c <= 0x2ceaf)
+        || (c >= 0xf900 && c <= 0xfaff)
+        || (c >= 0x2f800 && c <= 0x2fa1f);
   }
 
   /** Up to {@value #MAX_CHARACTERS} characters, to the end of a word where there is one. */
@@ -121,7 +178,7 @@ public final class WordPieceTokenizer {
 
   /** The words and punctuation marks of a text, lower case, before they are split into pieces. */
   public static List<String> words(String text) {
-    List<String> words = List.of(text);
+    List<String> words = List.of(clean(text, Integer.MAX_VALUE));
     for (TextProcessor processor : BertFullTokenizer.getPreprocessors(true)) {
       words = processor.preprocess(words);
     }

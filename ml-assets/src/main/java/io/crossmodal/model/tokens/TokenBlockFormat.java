@@ -215,7 +215,7 @@ public final class TokenBlockFormat {
   }
 
   /**
-   * Refuses values that are not finite. INT8 has but its scales to look at.
+   * Refuses values that are not finite. Of INT8 the scales tell: the largest value must be.
    *
    * @param header of this block
    * @throws IllegalArgumentException when there is one
@@ -224,7 +224,7 @@ public final class TokenBlockFormat {
     ByteBuffer in = values(header, bytes, offset);
     if (header.encoding() == TokenEncoding.INT8) {
       for (int t = 0; t < header.count(); t++) {
-        finite(in.getFloat());
+        finite(in.getFloat() * Byte.MAX_VALUE);
       }
     } else {
       for (int i = header.count() * header.hidden(); i > 0; i--) {

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ai.djl.Device;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
@@ -17,6 +18,7 @@ import io.crossmodal.model.Calibration;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
 import io.crossmodal.model.Seeds;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
@@ -455,6 +457,17 @@ class ModelBundleTest {
     message =
         assertThrows(BundleException.class, () -> FusionModel.load(fewer, folder)).getMessage();
     assertTrue(message.contains("expected 8 values, found 16"), message);
+    message =
+        assertThrows(
+                BundleException.class,
+                () -> FusionModel.load(fewer, folder, Device.cpu(), Precision.BF16))
+            .getMessage();
+    assertTrue(message.contains("expected 8 values, found 16"), message);
+
+    edit(manifest -> object(manifest, "golden").addProperty("tolerance", 1e9));
+    byte[] anything = Zips.write(damaged);
+    message = assertThrows(BundleException.class, () -> read(anything)).getMessage();
+    assertTrue(message.contains("tolerance must be above 0 and at most 0.01"), message);
 
     damaged.put(MANIFEST, entries.get(MANIFEST));
     FusionModel.load(read(Zips.write(damaged)), folder).close();

@@ -9,6 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.crossmodal.model.BandInput;
+import io.crossmodal.model.SensorConfig;
 import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
 import java.awt.image.ComponentColorModel;
@@ -39,9 +41,11 @@ import javax.imageio.stream.ImageOutputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class GeoTiffTest {
   private static final Georeference UTM =
@@ -86,7 +90,7 @@ class GeoTiffTest {
         new int[] {DataBuffer.TYPE_USHORT, DataBuffer.TYPE_FLOAT, DataBuffer.TYPE_DOUBLE}) {
       BandImage image = random(3, 70, 45);
       BufferedImage picture = picture(image, type);
-      byte[] file = compress(picture, compression, tiled);
+      byte[] file = compress(picture, compression, tiled ? 32 : 0);
       assertSame(image, GeoTiff.open(file).read(), compression + ", seed " + seed);
     }
   }
@@ -105,15 +109,15 @@ class GeoTiffTest {
     return new BufferedImage(model, raster, false, null);
   }
 
-  private static byte[] compress(BufferedImage picture, String compression, boolean tiled)
-      throws IOException {
+  /** In square tiles of that side, or in strips. */
+  static byte[] compress(BufferedImage picture, String compression, int tile) throws IOException {
     ImageWriter writer = ImageIO.getImageWritersByFormatName("tiff").next();
     ImageWriteParam param = writer.getDefaultWriteParam();
     param.setCompressionMode(ImageWriteParam.MODE_EXPLICIT);
     param.setCompressionType(compression);
-    if (tiled) {
+    if (tile > 0) {
       param.setTilingMode(ImageWriteParam.MODE_EXPLICIT);
-      param.setTiling(32, 16, 0, 0);
+      param.setTiling(tile, tile, 0, 0);
     }
     ByteArrayOutputStream file = new ByteArrayOutputStream();
     try (ImageOutputStream out = new MemoryCacheImageOutputStream(file)) {
@@ -227,8 +231,75 @@ class GeoTiffTest {
     return Arrays.copyOf(file.array(), file.position());
   }
 
+  /**
+   * The JDK believes the frame of a JPEG inside of a TIFF, whatever the TIFF says: some hundred
+   * bytes would take 486 MB, or 13 GB, of native memory.
+   */
   @ParameterizedTest
-  @CsvSource({"-9999,true", "7,true", "nan,false", "-3.4028234663852886e+38,false"})
+  @ValueSource(ints = {6, 7, 99, 34712})
+  void compressionsOfUnknownCostAreRefused(int compression) throws IOException {
+    byte[] jpeg = ImageDecoderTest.hugeJpeg();
+    List<Tag> tags =
+        List.of(
+            Tag.shorts(256, 64),
+            Tag.shorts(257, 64),
+            Tag.shorts(258, 8, 8, 8),
+            Tag.shorts(259, compression),
+            Tag.shorts(262, 6),
+            new Tag(273, Tag.LONG, new int[] {8}),
+            Tag.shorts(277, 3),
+            Tag.shorts(278, 64),
+            new Tag(279, Tag.LONG, new int[] {jpeg.length}));
+    byte[] file = tiff(tags, jpeg);
+    for (Executable read :
+        List.<Executable>of(() -> GeoTiff.open(file), () -> ImageDecoder.decode(file, 16))) {
+      String message = assertThrows(ImageFormatException.class, read).getMessage();
+      assertTrue(message.contains("compression " + compression), message);
+      assertEquals(compression < 8, message.contains("JPEG inside"), message);
+      assertTrue(message.contains("gdal_translate -co COMPRESS=DEFLATE"), message);
+    }
+  }
+
+  /** Raster, floats, a strip, and the floats in decibels: the header says it. */
+  @Test
+  void saysWhatDecodingTakes() {
+    int side = 5000;
+    byte[] file =
+        tiff(
+            List.of(
+                Tag.shorts(256, side),
+                Tag.shorts(257, side),
+                Tag.shorts(258, 16),
+                Tag.shorts(259, 8),
+                Tag.shorts(262, 1),
+                new Tag(273, Tag.LONG, new int[] {8}),
+                Tag.shorts(277, 1),
+                Tag.shorts(278, 100),
+                new Tag(279, Tag.LONG, new int[] {8})),
+            new byte[8]);
+    for (BandInput.Values values : BandInput.Values.values()) {
+      SensorConfig sensor =
+          new SensorConfig(
+              "s1", 16, List.of(0.0), List.of(1.0), new BandInput(List.of("VV"), values));
+      long pixels = (long) side * side;
+      long least = pixels * (values == BandInput.Values.POWER_TO_DECIBEL ? 10 : 6);
+      long bytes = new ImagePreprocessor(sensor).bytes(file);
+      assertTrue(bytes > least && bytes < least + 5 * pixels, values + ": " + bytes + " bytes");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "-9999,true",
+    "7,true",
+    "nan,false",
+    "-nan,false",
+    "-1.#IND,false",
+    "inf,false",
+    "-inf,false",
+    "-1.#INF,false",
+    "-3.4028234663852886e+38,false"
+  })
   void noDataIsWhatGdalsTagSays(String noData, boolean among) {
     short[] values = {-9999, 7, 1, 2};
     ByteBuffer body = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
@@ -251,7 +322,7 @@ class GeoTiffTest {
     BandImage image = GeoTiff.open(tiff(tags, body.array())).read();
     assertEquals(among ? 0.25 : 0, image.undefined());
     for (int i = 0; i < 4; i++) {
-      boolean missing = among && values[i] == Double.parseDouble(noData);
+      boolean missing = among && values[i] == Integer.parseInt(noData);
       assertEquals(missing ? Float.NaN : values[i], image.values()[i]);
     }
   }
@@ -402,6 +473,34 @@ class GeoTiffTest {
 
   private static double atanh(double x) {
     return 0.5 * Math.log((1 + x) / (1 - x));
+  }
+
+  @Test
+  void placesLieOnEarth() {
+    Georeference east = new Georeference(4326, 2, 2, List.of(189.0, 1.0, 0.0, 11.0, 0.0, -1.0));
+    assertEquals(new Georeference.Position(10, -170), east.centre());
+    // Rows and columns mixed up, a pole overshot, metres that no zone has.
+    for (List<Double> odd :
+        List.of(
+            List.of(500.0, 1.0, 0.0, 11.0, 0.0, -1.0), List.of(9.0, 1.0, 0.0, 96.0, 0.0, -1.0))) {
+      assertThrows(ImageFormatException.class, new Georeference(4326, 2, 2, odd)::centre);
+    }
+    // Metres that no zone has: the library throws, or wraps them round the Earth.
+    for (int epsg : new int[] {32634, 3857}) {
+      for (double far : new double[] {1e8, 1e12, 1e200}) {
+        List<Double> affine = List.of(far, 1.0, 0.0, far, 0.0, -1.0);
+        try {
+          Georeference.Position centre = new Georeference(epsg, 2, 2, affine).centre();
+          assertTrue(Math.abs(centre.latitude()) <= 90, centre.toString());
+          assertTrue(Math.abs(centre.longitude()) <= 180, centre.toString());
+        } catch (ImageFormatException e) {
+          assertTrue(e.getMessage().contains("EPSG:" + epsg), e.getMessage());
+        } catch (IllegalArgumentException e) {
+          // The corners of the map fall together beyond the precision of a double.
+          assertTrue(e.getMessage().contains("span"), e.getMessage());
+        }
+      }
+    }
   }
 
   @Test

@@ -12,7 +12,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.crossmodal.model.Seeds;
 import io.crossmodal.model.SensorConfig;
 import java.awt.image.BufferedImage;
-import java.awt.image.WritableRaster;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -111,20 +110,28 @@ class ImageDecoderTest {
     }
   }
 
-  @ParameterizedTest
-  @ValueSource(strings = {"png", "tiff"})
-  void sixteenBitsAreScaledToEight(String format) throws IOException {
+  private static BufferedImage sixteenBits() {
     BufferedImage grey = new BufferedImage(WIDTH, HEIGHT, BufferedImage.TYPE_USHORT_GRAY);
-    WritableRaster raster = grey.getRaster();
     for (int x = 0; x < WIDTH; x++) {
       for (int y = 0; y < HEIGHT; y++) {
-        raster.setSample(x, y, 0, 257 * 7 * x);
+        grey.getRaster().setSample(x, y, 0, 257 * 7 * x);
       }
     }
-    RgbImage decoded = ImageDecoder.decode(file(grey, format), 16);
+    return grey;
+  }
+
+  @Test
+  void sixteenBitsOfAPngAreScaledToEight() throws IOException {
+    RgbImage decoded = ImageDecoder.decode(file(sixteenBits(), "png"), 16);
     for (int i = 0; i < decoded.rgb().length; i++) {
       assertEquals(7 * (i / 3 % WIDTH), decoded.rgb()[i] & 0xff, 1);
     }
+  }
+
+  /** Whose white is 3,000 or 10,000, as often as 65,535; nobody knows. */
+  @Test
+  void sixteenBitsOfATiffAreRefused() throws IOException {
+    assertRefused(file(sixteenBits(), "tiff"), "16 bits", "gdal_translate -ot Byte -scale");
   }
 
   @Test
@@ -187,6 +194,25 @@ class ImageDecoderTest {
     assertEquals(decoded.width(), decoded.height());
   }
 
+  /** A file of 100 kB may take much or little: the header says it before a pixel is decoded. */
+  @Test
+  void saysWhatDecodingTakes() throws IOException {
+    ImagePreprocessor rgb = new ImagePreprocessor(SensorConfig.rgb(32));
+    long small = rgb.bytes(file(picture(BufferedImage.TYPE_INT_RGB), "png"));
+    long large = rgb.bytes(png(6000, 6000, new byte[0]));
+    assertTrue(small > 3 * WIDTH * HEIGHT && small < 1 << 20, small + " bytes");
+    assertTrue(large > 3 * 128 * 128 && large < 4 << 20, large + " bytes, as it is subsampled");
+    // One strip, which is unpacked as a whole, whatever of it is kept.
+    BufferedImage strip = new BufferedImage(3000, 3000, BufferedImage.TYPE_BYTE_GRAY);
+    long unpacked = rgb.bytes(GeoTiffTest.compress(strip, "Deflate", 3000));
+    assertTrue(unpacked > 3000 * 3000 && unpacked < 3 * 3000 * 3000, unpacked + " bytes");
+    // Of a progressive JPEG all coefficients.
+    long progressive = rgb.bytes(jpeg(1000, true));
+    assertTrue(progressive > 6_000_000, progressive + " bytes");
+    assertThrows(ImageFormatException.class, () -> rgb.bytes(new byte[100]));
+    assertThrows(ImageFormatException.class, () -> rgb.bytes(png(20_000, 10, new byte[0])));
+  }
+
   /**
    * A long strip costs no more than a square: 9,000 x 64 at side 16 is read in every 140th column.
    */
@@ -218,6 +244,17 @@ class ImageDecoderTest {
     return out.toByteArray();
   }
 
+  /** Progressive, of 64 x 64 pixels, with a frame that says 9,000 x 9,000. */
+  static byte[] hugeJpeg() throws IOException {
+    byte[] huge = jpeg(64, true);
+    int frame = 0;
+    while ((huge[frame] & 0xff) != 0xff || (huge[frame + 1] & 0xff) != 0xc2) {
+      frame++;
+    }
+    ByteBuffer.wrap(huge).putShort(frame + 5, (short) 9000).putShort(frame + 7, (short) 9000);
+    return huge;
+  }
+
   @Test
   void countsTheScansOfAJpeg() throws IOException {
     assertEquals(new JpegScans(false, 1), JpegScans.of(jpeg(64, false)));
@@ -231,13 +268,7 @@ class ImageDecoderTest {
   @Test
   void aProgressiveJpegMayNotBeHugeNorHaveScansWithoutEnd() throws IOException {
     byte[] file = jpeg(64, true);
-    int frame = 0;
-    while ((file[frame] & 0xff) != 0xff || (file[frame + 1] & 0xff) != 0xc2) {
-      frame++;
-    }
-    byte[] huge = file.clone();
-    ByteBuffer.wrap(huge).putShort(frame + 5, (short) 9000).putShort(frame + 7, (short) 9000);
-    assertRefused(huge, "progressive", "9000 x 9000", "baseline");
+    assertRefused(hugeJpeg(), "progressive", "9000 x 9000", "baseline");
     // The last scan again and again, before the end marker.
     int last = file.length - 3;
     while ((file[last] & 0xff) != 0xff || (file[last + 1] & 0xff) != 0xda) {

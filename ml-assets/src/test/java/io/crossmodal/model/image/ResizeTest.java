@@ -7,8 +7,10 @@ package io.crossmodal.model.image;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.Seeds;
+import io.crossmodal.model.SensorConfig;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -66,6 +68,69 @@ class ResizeTest {
             image.width() + " x " + image.height() + " to " + side + ", value " + i);
       }
     }
+  }
+
+  /** Bilinear interpolation as a triangle of half width 1 over every pixel, edges repeated. */
+  @Test
+  void samplesEqualTheInterpolationWrittenDirectly() {
+    for (int run = 0; run < 40; run++) {
+      RgbImage image = random(random.nextInt(1, 40), random.nextInt(1, 40));
+      int side = random.nextInt(1, 30);
+      double extent = random.nextDouble(0.5, 50);
+      double left = random.nextDouble(-5, 20);
+      double top = random.nextDouble(-5, 20);
+      RgbImage sampled = image.sample(left, top, extent, side);
+      for (int i = 0; i < sampled.rgb().length; i++) {
+        int pixel = i / 3;
+        int across = pixel % side;
+        int down = pixel / side;
+        double u = left + (across + 0.5) * extent / side - 0.5;
+        double v = top + (down + 0.5) * extent / side - 0.5;
+        double expected = 0;
+        for (int y = -60; y < 120; y++) {
+          double wy = triangle(v - y, 1);
+          for (int x = -60; wy > 0 && x < 120; x++) {
+            int row = Math.max(0, Math.min(image.height() - 1, y));
+            int column = Math.max(0, Math.min(image.width() - 1, x));
+            int value = image.rgb()[3 * (row * image.width() + column) + i % 3] & 0xff;
+            expected += wy * triangle(u - x, 1) * value;
+          }
+        }
+        assertEquals(expected, sampled.rgb()[i] & 0xff, 0.501, "value " + i);
+      }
+    }
+  }
+
+  @Test
+  void samplesKeepTheTextureThatAMeanLoses() {
+    byte[] rgb = new byte[3 * 120 * 120];
+    for (int i = 0; i < 120 * 120; i++) {
+      Arrays.fill(rgb, 3 * i, 3 * i + 3, (byte) ((i % 120 + i / 120) % 2 == 0 ? 0 : 255));
+    }
+    RgbImage board = new RgbImage(120, 120, rgb);
+    assertTrue(deviation(board.sample(64)) > 3 * deviation(board.resize(64)));
+    assertSame(board, board.sample(120));
+  }
+
+  private static double deviation(RgbImage image) {
+    double sum = 0;
+    double squares = 0;
+    for (byte value : image.rgb()) {
+      sum += value & 0xff;
+      squares += (value & 0xff) * (value & 0xff);
+    }
+    double mean = sum / image.rgb().length;
+    return Math.sqrt(squares / image.rgb().length - mean * mean);
+  }
+
+  @Test
+  void aSensorMaySampleWhatItServes() {
+    SensorConfig sensor = SensorConfig.rgb(16).withSampledFrom(20);
+    RgbImage picture = random(50, 30);
+    RgbImage expected = picture.resize(20).sample(0, 0, 20, 16);
+    assertArrayEquals(expected.rgb(), new ImagePreprocessor(sensor).sized(picture).rgb());
+    assertArrayEquals(
+        picture.resize(16).rgb(), new ImagePreprocessor(SensorConfig.rgb(16)).sized(picture).rgb());
   }
 
   @Test

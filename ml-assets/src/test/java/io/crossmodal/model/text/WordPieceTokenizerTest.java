@@ -75,8 +75,28 @@ class WordPieceTokenizerTest {
     assertEquals(List.of("[CLS]", "istanbul", "[SEP]"), pieces(SMALL, "İstanbul"));
   }
 
+  /** A soft hyphen, a zero-width space, marks of direction, a byte order mark, a tag. */
+  @Test
+  void invisibleCharactersAreNoPartOfAWord() {
+    TokenizedText expected = SMALL.tokenize("two tanks");
+    assertEquals(expected, SMALL.tokenize("\ufefftwo \u200etan\u00adks\u200b"));
+    assertEquals(expected, SMALL.tokenize("two\u2003tanks\u0000\udb40\udc20"));
+    assertEquals(expected, SMALL.tokenize("two\u200b \u0007 tanks\ufffd"));
+  }
+
+  @Test
+  void anIdeographIsAWord() {
+    WordPieceTokenizer tokenizer =
+        new WordPieceTokenizer(vocabulary("油", "罐", "##罐", "tank", "\ud840\udc00", "ひ", "##る"), 12);
+    assertEquals(
+        List.of("[CLS]", "油", "罐", "tank", "油", "\ud840\udc00", "ひ", "##る", "[SEP]"),
+        pieces(tokenizer, "油罐tank油\ud840\udc00 ひる"));
+    assertEquals(List.of("油", "罐"), WordPieceTokenizer.words("油罐"));
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"", " ", "\t\r\n"})
+  @ValueSource(
+      strings = {"", " ", "\t\r\n", "\u00a0", "\u0000", "\u200b\u00ad ", "\ufeff\n", "\u0301"})
   void refusesABlankText(String text) {
     String message =
         assertThrows(IllegalArgumentException.class, () -> SMALL.tokenize(text)).getMessage();
@@ -103,6 +123,12 @@ class WordPieceTokenizerTest {
     assertTrue(words.truncated());
     assertTrue(SMALL.tokenize("!".repeat(20_000_000)).truncated());
     assertFalse(SMALL.tokenize(" ".repeat(100_000) + "two" + " ".repeat(100_000)).truncated());
+    assertFalse(SMALL.tokenize("\u200b".repeat(100_000) + "two").truncated());
+    for (int length = (1 << 16) - 2; length < (1 << 16) + 5; length++) {
+      String one = "a".repeat(length);
+      assertEquals(length > 1 << 16, SMALL.tokenize(one + " ").truncated(), length + " letters");
+      assertTrue(SMALL.tokenize(one + " two").truncated(), length + " letters and more");
+    }
   }
 
   @Test

@@ -11,6 +11,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.Seeds;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -125,6 +127,9 @@ class TokenBlockFormatTest {
     // The second token's scale, little-endian.
     int8[18 + 4 + 3] = 0x7f;
     int8[18 + 4 + 2] = (byte) 0xc0;
+    assertRefused(() -> TokenBlockFormat.read(int8, 0, int8.length), "finite");
+    // 3e38 is finite, and 127 times as much is not.
+    ByteBuffer.wrap(int8).order(ByteOrder.LITTLE_ENDIAN).putFloat(18 + 4, 3e38f);
     assertRefused(() -> TokenBlockFormat.read(int8, 0, int8.length), "finite");
     byte[] fp16 = TokenBlockFormat.write(block(2, 3, 1), TokenEncoding.FP16, SPACE);
     fp16[18 + 5] = 0x7c;
