@@ -33,7 +33,10 @@ record Checkpoint(Path file, Map<String, LazyTensor> tensors) {
     }
     String text = new String(start, StandardCharsets.ISO_8859_1);
     Map<String, LazyTensor> tensors;
-    if (text.startsWith("PK")) {
+    // First what no zip and no pickle has there: any bytes may stand before it, a length.
+    if (text.startsWith("{", Long.BYTES)) {
+      tensors = SafetensorsReader.read(file);
+    } else if (text.startsWith("PK")) {
       tensors = TorchZipReader.read(file);
     } else if (text.startsWith("\u0080")) {
       throw new CheckpointException(
@@ -46,8 +49,6 @@ record Checkpoint(Path file, Map<String, LazyTensor> tensors) {
     } else if (text.startsWith("version https://git-lfs")) {
       throw new CheckpointException(
           file + " is a Git LFS pointer, not the weights: fetch them with git lfs pull");
-    } else if (text.startsWith("{", Long.BYTES)) {
-      tensors = SafetensorsReader.read(file);
     } else {
       throw new CheckpointException(
           file + " is neither a safetensors file nor a zip that torch.save has written");

@@ -13,17 +13,13 @@ import io.crossmodal.model.torchscript.Init;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.Weights;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -114,7 +110,7 @@ public final class InitialModel {
   }
 
   private static void checkHash(Path file, String expected) throws IOException {
-    String found = sha256(file);
+    String found = Sha256.hex(file);
     if (!found.equals(expected)) {
       throw new CheckpointException(
           String.format(
@@ -147,7 +143,7 @@ public final class InitialModel {
     Path words = folder.resolve(VOCABULARY);
     Files.writeString(words, String.join("\n", vocabulary) + "\n");
     Manifest manifest =
-        new Manifest(FORMAT_VERSION, config, sha256(words), sha256(weights), origin);
+        new Manifest(FORMAT_VERSION, config, Sha256.hex(words), Sha256.hex(weights), origin);
     Path json = folder.resolve(CONFIG + ".tmp");
     Files.writeString(json, GSON.toJson(manifest));
     Files.move(json, folder.resolve(CONFIG), StandardCopyOption.REPLACE_EXISTING);
@@ -181,7 +177,7 @@ public final class InitialModel {
   public String sha256() {
     String parts =
         GSON.toJson(manifest.config()) + manifest.vocabularySha256() + manifest.weightsSha256();
-    return HexFormat.of().formatHex(Sha256.digest().digest(parts.getBytes(StandardCharsets.UTF_8)));
+    return Sha256.hex(parts.getBytes(StandardCharsets.UTF_8));
   }
 
   /** The tensors that there are, and fresh ones by {@link Weights#random} where there are none. */
@@ -237,16 +233,5 @@ public final class InitialModel {
             folder + " holds tensors that the model lacks, import again: " + untaken);
       }
     }
-  }
-
-  private static String sha256(Path file) throws IOException {
-    MessageDigest digest = Sha256.digest();
-    try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
-      byte[] buffer = new byte[1 << 16];
-      while (in.read(buffer) >= 0) {
-        // The stream digests as it is read.
-      }
-    }
-    return HexFormat.of().formatHex(digest.digest());
   }
 }

@@ -67,6 +67,8 @@ public final class SafetensorsWriter {
       for (Map.Entry<String, LazyTensor> entry : tensors.entrySet()) {
         write(channel, chunk, entry.getKey(), entry.getValue());
       }
+      // Whoever moves the file over an older one must not lose both to a power cut.
+      channel.force(true);
     }
   }
 

@@ -8,7 +8,11 @@ import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.trainer.data.InvalidDatasetException;
 import io.crossmodal.trainer.train.TrainingException;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.util.concurrent.CancellationException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -35,34 +39,54 @@ public final class CrossModal {
   /** What the user gave cannot be used: bad option, data or bundle. */
   static final int USER_ERROR = 2;
 
+  /** As a shell has it for a process that Ctrl-C ended. */
+  static final int INTERRUPTED = 130;
+
   private CrossModal() {}
 
   public static void main(String[] args) {
     System.exit(commandLine().execute(args));
   }
 
-  /** Exit codes: 0 done, 2 the user's error in one line, 1 anything else with its stack trace. */
+  /**
+   * Exit codes: 0 done, 2 the user's error in one line, 130 interrupted, 1 anything else with its
+   * stack trace.
+   */
   static CommandLine commandLine() {
     CommandLine commandLine = new CommandLine(new CrossModal());
     commandLine.setCaseInsensitiveEnumValuesAllowed(true);
     commandLine.setExecutionExceptionHandler(
         (e, line, parsed) -> {
-          if (e instanceof NoSuchFileException missing) {
-            // Its message is the bare path.
-            line.getErr()
-                .println(line.getColorScheme().errorText("no such file: " + missing.getFile()));
-            return USER_ERROR;
+          if (e instanceof CancellationException) {
+            line.getErr().println(e.getMessage());
+            return INTERRUPTED;
           }
           if (e instanceof IllegalArgumentException
               || e instanceof InvalidDatasetException
               || e instanceof IOException
               || e instanceof BundleException
               || e instanceof TrainingException) {
-            line.getErr().println(line.getColorScheme().errorText(String.valueOf(e.getMessage())));
+            line.getErr().println(line.getColorScheme().errorText(message(e)));
             return USER_ERROR;
           }
           throw e;
         });
     return commandLine;
+  }
+
+  private static String message(Exception e) {
+    if (e instanceof FileSystemException failed && failed.getReason() == null) {
+      // Its message is the bare path.
+      String what =
+          e instanceof NoSuchFileException
+              ? "no such file"
+              : e instanceof FileAlreadyExistsException
+                  ? "a file is in the way, name another path"
+                  : e instanceof AccessDeniedException
+                      ? "permission denied"
+                      : e.getClass().getSimpleName();
+      return what + ": " + failed.getFile();
+    }
+    return String.valueOf(e.getMessage());
   }
 }

@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.cli;
 
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.deploy.ModelUpload;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -45,7 +46,8 @@ final class DeployCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     ModelUpload upload = new ModelUpload(node.client(), partSize);
     // Reading it here finds a damaged file before anything is sent.
-    String named = id == null ? ModelBundle.read(bundle).manifest().id() : id;
+    ModelManifest manifest = ModelBundle.read(bundle).manifest();
+    String named = id == null ? manifest.id() : id;
     try (ProgressBar bar = new ProgressBar("upload", upload.parts(Files.size(bundle)))) {
       System.out.println(upload.send(bundle, named, bar::stepTo));
     }

@@ -4,7 +4,6 @@
  */
 package io.crossmodal.trainer.cli;
 
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
@@ -12,7 +11,6 @@ import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.distill.DistillationOptions;
 import io.crossmodal.trainer.distill.Distiller;
 import io.crossmodal.trainer.evaluate.EncodedSplit;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -87,25 +85,23 @@ final class DistillCommand implements Callable<Integer> {
             seed, sample, hard, easy, epochs, batch, learningRate, weightDecay, alpha, contrast);
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> split = sampled(dataset.split(Split.TRAIN), options);
-    Path scratch = Files.createTempDirectory("crossmodal-");
-    try (Interruption interruption = new Interruption();
-        FusionModel teacher = FusionModel.load(ModelBundle.read(bundle), scratch)) {
-      EncodedSplit encoded;
-      try (ProgressBar bar = new ProgressBar("encode", split.size())) {
-        encoded =
-            EncodedSplit.encode(
-                teacher, split, dataset.problemsLeft(), EncodedSplit.Change.NONE, bar::stepTo);
-      }
-      data.report(dataset, encoded.problems());
+    try (Interruption interruption = new Interruption("nothing is kept");
+        LoadedModel teacher = LoadedModel.withText(bundle)) {
+      EncodedSplit encoded =
+          teacher.encode(data, dataset, split, null, EncodedSplit.Change.NONE, interruption::check);
       Distiller distiller =
           new Distiller(
-              teacher, encoded.pictures(), encoded.texts(), matches(dataset, encoded), options);
+              teacher.model(),
+              encoded.pictures(),
+              encoded.texts(),
+              matches(dataset, encoded),
+              options);
       ModelBundle distilled;
       try (ProgressBar scored = new ProgressBar("teach", encoded.images().size());
           ProgressBar learnt = new ProgressBar("learn", epochs)) {
         distilled =
             distiller.distil(
-                scratch,
+                teacher.scratch(),
                 texts -> {
                   scored.stepTo(texts);
                   interruption.check();
@@ -125,8 +121,6 @@ final class DistillCommand implements Callable<Integer> {
       }
       distilled.write(out, ExportCommand.goldenTexts(dataset));
       System.out.println("wrote " + out + "; calibrate it with export");
-    } finally {
-      Files.deleteIfExists(scratch);
     }
     return 0;
   }

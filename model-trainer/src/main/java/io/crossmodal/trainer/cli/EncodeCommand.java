@@ -4,7 +4,6 @@
  */
 package io.crossmodal.trainer.cli;
 
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelBundle;
@@ -140,7 +139,7 @@ final class EncodeCommand implements Callable<Integer> {
       names = "--journal",
       paramLabel = "FILE",
       description =
-          "what is done already (default: INDEX.FIELD.journal here, or FILE.journal beside --out)")
+          "what is done already (default: INDEX.FIELD.SENSOR.journal here, or FILE.journal beside --out)")
   private Path journal;
 
   @Option(names = "--restart", description = "forget the journal, encode everything again")
@@ -167,11 +166,13 @@ final class EncodeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    EncodeOptions options = new EncodeOptions(batch, threads, allowedProblems);
+    EncodeOptions all = new EncodeOptions(batch, threads, allowedProblems);
+    Retry retry = Retry.lasting(Duration.ofSeconds(retrySeconds));
     SourceImages source = SourceImages.read(data, Optional.ofNullable(images), allowedProblems);
+    EncodeOptions options = all.after(source.problems().size());
     ModelBundle read = bundle == null ? ModelBundle.demo() : ModelBundle.read(bundle);
     if (target.index != null) {
-      toIndex(source, read, options);
+      toIndex(source, read, options, retry);
     } else if (createIndex || model != null) {
       throw new IllegalArgumentException("--create-index and --model are for --index only");
     } else if (target.out.toString().equals(STANDARD_OUTPUT)) {
@@ -185,7 +186,7 @@ final class EncodeCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void toIndex(SourceImages source, ModelBundle read, EncodeOptions options)
+  private void toIndex(SourceImages source, ModelBundle read, EncodeOptions options, Retry retry)
       throws Exception {
     ClusterClient cluster = node.client();
     ModelManifest manifest = read.manifest();
@@ -203,7 +204,10 @@ final class EncodeCommand implements Callable<Integer> {
               + " picture lies");
     }
     DocumentFormat format = format(manifest, index.tokens(), index.places());
-    Path file = journal == null ? Path.of(target.index + "." + field + ".journal") : journal;
+    Path file =
+        journal == null
+            ? Path.of(target.index + "." + field + "." + format.sensor() + ".journal")
+            : journal;
     String name = index.name() + " " + index.incarnation();
     try (Journal known = open(file, name, format, 0)) {
       run(
@@ -217,7 +221,7 @@ final class EncodeCommand implements Callable<Integer> {
                   lines -> cluster.send("POST", index.bulkPath(), lines, PATIENCE),
                   format,
                   connections,
-                  Retry.lasting(Duration.ofSeconds(retrySeconds)),
+                  retry,
                   receipts));
     }
   }
@@ -226,10 +230,8 @@ final class EncodeCommand implements Callable<Integer> {
       throws Exception {
     DocumentFormat format = format(read.manifest(), tokens, true);
     Path out = target.out;
-    if (restart) {
-      Files.deleteIfExists(out);
-    }
     Path file = journal == null ? out.resolveSibling(out.getFileName() + ".journal") : journal;
+    // What the journal does not know is cut off, once it is known that no other run writes it.
     long written = Files.exists(out) ? Files.size(out) : 0;
     try (Journal known = open(file, "file", format, written)) {
       run(
@@ -253,9 +255,6 @@ final class EncodeCommand implements Callable<Integer> {
 
   private Journal open(Path file, String sink, DocumentFormat format, long written)
       throws IOException {
-    if (restart) {
-      Files.deleteIfExists(file);
-    }
     Fingerprints spaces = format.model().fingerprints();
     return Journal.open(
         file,
@@ -267,7 +266,8 @@ final class EncodeCommand implements Callable<Integer> {
             format.tokens().name(),
             spaces.filterSpace(),
             spaces.tokenSpace()),
-        written);
+        written,
+        restart);
   }
 
   private void run(
@@ -279,10 +279,9 @@ final class EncodeCommand implements Callable<Integer> {
       EncodeRun.SinkFactory sinks)
       throws Exception {
     say(data + ": " + source.images().size() + " " + source.kind());
-    Path scratch = Files.createTempDirectory("crossmodal-");
     EncodeRun.Summary summary;
     try (Interruption interruption = new Interruption();
-        FusionModel encoder = FusionModel.load(read, scratch);
+        LoadedModel encoder = LoadedModel.of(read);
         ProgressBar bar =
             new ProgressBarBuilder()
                 .setTaskName("encode")
@@ -291,7 +290,7 @@ final class EncodeCommand implements Callable<Integer> {
                 .showSpeed()
                 .build()) {
       summary =
-          new EncodeRun(encoder, format, options, known)
+          new EncodeRun(encoder.model(), format, options, known)
               .run(
                   source.images(),
                   sinks,
@@ -299,13 +298,14 @@ final class EncodeCommand implements Callable<Integer> {
                     bar.stepTo(done);
                     interruption.check();
                   });
-    } finally {
-      Files.deleteIfExists(scratch);
     }
     List<String> problems = new ArrayList<>(source.problems());
     problems.addAll(summary.problems());
     if (!problems.isEmpty()) {
       say(InvalidDatasetException.summary(data + ", left out", problems));
+    }
+    if (!source.unlabelled().isEmpty()) {
+      say(InvalidDatasetException.summary(data + ", kept without labels", source.unlabelled()));
     }
     if (!summary.unplaced().isEmpty()) {
       say(InvalidDatasetException.summary(data + ", kept without a place", summary.unplaced()));

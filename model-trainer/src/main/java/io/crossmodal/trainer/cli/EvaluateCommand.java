@@ -5,8 +5,6 @@
 package io.crossmodal.trainer.cli;
 
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.FusionModel;
-import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
@@ -20,7 +18,9 @@ import io.crossmodal.trainer.evaluate.Paper;
 import io.crossmodal.trainer.evaluate.Row;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
@@ -71,7 +71,12 @@ final class EvaluateCommand implements Callable<Integer> {
   @Option(names = "--json", description = "file to write the table to, as JSON")
   private Path json;
 
-  @Option(names = "--limit", defaultValue = "1000000", description = "images at most")
+  @Option(
+      names = "--limit",
+      defaultValue = "1000000",
+      description =
+          "images at most, the first of the split; in labelled folders these are of the first"
+              + " classes alone")
   private int limit;
 
   @Option(
@@ -109,12 +114,9 @@ final class EvaluateCommand implements Callable<Integer> {
               + split.label()
               + "; name another with --split");
     }
-    Path scratch = Files.createTempDirectory("crossmodal-");
     EvaluationTable table;
-    try (FusionModel model = FusionModel.load(ModelBundle.read(bundle), scratch)) {
-      table = table(model, dataset, images, depths);
-    } finally {
-      Files.deleteIfExists(scratch);
+    try (LoadedModel model = LoadedModel.withText(bundle)) {
+      table = table(model, dataset, images, depths, notes(images.size(), all.size()));
     }
     if (paper != null) {
       table = table.with(paper);
@@ -126,23 +128,36 @@ final class EvaluateCommand implements Callable<Integer> {
     return 0;
   }
 
+  /** What is not as usual. */
+  private List<String> notes(int images, int all) {
+    List<String> notes = new ArrayList<>();
+    if (images < all) {
+      notes.add(
+          String.format(
+              Locale.ROOT,
+              "The first %d of the split's %d images alone, in the data set's order: no sample of"
+                  + " the split where that order has a meaning, as in labelled folders.",
+              images,
+              all));
+    }
+    if (change != null) {
+      notes.add("Pictures were changed before: " + change + ", magnitude " + magnitude + ".");
+    }
+    return notes;
+  }
+
   private EvaluationTable table(
-      FusionModel model, CaptionedDataset dataset, List<CaptionedImage> images, Depths depths) {
+      LoadedModel model,
+      CaptionedDataset dataset,
+      List<CaptionedImage> images,
+      Depths depths,
+      List<String> notes) {
     Calibration own = model.bundle().manifest().calibration();
     Calibration calibration =
         lambda == null ? own : new Calibration(lambda, own.scale(), own.bias());
-    String seenBy =
-        sensor == null ? model.bundle().manifest().config().sensors().get(0).name() : sensor;
-    Evaluator evaluator;
-    try (ProgressBar bar = new ProgressBar("encode", images.size())) {
-      EncodedSplit.Change before = change == null ? EncodedSplit.Change.NONE : this::changed;
-      evaluator =
-          new Evaluator(
-              model,
-              EncodedSplit.encode(
-                  model, seenBy, images, dataset.problemsLeft(), before, bar::stepTo));
-    }
-    data.report(dataset, evaluator.problems());
+    EncodedSplit.Change before = change == null ? EncodedSplit.Change.NONE : this::changed;
+    Evaluator evaluator =
+        new Evaluator(model.model(), model.encode(data, dataset, images, sensor, before, () -> {}));
     List<Row> rows;
     try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(depths))) {
       rows = evaluator.evaluate(depths, calibration, bar::stepTo);
@@ -155,9 +170,6 @@ final class EvaluateCommand implements Callable<Integer> {
         evaluator.texts(),
         calibration,
         rows,
-        change == null
-            ? List.of()
-            : List.of(
-                "Pictures were changed before: " + change + ", magnitude " + magnitude + "."));
+        notes);
   }
 }

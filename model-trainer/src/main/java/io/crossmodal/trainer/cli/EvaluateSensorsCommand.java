@@ -5,7 +5,6 @@
 package io.crossmodal.trainer.cli;
 
 import com.google.gson.GsonBuilder;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.sensors.SensorEvaluation;
@@ -52,20 +51,14 @@ final class EvaluateSensorsCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     PairDataset dataset = data.read();
     SensorEvaluation evaluation = new SensorEvaluation(dataset);
-    Path scratch = Files.createTempDirectory("crossmodal-");
-    try {
-      for (Path file : bundles) {
-        add(evaluation, ModelBundle.read(file), scratch);
-      }
-      for (long seed : untrained) {
-        add(
-            evaluation,
-            SensorTraining.untrained(
-                dataset, SensorOptions.scratch(seed, 1).withImageSize(side), "untrained-" + seed),
-            scratch);
-      }
-    } finally {
-      Files.deleteIfExists(scratch);
+    for (Path file : bundles) {
+      add(evaluation, ModelBundle.read(file));
+    }
+    for (long seed : untrained) {
+      add(
+          evaluation,
+          SensorTraining.untrained(
+              dataset, SensorOptions.scratch(seed, 1).withImageSize(side), "untrained-" + seed));
     }
     evaluation.addDescriptor(side);
     System.out.print(evaluation.markdown());
@@ -78,10 +71,9 @@ final class EvaluateSensorsCommand implements Callable<Integer> {
     return 0;
   }
 
-  private static void add(SensorEvaluation evaluation, ModelBundle bundle, Path scratch)
-      throws Exception {
-    try (FusionModel model = FusionModel.load(bundle, scratch)) {
-      evaluation.add(bundle.manifest().id(), model);
+  private static void add(SensorEvaluation evaluation, ModelBundle bundle) throws Exception {
+    try (LoadedModel model = LoadedModel.of(bundle)) {
+      evaluation.add(bundle.manifest().id(), model.model());
     }
   }
 }

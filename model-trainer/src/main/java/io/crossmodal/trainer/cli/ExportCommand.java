@@ -5,7 +5,6 @@
 package io.crossmodal.trainer.cli;
 
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.data.CaptionedDataset;
@@ -14,7 +13,6 @@ import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.Evaluator;
 import io.crossmodal.trainer.evaluate.Row;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -49,21 +47,18 @@ final class ExportCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    ModelManifest.checkId(id);
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> images = dataset.split(Split.VAL);
     if (images.isEmpty()) {
       throw new IllegalArgumentException(data.path() + " has no validation split to calibrate on");
     }
-    ModelBundle trained = ModelBundle.read(bundle);
-    Path scratch = Files.createTempDirectory("crossmodal-");
+    ModelBundle trained;
     Calibration calibration;
     List<ModelManifest.Metric> metrics = new ArrayList<>();
-    try (FusionModel model = FusionModel.load(trained, scratch)) {
-      Evaluator evaluator;
-      try (ProgressBar bar = new ProgressBar("encode", images.size())) {
-        evaluator = new Evaluator(model, images, dataset.problemsLeft(), bar::stepTo);
-      }
-      data.report(dataset, evaluator.problems());
+    try (LoadedModel model = LoadedModel.withText(bundle)) {
+      trained = model.bundle();
+      Evaluator evaluator = new Evaluator(model.model(), model.encode(data, dataset, images));
       try (ProgressBar bar = new ProgressBar("calibrate", -1)) {
         calibration = evaluator.calibrate(k, bar::stepTo);
       }
@@ -75,8 +70,6 @@ final class ExportCommand implements Callable<Integer> {
         metrics.add(metric("val.fusion.t2i.r@1", rows.get(1).textToImage().aware().r1()));
         metrics.add(metric("val.fusion.mr", rows.get(1).meanRecallAware()));
       }
-    } finally {
-      Files.deleteIfExists(scratch);
     }
     ModelManifest manifest = trained.manifest();
     ModelBundle.of(

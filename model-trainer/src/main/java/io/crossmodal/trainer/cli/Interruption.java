@@ -15,15 +15,29 @@ import java.util.concurrent.TimeUnit;
 final class Interruption implements AutoCloseable {
   private static final int PATIENCE_SECONDS = 30;
 
+  private final String afterwards;
   private final CountDownLatch ended = new CountDownLatch(1);
   private volatile boolean asked;
 
+  /** For what is resumed when it is run again. */
   Interruption() {
+    this("run again to go on");
+  }
+
+  /**
+   * @param afterwards what to tell the user
+   */
+  Interruption(String afterwards) {
+    this.afterwards = afterwards;
     Runtime.getRuntime().addShutdownHook(new Thread(this::await, "interruption"));
   }
 
-  private void await() {
+  /** Called at every end of the process, also when all is done. */
+  void await() {
     asked = true;
+    if (ended.getCount() > 0) {
+      System.err.println("interrupted; ending with this step");
+    }
     try {
       if (!ended.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
         System.err.println("the step did not end within " + PATIENCE_SECONDS + " s");
@@ -40,7 +54,7 @@ final class Interruption implements AutoCloseable {
    */
   void check() {
     if (asked) {
-      throw new CancellationException("interrupted; run again to resume at the last checkpoint");
+      throw new CancellationException("ended, " + afterwards);
     }
   }
 

@@ -17,7 +17,7 @@ final class NodeArguments {
       names = "--node",
       paramLabel = "URL",
       defaultValue = "http://localhost:9200",
-      description = "HTTP address of any node of the cluster")
+      description = "HTTP address of any node of the cluster, or of a proxy with its path")
   private URI node;
 
   @Option(

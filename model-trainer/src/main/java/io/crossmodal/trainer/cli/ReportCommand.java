@@ -5,9 +5,8 @@
 package io.crossmodal.trainer.cli;
 
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.BundleException;
-import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.Split;
@@ -17,7 +16,6 @@ import io.crossmodal.trainer.evaluate.Evaluator;
 import io.crossmodal.trainer.evaluate.Row;
 import io.crossmodal.trainer.report.ReportMaker;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -76,22 +74,17 @@ final class ReportCommand implements Callable<Integer> {
               + split.label()
               + "; name another with --split");
     }
-    ModelBundle bundle = ModelBundle.read(run.resolve("model.zip"));
-    Calibration calibration = bundle.manifest().calibration();
-    Path scratch = Files.createTempDirectory("crossmodal-");
-    try (FusionModel model = FusionModel.load(bundle, scratch)) {
-      Evaluator evaluator;
-      try (ProgressBar bar = new ProgressBar("encode", images.size())) {
-        evaluator = new Evaluator(model, images, dataset.problemsLeft(), bar::stepTo);
-      }
-      data.report(dataset, evaluator.problems());
+    try (LoadedModel model = LoadedModel.withText(run.resolve("model.zip"))) {
+      ModelManifest manifest = model.bundle().manifest();
+      Calibration calibration = manifest.calibration();
+      Evaluator evaluator = new Evaluator(model.model(), model.encode(data, dataset, images));
       List<Row> rows;
       try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(depths))) {
         rows = evaluator.evaluate(depths, calibration, bar::stepTo);
       }
       EvaluationTable table =
           new EvaluationTable(
-              bundle.manifest().id(),
+              manifest.id(),
               dataset.name(),
               split,
               evaluator.images(),
@@ -99,9 +92,7 @@ final class ReportCommand implements Callable<Integer> {
               calibration,
               rows,
               List.of());
-      return maker.write(model, evaluator, table, depths, seed);
-    } finally {
-      Files.deleteIfExists(scratch);
+      return maker.write(model.model(), evaluator, table, depths, seed);
     }
   }
 }

@@ -7,6 +7,7 @@ package io.crossmodal.trainer.cli;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.checkpoint.InitialModel;
 import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
@@ -188,6 +189,7 @@ final class TrainCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    ModelManifest.checkId(id);
     CaptionedDataset dataset = data.read();
     TrainingOptions options = options(dataset);
     TrainingRun training = init == null ? TrainingRun.open(run, options) : startFrom(options);
@@ -219,6 +221,11 @@ final class TrainCommand implements Callable<Integer> {
     Path file = run.resolve("model.zip");
     bundle.write(file, ExportCommand.goldenTexts(dataset));
     System.out.println("wrote " + file);
+    if (options.tasks().itc() == 0) {
+      System.out.println(
+          "its filter is as random as it started (itc 0): run distill on it before export, or no"
+              + " kNN search will find anything with it");
+    }
     return 0;
   }
 }

@@ -8,6 +8,7 @@ import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.sensors.SensorCalibrationFit;
 import io.crossmodal.trainer.sensors.SensorOptions;
@@ -134,6 +135,7 @@ final class TrainSensorsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    ModelManifest.checkId(id);
     if (onto != null && (preset != null || imageSize != null)) {
       throw new IllegalArgumentException(
           "--onto takes shape and size of the teacher: leave --preset and --image-size out");

@@ -23,6 +23,7 @@ public final class ClusterClient {
   private final HttpClient http =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(CONNECT).build();
   private final URI node;
+  private final String base;
   private final Optional<String> authorization;
 
   /**
@@ -35,9 +36,10 @@ public final class ClusterClient {
   /**
    * A client of one node.
    *
-   * @param node its HTTP address, such as {@code http://localhost:9200}; for https the JVM's own
-   *     trust store counts
+   * @param node its HTTP address, such as {@code http://localhost:9200}, with a path where a proxy
+   *     serves it under one; for https the JVM's own trust store counts
    * @param authorization value of that header, as {@link #basic} makes it
+   * @throws IllegalArgumentException when it is none, or holds more than that
    */
   public ClusterClient(URI node, Optional<String> authorization) {
     this.node = Objects.requireNonNull(node, "node");
@@ -46,6 +48,15 @@ public final class ClusterClient {
       throw new IllegalArgumentException(
           "the node must be an address such as http://localhost:9200, got " + node);
     }
+    if (node.getRawUserInfo() != null) {
+      // Not repeated: a password may be in it.
+      throw new IllegalArgumentException(
+          "the address of " + node.getHost() + " must not hold a user; give --user instead");
+    }
+    if (node.getRawQuery() != null || node.getRawFragment() != null) {
+      throw new IllegalArgumentException("the node's address must end with its path, got " + node);
+    }
+    this.base = node.toString().replaceFirst("/+$", "");
   }
 
   /** A user and his password as HTTP sends them. */
@@ -61,6 +72,7 @@ public final class ClusterClient {
   /**
    * Sends JSON and takes whatever comes back.
    *
+   * @param path begins with a slash
    * @param body JSON, or lines of JSON for {@code _bulk}
    * @param patience how long to wait for the answer
    * @throws IOException when the node does not answer
@@ -68,7 +80,7 @@ public final class ClusterClient {
   public Answer send(String method, String path, byte[] body, Duration patience)
       throws IOException, InterruptedException {
     HttpRequest.Builder request =
-        HttpRequest.newBuilder(node.resolve(path))
+        HttpRequest.newBuilder(URI.create(base + path))
             .timeout(patience)
             .header("content-type", "application/json")
             .method(

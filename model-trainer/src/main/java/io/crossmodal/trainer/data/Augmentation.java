@@ -40,12 +40,14 @@ public enum Augmentation {
    * A changed copy of a square image.
    *
    * @param side of the copy, in pixels
+   * @param sampled whether it is {@linkplain RgbImage#sample looked up} in the image, as the sensor
+   *     will do it, or resized
    */
-  public RgbImage apply(RgbImage image, int side, SplittableRandom random) {
+  public RgbImage apply(RgbImage image, int side, boolean sampled, SplittableRandom random) {
     if (this == AERIAL) {
-      return aerial(image, side, random);
+      return aerial(image, side, sampled, random);
     }
-    RgbImage sized = image.width() == side ? image : image.resize(side);
+    RgbImage sized = sampled ? image.sample(side) : image.resize(side);
     return switch (this) {
       case JITTER -> jitter(sized, random);
       case RANDAUGMENT -> randAugment(sized, random);
@@ -77,7 +79,8 @@ public enum Augmentation {
     return new RgbImage(side, side, out);
   }
 
-  private static RgbImage aerial(RgbImage image, int side, SplittableRandom random) {
+  private static RgbImage aerial(
+      RgbImage image, int side, boolean sampled, SplittableRandom random) {
     double area = random.nextDouble(AERIAL_SMALLEST_CROP, 1);
     int crop = (int) Math.round(image.width() * Math.sqrt(area));
     int left = random.nextInt(image.width() - crop + 1);
@@ -91,7 +94,8 @@ public enum Augmentation {
       gain[c] = contrast * (float) (1 + random.nextDouble(-AERIAL_COLOUR, AERIAL_COLOUR));
       shift[c] = 128 + brightness - 128 * gain[c];
     }
-    RgbImage cropped = crop(image, left, top, crop).resize(side);
+    RgbImage cropped =
+        sampled ? image.sample(left, top, crop, side) : crop(image, left, top, crop).resize(side);
     byte[] in = cropped.rgb();
     byte[] out = new byte[in.length];
     for (int y = 0; y < side; y++) {

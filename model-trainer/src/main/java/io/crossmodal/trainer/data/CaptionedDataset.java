@@ -44,7 +44,7 @@ public record CaptionedDataset(
       i += Character.charCount(character);
       if (Character.isWhitespace(character)) {
         blank = true;
-      } else if (Character.isLetterOrDigit(character)) {
+      } else if (Character.isLetterOrDigit(character) || isMark(character)) {
         if (blank && key.length() > 0) {
           key.append(' ');
         }
@@ -53,5 +53,13 @@ public record CaptionedDataset(
       }
     }
     return key.toString();
+  }
+
+  /**
+   * Vowel signs of Devanagari, Thai and others are marks; without them words would fall together.
+   */
+  private static boolean isMark(int character) {
+    int type = Character.getType(character);
+    return type == Character.NON_SPACING_MARK || type == Character.COMBINING_SPACING_MARK;
   }
 }

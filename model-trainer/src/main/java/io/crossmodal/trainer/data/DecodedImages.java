@@ -8,7 +8,6 @@ import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
 import java.util.List;
@@ -89,7 +88,7 @@ public record DecodedImages<P>(
 
   private static <P> Attempt<P> attempt(CaptionedImage image, Function<byte[], P> decoder) {
     try {
-      return new Attempt<>(Optional.of(decoder.apply(Files.readAllBytes(image.file()))), "");
+      return new Attempt<>(Optional.of(decoder.apply(PictureFiles.read(image.file()))), "");
     } catch (ImageFormatException e) {
       return problem(image, e.getMessage());
     } catch (NoSuchFileException e) {

@@ -11,7 +11,6 @@ import io.crossmodal.model.image.Georeference;
 import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.ImagePreprocessor;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -168,7 +167,7 @@ public record DecodedPairs(
   }
 
   private static Tile one(SensorSource source, Path file) throws IOException {
-    byte[] bytes = Files.readAllBytes(file);
+    byte[] bytes = PictureFiles.read(file);
     if (source.isPicture() || !GeoTiff.isTiff(bytes)) {
       return new Tile(
           new ImagePreprocessor(unscaled(source, 1)).bandsOfPicture(bytes), Optional.empty());
@@ -193,7 +192,7 @@ public record DecodedPairs(
   }
 
   private static Tile tile(Path file) throws IOException {
-    return tile(Files.readAllBytes(file), file);
+    return tile(PictureFiles.read(file), file);
   }
 
   private static Tile tile(byte[] bytes, Path file) {

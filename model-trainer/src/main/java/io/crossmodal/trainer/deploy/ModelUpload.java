@@ -4,16 +4,21 @@
  */
 package io.crossmodal.trainer.deploy;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
+import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.trainer.cluster.ClusterClient;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Base64;
-import java.util.HexFormat;
+import java.util.List;
 import java.util.Objects;
 import java.util.function.IntConsumer;
 
@@ -55,7 +60,7 @@ public final class ModelUpload {
    */
   public String send(Path bundle, String id, IntConsumer progress)
       throws IOException, InterruptedException {
-    String sha256 = sha256(bundle);
+    String sha256 = Sha256.hex(bundle);
     int parts = parts(Files.size(bundle));
     String answer = "";
     try (InputStream in = Files.newInputStream(bundle)) {
@@ -83,30 +88,50 @@ public final class ModelUpload {
    * @throws IOException when a node cannot, with its reason
    */
   public String load(String id) throws IOException, InterruptedException {
-    return call("POST", model(id) + "/_load", "{}");
+    String answer = call("POST", model(id) + "/_load", "{}");
+    requireLoaded(id, answer);
+    return answer;
+  }
+
+  /**
+   * The node answers 200 as soon as it has asked all nodes; each says for itself what came of it.
+   */
+  static void requireLoaded(String id, String answer) throws IOException {
+    List<String> others = new ArrayList<>();
+    try {
+      JsonObject model =
+          JsonParser.parseString(answer)
+              .getAsJsonObject()
+              .getAsJsonArray("models")
+              .get(0)
+              .getAsJsonObject();
+      for (JsonElement each : model.getAsJsonObject("nodes").asMap().values()) {
+        JsonObject node = each.getAsJsonObject();
+        String state = node.get("state").getAsString();
+        if (!state.equals("loaded")) {
+          String why = node.has("error") ? ", " + node.get("error").getAsString() : "";
+          others.add(node.get("name").getAsString() + ": " + state + why);
+        }
+      }
+    } catch (JsonParseException | IllegalStateException | IndexOutOfBoundsException e) {
+      throw new IOException("no answer to loading a model: " + answer, e);
+    }
+    if (!others.isEmpty()) {
+      throw new IOException(
+          "model ["
+              + id
+              + "] is uploaded, but these nodes have not loaded it: "
+              + String.join("; ", others));
+    }
   }
 
   private static String model(String id) {
-    if (!id.matches("[A-Za-z0-9._-]+")) {
-      throw new IllegalArgumentException(
-          "an id has letters, digits, dots, dashes and underscores, got [" + id + "]");
-    }
+    ModelManifest.checkId(id);
     return "/_plugins/_cross_modal/models/" + id;
   }
 
   private String call(String method, String path, String json)
       throws IOException, InterruptedException {
     return cluster.call(method, path, json, PATIENCE);
-  }
-
-  private static String sha256(Path file) throws IOException {
-    try (InputStream in = Files.newInputStream(file)) {
-      MessageDigest digest = Sha256.digest();
-      byte[] buffer = new byte[1 << 16];
-      for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
-        digest.update(buffer, 0, n);
-      }
-      return HexFormat.of().formatHex(digest.digest());
-    }
   }
 }

@@ -48,9 +48,9 @@ final class BigEarthNet {
    * A patch.
    *
    * @param red a file that {@link #isPatch}
-   * @param problems told what is wrong with its JSON
+   * @param notes told what is wrong with its JSON, without which the patch is as good
    */
-  static SourceImage patch(Path red, List<String> problems) throws IOException {
+  static SourceImage patch(Path red, List<String> notes) throws IOException {
     String file = red.getFileName().toString();
     String name = file.substring(0, file.length() - RED.length());
     List<Path> bands =
@@ -71,7 +71,7 @@ final class BigEarthNet {
           | IllegalStateException
           | NullPointerException
           | DateTimeException e) {
-        problems.add(json + " is not BigEarthNet's: " + e.getMessage());
+        notes.add(json + " is not BigEarthNet's: " + e.getMessage());
       }
     }
     return new SourceImage(name, bands, List.of(), Optional.empty(), labels, acquired);

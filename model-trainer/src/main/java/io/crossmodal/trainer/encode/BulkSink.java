@@ -128,7 +128,7 @@ public final class BulkSink implements DocumentSink {
                 Locale.ROOT,
                 "given up after %d s, %d documents of a request are not kept: %s; run again to go"
                     + " on",
-                retry.patience().toSeconds(),
+                waits.passed().toSeconds(),
                 left.size(),
                 reply.reason));
       }

@@ -18,6 +18,11 @@ public record EncodeOptions(int batch, int threads, int allowedProblems) {
     atLeast("allowedProblems", allowedProblems, 0);
   }
 
+  /** What is left to an archive of which so many pictures are left out already. */
+  public EncodeOptions after(int problems) {
+    return new EncodeOptions(batch, threads, allowedProblems - problems);
+  }
+
   private static void atLeast(String name, int value, int least) {
     if (value < least) {
       throw new IllegalArgumentException(name + " must be at least " + least + ", got " + value);

@@ -8,6 +8,7 @@ import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.trainer.data.InvalidDatasetException;
+import io.crossmodal.trainer.data.PictureFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -212,7 +213,7 @@ public final class EncodeRun {
       }
       List<byte[]> files = new ArrayList<>();
       for (Path file : image.files()) {
-        files.add(Files.readAllBytes(file));
+        files.add(PictureFiles.read(file));
       }
       PixelTensor pixels = reader.pixels(files);
       Optional<PictureReader.Place> place = Optional.empty();
@@ -237,6 +238,8 @@ public final class EncodeRun {
   private static String stamp(SourceImage image) throws IOException {
     StringBuilder files = new StringBuilder(image.path());
     for (Path file : image.files()) {
+      // Tiles of two archives may have a name, a size and a time in common.
+      files.append('\0').append(file.toAbsolutePath().normalize());
       files.append('\0').append(Files.size(file));
       files.append('\0').append(Files.getLastModifiedTime(file).toMillis());
     }
@@ -288,7 +291,9 @@ public final class EncodeRun {
       if (problems.size() > options.allowedProblems()) {
         throw new IllegalArgumentException(
             InvalidDatasetException.summary(
-                "pictures cannot be encoded (" + options.allowedProblems() + " allowed)",
+                "pictures cannot be encoded ("
+                    + options.allowedProblems()
+                    + " more problems allowed)",
                 problems));
       }
     }

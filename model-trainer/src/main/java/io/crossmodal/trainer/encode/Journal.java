@@ -7,6 +7,7 @@ package io.crossmodal.trainer.encode;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -54,10 +55,12 @@ public final class Journal implements Closeable {
    * @param target what the documents' sink and form depend on, one line
    * @param written bytes that the sink's output has, for those that have a length; what the journal
    *     knows beyond them was lost
+   * @param forget what it knows, whatever the output has
    * @throws IOException when another process has it open, the file is something else, or there is
    *     an output already that this journal does not know
    */
-  public static Journal open(Path path, String target, long written) throws IOException {
+  public static Journal open(Path path, String target, long written, boolean forget)
+      throws IOException {
     if (path.toAbsolutePath().getParent() != null) {
       Files.createDirectories(path.toAbsolutePath().getParent());
     }
@@ -67,7 +70,7 @@ public final class Journal implements Closeable {
     try {
       lock(path, file);
       Journal journal = new Journal(file);
-      journal.read(path, HEADER + target, written);
+      journal.read(path, HEADER + target, written, forget);
       return journal;
     } catch (IOException | RuntimeException e) {
       file.close();
@@ -87,21 +90,24 @@ public final class Journal implements Closeable {
     }
   }
 
-  private void read(Path path, String header, long written) throws IOException {
+  private void read(Path path, String header, long written, boolean forget) throws IOException {
     // Read by lines of its own making: a damaged byte must not end in an exception of a decoder.
-    String text = Files.readString(path, StandardCharsets.ISO_8859_1);
+    // And through this channel: on POSIX systems closing any other of the file ends the lock.
+    String text =
+        new String(Channels.newInputStream(file).readAllBytes(), StandardCharsets.ISO_8859_1);
     String first = text.lines().findFirst().orElse("");
     if (!text.isEmpty() && !first.startsWith(HEADER)) {
       throw new IOException(path + " is no journal of encode; name another file");
     }
-    if (written > 0 && !text.startsWith(header + "\n")) {
+    boolean known = !forget && text.startsWith(header + "\n");
+    if (written > 0 && !known && !forget) {
       throw new IOException(
           "the output is there already and the journal "
               + path
               + " does not know it; name another output, or delete it");
     }
     long good = 0;
-    if (text.startsWith(header + "\n")) {
+    if (known) {
       good = header.length() + 1L;
       List<Matcher> group = new ArrayList<>();
       int from = header.length() + 1;
@@ -114,9 +120,9 @@ public final class Journal implements Closeable {
           group.add(entry);
         } else if (end.matches() && Long.parseLong(end.group(1)) <= written) {
           group.forEach(
-              known -> {
-                ids.add(known.group(1));
-                stamps.add(known.group(2));
+              kept -> {
+                ids.add(kept.group(1));
+                stamps.add(kept.group(2));
               });
           group.clear();
           position = Long.parseLong(end.group(1));

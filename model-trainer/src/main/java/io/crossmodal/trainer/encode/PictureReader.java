@@ -56,7 +56,7 @@ final class PictureReader {
               + sensor.bands().names()
               + ": stack them into one GeoTIFF");
     }
-    return preprocessor.normalise(trueColour(files).resize(sensor.imageSize()));
+    return preprocessor.normalise(preprocessor.sized(trueColour(files)));
   }
 
   private static RgbImage trueColour(List<byte[]> files) {

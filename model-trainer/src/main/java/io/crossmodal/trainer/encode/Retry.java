@@ -6,16 +6,20 @@ package io.crossmodal.trainer.encode;
 
 import java.time.Duration;
 import java.util.Objects;
+import java.util.function.LongSupplier;
 
 /**
- * How long to wait before a cluster that is full, or away, is asked again: each time twice as long.
+ * How long to wait before a cluster that is full, or away, is asked again: each time twice as long,
+ * until it has kept no document for some time. A request that is under way then is waited for.
  *
  * @param first wait, above 0
  * @param longest wait
- * @param patience for so long in all without any document kept; then it is over
+ * @param patience for so long without any document kept, requests included; 0 to ask once
  * @param sleeper waits
+ * @param nanoTime the time, as {@link System#nanoTime} tells it
  */
-public record Retry(Duration first, Duration longest, Duration patience, Sleeper sleeper) {
+public record Retry(
+    Duration first, Duration longest, Duration patience, Sleeper sleeper, LongSupplier nanoTime) {
 
   /** Waits; tests do not. */
   @FunctionalInterface
@@ -28,29 +32,43 @@ public record Retry(Duration first, Duration longest, Duration patience, Sleeper
       throw new IllegalArgumentException(
           "waits must be above 0 and grow, got " + first + " to " + longest);
     }
-    Objects.requireNonNull(patience, "patience");
+    if (patience.isNegative()) {
+      throw new IllegalArgumentException(
+          "patience with the cluster must be at least 0 s, got " + patience.toSeconds() + " s");
+    }
     Objects.requireNonNull(sleeper, "sleeper");
+    Objects.requireNonNull(nanoTime, "nanoTime");
   }
 
   /** A quarter of a second to half a minute. */
   public static Retry lasting(Duration patience) {
-    return new Retry(Duration.ofMillis(250), Duration.ofSeconds(30), patience, Thread::sleep);
+    return new Retry(
+        Duration.ofMillis(250), Duration.ofSeconds(30), patience, Thread::sleep, System::nanoTime);
   }
 
   /** The waits of one document's way. Not thread-safe. */
   final class Waits {
+    private final long start = nanoTime.getAsLong();
     private Duration next = first;
-    private Duration waited = Duration.ZERO;
+
+    /** Time since these waits began. */
+    Duration passed() {
+      return Duration.ofNanos(nanoTime.getAsLong() - start);
+    }
 
     /** Whether there is patience for another wait; if so, waits. */
     boolean another() throws InterruptedException {
-      if (waited.plus(next).compareTo(patience) > 0) {
+      Duration left = patience.minus(passed());
+      if (!left.isPositive()) {
         return false;
       }
-      sleeper.sleep(next);
-      waited = waited.plus(next);
-      next = next.multipliedBy(2).compareTo(longest) > 0 ? longest : next.multipliedBy(2);
+      sleeper.sleep(shorter(next, left));
+      next = shorter(next.multipliedBy(2), longest);
       return true;
+    }
+
+    private static Duration shorter(Duration a, Duration b) {
+      return a.compareTo(b) < 0 ? a : b;
     }
   }
 }

@@ -26,12 +26,15 @@ import java.util.stream.StreamSupport;
  *
  * @param kind what was recognised, for the user
  * @param problems what was left out while reading, one line each
+ * @param unlabelled what is kept without its labels, which cannot be read, one line each
  */
-public record SourceImages(String kind, List<SourceImage> images, List<String> problems) {
+public record SourceImages(
+    String kind, List<SourceImage> images, List<String> problems, List<String> unlabelled) {
 
   public SourceImages {
     images = List.copyOf(images);
     problems = List.copyOf(problems);
+    unlabelled = List.copyOf(unlabelled);
   }
 
   /**
@@ -43,8 +46,8 @@ public record SourceImages(String kind, List<SourceImage> images, List<String> p
    *   <li>any other folder: its JPEG, PNG and TIFF files, however deep; where at least two folders
    *       hold some, a folder's name is the class of its pictures;
    *   <li>any other file: a list of pictures, UTF-8, a path a line, relative to the list, with a
-   *       caption behind a tab where there is one; blank lines and lines that begin with # are
-   *       skipped.
+   *       caption behind a tab where there is one; blank lines, lines that begin with # and a
+   *       byte-order mark are skipped.
    * </ul>
    *
    * @param images the folder of the pictures, for captions only
@@ -87,7 +90,8 @@ public record SourceImages(String kind, List<SourceImage> images, List<String> p
                     SourceImage.of(
                         image.filename(), image.file(), image.captions(), Optional.empty()))
             .toList(),
-        dataset.problems());
+        dataset.problems(),
+        List.of());
   }
 
   private static SourceImages folder(Path root) throws IOException {
@@ -120,16 +124,17 @@ public record SourceImages(String kind, List<SourceImage> images, List<String> p
                             .map(
                                 folder -> PictureFiles.className(folder.getFileName().toString()))))
             .toList(),
+        List.of(),
         List.of());
   }
 
   private static SourceImages patches(List<Path> reds) throws IOException {
     List<SourceImage> images = new ArrayList<>();
-    List<String> problems = new ArrayList<>();
+    List<String> unlabelled = new ArrayList<>();
     for (Path red : reds) {
-      images.add(BigEarthNet.patch(red, problems));
+      images.add(BigEarthNet.patch(red, unlabelled));
     }
-    return new SourceImages("Sentinel-2 patches of BigEarthNet", images, problems);
+    return new SourceImages("Sentinel-2 patches of BigEarthNet", images, List.of(), unlabelled);
   }
 
   private static boolean isHidden(Path relative) {
@@ -151,7 +156,7 @@ public record SourceImages(String kind, List<SourceImage> images, List<String> p
     Path folder = list.toAbsolutePath().getParent();
     List<SourceImage> images = new ArrayList<>();
     for (int i = 0; i < lines.size(); i++) {
-      String line = lines.get(i);
+      String line = i == 0 ? lines.get(i).replaceFirst("^\ufeff", "") : lines.get(i);
       if (line.isBlank() || line.startsWith("#")) {
         continue;
       }
@@ -170,6 +175,6 @@ public record SourceImages(String kind, List<SourceImage> images, List<String> p
             list + ":" + (i + 1) + " names no file: " + e.getMessage(), e);
       }
     }
-    return new SourceImages("pictures of a list", images, List.of());
+    return new SourceImages("pictures of a list", images, List.of(), List.of());
   }
 }

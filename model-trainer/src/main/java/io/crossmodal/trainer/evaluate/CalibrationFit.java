@@ -71,6 +71,9 @@ public final class CalibrationFit {
   /**
    * Fits scale and bias by Newton's method, with a little ridge so that it cannot run away.
    *
+   * <p>It works on standardised logits: a sum with the filter's may lie at a hundred, where steps
+   * of bounded length would not arrive.
+   *
    * @param logits per query and candidate what pairs are ranked by
    * @param right per query and candidate whether they belong together
    * @param lambda handed on
@@ -84,6 +87,16 @@ public final class CalibrationFit {
         all++;
       }
     }
+    double mean = 0;
+    double squares = 0;
+    for (double[] query : logits) {
+      for (double x : query) {
+        mean += x / all;
+        squares += x * x / all;
+      }
+    }
+    double variance = squares - mean * mean;
+    double deviation = variance > 0 ? Math.sqrt(variance) : 1;
     double high = (positives + 1.0) / (positives + 2.0);
     double low = 1.0 / (all - positives + 2.0);
     double a = 1;
@@ -96,7 +109,7 @@ public final class CalibrationFit {
       double hbb = 1e-6;
       for (int q = 0; q < right.length; q++) {
         for (int c = 0; c < right[q].length; c++) {
-          double x = logits[q][c];
+          double x = (logits[q][c] - mean) / deviation;
           double p = 1 / (1 + Math.exp(-(a * x + b)));
           double error = p - (right[q][c] ? high : low);
           double w = p * (1 - p);
@@ -118,6 +131,7 @@ public final class CalibrationFit {
         break;
       }
     }
-    return new Calibration(lambda, Math.max(a, 1e-3), b);
+    double scale = Math.max(a / deviation, 1e-3);
+    return new Calibration(lambda, scale, b - a * mean / deviation);
   }
 }

@@ -44,7 +44,13 @@ final class Charts {
             .yAxisTitle(unit)
             .build();
     chart.getStyler().setBaseFont(Fonts.sans(12));
-    chart.getStyler().setYAxisMin(0.0);
+    // A loss that is a negative cosine, as MVJRC, would else be cut away.
+    chart
+        .getStyler()
+        .setYAxisMin(
+            curves.values().stream()
+                .flatMap(curve -> curve.values().stream())
+                .reduce(0.0, Math::min));
     curves.forEach(
         (name, curve) -> {
           List<double[]> columns = TrainingLog.columns(curve);

@@ -36,7 +36,7 @@ public final class ReportMaker {
   /**
    * A maker for one run.
    *
-   * @param run a folder with {@code options.json} and {@code metrics.jsonl}
+   * @param run a folder with {@code options.json} and, once it has logged, {@code metrics.jsonl}
    */
   public ReportMaker(Path run) {
     this.run = run;
@@ -101,7 +101,9 @@ public final class ReportMaker {
     TrainingLog log = TrainingLog.read(run.resolve("metrics.jsonl"));
     List<RunReport.Chart> charts = new ArrayList<>();
     if (!log.losses().isEmpty()) {
-      charts.add(chart("Losses, means since the point before", "nats", log.losses()));
+      charts.add(
+          chart(
+              "Losses, means since the point before", "nats; mvjrc: minus a cosine", log.losses()));
     }
     if (!log.stepsPerSecond().isEmpty()) {
       charts.add(chart("Speed", "steps/s", Map.of("steps/s", log.stepsPerSecond())));

@@ -33,11 +33,12 @@ record TrainingLog(
    * trainer has its curve. Steps that were taken twice, because a run was killed and resumed, count
    * as they were taken last.
    *
-   * @throws IOException when there is no such file, or a line in it is no metrics line
+   * @param file need not exist: a run begins it with its first line
+   * @throws IOException when a line in it is no metrics line
    */
   static TrainingLog read(Path file) throws IOException {
     SortedMap<Integer, JsonObject> lines = new TreeMap<>();
-    List<String> all = Files.readAllLines(file);
+    List<String> all = Files.exists(file) ? Files.readAllLines(file) : List.of();
     for (int i = 0; i < all.size(); i++) {
       try {
         JsonObject line = JsonParser.parseString(all.get(i)).getAsJsonObject();

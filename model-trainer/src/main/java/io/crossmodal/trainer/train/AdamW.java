@@ -252,7 +252,8 @@ public final class AdamW implements AutoCloseable {
             (name, array) ->
                 state.put(name, LazyTensor.computed(shape(array), array::toFloatArray)));
     state.put(STEPS, LazyTensor.computed(List.of(), () -> new float[] {steps}));
-    Path temporary = Files.createTempFile(file.toAbsolutePath().getParent(), "checkpoint-", ".tmp");
+    // Always the same name, so that what a killed run left is overwritten.
+    Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
     try {
       SafetensorsWriter.write(temporary, state);
       Files.move(

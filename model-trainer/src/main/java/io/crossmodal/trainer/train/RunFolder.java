@@ -9,6 +9,8 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,6 +26,7 @@ import java.util.Locale;
 public final class RunFolder {
   private static final String CHECKPOINT = "checkpoint.safetensors";
   private static final String DATA = "data.sha256";
+  private static final String LOCK = "run.lock";
   private static final String METRICS = "metrics.jsonl";
   private static final String OPTIONS = "options.json";
   private static final Gson GSON =
@@ -41,15 +44,20 @@ public final class RunFolder {
    * Opens a run folder, or makes it.
    *
    * @param options a record
-   * @throws IllegalArgumentException when the folder holds a run of other options
+   * @throws IllegalArgumentException when the folder holds a run of other options, or of unknown
+   *     ones
    */
   public static RunFolder open(Path folder, Object options) throws IOException {
     Files.createDirectories(folder);
     Path file = folder.resolve(OPTIONS);
     String json = GSON.toJson(options);
-    String before = Files.exists(file) ? Files.readString(file) : json;
     RunFolder run = new RunFolder(folder);
-    if (run.resumes() && !before.equals(json)) {
+    if (!run.resumes()) {
+      Files.writeString(file, json);
+      return run;
+    }
+    String before = Files.exists(file) ? Files.readString(file) : "no " + OPTIONS;
+    if (!before.equals(json)) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
@@ -59,7 +67,6 @@ public final class RunFolder {
               before,
               json));
     }
-    Files.writeString(file, json);
     return run;
   }
 
@@ -100,7 +107,9 @@ public final class RunFolder {
   public void requireSameData(MessageDigest digest, String what) throws IOException {
     String hash = HexFormat.of().formatHex(digest.digest());
     Path file = folder.resolve(DATA);
-    if (resumes() && Files.exists(file) && !Files.readString(file).strip().equals(hash)) {
+    if (!resumes()) {
+      Files.writeString(file, hash + "\n");
+    } else if (!Files.exists(file) || !Files.readString(file).strip().equals(hash)) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
@@ -108,7 +117,29 @@ public final class RunFolder {
               folder,
               what));
     }
-    Files.writeString(file, hash + "\n");
+  }
+
+  /**
+   * Keeps others from the folder until it is closed; a process that dies lets go of it.
+   *
+   * @throws IllegalArgumentException when another training has it
+   */
+  FileChannel lock() throws IOException {
+    FileChannel channel =
+        FileChannel.open(folder.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    try {
+      if (channel.tryLock() != null) {
+        return channel;
+      }
+    } catch (OverlappingFileLockException e) {
+      // By this process: the same to the caller.
+    } catch (IOException e) {
+      channel.close();
+      throw e;
+    }
+    channel.close();
+    throw new IllegalArgumentException(
+        "another training writes to " + folder + "; wait for it, or name another folder");
   }
 
   /** A run that was killed, or a full disk, may have left the start of a line. */
@@ -117,10 +148,13 @@ public final class RunFolder {
     if (!Files.exists(metrics)) {
       return;
     }
-    String text = Files.readString(metrics);
-    int end = text.lastIndexOf('\n') + 1;
-    if (end < text.length()) {
-      Files.writeString(metrics, text.substring(0, end));
+    byte[] text = Files.readAllBytes(metrics);
+    int end = text.length;
+    while (end > 0 && text[end - 1] != '\n') {
+      end--;
+    }
+    try (FileChannel channel = FileChannel.open(metrics, StandardOpenOption.WRITE)) {
+      channel.truncate(end);
     }
   }
 

@@ -8,6 +8,7 @@ import ai.djl.engine.EngineException;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.trainer.checkpoint.CheckpointException;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -18,8 +19,8 @@ import java.util.concurrent.Executors;
 import java.util.function.IntFunction;
 
 /**
- * Takes steps to the last one, with the next batches made meanwhile, a line of metrics every 50 and
- * checkpoints; says what ended it.
+ * Takes steps to the last one, with the next batches made meanwhile, checkpoints, and a line of
+ * metrics at each of these and every 50 steps; says what ended it.
  */
 public final class TrainingLoop {
   private static final int LOG_EVERY = 50;
@@ -75,9 +76,10 @@ public final class TrainingLoop {
   public <B, L extends StepLosses<L>> void run(
       Trainee<B, L> trainee, IntFunction<List<B>> batches, Listener listener)
       throws IOException, TrainingException, BundleException {
-    folder.dropHalfLine();
     ExecutorService loader = Executors.newSingleThreadExecutor(r -> new Thread(r, "batches"));
+    FileChannel lock = folder.lock();
     try {
+      folder.dropHalfLine();
       CompletableFuture<List<B>> next = load(loader, batches, trainee.steps());
       L sum = null;
       int counted = 0;
@@ -99,14 +101,16 @@ public final class TrainingLoop {
         counted++;
         int taken = trainee.steps();
         listener.stepped(taken);
-        if (taken % LOG_EVERY == 0 || taken == steps) {
+        boolean saves = taken % checkpointEvery == 0 || taken == steps;
+        // A line ends where a checkpoint is, so that a resumed run logs what the whole one did.
+        if (taken % LOG_EVERY == 0 || saves) {
           double seconds = (System.nanoTime() - since) / 1e9;
           folder.log(new LogLine(taken, sum.times(1.0 / counted), counted / seconds));
           sum = null;
           counted = 0;
           since = System.nanoTime();
         }
-        if (taken % checkpointEvery == 0 || taken == steps) {
+        if (saves) {
           trainee.save(folder.checkpoint());
         }
       }
@@ -127,6 +131,7 @@ public final class TrainingLoop {
           e);
     } finally {
       loader.shutdownNow();
+      lock.close();
     }
   }
 

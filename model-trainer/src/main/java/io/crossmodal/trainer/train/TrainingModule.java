@@ -11,6 +11,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
+import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
@@ -102,7 +103,7 @@ final class TrainingModule implements AutoCloseable, TrainingLoop.Trainee<Batch,
 
   private Map<String, NDArray> parameters() {
     Map<String, NDArray> parameters = script.parameters();
-    parameters.keySet().removeIf(name -> !used(name, options.tasks()));
+    parameters.keySet().removeIf(name -> !used(name, options.tasks(), config.image()));
     return parameters;
   }
 
@@ -113,12 +114,13 @@ final class TrainingModule implements AutoCloseable, TrainingLoop.Trainee<Batch,
     }
     TrainingOptions.Tasks filterAlone = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0);
     Set<String> late = new HashSet<>(parameters().keySet());
-    late.removeIf(name -> used(name, filterAlone));
+    late.removeIf(name -> used(name, filterAlone, config.image()));
     return new AdamW.Late(late, options.joining());
   }
 
   /** Whether a task trains this parameter; without a gradient its weights would only decay. */
-  private static boolean used(String name, TrainingOptions.Tasks tasks) {
+  private static boolean used(String name, TrainingOptions.Tasks tasks, ImageTowerConfig tower) {
+    boolean fuses = tasks.itm() + tasks.mlm() + tasks.mvjrc() > 0;
     if (name.startsWith("mlm.")) {
       return tasks.mlm() > 0;
     }
@@ -131,7 +133,12 @@ final class TrainingModule implements AutoCloseable, TrainingLoop.Trainee<Batch,
     if (name.startsWith("model.filter.")) {
       return tasks.itc() > 0;
     }
-    return !name.startsWith("model.fusion.") || tasks.itm() + tasks.mlm() + tasks.mvjrc() > 0;
+    // The filter reads a convolutional tower's mean, which passes by what makes its tokens.
+    boolean tokens =
+        name.startsWith("model.image_")
+            && tower.kind() != ImageTowerConfig.Kind.VISION_TRANSFORMER
+            && (name.contains(".project.") || name.endsWith(".position"));
+    return fuses || !(tokens || name.startsWith("model.fusion."));
   }
 
   @Override

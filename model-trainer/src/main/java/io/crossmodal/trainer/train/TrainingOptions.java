@@ -175,6 +175,12 @@ public record TrainingOptions(
               tasks.itc(),
               optimiser.averaging()));
     }
+    if (tasks.itm() > 0 && tasks.hardNegatives() > 0 && tasks.itc() == 0) {
+      throw new IllegalArgumentException(
+          "hard_negatives are drawn by itc, which is 0 and leaves the filter random; give"
+              + " hard_negatives 0, got "
+              + tasks.hardNegatives());
+    }
     if (stages.filterAlone() > 0 && tasks.itc() == 0) {
       throw new IllegalArgumentException(
           "filter_alone needs itc, which trains the filter, above 0");

@@ -116,12 +116,16 @@ public final class TrainingRun {
     requireGrid(config.image());
     WordPieceTokenizer tokenizer = new WordPieceTokenizer(vocabulary, config.text().maxTokens());
     SensorConfig sensor = config.sensors().get(0);
-    int kept = options.regularisation().augmentation().sourceSide(sensor.imageSize());
+    int kept =
+        sensor.sampledFrom() == null
+            ? options.regularisation().augmentation().sourceSide(sensor.imageSize())
+            : sensor.sampledFrom();
     DecodedImages<RgbImage> decoded =
         DecodedImages.decode(
             split, new ImagePreprocessor(sensor.withImageSize(kept)), dataset.problemsLeft());
     progress.skipped(decoded.problems());
-    requireSameData(decoded.images());
+    requireSameData(decoded);
+    long pairs = decoded.images().stream().mapToLong(image -> image.captions().size()).sum();
     TrainingSet set = new TrainingSet(options, decoded, tokenizer, sensor);
     Weights start =
         initial == null ? Weights.random(options.seed()) : initial.start(options.seed());
@@ -133,7 +137,7 @@ public final class TrainingRun {
         module.restore(folder.checkpoint());
       }
       Supplier<ModelBundle> bundle =
-          () -> bundle(module, id, dataset.name(), config, vocabulary, set.size());
+          () -> bundle(module, id, dataset.name(), config, vocabulary, pairs);
       int each = options.accumulate();
       new TrainingLoop(folder, options.steps(), options.checkpointEvery())
           .run(
@@ -155,15 +159,16 @@ public final class TrainingRun {
       String dataSet,
       ModelConfig config,
       List<String> vocabulary,
-      int images) {
-    double epochs = (double) module.steps() * options.batch() * options.accumulate() / images;
+      long pairs) {
+    double epochs = (double) module.steps() * options.batch() * options.accumulate() / pairs;
     String version = TrainingRun.class.getPackage().getImplementationVersion();
     return ModelBundle.of(
         id,
         config,
         vocabulary,
         module.averagedModel(),
-        Calibration.NONE,
+        // Without ITC the filter is as random as it started, and must have no say in the ranking.
+        options.tasks().itc() > 0 ? Calibration.NONE : new Calibration(0, 1, 0),
         new ModelManifest.Training(
             dataSet, options.seed(), epochs, version == null ? "development" : version),
         List.of());
@@ -181,12 +186,13 @@ public final class TrainingRun {
   }
 
   /** Other images would resume without a word where the vocabulary happens to be as large. */
-  private void requireSameData(List<CaptionedImage> images) throws IOException {
+  private void requireSameData(DecodedImages<RgbImage> decoded) throws IOException {
     MessageDigest digest = Sha256.digest();
-    for (CaptionedImage image : images) {
+    for (CaptionedImage image : decoded.images()) {
       String line = image.filename() + "\n" + String.join("\n", image.captions()) + "\n";
       digest.update(line.getBytes(StandardCharsets.UTF_8));
     }
+    decoded.pictures().forEach(picture -> digest.update(picture.rgb()));
     folder.requireSameData(digest, "images or captions");
   }
 

@@ -33,6 +33,7 @@ final class TrainingSet {
   private final Draws draws;
   private final ImagePreprocessor preprocessor;
   private final int side;
+  private final boolean sampled;
   private final int unknown;
   private final int mask;
   private final RgbImage[] images;
@@ -44,7 +45,8 @@ final class TrainingSet {
   /**
    * Tokenises the captions of decoded images.
    *
-   * @param decoded at {@link io.crossmodal.trainer.data.Augmentation#sourceSide} or above
+   * @param decoded at {@link io.crossmodal.trainer.data.Augmentation#sourceSide} or above, or at
+   *     the side that the sensor samples from
    * @param sensor what the model's image tower accepts
    * @throws IllegalArgumentException when there are fewer images than a batch
    */
@@ -66,6 +68,7 @@ final class TrainingSet {
     this.draws = new Draws(options.seed());
     this.preprocessor = new ImagePreprocessor(sensor);
     this.side = sensor.imageSize();
+    this.sampled = sensor.sampledFrom() != null;
     this.unknown = tokenizer.id(WordPieceTokenizer.UNKNOWN);
     this.mask = tokenizer.id(WordPieceTokenizer.MASK);
     this.images = decoded.pictures().toArray(RgbImage[]::new);
@@ -232,7 +235,11 @@ final class TrainingSet {
                   options
                       .regularisation()
                       .augmentation()
-                      .apply(images[chosen[i % chosen.length]], side, draws.random(2, first + i));
+                      .apply(
+                          images[chosen[i % chosen.length]],
+                          side,
+                          sampled,
+                          draws.random(2, first + i));
               System.arraycopy(preprocessor.normalise(changed).values(), 0, pixels, i * each, each);
             });
     return pixels;

@@ -74,7 +74,8 @@ class Training(Module):
 
   # Equation (7), L_itm. The negative of each image and of each text is drawn by Gumbel-max: noise is
   # Gumbel noise (2, B, B), and a row of `hard` (B, 1) is 1 to draw from softmax(logits) as ALBEF does, 0
-  # to draw uniformly as the paper does. Pairs that match are never drawn. u (B, H) is u_cls of the positives.
+  # to draw uniformly as the paper does. Pairs that match are not drawn; an image or text that all of the
+  # batch match has no negative, and its label -100 leaves it out. u (B, H) is u_cls of the positives.
   def matching(self: __torch__.training.Training, u: Tensor, w: Tensor, mask: Tensor, s: Tensor, logits: Tensor, matches: Tensor, noise: Tensor, hard: Tensor) -> Tensor:
     forbidden = torch.mul(matches, -10000.)                                                      # (B, B)
     l = torch.detach(logits)
@@ -87,7 +88,9 @@ class Training(Module):
     pairs_s = torch.cat([s, torch.index_select(s, 0, image)], 0)                                 # (2B, M, H)
     n = (self.model).join(pairs_w, pairs_mask, pairs_s)                                          # (2B, H)
     z = (self.model.itm).forward(torch.cat([u, n], 0))                                           # (3B, 2)
-    y = torch.cat([torch.ones_like(text), torch.zeros_like(text), torch.zeros_like(image)], 0)   # (3B)
+    no_text = torch.type_as(torch.mul(torch.amin(matches, [1]), -100.), text)                    # (B)
+    no_image = torch.type_as(torch.mul(torch.amin(matches, [0]), -100.), image)                  # (B)
+    y = torch.cat([torch.ones_like(text), no_text, no_image], 0)                                 # (3B)
     return torch.cross_entropy_loss(z, y)
 
   # Equation (3), L_mlm. labels (B, N): the id that stood at a masked place, -100 elsewhere.
@@ -99,10 +102,16 @@ class Training(Module):
     z = (self.mlm).forward(torch.index_select(torch.flatten(u, 0, 1), 0, at), self.model.text.word)  # (K, V)
     return torch.cross_entropy_loss(z, torch.index_select(y, 0, at))
 
+  # The filter's scale. Its own clamp has no gradient beyond the bound, so that a temperature which overshot
+  # would stay there for good.
+  def scale(self: __torch__.training.Training) -> Tensor:
+    l = self.model.filter.log_scale                                                              # (1)
+    return torch.exp(torch.sub(l, torch.detach(torch.relu(torch.sub(l, 4.6051701859880918)))))   # (1), at most 100
+
   # L_itc. keys (2, K, D) and key_matches (2, B, K) as in MomentumContrast; K is 0 without momentum.
   def contrastive(self: __torch__.training.Training, e: Tensor, t: Tensor, logits: Tensor, matches: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:
     if torch.gt(keys.size(1), 0):
-      itc = (self.momentum_contrast).forward(e, t, keys, key_matches, (self.model.filter).scale())
+      itc = (self.momentum_contrast).forward(e, t, keys, key_matches, self.scale())
     else:
       itc = (self.contrast).forward(logits, matches)
     return itc
@@ -115,7 +124,7 @@ class Training(Module):
     w = (self.model).encode_text(ids, mask)                                                      # (B, N, H)
     e = (self.model).filter_image(torch.select(s, 1, 0))                                         # (B, D)
     t = (self.model).filter_text(torch.select(w, 1, 0))                                          # (B, D)
-    logits = torch.mul(torch.matmul(e, torch.t(t)), (self.model.filter).scale())                 # (B, B)
+    logits = torch.mul(torch.matmul(e, torch.t(t)), self.scale())                 # (B, B)
     none = torch.mul(torch.sum(logits), 0.)
     itc, itm, mlm, mvjrc, u = none, none, none, none, none
     if torch.gt(self.itc_weight, 0.):
@@ -149,7 +158,7 @@ class Training(Module):
     w = (self.model).encode_text(ids, mask)                                                      # (B, N, H)
     e = (self.model).filter_image(torch.select(s, 1, 0))                                         # (B, D)
     t = (self.model).filter_text(torch.select(w, 1, 0))                                          # (B, D)
-    logits = torch.mul(torch.matmul(e, torch.t(t)), (self.model.filter).scale())                 # (B, B)
+    logits = torch.mul(torch.matmul(e, torch.t(t)), self.scale())                 # (B, B)
     itc = self.contrastive(e, t, logits, matches, keys, key_matches)
     none = torch.mul(itc, 0.)
     return torch.stack([torch.mul(itc, self.itc_weight), itc, none, none, none], 0)

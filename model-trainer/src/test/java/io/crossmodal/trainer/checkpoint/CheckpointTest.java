@@ -31,6 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class CheckpointTest {
   private static final long SEED = MicroTraining.seed();
@@ -104,6 +105,17 @@ class CheckpointTest {
     long header =
         ByteBuffer.wrap(Files.readAllBytes(file())).order(ByteOrder.LITTLE_ENDIAN).getLong();
     assertEquals(0, header % 8);
+  }
+
+  /** A file begins with the length of its header, which may look like another format's mark. */
+  @ParameterizedTest
+  @ValueSource(ints = {0x180, 0x280, 'P' | 'K' << 8, 0x20000 | 'P' | 'K' << 8})
+  void aHeaderOfAnyLengthIsRead(int length) throws Exception {
+    String entry = CheckpointFiles.entry("F32", new long[] {1}, 0, 4).toString();
+    String header = "{\"x\":" + entry + "}";
+    header += " ".repeat(length - header.length());
+    CheckpointFiles.safetensors(file(), header, new byte[4]);
+    assertArrayEquals(new float[1], Checkpoint.open(file()).tensors().get("x").values());
   }
 
   @ParameterizedTest

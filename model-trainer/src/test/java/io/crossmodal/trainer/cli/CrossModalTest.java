@@ -4,28 +4,41 @@
  */
 package io.crossmodal.trainer.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.trainer.checkpoint.SmallImport;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.report.FontAssumption;
 import io.crossmodal.trainer.report.Html;
+import io.crossmodal.trainer.sensors.SensorPreset;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import java.util.regex.Matcher;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -142,6 +155,20 @@ class CrossModalTest {
     assertEquals(32, out.toString().lines().count());
     assertTrue(!out.toString().contains("\"tokens\""), "no tokens");
 
+    List<String> again = new ArrayList<>(encode);
+    again.add("--restart");
+    Path journal = folder.resolve("lines.ndjson.journal");
+    byte[] known = Files.readAllBytes(journal);
+    try (FileChannel running = FileChannel.open(journal, StandardOpenOption.WRITE)) {
+      assertNotNull(running.tryLock());
+      assertUserError(again, "another run is writing the journal");
+    }
+    assertEquals(first, Files.readAllLines(lines));
+    assertArrayEquals(known, Files.readAllBytes(journal));
+    assertEquals(0, run(again.toArray(new String[0])), err.toString());
+    assertTrue(err.toString().contains("16 pictures encoded, 0 done before"), err.toString());
+    assertEquals(first, Files.readAllLines(lines));
+
     List<String> fp16 = new ArrayList<>(encode);
     fp16.addAll(List.of("--tokens", "fp16"));
     assertUserError(fp16, "there already", "lines.ndjson.journal");
@@ -152,6 +179,27 @@ class CrossModalTest {
     List<String> sensor = new ArrayList<>(encode);
     sensor.addAll(List.of("--sensor", "s9"));
     assertUserError(sensor, "s9", "rgb");
+    List<String> impatient = new ArrayList<>(encode);
+    impatient.addAll(List.of("--retry-for", "-1"));
+    assertUserError(impatient, "patience with the cluster must be at least 0 s, got -1 s");
+  }
+
+  /** Whether a problem is found while reading captions or while reading pictures, it counts. */
+  @Test
+  void encodesWithSoManyProblemsAndNoMore() throws Exception {
+    Path scenes = brokenScenes("encoded");
+    Path bundle = folder.resolve("encoder.zip");
+    ModelBundle.random("micro", ModelConfig.micro(), SEED).write(bundle, List.of("a pond"));
+    List<String> encode = new ArrayList<>(List.of("encode", "--data", scenes.toString()));
+    encode.addAll(List.of("--bundle", bundle.toString(), "--out", folder.resolve("l").toString()));
+    encode.addAll(List.of("--allow-problems", "2"));
+    assertEquals(2, run(encode.toArray(new String[0])), err.toString());
+    assertTrue(err.toString().contains("(1 more problems allowed): 2 problems"), err.toString());
+    err.getBuffer().setLength(0);
+    encode = with(with(encode, "--allow-problems", "3"), "--out", folder.resolve("m").toString());
+    assertEquals(0, run(encode.toArray(new String[0])), err.toString());
+    assertTrue(err.toString().contains("13 pictures encoded"), err.toString());
+    assertTrue(err.toString().contains("3 left out"), err.toString());
   }
 
   /** Text finds tiles of sensors that joined a model one after the other. */
@@ -310,6 +358,8 @@ class CrossModalTest {
             "2"),
         err.toString());
     assertTrue(out.toString().contains("2 images, 10 texts"), out.toString());
+    assertTrue(out.toString().contains("- The first 2 of the split's 4 images"), out.toString());
+    assertFalse(printed.contains("of the split's"), printed);
 
     // The same run with other options is another run.
     assertEquals(2, run(train("run", "--seed", "9").toArray(new String[0])));
@@ -359,6 +409,15 @@ class CrossModalTest {
     assertEquals(0, run(everyPair.toArray(new String[0])), err.toString());
     assertEquals(1 + 3, new Html(Files.readString(report)).rows("evaluation"), "full fusion too");
     assertUserError(List.of("report", "--run", folder.resolve("none").toString()), "no such file");
+  }
+
+  @Test
+  void reportsARunThatHasLoggedNothingYet() throws Exception {
+    Path run = Files.createDirectory(folder.resolve("young"));
+    Files.writeString(run.resolve("options.json"), "{\"seed\": 1}");
+    assertEquals(0, run("report", "--run", run.toString()), err.toString());
+    String report = Files.readString(run.resolve("report.html"));
+    assertTrue(report.contains("The run has logged nothing yet."), report);
   }
 
   @Test
@@ -465,6 +524,75 @@ class CrossModalTest {
   @Test
   void namesTheBundleThatIsNone() {
     assertUserError(List.of("evaluate", "--data", data, "--bundle", data), data, "no zip");
+  }
+
+  /** It is told before any picture is encoded. */
+  @Test
+  void namesTheBundleThatKnowsNoTexts() throws Exception {
+    Path run = Files.createDirectory(folder.resolve("no-texts"));
+    Path bundle = run.resolve("model.zip");
+    ModelBundle.random("s", SensorPreset.MICRO.config(List.of(SensorConfig.rgb(16))), SEED)
+        .write(bundle, List.of());
+    String of = bundle.toString();
+    String to = folder.resolve("x.zip").toString();
+    for (List<String> arguments :
+        List.of(
+            List.of("evaluate", "--data", data, "--bundle", of),
+            List.of("export", "--data", data, "--bundle", of, "--out", to, "--id", "x"),
+            List.of("distill", "--data", data, "--bundle", of, "--out", to),
+            List.of("report", "--data", data, "--run", run.toString()))) {
+      err.getBuffer().setLength(0);
+      assertUserError(arguments, of, "sensors alone", "evaluate-sensors");
+    }
+  }
+
+  /** Also where the cluster is not to call it by its own name. */
+  @Test
+  void aDamagedBundleIsNotSent() throws Exception {
+    Path damaged = Files.writeString(folder.resolve("damaged.zip"), "PK no bundle");
+    List<String> deploy = new ArrayList<>(List.of("deploy", "--bundle", damaged.toString()));
+    deploy.addAll(List.of("--node", "http://127.0.0.1:1", "--id", "mine"));
+    assertUserError(deploy, damaged.toString());
+    assertFalse(err.toString().contains("does not answer"), err.toString());
+  }
+
+  /** What is thrown, and its one line. */
+  private void assertTold(Exception thrown, int code, String line) throws Exception {
+    CommandLine command = CrossModal.commandLine();
+    command.setErr(new PrintWriter(err, true));
+    err.getBuffer().setLength(0);
+    assertEquals(
+        code,
+        command.getExecutionExceptionHandler().handleExecutionException(thrown, command, null));
+    assertEquals(line, err.toString().strip());
+  }
+
+  @Test
+  void saysMoreThanThePathOfAFile() throws Exception {
+    assertTold(
+        new FileAlreadyExistsException("/a"), 2, "a file is in the way, name another path: /a");
+    assertTold(new AccessDeniedException("/a"), 2, "permission denied: /a");
+    assertTold(new DirectoryNotEmptyException("/a"), 2, "DirectoryNotEmptyException: /a");
+    assertTold(new FileSystemException("/a", null, "Not a directory"), 2, "/a: Not a directory");
+    assertTold(new IOException("No space left on device"), 2, "No space left on device");
+  }
+
+  @Test
+  void anInterruptionIsNoFault() throws Exception {
+    Interruption interruption = new Interruption("nothing is kept");
+    interruption.check();
+    interruption.close();
+    PrintStream before = System.err;
+    ByteArrayOutputStream printed = new ByteArrayOutputStream();
+    System.setErr(new PrintStream(printed, true, StandardCharsets.UTF_8));
+    try {
+      interruption.await();
+    } finally {
+      System.setErr(before);
+    }
+    assertEquals("", printed.toString(StandardCharsets.UTF_8), "nothing was interrupted");
+    assertThrows(CancellationException.class, interruption::check);
+    assertTold(new CancellationException("ended, nothing is kept"), 130, "ended, nothing is kept");
   }
 
   @Test
@@ -604,6 +732,20 @@ class CrossModalTest {
             folder.resolve("x.zip").toString()),
         "id must match",
         "[Not An Id]");
+    // Found out before the data are read, and before there is a run.
+    String missing = folder.resolve("missing").toString();
+    String run = folder.resolve("no-run").toString();
+    String[][] commands = {
+      {"train", "--run", run},
+      {"train-sensors", "--run", run},
+      {"export", "--bundle", missing, "--out", missing}
+    };
+    for (String[] command : commands) {
+      List<String> arguments = new ArrayList<>(List.of(command));
+      arguments.addAll(List.of("--data", missing, "--id", "My Model"));
+      assertUserError(arguments, "id must match", "[My Model]");
+    }
+    assertFalse(Files.exists(Path.of(run)));
   }
 
   private List<String> importing(Path bert, Path vit, Path vocab) {

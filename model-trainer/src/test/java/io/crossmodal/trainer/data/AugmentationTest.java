@@ -31,6 +31,10 @@ class AugmentationTest {
     return new RgbImage(KEPT, KEPT, rgb);
   }
 
+  private static boolean sampled(int run) {
+    return run % 2 == 0;
+  }
+
   private static int grey(RgbImage image, int x, int y) {
     return image.rgb()[3 * (y * image.width() + x)] & 0xff;
   }
@@ -41,11 +45,12 @@ class AugmentationTest {
     RgbImage image = slope();
     byte[] before = image.rgb().clone();
     for (int side : new int[] {16, SHOWN, KEPT}) {
-      RgbImage shown = augmentation.apply(image, side, new SplittableRandom(side));
+      boolean sampled = sampled(side / 8);
+      RgbImage shown = augmentation.apply(image, side, sampled, new SplittableRandom(side));
       assertEquals(side, shown.width());
       assertEquals(side, shown.height());
       assertArrayEquals(
-          shown.rgb(), augmentation.apply(image, side, new SplittableRandom(side)).rgb());
+          shown.rgb(), augmentation.apply(image, side, sampled, new SplittableRandom(side)).rgb());
     }
     assertArrayEquals(before, image.rgb(), "the kept image stays");
   }
@@ -55,7 +60,7 @@ class AugmentationTest {
     assertEquals(KEPT, Augmentation.AERIAL.sourceSide(SHOWN));
     assertEquals(SHOWN, Augmentation.JITTER.sourceSide(SHOWN));
     RgbImage image = slope();
-    assertSame(image, Augmentation.NONE.apply(image, KEPT, new SplittableRandom(1)));
+    assertSame(image, Augmentation.NONE.apply(image, KEPT, false, new SplittableRandom(1)));
   }
 
   @Test
@@ -65,7 +70,7 @@ class AugmentationTest {
     double least = Double.POSITIVE_INFINITY;
     double most = 0;
     for (int i = 0; i < 400; i++) {
-      RgbImage shown = Augmentation.AERIAL.apply(slope(), SHOWN, random);
+      RgbImage shown = Augmentation.AERIAL.apply(slope(), SHOWN, sampled(i), random);
       double right = grey(shown, SHOWN - 1, SHOWN / 2) - grey(shown, 0, SHOWN / 2);
       double down = grey(shown, SHOWN / 2, SHOWN - 1) - grey(shown, SHOWN / 2, 0);
       turns.add((right > 0) + " " + (down > 0) + " " + (Math.abs(right) > Math.abs(down)));
@@ -89,7 +94,7 @@ class AugmentationTest {
     Set<Integer> tints = new HashSet<>();
     SplittableRandom random = new SplittableRandom(6);
     for (int i = 0; i < 100; i++) {
-      byte[] rgb = Augmentation.AERIAL.apply(plain, SHOWN, random).rgb();
+      byte[] rgb = Augmentation.AERIAL.apply(plain, SHOWN, sampled(i), random).rgb();
       for (int p = 3; p < rgb.length; p++) {
         assertEquals(rgb[p % 3], rgb[p], "one colour stays one colour");
       }

@@ -15,8 +15,11 @@ import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -39,7 +42,8 @@ class DecodedImagesTest {
     NO_PICTURE,
     CUT_SHORT,
     TOO_SMALL,
-    A_FOLDER
+    A_FOLDER,
+    HUGE
   }
 
   private CaptionedImage image(int i, Damage damage) throws IOException {
@@ -61,9 +65,17 @@ class DecodedImagesTest {
         Files.delete(file);
         Files.createDirectory(file);
       }
+      case HUGE -> makeHuge(file);
       default -> {}
     }
     return new CaptionedImage(i + ".jpg", file, i, Split.TRAIN, List.of("a pond"));
+  }
+
+  /** More bytes than an array can have, which take no room on the disk. */
+  private static void makeHuge(Path file) throws IOException {
+    try (FileChannel sparse = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      sparse.write(ByteBuffer.allocate(1), 1L << 31);
+    }
   }
 
   @Test
@@ -115,6 +127,7 @@ class DecodedImagesTest {
             case MISSING -> "there is no such file";
             case TOO_SMALL -> "8 x 8 pixels";
             case A_FOLDER -> "cannot be read";
+            case HUGE -> "2147483649 bytes";
             case CUT_SHORT -> "image";
             default -> "no image";
           };

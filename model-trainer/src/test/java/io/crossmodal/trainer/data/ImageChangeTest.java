@@ -132,11 +132,13 @@ class ImageChangeTest {
     Set<Integer> views = new HashSet<>();
     SplittableRandom random = random();
     for (int i = 0; i < 60; i++) {
-      views.add(Arrays.hashCode(Augmentation.RANDAUGMENT.apply(slope(), SIDE, random).rgb()));
+      views.add(
+          Arrays.hashCode(Augmentation.RANDAUGMENT.apply(slope(), SIDE, false, random).rgb()));
     }
     assertTrue(views.size() > 25, views.size() + " views");
     RgbImage image = slope();
-    byte[] once = Augmentation.RANDAUGMENT.apply(image, image.width(), random()).rgb();
-    assertArrayEquals(once, Augmentation.RANDAUGMENT.apply(image, image.width(), random()).rgb());
+    byte[] once = Augmentation.RANDAUGMENT.apply(image, image.width(), false, random()).rgb();
+    assertArrayEquals(
+        once, Augmentation.RANDAUGMENT.apply(image, image.width(), false, random()).rgb());
   }
 }

@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.data;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -208,6 +209,10 @@ class KarpathyReaderTest {
   @Test
   void captionKeyFoldsWhatDoesNotMatter() {
     assertEquals("a pond and two cars", CaptionedDataset.captionKey(" A pond, and\ttwo  cars . "));
+    // Two Hindi words that differ in a vowel sign alone.
+    assertNotEquals(
+        CaptionedDataset.captionKey("\u0915\u0932"),
+        CaptionedDataset.captionKey("\u0915\u0932\u093e"));
     assertEquals(
         CaptionedDataset.captionKey("many planes are here."),
         CaptionedDataset.captionKey("Many planes are here ."));

@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.deploy;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -50,6 +51,22 @@ class ModelUploadTest {
                 new ModelUpload(new ClusterClient(nobody, Optional.empty()), 10)
                     .send(bundle, "mine", done -> {}));
     assertTrue(gone.getMessage().startsWith(nobody + " does not answer"), gone.getMessage());
+  }
+
+  @Test
+  void namesTheNodesThatHaveNotLoaded() throws Exception {
+    String loaded = "\"x1\":{\"name\":\"node-1\",\"state\":\"loaded\",\"version\":1}";
+    ModelUpload.requireLoaded(
+        "mine", "{\"models\":[{\"id\":\"mine\",\"nodes\":{" + loaded + "}}]}");
+    String failed = "\"x2\":{\"name\":\"node-2\",\"state\":\"failed\",\"error\":\"no memory\"}";
+    String answer = "{\"models\":[{\"id\":\"mine\",\"nodes\":{" + loaded + "," + failed + "}}]}";
+    String message =
+        assertThrows(IOException.class, () -> ModelUpload.requireLoaded("mine", answer))
+            .getMessage();
+    assertTrue(
+        message.contains("[mine]") && message.contains("node-2: failed, no memory"), message);
+    assertFalse(message.contains("node-1"), message);
+    assertThrows(IOException.class, () -> ModelUpload.requireLoaded("mine", "{\"models\":[]}"));
   }
 
   @Test

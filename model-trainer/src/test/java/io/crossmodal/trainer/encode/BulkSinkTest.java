@@ -24,18 +24,30 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
 class BulkSinkTest {
   private static final long SEED = MicroTraining.seed();
 
-  private final List<Duration> waits = new CopyOnWriteArrayList<>();
+  private final List<Long> waits = new CopyOnWriteArrayList<>();
+
+  /** Passes while somebody waits, and where a test lets it. */
+  private final AtomicLong now = new AtomicLong(SEED);
+
   private final Told told = new Told();
 
   private Retry retry(int seconds) {
     return new Retry(
-        Duration.ofSeconds(1), Duration.ofSeconds(8), Duration.ofSeconds(seconds), waits::add);
+        Duration.ofSeconds(1),
+        Duration.ofSeconds(8),
+        Duration.ofSeconds(seconds),
+        wait -> {
+          waits.add(wait.toSeconds());
+          now.addAndGet(wait.toNanos());
+        },
+        now::get);
   }
 
   /** What a sink says. */
@@ -181,8 +193,25 @@ class BulkSinkTest {
       assertTrue(given.getMessage().contains("429 full"), given.getMessage());
       assertThrows(IOException.class, () -> sink.send(Documents.some(1, SEED)));
     }
-    assertEquals(List.of(1L, 2L, 4L, 8L, 8L), waits.stream().map(Duration::toSeconds).toList());
+    assertEquals(List.of(1L, 2L, 4L, 8L, 8L, 7L), waits);
     assertEquals(List.of(), told.kept);
+  }
+
+  /** A node that takes connections and answers late, or never, has no more time than a full one. */
+  @Test
+  void theTimeThatRequestsTakeCounts() throws Exception {
+    BulkSink.Bulks silent =
+        lines -> {
+          now.addAndGet(Duration.ofMinutes(5).toNanos());
+          throw new IOException("timed out");
+        };
+    try (BulkSink sink = sink(silent, 1, 600)) {
+      sink.send(Documents.some(2, SEED));
+      IOException given = assertThrows(IOException.class, sink::finish);
+      assertTrue(given.getMessage().contains("given up after 601 s"), given.getMessage());
+    }
+    assertEquals(List.of(1L), waits);
+    assertThrows(IllegalArgumentException.class, () -> retry(-1));
   }
 
   @Test

@@ -25,8 +25,11 @@ import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
@@ -86,7 +89,7 @@ class EncodeRunTest {
     Path file = folder.resolve(out);
     long written = Files.exists(file) ? Files.size(file) : 0;
     SourceImages source = SourceImages.read(folder.resolve("pictures"), Optional.empty(), 0);
-    try (Journal journal = Journal.open(folder.resolve(out + ".journal"), "file", written)) {
+    try (Journal journal = Journal.open(folder.resolve(out + ".journal"), "file", written, false)) {
       return new EncodeRun(model, format, new EncodeOptions(4, 3, allowed), journal)
           .run(
               source.images(),
@@ -143,13 +146,18 @@ class EncodeRunTest {
    */
   @Test
   void patchesOfBigEarthNetKeepWhatIsKnownOfThem() throws Exception {
-    patch("S2A_MSIL2A_20170613T101031_87_48", 3558, true);
+    Path annotated = patch("S2A_MSIL2A_20170613T101031_87_48", 3558, true);
     patch("S2B_MSIL2A_20170924T93020_69_24", 1779, false);
     Path broken = patch("S2B_MSIL2A_20170924T93020_70_25", 100, false);
     Files.delete(broken.resolve(broken.getFileName() + "_B03.tif"));
     EncodeRun.Summary summary = run("out", 1, done -> {});
     assertEquals(2, summary.kept());
     assertTrue(summary.problems().get(0).startsWith(broken + ": there is no such file"));
+    Files.writeString(labels(annotated), "{");
+    SourceImages damaged = SourceImages.read(folder.resolve("pictures"), Optional.empty(), 0);
+    assertEquals(List.of(), damaged.problems(), "it is kept");
+    assertEquals(1, damaged.unlabelled().size());
+    assertTrue(damaged.unlabelled().get(0).startsWith(labels(annotated) + " is not"));
     List<JsonObject> documents = List.copyOf(documents("out").values());
     assertEquals("S2A_MSIL2A_20170613T101031_87_48", documents.get(0).get("path").getAsString());
     assertEquals("[\"Water bodies\"]", documents.get(0).get("labels").toString());
@@ -204,10 +212,14 @@ class EncodeRunTest {
     }
     if (annotated) {
       Files.writeString(
-          patch.resolve(name + "_labels_metadata.json"),
+          labels(patch),
           "{\"labels\":[\"Water bodies\"],\"acquisition_date\":\"2017-06-13 10:10:33\"}");
     }
     return patch;
+  }
+
+  private static Path labels(Path patch) {
+    return patch.resolve(patch.getFileName() + "_labels_metadata.json");
   }
 
   /** The real ones: every patch has a label, a date and a place that its name fits. */
@@ -299,15 +311,21 @@ class EncodeRunTest {
   void brokenPicturesAreNamedAndLeftOutUpToALimit() throws Exception {
     Files.writeString(folder.resolve("pictures").resolve("10.png"), "no picture");
     Files.write(folder.resolve("pictures").resolve("5.png"), new byte[0]);
+    // More bytes than an array can have, which take no room on the disk.
+    Path huge = folder.resolve("pictures").resolve("7.png");
+    try (FileChannel sparse = FileChannel.open(huge, StandardOpenOption.WRITE)) {
+      sparse.write(ByteBuffer.allocate(1), 1L << 31);
+    }
     List<Integer> progress = new ArrayList<>();
-    EncodeRun.Summary summary = run("out", 2, progress::add);
-    assertEquals(PICTURES - 2, summary.kept());
-    assertEquals(2, summary.problems().size());
+    EncodeRun.Summary summary = run("out", 3, progress::add);
+    assertEquals(PICTURES - 3, summary.kept());
+    assertEquals(3, summary.problems().size());
+    assertTrue(summary.problems().get(2).contains("7.png: 2147483649 bytes"), summary.toString());
     assertTrue(summary.problems().get(0).contains("10.png: 10 bytes"), summary.toString());
     assertEquals(PICTURES, progress.get(progress.size() - 1));
     IllegalArgumentException refused =
         assertThrows(IllegalArgumentException.class, () -> run("strict", 1, done -> {}));
-    assertTrue(refused.getMessage().contains("1 allowed"), refused.getMessage());
+    assertTrue(refused.getMessage().contains("1 more problems allowed"), refused.getMessage());
     assertTrue(refused.getMessage().contains("5.png"), refused.getMessage());
   }
 

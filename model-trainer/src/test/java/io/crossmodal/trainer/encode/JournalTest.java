@@ -31,7 +31,7 @@ class JournalTest {
   }
 
   private Journal open(String target, long written) throws IOException {
-    return Journal.open(file(), target, written);
+    return Journal.open(file(), target, written, false);
   }
 
   private byte[] written() throws IOException {
@@ -108,7 +108,25 @@ class JournalTest {
     Files.writeString(file(), "my thesis");
     IOException refused = assertThrows(IOException.class, () -> open("here", 0));
     assertTrue(refused.getMessage().contains("no journal"), refused.getMessage());
+    assertThrows(IOException.class, () -> Journal.open(file(), "here", 0, true));
     assertEquals("my thesis", Files.readString(file()));
+  }
+
+  @Test
+  void forgetsWhatItKnowsWhereNoOtherRunHasIt() throws IOException {
+    written();
+    try (Journal running = open("here", 99)) {
+      assertThrows(IOException.class, () -> Journal.open(file(), "here", 99, true));
+      running.add(DOCUMENTS.subList(15, 20), 40);
+    }
+    try (Journal journal = open("here", 99)) {
+      assertEquals(20, journal.size(), "nothing of it is lost");
+    }
+    try (Journal journal = Journal.open(file(), "here", 99, true)) {
+      assertEquals(0, journal.size());
+      assertEquals(0, journal.position());
+    }
+    open("here", 0).close();
   }
 
   @Test
@@ -119,5 +137,34 @@ class JournalTest {
       assertEquals(0, journal.size());
     }
     open("here", 0).close();
+  }
+
+  /** Within one process Java itself keeps the second out, whatever became of the lock. */
+  @Test
+  void oneProcessAtATime() throws Exception {
+    try (Journal journal = open("here", 0)) {
+      assertEquals(0, journal.size());
+      Process second =
+          new ProcessBuilder(
+                  ProcessHandle.current().info().command().orElseThrow(),
+                  "-cp",
+                  System.getProperty("java.class.path"),
+                  Second.class.getName(),
+                  file().toString())
+              .redirectErrorStream(true)
+              .start();
+      String said = new String(second.getInputStream().readAllBytes(), UTF_8);
+      assertTrue(said.contains("another run is writing the journal"), said);
+      assertEquals(1, second.waitFor());
+    }
+  }
+
+  /** Opens a journal. */
+  static final class Second {
+    private Second() {}
+
+    public static void main(String[] args) throws IOException {
+      Journal.open(Path.of(args[0]), "here", 0, true).close();
+    }
   }
 }

@@ -70,13 +70,15 @@ class SourceImagesTest {
   @Test
   void readsAList() throws IOException {
     Path list = folder.resolve("list.txt");
-    Files.writeString(list, "# mine\na b.jpg\ta pond\n\n/far/away.png\nmissing.tif\t\n");
+    Files.writeString(list, "\ufeff# mine\na b.jpg\ta pond\n\n/far/away.png\nmissing.tif\t\n");
     SourceImages read = read(list);
     assertEquals(List.of("a b.jpg", "/far/away.png", "missing.tif"), paths(read));
     assertEquals(folder.resolve("a b.jpg"), read.images().get(0).files().get(0));
     assertEquals(Path.of("/far/away.png"), read.images().get(1).files().get(0));
     assertEquals(List.of("a pond"), read.images().get(0).captions());
     assertEquals(List.of(), read.images().get(2).captions());
+    Files.writeString(list, "\ufeffa b.jpg");
+    assertEquals(List.of("a b.jpg"), paths(read(list)));
   }
 
   @Test

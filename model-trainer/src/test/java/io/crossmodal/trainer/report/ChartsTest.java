@@ -10,7 +10,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.ByteArrayInputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import javax.xml.parsers.DocumentBuilder;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.BeforeAll;
@@ -22,6 +25,25 @@ class ChartsTest {
   @BeforeAll
   static void fonts() {
     FontAssumption.check();
+  }
+
+  /** MVJRC's loss is a cosine with a minus sign. */
+  @Test
+  void aCurveBelowZeroIsDrawn() throws Exception {
+    SortedMap<Integer, Double> falling = new TreeMap<>();
+    for (int i = 1; i <= 7; i++) {
+      falling.put(50 * i, -0.1 * i);
+    }
+    String svg = Charts.svg("Losses", "nats", Map.of("mvjrc", falling));
+    // What lies outside the plot is cut away, and drawn all the same.
+    Matcher line = Pattern.compile("<line[^>]*clip-path[^>]* y2=\"([-\\d.]+)\"").matcher(svg);
+    int lines = 0;
+    while (line.find()) {
+      lines++;
+      double y = Double.parseDouble(line.group(1));
+      assertTrue(y > 0 && y < 340, line.group());
+    }
+    assertEquals(6, lines, svg);
   }
 
   @Test

@@ -56,6 +56,15 @@ class TrainingOptionsTest {
     }
   }
 
+  @Test
+  void negativesAreNotDrawnByAFilterThatNobodyTrains() {
+    TrainingOptions.Tasks tasks = new TrainingOptions.Tasks(0, 1, 0, 0, 0.5, 0.15);
+    assertRefused(
+        () -> MicroTraining.options(1, 10, tasks, 0.5, 1), "hard_negatives", "itc", "0.5");
+    // Nothing is drawn without ITM.
+    MicroTraining.options(1, 10, new TrainingOptions.Tasks(0, 0, 1, 0, 0.5, 0.15), 0.5, 1);
+  }
+
   private static TrainingOptions staged(
       TrainingOptions.Tasks tasks, TrainingOptions.Stages stages) {
     return MicroTraining.options(1, 100, tasks, stages, 0.5, 1);

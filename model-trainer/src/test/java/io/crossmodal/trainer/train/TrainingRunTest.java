@@ -14,6 +14,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.crossmodal.model.Calibration;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ImageTowerConfig;
@@ -29,12 +30,15 @@ import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
 import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DecodedImages;
 import io.crossmodal.trainer.data.Split;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -42,6 +46,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -160,7 +165,10 @@ class TrainingRunTest {
     for (String name : initial.names()) {
       float[] start = initial.tensors().get(name).values();
       float[] then = first.tensors().get(name).values();
-      if (name.startsWith("fusion.") || name.startsWith("itm.")) {
+      if (name.startsWith("fusion.")
+          || name.startsWith("itm.")
+          || name.startsWith("image_rgb.project.")
+          || name.equals("image_rgb.position")) {
         assertArrayEquals(start, then, name);
       }
       if (name.equals("filter.text.weight") || name.equals("image_rgb.pool.weight")) {
@@ -272,6 +280,133 @@ class TrainingRunTest {
   }
 
   @Test
+  void resumingLeavesWhatTheRunIsKnownByAlone() throws Exception {
+    TrainingOptions options = MicroTraining.options(SEED, 2, MicroTraining.ALL, 1e-3, 5);
+    train("known", options);
+    Path run = folder.resolve("known");
+    for (String name : List.of("options.json", "data.sha256")) {
+      Path file = run.resolve(name);
+      Files.setLastModifiedTime(file, FileTime.fromMillis(0));
+      train("known", options);
+      assertEquals(FileTime.fromMillis(0), Files.getLastModifiedTime(file), name);
+      byte[] content = Files.readAllBytes(file);
+      Files.delete(file);
+      assertThrows(IllegalArgumentException.class, () -> train("known", options), name);
+      Files.write(file, content);
+    }
+    train("known", options);
+  }
+
+  @Test
+  void aRunFolderIsOneTrainingsAtATime() throws Exception {
+    TrainingOptions options = MicroTraining.options(SEED, 2, MicroTraining.ALL, 1e-3, 5);
+    Path run = folder.resolve("locked");
+    List<String> refused = new ArrayList<>();
+    TrainingRun.open(run, options)
+        .train(
+            scenes,
+            "micro",
+            step ->
+                refused.add(
+                    assertThrows(
+                            IllegalArgumentException.class,
+                            () -> RunFolder.open(run, options).lock())
+                        .getMessage()));
+    assertEquals(2, refused.size());
+    assertTrue(refused.get(0).contains(run.toString()), refused.get(0));
+    RunFolder.open(run, options).lock().close();
+    // What a run that was killed while it saved has left is not left for ever.
+    Path left = run.resolve("checkpoint.safetensors.tmp");
+    Files.writeString(left, "half");
+    Files.delete(run.resolve("checkpoint.safetensors"));
+    train("locked", options);
+    assertFalse(Files.exists(left));
+  }
+
+  @Test
+  void aResumedRunLogsWhatAnUninterruptedOneDoes() throws Exception {
+    TrainingOptions options = MicroTraining.options(SEED, 9, MicroTraining.ALL, 1e-3, 4);
+    train("logged", options);
+    killAt("logged-killed", options, 7);
+    train("logged-killed", options);
+    Pattern speed = Pattern.compile(",\"steps_per_second.*");
+    List<List<String>> logs = new ArrayList<>();
+    for (String run : List.of("logged", "logged-killed")) {
+      logs.add(
+          Files.readAllLines(folder.resolve(run).resolve("metrics.jsonl")).stream()
+              .map(line -> speed.matcher(line).replaceFirst(""))
+              .toList());
+    }
+    assertEquals(3, logs.get(0).size());
+    assertEquals(logs.get(0), logs.get(1));
+  }
+
+  /** The paper's recipe trains no filter: ranked with it, a model would be ranked by chance. */
+  @Test
+  void aFilterThatNobodyTrainedHasNoSay() throws Exception {
+    TrainingOptions.Tasks paper = new TrainingOptions.Tasks(0, 1, 1, 1, 0, 0.15);
+    ModelBundle bundle = train("paper", MicroTraining.options(SEED, 2, paper, 1e-3, 5));
+    assertEquals(0, bundle.manifest().calibration().lambda());
+    ModelBundle filtered =
+        train("filtered", MicroTraining.options(SEED, 2, MicroTraining.ALL, 1e-3, 5));
+    assertEquals(Calibration.NONE, filtered.manifest().calibration());
+    // Two steps of 8 pairs, where each of 24 images has five captions.
+    assertEquals(16 / 120.0, bundle.manifest().training().epochs(), 1e-9);
+  }
+
+  @Test
+  void anImageThatEveryTextMatchesHasNoNegative() throws Exception {
+    TrainingOptions.Tasks matching = new TrainingOptions.Tasks(0, 1, 0, 0, 0, 0.15);
+    TrainingOptions options =
+        MicroTraining.options(
+            SEED,
+            10,
+            matching,
+            TrainingOptions.Momentum.NONE,
+            TrainingOptions.Stages.NONE,
+            0,
+            1e-9,
+            5);
+    try (Trial trial = trial(options)) {
+      Batch batch = trial.set().batch(0);
+      int b = batch.size();
+      float[] all = new float[b * b];
+      Arrays.fill(all, 1);
+      // Positives alone, whose loss does not depend on what the noise would have drawn.
+      double positives = trial.module().step(List.of(with(batch, all, 1))).itm();
+      assertEquals(positives, trial.module().step(List.of(with(batch, all, -1))).itm(), 1e-5);
+      // One image that all texts match: 2B - 1 negatives are left.
+      float[] one = batch.matches().clone();
+      Arrays.fill(one, 0, b, 1);
+      double usual = trial.module().step(List.of(with(batch, batch.matches(), 1))).itm();
+      double less = trial.module().step(List.of(with(batch, one, 1))).itm();
+      assertTrue(Double.isFinite(less) && Math.abs(less - usual) > 1e-6, usual + " " + less);
+      assertTrue(Math.abs(positives - usual) > 1e-4, positives + " " + usual);
+    }
+  }
+
+  private static Batch with(Batch batch, float[] matches, float sign) {
+    float[] noise = batch.noise().clone();
+    for (int i = 0; i < noise.length; i++) {
+      noise[i] *= sign;
+    }
+    return new Batch(
+        batch.size(),
+        batch.views(),
+        batch.side(),
+        batch.tokens(),
+        batch.pixels(),
+        batch.ids(),
+        batch.mask(),
+        batch.masked(),
+        batch.labels(),
+        matches,
+        noise,
+        batch.hard(),
+        batch.keyMatches());
+  }
+
+  @Test
   void aForeignCheckpointIsRefused() throws Exception {
     TrainingOptions options = MicroTraining.options(SEED, 1, MicroTraining.ALL, 1e-3, 5);
     train("first", options);
@@ -282,9 +417,9 @@ class TrainingRunTest {
         new ArrayList<>(Files.readAllLines(folder.resolve("first").resolve("vocab.txt")));
     words.addAll(List.of("xx", "yy", "zz"));
     Files.write(run.resolve("vocab.txt"), words);
-    Files.copy(
-        folder.resolve("first").resolve("checkpoint.safetensors"),
-        run.resolve("checkpoint.safetensors"));
+    for (String name : List.of("checkpoint.safetensors", "data.sha256")) {
+      Files.copy(folder.resolve("first").resolve(name), run.resolve(name));
+    }
     String message =
         assertThrows(
                 IOException.class,
@@ -308,6 +443,16 @@ class TrainingRunTest {
             .getMessage();
     assertTrue(message.contains("other images or captions"), message);
     train("data", options);
+    // The same names and captions over other pixels.
+    CaptionedDataset repainted =
+        MicroTraining.read(MicroTraining.scenes(folder.resolve("repainted"), 24, 4, 4, SEED));
+    List<CaptionedImage> images = repainted.split(Split.TRAIN);
+    Files.copy(images.get(1).file(), images.get(0).file(), StandardCopyOption.REPLACE_EXISTING);
+    assertThrows(
+        IllegalArgumentException.class,
+        () ->
+            TrainingRun.open(folder.resolve("data"), options)
+                .train(repainted, "micro", step -> {}));
   }
 
   @Test
@@ -547,8 +692,10 @@ class TrainingRunTest {
 
   @Test
   void aTaskThatIsSwitchedOffTouchesNothing() throws Exception {
-    assertUntouched(new TrainingOptions.Tasks(1, 0, 0, 0, 0.5, 0.15), Set.of("fusion", "itm"));
-    assertUntouched(new TrainingOptions.Tasks(0, 1, 0, 0, 0.5, 0.15), Set.of("filter"));
+    assertUntouched(
+        new TrainingOptions.Tasks(1, 0, 0, 0, 0.5, 0.15),
+        Set.of("fusion", "itm", "image_rgb.project", "image_rgb.position"));
+    assertUntouched(new TrainingOptions.Tasks(0, 1, 0, 0, 0, 0.15), Set.of("filter"));
     assertUntouched(new TrainingOptions.Tasks(0, 0, 1, 0, 0.5, 0.15), Set.of("filter", "itm"));
     assertUntouched(new TrainingOptions.Tasks(0, 0, 0, 1, 0.5, 0.15), Set.of("filter", "itm"));
   }
@@ -586,11 +733,13 @@ class TrainingRunTest {
                               initial.tensors().get(name).values(),
                               trained.tensors().get(name).values())
                           > 0)
-              .map(name -> name.substring(0, name.indexOf('.')))
               .collect(Collectors.toSet());
-      assertTrue(moved.containsAll(Set.of("text", "image_rgb")), moved.toString());
+      for (String part : List.of("text.", "image_rgb.")) {
+        assertTrue(moved.stream().anyMatch(name -> name.startsWith(part)), part + moved);
+      }
       for (String part : parts) {
-        assertFalse(moved.contains(part), part + " has moved");
+        assertTrue(initial.names().stream().anyMatch(name -> name.startsWith(part)), part);
+        assertFalse(moved.stream().anyMatch(name -> name.startsWith(part)), part + " has moved");
       }
     }
   }

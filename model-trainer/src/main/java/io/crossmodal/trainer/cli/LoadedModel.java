@@ -1,0 +1,125 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.cli;
+
+import ai.djl.util.Utils;
+import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.bundle.BundleException;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.evaluate.EncodedSplit;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import me.tongfei.progressbar.ProgressBar;
+
+/** A model that a command works with, and a folder for temporary files that is gone with it. */
+final class LoadedModel implements AutoCloseable {
+  private final FusionModel model;
+  private final Path scratch;
+
+  /** How a bundle is loaded. */
+  @FunctionalInterface
+  interface Loader {
+    FusionModel load(ModelBundle bundle, Path scratch) throws IOException, BundleException;
+  }
+
+  private LoadedModel(FusionModel model, Path scratch) {
+    this.model = model;
+    this.scratch = scratch;
+  }
+
+  static LoadedModel of(ModelBundle bundle) throws IOException, BundleException {
+    return of(bundle, FusionModel::load);
+  }
+
+  /** Whatever the loader throws is thrown; what it left behind is deleted. */
+  static LoadedModel of(ModelBundle bundle, Loader loader) throws IOException, BundleException {
+    Path scratch = Files.createTempDirectory("crossmodal-");
+    FusionModel model = null;
+    try {
+      model = loader.load(bundle, scratch);
+      return new LoadedModel(model, scratch);
+    } finally {
+      if (model == null) {
+        Utils.deleteQuietly(scratch);
+      }
+    }
+  }
+
+  /**
+   * Reads and loads a model of texts and pictures.
+   *
+   * @throws IllegalArgumentException when it has no texts
+   */
+  static LoadedModel withText(Path file) throws IOException, BundleException {
+    ModelBundle bundle = ModelBundle.read(file);
+    if (!bundle.manifest().config().hasText()) {
+      throw new IllegalArgumentException(
+          file
+              + " is a model of sensors alone, this command needs one of texts and pictures;"
+              + " evaluate-sensors measures it");
+    }
+    return of(bundle);
+  }
+
+  FusionModel model() {
+    return model;
+  }
+
+  ModelBundle bundle() {
+    return model.bundle();
+  }
+
+  Path scratch() {
+    return scratch;
+  }
+
+  /** Encodes pictures of the model's first sensor, as the other method does. */
+  EncodedSplit encode(
+      DatasetArguments data, CaptionedDataset dataset, List<CaptionedImage> images) {
+    return encode(data, dataset, images, null, EncodedSplit.Change.NONE, () -> {});
+  }
+
+  /**
+   * Encodes images and their captions under a progress bar, and says which had to be skipped.
+   *
+   * @param sensor null for the model's first
+   * @param check called after each batch; what it throws ends the encoding
+   */
+  EncodedSplit encode(
+      DatasetArguments data,
+      CaptionedDataset dataset,
+      List<CaptionedImage> images,
+      String sensor,
+      EncodedSplit.Change change,
+      Runnable check) {
+    String seenBy = sensor == null ? bundle().manifest().config().sensors().get(0).name() : sensor;
+    EncodedSplit encoded;
+    try (ProgressBar bar = new ProgressBar("encode", images.size())) {
+      encoded =
+          EncodedSplit.encode(
+              model,
+              seenBy,
+              images,
+              dataset.problemsLeft(),
+              change,
+              done -> {
+                bar.stepTo(done);
+                check.run();
+              });
+    }
+    data.report(dataset, encoded.problems());
+    return encoded;
+  }
+
+  @Override
+  public void close() {
+    model.close();
+    Utils.deleteQuietly(scratch);
+  }
+}
