@@ -39,6 +39,7 @@ import io.crossmodal.plugin.rest.TransportNodesReportAction;
 import io.crossmodal.plugin.scoring.ScorePairsAction;
 import io.crossmodal.plugin.scoring.Scorers;
 import io.crossmodal.plugin.scoring.TransportScorePairsAction;
+import io.crossmodal.plugin.ui.RestUiHandler;
 import io.crossmodal.plugin.window.ChosenDocsQueryBuilder;
 import io.crossmodal.plugin.window.FusionRerankProcessor;
 import io.crossmodal.plugin.window.ReportProcessor;
@@ -151,6 +152,7 @@ public class CrossModalPlugin extends Plugin
 
   private final ModelCatalog catalog;
   private final SetOnce<CircuitBreaker> breaker = new SetOnce<>();
+  private final SetOnce<CircuitBreaker> requests = new SetOnce<>();
   private final SetOnce<ModelService> service = new SetOnce<>();
   private final SetOnce<ModelRegistry> registry = new SetOnce<>();
   private final WindowTransport window = new WindowTransport();
@@ -210,6 +212,7 @@ public class CrossModalPlugin extends Plugin
             catalog,
             CrossModalSettings.inference(settings, directory),
             new NativeMemoryBreaker(breaker.get()),
+            new HeapBreaker(requests::get),
             threadPool.executor(HELPERS),
             threadPool.executor(DECODERS),
             OpenSearchExecutors.allocatedProcessors(settings)));
@@ -372,16 +375,12 @@ public class CrossModalPlugin extends Plugin
 
   @Override
   public Map<String, Processor.Factory> getSystemIngestProcessors(Processor.Parameters parameters) {
+    // Core hands its breakers out nowhere else.
+    requests.set(
+        parameters.indicesService.getCircuitBreakerService().getBreaker(CircuitBreaker.REQUEST));
     return Map.of(
         "cross_modal_encoding",
-        new EncodingProcessorFactory(
-            catalog,
-            service::get,
-            parameters.threadContext,
-            parameters
-                .indicesService
-                .getCircuitBreakerService()
-                .getBreaker(CircuitBreaker.REQUEST)));
+        new EncodingProcessorFactory(catalog, service::get, parameters.threadContext));
   }
 
   @Override
@@ -419,7 +418,8 @@ public class CrossModalPlugin extends Plugin
         new RestUploadModelHandler(),
         new RestDeleteModelHandler(),
         new RestLoadModelHandler(catalog),
-        new RestEncodeHandler());
+        new RestEncodeHandler(),
+        new RestUiHandler());
   }
 
   @Override

@@ -21,7 +21,7 @@ final class NodeFormat {
    * Raised with each change to what nodes send each other or keep in the cluster state. Versions of
    * the plugin that share the number may stand side by side, as in a rolling upgrade.
    */
-  static final int NUMBER = 2;
+  static final int NUMBER = 3;
 
   static final String ATTRIBUTE = "cross_modal.format";
 

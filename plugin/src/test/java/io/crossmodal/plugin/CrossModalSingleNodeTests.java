@@ -220,8 +220,8 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
         assertEquals(RestStatus.TOO_MANY_REQUESTS, item.getFailure().getStatus());
         assertThat(
             item.getFailureMessage(),
-            containsString("the encodings of the 50 values of this bulk"));
-        assertThat(item.getFailureMessage(), containsString("send fewer documents in a bulk"));
+            containsString("keeping the encodings of the 50 values of this bulk needs"));
+        assertThat(item.getFailureMessage(), containsString("send less in one request"));
       }
       assertAllIndexed(bulk(doc("pictures", "plain", "{\"label\":\"none\"}")));
       assertEquals(0, heap.getUsed());
@@ -229,6 +229,55 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
       requestBreaker(null);
     }
     indexImages("pictures", 3);
+  }
+
+  /** 25 MB that a file of some kilobytes unpacks to, twice while it is read. */
+  public void testAPictureThatDoesNotFitIntoTheHeapIsRefusedAlone() throws Exception {
+    create("pictures", IMAGE_FIELD);
+    CircuitBreaker heap =
+        getInstanceFromNode(CircuitBreakerService.class).getBreaker(CircuitBreaker.REQUEST);
+    byte[] tile = TestModels.tile(5000);
+    assertTrue(tile.length < 100_000);
+    requestBreaker("40mb");
+    try {
+      BulkItemResponse[] items =
+          bulk(
+                  doc("pictures", "a", "{\"image\":" + bytes(TestModels.png(random(), 20)) + "}"),
+                  doc("pictures", "b", "{\"image\":" + bytes(tile) + "}"),
+                  doc("pictures", "c", "{\"image\":" + bytes(TestModels.png(random(), 20)) + "}"))
+              .getItems();
+      assertFalse(items[0].isFailed());
+      assertEquals(RestStatus.TOO_MANY_REQUESTS, items[1].getFailure().getStatus());
+      assertThat(items[1].getFailureMessage(), containsString("decoding a picture needs"));
+      assertFalse(items[2].isFailed());
+      assertFails(
+          search(
+              "pictures",
+              new CrossModalQueryBuilder("image", QuerySide.image(tile, null), 1, null)),
+          RestStatus.TOO_MANY_REQUESTS,
+          "decoding a picture needs");
+      assertBusy(() -> assertEquals(0, heap.getUsed()));
+    } finally {
+      requestBreaker(null);
+    }
+    assertAllIndexed(bulk(doc("pictures", "b", "{\"image\":" + bytes(tile) + "}")));
+  }
+
+  public void testAnEncodeWhoseAnswerDoesNotFitIntoTheHeapIsRefused() throws Exception {
+    CircuitBreaker heap =
+        getInstanceFromNode(CircuitBreakerService.class).getBreaker(CircuitBreaker.REQUEST);
+    String texts = "{\"text\":[\"a\"" + ",\"a\"".repeat(999) + "]";
+    assertEquals(1000, encode(texts + "}").size());
+    requestBreaker("200kb");
+    try {
+      assertEquals(1000, encode(texts + "}").size());
+      Exception e = expectThrows(Exception.class, () -> encode(texts + ",\"tokens\":true}"));
+      assertEquals(RestStatus.TOO_MANY_REQUESTS, ExceptionsHelper.status(e));
+      assertThat(e.getMessage(), containsString("the answer with 1000 encodings needs"));
+      assertBusy(() -> assertEquals(0, heap.getUsed()));
+    } finally {
+      requestBreaker(null);
+    }
   }
 
   private void requestBreaker(String limit) {

@@ -15,6 +15,10 @@ import io.crossmodal.plugin.rescore.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import io.crossmodal.plugin.rescore.MissingPolicy;
+import io.crossmodal.plugin.rest.EncodeAction;
+import io.crossmodal.plugin.rest.EncodeRequest;
+import io.crossmodal.plugin.rest.EncodeResponse;
+import java.io.IOException;
 import java.util.Collection;
 import java.util.List;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
@@ -28,9 +32,12 @@ import org.opensearch.common.action.ActionFuture;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.xcontent.XContentType;
+import org.opensearch.common.xcontent.json.JsonXContent;
+import org.opensearch.core.common.breaker.CircuitBreaker;
 import org.opensearch.core.indices.breaker.CircuitBreakerService;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.tasks.TaskCancelledException;
+import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.plugins.Plugin;
 import org.opensearch.search.SearchHit;
 import org.opensearch.test.OpenSearchSingleNodeTestCase;
@@ -52,6 +59,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
     set(
         Settings.builder()
             .putNull(CrossModalSettings.BATCH_WAIT.getKey())
+            .putNull(CrossModalSettings.LONGEST_WAIT.getKey())
             .putNull("breaker.cross_modal.limit"));
     super.tearDown();
   }
@@ -116,7 +124,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
     }
   }
 
-  public void testTheSearchsTimeoutBoundsTheRescore() {
+  public void testTheSearchsTimeoutBoundsTheRescore() throws Exception {
     index();
     long degraded = count(Counter.DEGRADED);
     // Even where failures are errors: running out of the search's own time is none.
@@ -132,7 +140,13 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
             SearchPhaseExecutionException.class,
             () -> search.setAllowPartialSearchResults(false).get());
     assertThat(ExceptionsHelper.stackTrace(refused), containsString("Time exceeded"));
-    assertEquals(0, getInstanceFromNode(ModelService.class).queued());
+    assertQueueIsEmpty();
+  }
+
+  /** Whoever waits is told first; the queue learns of it a moment later. */
+  private void assertQueueIsEmpty() throws Exception {
+    ModelService service = getInstanceFromNode(ModelService.class);
+    assertBusy(() -> assertEquals(0, service.queued()));
   }
 
   private SearchRequestBuilder unknownWords() {
@@ -142,7 +156,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
             new CrossModalQueryBuilder("image", QuerySide.text(randomAlphaOfLength(12)), 10, null));
   }
 
-  public void testTheSearchsTimeoutBoundsTheEncodingOfItsQuery() {
+  public void testTheSearchsTimeoutBoundsTheEncodingOfItsQuery() throws Exception {
     index();
     hang();
     SearchRequestBuilder search = unknownWords().setTimeout(TimeValue.timeValueMillis(100));
@@ -150,7 +164,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
     assertEquals(RestStatus.GATEWAY_TIMEOUT, ExceptionsHelper.status(late));
     assertThat(late.getMessage(), containsString("the encoding of [query_text] by model [micro]"));
     assertThat(late.getMessage(), containsString("had [100ms]"));
-    assertEquals("it left the queue", 0, getInstanceFromNode(ModelService.class).queued());
+    assertQueueIsEmpty();
   }
 
   public void testACancelledSearchTakesItsQueryOutOfTheQueue() throws Exception {
@@ -162,7 +176,44 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
     client().admin().cluster().prepareCancelTasks().setActions(SearchAction.NAME).get();
     Exception failure = expectThrows(Exception.class, running::actionGet);
     assertNotNull(ExceptionsHelper.unwrap(failure, TaskCancelledException.class));
-    assertEquals(0, service.queued());
+    assertQueueIsEmpty();
+  }
+
+  private ActionFuture<EncodeResponse> encode() throws IOException {
+    String body = "{\"text\":[\"a pond\",\"a road\"],\"tokens\":true}";
+    try (XContentParser parser = createParser(JsonXContent.jsonXContent, body)) {
+      return client()
+          .execute(EncodeAction.INSTANCE, EncodeRequest.parse(MODEL.manifest().id(), parser));
+    }
+  }
+
+  public void testEncodeEndsWithItsTask() throws Exception {
+    ModelService service = getInstanceFromNode(ModelService.class);
+    hang();
+    ActionFuture<EncodeResponse> running = encode();
+    assertBusy(() -> assertEquals(1, service.queued()));
+    client().admin().cluster().prepareCancelTasks().setActions(EncodeAction.INSTANCE.name()).get();
+    Exception failure = expectThrows(Exception.class, running::actionGet);
+    assertNotNull(ExceptionsHelper.unwrap(failure, TaskCancelledException.class));
+    assertQueueIsEmpty();
+    assertHeapIsFree();
+  }
+
+  public void testEncodeEndsWithTheLongestWait() throws Exception {
+    hang();
+    set(Settings.builder().put(CrossModalSettings.LONGEST_WAIT.getKey(), "100ms"));
+    ActionFuture<EncodeResponse> running = encode();
+    Exception late = expectThrows(Exception.class, running::actionGet);
+    assertEquals(RestStatus.GATEWAY_TIMEOUT, ExceptionsHelper.status(late));
+    assertThat(late.getMessage(), containsString("the encoding of [2] items by model [micro]"));
+    assertThat(late.getMessage(), containsString("send fewer in one request"));
+    assertQueueIsEmpty();
+    assertHeapIsFree();
+  }
+
+  private void assertHeapIsFree() throws Exception {
+    CircuitBreakerService breakers = getInstanceFromNode(CircuitBreakerService.class);
+    assertBusy(() -> assertEquals(0, breakers.getBreaker(CircuitBreaker.REQUEST).getUsed()));
   }
 
   public void testTheRescorersTimeoutFollowsItsPolicy() {
@@ -189,7 +240,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
     client().admin().cluster().prepareCancelTasks().setActions(SearchAction.NAME).get();
     Exception failure = expectThrows(Exception.class, running::actionGet);
     assertNotNull(ExceptionsHelper.unwrap(failure, TaskCancelledException.class));
-    assertBusy(() -> assertEquals(0, service.queued()));
+    assertQueueIsEmpty();
     set(Settings.builder().put(CrossModalSettings.BATCH_WAIT.getKey(), "0ms"));
     long pairs = count(Counter.PAIRS);
     assertEquals(IMAGES, search.get().getHits().getHits().length);

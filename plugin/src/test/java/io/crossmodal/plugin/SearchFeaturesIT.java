@@ -270,6 +270,7 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
       assertEquals(List.of(), report.get("degraded"));
       assertTrue(report.toString(), number(report, "micros", "model") > 0);
       assertTrue(report.toString(), number(report, "micros", "rescore") > 0);
+      assertTrue(report.toString(), number(report, "micros", "copy") >= 0);
     }
   }
 

@@ -38,7 +38,12 @@ import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
 import java.util.zip.ZipOutputStream;
+import javax.imageio.IIOImage;
 import javax.imageio.ImageIO;
+import javax.imageio.ImageWriteParam;
+import javax.imageio.ImageWriter;
+import javax.imageio.stream.ImageOutputStream;
+import javax.imageio.stream.MemoryCacheImageOutputStream;
 
 /** Models of random weights, and pictures and tokens for them. */
 public final class TestModels {
@@ -241,6 +246,25 @@ public final class TestModels {
       ImageIO.write(image, "png", out);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+    return out.toByteArray();
+  }
+
+  /** A black TIFF of one tile, packed. */
+  public static byte[] tile(int side) throws IOException {
+    ImageWriter writer = ImageIO.getImageWritersByFormatName("tiff").next();
+    ImageWriteParam param = writer.getDefaultWriteParam();
+    param.setCompressionMode(ImageWriteParam.MODE_EXPLICIT);
+    param.setCompressionType("Deflate");
+    param.setTilingMode(ImageWriteParam.MODE_EXPLICIT);
+    param.setTiling(side, side, 0, 0);
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try (ImageOutputStream stream = new MemoryCacheImageOutputStream(out)) {
+      writer.setOutput(stream);
+      BufferedImage black = new BufferedImage(side, side, BufferedImage.TYPE_BYTE_GRAY);
+      writer.write(null, new IIOImage(black, null, null), param);
+    } finally {
+      writer.dispose();
     }
     return out.toByteArray();
   }

@@ -28,15 +28,19 @@ public final class TestService implements AutoCloseable {
    * @param batch most items in one call of the model
    */
   public TestService(Path directory, int queueSize, int batch) {
-    this(settings(directory, queueSize, batch, true, Duration.ZERO), MemoryBudget.UNLIMITED);
+    this(
+        settings(directory, queueSize, batch, true, Duration.ZERO),
+        MemoryBudget.UNLIMITED,
+        MemoryBudget.UNLIMITED);
   }
 
-  public TestService(InferenceSettings settings, MemoryBudget budget) {
+  public TestService(InferenceSettings settings, MemoryBudget budget, MemoryBudget heap) {
     service =
         new ModelService(
             new ModelCatalog(() -> List.of(TestModels.micro())),
             settings,
             budget,
+            heap,
             helpers,
             helpers,
             2);

@@ -25,6 +25,8 @@ public final class InferenceStats {
     ENCODED_IMAGES,
     /** Items of documents that could not be encoded. */
     ENCODE_FAILURES,
+    /** Pictures whose decoding waited for the memory of others. */
+    DECODING_WAITS,
     /** Queries encoded. */
     QUERY_CACHE_MISSES,
     /** Queries answered from the cache, also while their encoding was still under way. */

@@ -24,6 +24,7 @@ final class Job<I, O> {
   private int taken;
   private int done;
   private long queuedNanos;
+  private long copyNanos;
   private long modelNanos;
 
   /** Some of a job's items, in one call. */
@@ -94,17 +95,22 @@ final class Job<I, O> {
     return new Slice<>(this, from, taken);
   }
 
-  /** Adds a call that computed some of its items, before their outcomes are placed. */
-  void computed(long nanos) {
+  /**
+   * Adds a call that computed some of its items, before their outcomes are placed.
+   *
+   * @param copies of the call's nanoseconds, those that were copies into and out of the device
+   */
+  void computed(long nanos, long copies) {
     synchronized (outcomes) {
-      modelNanos += nanos;
+      copyNanos += copies;
+      modelNanos += nanos - copies;
     }
   }
 
   /** Where the job's time went; of a job that is complete. */
   JobTimes times() {
     synchronized (outcomes) {
-      return new JobTimes(queuedNanos, modelNanos);
+      return new JobTimes(queuedNanos, copyNanos, modelNanos);
     }
   }
 

@@ -5,8 +5,8 @@
 package io.crossmodal.plugin.inference;
 
 /**
- * Memory that calls of a model may take outside the Java heap and in the arrays that feed them. The
- * plugin puts a circuit breaker behind it. Thread-safe.
+ * Memory that may be taken: by calls of a model, outside the Java heap and in the arrays that feed
+ * them, or heap by what requests bring. The plugin puts circuit breakers behind it. Thread-safe.
  */
 public interface MemoryBudget {
   /** Grants everything. */

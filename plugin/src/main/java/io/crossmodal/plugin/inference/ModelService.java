@@ -24,6 +24,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
@@ -64,6 +65,8 @@ public final class ModelService implements AutoCloseable {
   private final int helpers;
   private final InferenceStats stats = new InferenceStats();
   private final QueryEncodingCache queries;
+  private final MemoryBudget heap;
+  private final DecodingMemory decoding;
   private final DeviceBudgets budgets;
   private final LoadedModels models;
   private final ModelWorker worker;
@@ -71,6 +74,7 @@ public final class ModelService implements AutoCloseable {
 
   /**
    * @param budget for the models' weights and calls
+   * @param heap for pictures that are decoded, and what waits for the model or comes out of it
    * @param helper reads queries and runs the continuations of their encodings; must not refuse work
    * @param decoder does the same for documents, whose images keep it busy for as long as bulks
    *     come: a search must not wait behind them
@@ -80,6 +84,7 @@ public final class ModelService implements AutoCloseable {
       ModelCatalog catalog,
       InferenceSettings settings,
       MemoryBudget budget,
+      MemoryBudget heap,
       Executor helper,
       Executor decoder,
       int helpers) {
@@ -87,6 +92,7 @@ public final class ModelService implements AutoCloseable {
         catalog,
         settings,
         budget,
+        heap,
         helper,
         decoder,
         helpers,
@@ -97,6 +103,7 @@ public final class ModelService implements AutoCloseable {
       ModelCatalog catalog,
       InferenceSettings settings,
       MemoryBudget budget,
+      MemoryBudget heap,
       Executor helper,
       Executor decoder,
       int helpers,
@@ -110,6 +117,8 @@ public final class ModelService implements AutoCloseable {
     this.decoder = decoder;
     this.helpers = helpers;
     this.queries = new QueryEncodingCache(settings.queryCacheBytes(), stats);
+    this.heap = heap;
+    this.decoding = new DecodingMemory(heap, stats);
     this.budgets = new DeviceBudgets(budget, NativeRuntime::freeMemory);
     this.worker = new ModelWorker(() -> this.settings, budgets, stats);
     // Also where no model can ever be loaded, for somebody has to tell those who wait.
@@ -147,6 +156,11 @@ public final class ModelService implements AutoCloseable {
   /** How long a search waits for its scores at most. */
   public Duration longestWait() {
     return settings.longestWait();
+  }
+
+  /** The heap that requests share. */
+  public MemoryBudget heap() {
+    return heap;
   }
 
   /** Where a model stands on this node. */
@@ -220,6 +234,16 @@ public final class ModelService implements AutoCloseable {
   }
 
   /**
+   * Encodes texts as {@link #encodeTexts(String, List, Outcomes)} for somebody who may leave.
+   *
+   * @param gone done when nobody waits any more: what is not encoded then fails
+   */
+  public CompletableFuture<Void> encodeTexts(
+      String model, List<String> texts, CompletableFuture<?> gone, Outcomes outcomes) {
+    return encodeTexts(new Asker(Priority.INGEST, gone), model, texts, outcomes);
+  }
+
+  /**
    * For whom something is encoded.
    *
    * @param gone done when nobody waits for it any more
@@ -256,6 +280,7 @@ public final class ModelService implements AutoCloseable {
               asker,
               new Operation.EncodeTexts(on),
               texts.size(),
+              floats(config, longest),
               i -> tokenizer.tokenize(texts.get(i)),
               (tokens, encoding) ->
                   new Encoded.Success(
@@ -296,10 +321,30 @@ public final class ModelService implements AutoCloseable {
     return encodeImages(Asker.documents(), model, sensor, images, outcomes);
   }
 
+  /**
+   * Encodes image files as {@link #encodeImages(String, String, List, Outcomes)} for somebody who
+   * may leave.
+   *
+   * @param gone done when nobody waits any more: what is not encoded then fails
+   */
+  public CompletableFuture<Void> encodeImages(
+      String model,
+      String sensor,
+      List<byte[]> images,
+      CompletableFuture<?> gone,
+      Outcomes outcomes) {
+    return encodeImages(new Asker(Priority.INGEST, gone), model, sensor, images, outcomes);
+  }
+
   private CompletableFuture<Void> encodeImages(
       Asker asker, String model, String sensor, List<byte[]> images, Outcomes outcomes) {
-    ImagePreprocessor preprocessor =
-        new ImagePreprocessor(catalog.manifest(model).config().sensor(sensor));
+    ModelConfig config = catalog.manifest(model).config();
+    SensorConfig from = config.sensor(sensor);
+    ImagePreprocessor preprocessor = new ImagePreprocessor(from);
+    // Two batches of pictures are on their way while the outcomes of one are handed on.
+    long bytes =
+        2L * Float.BYTES * from.channels() * from.imageSize() * from.imageSize()
+            + floats(config, config.imageTokens(from));
     return withModel(
         model,
         (on, bundle) ->
@@ -307,7 +352,11 @@ public final class ModelService implements AutoCloseable {
                 asker,
                 new Operation.EncodeImages(on, sensor),
                 images.size(),
-                i -> preprocessor.preprocess(images.get(i)),
+                bytes,
+                i ->
+                    decoding.during(
+                        preprocessor.bytes(images.get(i)),
+                        () -> preprocessor.preprocess(images.get(i))),
                 (pixels, encoding) -> new Encoded.Success(encoding, "", List.of()),
                 outcomes));
   }
@@ -576,10 +625,19 @@ public final class ModelService implements AutoCloseable {
     models.close();
   }
 
+  /** Bytes of an encoding as it comes from the model. */
+  private static long floats(ModelConfig config, int tokens) {
+    return Float.BYTES * ((long) tokens * config.hidden() + config.filterDimension());
+  }
+
+  /**
+   * @param bytes heap that an item of a batch takes until it is handed on
+   */
   private <T> CompletableFuture<Void> encode(
       Asker asker,
       Operation<T, Encoding> operation,
       int count,
+      long bytes,
       IntFunction<T> prepare,
       BiFunction<T, Encoding, Encoded.Success> outcome,
       Outcomes outcomes) {
@@ -597,16 +655,32 @@ public final class ModelService implements AutoCloseable {
           }
           outcomes.take(item, encoded);
         };
-    return new BatchedEncoding<>(
-            count,
-            settings.encodeBatch(),
-            asker.priority == Priority.SEARCH ? helper : decoder,
-            helpers,
-            prepare,
-            encode,
-            outcome,
-            counted)
-        .run();
+    int batch = settings.encodeBatch();
+    MemoryBudget.Reservation memory =
+        heap.reserve("what is encoded together", bytes * Math.min(count, batch));
+    CompletableFuture<Void> all;
+    try {
+      all =
+          new BatchedEncoding<>(
+                  count,
+                  batch,
+                  asker.priority == Priority.SEARCH ? helper : decoder,
+                  helpers,
+                  item -> {
+                    if (asker.gone.isDone()) {
+                      throw new CancellationException("nobody waits for it any more");
+                    }
+                    return prepare.apply(item);
+                  },
+                  encode,
+                  outcome,
+                  counted)
+              .run();
+    } catch (RuntimeException e) {
+      memory.close();
+      throw e;
+    }
+    return all.whenComplete((done, failure) -> memory.close());
   }
 
   /** The failure itself, without the wrappings of futures. */

@@ -16,6 +16,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
@@ -295,14 +296,15 @@ final class ModelWorker {
     try {
       List<I> items = slices.stream().flatMap(slice -> slice.items().stream()).toList();
       long start = System.nanoTime();
-      List<O> outcomes = compute(call.operation(), device, items, counts);
+      LongAdder copies = new LongAdder();
+      List<O> outcomes = compute(call.operation(), device, items, counts, copies);
       long took = System.nanoTime() - start;
       if (slices.size() > 1) {
         counts.increment(Counter.MERGED_BATCHES);
       }
       int from = 0;
       for (Slice<I, O> slice : slices) {
-        slice.job().computed(took);
+        slice.job().computed(took, copies.sum());
         slice.job().place(slice, outcomes.subList(from, from + slice.size()));
         from += slice.size();
       }
@@ -332,24 +334,38 @@ final class ModelWorker {
     slices.forEach(slice -> slice.job().fail(cause));
   }
 
-  /** Computes items in one call, or in several where it takes that. */
+  /**
+   * Computes items in one call, or in several where it takes that.
+   *
+   * @param copies takes the nanoseconds that were copies into and out of the device
+   */
   private <I, O> List<O> compute(
-      Operation<I, O> operation, int device, List<I> items, InferenceStats counts) {
+      Operation<I, O> operation,
+      int device,
+      List<I> items,
+      InferenceStats counts,
+      LongAdder copies) {
     // Of its own, for the jobs' may end while the call runs.
     try (LoadedModel.Lease lease = operation.on().lease()) {
       ModelLoader.Loaded loaded = lease.model();
       return SplitCall.compute(
           items,
-          part -> call(operation, loaded.copies().get(device), part, counts),
+          part -> call(operation, loaded.copies().get(device), part, counts, copies),
           loaded
               .spare()
-              .map(spare -> part -> spare.use(model -> call(operation, model, part, counts))),
+              .map(
+                  spare ->
+                      part -> spare.use(model -> call(operation, model, part, counts, copies))),
           counts);
     }
   }
 
   private <I, O> List<O> call(
-      Operation<I, O> operation, FusionModel model, List<I> items, InferenceStats counts) {
+      Operation<I, O> operation,
+      FusionModel model,
+      List<I> items,
+      InferenceStats counts,
+      LongAdder copies) {
     long bytes = operation.bytes(model, items);
     MemoryBudget.Reservation memory =
         budgets.of(model.device()).reserve("a call of model [" + operation.model() + "]", bytes);
@@ -357,7 +373,9 @@ final class ModelWorker {
       long start = System.nanoTime();
       List<O> outcomes = operation.run(model, items);
       counts.record(Stage.MODEL, System.nanoTime() - start);
-      counts.record(Stage.COPY, model.takeCopyNanos());
+      long copied = model.takeCopyNanos();
+      counts.record(Stage.COPY, copied);
+      copies.add(copied);
       counts.increment(Counter.BATCHES);
       operation.count(counts, items.size());
       return outcomes;

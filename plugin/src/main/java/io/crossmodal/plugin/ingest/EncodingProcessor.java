@@ -7,6 +7,8 @@ package io.crossmodal.plugin.ingest;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.Encoded;
+import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.Outcomes;
 import io.crossmodal.plugin.inference.QueryInput;
@@ -27,9 +29,6 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.opensearch.common.logging.HeaderWarning;
 import org.opensearch.common.util.concurrent.ThreadContext;
-import org.opensearch.core.common.breaker.CircuitBreaker;
-import org.opensearch.core.common.breaker.CircuitBreakingException;
-import org.opensearch.core.common.unit.ByteSizeValue;
 import org.opensearch.ingest.AbstractBatchingSystemProcessor;
 import org.opensearch.ingest.IngestDocument;
 import org.opensearch.ingest.IngestDocumentWrapper;
@@ -57,20 +56,17 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
   private final List<FieldDefinition> fields;
   private final Supplier<ModelService> service;
   private final ThreadContext threadContext;
-  private final CircuitBreaker heap;
 
   EncodingProcessor(
       String tag,
       String description,
       List<FieldDefinition> fields,
       Supplier<ModelService> service,
-      ThreadContext threadContext,
-      CircuitBreaker heap) {
+      ThreadContext threadContext) {
     super(tag, description, WHOLE_BULK);
     this.fields = fields;
     this.service = service;
     this.threadContext = threadContext;
-    this.heap = heap;
   }
 
   /** One value that waits for its encoding. */
@@ -123,10 +119,10 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
       return;
     }
     List<Item> all = groups.values().stream().flatMap(List::stream).toList();
-    long bytes;
+    MemoryBudget.Reservation memory;
     try {
-      bytes = reserve(all);
-    } catch (CircuitBreakingException e) {
+      memory = reserve(all);
+    } catch (InferenceException.MemoryExceeded e) {
       all.forEach(item -> fail(item.document, item.field, e));
       handler.accept(documents);
       return;
@@ -164,7 +160,7 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
                     handler.accept(documents);
                   } finally {
                     // The documents are written as sources by now, which core counts itself.
-                    heap.addWithoutBreaking(-bytes);
+                    memory.close();
                     restored.close();
                   }
                 });
@@ -174,27 +170,15 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
    * Takes heap for what the encodings add to the bulk: pictures of a few bytes become many times
    * that.
    *
-   * @throws CircuitBreakingException saying what to do
+   * @throws InferenceException.MemoryExceeded saying what to do
    */
-  private long reserve(List<Item> items) {
-    long bytes = items.stream().mapToLong(Item::bytes).sum();
-    try {
-      heap.addEstimateBytesAndMaybeBreak(bytes, "encodings of a bulk");
-    } catch (CircuitBreakingException e) {
-      throw new CircuitBreakingException(
-          String.format(
-              Locale.ROOT,
-              "the encodings of the %d values of this bulk need %s of heap, which the breaker [%s]"
-                  + " does not grant: send fewer documents in a bulk; %s",
-              items.size(),
-              new ByteSizeValue(bytes),
-              heap.getName(),
-              e.getMessage()),
-          e.getBytesWanted(),
-          e.getByteLimit(),
-          e.getDurability());
-    }
-    return bytes;
+  private MemoryBudget.Reservation reserve(List<Item> items) {
+    return service
+        .get()
+        .heap()
+        .reserve(
+            "keeping the encodings of the " + items.size() + " values of this bulk",
+            items.stream().mapToLong(Item::bytes).sum());
   }
 
   /** The document's values to encode; none, and the document failed, where one of them is bad. */

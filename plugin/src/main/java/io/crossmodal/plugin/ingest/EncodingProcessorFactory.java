@@ -14,7 +14,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.opensearch.common.util.concurrent.ThreadContext;
-import org.opensearch.core.common.breaker.CircuitBreaker;
 import org.opensearch.ingest.AbstractBatchingSystemProcessor;
 import org.opensearch.plugins.IngestPlugin.SystemIngestPipelineConfigKeys;
 
@@ -23,21 +22,13 @@ public final class EncodingProcessorFactory extends AbstractBatchingSystemProces
   private final ModelCatalog catalog;
   private final Supplier<ModelService> service;
   private final ThreadContext threadContext;
-  private final CircuitBreaker heap;
 
-  /**
-   * @param heap counts what encodings add to the documents of a bulk
-   */
   public EncodingProcessorFactory(
-      ModelCatalog catalog,
-      Supplier<ModelService> service,
-      ThreadContext threadContext,
-      CircuitBreaker heap) {
+      ModelCatalog catalog, Supplier<ModelService> service, ThreadContext threadContext) {
     super(EncodingProcessor.TYPE);
     this.catalog = catalog;
     this.service = service;
     this.threadContext = threadContext;
-    this.heap = heap;
   }
 
   /**
@@ -56,7 +47,7 @@ public final class EncodingProcessorFactory extends AbstractBatchingSystemProces
     return fields.isEmpty()
         ? null
         : new EncodingProcessor(
-            tag, description, List.copyOf(fields.values()), service, threadContext, heap);
+            tag, description, List.copyOf(fields.values()), service, threadContext);
   }
 
   @SuppressWarnings("unchecked") // the keys of JSON objects are strings

@@ -105,8 +105,8 @@ public final class EncodeQueryRequest extends ActionRequest implements IndicesRe
   }
 
   @Override
-  public EncodeQueryTask createTask(
+  public EncodingTask createTask(
       long id, String type, String action, TaskId parent, Map<String, String> headers) {
-    return new EncodeQueryTask(id, type, action, getDescription(), parent, headers);
+    return new EncodingTask(id, type, action, getDescription(), parent, headers);
   }
 }

@@ -7,7 +7,6 @@ package io.crossmodal.plugin.query;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.Encoded;
-import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.QueryInput;
@@ -34,10 +33,8 @@ import org.opensearch.common.inject.Inject;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.action.ActionListener;
 import org.opensearch.core.index.Index;
-import org.opensearch.core.tasks.TaskCancelledException;
 import org.opensearch.search.SearchService;
 import org.opensearch.tasks.Task;
-import org.opensearch.threadpool.Scheduler;
 import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.RemoteClusterAware;
 import org.opensearch.transport.RemoteClusterService;
@@ -83,12 +80,11 @@ public final class TransportEncodeQueryAction
     // indices are not for it.
     threadPool
         .generic()
-        .execute(
-            ActionRunnable.wrap(listener, done -> encode((EncodeQueryTask) task, request, done)));
+        .execute(ActionRunnable.wrap(listener, done -> encode((EncodingTask) task, request, done)));
   }
 
   private void encode(
-      EncodeQueryTask task, EncodeQueryRequest request, ActionListener<EncodedQuery> listener) {
+      EncodingTask task, EncodeQueryRequest request, ActionListener<EncodedQuery> listener) {
     ClusterState state = clusterService.state();
     Index[] indices = indices(request, state);
     FieldDefinition field = field(request, state, indices);
@@ -113,11 +109,10 @@ public final class TransportEncodeQueryAction
             threadPool.getThreadContext().newRestorableContext(false), listener);
     CompletableFuture<Encoded.Success> encoding =
         service.encodeQuery(model.id(), input(model, request.side()));
-    Scheduler.Cancellable timer = bound(encoding, task, request, model.id());
+    bound(encoding, task, request, model.id());
     CompletableFuture<?> unused =
         encoding.whenComplete(
             (encoded, failure) -> {
-              timer.cancel();
               if (failure != null) {
                 inContext.onFailure(describe(request, InferenceErrors.toOpenSearch(failure)));
               } else {
@@ -130,36 +125,28 @@ public final class TransportEncodeQueryAction
    * Ends the wait for an encoding with the search: by its timeout, by the longest that any waits
    * for a model, or by its cancellation.
    */
-  private Scheduler.Cancellable bound(
+  private void bound(
       CompletableFuture<Encoded.Success> encoding,
-      EncodeQueryTask task,
+      EncodingTask task,
       EncodeQueryRequest request,
       String model) {
-    CompletableFuture<?> unused =
-        task.cancelled()
-            .thenRun(
-                () ->
-                    encoding.completeExceptionally(
-                        new TaskCancelledException("cancelled while the query was encoded")));
     TimeValue longest = TimeValue.timeValueNanos(service.longestWait().toNanos());
     TimeValue timeout =
         request.timeout() != null
             ? request.timeout()
             : clusterService.getClusterSettings().get(SearchService.DEFAULT_SEARCH_TIMEOUT_SETTING);
-    TimeValue wait = timeout.nanos() < 0 || timeout.compareTo(longest) > 0 ? longest : timeout;
-    return threadPool.schedule(
-        () ->
-            encoding.completeExceptionally(
-                new InferenceException.DeadlineExceeded(
-                    String.format(
-                        Locale.ROOT,
-                        "the encoding of [%s] by model [%s], which is %s on this node and had [%s],",
-                        request.side().key(),
-                        model,
-                        service.status(model).state(),
-                        wait))),
-        wait,
-        ThreadPool.Names.GENERIC);
+    task.bound(
+        encoding,
+        threadPool,
+        timeout.nanos() < 0 || timeout.compareTo(longest) > 0 ? longest : timeout,
+        wait ->
+            String.format(
+                Locale.ROOT,
+                "the encoding of [%s] by model [%s], which is %s on this node and had [%s],",
+                request.side().key(),
+                model,
+                service.status(model).state(),
+                wait));
   }
 
   private static QueryInput input(ModelManifest model, QuerySide side) {

@@ -12,6 +12,7 @@
  *
  * <p>Entry class: {@link io.crossmodal.plugin.query.CrossModalQueryBuilder}. The rescorer uses
  * {@link io.crossmodal.plugin.query.QuerySide}, {@link io.crossmodal.plugin.query.QueryEncoder} and
- * {@link io.crossmodal.plugin.query.Calibrations}.
+ * {@link io.crossmodal.plugin.query.Calibrations}, and {@code _encode} its {@link
+ * io.crossmodal.plugin.query.EncodingTask}.
  */
 package io.crossmodal.plugin.query;

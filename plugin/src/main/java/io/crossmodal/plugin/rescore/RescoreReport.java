@@ -74,13 +74,15 @@ public record RescoreReport(
    * @param rescore all of it
    * @param read of tokens from the index
    * @param queue until a call took the window up
-   * @param model of calls, with the copies into and out of the device
+   * @param copy of calls' inputs and outputs into and out of the device
+   * @param model of calls, but for the copies
    */
-  public record Times(long rescore, long read, long queue, long model) implements Writeable {
-    public static final Times NONE = new Times(0, 0, 0, 0);
+  public record Times(long rescore, long read, long queue, long copy, long model)
+      implements Writeable {
+    public static final Times NONE = new Times(0, 0, 0, 0, 0);
 
     private Times(StreamInput in) throws IOException {
-      this(in.readVLong(), in.readVLong(), in.readVLong(), in.readVLong());
+      this(in.readVLong(), in.readVLong(), in.readVLong(), in.readVLong(), in.readVLong());
     }
 
     @Override
@@ -88,13 +90,18 @@ public record RescoreReport(
       out.writeVLong(rescore);
       out.writeVLong(read);
       out.writeVLong(queue);
+      out.writeVLong(copy);
       out.writeVLong(model);
     }
 
     /** Of what came after the other. */
     public Times plus(Times other) {
       return new Times(
-          rescore + other.rescore, read + other.read, queue + other.queue, model + other.model);
+          rescore + other.rescore,
+          read + other.read,
+          queue + other.queue,
+          copy + other.copy,
+          model + other.model);
     }
 
     /** The larger of both, each. */
@@ -103,6 +110,7 @@ public record RescoreReport(
           Math.max(rescore, other.rescore),
           Math.max(read, other.read),
           Math.max(queue, other.queue),
+          Math.max(copy, other.copy),
           Math.max(model, other.model));
     }
   }
@@ -190,6 +198,7 @@ public record RescoreReport(
         .field("rescore", TimeUnit.NANOSECONDS.toMicros(times.rescore()))
         .field("read", TimeUnit.NANOSECONDS.toMicros(times.read()))
         .field("queue", TimeUnit.NANOSECONDS.toMicros(times.queue()))
+        .field("copy", TimeUnit.NANOSECONDS.toMicros(times.copy()))
         .field("model", TimeUnit.NANOSECONDS.toMicros(times.model()))
         .endObject()
         .endObject();

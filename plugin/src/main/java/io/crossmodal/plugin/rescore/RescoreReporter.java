@@ -25,6 +25,7 @@ final class RescoreReporter {
   private long rescoreNanos;
   private long readNanos;
   private long queueNanos;
+  private long copyNanos;
   private long modelNanos;
 
   void ran(int windowHits, int rescoredHits, long nanos) {
@@ -41,6 +42,7 @@ final class RescoreReporter {
 
   void asked(JobTimes times) {
     queueNanos += times.queueNanos();
+    copyNanos += times.copyNanos();
     modelNanos += times.modelNanos();
   }
 
@@ -58,6 +60,6 @@ final class RescoreReporter {
         rescored,
         missing,
         degraded,
-        new Times(rescoreNanos, readNanos, queueNanos, modelNanos));
+        new Times(rescoreNanos, readNanos, queueNanos, copyNanos, modelNanos));
   }
 }

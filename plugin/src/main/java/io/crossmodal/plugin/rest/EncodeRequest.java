@@ -4,15 +4,18 @@
  */
 package io.crossmodal.plugin.rest;
 
+import io.crossmodal.plugin.query.EncodingTask;
 import java.io.IOException;
 import java.util.Base64;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.opensearch.action.ActionRequest;
 import org.opensearch.action.ActionRequestValidationException;
 import org.opensearch.core.ParseField;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
+import org.opensearch.core.tasks.TaskId;
 import org.opensearch.core.xcontent.ObjectParser;
 import org.opensearch.core.xcontent.XContentParser;
 
@@ -123,12 +126,23 @@ public final class EncodeRequest extends ActionRequest {
   }
 
   @Override
+  public EncodingTask createTask(
+      long id, String type, String action, TaskId parent, Map<String, String> headers) {
+    return new EncodingTask(id, type, action, getDescription(), parent, headers);
+  }
+
+  @Override
   public ActionRequestValidationException validate() {
     return null;
   }
 
   String model() {
     return model;
+  }
+
+  /** How many there are to encode. */
+  int size() {
+    return texts.size() + images.size();
   }
 
   /** Empty where images are given. */

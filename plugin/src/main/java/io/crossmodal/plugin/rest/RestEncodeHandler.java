@@ -9,6 +9,7 @@ import java.util.List;
 import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.rest.BaseRestHandler;
 import org.opensearch.rest.RestRequest;
+import org.opensearch.rest.action.RestCancellableNodeClient;
 import org.opensearch.rest.action.RestToXContentListener;
 import org.opensearch.transport.client.node.NodeClient;
 
@@ -36,7 +37,10 @@ public final class RestEncodeHandler extends BaseRestHandler {
     try (XContentParser parser = request.contentParser()) {
       encode = EncodeRequest.parse(model, parser);
     }
+    // Ends with the connection.
+    RestCancellableNodeClient caller =
+        new RestCancellableNodeClient(client, request.getHttpChannel());
     return channel ->
-        client.execute(EncodeAction.INSTANCE, encode, new RestToXContentListener<>(channel));
+        caller.execute(EncodeAction.INSTANCE, encode, new RestToXContentListener<>(channel));
   }
 }

@@ -10,25 +10,32 @@ import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.Encoded;
 import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.Outcomes;
 import io.crossmodal.plugin.mapper.Spaces;
+import io.crossmodal.plugin.query.EncodingTask;
 import java.util.List;
-import java.util.Optional;
+import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import org.opensearch.ResourceNotFoundException;
 import org.opensearch.action.support.ActionFilters;
 import org.opensearch.action.support.ContextPreservingActionListener;
 import org.opensearch.action.support.HandledTransportAction;
 import org.opensearch.common.inject.Inject;
+import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.action.ActionListener;
 import org.opensearch.tasks.Task;
 import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.TransportService;
 
-/** Encodes on this node, in batches. */
+/** Encodes on this node, in batches, of which each is an answer before the next is encoded. */
 public final class TransportEncodeAction
     extends HandledTransportAction<EncodeRequest, EncodeResponse> {
+  private static final long PRINTED_FLOAT = 12;
+  private static final double BASE64 = 4.0 / 3;
+
   private final ThreadPool threadPool;
   private final ModelService service;
 
@@ -55,40 +62,100 @@ public final class TransportEncodeAction
     ActionListener<EncodeResponse> inContext =
         new ContextPreservingActionListener<>(
             threadPool.getThreadContext().newRestorableContext(false), listener);
+    MemoryBudget.Reservation memory;
+    try {
+      memory =
+          service
+              .heap()
+              .reserve("the answer with " + request.size() + " encodings", bytes(request, model));
+    } catch (InferenceException.MemoryExceeded e) {
+      listener.onFailure(InferenceErrors.toOpenSearch(e));
+      return;
+    }
+    CompletableFuture<EncodeResponse> answer = new CompletableFuture<>();
     CompletableFuture<?> unused =
-        encode(request, model)
+        answer.whenComplete(
+            (response, failure) -> {
+              // The response is text before the listener returns.
+              try (memory) {
+                if (failure == null) {
+                  inContext.onResponse(response);
+                } else {
+                  inContext.onFailure(InferenceErrors.toOpenSearch(failure));
+                }
+              }
+            });
+    try {
+      bound((EncodingTask) task, request, model.id(), answer);
+      encode(request, model, answer);
+    } catch (RuntimeException e) {
+      answer.completeExceptionally(e);
+    }
+  }
+
+  /** Ends with the connection, or with the longest that any waits for a model. */
+  private void bound(
+      EncodingTask task, EncodeRequest request, String model, CompletableFuture<?> answer) {
+    task.bound(
+        answer,
+        threadPool,
+        TimeValue.timeValueNanos(service.longestWait().toNanos()),
+        wait ->
+            String.format(
+                Locale.ROOT,
+                "the encoding of [%d] items by model [%s], which is %s on this node and had [%s]"
+                    + " (send fewer in one request, load the model before, or raise"
+                    + " [plugins.cross_modal.rescore.longest_wait]),",
+                request.size(),
+                model,
+                service.status(model).state(),
+                wait));
+  }
+
+  private void encode(
+      EncodeRequest request, ModelManifest model, CompletableFuture<EncodeResponse> answer) {
+    EncodeResponse.Item[] items = new EncodeResponse.Item[request.size()];
+    Outcomes outcomes =
+        (i, outcome) -> {
+          if (outcome instanceof Encoded.Failure failure
+              && failure.cause() instanceof InferenceException) {
+            // A full queue or a broken model is no item's fault, and the request's to answer for.
+            answer.completeExceptionally(failure.cause());
+          } else if (!answer.isDone()) {
+            items[i] = item(outcome, request, model);
+          }
+        };
+    CompletableFuture<?> unused =
+        (request.images().isEmpty()
+                ? service.encodeTexts(model.id(), request.texts(), answer, outcomes)
+                : service.encodeImages(
+                    model.id(),
+                    Spaces.of(model).sensor(request.sensor()),
+                    request.images(),
+                    answer,
+                    outcomes))
             .whenComplete(
-                (outcomes, failure) -> {
-                  Optional<InferenceException> refused =
-                      failure == null ? nodesFault(outcomes) : Optional.empty();
+                (done, failure) -> {
                   if (failure != null) {
-                    inContext.onFailure(InferenceErrors.toOpenSearch(failure));
-                  } else if (refused.isPresent()) {
-                    inContext.onFailure(InferenceErrors.toOpenSearch(refused.get()));
-                  } else {
-                    inContext.onResponse(
-                        new EncodeResponse(
-                            model.id(),
-                            outcomes.stream().map(o -> item(o, request, model)).toList()));
+                    answer.completeExceptionally(failure);
+                  } else if (!answer.isDone()) {
+                    answer.complete(new EncodeResponse(model.id(), List.of(items)));
                   }
                 });
   }
 
-  private CompletableFuture<List<Encoded>> encode(EncodeRequest request, ModelManifest model) {
-    return request.images().isEmpty()
-        ? service.encodeTexts(model.id(), request.texts())
-        : service.encodeImages(
-            model.id(), Spaces.of(model).sensor(request.sensor()), request.images());
-  }
-
-  /** A full queue or a broken model is no item's fault, and the request's to answer for. */
-  private static Optional<InferenceException> nodesFault(List<Encoded> outcomes) {
-    return outcomes.stream()
-        .filter(Encoded.Failure.class::isInstance)
-        .map(outcome -> ((Encoded.Failure) outcome).cause())
-        .filter(InferenceException.class::isInstance)
-        .map(InferenceException.class::cast)
-        .findFirst();
+  /** Heap of the answer, as numbers and as the text that they are printed to. */
+  private static long bytes(EncodeRequest request, ModelManifest model) {
+    Spaces spaces = Spaces.of(model);
+    long bytes = (Float.BYTES + PRINTED_FLOAT) * spaces.dimension();
+    if (request.tokens()) {
+      int count =
+          request.images().isEmpty()
+              ? spaces.textTokens()
+              : spaces.imageTokens().get(spaces.sensor(request.sensor()));
+      bytes += (long) ((1 + BASE64) * count * (spaces.hidden() + Float.BYTES));
+    }
+    return request.size() * bytes;
   }
 
   private static EncodeResponse.Item item(

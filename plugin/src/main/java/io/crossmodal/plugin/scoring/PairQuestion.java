@@ -139,6 +139,7 @@ public final class PairQuestion<T> {
     out.writeDouble(model.calibration().scale());
     out.writeDouble(model.calibration().bias());
     out.writeVLong(times.queueNanos());
+    out.writeVLong(times.copyNanos());
     out.writeVLong(times.modelNanos());
   }
 
@@ -150,7 +151,7 @@ public final class PairQuestion<T> {
   }
 
   private static JobTimes readTimes(StreamInput in) throws IOException {
-    return new JobTimes(in.readVLong(), in.readVLong());
+    return new JobTimes(in.readVLong(), in.readVLong(), in.readVLong());
   }
 
   private static void writeTable(StreamOutput out, WordPatchWeights table) throws IOException {

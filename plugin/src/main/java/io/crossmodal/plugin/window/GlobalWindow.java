@@ -241,7 +241,7 @@ final class GlobalWindow {
         scores.size(),
         missing,
         degraded,
-        times.plus(new RescoreReport.Times(System.nanoTime() - start, 0, 0, 0)));
+        times.plus(new RescoreReport.Times(System.nanoTime() - start, 0, 0, 0, 0)));
   }
 
   /**
@@ -363,7 +363,9 @@ final class GlobalWindow {
       }
     }
     times =
-        times.plus(new RescoreReport.Times(0, slowest.read(), slowest.queue(), slowest.model()));
+        times.plus(
+            new RescoreReport.Times(
+                0, slowest.read(), slowest.queue(), slowest.copy(), slowest.model()));
     return scores;
   }
 

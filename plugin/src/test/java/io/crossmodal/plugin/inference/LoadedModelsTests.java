@@ -237,6 +237,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
             catalog,
             TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
             budget,
+            MemoryBudget.UNLIMITED,
             helpers,
             helpers,
             2);
@@ -363,7 +364,9 @@ public class LoadedModelsTests extends OpenSearchTestCase {
     ExecutorService helpers = Executors.newFixedThreadPool(1);
     InferenceSettings settings =
         TestService.settings(createTempDir(), 1000, 64, true, Duration.ZERO);
-    try (ModelService narrow = new ModelService(catalog, settings, budget, helpers, helpers, 1);
+    try (ModelService narrow =
+            new ModelService(
+                catalog, settings, budget, MemoryBudget.UNLIMITED, helpers, helpers, 1);
         TestService whole = new TestService(createTempDir(), 1000, 64)) {
       List<TokenBlock> text = List.of(TestModels.tokens(random(), TestModels.micro(), 3));
       List<TokenBlock> images = new ArrayList<>();
@@ -411,7 +414,15 @@ public class LoadedModelsTests extends OpenSearchTestCase {
     ExecutorService helpers = Executors.newFixedThreadPool(1);
     InferenceSettings settings = settings();
     try (ModelService service =
-        new ModelService(catalog, settings, budget, helpers, helpers, 1, () -> cpus(settings, 2))) {
+        new ModelService(
+            catalog,
+            settings,
+            budget,
+            MemoryBudget.UNLIMITED,
+            helpers,
+            helpers,
+            1,
+            () -> cpus(settings, 2))) {
       get(service.load(ID, null));
       assertEquals(2, service.status(ID).devices().size());
       assertEquals(2 * weights(), service.status(ID).bytes());
@@ -454,6 +465,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
             catalog,
             TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
             budget,
+            MemoryBudget.UNLIMITED,
             helpers,
             helpers,
             1)) {

@@ -14,8 +14,10 @@ import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.TestService;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -24,6 +26,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.test.OpenSearchTestCase;
 
@@ -135,6 +138,7 @@ public class ModelServiceTests extends OpenSearchTestCase {
             new ModelCatalog(() -> List.of(MODEL)),
             TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
             MemoryBudget.UNLIMITED,
+            MemoryBudget.UNLIMITED,
             helpers,
             decoder::add,
             2)) {
@@ -149,6 +153,88 @@ public class ModelServiceTests extends OpenSearchTestCase {
       assertThat(get(bulk).get(1), instanceOf(Encoded.Success.class));
     } finally {
       helpers.shutdownNow();
+    }
+  }
+
+  /** Heap of so many bytes; what was taken is counted. */
+  private static MemoryBudget heap(long limit, AtomicLong used) {
+    return (what, bytes) -> {
+      if (used.addAndGet(bytes) > limit) {
+        used.addAndGet(-bytes);
+        throw new InferenceException.MemoryExceeded(what, bytes, "the test's limit", null);
+      }
+      return () -> used.addAndGet(-bytes);
+    };
+  }
+
+  private static TestService service(Path directory, MemoryBudget heap) {
+    return new TestService(
+        TestService.settings(directory, 100, 4, true, Duration.ZERO), MemoryBudget.UNLIMITED, heap);
+  }
+
+  public void testAPictureThatDoesNotFitFailsAlone() throws Exception {
+    byte[] small = TestModels.png(random(), 20);
+    byte[] large = TestModels.png(random(), 500);
+    AtomicLong used = new AtomicLong();
+    long limit = MODEL.preprocessor("rgb").bytes(large) - 1;
+    try (TestService test = service(createTempDir(), heap(limit, used))) {
+      List<Encoded> outcomes =
+          get(test.get().encodeImages(TestModels.ID, "rgb", List.of(small, large, small, small)));
+      for (int i = 0; i < 4; i++) {
+        if (i == 1) {
+          RuntimeException cause = ((Encoded.Failure) outcomes.get(i)).cause();
+          assertThat(cause, instanceOf(InferenceException.MemoryExceeded.class));
+          assertThat(cause.getMessage(), containsString("decoding a picture needs"));
+        } else {
+          assertThat(outcomes.get(i), instanceOf(Encoded.Success.class));
+        }
+      }
+      assertEquals(0, used.get());
+    }
+  }
+
+  /** Two batches of pictures as numbers, and one of encodings. */
+  public void testARequestThatDoesNotFitIsRefused() {
+    AtomicLong used = new AtomicLong();
+    try (TestService test = service(createTempDir(), heap(4000, used))) {
+      byte[] picture = TestModels.png(random(), 20);
+      Throwable refused =
+          failure(test.get().encodeImages(TestModels.ID, "rgb", List.of(picture, picture)));
+      assertThat(refused, instanceOf(InferenceException.MemoryExceeded.class));
+      assertThat(
+          failure(test.get().encodeTexts(TestModels.ID, List.of("a", "b", "c", "d"))),
+          instanceOf(InferenceException.MemoryExceeded.class));
+      assertEquals(0, used.get());
+    }
+  }
+
+  public void testWhatNobodyWaitsForIsNotDecoded() throws Exception {
+    AtomicLong decoded = new AtomicLong();
+    MemoryBudget heap =
+        (what, bytes) -> {
+          decoded.addAndGet(what.startsWith("decoding") ? 1 : 0);
+          return () -> {};
+        };
+    try (TestService test = service(createTempDir(), heap)) {
+      byte[] picture = TestModels.png(random(), 20);
+      CompletableFuture<Void> gone = new CompletableFuture<>();
+      List<Encoded> outcomes = new ArrayList<>();
+      get(
+          test.get()
+              .encodeImages(
+                  TestModels.ID,
+                  "rgb",
+                  Collections.nCopies(40, picture),
+                  gone,
+                  (item, outcome) -> {
+                    outcomes.add(outcome);
+                    gone.complete(null);
+                  }));
+      assertEquals(40, outcomes.size());
+      assertThat(outcomes.get(0), instanceOf(Encoded.Success.class));
+      assertThat(outcomes.get(39), instanceOf(Encoded.Failure.class));
+      assertTrue(decoded + " of 40 decoded", decoded.get() <= 8);
+      assertEquals(0, test.get().stats().get(Counter.ENCODE_FAILURES));
     }
   }
 
@@ -278,6 +364,7 @@ public class ModelServiceTests extends OpenSearchTestCase {
         new ModelService(
             new ModelCatalog(() -> List.of(MODEL)),
             TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
+            MemoryBudget.UNLIMITED,
             MemoryBudget.UNLIMITED,
             Runnable::run,
             Runnable::run,

@@ -99,7 +99,10 @@ public class ModelWorkerTests extends OpenSearchTestCase {
   }
 
   private TestService service(Gate gate, int batch, boolean merge, Duration wait) {
-    return new TestService(TestService.settings(createTempDir(), 1000, batch, merge, wait), gate);
+    return new TestService(
+        TestService.settings(createTempDir(), 1000, batch, merge, wait),
+        gate,
+        MemoryBudget.UNLIMITED);
   }
 
   public void testSearchesThatWaitTogetherShareCalls() throws Exception {

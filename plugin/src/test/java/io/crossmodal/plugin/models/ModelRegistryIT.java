@@ -224,7 +224,7 @@ public class ModelRegistryIT extends OpenSearchIntegTestCase {
     // Shards that vanish under a search are core's; 404 is said of an index that is gone.
     assertThat(new TreeSet<>(answers).toString(), not(containsString("500")));
     for (ModelService service : internalCluster().getInstances(ModelService.class)) {
-      assertEquals(0, service.queued());
+      assertBusy(() -> assertEquals(0, service.queued()));
       assertFalse(service.catalog().has("mine"));
     }
   }

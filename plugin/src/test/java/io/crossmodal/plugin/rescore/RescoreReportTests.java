@@ -31,7 +31,8 @@ public class RescoreReportTests extends AbstractWireSerializingTestCase<RescoreR
         randomInt(999),
         randomInt(999),
         randomList(3, () -> new Degraded(randomAlphaOfLength(4), "why", randomInt(99))),
-        new Times(randomInt(9999), randomInt(9999), randomInt(9999), randomInt(9999)));
+        new Times(
+            randomInt(9999), randomInt(9999), randomInt(9999), randomInt(9999), randomInt(9999)));
   }
 
   public void testShardsAddUpAndTheSlowestGivesTheTimes() {
@@ -45,7 +46,7 @@ public class RescoreReportTests extends AbstractWireSerializingTestCase<RescoreR
             7,
             2,
             List.of(new Degraded("timeouts", "late", 1)),
-            new Times(9000, 1000, 5000, 2000));
+            new Times(9000, 1000, 5000, 4000, 2000));
     RescoreReport other =
         new RescoreReport(
             "image",
@@ -56,7 +57,7 @@ public class RescoreReportTests extends AbstractWireSerializingTestCase<RescoreR
             15,
             3,
             List.of(new Degraded("foreign_tokens", "odd", 1), new Degraded("timeouts", "too", 1)),
-            new Times(4000, 3000, 2000, 8000));
+            new Times(4000, 3000, 2000, 3000, 8000));
     assertEquals(
         new RescoreReport(
             "image",
@@ -67,7 +68,7 @@ public class RescoreReportTests extends AbstractWireSerializingTestCase<RescoreR
             22,
             5,
             List.of(new Degraded("timeouts", "late", 2), new Degraded("foreign_tokens", "odd", 1)),
-            new Times(9000, 3000, 5000, 8000)),
+            new Times(9000, 3000, 5000, 4000, 8000)),
         one.and(other));
     assertEquals(
         XContentHelper.convertToMap(
@@ -75,7 +76,7 @@ public class RescoreReportTests extends AbstractWireSerializingTestCase<RescoreR
             "{\"field\":\"image\",\"window\":\"global\",\"shards\":1,\"hits\":10,\"rescored\":7,"
                 + "\"missing\":2,\"degraded\":[{\"reason\":\"timeouts\",\"hits\":1,"
                 + "\"message\":\"late\"}],\"micros\":{\"rescore\":9,\"read\":1,\"queue\":5,"
-                + "\"model\":2}}",
+                + "\"copy\":4,\"model\":2}}",
             true),
         XContentHelper.convertToMap(
             JsonXContent.jsonXContent,
