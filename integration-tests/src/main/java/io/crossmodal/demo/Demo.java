@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.ToIntFunction;
 import me.tongfei.progressbar.ProgressBar;
@@ -52,7 +53,7 @@ public final class Demo {
     Path work = Path.of(System.getProperty("crossmodal.work", "target/demo")).toAbsolutePath();
     int count = Integer.getInteger("demo.count", 400);
     String folder = System.getProperty("demo.images", "");
-    Archive archive =
+    Archive given =
         folder.isBlank()
             ? Archive.generated(
                 Files.createTempDirectory(Files.createDirectories(work), "scenes-"), count)
@@ -61,9 +62,7 @@ public final class Demo {
     try (OpenSearchNode node = PluginNode.start(work.resolve("opensearch"), 0)) {
       CrossModalClient client = new CrossModalClient(node.client());
       client.createIndex(INDEX, 1);
-      try (ProgressBar bar = new ProgressBar("index pictures", archive.images().size())) {
-        client.index(INDEX, archive.images(), bar::stepTo);
-      }
+      Archive archive = index(client, given);
       List<Example> examples = search(client, archive);
       List<Example> shown = archive.captioned() ? telling(examples) : examples;
       print(archive, examples, shown);
@@ -75,6 +74,21 @@ public final class Demo {
         serve(page, archive, node);
       }
     }
+  }
+
+  /** What of the archive the node takes; what it refuses is named. */
+  private static Archive index(CrossModalClient client, Archive given) throws IOException {
+    Map<String, String> refused;
+    try (ProgressBar bar = new ProgressBar("index pictures", given.images().size())) {
+      refused = client.indexWhatCanBe(INDEX, given.images(), bar::stepTo);
+    }
+    refused.forEach((name, reason) -> System.out.println("left out " + name + ": " + reason));
+    List<CaptionedImage> taken =
+        given.images().stream().filter(image -> !refused.containsKey(image.filename())).toList();
+    if (taken.isEmpty()) {
+      throw new IOException("the node took none of the " + given.images().size() + " pictures");
+    }
+    return new Archive(taken, given.captioned());
   }
 
   private static List<Example> search(CrossModalClient client, Archive archive) throws IOException {

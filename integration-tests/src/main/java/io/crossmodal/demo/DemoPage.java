@@ -5,19 +5,27 @@
 package io.crossmodal.demo;
 
 import io.crossmodal.it.CrossModalClient.Hit;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.bundle.Sha256;
+import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.trainer.data.CaptionedImage;
+import java.awt.image.BufferedImage;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import javax.imageio.ImageIO;
 
 /** Writes the demo's page: per search, the first hits before and after the rescore. */
 final class DemoPage {
   private static final int SHOWN = 6;
+
+  /** Of a picture on the page, in pixels. */
+  private static final int SIDE = 224;
 
   private static final String HEAD =
       """
@@ -91,12 +99,12 @@ final class DemoPage {
       throws IOException {
     html.append("<div class=\"row\"><b>").append(name).append("</b>\n");
     for (Hit hit : hits.subList(0, Math.min(SHOWN, hits.size()))) {
-      Files.copy(
-          files.get(hit.id()), images.resolve(hit.id()), StandardCopyOption.REPLACE_EXISTING);
       int before = Example.rank(example.recalled(), hit.id());
       html.append(hit.id().equals(example.target()) ? "<figure class=\"target\">" : "<figure>")
-          .append("<img alt=\"\" src=\"images/")
+          .append("<img alt=\"")
           .append(escape(hit.id()))
+          .append("\" src=\"images/")
+          .append(shown(files.get(hit.id()), images))
           .append("\"><figcaption>")
           .append(String.format(Locale.ROOT, "%.3f", hit.score()))
           .append(" <span class=\"moved\">was ")
@@ -104,6 +112,24 @@ final class DemoPage {
           .append("</span></figcaption></figure>\n");
     }
     html.append("</div>\n");
+  }
+
+  /**
+   * A picture as the model sees it, which also shows files that no browser does, under a name that
+   * needs no quoting.
+   */
+  private static String shown(Path file, Path images) throws IOException {
+    String name = Sha256.hex(file.toString().getBytes(StandardCharsets.UTF_8)) + ".png";
+    byte[] rgb =
+        new ImagePreprocessor(SensorConfig.rgb(SIDE)).decode(Files.readAllBytes(file)).rgb();
+    BufferedImage picture = new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_INT_RGB);
+    for (int i = 0; i < SIDE * SIDE; i++) {
+      int colour =
+          (rgb[3 * i] & 0xff) << 16 | (rgb[3 * i + 1] & 0xff) << 8 | (rgb[3 * i + 2] & 0xff);
+      picture.setRGB(i % SIDE, i / SIDE, colour);
+    }
+    ImageIO.write(picture, "png", images.resolve(name).toFile());
+    return name;
   }
 
   private static String escape(String text) {

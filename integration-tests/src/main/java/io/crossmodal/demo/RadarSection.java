@@ -121,7 +121,9 @@ final class RadarSection {
         "png",
         images.resolve(file).toFile());
     html.append(target ? "<figure class=\"target\">" : "<figure>")
-        .append("<img alt=\"\" src=\"images/")
+        .append("<img alt=\"")
+        .append(SensorArchive.id(sensor, place))
+        .append("\" src=\"images/")
         .append(file)
         .append("\"><figcaption>")
         .append(caption)

@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntConsumer;
@@ -28,6 +29,9 @@ public final class CrossModalClient {
   public static final String IMAGE = "image";
 
   private static final int BULK = 50;
+
+  /** Well below {@code http.max_content_length}, whose default is 100 MB. */
+  private static final int BULK_CHARACTERS = 20_000_000;
 
   private final RestClient client;
 
@@ -65,10 +69,28 @@ public final class CrossModalClient {
    */
   public void index(String index, List<CaptionedImage> images, IntConsumer progress)
       throws IOException {
-    for (int from = 0; from < images.size(); from += BULK) {
+    Map<String, String> refused = indexWhatCanBe(index, images, progress);
+    if (!refused.isEmpty()) {
+      throw new IOException("the node refused documents: " + refused);
+    }
+  }
+
+  /**
+   * The same, leaving out what the node refuses.
+   *
+   * @return the node's reason for each picture that it refused, by file name
+   */
+  public Map<String, String> indexWhatCanBe(
+      String index, List<CaptionedImage> images, IntConsumer progress) throws IOException {
+    Map<String, String> refused = new LinkedHashMap<>();
+    int done = 0;
+    while (done < images.size()) {
       StringBuilder lines = new StringBuilder();
-      List<CaptionedImage> bulk = images.subList(from, Math.min(images.size(), from + BULK));
-      for (CaptionedImage image : bulk) {
+      int from = done;
+      while (done < images.size()
+          && done < from + BULK
+          && (done == from || lines.length() < BULK_CHARACTERS)) {
+        CaptionedImage image = images.get(done++);
         lines.append(objectOf("index", object("_id", image.filename()))).append('\n');
         String bytes = Base64.getEncoder().encodeToString(Files.readAllBytes(image.file()));
         JsonObject document = objectOf(IMAGE, object("bytes", bytes));
@@ -78,22 +100,16 @@ public final class CrossModalClient {
         lines.append(document).append('\n');
       }
       JsonObject answer = send(new Request("POST", "/" + index + "/_bulk"), lines.toString());
-      if (answer.get("errors").getAsBoolean()) {
-        throw new IOException("the node refused documents: " + firstError(answer));
+      for (JsonElement item : answer.getAsJsonArray("items")) {
+        JsonObject result = item.getAsJsonObject().getAsJsonObject("index");
+        if (result.has("error")) {
+          refused.put(result.get("_id").getAsString(), result.get("error").toString());
+        }
       }
-      progress.accept(from + bulk.size());
+      progress.accept(done);
     }
     send(new Request("POST", "/" + index + "/_refresh"), null);
-  }
-
-  private static String firstError(JsonObject answer) {
-    for (JsonElement item : answer.getAsJsonArray("items")) {
-      JsonObject result = item.getAsJsonObject().getAsJsonObject("index");
-      if (result.has("error")) {
-        return result.toString();
-      }
-    }
-    return "none";
+    return refused;
   }
 
   /**

@@ -516,6 +516,48 @@ final class CrossModalSearchIT {
         "nothing");
   }
 
+  /** The files of the search page come from the jar, and the mappings say what the page reads. */
+  @Test
+  void theNodeServesASearchPage() throws Exception {
+    String ui = "/_plugins/_cross_modal/ui";
+    Map<String, String> types =
+        Map.of(
+            ui,
+            "text/html; charset=UTF-8",
+            ui + "/search.js",
+            "text/javascript; charset=UTF-8",
+            ui + "/search.css",
+            "text/css; charset=UTF-8");
+    for (Map.Entry<String, String> file : types.entrySet()) {
+      Response response = node.client().performRequest(new Request("GET", file.getKey()));
+      assertEquals(file.getValue(), response.getHeader("content-type"));
+      assertEquals("nosniff", response.getHeader("x-content-type-options"));
+      String policy = response.getHeader("content-security-policy");
+      assertTrue(policy.startsWith("default-src 'none'; script-src 'self';"), policy);
+    }
+    String page = Nodes.call(node, "GET", ui, null);
+    for (String file : List.of("search.js", "search.css")) {
+      assertTrue(page.contains("=\"ui/" + file + "\""), page);
+    }
+    refused(404, "GET", ui + "/search.html", null, "[search.css, search.js]");
+    refused(405, "POST", ui, "{}", "GET");
+    String asked =
+        "/scenes/_mapping?filter_path=*.mappings.**.type,*.mappings.**.modality,"
+            + "*.mappings.**.spaces.text_tokens,*.mappings.**.spaces.image_tokens";
+    assertTrue(
+        Nodes.call(node, "GET", ui + "/search.js", null).contains("*.mappings.**.${key}"),
+        "the page asks for the mappings in another way");
+    JsonObject image =
+        client
+            .get(asked)
+            .getAsJsonObject("scenes")
+            .getAsJsonObject("mappings")
+            .getAsJsonObject("properties")
+            .getAsJsonObject("image");
+    assertEquals("cross_modal", image.get("type").getAsString());
+    assertEquals(Set.of("text_tokens", "image_tokens"), image.getAsJsonObject("spaces").keySet());
+  }
+
   private static void refused(String query, String named) {
     refused("POST", "/scenes/_search", "{\"query\":{\"cross_modal\":" + query + "}}", named);
   }

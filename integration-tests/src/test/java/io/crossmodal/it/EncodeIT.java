@@ -162,7 +162,7 @@ final class EncodeIT {
     assertTrue(again.contains("0 pictures encoded, " + PICTURES + " done before"), again);
 
     // Killed before the journal knew of the last ones.
-    Path journal = folder.resolve("archive.image.journal");
+    Path journal = folder.resolve("archive.image.rgb.journal");
     byte[] known = Files.readAllBytes(journal);
     Files.write(journal, Arrays.copyOf(known, known.length - 100));
     String resumed = encode(0, node.baseUri(), arguments);

@@ -80,6 +80,8 @@ final class ModelUploadIT {
     OpenSearchNode.Builder builder =
         OpenSearchNode.builder(home, folder.resolve("node"))
             .heapMegabytes(1024)
+            // What is measured to be fastest may be another after the restart; scores would be too.
+            .setting("plugins.cross_modal.precision", "fp32")
             .environment("OMP_WAIT_POLICY", "passive");
 
     Map<String, Double> before;
