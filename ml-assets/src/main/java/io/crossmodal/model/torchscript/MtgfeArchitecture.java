@@ -6,6 +6,7 @@ package io.crossmodal.model.torchscript;
 
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -43,7 +44,7 @@ public final class MtgfeArchitecture {
 
   /** The sources of an inference archive by module name. */
   public static Map<String, String> sources(ModelConfig config) {
-    return modelSources(config, ranges(config, 0));
+    return modelSources(config, ranges(config, 0, Precision.FP32));
   }
 
   private static Map<String, String> modelSources(
@@ -70,7 +71,7 @@ public final class MtgfeArchitecture {
    * {@code names} that lie beside {@code anchor}, in which the same repeated lines may stand.
    */
   public static Map<String, String> sources(ModelConfig config, Class<?> anchor, String... names) {
-    return sources(config, 0, anchor, names);
+    return sources(config, 0, Precision.FP32, anchor, names);
   }
 
   /**
@@ -78,10 +79,13 @@ public final class MtgfeArchitecture {
    *
    * @param dropout share of the embedded inputs of text and vision transformer, and of the channels
    *     that leave a convolutional tower, which every call drops
+   * @param precision BF16 for mixed precision (Micikevicius et al. 2018): linear layers, and
+   *     convolutional towers up to their tokens, in bfloat16, whose range needs no scaling of the
+   *     loss; weights, statistics, the rest and gradients of the weights in fp32
    */
   public static Map<String, String> sources(
-      ModelConfig config, double dropout, Class<?> anchor, String... names) {
-    Map<String, List<String>> ranges = ranges(config, dropout);
+      ModelConfig config, double dropout, Precision precision, Class<?> anchor, String... names) {
+    Map<String, List<String>> ranges = ranges(config, dropout, precision);
     Map<String, String> sources = modelSources(config, ranges);
     for (String name : names) {
       sources.put(name, ScriptSources.unroll(ScriptSources.resource(anchor, name), ranges));
@@ -110,7 +114,8 @@ public final class MtgfeArchitecture {
         .with("log_scale", weights.get(path + ".log_scale", Init.constant(Math.log(1 / 0.07)), 1));
   }
 
-  private static Map<String, List<String>> ranges(ModelConfig config, double dropout) {
+  private static Map<String, List<String>> ranges(
+      ModelConfig config, double dropout, Precision precision) {
     ImageTowerConfig image = config.image();
     List<String> sensors = config.sensors().stream().map(SensorConfig::name).toList();
     List<String> drops = dropout > 0 ? List.of(Double.toString(dropout)) : List.of();
@@ -132,6 +137,8 @@ public final class MtgfeArchitecture {
     ranges.put("GRID_POOLING", once(image.hasCells()));
     ranges.put("SHORTCUTS", once(image.hasShortcuts()));
     ranges.put("DROPOUT", drops);
+    ranges.put("WHOLE", once(precision == Precision.FP32));
+    ranges.put("MIXED", once(precision == Precision.BF16));
     ranges.put("SENSORS", sensors);
     if (config.hasText()) {
       ranges.put("TEXT_LAYERS", upTo(config.text().layers()));

@@ -43,7 +43,8 @@ class Convolution(Module):
   norm : __torch__.nn.BatchNorm
   def forward(self: __torch__.image.Convolution, x: Tensor) -> Tensor:
     p = torch.floordiv(self.weight.size(2), 2)
-    y = torch.conv2d(x, self.weight, None, [self.stride, self.stride], [p, p])  # (B, out, G, G)
+    y = torch.conv2d(x, self.weight, None, [self.stride, self.stride], [p, p])  # (B, out, G, G)  # [x in WHOLE]
+    y = torch.conv2d(x, torch.to(self.weight, 15), None, [self.stride, self.stride], [p, p])  # [x in MIXED]
     return (self.norm).forward(y)                                               # (B, out, G, G)
 
 # The basic residual block of He et al. 2016, section 3.3, without bottleneck.
@@ -134,7 +135,8 @@ class ConvolutionalTower(Module):
       pass
     return p
   def forward(self: __torch__.image.ConvolutionalTower, pixels: Tensor) -> Tensor:
-    x = pixels                                                      # (B, C, S, S)
+    x = pixels                                                      # (B, C, S, S)  # [x in WHOLE]
+    x = torch.contiguous(torch.to(pixels, 15), memory_format=2)     # (B, C, S, S), channels last  # [x in MIXED]
     x = torch.relu((self.stem{i}).forward(x))  # [i < IMAGE_STEMS]
     x = torch.max_pool2d(x, [3, 3], [2, 2], [1, 1], [1, 1], False)  # [x in RESNET]
     x = (self.stage{i}).forward(x)  # [i < IMAGE_STAGES]

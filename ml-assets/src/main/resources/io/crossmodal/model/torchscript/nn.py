@@ -7,7 +7,8 @@
 #
 # This is TorchScript in its serialised form (torch.x is aten::x, dtypes are integers). A line that
 # ends in "[i < NAME]" is repeated by ScriptSources for i = 0 .. NAME - 1; nothing else is generated. A
-# line for DROPOUT stands in a training archive only, once, with the rate in place of {p}.
+# line for DROPOUT stands in a training archive only, once, with the rate in place of {p}; one for MIXED
+# in one that trains in mixed precision, in place of that for WHOLE: 15 is bfloat16, 6 is float32.
 
 class Linear(Module):
   __parameters__ = ["weight", "bias", ]
@@ -16,7 +17,9 @@ class Linear(Module):
   weight : Tensor  # (out, in)
   bias : Tensor    # (out)
   def forward(self: __torch__.nn.Linear, x: Tensor) -> Tensor:
-    return torch.linear(x, self.weight, self.bias)  # (..., in) -> (..., out)
+    return torch.linear(x, self.weight, self.bias)  # (..., in) -> (..., out)  # [x in WHOLE]
+    y = torch.linear(torch.to(x, 15), torch.to(self.weight, 15), torch.to(self.bias, 15))  # (..., out)  # [x in MIXED]
+    return torch.to(y, 6)  # [x in MIXED]
 
 class LayerNorm(Module):
   __parameters__ = ["weight", "bias", ]

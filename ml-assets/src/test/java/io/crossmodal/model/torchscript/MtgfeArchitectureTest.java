@@ -109,6 +109,7 @@ class MtgfeArchitectureTest {
                 assertFalse(code.contains(left), () -> name + ".py still holds " + left);
               }
               assertFalse(code.contains("dropout"), "dropout is for training alone");
+              assertFalse(code.contains(", 15)"), "mixed precision is for training alone");
             });
   }
 

@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.cli;
 
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
@@ -74,6 +75,12 @@ final class TrainCommand implements Callable<Integer> {
       names = "--length-group",
       description = "batches whose pairs are dealt out by length of caption; 1: by chance alone")
   private Integer lengthGroup;
+
+  @Option(
+      names = "--precision",
+      description =
+          "FP32, or BF16: linear layers and convolutions in bfloat16 over weights of fp32")
+  private Precision precision;
 
   @Mixin private OptimiserArguments optimiser;
 
@@ -154,6 +161,7 @@ final class TrainCommand implements Callable<Integer> {
         images,
         batches,
         or(lengthGroup, base.lengthGroup()),
+        or(precision, base.precision()),
         optimiser.over(base.optimiser()),
         new TrainingOptions.Tasks(
             or(itc, tasks.itc()),

@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.train;
 
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
 import io.crossmodal.trainer.data.Augmentation;
 
 /** Complete sets of options to start from. */
@@ -69,6 +70,7 @@ public enum Recipe {
         32,
         1,
         1,
+        Precision.FP32,
         new Optimiser(1e-4, 1000, 0.02, Optimiser.NO_CLIP, 0),
         new TrainingOptions.Tasks(0, 1, 1, 1, 0, 0.15),
         TrainingOptions.Momentum.NONE,
@@ -86,6 +88,7 @@ public enum Recipe {
         64,
         1,
         LENGTH_GROUP,
+        Precision.FP32,
         new Optimiser(8e-4, 100, 0.02, 1, 0.995),
         new TrainingOptions.Tasks(1, 1, 1, 0, 0.5, 0.25),
         TrainingOptions.Momentum.NONE,
@@ -103,6 +106,7 @@ public enum Recipe {
         128,
         1,
         LENGTH_GROUP,
+        Precision.FP32,
         new Optimiser(1.5e-3, 100, 0.08, 1, 0.998),
         new TrainingOptions.Tasks(1, 1, 0.5, 0, 0.5, 0.25),
         TrainingOptions.Momentum.NONE,

@@ -94,6 +94,7 @@ final class TrainingModule implements AutoCloseable, TrainingLoop.Trainee<Batch,
         MtgfeArchitecture.sources(
             config,
             options.regularisation().dropout(),
+            options.precision(),
             TrainingModule.class,
             "contrast",
             "training");

@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.train;
 
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
 import io.crossmodal.trainer.data.Augmentation;
 import java.util.Locale;
 import java.util.Objects;
@@ -20,6 +21,8 @@ import java.util.Objects;
  * @param accumulate batches whose gradients are averaged into one step
  * @param lengthGroup batches whose pairs are dealt out by the length of their captions, so that
  *     little of a batch is padding; 1 leaves each batch to chance
+ * @param precision FP32; or BF16, mixed precision, in which linear layers and convolutions compute
+ *     in bfloat16 over weights of fp32, fast where the processor or GPU has instructions for it
  * @param optimiser how a step changes the weights
  * @param tasks which losses, with which weights
  * @param momentum ALBEF's additions to ITC
@@ -36,6 +39,7 @@ public record TrainingOptions(
     int batch,
     int accumulate,
     int lengthGroup,
+    Precision precision,
     Optimiser optimiser,
     Tasks tasks,
     Momentum momentum,
@@ -162,6 +166,10 @@ public record TrainingOptions(
     atLeast("length_group", lengthGroup, 1);
     atLeast("min_word_count", minWordCount, 1);
     atLeast("checkpoint_every", checkpointEvery, 1);
+    if (precision != Precision.FP32 && precision != Precision.BF16) {
+      throw new IllegalArgumentException(
+          "precision must be FP32 or BF16, in which models are trained, got " + precision);
+    }
     if (momentum.queue() % batch != 0) {
       throw new IllegalArgumentException(
           "queue must be a multiple of the batch of " + batch + ", got " + momentum.queue());
@@ -200,6 +208,7 @@ public record TrainingOptions(
       int batch,
       int accumulate,
       int lengthGroup,
+      Precision precision,
       Optimiser optimiser,
       Tasks tasks,
       Momentum momentum,
@@ -214,6 +223,7 @@ public record TrainingOptions(
         batch,
         accumulate,
         lengthGroup,
+        precision,
         optimiser,
         tasks,
         momentum,
@@ -233,6 +243,7 @@ public record TrainingOptions(
         batch,
         accumulate,
         lengthGroup,
+        precision,
         optimiser,
         tasks,
         momentum,

@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.train;
 
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
 import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.KarpathyReader;
@@ -75,6 +76,28 @@ public final class MicroTraining {
       double dropout,
       double learningRate,
       int checkpointEvery) {
+    return options(
+        seed,
+        steps,
+        tasks,
+        momentum,
+        stages,
+        dropout,
+        Precision.FP32,
+        learningRate,
+        checkpointEvery);
+  }
+
+  static TrainingOptions options(
+      long seed,
+      int steps,
+      TrainingOptions.Tasks tasks,
+      TrainingOptions.Momentum momentum,
+      TrainingOptions.Stages stages,
+      double dropout,
+      Precision precision,
+      double learningRate,
+      int checkpointEvery) {
     return new TrainingOptions(
         ModelConfig.Preset.MICRO,
         seed,
@@ -82,6 +105,7 @@ public final class MicroTraining {
         8,
         1,
         2,
+        precision,
         new Optimiser(learningRate, 2, 0.02, 1, 0.9),
         tasks,
         momentum,

@@ -9,12 +9,15 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
 import io.crossmodal.trainer.data.Augmentation;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntUnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class TrainingOptionsTest {
   private static TrainingOptions options(
@@ -26,6 +29,7 @@ class TrainingOptionsTest {
         batch,
         1,
         1,
+        Precision.FP32,
         new Optimiser(rate, warmup, decay, clip, averaging),
         MicroTraining.ALL,
         TrainingOptions.Momentum.NONE,
@@ -141,6 +145,31 @@ class TrainingOptionsTest {
     assertEquals(0.5, options(1, 2, 0.5, 0, 0, 1, 0.9).learningRate(0), 1e-12);
   }
 
+  @ParameterizedTest
+  @EnumSource(names = {"FP16", "INT8"})
+  void refusesPrecisionsInWhichNothingIsTrained(Precision precision) {
+    assertRefused(
+        () ->
+            new TrainingOptions(
+                ModelConfig.Preset.MICRO,
+                1,
+                1,
+                2,
+                1,
+                1,
+                precision,
+                new Optimiser(1, 0, 0, 1, 0),
+                MicroTraining.ALL,
+                TrainingOptions.Momentum.NONE,
+                TrainingOptions.Stages.NONE,
+                new TrainingOptions.Regularisation(Augmentation.JITTER, 0, 0),
+                1,
+                1),
+        "precision",
+        "FP32 or BF16",
+        precision.name());
+  }
+
   @Test
   void namesTheValueItRefuses() {
     assertRefused(
@@ -152,6 +181,7 @@ class TrainingOptionsTest {
                 2,
                 1,
                 1,
+                Precision.FP32,
                 new Optimiser(1, 0, 0, 1, 0),
                 MicroTraining.ALL,
                 TrainingOptions.Momentum.NONE,

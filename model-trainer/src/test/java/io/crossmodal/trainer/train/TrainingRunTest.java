@@ -20,6 +20,7 @@ import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.Precision;
 import io.crossmodal.model.ReferenceFusion;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
@@ -52,6 +53,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TrainingRunTest {
@@ -744,9 +746,53 @@ class TrainingRunTest {
     }
   }
 
+  private static TrainingOptions in(Precision precision, int steps, double rate, int checkpoint) {
+    return MicroTraining.options(
+        SEED,
+        steps,
+        MicroTraining.ALL,
+        TrainingOptions.Momentum.NONE,
+        TrainingOptions.Stages.NONE,
+        0.1,
+        precision,
+        rate,
+        checkpoint);
+  }
+
   @Test
-  void trainingLowersEveryLoss() throws Exception {
-    TrainingOptions options = MicroTraining.options(SEED, 80, MicroTraining.ALL, 1e-2, 1000);
+  void mixedPrecisionRoundsWhatIsComputedAndNoWeight() throws Exception {
+    try (Trial whole = trial(in(Precision.FP32, 10, 1e-3, 5));
+        Trial mixed = trial(in(Precision.BF16, 10, 1e-3, 5))) {
+      for (Map.Entry<String, float[]> fresh : state(whole.module()).entrySet()) {
+        assertArrayEquals(
+            fresh.getValue(), state(mixed.module()).get(fresh.getKey()), fresh.getKey());
+      }
+      Batch batch = whole.set().batch(0);
+      Losses expected = whole.module().step(List.of(batch));
+      Losses found = mixed.module().step(List.of(batch));
+      // bfloat16 has 8 bits of precision.
+      assertEquals(expected.total(), found.total(), 0.03 * expected.total());
+      assertTrue(expected.total() != found.total(), "nothing was rounded");
+      float[] weight = state(mixed.module()).get("parameter.model.itm.weight");
+      int finer = 0;
+      for (float value : weight) {
+        finer += (Float.floatToRawIntBits(value) & 0xFFFF) != 0 ? 1 : 0;
+      }
+      assertTrue(finer > weight.length / 2, "weights are kept in fp32");
+    }
+  }
+
+  @Test
+  void aKilledRunInMixedPrecisionEndsWhereAnUninterruptedOneDoes() throws Exception {
+    ModelBundle whole = train("mixed", in(Precision.BF16, 6, 1e-3, 3));
+    killAt("mixed-killed", in(Precision.BF16, 6, 1e-3, 3), 4);
+    assertSameWeights(whole, train("mixed-killed", in(Precision.BF16, 6, 1e-3, 3)));
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"FP32", "BF16"})
+  void trainingLowersEveryLoss(Precision precision) throws Exception {
+    TrainingOptions options = in(precision, 80, 1e-2, 1000);
     try (Trial trial = trial(options)) {
       Batch batch = trial.set().batch(0); // learnt by heart
       Losses first = trial.module().step(List.of(batch));

@@ -12,6 +12,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
@@ -101,6 +102,7 @@ class TrainingSetTest {
         batch,
         1,
         lengthGroup,
+        Precision.FP32,
         new Optimiser(1e-3, 0, 0, 1, 0.9),
         tasks,
         momentum,
