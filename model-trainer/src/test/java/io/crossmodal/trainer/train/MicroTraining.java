@@ -64,28 +64,8 @@ public final class MicroTraining {
       TrainingOptions.Stages stages,
       double learningRate,
       int checkpointEvery) {
-    return options(seed, steps, tasks, momentum, stages, 0.1, learningRate, checkpointEvery);
-  }
-
-  static TrainingOptions options(
-      long seed,
-      int steps,
-      TrainingOptions.Tasks tasks,
-      TrainingOptions.Momentum momentum,
-      TrainingOptions.Stages stages,
-      double dropout,
-      double learningRate,
-      int checkpointEvery) {
     return options(
-        seed,
-        steps,
-        tasks,
-        momentum,
-        stages,
-        dropout,
-        Precision.FP32,
-        learningRate,
-        checkpointEvery);
+        seed, steps, tasks, momentum, stages, 0.1, Precision.FP32, learningRate, checkpointEvery);
   }
 
   static TrainingOptions options(

@@ -145,26 +145,29 @@ class TrainingOptionsTest {
     assertEquals(0.5, options(1, 2, 0.5, 0, 0, 1, 0.9).learningRate(0), 1e-12);
   }
 
+  private static TrainingOptions options(Precision precision, Augmentation augmentation) {
+    return new TrainingOptions(
+        ModelConfig.Preset.MICRO,
+        1,
+        1,
+        2,
+        1,
+        1,
+        precision,
+        new Optimiser(1, 0, 0, 1, 0),
+        MicroTraining.ALL,
+        TrainingOptions.Momentum.NONE,
+        TrainingOptions.Stages.NONE,
+        new TrainingOptions.Regularisation(augmentation, 0, 0),
+        1,
+        1);
+  }
+
   @ParameterizedTest
   @EnumSource(names = {"FP16", "INT8"})
   void refusesPrecisionsInWhichNothingIsTrained(Precision precision) {
     assertRefused(
-        () ->
-            new TrainingOptions(
-                ModelConfig.Preset.MICRO,
-                1,
-                1,
-                2,
-                1,
-                1,
-                precision,
-                new Optimiser(1, 0, 0, 1, 0),
-                MicroTraining.ALL,
-                TrainingOptions.Momentum.NONE,
-                TrainingOptions.Stages.NONE,
-                new TrainingOptions.Regularisation(Augmentation.JITTER, 0, 0),
-                1,
-                1),
+        () -> options(precision, Augmentation.JITTER),
         "precision",
         "FP32 or BF16",
         precision.name());
@@ -172,26 +175,7 @@ class TrainingOptionsTest {
 
   @Test
   void namesTheValueItRefuses() {
-    assertRefused(
-        () ->
-            new TrainingOptions(
-                ModelConfig.Preset.MICRO,
-                1,
-                1,
-                2,
-                1,
-                1,
-                Precision.FP32,
-                new Optimiser(1, 0, 0, 1, 0),
-                MicroTraining.ALL,
-                TrainingOptions.Momentum.NONE,
-                TrainingOptions.Stages.NONE,
-                new TrainingOptions.Regularisation(Augmentation.NONE, 0, 0),
-                1,
-                1),
-        "mvjrc",
-        "NONE",
-        "RANDAUGMENT");
+    assertRefused(() -> options(Precision.FP32, Augmentation.NONE), "mvjrc", "NONE", "RANDAUGMENT");
     assertRefused(() -> options(0, 2, 1, 0, 0, 1, 0.9), "steps", "got 0");
     assertRefused(() -> options(1, 1, 1, 0, 0, 1, 0.9), "batch", "at least 2", "got 1");
     assertRefused(() -> options(1, 2, 1, -1, 0, 1, 0.9), "warmup", "got -1");

@@ -367,6 +367,7 @@ class TrainingRunTest {
             TrainingOptions.Momentum.NONE,
             TrainingOptions.Stages.NONE,
             0,
+            Precision.FP32,
             1e-9,
             5);
     try (Trial trial = trial(options)) {
@@ -641,6 +642,7 @@ class TrainingRunTest {
         TrainingOptions.Momentum.NONE,
         TrainingOptions.Stages.NONE,
         dropout,
+        Precision.FP32,
         1e-3,
         5);
   }
