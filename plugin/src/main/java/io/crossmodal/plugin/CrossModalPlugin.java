@@ -11,6 +11,7 @@ import io.crossmodal.plugin.details.DetailsExtBuilder;
 import io.crossmodal.plugin.details.DetailsFetchPhase;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.ingest.DecodingBudget;
 import io.crossmodal.plugin.ingest.EncodingProcessorFactory;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.KeptFieldMapper;
@@ -387,7 +388,11 @@ public class CrossModalPlugin extends Plugin
         parameters.indicesService.getCircuitBreakerService().getBreaker(CircuitBreaker.REQUEST));
     return Map.of(
         "cross_modal_encoding",
-        new EncodingProcessorFactory(catalog, service::get, parameters.threadContext));
+        new EncodingProcessorFactory(
+            catalog,
+            service::get,
+            new DecodingBudget(DecodingBudget.MAX_PIXELS.get(parameters.env.settings())),
+            parameters.threadContext));
   }
 
   @Override

@@ -4,10 +4,12 @@
  */
 package io.crossmodal.plugin;
 
+import io.crossmodal.plugin.codec.CrossModalCodecService;
 import io.crossmodal.plugin.inference.DevicePolicy;
 import io.crossmodal.plugin.inference.InferenceSettings;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.PrecisionPolicy;
+import io.crossmodal.plugin.ingest.DecodingBudget;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.models.ModelSettings;
 import io.crossmodal.plugin.scoring.Scorers;
@@ -151,6 +153,8 @@ public final class CrossModalSettings {
             THREADS,
             QUERY_CACHE_SIZE,
             SCORING,
+            CrossModalCodecService.OTHER_CODECS,
+            DecodingBudget.MAX_PIXELS,
             CrossModalFieldMapper.INDEX_CROSS_MODAL));
     return all;
   }

@@ -10,6 +10,7 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
+import io.crossmodal.plugin.codec.CrossModalCodecService;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.mapper.VectorEncoding;
@@ -55,6 +56,7 @@ import org.opensearch.action.search.SearchResponse;
 import org.opensearch.action.support.PlainActionFuture;
 import org.opensearch.action.support.WriteRequest;
 import org.opensearch.action.update.UpdateRequest;
+import org.opensearch.cluster.metadata.IndexMetadata;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.xcontent.XContentHelper;
 import org.opensearch.common.xcontent.XContentType;
@@ -66,7 +68,9 @@ import org.opensearch.core.indices.breaker.CircuitBreakerService;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.xcontent.MediaTypeRegistry;
 import org.opensearch.core.xcontent.XContentParser;
+import org.opensearch.index.IndexSettings;
 import org.opensearch.index.engine.Engine;
+import org.opensearch.index.mapper.MapperParsingException;
 import org.opensearch.index.query.BoolQueryBuilder;
 import org.opensearch.index.query.QueryBuilder;
 import org.opensearch.index.query.QueryBuilders;
@@ -730,19 +734,26 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     indexImages("pictures", 1);
     assertAllIndexed(
         bulk(doc("captions", "pond", "{\"image\":\"a pond\"}"), doc("captions", "empty", "{}")));
-    assertIdFails("pictures", QuerySide.document("9", null, null), "no document [9] in index");
     assertIdFails(
         "pictures,captions", QuerySide.document("0", null, null), "2 indices are searched");
-    assertIdFails("pictures", QuerySide.document("0", null, "label"), "its type is [keyword]");
-    assertIdFails("pictures", QuerySide.document("0", null, "nothing"), "[nothing] is no field");
-    assertIdFails(
-        "pictures", QuerySide.document("empty", "captions", null), "has no field [image]");
-    assertFails(
-        search(
-            "pictures",
-            new CrossModalQueryBuilder("image", QuerySide.document("0", "gone", null), 1, null)),
-        RestStatus.NOT_FOUND,
-        "no such index [gone]");
+    // One answer for all that is not there: no document, value, field, field of that type, index.
+    for (String[] none :
+        new String[][] {
+          {"9", "pictures", "image"},
+          {"empty", "captions", "image"},
+          {"0", "pictures", "nothing"},
+          {"0", "pictures", "label"},
+          {"0", "gone", "image"}
+        }) {
+      assertIdFails(
+          "pictures",
+          QuerySide.document(none[0], none[1], none[2]),
+          String.format(
+              Locale.ROOT,
+              "[query_id]: there is no document [%s] in index [%s] with a value in a field [%s] of"
+                  + " type [cross_modal]; name another field with [query_field]",
+              (Object[]) none));
+    }
     assertFails(
         search("pictures", QueryBuilders.matchAllQuery())
             .addRescorer(fusion("image", QuerySide.document("pond", "captions", null)), 5),
@@ -880,6 +891,36 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
   }
 
   /** Quantised graphs choose the candidates, exact embeddings give the scores and the order. */
+  /** As a start without this plugin leaves an index: with its setting put aside, or taken away. */
+  public void testGraphParametersOutliveAStartWithoutThePlugin() throws IOException {
+    create(
+        "tuned",
+        Settings.builder().put("index.cross_modal", true).build(),
+        "\"image\":{\"type\":\"cross_modal\",\"m\":32,\"vector_encoding\":\"int8\"}");
+    indexImages("tuned", 3);
+    IndexMetadata before =
+        client().admin().cluster().prepareState().get().getState().metadata().index("tuned");
+    for (boolean archived : new boolean[] {true, false}) {
+      Settings.Builder settings = Settings.builder().put(before.getSettings());
+      settings.remove("index.cross_modal");
+      if (archived) {
+        settings.put("archived.index.cross_modal", true);
+      }
+      IndexMetadata after = IndexMetadata.builder(before).settings(settings).build();
+      // What a node does before it opens an index's shards.
+      getInstanceFromNode(IndicesService.class).verifyIndexMetadata(after, after);
+      assertTrue(CrossModalCodecService.serves(new IndexSettings(after, Settings.EMPTY)));
+    }
+    // A mapping that is made still needs it.
+    String mapping = before.mapping().source().string();
+    assertThat(mapping, containsString("spaces"));
+    MapperParsingException e =
+        expectThrows(
+            MapperParsingException.class,
+            () -> client().admin().indices().prepareCreate("copy").setMapping(mapping).get());
+    assertThat(e.getMessage(), containsString("[index.cross_modal: true]"));
+  }
+
   public void testQuantisedGraphsFindByExactScores() {
     for (VectorEncoding encoding : VectorEncoding.values()) {
       String index = "vectors_" + encoding.key();

@@ -7,8 +7,11 @@ package io.crossmodal.plugin.codec;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.MappingFields;
+import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.apache.lucene.codecs.Codec;
@@ -16,6 +19,7 @@ import org.apache.lucene.codecs.KnnVectorsFormat;
 import org.apache.lucene.codecs.lucene104.Lucene104Codec;
 import org.opensearch.cluster.metadata.IndexMetadata;
 import org.opensearch.cluster.metadata.MappingMetadata;
+import org.opensearch.common.settings.Setting;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.index.IndexSettings;
 import org.opensearch.index.codec.CodecService;
@@ -32,6 +36,19 @@ import org.opensearch.index.mapper.MapperService;
 public final class CrossModalCodecService extends CodecService {
   private static final Set<String> CODECS =
       Set.of(DEFAULT_CODEC, LZ4, BEST_COMPRESSION_CODEC, ZLIB);
+
+  /**
+   * Index settings by which an index asks for another plugin's codec. Core refuses an index that
+   * two plugins answer for, when it is created and each time a node opens it, and no plugin can ask
+   * what the others answer: so they are named here, and a neighbour that comes later by the node's
+   * configuration.
+   */
+  public static final Setting<List<String>> OTHER_CODECS =
+      Setting.listSetting(
+          "plugins.cross_modal.codec.other_codecs",
+          List.of("index.knn", "index.sparse"),
+          Function.identity(),
+          Setting.Property.NodeScope);
 
   private static final Logger LOGGER = LogManager.getLogger(CrossModalCodecService.class);
 
@@ -57,21 +74,27 @@ public final class CrossModalCodecService extends CodecService {
    * when a node opens the index, so that a field added to an open index counts from the next time
    * on; all segments stay readable either way.
    *
-   * @throws IllegalArgumentException where the settings ask for us and for the k-NN plugin
+   * @throws IllegalArgumentException where the settings ask for us and for another plugin
    */
   public static boolean serves(IndexSettings index) {
     Settings settings = index.getSettings();
-    boolean knn = settings.getAsBoolean("index.knn", false);
-    if (CrossModalFieldMapper.INDEX_CROSS_MODAL.exists(settings)) {
-      boolean asked = CrossModalFieldMapper.INDEX_CROSS_MODAL.get(settings);
-      if (asked && knn) {
+    List<String> others =
+        OTHER_CODECS.get(index.getNodeSettings()).stream()
+            .filter(key -> !settings.get(key, "false").equals("false"))
+            .toList();
+    Optional<Boolean> asked = CrossModalFieldMapper.indexSetting(settings);
+    if (asked.isPresent()) {
+      if (asked.get() && !others.isEmpty()) {
         throw new IllegalArgumentException(
-            "[index.cross_modal: true] does not go with [index.knn: true], for one plugin writes"
-                + " the segments of an index: leave out [index.cross_modal], and embeddings and"
-                + " tokens stay in the documents' sources as well, or keep [knn_vector] fields in"
-                + " another index");
+            String.format(
+                Locale.ROOT,
+                "[index.cross_modal: true] does not go with [%s], for one plugin writes the"
+                    + " segments of an index: leave out [index.cross_modal], and embeddings and"
+                    + " tokens stay in the documents' sources as well, or keep the other plugin's"
+                    + " fields in another index",
+                others.get(0)));
       }
-      return asked;
+      return asked.get();
     }
     MappingMetadata mapping = index.getIndexMetadata().mapping();
     boolean mapped =
@@ -80,13 +103,15 @@ public final class CrossModalCodecService extends CodecService {
     if (!mapped && !IndexMetadata.INDEX_RESIZE_SOURCE_UUID.exists(settings)) {
       return false;
     }
-    // An index takes one service. The k-NN plugin has one, those for other compressions have.
-    boolean free = CODECS.contains(index.getValue(EngineConfig.INDEX_CODEC_SETTING)) && !knn;
+    // An index takes one service. Other plugins have theirs, those for other compressions too.
+    String codec = index.getValue(EngineConfig.INDEX_CODEC_SETTING);
+    boolean free = CODECS.contains(codec) && others.isEmpty();
     if (mapped && !free) {
       LOGGER.warn(
-          "index [{}] has a codec of its own: its documents keep embeddings and tokens in their"
-              + " sources as well",
-          index.getIndex().getName());
+          "index [{}] has a codec of its own, by {}: its documents keep embeddings and tokens in"
+              + " their sources as well",
+          index.getIndex().getName(),
+          others.isEmpty() ? "[index.codec: " + codec + "]" : others);
     }
     return free;
   }

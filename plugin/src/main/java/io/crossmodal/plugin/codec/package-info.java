@@ -11,7 +11,8 @@
  *
  * <p>All files are Lucene 10.4's. A document's stored fields come in the order in which they were
  * added, but for its sources, {@code _source} and {@code _recovery_source}, which come last. The
- * stored string field {@code _cross_modal_kept}, once a key, names what was taken out of them: a
+ * stored string field {@code _cross_modal_kept}, once a key, its field carrying the attribute
+ * {@code cross_modal.kept} (but in segments from before that), names what was taken out of them: a
  * field's full name and {@code .embedding} (the vector of that name) or {@code .tokens} (the doc
  * values {@code <field>._tokens}, as base64). In the sources stands {@code true} instead, where the
  * value was; a source in which the key is absent had it excluded by the user and stays as it is.

@@ -31,6 +31,7 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.opensearch.common.logging.HeaderWarning;
 import org.opensearch.common.util.concurrent.ThreadContext;
+import org.opensearch.core.concurrency.OpenSearchRejectedExecutionException;
 import org.opensearch.ingest.AbstractBatchingSystemProcessor;
 import org.opensearch.ingest.IngestDocument;
 import org.opensearch.ingest.IngestDocumentWrapper;
@@ -57,6 +58,7 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
 
   private final List<FieldDefinition> fields;
   private final Supplier<ModelService> service;
+  private final DecodingBudget budget;
   private final ThreadContext threadContext;
 
   EncodingProcessor(
@@ -64,10 +66,12 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
       String description,
       List<FieldDefinition> fields,
       Supplier<ModelService> service,
+      DecodingBudget budget,
       ThreadContext threadContext) {
     super(tag, description, WHOLE_BULK);
     this.fields = fields;
     this.service = service;
+    this.budget = budget;
     this.threadContext = threadContext;
   }
 
@@ -76,7 +80,13 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
       IngestDocumentWrapper document,
       FieldDefinition field,
       Map<String, Object> map,
-      DocumentValue value) {
+      DocumentValue value,
+      DecodingBudget.Share share) {
+    private void fail(Throwable failure) {
+      share.close();
+      EncodingProcessor.fail(document, field, failure);
+    }
+
     /**
      * Heap that the encoding takes until the bulk goes on: the decoded picture beside the source
      * that has it as text; the embedding boxed and as text in the document, and all once more in
@@ -129,7 +139,7 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
     try {
       memory = reserve(all);
     } catch (InferenceException.MemoryExceeded e) {
-      all.forEach(item -> fail(item.document, item.field, e));
+      all.forEach(item -> item.fail(e));
       handler.accept(documents);
       return;
     }
@@ -149,7 +159,7 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
                     .exceptionally(
                         failure -> {
                           synchronized (notices) {
-                            items.forEach(item -> fail(item.document, item.field, failure));
+                            items.forEach(item -> item.fail(failure));
                           }
                           return null;
                         })));
@@ -201,13 +211,15 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
               if (value.needsEncoding()) {
                 // Refuses a model whose outputs do not belong into the field.
                 field.model();
-                items.add(new Item(document, field, map, value));
+                DecodingBudget.Share share = budget.take(value.content().orElseThrow());
+                items.add(new Item(document, field, map, value, share));
               } else if (value.encoded()) {
                 // As it will come back from the index, so that a source never changes.
                 write(map, value.storedEmbedding(), value.storedTokens(), value.mark());
               }
             });
-      } catch (IllegalArgumentException e) {
+      } catch (IllegalArgumentException | OpenSearchRejectedExecutionException e) {
+        items.forEach(item -> item.share.close());
         fail(document, field, e);
         return List.of();
       }
@@ -244,8 +256,9 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
   }
 
   private static void complete(Item item, Encoded outcome, Map<String, Integer> notices) {
+    item.share.close();
     if (outcome instanceof Encoded.Failure failed) {
-      fail(item.document, item.field, failed.cause());
+      item.fail(failed.cause());
     } else {
       complete(item, (Encoded.Success) outcome, notices);
     }
@@ -256,7 +269,7 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
       write(item, success.encoding());
     } catch (IllegalArgumentException e) {
       // A model's tokens may lie beyond what fp16 holds.
-      fail(item.document, item.field, e);
+      item.fail(e);
       return;
     }
     if (!success.notice().isEmpty()) {
@@ -269,28 +282,24 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
         Embeddings.unit(
             DocumentValue.EMBEDDING, encoding.embedding(), item.field.spaces().dimension());
     Optional<byte[]> block = item.field.store(encoding.tokens());
-    write(item.map, embedding, block, Optional.of(item.value.mark(embedding, block.orElse(null))));
+    write(item.map, embedding, block, item.value.mark(embedding, block.orElse(null)));
   }
 
-  /** What is not there goes: tokens beside another embedding, or in a field that stores none. */
+  /** Tokens that are not there go: those beside another embedding, or of a field with none. */
   private static void write(
-      Map<String, Object> map, float[] embedding, Optional<byte[]> block, Optional<String> mark) {
+      Map<String, Object> map, float[] embedding, Optional<byte[]> block, String mark) {
     List<Float> values = new ArrayList<>(embedding.length);
     for (float value : embedding) {
       values.add(value);
     }
     map.put(DocumentValue.EMBEDDING, values);
-    put(map, DocumentValue.TOKENS, block.map(Base64.getEncoder()::encodeToString));
-    put(map, DocumentValue.ENCODED_FROM, mark);
-  }
-
-  private static void put(Map<String, Object> map, String key, Optional<String> value) {
-    if (value.isPresent()) {
-      map.put(key, value.get());
-    } else if (map.get(key) != null) {
+    if (block.isPresent()) {
+      map.put(DocumentValue.TOKENS, Base64.getEncoder().encodeToString(block.get()));
+    } else if (map.get(DocumentValue.TOKENS) != null) {
       // A null stays: in a partial document it takes away what the whole one has.
-      map.remove(key);
+      map.remove(DocumentValue.TOKENS);
     }
+    map.put(DocumentValue.ENCODED_FROM, mark);
   }
 
   private static void fail(

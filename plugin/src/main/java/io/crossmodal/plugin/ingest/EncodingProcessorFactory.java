@@ -21,13 +21,21 @@ import org.opensearch.plugins.IngestPlugin.SystemIngestPipelineConfigKeys;
 public final class EncodingProcessorFactory extends AbstractBatchingSystemProcessor.Factory {
   private final ModelCatalog catalog;
   private final Supplier<ModelService> service;
+  private final DecodingBudget budget;
   private final ThreadContext threadContext;
 
+  /**
+   * @param budget of the node
+   */
   public EncodingProcessorFactory(
-      ModelCatalog catalog, Supplier<ModelService> service, ThreadContext threadContext) {
+      ModelCatalog catalog,
+      Supplier<ModelService> service,
+      DecodingBudget budget,
+      ThreadContext threadContext) {
     super(EncodingProcessor.TYPE);
     this.catalog = catalog;
     this.service = service;
+    this.budget = budget;
     this.threadContext = threadContext;
   }
 
@@ -47,7 +55,7 @@ public final class EncodingProcessorFactory extends AbstractBatchingSystemProces
     return fields.isEmpty()
         ? null
         : new EncodingProcessor(
-            tag, description, List.copyOf(fields.values()), service, threadContext);
+            tag, description, List.copyOf(fields.values()), service, budget, threadContext);
   }
 
   @SuppressWarnings("unchecked") // the keys of JSON objects are strings

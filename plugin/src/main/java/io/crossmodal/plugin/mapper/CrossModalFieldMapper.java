@@ -109,9 +109,9 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
     private static boolean isMapped(MapperService mappers, String path) {
       MappingMetadata mapping =
           mappers == null ? null : mappers.getIndexSettings().getIndexMetadata().mapping();
-      Map<String, Object> node =
+      MappingFields.Field field =
           mapping == null ? null : MappingFields.find(mapping.sourceAsMap(), path);
-      return node != null && TYPE.equals(node.get("type"));
+      return field != null && TYPE.equals(field.type());
     }
   }
 
@@ -127,12 +127,9 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
     private final Parameter<String> model;
     private final Parameter<Spaces> spaces;
     private final Parameter<String> modality =
-        Parameter.restrictedStringParam(
-            "modality",
-            false,
-            m -> definition(m).modality().key(),
-            Modality.IMAGE.key(),
-            Modality.TEXT.key());
+        Parameter.stringParam(
+                "modality", false, m -> definition(m).modality().key(), Modality.IMAGE.key())
+            .setValidator(Modality::of);
     private final Parameter<Integer> m =
         Parameter.intParam("m", false, f -> hnsw(f).m(), HnswParameters.DEFAULT.m());
     private final Parameter<Integer> efConstruction =
@@ -143,18 +140,15 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
             HnswParameters.DEFAULT.efConstruction());
     private final Parameter<String> vectorEncoding =
         Parameter.stringParam(
-            "vector_encoding",
-            false,
-            f -> hnsw(f).encoding().key(),
-            HnswParameters.DEFAULT.encoding().key());
+                "vector_encoding",
+                false,
+                f -> hnsw(f).encoding().key(),
+                HnswParameters.DEFAULT.encoding().key())
+            .setValidator(VectorEncoding::of);
     private final Parameter<String> tokens =
-        Parameter.restrictedStringParam(
-            "tokens",
-            false,
-            f -> definition(f).tokens().key(),
-            TokenStorage.INT8.key(),
-            TokenStorage.FP16.key(),
-            TokenStorage.NONE.key());
+        Parameter.stringParam(
+                "tokens", false, f -> definition(f).tokens().key(), TokenStorage.INT8.key())
+            .setValidator(TokenStorage::of);
     private final Parameter<Integer> tokenPooling =
         Parameter.intParam(
             FieldDefinition.TOKEN_POOLING, false, f -> definition(f).tokenPooling(), 1);
@@ -249,7 +243,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
               model.getValue(),
               spaces.getValue() != null
                   ? spaces.getValue()
-                  : Spaces.of(catalog.manifest(model.getValue())),
+                  : FieldDefinition.spacesOf(model.getValue(), catalog),
               Modality.of(modality.getValue()),
               TokenStorage.of(tokens.getValue()),
               tokenPooling.getValue(),

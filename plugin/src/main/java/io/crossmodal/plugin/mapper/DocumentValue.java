@@ -167,17 +167,16 @@ public final class DocumentValue {
 
   /**
    * Returns the mark that belongs beside what {@link #storedEmbedding} and {@link #storedTokens}
-   * give; empty where a single embedding, of no known content, has nothing to be mixed up with.
+   * give.
    */
-  public Optional<String> mark() {
-    byte[] block = storedTokens().orElse(null);
-    String from = null;
-    if (encodedFrom != null && !encodedFrom.isOtherEmbedding(embedding)) {
-      from = encodedFrom.content();
-    }
-    return from == null && block == null
-        ? Optional.empty()
-        : Optional.of(EncodedFrom.of(from, field.spaces(), embedding, block).toString());
+  public String mark() {
+    boolean same = encodedFrom != null && !encodedFrom.isOtherEmbedding(embedding);
+    return EncodedFrom.of(
+            same ? encodedFrom.content() : null,
+            field.spaces(),
+            embedding,
+            storedTokens().orElse(null))
+        .toString();
   }
 
   /**
@@ -243,14 +242,14 @@ public final class DocumentValue {
                 TOKENS,
                 ENCODED_FROM));
       }
-    } else if (tokens != null && otherEmbedding != otherTokens && encodedFrom.tokens() != null) {
+    } else if (tokens != null && otherEmbedding != otherTokens) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "[%s] was changed and [%s], which belong to it, were not: send both, or null for the"
-                  + " one that is not known",
-              otherEmbedding ? EMBEDDING : TOKENS,
-              otherEmbedding ? TOKENS : EMBEDDING));
+              "[%s] and [%s] do not belong together: one was changed and the other was not; send"
+                  + " both, or null for the one that is not known",
+              EMBEDDING,
+              TOKENS));
     }
     if (!otherEmbedding && !encodedFrom.matches(field.spaces())) {
       throw new IllegalArgumentException(

@@ -81,9 +81,9 @@ record EncodedFrom(
     return values != null && embedding != null && !embedding.equals(digest(values));
   }
 
-  /** Whether a token block is known to be another than this mark's. */
+  /** Whether a token block is known to be another than this mark's, which may have none. */
   boolean isOtherTokens(byte[] block) {
-    return block != null && tokens != null && !tokens.equals(digest(block));
+    return block != null && embedding != null && !digest(block).equals(tokens);
   }
 
   private static String digest(float[] values) {

@@ -9,6 +9,7 @@ import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenPooling;
+import io.crossmodal.plugin.errors.Messages;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import java.util.ArrayList;
 import java.util.List;
@@ -122,11 +123,27 @@ public record FieldDefinition(
     return new FieldDefinition(
         path,
         model,
-        spaces == null ? Spaces.of(catalog.manifest(model)) : Spaces.parse(spaces),
+        spaces == null ? spacesOf(model, catalog) : Spaces.parse(spaces),
         Modality.of(String.valueOf(node.getOrDefault("modality", Modality.IMAGE.key()))),
         TokenStorage.of(String.valueOf(node.getOrDefault("tokens", TokenStorage.INT8.key()))),
         Integer.parseInt(String.valueOf(node.getOrDefault(TOKEN_POOLING, 1))),
         catalog);
+  }
+
+  /**
+   * Returns the spaces of a model that the cluster has.
+   *
+   * @throws IllegalArgumentException naming the models there are
+   */
+  static Spaces spacesOf(String model, ModelCatalog catalog) {
+    if (!catalog.has(model)) {
+      throw new IllegalArgumentException(
+          "unknown model ["
+              + Messages.excerpt(model)
+              + "], this node has "
+              + Messages.excerpt(catalog.ids()));
+    }
+    return Spaces.of(catalog.manifest(model));
   }
 
   /**

@@ -15,22 +15,46 @@ public final class MappingFields {
   private MappingFields() {}
 
   /**
+   * A field as a mapping has it.
+   *
+   * @param path its full name, which is not the one that was asked for where that is an alias
+   * @param node its parameters, not to be changed
+   */
+  public record Field(String path, Map<String, Object> node) {
+    /** The type's name; null for an object without one. */
+    public String type() {
+      return node.get("type") == null ? null : String.valueOf(node.get("type"));
+    }
+  }
+
+  /**
    * Finds one field.
    *
    * @param mapping with or without the enclosing {@code _doc}
-   * @param path full name of a field
-   * @return the field's parameters, or null where there is no such field
+   * @param path full name of a field, or of an alias of one
+   * @return null where there is no such field
    */
-  public static Map<String, Object> find(Map<String, Object> mapping, String path) {
-    Map<String, Object> properties = properties(unwrap(mapping));
+  public static Field find(Map<String, Object> mapping, String path) {
+    Map<String, Object> node = node(unwrap(mapping), path);
+    if (node != null && "alias".equals(node.get("type"))) {
+      // Core lets no alias lead to an alias.
+      String target = String.valueOf(node.get("path"));
+      Map<String, Object> field = node(unwrap(mapping), target);
+      return field == null ? null : new Field(target, field);
+    }
+    return node == null ? null : new Field(path, node);
+  }
+
+  private static Map<String, Object> node(Map<String, Object> parent, String path) {
+    Map<String, Object> properties = properties(parent);
     Map<String, Object> node = map(properties.get(path));
     if (node != null) {
       return node;
     }
     for (int dot = path.indexOf('.'); dot >= 0; dot = path.indexOf('.', dot + 1)) {
-      Map<String, Object> parent = map(properties.get(path.substring(0, dot)));
-      if (parent != null) {
-        return find(parent, path.substring(dot + 1));
+      Map<String, Object> child = map(properties.get(path.substring(0, dot)));
+      if (child != null) {
+        return node(child, path.substring(dot + 1));
       }
     }
     return null;

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.mapper;
 
+import io.crossmodal.plugin.errors.Messages;
 import java.util.Locale;
 
 /** What a field holds; its other side is what it is searched with. */
@@ -27,6 +28,7 @@ public enum Modality {
         return modality;
       }
     }
-    throw new IllegalArgumentException("[modality] must be image or text, got [" + key + "]");
+    throw new IllegalArgumentException(
+        "[modality] must be image or text, got [" + Messages.excerpt(key) + "]");
   }
 }

@@ -43,7 +43,7 @@ public record Spaces(
   // unknown, and a document's memory follows from it.
   private static final int MAX_EXTENT = 16_384;
   private static final int MAX_SENSORS = 256;
-  private static final long MAX_BLOCK = 1 << 24;
+  private static final long MAX_BLOCK = 1L << 24;
 
   public Spaces {
     fingerprint("filter", filter);

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.mapper;
 
 import io.crossmodal.model.tokens.TokenEncoding;
+import io.crossmodal.plugin.errors.Messages;
 import java.util.Locale;
 import java.util.Optional;
 
@@ -42,6 +43,7 @@ public enum TokenStorage {
         return storage;
       }
     }
-    throw new IllegalArgumentException("[tokens] must be int8, fp16 or none, got [" + key + "]");
+    throw new IllegalArgumentException(
+        "[tokens] must be int8, fp16 or none, got [" + Messages.excerpt(key) + "]");
   }
 }

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.mapper;
 
+import io.crossmodal.plugin.errors.Messages;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -68,6 +69,6 @@ public enum VectorEncoding {
     }
     List<String> keys = Arrays.stream(values()).map(VectorEncoding::key).toList();
     throw new IllegalArgumentException(
-        "[vector_encoding] must be one of " + keys + ", got [" + key + "]");
+        "[vector_encoding] must be one of " + keys + ", got [" + Messages.excerpt(key) + "]");
   }
 }

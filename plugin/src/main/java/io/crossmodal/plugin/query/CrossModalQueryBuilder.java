@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.query;
 
 import io.crossmodal.model.SensorCalibration;
+import io.crossmodal.plugin.errors.Messages;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.mapper.FieldDefinition;
@@ -33,6 +34,7 @@ import org.opensearch.core.xcontent.ObjectParser;
 import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.index.mapper.MappedFieldType;
+import org.opensearch.index.mapper.MapperService;
 import org.opensearch.index.query.AbstractQueryBuilder;
 import org.opensearch.index.query.InnerHitContextBuilder;
 import org.opensearch.index.query.QueryBuilder;
@@ -67,6 +69,9 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   /** Most hits per shard: as many as a search may page through by default. */
   public static final int MAX_K = 10_000;
 
+  // Each level is an encoding and a search; nobody needs many.
+  private static final int MAX_DEPTH = 10;
+
   static final String QUERY_VECTOR = "query_vector";
   private static final List<String> SIDES =
       List.of(QuerySide.QUERY_TEXT, QuerySide.QUERY_IMAGE, QuerySide.QUERY_ID, QUERY_VECTOR);
@@ -79,6 +84,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   private final String filterSpace;
   private final int k;
   private final QueryBuilder filter;
+  private final int depth;
   // Null for what the model can do.
   private final Boolean calibrate;
   private final List<SensorCalibration> calibrations;
@@ -193,6 +199,19 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     if (k < 1 || k > MAX_K) {
       throw new IllegalArgumentException("[k] must be from 1 to " + MAX_K + ", got [" + k + "]");
     }
+    this.depth = filter == null ? 1 : 1 + depth(filter);
+    if (depth > MAX_DEPTH) {
+      throw new IllegalArgumentException(
+          "[filter] of ["
+              + NAME
+              + "] has ["
+              + NAME
+              + "] in ["
+              + NAME
+              + "], more than "
+              + MAX_DEPTH
+              + " deep: each is a search of its own");
+    }
     this.field = Objects.requireNonNull(field, "field");
     this.side = side;
     this.asked = asked;
@@ -217,9 +236,30 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     filterSpace = in.readOptionalString();
     k = in.readVInt();
     filter = in.readOptionalNamedWriteable(QueryBuilder.class);
+    depth = filter == null ? 1 : 1 + depth(filter);
     calibrate = in.readOptionalBoolean();
     calibrations = Calibrations.read(in);
     encoded = null;
+  }
+
+  /** How many queries of this type stand in one another in a filter. */
+  private static int depth(QueryBuilder filter) {
+    int[] deepest = new int[1];
+    filter.visit(
+        new QueryBuilderVisitor() {
+          @Override
+          public void accept(QueryBuilder query) {
+            if (query instanceof CrossModalQueryBuilder nested) {
+              deepest[0] = Math.max(deepest[0], nested.depth);
+            }
+          }
+
+          @Override
+          public QueryBuilderVisitor getChildVisitor(BooleanClause.Occur occur) {
+            return this;
+          }
+        });
+    return deepest[0];
   }
 
   @Override
@@ -273,35 +313,32 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
 
   @Override
   protected QueryBuilder doRewrite(QueryRewriteContext context) throws IOException {
-    if (encoded != null) {
-      EncodedQuery result = encoded.get();
-      return result == null
-          ? this
-          : copy(
-              null,
-              side.asked(),
-              result.embedding(),
-              result.filterSpace(),
-              filter,
-              Calibrations.choose(
-                  calibrate,
-                  result.calibrations(),
-                  side.key(),
-                  "model [" + result.model() + "] has no calibrations for this query"),
-              null);
+    // In the round of the encoding: what stands in the filter is encoded beside it, and a query
+    // in a filter in a filter takes no more rounds than one.
+    QueryBuilder within = filter == null ? null : filter.rewrite(context);
+    EncodedQuery result = encoded == null ? null : encoded.get();
+    if (result != null) {
+      return copy(
+          null,
+          side.asked(),
+          result.embedding(),
+          result.filterSpace(),
+          within,
+          Calibrations.choose(
+              calibrate,
+              result.calibrations(),
+              side.key(),
+              "model [" + result.model() + "] has no calibrations for this query"),
+          null);
     }
-    if (side != null && context.convertToShardContext() == null) {
+    if (side != null && encoded == null && context.convertToShardContext() == null) {
       SetOnce<EncodedQuery> pending = new SetOnce<>();
       QueryEncoder.encode(context, field, side, pending::set);
-      return copy(side, null, null, null, filter, calibrations, pending);
+      return copy(side, null, null, null, within, calibrations, pending);
     }
-    if (filter != null) {
-      QueryBuilder rewritten = filter.rewrite(context);
-      if (rewritten != filter) {
-        return copy(side, asked, vector, filterSpace, rewritten, calibrations, null);
-      }
-    }
-    return this;
+    return within == filter
+        ? this
+        : copy(side, asked, vector, filterSpace, within, calibrations, encoded);
   }
 
   private CrossModalQueryBuilder copy(
@@ -329,11 +366,14 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
 
   @Override
   protected Query doToQuery(QueryShardContext context) throws IOException {
+    if (context.getIndexReader() == null && isPercolator(context.getMapperService())) {
+      throw NearestDocsQuery.notIndexed();
+    }
     if (vector == null) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "[%s] cannot encode [%s] here, as in a percolator: give a [%s]",
+              "[%s] cannot encode [%s] here, as in the filter of an alias: give a [%s]",
               NAME,
               side.key(),
               QUERY_VECTOR));
@@ -348,7 +388,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
           String.format(
               Locale.ROOT,
               "[field] [%s] must be of type [%s], %s",
-              field,
+              Messages.excerpt(field),
               NAME,
               type == null ? "there is no such field" : "its type is [" + type.typeName() + "]"));
     }
@@ -366,9 +406,20 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     }
     float[] target = Embeddings.unit(QUERY_VECTOR, vector, definition.spaces().dimension());
     Query within = filter == null ? null : filter.toQuery(context);
-    return calibrations.isEmpty()
-        ? nearest(crossModal, target, within)
-        : calibrated(crossModal, target, within);
+    return new NearestDocsQuery(
+        calibrations.isEmpty()
+            ? nearest(crossModal, target, within)
+            : calibrated(crossModal, target, within));
+  }
+
+  /** Whether an index keeps queries: one that is read without an index is one of them. */
+  private static boolean isPercolator(MapperService mappers) {
+    for (MappedFieldType type : mappers.fieldTypes()) {
+      if (type.typeName().equals("percolator")) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** The k nearest of each sensor: those of the nearest sensor alone would be no fair list. */

@@ -6,22 +6,27 @@ package io.crossmodal.plugin.query;
 
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.plugin.errors.Messages;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.DocumentValue;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.FieldValues;
+import io.crossmodal.plugin.mapper.MappingFields;
 import io.crossmodal.plugin.mapper.Modality;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.opensearch.ExceptionsHelper;
 import org.opensearch.action.get.GetRequest;
 import org.opensearch.action.get.GetResponse;
 import org.opensearch.cluster.ClusterState;
+import org.opensearch.cluster.metadata.IndexMetadata;
 import org.opensearch.cluster.metadata.IndexNameExpressionResolver;
 import org.opensearch.core.action.ActionListener;
 import org.opensearch.core.index.Index;
+import org.opensearch.index.IndexNotFoundException;
 import org.opensearch.search.fetch.subphase.FetchSourceContext;
 import org.opensearch.transport.client.Client;
 
@@ -44,12 +49,13 @@ final class DocumentQuery {
   }
 
   /**
-   * Gets the document and takes its field for the query.
+   * Gets the document and takes its field for the query. The get comes first and with the asker's
+   * rights: until it has brought a value, nothing is told of an index, its fields or their types,
+   * and what cannot be got has one answer, whatever the reason.
    *
    * @param indices the searched ones
    * @param searched the field that is searched
-   * @throws IllegalArgumentException when the field the document is to give cannot be one
-   * @throws org.opensearch.index.IndexNotFoundException when there is no such index
+   * @throws IllegalArgumentException when several indices are searched and none is named
    */
   void read(
       Client client,
@@ -58,11 +64,22 @@ final class DocumentQuery {
       FieldDefinition searched,
       ActionListener<EncodedQuery> listener) {
     QuerySide.Document document = request.side().document();
-    String index = index(request, indices);
-    FieldDefinition field = field(request, index, searched);
+    String index = index(document, indices);
+    String named = document.field() == null ? request.field() : document.field();
+    MappingFields.Field mapped = fields.find(concrete(index, document), named);
+    String path = mapped == null ? named : mapped.path();
+    ActionListener<GetResponse> found =
+        ActionListener.map(
+            listener, response -> query(response, index, path, mapped, searched, named));
     client.get(
-        get(index, document, field.path()),
-        ActionListener.map(listener, found -> query(field, searched, found)));
+        get(index, document, path),
+        ActionListener.wrap(
+            found::onResponse,
+            e ->
+                listener.onFailure(
+                    ExceptionsHelper.unwrapCause(e) instanceof IndexNotFoundException
+                        ? nothingFound(document.id(), index, named)
+                        : e)));
   }
 
   /** Asks for what the content was encoded to, and not for the content: a picture may be large. */
@@ -76,41 +93,72 @@ final class DocumentQuery {
                 new String[] {path + "." + DocumentValue.BYTES, path + "." + DocumentValue.TEXT}));
   }
 
-  private String index(EncodeQueryRequest request, Index[] searched) {
-    String named = request.side().document().index();
-    if (named != null) {
-      return resolver
-          .concreteSingleIndex(state, new GetRequest(named, request.side().document().id()))
-          .getName();
+  private static String index(QuerySide.Document document, Index[] searched) {
+    if (document.index() != null) {
+      return document.index();
     }
     if (searched.length != 1) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "%d indices are searched, name the document's with [%s]",
+              "%d indices are searched, name the document's with [%s]; of a data stream, the one of"
+                  + " its backing indices that has it",
               searched.length,
               QuerySide.INDEX));
     }
     return searched[0].getName();
   }
 
-  private FieldDefinition field(
-      EncodeQueryRequest request, String index, FieldDefinition searched) {
-    String named = request.side().document().field();
-    String path = named == null ? request.field() : named;
-    Map<String, Object> node = fields.find(state.metadata().index(index), path);
-    if (node == null || !CrossModalFieldMapper.TYPE.equals(node.get("type"))) {
+  /** The index that the get will find; null where it will find none, or must not. */
+  private IndexMetadata concrete(String index, QuerySide.Document document) {
+    try {
+      Index concrete = resolver.concreteSingleIndex(state, new GetRequest(index, document.id()));
+      return state.metadata().index(concrete);
+    } catch (IndexNotFoundException | IllegalArgumentException e) {
+      return null;
+    }
+  }
+
+  private static IllegalArgumentException nothingFound(String id, String index, String field) {
+    return new IllegalArgumentException(
+        String.format(
+            Locale.ROOT,
+            "there is no document [%s] in index [%s] with a value in a field [%s] of type [%s];"
+                + " name another field with [%s]",
+            Messages.excerpt(id),
+            Messages.excerpt(index),
+            Messages.excerpt(field),
+            CrossModalFieldMapper.TYPE,
+            QuerySide.QUERY_FIELD));
+  }
+
+  private EncodedQuery query(
+      GetResponse found,
+      String index,
+      String path,
+      MappingFields.Field mapped,
+      FieldDefinition searched,
+      String named) {
+    List<Map<String, Object>> values = new ArrayList<>();
+    if (mapped != null
+        && CrossModalFieldMapper.TYPE.equals(mapped.type())
+        && found.isExists()
+        && found.getSourceAsMap() != null) {
+      FieldValues.visit(found.getSourceAsMap(), path, true, values::add);
+    }
+    if (values.isEmpty()) {
+      throw nothingFound(found.getId(), index, named);
+    }
+    if (values.size() > 1) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "[%s] is no field of type [%s] in index [%s]%s; name one with [%s]",
-              path,
-              CrossModalFieldMapper.TYPE,
+              "document [%s] of index [%s] has several values in field [%s]",
+              found.getId(),
               index,
-              node == null ? "" : ", its type is [" + node.get("type") + "]",
-              QuerySide.QUERY_FIELD));
+              path));
     }
-    FieldDefinition field = FieldDefinition.of(path, node, catalog);
+    FieldDefinition field = FieldDefinition.of(path, mapped.node(), catalog);
     if (!field.spaces().filter().equals(searched.spaces().filter())) {
       throw new IllegalArgumentException(
           String.format(
@@ -121,34 +169,6 @@ final class DocumentQuery {
               index,
               field.modelId(),
               searched.modelId()));
-    }
-    return field;
-  }
-
-  private static EncodedQuery query(
-      FieldDefinition field, FieldDefinition searched, GetResponse found) {
-    if (!found.isExists()) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "there is no document [%s] in index [%s]",
-              found.getId(),
-              found.getIndex()));
-    }
-    List<Map<String, Object>> values = new ArrayList<>();
-    if (found.getSourceAsMap() != null) {
-      FieldValues.visit(
-          found.getSourceAsMap(), field.path(), field.modality() == Modality.TEXT, values::add);
-    }
-    if (values.size() != 1) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "document [%s] of index [%s] has %s field [%s]",
-              found.getId(),
-              found.getIndex(),
-              values.isEmpty() ? "no" : "several values in",
-              field.path()));
     }
     DocumentValue value = new DocumentValue(field, values.get(0));
     TokenBlock tokens =

@@ -87,6 +87,12 @@ public final class EncodeQueryRequest extends ActionRequest implements IndicesRe
     return options;
   }
 
+  /** As a search does. */
+  @Override
+  public boolean includeDataStreams() {
+    return true;
+  }
+
   boolean indicesKnown() {
     return indicesKnown;
   }

@@ -5,7 +5,6 @@
 package io.crossmodal.plugin.query;
 
 import io.crossmodal.plugin.mapper.MappingFields;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import org.opensearch.cluster.metadata.IndexMetadata;
@@ -25,8 +24,8 @@ final class MappedFields {
   /** By content: indices of one template share an entry, and a changed mapping has another one. */
   private record Key(CompressedXContent mapping, String path) {}
 
-  private final Cache<Key, Optional<Map<String, Object>>> found =
-      CacheBuilder.<Key, Optional<Map<String, Object>>>builder()
+  private final Cache<Key, Optional<MappingFields.Field>> found =
+      CacheBuilder.<Key, Optional<MappingFields.Field>>builder()
           .setMaximumWeight(MOST_BYTES)
           .weigher((key, node) -> key.mapping.compressed().length)
           .build();
@@ -35,10 +34,10 @@ final class MappedFields {
    * Finds one field.
    *
    * @param index null, as for one that is gone, has no fields
-   * @param path full name of a field
-   * @return the field's parameters, not to be changed; null where there is no such field
+   * @param path full name of a field, or of an alias of one
+   * @return null where there is no such field
    */
-  Map<String, Object> find(IndexMetadata index, String path) {
+  MappingFields.Field find(IndexMetadata index, String path) {
     MappingMetadata mapping = index == null ? null : index.mapping();
     if (mapping == null) {
       return null;

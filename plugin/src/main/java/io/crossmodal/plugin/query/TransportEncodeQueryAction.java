@@ -6,12 +6,14 @@ package io.crossmodal.plugin.query;
 
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.errors.InferenceErrors;
+import io.crossmodal.plugin.errors.Messages;
 import io.crossmodal.plugin.inference.Encoded;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.QueryInput;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.FieldDefinition;
+import io.crossmodal.plugin.mapper.MappingFields;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.mapper.Spaces;
 import java.util.Collections;
@@ -202,10 +204,11 @@ public final class TransportEncodeQueryAction
               "[field] [%s]: only remote clusters are searched, %s, and this one cannot know the"
                   + " model there: name a local index with the same field beside them, or search"
                   + " the remote cluster itself",
-              request.field(),
+              Messages.excerpt(request.field()),
               new TreeSet<>(byCluster.keySet())));
     }
-    return resolver.concreteIndices(state, local.indicesOptions(), local.indices());
+    return resolver.concreteIndices(
+        state, local.indicesOptions(), request.includeDataStreams(), local.indices());
   }
 
   /**
@@ -221,11 +224,11 @@ public final class TransportEncodeQueryAction
     Map<String, FieldDefinition> fieldByIndex = new TreeMap<>();
     Map<String, String> typeByIndex = new TreeMap<>();
     for (Index index : indices) {
-      Map<String, Object> node = fields.find(state.metadata().index(index), request.field());
-      if (node != null && CrossModalFieldMapper.TYPE.equals(node.get("type"))) {
-        fieldByIndex.put(index.getName(), FieldDefinition.of(request.field(), node, catalog));
-      } else if (node != null) {
-        typeByIndex.put(index.getName(), String.valueOf(node.get("type")));
+      MappingFields.Field found = fields.find(state.metadata().index(index), request.field());
+      if (found != null && CrossModalFieldMapper.TYPE.equals(found.type())) {
+        fieldByIndex.put(index.getName(), FieldDefinition.of(found.path(), found.node(), catalog));
+      } else if (found != null) {
+        typeByIndex.put(index.getName(), String.valueOf(found.type()));
       }
     }
     if (fieldByIndex.isEmpty()) {
@@ -237,7 +240,7 @@ public final class TransportEncodeQueryAction
           String.format(
               Locale.ROOT,
               "[field] [%s] is no field of type [%s] in the searched indices%s",
-              request.field(),
+              Messages.excerpt(request.field()),
               CrossModalFieldMapper.TYPE,
               typeByIndex.isEmpty() ? "" : ", its type is " + typeByIndex));
     }
@@ -248,7 +251,7 @@ public final class TransportEncodeQueryAction
           String.format(
               Locale.ROOT,
               "[field] [%s] has different models, search their indices one by one: %s",
-              request.field(),
+              Messages.excerpt(request.field()),
               modelByIndex));
     }
     Map<String, String> spaceByIndex = new TreeMap<>();

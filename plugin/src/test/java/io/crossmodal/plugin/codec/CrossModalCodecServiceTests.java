@@ -6,6 +6,10 @@ package io.crossmodal.plugin.codec;
 
 import static org.hamcrest.Matchers.containsString;
 
+import java.io.IOException;
+import java.util.List;
+import org.opensearch.Version;
+import org.opensearch.cluster.metadata.IndexMetadata;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.index.IndexSettings;
 import org.opensearch.test.IndexSettingsModule;
@@ -21,14 +25,57 @@ public class CrossModalCodecServiceTests extends OpenSearchTestCase {
   }
 
   public void testAnIndexHasOneCodec() {
-    IllegalArgumentException refused =
-        expectThrows(
-            IllegalArgumentException.class,
-            () ->
-                CrossModalCodecService.serves(
-                    index(
-                        Settings.builder().put("index.cross_modal", true).put("index.knn", true))));
-    assertThat(refused.getMessage(), containsString("leave out [index.cross_modal]"));
+    for (String other : List.of("index.knn", "index.sparse")) {
+      IllegalArgumentException refused =
+          expectThrows(
+              IllegalArgumentException.class,
+              () ->
+                  CrossModalCodecService.serves(
+                      index(Settings.builder().put("index.cross_modal", true).put(other, true))));
+      assertThat(refused.getMessage(), containsString("leave out [index.cross_modal]"));
+      assertThat(refused.getMessage(), containsString("[" + other + "]"));
+    }
+  }
+
+  /** An index with a field of ours, which is ours unless a neighbour of the node claims it. */
+  public void testItStaysAwayFromWhatNeighboursClaim() throws IOException {
+    assertTrue(serves(Settings.builder(), Settings.EMPTY));
+    assertTrue(serves(Settings.builder().put("index.knn", false), Settings.EMPTY));
+    assertFalse(serves(Settings.builder().put("index.knn", true), Settings.EMPTY));
+    assertFalse(serves(Settings.builder().put("index.sparse", true), Settings.EMPTY));
+    Settings.Builder later = Settings.builder().put("index.later", "on");
+    assertTrue(serves(later, Settings.EMPTY));
+    Settings node =
+        Settings.builder()
+            .putList(CrossModalCodecService.OTHER_CODECS.getKey(), "index.later")
+            .build();
+    assertFalse(serves(later, node));
+    assertTrue(
+        "the list replaces the default",
+        serves(Settings.builder().put("index.sparse", true), node));
+  }
+
+  private static boolean serves(Settings.Builder settings, Settings node) throws IOException {
+    IndexMetadata index =
+        IndexMetadata.builder("index")
+            .settings(
+                settings
+                    .put(IndexMetadata.SETTING_VERSION_CREATED, Version.CURRENT)
+                    .put(IndexMetadata.SETTING_NUMBER_OF_SHARDS, 1)
+                    .put(IndexMetadata.SETTING_NUMBER_OF_REPLICAS, 0))
+            .putMapping("{\"properties\":{\"image\":{\"type\":\"cross_modal\"}}}")
+            .build();
+    return CrossModalCodecService.serves(new IndexSettings(index, node));
+  }
+
+  /** As a start without this plugin leaves it. */
+  public void testAnArchivedSettingCounts() {
+    assertTrue(
+        CrossModalCodecService.serves(
+            index(Settings.builder().put("archived.index.cross_modal", true))));
+    assertFalse(
+        CrossModalCodecService.serves(
+            index(Settings.builder().put("archived.index.cross_modal", false))));
   }
 
   public void testTheSettingDecides() {

@@ -245,6 +245,31 @@ public class SegmentCompatibilityTests extends OpenSearchTestCase {
     }
   }
 
+  /** As a tombstone's reason, or what a later format of documents may be. */
+  public void testASourceThatIsNoXContentStaysAsItIs() throws IOException {
+    try (Directory directory = newDirectory()) {
+      IndexWriterConfig config = new IndexWriterConfig().setCodec(new CrossModalCodec());
+      byte[] source = randomBoolean() ? "a reason".getBytes(StandardCharsets.UTF_8) : new byte[7];
+      try (IndexWriter writer = new IndexWriter(directory, config)) {
+        Document document = new Document();
+        document.add(new StoredField("_source", source));
+        document.add(KeptFieldMapper.mark("site.image", "embedding"));
+        writer.addDocument(document);
+        Document plain = new Document();
+        plain.add(new StoredField("_source", source));
+        writer.addDocument(plain);
+        writer.forceMerge(1);
+      }
+      try (DirectoryReader reader = DirectoryReader.open(directory)) {
+        for (int doc = 0; doc < reader.maxDoc(); doc++) {
+          assertEquals(
+              new BytesRef(source),
+              reader.storedFields().document(doc, Set.of("_source")).getBinaryValue("_source"));
+        }
+      }
+    }
+  }
+
   /** What users can bring to a stored field of that name: none of it is an instruction. */
   public void testMarksOfUsersAreNone() throws IOException {
     try (Directory directory = newDirectory()) {

@@ -278,15 +278,19 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
   public void testContentMustBeWhatWasEncoded() throws IOException {
     DocumentMapper text = mapper(b -> b.field("modality", "text"));
     FieldDefinition field = TestModels.field(MODEL, Modality.TEXT, TokenStorage.INT8);
-    String mark = new DocumentValue(field, Map.of("text", "a pond")).mark().toString();
+    String mark = new DocumentValue(field, Map.of("text", "a pond")).mark(unit(0), null);
     assertNotNull(parse(text, encoded("a pond", mark)).getField("field"));
+    String ofOld = mark.substring(0, 64 + 2 * 17);
+    assertNotNull(parse(text, encoded("a pond", ofOld)).getField("field"));
+    assertRefused(text, encoded("a lake", ofOld), "was changed");
+    String other = new DocumentValue(field, Map.of("text", "a pond")).mark(unit(1), null);
+    assertRefused(text, encoded("a pond", other), "got both");
     assertRefused(text, encoded("a lake", mark), "was changed");
     String foreign =
         new DocumentValue(
                 TestModels.field(TestModels.foreign(), Modality.TEXT, TokenStorage.INT8),
                 Map.of("text", "a pond"))
-            .mark()
-            .toString();
+            .mark(unit(0), null);
     assertRefused(text, encoded("a pond", foreign), "another model");
   }
 
@@ -394,7 +398,7 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
         XContentHelper.convertToMap(
                 mapper.mappingSource().uncompressed(), true, MediaTypeRegistry.JSON)
             .v2();
-    return MappingFields.find(mapping, "field");
+    return MappingFields.find(mapping, "field").node();
   }
 
   private static BiConsumer<String, Object> field(XContentBuilder builder) {
@@ -413,8 +417,8 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
         b -> b.field("spaces", Map.of("image_tokens", Map.of())), "[spaces.dimension]");
     assertMappingRefused(
         b -> b.field("model", "nothing"), "unknown model [nothing], this node has [micro]");
-    assertMappingRefused(b -> b.field("modality", "sound"), "[image, text]");
-    assertMappingRefused(b -> b.field("tokens", "int4"), "[int8, fp16, none]");
+    assertMappingRefused(b -> b.field("modality", "sound"), "[modality] must be image or text");
+    assertMappingRefused(b -> b.field("tokens", "int4"), "[tokens] must be int8, fp16 or none");
     assertMappingRefused(b -> b.field("vector_encoding", "int8"), "[index.cross_modal: true]");
     assertMappingRefused(b -> b.field("vector_encoding", "int9"), "must be one of");
     assertMappingRefused(b -> b.field("m", 1), "[m] must be from 2 to 512");

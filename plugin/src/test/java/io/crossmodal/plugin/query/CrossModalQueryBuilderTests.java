@@ -12,13 +12,18 @@ import io.crossmodal.plugin.TestModels;
 import java.io.IOException;
 import java.util.Collection;
 import java.util.List;
+import org.apache.lucene.analysis.standard.StandardAnalyzer;
+import org.apache.lucene.index.memory.MemoryIndex;
+import org.apache.lucene.search.IndexSearcher;
 import org.apache.lucene.search.KnnFloatVectorQuery;
 import org.apache.lucene.search.MatchNoDocsQuery;
 import org.apache.lucene.search.Query;
 import org.opensearch.common.compress.CompressedXContent;
 import org.opensearch.core.common.ParsingException;
 import org.opensearch.index.mapper.MapperService;
+import org.opensearch.index.query.BoolQueryBuilder;
 import org.opensearch.index.query.MatchNoneQueryBuilder;
+import org.opensearch.index.query.QueryBuilder;
 import org.opensearch.index.query.QueryShardContext;
 import org.opensearch.index.query.TermQueryBuilder;
 import org.opensearch.plugins.Plugin;
@@ -57,8 +62,7 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
   @Override
   protected void doAssertLuceneQuery(
       CrossModalQueryBuilder builder, Query query, QueryShardContext context) {
-    assertThat(query, instanceOf(KnnFloatVectorQuery.class));
-    KnnFloatVectorQuery knn = (KnnFloatVectorQuery) query;
+    KnnFloatVectorQuery knn = knn(query);
     assertEquals(FIELD, knn.getField());
     float[] target = knn.getTargetCopy();
     double squares = 0;
@@ -182,6 +186,43 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
         new CrossModalQueryBuilder(
                 FIELD, TestModels.vector(random(), DIMENSION), 1, new MatchNoneQueryBuilder())
             .toQuery(createShardContext());
-    assertThat(((KnnFloatVectorQuery) query).getFilter(), instanceOf(MatchNoDocsQuery.class));
+    assertThat(knn(query).getFilter(), instanceOf(MatchNoDocsQuery.class));
+  }
+
+  private static KnnFloatVectorQuery knn(Query query) {
+    assertThat(query, instanceOf(NearestDocsQuery.class));
+    Query search = ((NearestDocsQuery) query).search();
+    assertThat(search, instanceOf(KnnFloatVectorQuery.class));
+    return (KnnFloatVectorQuery) search;
+  }
+
+  public void testQueriesInOneAnotherAreCounted() {
+    QueryBuilder query = new MatchNoneQueryBuilder();
+    for (int depth = 1; depth <= 10; depth++) {
+      query =
+          new CrossModalQueryBuilder(
+              FIELD,
+              QuerySide.text("a pond"),
+              1,
+              randomBoolean() ? query : new BoolQueryBuilder().should(query));
+    }
+    QueryBuilder deepest = query;
+    IllegalArgumentException e =
+        expectThrows(
+            IllegalArgumentException.class,
+            () -> new CrossModalQueryBuilder(FIELD, QuerySide.text("a pond"), 1, deepest));
+    assertThat(e.getMessage(), containsString("more than 10 deep"));
+  }
+
+  /** As highlighters and the percolator ask: about one document, which is in no index. */
+  public void testADocumentInMemoryIsNoneOfTheNearest() throws IOException {
+    MemoryIndex document = new MemoryIndex();
+    document.addField("caption", "two boats", new StandardAnalyzer());
+    IndexSearcher searcher = document.createSearcher();
+    Query query = doCreateTestQueryBuilder().toQuery(createShardContext());
+    assertSame("is nothing to highlight, and no failure", query, query.rewrite(searcher));
+    IllegalArgumentException e =
+        expectThrows(IllegalArgumentException.class, () -> searcher.search(query, 1));
+    assertThat(e.getMessage(), containsString("cannot stand in a query of type [percolator]"));
   }
 }

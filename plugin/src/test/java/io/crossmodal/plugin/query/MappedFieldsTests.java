@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.query;
 
+import io.crossmodal.plugin.mapper.MappingFields;
 import java.io.IOException;
-import java.util.Map;
 import org.opensearch.Version;
 import org.opensearch.cluster.metadata.IndexMetadata;
 import org.opensearch.common.settings.Settings;
@@ -29,12 +29,26 @@ public class MappedFieldsTests extends OpenSearchTestCase {
   public void testAMappingIsParsedOnce() throws IOException {
     MappedFields fields = new MappedFields();
     String picture = "\"image\":{\"type\":\"cross_modal\"}";
-    Map<String, Object> first = fields.find(index("a", picture), "image");
-    assertEquals("cross_modal", first.get("type"));
+    MappingFields.Field first = fields.find(index("a", picture), "image");
+    assertEquals("cross_modal", first.type());
     assertSame("of the same content", first, fields.find(index("b", picture), "image"));
-    Map<String, Object> other =
+    MappingFields.Field other =
         fields.find(index("a", "\"image\":{\"type\":\"keyword\"}"), "image");
-    assertEquals("keyword", other.get("type"));
+    assertEquals("keyword", other.type());
+  }
+
+  public void testAnAliasIsItsField() throws IOException {
+    MappedFields fields = new MappedFields();
+    IndexMetadata index =
+        index(
+            "a",
+            "\"site\":{\"properties\":{\"image\":{\"type\":\"cross_modal\",\"m\":8}}},"
+                + "\"other\":{\"properties\":{"
+                + "\"picture\":{\"type\":\"alias\",\"path\":\"site.image\"}}}");
+    MappingFields.Field found = fields.find(index, "other.picture");
+    assertEquals("site.image", found.path());
+    assertEquals("cross_modal", found.type());
+    assertEquals(found, fields.find(index, "site.image"));
   }
 
   public void testWhatIsNotThere() throws IOException {
