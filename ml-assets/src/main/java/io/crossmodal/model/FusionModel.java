@@ -78,8 +78,9 @@ public final class FusionModel implements AutoCloseable {
    *
    * @param device where the model computes; null for the engine's own choice
    * @param scratch an existing folder for a copy of the archive, which is gone when this returns
-   * @throws BundleException when the archive does not load or the golden outputs differ
-   * @throws ai.djl.engine.EngineException when there is no PyTorch engine
+   * @throws BundleException when the golden outputs differ, or code that is not this library's does
+   *     not run
+   * @throws ai.djl.engine.EngineException when there is no PyTorch engine, or it fails
    */
   public static FusionModel load(
       ModelBundle bundle, Path scratch, Device device, Precision precision)
@@ -95,8 +96,14 @@ public final class FusionModel implements AutoCloseable {
       bundle.verifyGolden(loaded);
       served = true;
       return loaded;
-    } catch (MalformedModelException | RuntimeException e) {
+    } catch (MalformedModelException e) {
       throw new BundleException("the model's archive does not load: " + e.getMessage(), e);
+    } catch (RuntimeException e) {
+      if (bundle.foreignCode().isPresent()) {
+        throw new BundleException("the model's own code does not run: " + e.getMessage(), e);
+      }
+      // What this library wrote loads: the engine or the device is to blame, perhaps for once.
+      throw e;
     } finally {
       if (!served) {
         model.close();
@@ -112,7 +119,7 @@ public final class FusionModel implements AutoCloseable {
    */
   public static void deleteLeftovers(Path scratch) throws IOException {
     if (Files.isDirectory(scratch)) {
-      try (DirectoryStream<Path> copies = Files.newDirectoryStream(scratch, COPY + "*.pt")) {
+      try (DirectoryStream<Path> copies = Files.newDirectoryStream(scratch, COPY + "*")) {
         for (Path copy : copies) {
           Files.deleteIfExists(copy);
         }
