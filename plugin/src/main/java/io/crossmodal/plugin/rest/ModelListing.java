@@ -13,7 +13,6 @@ import io.crossmodal.plugin.inference.ModelStatus;
 import io.crossmodal.plugin.inference.ModelVersion;
 import io.crossmodal.plugin.inference.PrecisionTrial;
 import java.io.IOException;
-import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import org.opensearch.ResourceNotFoundException;
@@ -27,16 +26,21 @@ import org.opensearch.rest.action.RestBuilderListener;
 /** Answers with what models are and where they stand on the nodes that reported. */
 final class ModelListing extends RestBuilderListener<NodesReportResponse> {
   private final ModelCatalog catalog;
-  private final Collection<String> ids;
+  private final String named;
 
-  ModelListing(ModelCatalog catalog, Collection<String> ids, RestChannel channel) {
+  /**
+   * @param named the model to list; null for all
+   */
+  ModelListing(ModelCatalog catalog, String named, RestChannel channel) {
     super(channel);
     this.catalog = catalog;
-    this.ids = ids;
+    this.named = named;
   }
 
   /**
-   * @throws ResourceNotFoundException when there is no such model
+   * Says that there is no such model, and which there are: for those alone who may know.
+   *
+   * @throws ResourceNotFoundException when there is none
    */
   static void check(ModelCatalog catalog, String id) {
     if (!catalog.has(id)) {
@@ -48,8 +52,12 @@ final class ModelListing extends RestBuilderListener<NodesReportResponse> {
   @Override
   public RestResponse buildResponse(NodesReportResponse response, XContentBuilder builder)
       throws IOException {
+    if (named != null) {
+      // Not before the action: it is the action that is allowed, or not.
+      check(catalog, named);
+    }
     builder.startObject().startArray("models");
-    for (String id : ids) {
+    for (String id : named == null ? catalog.ids() : List.of(named)) {
       // One may have gone since.
       if (catalog.has(id)) {
         writeModel(builder, catalog.version(id), response.getNodes());
