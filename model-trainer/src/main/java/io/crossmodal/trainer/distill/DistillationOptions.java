@@ -4,7 +4,9 @@
  */
 package io.crossmodal.trainer.distill;
 
+import io.crossmodal.trainer.train.OptionRecords;
 import java.util.Locale;
+import picocli.CommandLine.Option;
 
 /**
  * How filters are distilled.
@@ -22,24 +24,28 @@ import java.util.Locale;
  * @param contrast weight of image-text contrast beside the dot product's listwise loss
  */
 public record DistillationOptions(
-    long seed,
-    int images,
-    int hard,
-    int easy,
-    int epochs,
-    int batch,
-    double learningRate,
-    double weightDecay,
-    double alpha,
-    double contrast) {
+    @Option(names = "--seed") long seed,
+    @Option(names = "--sample", description = "training images at most, with one caption each")
+        int images,
+    @Option(names = "--hard", description = "candidates the filter ranks first") int hard,
+    @Option(names = "--easy", description = "candidates drawn uniformly") int easy,
+    @Option(names = "--epochs") int epochs,
+    @Option(names = "--batch", description = "texts a step") int batch,
+    @Option(names = "--learning-rate", description = "peak, cosine schedule") double learningRate,
+    @Option(names = "--weight-decay") double weightDecay,
+    @Option(names = "--alpha", description = "weight of the MLP's hard target") double alpha,
+    @Option(
+            names = "--contrast",
+            description = "weight of contrast beside the dot product's listwise loss")
+        double contrast) {
 
   public DistillationOptions {
-    atLeast("images", images, 2);
-    atLeast("hard", hard, 0);
-    atLeast("easy", easy, 0);
-    atLeast("hard + easy", hard + easy, 1);
-    atLeast("epochs", epochs, 1);
-    atLeast("batch", batch, 2);
+    OptionRecords.atLeast("images", images, 2);
+    OptionRecords.atLeast("hard", hard, 0);
+    OptionRecords.atLeast("easy", easy, 0);
+    OptionRecords.atLeast("hard + easy", hard + easy, 1);
+    OptionRecords.atLeast("epochs", epochs, 1);
+    OptionRecords.atLeast("batch", batch, 2);
     if (!(learningRate > 0) || !(weightDecay >= 0) || !(alpha >= 0) || !(contrast >= 0)) {
       throw new IllegalArgumentException(
           String.format(
@@ -53,9 +59,9 @@ public record DistillationOptions(
     }
   }
 
-  private static void atLeast(String name, int value, int minimum) {
-    if (value < minimum) {
-      throw new IllegalArgumentException(name + " must be at least " + minimum + ", got " + value);
-    }
+  /** Returns the usual options. */
+  public static DistillationOptions usual() {
+    return OptionRecords.of(
+        DistillationOptions.class, OptionRecords.recipe(DistillationOptions.class, "DEFAULTS"));
   }
 }

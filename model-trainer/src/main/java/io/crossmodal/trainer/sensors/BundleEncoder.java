@@ -15,7 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /** A bundle's towers, called as a node calls them. */
-final class BundleEncoder implements TileEncoder {
+final class BundleEncoder implements SensorEvaluation.Encoder {
   private static final int BATCH = 32;
 
   private final String name;

@@ -6,7 +6,11 @@ package io.crossmodal.trainer.sensors;
 
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.train.Optimiser;
+import io.crossmodal.trainer.train.OptionRecords;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Objects;
+import picocli.CommandLine.Option;
 
 /**
  * How a cross-sensor model is trained; written to the run folder, where a run is resumed with the
@@ -18,7 +22,6 @@ import java.util.Objects;
  * @param steps of the optimiser
  * @param batch B, pairs that meet each other in the losses
  * @param optimiser how a step changes the weights
- * @param pairing what a pair is
  * @param losses and their weights
  * @param augmentation of tiles
  * @param checkpointEvery steps
@@ -26,25 +29,24 @@ import java.util.Objects;
  *     for a training of two sensors from scratch
  */
 public record SensorOptions(
-    SensorPreset preset,
-    int imageSize,
-    long seed,
-    int steps,
-    int batch,
+    @Option(
+            names = "--preset",
+            description =
+                "${COMPLETION-CANDIDATES}; default: CONVOLUTIONAL; not with --onto, whose shape it"
+                    + " takes")
+        SensorPreset preset,
+    @Option(
+            names = "--image-size",
+            description = "side in pixels; default: the preset's; not with --onto")
+        int imageSize,
+    @Option(names = "--seed") long seed,
+    @Option(names = "--steps", description = "optimiser steps") int steps,
+    @Option(names = "--batch", description = "pairs that meet each other in the losses") int batch,
     Optimiser optimiser,
-    Pairing pairing,
     Losses losses,
     Augmentation augmentation,
-    int checkpointEvery,
+    @Option(names = "--checkpoint-every", description = "steps") int checkpointEvery,
     String teacher) {
-
-  /** What the two features of a pair are of. */
-  public enum Pairing {
-    /** Of one place by both sensors. */
-    ACROSS,
-    /** Of one tile, changed twice: each sensor is trained alone, the baseline of the paper. */
-    WITHIN
-  }
 
   /**
    * The objective.
@@ -62,15 +64,31 @@ public record SensorOptions(
    *     candidates; a multiple of the batch, or 0
    */
   public record Losses(
-      double mutual,
-      double angular,
-      double neighbours,
-      double patches,
-      double tokens,
-      double temperature,
-      int nearest,
-      double neighboursFrom,
-      int queue) {
+      @Option(names = "--mutual", description = "weight of (i), NT-Xent over both modalities")
+          double mutual,
+      @Option(
+              names = "--angular",
+              description =
+                  "weight of (ii), the angular distance of pairs; default: 1, with --onto 0")
+          double angular,
+      @Option(
+              names = "--neighbours",
+              description = "weight of (iii), nearest within a modality; default: 1, with --onto 0")
+          double neighbours,
+      @Option(names = "--patches", description = "weight of the contrast of patch tokens")
+          double patches,
+      @Option(
+              names = "--tokens",
+              description =
+                  "weight of the mean squared difference from the teacher's tokens; default: 0,"
+                      + " with --onto 10")
+          double tokens,
+      @Option(names = "--temperature", description = "of NT-Xent") double temperature,
+      @Option(names = "--nearest", description = "neighbours of an anchor in (iii)") int nearest,
+      @Option(names = "--neighbours-from", description = "share of the steps before (iii) begins")
+          double neighboursFrom,
+      @Option(names = "--queue", description = "earlier features, a multiple of the batch")
+          int queue) {
     public Losses {
       for (double weight : new double[] {mutual, angular, neighbours, patches, tokens}) {
         if (!(weight >= 0 && Double.isFinite(weight))) {
@@ -83,13 +101,9 @@ public record SensorOptions(
       if (!(temperature > 0)) {
         throw new IllegalArgumentException("temperature must be above 0, got " + temperature);
       }
-      if (nearest < 1) {
-        throw new IllegalArgumentException("nearest must be at least 1, got " + nearest);
-      }
-      share("neighbours_from", neighboursFrom);
-      if (queue < 0) {
-        throw new IllegalArgumentException("queue must be at least 0, got " + queue);
-      }
+      OptionRecords.atLeast("nearest", nearest, 1);
+      OptionRecords.share("neighbours_from", neighboursFrom);
+      OptionRecords.atLeast("queue", queue, 0);
     }
   }
 
@@ -104,7 +118,14 @@ public record SensorOptions(
    * @param light reach of the change of gain of optical bands, all alike; radar has none, its level
    *     is a measurement
    */
-  public record Augmentation(double smallestCrop, boolean turns, double speckle, double light) {
+  public record Augmentation(
+      @Option(names = "--smallest-crop", description = "share of a tile's area")
+          double smallestCrop,
+      @Option(names = "--turns", negatable = true, description = "flips and quarter turns")
+          boolean turns,
+      @Option(names = "--speckle", description = "noise of radar bands, in their deviations")
+          double speckle,
+      @Option(names = "--light", description = "change of gain of optical bands") double light) {
     /** Nothing. */
     public static final Augmentation NONE = new Augmentation(1, false, 0, 0);
 
@@ -131,13 +152,12 @@ public record SensorOptions(
       throw new IllegalArgumentException("the teacher gives the shape, preset must be absent");
     }
     Objects.requireNonNull(optimiser, "optimiser");
-    Objects.requireNonNull(pairing, "pairing");
     Objects.requireNonNull(losses, "losses");
     Objects.requireNonNull(augmentation, "augmentation");
-    atLeast("image_size", imageSize, 1);
-    atLeast("steps", steps, 1);
-    atLeast("batch", batch, 2);
-    atLeast("checkpoint_every", checkpointEvery, 1);
+    OptionRecords.atLeast("image_size", imageSize, 1);
+    OptionRecords.atLeast("steps", steps, 1);
+    OptionRecords.atLeast("batch", batch, 2);
+    OptionRecords.atLeast("checkpoint_every", checkpointEvery, 1);
     if (losses.nearest() >= batch) {
       throw new IllegalArgumentException(
           "nearest must be below the batch of " + batch + ", got " + losses.nearest());
@@ -146,97 +166,30 @@ public record SensorOptions(
       throw new IllegalArgumentException(
           "queue must be a multiple of the batch of " + batch + ", got " + losses.queue());
     }
-    if (pairing == Pairing.WITHIN && augmentation.equals(Augmentation.NONE)) {
-      throw new IllegalArgumentException(
-          "WITHIN pairs two views of a tile, without augmentation there is no other view");
-    }
     if (teacher == null && losses.tokens() > 0) {
       throw new IllegalArgumentException(
           "tokens are compared with a teacher's; without one their weight must be 0, got "
               + losses.tokens());
     }
-    if (teacher != null && pairing == Pairing.WITHIN) {
-      throw new IllegalArgumentException("a teacher sees the other tile of a pair, not WITHIN one");
-    }
-  }
-
-  /** A training of two sensors from scratch. */
-  public SensorOptions(
-      SensorPreset preset,
-      int imageSize,
-      long seed,
-      int steps,
-      int batch,
-      Optimiser optimiser,
-      Pairing pairing,
-      Losses losses,
-      Augmentation augmentation,
-      int checkpointEvery) {
-    this(
-        preset,
-        imageSize,
-        seed,
-        steps,
-        batch,
-        optimiser,
-        pairing,
-        losses,
-        augmentation,
-        checkpointEvery,
-        null);
   }
 
   /**
-   * What docs/results/sensors.md measured for a sensor that joins a teacher.
+   * Returns what docs/results/sensors.md measured for a sensor that joins a teacher.
    *
    * @param sensor of the teacher, the pairs' first
    * @throws IllegalArgumentException when the teacher lacks it, naming those that it has
    */
-  public static SensorOptions onto(ModelManifest teacher, String sensor, long seed, int steps) {
-    SensorOptions scratch = scratch(seed, steps);
-    return new SensorOptions(
-        null,
-        teacher.config().sensor(sensor).imageSize(),
-        seed,
-        steps,
-        scratch.batch,
-        scratch.optimiser,
-        Pairing.ACROSS,
-        new Losses(1, 0, 0, 0, 10, 0.1, 1, 0.3, 0),
-        scratch.augmentation,
-        scratch.checkpointEvery,
-        teacher.weightsSha256());
+  public static SensorOptions onto(ModelManifest teacher, String sensor) {
+    Map<String, Object> values = new HashMap<>(OptionRecords.recipe(SensorOptions.class, "ONTO"));
+    values.put("image_size", teacher.config().sensor(sensor).imageSize());
+    values.put("teacher", teacher.weightsSha256());
+    return OptionRecords.of(SensorOptions.class, values);
   }
 
-  /** What docs/results/sensors.md measured, from scratch on a CPU. */
-  public static SensorOptions scratch(long seed, int steps) {
-    return new SensorOptions(
-        SensorPreset.CONVOLUTIONAL,
-        SensorPreset.CONVOLUTIONAL.imageSize(),
-        seed,
-        steps,
-        64,
-        new Optimiser(1e-3, 50, 0.02, 1, 0.99),
-        Pairing.ACROSS,
-        new Losses(1, 1, 1, 0, 0, 0.1, 1, 0.3, 0),
-        new Augmentation(0.6, true, 0.2, 0.1),
-        250);
-  }
-
-  /** The same for tiles of another side. */
-  public SensorOptions withImageSize(int side) {
-    return new SensorOptions(
-        preset,
-        side,
-        seed,
-        steps,
-        batch,
-        optimiser,
-        pairing,
-        losses,
-        augmentation,
-        checkpointEvery,
-        teacher);
+  /** Returns what docs/results/sensors.md measured, from scratch on a CPU. */
+  public static SensorOptions scratch() {
+    return OptionRecords.of(
+        SensorOptions.class, OptionRecords.recipe(SensorOptions.class, "SCRATCH"));
   }
 
   /**
@@ -258,17 +211,5 @@ public record SensorOptions(
       (float) losses.patches(),
       (float) losses.tokens()
     };
-  }
-
-  private static void atLeast(String name, int value, int minimum) {
-    if (value < minimum) {
-      throw new IllegalArgumentException(name + " must be at least " + minimum + ", got " + value);
-    }
-  }
-
-  private static void share(String name, double value) {
-    if (!(value >= 0 && value <= 1)) {
-      throw new IllegalArgumentException(name + " must lie in [0, 1], got " + value);
-    }
   }
 }

@@ -9,17 +9,28 @@ import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.trainer.data.DecodedPairs;
-import io.crossmodal.trainer.train.Draws;
+import io.crossmodal.trainer.train.RandomSource;
 import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
 
 /** The pairs of a training split, and its batches by number: the same for the same options. */
 final class SensorSet {
+  /**
+   * What a step takes in.
+   *
+   * @param images B, of each sensor
+   * @param first (B, C1, S, S)
+   * @param second (B, C2, S, S)
+   * @param places P token numbers that the patches are compared at
+   */
+  @SuppressWarnings("ArrayRecordComponent") // handed to native memory once, never compared
+  record Batch(int images, float[] first, float[] second, long[] places) {}
+
   private static final int PLACES = 4;
 
   private final SensorOptions options;
-  private final Draws draws;
+  private final RandomSource randoms;
   private final List<BandImage> first;
   private final List<BandImage> second;
   private final SensorConfig firstSensor;
@@ -56,7 +67,7 @@ final class SensorSet {
               pairs.pairs().size()));
     }
     this.options = options;
-    this.draws = new Draws(options.seed());
+    this.randoms = new RandomSource(options.seed());
     this.first = pairs.first();
     this.second = pairs.second();
     this.firstSensor = first;
@@ -69,24 +80,23 @@ final class SensorSet {
   }
 
   /** The batch of that number, from 0; an epoch's last pairs that fill no batch are left out. */
-  SensorBatch batch(int number) {
+  Batch batch(int number) {
     int b = options.batch();
     int perEpoch = size() / b;
-    int[] order = draws.order(1, number / perEpoch, size());
+    int[] order = randoms.order(1, number / perEpoch, size());
     int from = number % perEpoch * b;
-    int views = options.pairing() == SensorOptions.Pairing.WITHIN ? 2 : 1;
-    float[] a = new float[views * b * values(firstSensor)];
-    float[] c = new float[views * b * values(secondSensor)];
-    for (int i = 0; i < views * b; i++) {
-      int pair = order[from + i % b];
-      SplittableRandom random = draws.random(2, (long) number * views * b + i);
+    float[] a = new float[b * values(firstSensor)];
+    float[] c = new float[b * values(secondSensor)];
+    for (int i = 0; i < b; i++) {
+      int pair = order[from + i];
+      SplittableRandom random = randoms.random(2, (long) number * b + i);
       SensorView view = SensorView.draw(options.augmentation(), random);
       // A teacher says what it makes of the place as it is.
       boolean changed = options.teacher() == null;
       put(view, changed, firstSensor, first.get(pair), random, a, i);
       put(view, true, secondSensor, second.get(pair), random, c, i);
     }
-    SplittableRandom random = draws.random(3, number);
+    SplittableRandom random = randoms.random(3, number);
     // Token 0 is [CLS]. A place that came twice would be its own negative.
     long[] places =
         random
@@ -95,7 +105,7 @@ final class SensorSet {
             .limit(Math.min(PLACES, tokens - 1))
             .asLongStream()
             .toArray();
-    return new SensorBatch(views * b, a, c, places);
+    return new Batch(b, a, c, places);
   }
 
   private static int values(SensorConfig sensor) {

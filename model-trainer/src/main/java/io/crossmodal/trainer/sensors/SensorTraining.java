@@ -20,6 +20,7 @@ import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.train.RunFolder;
 import io.crossmodal.trainer.train.TrainingException;
 import io.crossmodal.trainer.train.TrainingLoop;
+import io.crossmodal.trainer.train.TrainingModule;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -72,9 +73,11 @@ public final class SensorTraining {
     DecodedPairs pairs = decode(dataset, progress);
     ModelConfig config = config(options, dataset, pairs);
     SensorSet set = new SensorSet(options, config, pairs);
-    try (SensorModule module = new SensorModule(options, config, folder.path())) {
+    try (TrainingModule<SensorSet.Batch> module =
+        new TrainingModule<>(new SensorTask(options, config), folder.path())) {
       double epochs = run(module, set, progress);
-      return bundle(id, config, module.averagedModel(), dataset.name(), options.seed(), epochs);
+      return bundle(
+          id, config, module.averaged().below("model"), dataset.name(), options.seed(), epochs);
     }
   }
 
@@ -94,11 +97,12 @@ public final class SensorTraining {
       SensorConfig sensor = sensor(dataset.second(), options.imageSize(), pairs.second());
       ModelConfig student = frozen.student(sensor);
       SensorSet set = new SensorSet(options, student, frozen.seen(), sensor, pairs);
-      try (SensorModule module = new SensorModule(options, frozen, sensor, folder.path())) {
+      try (TrainingModule<SensorSet.Batch> module =
+          new TrainingModule<>(new SensorTask(options, frozen, sensor), folder.path())) {
         double epochs = run(module, set, progress);
         String data = teacher.manifest().training().dataSet() + ", then " + dataset.name();
         return frozen.with(
-            id, sensor, module.averagedModel(), training(data, options.seed(), epochs));
+            id, sensor, module.averaged().below("model"), training(data, options.seed(), epochs));
       }
     }
   }
@@ -121,7 +125,7 @@ public final class SensorTraining {
   }
 
   /** Trains to the last step, and says how many epochs that were. */
-  private double run(SensorModule module, SensorSet set, Progress progress)
+  private double run(TrainingModule<SensorSet.Batch> module, SensorSet set, Progress progress)
       throws IOException, TrainingException, BundleException {
     if (folder.resumes()) {
       module.restore(folder.checkpoint());
@@ -140,7 +144,7 @@ public final class SensorTraining {
         DecodedPairs.decode(
             dataset, Split.TRAIN, options.augmentation().sourceSide(options.imageSize()));
     ModelConfig config = config(options, dataset, pairs);
-    StateDict state = StateDict.of(SensorModule.model(config, options.seed()));
+    StateDict state = StateDict.of(SensorTask.model(config, options.seed()));
     return bundle(id, config, state, dataset.name(), options.seed(), 0);
   }
 

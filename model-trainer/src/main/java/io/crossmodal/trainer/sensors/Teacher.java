@@ -156,7 +156,7 @@ final class Teacher implements AutoCloseable {
   }
 
   /** What the teacher makes of a batch's first tiles: (B, M, H) tokens and (B, D) features. */
-  NDList encode(NDManager call, SensorBatch batch) {
+  NDList encode(NDManager call, SensorSet.Batch batch) {
     int b = batch.images();
     int each = batch.first().length / b;
     List<PixelTensor> images = new ArrayList<>();

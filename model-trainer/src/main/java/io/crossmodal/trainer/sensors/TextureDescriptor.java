@@ -15,7 +15,7 @@ import java.util.List;
  * (Dalal and Triggs 2005), each part of unit length. Bands are standardised and averaged to one
  * grey, so that tiles of any sensors can be compared.
  */
-final class TextureDescriptor implements TileEncoder {
+final class TextureDescriptor implements SensorEvaluation.Encoder {
   private static final int LEVELS = 16;
   private static final int PATTERNS = 10;
   private static final int GRID = 4;

@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.train;
 
 import java.util.Locale;
+import picocli.CommandLine.Option;
 
 /**
  * AdamW and its schedule.
@@ -12,19 +13,18 @@ import java.util.Locale;
  * @param learningRate peak of the cosine schedule
  * @param warmup steps of linear warm-up
  * @param weightDecay decoupled, on matrices only
- * @param clip largest global norm of the gradient; {@link #NO_CLIP} for none
+ * @param clip largest global norm of the gradient; 1e9, which no usable one reaches, for none
  * @param averaging decay of the moving average of the weights that is evaluated and exported
  */
 public record Optimiser(
-    double learningRate, int warmup, double weightDecay, double clip, double averaging) {
-
-  /** A norm that no usable gradient reaches. */
-  public static final double NO_CLIP = 1e9;
+    @Option(names = "--learning-rate", description = "peak, cosine schedule") double learningRate,
+    @Option(names = "--warmup", description = "steps of linear warm-up") int warmup,
+    @Option(names = "--weight-decay") double weightDecay,
+    @Option(names = "--clip", description = "largest norm of the gradient") double clip,
+    @Option(names = "--averaging", description = "moving average of weights") double averaging) {
 
   public Optimiser {
-    if (warmup < 0) {
-      throw new IllegalArgumentException("warmup must be at least 0, got " + warmup);
-    }
+    OptionRecords.atLeast("warmup", warmup, 0);
     if (!(learningRate > 0) || !(weightDecay >= 0) || !(clip > 0)) {
       throw new IllegalArgumentException(
           String.format(
@@ -35,9 +35,7 @@ public record Optimiser(
               clip,
               weightDecay));
     }
-    if (!(averaging >= 0 && averaging <= 1)) {
-      throw new IllegalArgumentException("averaging must lie in [0, 1], got " + averaging);
-    }
+    OptionRecords.share("averaging", averaging);
   }
 
   /**

@@ -6,13 +6,17 @@ package io.crossmodal.trainer.train;
 
 import ai.djl.MalformedModelException;
 import ai.djl.Model;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
+import ai.djl.training.GradientCollector;
+import ai.djl.training.ParameterStore;
 import io.crossmodal.model.TorchEngine;
 import io.crossmodal.model.torchscript.ScriptArchiveWriter;
 import io.crossmodal.model.torchscript.ScriptModule;
@@ -102,6 +106,26 @@ public final class TrainableScript implements AutoCloseable {
 
   public PtNDManager manager() {
     return (PtNDManager) model.getNDManager();
+  }
+
+  /**
+   * Runs a method, and the backward pass from its loss.
+   *
+   * @param owner of the outputs
+   * @param method whose first output begins with the loss
+   * @return what the method gave; the gradients are with the parameters
+   */
+  public NDList backward(NDManager owner, String method, NDList inputs) {
+    NDArray selector = owner.create(0f);
+    selector.setName("module_method:" + method);
+    NDList arguments = new NDList(inputs);
+    arguments.add(selector);
+    try (GradientCollector collector = Engine.getInstance().newGradientCollector()) {
+      NDList outputs = block.forward(new ParameterStore(owner, false), arguments, true);
+      outputs.attach(owner);
+      collector.backward(outputs.get(0).get(0));
+      return outputs;
+    }
   }
 
   /** What the module was made of. */

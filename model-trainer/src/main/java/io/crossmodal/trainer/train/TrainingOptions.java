@@ -7,8 +7,11 @@ package io.crossmodal.trainer.train;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.trainer.data.Augmentation;
+import java.util.HashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
+import picocli.CommandLine.Option;
 
 /**
  * How a model is trained. Written into the run folder; a run resumes with exactly these.
@@ -33,20 +36,28 @@ import java.util.Objects;
  * @param initial SHA-256 of the starting weights; null where they are random
  */
 public record TrainingOptions(
-    ModelConfig.Preset preset,
-    long seed,
-    int steps,
-    int batch,
-    int accumulate,
-    int lengthGroup,
-    Precision precision,
+    @Option(names = "--preset", description = "${COMPLETION-CANDIDATES}") ModelConfig.Preset preset,
+    @Option(names = "--seed") long seed,
+    @Option(names = "--steps", description = "optimiser steps, instead of --epochs") int steps,
+    @Option(names = "--batch", description = "images that meet each other in the losses") int batch,
+    @Option(names = "--accumulate", description = "batches averaged into one step") int accumulate,
+    @Option(
+            names = "--length-group",
+            description =
+                "batches whose pairs are dealt out by length of caption; 1: by chance alone")
+        int lengthGroup,
+    @Option(
+            names = "--precision",
+            description =
+                "FP32, or BF16: linear layers and convolutions in bfloat16 over weights of fp32")
+        Precision precision,
     Optimiser optimiser,
     Tasks tasks,
     Momentum momentum,
     Stages stages,
     Regularisation regularisation,
-    int minWordCount,
-    int checkpointEvery,
+    @Option(names = "--min-word-count", description = "rarer words become [UNK]") int minWordCount,
+    @Option(names = "--checkpoint-every", description = "steps") int checkpointEvery,
     String initial) {
 
   /**
@@ -56,11 +67,19 @@ public record TrainingOptions(
    * @param dropout share of the text embeddings and of the image features that is dropped
    * @param wordDropout share of word pieces that the model sees as [UNK]
    */
-  public record Regularisation(Augmentation augmentation, double dropout, double wordDropout) {
+  public record Regularisation(
+      @Option(names = "--augmentation", description = "${COMPLETION-CANDIDATES}")
+          Augmentation augmentation,
+      @Option(
+              names = "--dropout",
+              description = "share of text embeddings and image features dropped")
+          double dropout,
+      @Option(names = "--word-dropout", description = "share of word pieces seen as [UNK]")
+          double wordDropout) {
     public Regularisation {
       Objects.requireNonNull(augmentation, "augmentation");
-      share("dropout", dropout);
-      share("word_dropout", wordDropout);
+      OptionRecords.share("dropout", dropout);
+      OptionRecords.share("word_dropout", wordDropout);
     }
   }
 
@@ -75,12 +94,19 @@ public record TrainingOptions(
    * @param maskProbability share of word pieces masked for MLM (the paper: 0.15)
    */
   public record Tasks(
-      double itc,
-      double itm,
-      double mlm,
-      double mvjrc,
-      double hardNegatives,
-      double maskProbability) {
+      @Option(names = "--itc", description = "weight of image-text contrast") double itc,
+      @Option(names = "--itm", description = "weight of image-text matching") double itm,
+      @Option(names = "--mlm", description = "weight of masked language modelling") double mlm,
+      @Option(
+              names = "--mvjrc",
+              description = "weight of multi-view joint representations contrast")
+          double mvjrc,
+      @Option(
+              names = "--hard-negatives",
+              description = "share of ITM negatives drawn by similarity")
+          double hardNegatives,
+      @Option(names = "--mask-probability", description = "share of word pieces masked for MLM")
+          double maskProbability) {
     public Tasks {
       for (double weight : new double[] {itc, itm, mlm, mvjrc}) {
         if (!(weight >= 0) || Double.isInfinite(weight)) {
@@ -91,8 +117,8 @@ public record TrainingOptions(
         throw new IllegalArgumentException(
             "at least one of itc, itm, mlm and mvjrc must be above 0");
       }
-      share("hard_negatives", hardNegatives);
-      share("mask_probability", maskProbability);
+      OptionRecords.share("hard_negatives", hardNegatives);
+      OptionRecords.share("mask_probability", maskProbability);
     }
 
     /** How many views of each image a step takes in. */
@@ -110,13 +136,21 @@ public record TrainingOptions(
    * @param softTargets alpha, weight of the momentum encoder's own judgement in the targets (ALBEF:
    *     0.4)
    */
-  public record Momentum(int queue, double softTargets) {
+  public record Momentum(
+      @Option(
+              names = "--queue",
+              description = "earlier keys that ITC contrasts with too, as in ALBEF")
+          int queue,
+      @Option(
+              names = "--soft-targets",
+              description = "alpha: the moving average's say in ITC's targets")
+          double softTargets) {
     /** The other half of the batch is all that counts. */
     public static final Momentum NONE = new Momentum(0, 0);
 
     public Momentum {
-      atLeast("queue", queue, 0);
-      share("soft_targets", softTargets);
+      OptionRecords.atLeast("queue", queue, 0);
+      OptionRecords.share("soft_targets", softTargets);
     }
 
     /** Whether there is a momentum encoder. */
@@ -134,18 +168,29 @@ public record TrainingOptions(
    * @param smallImages share of the steps, from the first, whose images are {@code smallSide} wide
    * @param smallSide in pixels; 0 where {@code smallImages} is
    */
-  public record Stages(double filterAlone, double secondPeak, double smallImages, int smallSide) {
+  public record Stages(
+      @Option(
+              names = "--filter-alone",
+              description = "share of the steps before other tasks join ITC")
+          double filterAlone,
+      @Option(names = "--second-peak", description = "share of the peak rate for when they join")
+          double secondPeak,
+      @Option(
+              names = "--small-images",
+              description = "share of the steps, the first, on small images")
+          double smallImages,
+      @Option(names = "--small-side", description = "pixels of these images") int smallSide) {
     /** All tasks on whole images from the first step. */
     public static final Stages NONE = new Stages(0, 1, 0, 0);
 
     public Stages {
-      share("filter_alone", filterAlone);
-      share("small_images", smallImages);
+      OptionRecords.share("filter_alone", filterAlone);
+      OptionRecords.share("small_images", smallImages);
       if (!(secondPeak > 0) || Double.isInfinite(secondPeak)) {
         throw new IllegalArgumentException("second_peak must be above 0, got " + secondPeak);
       }
       if (smallImages > 0) {
-        atLeast("small_side", smallSide, 1);
+        OptionRecords.atLeast("small_side", smallSide, 1);
       }
     }
   }
@@ -160,12 +205,12 @@ public record TrainingOptions(
     Objects.requireNonNull(stages, "stages");
     Objects.requireNonNull(optimiser, "optimiser");
     Objects.requireNonNull(regularisation, "regularisation");
-    atLeast("steps", steps, 1);
-    atLeast("batch", batch, 2);
-    atLeast("accumulate", accumulate, 1);
-    atLeast("length_group", lengthGroup, 1);
-    atLeast("min_word_count", minWordCount, 1);
-    atLeast("checkpoint_every", checkpointEvery, 1);
+    OptionRecords.atLeast("steps", steps, 1);
+    OptionRecords.atLeast("batch", batch, 2);
+    OptionRecords.atLeast("accumulate", accumulate, 1);
+    OptionRecords.atLeast("length_group", lengthGroup, 1);
+    OptionRecords.atLeast("min_word_count", minWordCount, 1);
+    OptionRecords.atLeast("checkpoint_every", checkpointEvery, 1);
     if (precision != Precision.FP32 && precision != Precision.BF16) {
       throw new IllegalArgumentException(
           "precision must be FP32 or BF16, in which models are trained, got " + precision);
@@ -200,58 +245,12 @@ public record TrainingOptions(
     }
   }
 
-  /** Options of a run from random weights. */
-  public TrainingOptions(
-      ModelConfig.Preset preset,
-      long seed,
-      int steps,
-      int batch,
-      int accumulate,
-      int lengthGroup,
-      Precision precision,
-      Optimiser optimiser,
-      Tasks tasks,
-      Momentum momentum,
-      Stages stages,
-      Regularisation regularisation,
-      int minWordCount,
-      int checkpointEvery) {
-    this(
-        preset,
-        seed,
-        steps,
-        batch,
-        accumulate,
-        lengthGroup,
-        precision,
-        optimiser,
-        tasks,
-        momentum,
-        stages,
-        regularisation,
-        minWordCount,
-        checkpointEvery,
-        null);
-  }
-
-  /** The same options for a run from starting weights, which replace the preset. */
+  /** Returns the same options for a run from starting weights, which replace the preset. */
   TrainingOptions withInitial(String sha256) {
-    return new TrainingOptions(
-        null,
-        seed,
-        steps,
-        batch,
-        accumulate,
-        lengthGroup,
-        precision,
-        optimiser,
-        tasks,
-        momentum,
-        stages,
-        regularisation,
-        minWordCount,
-        checkpointEvery,
-        sha256);
+    Map<String, Object> changes = new HashMap<>();
+    changes.put("preset", null);
+    changes.put("initial", sha256);
+    return OptionRecords.with(this, changes);
   }
 
   /**
@@ -289,17 +288,5 @@ public record TrainingOptions(
    */
   int side(int step, int whole) {
     return step < Math.round(stages.smallImages() * steps) ? stages.smallSide() : whole;
-  }
-
-  private static void atLeast(String name, int value, int minimum) {
-    if (value < minimum) {
-      throw new IllegalArgumentException(name + " must be at least " + minimum + ", got " + value);
-    }
-  }
-
-  private static void share(String name, double value) {
-    if (!(value >= 0 && value <= 1)) {
-      throw new IllegalArgumentException(name + " must lie in [0, 1], got " + value);
-    }
   }
 }

@@ -126,10 +126,12 @@ public final class TrainingRun {
     progress.skipped(decoded.problems());
     requireSameData(decoded);
     long pairs = decoded.images().stream().mapToLong(image -> image.captions().size()).sum();
-    TrainingSet set = new TrainingSet(options, decoded, tokenizer, sensor);
+    CaptionSet set = new CaptionSet(options, decoded, tokenizer, sensor);
     Weights start =
         initial == null ? Weights.random(options.seed()) : initial.start(options.seed());
-    try (TrainingModule module = new TrainingModule(options, config, start, folder.path())) {
+    try (TrainingModule<CaptionSet.Batch> module =
+        new TrainingModule<>(
+            new CaptionTask(options, config, start, folder.path()), folder.path())) {
       if (start instanceof InitialModel.Start imported) {
         imported.requireAllTaken();
       }
@@ -154,7 +156,7 @@ public final class TrainingRun {
   }
 
   private ModelBundle bundle(
-      TrainingModule module,
+      TrainingModule<?> module,
       String id,
       String dataSet,
       ModelConfig config,
@@ -166,7 +168,7 @@ public final class TrainingRun {
         id,
         config,
         vocabulary,
-        module.averagedModel(),
+        module.averaged().below("model"),
         // Without ITC the filter is as random as it started, and must have no say in the ranking.
         options.tasks().itc() > 0 ? Calibration.NONE : new Calibration(0, 1, 0),
         new ModelManifest.Training(

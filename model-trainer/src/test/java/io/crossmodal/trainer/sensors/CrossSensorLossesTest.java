@@ -163,7 +163,7 @@ class CrossSensorLossesTest {
     try (TrainableScript script =
         new TrainableScript(
             loss,
-            SensorModule.sources(
+            SensorTask.sources(
                 SensorPreset.MICRO.config(List.of(SensorConfig.s1(16), SensorConfig.s2(16)))),
             folder)) {
       NDManager manager = script.manager();
@@ -216,7 +216,7 @@ class CrossSensorLossesTest {
     try (TrainableScript script =
         new TrainableScript(
             new ScriptModule("cross_sensor.Patches").with("temperature", TEMPERATURE),
-            SensorModule.sources(
+            SensorTask.sources(
                 SensorPreset.MICRO.config(List.of(SensorConfig.s1(16), SensorConfig.s2(16)))),
             folder)) {
       NDManager manager = script.manager();

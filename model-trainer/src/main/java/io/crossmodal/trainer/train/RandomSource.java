@@ -13,7 +13,7 @@ import java.util.stream.IntStream;
  *
  * @param seed of the run
  */
-public record Draws(long seed) {
+public record RandomSource(long seed) {
   /** A generator of its own for each purpose and index. */
   public SplittableRandom random(int purpose, long index) {
     long mixed = (seed * 0x9E3779B97F4A7C15L + purpose) * 0xBF58476D1CE4E5B9L + index;

@@ -17,22 +17,22 @@ import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 
 /**
- * What the teacher says of each text's candidates; made once, before the students learn.
+ * The teacher's lists: its logits for each text's candidates; made once, before the filters learn.
  *
  * @param candidates (texts, K) image numbers, the text's own first; no other one matches
  * @param itm (texts, K) matching logits
  * @param ranking (texts, K) the logits that the teacher ranks by, its own filter's share included
  */
 @SuppressWarnings("ArrayRecordComponent") // made once, never compared
-record Lesson(int[][] candidates, float[][] itm, float[][] ranking) {
+record TeacherLists(int[][] candidates, float[][] itm, float[][] ranking) {
   /**
-   * Lets the teacher score.
+   * Has the teacher score every list.
    *
    * @param texts one per image, at the image's place
    * @param matches whether image i and text t belong together
    * @param progress told the texts scored so far
    */
-  static Lesson prepare(
+  static TeacherLists prepare(
       FusionModel teacher,
       List<Encoding> images,
       List<Encoding> texts,
@@ -57,7 +57,7 @@ record Lesson(int[][] candidates, float[][] itm, float[][] ranking) {
       }
       progress.accept(t + 1);
     }
-    return new Lesson(candidates, itm, ranking);
+    return new TeacherLists(candidates, itm, ranking);
   }
 
   private static int[] candidates(

@@ -28,9 +28,53 @@ import java.util.stream.IntStream;
  * <p>A batch depends on the seed and its number alone: whoever resumes gets the batches that an
  * uninterrupted run had.
  */
-final class TrainingSet {
+final class CaptionSet {
+  /**
+   * What one step takes in, flat and row-major.
+   *
+   * @param size B
+   * @param views 1, or 2 where multi-view contrast takes part
+   * @param side S, of the images
+   * @param tokens N, the longest text of the batch
+   * @param pixels (views x B, C, S, S), the second views behind the first
+   * @param ids (B, N)
+   * @param mask (B, N), 1 for a token
+   * @param masked {@code ids} with some replaced by [MASK]
+   * @param labels (B, N), the replaced id, {@value #NOT_MASKED} elsewhere
+   * @param matches (B, B), 1 where image i and text j belong together
+   * @param noise (2, B, B), standard Gumbel
+   * @param hard (B), 1 where the pair's negatives are drawn by similarity
+   * @param keyMatches (2, B, K), 1 where image i and text key k, text i and image key k belong
+   *     together; the keys are those of this batch and then of the ones before it, newest first; K
+   *     is 0 without momentum
+   */
+  @SuppressWarnings("ArrayRecordComponent") // handed to native memory once, never compared
+  record Batch(
+      int size,
+      int views,
+      int side,
+      int tokens,
+      float[] pixels,
+      long[] ids,
+      float[] mask,
+      long[] masked,
+      long[] labels,
+      float[] matches,
+      float[] noise,
+      float[] hard,
+      float[] keyMatches) {
+
+    /** K. */
+    int keys() {
+      return keyMatches.length / (2 * size);
+    }
+
+    /** What PyTorch's cross-entropy ignores. */
+    static final long NOT_MASKED = -100;
+  }
+
   private final TrainingOptions options;
-  private final Draws draws;
+  private final RandomSource randoms;
   private final ImagePreprocessor preprocessor;
   private final int side;
   private final boolean sampled;
@@ -50,7 +94,7 @@ final class TrainingSet {
    * @param sensor what the model's image tower accepts
    * @throws IllegalArgumentException when there are fewer images than a batch
    */
-  TrainingSet(
+  CaptionSet(
       TrainingOptions options,
       DecodedImages<RgbImage> decoded,
       WordPieceTokenizer tokenizer,
@@ -65,7 +109,7 @@ final class TrainingSet {
               split.size()));
     }
     this.options = options;
-    this.draws = new Draws(options.seed());
+    this.randoms = new RandomSource(options.seed());
     this.preprocessor = new ImagePreprocessor(sensor);
     this.side = sensor.imageSize();
     this.sampled = sensor.sampledFrom() != null;
@@ -106,7 +150,7 @@ final class TrainingSet {
    */
   Batch batch(int number) {
     int b = options.batch();
-    SplittableRandom random = draws.random(1, number);
+    SplittableRandom random = randoms.random(1, number);
     Pairs pairs = pairs(number);
     int[] chosen = pairs.images();
     int[] caption = pairs.captions();
@@ -171,9 +215,9 @@ final class TrainingSet {
     int group = inEpoch / options.lengthGroup();
     int start = group * options.lengthGroup();
     int batches = Math.min(options.lengthGroup(), perEpoch - start);
-    int[] order = draws.order(3, epoch, images.length);
+    int[] order = randoms.order(3, epoch, images.length);
     long drawn = (long) epoch * perEpoch + start;
-    SplittableRandom random = draws.random(4, drawn);
+    SplittableRandom random = randoms.random(4, drawn);
     int[] images = Arrays.copyOfRange(order, start * b, (start + batches) * b);
     int[] chosen =
         Arrays.stream(images).map(image -> random.nextInt(captions[image].length)).toArray();
@@ -183,7 +227,7 @@ final class TrainingSet {
             .sorted(Comparator.comparingInt(i -> captions[images[i]][chosen[i]].length()))
             .mapToInt(Integer::intValue)
             .toArray();
-    int first = draws.order(5, drawn, batches)[inEpoch - start] * b;
+    int first = randoms.order(5, drawn, batches)[inEpoch - start] * b;
     int[] own = Arrays.copyOfRange(byLength, first, first + b);
     return new Pairs(
         Arrays.stream(own).map(i -> images[i]).toArray(),
@@ -239,7 +283,7 @@ final class TrainingSet {
                           images[chosen[i % chosen.length]],
                           side,
                           sampled,
-                          draws.random(2, first + i));
+                          randoms.random(2, first + i));
               System.arraycopy(preprocessor.normalise(changed).values(), 0, pixels, i * each, each);
             });
     return pixels;

@@ -11,8 +11,6 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
@@ -35,7 +33,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class TrainingSetTest {
+class CaptionSetTest {
   private static final long SEED = MicroTraining.seed();
   private static final int IMAGES = 11;
   private static final ImagePreprocessor PREPROCESSOR = new ImagePreprocessor(SensorConfig.rgb(16));
@@ -95,35 +93,30 @@ class TrainingSetTest {
       TrainingOptions.Tasks tasks,
       TrainingOptions.Momentum momentum,
       Augmentation augmentation) {
-    return new TrainingOptions(
-        ModelConfig.Preset.MICRO,
-        seed,
-        100,
+    return MicroTraining.with(
+        MicroTraining.options(seed, 100, tasks, momentum, TrainingOptions.Stages.NONE, 1e-3, 10),
+        "batch",
         batch,
-        1,
+        "length_group",
         lengthGroup,
-        Precision.FP32,
-        new Optimiser(1e-3, 0, 0, 1, 0.9),
-        tasks,
-        momentum,
-        TrainingOptions.Stages.NONE,
-        new TrainingOptions.Regularisation(augmentation, 0, 0.03),
-        1,
-        10);
+        "augmentation",
+        augmentation,
+        "dropout",
+        0);
   }
 
-  private static TrainingSet set(TrainingOptions options) {
+  private static CaptionSet set(TrainingOptions options) {
     return set(options, SPLIT, 0);
   }
 
-  private static TrainingSet set(
+  private static CaptionSet set(
       TrainingOptions options, List<CaptionedImage> split, int allowedProblems) {
     DecodedImages<RgbImage> decoded = DecodedImages.decode(split, PREPROCESSOR, allowedProblems);
-    return new TrainingSet(options, decoded, tokenizer, SensorConfig.rgb(16));
+    return new CaptionSet(options, decoded, tokenizer, SensorConfig.rgb(16));
   }
 
   /** Which image each row of a batch is, by its colour. */
-  private static int[] images(Batch batch) {
+  private static int[] images(CaptionSet.Batch batch) {
     int[] images = new int[batch.size()];
     SensorConfig rgb = SensorConfig.rgb(16);
     for (int b = 0; b < images.length; b++) {
@@ -133,7 +126,7 @@ class TrainingSetTest {
     return images;
   }
 
-  private static void assertSame(Batch a, Batch b) {
+  private static void assertSame(CaptionSet.Batch a, CaptionSet.Batch b) {
     assertArrayEquals(a.pixels(), b.pixels());
     assertArrayEquals(a.ids(), b.ids());
     assertArrayEquals(a.mask(), b.mask());
@@ -146,9 +139,9 @@ class TrainingSetTest {
 
   @Test
   void aBatchDependsOnTheSeedAndTheStepAlone() {
-    TrainingSet one = set(options(SEED, 4, 0.5, 0.15));
-    TrainingSet other = set(options(SEED, 4, 0.5, 0.15));
-    List<Batch> batches = new ArrayList<>();
+    CaptionSet one = set(options(SEED, 4, 0.5, 0.15));
+    CaptionSet other = set(options(SEED, 4, 0.5, 0.15));
+    List<CaptionSet.Batch> batches = new ArrayList<>();
     for (int step = 0; step < 6; step++) {
       batches.add(one.batch(step));
     }
@@ -156,13 +149,13 @@ class TrainingSetTest {
       assertSame(batches.get(step), other.batch(step));
     }
     assertFalse(Arrays.equals(batches.get(0).noise(), batches.get(1).noise()));
-    TrainingSet reseeded = set(options(SEED + 1, 4, 0.5, 0.15));
+    CaptionSet reseeded = set(options(SEED + 1, 4, 0.5, 0.15));
     assertFalse(Arrays.equals(batches.get(0).noise(), reseeded.batch(0).noise()));
   }
 
   @Test
   void anEpochTakesNoImageTwice() {
-    TrainingSet set = set(options(SEED, 5, 0.5, 0.15));
+    CaptionSet set = set(options(SEED, 5, 0.5, 0.15));
     Set<List<Integer>> orders = new HashSet<>();
     for (int epoch = 0; epoch < 4; epoch++) {
       List<Integer> seen = new ArrayList<>();
@@ -193,7 +186,7 @@ class TrainingSetTest {
     Set<Integer> lengths = new HashSet<>();
     for (int step = 0; step < 60; step += 3) {
       for (int sorted = 0; sorted < 2; sorted++) {
-        TrainingSet set =
+        CaptionSet set =
             set(
                 options(
                     SEED,
@@ -207,7 +200,7 @@ class TrainingSetTest {
         Set<Integer> seen = new HashSet<>();
         List<int[]> ranges = new ArrayList<>();
         for (int i = 0; i < 3; i++) {
-          Batch batch = set.batch(step + i);
+          CaptionSet.Batch batch = set.batch(step + i);
           Arrays.stream(images(batch)).forEach(seen::add);
           int shortest = batch.tokens();
           for (int b = 0; b < 3; b++) {
@@ -237,9 +230,9 @@ class TrainingSetTest {
 
   @Test
   void imagesMatchEveryTextThatIsAmongTheirCaptions() {
-    TrainingSet set = set(options(SEED, IMAGES, 0.5, 0.15));
+    CaptionSet set = set(options(SEED, IMAGES, 0.5, 0.15));
     for (int step = 0; step < 5; step++) {
-      Batch batch = set.batch(step);
+      CaptionSet.Batch batch = set.batch(step);
       int[] images = images(batch);
       for (int i = 0; i < IMAGES; i++) {
         for (int j = 0; j < IMAGES; j++) {
@@ -255,12 +248,12 @@ class TrainingSetTest {
   void keysOfEarlierBatchesMatchByImageAndByCaption() {
     int queue = 8;
     TrainingOptions.Tasks itc = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0);
-    TrainingSet set =
+    CaptionSet set =
         set(options(SEED, 4, itc, new TrainingOptions.Momentum(queue, 0), Augmentation.NONE));
     List<int[]> images = new ArrayList<>();
     int matched = 0;
     for (int step = 0; step < 12; step++) {
-      Batch batch = set.batch(step);
+      CaptionSet.Batch batch = set.batch(step);
       images.add(images(batch));
       int k = 4 + Math.min(queue, 4 * step);
       assertEquals(k, batch.keys());
@@ -289,10 +282,10 @@ class TrainingSetTest {
           new CaptionedImage(
               image.filename(), image.file(), image.imageId(), Split.TRAIN, captions));
     }
-    TrainingSet set = set(options(SEED, 8, 0.5, 0), split, 0);
+    CaptionSet set = set(options(SEED, 8, 0.5, 0), split, 0);
     int longer = 0;
     for (int step = 0; step < 100; step++) {
-      Batch batch = set.batch(step);
+      CaptionSet.Batch batch = set.batch(step);
       for (int i = 0; i < 8; i++) {
         float[] mask =
             Arrays.copyOfRange(batch.mask(), i * batch.tokens(), (i + 1) * batch.tokens());
@@ -305,14 +298,14 @@ class TrainingSetTest {
 
   @Test
   void labelsStandExactlyWhereAPieceIsMasked() {
-    TrainingSet set = set(options(SEED, 6, 0.5, 0.4));
+    CaptionSet set = set(options(SEED, 6, 0.5, 0.4));
     int start = tokenizer.id(WordPieceTokenizer.START);
     int end = tokenizer.id(WordPieceTokenizer.END);
     int mask = tokenizer.id(WordPieceTokenizer.MASK);
     int unknown = tokenizer.id(WordPieceTokenizer.UNKNOWN);
     int hidden = 0;
     for (int step = 0; step < 20; step++) {
-      Batch batch = set.batch(step);
+      CaptionSet.Batch batch = set.batch(step);
       int n = batch.tokens();
       int longest = 0;
       for (int b = 0; b < 6; b++) {
@@ -322,7 +315,7 @@ class TrainingSetTest {
           int at = b * n + j;
           boolean present = batch.mask()[at] == 1;
           length += present ? 1 : 0;
-          boolean label = batch.labels()[at] != Batch.NOT_MASKED;
+          boolean label = batch.labels()[at] != CaptionSet.Batch.NOT_MASKED;
           assertEquals(label, batch.masked()[at] == mask);
           if (label) {
             inText++;
@@ -347,8 +340,9 @@ class TrainingSetTest {
 
   @Test
   void withoutAMaskProbabilityOnePieceATextIsMasked() {
-    Batch batch = set(options(SEED, 6, 0.5, 0)).batch(0);
-    assertEquals(6, Arrays.stream(batch.labels()).filter(l -> l != Batch.NOT_MASKED).count());
+    CaptionSet.Batch batch = set(options(SEED, 6, 0.5, 0)).batch(0);
+    assertEquals(
+        6, Arrays.stream(batch.labels()).filter(l -> l != CaptionSet.Batch.NOT_MASKED).count());
   }
 
   @Test
@@ -356,7 +350,7 @@ class TrainingSetTest {
     double sum = 0;
     int count = 0;
     for (int step = 0; step < 40; step++) {
-      Batch batch = set(options(SEED, 4, 0.5, 0.15)).batch(step);
+      CaptionSet.Batch batch = set(options(SEED, 4, 0.5, 0.15)).batch(step);
       assertEquals(2 * 4 * 4, batch.noise().length);
       assertEquals(4, batch.hard().length);
       for (float value : batch.noise()) {
@@ -373,10 +367,10 @@ class TrainingSetTest {
 
   @Test
   void multiViewContrastSeesEachImageTwice() {
-    TrainingSet set = set(options(SEED, 4, MicroTraining.ALL, Augmentation.RANDAUGMENT));
+    CaptionSet set = set(options(SEED, 4, MicroTraining.ALL, Augmentation.RANDAUGMENT));
     boolean differ = false;
     for (int step = 0; step < 4; step++) {
-      Batch batch = set.batch(step);
+      CaptionSet.Batch batch = set.batch(step);
       assertEquals(2, batch.views());
       assertEquals(4, batch.size());
       int half = batch.pixels().length / 2;
