@@ -23,7 +23,6 @@ import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import io.crossmodal.trainer.data.scene.ScenePairsWriter;
 import io.crossmodal.trainer.sensors.SensorCalibrationFit;
 import io.crossmodal.trainer.sensors.SensorOptions;
-import io.crossmodal.trainer.sensors.SensorPreset;
 import io.crossmodal.trainer.sensors.SensorTraining;
 import io.crossmodal.trainer.train.Optimiser;
 import io.crossmodal.trainer.train.OptionRecords;
@@ -110,9 +109,9 @@ public final class SensorArchive {
         SensorOptions.scratch(),
         Map.of(
             "preset",
-            SensorPreset.MICRO,
+            SensorOptions.Preset.MICRO,
             "image_size",
-            SensorPreset.MICRO.imageSize(),
+            SensorOptions.Preset.MICRO.imageSize(),
             "steps",
             STEPS,
             "batch",

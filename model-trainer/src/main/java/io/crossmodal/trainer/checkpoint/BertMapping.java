@@ -28,9 +28,9 @@ final class BertMapping {
               + "|embeddings\\.(position_ids|token_type_ids)");
 
   private final ModelConfig config;
-  private final Taking taking;
+  private final TensorConsumer taking;
 
-  private BertMapping(ModelConfig config, Taking taking) {
+  private BertMapping(ModelConfig config, TensorConsumer taking) {
     this.config = config;
     this.taking = taking;
   }
@@ -41,7 +41,8 @@ final class BertMapping {
    * @throws CheckpointException when it is no BERT, or listing what is missing, of another shape or
    *     unknown
    */
-  static ImportReport.Source map(ModelConfig config, Taking taking) throws IOException {
+  static InitialModel.ImportReport.Source map(ModelConfig config, TensorConsumer taking)
+      throws IOException {
     taking.requireKind(ROLE, WORD);
     new BertMapping(config, taking).map();
     return taking.finish(ROLE, name -> IGNORABLE.matcher(name).matches());

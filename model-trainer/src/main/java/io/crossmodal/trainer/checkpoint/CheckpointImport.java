@@ -6,6 +6,7 @@ package io.crossmodal.trainer.checkpoint;
 
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptTensor;
@@ -57,15 +58,15 @@ public final class CheckpointImport {
       Path bert, Path vision, Path vocabulary, PixelNormalisation pixels, Path out)
       throws IOException {
     List<String> words = vocabulary(vocabulary);
-    Taking text = new Taking(Checkpoint.open(bert), "bert.");
-    Taking image = new Taking(Checkpoint.open(vision), "vit.", "deit.");
+    TensorConsumer text = new TensorConsumer(Checkpoint.open(bert), "bert.");
+    TensorConsumer image = new TensorConsumer(Checkpoint.open(vision), "vit.", "deit.");
     ModelConfig config = config(words.size(), pixels, VisionMapping.layerNormEpsilon(image));
-    List<ImportReport.Source> sources =
+    List<InitialModel.ImportReport.Source> sources =
         List.of(BertMapping.map(config, text), VisionMapping.map(config, image));
     Map<String, LazyTensor> taken = new LinkedHashMap<>(text.taken());
     taken.putAll(image.taken());
     return InitialModel.write(
-        out, config, words, taken, new ImportReport(sources, anew(config, taken)));
+        out, config, words, taken, new InitialModel.ImportReport(sources, anew(config, taken)));
   }
 
   private List<String> vocabulary(Path file) throws IOException {
@@ -133,5 +134,23 @@ public final class CheckpointImport {
       anew.add("mlm");
     }
     return anew;
+  }
+
+  /** Which pixels an image tower was trained on; its checkpoint does not say. */
+  public enum PixelNormalisation {
+    /** ImageNet's means and deviations: DeiT, DINO, most of timm. */
+    IMAGENET,
+    /** Mean and deviation 0.5: Google's ViT, and timm's {@code augreg} weights made from it. */
+    HALF;
+
+    /** That sensor with these means and deviations. */
+    SensorConfig of(SensorConfig sensor) {
+      if (this == IMAGENET) {
+        SensorConfig rgb = SensorConfig.rgb(sensor.imageSize());
+        return new SensorConfig(sensor.name(), sensor.imageSize(), rgb.mean(), rgb.std());
+      }
+      List<Double> half = List.of(0.5, 0.5, 0.5);
+      return new SensorConfig(sensor.name(), sensor.imageSize(), half, half);
+    }
   }
 }

@@ -5,7 +5,10 @@
 package io.crossmodal.trainer.checkpoint;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A tensor by type and shape, whose values are read when they are asked for: a model of a gigabyte
@@ -59,5 +62,63 @@ public final class LazyTensor {
   /** The values in row-major order, read anew at each call. */
   public float[] values() throws IOException {
     return loader.load();
+  }
+
+  /**
+   * What a checkpoint's tensors are made of, by safetensors' names.
+   *
+   * <p>Integers are known, so that a file may hold them (old BERTs hold {@code position_ids}); only
+   * floating point can be read.
+   */
+  enum ElementType {
+    F64("DoubleStorage", 8),
+    F32("FloatStorage", 4),
+    F16("HalfStorage", 2),
+    BF16("BFloat16Storage", 2),
+    I64("LongStorage", 8),
+    I32("IntStorage", 4),
+    I16("ShortStorage", 2),
+    I8("CharStorage", 1),
+    U8("ByteStorage", 1),
+    BOOL("BoolStorage", 1);
+
+    private final String torchStorage;
+    private final int bytes;
+
+    ElementType(String torchStorage, int bytes) {
+      this.torchStorage = torchStorage;
+      this.bytes = bytes;
+    }
+
+    /** The type that safetensors calls by that name. */
+    static Optional<ElementType> of(String name) {
+      return Arrays.stream(values()).filter(type -> type.name().equals(name)).findFirst();
+    }
+
+    /** The type of the elements of {@code torch.<storage>}. */
+    static Optional<ElementType> ofTorchStorage(String storage) {
+      return Arrays.stream(values()).filter(type -> type.torchStorage.equals(storage)).findFirst();
+    }
+
+    /** Bytes an element. */
+    int bytes() {
+      return bytes;
+    }
+
+    /** Whether {@link #get} can give its elements without losing more than float32 must. */
+    boolean readable() {
+      return this == F32 || this == F16 || this == BF16;
+    }
+
+    /** The element at an index of little-endian bytes. */
+    float get(ByteBuffer bytes, int index) {
+      return switch (this) {
+        case F32 -> bytes.getFloat(4 * index);
+        case F16 -> Float.float16ToFloat(bytes.getShort(2 * index));
+        // bfloat16 is the upper half of a float32.
+        case BF16 -> Float.intBitsToFloat(bytes.getShort(2 * index) << 16);
+        default -> throw new IllegalStateException(this + " is not read as float");
+      };
+    }
   }
 }

@@ -46,7 +46,7 @@ public final class SafetensorsReader {
       @SerializedName("data_offsets") List<BigDecimal> offsets) {}
 
   /** A tensor's entry, checked; {@code begin} and {@code end} count from behind the header. */
-  private record Entry(ElementType type, List<Long> shape, long begin, long end) {}
+  private record Entry(LazyTensor.ElementType type, List<Long> shape, long begin, long end) {}
 
   private SafetensorsReader() {}
 
@@ -107,8 +107,8 @@ public final class SafetensorsReader {
         || raw.offsets().size() != 2) {
       throw damaged(file, name + " needs dtype, shape and two data_offsets, got " + json);
     }
-    ElementType type =
-        ElementType.of(raw.dtype())
+    LazyTensor.ElementType type =
+        LazyTensor.ElementType.of(raw.dtype())
             .orElseThrow(() -> damaged(file, name + " is of the unknown dtype " + raw.dtype()));
     Entry entry =
         new Entry(
@@ -175,7 +175,7 @@ public final class SafetensorsReader {
   }
 
   private static float[] values(Path file, String name, long data, Entry entry) throws IOException {
-    ElementType type = entry.type();
+    LazyTensor.ElementType type = entry.type();
     if (!type.readable()) {
       throw damaged(file, name + " is " + type + "; F32, F16 and BF16 are read");
     }

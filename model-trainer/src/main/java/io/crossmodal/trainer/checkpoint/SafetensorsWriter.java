@@ -46,7 +46,7 @@ public final class SafetensorsWriter {
       header.put(
           entry.getKey(),
           Map.of(
-              "dtype", ElementType.F32.name(),
+              "dtype", LazyTensor.ElementType.F32.name(),
               "shape", entry.getValue().shape(),
               "data_offsets", List.of(begin, end)));
     }

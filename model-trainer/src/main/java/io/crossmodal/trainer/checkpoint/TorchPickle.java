@@ -40,7 +40,7 @@ final class TorchPickle extends Unpickler {
    * @param key of the entry {@code data/<key>}
    * @param size in elements
    */
-  record Storage(ElementType type, String key, long size) {}
+  record Storage(LazyTensor.ElementType type, String key, long size) {}
 
   /** A tensor as a view: element (i, j, ...) is {@code offset + i * strides[0] + ...}. */
   record View(Storage storage, long offset, List<Long> shape, List<Long> strides) {}
@@ -147,7 +147,7 @@ final class TorchPickle extends Unpickler {
   }
 
   private static Object global(String module, String name) throws IOException {
-    Optional<ElementType> type = ElementType.ofTorchStorage(name);
+    Optional<LazyTensor.ElementType> type = LazyTensor.ElementType.ofTorchStorage(name);
     if (module.equals("torch") && type.isPresent()) {
       return type.get();
     }
@@ -201,7 +201,7 @@ final class TorchPickle extends Unpickler {
     if (parts.length != 5 || !"storage".equals(parts[0])) {
       throw new IllegalArgumentException("a persistent id that is no storage's");
     }
-    return new Storage((ElementType) parts[1], (String) parts[2], exact(parts[4]));
+    return new Storage((LazyTensor.ElementType) parts[1], (String) parts[2], exact(parts[4]));
   }
 
   /**

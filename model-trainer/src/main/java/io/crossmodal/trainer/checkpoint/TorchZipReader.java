@@ -182,7 +182,7 @@ final class TorchZipReader {
 
   private static float[] values(Path file, String entry, String name, TorchPickle.View view)
       throws IOException {
-    ElementType type = view.storage().type();
+    LazyTensor.ElementType type = view.storage().type();
     long size = LazyTensor.size(view.shape());
     long bytes = extent(view) * type.bytes();
     if (!type.readable() || size > MAX_ELEMENTS || bytes > Integer.MAX_VALUE - 8) {

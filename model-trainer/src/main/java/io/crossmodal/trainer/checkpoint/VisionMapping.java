@@ -24,23 +24,23 @@ final class VisionMapping {
   private static final Pattern TIMM_IGNORABLE = Pattern.compile("(head|pre_logits\\.fc)\\..*");
 
   private final ModelConfig config;
-  private final Taking taking;
+  private final TensorConsumer taking;
   private final SensorConfig sensor;
   private final String tower;
 
-  private VisionMapping(ModelConfig config, Taking taking) {
+  private VisionMapping(ModelConfig config, TensorConsumer taking) {
     this.config = config;
     this.taking = taking;
     this.sensor = config.sensors().get(0);
     this.tower = "model.image_" + sensor.name();
   }
 
-  private static boolean isTimm(Taking taking) {
+  private static boolean isTimm(TensorConsumer taking) {
     return taking.has("patch_embed.proj.weight");
   }
 
   /** What the library that wrote the checkpoint adds to the variance in its layer norms. */
-  static double layerNormEpsilon(Taking taking) {
+  static double layerNormEpsilon(TensorConsumer taking) {
     return isTimm(taking) ? 1e-6 : 1e-12;
   }
 
@@ -50,7 +50,8 @@ final class VisionMapping {
    * @throws CheckpointException when it is no such thing, or listing what is missing, of another
    *     shape or unknown
    */
-  static ImportReport.Source map(ModelConfig config, Taking taking) throws CheckpointException {
+  static InitialModel.ImportReport.Source map(ModelConfig config, TensorConsumer taking)
+      throws CheckpointException {
     boolean timm = isTimm(taking);
     VisionMapping mapping = new VisionMapping(config, taking);
     if (timm) {

@@ -10,12 +10,10 @@ import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.ImageChange;
 import io.crossmodal.trainer.data.Split;
-import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.EncodedSplit;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
 import io.crossmodal.trainer.evaluate.Paper;
-import io.crossmodal.trainer.evaluate.Row;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -103,7 +101,7 @@ final class EvaluateCommand implements Callable<Integer> {
     if (!(magnitude >= 0 && magnitude <= ImageChange.MAX_MAGNITUDE)) {
       throw new IllegalArgumentException("magnitude must lie in [0, 10], got " + magnitude);
     }
-    Depths depths = new Depths(ks, full);
+    Evaluator.Depths depths = new Evaluator.Depths(ks, full);
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> all = dataset.split(split);
     List<CaptionedImage> images = all.subList(0, Math.min(limit, all.size()));
@@ -150,7 +148,7 @@ final class EvaluateCommand implements Callable<Integer> {
       LoadedModel model,
       CaptionedDataset dataset,
       List<CaptionedImage> images,
-      Depths depths,
+      Evaluator.Depths depths,
       List<String> notes) {
     Calibration own = model.bundle().manifest().calibration();
     Calibration calibration =
@@ -158,7 +156,7 @@ final class EvaluateCommand implements Callable<Integer> {
     EncodedSplit.Change before = change == null ? EncodedSplit.Change.NONE : this::changed;
     Evaluator evaluator =
         new Evaluator(model.model(), model.encode(data, dataset, images, sensor, before, () -> {}));
-    List<Row> rows;
+    List<EvaluationTable.Row> rows;
     try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(depths))) {
       rows = evaluator.evaluate(depths, calibration, bar::stepTo);
     }

@@ -10,10 +10,8 @@ import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.Split;
-import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
-import io.crossmodal.trainer.evaluate.Row;
 import io.crossmodal.trainer.report.ReportMaker;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -64,7 +62,7 @@ final class ReportCommand implements Callable<Integer> {
   }
 
   private Path withRetrieval(ReportMaker maker) throws IOException, BundleException {
-    Depths depths = new Depths(ks, full);
+    Evaluator.Depths depths = new Evaluator.Depths(ks, full);
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> images = dataset.split(split);
     if (images.isEmpty()) {
@@ -78,7 +76,7 @@ final class ReportCommand implements Callable<Integer> {
       ModelManifest manifest = model.bundle().manifest();
       Calibration calibration = manifest.calibration();
       Evaluator evaluator = new Evaluator(model.model(), model.encode(data, dataset, images));
-      List<Row> rows;
+      List<EvaluationTable.Row> rows;
       try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(depths))) {
         rows = evaluator.evaluate(depths, calibration, bar::stepTo);
       }

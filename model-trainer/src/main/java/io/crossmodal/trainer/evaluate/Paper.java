@@ -25,8 +25,8 @@ public enum Paper {
               found(8.27, 27.17, 42.8, 14.27),
               29.8)),
       List.of(
-          "The paper's times are of a whole search on its GPUs, the filter's part included; ours are"
-              + " of the fusion stage alone.",
+          "The paper's times are of a whole search on its GPUs, the filter's part included; ours"
+              + " are of the fusion stage alone.",
           "On RSICD's validation split the paper reaches"
               + " 16.91/44.24/57.86 and 20.20/39.93/53.53, mR 38.78 (section 4.3).")),
   RSITMD(
@@ -69,29 +69,34 @@ public enum Paper {
           "Section 4.3 puts the image-retrieval R@1 11.8 above the best baseline; table 2 gives"
               + " 38.28 - 27.10 = 11.18."));
 
-  private final List<Row> rows;
+  private final List<EvaluationTable.Row> rows;
   private final List<String> notes;
 
-  Paper(List<Row> rows, List<String> notes) {
+  Paper(List<EvaluationTable.Row> rows, List<String> notes) {
     this.rows = rows;
     this.notes = notes;
   }
 
-  private static Row row(
-      String name, Row.Direction imageToText, Row.Direction textToImage, double meanRecall) {
-    return new Row(name, imageToText, textToImage, meanRecall, null);
+  private static EvaluationTable.Row row(
+      String name,
+      EvaluationTable.Row.Direction imageToText,
+      EvaluationTable.Row.Direction textToImage,
+      double meanRecall) {
+    return new EvaluationTable.Row(name, imageToText, textToImage, meanRecall, null);
   }
 
-  private static Row.Direction found(double r1, double r5, double r10) {
+  private static EvaluationTable.Row.Direction found(double r1, double r5, double r10) {
     return found(r1, r5, r10, null);
   }
 
-  private static Row.Direction found(double r1, double r5, double r10, Double millis) {
-    return new Row.Direction(new Retrieval(r1, r5, r10, 0), null, millis, false, null);
+  private static EvaluationTable.Row.Direction found(
+      double r1, double r5, double r10, Double millis) {
+    return new EvaluationTable.Row.Direction(
+        new EvaluationTable.Retrieval(r1, r5, r10, 0), null, millis, false, null);
   }
 
   /** The paper's rows; mR as it is printed there, whether it is the mean or not. */
-  public List<Row> rows() {
+  public List<EvaluationTable.Row> rows() {
     return rows;
   }
 

@@ -78,7 +78,8 @@ public final class SensorCalibrationFit {
     String[] names = {dataset.first().name(), dataset.second().name()};
     int side = model.bundle().manifest().config().sensor(names[0]).imageSize();
     DecodedPairs pairs = DecodedPairs.decode(dataset, Split.VAL, VIEW.sourceSide(side));
-    BundleEncoder encoder = new BundleEncoder("", model, names[0], names[1]);
+    SensorEvaluation.ModelEncoder encoder =
+        new SensorEvaluation.ModelEncoder("", model, names[0], names[1]);
     List<List<TileFeatures>> whole = new ArrayList<>();
     List<List<TileFeatures>> viewed = new ArrayList<>();
     SplittableRandom random = new SplittableRandom(1);
@@ -88,7 +89,7 @@ public final class SensorCalibrationFit {
       whole.add(encoder.encode(sensor == 1, images.stream().map(t -> t.resize(side)).toList()));
       List<BandImage> views = new ArrayList<>();
       for (BandImage image : images) {
-        views.add(SensorView.draw(VIEW, random).place(image, config.imageSize()));
+        views.add(SensorSet.View.draw(VIEW, random).place(image, config.imageSize()));
       }
       viewed.add(encoder.encode(sensor == 1, views));
     }

@@ -22,8 +22,8 @@ import org.junit.jupiter.api.Test;
 class HtmlReportTest {
   private static final String NASTY = "<b>&\"'</b> ]]> <script>";
 
-  private static RunReport.Hit hit(String name, boolean right) {
-    return new RunReport.Hit(name, new byte[] {1, 2, 3}, right);
+  private static HtmlReport.RunReport.Hit hit(String name, boolean right) {
+    return new HtmlReport.RunReport.Hit(name, new byte[] {1, 2, 3}, right);
   }
 
   @Test
@@ -31,23 +31,23 @@ class HtmlReportTest {
     EvaluationTable table =
         new EvaluationTable(
             "tiny", NASTY, Split.VAL, 4, 20, Calibration.NONE, Paper.RSITMD.rows(), List.of(NASTY));
-    RunReport.Example example =
-        new RunReport.Example(
+    HtmlReport.RunReport.Example example =
+        new HtmlReport.RunReport.Example(
             NASTY,
             List.of(hit("a.jpg", true), hit("b.jpg", false)),
             List.of(hit(NASTY, false), hit("a.jpg", true)));
-    RunReport.Found found =
-        new RunReport.Found(
+    HtmlReport.RunReport.Found found =
+        new HtmlReport.RunReport.Found(
             table,
             16,
             List.of(example),
-            List.of(new RunReport.Sheet(NASTY, "a.jpg", new byte[] {9})));
+            List.of(new HtmlReport.RunReport.Sheet(NASTY, "a.jpg", new byte[] {9})));
     String html =
         HtmlReport.html(
-            new RunReport(
+            new HtmlReport.RunReport(
                 "Run " + NASTY,
                 Map.of("seed", NASTY),
-                List.of(new RunReport.Chart("Losses", "<svg/>")),
+                List.of(new HtmlReport.RunReport.Chart("Losses", "<svg/>")),
                 Optional.of(found)));
     assertTrue(html.startsWith("<!DOCTYPE html>\n<html"), html);
     assertFalse(html.contains("<b>"), html);
@@ -75,7 +75,9 @@ class HtmlReportTest {
   void controlCharactersDoNotBreakIt() throws Exception {
     String title = "a\u0000b\u001bc\ud800d\uffffe";
     Html read =
-        new Html(HtmlReport.html(new RunReport(title, Map.of(), List.of(), Optional.empty())));
+        new Html(
+            HtmlReport.html(
+                new HtmlReport.RunReport(title, Map.of(), List.of(), Optional.empty())));
     assertEquals(List.of("a\ufffdb\ufffdc\ufffdd\ufffde"), read.texts("h1"));
     assertTrue(read.texts("p").contains("The run has logged nothing yet."));
   }

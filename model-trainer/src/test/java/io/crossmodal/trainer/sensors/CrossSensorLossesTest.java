@@ -164,7 +164,8 @@ class CrossSensorLossesTest {
         new TrainableScript(
             loss,
             SensorTask.sources(
-                SensorPreset.MICRO.config(List.of(SensorConfig.s1(16), SensorConfig.s2(16)))),
+                SensorOptions.Preset.MICRO.config(
+                    List.of(SensorConfig.s1(16), SensorConfig.s2(16)))),
             folder)) {
       NDManager manager = script.manager();
       NDArray asking = manager.create(flat(x), new Shape(x.length, D));
@@ -217,7 +218,8 @@ class CrossSensorLossesTest {
         new TrainableScript(
             new ScriptModule("cross_sensor.Patches").with("temperature", TEMPERATURE),
             SensorTask.sources(
-                SensorPreset.MICRO.config(List.of(SensorConfig.s1(16), SensorConfig.s2(16)))),
+                SensorOptions.Preset.MICRO.config(
+                    List.of(SensorConfig.s1(16), SensorConfig.s2(16)))),
             folder)) {
       NDManager manager = script.manager();
       NDList inputs =

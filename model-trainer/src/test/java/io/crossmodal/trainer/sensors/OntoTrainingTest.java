@@ -325,7 +325,8 @@ class OntoTrainingTest {
   @Test
   void saysWhyATeacherCannotTeach() throws Exception {
     List<SensorConfig> sensors = List.of(SensorConfig.s1(16), SensorConfig.s2(16));
-    ModelBundle textless = ModelBundle.random("mute", SensorPreset.MICRO.config(sensors), 1);
+    ModelBundle textless =
+        ModelBundle.random("mute", SensorOptions.Preset.MICRO.config(sensors), 1);
     SensorOptions mute = SensorOptions.onto(textless.manifest(), "s1");
     assertSays(() -> Teacher.load(textless, radar, mute, folder), "mute", "[s1, s2]", "text tower");
     SensorOptions options = options(teacher, 1, 1, 0);
@@ -356,7 +357,8 @@ class OntoTrainingTest {
     assertSays(
         () -> MicroTraining.with(scratch, "tokens", 1), "without one their weight must be 0");
     assertSays(
-        () -> MicroTraining.with(options, "preset", SensorPreset.MICRO), "preset must be absent");
+        () -> MicroTraining.with(options, "preset", SensorOptions.Preset.MICRO),
+        "preset must be absent");
   }
 
   /** Something that fails. */

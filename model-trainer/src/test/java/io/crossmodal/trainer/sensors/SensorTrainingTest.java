@@ -67,7 +67,7 @@ class SensorTrainingTest {
     return MicroTraining.with(
         SensorOptions.scratch(),
         "preset",
-        SensorPreset.MICRO,
+        SensorOptions.Preset.MICRO,
         "image_size",
         16,
         "seed",
@@ -229,8 +229,8 @@ class SensorTrainingTest {
     BandImage two = new BandImage(2, 20, 20, values);
     BandImage one = two.select(0);
     for (int trial = 0; trial < 50; trial++) {
-      SensorView view =
-          SensorView.draw(new SensorOptions.Augmentation(0.4, true, 0.2, 0.1), random);
+      SensorSet.View view =
+          SensorSet.View.draw(new SensorOptions.Augmentation(0.4, true, 0.2, 0.1), random);
       BandImage a = view.place(one, 16);
       BandImage b = view.place(two, 16);
       for (int i = 0; i < 256; i++) {
@@ -246,7 +246,7 @@ class SensorTrainingTest {
     SensorOptions.Augmentation augmentation = new SensorOptions.Augmentation(1, false, 0.5, 0.5);
     SplittableRandom random = new SplittableRandom(4);
     float[] radar = new float[2 * 64 * 64];
-    SensorView view = SensorView.draw(augmentation, random);
+    SensorSet.View view = SensorSet.View.draw(augmentation, random);
     view.change(radar, SensorConfig.s1(64), augmentation, random);
     double mean = 0;
     double square = 0;

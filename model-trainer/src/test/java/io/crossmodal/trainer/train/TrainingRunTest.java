@@ -238,7 +238,8 @@ class TrainingRunTest {
       throws IOException {
     float[] all = new float[2 * batch.size() * config.filterDimension()];
     Weights start = (name, init, shape) -> weights.get(name.substring("model.".length()), shape);
-    try (MomentumEncoder encoder = new MomentumEncoder(config, start, folder);
+    try (CaptionTask.MomentumEncoder encoder =
+            new CaptionTask.MomentumEncoder(config, start, folder);
         NDManager manager = NDManager.newBaseManager("PyTorch")) {
       int side = batch.side();
       int n = batch.tokens();

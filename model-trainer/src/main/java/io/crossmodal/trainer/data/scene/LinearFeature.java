@@ -134,11 +134,11 @@ public record LinearFeature(
   }
 
   /** Whether the whole box is on one side; for diagonals never said. */
-  public boolean holds(Relation relation, Bounds box) {
-    if (relation == Relation.BESIDE) {
+  public boolean holds(Bounds.Relation relation, Bounds box) {
+    if (relation == Bounds.Relation.BESIDE) {
       return gapTo(box) <= 0.07;
     }
-    boolean across = relation == Relation.ABOVE || relation == Relation.BELOW;
+    boolean across = relation == Bounds.Relation.ABOVE || relation == Bounds.Relation.BELOW;
     if (direction.diagonal() || across != (direction == Direction.LEFT_TO_RIGHT)) {
       return false;
     }

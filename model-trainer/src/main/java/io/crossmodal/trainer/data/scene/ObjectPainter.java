@@ -112,7 +112,7 @@ final class ObjectPainter {
         new Color(136, 134, 92));
   }
 
-  void paint(ObjectKind kind, ObjectColour colour, SceneObject object) {
+  void paint(ObjectKind kind, ObjectKind.Colour colour, ObjectGroup.Member object) {
     AffineTransform before = g.getTransform();
     g.translate(object.x(), object.y());
     g.rotate(object.angle());
@@ -327,7 +327,7 @@ final class ObjectPainter {
   // --- helpers ----------------------------------------------------------------------------------
 
   /** The object's colour, a little different each time. */
-  private Color tint(ObjectColour colour) {
+  private Color tint(ObjectKind.Colour colour) {
     double light = random.between(0.95, 1.04);
     return scaled(new Color(colour.red(), colour.green(), colour.blue()), light);
   }

@@ -54,7 +54,7 @@ public final class SceneRenderer {
       ObjectPainter painter =
           new ObjectPainter(g, random, length * Math.cos(sun), length * Math.sin(sun));
       for (ObjectGroup group : scene.groups()) {
-        if (scene.terrain() == Terrain.FOREST && !group.kind().paved()) {
+        if (scene.terrain() == Scene.Terrain.FOREST && !group.kind().paved()) {
           painter.clear(group);
         }
       }
@@ -66,7 +66,7 @@ public final class SceneRenderer {
         }
       }
       for (ObjectGroup group : order) {
-        for (SceneObject object : group.objects()) {
+        for (ObjectGroup.Member object : group.objects()) {
           painter.paint(group.kind(), group.colour(), object);
         }
       }

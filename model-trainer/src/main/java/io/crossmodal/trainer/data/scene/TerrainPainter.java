@@ -32,7 +32,7 @@ final class TerrainPainter {
     turn = random.between(-0.5, 0.5);
     phase = random.between(0, 6.28);
     hue = random.between(-1, 1);
-    if (scene.terrain() == Terrain.FARMLAND) {
+    if (scene.terrain() == Scene.Terrain.FARMLAND) {
       split(new Bounds(-0.6, -0.6, 1.6, 1.6), 4);
     }
   }

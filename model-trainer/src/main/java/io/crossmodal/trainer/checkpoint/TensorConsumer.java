@@ -23,7 +23,7 @@ import java.util.regex.Pattern;
  *
  * <p>Nothing is read before {@link #finish} has found no fault.
  */
-final class Taking {
+final class TensorConsumer {
   private final Checkpoint checkpoint;
 
   /** The file's names by those that the mapping uses. */
@@ -41,7 +41,7 @@ final class Taking {
    *
    * @param prefixes of which one may stand before a name, such as {@code bert.}
    */
-  Taking(Checkpoint checkpoint, String... prefixes) {
+  TensorConsumer(Checkpoint checkpoint, String... prefixes) {
     this.checkpoint = checkpoint;
     for (String name : checkpoint.tensors().keySet()) {
       String bare = name;
@@ -199,7 +199,8 @@ final class Taking {
    * @param ignorable names that may be left
    * @throws CheckpointException listing everything that was missing, of another shape or unknown
    */
-  ImportReport.Source finish(String role, Predicate<String> ignorable) throws CheckpointException {
+  InitialModel.ImportReport.Source finish(String role, Predicate<String> ignorable)
+      throws CheckpointException {
     for (String name : List.copyOf(left)) {
       if (ignorable.test(name)) {
         leave(name, "");
@@ -218,7 +219,7 @@ final class Taking {
               problems.size() == 1 ? "problem" : "problems"),
           problems);
     }
-    return new ImportReport.Source(
+    return new InitialModel.ImportReport.Source(
         role,
         checkpoint.file().getFileName().toString(),
         tensors,
