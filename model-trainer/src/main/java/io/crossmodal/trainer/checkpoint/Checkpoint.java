@@ -35,7 +35,7 @@ record Checkpoint(Path file, Map<String, LazyTensor> tensors) {
     Map<String, LazyTensor> tensors;
     // First what no zip and no pickle has there: any bytes may stand before it, a length.
     if (text.startsWith("{", Long.BYTES)) {
-      tensors = SafetensorsReader.read(file);
+      tensors = Safetensors.read(file);
     } else if (text.startsWith("PK")) {
       tensors = TorchZipReader.read(file);
     } else if (text.startsWith("\u0080")) {

@@ -75,7 +75,7 @@ public final class InitialModel {
     this.folder = folder;
     this.manifest = manifest;
     this.vocabulary = readVocabulary(folder.resolve(VOCABULARY));
-    this.tensors = SafetensorsReader.read(folder.resolve(WEIGHTS));
+    this.tensors = Safetensors.read(folder.resolve(WEIGHTS));
   }
 
   /**
@@ -136,7 +136,7 @@ public final class InitialModel {
     Path weights = folder.resolve(WEIGHTS);
     Path temporary = folder.resolve(WEIGHTS + ".tmp");
     try {
-      SafetensorsWriter.write(temporary, tensors);
+      Safetensors.write(temporary, tensors);
       Files.move(temporary, weights, StandardCopyOption.REPLACE_EXISTING);
     } finally {
       Files.deleteIfExists(temporary);

@@ -43,7 +43,7 @@ final class Charts {
             .xAxisTitle("step")
             .yAxisTitle(unit)
             .build();
-    chart.getStyler().setBaseFont(Fonts.sans(12));
+    chart.getStyler().setBaseFont(Pictures.sans(12));
     // A loss that is a negative cosine, as MVJRC, would else be cut away.
     chart
         .getStyler()

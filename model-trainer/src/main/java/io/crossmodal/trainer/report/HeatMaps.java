@@ -94,7 +94,7 @@ public final class HeatMaps {
             GAP + columns * (SIDE + GAP),
             GAP + rows * (TITLE + SIDE + GAP),
             BufferedImage.TYPE_INT_RGB);
-    Font font = Fonts.sans(13);
+    Font font = Pictures.sans(13);
     Graphics2D graphics = sheet.createGraphics();
     try {
       graphics.setRenderingHint(

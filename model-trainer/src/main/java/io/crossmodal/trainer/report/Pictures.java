@@ -7,6 +7,8 @@ package io.crossmodal.trainer.report;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
+import java.awt.Font;
+import java.awt.font.FontRenderContext;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -53,5 +55,23 @@ final class Pictures {
       throw new IOException("this JDK does not write " + format);
     }
     return out.toByteArray();
+  }
+
+  /**
+   * The machine's plain font.
+   *
+   * @throws IOException when the machine has no font, saying what to install
+   */
+  static Font sans(int size) throws IOException {
+    Font font = new Font(Font.SANS_SERIF, Font.PLAIN, size);
+    try {
+      font.getStringBounds("a", new FontRenderContext(null, true, true));
+    } catch (RuntimeException | LinkageError e) {
+      // What the JDK answers where fontconfig finds nothing, the second time with a LinkageError.
+      throw new IOException(
+          "this machine has no font to write with; install one, such as Debian's fonts-dejavu-core",
+          e);
+    }
+    return font;
   }
 }

@@ -13,8 +13,7 @@ import ai.djl.pytorch.jni.IValueUtils;
 import io.crossmodal.model.torchscript.ScriptModule;
 import io.crossmodal.model.torchscript.ScriptSources;
 import io.crossmodal.trainer.checkpoint.LazyTensor;
-import io.crossmodal.trainer.checkpoint.SafetensorsReader;
-import io.crossmodal.trainer.checkpoint.SafetensorsWriter;
+import io.crossmodal.trainer.checkpoint.Safetensors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -255,7 +254,7 @@ public final class AdamW implements AutoCloseable {
     // Always the same name, so that what a killed run left is overwritten.
     Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
     try {
-      SafetensorsWriter.write(temporary, state);
+      Safetensors.write(temporary, state);
       Files.move(
           temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } finally {
@@ -290,7 +289,7 @@ public final class AdamW implements AutoCloseable {
    * @throws IllegalArgumentException when an array is missing or has another shape, naming it
    */
   public Map<String, LazyTensor> read(Path file) throws IOException {
-    Map<String, LazyTensor> saved = SafetensorsReader.read(file);
+    Map<String, LazyTensor> saved = Safetensors.read(file);
     Map<String, NDArray> arrays = arrays();
     // All of them first: a state that does not fit must not be taken by half.
     for (Map.Entry<String, NDArray> entry : arrays.entrySet()) {

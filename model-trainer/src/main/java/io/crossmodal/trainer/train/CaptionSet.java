@@ -16,10 +16,13 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /**
@@ -314,5 +317,30 @@ final class CaptionSet {
       noise[i] = (float) -Math.log(-Math.log(random.nextDouble(Double.MIN_NORMAL, 1)));
     }
     return noise;
+  }
+
+  /**
+   * Returns a word vocabulary for a model that starts from nothing: the special tokens, then every
+   * word that the captions hold often enough, in alphabetical order.
+   */
+  static List<String> vocabulary(List<CaptionedImage> images, int minCount) {
+    Map<String, Integer> counts = new TreeMap<>();
+    for (CaptionedImage image : images) {
+      for (String caption : image.captions()) {
+        for (String word : WordPieceTokenizer.words(caption)) {
+          counts.merge(word, 1, Integer::sum);
+        }
+      }
+    }
+    Set<String> vocabulary = new LinkedHashSet<>(WordPieceTokenizer.SPECIAL);
+    // Always there: queries have punctuation even where the captions have none.
+    vocabulary.addAll(List.of(",", "."));
+    counts.forEach(
+        (word, count) -> {
+          if (count >= minCount) {
+            vocabulary.add(word);
+          }
+        });
+    return List.copyOf(vocabulary);
   }
 }

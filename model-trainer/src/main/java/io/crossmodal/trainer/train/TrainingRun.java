@@ -204,7 +204,7 @@ public final class TrainingRun {
       Files.write(
           file,
           initial == null
-              ? VocabularyBuilder.build(split, options.minWordCount())
+              ? CaptionSet.vocabulary(split, options.minWordCount())
               : initial.vocabulary());
     }
     return Files.readAllLines(file);

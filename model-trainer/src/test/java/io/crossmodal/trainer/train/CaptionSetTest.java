@@ -60,7 +60,7 @@ class CaptionSetTest {
               : List.of("picture number " + i + " of them", "it is " + i);
       SPLIT.add(new CaptionedImage(i + ".png", file, i, Split.TRAIN, captions));
     }
-    tokenizer = new WordPieceTokenizer(VocabularyBuilder.build(SPLIT, 1), 16);
+    tokenizer = new WordPieceTokenizer(CaptionSet.vocabulary(SPLIT, 1), 16);
   }
 
   private static int colour(int image) {
@@ -407,10 +407,10 @@ class CaptionSetTest {
     String caption = "A semi-circular stadium, the city's; café (new)";
     CaptionedImage image =
         new CaptionedImage("x", folder, 0, Split.TRAIN, List.of(caption, "a stadium"));
-    List<String> all = VocabularyBuilder.build(List.of(image), 1);
+    List<String> all = CaptionSet.vocabulary(List.of(image), 1);
     assertEquals(0, new WordPieceTokenizer(all, 40).tokenize(caption).unknown());
     assertEquals(WordPieceTokenizer.SPECIAL, all.subList(0, 5));
-    List<String> often = VocabularyBuilder.build(List.of(image), 2);
+    List<String> often = CaptionSet.vocabulary(List.of(image), 2);
     assertEquals(List.of(",", ".", "a", "stadium"), often.subList(5, often.size()));
     assertNotEquals(all, often);
   }

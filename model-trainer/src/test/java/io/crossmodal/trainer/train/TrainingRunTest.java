@@ -504,7 +504,7 @@ class TrainingRunTest {
   }
 
   private static Trial trial(TrainingOptions options, ModelConfig shape) throws IOException {
-    List<String> vocabulary = VocabularyBuilder.build(scenes.split(Split.TRAIN), 1);
+    List<String> vocabulary = CaptionSet.vocabulary(scenes.split(Split.TRAIN), 1);
     ModelConfig config = shape.withVocabularySize(vocabulary.size());
     SensorConfig sensor = config.sensors().get(0);
     CaptionSet set =

@@ -167,7 +167,7 @@ public final class SensorRenderer {
 
   private BandImage radar(Scene scene, GroundCover[] ground, int[] rgb) {
     SceneRandom random = new SceneRandom(scene.lookSeed(), scene.index(), RADAR);
-    ValueNoise rough = new ValueNoise(random.nextLong());
+    SceneRandom.Noise rough = new SceneRandom.Noise(random.nextLong());
     boolean fromTheLeft = random.chance(0.5);
     float[] values = new float[2 * size * size];
     for (int y = 0; y < size; y++) {

@@ -19,6 +19,7 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -27,17 +28,25 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * Reads safetensors: eight bytes of header length, a JSON header, the tensors' bytes.
+ * Reads and writes safetensors: eight bytes of header length, a JSON header, the tensors' bytes.
  *
- * <p>Checked as the format's own description asks: no byte of the file belongs to two tensors or to
- * none. A tensor is mapped into memory when its values are asked for.
+ * <p>Read, it is checked as the format's own description asks: no byte of the file belongs to two
+ * tensors or to none. A tensor is mapped into memory when its values are asked for.
+ *
+ * <p>Written are float32 tensors of any size, one in memory at a time. DJL's writer counts bytes in
+ * an int, and a base model with its optimiser's moments has more than an int counts.
  */
-public final class SafetensorsReader {
+public final class Safetensors {
   /** The format's own limit. */
   private static final int MAX_HEADER_BYTES = 100_000_000;
 
   private static final String METADATA = "__metadata__";
   private static final Gson GSON = new GsonBuilder().setStrictness(Strictness.STRICT).create();
+
+  private static final Gson WRITTEN = new GsonBuilder().disableHtmlEscaping().create();
+
+  /** Bytes on the way to the file; a multiple of a float's. */
+  private static final int CHUNK = 1 << 20;
 
   /** A tensor's entry in the header, as JSON has it: Gson would make 2 of an extent of 2.5. */
   private record JsonEntry(
@@ -48,7 +57,7 @@ public final class SafetensorsReader {
   /** A tensor's entry, checked; {@code begin} and {@code end} count from behind the header. */
   private record Entry(LazyTensor.ElementType type, List<Long> shape, long begin, long end) {}
 
-  private SafetensorsReader() {}
+  private Safetensors() {}
 
   /**
    * Reads the header.
@@ -208,5 +217,77 @@ public final class SafetensorsReader {
 
   private static CheckpointException damaged(Path file, String what) {
     return new CheckpointException(file + " is no whole safetensors file: " + what);
+  }
+
+  /**
+   * Writes tensors in the order given.
+   *
+   * @throws CheckpointException when a value is no finite number, naming its tensor
+   */
+  public static void write(Path file, Map<String, LazyTensor> tensors) throws IOException {
+    Map<String, Object> header = new LinkedHashMap<>();
+    long end = 0;
+    for (Map.Entry<String, LazyTensor> entry : tensors.entrySet()) {
+      long begin = end;
+      end += entry.getValue().size() * Float.BYTES;
+      header.put(
+          entry.getKey(),
+          Map.of(
+              "dtype", LazyTensor.ElementType.F32.name(),
+              "shape", entry.getValue().shape(),
+              "data_offsets", List.of(begin, end)));
+    }
+    StringBuilder json = new StringBuilder(WRITTEN.toJson(header));
+    // Aligned data can be mapped as floats by whoever reads it.
+    json.append(" ".repeat((Long.BYTES - utf8(json).length % Long.BYTES) % Long.BYTES));
+    byte[] bytes = utf8(json);
+    try (FileChannel channel =
+        FileChannel.open(
+            file,
+            StandardOpenOption.CREATE,
+            StandardOpenOption.TRUNCATE_EXISTING,
+            StandardOpenOption.WRITE)) {
+      ByteBuffer start =
+          ByteBuffer.allocate(Long.BYTES + bytes.length).order(ByteOrder.LITTLE_ENDIAN);
+      drain(channel, start.putLong(bytes.length).put(bytes));
+      ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK).order(ByteOrder.LITTLE_ENDIAN);
+      for (Map.Entry<String, LazyTensor> entry : tensors.entrySet()) {
+        write(channel, chunk, entry.getKey(), entry.getValue());
+      }
+      // Whoever moves the file over an older one must not lose both to a power cut.
+      channel.force(true);
+    }
+  }
+
+  private static byte[] utf8(CharSequence text) {
+    return text.toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static void write(FileChannel channel, ByteBuffer chunk, String name, LazyTensor tensor)
+      throws IOException {
+    float[] values = tensor.values();
+    if (values.length != tensor.size()) {
+      throw new IllegalStateException(
+          name + tensor.shape() + " came with " + values.length + " values");
+    }
+    for (float value : values) {
+      if (!Float.isFinite(value)) {
+        throw new CheckpointException(
+            String.format(Locale.ROOT, "%s holds %s, which is no weight", name, value));
+      }
+      if (!chunk.hasRemaining()) {
+        drain(channel, chunk);
+      }
+      chunk.putFloat(value);
+    }
+    drain(channel, chunk);
+  }
+
+  private static void drain(FileChannel channel, ByteBuffer buffer) throws IOException {
+    buffer.flip();
+    while (buffer.hasRemaining()) {
+      channel.write(buffer);
+    }
+    buffer.clear();
   }
 }
