@@ -92,16 +92,13 @@ public final class CheckpointImport {
 
   private ModelConfig config(int vocabulary, PixelNormalisation pixels, double imageEpsilon) {
     ImageTowerConfig image = shape.image();
-    return new ModelConfig(
-        shape.hidden(),
-        shape.heads(),
-        shape.feedForward(),
-        shape.filterDimension(),
-        shape.layerNormEpsilon(),
-        shape.withVocabularySize(vocabulary).text(),
-        imageEpsilon == shape.layerNormEpsilon() ? image : image.withLayerNormEpsilon(imageEpsilon),
-        shape.fusionLayers(),
-        List.of(pixels.of(shape.sensors().get(0))));
+    return shape
+        .withVocabularySize(vocabulary)
+        .withImage(
+            imageEpsilon == shape.layerNormEpsilon()
+                ? image
+                : image.withLayerNormEpsilon(imageEpsilon))
+        .withSensors(List.of(pixels.of(shape.sensors().get(0))));
   }
 
   /**

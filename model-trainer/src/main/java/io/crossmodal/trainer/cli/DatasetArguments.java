@@ -5,10 +5,12 @@
 package io.crossmodal.trainer.cli;
 
 import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DatasetOptions;
 import io.crossmodal.trainer.data.Datasets;
 import io.crossmodal.trainer.data.FolderOptions;
 import io.crossmodal.trainer.data.InvalidDatasetException;
+import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.data.SplitShares;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -100,6 +102,20 @@ final class DatasetArguments {
   CaptionedDataset read() throws IOException {
     return Datasets.read(
         new DatasetOptions(data, Optional.ofNullable(images), allowedProblems, folders()));
+  }
+
+  /**
+   * Returns the images of a split.
+   *
+   * @throws IllegalArgumentException when there are none
+   */
+  List<CaptionedImage> images(CaptionedDataset dataset, Split split) {
+    List<CaptionedImage> images = dataset.split(split);
+    if (images.isEmpty()) {
+      throw new IllegalArgumentException(
+          data + " has no image in its split " + split.label() + "; name another with --split");
+    }
+    return images;
   }
 
   /** Empty where no such option was given, so that it can be refused where it has no effect. */

@@ -103,15 +103,8 @@ final class EvaluateCommand implements Callable<Integer> {
     }
     Evaluator.Depths depths = new Evaluator.Depths(ks, full);
     CaptionedDataset dataset = data.read();
-    List<CaptionedImage> all = dataset.split(split);
+    List<CaptionedImage> all = data.images(dataset, split);
     List<CaptionedImage> images = all.subList(0, Math.min(limit, all.size()));
-    if (images.isEmpty()) {
-      throw new IllegalArgumentException(
-          data.path()
-              + " has no image in its split "
-              + split.label()
-              + "; name another with --split");
-    }
     EvaluationTable table;
     try (LoadedModel model = LoadedModel.withText(bundle)) {
       table = table(model, dataset, images, depths, notes(images.size(), all.size()));
@@ -156,6 +149,18 @@ final class EvaluateCommand implements Callable<Integer> {
     EncodedSplit.Change before = change == null ? EncodedSplit.Change.NONE : this::changed;
     Evaluator evaluator =
         new Evaluator(model.model(), model.encode(data, dataset, images, sensor, before, () -> {}));
+    return table(model, evaluator, dataset, split, depths, calibration, notes);
+  }
+
+  /** Evaluates under a progress bar. */
+  static EvaluationTable table(
+      LoadedModel model,
+      Evaluator evaluator,
+      CaptionedDataset dataset,
+      Split split,
+      Evaluator.Depths depths,
+      Calibration calibration,
+      List<String> notes) {
     List<EvaluationTable.Row> rows;
     try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(depths))) {
       rows = evaluator.evaluate(depths, calibration, bar::stepTo);

@@ -106,7 +106,7 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
               id,
               new TrainingRun.Progress() {
                 @Override
-                public void accept(int step) {
+                public void stepped(int step) {
                   bar.stepTo(step);
                   interruption.check();
                 }

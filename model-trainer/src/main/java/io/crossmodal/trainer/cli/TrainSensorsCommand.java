@@ -14,6 +14,7 @@ import io.crossmodal.trainer.sensors.SensorCalibrationFit;
 import io.crossmodal.trainer.sensors.SensorOptions;
 import io.crossmodal.trainer.sensors.SensorTraining;
 import io.crossmodal.trainer.train.OptionRecords;
+import io.crossmodal.trainer.train.TrainingLoop;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -150,8 +151,8 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
       throws Exception {
     try (Interruption interruption = new Interruption();
         ProgressBar bar = new ProgressBar("train", steps)) {
-      SensorTraining.Progress progress =
-          new SensorTraining.Progress() {
+      TrainingLoop.Progress progress =
+          new TrainingLoop.Progress() {
             @Override
             public void stepped(int taken) {
               bar.stepTo(taken);

@@ -9,7 +9,6 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
-import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.torchscript.StateDict;
@@ -21,7 +20,9 @@ import io.crossmodal.trainer.train.RunFolder;
 import io.crossmodal.trainer.train.TrainingException;
 import io.crossmodal.trainer.train.TrainingLoop;
 import io.crossmodal.trainer.train.TrainingModule;
+import io.crossmodal.trainer.train.TrainingRun;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -47,16 +48,6 @@ public final class SensorTraining {
     return new SensorTraining(RunFolder.open(folder, options), options);
   }
 
-  /** What a training tells its caller. */
-  @FunctionalInterface
-  public interface Progress {
-    /** After each step, how many were taken. */
-    void stepped(int taken);
-
-    /** Told once, before the first step: the pairs that were left out, a line each, or none. */
-    default void skipped(List<String> problems) {}
-  }
-
   /**
    * Trains to the last step and returns the model in memory.
    *
@@ -68,7 +59,7 @@ public final class SensorTraining {
    * @throws TrainingException when the loss is no longer a number, memory or disk is full; the last
    *     checkpoint stays
    */
-  public ModelBundle train(PairDataset dataset, String id, Progress progress)
+  public ModelBundle train(PairDataset dataset, String id, TrainingLoop.Progress progress)
       throws IOException, TrainingException, BundleException {
     DecodedPairs pairs = decode(dataset, progress);
     ModelConfig config = config(options, dataset, pairs);
@@ -90,7 +81,8 @@ public final class SensorTraining {
    * @throws IllegalArgumentException also when the teacher is not that of the options, or its
    *     sensors and the pairs' do not fit
    */
-  public ModelBundle train(ModelBundle teacher, PairDataset dataset, String id, Progress progress)
+  public ModelBundle train(
+      ModelBundle teacher, PairDataset dataset, String id, TrainingLoop.Progress progress)
       throws IOException, TrainingException, BundleException {
     try (Teacher frozen = Teacher.load(teacher, dataset, options, folder.path())) {
       DecodedPairs pairs = decode(dataset, progress);
@@ -102,12 +94,16 @@ public final class SensorTraining {
         double epochs = run(module, set, progress);
         String data = teacher.manifest().training().dataSet() + ", then " + dataset.name();
         return frozen.with(
-            id, sensor, module.averaged().below("model"), training(data, options.seed(), epochs));
+            id,
+            sensor,
+            module.averaged().below("model"),
+            TrainingRun.trained(data, options.seed(), epochs));
       }
     }
   }
 
-  private DecodedPairs decode(PairDataset dataset, Progress progress) throws IOException {
+  private DecodedPairs decode(PairDataset dataset, TrainingLoop.Progress progress)
+      throws IOException {
     int kept = options.augmentation().sourceSide(options.imageSize());
     DecodedPairs pairs = DecodedPairs.decode(dataset, Split.TRAIN, kept);
     progress.skipped(pairs.problems());
@@ -120,18 +116,23 @@ public final class SensorTraining {
       String sensors = dataset.first() + " " + dataset.second();
       digest.update(sensors.getBytes(StandardCharsets.UTF_8));
     }
+    for (List<BandImage> tiles : List.of(pairs.first(), pairs.second())) {
+      for (BandImage tile : tiles) {
+        ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES * tile.values().length);
+        bytes.asFloatBuffer().put(tile.values());
+        digest.update(bytes);
+      }
+    }
     folder.requireSameData(digest, "pairs");
     return pairs;
   }
 
   /** Trains to the last step, and says how many epochs that were. */
-  private double run(TrainingModule<SensorSet.Batch> module, SensorSet set, Progress progress)
+  private double run(
+      TrainingModule<SensorSet.Batch> module, SensorSet set, TrainingLoop.Progress progress)
       throws IOException, TrainingException, BundleException {
-    if (folder.resumes()) {
-      module.restore(folder.checkpoint());
-    }
     new TrainingLoop(folder, options.steps(), options.checkpointEvery())
-        .run(module, step -> List.of(set.batch(step)), progress::stepped);
+        .run(module, step -> List.of(set.batch(step)), progress);
     return (double) module.steps() * options.batch() / set.size();
   }
 
@@ -151,13 +152,13 @@ public final class SensorTraining {
   private static ModelBundle bundle(
       String id, ModelConfig config, StateDict state, String dataset, long seed, double epochs) {
     return ModelBundle.of(
-        id, config, List.of(), state, Calibration.NONE, training(dataset, seed, epochs), List.of());
-  }
-
-  private static ModelManifest.Training training(String dataset, long seed, double epochs) {
-    String version = SensorTraining.class.getPackage().getImplementationVersion();
-    return new ModelManifest.Training(
-        dataset, seed, epochs, version == null ? "development" : version);
+        id,
+        config,
+        List.of(),
+        state,
+        Calibration.NONE,
+        TrainingRun.trained(dataset, seed, epochs),
+        List.of());
   }
 
   private static ModelConfig config(

@@ -121,17 +121,7 @@ final class Teacher implements AutoCloseable {
 
   /** The shape of what is trained: a tower as the teacher's, and its projection. */
   ModelConfig student(SensorConfig sensor) {
-    ModelConfig config = bundle.manifest().config();
-    return new ModelConfig(
-        config.hidden(),
-        config.heads(),
-        config.feedForward(),
-        config.filterDimension(),
-        config.layerNormEpsilon(),
-        null,
-        config.image(),
-        0,
-        List.of(sensor));
+    return bundle.manifest().config().withoutText(List.of(sensor));
   }
 
   /**

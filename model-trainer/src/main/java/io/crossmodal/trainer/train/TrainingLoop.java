@@ -41,26 +41,51 @@ public final class TrainingLoop {
     this.checkpointEvery = checkpointEvery;
   }
 
-  /** Told after each step how many were taken. */
+  /** What a training tells its caller. */
   @FunctionalInterface
-  public interface Listener {
-    void stepped(int taken) throws IOException, BundleException;
+  public interface Progress {
+    /**
+     * Is told after each step how many were taken.
+     *
+     * @throws CancellationException to end the run with this step, which is saved
+     */
+    void stepped(int taken);
+
+    /** Is told once, before the first step: what was left out of the data, a line each, or none. */
+    default void skipped(List<String> problems) {}
+  }
+
+  /** What is done where a number of steps is reached. */
+  @FunctionalInterface
+  interface Milestone {
+    void reached(int taken) throws IOException, BundleException;
   }
 
   /** A line of {@code metrics.jsonl}: means over the steps since the line before. */
   private record LogLine(int step, Object losses, double stepsPerSecond) {}
 
   /**
-   * Trains from where the module stands.
+   * Trains from the run folder's checkpoint, or from the module's start where there is none.
    *
    * @param batches those of a step, by its number from 0; asked for on another thread
-   * @param listener may throw {@link CancellationException} to end the run after its step, which is
-   *     saved
    * @throws TrainingException when the loss is no longer a number, memory or disk is full; the last
    *     checkpoint stays
    */
-  public <B> void run(TrainingModule<B> module, IntFunction<List<B>> batches, Listener listener)
+  public <B> void run(TrainingModule<B> module, IntFunction<List<B>> batches, Progress progress)
       throws IOException, TrainingException, BundleException {
+    run(module, batches, progress, taken -> {});
+  }
+
+  /** Does the same, and what is due after each step besides. */
+  <B> void run(
+      TrainingModule<B> module,
+      IntFunction<List<B>> batches,
+      Progress progress,
+      Milestone milestone)
+      throws IOException, TrainingException, BundleException {
+    if (folder.resumes()) {
+      module.restore(folder.checkpoint());
+    }
     ExecutorService loader = Executors.newSingleThreadExecutor(r -> new Thread(r, "batches"));
     FileChannel lock = folder.lock();
     try {
@@ -86,11 +111,12 @@ public final class TrainingLoop {
         boolean saves = taken % checkpointEvery == 0 || taken == steps;
         CancellationException cancelled = null;
         try {
-          listener.stepped(taken);
+          progress.stepped(taken);
         } catch (CancellationException e) {
           cancelled = e;
           saves = true;
         }
+        milestone.reached(taken);
         // A line ends where a checkpoint is, so that a resumed run logs what the whole one did.
         if (taken % LOG_EVERY == 0 || saves) {
           double seconds = (System.nanoTime() - since) / 1e9;

@@ -27,7 +27,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.List;
-import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
@@ -84,13 +83,10 @@ public final class TrainingRun {
     return new TrainingRun(run, options, initial);
   }
 
-  /** What a training tells its caller: after each step, how many were taken. */
+  /** What a training on captions tells its caller. */
   @FunctionalInterface
-  public interface Progress extends IntConsumer {
-    /** Told once, before the first step: the pictures that were left out, a line each, or none. */
-    default void skipped(List<String> problems) {}
-
-    /** Told once, where the filter is trained alone first: the model when the other tasks join. */
+  public interface Progress extends TrainingLoop.Progress {
+    /** Is told once, where the filter is trained alone first: the model when others join. */
     default void filterTrained(ModelBundle filter) throws IOException, BundleException {}
   }
 
@@ -135,9 +131,6 @@ public final class TrainingRun {
       if (start instanceof InitialModel.Start imported) {
         imported.requireAllTaken();
       }
-      if (folder.resumes()) {
-        module.restore(folder.checkpoint());
-      }
       Supplier<ModelBundle> bundle =
           () -> bundle(module, id, dataset.name(), config, vocabulary, pairs);
       int each = options.accumulate();
@@ -145,8 +138,8 @@ public final class TrainingRun {
           .run(
               module,
               step -> IntStream.range(each * step, each * (step + 1)).mapToObj(set::batch).toList(),
+              progress,
               taken -> {
-                progress.accept(taken);
                 if (taken == options.joining()) {
                   progress.filterTrained(bundle.get());
                 }
@@ -163,7 +156,6 @@ public final class TrainingRun {
       List<String> vocabulary,
       long pairs) {
     double epochs = (double) module.steps() * options.batch() * options.accumulate() / pairs;
-    String version = TrainingRun.class.getPackage().getImplementationVersion();
     return ModelBundle.of(
         id,
         config,
@@ -171,9 +163,15 @@ public final class TrainingRun {
         module.averaged().below("model"),
         // Without ITC the filter is as random as it started, and must have no say in the ranking.
         options.tasks().itc() > 0 ? Calibration.NONE : new Calibration(0, 1, 0),
-        new ModelManifest.Training(
-            dataSet, options.seed(), epochs, version == null ? "development" : version),
+        trained(dataSet, options.seed(), epochs),
         List.of());
+  }
+
+  /** Returns what a manifest says of a training with this code. */
+  public static ModelManifest.Training trained(String dataSet, long seed, double epochs) {
+    String version = TrainingRun.class.getPackage().getImplementationVersion();
+    return new ModelManifest.Training(
+        dataSet, seed, epochs, version == null ? "development" : version);
   }
 
   private void requireGrid(ImageTowerConfig tower) {

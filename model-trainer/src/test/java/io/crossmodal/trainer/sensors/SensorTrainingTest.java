@@ -34,7 +34,9 @@ import io.crossmodal.trainer.data.scene.ScenePairsWriter;
 import io.crossmodal.trainer.train.MicroTraining;
 import io.crossmodal.trainer.train.Optimiser;
 import io.crossmodal.trainer.train.TrainingModule;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -117,6 +119,33 @@ class SensorTrainingTest {
     assertThrows(
         IllegalArgumentException.class,
         () -> SensorTraining.open(folder.resolve("killed"), options(0)));
+  }
+
+  @Test
+  void otherTilesUnderTheSameIdsAreNotResumed() throws Exception {
+    SensorOptions options = options(0);
+    Path scenes = folder.resolve("same-ids");
+    Path table =
+        new ScenePairsWriter(new SceneDatasetWriter.Config(24, 8, 12, 6, 32, 0))
+            .write(scenes, () -> {});
+    // Tiles of another seed under the ids of the first.
+    Files.copy(
+        folder.resolve("scenes").resolve("pairs.csv"), table, StandardCopyOption.REPLACE_EXISTING);
+    PairDataset others =
+        PairsCsvReader.read(
+            table,
+            SensorSource.S1,
+            SensorSource.S2,
+            new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
+    SensorTraining.open(folder.resolve("tiles"), options).train(pairs, "s", taken -> {});
+    String message =
+        assertThrows(
+                IllegalArgumentException.class,
+                () ->
+                    SensorTraining.open(folder.resolve("tiles"), options)
+                        .train(others, "s", taken -> {}))
+            .getMessage();
+    assertTrue(message.contains("other pairs"), message);
   }
 
   @Test

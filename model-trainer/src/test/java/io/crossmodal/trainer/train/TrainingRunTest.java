@@ -147,7 +147,7 @@ class TrainingRunTest {
                 "micro",
                 new TrainingRun.Progress() {
                   @Override
-                  public void accept(int step) {
+                  public void stepped(int step) {
                     steps.add(step);
                   }
 
