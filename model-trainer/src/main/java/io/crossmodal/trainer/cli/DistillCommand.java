@@ -43,8 +43,7 @@ final class DistillCommand implements Callable<Integer>, RecordOptions.Holder {
   @Option(names = "--out", required = true, description = "the bundle to write")
   private Path out;
 
-  private final RecordOptions given =
-      new RecordOptions(DistillationOptions.class, List.of("DEFAULTS"));
+  private final RecordOptions given = new RecordOptions(DistillationOptions.class, "DEFAULTS");
 
   @Override
   public RecordOptions recordOptions() {
@@ -103,7 +102,7 @@ final class DistillCommand implements Callable<Integer>, RecordOptions.Holder {
     List<CaptionedImage> shuffled = new ArrayList<>(split);
     Collections.shuffle(shuffled, random);
     return shuffled.stream()
-        .limit(options.images())
+        .limit(options.sample())
         .map(
             image -> {
               String caption = image.captions().get(random.nextInt(image.captions().size()));

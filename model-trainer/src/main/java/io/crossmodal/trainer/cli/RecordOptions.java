@@ -7,9 +7,7 @@ package io.crossmodal.trainer.cli;
 import com.google.gson.JsonElement;
 import io.crossmodal.trainer.train.OptionRecords;
 import java.lang.invoke.MethodType;
-import java.lang.reflect.Field;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -17,25 +15,26 @@ import picocli.CommandLine.IModelTransformer;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.ISetter;
 import picocli.CommandLine.Model.OptionSpec;
-import picocli.CommandLine.Option;
 
 /**
- * The options of a record as options of a command: each component that has picocli's {@code Option}
- * on it. The command names {@link Transformer} as its model transformer.
+ * The options of a record as options of a command: each that {@code recipes.json} has help for. The
+ * command names {@link Transformer} as its model transformer.
  */
 final class RecordOptions {
   private final Class<? extends Record> type;
-  private final List<Map<String, JsonElement>> recipes;
+  private final Map<String, Map<String, JsonElement>> recipes = new LinkedHashMap<>();
   private final Map<String, Object> given = new LinkedHashMap<>();
 
   /**
    * Makes the options of a record.
    *
-   * @param recipes that give what the user does not; where they agree, the help says on what
+   * @param recipes that give what the user does not; the help says which value
    */
-  RecordOptions(Class<? extends Record> type, List<String> recipes) {
+  RecordOptions(Class<? extends Record> type, String... recipes) {
     this.type = type;
-    this.recipes = recipes.stream().map(name -> OptionRecords.recipe(type, name)).toList();
+    for (String name : recipes) {
+      this.recipes.put(name, OptionRecords.recipe(type, name));
+    }
   }
 
   /** A command that has such options. */
@@ -54,26 +53,30 @@ final class RecordOptions {
   }
 
   private void addTo(CommandSpec command) {
-    OptionRecords.fields(type)
-        .forEach(
-            (name, field) -> {
-              if (field.isAnnotationPresent(Option.class)) {
-                command.addOption(option(name, field));
-              }
-            });
+    Map<String, Class<?>> types = OptionRecords.types(type);
+    OptionRecords.help(type)
+        .forEach((name, help) -> command.addOption(option(name, types.get(name), help)));
   }
 
-  private OptionSpec option(String name, Field field) {
-    Option option = field.getAnnotation(Option.class);
-    Set<String> usual =
-        recipes.stream()
-            .map(recipe -> recipe.get(name))
-            .map(value -> value == null ? "" : value.getAsString())
-            .collect(Collectors.toSet());
-    String text = String.join(" ", option.description());
-    if (usual.size() == 1 && !usual.contains("")) {
-      text = (text + " (default: " + usual.iterator().next() + ")").strip();
+  /** Returns what the recipes have for an option: one value where they agree. */
+  private String usual(String name) {
+    Map<String, String> values = new LinkedHashMap<>();
+    recipes.forEach(
+        (recipe, options) -> {
+          if (options.containsKey(name)) {
+            values.put(recipe, options.get(name).getAsString());
+          }
+        });
+    Set<String> distinct = Set.copyOf(values.values());
+    if (distinct.size() == 1 && values.size() == recipes.size()) {
+      return "\n  Default: " + distinct.iterator().next();
     }
+    return values.entrySet().stream()
+        .map(value -> value.getKey() + " " + value.getValue())
+        .collect(Collectors.joining(", ", "\n  Default: ", ""));
+  }
+
+  private OptionSpec option(String name, Class<?> valueType, String help) {
     ISetter setter =
         new ISetter() {
           @Override
@@ -82,11 +85,12 @@ final class RecordOptions {
             return (T) (value == null ? given.remove(name) : given.put(name, value));
           }
         };
-    return OptionSpec.builder(option.names())
-        .description(text)
-        .paramLabel("<" + field.getName() + ">")
-        .type(MethodType.methodType(field.getType()).wrap().returnType())
-        .negatable(option.negatable())
+    String option = name.replace('_', '-');
+    return OptionSpec.builder("--" + option)
+        .description((help + usual(name)).split("\n"))
+        .paramLabel("<" + option + ">")
+        .type(MethodType.methodType(valueType).wrap().returnType())
+        .negatable(valueType == boolean.class)
         .setter(setter)
         .build();
   }

@@ -59,7 +59,8 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
 
   private final RecordOptions given =
       new RecordOptions(
-          TrainingOptions.class, Arrays.stream(Recipe.values()).map(Recipe::name).toList());
+          TrainingOptions.class,
+          Arrays.stream(Recipe.values()).map(Recipe::name).toArray(String[]::new));
 
   @Override
   public RecordOptions recordOptions() {

@@ -58,8 +58,7 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
               + " --sensor, such as --sensor rgb --sensor s1")
   private Path onto;
 
-  private final RecordOptions given =
-      new RecordOptions(SensorOptions.class, List.of("SCRATCH", "ONTO"));
+  private final RecordOptions given = new RecordOptions(SensorOptions.class, "SCRATCH", "ONTO");
 
   @Override
   public RecordOptions recordOptions() {

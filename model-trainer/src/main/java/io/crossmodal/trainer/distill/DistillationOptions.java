@@ -6,14 +6,13 @@ package io.crossmodal.trainer.distill;
 
 import io.crossmodal.trainer.train.OptionRecords;
 import java.util.Locale;
-import picocli.CommandLine.Option;
 
 /**
  * How filters are distilled.
  *
  * @param seed of the sample, the candidates, the order and the MLP's start
- * @param images at most so many training images take part, each with one caption an epoch's list is
- *     made of; the teacher scores {@code images x (1 + hard + easy)} pairs once
+ * @param sample at most so many training images take part, each with one caption an epoch's list is
+ *     made of; the teacher scores {@code sample x (1 + hard + easy)} pairs once
  * @param hard candidates a text besides its own image: those the filter now ranks highest
  * @param easy candidates a text drawn uniformly, so that the MLP learns what is far off
  * @param epochs passes over the texts (the paper: 30)
@@ -24,23 +23,19 @@ import picocli.CommandLine.Option;
  * @param contrast weight of image-text contrast beside the dot product's listwise loss
  */
 public record DistillationOptions(
-    @Option(names = "--seed") long seed,
-    @Option(names = "--sample", description = "training images at most, with one caption each")
-        int images,
-    @Option(names = "--hard", description = "candidates the filter ranks first") int hard,
-    @Option(names = "--easy", description = "candidates drawn uniformly") int easy,
-    @Option(names = "--epochs") int epochs,
-    @Option(names = "--batch", description = "texts a step") int batch,
-    @Option(names = "--learning-rate", description = "peak, cosine schedule") double learningRate,
-    @Option(names = "--weight-decay") double weightDecay,
-    @Option(names = "--alpha", description = "weight of the MLP's hard target") double alpha,
-    @Option(
-            names = "--contrast",
-            description = "weight of contrast beside the dot product's listwise loss")
-        double contrast) {
+    long seed,
+    int sample,
+    int hard,
+    int easy,
+    int epochs,
+    int batch,
+    double learningRate,
+    double weightDecay,
+    double alpha,
+    double contrast) {
 
   public DistillationOptions {
-    OptionRecords.atLeast("images", images, 2);
+    OptionRecords.atLeast("sample", sample, 2);
     OptionRecords.atLeast("hard", hard, 0);
     OptionRecords.atLeast("easy", easy, 0);
     OptionRecords.atLeast("hard + easy", hard + easy, 1);

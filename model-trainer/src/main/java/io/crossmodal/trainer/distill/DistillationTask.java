@@ -83,23 +83,12 @@ final class DistillationTask implements TrainingTask<DistillationTask.Batch> {
   }
 
   @Override
-  public List<String> losses() {
-    return List.of("order", "contrast", "soft", "hard");
-  }
-
-  @Override
-  public long seed() {
-    return options.seed();
-  }
-
-  @Override
-  public AdamW.Settings optimiser() {
-    return new AdamW.Settings(options.weightDecay(), 1, 0.99);
-  }
-
-  @Override
-  public double learningRate(int step) {
-    return options.learningRate() * 0.5 * (1 + Math.cos(Math.PI * step / Math.max(1, steps)));
+  public Settings settings() {
+    return new Settings(
+        List.of("order", "contrast", "soft", "hard"),
+        options.seed(),
+        new AdamW.Settings(options.weightDecay(), 1, 0.99),
+        step -> options.learningRate() * 0.5 * (1 + Math.cos(Math.PI * step / Math.max(1, steps))));
   }
 
   @Override

@@ -14,7 +14,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import picocli.CommandLine.Option;
 
 /**
  * How a cross-sensor model is trained; written to the run folder, where a run is resumed with the
@@ -33,23 +32,15 @@ import picocli.CommandLine.Option;
  *     for a training of two sensors from scratch
  */
 public record SensorOptions(
-    @Option(
-            names = "--preset",
-            description =
-                "${COMPLETION-CANDIDATES}; default: CONVOLUTIONAL; not with --onto, whose shape it"
-                    + " takes")
-        Preset preset,
-    @Option(
-            names = "--image-size",
-            description = "side in pixels; default: the preset's; not with --onto")
-        int imageSize,
-    @Option(names = "--seed") long seed,
-    @Option(names = "--steps", description = "optimiser steps") int steps,
-    @Option(names = "--batch", description = "pairs that meet each other in the losses") int batch,
+    Preset preset,
+    int imageSize,
+    long seed,
+    int steps,
+    int batch,
     Optimiser optimiser,
     Losses losses,
     Augmentation augmentation,
-    @Option(names = "--checkpoint-every", description = "steps") int checkpointEvery,
+    int checkpointEvery,
     String teacher) {
 
   /**
@@ -68,31 +59,15 @@ public record SensorOptions(
    *     candidates; a multiple of the batch, or 0
    */
   public record Losses(
-      @Option(names = "--mutual", description = "weight of (i), NT-Xent over both modalities")
-          double mutual,
-      @Option(
-              names = "--angular",
-              description =
-                  "weight of (ii), the angular distance of pairs; default: 1, with --onto 0")
-          double angular,
-      @Option(
-              names = "--neighbours",
-              description = "weight of (iii), nearest within a modality; default: 1, with --onto 0")
-          double neighbours,
-      @Option(names = "--patches", description = "weight of the contrast of patch tokens")
-          double patches,
-      @Option(
-              names = "--tokens",
-              description =
-                  "weight of the mean squared difference from the teacher's tokens; default: 0,"
-                      + " with --onto 10")
-          double tokens,
-      @Option(names = "--temperature", description = "of NT-Xent") double temperature,
-      @Option(names = "--nearest", description = "neighbours of an anchor in (iii)") int nearest,
-      @Option(names = "--neighbours-from", description = "share of the steps before (iii) begins")
-          double neighboursFrom,
-      @Option(names = "--queue", description = "earlier features, a multiple of the batch")
-          int queue) {
+      double mutual,
+      double angular,
+      double neighbours,
+      double patches,
+      double tokens,
+      double temperature,
+      int nearest,
+      double neighboursFrom,
+      int queue) {
     public Losses {
       for (double weight : new double[] {mutual, angular, neighbours, patches, tokens}) {
         if (!(weight >= 0 && Double.isFinite(weight))) {
@@ -122,14 +97,7 @@ public record SensorOptions(
    * @param light reach of the change of gain of optical bands, all alike; radar has none, its level
    *     is a measurement
    */
-  public record Augmentation(
-      @Option(names = "--smallest-crop", description = "share of a tile's area")
-          double smallestCrop,
-      @Option(names = "--turns", negatable = true, description = "flips and quarter turns")
-          boolean turns,
-      @Option(names = "--speckle", description = "noise of radar bands, in their deviations")
-          double speckle,
-      @Option(names = "--light", description = "change of gain of optical bands") double light) {
+  public record Augmentation(double smallestCrop, boolean turns, double speckle, double light) {
     /** Nothing. */
     public static final Augmentation NONE = new Augmentation(1, false, 0, 0);
 

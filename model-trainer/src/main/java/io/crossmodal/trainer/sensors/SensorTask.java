@@ -13,7 +13,6 @@ import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptModule;
 import io.crossmodal.model.torchscript.Weights;
-import io.crossmodal.trainer.train.AdamW;
 import io.crossmodal.trainer.train.FeatureQueue;
 import io.crossmodal.trainer.train.TrainingTask;
 import java.util.List;
@@ -110,23 +109,12 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
   }
 
   @Override
-  public List<String> losses() {
-    return List.of("mutual", "angular", "neighbours", "patches", "tokens");
-  }
-
-  @Override
-  public long seed() {
-    return options.seed();
-  }
-
-  @Override
-  public AdamW.Settings optimiser() {
-    return options.optimiser().settings();
-  }
-
-  @Override
-  public double learningRate(int step) {
-    return options.learningRate(step);
+  public Settings settings() {
+    return new Settings(
+        List.of("mutual", "angular", "neighbours", "patches", "tokens"),
+        options.seed(),
+        options.optimiser().settings(),
+        options::learningRate);
   }
 
   @Override

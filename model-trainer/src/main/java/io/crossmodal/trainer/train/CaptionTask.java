@@ -90,23 +90,12 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
   }
 
   @Override
-  public List<String> losses() {
-    return List.of("itc", "itm", "mlm", "mvjrc");
-  }
-
-  @Override
-  public long seed() {
-    return options.seed();
-  }
-
-  @Override
-  public AdamW.Settings optimiser() {
-    return options.optimiser().settings();
-  }
-
-  @Override
-  public double learningRate(int step) {
-    return options.learningRate(step);
+  public Settings settings() {
+    return new Settings(
+        List.of("itc", "itm", "mlm", "mvjrc"),
+        options.seed(),
+        options.optimiser().settings(),
+        options::learningRate);
   }
 
   @Override

@@ -5,7 +5,6 @@
 package io.crossmodal.trainer.train;
 
 import java.util.Locale;
-import picocli.CommandLine.Option;
 
 /**
  * AdamW and its schedule.
@@ -17,11 +16,7 @@ import picocli.CommandLine.Option;
  * @param averaging decay of the moving average of the weights that is evaluated and exported
  */
 public record Optimiser(
-    @Option(names = "--learning-rate", description = "peak, cosine schedule") double learningRate,
-    @Option(names = "--warmup", description = "steps of linear warm-up") int warmup,
-    @Option(names = "--weight-decay") double weightDecay,
-    @Option(names = "--clip", description = "largest norm of the gradient") double clip,
-    @Option(names = "--averaging", description = "moving average of weights") double averaging) {
+    double learningRate, int warmup, double weightDecay, double clip, double averaging) {
 
   public Optimiser {
     OptionRecords.atLeast("warmup", warmup, 0);

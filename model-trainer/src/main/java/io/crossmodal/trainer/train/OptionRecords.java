@@ -11,9 +11,7 @@ import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Modifier;
 import java.lang.reflect.RecordComponent;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -22,15 +20,16 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * Options as data. An option is a component of a record of options, or of a record in it; its name
- * is the component's in lower case with underscores, in {@code recipes.json}, in a run's {@code
- * options.json} and here. So a new one is written in its record, with picocli's {@code Option} on
- * it where commands shall have it, and gets its value in the recipes.
+ * Options as data. An option is a component of a record of options, or of a record in it. Its name
+ * is the component's in lower case with underscores: in {@code recipes.json} beside the record,
+ * which gives its values and the help of those that commands have; in a run's {@code options.json};
+ * and, as {@code --its-name}, on the command line.
  */
 public final class OptionRecords {
   private static final Gson GSON = new Gson();
   private static final String RECIPES = "recipes.json";
   private static final String DEFAULTS = "DEFAULTS";
+  private static final String HELP = "HELP";
 
   private OptionRecords() {}
 
@@ -41,14 +40,27 @@ public final class OptionRecords {
    * @param name of the recipe
    */
   public static Map<String, JsonElement> recipe(Class<? extends Record> type, String name) {
+    JsonObject recipes = recipes(type);
+    Map<String, JsonElement> values =
+        new LinkedHashMap<>(recipes.getAsJsonObject(DEFAULTS).asMap());
+    values.putAll(recipes.getAsJsonObject(name).asMap());
+    return values;
+  }
+
+  /** Returns what is said of each option that commands have, by its name. */
+  public static Map<String, String> help(Class<? extends Record> type) {
+    Map<String, String> help = new LinkedHashMap<>();
+    recipes(type)
+        .getAsJsonObject(HELP)
+        .asMap()
+        .forEach((name, text) -> help.put(name, text.getAsString()));
+    return help;
+  }
+
+  private static JsonObject recipes(Class<? extends Record> type) {
     try (InputStream in = type.getResourceAsStream(RECIPES)) {
-      JsonObject recipes =
-          JsonParser.parseString(new String(in.readAllBytes(), StandardCharsets.UTF_8))
-              .getAsJsonObject();
-      Map<String, JsonElement> values =
-          new LinkedHashMap<>(recipes.getAsJsonObject(DEFAULTS).asMap());
-      values.putAll(recipes.getAsJsonObject(name).asMap());
-      return values;
+      return JsonParser.parseString(new String(in.readAllBytes(), StandardCharsets.UTF_8))
+          .getAsJsonObject();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -63,9 +75,9 @@ public final class OptionRecords {
    */
   public static <R extends Record> R of(Class<R> type, Map<String, ?> values) {
     for (String name : values.keySet()) {
-      if (!fields(type).containsKey(name)) {
+      if (!types(type).containsKey(name)) {
         throw new IllegalArgumentException(
-            "unknown option [" + name + "], known are " + fields(type).keySet());
+            "unknown option [" + name + "], known are " + types(type).keySet());
       }
     }
     return type.cast(build(type, values));
@@ -93,20 +105,17 @@ public final class OptionRecords {
     return of(type, values);
   }
 
-  /** Returns the fields of all options by the options' names. */
-  public static Map<String, Field> fields(Class<?> type) {
-    Map<String, Field> fields = new LinkedHashMap<>();
-    for (Field field : type.getDeclaredFields()) {
-      if (Modifier.isStatic(field.getModifiers())) {
-        continue;
-      }
-      if (field.getType().isRecord()) {
-        fields.putAll(fields(field.getType()));
+  /** Returns the types of all options by their names. */
+  public static Map<String, Class<?>> types(Class<?> type) {
+    Map<String, Class<?>> types = new LinkedHashMap<>();
+    for (RecordComponent component : type.getRecordComponents()) {
+      if (component.getType().isRecord()) {
+        types.putAll(types(component.getType()));
       } else {
-        fields.put(name(field.getName()), field);
+        types.put(name(component.getName()), component.getType());
       }
     }
-    return fields;
+    return types;
   }
 
   private static String name(String component) {

@@ -29,6 +29,7 @@ public final class TrainingModule<B> implements AutoCloseable {
   private static final String QUEUE = "queue";
 
   private final TrainingTask<B> task;
+  private final TrainingTask.Settings settings;
   private final TrainableScript script;
   private final AdamW optimiser;
   private final FeatureQueue queue;
@@ -41,12 +42,13 @@ public final class TrainingModule<B> implements AutoCloseable {
    */
   public TrainingModule(TrainingTask<B> task, Path scratch) throws IOException {
     this.task = task;
+    this.settings = task.settings();
     this.script = new TrainableScript(task.root(), task.sources(), scratch);
     Map<String, NDArray> parameters = script.parameters();
     parameters.keySet().removeIf(name -> !task.trains(name));
     this.optimiser =
         new AdamW(
-            task.optimiser(),
+            settings.optimiser(),
             task.delayed(List.copyOf(parameters.keySet())),
             parameters,
             script.buffers(),
@@ -69,7 +71,7 @@ public final class TrainingModule<B> implements AutoCloseable {
    */
   public Losses step(List<B> batches) {
     // What dropout draws depends on seed and step alone, so a resumed run draws the same.
-    long draw = new SplittableRandom(task.seed() + optimiser.steps()).nextLong();
+    long draw = new SplittableRandom(settings.seed() + optimiser.steps()).nextLong();
     Engine.getInstance().setRandomSeed((int) (draw >>> 32));
     List<Losses> each = new ArrayList<>();
     for (B batch : batches) {
@@ -77,12 +79,13 @@ public final class TrainingModule<B> implements AutoCloseable {
         TrainingTask.Call call = task.forward(manager, batch, steps(), queue);
         NDList outputs = script.backward(manager, call.method(), call.inputs());
         task.passed(manager, outputs, queue);
-        each.add(Losses.of(task.losses(), outputs.get(0).toFloatArray()));
+        each.add(Losses.of(settings.losses(), outputs.get(0).toFloatArray()));
       }
     }
     Losses losses = Losses.mean(each);
     // A gradient may overflow where the loss does not; it must not reach weights and checkpoint.
-    return losses.finite() && optimiser.step(task.learningRate(steps()), batches.size())
+    return losses.finite()
+            && optimiser.step(settings.learningRate().applyAsDouble(steps()), batches.size())
         ? losses
         : losses.diverged();
   }

@@ -11,7 +11,6 @@ import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import picocli.CommandLine.Option;
 
 /**
  * How a model is trained. Written into the run folder; a run resumes with exactly these.
@@ -36,28 +35,20 @@ import picocli.CommandLine.Option;
  * @param initial SHA-256 of the starting weights; null where they are random
  */
 public record TrainingOptions(
-    @Option(names = "--preset", description = "${COMPLETION-CANDIDATES}") ModelConfig.Preset preset,
-    @Option(names = "--seed") long seed,
-    @Option(names = "--steps", description = "optimiser steps, instead of --epochs") int steps,
-    @Option(names = "--batch", description = "images that meet each other in the losses") int batch,
-    @Option(names = "--accumulate", description = "batches averaged into one step") int accumulate,
-    @Option(
-            names = "--length-group",
-            description =
-                "batches whose pairs are dealt out by length of caption; 1: by chance alone")
-        int lengthGroup,
-    @Option(
-            names = "--precision",
-            description =
-                "FP32, or BF16: linear layers and convolutions in bfloat16 over weights of fp32")
-        Precision precision,
+    ModelConfig.Preset preset,
+    long seed,
+    int steps,
+    int batch,
+    int accumulate,
+    int lengthGroup,
+    Precision precision,
     Optimiser optimiser,
     Tasks tasks,
     Momentum momentum,
     Stages stages,
     Regularisation regularisation,
-    @Option(names = "--min-word-count", description = "rarer words become [UNK]") int minWordCount,
-    @Option(names = "--checkpoint-every", description = "steps") int checkpointEvery,
+    int minWordCount,
+    int checkpointEvery,
     String initial) {
 
   /**
@@ -67,15 +58,7 @@ public record TrainingOptions(
    * @param dropout share of the text embeddings and of the image features that is dropped
    * @param wordDropout share of word pieces that the model sees as [UNK]
    */
-  public record Regularisation(
-      @Option(names = "--augmentation", description = "${COMPLETION-CANDIDATES}")
-          Augmentation augmentation,
-      @Option(
-              names = "--dropout",
-              description = "share of text embeddings and image features dropped")
-          double dropout,
-      @Option(names = "--word-dropout", description = "share of word pieces seen as [UNK]")
-          double wordDropout) {
+  public record Regularisation(Augmentation augmentation, double dropout, double wordDropout) {
     public Regularisation {
       Objects.requireNonNull(augmentation, "augmentation");
       OptionRecords.share("dropout", dropout);
@@ -94,19 +77,12 @@ public record TrainingOptions(
    * @param maskProbability share of word pieces masked for MLM (the paper: 0.15)
    */
   public record Tasks(
-      @Option(names = "--itc", description = "weight of image-text contrast") double itc,
-      @Option(names = "--itm", description = "weight of image-text matching") double itm,
-      @Option(names = "--mlm", description = "weight of masked language modelling") double mlm,
-      @Option(
-              names = "--mvjrc",
-              description = "weight of multi-view joint representations contrast")
-          double mvjrc,
-      @Option(
-              names = "--hard-negatives",
-              description = "share of ITM negatives drawn by similarity")
-          double hardNegatives,
-      @Option(names = "--mask-probability", description = "share of word pieces masked for MLM")
-          double maskProbability) {
+      double itc,
+      double itm,
+      double mlm,
+      double mvjrc,
+      double hardNegatives,
+      double maskProbability) {
     public Tasks {
       for (double weight : new double[] {itc, itm, mlm, mvjrc}) {
         if (!(weight >= 0) || Double.isInfinite(weight)) {
@@ -136,15 +112,7 @@ public record TrainingOptions(
    * @param softTargets alpha, weight of the momentum encoder's own judgement in the targets (ALBEF:
    *     0.4)
    */
-  public record Momentum(
-      @Option(
-              names = "--queue",
-              description = "earlier keys that ITC contrasts with too, as in ALBEF")
-          int queue,
-      @Option(
-              names = "--soft-targets",
-              description = "alpha: the moving average's say in ITC's targets")
-          double softTargets) {
+  public record Momentum(int queue, double softTargets) {
     /** The other half of the batch is all that counts. */
     public static final Momentum NONE = new Momentum(0, 0);
 
@@ -168,18 +136,7 @@ public record TrainingOptions(
    * @param smallImages share of the steps, from the first, whose images are {@code smallSide} wide
    * @param smallSide in pixels; 0 where {@code smallImages} is
    */
-  public record Stages(
-      @Option(
-              names = "--filter-alone",
-              description = "share of the steps before other tasks join ITC")
-          double filterAlone,
-      @Option(names = "--second-peak", description = "share of the peak rate for when they join")
-          double secondPeak,
-      @Option(
-              names = "--small-images",
-              description = "share of the steps, the first, on small images")
-          double smallImages,
-      @Option(names = "--small-side", description = "pixels of these images") int smallSide) {
+  public record Stages(double filterAlone, double secondPeak, double smallImages, int smallSide) {
     /** All tasks on whole images from the first step. */
     public static final Stages NONE = new Stages(0, 1, 0, 0);
 

@@ -10,6 +10,7 @@ import ai.djl.ndarray.NDManager;
 import io.crossmodal.model.torchscript.ScriptModule;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntToDoubleFunction;
 
 /**
  * What is trained: a TorchScript module of a model and its losses, and what a batch is to it.
@@ -25,22 +26,18 @@ public interface TrainingTask<B> extends AutoCloseable {
   Map<String, String> sources();
 
   /**
-   * Returns the names of the losses, in the order in which the module gives them behind the total.
-   */
-  List<String> losses();
-
-  /** Returns the seed of the run. */
-  long seed();
-
-  /** Returns what of the optimiser does not change from step to step. */
-  AdamW.Settings optimiser();
-
-  /**
-   * Returns the learning rate at a step.
+   * What does not depend on the batch.
    *
-   * @param step from 0
+   * @param losses names of the losses, in the order in which the module gives them behind the total
+   * @param seed of the run
+   * @param optimiser what of it does not change from step to step
+   * @param learningRate at a step, from 0
    */
-  double learningRate(int step);
+  record Settings(
+      List<String> losses, long seed, AdamW.Settings optimiser, IntToDoubleFunction learningRate) {}
+
+  /** Returns what does not depend on the batch. */
+  Settings settings();
 
   /**
    * Returns whether a loss trains this parameter; without a gradient its weights would only decay.

@@ -210,7 +210,7 @@ class DistillerTest {
 
   @Test
   void saysWhatItCannotDistil() {
-    assertRefused(() -> new DistillationOptions(1, 1, 1, 1, 1, 2, 1, 0, 0, 0), "images", "got 1");
+    assertRefused(() -> new DistillationOptions(1, 1, 1, 1, 1, 2, 1, 0, 0, 0), "sample", "got 1");
     assertRefused(() -> new DistillationOptions(1, 9, 0, 0, 1, 2, 1, 0, 0, 0), "hard + easy");
     assertRefused(() -> new DistillationOptions(1, 9, 1, 1, 1, 2, 0, 0, 0, 0), "learning_rate");
     assertRefused(
