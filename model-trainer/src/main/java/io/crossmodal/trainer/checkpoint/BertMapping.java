@@ -106,7 +106,8 @@ final class BertMapping {
   }
 
   /**
-   * The paper's fusion layer is BERT's with a cross-attention between attention and feed-forward.
+   * Maps a layer. The paper's fusion layer is BERT's with a cross-attention between attention and
+   * feed-forward.
    */
   private void layer(String target, String attention, String lastNorm, int index) {
     String source = "encoder.layer." + index;

@@ -56,7 +56,7 @@ record Checkpoint(Path file, Map<String, LazyTensor> tensors) {
     return new Checkpoint(file, withoutPrefix(tensors, "module."));
   }
 
-  /** DataParallel puts {@code module.} before every name. */
+  /** Takes away the {@code module.} that DataParallel puts before every name. */
   private static Map<String, LazyTensor> withoutPrefix(
       Map<String, LazyTensor> tensors, String prefix) {
     if (!tensors.keySet().stream().allMatch(name -> name.startsWith(prefix))) {

@@ -39,7 +39,7 @@ public final class CheckpointImport {
     this.shape = shape;
   }
 
-  /** An import for the preset {@code base}. */
+  /** Returns an import for the preset {@code base}. */
   public static CheckpointImport base() {
     return new CheckpointImport(ModelConfig.base());
   }
@@ -102,7 +102,8 @@ public final class CheckpointImport {
   }
 
   /**
-   * The model's tensors that are not taken; a taken one that the model lacks is our own mistake.
+   * Returns the model's tensors that are not taken; a taken one that the model lacks is our own
+   * mistake.
    */
   private static List<String> anew(ModelConfig config, Map<String, LazyTensor> taken) {
     Map<String, List<Long>> expected = new LinkedHashMap<>();
@@ -140,7 +141,7 @@ public final class CheckpointImport {
     /** Mean and deviation 0.5: Google's ViT, and timm's {@code augreg} weights made from it. */
     HALF;
 
-    /** That sensor with these means and deviations. */
+    /** Returns that sensor with these means and deviations. */
     SensorConfig of(SensorConfig sensor) {
       if (this == IMAGENET) {
         SensorConfig rgb = SensorConfig.rgb(sensor.imageSize());

@@ -151,7 +151,7 @@ public final class InitialModel {
     return new InitialModel(folder, manifest);
   }
 
-  /** The word pieces of a file, one a line. */
+  /** Returns the word pieces of a file, one a line. */
   static List<String> readVocabulary(Path file) throws IOException {
     try {
       return Files.readAllLines(file);
@@ -164,24 +164,27 @@ public final class InitialModel {
     return manifest.config();
   }
 
-  /** Word pieces in the order of their ids. */
+  /** Returns the word pieces in the order of their ids. */
   public List<String> vocabulary() {
     return vocabulary;
   }
 
-  /** What the weights were made of. */
+  /** Returns what the weights were made of. */
   public ImportReport origin() {
     return manifest.origin();
   }
 
-  /** Of shape, vocabulary and weights; where the folder is, does not count. */
+  /** Returns the SHA-256 of shape, vocabulary and weights; where the folder is, does not count. */
   public String sha256() {
     String parts =
         GSON.toJson(manifest.config()) + manifest.vocabularySha256() + manifest.weightsSha256();
     return Sha256.hex(parts.getBytes(StandardCharsets.UTF_8));
   }
 
-  /** The tensors that there are, and fresh ones by {@link Weights#random} where there are none. */
+  /**
+   * Returns the tensors that there are, and fresh ones by {@link Weights#random} where there are
+   * none.
+   */
   public Start start(long seed) {
     return new Start(Weights.random(seed));
   }
@@ -264,7 +267,7 @@ public final class InitialModel {
       anew = List.copyOf(anew);
     }
 
-    /** For people: what was taken, what starts anew, what was left. */
+    /** Says for people what was taken, what starts anew, what was left. */
     @Override
     public String toString() {
       StringBuilder text = new StringBuilder();

@@ -18,7 +18,7 @@ public final class LazyTensor {
   /** Reads the values, row-major. */
   @FunctionalInterface
   public interface Loader {
-    /** All values. */
+    /** Returns all values. */
     float[] load() throws IOException;
   }
 
@@ -32,7 +32,7 @@ public final class LazyTensor {
     this.loader = loader;
   }
 
-  /** A tensor that is computed, in float32. */
+  /** Returns a tensor that is computed, in float32. */
   public static LazyTensor computed(List<Long> shape, Loader loader) {
     return new LazyTensor(ElementType.F32, shape, loader);
   }
@@ -41,13 +41,13 @@ public final class LazyTensor {
     return type;
   }
 
-  /** The extents, outermost first. */
+  /** Returns the extents, outermost first. */
   public List<Long> shape() {
     return shape;
   }
 
   /**
-   * Elements in all.
+   * Returns the number of elements.
    *
    * @throws ArithmeticException when that is more than a long holds
    */
@@ -59,7 +59,7 @@ public final class LazyTensor {
     return shape.stream().reduce(1L, Math::multiplyExact);
   }
 
-  /** The values in row-major order, read anew at each call. */
+  /** Returns the values in row-major order, read anew at each call. */
   public float[] values() throws IOException {
     return loader.load();
   }
@@ -90,27 +90,27 @@ public final class LazyTensor {
       this.bytes = bytes;
     }
 
-    /** The type that safetensors calls by that name. */
+    /** Returns the type that safetensors calls by that name. */
     static Optional<ElementType> of(String name) {
       return Arrays.stream(values()).filter(type -> type.name().equals(name)).findFirst();
     }
 
-    /** The type of the elements of {@code torch.<storage>}. */
+    /** Returns the type of the elements of {@code torch.<storage>}. */
     static Optional<ElementType> ofTorchStorage(String storage) {
       return Arrays.stream(values()).filter(type -> type.torchStorage.equals(storage)).findFirst();
     }
 
-    /** Bytes an element. */
+    /** Returns the bytes of an element. */
     int bytes() {
       return bytes;
     }
 
-    /** Whether {@link #get} can give its elements without losing more than float32 must. */
+    /** Returns whether {@link #get} can give its elements without losing more than float32 must. */
     boolean readable() {
       return this == F32 || this == F16 || this == BF16;
     }
 
-    /** The element at an index of little-endian bytes. */
+    /** Returns the element at an index of little-endian bytes. */
     float get(ByteBuffer bytes, int index) {
       return switch (this) {
         case F32 -> bytes.getFloat(4 * index);

@@ -149,7 +149,7 @@ public final class Safetensors {
     return value.signum() >= 0 && value.stripTrailingZeros().scale() <= 0;
   }
 
-  /** Every byte behind the header belongs to exactly one tensor. */
+  /** Checks that every byte behind the header belongs to exactly one tensor. */
   private static void checkCover(Path file, Map<String, Entry> entries, long length)
       throws CheckpointException {
     List<Map.Entry<String, Entry>> sorted = new ArrayList<>(entries.entrySet());

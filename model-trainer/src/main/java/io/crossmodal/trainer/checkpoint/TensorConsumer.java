@@ -84,7 +84,7 @@ final class TensorConsumer {
     return names.keySet().stream().anyMatch(name -> name.startsWith(prefix));
   }
 
-  /** How many layers there are, by names that begin with {@code prefix} and a number. */
+  /** Returns how many layers there are, by names that begin with {@code prefix} and a number. */
   int layers(String prefix) {
     Pattern numbered = Pattern.compile(Pattern.quote(prefix) + "(\\d{1,4})\\..*");
     return names.keySet().stream()
@@ -95,7 +95,7 @@ final class TensorConsumer {
         .orElse(0);
   }
 
-  /** The tensor of that name, or null; its shape is the caller's to check. */
+  /** Returns the tensor of that name, or null; its shape is the caller's to check. */
   LazyTensor get(String name) {
     String own = names.get(name);
     return own == null ? null : checkpoint.tensors().get(own);
@@ -141,7 +141,7 @@ final class TensorConsumer {
   }
 
   /**
-   * Whether there is such a tensor, notes why not, and that it is used.
+   * Returns whether there is such a tensor; notes why not, and that it is used.
    *
    * @param why said behind the shapes where they differ
    * @param shape what it must be; a negative extent is the least that will do
@@ -227,12 +227,12 @@ final class TensorConsumer {
         unused.stream().sorted().toList());
   }
 
-  /** What was made, by its new name; read when its values are asked for. */
+  /** Returns what was made, by its new name; read when its values are asked for. */
   Map<String, LazyTensor> taken() {
     return taken;
   }
 
-  /** Whether two tensors hold the same values; reads both. */
+  /** Returns whether two tensors hold the same values; reads both. */
   boolean same(String one, String other) throws IOException {
     return get(one).shape().equals(get(other).shape())
         && Arrays.equals(get(one).values(), get(other).values());

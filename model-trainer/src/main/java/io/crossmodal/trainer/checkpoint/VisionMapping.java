@@ -39,7 +39,7 @@ final class VisionMapping {
     return taking.has("patch_embed.proj.weight");
   }
 
-  /** What the library that wrote the checkpoint adds to the variance in its layer norms. */
+  /** Returns what the library that wrote the checkpoint adds to the variance in its layer norms. */
   static double layerNormEpsilon(TensorConsumer taking) {
     return isTimm(taking) ? 1e-6 : 1e-12;
   }
@@ -131,7 +131,7 @@ final class VisionMapping {
     }
   }
 
-  /** What a position table of another length says of the pictures it was made for. */
+  /** Returns what a position table of another length says of the pictures it was made for. */
   private String grid(String position) {
     List<Long> shape = taking.has(position) ? taking.get(position).shape() : List.of();
     if (shape.size() != 3 || shape.get(1) < 2) {
@@ -154,7 +154,7 @@ final class VisionMapping {
     }
   }
 
-  /** One linear layer whose output is query, key and value side by side. */
+  /** Takes one linear layer whose output is query, key and value side by side. */
   private void fused(String target, String source) {
     int h = config.hidden();
     boolean weight = taking.want(source + ".weight", "", 3L * h, h);

@@ -94,7 +94,7 @@ final class DatasetArguments {
     }
   }
 
-  /** As the user wrote it. */
+  /** Returns the path as the user wrote it. */
   Path path() {
     return data;
   }
@@ -118,7 +118,10 @@ final class DatasetArguments {
     return images;
   }
 
-  /** Empty where no such option was given, so that it can be refused where it has no effect. */
+  /**
+   * Returns nothing where no such option was given, so that it can be refused where it has no
+   * effect.
+   */
   private Optional<FolderOptions> folders() {
     if (templates == null && shares == null && splitSeed == null) {
       return Optional.empty();

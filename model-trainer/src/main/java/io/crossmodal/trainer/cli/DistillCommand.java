@@ -95,7 +95,7 @@ final class DistillCommand implements Callable<Integer>, RecordOptions.Holder {
     return 0;
   }
 
-  /** A seeded choice of images, each with one of its captions. */
+  /** Returns a seeded choice of images, each with one of its captions. */
   private static List<CaptionedImage> sampled(
       List<CaptionedImage> split, DistillationOptions options) {
     Random random = new Random(options.seed());
@@ -112,7 +112,7 @@ final class DistillCommand implements Callable<Integer>, RecordOptions.Holder {
         .toList();
   }
 
-  /** By all captions of an image, not the sampled one alone. */
+  /** Matches by all captions of an image, not the sampled one alone. */
   private static Distiller.Matches matches(CaptionedDataset dataset, EncodedSplit encoded) {
     var captions =
         dataset.images().stream()

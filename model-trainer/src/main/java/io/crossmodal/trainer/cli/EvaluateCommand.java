@@ -88,7 +88,7 @@ final class EvaluateCommand implements Callable<Integer> {
       description = "of --change, 0 to 10; the paper's views are made with 7")
   private double magnitude;
 
-  /** Every run changes an image alike. */
+  /** Changes an image, in every run alike. */
   private RgbImage changed(int number, RgbImage picture) {
     return change.apply(picture, magnitude, new SplittableRandom(number));
   }
@@ -119,7 +119,7 @@ final class EvaluateCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** What is not as usual. */
+  /** Says what is not as usual. */
   private List<String> notes(int images, int all) {
     List<String> notes = new ArrayList<>();
     if (images < all) {

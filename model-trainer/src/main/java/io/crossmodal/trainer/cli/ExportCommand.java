@@ -89,7 +89,7 @@ final class ExportCommand implements Callable<Integer> {
     return new ModelManifest.Metric(name, Math.round(100 * value) / 100.0);
   }
 
-  /** The first captions of a data set: known words, several lengths. */
+  /** Returns the first captions of a data set: known words, several lengths. */
   static List<String> goldenTexts(CaptionedDataset dataset) {
     return dataset.images().stream()
         .flatMap(image -> image.captions().stream())

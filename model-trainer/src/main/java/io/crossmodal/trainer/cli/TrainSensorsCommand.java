@@ -101,7 +101,7 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
         : OptionRecords.with(options, Map.of("image_size", options.preset().imageSize()));
   }
 
-  /** The pairs of the new sensor with the teacher's others, where the data have them. */
+  /** Returns the pairs of the new sensor with the teacher's others, where the data have them. */
   private List<PairDataset> beside(ModelBundle teacher, PairDataset dataset) throws IOException {
     List<PairDataset> beside = new ArrayList<>();
     for (SensorConfig other : teacher.manifest().config().sensors()) {
@@ -123,7 +123,7 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
     return beside;
   }
 
-  /** With the calibrations of all pairs, and those that the model had before. */
+  /** Returns the bundle with the calibrations of all pairs, and those that the model had before. */
   private static ModelBundle calibrated(
       ModelBundle bundle, FusionModel model, List<PairDataset> pairs) {
     List<SensorCalibration> cosines = new ArrayList<>();
@@ -139,7 +139,7 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
     return bundle.withSensorCalibrations(firstOfEach(cosines), firstOfEach(maxSims));
   }
 
-  /** Of each direction the first. */
+  /** Returns the first of each direction. */
   private static List<SensorCalibration> firstOfEach(List<SensorCalibration> all) {
     Set<List<String>> seen = new HashSet<>();
     return all.stream().filter(pair -> seen.add(List.of(pair.query(), pair.archive()))).toList();

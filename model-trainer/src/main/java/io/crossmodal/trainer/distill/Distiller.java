@@ -46,7 +46,7 @@ public final class Distiller {
   private final DistillationOptions options;
 
   /**
-   * A distiller of one model.
+   * Makes a distiller of one model.
    *
    * @param images encoded by the teacher
    * @param texts a caption of each image, at its place

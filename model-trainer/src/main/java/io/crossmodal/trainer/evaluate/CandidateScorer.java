@@ -39,7 +39,7 @@ final class CandidateScorer {
   }
 
   /**
-   * Per query its best answers by the filter, best first.
+   * Returns per query its best answers by the filter, best first.
    *
    * @param k at most so many, at least 1
    */
@@ -50,8 +50,8 @@ final class CandidateScorer {
   }
 
   /**
-   * Per query its best answers by the MLP filter, best first: no index helps it, so it meets every
-   * answer.
+   * Returns per query its best answers by the MLP filter, best first: no index helps it, so it
+   * meets every answer.
    *
    * @param k at most so many, at least 1
    */
@@ -174,7 +174,7 @@ final class CandidateScorer {
 
     static final int TOP = 10;
 
-    /** With full fusion's first ten, once every pair is scored. */
+    /** Returns this with full fusion's first ten, once every pair is scored. */
     ScoredDirection full(Calibration calibration) {
       int[][] first =
           IntStream.range(0, candidates.queries())
@@ -185,7 +185,7 @@ final class CandidateScorer {
       return new ScoredDirection(candidates, strict, aware, medianMillis, computed, first);
     }
 
-    /** The filter's own order. */
+    /** Returns the filter's own order. */
     EvaluationTable.Row.Direction filter() {
       return new EvaluationTable.Row.Direction(
           EvaluationTable.Retrieval.of(candidates.filterRanks(strict)),
@@ -195,7 +195,7 @@ final class CandidateScorer {
           null);
     }
 
-    /** The filter's first k, re-ranked. */
+    /** Returns the filter's first k, re-ranked. */
     EvaluationTable.Row.Direction fusion(int k, Calibration calibration) {
       return new EvaluationTable.Row.Direction(
           EvaluationTable.Retrieval.of(candidates.fusionRanks(k, calibration, strict)),

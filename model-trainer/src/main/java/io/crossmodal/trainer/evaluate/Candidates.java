@@ -34,7 +34,7 @@ record Candidates(int[][] answers, float[][] itm, float[][] filter) {
     return answers.length;
   }
 
-  /** Ranks of the best right answers by the filter's own order. */
+  /** Returns the ranks of the best right answers by the filter's own order. */
   int[] filterRanks(Right right) {
     return IntStream.range(0, queries())
         .map(
@@ -48,7 +48,7 @@ record Candidates(int[][] answers, float[][] itm, float[][] filter) {
   }
 
   /**
-   * Ranks of the best right answers where the first k candidates are re-ranked.
+   * Returns the ranks of the best right answers where the first k candidates are re-ranked.
    *
    * @param k at most K
    * @return per query a rank from 1, or beyond every cut-off when the candidates hold no right one
@@ -80,7 +80,9 @@ record Candidates(int[][] answers, float[][] itm, float[][] filter) {
     return rank;
   }
 
-  /** The first answers to a query, best first, where its first k candidates are re-ranked. */
+  /**
+   * Returns the first answers to a query, best first, where its first k candidates are re-ranked.
+   */
   int[] fusionOrder(int q, int k, Calibration calibration, int first) {
     return IntStream.range(0, k)
         .boxed()
@@ -95,7 +97,7 @@ record Candidates(int[][] answers, float[][] itm, float[][] filter) {
   }
 
   /**
-   * The same pairs from the answers' side, once every pair is scored.
+   * Returns the same pairs from the answers' side, once every pair is scored.
    *
    * @param back per answer all queries, best first
    */
@@ -113,7 +115,7 @@ record Candidates(int[][] answers, float[][] itm, float[][] filter) {
     return new Candidates(back, itmBack, filterBack);
   }
 
-  /** Per query in the answers' own order, not in the filter's. */
+  /** Returns logits per query in the answers' own order, not in the filter's. */
   private float[][] dense(float[][] logits) {
     float[][] dense = new float[queries()][];
     for (int q = 0; q < dense.length; q++) {
@@ -162,7 +164,7 @@ record Candidates(int[][] answers, float[][] itm, float[][] filter) {
       return aware ? imageKeys.get(image).contains(textKeys.get(text)) : owner[text] == image;
     }
 
-    /** Of queries of one modality over the other. */
+    /** Returns which answers are right for queries of one modality over the other. */
     Candidates.Right of(boolean imageQueries, boolean aware) {
       return imageQueries
           ? (image, text) -> right(image, text, aware)

@@ -65,7 +65,7 @@ public record EvaluationTable(
     notes = List.copyOf(notes);
   }
 
-  /** What the columns mean, for whoever reads the table. */
+  /** Returns what the columns mean, for whoever reads the table. */
   public static List<String> legend() {
     return List.of(
         "i2t: pictures ask for captions; t2i: captions ask for pictures; shares in percent.",
@@ -75,7 +75,7 @@ public record EvaluationTable(
         "top 10: share of full fusion's first ten that are among the filter's first k.");
   }
 
-  /** With the paper's rows behind our own. */
+  /** Returns this table with the paper's rows behind our own. */
   public EvaluationTable with(Paper paper) {
     List<Row> all = new ArrayList<>(rows);
     all.addAll(paper.rows());
@@ -84,7 +84,7 @@ public record EvaluationTable(
     return new EvaluationTable(model, dataSet, split, images, texts, calibration, all, said);
   }
 
-  /** One line on what was evaluated. */
+  /** Says in one line what was evaluated. */
   public String title() {
     return String.format(
         Locale.ROOT,
@@ -97,7 +97,7 @@ public record EvaluationTable(
         calibration.lambda());
   }
 
-  /** Per row its name and {@link #HEADS}' figures. */
+  /** Returns per row its name and {@link #HEADS}' figures. */
   public List<List<String>> cells() {
     return rows.stream().map(EvaluationTable::cells).toList();
   }
@@ -132,7 +132,7 @@ public record EvaluationTable(
     return value == null ? NONE : String.format(Locale.ROOT, "%.2f", value);
   }
 
-  /** The table in Markdown, with its title, legend and notes. */
+  /** Returns the table in Markdown, with its title, legend and notes. */
   public String markdown() {
     StringBuilder out = new StringBuilder(title()).append("\n\n");
     line(out, HEADS);
@@ -148,7 +148,7 @@ public record EvaluationTable(
     out.append(cells.stream().collect(Collectors.joining(" | ", "| ", " |\n")));
   }
 
-  /** Everything as JSON, names in lower case with underscores. */
+  /** Returns everything as JSON, names in lower case with underscores. */
   public String json() {
     return new GsonBuilder()
         .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
@@ -231,7 +231,7 @@ public record EvaluationTable(
       return ranks.length == 0 ? 0 : 100.0 * hits / ranks.length;
     }
 
-    /** The mean of the six shares of both directions: mR. */
+    /** Returns the mean of the six shares of both directions: mR. */
     public static double meanRecall(Retrieval imageToText, Retrieval textToImage) {
       return (imageToText.r1
               + imageToText.r5

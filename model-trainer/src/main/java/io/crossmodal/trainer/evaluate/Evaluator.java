@@ -52,24 +52,24 @@ public final class Evaluator {
     this.relevance = new Candidates.Relevance(split.images());
   }
 
-  /** How many images take part. */
+  /** Returns how many images take part. */
   public int images() {
     return images.size();
   }
 
-  /** How many texts take part. */
+  /** Returns how many texts take part. */
   public int texts() {
     return texts.size();
   }
 
-  /** The pictures that were left out, a line each. */
+  /** Returns the pictures that were left out, a line each. */
   public List<String> problems() {
     return split.problems();
   }
 
   /**
-   * A row for the filter alone, one for full fusion where it is asked for, one for each k; the same
-   * by the MLP filter where the model has one.
+   * Returns a row for the filter alone, one for full fusion where it is asked for, one for each k;
+   * the same by the MLP filter where the model has one.
    *
    * <p>Full fusion scores all pairs from the texts' side; pictures as queries take their scores
    * from there, and their times are then computed from the time of a pair.
@@ -116,7 +116,7 @@ public final class Evaluator {
     return rows;
   }
 
-  /** The paper's own cascade: its MLP filter over every pair, then the fusion encoder. */
+  /** Returns the paper's own cascade: its MLP filter over every pair, then the fusion encoder. */
   private List<EvaluationTable.Row> byMlp(List<Integer> ks, Calibration calibration) {
     // Where every k is beyond the archive, only the filter's own order is asked for.
     List<Integer> cuts =
@@ -140,7 +140,7 @@ public final class Evaluator {
     return rows;
   }
 
-  /** Pairs that {@link #evaluate} scores with candidates by the dot product. */
+  /** Returns how many pairs {@link #evaluate} scores with candidates by the dot product. */
   public long pairs(Depths depths) {
     Depths fitting = depths.within(images.size());
     return fitting.full()
@@ -173,17 +173,17 @@ public final class Evaluator {
     return searches;
   }
 
-  /** The image of a number in {@link Search}. */
+  /** Returns the image of a number in {@link Search}. */
   public CaptionedImage image(int image) {
     return split.images().get(image);
   }
 
-  /** The image that a caption was written for. */
+  /** Returns the image that a caption was written for. */
   public CaptionedImage owner(int text) {
     return split.images().get(relevance.owner(text));
   }
 
-  /** The caption of a number in {@link Search}. */
+  /** Returns the caption of a number in {@link Search}. */
   public String caption(int text) {
     int first = text;
     while (first > 0 && relevance.owner(first - 1) == relevance.owner(text)) {
@@ -192,7 +192,7 @@ public final class Evaluator {
     return owner(text).captions().get(text - first);
   }
 
-  /** Whether an image has the caption, letter by letter, among its own. */
+  /** Returns whether an image has the caption, letter by letter, among its own. */
   public boolean right(int image, int text) {
     return relevance.right(image, text, true);
   }
@@ -205,14 +205,14 @@ public final class Evaluator {
     return scorer.score(scorer.nearest(found), ks, relevance, progress);
   }
 
-  /** All images for every text. */
+  /** Returns all images for every text. */
   private CandidateScorer.ScoredDirection everyPair(List<Integer> ks, LongConsumer progress) {
     List<Integer> cuts = Stream.concat(ks.stream(), Stream.of(images.size())).distinct().toList();
     CandidateScorer scorer = scorer(false);
     return scorer.score(scorer.nearest(images.size()), cuts, relevance, progress);
   }
 
-  /** All texts for every image, from the same scores. */
+  /** Returns all texts for every image, from the same scores. */
   private CandidateScorer.ScoredDirection fromTheOtherSide(
       CandidateScorer.ScoredDirection textToImage) {
     double pair = textToImage.medianMillis().applyAsDouble(images.size()) / images.size();
@@ -267,14 +267,14 @@ public final class Evaluator {
       }
     }
 
-    /** The largest k; without one, no limit. */
+    /** Returns the largest k; without one, no limit. */
     public int largest() {
       return ks.isEmpty() ? Integer.MAX_VALUE : ks.get(ks.size() - 1);
     }
 
     /**
-     * Without what an archive is too small for; one that is smaller than every k is scored in full,
-     * which then costs less than was asked for.
+     * Returns these without what an archive is too small for; one that is smaller than every k is
+     * scored in full, which then costs less than was asked for.
      */
     Depths within(int images) {
       List<Integer> fitting = ks.stream().filter(k -> k <= images).toList();

@@ -95,12 +95,12 @@ public enum Paper {
         new EvaluationTable.Retrieval(r1, r5, r10, 0), null, millis, false, null);
   }
 
-  /** The paper's rows; mR as it is printed there, whether it is the mean or not. */
+  /** Returns the paper's rows; mR as it is printed there, whether it is the mean or not. */
   public List<EvaluationTable.Row> rows() {
     return rows;
   }
 
-  /** Where the paper contradicts itself or cannot be compared, a sentence each. */
+  /** Returns where the paper contradicts itself or cannot be compared, a sentence each. */
   public List<String> notes() {
     return notes;
   }

@@ -27,7 +27,7 @@ final class Charts {
   private Charts() {}
 
   /**
-   * A chart with a curve per name.
+   * Returns a chart with a curve per name.
    *
    * @param curves by name, values by step; at least one, none empty
    * @return an SVG document

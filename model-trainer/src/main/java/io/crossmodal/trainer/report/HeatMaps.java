@@ -132,17 +132,17 @@ public final class HeatMaps {
     return sheet;
   }
 
-  /** Left edge of the picture of a tile. */
+  /** Returns the left edge of the picture of a tile. */
   static int left(int tile) {
     return GAP + tile % COLUMNS * (SIDE + GAP);
   }
 
-  /** Upper edge of the picture of a tile. */
+  /** Returns the upper edge of the picture of a tile. */
   static int top(int tile) {
     return GAP + tile / COLUMNS * (TITLE + SIDE + GAP) + TITLE;
   }
 
-  /** The grey picture under the colours of its patches' weights. */
+  /** Returns the grey picture under the colours of its patches' weights. */
   private static BufferedImage overlay(RgbImage picture, float[] patches, int grid) {
     int side = picture.width();
     double scale = max(patches) > 0 ? 1 / max(patches) : 0;
@@ -167,7 +167,8 @@ public final class HeatMaps {
   }
 
   /**
-   * The weight at a pixel; patches are known at their centres, beyond the outer ones it is flat.
+   * Returns the weight at a pixel; patches are known at their centres, beyond the outer ones it is
+   * flat.
    */
   private static double bilinear(float[] patches, int grid, int side, int x, int y) {
     double column = Math.min(grid - 1, Math.max(0, (x + 0.5) * grid / side - 0.5));
@@ -190,7 +191,7 @@ public final class HeatMaps {
     return max;
   }
 
-  /** A sheet as the bytes of a PNG file. */
+  /** Returns a sheet as the bytes of a PNG file. */
   public static byte[] png(BufferedImage sheet) throws IOException {
     return Pictures.png(sheet);
   }
@@ -209,7 +210,7 @@ public final class HeatMaps {
     private ColourMap() {}
 
     /**
-     * The colour of a value.
+     * Returns the colour of a value.
      *
      * @param value in [0, 1]
      * @param channel 0 red, 1 green, 2 blue

@@ -40,7 +40,7 @@ final class HtmlReport {
     this.out = out;
   }
 
-  /** The whole file. */
+  /** Returns the whole file. */
   static String html(RunReport report) {
     StringWriter text = new StringWriter();
     try {

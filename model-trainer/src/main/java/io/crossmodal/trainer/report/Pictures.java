@@ -19,7 +19,7 @@ final class Pictures {
   private Pictures() {}
 
   /**
-   * A picture file in any size.
+   * Returns a picture file in any size.
    *
    * @throws io.crossmodal.model.image.ImageFormatException when the bytes are no picture we take
    */
@@ -39,12 +39,12 @@ final class Pictures {
     return image;
   }
 
-  /** The bytes of a JPEG file. */
+  /** Returns the bytes of a JPEG file. */
   static byte[] jpeg(RgbImage picture) throws IOException {
     return file(buffered(picture), "jpeg");
   }
 
-  /** The bytes of a PNG file. */
+  /** Returns the bytes of a PNG file. */
   static byte[] png(BufferedImage picture) throws IOException {
     return file(picture, "png");
   }
@@ -58,7 +58,7 @@ final class Pictures {
   }
 
   /**
-   * The machine's plain font.
+   * Returns the machine's plain font.
    *
    * @throws IOException when the machine has no font, saying what to install
    */

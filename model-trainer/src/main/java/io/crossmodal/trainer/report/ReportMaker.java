@@ -32,7 +32,7 @@ public final class ReportMaker {
   private final Path run;
 
   /**
-   * A maker for one run.
+   * Makes a maker for one run.
    *
    * @param run a folder with {@code options.json} and, once it has logged, {@code metrics.jsonl}
    */
@@ -123,7 +123,7 @@ public final class ReportMaker {
         title, Charts.svg(title, unit, drawn.isEmpty() ? curves : drawn));
   }
 
-  /** Distinct numbers below {@code texts}, the same for the same seed. */
+  /** Returns distinct numbers below {@code texts}, the same for the same seed. */
   private static List<Integer> choose(int texts, long seed) {
     SplittableRandom random = new SplittableRandom(seed);
     return random.ints(0, texts).distinct().limit(Math.min(EXAMPLES, texts)).boxed().toList();

@@ -123,7 +123,7 @@ public final class SensorCalibrationFit {
         100 * separation);
   }
 
-  /** For each tile the cosine with its own one, and behind it with all others. */
+  /** Returns for each tile the cosine with its own one, and behind it with all others. */
   private static double[][] cosines(List<TileFeatures> asked, List<TileFeatures> found) {
     double[][] cosines = new double[asked.size()][];
     for (int q = 0; q < cosines.length; q++) {
@@ -136,7 +136,7 @@ public final class SensorCalibrationFit {
     return cosines;
   }
 
-  /** For each tile MaxSim with its own one, and behind it with some others. */
+  /** Returns for each tile MaxSim with its own one, and behind it with some others. */
   private static double[][] maxSims(
       FusionModel model, List<TileFeatures> asked, List<TileFeatures> found) {
     List<TokenBlock> images = found.stream().map(TileFeatures::tokens).toList();
@@ -156,7 +156,7 @@ public final class SensorCalibrationFit {
     return maxSims;
   }
 
-  /** A tile's own number, then those of others, spread evenly over all. */
+  /** Returns a tile's own number, then those of others, spread evenly over all. */
   private static int[] compared(int own, int tiles, int others) {
     int[] compared = new int[1 + Math.min(others, tiles - 1)];
     compared[0] = own;
@@ -168,8 +168,8 @@ public final class SensorCalibrationFit {
   }
 
   /**
-   * The calibration of MaxSim, where it tells what belongs together from the rest: better than by
-   * chance, beyond doubt for so many tiles.
+   * Returns the calibration of MaxSim, where it tells what belongs together from the rest: better
+   * than by chance, beyond doubt for so many tiles.
    *
    * @param alike as for {@link #logistic}
    */
@@ -182,7 +182,10 @@ public final class SensorCalibrationFit {
         : Optional.empty();
   }
 
-  /** Mean over tiles: the share of others that are less like it than its own one, ties by half. */
+  /**
+   * Returns the mean over tiles of the share of others that are less like it than its own one, ties
+   * by half.
+   */
   private static double separation(double[][] alike) {
     double sum = 0;
     for (double[] values : alike) {
@@ -196,8 +199,8 @@ public final class SensorCalibrationFit {
   }
 
   /**
-   * Platt scaling. Where others were left out, the bias is that of all: leaving them out raised the
-   * odds by the same factor everywhere (Prentice and Pyke 1979).
+   * Fits by Platt scaling. Where others were left out, the bias is that of all: leaving them out
+   * raised the odds by the same factor everywhere (Prentice and Pyke 1979).
    *
    * @param alike for each tile how alike its own one is, then others, equally many a tile
    * @param tiles in the archive, the tile's own one among them

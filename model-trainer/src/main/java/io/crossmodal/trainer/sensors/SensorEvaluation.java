@@ -66,14 +66,14 @@ public final class SensorEvaluation {
 
   /** Something that makes features of tiles: a model, or a baseline without one. */
   interface Encoder {
-    /** As the table calls it. */
+    /** Returns its name in the table. */
     String name();
 
     /** Pixels that tiles are resized to before. */
     int side();
 
     /**
-     * Features of unit length.
+     * Returns features of unit length.
      *
      * @param second whether the tiles are the second sensor's
      */
@@ -145,7 +145,7 @@ public final class SensorEvaluation {
     return List.of(encoder.encode(false, pairs.first()), encoder.encode(true, pairs.second()));
   }
 
-  /** Archive tiles by falling score; ties by their number. */
+  /** Returns archive tiles by falling score; ties by their number. */
   static List<Integer> ranking(int archive, ToDoubleFunction<Integer> score) {
     double[] scores = IntStream.range(0, archive).mapToDouble(score::applyAsDouble).toArray();
     return IntStream.range(0, archive)
@@ -154,7 +154,7 @@ public final class SensorEvaluation {
         .toList();
   }
 
-  /** Recall of the partner at 1, 5 and 10, and re-ranked at 1 and 10. */
+  /** Returns the recall of the partner at 1, 5 and 10, and re-ranked at 1 and 10. */
   private static double[] partners(
       List<TileFeatures> queries, List<TileFeatures> archive, boolean across) {
     double[] found = new double[5];
@@ -186,7 +186,7 @@ public final class SensorEvaluation {
     return found;
   }
 
-  /** Precision, recall and F1 over label sets at 10, and mAP. */
+  /** Returns the precision, recall and F1 over label sets at 10, and mAP. */
   private static double[] labels(
       List<TileFeatures> queries,
       List<TileFeatures> archive,
@@ -232,12 +232,12 @@ public final class SensorEvaluation {
     return common;
   }
 
-  /** What was measured so far. */
+  /** Returns what was measured so far. */
   public List<Row> rows() {
     return List.copyOf(rows);
   }
 
-  /** The rows as Markdown tables. */
+  /** Returns the rows as Markdown tables. */
   public String markdown() {
     StringBuilder text = new StringBuilder();
     text.append(
@@ -281,7 +281,7 @@ public final class SensorEvaluation {
     private final List<SensorConfig> sensors;
 
     /**
-     * The towers of two sensors.
+     * Makes an encoder of the towers of two sensors.
      *
      * @param model stays the caller's
      */

@@ -111,7 +111,10 @@ public record SensorOptions(
       }
     }
 
-    /** The side to keep a tile at that is shown at {@code side}: a crop needs pixels to spare. */
+    /**
+     * Returns the side to keep a tile at that is shown at {@code side}: a crop needs pixels to
+     * spare.
+     */
     int sourceSide(int side) {
       return smallestCrop < 1 ? side + side / 4 : side;
     }
@@ -165,7 +168,7 @@ public record SensorOptions(
   }
 
   /**
-   * Learning rate at a step.
+   * Returns the learning rate at a step.
    *
    * @param step from 0
    */
@@ -173,7 +176,7 @@ public record SensorOptions(
     return optimiser.learningRate(step, steps);
   }
 
-  /** The weights of the five losses at a step. */
+  /** Returns the weights of the five losses at a step. */
   float[] weights(int step) {
     boolean neighbours = step >= Math.round(losses.neighboursFrom() * steps);
     return new float[] {
@@ -211,12 +214,12 @@ public record SensorOptions(
       this.imageSize = imageSize;
     }
 
-    /** Side of the images in pixels where none is asked for. */
+    /** Returns the side of the images in pixels where none is asked for. */
     public int imageSize() {
       return imageSize;
     }
 
-    /** A model of this shape. */
+    /** Returns a model of this shape. */
     public ModelConfig config(List<SensorConfig> sensors) {
       return switch (this) {
         case MICRO ->

@@ -38,7 +38,7 @@ final class SensorSet {
   private final int tokens;
 
   /**
-   * A set of decoded pairs of a model's first two sensors.
+   * Makes a set of decoded pairs of a model's first two sensors.
    *
    * @throws IllegalArgumentException when there are fewer pairs than a batch
    */
@@ -47,7 +47,7 @@ final class SensorSet {
   }
 
   /**
-   * A set of decoded pairs.
+   * Makes a set of decoded pairs.
    *
    * @param first what the model makes of the pairs' first tiles; {@code second} likewise
    * @throws IllegalArgumentException when there are fewer pairs than a batch
@@ -79,7 +79,10 @@ final class SensorSet {
     return first.size();
   }
 
-  /** The batch of that number, from 0; an epoch's last pairs that fill no batch are left out. */
+  /**
+   * Returns the batch of that number, from 0; an epoch's last pairs that fill no batch are left
+   * out.
+   */
   Batch batch(int number) {
     int b = options.batch();
     int perEpoch = size() / b;
@@ -151,7 +154,7 @@ final class SensorSet {
           augmentation.turns() ? random.nextInt(8) : 0);
     }
 
-    /** The crop, turned, at a side of so many pixels. */
+    /** Returns the crop, turned, at a side of so many pixels. */
     BandImage place(BandImage tile, int side) {
       int crop = Math.max(1, (int) Math.round(share * tile.width()));
       int x0 = (int) (left * (tile.width() - crop + 1));

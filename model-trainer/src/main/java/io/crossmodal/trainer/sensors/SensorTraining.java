@@ -137,8 +137,8 @@ public final class SensorTraining {
   }
 
   /**
-   * The model that a training would start from, with the statistics of its training split: the
-   * baseline that every table needs.
+   * Returns the model that a training would start from, with the statistics of its training split:
+   * the baseline that every table needs.
    */
   public static ModelBundle untrained(PairDataset dataset, SensorOptions options, String id) {
     DecodedPairs pairs =
@@ -171,7 +171,9 @@ public final class SensorTraining {
                 sensor(dataset.second(), options.imageSize(), pairs.second())));
   }
 
-  /** With mean and deviation of each band over all defined pixels of the tiles. */
+  /**
+   * Returns a sensor with the mean and deviation of each band over all defined pixels of the tiles.
+   */
   private static SensorConfig sensor(SensorSource source, int side, List<BandImage> tiles) {
     List<Double> mean = new ArrayList<>();
     List<Double> std = new ArrayList<>();

@@ -46,7 +46,7 @@ final class TextureDescriptor implements SensorEvaluation.Encoder {
     return features;
   }
 
-  /** The mean of the bands' z-scores within the tile. */
+  /** Returns the mean of the bands' z-scores within the tile. */
   private static float[] grey(BandImage tile) {
     int area = tile.width() * tile.height();
     float[] grey = new float[area];

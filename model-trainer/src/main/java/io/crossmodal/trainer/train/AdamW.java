@@ -84,7 +84,7 @@ public final class AdamW implements AutoCloseable {
   private int steps;
 
   /**
-   * An optimiser that has taken no step.
+   * Makes an optimiser that has taken no step.
    *
    * @param parameters live tensors that a backward pass gives gradients to, by name
    * @param buffers live tensors that are averaged only (statistics of batch norms), by name
@@ -138,7 +138,7 @@ public final class AdamW implements AutoCloseable {
     return script.manager().create(value.toFloatArray(), value.getShape());
   }
 
-  /** Steps taken so far. */
+  /** Returns how many steps were taken so far. */
   public int steps() {
     return steps;
   }
@@ -193,7 +193,10 @@ public final class AdamW implements AutoCloseable {
     return true;
   }
 
-  /** Early on the average follows closely, as in TensorFlow's ExponentialMovingAverage. */
+  /**
+   * Returns how closely the average follows: early on more, as in TensorFlow's
+   * ExponentialMovingAverage.
+   */
   private double follow(int since) {
     return 1 - Math.min(settings.averaging(), (1.0 + since) / (10 + since));
   }
@@ -230,7 +233,7 @@ public final class AdamW implements AutoCloseable {
     return IValue.listFrom(arrays.stream().map(PtNDArray.class::cast).toArray(PtNDArray[]::new));
   }
 
-  /** The moving averages of parameters and buffers, by name; live. */
+  /** Returns the moving averages of parameters and buffers, by name; live. */
   public Map<String, NDArray> averages() {
     Map<String, NDArray> averages = new LinkedHashMap<>(averagedBuffers);
     slots.forEach((name, slot) -> averages.put(name, slot.average()));

@@ -67,7 +67,7 @@ final class CaptionSet {
       float[] hard,
       float[] keyMatches) {
 
-    /** K. */
+    /** Returns K. */
     int keys() {
       return keyMatches.length / (2 * size);
     }
@@ -137,7 +137,7 @@ final class CaptionSet {
             .toArray(int[][]::new);
   }
 
-  /** The captions that differ by more than case and punctuation, in their order. */
+  /** Returns the captions that differ by more than case and punctuation, in their order. */
   private static Map<String, String> byKey(List<String> captions) {
     Map<String, String> byKey = new LinkedHashMap<>();
     captions.forEach(caption -> byKey.putIfAbsent(CaptionedDataset.captionKey(caption), caption));
@@ -149,7 +149,8 @@ final class CaptionSet {
   }
 
   /**
-   * The batch of that number, from 0; an epoch's last images that fill no batch wait for the next.
+   * Returns the batch of that number, from 0; an epoch's last images that fill no batch wait for
+   * the next.
    */
   Batch batch(int number) {
     int b = options.batch();
@@ -206,8 +207,8 @@ final class CaptionSet {
   private record Pairs(int[] images, int[] captions) {}
 
   /**
-   * The pairs of a batch. Those of a group of batches are drawn together and dealt out by the
-   * length of their captions, in an order of batches that is drawn too: a text is padded to the
+   * Returns the pairs of a batch. Those of a group of batches are drawn together and dealt out by
+   * the length of their captions, in an order of batches that is drawn too: a text is padded to the
    * longest of its batch, and by chance alone almost half of the tokens would be padding.
    */
   private Pairs pairs(int number) {
@@ -258,7 +259,7 @@ final class CaptionSet {
     return matches;
   }
 
-  /** 1 where the image of one pair has the caption of another, letter by letter. */
+  /** Returns 1 where the image of one pair has the caption of another, letter by letter. */
   private float match(Pairs images, int image, Pairs texts, int text) {
     int[] own = keys[images.images()[image]];
     int key = keys[texts.images()[text]][texts.captions()[text]];

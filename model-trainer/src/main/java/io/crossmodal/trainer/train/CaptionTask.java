@@ -115,7 +115,9 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
     return new AdamW.Delayed(delayed, options.joining());
   }
 
-  /** Whether a task trains this parameter; without a gradient its weights would only decay. */
+  /**
+   * Returns whether a task trains this parameter; without a gradient its weights would only decay.
+   */
   private static boolean used(String name, TrainingOptions.Tasks tasks, ImageTowerConfig tower) {
     boolean fuses = tasks.itm() + tasks.mlm() + tasks.mvjrc() > 0;
     if (name.startsWith("mlm.")) {
@@ -181,7 +183,7 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
     }
   }
 
-  /** {@code training.MaskedLanguageHead}, weights below {@code mlm}. */
+  /** Makes {@code training.MaskedLanguageHead}, weights below {@code mlm}. */
   static ScriptModule maskedLanguage(ModelConfig config, Weights weights) {
     int h = config.hidden();
     return new ScriptModule("training.MaskedLanguageHead")
@@ -191,8 +193,8 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
   }
 
   /**
-   * {@code training.MultiViewHead}, weights below {@code mvjrc}. The paper gives no widths: H, and
-   * in the predictor a quarter of it, SimSiam's bottleneck.
+   * Makes {@code training.MultiViewHead}, weights below {@code mvjrc}. The paper gives no widths:
+   * H, and in the predictor a quarter of it, SimSiam's bottleneck.
    */
   static ScriptModule multiView(ModelConfig config, Weights weights) {
     int h = config.hidden();

@@ -34,7 +34,8 @@ public record Optimiser(
   }
 
   /**
-   * Learning rate at a step: linear warm-up, then half a cosine down to a hundredth of the peak.
+   * Returns the learning rate at a step: linear warm-up, then half a cosine down to a hundredth of
+   * the peak.
    *
    * @param step from 0
    * @param steps in all
@@ -47,7 +48,7 @@ public record Optimiser(
     return learningRate * (0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * progress)));
   }
 
-  /** What a step needs of it. */
+  /** Returns what a step needs of it. */
   public AdamW.Settings settings() {
     return new AdamW.Settings(weightDecay, clip, averaging);
   }

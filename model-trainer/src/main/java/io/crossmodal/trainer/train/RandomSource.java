@@ -14,13 +14,13 @@ import java.util.stream.IntStream;
  * @param seed of the run
  */
 public record RandomSource(long seed) {
-  /** A generator of its own for each purpose and index. */
+  /** Returns a generator of its own for each purpose and index. */
   public SplittableRandom random(int purpose, long index) {
     long mixed = (seed * 0x9E3779B97F4A7C15L + purpose) * 0xBF58476D1CE4E5B9L + index;
     return new SplittableRandom(mixed * 0x94D049BB133111EBL);
   }
 
-  /** The numbers below {@code size}, shuffled. */
+  /** Returns the numbers below {@code size}, shuffled. */
   public int[] order(int purpose, long index, int size) {
     int[] order = IntStream.range(0, size).toArray();
     SplittableRandom random = random(purpose, index);

@@ -38,7 +38,7 @@ public enum Recipe {
   }
 
   /**
-   * Optimiser steps in so many epochs.
+   * Returns the optimiser steps of so many epochs.
    *
    * @param pairs captions of the training split
    * @param perStep pairs that a step takes in

@@ -53,7 +53,7 @@ public final class TrainableScript implements AutoCloseable {
     this(root, sources, scratch, true);
   }
 
-  /** The same in evaluation mode. */
+  /** Loads a module in evaluation mode. */
   static TrainableScript evaluating(ScriptModule root, Map<String, String> sources, Path scratch)
       throws IOException {
     return new TrainableScript(root, sources, scratch, false);
@@ -128,12 +128,12 @@ public final class TrainableScript implements AutoCloseable {
     }
   }
 
-  /** What the module was made of. */
+  /** Returns what the module was made of. */
   public StateDict initial() {
     return initial;
   }
 
-  /** The live parameters by name. */
+  /** Returns the live parameters by name. */
   public Map<String, NDArray> parameters() {
     Map<String, NDArray> parameters = new LinkedHashMap<>();
     block
@@ -142,7 +142,7 @@ public final class TrainableScript implements AutoCloseable {
     return parameters;
   }
 
-  /** The live buffers by name. */
+  /** Returns the live buffers by name. */
   public Map<String, NDArray> buffers() {
     Map<String, NDArray> buffers = new LinkedHashMap<>();
     try (IValue value = IValueUtils.runMethod(block, "buffers")) {
@@ -157,7 +157,7 @@ public final class TrainableScript implements AutoCloseable {
     return buffers;
   }
 
-  /** The tensors with the values of {@code current} where it has them. */
+  /** Returns the tensors with the values of {@code current} where it has them. */
   public StateDict state(Map<String, NDArray> current) {
     Map<String, ScriptTensor> tensors = new LinkedHashMap<>(initial.tensors());
     current.forEach(

@@ -31,7 +31,7 @@ public final class TrainingLoop {
   private final int checkpointEvery;
 
   /**
-   * A loop over a run's steps.
+   * Makes a loop over a run's steps.
    *
    * @param steps to take, those before a checkpoint included
    */

@@ -97,7 +97,7 @@ public record TrainingOptions(
       OptionRecords.share("mask_probability", maskProbability);
     }
 
-    /** How many views of each image a step takes in. */
+    /** Returns how many views of each image a step takes in. */
     int views() {
       return mvjrc > 0 ? 2 : 1;
     }
@@ -121,7 +121,7 @@ public record TrainingOptions(
       OptionRecords.share("soft_targets", softTargets);
     }
 
-    /** Whether there is a momentum encoder. */
+    /** Returns whether there is a momentum encoder. */
     boolean active() {
       return queue > 0 || softTargets > 0;
     }
@@ -211,8 +211,8 @@ public record TrainingOptions(
   }
 
   /**
-   * Learning rate at a step: linear warm-up, then half a cosine down to a hundredth of the peak;
-   * again, to {@link Stages#secondPeak} of it, where tasks join.
+   * Returns the learning rate at a step: linear warm-up, then half a cosine down to a hundredth of
+   * the peak; again, to {@link Stages#secondPeak} of it, where tasks join.
    *
    * @param step from 0
    */
@@ -223,13 +223,13 @@ public record TrainingOptions(
         : stages.secondPeak() * optimiser.learningRate(step - joining, steps - joining);
   }
 
-  /** The step from which every task takes part. */
+  /** Returns the step from which every task takes part. */
   int joining() {
     return (int) Math.round(stages.filterAlone() * steps);
   }
 
   /**
-   * How many views of each image a step takes in.
+   * Returns how many views of each image a step takes in.
    *
    * @param step from 0
    */
@@ -238,7 +238,7 @@ public record TrainingOptions(
   }
 
   /**
-   * Side of the images of a step.
+   * Returns the side of the images of a step.
    *
    * @param step from 0
    * @param whole side that the model serves

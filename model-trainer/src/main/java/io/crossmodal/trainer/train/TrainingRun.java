@@ -185,7 +185,10 @@ public final class TrainingRun {
     tower.gridSide(options.stages().smallSide());
   }
 
-  /** Other images would resume without a word where the vocabulary happens to be as large. */
+  /**
+   * Refuses other images: they would resume without a word where the vocabulary happens to be as
+   * large.
+   */
   private void requireSameData(DecodedImages<RgbImage> decoded) throws IOException {
     MessageDigest digest = Sha256.digest();
     for (CaptionedImage image : decoded.images()) {
@@ -209,7 +212,7 @@ public final class TrainingRun {
   }
 
   /**
-   * The options that a run folder was made with.
+   * Returns the options that a run folder was made with.
    *
    * @throws IOException when the folder holds no run
    */

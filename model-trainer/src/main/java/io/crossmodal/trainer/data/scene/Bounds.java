@@ -46,7 +46,7 @@ public record Bounds(double minX, double minY, double maxX, double maxY) {
     return minX >= other.minX && minY >= other.minY && maxX <= other.maxX && maxY <= other.maxY;
   }
 
-  /** The shortest distance between two boxes, 0 where they touch or overlap. */
+  /** Returns the shortest distance between two boxes, 0 where they touch or overlap. */
   public double gapTo(Bounds other) {
     double dx = Math.max(0, Math.max(other.minX - maxX, minX - other.maxX));
     double dy = Math.max(0, Math.max(other.minY - maxY, minY - other.maxY));
@@ -75,7 +75,7 @@ public record Bounds(double minX, double minY, double maxX, double maxY) {
     /** The widest gap between boxes that are "beside" each other. */
     static final double NEAR = 0.12;
 
-    /** Whether {@code a} is left of (right of, ...) {@code b}. */
+    /** Returns whether {@code a} is left of (right of, ...) {@code b}. */
     public boolean holds(Bounds a, Bounds b) {
       double dx = b.centreX() - a.centreX();
       double dy = b.centreY() - a.centreY();
@@ -89,7 +89,8 @@ public record Bounds(double minX, double minY, double maxX, double maxY) {
     }
 
     /**
-     * Whether {@code b} clearly stands between {@code a} and {@code c}, on a line across or down.
+     * Returns whether {@code b} clearly stands between {@code a} and {@code c}, on a line across or
+     * down.
      */
     static boolean between(Bounds b, Bounds a, Bounds c) {
       return (aligned(a.centreY(), b.centreY(), c.centreY())

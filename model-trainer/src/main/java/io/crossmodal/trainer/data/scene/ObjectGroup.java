@@ -35,7 +35,7 @@ public record ObjectGroup(
     return objects.size();
   }
 
-  /** The box around all objects of the group. */
+  /** Returns the box around all objects of the group. */
   public Bounds bounds() {
     Bounds all = objects.get(0).bounds();
     for (Member object : objects) {
@@ -44,7 +44,7 @@ public record ObjectGroup(
     return all;
   }
 
-  /** Where in the frame the whole group clearly stands, or {@link Region#NONE}. */
+  /** Returns where in the frame the whole group clearly stands, or {@link Region#NONE}. */
   public Region region() {
     return Region.of(this);
   }
@@ -62,7 +62,7 @@ public record ObjectGroup(
       }
     }
 
-    /** The axis-parallel box around the rotated footprint. */
+    /** Returns the axis-parallel box around the rotated footprint. */
     public Bounds bounds() {
       double cos = Math.abs(Math.cos(angle));
       double sin = Math.abs(Math.sin(angle));
@@ -106,7 +106,7 @@ public record ObjectGroup(
       return row;
     }
 
-    /** The middle of the ninth, moved a little towards the middle of the frame. */
+    /** Returns the middle of the ninth, moved a little towards the middle of the frame. */
     double anchorX() {
       return 0.5 + 0.29 * (column - 1);
     }
@@ -145,7 +145,7 @@ public record ObjectGroup(
       return column < 0 || row < 0 ? NONE : at(column, row);
     }
 
-    /** The third of an axis that a group clearly stands in, or -1. */
+    /** Returns the third of an axis that a group clearly stands in, or -1. */
     private static int third(double min, double max, double centre) {
       if (centre < 0.35 && max < 0.46) {
         return 0;

@@ -63,17 +63,17 @@ public enum ObjectKind {
     return height;
   }
 
-  /** The most that one group may have; the least is 1. */
+  /** Returns the most that one group may have; the least is 1. */
   public int maxCount() {
     return maxCount;
   }
 
-  /** Whether a group may line a road, railway or river. */
+  /** Returns whether a group may line a road, railway or river. */
   boolean mayLineFeature() {
     return lines;
   }
 
-  /** Whether all objects of a group point the same way, as built things do. */
+  /** Returns whether all objects of a group point the same way, as built things do. */
   boolean aligned() {
     return this != PLANE && this != SHIP && this != TREE && this != WIND_TURBINE;
   }
@@ -83,17 +83,17 @@ public enum ObjectKind {
     return this == PLANE || this == CAR;
   }
 
-  /** The colours that this kind comes in, at least one. */
+  /** Returns the colours that this kind comes in, at least one. */
   public List<Colour> colours() {
     return colours;
   }
 
-  /** Whether this kind floats: such kinds are only on the sea, all others never. */
+  /** Returns whether this kind floats: such kinds are only on the sea, all others never. */
   public boolean floats() {
     return this == SHIP;
   }
 
-  /** Whether this kind can be there, going by the ground alone. */
+  /** Returns whether this kind can be there, going by the ground alone. */
   public boolean fits(Scene.Terrain terrain) {
     return switch (terrain) {
       case SEA -> this == SHIP;
@@ -145,7 +145,7 @@ public enum ObjectKind {
       return blue;
     }
 
-    /** The English word, lower case. */
+    /** Returns the English word, lower case. */
     public String word() {
       return name().toLowerCase(Locale.ROOT);
     }

@@ -60,18 +60,19 @@ public record Scene(
     }
   }
 
-  /** How many objects of the kind there are, whatever their colour. */
+  /** Returns how many objects of the kind there are, whatever their colour. */
   public int count(ObjectKind kind) {
     return groups.stream().filter(g -> g.kind() == kind).mapToInt(ObjectGroup::count).sum();
   }
 
-  /** The group of this kind and colour, if there is one. */
+  /** Returns the group of this kind and colour, if there is one. */
   public Optional<ObjectGroup> group(ObjectKind kind, ObjectKind.Colour colour) {
     return groups.stream().filter(g -> g.kind() == kind && g.colour() == colour).findFirst();
   }
 
   /**
-   * Everything that a full description could say: equal signatures cannot be told apart by words.
+   * Returns everything that a full description could say: equal signatures cannot be told apart by
+   * words.
    */
   public String signature() {
     StringBuilder text = new StringBuilder(terrain.name());
@@ -121,7 +122,7 @@ public record Scene(
       }
     }
 
-    /** The distance to the shore line: above 0 in the sea, below 0 on land. */
+    /** Returns the distance to the shore line: above 0 in the sea, below 0 on land. */
     double seaward(double x, double y) {
       boolean across = side == ObjectGroup.Region.LEFT || side == ObjectGroup.Region.RIGHT;
 
@@ -135,7 +136,7 @@ public record Scene(
       return depth + amplitude * Math.sin(5 * (across ? y : x) + phase) - inwards;
     }
 
-    /** Whether the whole box is in the sea, or on land, with a margin. */
+    /** Returns whether the whole box is in the sea, or on land, with a margin. */
     boolean holds(Bounds box, boolean inSea) {
       for (double u = 0; u <= 1; u += 0.5) {
         for (double v = 0; v <= 1; v += 0.5) {
@@ -170,12 +171,12 @@ public record Scene(
       this.hiddenColours = Set.copyOf(hiddenColours);
     }
 
-    /** Whether an object of this colour stands out from this ground. */
+    /** Returns whether an object of this colour stands out from this ground. */
     public boolean shows(ObjectKind.Colour colour) {
       return !hiddenColours.contains(colour);
     }
 
-    /** Whether a road, railway or river may cross it. */
+    /** Returns whether a road, railway or river may cross it. */
     public boolean allowsFeature() {
       return this != SEA && this != COAST;
     }

@@ -22,12 +22,12 @@ public record SceneCaption(String text, List<Statement> claims) {
     claims = List.copyOf(claims);
   }
 
-  /** The words, without the punctuation: what a Karpathy-style file calls tokens. */
+  /** Returns the words, without the punctuation: what a Karpathy-style file calls tokens. */
   public List<String> words() {
     return WORD.matcher(text).results().map(MatchResult::group).toList();
   }
 
-  /** Whether the caption is true of the scene. */
+  /** Returns whether the caption is true of the scene. */
   public boolean describes(Scene scene) {
     return claims.stream().allMatch(claim -> claim.holds(scene));
   }
@@ -35,7 +35,7 @@ public record SceneCaption(String text, List<Statement> claims) {
   /** One checkable statement of a caption. */
   public sealed interface Statement {
 
-    /** Whether it is true of the scene. */
+    /** Returns whether it is true of the scene. */
     boolean holds(Scene scene);
 
     /** There are exactly so many objects of the kind, of the colour where one is named. */

@@ -32,7 +32,7 @@ public final class SceneCaptions {
 
   private SceneCaptions() {}
 
-  /** The scene's captions: five different ones, always the same for the same scene. */
+  /** Returns the scene's captions: five different ones, always the same for the same scene. */
   public static List<SceneCaption> describe(Scene scene) {
     SceneRandom random = new SceneRandom(scene.lookSeed(), scene.index(), CAPTIONS);
     List<SceneCaption> captions = new ArrayList<>();
@@ -445,7 +445,7 @@ public final class SceneCaptions {
 
     // --- the ground ---
 
-    /** A road, say, with its course. */
+    /** Returns a road, say, with its course. */
     private String feature() {
       LinearFeature feature = scene.feature().orElseThrow();
       claims.add(
@@ -471,7 +471,7 @@ public final class SceneCaptions {
       return feature.crossing() == Crossing.BRIDGE ? " with a bridge" : " with a roundabout";
     }
 
-    /** " with a road", where there is one and chance wants it. */
+    /** Returns " with a road", where there is one and chance wants it. */
     private String crossing() {
       if (scene.feature().isEmpty() || random.chance(0.3)) {
         return "";

@@ -62,7 +62,7 @@ public final class SceneGenerator {
   }
 
   /**
-   * Scene {@code index}.
+   * Returns the scene {@code index}.
    *
    * @param index at least 0
    */
@@ -134,7 +134,9 @@ public final class SceneGenerator {
     return Optional.empty();
   }
 
-  /** The twin's original: each scene of the block is taken once before any is taken again. */
+  /**
+   * Chooses the twin's original: each scene of the block is taken once before any is taken again.
+   */
   private int original(int index) {
     int first = index - index % BLOCK;
     List<Integer> all = new ArrayList<>();

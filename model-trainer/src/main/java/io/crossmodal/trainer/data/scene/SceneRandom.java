@@ -12,12 +12,12 @@ final class SceneRandom {
 
   private final SplittableRandom random;
 
-  /** A stream of its own for each (seed, index, purpose). */
+  /** Makes a stream of its own for each (seed, index, purpose). */
   SceneRandom(long seed, long index, long purpose) {
     random = new SplittableRandom(mix(mix(mix(seed) + index) + purpose));
   }
 
-  /** SplitMix64's finaliser: neighbouring inputs give unrelated outputs. */
+  /** Mixes by SplitMix64's finaliser: neighbouring inputs give unrelated outputs. */
   static long mix(long value) {
     long z = value + 0x9E3779B97F4A7C15L;
     z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
@@ -29,7 +29,7 @@ final class SceneRandom {
     return random.nextLong();
   }
 
-  /** 0 to bound - 1. */
+  /** Returns a number from 0 to bound - 1. */
   int below(int bound) {
     return random.nextInt(bound);
   }
@@ -50,7 +50,10 @@ final class SceneRandom {
     return from[random.nextInt(from.length)];
   }
 
-  /** One of the items, drawn in proportion to its weight; one weight for each, above 0 in all. */
+  /**
+   * Returns one of the items, drawn in proportion to its weight; one weight for each, above 0 in
+   * all.
+   */
   <T> T weighted(List<T> from, int... weights) {
     if (from.size() != weights.length) {
       throw new IllegalArgumentException(
@@ -89,7 +92,7 @@ final class SceneRandom {
       this.seed = seed;
     }
 
-    /** One octave; the lattice has pitch 1. */
+    /** Returns one octave of noise; the lattice has pitch 1. */
     double at(double x, double y) {
       double floorX = Math.floor(x);
       double floorY = Math.floor(y);
@@ -102,7 +105,7 @@ final class SceneRandom {
       return top * (1 - fy) + bottom * fy;
     }
 
-    /** Several octaves, each of twice the frequency and half the strength. */
+    /** Returns several octaves of noise, each of twice the frequency and half the strength. */
     double fractal(double x, double y, int octaves) {
       double sum = 0;
       double strength = 0.5;

@@ -39,7 +39,7 @@ public final class SensorRenderer {
   private final SceneRenderer pictures;
 
   /**
-   * A renderer of tiles.
+   * Makes a renderer of tiles.
    *
    * @param size the side of a tile in pixels, 32 to 2048
    */
@@ -62,7 +62,7 @@ public final class SensorRenderer {
     return new Views(radar(scene, ground, rgb), optical(scene, ground, rgb));
   }
 
-  /** What is in a scene: its terrain, what crosses it and the kinds of its objects. */
+  /** Returns what is in a scene: its terrain, what crosses it and the kinds of its objects. */
   public static Set<String> labels(Scene scene) {
     Set<String> labels = new TreeSet<>();
     labels.add(label(scene.terrain()));
@@ -191,14 +191,14 @@ public final class SensorRenderer {
     return new BandImage(2, size, size, values);
   }
 
-  /** How green, about -0.2 to 0.3. */
+  /** Returns how green it is, about -0.2 to 0.3. */
   private static double green(int rgb) {
     double red = (rgb >> 16) & 255;
     double green = (rgb >> 8) & 255;
     return (green - red) / Math.max(40, green + red);
   }
 
-  /** In dB: the mean of so many exponential powers. */
+  /** Returns the mean of so many exponential powers, in dB. */
   private static double speckle(SceneRandom random) {
     double power = 0;
     for (int look = 0; look < LOOKS; look++) {
@@ -257,17 +257,20 @@ public final class SensorRenderer {
       this.reflectance = reflectance;
     }
 
-    /** Backscatter in dB. */
+    /** Returns the backscatter in dB. */
     double vv() {
       return vv;
     }
 
-    /** Cross-polarised backscatter in dB. */
+    /** Returns the cross-polarised backscatter in dB. */
     double vh() {
       return vh;
     }
 
-    /** Times 10,000, in the order of {@link io.crossmodal.trainer.data.SensorSource#S2}'s bands. */
+    /**
+     * Returns reflectance times 10,000, in the order of {@link
+     * io.crossmodal.trainer.data.SensorSource#S2}'s bands.
+     */
     double reflectance(int band) {
       return reflectance[band];
     }
@@ -276,12 +279,12 @@ public final class SensorRenderer {
       return this == GRASS || this == CROP || this == TREES;
     }
 
-    /** Whether it has walls that a radar's pulse bounces off twice. */
+    /** Returns whether it has walls that a radar's pulse bounces off twice. */
     boolean stands() {
       return this == ROOF || this == METAL;
     }
 
-    /** What lies under everything else. */
+    /** Returns what lies under everything else. */
     static GroundCover of(Scene.Terrain terrain) {
       return switch (terrain) {
         case FARMLAND -> CROP;
