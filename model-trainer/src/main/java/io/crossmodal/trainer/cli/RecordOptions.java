@@ -17,8 +17,9 @@ import picocli.CommandLine.Model.ISetter;
 import picocli.CommandLine.Model.OptionSpec;
 
 /**
- * The options of a record as options of a command: each that {@code recipes.json} has help for. The
- * command names {@link Transformer} as its model transformer.
+ * The options of a record as options of a command: each that {@code recipes.json} has help for, and
+ * one of the command's recipes a value. The command names {@link Transformer} as its model
+ * transformer.
  */
 final class RecordOptions {
   private final Class<? extends Record> type;
@@ -54,8 +55,10 @@ final class RecordOptions {
 
   private void addTo(CommandSpec command) {
     Map<String, Class<?>> types = OptionRecords.types(type);
-    OptionRecords.help(type)
-        .forEach((name, help) -> command.addOption(option(name, types.get(name), help)));
+    Map<String, String> help = OptionRecords.help(type);
+    help.keySet()
+        .removeIf(name -> recipes.values().stream().noneMatch(values -> values.containsKey(name)));
+    help.forEach((name, text) -> command.addOption(option(name, types.get(name), text)));
   }
 
   /** Returns what the recipes have for an option: one value where they agree. */
@@ -98,6 +101,19 @@ final class RecordOptions {
   /** Returns whether the user has given that option. */
   boolean has(String name) {
     return given.containsKey(name);
+  }
+
+  /**
+   * Returns the recipe of that name with what the user has given.
+   *
+   * @param absent value of what the recipe leaves out
+   * @throws IllegalArgumentException when the record refuses it
+   */
+  <R extends Record> R over(Class<R> record, String recipe, Map<String, ?> absent) {
+    Map<String, Object> values = new LinkedHashMap<>(absent);
+    values.putAll(recipes.get(recipe));
+    values.putAll(given);
+    return OptionRecords.of(record, values);
   }
 
   /**

@@ -78,9 +78,9 @@ public record EvaluationTable(
   /** Returns this table with the paper's rows behind our own. */
   public EvaluationTable with(Paper paper) {
     List<Row> all = new ArrayList<>(rows);
-    all.addAll(paper.rows());
+    all.addAll(paper.results().rows());
     List<String> said = new ArrayList<>(notes);
-    said.addAll(paper.notes());
+    said.addAll(paper.results().notes());
     return new EvaluationTable(model, dataSet, split, images, texts, calibration, all, said);
   }
 

@@ -206,26 +206,14 @@ public final class SensorCalibrationFit {
    * @param tiles in the archive, the tile's own one among them
    */
   static SensorCalibration logistic(String query, String archive, double[][] alike, int tiles) {
-    double mean = Arrays.stream(alike).flatMapToDouble(Arrays::stream).average().orElseThrow();
-    double square =
-        Arrays.stream(alike)
-            .flatMapToDouble(Arrays::stream)
-            .map(value -> (value - mean) * (value - mean))
-            .average()
-            .orElseThrow();
-    // The fit's steps are bounded, and MaxSim may lie in a narrow range.
-    double deviation = square > 0 ? Math.sqrt(square) : 1;
-    double[][] standard = new double[alike.length][];
     boolean[][] right = new boolean[alike.length][];
     for (int q = 0; q < alike.length; q++) {
-      standard[q] = Arrays.stream(alike[q]).map(value -> (value - mean) / deviation).toArray();
       right[q] = new boolean[alike[q].length];
       right[q][0] = true;
     }
-    Calibration platt = CalibrationFit.platt(standard, right, 0);
-    double scale = platt.scale() / deviation;
+    Calibration platt = CalibrationFit.platt(alike, right, 0);
     double drawn = alike[0].length - 1;
     return new SensorCalibration(
-        query, archive, scale, platt.bias() - scale * mean - Math.log((tiles - 1) / drawn));
+        query, archive, platt.scale(), platt.bias() - Math.log((tiles - 1) / drawn));
   }
 }

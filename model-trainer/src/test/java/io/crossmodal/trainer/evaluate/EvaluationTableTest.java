@@ -81,20 +81,20 @@ class EvaluationTableTest {
   @ParameterizedTest
   @EnumSource
   void thePapersMeansAreThoseOfItsSharesOrTheNotesSayOtherwise(Paper paper) {
-    for (EvaluationTable.Row row : paper.rows()) {
+    for (EvaluationTable.Row row : paper.results().rows()) {
       double mean =
           EvaluationTable.Retrieval.meanRecall(
               row.imageToText().strict(), row.textToImage().strict());
       if (paper == Paper.SYDNEY) {
         assertEquals(65.12, mean, 0.005);
-        assertTrue(paper.notes().get(0).contains("65.12"));
+        assertTrue(paper.results().notes().get(0).contains("65.12"));
       } else {
         assertEquals(row.meanRecall(), mean, 0.0051, row.name());
       }
     }
     EvaluationTable both = TABLE.with(paper);
-    assertEquals(2 + paper.rows().size(), both.rows().size());
-    for (String note : paper.notes()) {
+    assertEquals(2 + paper.results().rows().size(), both.rows().size());
+    for (String note : paper.results().notes()) {
       assertTrue(both.markdown().contains(note), note);
     }
     assertEquals(

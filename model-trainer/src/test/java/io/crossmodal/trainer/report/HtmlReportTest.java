@@ -30,7 +30,14 @@ class HtmlReportTest {
   void holdsEverythingAndEscapesIt() throws Exception {
     EvaluationTable table =
         new EvaluationTable(
-            "tiny", NASTY, Split.VAL, 4, 20, Calibration.NONE, Paper.RSITMD.rows(), List.of(NASTY));
+            "tiny",
+            NASTY,
+            Split.VAL,
+            4,
+            20,
+            Calibration.NONE,
+            Paper.RSITMD.results().rows(),
+            List.of(NASTY));
     HtmlReport.RunReport.Example example =
         new HtmlReport.RunReport.Example(
             NASTY,
@@ -61,7 +68,7 @@ class HtmlReportTest {
     assertEquals(1, read.pictures("sheet"));
     assertEquals(1, read.pictures("chart"));
     assertEquals(1, read.rows("options"));
-    assertEquals(1 + Paper.RSITMD.rows().size(), read.rows("evaluation"));
+    assertEquals(1 + Paper.RSITMD.results().rows().size(), read.rows("evaluation"));
     assertTrue(read.texts("li").contains(NASTY));
     assertTrue(read.all("img").stream().anyMatch(image -> image.getAttribute("alt").equals(NASTY)));
     String source = read.all("img").get(1).getAttribute("src");

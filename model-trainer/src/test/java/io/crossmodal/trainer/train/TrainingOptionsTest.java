@@ -12,7 +12,9 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.trainer.data.Augmentation;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.IntUnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -202,6 +204,16 @@ class TrainingOptionsTest {
     assertEquals(base, MicroTraining.with(changed, "itc", 1, "seed", 1L, "small_side", 0));
     assertRefused(() -> MicroTraining.with(base, "itcc", 1), "unknown option [itcc]", "itc,");
     assertRefused(() -> MicroTraining.with(base, "batch", null), "[batch] has no value");
+  }
+
+  @Test
+  void everyOptionButTheStartHasHelpAndAValueInEachRecipe() {
+    Set<String> options = new HashSet<>(OptionRecords.types(TrainingOptions.class).keySet());
+    options.remove("initial");
+    assertEquals(options, OptionRecords.help(TrainingOptions.class).keySet());
+    for (Recipe recipe : Recipe.values()) {
+      assertEquals(options, OptionRecords.recipe(TrainingOptions.class, recipe.name()).keySet());
+    }
   }
 
   @Test
