@@ -44,8 +44,9 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
 
   @Option(
       names = "--recipe",
-      defaultValue = "SCRATCH",
-      description = "${COMPLETION-CANDIDATES}: gives every option below that is not given")
+      description =
+          "${COMPLETION-CANDIDATES}: gives every option below that is not given; default: SCRATCH,"
+              + " with --init PAPER, whose rates keep what the weights have learnt")
   private Recipe recipe;
 
   @Option(
@@ -67,18 +68,23 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
     return given;
   }
 
+  private Recipe recipe() {
+    Recipe usual = init == null ? Recipe.SCRATCH : Recipe.PAPER;
+    return recipe == null ? usual : recipe;
+  }
+
   private TrainingOptions options(CaptionedDataset dataset) {
     if (given.has("steps") && epochs != null) {
       throw new IllegalArgumentException("--steps and --epochs exclude each other, give one");
     }
-    TrainingOptions options = given.over(recipe.options());
+    TrainingOptions options = given.over(recipe().options());
     if (given.has("steps")) {
       return options;
     }
     long pairs =
         dataset.split(Split.TRAIN).stream().mapToLong(image -> image.captions().size()).sum();
     int perStep = options.batch() * options.accumulate();
-    double passes = epochs == null ? recipe.epochs() : epochs;
+    double passes = epochs == null ? recipe().epochs() : epochs;
     return OptionRecords.with(options, Map.of("steps", Recipe.steps(passes, pairs, perStep)));
   }
 

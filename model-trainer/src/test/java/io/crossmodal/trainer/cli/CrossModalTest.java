@@ -804,6 +804,10 @@ class CrossModalTest {
     assertTrue(out.toString().contains("fusion.layer*.cross_attention.query"), out.toString());
     ModelBundle bundle = ModelBundle.read(folder.resolve("started").resolve("model.zip"));
     assertEquals(SmallImport.vocabulary(), bundle.tokenizer().words());
+    // A rate for random weights would undo what these have learnt.
+    assertTrue(
+        Files.readString(folder.resolve("started").resolve("options.json"))
+            .contains("\"learning_rate\":1.0E-4"));
     assertEquals(0, run(arguments.toArray(new String[0])), "resumes: " + err);
   }
 }
