@@ -45,10 +45,10 @@ class MultiViewHeadTest {
   void lossAndGradientAreThoseOfThePlainComputation() throws Exception {
     Random random = new Random(SEED);
     ScriptModule root =
-        TrainingHeads.multiView(ModelConfig.tiny(), Weights.random(random.nextLong()));
+        CaptionTask.multiView(ModelConfig.tiny(), Weights.random(random.nextLong()));
     StateDict state = StateDict.of(root);
     Map<String, String> sources =
-        MtgfeArchitecture.sources(ModelConfig.tiny(), TrainingModule.class, "training");
+        MtgfeArchitecture.sources(ModelConfig.tiny(), CaptionTask.class, "training");
     // Only what the head needs: the rest of training.py has places to fill in.
     sources.computeIfPresent(
         "training",
