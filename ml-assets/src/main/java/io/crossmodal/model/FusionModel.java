@@ -84,7 +84,6 @@ public final class FusionModel implements AutoCloseable {
   public static FusionModel load(
       ModelBundle bundle, Path scratch, Device device, Precision precision)
       throws IOException, BundleException {
-    TorchEngine.configure();
     Path archive = Files.createTempFile(scratch, COPY, ".pt");
     Model model = Model.newInstance(bundle.manifest().id(), device, "PyTorch");
     boolean served = false;
@@ -534,6 +533,7 @@ public final class FusionModel implements AutoCloseable {
     // DJL's way to name a method other than forward, see PyTorch's IValueUtils.
     selector.setName("module_method:" + method);
     list.add(selector);
+    TorchEngine.turnProfilingOff();
     NDList result = model.getBlock().forward(new ParameterStore(call, false), list, false);
     result.attach(call);
     return result.singletonOrThrow();

@@ -90,6 +90,7 @@ import org.opensearch.index.query.QueryBuilder;
 import org.opensearch.indices.SystemIndexDescriptor;
 import org.opensearch.indices.breaker.BreakerSettings;
 import org.opensearch.ingest.Processor;
+import org.opensearch.node.Node;
 import org.opensearch.plugins.ActionPlugin;
 import org.opensearch.plugins.CircuitBreakerPlugin;
 import org.opensearch.plugins.DiscoveryPlugin;
@@ -191,6 +192,13 @@ public class CrossModalPlugin extends Plugin
       IndexNameExpressionResolver indexNameExpressionResolver,
       Supplier<RepositoriesService> repositoriesService) {
     Settings settings = environment.settings();
+    if (!Node.NODE_LOCAL_STORAGE_SETTING.get(settings)) {
+      throw new IllegalArgumentException(
+          "["
+              + Node.NODE_LOCAL_STORAGE_SETTING.getKey()
+              + "] is false, but the cross-modal plugin unpacks its models and native library below"
+              + " the node's data path; set it to true, or remove the plugin from this node");
+    }
     Path directory = nodeEnvironment.nodeDataPaths()[0].resolve("cross_modal");
     try {
       FusionModel.deleteLeftovers(directory);
