@@ -27,6 +27,11 @@ public final class TorchEngine {
     }
   }
 
+  /** Whether {@link #configure} was overruled. */
+  static boolean optimizesGraphs() {
+    return Boolean.getBoolean(GRAPH_OPTIMIZER);
+  }
+
   /**
    * How fast the engine multiplies two square matrices: the machine's own peak, which benchmarks
    * compare models with.
