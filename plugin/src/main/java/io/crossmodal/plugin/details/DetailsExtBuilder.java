@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.details;
 
-import io.crossmodal.plugin.rescore.GlobalWindowRequest;
+import io.crossmodal.plugin.rescore.RescoreExt;
 import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
@@ -27,7 +27,7 @@ import org.opensearch.search.builder.SearchSourceBuilder;
  * window of its own that {@code rescore} gives it. Any search that has this part, be it empty, gets
  * a report of its rescores.
  */
-public final class DetailsExtBuilder extends SearchExtBuilder implements GlobalWindowRequest {
+public final class DetailsExtBuilder extends SearchExtBuilder implements RescoreExt {
   public static final String NAME = "cross_modal";
 
   static final String DETAILS = "details";
@@ -146,13 +146,19 @@ public final class DetailsExtBuilder extends SearchExtBuilder implements GlobalW
     return details;
   }
 
-  boolean heatMap() {
+  /** Whether hits are to show where the query's words look. */
+  public boolean heatMap() {
     return heatMap;
   }
 
   @Override
   public int globalWindow() {
     return globalWindow;
+  }
+
+  @Override
+  public boolean describesHits() {
+    return details || heatMap;
   }
 
   @Override

@@ -7,7 +7,9 @@ package io.crossmodal.plugin.rescore;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.InferenceException.SearchThreadsBusy;
 import io.crossmodal.plugin.inference.InferenceStats;
+import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.Modality;
@@ -26,6 +28,7 @@ final class FusionRescoreContext extends RescoreContext {
   private final FusionOptions options;
   private final RescoreStage stage;
   private final boolean reported;
+  private final String refused;
   private final RescoreReporter reporter = new RescoreReporter();
   private SearchBounds search;
 
@@ -36,7 +39,8 @@ final class FusionRescoreContext extends RescoreContext {
       EncodedSide query,
       FusionOptions options,
       RescoreStage stage,
-      boolean reported) {
+      boolean reported,
+      String refused) {
     super(windowSize, FusionRescorer.INSTANCE);
     this.path = path;
     this.field = field;
@@ -44,6 +48,7 @@ final class FusionRescoreContext extends RescoreContext {
     this.options = options;
     this.stage = stage;
     this.reported = reported;
+    this.refused = refused;
   }
 
   /** The part of the rescore that is to be done here. */
@@ -56,6 +61,34 @@ final class FusionRescoreContext extends RescoreContext {
   /** Whether the request asks for a {@link RescoreReport}. */
   boolean reported() {
     return reported;
+  }
+
+  /**
+   * Lets the rescore begin.
+   *
+   * @throws SearchThreadsBusy where {@link RescoreAdmission} had no place for it
+   * @throws IllegalArgumentException for a window that is larger than this node allows
+   */
+  void begin() {
+    if (!hasField()) {
+      // Nothing is read, and no model is asked.
+      return;
+    }
+    if (refused != null) {
+      throw new SearchThreadsBusy(refused);
+    }
+    if (search != null) {
+      search.limits().checkWindow(getWindowSize(), "window_size");
+    }
+  }
+
+  /** What the tokens of a rescore take of the heap; the caller's to close. */
+  MemoryBudget.Growing memory() {
+    return new MemoryBudget.Growing(
+        hasField() ? service().heap() : MemoryBudget.UNLIMITED,
+        "a part of the tokens of a window of ["
+            + getWindowSize()
+            + "] hits, of which a smaller one needs less,");
   }
 
   /** Adds to what this rescore, which may run for several sub-queries, has rescored. */
@@ -129,10 +162,15 @@ final class FusionRescoreContext extends RescoreContext {
    * Reads the tokens of this shard's hits.
    *
    * @param most hits
+   * @param memory of {@link #memory}
    */
-  TokenReader tokenReader(List<LeafReaderContext> leaves, int most) {
+  TokenReader tokenReader(List<LeafReaderContext> leaves, int most, MemoryBudget.Growing memory) {
     return new TokenReader(
-        leaves, field.definition(), comparesImages() ? query.calibrations() : List.of(), most);
+        leaves,
+        field.definition(),
+        comparesImages() ? query.calibrations() : List.of(),
+        most,
+        memory);
   }
 
   /**
