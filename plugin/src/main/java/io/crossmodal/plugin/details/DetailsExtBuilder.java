@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.details;
 
 import io.crossmodal.plugin.rescore.RescoreExt;
+import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
@@ -53,7 +54,10 @@ public final class DetailsExtBuilder extends SearchExtBuilder implements Rescore
   }
 
   public DetailsExtBuilder(StreamInput in) throws IOException {
-    this(in.readBoolean(), in.readBoolean(), in.readVInt());
+    WireFormat.read(in, NAME);
+    details = in.readBoolean();
+    heatMap = in.readBoolean();
+    globalWindow = in.readVInt();
   }
 
   /** The part of a search; null where it has none. */
@@ -71,6 +75,7 @@ public final class DetailsExtBuilder extends SearchExtBuilder implements Rescore
 
   @Override
   public void writeTo(StreamOutput out) throws IOException {
+    WireFormat.write(out);
     out.writeBoolean(details);
     out.writeBoolean(heatMap);
     out.writeVInt(globalWindow);

@@ -7,7 +7,6 @@ package io.crossmodal.plugin.rescore;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.InferenceException.SearchThreadsBusy;
 import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelService;
@@ -28,7 +27,7 @@ final class FusionRescoreContext extends RescoreContext {
   private final FusionOptions options;
   private final RescoreStage stage;
   private final boolean reported;
-  private final String refused;
+  private final RescoreAdmission.Refusal refused;
   private final RescoreReporter reporter = new RescoreReporter();
   private SearchBounds search;
 
@@ -40,7 +39,7 @@ final class FusionRescoreContext extends RescoreContext {
       FusionOptions options,
       RescoreStage stage,
       boolean reported,
-      String refused) {
+      RescoreAdmission.Refusal refused) {
     super(windowSize, FusionRescorer.INSTANCE);
     this.path = path;
     this.field = field;
@@ -66,7 +65,7 @@ final class FusionRescoreContext extends RescoreContext {
   /**
    * Lets the rescore begin.
    *
-   * @throws SearchThreadsBusy where {@link RescoreAdmission} had no place for it
+   * @throws InferenceException where {@link RescoreAdmission} had no place for it
    * @throws IllegalArgumentException for a window that is larger than this node allows
    */
   void begin() {
@@ -75,7 +74,7 @@ final class FusionRescoreContext extends RescoreContext {
       return;
     }
     if (refused != null) {
-      throw new SearchThreadsBusy(refused);
+      throw refused.why();
     }
     if (search != null) {
       search.limits().checkWindow(getWindowSize(), "window_size");
@@ -196,7 +195,8 @@ final class FusionRescoreContext extends RescoreContext {
    */
   void keepFirstPassOrThrow(RuntimeException failure) {
     boolean late = failure instanceof InferenceException.DeadlineExceeded && search != null;
-    boolean searchIsOver = late && search.deadline().expired();
+    boolean searchIsOver =
+        late && (search.deadline().expired() || (refused != null && refused.searchIsOver()));
     if (options.onFailure() == FailurePolicy.FAIL && !searchIsOver) {
       throw InferenceErrors.toOpenSearch(failure);
     }

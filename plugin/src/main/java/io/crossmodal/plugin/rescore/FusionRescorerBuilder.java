@@ -16,6 +16,7 @@ import io.crossmodal.plugin.query.QueryEncoder;
 import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.query.QuerySideBody;
 import io.crossmodal.plugin.scoring.Scorers;
+import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
@@ -70,7 +71,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   private final boolean reported;
 
   // Why the shard must not rescore, which is said on its own node; null where it may.
-  private final String refused;
+  private final RescoreAdmission.Refusal refused;
 
   // Null for what the model can do.
   private final Boolean calibrate;
@@ -159,7 +160,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
       FusionOptions options,
       RescoreStage stage,
       boolean reported,
-      String refused,
+      RescoreAdmission.Refusal refused,
       Boolean calibrate,
       SetOnce<EncodedQuery> pending) {
     this.field = Objects.requireNonNull(field, "field");
@@ -175,6 +176,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
 
   public FusionRescorerBuilder(StreamInput in) throws IOException {
     super(in);
+    WireFormat.read(in, NAME);
     field = in.readString();
     side = in.readOptionalWriteable(QuerySide::new);
     encoded = in.readOptionalWriteable(EncodedSide::new);
@@ -191,6 +193,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     if (pending != null) {
       throw new IllegalStateException("[" + NAME + "] is sent while its encoding is under way");
     }
+    WireFormat.write(out);
     out.writeString(field);
     out.writeOptionalWriteable(side);
     out.writeOptionalWriteable(encoded);
@@ -319,7 +322,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
    *
    * @param why it must not rescore
    */
-  FusionRescorerBuilder refused(String why) {
+  FusionRescorerBuilder refused(RescoreAdmission.Refusal why) {
     FusionRescorerBuilder copy =
         new FusionRescorerBuilder(
             field, side, encoded, options, stage, reported, why, calibrate, pending);

@@ -5,7 +5,7 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.plugin.errors.InferenceErrors;
-import io.crossmodal.plugin.inference.InferenceException.SearchThreadsBusy;
+import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
@@ -133,6 +133,13 @@ public final class RescoreAdmission implements TransportInterceptor {
     }
   }
 
+  /**
+   * Why a shard must not rescore.
+   *
+   * @param searchIsOver whether the search's own time was over, which is nobody's failure
+   */
+  record Refusal(InferenceException why, boolean searchIsOver) {}
+
   /** A request on its way to core's handler. */
   private final class Admission<T extends TransportRequest> {
     private final T request;
@@ -172,12 +179,16 @@ public final class RescoreAdmission implements TransportInterceptor {
       if (waits.incrementAndGet() > limits.maxWaiting() && !isFetch) {
         waits.decrementAndGet();
         refuse(
-            String.format(
-                Locale.ROOT,
-                "half of the node's search threads rescore, which are [%d], and [%d] searches wait"
-                    + " for them; retry later, or raise [plugins.cross_modal.inference.queue_size]",
-                places,
-                limits.maxWaiting()));
+            new InferenceException.SearchThreadsBusy(
+                String.format(
+                    Locale.ROOT,
+                    "half of the node's search threads rescore, which are [%d], and [%d] searches"
+                        + " wait for them; retry later, or raise"
+                        + " [plugins.cross_modal.inference.queue_size]",
+                    places,
+                    limits.maxWaiting())),
+            Counter.SEARCH_THREADS_BUSY,
+            false);
         return;
       }
       inContext = threadPool.getThreadContext().preserveContext(this::runQueued);
@@ -227,12 +238,15 @@ public final class RescoreAdmission implements TransportInterceptor {
         waiting.remove(this);
         try {
           refuse(
-              String.format(
-                  Locale.ROOT,
-                  "none of the node's search threads that may rescore, which are [%d], became free"
-                      + " within [%s]; retry later",
-                  places,
-                  longest));
+              new InferenceException.DeadlineExceeded(
+                  String.format(
+                      Locale.ROOT,
+                      "a rescore, which waited [%s] for one of the node's [%d] search threads that"
+                          + " may rescore,",
+                      longest,
+                      places)),
+              Counter.TIMEOUTS,
+              longest.equals(search.source().timeout()));
         } catch (Exception e) {
           answer(e);
         }
@@ -275,19 +289,21 @@ public final class RescoreAdmission implements TransportInterceptor {
     private void stats(Counter counter) {
       InferenceStats stats = service.stats();
       for (FusionRescorerBuilder rescorer : rescorers) {
-        rescorer.modelIfKnown().ifPresent(model -> stats.of(model).increment(counter));
+        rescorer.modelIfKnown().map(stats::of).orElse(stats).increment(counter);
       }
     }
 
     /** Fails, or goes on without a place and without its rescores. */
-    private void refuse(String why) throws Exception {
+    private void refuse(InferenceException why, Counter reason, boolean searchIsOver)
+        throws Exception {
       boolean fails =
           rescorers.stream().anyMatch(one -> one.options().onFailure() == FailurePolicy.FAIL);
-      if (fails) {
-        stats(Counter.SEARCH_THREADS_BUSY);
-        answer(InferenceErrors.toOpenSearch(new SearchThreadsBusy(why)));
+      if (fails && !searchIsOver) {
+        stats(reason);
+        answer(InferenceErrors.toOpenSearch(why));
       } else {
-        search.source(RescoredSearch.changed(search.source(), fusion -> fusion.refused(why)));
+        Refusal refusal = new Refusal(why, searchIsOver);
+        search.source(RescoredSearch.changed(search.source(), fusion -> fusion.refused(refusal)));
         handler.messageReceived(request, channel, task);
       }
     }

@@ -22,7 +22,9 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongSupplier;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.apache.lucene.util.SetOnce;
@@ -35,7 +37,8 @@ import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.concurrency.OpenSearchRejectedExecutionException;
 import org.opensearch.core.tasks.TaskCancelledException;
 import org.opensearch.tasks.Task;
-import org.opensearch.transport.ReceiveTimeoutTransportException;
+import org.opensearch.threadpool.Scheduler;
+import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.TransportException;
 import org.opensearch.transport.TransportRequestOptions;
 import org.opensearch.transport.TransportResponseHandler;
@@ -51,16 +54,15 @@ public final class Scorers {
 
   private static final Logger LOGGER = LogManager.getLogger(Scorers.class);
 
-  // How long a scorer that did not answer in time is asked last; then one question tries it again.
-  private static final long REST_NANOS = TimeUnit.SECONDS.toNanos(10);
+  // After its share of the time a scorer is given up; this frees what belongs to one that vanished.
+  private static final long GRACE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
   private final ClusterService clusterService;
   private final ModelService service;
   private final String executor;
   private final SetOnce<TransportService> transport = new SetOnce<>();
   private final AtomicInteger turn = new AtomicInteger();
-  // By node id, when each may be tried again.
-  private final Map<String, Long> resting = new ConcurrentHashMap<>();
+  private final Resting resting = new Resting(System::nanoTime);
   private volatile ScoringPlace place;
 
   /**
@@ -125,7 +127,7 @@ public final class Scorers {
     List<DiscoveryNode> rested = new ArrayList<>();
     List<DiscoveryNode> last = new ArrayList<>();
     for (DiscoveryNode node : nodes) {
-      (mayAsk(node) ? rested : last).add(node);
+      (resting.mayAsk(node.getId()) ? rested : last).add(node);
     }
     if (now == ScoringPlace.REMOTE) {
       rested.addAll(last);
@@ -133,12 +135,35 @@ public final class Scorers {
     return rested;
   }
 
-  /** Whether a scorer has answered in time, or this question is the one that tries it again. */
-  private boolean mayAsk(DiscoveryNode node) {
-    Long until = resting.get(node.getId());
-    return until == null
-        || (System.nanoTime() - until >= 0
-            && resting.replace(node.getId(), until, System.nanoTime() + REST_NANOS));
+  /** Scorers that did not answer in time: asked last for a while, then tried by one question. */
+  static final class Resting {
+    static final long NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    private final LongSupplier nanoTime;
+    // By node id, when each may be tried again.
+    private final Map<String, Long> until = new ConcurrentHashMap<>();
+
+    /**
+     * @param nanoTime the clock, as {@link System#nanoTime}
+     */
+    Resting(LongSupplier nanoTime) {
+      this.nanoTime = nanoTime;
+    }
+
+    /** Whether a scorer has answered in time, or this question is the one that tries it again. */
+    boolean mayAsk(String node) {
+      Long end = until.get(node);
+      long now = nanoTime.getAsLong();
+      return end == null || (now - end >= 0 && until.replace(node, end, now + NANOS));
+    }
+
+    void late(String node) {
+      until.put(node, nanoTime.getAsLong() + NANOS);
+    }
+
+    void answered(String node) {
+      until.remove(node);
+    }
   }
 
   /**
@@ -217,10 +242,13 @@ public final class Scorers {
                 }
               });
       Deadline share = share();
-      TransportRequestOptions options =
-          TransportRequestOptions.builder()
-              .withTimeout(TimeValue.timeValueNanos(Math.max(1, share.remainingNanos())))
-              .build();
+      long nanos = Math.max(1, share.remainingNanos());
+      Attempt attempt = new Attempt(node, errand);
+      attempt.end =
+          transport
+              .get()
+              .getThreadPool()
+              .schedule(attempt::late, TimeValue.timeValueNanos(nanos), ThreadPool.Names.GENERIC);
       transport
           .get()
           .sendChildRequest(
@@ -228,8 +256,10 @@ public final class Scorers {
               ScorePairsAction.NAME,
               new PairsRequest(question, pairs, share),
               errand.task(),
-              options,
-              new Handler(node, errand));
+              TransportRequestOptions.builder()
+                  .withTimeout(TimeValue.timeValueNanos(nanos + GRACE_NANOS))
+                  .build(),
+              attempt);
     }
 
     /**
@@ -247,18 +277,15 @@ public final class Scorers {
     }
 
     /** Goes on to the next, and has the node asked last for a while. */
-    private void late(DiscoveryNode node, Errand errand) {
-      if (errand != null) {
-        errand.cancel("it did not answer in its share of the time");
-      }
-      resting.put(node.getId(), System.nanoTime() + REST_NANOS);
+    private void late(DiscoveryNode node) {
+      resting.late(node.getId());
       failed(Counter.REMOTE_TIMEOUTS, new InferenceException.DeadlineExceeded("a rescore"));
     }
 
     private void answered(PairsResponse response, DiscoveryNode node) {
       if (response.refusal() == null) {
         stats.increment(Counter.REMOTE_ANSWERS);
-        resting.remove(node.getId());
+        resting.answered(node.getId());
         result.complete(response.answer(question));
         return;
       }
@@ -268,17 +295,13 @@ public final class Scorers {
         case QUEUE_FULL, MEMORY -> failed(Counter.REMOTE_REJECTIONS, refused);
         case UNAVAILABLE -> failed(Counter.REMOTE_UNAVAILABLE, refused);
         case FAILED -> failed(Counter.REMOTE_FAILURES, refused);
-        case LATE -> late(node, null);
+        case LATE -> late(node);
         // Another node would say the same.
         case FOREIGN_TOKENS, BAD_REQUEST -> result.completeExceptionally(refused);
       }
     }
 
-    private void failed(TransportException e, DiscoveryNode node, Errand errand) {
-      if (e instanceof ReceiveTimeoutTransportException) {
-        late(node, errand);
-        return;
-      }
+    private void failed(TransportException e, DiscoveryNode node) {
       Throwable cause = ExceptionsHelper.unwrapCause(e);
       if (cause instanceof TaskCancelledException cancelled) {
         result.completeExceptionally(cancelled);
@@ -331,15 +354,24 @@ public final class Scorers {
               });
     }
 
-    /** Ends the task of one attempt, whatever came of it. */
-    private final class Handler implements TransportResponseHandler<PairsResponse> {
+    /** A question to one scorer: what comes first counts, its answer or the end of its time. */
+    private final class Attempt implements TransportResponseHandler<PairsResponse> {
       private final DiscoveryNode node;
       private final Errand errand;
       private final long start = System.nanoTime();
+      private final AtomicBoolean open = new AtomicBoolean(true);
+      private volatile Scheduler.ScheduledCancellable end;
 
-      private Handler(DiscoveryNode node, Errand errand) {
+      private Attempt(DiscoveryNode node, Errand errand) {
         this.node = node;
         this.errand = errand;
+      }
+
+      private void late() {
+        if (open.compareAndSet(true, false)) {
+          errand.cancel("it did not answer in its share of the time");
+          Asking.this.late(node);
+        }
       }
 
       @Override
@@ -354,16 +386,21 @@ public final class Scorers {
 
       @Override
       public void handleResponse(PairsResponse response) {
-        stats.record(Stage.REMOTE, System.nanoTime() - start);
         errand.end();
-        answered(response, node);
+        end.cancel();
+        if (open.compareAndSet(true, false)) {
+          stats.record(Stage.REMOTE, System.nanoTime() - start);
+          answered(response, node);
+        }
       }
 
       @Override
       public void handleException(TransportException e) {
-        // Not recorded as time: how long a node that gives no answer is waited for depends on it.
-        failed(e, node, errand);
         errand.end();
+        end.cancel();
+        if (open.compareAndSet(true, false)) {
+          failed(e, node);
+        }
       }
     }
   }

@@ -333,14 +333,24 @@ final class GlobalWindow {
             "the global window cannot be rescored on this thread, try again",
             RestStatus.TOO_MANY_REQUESTS);
       }
-      return ask(byShard, rescoring, deadline);
+      Map<Integer, Answer> answers = new TreeMap<>();
+      byShard.forEach((shard, own) -> answers.put(shard, send(shard, own, rescoring)));
+      boolean heard = false;
+      try {
+        Map<Hit, Float> scores = hear(byShard, answers, deadline);
+        heard = true;
+        return scores;
+      } finally {
+        if (!heard) {
+          // Such as a search that was cancelled.
+          answers.values().forEach(Answer::takeBack);
+        }
+      }
     }
   }
 
-  private Map<Hit, Float> ask(
-      Map<Integer, List<Hit>> byShard, Rescoring rescoring, Deadline deadline) {
-    Map<Integer, Answer> answers = new TreeMap<>();
-    byShard.forEach((shard, own) -> answers.put(shard, send(shard, own, rescoring)));
+  private Map<Hit, Float> hear(
+      Map<Integer, List<Hit>> byShard, Map<Integer, Answer> answers, Deadline deadline) {
     Map<Hit, Float> scores = new HashMap<>();
     RescoreReport.Times slowest = RescoreReport.Times.NONE;
     for (Map.Entry<Integer, Answer> answer : answers.entrySet()) {
@@ -382,7 +392,7 @@ final class GlobalWindow {
    */
   private record Answer(CompletableFuture<QuerySearchResult> result, Errand errand) {
     private void takeBack() {
-      if (errand != null) {
+      if (errand != null && !result.isDone()) {
         errand.cancel("nobody waits for the global window any more");
       }
     }
