@@ -24,6 +24,8 @@ import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.query.EncodeQueryAction;
 import io.crossmodal.plugin.query.TransportEncodeQueryAction;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
+import io.crossmodal.plugin.rescore.RescoreAdmission;
+import io.crossmodal.plugin.rescore.RescoreLimits;
 import io.crossmodal.plugin.rescore.ShardReports;
 import io.crossmodal.plugin.rest.EncodeAction;
 import io.crossmodal.plugin.rest.LoadModelAction;
@@ -158,6 +160,8 @@ public class CrossModalPlugin extends Plugin
   private final SetOnce<ModelRegistry> registry = new SetOnce<>();
   private final WindowTransport window = new WindowTransport();
   private final SetOnce<Scorers> scorers = new SetOnce<>();
+  private final SetOnce<RescoreLimits> limits = new SetOnce<>();
+  private final SetOnce<RescoreAdmission> admission = new SetOnce<>();
 
   /** Serves the models that come with the plugin; OpenSearch calls this. */
   public CrossModalPlugin() {
@@ -227,8 +231,15 @@ public class CrossModalPlugin extends Plugin
     scorers.set(
         new Scorers(
             clusterService, service.get(), HELPERS, CrossModalSettings.SCORING.get(settings)));
+    limits.set(CrossModalSettings.limits(settings));
+    admission.set(new RescoreAdmission(threadPool, service.get(), limits.get()));
     CrossModalSettings.follow(
-        clusterService.getClusterSettings(), settings, directory, service.get(), scorers.get());
+        clusterService.getClusterSettings(),
+        settings,
+        directory,
+        service.get(),
+        scorers.get(),
+        limits.get());
     return List.of(service.get(), registry.get(), scorers.get(), window);
   }
 
@@ -260,7 +271,8 @@ public class CrossModalPlugin extends Plugin
 
   @Override
   public void onIndexModule(IndexModule indexModule) {
-    indexModule.addSearchOperationListener(FusionRescorerBuilder.searchListener(scorers.get()));
+    indexModule.addSearchOperationListener(
+        FusionRescorerBuilder.searchListener(scorers.get(), limits.get()));
   }
 
   @Override
@@ -361,7 +373,8 @@ public class CrossModalPlugin extends Plugin
   @Override
   public Map<String, SystemGeneratedFactory<SearchPhaseResultsProcessor>>
       getSystemGeneratedSearchPhaseResultsProcessors(SearchPipelinePlugin.Parameters parameters) {
-    return Map.of(RescoreCoordinator.TYPE, new RescoreCoordinator.Factory(window, service::get));
+    return Map.of(
+        RescoreCoordinator.TYPE, new RescoreCoordinator.Factory(window, service::get, limits::get));
   }
 
   @Override
@@ -373,7 +386,7 @@ public class CrossModalPlugin extends Plugin
   @Override
   public List<TransportInterceptor> getTransportInterceptors(
       NamedWriteableRegistry namedWriteableRegistry, ThreadContext threadContext) {
-    return List.of(new WindowThreads());
+    return List.of(new WindowThreads(), admission.get());
   }
 
   @Override
