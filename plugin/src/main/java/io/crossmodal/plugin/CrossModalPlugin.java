@@ -13,6 +13,7 @@ import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.ingest.EncodingProcessorFactory;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
+import io.crossmodal.plugin.mapper.KeptFieldMapper;
 import io.crossmodal.plugin.models.DeleteModelAction;
 import io.crossmodal.plugin.models.ModelIndex;
 import io.crossmodal.plugin.models.ModelRegistry;
@@ -86,6 +87,7 @@ import org.opensearch.index.IndexModule;
 import org.opensearch.index.IndexSettings;
 import org.opensearch.index.codec.CodecServiceFactory;
 import org.opensearch.index.mapper.Mapper;
+import org.opensearch.index.mapper.MetadataFieldMapper;
 import org.opensearch.index.query.QueryBuilder;
 import org.opensearch.indices.SystemIndexDescriptor;
 import org.opensearch.indices.breaker.BreakerSettings;
@@ -317,6 +319,11 @@ public class CrossModalPlugin extends Plugin
   public Map<String, Mapper.TypeParser> getMappers() {
     return Map.of(
         CrossModalFieldMapper.TYPE, new CrossModalFieldMapper.TypeParser(catalog, service::get));
+  }
+
+  @Override
+  public Map<String, MetadataFieldMapper.TypeParser> getMetadataMappers() {
+    return Map.of(KeptFieldMapper.NAME, KeptFieldMapper.parser());
   }
 
   @Override
