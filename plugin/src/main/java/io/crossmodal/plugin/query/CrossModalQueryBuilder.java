@@ -20,7 +20,6 @@ import org.apache.lucene.document.SortedDocValuesField;
 import org.apache.lucene.queries.function.FunctionScoreQuery;
 import org.apache.lucene.search.BooleanClause;
 import org.apache.lucene.search.BooleanQuery;
-import org.apache.lucene.search.KnnFloatVectorQuery;
 import org.apache.lucene.search.MatchNoDocsQuery;
 import org.apache.lucene.search.Query;
 import org.apache.lucene.search.RescoreTopNQuery;
@@ -401,10 +400,10 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   private Query nearest(CrossModalFieldType type, float[] target, Query within) {
     VectorEncoding encoding = type.hnsw().encoding();
     if (!encoding.quantised()) {
-      return new KnnFloatVectorQuery(type.name(), target, k, within);
+      return new VisibleKnnQuery(type.name(), target, k, within);
     }
     return RescoreTopNQuery.createFullPrecisionRescorerQuery(
-        new KnnFloatVectorQuery(type.name(), target, k * encoding.oversampling(), within),
+        new VisibleKnnQuery(type.name(), target, k * encoding.oversampling(), within),
         target,
         type.name(),
         k);
