@@ -22,7 +22,6 @@ import io.crossmodal.model.torchscript.ScriptSources;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
 import java.io.BufferedOutputStream;
-import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -35,13 +34,10 @@ import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.HexFormat;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.Set;
 import java.util.zip.ZipEntry;
-import java.util.zip.ZipException;
 import java.util.zip.ZipInputStream;
 import java.util.zip.ZipOutputStream;
 
@@ -56,18 +52,6 @@ import java.util.zip.ZipOutputStream;
  * Immutable.
  */
 public final class ModelBundle {
-  private static final String MANIFEST = "manifest.json";
-  private static final String MODEL = "model.pt";
-  private static final String VOCABULARY = "vocab.txt";
-  private static final Set<String> ENTRIES = Set.of(MANIFEST, MODEL, VOCABULARY);
-  private static final Set<String> WITHOUT_TEXT = Set.of(MANIFEST, MODEL);
-
-  /** What the entries that are held in memory may unpack to; a model of BERT's takes 0.4 MB. */
-  private static final int MAX_TEXT_BYTES = 8 << 20;
-
-  /** What an archive may hold beside its weights: its tree, its code, a header a tensor. */
-  private static final long MAX_BESIDE_WEIGHTS = 64 << 20;
-
   /** Of the names of unpacked archives, so that what a killed process leaves can be found. */
   private static final String UNPACKED = "model-";
 
@@ -221,27 +205,27 @@ public final class ModelBundle {
       throws IOException, BundleException {
     Path unpacked = Files.createTempFile(scratch, UNPACKED, ".tmp");
     try (InputStream in = content.open()) {
-      return check(content, unpack(in, unpacked, most), unpacked);
+      return check(content, BundleReader.unpack(in, unpacked, most), unpacked);
     } finally {
       Files.deleteIfExists(unpacked);
     }
   }
 
-  private static ModelBundle check(Content content, Unpacked entries, Path unpacked)
+  private static ModelBundle check(Content content, BundleReader.Unpacked entries, Path unpacked)
       throws IOException, BundleException {
     ModelManifest manifest = entries.manifest();
     if (manifest.golden() == null) {
-      throw new BundleException(MANIFEST + " lacks golden outputs");
+      throw new BundleException(BundleReader.MANIFEST + " lacks golden outputs");
     }
-    checkHash(MODEL, manifest.weightsSha256(), entries.modelSha256());
+    BundleReader.checkHash(BundleReader.MODEL, manifest.weightsSha256(), entries.modelSha256());
     ModelConfig config = manifest.config();
     List<String> vocabulary =
-        config.hasText() ? vocabulary(manifest, entries.vocabulary()) : List.of();
+        config.hasText() ? BundleReader.vocabulary(manifest, entries.vocabulary()) : List.of();
     WordPieceTokenizer tokenizer;
     try {
       tokenizer = tokenizer(config, vocabulary);
     } catch (IllegalArgumentException e) {
-      throw new BundleException(VOCABULARY + ": " + e.getMessage(), e);
+      throw new BundleException(BundleReader.VOCABULARY + ": " + e.getMessage(), e);
     }
     try (ScriptArchive archive = archive(unpacked, config)) {
       Fingerprints found = Fingerprints.of(config, vocabulary, archive.weights());
@@ -264,138 +248,8 @@ public final class ModelBundle {
     try {
       return ScriptArchive.open(file, weights -> MtgfeArchitecture.build(config, weights));
     } catch (ScriptArchive.FormatException | IllegalArgumentException e) {
-      throw new BundleException(MODEL + " does not fit the manifest: " + e.getMessage(), e);
-    }
-  }
-
-  private static List<String> vocabulary(ModelManifest manifest, byte[] entry)
-      throws BundleException {
-    checkHash(VOCABULARY, manifest.vocabularySha256(), Sha256.hex(entry));
-    List<String> vocabulary = new String(entry, StandardCharsets.UTF_8).lines().toList();
-    if (vocabulary.size() != manifest.config().text().vocabularySize()) {
       throw new BundleException(
-          String.format(
-              Locale.ROOT,
-              "the config names %d word pieces, vocab.txt has %d",
-              manifest.config().text().vocabularySize(),
-              vocabulary.size()));
-    }
-    return vocabulary;
-  }
-
-  /** What a bundle holds, but for its archive, which lies in a file. */
-  private record Unpacked(ModelManifest manifest, byte[] vocabulary, String modelSha256) {}
-
-  private static Unpacked unpack(InputStream in, Path model, long most)
-      throws IOException, BundleException {
-    Set<String> found = new LinkedHashSet<>();
-    ModelManifest manifest = null;
-    byte[] vocabulary = null;
-    String sha256 = null;
-    try (OutputStream out = Files.newOutputStream(model)) {
-      ZipInputStream zip = new ZipInputStream(in);
-      for (ZipEntry entry = next(zip); entry != null; entry = next(zip)) {
-        String name = entry.getName();
-        if (!ENTRIES.contains(name)) {
-          throw new BundleException(
-              String.format(
-                  Locale.ROOT, "a bundle holds %s, found [%s]", ENTRIES, abbreviated(name)));
-        }
-        if (!found.add(name)) {
-          throw new BundleException("a bundle holds one " + name + ", found several");
-        }
-        switch (name) {
-          case MANIFEST -> manifest = ModelManifest.fromJson(text(zip, name));
-          case VOCABULARY -> vocabulary = text(zip, name);
-          default -> {
-            if (manifest == null) {
-              throw new BundleException(
-                  "a bundle holds " + MANIFEST + " before all else, found " + found);
-            }
-            sha256 = unpack(zip, out, manifest.config(), most);
-          }
-        }
-      }
-    }
-    if (found.isEmpty()) {
-      throw new BundleException("these bytes are no zip");
-    }
-    Set<String> expected = manifest == null || manifest.config().hasText() ? ENTRIES : WITHOUT_TEXT;
-    if (!found.equals(expected)) {
-      throw new BundleException("a bundle holds " + expected + ", found " + found);
-    }
-    return new Unpacked(manifest, vocabulary, sha256);
-  }
-
-  private static String abbreviated(String name) {
-    return name.length() <= 100 ? name : name.substring(0, 100) + "...";
-  }
-
-  private static ZipEntry next(ZipInputStream zip) throws IOException, BundleException {
-    try {
-      return zip.getNextEntry();
-    } catch (ZipException | EOFException | IllegalArgumentException e) {
-      throw damaged(e);
-    }
-  }
-
-  /** A name that is not UTF-8 makes an {@link IllegalArgumentException}. */
-  private static BundleException damaged(Exception e) {
-    return new BundleException(
-        e instanceof EOFException
-            ? "the zip ends early, perhaps cut short"
-            : "damaged zip: " + e.getMessage(),
-        e);
-  }
-
-  private static byte[] text(ZipInputStream zip, String name) throws IOException, BundleException {
-    byte[] content;
-    try {
-      content = zip.readNBytes(MAX_TEXT_BYTES + 1);
-    } catch (ZipException | EOFException e) {
-      throw damaged(e);
-    }
-    if (content.length > MAX_TEXT_BYTES) {
-      throw tooLarge(name, MAX_TEXT_BYTES);
-    }
-    return content;
-  }
-
-  private static BundleException tooLarge(String name, long most) {
-    return new BundleException(
-        String.format(Locale.ROOT, "%s may unpack to at most %d bytes, found more", name, most));
-  }
-
-  /** Unpacks the archive up to the size that the config allows, and says its SHA-256. */
-  private static String unpack(ZipInputStream zip, OutputStream out, ModelConfig config, long limit)
-      throws IOException, BundleException {
-    long most = Math.min(limit, weightBytes(config) + MAX_BESIDE_WEIGHTS);
-    MessageDigest digest = Sha256.digest();
-    byte[] buffer = new byte[1 << 16];
-    for (long size = 0; ; ) {
-      int count;
-      try {
-        count = zip.read(buffer);
-      } catch (ZipException | EOFException e) {
-        throw damaged(e);
-      }
-      if (count < 0) {
-        return HexFormat.of().formatHex(digest.digest());
-      }
-      size += count;
-      if (size > most) {
-        throw tooLarge(MODEL, most);
-      }
-      digest.update(buffer, 0, count);
-      out.write(buffer, 0, count);
-    }
-  }
-
-  private static void checkHash(String entry, String expected, String found)
-      throws BundleException {
-    if (!found.equals(expected)) {
-      throw new BundleException(
-          String.format(Locale.ROOT, "%s: expected SHA-256 %s, found %s", entry, expected, found));
+          BundleReader.MODEL + " does not fit the manifest: " + e.getMessage(), e);
     }
   }
 
@@ -424,11 +278,11 @@ public final class ModelBundle {
     try {
       try (ZipOutputStream zip =
           new ZipOutputStream(new BufferedOutputStream(Files.newOutputStream(temporary)))) {
-        entry(zip, MANIFEST, complete.toJson());
+        entry(zip, BundleReader.MANIFEST, complete.toJson());
         if (tokenizer != null) {
-          entry(zip, VOCABULARY, text(tokenizer.words()));
+          entry(zip, BundleReader.VOCABULARY, text(tokenizer.words()));
         }
-        copyModel(startEntry(zip, MODEL));
+        copyModel(startEntry(zip, BundleReader.MODEL));
         zip.closeEntry();
       }
       Files.move(
@@ -509,13 +363,13 @@ public final class ModelBundle {
     }
     try (ZipInputStream zip = new ZipInputStream(source.zip().open())) {
       for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
-        if (entry.getName().equals(MODEL)) {
+        if (entry.getName().equals(BundleReader.MODEL)) {
           zip.transferTo(out);
           return;
         }
       }
     }
-    throw new IOException("the bundle lost its " + MODEL + " since it was opened");
+    throw new IOException("the bundle lost its " + BundleReader.MODEL + " since it was opened");
   }
 
   private void writeOwn(OutputStream out, StateDict state) throws IOException {
@@ -574,7 +428,7 @@ public final class ModelBundle {
    */
   public void checkOwnCode() throws BundleException {
     if (foreignCode != null) {
-      throw new BundleException(MODEL + " holds foreign code: " + foreignCode);
+      throw new BundleException(BundleReader.MODEL + " holds foreign code: " + foreignCode);
     }
   }
 
@@ -583,7 +437,7 @@ public final class ModelBundle {
     return weightBytes(manifest.config());
   }
 
-  private static long weightBytes(ModelConfig config) {
+  static long weightBytes(ModelConfig config) {
     long[] bytes = {0};
     MtgfeArchitecture.build(config, Weights.SHAPES)
         .forEachTensor((name, tensor) -> bytes[0] += (long) tensor.size() * Float.BYTES);
@@ -619,7 +473,8 @@ public final class ModelBundle {
         copyModel(out);
       }
       // Since the bundle was checked its file may have been changed.
-      checkHash(MODEL, manifest.weightsSha256(), HexFormat.of().formatHex(digest.digest()));
+      BundleReader.checkHash(
+          BundleReader.MODEL, manifest.weightsSha256(), HexFormat.of().formatHex(digest.digest()));
       try (ScriptArchive archive = archive(unpacked, manifest.config())) {
         return use.apply(archive.weights());
       }

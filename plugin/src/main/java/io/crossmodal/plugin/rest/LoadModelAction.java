@@ -141,6 +141,11 @@ public final class LoadModelAction extends ActionType<NodesReportResponse> {
       this.service = service;
     }
 
+    /**
+     * Asks the nodes.
+     *
+     * @throws org.opensearch.ResourceNotFoundException when there is no such model
+     */
     @Override
     protected void doExecute(
         Task task, Request request, ActionListener<NodesReportResponse> listener) {

@@ -29,7 +29,7 @@ final class ModelListing extends RestBuilderListener<NodesReportResponse> {
   private final String named;
 
   /**
-   * @param named the model to list; null for all
+   * @param named the one model to list; null for all
    */
   ModelListing(ModelCatalog catalog, String named, RestChannel channel) {
     super(channel);
@@ -38,9 +38,7 @@ final class ModelListing extends RestBuilderListener<NodesReportResponse> {
   }
 
   /**
-   * Says that there is no such model, and which there are: for those alone who may know.
-   *
-   * @throws ResourceNotFoundException when there is none
+   * @throws ResourceNotFoundException when there is no such model
    */
   static void check(ModelCatalog catalog, String id) {
     if (!catalog.has(id)) {
@@ -53,7 +51,7 @@ final class ModelListing extends RestBuilderListener<NodesReportResponse> {
   public RestResponse buildResponse(NodesReportResponse response, XContentBuilder builder)
       throws IOException {
     if (named != null) {
-      // Not before the action: it is the action that is allowed, or not.
+      // Not before: who may not ask for the report must not learn which models there are.
       check(catalog, named);
     }
     builder.startObject().startArray("models");
