@@ -42,6 +42,7 @@ public record ModelConfig(
   static final int MAX_LAYERS = 128;
 
   private static final int MAX_SENSORS = 64;
+  private static final int MAX_IMAGE_LAYERS = 2048;
 
   /** Of an image: a grid of 128 x 128 and [CLS]. */
   private static final int MAX_TOKENS = 128 * 128 + 1;
@@ -90,6 +91,11 @@ public record ModelConfig(
       throw new IllegalArgumentException("sensors must name at least one sensor");
     }
     Checks.within("sensors", sensors.size(), 1, MAX_SENSORS);
+    Checks.within(
+        "layers of all image towers",
+        sensors.size() * ((long) image.layers() + image.stems().size() + image.stages().size()),
+        1,
+        MAX_IMAGE_LAYERS);
     Set<String> names = new HashSet<>();
     for (SensorConfig sensor : sensors) {
       if (!names.add(sensor.name())) {

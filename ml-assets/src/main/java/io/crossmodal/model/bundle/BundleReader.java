@@ -17,6 +17,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
@@ -30,8 +31,9 @@ final class BundleReader {
   private static final Set<String> ENTRIES = Set.of(MANIFEST, MODEL, VOCABULARY);
   private static final Set<String> WITHOUT_TEXT = Set.of(MANIFEST, MODEL);
 
-  /** What the entries that are held in memory may unpack to; a model of BERT's takes 0.4 MB. */
-  private static final int MAX_TEXT_BYTES = 8 << 20;
+  /** What the entries that are held in memory may unpack to; BERT's base takes 0.1 and 0.3 MB. */
+  private static final Map<String, Integer> MAX_TEXT_BYTES =
+      Map.of(MANIFEST, 2 << 20, VOCABULARY, 4 << 20);
 
   /** What an archive may hold beside its weights: its tree, its code, a header a tensor. */
   private static final long MAX_BESIDE_WEIGHTS = 64 << 20;
@@ -126,14 +128,15 @@ final class BundleReader {
   }
 
   private static byte[] text(ZipInputStream zip, String name) throws IOException, BundleException {
+    int most = MAX_TEXT_BYTES.get(name);
     byte[] content;
     try {
-      content = zip.readNBytes(MAX_TEXT_BYTES + 1);
+      content = zip.readNBytes(most + 1);
     } catch (ZipException | EOFException e) {
       throw damaged(e);
     }
-    if (content.length > MAX_TEXT_BYTES) {
-      throw tooLarge(name, MAX_TEXT_BYTES);
+    if (content.length > most) {
+      throw tooLarge(name, most);
     }
     return content;
   }

@@ -40,6 +40,8 @@ public final class ScriptArchive implements AutoCloseable {
   /** Of all TorchScript of an archive together, many times what this library writes. */
   private static final long MAX_CODE_BYTES = 4 << 20;
 
+  private static final int MAX_SOURCES = 100;
+
   private final FileChannel channel;
   private final Map<String, ScriptTensor> tensors = new LinkedHashMap<>();
   private final Map<String, String> sources = new LinkedHashMap<>();
@@ -109,6 +111,9 @@ public final class ScriptArchive implements AutoCloseable {
     for (long code = 0; peek().name().startsWith("code/"); ) {
       Entry entry = next(peek().name(), "code");
       code += entry.size();
+      if (sources.size() == MAX_SOURCES) {
+        throw new FormatException("the archive holds more than " + MAX_SOURCES + " files of code");
+      }
       if (code > MAX_CODE_BYTES) {
         throw new FormatException(
             "the archive's code takes " + code + " bytes, at most " + MAX_CODE_BYTES + " do");

@@ -178,7 +178,7 @@ public final class ScriptArchiveWriter {
       return at >= pickle.length
           ? "nothing more"
           : tensor == null
-              ? "[" + path + "]"
+              ? path.isEmpty() ? "the model itself" : "[" + path + "]"
               : "[" + path + "] of shape " + Arrays.toString(tensor.shape());
     }
   }

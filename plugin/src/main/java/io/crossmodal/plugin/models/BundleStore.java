@@ -50,8 +50,8 @@ final class BundleStore {
   private static final String BUNDLE = ".zip";
 
   /**
-   * Heap that a bundle's check takes at most: manifest and vocabulary, of 8 MB each, as text and as
-   * what they become. The weights are read from a file, piece by piece.
+   * Heap that a bundle's check takes at most: manifest and vocabulary, of 2 and 4 MB, as text and
+   * as what they become. The weights are read from a file, piece by piece.
    */
   private static final long CHECK_BYTES = 64 << 20;
 

@@ -41,7 +41,6 @@ import org.opensearch.tasks.Task;
 import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.TransportService;
 import org.opensearch.transport.client.Client;
-import org.opensearch.transport.client.OriginSettingClient;
 
 /**
  * Takes uploads: gathers the parts, checks the bundle, puts its bytes into the system index and
@@ -73,8 +72,7 @@ public final class TransportUploadModelAction
     super(UploadModelAction.NAME, transportService, actionFilters, UploadModelRequest::new);
     this.threadPool = threadPool;
     this.clusterService = clusterService;
-    // Whoever may upload need not be allowed to register as well.
-    this.client = new OriginSettingClient(client, "cross_modal");
+    this.client = client;
     this.registry = registry;
     this.service = service;
     this.maxSize = ModelSettings.MAX_SIZE.get(clusterService.getSettings());
@@ -308,11 +306,24 @@ public final class TransportUploadModelAction
         throw unservable(request, broken.getMessage(), broken);
       }
       if (!(e.getCause() instanceof InferenceException.ModelUnavailable)) {
-        throw InferenceErrors.toOpenSearch(e.getCause());
+        throw failed(request, e.getCause());
       }
       // A node without the native library may still take uploads for those that have it.
       LOGGER.warn("model [{}] is kept without a trial on this node", request.id(), e.getCause());
     }
+  }
+
+  /** Of the engine, or the device, or memory: no word about the bundle. */
+  private static RuntimeException failed(UploadModelRequest request, Throwable cause) {
+    return cause instanceof InferenceException
+        ? InferenceErrors.toOpenSearch(cause)
+        : new OpenSearchStatusException(
+            "this node could not try model [{}], which says nothing about the bundle; send it again"
+                + " later, or to another node: {}",
+            RestStatus.SERVICE_UNAVAILABLE,
+            cause,
+            request.id(),
+            cause);
   }
 
   private static IllegalArgumentException unservable(
