@@ -20,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -51,6 +52,17 @@ class FusionModelLifetimeTest {
     return new float[] {
       text.embedding()[0], image.embedding()[0], logits.itm()[0], logits.filter()[0], weights.cls(0)
     };
+  }
+
+  /** They belong to everybody in the JVM, other copies of DJL included. */
+  @Test
+  void leavesNoSystemPropertyBehind() throws Exception {
+    Properties before = new Properties();
+    before.putAll(System.getProperties());
+    try (FusionModel model = load(SEED)) {
+      run(model);
+    }
+    assertEquals(before, System.getProperties());
   }
 
   /** What a manager holds: arrays, sub-managers and whatever else is closed with it. */

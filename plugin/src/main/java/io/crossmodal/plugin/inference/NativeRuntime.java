@@ -42,7 +42,7 @@ final class NativeRuntime {
   private static final String ENGINE = "PyTorch";
 
   /** Libraries of which a process can have one. */
-  private static final Set<String> TORCH =
+  static final Set<String> TORCH =
       Set.of(
           System.mapLibraryName("c10"),
           System.mapLibraryName("torch"),
@@ -89,13 +89,15 @@ final class NativeRuntime {
       if (first) {
         refuseBeside(mapped(), library.folder());
       }
-      try (ScopedProperties scope = new ScopedProperties(properties(library, directory))) {
-        Engine engine = Engine.getEngine(ENGINE);
-        if (first) {
-          JniUtils.setNumThreads(threads);
-        }
-        return engine;
-      }
+      return ScopedProperties.during(
+          properties(library, directory),
+          () -> {
+            Engine engine = Engine.getEngine(ENGINE);
+            if (first) {
+              JniUtils.setNumThreads(threads);
+            }
+            return engine;
+          });
     }
   }
 
