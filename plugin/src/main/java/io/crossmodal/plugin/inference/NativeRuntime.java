@@ -137,6 +137,8 @@ final class NativeRuntime {
     values.put("ai.djl.pytorch.num_interop_threads", null);
     values.put("ai.djl.default_engine", ENGINE);
     values.put("OPT_OUT_TRACKING", "true");
+    // DJL would say that profiling is on; FusionModel turns it off.
+    values.put("ai.djl.pytorch.graph_optimizer", "false");
     return values;
   }
 
