@@ -6,9 +6,11 @@ package io.crossmodal.plugin;
 
 import static org.hamcrest.Matchers.containsString;
 
+import org.opensearch.common.settings.Setting;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.env.Environment;
 import org.opensearch.env.TestEnvironment;
+import org.opensearch.node.Node;
 import org.opensearch.test.OpenSearchTestCase;
 
 public class CrossModalPluginTests extends OpenSearchTestCase {
@@ -27,5 +29,6 @@ public class CrossModalPluginTests extends OpenSearchTestCase {
                     .createComponents(
                         null, null, null, null, null, null, without, null, null, null, null));
     assertThat(refused.getMessage(), containsString("[node.local_storage] is false"));
+    assertSettingDeprecationsAndWarnings(new Setting<?>[] {Node.NODE_LOCAL_STORAGE_SETTING});
   }
 }
