@@ -216,53 +216,52 @@ public record ModelConfig(
   }
 
   /**
-   * The same model over a vocabulary of another size.
+   * Returns the same model over a vocabulary of another size.
    *
    * @throws IllegalStateException when it has no text tower
    */
   public ModelConfig withVocabularySize(int vocabularySize) {
     requireText("a vocabulary");
-    return new ModelConfig(
-        hidden,
-        heads,
-        feedForward,
-        filterDimension,
-        layerNormEpsilon,
-        text.withVocabularySize(vocabularySize),
-        image,
-        fusionLayers,
-        sensors,
-        filterMlp);
+    return with(text.withVocabularySize(vocabularySize), image, fusionLayers, sensors, filterMlp);
   }
 
-  /** The same model with other sensors. */
+  /** Returns the same model with another image tower. */
+  public ModelConfig withImage(ImageTowerConfig other) {
+    return with(text, other, fusionLayers, sensors, filterMlp);
+  }
+
+  /** Returns the same model with other sensors. */
   public ModelConfig withSensors(List<SensorConfig> others) {
-    return new ModelConfig(
-        hidden,
-        heads,
-        feedForward,
-        filterDimension,
-        layerNormEpsilon,
-        text,
-        image,
-        fusionLayers,
-        others,
-        filterMlp);
+    return with(text, image, fusionLayers, others, filterMlp);
   }
 
-  /** The same model with or without the MLP filter. */
+  /** Returns the same model with or without the MLP filter. */
   public ModelConfig withFilterMlp(boolean present) {
+    return with(text, image, fusionLayers, sensors, present);
+  }
+
+  /** Returns the image side of this model alone, for other sensors. */
+  public ModelConfig withoutText(List<SensorConfig> others) {
+    return with(null, image, 0, others, false);
+  }
+
+  private ModelConfig with(
+      TextConfig newText,
+      ImageTowerConfig newImage,
+      int newFusionLayers,
+      List<SensorConfig> newSensors,
+      boolean newFilterMlp) {
     return new ModelConfig(
         hidden,
         heads,
         feedForward,
         filterDimension,
         layerNormEpsilon,
-        text,
-        image,
-        fusionLayers,
-        sensors,
-        present);
+        newText,
+        newImage,
+        newFusionLayers,
+        newSensors,
+        newFilterMlp);
   }
 
   /**

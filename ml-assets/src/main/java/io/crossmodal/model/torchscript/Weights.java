@@ -23,6 +23,11 @@ public interface Weights {
    */
   ScriptTensor get(String name, Init init, long... shape);
 
+  /** Returns these weights for a module that stands below {@code prefix} in a larger one. */
+  default Weights below(String prefix) {
+    return (name, init, shape) -> get(prefix + "." + name, init, shape);
+  }
+
   /**
    * Fresh values. Each tensor's depend on the seed and its name alone, so adding a layer changes no
    * other tensor.

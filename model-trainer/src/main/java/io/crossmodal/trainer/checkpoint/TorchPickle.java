@@ -40,7 +40,7 @@ final class TorchPickle extends Unpickler {
    * @param key of the entry {@code data/<key>}
    * @param size in elements
    */
-  record Storage(ElementType type, String key, long size) {}
+  record Storage(LazyTensor.ElementType type, String key, long size) {}
 
   /** A tensor as a view: element (i, j, ...) is {@code offset + i * strides[0] + ...}. */
   record View(Storage storage, long offset, List<Long> shape, List<Long> strides) {}
@@ -134,7 +134,7 @@ final class TorchPickle extends Unpickler {
     return NO_RETURN_VALUE;
   }
 
-  /** The library would allocate whatever a damaged length says. */
+  /** Checks a length: the library would allocate whatever a damaged one says. */
   private static void checkLength(InputStream text) throws IOException {
     text.mark(Integer.BYTES);
     byte[] length = text.readNBytes(Integer.BYTES);
@@ -147,7 +147,7 @@ final class TorchPickle extends Unpickler {
   }
 
   private static Object global(String module, String name) throws IOException {
-    Optional<ElementType> type = ElementType.ofTorchStorage(name);
+    Optional<LazyTensor.ElementType> type = LazyTensor.ElementType.ofTorchStorage(name);
     if (module.equals("torch") && type.isPresent()) {
       return type.get();
     }
@@ -164,7 +164,7 @@ final class TorchPickle extends Unpickler {
             name));
   }
 
-  /** (storage, offset, shape, strides, requires_grad, hooks[, metadata]). */
+  /** Makes a view of (storage, offset, shape, strides, requires_grad, hooks[, metadata]). */
   private static View view(Object[] arguments) {
     View view =
         new View(
@@ -201,11 +201,12 @@ final class TorchPickle extends Unpickler {
     if (parts.length != 5 || !"storage".equals(parts[0])) {
       throw new IllegalArgumentException("a persistent id that is no storage's");
     }
-    return new Storage((ElementType) parts[1], (String) parts[2], exact(parts[4]));
+    return new Storage((LazyTensor.ElementType) parts[1], (String) parts[2], exact(parts[4]));
   }
 
   /**
-   * A state dictionary has attributes ({@code _metadata}: versions of its modules); none is used.
+   * Drops attributes. A state dictionary has some ({@code _metadata}: versions of its modules);
+   * none is used.
    */
   private void build() {
     stack.pop();

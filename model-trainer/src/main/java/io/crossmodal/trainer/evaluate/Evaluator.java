@@ -27,7 +27,7 @@ public final class Evaluator {
   private final EncodedSplit split;
   private final List<Encoding> images;
   private final List<Encoding> texts;
-  private final Relevance relevance;
+  private final Candidates.Relevance relevance;
 
   /**
    * Encodes the images and their captions.
@@ -49,27 +49,27 @@ public final class Evaluator {
     this.split = split;
     this.images = split.pictures();
     this.texts = split.texts();
-    this.relevance = new Relevance(split.images());
+    this.relevance = new Candidates.Relevance(split.images());
   }
 
-  /** How many images take part. */
+  /** Returns how many images take part. */
   public int images() {
     return images.size();
   }
 
-  /** How many texts take part. */
+  /** Returns how many texts take part. */
   public int texts() {
     return texts.size();
   }
 
-  /** The pictures that were left out, a line each. */
+  /** Returns the pictures that were left out, a line each. */
   public List<String> problems() {
     return split.problems();
   }
 
   /**
-   * A row for the filter alone, one for full fusion where it is asked for, one for each k; the same
-   * by the MLP filter where the model has one.
+   * Returns a row for the filter alone, one for full fusion where it is asked for, one for each k;
+   * the same by the MLP filter where the model has one.
    *
    * <p>Full fusion scores all pairs from the texts' side; pictures as queries take their scores
    * from there, and their times are then computed from the time of a pair.
@@ -79,11 +79,12 @@ public final class Evaluator {
    *     matching logit alone, as in the paper
    * @param progress told the pairs scored so far
    */
-  public List<Row> evaluate(Depths depths, Calibration calibration, LongConsumer progress) {
+  public List<EvaluationTable.Row> evaluate(
+      Depths depths, Calibration calibration, LongConsumer progress) {
     Depths fitting = depths.within(images.size());
     List<Integer> ks = fitting.ks();
-    ScoredDirection textToImage;
-    ScoredDirection imageToText;
+    CandidateScorer.ScoredDirection textToImage;
+    CandidateScorer.ScoredDirection imageToText;
     if (fitting.full()) {
       textToImage = everyPair(ks, progress);
       imageToText = fromTheOtherSide(textToImage).full(calibration);
@@ -93,18 +94,18 @@ public final class Evaluator {
       long done = (long) texts.size() * ks.get(ks.size() - 1);
       imageToText = bestOf(true, ks, pairs -> progress.accept(done + pairs));
     }
-    List<Row> rows = new ArrayList<>();
-    rows.add(Row.of("filter only", imageToText.filter(), textToImage.filter()));
+    List<EvaluationTable.Row> rows = new ArrayList<>();
+    rows.add(EvaluationTable.Row.of("filter only", imageToText.filter(), textToImage.filter()));
     if (fitting.full()) {
       rows.add(
-          Row.of(
+          EvaluationTable.Row.of(
               "full fusion",
               imageToText.fusion(texts.size(), calibration),
               textToImage.fusion(images.size(), calibration)));
     }
     for (int k : ks) {
       rows.add(
-          Row.of(
+          EvaluationTable.Row.of(
               "kNN, then fusion, k = " + k,
               imageToText.fusion(k, calibration),
               textToImage.fusion(k, calibration)));
@@ -115,22 +116,23 @@ public final class Evaluator {
     return rows;
   }
 
-  /** The paper's own cascade: its MLP filter over every pair, then the fusion encoder. */
-  private List<Row> byMlp(List<Integer> ks, Calibration calibration) {
+  /** Returns the paper's own cascade: its MLP filter over every pair, then the fusion encoder. */
+  private List<EvaluationTable.Row> byMlp(List<Integer> ks, Calibration calibration) {
     // Where every k is beyond the archive, only the filter's own order is asked for.
-    List<Integer> cuts = ks.isEmpty() ? List.of(Math.min(ScoredDirection.TOP, images.size())) : ks;
-    int found = Math.max(ScoredDirection.TOP, cuts.get(cuts.size() - 1));
+    List<Integer> cuts =
+        ks.isEmpty() ? List.of(Math.min(CandidateScorer.ScoredDirection.TOP, images.size())) : ks;
+    int found = Math.max(CandidateScorer.ScoredDirection.TOP, cuts.get(cuts.size() - 1));
     CandidateScorer texts = scorer(false);
     CandidateScorer images = scorer(true);
-    ScoredDirection textToImage =
+    CandidateScorer.ScoredDirection textToImage =
         texts.score(texts.nearestByMlp(found), cuts, relevance, pairs -> {});
-    ScoredDirection imageToText =
+    CandidateScorer.ScoredDirection imageToText =
         images.score(images.nearestByMlp(found), cuts, relevance, pairs -> {});
-    List<Row> rows = new ArrayList<>();
-    rows.add(Row.of("MLP filter only", imageToText.filter(), textToImage.filter()));
+    List<EvaluationTable.Row> rows = new ArrayList<>();
+    rows.add(EvaluationTable.Row.of("MLP filter only", imageToText.filter(), textToImage.filter()));
     for (int k : ks) {
       rows.add(
-          Row.of(
+          EvaluationTable.Row.of(
               "MLP filter, then fusion, k = " + k,
               imageToText.fusion(k, calibration),
               textToImage.fusion(k, calibration)));
@@ -138,7 +140,7 @@ public final class Evaluator {
     return rows;
   }
 
-  /** Pairs that {@link #evaluate} scores with candidates by the dot product. */
+  /** Returns how many pairs {@link #evaluate} scores with candidates by the dot product. */
   public long pairs(Depths depths) {
     Depths fitting = depths.within(images.size());
     return fitting.full()
@@ -171,17 +173,17 @@ public final class Evaluator {
     return searches;
   }
 
-  /** The image of a number in {@link Search}. */
+  /** Returns the image of a number in {@link Search}. */
   public CaptionedImage image(int image) {
     return split.images().get(image);
   }
 
-  /** The image that a caption was written for. */
+  /** Returns the image that a caption was written for. */
   public CaptionedImage owner(int text) {
     return split.images().get(relevance.owner(text));
   }
 
-  /** The caption of a number in {@link Search}. */
+  /** Returns the caption of a number in {@link Search}. */
   public String caption(int text) {
     int first = text;
     while (first > 0 && relevance.owner(first - 1) == relevance.owner(text)) {
@@ -190,29 +192,31 @@ public final class Evaluator {
     return owner(text).captions().get(text - first);
   }
 
-  /** Whether an image has the caption, letter by letter, among its own. */
+  /** Returns whether an image has the caption, letter by letter, among its own. */
   public boolean right(int image, int text) {
     return relevance.right(image, text, true);
   }
 
-  private ScoredDirection bestOf(boolean imageQueries, List<Integer> ks, LongConsumer progress) {
+  private CandidateScorer.ScoredDirection bestOf(
+      boolean imageQueries, List<Integer> ks, LongConsumer progress) {
     CandidateScorer scorer = scorer(imageQueries);
     // The filter's own R@10 needs ten, whatever is re-ranked.
-    int found = Math.max(ScoredDirection.TOP, ks.get(ks.size() - 1));
+    int found = Math.max(CandidateScorer.ScoredDirection.TOP, ks.get(ks.size() - 1));
     return scorer.score(scorer.nearest(found), ks, relevance, progress);
   }
 
-  /** All images for every text. */
-  private ScoredDirection everyPair(List<Integer> ks, LongConsumer progress) {
+  /** Returns all images for every text. */
+  private CandidateScorer.ScoredDirection everyPair(List<Integer> ks, LongConsumer progress) {
     List<Integer> cuts = Stream.concat(ks.stream(), Stream.of(images.size())).distinct().toList();
     CandidateScorer scorer = scorer(false);
     return scorer.score(scorer.nearest(images.size()), cuts, relevance, progress);
   }
 
-  /** All texts for every image, from the same scores. */
-  private ScoredDirection fromTheOtherSide(ScoredDirection textToImage) {
+  /** Returns all texts for every image, from the same scores. */
+  private CandidateScorer.ScoredDirection fromTheOtherSide(
+      CandidateScorer.ScoredDirection textToImage) {
     double pair = textToImage.medianMillis().applyAsDouble(images.size()) / images.size();
-    return new ScoredDirection(
+    return new CandidateScorer.ScoredDirection(
         textToImage.candidates().transposed(scorer(true).nearest(texts.size())),
         relevance.of(true, false),
         relevance.of(true, true),
@@ -242,4 +246,48 @@ public final class Evaluator {
     }
     return CalibrationFit.fit(candidates, right);
   }
+
+  /**
+   * How deep the fusion encoder looks: at the filter's best k answers, for several k, and perhaps
+   * at all.
+   *
+   * @param ks candidates of a query, ascending, each at least 1
+   * @param full whether every pair is scored, which is quadratic
+   */
+  public record Depths(List<Integer> ks, boolean full) {
+    public Depths {
+      for (int k : ks) {
+        if (k < 1) {
+          throw new IllegalArgumentException("k must be at least 1, got " + k);
+        }
+      }
+      ks = ks.stream().distinct().sorted().toList();
+      if (ks.isEmpty() && !full) {
+        throw new IllegalArgumentException("no k is given; name at least one, or score in full");
+      }
+    }
+
+    /** Returns the largest k; without one, no limit. */
+    public int largest() {
+      return ks.isEmpty() ? Integer.MAX_VALUE : ks.get(ks.size() - 1);
+    }
+
+    /**
+     * Returns these without what an archive is too small for; one that is smaller than every k is
+     * scored in full, which then costs less than was asked for.
+     */
+    Depths within(int images) {
+      List<Integer> fitting = ks.stream().filter(k -> k <= images).toList();
+      return new Depths(fitting, full || fitting.isEmpty());
+    }
+  }
+
+  /**
+   * A caption's first pictures.
+   *
+   * @param text number of the caption
+   * @param byFilter numbers of the images, best first
+   * @param byFusion numbers of the images, best first, the filter's candidates re-ranked
+   */
+  public record Search(int text, List<Integer> byFilter, List<Integer> byFusion) {}
 }

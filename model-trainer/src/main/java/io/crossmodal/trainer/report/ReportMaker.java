@@ -6,10 +6,8 @@ package io.crossmodal.trainer.report;
 
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.trainer.data.CaptionedImage;
-import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
-import io.crossmodal.trainer.evaluate.Search;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -34,7 +32,7 @@ public final class ReportMaker {
   private final Path run;
 
   /**
-   * A maker for one run.
+   * Makes a maker for one run.
    *
    * @param run a folder with {@code options.json} and, once it has logged, {@code metrics.jsonl}
    */
@@ -64,42 +62,46 @@ public final class ReportMaker {
    * @throws IOException when the folder holds no run
    */
   public Path write(
-      FusionModel model, Evaluator evaluator, EvaluationTable table, Depths depths, long seed)
+      FusionModel model,
+      Evaluator evaluator,
+      EvaluationTable table,
+      Evaluator.Depths depths,
+      long seed)
       throws IOException {
     int k = Math.min(evaluator.images(), depths.largest());
-    List<Search> searches =
+    List<Evaluator.Search> searches =
         evaluator.search(choose(evaluator.texts(), seed), k, FIRST, table.calibration());
-    List<RunReport.Example> examples = new ArrayList<>();
-    for (Search search : searches) {
+    List<HtmlReport.RunReport.Example> examples = new ArrayList<>();
+    for (Evaluator.Search search : searches) {
       examples.add(
-          new RunReport.Example(
+          new HtmlReport.RunReport.Example(
               evaluator.caption(search.text()),
               hits(evaluator, search.text(), search.byFilter()),
               hits(evaluator, search.text(), search.byFusion())));
     }
     return write(
         Optional.of(
-            new RunReport.Found(
+            new HtmlReport.RunReport.Found(
                 table,
                 k,
                 examples,
                 sheets(model, evaluator, searches.subList(0, Math.min(SHEETS, searches.size()))))));
   }
 
-  private Path write(Optional<RunReport.Found> found) throws IOException {
+  private Path write(Optional<HtmlReport.RunReport.Found> found) throws IOException {
     String title = "Run " + run.toAbsolutePath().normalize().getFileName();
     Map<String, String> options = TrainingLog.options(run.resolve("options.json"));
     Path file = run.resolve(FILE);
     Files.writeString(
         file,
-        HtmlReport.html(new RunReport(title, options, charts(), found)),
+        HtmlReport.html(new HtmlReport.RunReport(title, options, charts(), found)),
         StandardCharsets.UTF_8);
     return file;
   }
 
-  private List<RunReport.Chart> charts() throws IOException {
+  private List<HtmlReport.RunReport.Chart> charts() throws IOException {
     TrainingLog log = TrainingLog.read(run.resolve("metrics.jsonl"));
-    List<RunReport.Chart> charts = new ArrayList<>();
+    List<HtmlReport.RunReport.Chart> charts = new ArrayList<>();
     if (!log.losses().isEmpty()) {
       charts.add(
           chart(
@@ -111,28 +113,29 @@ public final class ReportMaker {
     return charts;
   }
 
-  private static RunReport.Chart chart(
+  private static HtmlReport.RunReport.Chart chart(
       String title, String unit, Map<String, SortedMap<Integer, Double>> curves)
       throws IOException {
     Map<String, SortedMap<Integer, Double>> drawn = new LinkedHashMap<>(curves);
     // A task that was left out counts 0 all along.
     drawn.values().removeIf(curve -> curve.values().stream().allMatch(value -> value == 0));
-    return new RunReport.Chart(title, Charts.svg(title, unit, drawn.isEmpty() ? curves : drawn));
+    return new HtmlReport.RunReport.Chart(
+        title, Charts.svg(title, unit, drawn.isEmpty() ? curves : drawn));
   }
 
-  /** Distinct numbers below {@code texts}, the same for the same seed. */
+  /** Returns distinct numbers below {@code texts}, the same for the same seed. */
   private static List<Integer> choose(int texts, long seed) {
     SplittableRandom random = new SplittableRandom(seed);
     return random.ints(0, texts).distinct().limit(Math.min(EXAMPLES, texts)).boxed().toList();
   }
 
-  private static List<RunReport.Hit> hits(Evaluator evaluator, int text, List<Integer> images)
-      throws IOException {
-    List<RunReport.Hit> hits = new ArrayList<>();
+  private static List<HtmlReport.RunReport.Hit> hits(
+      Evaluator evaluator, int text, List<Integer> images) throws IOException {
+    List<HtmlReport.RunReport.Hit> hits = new ArrayList<>();
     for (int i : images) {
       CaptionedImage image = evaluator.image(i);
       hits.add(
-          new RunReport.Hit(
+          new HtmlReport.RunReport.Hit(
               image.filename(),
               Pictures.jpeg(Pictures.decode(Files.readAllBytes(image.file()), THUMBNAIL)),
               evaluator.right(i, text)));
@@ -140,19 +143,19 @@ public final class ReportMaker {
     return hits;
   }
 
-  private static List<RunReport.Sheet> sheets(
-      FusionModel model, Evaluator evaluator, List<Search> searches) throws IOException {
+  private static List<HtmlReport.RunReport.Sheet> sheets(
+      FusionModel model, Evaluator evaluator, List<Evaluator.Search> searches) throws IOException {
     List<byte[]> pictures = new ArrayList<>();
     List<String> captions = new ArrayList<>();
-    for (Search search : searches) {
+    for (Evaluator.Search search : searches) {
       pictures.add(Files.readAllBytes(evaluator.owner(search.text()).file()));
       captions.add(evaluator.caption(search.text()));
     }
     List<BufferedImage> drawn = HeatMaps.sheets(model, pictures, captions);
-    List<RunReport.Sheet> sheets = new ArrayList<>();
+    List<HtmlReport.RunReport.Sheet> sheets = new ArrayList<>();
     for (int i = 0; i < drawn.size(); i++) {
       String name = evaluator.owner(searches.get(i).text()).filename();
-      sheets.add(new RunReport.Sheet(captions.get(i), name, HeatMaps.png(drawn.get(i))));
+      sheets.add(new HtmlReport.RunReport.Sheet(captions.get(i), name, HeatMaps.png(drawn.get(i))));
     }
     return sheets;
   }

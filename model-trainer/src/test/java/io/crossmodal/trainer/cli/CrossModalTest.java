@@ -20,7 +20,7 @@ import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.report.FontAssumption;
 import io.crossmodal.trainer.report.Html;
-import io.crossmodal.trainer.sensors.SensorPreset;
+import io.crossmodal.trainer.sensors.SensorOptions;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -531,7 +531,7 @@ class CrossModalTest {
   void namesTheBundleThatKnowsNoTexts() throws Exception {
     Path run = Files.createDirectory(folder.resolve("no-texts"));
     Path bundle = run.resolve("model.zip");
-    ModelBundle.random("s", SensorPreset.MICRO.config(List.of(SensorConfig.rgb(16))), SEED)
+    ModelBundle.random("s", SensorOptions.Preset.MICRO.config(List.of(SensorConfig.rgb(16))), SEED)
         .write(bundle, List.of());
     String of = bundle.toString();
     String to = folder.resolve("x.zip").toString();
@@ -804,6 +804,10 @@ class CrossModalTest {
     assertTrue(out.toString().contains("fusion.layer*.cross_attention.query"), out.toString());
     ModelBundle bundle = ModelBundle.read(folder.resolve("started").resolve("model.zip"));
     assertEquals(SmallImport.vocabulary(), bundle.tokenizer().words());
+    // A rate for random weights would undo what these have learnt.
+    assertTrue(
+        Files.readString(folder.resolve("started").resolve("options.json"))
+            .contains("\"learning_rate\":1.0E-4"));
     assertEquals(0, run(arguments.toArray(new String[0])), "resumes: " + err);
   }
 }

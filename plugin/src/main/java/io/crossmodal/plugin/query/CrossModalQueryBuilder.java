@@ -9,6 +9,7 @@ import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.VectorEncoding;
+import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
@@ -209,6 +210,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
 
   public CrossModalQueryBuilder(StreamInput in) throws IOException {
     super(in);
+    WireFormat.read(in, NAME);
     field = in.readString();
     side = in.readOptionalWriteable(QuerySide::new);
     asked = in.readOptionalWriteable(Asked::new);
@@ -226,6 +228,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     if (encoded != null) {
       throw new IllegalStateException("[" + NAME + "] is sent while its encoding is under way");
     }
+    WireFormat.write(out);
     out.writeString(field);
     out.writeOptionalWriteable(side);
     out.writeOptionalWriteable(asked);

@@ -32,7 +32,7 @@ public final class SceneCaptions {
 
   private SceneCaptions() {}
 
-  /** The scene's captions: five different ones, always the same for the same scene. */
+  /** Returns the scene's captions: five different ones, always the same for the same scene. */
   public static List<SceneCaption> describe(Scene scene) {
     SceneRandom random = new SceneRandom(scene.lookSeed(), scene.index(), CAPTIONS);
     List<SceneCaption> captions = new ArrayList<>();
@@ -63,7 +63,7 @@ public final class SceneCaptions {
     private final Scene scene;
     private final SceneRandom random;
     private final List<ObjectGroup> groups;
-    private final List<Claim> claims = new ArrayList<>();
+    private final List<SceneCaption.Statement> claims = new ArrayList<>();
     private String text = "";
 
     Writer(Scene scene, SceneRandom random) {
@@ -139,8 +139,8 @@ public final class SceneCaptions {
           ObjectGroup b = groups.get(i);
           ObjectGroup a = groups.get((i + 1) % 3);
           ObjectGroup c = groups.get((i + 2) % 3);
-          if (random.chance(0.8) && Relation.between(b.bounds(), a.bounds(), c.bounds())) {
-            claims.add(new Claim.Between(b, a, c));
+          if (random.chance(0.8) && Bounds.Relation.between(b.bounds(), a.bounds(), c.bounds())) {
+            claims.add(new SceneCaption.Statement.Between(b, a, c));
             return definite(b) + are(b) + " between " + definite(a) + " and " + definite(c);
           }
         }
@@ -148,7 +148,7 @@ public final class SceneCaptions {
       if (groups.size() >= 2) {
         ObjectGroup a = groups.get(0);
         ObjectGroup b = groups.get(1);
-        List<Relation> true2 = relations(a, b);
+        List<Bounds.Relation> true2 = relations(a, b);
         if (!true2.isEmpty()) {
           return pair(a, b, random.pick(true2));
         }
@@ -161,7 +161,7 @@ public final class SceneCaptions {
       return groups.size() >= 2 ? placesOf(groups) : placesOf(groups) + ground();
     }
 
-    private String pair(ObjectGroup a, ObjectGroup b, Relation relation) {
+    private String pair(ObjectGroup a, ObjectGroup b, Bounds.Relation relation) {
       String first =
           (random.chance(0.5) ? definite(a) + are(a) : indefinite(a) + are(a))
               + " "
@@ -170,7 +170,7 @@ public final class SceneCaptions {
               + (random.chance(0.5) ? indefinite(b) : definite(b));
       if (groups.size() == 3 && random.chance(0.7)) {
         ObjectGroup c = groups.get(2);
-        List<Relation> others = relations(a, c);
+        List<Bounds.Relation> others = relations(a, c);
         if (!others.isEmpty()) {
           return first + " and " + relation(a, random.pick(others), c) + " " + indefinite(c);
         }
@@ -224,8 +224,12 @@ public final class SceneCaptions {
       }
       if (groups.size() >= 2 && random.chance(0.6)) {
         ObjectGroup other = groups.get(1);
-        if (Relation.BESIDE.holds(group.bounds(), other.bounds())) {
-          return first + " " + relation(group, Relation.BESIDE, other) + " " + indefinite(other);
+        if (Bounds.Relation.BESIDE.holds(group.bounds(), other.bounds())) {
+          return first
+              + " "
+              + relation(group, Bounds.Relation.BESIDE, other)
+              + " "
+              + indefinite(other);
         }
         return first + " and " + indefinite(other) + (random.chance(0.4) ? ground() : "");
       }
@@ -288,8 +292,9 @@ public final class SceneCaptions {
       return "the " + number + noun(group, true);
     }
 
-    private void count(ObjectGroup group, Optional<ObjectColour> colour) {
-      Claim claim = new Claim.Count(group.kind(), colour, group.count());
+    private void count(ObjectGroup group, Optional<ObjectKind.Colour> colour) {
+      SceneCaption.Statement claim =
+          new SceneCaption.Statement.Count(group.kind(), colour, group.count());
       if (!claims.contains(claim)) {
         claims.add(claim);
       }
@@ -302,7 +307,7 @@ public final class SceneCaptions {
     private String noun(ObjectGroup group, boolean colour) {
       boolean one = group.count() == 1;
       String tint =
-          colour && group.colour() != ObjectColour.NATURAL ? group.colour().word() + " " : "";
+          colour && group.colour() != ObjectKind.Colour.NATURAL ? group.colour().word() + " " : "";
       return switch (group.kind()) {
         case STORAGE_TANK ->
             tint + plural(random.pick("storage tank", "storage tank", "tank"), one);
@@ -342,18 +347,18 @@ public final class SceneCaptions {
       if (!group.inRow()) {
         return "";
       }
-      claims.add(new Claim.Row(group.kind(), group.colour()));
+      claims.add(new SceneCaption.Statement.Row(group.kind(), group.colour()));
       return random.pick(" in a row", " in a line");
     }
 
     // --- places and relations ---
 
     private Optional<String> place(ObjectGroup group) {
-      Region region = group.region();
-      if (region == Region.NONE) {
+      ObjectGroup.Region region = group.region();
+      if (region == ObjectGroup.Region.NONE) {
         return Optional.empty();
       }
-      claims.add(new Claim.In(group.kind(), group.colour(), region));
+      claims.add(new SceneCaption.Statement.In(group.kind(), group.colour(), region));
       Bounds box = group.bounds();
       return Optional.of(
           switch (region) {
@@ -377,18 +382,19 @@ public final class SceneCaptions {
       return distance < NEAR_EDGE ? random.pick(place, "near the " + side + " edge") : place;
     }
 
-    private static List<Relation> relations(ObjectGroup a, ObjectGroup b) {
-      List<Relation> found = new ArrayList<>();
-      for (Relation relation : Relation.values()) {
-        if (relation != Relation.BESIDE && relation.holds(a.bounds(), b.bounds())) {
+    private static List<Bounds.Relation> relations(ObjectGroup a, ObjectGroup b) {
+      List<Bounds.Relation> found = new ArrayList<>();
+      for (Bounds.Relation relation : Bounds.Relation.values()) {
+        if (relation != Bounds.Relation.BESIDE && relation.holds(a.bounds(), b.bounds())) {
           found.add(relation);
         }
       }
       return found;
     }
 
-    private String relation(ObjectGroup a, Relation relation, ObjectGroup b) {
-      claims.add(new Claim.Relates(a.kind(), a.colour(), relation, b.kind(), b.colour()));
+    private String relation(ObjectGroup a, Bounds.Relation relation, ObjectGroup b) {
+      claims.add(
+          new SceneCaption.Statement.Relates(a.kind(), a.colour(), relation, b.kind(), b.colour()));
       return switch (relation) {
         case LEFT_OF -> random.pick("to the left of", "left of");
         case RIGHT_OF -> random.pick("to the right of", "right of");
@@ -403,8 +409,8 @@ public final class SceneCaptions {
         return Optional.empty();
       }
       LinearFeature feature = scene.feature().get();
-      List<Relation> found = new ArrayList<>();
-      for (Relation relation : Relation.values()) {
+      List<Bounds.Relation> found = new ArrayList<>();
+      for (Bounds.Relation relation : Bounds.Relation.values()) {
         if (feature.holds(relation, group.bounds())) {
           found.add(relation);
         }
@@ -412,8 +418,10 @@ public final class SceneCaptions {
       if (found.isEmpty()) {
         return Optional.empty();
       }
-      Relation relation = random.pick(found);
-      claims.add(new Claim.ToFeature(group.kind(), group.colour(), relation, feature.kind()));
+      Bounds.Relation relation = random.pick(found);
+      claims.add(
+          new SceneCaption.Statement.ToFeature(
+              group.kind(), group.colour(), relation, feature.kind()));
       String noun = " the " + feature.kind().name().toLowerCase(Locale.ROOT);
       switch (relation) {
         case LEFT_OF -> {
@@ -429,7 +437,7 @@ public final class SceneCaptions {
           return Optional.of("below" + noun);
         }
         default -> {
-          boolean along = group.inRow() && group.region() == Region.NONE;
+          boolean along = group.inRow() && group.region() == ObjectGroup.Region.NONE;
           return Optional.of((along ? "along" : random.pick("beside", "next to")) + noun);
         }
       }
@@ -437,10 +445,11 @@ public final class SceneCaptions {
 
     // --- the ground ---
 
-    /** A road, say, with its course. */
+    /** Returns a road, say, with its course. */
     private String feature() {
       LinearFeature feature = scene.feature().orElseThrow();
-      claims.add(new Claim.Crossed(feature.kind(), Optional.of(feature.direction())));
+      claims.add(
+          new SceneCaption.Statement.Crossed(feature.kind(), Optional.of(feature.direction())));
       String noun = feature.kind().name().toLowerCase(Locale.ROOT);
       String verb = feature.kind() == LinearFeature.Kind.RIVER ? "flowing" : "running";
 
@@ -458,22 +467,22 @@ public final class SceneCaptions {
       if (feature.crossing() == Crossing.NONE) {
         return "";
       }
-      claims.add(new Claim.Has(feature.crossing()));
+      claims.add(new SceneCaption.Statement.Has(feature.crossing()));
       return feature.crossing() == Crossing.BRIDGE ? " with a bridge" : " with a roundabout";
     }
 
-    /** " with a road", where there is one and chance wants it. */
+    /** Returns " with a road", where there is one and chance wants it. */
     private String crossing() {
       if (scene.feature().isEmpty() || random.chance(0.3)) {
         return "";
       }
       LinearFeature feature = scene.feature().get();
-      claims.add(new Claim.Crossed(feature.kind(), Optional.empty()));
+      claims.add(new SceneCaption.Statement.Crossed(feature.kind(), Optional.empty()));
       return " with a " + feature.kind().name().toLowerCase(Locale.ROOT) + crossingOf(feature);
     }
 
     private String ground() {
-      claims.add(new Claim.On(scene.terrain()));
+      claims.add(new SceneCaption.Statement.On(scene.terrain()));
       return switch (scene.terrain()) {
         case FARMLAND -> random.pick(" on farmland", " in the fields", " on green farmland");
         case GRASSLAND -> random.pick(" on grassland", " on a meadow", " on green grass");
@@ -487,7 +496,7 @@ public final class SceneCaptions {
     }
 
     private String groundNoun() {
-      claims.add(new Claim.On(scene.terrain()));
+      claims.add(new SceneCaption.Statement.On(scene.terrain()));
       return switch (scene.terrain()) {
         case FARMLAND -> random.pick("farmland", "a cultivated area");
         case GRASSLAND -> random.pick("grassland", "a meadow");
@@ -504,7 +513,7 @@ public final class SceneCaptions {
       if (scene.shore().isEmpty()) {
         return "";
       }
-      claims.add(new Claim.SeaAt(scene.shore().get().side()));
+      claims.add(new SceneCaption.Statement.SeaAt(scene.shore().get().side()));
       return switch (scene.shore().get().side()) {
         case LEFT -> " with the sea on the left";
         case RIGHT -> " with the sea on the right";

@@ -62,7 +62,7 @@ public final class SceneGenerator {
   }
 
   /**
-   * Scene {@code index}.
+   * Returns the scene {@code index}.
    *
    * @param index at least 0
    */
@@ -134,7 +134,9 @@ public final class SceneGenerator {
     return Optional.empty();
   }
 
-  /** The twin's original: each scene of the block is taken once before any is taken again. */
+  /**
+   * Chooses the twin's original: each scene of the block is taken once before any is taken again.
+   */
   private int original(int index) {
     int first = index - index % BLOCK;
     List<Integer> all = new ArrayList<>();
@@ -172,7 +174,7 @@ public final class SceneGenerator {
             : Optional.of(plan.withGroup(at, group.withCount(count)));
       }
       case COLOUR -> {
-        List<ObjectColour> others = new ArrayList<>(group.kind().colours());
+        List<ObjectKind.Colour> others = new ArrayList<>(group.kind().colours());
         others.removeIf(c -> c == group.colour() || !plan.terrain().shows(c));
         return others.isEmpty()
             ? Optional.empty()
@@ -208,7 +210,7 @@ public final class SceneGenerator {
     GroupPlan first = plan.groups().get(a);
     int b = random.below(plan.groups().size());
     GroupPlan second = plan.groups().get(b);
-    if (first.region() == Region.NONE || second.region() == Region.NONE) {
+    if (first.region() == ObjectGroup.Region.NONE || second.region() == ObjectGroup.Region.NONE) {
       return Optional.empty();
     }
     if (a != b) {
@@ -216,7 +218,7 @@ public final class SceneGenerator {
           plan.withGroup(a, first.withRegion(second.region()))
               .withGroup(b, second.withRegion(first.region())));
     }
-    Region moved = first.region().mirrored(random.chance(0.5));
+    ObjectGroup.Region moved = first.region().mirrored(random.chance(0.5));
     boolean taken = plan.groups().stream().anyMatch(g -> g.region() == moved);
     return taken ? Optional.empty() : Optional.of(plan.withGroup(a, first.withRegion(moved)));
   }
@@ -247,9 +249,10 @@ public final class SceneGenerator {
   // --- plans ------------------------------------------------------------------------------------
 
   private static ScenePlan emptyPlan(SceneRandom random) {
-    Terrain terrain = random.weighted(List.of(Terrain.values()), 16, 14, 12, 14, 13, 15, 5, 11);
-    Optional<Shore> shore =
-        terrain == Terrain.COAST ? Optional.of(shore(random)) : Optional.empty();
+    Scene.Terrain terrain =
+        random.weighted(List.of(Scene.Terrain.values()), 16, 14, 12, 14, 13, 15, 5, 11);
+    Optional<Scene.Coastline> shore =
+        terrain == Scene.Terrain.COAST ? Optional.of(shore(random)) : Optional.empty();
     Optional<LinearFeature> feature =
         terrain.allowsFeature() && random.chance(0.62)
             ? Optional.of(feature(random))
@@ -261,23 +264,24 @@ public final class SceneGenerator {
     List<GroupPlan> groups = new ArrayList<>();
     while (groups.size() < wanted) {
       ObjectKind kind = kind(plan.terrain(), groups, random);
-      ObjectColour colour = random.pick(kind.colours());
+      ObjectKind.Colour colour = random.pick(kind.colours());
       boolean taken = groups.stream().anyMatch(g -> g.kind() == kind && g.colour() == colour);
       if (plan.terrain().shows(colour) && !taken) {
         int count = 1 + random.below(kind.maxCount());
         Arrangement arrangement = arrangement(plan, kind, count, random);
-        groups.add(new GroupPlan(kind, colour, count, Region.NONE, arrangement));
+        groups.add(new GroupPlan(kind, colour, count, ObjectGroup.Region.NONE, arrangement));
       }
     }
     return groups;
   }
 
-  private static ObjectKind kind(Terrain terrain, List<GroupPlan> groups, SceneRandom random) {
+  private static ObjectKind kind(
+      Scene.Terrain terrain, List<GroupPlan> groups, SceneRandom random) {
     if (!groups.isEmpty() && random.chance(0.22)) {
       // The same kind in another colour: only a model that binds colour to count gets it right.
       return groups.get(0).kind();
     }
-    if (terrain == Terrain.COAST && random.chance(0.35)) {
+    if (terrain == Scene.Terrain.COAST && random.chance(0.35)) {
       return ObjectKind.SHIP;
     }
     while (true) {
@@ -302,12 +306,12 @@ public final class SceneGenerator {
 
   /** Gives each group a ninth of the frame of its own, on the right ground. */
   private static ScenePlan withRegions(ScenePlan plan, List<GroupPlan> groups, SceneRandom random) {
-    List<Region> free = new ArrayList<>(List.of(Region.values()));
-    free.remove(Region.NONE);
+    List<ObjectGroup.Region> free = new ArrayList<>(List.of(ObjectGroup.Region.values()));
+    free.remove(ObjectGroup.Region.NONE);
     random.shuffle(free);
     List<GroupPlan> placed = new ArrayList<>();
     for (GroupPlan group : groups) {
-      Region region = Region.NONE;
+      ObjectGroup.Region region = ObjectGroup.Region.NONE;
       if (group.arrangement() != Arrangement.ALONG_FEATURE) {
         region = free.stream().filter(r -> suits(plan, group, r)).findFirst().orElse(free.get(0));
         free.remove(region);
@@ -317,7 +321,7 @@ public final class SceneGenerator {
     return new ScenePlan(plan.terrain(), plan.shore(), plan.feature(), placed);
   }
 
-  private static boolean suits(ScenePlan plan, GroupPlan group, Region region) {
+  private static boolean suits(ScenePlan plan, GroupPlan group, ObjectGroup.Region region) {
     double x = region.anchorX();
     double y = region.anchorY();
     if (plan.shore().isPresent()) {
@@ -330,9 +334,15 @@ public final class SceneGenerator {
     return true;
   }
 
-  private static Shore shore(SceneRandom random) {
-    Region side = random.pick(List.of(Region.LEFT, Region.RIGHT, Region.TOP, Region.BOTTOM));
-    return new Shore(
+  private static Scene.Coastline shore(SceneRandom random) {
+    ObjectGroup.Region side =
+        random.pick(
+            List.of(
+                ObjectGroup.Region.LEFT,
+                ObjectGroup.Region.RIGHT,
+                ObjectGroup.Region.TOP,
+                ObjectGroup.Region.BOTTOM));
+    return new Scene.Coastline(
         side, random.between(0.36, 0.54), random.between(0.01, 0.035), random.between(0, 6.28));
   }
 
@@ -388,7 +398,7 @@ public final class SceneGenerator {
       ScenePlan plan, GroupPlan group, List<Bounds> boxes, SceneRandom random) {
     for (int i = 0; i < PLACING_TRIES; i++) {
       boolean along = group.arrangement() == Arrangement.ALONG_FEATURE;
-      List<SceneObject> objects =
+      List<ObjectGroup.Member> objects =
           along ? alongFeature(plan.feature().orElseThrow(), group, random) : around(group, random);
       if (fits(plan, group, objects, boxes)) {
         boolean inRow = group.arrangement() != Arrangement.CLUSTER;
@@ -402,7 +412,7 @@ public final class SceneGenerator {
   }
 
   private static boolean fits(
-      ScenePlan plan, GroupPlan group, List<SceneObject> objects, List<Bounds> boxes) {
+      ScenePlan plan, GroupPlan group, List<ObjectGroup.Member> objects, List<Bounds> boxes) {
     Bounds all = objects.get(0).bounds();
     for (int i = 0; i < objects.size(); i++) {
       Bounds box = objects.get(i).bounds();
@@ -437,12 +447,13 @@ public final class SceneGenerator {
     return true;
   }
 
-  private static List<SceneObject> around(GroupPlan group, SceneRandom random) {
+  private static List<ObjectGroup.Member> around(GroupPlan group, SceneRandom random) {
     ObjectKind kind = group.kind();
     int n = group.count();
     double scale = random.between(0.92, 1.12);
     double angle = groupAngle(kind, random);
-    SceneObject sample = new SceneObject(0, 0, kind.width() * scale, kind.height() * scale, angle);
+    ObjectGroup.Member sample =
+        new ObjectGroup.Member(0, 0, kind.width() * scale, kind.height() * scale, angle);
     double jitter = group.arrangement() == Arrangement.CLUSTER ? 0.02 : 0.006;
     // Freely turned objects need the room of their diagonal.
     boolean free = !kind.aligned();
@@ -461,14 +472,14 @@ public final class SceneGenerator {
     }
     double x0 = group.region().anchorX() + random.between(-0.06, 0.06);
     double y0 = group.region().anchorY() + random.between(-0.06, 0.06);
-    List<SceneObject> objects = new ArrayList<>();
+    List<ObjectGroup.Member> objects = new ArrayList<>();
     for (int slot : slots) {
       double x = x0 + (slot % columns - (columns - 1) / 2.0) * pitchX;
       int row = slot / columns;
       double y = y0 + (row - (rows - 1) / 2.0) * pitchY;
       double own = free ? angle + random.between(-0.35, 0.35) : angle;
       objects.add(
-          new SceneObject(
+          new ObjectGroup.Member(
               x + random.between(-jitter, jitter),
               y + random.between(-jitter, jitter),
               sample.width() * random.between(0.96, 1.04),
@@ -514,21 +525,21 @@ public final class SceneGenerator {
     }
   }
 
-  private static List<SceneObject> intoFrame(List<SceneObject> objects) {
+  private static List<ObjectGroup.Member> intoFrame(List<ObjectGroup.Member> objects) {
     Bounds all = objects.get(0).bounds();
-    for (SceneObject object : objects) {
+    for (ObjectGroup.Member object : objects) {
       all = all.union(object.bounds());
     }
     double dx = Math.max(0, FRAME.minX() - all.minX()) - Math.max(0, all.maxX() - FRAME.maxX());
     double dy = Math.max(0, FRAME.minY() - all.minY()) - Math.max(0, all.maxY() - FRAME.maxY());
-    List<SceneObject> moved = new ArrayList<>();
-    for (SceneObject object : objects) {
+    List<ObjectGroup.Member> moved = new ArrayList<>();
+    for (ObjectGroup.Member object : objects) {
       moved.add(object.movedBy(dx, dy));
     }
     return moved;
   }
 
-  private static List<SceneObject> alongFeature(
+  private static List<ObjectGroup.Member> alongFeature(
       LinearFeature feature, GroupPlan group, SceneRandom random) {
     ObjectKind kind = group.kind();
     double scale = random.between(0.92, 1.08);
@@ -539,12 +550,12 @@ public final class SceneGenerator {
     double start = random.between(0.05, Math.max(0.06, 0.95 - length));
     double side = random.chance(0.5) ? 1 : -1;
     double away = feature.kind().halfWidth() + height / 2 + random.between(0.028, 0.04);
-    List<SceneObject> objects = new ArrayList<>();
+    List<ObjectGroup.Member> objects = new ArrayList<>();
     for (int i = 0; i < group.count(); i++) {
       double t = start + pitch * (i + 0.5);
       double angle = feature.angle(t);
       objects.add(
-          new SceneObject(
+          new ObjectGroup.Member(
               feature.x(t) - side * away * Math.sin(angle),
               feature.y(t) + side * away * Math.cos(angle),
               width,

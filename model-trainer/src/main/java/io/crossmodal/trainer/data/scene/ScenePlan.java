@@ -10,8 +10,8 @@ import java.util.Optional;
 
 /** What a scene shall contain, before every object has its place. Near twins change a plan. */
 record ScenePlan(
-    Terrain terrain,
-    Optional<Shore> shore,
+    Scene.Terrain terrain,
+    Optional<Scene.Coastline> shore,
     Optional<LinearFeature> feature,
     List<GroupPlan> groups) {
 
@@ -25,9 +25,13 @@ record ScenePlan(
   }
 
   record GroupPlan(
-      ObjectKind kind, ObjectColour colour, int count, Region region, Arrangement arrangement) {
+      ObjectKind kind,
+      ObjectKind.Colour colour,
+      int count,
+      ObjectGroup.Region region,
+      Arrangement arrangement) {
 
-    GroupPlan withColour(ObjectColour newColour) {
+    GroupPlan withColour(ObjectKind.Colour newColour) {
       return new GroupPlan(kind, newColour, count, region, arrangement);
     }
 
@@ -36,7 +40,7 @@ record ScenePlan(
       return new GroupPlan(kind, colour, newCount, region, kept);
     }
 
-    GroupPlan withRegion(Region newRegion) {
+    GroupPlan withRegion(ObjectGroup.Region newRegion) {
       return new GroupPlan(kind, colour, count, newRegion, arrangement);
     }
   }
