@@ -22,7 +22,9 @@ import java.util.zip.ZipInputStream;
 import org.junit.jupiter.api.Test;
 import org.opensearch.client.ResponseException;
 
-/** In the process of another plugin with a DJL and a libtorch of its own, as ml-commons has them. */
+/**
+ * In the process of another plugin with a DJL and a libtorch of its own, as ml-commons has them.
+ */
 final class OtherLibtorchIT {
   private static final String ENCODE = "/_plugins/_cross_modal/models/scenes-tiny/_encode";
   private static final String TEXT = "{\"text\":[\"a pond\"]}";

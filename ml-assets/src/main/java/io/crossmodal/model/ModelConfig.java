@@ -38,6 +38,15 @@ public record ModelConfig(
     List<SensorConfig> sensors,
     boolean filterMlp) {
 
+  /** Of a tower or the fusion encoder. */
+  static final int MAX_LAYERS = 128;
+
+  private static final int MAX_SENSORS = 64;
+  private static final int MAX_IMAGE_LAYERS = 2048;
+
+  /** Of an image: a grid of 128 x 128 and [CLS]. */
+  private static final int MAX_TOKENS = 128 * 128 + 1;
+
   /** A model without the MLP filter. */
   public ModelConfig(
       int hidden,
@@ -63,30 +72,37 @@ public record ModelConfig(
   }
 
   public ModelConfig {
-    Checks.atLeast("hidden", hidden, 1);
-    Checks.atLeast("heads", heads, 1);
+    Checks.within("hidden", hidden, 1, 8192);
+    Checks.within("heads", heads, 1, 256);
     if (hidden % heads != 0) {
       throw new IllegalArgumentException(
           "hidden " + hidden + " is not divisible by heads " + heads);
     }
-    Checks.atLeast("feed_forward", feedForward, 1);
-    Checks.atLeast("filter_dimension", filterDimension, 1);
+    Checks.within("feed_forward", feedForward, 1, 32_768);
+    Checks.within("filter_dimension", filterDimension, 1, 4096);
     Checks.layerNormEpsilon(layerNormEpsilon);
     Objects.requireNonNull(image, "image");
     if (text != null || fusionLayers != 0 || filterMlp) {
       Objects.requireNonNull(text, "text");
-      Checks.atLeast("fusion_layers", fusionLayers, 2);
+      Checks.within("fusion_layers", fusionLayers, 2, MAX_LAYERS);
     }
     sensors = List.copyOf(Objects.requireNonNull(sensors, "sensors"));
     if (sensors.isEmpty()) {
       throw new IllegalArgumentException("sensors must name at least one sensor");
     }
+    Checks.within("sensors", sensors.size(), 1, MAX_SENSORS);
+    Checks.within(
+        "layers of all image towers",
+        sensors.size() * ((long) image.layers() + image.stems().size() + image.stages().size()),
+        1,
+        MAX_IMAGE_LAYERS);
     Set<String> names = new HashSet<>();
     for (SensorConfig sensor : sensors) {
       if (!names.add(sensor.name())) {
         throw new IllegalArgumentException("sensor " + sensor.name() + " is listed twice");
       }
-      image.gridSide(sensor.imageSize());
+      int side = image.gridSide(sensor.imageSize());
+      Checks.within("tokens of an image of " + sensor.name(), 1L + side * side, 2, MAX_TOKENS);
     }
   }
 

@@ -220,6 +220,7 @@ public class CrossModalPlugin extends Plugin
             clusterService,
             threadPool,
             service::get,
+            new HeapBreaker(requests::get),
             NodeFormat::hasPlugin));
     service.set(
         new ModelService(
@@ -443,7 +444,7 @@ public class CrossModalPlugin extends Plugin
     return List.of(
         new RestStatsHandler(),
         new RestModelsHandler(catalog),
-        new RestUploadModelHandler(),
+        new RestUploadModelHandler(new HeapBreaker(requests::get)),
         new RestDeleteModelHandler(),
         new RestLoadModelHandler(catalog),
         new RestEncodeHandler(),

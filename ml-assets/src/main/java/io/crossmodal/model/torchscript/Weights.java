@@ -46,6 +46,16 @@ public interface Weights {
     };
   }
 
+  /** Names and shapes alone: whoever asks for values gets an {@link IllegalStateException}. */
+  Weights SHAPES =
+      (name, init, shape) ->
+          ScriptTensor.of(
+              (from, into) -> {
+                throw new IllegalStateException(name + " has a shape and no values");
+              },
+              init.trainable(),
+              shape);
+
   /** The tensors of {@code state}; a missing one or another shape is an error. */
   static Weights of(StateDict state) {
     return (name, init, shape) -> state.get(name, shape);

@@ -38,8 +38,8 @@ import java.util.Map;
  */
 public final class TrainableScript implements AutoCloseable {
   /**
-   * Whether TorchScript's profiling executor runs (docs/decisions/0003); DJL reads it at every call.
-   * A trainer has its JVM for itself, so the property may stay.
+   * Whether TorchScript's profiling executor runs (docs/decisions/0003); DJL reads it at every
+   * call. A trainer has its JVM for itself, so the property may stay.
    */
   private static final String GRAPH_OPTIMIZER = "ai.djl.pytorch.graph_optimizer";
 

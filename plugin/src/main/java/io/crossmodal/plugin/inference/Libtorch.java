@@ -91,8 +91,13 @@ record Libtorch(Path folder, String version, String flavor) {
       throw refused(
           "the plugin's zip brings no libtorch for " + platform.getClassifier(),
           "the slim zip brings none, the others one each",
-          "install the plugin's zip that contains it, or set " + PATH + ", " + VERSION + " and "
-              + FLAVOR + " before starting the node");
+          "install the plugin's zip that contains it, or set "
+              + PATH
+              + ", "
+              + VERSION
+              + " and "
+              + FLAVOR
+              + " before starting the node");
     }
     String flavor = platform.getFlavor();
     String classifier = platform.getClassifier();
@@ -161,7 +166,11 @@ record Libtorch(Path folder, String version, String flavor) {
       String what, String why, String advice) {
     return new InferenceException.ModelUnavailable(
         "the native PyTorch library does not start on this node: "
-            + what + "; " + why + "; " + advice,
+            + what
+            + "; "
+            + why
+            + "; "
+            + advice,
         null);
   }
 }

@@ -11,8 +11,8 @@ import java.util.Properties;
 /**
  * System properties that have other values until this is closed. They belong to everybody in the
  * JVM, so whoever opens it holds the monitor of {@link System#getProperties()} until it is closed:
- * {@code System.setProperty} takes that monitor too, so that nobody's own values are lost meanwhile,
- * whichever class loader he comes from.
+ * {@code System.setProperty} takes that monitor too, so that nobody's own values are lost
+ * meanwhile, whichever class loader he comes from.
  */
 final class ScopedProperties implements AutoCloseable {
   private final Properties properties = System.getProperties();

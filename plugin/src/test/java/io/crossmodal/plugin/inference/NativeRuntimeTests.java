@@ -142,8 +142,7 @@ public class NativeRuntimeTests extends OpenSearchTestCase {
     refuses(
         Map.of(Libtorch.PATH, createTempDir().toString(), Libtorch.VERSION, "2.7.1"),
         "there is no " + LIBRARY + " in it");
-    refuses(
-        Map.of(Libtorch.PATH, path, Libtorch.VERSION, "2.7.1"), "set PYTORCH_FLAVOR to cpu");
+    refuses(Map.of(Libtorch.PATH, path, Libtorch.VERSION, "2.7.1"), "set PYTORCH_FLAVOR to cpu");
   }
 
   private static String folder(Optional<Libtorch> found) {
