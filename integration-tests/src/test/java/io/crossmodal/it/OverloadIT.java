@@ -220,7 +220,7 @@ final class OverloadIT {
       long remote = counter("remote_answers");
       fused("");
       assertEquals(remote + 1, counter("remote_answers"));
-      long timeout = 20_000;
+      long timeout = 12_000;
       String bounded = ",\"timeout\":\"" + timeout + "ms\"";
       JsonObject late;
       JsonObject next;
