@@ -43,7 +43,9 @@ import org.opensearch.client.ResponseException;
 final class LifecycleIT {
   private static final String MODELS = "/_plugins/_cross_modal/models/";
   private static final int UPLOADS = 8;
-  private static final int PART_BYTES = 80 << 20;
+
+  /** Of base64, 60 MB of bytes. */
+  private static final int PART_CHARACTERS = 80 << 20;
 
   /** With their own graph parameters, and with the default ones. */
   private static final List<String> INDICES = List.of("own", "usual");
@@ -163,11 +165,11 @@ final class LifecycleIT {
 
   /** Parts of 80 MB from eight clients, to a heap of 1 GB: some are asked to come again. */
   private static void manyUploadsAtOnce(OpenSearchNode node) throws IOException {
-    byte[] body = new byte[PART_BYTES];
-    Arrays.fill(body, (byte) 'A');
     byte[] head =
         ("{\"sha256\":\"" + "0".repeat(64) + "\",\"bundle\":\"").getBytes(StandardCharsets.UTF_8);
     byte[] tail = "\"}".getBytes(StandardCharsets.UTF_8);
+    byte[] body = new byte[head.length + PART_CHARACTERS + tail.length];
+    Arrays.fill(body, (byte) 'A');
     System.arraycopy(head, 0, body, 0, head.length);
     System.arraycopy(tail, 0, body, body.length - tail.length, tail.length);
     Set<Integer> statuses = new TreeSet<>();
