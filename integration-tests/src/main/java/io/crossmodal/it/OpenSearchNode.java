@@ -160,7 +160,7 @@ public final class OpenSearchNode implements AutoCloseable {
   }
 
   /** HTTP answers before the node has a cluster and before shards have recovered. */
-  private void awaitHealth(int nodes, long deadline) throws IOException {
+  private void awaitHealth(int nodes, boolean shards, long deadline) throws IOException {
     client =
         RestClient.builder(HttpHost.create(baseUri()))
             .setRequestConfigCallback(
@@ -170,7 +170,9 @@ public final class OpenSearchNode implements AutoCloseable {
     long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
     long millis = Math.clamp(left, 1000, RESPONSE_TIMEOUT.dividedBy(2).toMillis());
     Request health = new Request("GET", "/_cluster/health");
-    health.addParameter("wait_for_status", "yellow");
+    if (shards) {
+      health.addParameter("wait_for_status", "yellow");
+    }
     health.addParameter("wait_for_nodes", ">=" + nodes);
     health.addParameter("timeout", millis + "ms");
     health.addParameter("cluster_manager_timeout", millis + "ms");
@@ -210,6 +212,8 @@ public final class OpenSearchNode implements AutoCloseable {
     private int heapMegabytes = 512;
     private int httpPort;
     private Duration startTimeout = Duration.ofMinutes(10);
+    private boolean awaitShards = true;
+    private int diskMegabytes;
 
     private Builder(OpenSearchHome home, Path folder) {
       this.home = home;
@@ -273,6 +277,22 @@ public final class OpenSearchNode implements AutoCloseable {
       return this;
     }
 
+    /** Lets {@link #start} return though some index has no shard, as without a plugin it needs. */
+    public Builder withoutAwaitingShards() {
+      awaitShards = false;
+      return this;
+    }
+
+    /**
+     * Gives the data a file system of their own, in memory, which ends with the process. Needs a
+     * machine that lets its user mount one ({@code unshare --map-root-user --mount}).
+     */
+    public Builder diskMegabytes(int value) {
+      require(value >= 16, "diskMegabytes must be at least 16", value);
+      diskMegabytes = value;
+      return this;
+    }
+
     /** Adds an environment variable. The process inherits nothing but {@code PATH}. */
     public Builder environment(String variable, String value) {
       require(
@@ -310,7 +330,13 @@ public final class OpenSearchNode implements AutoCloseable {
       Path temporary = Files.createDirectories(folder.resolve("tmp"));
       writeConfiguration(config);
 
-      List<String> command = new ArrayList<>(leaveRoot());
+      List<String> command = new ArrayList<>();
+      if (diskMegabytes > 0) {
+        command.addAll(List.of("unshare", "--map-root-user", "--mount", "sh", "-c"));
+        command.add("mount -t tmpfs -o size=" + diskMegabytes + "m tmpfs \"$0\" && exec \"$@\"");
+        command.add(Files.createDirectories(folder.resolve("data")).toString());
+      }
+      command.addAll(leaveRoot(diskMegabytes > 0));
       command.add(OpenSearchHome.java());
       command.addAll(home.jvmOptions(config, temporary));
       command.add("-Dopensearch.path.home=" + home.folder());
@@ -334,7 +360,7 @@ public final class OpenSearchNode implements AutoCloseable {
       try {
         process.getOutputStream().close();
         node.awaitAddresses(deadline);
-        node.awaitHealth(1 + peers.size(), deadline);
+        node.awaitHealth(1 + peers.size(), awaitShards, deadline);
         up = true;
         return node;
       } catch (InterruptedException e) {
@@ -394,8 +420,8 @@ public final class OpenSearchNode implements AutoCloseable {
      * OpenSearch refuses to run as root. In a user namespace the process is an ordinary user, and
      * the files it writes still belong to the caller.
      */
-    private static List<String> leaveRoot() {
-      return "root".equals(System.getProperty("user.name"))
+    private static List<String> leaveRoot(boolean root) {
+      return root || "root".equals(System.getProperty("user.name"))
           ? List.of("unshare", "--user", "--map-user=1000", "--map-group=1000")
           : List.of();
     }

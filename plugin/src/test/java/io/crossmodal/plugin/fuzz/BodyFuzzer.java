@@ -6,6 +6,7 @@ package io.crossmodal.plugin.fuzz;
 
 import java.io.IOException;
 import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -80,8 +81,12 @@ final class BodyFuzzer {
     this.random = random;
   }
 
-  /** A body as it is sent. */
-  record Body(XContentType type, byte[] bytes) {}
+  /**
+   * A body as it is sent.
+   *
+   * @param damaged whether its bytes were changed after it was written
+   */
+  record Body(XContentType type, byte[] bytes, boolean damaged) {}
 
   /** Where a value stands. */
   private record Slot(Object container, Object key) {
@@ -228,11 +233,27 @@ final class BodyFuzzer {
   /** Writes a body, and damages its bytes in one of five. */
   Body write(Map<String, Object> body) throws IOException {
     XContentType type = chance(0.7) ? XContentType.JSON : any(TYPES);
-    byte[] bytes;
-    try (XContentBuilder builder = MediaTypeRegistry.contentBuilder(type)) {
-      bytes = BytesReference.toBytes(BytesReference.bytes(builder.map(body)));
+    byte[] bytes = bytes(type, body);
+    boolean damaged = chance(0.2);
+    if (damaged) {
+      bytes = damaged(bytes);
+      if (type == XContentType.JSON || type == XContentType.YAML) {
+        // Lucene asserts that a text is UTF-8 when OpenSearch describes the task of a request.
+        bytes = new String(bytes, StandardCharsets.UTF_8).getBytes(StandardCharsets.UTF_8);
+      }
     }
-    return new Body(type, chance(0.2) ? damaged(bytes) : bytes);
+    return new Body(type, bytes, damaged);
+  }
+
+  /** Writes a body as it is. */
+  static Body json(Map<String, Object> body) throws IOException {
+    return new Body(XContentType.JSON, bytes(XContentType.JSON, body), false);
+  }
+
+  private static byte[] bytes(XContentType type, Map<String, Object> body) throws IOException {
+    try (XContentBuilder builder = MediaTypeRegistry.contentBuilder(type)) {
+      return BytesReference.toBytes(BytesReference.bytes(builder.map(body)));
+    }
   }
 
   private byte[] damaged(byte[] bytes) {

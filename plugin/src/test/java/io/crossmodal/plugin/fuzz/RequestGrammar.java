@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.stream.Collectors;
 
 /** Good requests: all that the plugin's parsers know, drawn at random. */
 final class RequestGrammar {
@@ -106,6 +107,30 @@ final class RequestGrammar {
       map.put((String) entries[i], entries[i + 1]);
     }
     return map;
+  }
+
+  /** The same body with the plugin's parts left out, for OpenSearch alone. */
+  static Map<String, Object> withoutOurs(Map<String, Object> body) {
+    Map<String, Object> left = new LinkedHashMap<>();
+    body.forEach(
+        (key, value) -> {
+          if (key.equals("cross_modal")) {
+            left.put("match_all", map());
+          } else if (!List.of("rescore", "ext", "image", "words", "bare").contains(key)) {
+            left.put(key, withoutOurs(value));
+          }
+        });
+    return left;
+  }
+
+  @SuppressWarnings("unchecked")
+  private static Object withoutOurs(Object value) {
+    if (value instanceof Map) {
+      return withoutOurs((Map<String, Object>) value);
+    }
+    return value instanceof List<?> list
+        ? list.stream().map(one -> withoutOurs(one)).collect(Collectors.toList())
+        : value;
   }
 
   private static List<Object> list(Object... values) {
