@@ -96,21 +96,15 @@ public final class Evaluator {
       long done = (long) texts.size() * ks.get(ks.size() - 1);
       imageToText = bestOf(true, ks, pairs -> progress.accept(done + pairs));
     }
-    List<Row> rows = new ArrayList<>();
-    rows.add(Row.of("filter only", imageToText.filter(), textToImage.filter()));
+    List<Row> rows =
+        rows("filter only", "kNN, then fusion, k = ", imageToText, textToImage, ks, calibration);
     if (fitting.full()) {
       rows.add(
+          1,
           Row.of(
               "full fusion",
               imageToText.fusion(texts.size(), calibration),
               textToImage.fusion(images.size(), calibration)));
-    }
-    for (int k : ks) {
-      rows.add(
-          Row.of(
-              "kNN, then fusion, k = " + k,
-              imageToText.fusion(k, calibration),
-              textToImage.fusion(k, calibration)));
     }
     if (model.bundle().manifest().config().filterMlp()) {
       rows.addAll(byMlp(ks, calibration));
@@ -123,20 +117,33 @@ public final class Evaluator {
     // Where every k is beyond the archive, only the filter's own order is asked for.
     List<Integer> cuts = ks.isEmpty() ? List.of(Math.min(ScoredDirection.TOP, images.size())) : ks;
     int found = Math.max(ScoredDirection.TOP, cuts.get(cuts.size() - 1));
-    CandidateScorer texts = scorer(false);
-    CandidateScorer images = scorer(true);
-    ScoredDirection textToImage =
-        texts.score(texts.nearestByMlp(found), cuts, relevance, pairs -> {});
-    ScoredDirection imageToText =
-        images.score(images.nearestByMlp(found), cuts, relevance, pairs -> {});
+    List<ScoredDirection> both = new ArrayList<>();
+    for (CandidateScorer scorer : List.of(scorer(false), scorer(true))) {
+      both.add(scorer.score(scorer.nearestByMlp(found), cuts, relevance, pairs -> {}));
+    }
+    return rows(
+        "MLP filter only",
+        "MLP filter, then fusion, k = ",
+        both.get(1),
+        both.get(0),
+        ks,
+        calibration);
+  }
+
+  /** Returns a row for a filter alone, and one for each k. */
+  private static List<Row> rows(
+      String filter,
+      String fused,
+      ScoredDirection imageToText,
+      ScoredDirection textToImage,
+      List<Integer> ks,
+      Calibration calibration) {
     List<Row> rows = new ArrayList<>();
-    rows.add(Row.of("MLP filter only", imageToText.filter(), textToImage.filter()));
+    rows.add(Row.of(filter, imageToText.filter(), textToImage.filter()));
     for (int k : ks) {
       rows.add(
           Row.of(
-              "MLP filter, then fusion, k = " + k,
-              imageToText.fusion(k, calibration),
-              textToImage.fusion(k, calibration)));
+              fused + k, imageToText.fusion(k, calibration), textToImage.fusion(k, calibration)));
     }
     return rows;
   }
