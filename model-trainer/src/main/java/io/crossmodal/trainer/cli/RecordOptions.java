@@ -66,10 +66,13 @@ final class RecordOptions {
     Map<String, String> values = new LinkedHashMap<>();
     recipes.forEach(
         (recipe, options) -> {
-          if (options.containsKey(name)) {
+          if (options.containsKey(name) && !options.get(name).isJsonNull()) {
             values.put(recipe, options.get(name).getAsString());
           }
         });
+    if (values.isEmpty()) {
+      return "";
+    }
     Set<String> distinct = Set.copyOf(values.values());
     if (distinct.size() == 1 && values.size() == recipes.size()) {
       return "\n  Default: " + distinct.iterator().next();
