@@ -195,6 +195,7 @@ public final class OpenSearchNode implements AutoCloseable {
   public static final class Builder {
     private static final Pattern NAME = Pattern.compile("[a-z0-9][a-z0-9_-]{0,62}");
     private static final Pattern SETTING = Pattern.compile("[A-Za-z0-9_*-]+(\\.[A-Za-z0-9_*-]+)*");
+    private static final Pattern JVM_OPTION = Pattern.compile("-\\S+");
     private static final Pattern VARIABLE = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
     private static final int MIN_HEAP_MEGABYTES = 256;
     private static final int MAX_HEAP_MEGABYTES = 31 * 1024;
@@ -203,6 +204,7 @@ public final class OpenSearchNode implements AutoCloseable {
     private final Path folder;
     private final Map<String, String> settings = new TreeMap<>();
     private final Map<String, String> environment = new LinkedHashMap<>();
+    private final List<String> jvmOptions = new ArrayList<>();
     private final List<OpenSearchNode> peers = new ArrayList<>();
     private String name = "node";
     private int heapMegabytes = 512;
@@ -281,6 +283,14 @@ public final class OpenSearchNode implements AutoCloseable {
       return this;
     }
 
+    /** Adds a line to the JVM's options, such as {@code -Dname=value}. */
+    public Builder jvmOption(String option) {
+      require(
+          JVM_OPTION.matcher(option).matches(), "a JVM option must match " + JVM_OPTION, option);
+      jvmOptions.add(option);
+      return this;
+    }
+
     /** Makes the node join the cluster of these running nodes. Default: a cluster of its own. */
     public Builder joining(OpenSearchNode... running) {
       peers.addAll(List.of(running));
@@ -347,6 +357,7 @@ public final class OpenSearchNode implements AutoCloseable {
       Files.writeString(
           config.resolve("jvm.options.d").resolve("heap.options"),
           "-Xms" + heapMegabytes + "m\n-Xmx" + heapMegabytes + "m\n");
+      Files.write(config.resolve("jvm.options.d").resolve("test.options"), jvmOptions);
       Map<String, String> all = new TreeMap<>(settings);
       all.putAll(fixedSettings());
       StringBuilder yaml = new StringBuilder();

@@ -17,7 +17,6 @@ import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
-import io.crossmodal.model.TorchEngine;
 import io.crossmodal.model.torchscript.ScriptArchiveWriter;
 import io.crossmodal.model.torchscript.ScriptModule;
 import io.crossmodal.model.torchscript.ScriptTensor;
@@ -38,6 +37,12 @@ import java.util.Map;
  * in its source stands {@code BUFFERS} for the list.
  */
 public final class TrainableScript implements AutoCloseable {
+  /**
+   * Whether TorchScript's profiling executor runs (docs/decisions/0003); DJL reads it at every call.
+   * A trainer has its JVM for itself, so the property may stay.
+   */
+  private static final String GRAPH_OPTIMIZER = "ai.djl.pytorch.graph_optimizer";
+
   private final Model model;
   private final PtSymbolBlock block;
   private final StateDict initial;
@@ -62,7 +67,9 @@ public final class TrainableScript implements AutoCloseable {
   private TrainableScript(
       ScriptModule root, Map<String, String> sources, Path scratch, boolean learning)
       throws IOException {
-    TorchEngine.configure();
+    if (System.getProperty(GRAPH_OPTIMIZER) == null) {
+      System.setProperty(GRAPH_OPTIMIZER, "false");
+    }
     this.initial = StateDict.of(root);
     this.model = Model.newInstance("training", "PyTorch");
     Path folder = Files.createTempDirectory(scratch, "training-");

@@ -46,7 +46,7 @@ public final class CrossModalCodecService extends CodecService {
         config.getLogger(),
         config.getAdditionalCodecs());
     this.explicit =
-        CrossModalFieldMapper.INDEX_CROSS_MODAL.get(config.getIndexSettings().getSettings());
+        CrossModalFieldMapper.indexSetting(config.getIndexSettings().getSettings()).orElse(false);
     this.mappers = config.getMapperService();
     this.logger = config.getLogger();
   }

@@ -6,24 +6,20 @@ package io.crossmodal.plugin.codec;
 
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.DocumentValue;
+import io.crossmodal.plugin.mapper.Embeddings;
 import java.io.Closeable;
 import java.io.IOException;
-import java.util.Base64;
 import org.apache.lucene.codecs.DocValuesProducer;
 import org.apache.lucene.codecs.KnnVectorsReader;
-import org.apache.lucene.index.BinaryDocValues;
-import org.apache.lucene.index.CorruptIndexException;
 import org.apache.lucene.index.DocValuesType;
 import org.apache.lucene.index.FieldInfo;
 import org.apache.lucene.index.FieldInfos;
-import org.apache.lucene.index.FloatVectorValues;
-import org.apache.lucene.index.KnnVectorValues.DocIndexIterator;
 import org.apache.lucene.index.SegmentInfo;
 import org.apache.lucene.index.SegmentReadState;
+import org.apache.lucene.index.VectorEncoding;
 import org.apache.lucene.store.AlreadyClosedException;
 import org.apache.lucene.store.Directory;
 import org.apache.lucene.store.IOContext;
-import org.apache.lucene.util.BytesRef;
 import org.apache.lucene.util.IOUtils;
 
 /**
@@ -47,31 +43,26 @@ final class SegmentValues implements Closeable {
    *
    * @param key a field's full name, and embedding or tokens
    * @param doc in this segment
-   * @throws CorruptIndexException when the document has no such value
+   * @return null where the document has no such value
    */
   Object get(String key, int doc) throws IOException {
     int dot = key.lastIndexOf('.');
     String field = key.substring(0, dot);
-    Object value =
-        key.substring(dot + 1).equals(DocumentValue.EMBEDDING)
-            ? embedding(field, doc)
-            : tokens(CrossModalFieldType.tokensField(field), doc);
-    if (value == null) {
-      throw new CorruptIndexException(
-          "document " + doc + " lacks [" + key + "], which its source left to the index",
-          state.segmentInfo.name);
-    }
-    return value;
+    return switch (key.substring(dot + 1)) {
+      case DocumentValue.EMBEDDING -> embedding(field, doc);
+      case DocumentValue.TOKENS -> tokens(CrossModalFieldType.tokensField(field), doc);
+      default -> null;
+    };
   }
 
   private float[] embedding(String field, int doc) throws IOException {
     FieldInfo info = state.fieldInfos.fieldInfo(field);
-    if (info == null || !info.hasVectorValues()) {
+    if (info == null
+        || !info.hasVectorValues()
+        || info.getVectorEncoding() != VectorEncoding.FLOAT32) {
       return null;
     }
-    FloatVectorValues values = vectors().getFloatVectorValues(field);
-    DocIndexIterator documents = values.iterator();
-    return documents.advance(doc) == doc ? values.vectorValue(documents.index()).clone() : null;
+    return Embeddings.read(vectors().getFloatVectorValues(field), doc);
   }
 
   private String tokens(String field, int doc) throws IOException {
@@ -79,12 +70,7 @@ final class SegmentValues implements Closeable {
     if (info == null || info.getDocValuesType() != DocValuesType.BINARY) {
       return null;
     }
-    BinaryDocValues values = docValues().getBinary(info);
-    if (!values.advanceExact(doc)) {
-      return null;
-    }
-    BytesRef block = BytesRef.deepCopyOf(values.binaryValue());
-    return Base64.getEncoder().encodeToString(block.bytes);
+    return DocumentValue.readTokens(docValues().getBinary(info), doc);
   }
 
   private synchronized KnnVectorsReader vectors() throws IOException {

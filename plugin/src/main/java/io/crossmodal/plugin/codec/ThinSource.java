@@ -58,7 +58,7 @@ final class ThinSource {
     return replace(source, kept, (key, old) -> Boolean.TRUE.equals(old) ? null : true);
   }
 
-  /** What was given to {@link #thin}. */
+  /** What was given to {@link #thin}; a value that is not found stays {@code true}. */
   static BytesRef fill(BytesRef source, Collection<String> kept, Values values) throws IOException {
     return replace(source, kept, (key, old) -> Boolean.TRUE.equals(old) ? values.get(key) : null);
   }
@@ -82,6 +82,9 @@ final class ThinSource {
     boolean changed = false;
     for (String key : keys) {
       int dot = key.lastIndexOf('.');
+      if (dot < 0) {
+        continue;
+      }
       String leaf = key.substring(dot + 1);
       List<Map<String, Object>> values = new ArrayList<>();
       FieldValues.visit(map, key.substring(0, dot), false, values::add);

@@ -4,16 +4,21 @@
  */
 package io.crossmodal.plugin.codec;
 
-import io.crossmodal.plugin.mapper.CrossModalFieldType;
+import io.crossmodal.plugin.mapper.KeptFieldMapper;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import org.apache.lucene.codecs.StoredFieldsReader;
 import org.apache.lucene.index.FieldInfo;
 import org.apache.lucene.index.StoredFieldDataInput;
 import org.apache.lucene.index.StoredFieldVisitor;
 import org.apache.lucene.util.BytesRef;
 import org.apache.lucene.util.IOUtils;
+import org.opensearch.OpenSearchException;
+import org.opensearch.common.xcontent.support.XContentMapValues;
 import org.opensearch.index.fieldvisitor.FieldsVisitor;
 
 /** Fills sources in again, for whoever reads them. */
@@ -21,6 +26,8 @@ final class ThinSourceReader extends StoredFieldsReader {
   private final StoredFieldsReader stored;
   private final SegmentValues values;
   private final boolean owner;
+  private final boolean merging;
+  private SourceFilter filter;
 
   /**
    * The reader of one segment.
@@ -29,13 +36,15 @@ final class ThinSourceReader extends StoredFieldsReader {
    * @param values its embeddings and tokens; closed with this
    */
   ThinSourceReader(StoredFieldsReader stored, SegmentValues values) {
-    this(stored, values, true);
+    this(stored, values, true, false);
   }
 
-  private ThinSourceReader(StoredFieldsReader stored, SegmentValues values, boolean owner) {
+  private ThinSourceReader(
+      StoredFieldsReader stored, SegmentValues values, boolean owner, boolean merging) {
     this.stored = stored;
     this.values = values;
     this.owner = owner;
+    this.merging = merging;
   }
 
   /** The stored fields as they are, for a merge to copy. */
@@ -55,13 +64,13 @@ final class ThinSourceReader extends StoredFieldsReader {
 
   @Override
   public StoredFieldsReader clone() {
-    return new ThinSourceReader(stored.clone(), values, false);
+    return new ThinSourceReader(stored.clone(), values, false, merging);
   }
 
   /** Fills in too: it is also what fetches many documents in a row. */
   @Override
   public StoredFieldsReader getMergeInstance() {
-    return new ThinSourceReader(stored.getMergeInstance(), values, false);
+    return new ThinSourceReader(stored.getMergeInstance(), values, false, true);
   }
 
   @Override
@@ -76,6 +85,37 @@ final class ThinSourceReader extends StoredFieldsReader {
     } else {
       stored.close();
     }
+  }
+
+  /**
+   * Which keys a request's source filter leaves. A page's hits share one, so it is remembered.
+   *
+   * @param includes patterns; none: all keys
+   * @param excludes patterns
+   */
+  private record SourceFilter(String[] includes, String[] excludes, Map<String, Boolean> leaves) {
+    private boolean isOf(FieldsVisitor visitor) {
+      return includes == visitor.includes() && excludes == visitor.excludes();
+    }
+
+    private boolean leaves(String key) {
+      if (includes.length == 0 && excludes.length == 0) {
+        return true;
+      }
+      return leaves.computeIfAbsent(
+          key,
+          path -> {
+            Map<String, Object> source = Map.of(path, true);
+            return !XContentMapValues.filter(source, includes, excludes).isEmpty();
+          });
+    }
+  }
+
+  private SourceFilter filter(FieldsVisitor visitor) {
+    if (filter == null || !filter.isOf(visitor)) {
+      filter = new SourceFilter(visitor.includes(), visitor.excludes(), new HashMap<>());
+    }
+    return filter;
   }
 
   /** Passes on what it visits; {@link ThinSourceWriter} had the sources stored last. */
@@ -93,8 +133,8 @@ final class ThinSourceReader extends StoredFieldsReader {
     @Override
     public Status needsField(FieldInfo field) throws IOException {
       Status status = visitor.needsField(field);
-      if (field.name.equals(CrossModalFieldType.KEPT) && status != Status.STOP) {
-        // To OpenSearch it is a field without a mapping, which a get must not bring to light.
+      if (field.name.equals(KeptFieldMapper.NAME) && status != Status.STOP) {
+        // It is the codec's own, which a get must not bring to light.
         keptIsAskedFor = status == Status.YES && !(visitor instanceof FieldsVisitor);
         return Status.YES;
       }
@@ -103,13 +143,20 @@ final class ThinSourceReader extends StoredFieldsReader {
 
     @Override
     public void stringField(FieldInfo field, String value) throws IOException {
-      if (field.name.equals(CrossModalFieldType.KEPT)) {
-        kept.add(value);
+      if (field.name.equals(KeptFieldMapper.NAME)) {
+        if (isWanted(value)) {
+          kept.add(value);
+        }
         if (!keptIsAskedFor) {
           return;
         }
       }
       visitor.stringField(field, value);
+    }
+
+    /** Not what the request takes out of the source at once; core reads the rest of it as it is. */
+    private boolean isWanted(String key) {
+      return !(visitor instanceof FieldsVisitor fields) || filter(fields).leaves(key);
     }
 
     @Override
@@ -125,13 +172,29 @@ final class ThinSourceReader extends StoredFieldsReader {
     public void binaryField(FieldInfo field, byte[] value) throws IOException {
       visitor.binaryField(
           field,
-          isThin(field)
-              ? ThinSource.fill(new BytesRef(value), kept, key -> values.get(key, doc)).bytes
-              : value);
+          isThin(field) ? ThinSource.fill(new BytesRef(value), kept, this::value).bytes : value);
     }
 
     private boolean isThin(FieldInfo field) {
       return !kept.isEmpty() && ThinSource.isSource(field.name);
+    }
+
+    /**
+     * One document is lost then and no other: the exception is none of those that make core give up
+     * the shard, and a merge goes on, for it would take the whole segment along.
+     */
+    private Object value(String key) throws IOException {
+      Object value = values.get(key, doc);
+      if (value == null && !(merging && !(visitor instanceof FieldsVisitor))) {
+        throw new OpenSearchException(
+            String.format(
+                Locale.ROOT,
+                "document [%s] lacks the value of [%s], which its source left to the index: delete"
+                    + " it, or index it again",
+                visitor instanceof FieldsVisitor fields ? fields.id() : doc,
+                key));
+      }
+      return value;
     }
 
     @Override

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.codec;
 
-import io.crossmodal.plugin.mapper.CrossModalFieldType;
+import io.crossmodal.plugin.mapper.KeptFieldMapper;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,9 +16,10 @@ import org.apache.lucene.index.StoredFieldDataInput;
 import org.apache.lucene.util.BytesRef;
 
 /**
- * Takes out of a document's sources what the document says, in the stored field {@link
- * CrossModalFieldType#KEPT}, is kept elsewhere. The document says it and not the mapping, for a
- * field may be mapped after documents with values that nobody looked at were written.
+ * Takes out of a document's sources what the document's marks, made by {@link
+ * KeptFieldMapper#mark}, say is kept elsewhere. The document says it and not the mapping, for a
+ * field may be mapped after documents with values that nobody looked at were written. Anything else
+ * of that name is a stored field like all others.
  */
 final class ThinSourceWriter extends StoredFieldsWriter {
   private record Source(FieldInfo field, BytesRef bytes) {}
@@ -50,7 +51,7 @@ final class ThinSourceWriter extends StoredFieldsWriter {
 
   @Override
   public void writeField(FieldInfo field, String value) throws IOException {
-    if (field.name.equals(CrossModalFieldType.KEPT)) {
+    if (KeptFieldMapper.holdsMarks(field)) {
       kept.add(value);
     }
     delegate.writeField(field, value);

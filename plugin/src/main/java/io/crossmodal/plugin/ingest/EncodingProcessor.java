@@ -13,6 +13,7 @@ import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.Outcomes;
 import io.crossmodal.plugin.inference.QueryInput;
 import io.crossmodal.plugin.mapper.DocumentValue;
+import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.FieldValues;
 import io.crossmodal.plugin.mapper.Modality;
@@ -22,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BiConsumer;
@@ -76,15 +78,19 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
       Map<String, Object> map,
       DocumentValue value) {
     /**
-     * Heap that the encoding takes until the bulk goes on: boxed and as text in the document, and
-     * once more in the source that is written of it.
+     * Heap that the encoding takes until the bulk goes on: the decoded picture beside the source
+     * that has it as text; the embedding boxed and as text in the document, and all once more in
+     * the source that is written of it.
      */
     private long bytes() {
+      QueryInput content = value.content().orElseThrow();
       int count =
-          value.content().orElseThrow() instanceof QueryInput.Image image
+          content instanceof QueryInput.Image image
               ? field.spaces().imageTokens().get(image.sensor())
               : field.spaces().textTokens();
-      return (BOXED_FLOAT + PRINTED_FLOAT) * field.spaces().dimension()
+      long picture = content instanceof QueryInput.Image image ? image.bytes().length : 0;
+      return picture
+          + (BOXED_FLOAT + PRINTED_FLOAT) * field.spaces().dimension()
           + (long) (2 * BASE64 * field.storedBytes(count));
     }
   }
@@ -198,8 +204,7 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
                 items.add(new Item(document, field, map, value));
               } else if (value.encoded()) {
                 // As it will come back from the index, so that a source never changes.
-                put(map, value.storedEmbedding());
-                value.storedTokens().ifPresent(block -> put(map, block));
+                write(map, value.storedEmbedding(), value.storedTokens(), value.mark());
               }
             });
       } catch (IllegalArgumentException e) {
@@ -260,24 +265,32 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
   }
 
   private static void write(Item item, Encoding encoding) {
-    put(item.map, encoding.embedding());
-    item.field
-        .store(encoding.tokens())
-        .ifPresentOrElse(
-            block -> put(item.map, block), () -> item.map.remove(DocumentValue.TOKENS));
-    item.map.put(DocumentValue.ENCODED_FROM, item.value.mark().toString());
+    float[] embedding =
+        Embeddings.unit(
+            DocumentValue.EMBEDDING, encoding.embedding(), item.field.spaces().dimension());
+    Optional<byte[]> block = item.field.store(encoding.tokens());
+    write(item.map, embedding, block, Optional.of(item.value.mark(embedding, block.orElse(null))));
   }
 
-  private static void put(Map<String, Object> map, float[] embedding) {
+  /** What is not there goes: tokens beside another embedding, or in a field that stores none. */
+  private static void write(
+      Map<String, Object> map, float[] embedding, Optional<byte[]> block, Optional<String> mark) {
     List<Float> values = new ArrayList<>(embedding.length);
     for (float value : embedding) {
       values.add(value);
     }
     map.put(DocumentValue.EMBEDDING, values);
+    put(map, DocumentValue.TOKENS, block.map(Base64.getEncoder()::encodeToString));
+    put(map, DocumentValue.ENCODED_FROM, mark);
   }
 
-  private static void put(Map<String, Object> map, byte[] block) {
-    map.put(DocumentValue.TOKENS, Base64.getEncoder().encodeToString(block));
+  private static void put(Map<String, Object> map, String key, Optional<String> value) {
+    if (value.isPresent()) {
+      map.put(key, value.get());
+    } else if (map.get(key) != null) {
+      // A null stays: in a partial document it takes away what the whole one has.
+      map.remove(key);
+    }
   }
 
   private static void fail(

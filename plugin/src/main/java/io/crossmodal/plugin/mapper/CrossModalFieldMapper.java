@@ -10,19 +10,23 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.apache.lucene.document.BinaryDocValuesField;
 import org.apache.lucene.document.KnnFloatVectorField;
 import org.apache.lucene.document.SortedDocValuesField;
-import org.apache.lucene.document.StoredField;
 import org.apache.lucene.index.VectorSimilarityFunction;
 import org.apache.lucene.util.BytesRef;
+import org.opensearch.cluster.metadata.MappingMetadata;
 import org.opensearch.common.settings.Setting;
+import org.opensearch.common.settings.Settings;
 import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.index.IndexSettings;
 import org.opensearch.index.mapper.FieldMapper;
 import org.opensearch.index.mapper.Mapper;
 import org.opensearch.index.mapper.MapperParsingException;
+import org.opensearch.index.mapper.MapperService;
 import org.opensearch.index.mapper.MappingLookup;
 import org.opensearch.index.mapper.ParametrizedFieldMapper;
 import org.opensearch.index.mapper.ParseContext;
@@ -46,6 +50,22 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
   public static final Setting<Boolean> INDEX_CROSS_MODAL =
       Setting.boolSetting(
           "index.cross_modal", false, Setting.Property.IndexScope, Setting.Property.Final);
+
+  // A node that starts without this plugin puts settings that it does not know aside, for good.
+  private static final String ARCHIVED = "archived." + INDEX_CROSS_MODAL.getKey();
+
+  /**
+   * Returns what an index's settings say of {@link #INDEX_CROSS_MODAL}, also where a start without
+   * this plugin has archived it; empty where they say nothing.
+   */
+  public static Optional<Boolean> indexSetting(Settings settings) {
+    if (INDEX_CROSS_MODAL.exists(settings)) {
+      return Optional.of(INDEX_CROSS_MODAL.get(settings));
+    }
+    return settings.hasValue(ARCHIVED)
+        ? Optional.of(settings.getAsBoolean(ARCHIVED, false))
+        : Optional.empty();
+  }
 
   /** Makes mappers whose models come from this node's catalog. */
   public static final class TypeParser implements Mapper.TypeParser {
@@ -79,25 +99,19 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
                   Locale.ROOT, "field [%s] of type [%s] does not take [%s]", name, TYPE, refused));
         }
       }
-      Builder builder = new Builder(name, catalog, service);
+      Builder builder =
+          new Builder(name, catalog, service, path -> isMapped(context.mapperService(), path));
       builder.parse(name, context, node);
-      HnswParameters hnsw = builder.hnsw();
-      if (!hnsw.equals(HnswParameters.DEFAULT) && !INDEX_CROSS_MODAL.get(context.getSettings())) {
-        throw new MapperParsingException(
-            String.format(
-                Locale.ROOT,
-                "field [%s]: [m] %d, [ef_construction] %d and [vector_encoding] %s take effect only"
-                    + " in an index with the setting [index.cross_modal: true]; without it they"
-                    + " must be %d, %d and %s",
-                name,
-                hnsw.m(),
-                hnsw.efConstruction(),
-                hnsw.encoding().key(),
-                HnswParameters.DEFAULT.m(),
-                HnswParameters.DEFAULT.efConstruction(),
-                HnswParameters.DEFAULT.encoding().key()));
-      }
       return builder;
+    }
+
+    /** Whether the index has the field already, so that its mapping is read and not made. */
+    private static boolean isMapped(MapperService mappers, String path) {
+      MappingMetadata mapping =
+          mappers == null ? null : mappers.getIndexSettings().getIndexMetadata().mapping();
+      Map<String, Object> node =
+          mapping == null ? null : MappingFields.find(mapping.sourceAsMap(), path);
+      return node != null && TYPE.equals(node.get("type"));
     }
   }
 
@@ -109,6 +123,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
   public static final class Builder extends ParametrizedFieldMapper.Builder {
     private final ModelCatalog catalog;
     private final Supplier<ModelService> service;
+    private final Predicate<String> mapped;
     private final Parameter<String> model;
     private final Parameter<Spaces> spaces;
     private final Parameter<String> modality =
@@ -145,10 +160,19 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
             FieldDefinition.TOKEN_POOLING, false, f -> definition(f).tokenPooling(), 1);
     private final Parameter<Map<String, String>> meta = Parameter.metaParam();
 
-    Builder(String name, ModelCatalog catalog, Supplier<ModelService> service) {
+    /**
+     * @param mapped whether the index has a field, by its full name: what a mapping that is made
+     *     must keep to may have changed since for one that is there
+     */
+    Builder(
+        String name,
+        ModelCatalog catalog,
+        Supplier<ModelService> service,
+        Predicate<String> mapped) {
       super(name);
       this.catalog = catalog;
       this.service = service;
+      this.mapped = mapped;
       this.model =
           new Parameter<>(
                   "model",
@@ -184,6 +208,22 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
           m.getValue(), efConstruction.getValue(), VectorEncoding.of(vectorEncoding.getValue()));
     }
 
+    private static MapperParsingException graphNeedsSetting(String path, HnswParameters hnsw) {
+      return new MapperParsingException(
+          String.format(
+              Locale.ROOT,
+              "field [%s]: [m] %d, [ef_construction] %d and [vector_encoding] %s take effect only"
+                  + " in an index with the setting [index.cross_modal: true]; without it they"
+                  + " must be %d, %d and %s",
+              path,
+              hnsw.m(),
+              hnsw.efConstruction(),
+              hnsw.encoding().key(),
+              HnswParameters.DEFAULT.m(),
+              HnswParameters.DEFAULT.efConstruction(),
+              HnswParameters.DEFAULT.encoding().key()));
+    }
+
     @Override
     protected List<Parameter<?>> getParameters() {
       return List.of(
@@ -192,9 +232,20 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
 
     @Override
     public CrossModalFieldMapper build(BuilderContext context) {
+      String path = buildFullName(context);
+      boolean checkSetting =
+          !hnsw().equals(HnswParameters.DEFAULT)
+              && !indexSetting(context.indexSettings()).orElse(false);
+      boolean checkSpaces = spaces.getValue() != null && catalog.has(model.getValue());
+      if ((checkSetting || checkSpaces) && !mapped.test(path)) {
+        if (checkSetting) {
+          throw graphNeedsSetting(path, hnsw());
+        }
+        spaces.getValue().checkAgainst(model.getValue(), catalog.manifest(model.getValue()));
+      }
       FieldDefinition definition =
           new FieldDefinition(
-              buildFullName(context),
+              path,
               model.getValue(),
               spaces.getValue() != null
                   ? spaces.getValue()
@@ -235,7 +286,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
 
   @Override
   public ParametrizedFieldMapper.Builder getMergeBuilder() {
-    return new Builder(simpleName(), catalog, service).init(this);
+    return new Builder(simpleName(), catalog, service, path -> true).init(this);
   }
 
   @Override
@@ -292,7 +343,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
                     .add(
                         SortedDocValuesField.indexedField(
                             CrossModalFieldType.sensorField(name()), new BytesRef(sensor))));
-    keep(context, DocumentValue.EMBEDDING);
+    context.doc().add(KeptFieldMapper.mark(name(), DocumentValue.EMBEDDING));
     value
         .storedTokens()
         .ifPresent(
@@ -302,12 +353,8 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
                   .add(
                       new BinaryDocValuesField(
                           CrossModalFieldType.tokensField(name()), new BytesRef(block)));
-              keep(context, DocumentValue.TOKENS);
+              context.doc().add(KeptFieldMapper.mark(name(), DocumentValue.TOKENS));
             });
-  }
-
-  private void keep(ParseContext context, String key) {
-    context.doc().add(new StoredField(CrossModalFieldType.KEPT, name() + "." + key));
   }
 
   /**
@@ -324,6 +371,19 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
                 "[copy_to] of field [%s] cannot copy to field [%s] of type [%s], for what is copied"
                     + " comes too late to be encoded: send the value there too",
                 field.name(),
+                name(),
+                TYPE));
+      }
+    }
+    for (String own :
+        List.of(CrossModalFieldType.tokensField(name()), CrossModalFieldType.sensorField(name()))) {
+      if (mappers.getMapper(own) != null || mappers.isObjectField(own)) {
+        throw new MapperParsingException(
+            String.format(
+                Locale.ROOT,
+                "[%s] cannot be mapped, for field [%s] of type [%s] keeps values of its own under"
+                    + " that name: choose another name",
+                own,
                 name(),
                 TYPE));
       }

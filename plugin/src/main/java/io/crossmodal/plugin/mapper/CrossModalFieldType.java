@@ -5,9 +5,15 @@
 package io.crossmodal.plugin.mapper;
 
 import io.crossmodal.plugin.inference.ModelService;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
+import org.apache.lucene.index.LeafReader;
+import org.apache.lucene.index.LeafReaderContext;
 import org.apache.lucene.search.FieldExistsQuery;
 import org.apache.lucene.search.Query;
 import org.opensearch.index.mapper.MappedFieldType;
@@ -16,15 +22,10 @@ import org.opensearch.index.mapper.TextSearchInfo;
 import org.opensearch.index.mapper.ValueFetcher;
 import org.opensearch.index.query.QueryShardContext;
 import org.opensearch.search.lookup.SearchLookup;
+import org.opensearch.search.lookup.SourceLookup;
 
 /** What a shard's searches know of a {@code cross_modal} field. */
 public final class CrossModalFieldType extends MappedFieldType {
-  /**
-   * The stored field in which a document names what of its source Lucene keeps elsewhere: full
-   * names of keys, {@code image.embedding} and {@code image.tokens}. The codec leaves these out.
-   */
-  public static final String KEPT = "_cross_modal_kept";
-
   private final FieldDefinition definition;
   private final HnswParameters hnsw;
   private final Supplier<ModelService> service;
@@ -99,11 +100,56 @@ public final class CrossModalFieldType extends MappedFieldType {
       throw new IllegalArgumentException(
           "field [" + name() + "] of type [" + typeName() + "] takes no format");
     }
-    return new SourceValueFetcher(name(), context) {
-      @Override
-      protected Object parseSourceValue(Object value) {
-        return value;
+    return new Fetcher(context);
+  }
+
+  /**
+   * Gives values whole. A source that comes through a filter which leaves the field out has {@code
+   * true} where the codec did not fill it in.
+   */
+  private final class Fetcher implements ValueFetcher {
+    private final ValueFetcher source;
+    private LeafReader segment;
+    private int doc;
+
+    private Fetcher(QueryShardContext context) {
+      this.source =
+          new SourceValueFetcher(name(), context) {
+            @Override
+            protected Object parseSourceValue(Object value) {
+              return value instanceof Map<?, ?> map ? whole(map) : value;
+            }
+          };
+    }
+
+    @Override
+    public void setNextReader(LeafReaderContext context) {
+      segment = context.reader();
+    }
+
+    @Override
+    public List<Object> fetchValues(SourceLookup lookup) throws IOException {
+      doc = lookup.docId();
+      return source.fetchValues(lookup);
+    }
+
+    private Map<String, Object> whole(Map<?, ?> value) {
+      Map<String, Object> whole = new LinkedHashMap<>();
+      value.forEach((key, part) -> whole.put(String.valueOf(key), part));
+      try {
+        if (Boolean.TRUE.equals(whole.get(DocumentValue.EMBEDDING))) {
+          whole.put(
+              DocumentValue.EMBEDDING, Embeddings.read(segment.getFloatVectorValues(name()), doc));
+        }
+        if (Boolean.TRUE.equals(whole.get(DocumentValue.TOKENS))) {
+          whole.put(
+              DocumentValue.TOKENS,
+              DocumentValue.readTokens(segment.getBinaryDocValues(tokensField(name())), doc));
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
       }
-    };
+      return whole;
+    }
   }
 }

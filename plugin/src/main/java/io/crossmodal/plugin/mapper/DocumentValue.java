@@ -8,13 +8,17 @@ import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.model.tokens.TokenPooling;
+import io.crossmodal.plugin.errors.Messages;
 import io.crossmodal.plugin.inference.QueryInput;
+import java.io.IOException;
 import java.util.Base64;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.apache.lucene.index.BinaryDocValues;
+import org.apache.lucene.util.BytesRef;
 
 /**
  * The value of a {@code cross_modal} field in one document, checked against the field. Read the
@@ -52,12 +56,13 @@ public final class DocumentValue {
             String.format(
                 Locale.ROOT,
                 "unknown key [%s], a field of modality %s takes %s",
-                key,
+                Messages.excerpt(key),
                 field.modality().key(),
                 accepted.stream().sorted().toList()));
       }
     }
     this.sensor = string(SENSOR, value.get(SENSOR));
+    field.checkSpaces();
     this.content = content(field.spaces(), value);
     Object vector = value.get(EMBEDDING);
     this.embedding =
@@ -68,6 +73,19 @@ public final class DocumentValue {
     this.tokens = block == null ? null : checkedBlock(binary(TOKENS, block));
     String mark = string(ENCODED_FROM, value.get(ENCODED_FROM));
     this.encodedFrom = mark == null ? null : EncodedFrom.parse(mark);
+  }
+
+  /**
+   * Returns a document's token block as sources hold it, base64.
+   *
+   * @param blocks of one segment; null where it has none
+   * @param doc in this segment
+   * @return null where the document has none
+   */
+  public static String readTokens(BinaryDocValues blocks, int doc) throws IOException {
+    return blocks != null && blocks.advanceExact(doc)
+        ? Base64.getEncoder().encodeToString(BytesRef.deepCopyOf(blocks.binaryValue()).bytes)
+        : null;
   }
 
   private static QueryInput content(Spaces spaces, Map<String, Object> value) {
@@ -114,18 +132,32 @@ public final class DocumentValue {
     }
     if (encodedFrom == null) {
       if (embedding != null || tokens != null) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT,
-                "give either [%s] or [%s] with [%s], got both",
-                contentKey(),
-                EMBEDDING,
-                TOKENS));
+        throw contentAndEmbedding();
       }
       return true;
     }
+    if (encodedFrom.isOtherEmbedding(embedding) || encodedFrom.isOtherTokens(tokens)) {
+      throw contentAndEmbedding();
+    }
     boolean complete = embedding != null && (tokens != null || field.tokens() == TokenStorage.NONE);
-    return !complete || !encodedFrom.equals(mark());
+    return !complete
+        || !content.digest().equals(encodedFrom.content())
+        || !encodedFrom.matches(field.spaces());
+  }
+
+  private IllegalArgumentException contentAndEmbedding() {
+    return new IllegalArgumentException(
+        String.format(
+            Locale.ROOT,
+            "give either [%s] or [%s] with [%s], got both: what is encoded from one picture or text"
+                + " must not stand beside another; to replace it in an update, send null for what"
+                + " the document has of [%s], [%s] and [%s]",
+            contentKey(),
+            EMBEDDING,
+            TOKENS,
+            contentKey(),
+            TOKENS,
+            ENCODED_FROM));
   }
 
   /** Whether an embedding is there, {@link #storedEmbedding} may refuse it. */
@@ -133,16 +165,36 @@ public final class DocumentValue {
     return embedding != null;
   }
 
-  /** The mark for this content and the field's model. */
-  public EncodedFrom mark() {
-    return EncodedFrom.of(content.digest(), field.spaces());
+  /**
+   * Returns the mark that belongs beside what {@link #storedEmbedding} and {@link #storedTokens}
+   * give; empty where a single embedding, of no known content, has nothing to be mixed up with.
+   */
+  public Optional<String> mark() {
+    byte[] block = storedTokens().orElse(null);
+    String from = null;
+    if (encodedFrom != null && !encodedFrom.isOtherEmbedding(embedding)) {
+      from = encodedFrom.content();
+    }
+    return from == null && block == null
+        ? Optional.empty()
+        : Optional.of(EncodedFrom.of(from, field.spaces(), embedding, block).toString());
+  }
+
+  /**
+   * Returns the mark that belongs beside what the content was encoded to.
+   *
+   * @param vector as it is stored
+   * @param block as it is stored; null for none
+   */
+  public String mark(float[] vector, byte[] block) {
+    return EncodedFrom.of(content.digest(), field.spaces(), vector, block).toString();
   }
 
   /**
    * The embedding, ready to be stored: D values, unit length.
    *
    * @throws IllegalArgumentException when the value has not been encoded, or not from this content
-   *     or by this model
+   *     or by this model, or belongs to other tokens
    */
   public float[] storedEmbedding() {
     if (embedding == null) {
@@ -150,18 +202,35 @@ public final class DocumentValue {
           content == null
               ? String.format(
                   Locale.ROOT, "neither [%s] nor [%s] is given", contentKey(), EMBEDDING)
-              : String.format(
-                  Locale.ROOT,
-                  "[%s] was not encoded on the way in: the mapping must name the field before the"
-                      + " document comes, which a dynamic template does not; at least one node must"
-                      + " have the role ingest, and the setting"
-                      + " [cluster.ingest.system_pipeline_enabled] must be true; or give an [%s]"
-                      + " made beforehand",
-                  contentKey(),
-                  EMBEDDING));
+              : notEncoded());
     }
     if (encodedFrom != null) {
-      if (content != null && !encodedFrom.content().equals(content.digest())) {
+      checkMark();
+    }
+    return embedding;
+  }
+
+  private String notEncoded() {
+    return String.format(
+        Locale.ROOT,
+        "[%s] was not encoded on the way in: the mapping must name the field before the document"
+            + " comes, which a dynamic template does not; what the script of a bulk's update or"
+            + " upsert writes comes too late, send that to [_update], or without a script; at least"
+            + " one node must have the role ingest, and the setting"
+            + " [cluster.ingest.system_pipeline_enabled] must be true; or give an [%s] made"
+            + " beforehand",
+        contentKey(),
+        EMBEDDING);
+  }
+
+  private void checkMark() {
+    boolean otherEmbedding = encodedFrom.isOtherEmbedding(embedding);
+    boolean otherTokens = encodedFrom.isOtherTokens(tokens);
+    if (content != null) {
+      if (otherEmbedding || otherTokens || encodedFrom.content() == null) {
+        throw contentAndEmbedding();
+      }
+      if (!content.digest().equals(encodedFrom.content())) {
         throw new IllegalArgumentException(
             String.format(
                 Locale.ROOT,
@@ -174,18 +243,25 @@ public final class DocumentValue {
                 TOKENS,
                 ENCODED_FROM));
       }
-      if (!encodedFrom.matches(field.spaces())) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT,
-                "[%s] was made by another model than the field's, [%s]: send [%s] to have it"
-                    + " encoded",
-                EMBEDDING,
-                field.modelId(),
-                contentKey()));
-      }
+    } else if (tokens != null && otherEmbedding != otherTokens && encodedFrom.tokens() != null) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[%s] was changed and [%s], which belong to it, were not: send both, or null for the"
+                  + " one that is not known",
+              otherEmbedding ? EMBEDDING : TOKENS,
+              otherEmbedding ? TOKENS : EMBEDDING));
     }
-    return embedding;
+    if (!otherEmbedding && !encodedFrom.matches(field.spaces())) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[%s] was made by another model than the field's, [%s]: send [%s] to have it"
+                  + " encoded",
+              EMBEDDING,
+              field.modelId(),
+              contentKey()));
+    }
   }
 
   /** The token block as the field stores it; empty where there is none or the field stores none. */
@@ -264,7 +340,8 @@ public final class DocumentValue {
   private static String string(String key, Object value) {
     if (value != null && !(value instanceof String)) {
       throw new IllegalArgumentException(
-          String.format(Locale.ROOT, "[%s] must be a string, got [%s]", key, value));
+          String.format(
+              Locale.ROOT, "[%s] must be a string, got [%s]", key, Messages.excerpt(value)));
     }
     return (String) value;
   }
@@ -277,7 +354,8 @@ public final class DocumentValue {
     try {
       return Base64.getDecoder().decode(base64);
     } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException("[" + key + "] is no base64: " + e.getMessage(), e);
+      throw new IllegalArgumentException(
+          "[" + key + "] is no base64: " + Messages.excerpt(e.getMessage()), e);
     }
   }
 
@@ -285,7 +363,10 @@ public final class DocumentValue {
     if (!(value instanceof List<?> list)) {
       throw new IllegalArgumentException(
           String.format(
-              Locale.ROOT, "[%s] must be an array of numbers, got [%s]", EMBEDDING, value));
+              Locale.ROOT,
+              "[%s] must be an array of numbers, got [%s]",
+              EMBEDDING,
+              Messages.excerpt(value)));
     }
     float[] floats = new float[list.size()];
     for (int i = 0; i < floats.length; i++) {
@@ -295,7 +376,7 @@ public final class DocumentValue {
                 Locale.ROOT,
                 "[%s] must be an array of numbers, got [%s] at position %d",
                 EMBEDDING,
-                list.get(i),
+                Messages.excerpt(list.get(i)),
                 i));
       }
       floats[i] = number.floatValue();

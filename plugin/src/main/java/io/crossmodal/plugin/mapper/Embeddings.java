@@ -4,7 +4,10 @@
  */
 package io.crossmodal.plugin.mapper;
 
+import java.io.IOException;
 import java.util.Locale;
+import org.apache.lucene.index.FloatVectorValues;
+import org.apache.lucene.index.KnnVectorValues.DocIndexIterator;
 
 /** Checks and scales what users give as an embedding. */
 public final class Embeddings {
@@ -12,6 +15,21 @@ public final class Embeddings {
   private static final double UNIT_TOLERANCE = 1e-6;
 
   private Embeddings() {}
+
+  /**
+   * Returns a copy of a document's embedding.
+   *
+   * @param values of one segment; null where it has none
+   * @param doc in this segment
+   * @return null where the document has none
+   */
+  public static float[] read(FloatVectorValues values, int doc) throws IOException {
+    if (values == null) {
+      return null;
+    }
+    DocIndexIterator documents = values.iterator();
+    return documents.advance(doc) == doc ? values.vectorValue(documents.index()).clone() : null;
+  }
 
   /**
    * The direction of a vector.

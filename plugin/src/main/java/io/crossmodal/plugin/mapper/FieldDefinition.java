@@ -176,6 +176,18 @@ public record FieldDefinition(
   }
 
   /**
+   * Refuses what a mapping says of a model that is known and has it otherwise. Asked where values
+   * are read and encoded: a mapping may have been made before the cluster knew the model.
+   *
+   * @throws IllegalArgumentException for spaces of the model's fingerprints and of other shapes
+   */
+  void checkSpaces() {
+    if (catalog.has(modelId)) {
+      spaces.checkAgainst(modelId, catalog.manifest(modelId));
+    }
+  }
+
+  /**
    * What the field's model is now, for those who let it compute.
    *
    * @throws IllegalArgumentException when the cluster has no such model, or it has other spaces
@@ -192,6 +204,7 @@ public record FieldDefinition(
               modelId,
               catalog.ids()));
     }
+    checkSpaces();
     ModelManifest model = catalog.manifest(modelId);
     if (!spaces.match(model)) {
       throw new IllegalArgumentException(

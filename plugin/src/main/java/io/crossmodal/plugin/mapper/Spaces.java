@@ -7,6 +7,7 @@ package io.crossmodal.plugin.mapper;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.plugin.errors.Messages;
 import java.io.IOException;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -14,6 +15,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import org.apache.lucene.codecs.KnnVectorsFormat;
 import org.opensearch.core.xcontent.XContentBuilder;
 
 /**
@@ -37,20 +39,37 @@ public record Spaces(
     Map<String, Integer> imageTokens) {
   private static final String FINGERPRINT = "[0-9a-f]{64}";
 
+  // Far above any model that can be served. What a mapping says is believed where the model is
+  // unknown, and a document's memory follows from it.
+  private static final int MAX_EXTENT = 16_384;
+  private static final int MAX_SENSORS = 256;
+  private static final long MAX_BLOCK = 1 << 24;
+
   public Spaces {
     fingerprint("filter", filter);
     fingerprint("tokens", tokens);
-    positive("dimension", dimension);
-    positive("hidden", hidden);
-    if (textTokens < 0) {
-      throw new IllegalArgumentException(
-          "[spaces.text_tokens] must be at least 0, got [" + textTokens + "]");
-    }
+    bounded("dimension", dimension, 1, KnnVectorsFormat.DEFAULT_MAX_DIMENSIONS);
+    bounded("hidden", hidden, 1, MAX_EXTENT);
+    bounded("text_tokens", textTokens, 0, MAX_EXTENT);
     Objects.requireNonNull(imageTokens, "image_tokens");
     if (imageTokens.isEmpty()) {
       throw new IllegalArgumentException("[spaces.image_tokens] must name at least one sensor");
     }
-    imageTokens.forEach((sensor, count) -> positive("image_tokens." + sensor, count));
+    bounded("image_tokens (sensors)", imageTokens.size(), 1, MAX_SENSORS);
+    for (Map.Entry<String, Integer> count : imageTokens.entrySet()) {
+      String name = "image_tokens." + Messages.excerpt(count.getKey());
+      bounded(name, count.getValue(), 1, MAX_EXTENT);
+      if ((long) count.getValue() * hidden > MAX_BLOCK) {
+        throw new IllegalArgumentException(
+            String.format(
+                Locale.ROOT,
+                "[spaces.%s] times [spaces.hidden] must be at most %d, got %d times %d",
+                name,
+                MAX_BLOCK,
+                count.getValue(),
+                hidden));
+      }
+    }
     imageTokens = Collections.unmodifiableMap(new TreeMap<>(imageTokens));
   }
 
@@ -77,14 +96,15 @@ public record Spaces(
    */
   static Spaces parse(Object value) {
     if (!(value instanceof Map<?, ?> map)) {
-      throw new IllegalArgumentException("[spaces] must be an object, got [" + value + "]");
+      throw new IllegalArgumentException(
+          "[spaces] must be an object, got [" + Messages.excerpt(value) + "]");
     }
     Map<String, Object> rest = new LinkedHashMap<>();
     map.forEach((key, entry) -> rest.put(String.valueOf(key), entry));
     Object sensors = rest.remove("image_tokens");
     if (!(sensors instanceof Map<?, ?> counts)) {
       throw new IllegalArgumentException(
-          "[spaces.image_tokens] must be an object, got [" + sensors + "]");
+          "[spaces.image_tokens] must be an object, got [" + Messages.excerpt(sensors) + "]");
     }
     Map<String, Integer> imageTokens = new TreeMap<>();
     counts.forEach(
@@ -99,7 +119,8 @@ public record Spaces(
             integer("text_tokens", rest.remove("text_tokens")),
             imageTokens);
     if (!rest.isEmpty()) {
-      throw new IllegalArgumentException("[spaces] does not take " + rest.keySet());
+      throw new IllegalArgumentException(
+          "[spaces] does not take " + Messages.excerpt(rest.keySet()));
     }
     return spaces;
   }
@@ -126,13 +147,46 @@ public record Spaces(
   public String sensor(String given) {
     if (given != null && !imageTokens.containsKey(given)) {
       throw new IllegalArgumentException(
-          "unknown sensor [" + given + "], this model has " + imageTokens.keySet());
+          "unknown sensor ["
+              + Messages.excerpt(given)
+              + "], this model has "
+              + imageTokens.keySet());
     }
     if (given == null && imageTokens.size() > 1) {
       throw new IllegalArgumentException(
           "[sensor] is missing, this model has " + imageTokens.keySet());
     }
     return given == null ? imageTokens.keySet().iterator().next() : given;
+  }
+
+  /**
+   * Refuses spaces that name a model's own and give them other shapes. Nobody has to write spaces;
+   * who does is believed only where the model is unknown or is another one by now.
+   *
+   * @param id of the model, for the message
+   * @throws IllegalArgumentException when the fingerprints are the model's and the rest is not
+   */
+  void checkAgainst(String id, ModelManifest model) {
+    if (match(model) && !equals(of(model))) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[spaces] has the fingerprints of model [%s] and other shapes, %s instead of %s:"
+                  + " leave [spaces] out, it is taken from the model",
+              id,
+              Messages.excerpt(shapes()),
+              of(model).shapes()));
+    }
+  }
+
+  private String shapes() {
+    return String.format(
+        Locale.ROOT,
+        "[dimension] %d, [hidden] %d, [text_tokens] %d, [image_tokens] %s",
+        dimension,
+        hidden,
+        textTokens,
+        imageTokens);
   }
 
   /** Whether a model's embeddings and tokens may be mixed with those in these spaces. */
@@ -144,21 +198,30 @@ public record Spaces(
   private static void fingerprint(String name, String value) {
     if (value == null || !value.matches(FINGERPRINT)) {
       throw new IllegalArgumentException(
-          "[spaces." + name + "] must be 64 hexadecimal digits, got [" + value + "]");
+          "[spaces."
+              + name
+              + "] must be 64 hexadecimal digits, got ["
+              + Messages.excerpt(value)
+              + "]");
     }
   }
 
-  private static void positive(String name, int value) {
-    if (value < 1) {
+  private static void bounded(String name, int value, int least, int most) {
+    if (value < least || value > most) {
       throw new IllegalArgumentException(
-          String.format(Locale.ROOT, "[spaces.%s] must be at least 1, got %d", name, value));
+          String.format(
+              Locale.ROOT, "[spaces.%s] must be from %d to %d, got %d", name, least, most, value));
     }
   }
 
   private static int integer(String name, Object value) {
-    if (!(value instanceof Number number)) {
+    if (!(value instanceof Number number) || number.intValue() != number.doubleValue()) {
       throw new IllegalArgumentException(
-          "[spaces." + name + "] must be a number, got [" + value + "]");
+          "[spaces."
+              + Messages.excerpt(name)
+              + "] must be an integer, got ["
+              + Messages.excerpt(value)
+              + "]");
     }
     return number.intValue();
   }

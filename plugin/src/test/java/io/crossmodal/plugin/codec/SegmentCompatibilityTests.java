@@ -9,6 +9,7 @@ import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.HnswParameters;
+import io.crossmodal.plugin.mapper.KeptFieldMapper;
 import io.crossmodal.plugin.mapper.VectorEncoding;
 import java.io.IOException;
 import java.io.InputStream;
@@ -17,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Base64;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.zip.ZipEntry;
@@ -30,19 +32,24 @@ import org.apache.lucene.document.DocumentStoredFieldVisitor;
 import org.apache.lucene.document.KnnFloatVectorField;
 import org.apache.lucene.document.StoredField;
 import org.apache.lucene.index.BinaryDocValues;
-import org.apache.lucene.index.CorruptIndexException;
+import org.apache.lucene.index.CodecReader;
 import org.apache.lucene.index.DirectoryReader;
+import org.apache.lucene.index.FilterCodecReader;
 import org.apache.lucene.index.FloatVectorValues;
 import org.apache.lucene.index.IndexWriter;
 import org.apache.lucene.index.IndexWriterConfig;
 import org.apache.lucene.index.LeafReader;
 import org.apache.lucene.index.LeafReaderContext;
+import org.apache.lucene.index.MergePolicy;
 import org.apache.lucene.index.NoMergePolicy;
+import org.apache.lucene.index.OneMergeWrappingMergePolicy;
+import org.apache.lucene.index.TieredMergePolicy;
 import org.apache.lucene.index.VectorSimilarityFunction;
 import org.apache.lucene.store.ByteBuffersDirectory;
 import org.apache.lucene.store.Directory;
 import org.apache.lucene.store.FSDirectory;
 import org.apache.lucene.util.BytesRef;
+import org.opensearch.OpenSearchException;
 import org.opensearch.test.OpenSearchTestCase;
 
 /**
@@ -119,8 +126,8 @@ public class SegmentCompatibilityTests extends OpenSearchTestCase {
           document.add(
               new BinaryDocValuesField(
                   CrossModalFieldType.tokensField("site.image"), new BytesRef(block(doc))));
-          document.add(new StoredField(CrossModalFieldType.KEPT, "site.image.embedding"));
-          document.add(new StoredField(CrossModalFieldType.KEPT, "site.image.tokens"));
+          document.add(KeptFieldMapper.mark("site.image", "embedding"));
+          document.add(KeptFieldMapper.mark("site.image", "tokens"));
         }
         writer.addDocument(document);
         if (doc == DOCUMENTS / 2 - 1) {
@@ -158,23 +165,108 @@ public class SegmentCompatibilityTests extends OpenSearchTestCase {
     }
   }
 
-  /** A value that is lost is a corrupt segment; no reader gets what stands in its place. */
-  public void testAMissingValueIsACorruptSegment() throws IOException {
+  /**
+   * A value that is lost costs its document: no reader gets what stands in its place, core does not
+   * take the store for corrupt, and a merge takes the others along.
+   */
+  public void testAMissingValueFailsItsDocumentAlone() throws IOException {
     // Not the framework's directory, which checks the index and finds the same.
     try (Directory directory = new ByteBuffersDirectory()) {
-      IndexWriterConfig config = new IndexWriterConfig().setCodec(new CrossModalCodec());
+      IndexWriterConfig config =
+          new IndexWriterConfig()
+              .setCodec(new CrossModalCodec())
+              .setMergePolicy(NoMergePolicy.INSTANCE);
       try (IndexWriter writer = new IndexWriter(directory, config)) {
-        Document document = new Document();
-        document.add(new StoredField("_source", source(0).getBytes(StandardCharsets.UTF_8)));
-        document.add(new StoredField(CrossModalFieldType.KEPT, "site.image.embedding"));
-        writer.addDocument(document);
+        for (String key : List.of("embedding", "tokens", "none")) {
+          Document document = new Document();
+          document.add(
+              new StoredField(
+                  "_source",
+                  ("{\"site\":{\"image\":{\"" + key + "\":true}}}")
+                      .getBytes(StandardCharsets.UTF_8)));
+          document.add(KeptFieldMapper.mark("site.image", key));
+          writer.addDocument(document);
+        }
+        Document sound = new Document();
+        sound.add(new StoredField("_source", "{}".getBytes(StandardCharsets.UTF_8)));
+        writer.addDocument(sound);
+        writer.commit();
+      }
+      assertOnlyTheLastIsRead(directory);
+      // Through the writer that merges document by document, as where segments come wrapped.
+      IndexWriterConfig wrapped =
+          new IndexWriterConfig()
+              .setCodec(new CrossModalCodec())
+              .setMergePolicy(
+                  new OneMergeWrappingMergePolicy(
+                      new TieredMergePolicy(),
+                      merge ->
+                          new MergePolicy.OneMerge(merge.segments) {
+                            @Override
+                            public CodecReader wrapForMerge(CodecReader reader) {
+                              return new FilterCodecReader(reader) {
+                                @Override
+                                public CacheHelper getCoreCacheHelper() {
+                                  return null;
+                                }
+
+                                @Override
+                                public CacheHelper getReaderCacheHelper() {
+                                  return null;
+                                }
+                              };
+                            }
+                          }));
+      try (IndexWriter writer = new IndexWriter(directory, wrapped)) {
+        Document sound = new Document();
+        sound.add(new StoredField("_source", "{}".getBytes(StandardCharsets.UTF_8)));
+        writer.addDocument(sound);
+        writer.forceMerge(1);
+      }
+      assertOnlyTheLastIsRead(directory);
+    }
+  }
+
+  private static void assertOnlyTheLastIsRead(Directory directory) throws IOException {
+    try (DirectoryReader reader = DirectoryReader.open(directory)) {
+      for (int doc = 0; doc < 3; doc++) {
+        int lost = doc;
+        OpenSearchException e =
+            expectThrows(
+                OpenSearchException.class,
+                () -> reader.storedFields().document(lost, Set.of("_source")));
+        assertTrue(e.getMessage(), e.getMessage().contains("lacks the value of [site.image."));
+      }
+      for (int doc = 3; doc < reader.maxDoc(); doc++) {
+        assertEquals(
+            new BytesRef("{}"),
+            reader.storedFields().document(doc, Set.of("_source")).getBinaryValue("_source"));
+      }
+    }
+  }
+
+  /** What users can bring to a stored field of that name: none of it is an instruction. */
+  public void testMarksOfUsersAreNone() throws IOException {
+    try (Directory directory = newDirectory()) {
+      IndexWriterConfig config = new IndexWriterConfig().setCodec(new CrossModalCodec());
+      byte[] source =
+          "{\"o\":{\"embedding\":\"my text\"},\"nodot\":1}".getBytes(StandardCharsets.UTF_8);
+      try (IndexWriter writer = new IndexWriter(directory, config)) {
+        for (String mark : List.of("o.embedding", "nodot", "", ".", "o.", ".embedding")) {
+          Document document = new Document();
+          document.add(new StoredField("_source", source));
+          document.add(new StoredField(KeptFieldMapper.NAME, mark));
+          writer.addDocument(document);
+          writer.commit();
+        }
+        writer.forceMerge(1);
       }
       try (DirectoryReader reader = DirectoryReader.open(directory)) {
-        CorruptIndexException e =
-            expectThrows(
-                CorruptIndexException.class,
-                () -> reader.storedFields().document(0, Set.of("_source")));
-        assertTrue(e.getMessage(), e.getMessage().contains("lacks [site.image.embedding]"));
+        for (int doc = 0; doc < reader.maxDoc(); doc++) {
+          assertEquals(
+              new BytesRef(source),
+              reader.storedFields().document(doc, Set.of("_source")).getBinaryValue("_source"));
+        }
       }
     }
   }

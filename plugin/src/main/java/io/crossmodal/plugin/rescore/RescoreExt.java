@@ -4,8 +4,11 @@
  */
 package io.crossmodal.plugin.rescore;
 
-/** A part of a search's {@code ext} that may ask for one window over all shards. */
-public interface GlobalWindowRequest {
+/** The part of a search's {@code ext} that rescores heed. */
+public interface RescoreExt {
   /** Hits of the window; 0 where each shard has its own. */
   int globalWindow();
+
+  /** Whether the model is asked about the hits of the page once more. */
+  boolean describesHits();
 }
