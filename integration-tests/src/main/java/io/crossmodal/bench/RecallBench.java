@@ -10,7 +10,7 @@ import io.crossmodal.it.OpenSearchNode;
 import io.crossmodal.it.PluginNode;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
-import io.crossmodal.trainer.evaluate.Retrieval;
+import io.crossmodal.trainer.evaluate.EvaluationTable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -121,8 +121,8 @@ final class RecallBench {
     }
 
     void print(String name) {
-      Retrieval s = Retrieval.of(strict);
-      Retrieval a = Retrieval.of(aware);
+      EvaluationTable.Retrieval s = EvaluationTable.Retrieval.of(strict);
+      EvaluationTable.Retrieval a = EvaluationTable.Retrieval.of(aware);
       long[] sorted = nanos.clone();
       Arrays.sort(sorted);
       System.out.printf(

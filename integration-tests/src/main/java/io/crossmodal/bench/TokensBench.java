@@ -12,10 +12,9 @@ import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.model.tokens.TokenPooling;
 import io.crossmodal.trainer.data.CaptionedImage;
-import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.EncodedSplit;
+import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
-import io.crossmodal.trainer.evaluate.Row;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -93,18 +92,18 @@ final class TokensBench {
                   return new Encoding(tokens, picture.embedding());
                 })
             .toList();
-    List<Row> rows =
+    List<EvaluationTable.Row> rows =
         new Evaluator(
                 model, new EncodedSplit(split.images(), stored, split.texts(), split.problems()))
             .evaluate(
-                new Depths(List.of(CANDIDATES), false),
+                new Evaluator.Depths(List.of(CANDIDATES), false),
                 model.bundle().manifest().calibration(),
                 pairs -> {});
     if (encoding == null) {
-      Row filter = rows.get(0);
+      EvaluationTable.Row filter = rows.get(0);
       report.row("none", "", "", 0, filter.meanRecall(), filter.meanRecallAware());
     }
-    Row fused = rows.get(1);
+    EvaluationTable.Row fused = rows.get(1);
     report.row(
         stored.get(0).tokens().count(),
         encoding == null ? "float32, as made" : encoding.name(),

@@ -10,7 +10,7 @@ import io.crossmodal.it.CrossModalClient;
 import io.crossmodal.it.OpenSearchNode;
 import io.crossmodal.it.PluginNode;
 import io.crossmodal.trainer.data.CaptionedImage;
-import io.crossmodal.trainer.evaluate.Retrieval;
+import io.crossmodal.trainer.evaluate.EvaluationTable;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -162,7 +162,8 @@ public final class Demo {
   }
 
   private static void row(String name, List<Example> examples, ToIntFunction<Example> rank) {
-    Retrieval r = Retrieval.of(examples.stream().mapToInt(rank).toArray());
+    EvaluationTable.Retrieval r =
+        EvaluationTable.Retrieval.of(examples.stream().mapToInt(rank).toArray());
     System.out.printf(Locale.ROOT, "%-24s %6.1f %6.1f %6.1f%n", name, r.r1(), r.r5(), r.r10());
   }
 

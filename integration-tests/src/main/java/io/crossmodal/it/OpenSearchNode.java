@@ -160,7 +160,7 @@ public final class OpenSearchNode implements AutoCloseable {
   }
 
   /** HTTP answers before the node has a cluster and before shards have recovered. */
-  private void awaitHealth(int nodes, long deadline) throws IOException {
+  private void awaitHealth(int nodes, boolean shards, long deadline) throws IOException {
     client =
         RestClient.builder(HttpHost.create(baseUri()))
             .setRequestConfigCallback(
@@ -170,7 +170,9 @@ public final class OpenSearchNode implements AutoCloseable {
     long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
     long millis = Math.clamp(left, 1000, RESPONSE_TIMEOUT.dividedBy(2).toMillis());
     Request health = new Request("GET", "/_cluster/health");
-    health.addParameter("wait_for_status", "yellow");
+    if (shards) {
+      health.addParameter("wait_for_status", "yellow");
+    }
     health.addParameter("wait_for_nodes", ">=" + nodes);
     health.addParameter("timeout", millis + "ms");
     health.addParameter("cluster_manager_timeout", millis + "ms");
@@ -195,6 +197,7 @@ public final class OpenSearchNode implements AutoCloseable {
   public static final class Builder {
     private static final Pattern NAME = Pattern.compile("[a-z0-9][a-z0-9_-]{0,62}");
     private static final Pattern SETTING = Pattern.compile("[A-Za-z0-9_*-]+(\\.[A-Za-z0-9_*-]+)*");
+    private static final Pattern JVM_OPTION = Pattern.compile("-\\S+");
     private static final Pattern VARIABLE = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
     private static final int MIN_HEAP_MEGABYTES = 256;
     private static final int MAX_HEAP_MEGABYTES = 31 * 1024;
@@ -203,11 +206,14 @@ public final class OpenSearchNode implements AutoCloseable {
     private final Path folder;
     private final Map<String, String> settings = new TreeMap<>();
     private final Map<String, String> environment = new LinkedHashMap<>();
+    private final List<String> jvmOptions = new ArrayList<>();
     private final List<OpenSearchNode> peers = new ArrayList<>();
     private String name = "node";
     private int heapMegabytes = 512;
     private int httpPort;
     private Duration startTimeout = Duration.ofMinutes(10);
+    private boolean awaitShards = true;
+    private int diskMegabytes;
 
     private Builder(OpenSearchHome home, Path folder) {
       this.home = home;
@@ -271,6 +277,22 @@ public final class OpenSearchNode implements AutoCloseable {
       return this;
     }
 
+    /** Lets {@link #start} return though some index has no shard, as without a plugin it needs. */
+    public Builder withoutAwaitingShards() {
+      awaitShards = false;
+      return this;
+    }
+
+    /**
+     * Gives the data a file system of their own, in memory, which ends with the process. Needs a
+     * machine that lets its user mount one ({@code unshare --map-root-user --mount}).
+     */
+    public Builder diskMegabytes(int value) {
+      require(value >= 16, "diskMegabytes must be at least 16", value);
+      diskMegabytes = value;
+      return this;
+    }
+
     /** Adds an environment variable. The process inherits nothing but {@code PATH}. */
     public Builder environment(String variable, String value) {
       require(
@@ -278,6 +300,14 @@ public final class OpenSearchNode implements AutoCloseable {
           "an environment variable's name must match " + VARIABLE,
           variable);
       environment.put(variable, value);
+      return this;
+    }
+
+    /** Adds a line to the JVM's options, such as {@code -Dname=value}. */
+    public Builder jvmOption(String option) {
+      require(
+          JVM_OPTION.matcher(option).matches(), "a JVM option must match " + JVM_OPTION, option);
+      jvmOptions.add(option);
       return this;
     }
 
@@ -300,7 +330,13 @@ public final class OpenSearchNode implements AutoCloseable {
       Path temporary = Files.createDirectories(folder.resolve("tmp"));
       writeConfiguration(config);
 
-      List<String> command = new ArrayList<>(leaveRoot());
+      List<String> command = new ArrayList<>();
+      if (diskMegabytes > 0) {
+        command.addAll(List.of("unshare", "--map-root-user", "--mount", "sh", "-c"));
+        command.add("mount -t tmpfs -o size=" + diskMegabytes + "m tmpfs \"$0\" && exec \"$@\"");
+        command.add(Files.createDirectories(folder.resolve("data")).toString());
+      }
+      command.addAll(leaveRoot(diskMegabytes > 0));
       command.add(OpenSearchHome.java());
       command.addAll(home.jvmOptions(config, temporary));
       command.add("-Dopensearch.path.home=" + home.folder());
@@ -324,7 +360,7 @@ public final class OpenSearchNode implements AutoCloseable {
       try {
         process.getOutputStream().close();
         node.awaitAddresses(deadline);
-        node.awaitHealth(1 + peers.size(), deadline);
+        node.awaitHealth(1 + peers.size(), awaitShards, deadline);
         up = true;
         return node;
       } catch (InterruptedException e) {
@@ -347,6 +383,7 @@ public final class OpenSearchNode implements AutoCloseable {
       Files.writeString(
           config.resolve("jvm.options.d").resolve("heap.options"),
           "-Xms" + heapMegabytes + "m\n-Xmx" + heapMegabytes + "m\n");
+      Files.write(config.resolve("jvm.options.d").resolve("test.options"), jvmOptions);
       Map<String, String> all = new TreeMap<>(settings);
       all.putAll(fixedSettings());
       StringBuilder yaml = new StringBuilder();
@@ -383,8 +420,8 @@ public final class OpenSearchNode implements AutoCloseable {
      * OpenSearch refuses to run as root. In a user namespace the process is an ordinary user, and
      * the files it writes still belong to the caller.
      */
-    private static List<String> leaveRoot() {
-      return "root".equals(System.getProperty("user.name"))
+    private static List<String> leaveRoot(boolean root) {
+      return root || "root".equals(System.getProperty("user.name"))
           ? List.of("unshare", "--user", "--map-user=1000", "--map-group=1000")
           : List.of();
     }

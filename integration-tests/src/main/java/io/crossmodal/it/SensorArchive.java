@@ -23,15 +23,16 @@ import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import io.crossmodal.trainer.data.scene.ScenePairsWriter;
 import io.crossmodal.trainer.sensors.SensorCalibrationFit;
 import io.crossmodal.trainer.sensors.SensorOptions;
-import io.crossmodal.trainer.sensors.SensorPreset;
 import io.crossmodal.trainer.sensors.SensorTraining;
 import io.crossmodal.trainer.train.Optimiser;
+import io.crossmodal.trainer.train.OptionRecords;
 import io.crossmodal.trainer.train.TrainingException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Base64;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.IntConsumer;
 
@@ -104,17 +105,23 @@ public final class SensorArchive {
 
   /** Contrasts patches too: late interaction needs it (decision 0014). */
   private static SensorOptions options() {
-    return new SensorOptions(
-        SensorPreset.MICRO,
-        SensorPreset.MICRO.imageSize(),
-        1,
-        STEPS,
-        32,
-        new Optimiser(3e-3, 20, 0.02, 1, 0.9),
-        SensorOptions.Pairing.ACROSS,
-        new SensorOptions.Losses(1, 0, 0, 1, 0, 0.1, 1, 0.3, 0),
-        new SensorOptions.Augmentation(0.6, true, 0.2, 0.1),
-        STEPS);
+    return OptionRecords.with(
+        SensorOptions.scratch(),
+        Map.of(
+            "preset",
+            SensorOptions.Preset.MICRO,
+            "image_size",
+            SensorOptions.Preset.MICRO.imageSize(),
+            "steps",
+            STEPS,
+            "batch",
+            32,
+            "optimiser",
+            new Optimiser(3e-3, 20, 0.02, 1, 0.9),
+            "losses",
+            new SensorOptions.Losses(1, 0, 0, 1, 0, 0.1, 1, 0.3, 0),
+            "checkpoint_every",
+            STEPS));
   }
 
   private void index() throws IOException {

@@ -5,20 +5,34 @@
 package io.crossmodal.it;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /** The zips, through OpenSearch's own plugin command line. */
 final class PluginInstallIT {
   private static final Path ZIP = Path.of(System.getProperty("crossmodal.plugin.zip"));
+
+  /** A line of the list of licences: a jar's artifact, its licence, the licence's file. */
+  private static final Pattern LICENCE =
+      Pattern.compile("(\\S+) +(?:Apache-2\\.0|MIT|BSD-3-Clause) +(\\S+) +.*");
 
   private static Path folder;
 
@@ -34,6 +48,10 @@ final class PluginInstallIT {
     try (OpenSearchNode node = OpenSearchNode.builder(home, folder.resolve("node")).start()) {
       String plugins = Nodes.call(node, "GET", "/_cat/plugins?h=name,component", null);
       assertEquals("node cross-modal", plugins.strip());
+      String descriptor =
+          Files.readString(
+              home.folder().resolve("plugins/cross-modal/plugin-descriptor.properties"));
+      assertTrue(descriptor.contains("opensearch: \"~"), "later patch releases too: " + descriptor);
       refusesANodeOfAnotherFormat(home, node);
     }
   }
@@ -59,9 +77,54 @@ final class PluginInstallIT {
     assertEquals("node", nodes.strip());
   }
 
+  private static Path zip(String kind) {
+    return Path.of(ZIP.toString().replace(".zip", kind + ".zip"));
+  }
+
+  @Test
+  void everyZipNamesTheLicenceOfEveryJar() throws IOException {
+    Set<String> named = new TreeSet<>();
+    Set<String> contained = new TreeSet<>();
+    for (String kind : List.of("", "-slim", "-linux-aarch64")) {
+      try (ZipFile zip = new ZipFile(zip(kind).toFile())) {
+        assertNotNull(zip.getEntry("NOTICE"));
+        try (InputStream list = zip.getInputStream(zip.getEntry("licenses/THIRD-PARTY.txt"))) {
+          for (String line : new String(list.readAllBytes(), StandardCharsets.UTF_8).split("\n")) {
+            Matcher jar = LICENCE.matcher(line);
+            if (jar.matches()) {
+              named.add(jar.group(1));
+              Path text = Path.of("licenses").resolve(jar.group(2)).normalize();
+              assertNotNull(zip.getEntry(text.toString()), line);
+            }
+          }
+        }
+        zip.stream()
+            .map(ZipEntry::getName)
+            .filter(name -> name.endsWith(".jar"))
+            .forEach(name -> contained.add(name.replaceAll("-\\d.*", "")));
+      }
+    }
+    assertEquals(contained, named, "jars in the zips, and lines of THIRD-PARTY.txt");
+  }
+
+  /** Not run on such a machine: what is in it is all that is known. */
+  @Test
+  void theZipForAarch64BringsItsOwnLibtorch() throws IOException {
+    OpenSearchHome home = OpenSearchHome.create(folder.resolve("aarch64-home"));
+    home.install(zip("-linux-aarch64"));
+    try (Stream<Path> jars = Files.list(home.folder().resolve("plugins/cross-modal"))) {
+      List<String> natives =
+          jars.map(jar -> jar.getFileName().toString())
+              .filter(jar -> jar.contains("native-cpu"))
+              .toList();
+      assertEquals(1, natives.size(), natives.toString());
+      assertTrue(natives.get(0).endsWith("linux-aarch64.jar"), natives.toString());
+    }
+  }
+
   @Test
   void theSlimZipLeavesOutLibtorchOnly() throws IOException {
-    Path slim = Path.of(ZIP.toString().replace(".zip", "-slim.zip"));
+    Path slim = zip("-slim");
     OpenSearchHome home = OpenSearchHome.create(folder.resolve("slim-home"));
     home.install(slim);
     try (Stream<Path> jars = Files.list(home.folder().resolve("plugins/cross-modal"))) {

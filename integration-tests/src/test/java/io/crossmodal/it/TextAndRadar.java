@@ -19,12 +19,14 @@ import io.crossmodal.trainer.data.scene.ScenePairsWriter;
 import io.crossmodal.trainer.sensors.SensorOptions;
 import io.crossmodal.trainer.sensors.SensorTraining;
 import io.crossmodal.trainer.train.Optimiser;
+import io.crossmodal.trainer.train.OptionRecords;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -83,19 +85,19 @@ final class TextAndRadar {
   }
 
   private static SensorOptions options(ModelBundle teacher) {
-    SensorOptions usual = SensorOptions.onto(teacher.manifest(), "rgb", 1, STEPS);
-    return new SensorOptions(
-        usual.preset(),
-        usual.imageSize(),
-        usual.seed(),
-        usual.steps(),
-        16,
-        new Optimiser(2e-3, 5, 0.02, 1, 0.9),
-        usual.pairing(),
-        usual.losses(),
-        SensorOptions.Augmentation.NONE,
-        STEPS,
-        usual.teacher());
+    return OptionRecords.with(
+        SensorOptions.onto(teacher.manifest(), "rgb"),
+        Map.of(
+            "steps",
+            STEPS,
+            "batch",
+            16,
+            "optimiser",
+            new Optimiser(2e-3, 5, 0.02, 1, 0.9),
+            "augmentation",
+            SensorOptions.Augmentation.NONE,
+            "checkpoint_every",
+            STEPS));
   }
 
   private void index() throws IOException {

@@ -31,9 +31,14 @@ public record BandInput(List<String> names, Values values) {
     }
   }
 
+  private static final int MAX_NAME = 100;
+
   public BandInput {
     names = List.copyOf(Objects.requireNonNull(names, "names"));
     Objects.requireNonNull(values, "values");
+    if (names.stream().anyMatch(name -> name.length() > MAX_NAME)) {
+      throw new IllegalArgumentException("a band's name has at most " + MAX_NAME + " characters");
+    }
     if (names.isEmpty() || names.stream().distinct().count() < names.size()) {
       throw new IllegalArgumentException("bands need distinct names, got " + names);
     }

@@ -14,6 +14,14 @@ final class Checks {
     }
   }
 
+  /** Sizes multiply: each has an upper bound, so that no product runs over. */
+  static void within(String name, long value, long minimum, long maximum) {
+    if (value < minimum || value > maximum) {
+      throw new IllegalArgumentException(
+          name + " must be from " + minimum + " to " + maximum + ", got " + value);
+    }
+  }
+
   static void layerNormEpsilon(double value) {
     if (!(value > 0 && value < 1)) {
       throw new IllegalArgumentException("layer_norm_epsilon must lie in (0, 1), got " + value);

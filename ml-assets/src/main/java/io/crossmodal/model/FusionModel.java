@@ -8,11 +8,15 @@ import ai.djl.Device;
 import ai.djl.MalformedModelException;
 import ai.djl.Model;
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.training.ParameterStore;
+import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.pytorch.engine.PtSymbolBlock;
+import ai.djl.pytorch.jni.IValue;
+import ai.djl.pytorch.jni.IValueUtils;
+import ai.djl.pytorch.jni.JniUtils;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.Golden;
 import io.crossmodal.model.bundle.ModelBundle;
@@ -23,6 +27,7 @@ import io.crossmodal.model.tokens.Tokens;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
+import java.nio.LongBuffer;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,13 +36,16 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.function.Consumer;
 
 /**
  * A loaded model and the only owner of its native memory.
  *
- * <p>Every method takes a batch. Arrays of one call live in a sub-manager that is closed before the
- * call returns, so nothing native leaves this class. Not thread-safe: one thread at a time (DJL
- * #2733 and #2848 report crashes otherwise).
+ * <p>Every method takes a batch of any size and computes it in pieces. Arrays of one piece live in
+ * a sub-manager that is closed before the next one begins, also where the engine breaks off, so
+ * nothing native leaves this class. What goes in and comes out passes through memory that the
+ * engine allocates: the JVM's direct memory, which the garbage collector alone gives back, has no
+ * part in it. Not thread-safe: one thread at a time (DJL #2733 and #2848 report crashes otherwise).
  */
 public final class FusionModel implements AutoCloseable {
   private static final String COPY = "model-";
@@ -48,15 +56,25 @@ public final class FusionModel implements AutoCloseable {
    */
   private static final long PIECE_BYTES = 24L << 20;
 
+  /**
+   * Most bytes of a piece's inputs or outputs in the memory that heap and engine share, but for a
+   * single item that is larger. On a GPU, whose calls are cut for nothing else, 400 pairs of the
+   * paper's base model.
+   */
+  public static final long STAGED_BYTES = 256L << 20;
+
   private final ModelBundle bundle;
   private final ModelConfig config;
   private final Model model;
   private final Precision precision;
   private final long weightBytes;
+  private final long stagedBytes;
   private long copyNanos;
 
-  private FusionModel(ModelBundle bundle, Model model, Precision precision, long weightBytes) {
+  private FusionModel(
+      ModelBundle bundle, Model model, Precision precision, long weightBytes, long stagedBytes) {
     this.bundle = bundle;
+    this.stagedBytes = stagedBytes;
     this.precision = precision;
     this.weightBytes = weightBytes;
     this.config = bundle.manifest().config();
@@ -78,25 +96,39 @@ public final class FusionModel implements AutoCloseable {
    *
    * @param device where the model computes; null for the engine's own choice
    * @param scratch an existing folder for a copy of the archive, which is gone when this returns
-   * @throws BundleException when the archive does not load or the golden outputs differ
-   * @throws ai.djl.engine.EngineException when there is no PyTorch engine
+   * @throws BundleException when the golden outputs differ, or code that is not this library's does
+   *     not run
+   * @throws ai.djl.engine.EngineException when there is no PyTorch engine, or it fails
    */
   public static FusionModel load(
       ModelBundle bundle, Path scratch, Device device, Precision precision)
       throws IOException, BundleException {
-    TorchEngine.configure();
+    return load(bundle, scratch, device, precision, STAGED_BYTES);
+  }
+
+  /** As {@link #load(ModelBundle, Path, Device, Precision)}, in pieces of another size. */
+  static FusionModel load(
+      ModelBundle bundle, Path scratch, Device device, Precision precision, long stagedBytes)
+      throws IOException, BundleException {
     Path archive = Files.createTempFile(scratch, COPY, ".pt");
     Model model = Model.newInstance(bundle.manifest().id(), device, "PyTorch");
     boolean served = false;
     try {
       long weightBytes = bundle.writeModel(archive, precision);
       model.load(scratch, archive.getFileName().toString());
-      FusionModel loaded = new FusionModel(bundle, model, precision, weightBytes);
+      JniUtils.enableInferenceMode((PtSymbolBlock) model.getBlock());
+      FusionModel loaded = new FusionModel(bundle, model, precision, weightBytes, stagedBytes);
       bundle.verifyGolden(loaded);
       served = true;
       return loaded;
-    } catch (MalformedModelException | RuntimeException e) {
+    } catch (MalformedModelException e) {
       throw new BundleException("the model's archive does not load: " + e.getMessage(), e);
+    } catch (RuntimeException e) {
+      if (bundle.foreignCode().isPresent()) {
+        throw new BundleException("the model's own code does not run: " + e.getMessage(), e);
+      }
+      // What this library wrote loads: the engine or the device is to blame, perhaps for once.
+      throw e;
     } finally {
       if (!served) {
         model.close();
@@ -112,7 +144,7 @@ public final class FusionModel implements AutoCloseable {
    */
   public static void deleteLeftovers(Path scratch) throws IOException {
     if (Files.isDirectory(scratch)) {
-      try (DirectoryStream<Path> copies = Files.newDirectoryStream(scratch, COPY + "*.pt")) {
+      try (DirectoryStream<Path> copies = Files.newDirectoryStream(scratch, COPY + "*")) {
         for (Path copy : copies) {
           Files.deleteIfExists(copy);
         }
@@ -150,25 +182,34 @@ public final class FusionModel implements AutoCloseable {
     if (texts.isEmpty()) {
       return List.of();
     }
-    int n = texts.stream().mapToInt(TokenizedText::length).max().orElseThrow();
-    long[] ids = new long[texts.size() * n];
-    int[] lengths = new int[texts.size()];
-    for (int b = 0; b < lengths.length; b++) {
-      int[] text = texts.get(b).ids();
-      lengths[b] = text.length;
-      for (int i = 0; i < text.length; i++) {
-        ids[b * n + i] = text[i];
-      }
-    }
-    try (NDManager call = model.getNDManager().newSubManager()) {
-      NDArray tokens =
-          run(
-              "encode_text",
-              call,
-              call.create(ids, new Shape(lengths.length, n)),
-              mask(call, lengths, n));
-      return encodings(call, tokens, "filter_text", lengths);
-    }
+    int longest = texts.stream().mapToInt(TokenizedText::length).max().orElseThrow();
+    List<Encoding> encodings = new ArrayList<>(texts.size());
+    inPieces(
+        texts.size(),
+        (long) longest * Math.max(Long.BYTES, Float.BYTES * config.hidden()),
+        (call, from, to) -> {
+          List<TokenizedText> some = texts.subList(from, to);
+          int[] lengths = some.stream().mapToInt(TokenizedText::length).toArray();
+          int n = Arrays.stream(lengths).max().orElseThrow();
+          NDArray ids =
+              array(
+                  call,
+                  DataType.INT64,
+                  bytes -> {
+                    LongBuffer values = bytes.asLongBuffer();
+                    for (TokenizedText text : some) {
+                      int[] own = text.ids();
+                      for (int i = 0; i < n; i++) {
+                        values.put(i < own.length ? own[i] : 0);
+                      }
+                    }
+                  },
+                  some.size(),
+                  n);
+          NDArray tokens = run("encode_text", call, ids, mask(call, lengths, n));
+          encodings.addAll(encodings(call, tokens, "filter_text", lengths));
+        });
+    return encodings;
   }
 
   /**
@@ -185,34 +226,46 @@ public final class FusionModel implements AutoCloseable {
       return List.of();
     }
     int c = expected.channels();
-    int s = expected.imageSize();
-    long start = System.nanoTime();
-    float[] pixels = new float[images.size() * c * s * s];
-    for (int b = 0; b < images.size(); b++) {
-      PixelTensor image = images.get(b);
-      if (image.channels() != c || image.side() != s) {
+    int side = expected.imageSize();
+    int m = config.imageTokens(expected);
+    for (PixelTensor image : images) {
+      if (image.channels() != c || image.side() != side) {
         throw new IllegalArgumentException(
             String.format(
                 Locale.ROOT,
                 "sensor %s takes (%d, %d, %d), got (%d, %d, %d)",
                 sensor,
                 c,
-                s,
-                s,
+                side,
+                side,
                 image.channels(),
                 image.side(),
                 image.side()));
       }
-      System.arraycopy(image.values(), 0, pixels, b * c * s * s, c * s * s);
     }
-    int[] lengths = new int[images.size()];
-    Arrays.fill(lengths, config.imageTokens(expected));
-    try (NDManager call = model.getNDManager().newSubManager()) {
-      NDArray batch = call.create(pixels, new Shape(lengths.length, c, s, s));
-      copyNanos += System.nanoTime() - start;
-      NDArray tokens = run("encode_image_" + sensor, call, batch);
-      return encodings(call, tokens, "filter_image", lengths);
-    }
+    List<Encoding> encodings = new ArrayList<>(images.size());
+    inPieces(
+        images.size(),
+        Float.BYTES * Math.max((long) c * side * side, (long) m * config.hidden()),
+        (call, from, to) -> {
+          NDArray batch =
+              array(
+                  call,
+                  DataType.FLOAT32,
+                  bytes -> {
+                    FloatBuffer values = bytes.asFloatBuffer();
+                    images.subList(from, to).forEach(image -> values.put(image.values()));
+                  },
+                  to - from,
+                  c,
+                  side,
+                  side);
+          int[] lengths = new int[to - from];
+          Arrays.fill(lengths, m);
+          NDArray tokens = run("encode_image_" + sensor, call, batch);
+          encodings.addAll(encodings(call, tokens, "filter_image", lengths));
+        });
+    return encodings;
   }
 
   /**
@@ -260,37 +313,50 @@ public final class FusionModel implements AutoCloseable {
           String.format(
               Locale.ROOT, "%d pairs need as many images or one, got %d", pairs, images.size()));
     }
-    long[] owner = new long[pairs];
-    for (int b = 0; b < pairs; b++) {
-      owner[b] = Objects.checkIndex(textOf[b], texts.size());
+    for (int text : textOf) {
+      Objects.checkIndex(text, texts.size());
     }
     int n = longest(texts);
     int m = imageTokens(images);
-    int[] lengths = texts.stream().mapToInt(Tokens::count).toArray();
     float[] itm = new float[pairs];
     float[] filter = new float[pairs];
-    try (NDManager call = model.getNDManager().newSubManager()) {
-      NDArray text = stack(call, texts, n);
-      NDArray mask = mask(call, lengths, n);
-      // An image that all pairs share is read once.
-      int most = images.size() == 1 ? pairs : pairsInAPiece(pairs, n, m);
-      for (int from = 0; from < pairs; from += most) {
-        int to = Math.min(pairs, from + most);
-        try (NDManager piece = call.newSubManager()) {
-          NDArray image = stack(piece, images.size() == 1 ? images : images.subList(from, to), m);
-          NDArray owners = piece.create(Arrays.copyOfRange(owner, from, to));
-          float[] z = run("score", piece, text, mask, image, owners).toFloatArray(); // (B, 2)
-          for (int b = from; b < to; b++) {
-            itm[b] = z[2 * (b - from)];
-            filter[b] = z[2 * (b - from) + 1];
+    inPieces(
+        pairs,
+        // An image that all pairs share is read once.
+        images.size() == 1 ? pairs : pairsInAPiece(pairs, n, m),
+        bytesOfTokens(n + m),
+        (call, from, to) -> {
+          int[] used = Arrays.stream(textOf, from, to).distinct().toArray();
+          long[] owners = new long[to - from];
+          int[] place = new int[texts.size()];
+          for (int i = 0; i < used.length; i++) {
+            place[used[i]] = i;
           }
-        }
-      }
-    }
+          Arrays.setAll(owners, i -> place[textOf[from + i]]);
+          List<? extends Tokens> own = Arrays.stream(used).mapToObj(texts::get).toList();
+          int longest = longest(own);
+          FloatBuffer z = // (B, 2)
+              floats(
+                  run(
+                      "score",
+                      call,
+                      stack(call, own, longest),
+                      mask(call, lengths(own), longest),
+                      stack(call, some(images, from, to), m),
+                      array(
+                          call,
+                          DataType.INT64,
+                          bytes -> bytes.asLongBuffer().put(owners),
+                          owners.length)));
+          for (int b = from; b < to; b++) {
+            itm[b] = z.get();
+            filter[b] = z.get();
+          }
+        });
     return new PairLogits(itm, filter);
   }
 
-  /** How many of a score call's pairs are computed at once; a GPU has no use for less than all. */
+  /** How many of a score call's pairs are computed at once; a GPU has no use for few. */
   private int pairsInAPiece(int pairs, int n, int m) {
     long most = PIECE_BYTES / Footprint.score(config, 1, n, m);
     return device().isGpu() ? pairs : (int) Math.max(1, Math.min(pairs, most));
@@ -326,18 +392,22 @@ public final class FusionModel implements AutoCloseable {
       return new float[0];
     }
     int pairs = pairs(texts, images);
-    try (NDManager call = model.getNDManager().newSubManager()) {
-      NDArray v = classTokens(call, images);
-      NDArray w = classTokens(call, texts);
-      // Only texts are shared by the archive's method.
-      v = images.size() == pairs ? v : v.broadcast(pairs, config.hidden());
-      float[] z = run("filter_mlp", call, v, w).toFloatArray(); // (B, 2)
-      float[] logits = new float[pairs];
-      for (int b = 0; b < pairs; b++) {
-        logits[b] = z[2 * b + 1] - z[2 * b];
-      }
-      return logits;
-    }
+    float[] logits = new float[pairs];
+    inPieces(
+        pairs,
+        bytesOfTokens(1),
+        (call, from, to) -> {
+          NDArray v = classTokens(call, some(images, from, to));
+          NDArray w = classTokens(call, some(texts, from, to));
+          // Only texts are shared by the archive's method.
+          v = images.size() == pairs ? v : v.broadcast(to - from, config.hidden());
+          FloatBuffer z = floats(run("filter_mlp", call, v, w)); // (B, 2)
+          for (int b = from; b < to; b++) {
+            float mismatch = z.get();
+            logits[b] = z.get() - mismatch;
+          }
+        });
+    return logits;
   }
 
   private NDArray classTokens(NDManager call, List<? extends Tokens> blocks) {
@@ -360,26 +430,32 @@ public final class FusionModel implements AutoCloseable {
       return List.of();
     }
     int pairs = pairs(texts, images);
-    int n = longest(texts);
+    int longest = longest(texts);
     int m = images.get(0).count();
-    int[] lengths = texts.stream().mapToInt(Tokens::count).toArray();
-    try (NDManager call = model.getNDManager().newSubManager()) {
-      NDArray weights =
-          run(
-              "attention",
-              call,
-              stack(call, texts, n),
-              mask(call, lengths, n),
-              stack(call, images, m));
-      float[] values = weights.toFloatArray(); // (B, N, M)
-      List<WordPatchWeights> tables = new ArrayList<>(pairs);
-      for (int b = 0; b < pairs; b++) {
-        int length = lengths[lengths.length == 1 ? 0 : b];
-        float[] rows = Arrays.copyOfRange(values, b * n * m, (b * n + length) * m);
-        tables.add(new WordPatchWeights(length, m, rows));
-      }
-      return tables;
-    }
+    List<WordPatchWeights> tables = new ArrayList<>(pairs);
+    inPieces(
+        pairs,
+        Math.max(bytesOfTokens(longest + m), (long) Float.BYTES * longest * m),
+        (call, from, to) -> {
+          List<? extends Tokens> own = some(texts, from, to);
+          int n = longest(own);
+          int[] lengths = lengths(own);
+          FloatBuffer weights = // (B, N, M)
+              floats(
+                  run(
+                      "attention",
+                      call,
+                      stack(call, own, n),
+                      mask(call, lengths, n),
+                      stack(call, some(images, from, to), m)));
+          for (int b = 0; b < to - from; b++) {
+            int length = lengths[lengths.length == 1 ? 0 : b];
+            float[] rows = new float[length * m];
+            weights.get(b * n * m, rows);
+            tables.add(new WordPatchWeights(length, m, rows));
+          }
+        });
+    return tables;
   }
 
   /**
@@ -425,12 +501,18 @@ public final class FusionModel implements AutoCloseable {
   /** One query (P patches) and B images (R patches): one product, so that nothing is padded. */
   private float[] maxSim(Tokens query, List<? extends Tokens> images) {
     int r = imageTokens(images) - 1;
-    try (NDManager call = model.getNDManager().newSubManager()) {
-      NDArray asked = unitPatches(call, List.of(query)); // (P, H)
-      NDArray found = unitPatches(call, images); // (B * R, H)
-      NDArray cos = asked.matMul(found.transpose()).reshape(-1, images.size(), r); // (P, B, R)
-      return cos.max(new int[] {2}).mean(new int[] {0}).toFloatArray(); // (B)
-    }
+    float[] scores = new float[images.size()];
+    inPieces(
+        images.size(),
+        bytesOfTokens(r + 1),
+        (call, from, to) -> {
+          NDArray asked = unitPatches(call, List.of(query)); // (P, H)
+          NDArray found = unitPatches(call, images.subList(from, to)); // (B * R, H)
+          NDArray cos = asked.matMul(found.transpose()).reshape(-1, to - from, r); // (P, B, R)
+          NDArray best = cos.max(new int[] {2}).mean(new int[] {0}); // (B)
+          floats(best).get(scores, from, to - from);
+        });
+    return scores;
   }
 
   /** The patch tokens of images at length 1, one below the other; zeros stay zeros. */
@@ -470,72 +552,166 @@ public final class FusionModel implements AutoCloseable {
     return blocks.stream().mapToInt(Tokens::count).max().orElseThrow();
   }
 
+  private static int[] lengths(List<? extends Tokens> blocks) {
+    return blocks.stream().mapToInt(Tokens::count).toArray();
+  }
+
+  /** A piece's share of blocks; one that all pairs share is in every piece. */
+  private static List<? extends Tokens> some(List<? extends Tokens> blocks, int from, int to) {
+    return blocks.size() == 1 ? blocks : blocks.subList(from, to);
+  }
+
+  private long bytesOfTokens(int count) {
+    return (long) Float.BYTES * count * config.hidden();
+  }
+
   @Override
   public void close() {
     model.close();
   }
 
+  /** Computes the items {@code from .. to - 1} of a call. */
+  private interface Piece {
+    void compute(NDManager call, int from, int to);
+  }
+
   /**
-   * Blocks as one (B, N, H) array, zeros behind a block's end. They are read into the memory that
-   * the engine computes on, without a copy between.
+   * Computes items in as few pieces as the staged memory allows.
+   *
+   * @param bytes of one item's inputs or outputs, whichever are more
    */
-  private NDArray stack(NDManager call, List<? extends Tokens> blocks, int n) {
-    long start = System.nanoTime();
-    int h = config.hidden();
-    ByteBuffer bytes =
-        call.allocateDirect(Math.toIntExact((long) blocks.size() * n * h * Float.BYTES));
-    FloatBuffer values = bytes.asFloatBuffer();
-    for (int b = 0; b < blocks.size(); b++) {
-      Tokens block = blocks.get(b);
-      if (block.hidden() != h) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT, "the model's tokens have %d values, got %d", h, block.hidden()));
+  private void inPieces(int items, long bytes, Piece piece) {
+    inPieces(items, items, bytes, piece);
+  }
+
+  /**
+   * @param most items of a piece, for another reason
+   */
+  private void inPieces(int items, int most, long bytes, Piece piece) {
+    int step = (int) Math.max(1, Math.min(most, stagedBytes / bytes));
+    for (int from = 0; from < items; from += step) {
+      try (NDManager call = model.getNDManager().newSubManager()) {
+        piece.compute(call, from, Math.min(items, from + step));
       }
-      block.writeTo(values.position(b * n * h));
     }
-    NDArray stacked = call.create(bytes, new Shape(blocks.size(), n, h), DataType.FLOAT32);
+  }
+
+  /**
+   * An array in the engine's own memory, which the heap fills in place; on a GPU a copy of that.
+   *
+   * @param fill writes all values; must not keep the buffer, which is gone with the array
+   * @throws IllegalArgumentException when it takes 2 GiB or more, which no view can span
+   */
+  private NDArray array(NDManager call, DataType type, Consumer<ByteBuffer> fill, long... extents) {
+    long start = System.nanoTime();
+    Shape shape = new Shape(extents);
+    long bytes = shape.size() * type.getNumOfBytes();
+    if (bytes > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "an array of " + shape + " takes " + bytes + " bytes, at most 2 GiB pass at once");
+    }
+    NDArray host = call.create(shape, type, Device.cpu());
+    fill.accept(host.toByteBuffer(true));
+    NDArray array = host.toDevice(device(), false);
+    if (array != host) {
+      host.close();
+    }
     copyNanos += System.nanoTime() - start;
-    return stacked;
+    return array;
+  }
+
+  /** A view of an array's values, or of a copy of them where a GPU has them; gone with its call. */
+  private static FloatBuffer floats(NDArray array) {
+    return array.toType(DataType.FLOAT32, false).toByteBuffer(true).asFloatBuffer();
+  }
+
+  /** Blocks as one (B, N, H) array, zeros behind a block's end. */
+  private NDArray stack(NDManager call, List<? extends Tokens> blocks, int n) {
+    int h = config.hidden();
+    return array(
+        call,
+        DataType.FLOAT32,
+        bytes -> {
+          FloatBuffer values = bytes.asFloatBuffer();
+          for (int b = 0; b < blocks.size(); b++) {
+            Tokens block = blocks.get(b);
+            if (block.hidden() != h) {
+              throw new IllegalArgumentException(
+                  String.format(
+                      Locale.ROOT, "the model's tokens have %d values, got %d", h, block.hidden()));
+            }
+            int end = (b + 1) * n * h;
+            block.writeTo(values.position(b * n * h));
+            for (int i = b * n * h + block.count() * h; i < end; i++) {
+              values.put(i, 0);
+            }
+          }
+        },
+        blocks.size(),
+        n,
+        h);
   }
 
   /** (B, N): 1 for a token, 0 behind an item's end. */
-  private static NDArray mask(NDManager call, int[] lengths, int n) {
-    float[] mask = new float[lengths.length * n];
-    for (int b = 0; b < lengths.length; b++) {
-      Arrays.fill(mask, b * n, b * n + lengths[b], 1f);
-    }
-    return call.create(mask, new Shape(lengths.length, n));
+  private NDArray mask(NDManager call, int[] lengths, int n) {
+    return array(
+        call,
+        DataType.FLOAT32,
+        bytes -> {
+          FloatBuffer values = bytes.asFloatBuffer();
+          for (int length : lengths) {
+            for (int i = 0; i < n; i++) {
+              values.put(i < length ? 1 : 0);
+            }
+          }
+        },
+        lengths.length,
+        n);
   }
 
   private List<Encoding> encodings(NDManager call, NDArray tokens, String filter, int[] lengths) {
     NDArray embeddings = run(filter, call, tokens.get(":, 0"));
     long start = System.nanoTime();
-    float[] e = embeddings.toFloatArray(); // (B, D)
-    float[] t = tokens.toFloatArray(); // (B, N, H)
+    FloatBuffer e = floats(embeddings); // (B, D)
+    FloatBuffer t = floats(tokens); // (B, N, H)
     int d = config.filterDimension();
     int h = config.hidden();
-    int n = t.length / (lengths.length * h);
+    int n = t.remaining() / (lengths.length * h);
     List<Encoding> encodings = new ArrayList<>(lengths.length);
     for (int b = 0; b < lengths.length; b++) {
-      float[] rows = Arrays.copyOfRange(t, b * n * h, (b * n + lengths[b]) * h);
-      encodings.add(
-          new Encoding(
-              new TokenBlock(lengths[b], h, rows), Arrays.copyOfRange(e, b * d, (b + 1) * d)));
+      float[] rows = new float[lengths[b] * h];
+      float[] embedding = new float[d];
+      t.get(b * n * h, rows);
+      e.get(b * d, embedding);
+      encodings.add(new Encoding(new TokenBlock(lengths[b], h, rows), embedding));
     }
     copyNanos += System.nanoTime() - start;
     return encodings;
   }
 
-  /** Calls a method of the archive; inputs and result belong to {@code call}. */
+  /**
+   * Calls a method of the archive. Its arguments are freed whatever happens; DJL's own {@code
+   * forward} leaves them behind when the engine breaks off.
+   *
+   * @return the result, which belongs to {@code call}
+   */
   private NDArray run(String method, NDManager call, NDArray... inputs) {
-    NDList list = new NDList(inputs);
-    NDArray selector = call.create(0f);
-    // DJL's way to name a method other than forward, see PyTorch's IValueUtils.
-    selector.setName("module_method:" + method);
-    list.add(selector);
-    NDList result = model.getBlock().forward(new ParameterStore(call, false), list, false);
-    result.attach(call);
-    return result.singletonOrThrow();
+    TorchEngine.turnProfilingOff();
+    IValue[] arguments = new IValue[inputs.length];
+    try {
+      for (int i = 0; i < inputs.length; i++) {
+        arguments[i] = IValue.from((PtNDArray) inputs[i]);
+      }
+      try (IValue result =
+          IValueUtils.runMethod((PtSymbolBlock) model.getBlock(), method, arguments)) {
+        return result.toTensor((PtNDManager) call);
+      }
+    } finally {
+      for (IValue argument : arguments) {
+        if (argument != null) {
+          argument.close();
+        }
+      }
+    }
   }
 }

@@ -36,6 +36,8 @@ public record ImageTowerConfig(
     Boolean shortcuts,
     Pooling pooling) {
   private static final int MOST_CELLS = 4;
+  private static final int MAX_WIDTH = 16_384;
+  private static final int MAX_STAGES = 256;
 
   /** The towers of {@code image.py}. */
   public enum Kind {
@@ -62,7 +64,7 @@ public record ImageTowerConfig(
    */
   public record Stage(int width, int stride) {
     public Stage {
-      Checks.atLeast("width", width, 1);
+      Checks.within("width", width, 1, MAX_WIDTH);
       if (stride != 1 && stride != 2) {
         throw new IllegalArgumentException("stride must be 1 or 2, got " + stride);
       }
@@ -74,12 +76,14 @@ public record ImageTowerConfig(
     stems = List.copyOf(Objects.requireNonNull(stems, "stems"));
     stages = List.copyOf(Objects.requireNonNull(stages, "stages"));
     if (kind == Kind.VISION_TRANSFORMER) {
-      Checks.atLeast("patch", patch, 1);
-      Checks.atLeast("layers", layers, 1);
+      Checks.within("patch", patch, 1, SensorConfig.MAX_SIDE);
+      Checks.within("layers", layers, 1, ModelConfig.MAX_LAYERS);
     } else {
-      Checks.atLeast("stems", stems.size(), 1);
-      stems.forEach(width -> Checks.atLeast("a stem's width", width, 1));
-      Checks.atLeast("stages", stages.size(), 1);
+      Checks.within("stems", stems.size(), 1, 8);
+      stems.forEach(width -> Checks.within("a stem's width", width, 1, MAX_WIDTH));
+      Checks.within("stages", stages.size(), 1, MAX_STAGES);
+      long halvings = stages.stream().filter(stage -> stage.stride() == 2).count();
+      Checks.within("stages of stride 2", halvings, 0, 11);
     }
     if (kind == Kind.RESNET) {
       requireBottlenecks(stems, stages);

@@ -38,6 +38,15 @@ public record ModelConfig(
     List<SensorConfig> sensors,
     boolean filterMlp) {
 
+  /** Of a tower or the fusion encoder. */
+  static final int MAX_LAYERS = 128;
+
+  private static final int MAX_SENSORS = 64;
+  private static final int MAX_IMAGE_LAYERS = 2048;
+
+  /** Of an image: a grid of 128 x 128 and [CLS]. */
+  private static final int MAX_TOKENS = 128 * 128 + 1;
+
   /** A model without the MLP filter. */
   public ModelConfig(
       int hidden,
@@ -63,30 +72,37 @@ public record ModelConfig(
   }
 
   public ModelConfig {
-    Checks.atLeast("hidden", hidden, 1);
-    Checks.atLeast("heads", heads, 1);
+    Checks.within("hidden", hidden, 1, 8192);
+    Checks.within("heads", heads, 1, 256);
     if (hidden % heads != 0) {
       throw new IllegalArgumentException(
           "hidden " + hidden + " is not divisible by heads " + heads);
     }
-    Checks.atLeast("feed_forward", feedForward, 1);
-    Checks.atLeast("filter_dimension", filterDimension, 1);
+    Checks.within("feed_forward", feedForward, 1, 32_768);
+    Checks.within("filter_dimension", filterDimension, 1, 4096);
     Checks.layerNormEpsilon(layerNormEpsilon);
     Objects.requireNonNull(image, "image");
     if (text != null || fusionLayers != 0 || filterMlp) {
       Objects.requireNonNull(text, "text");
-      Checks.atLeast("fusion_layers", fusionLayers, 2);
+      Checks.within("fusion_layers", fusionLayers, 2, MAX_LAYERS);
     }
     sensors = List.copyOf(Objects.requireNonNull(sensors, "sensors"));
     if (sensors.isEmpty()) {
       throw new IllegalArgumentException("sensors must name at least one sensor");
     }
+    Checks.within("sensors", sensors.size(), 1, MAX_SENSORS);
+    Checks.within(
+        "layers of all image towers",
+        sensors.size() * ((long) image.layers() + image.stems().size() + image.stages().size()),
+        1,
+        MAX_IMAGE_LAYERS);
     Set<String> names = new HashSet<>();
     for (SensorConfig sensor : sensors) {
       if (!names.add(sensor.name())) {
         throw new IllegalArgumentException("sensor " + sensor.name() + " is listed twice");
       }
-      image.gridSide(sensor.imageSize());
+      int side = image.gridSide(sensor.imageSize());
+      Checks.within("tokens of an image of " + sensor.name(), 1L + side * side, 2, MAX_TOKENS);
     }
   }
 
@@ -216,53 +232,52 @@ public record ModelConfig(
   }
 
   /**
-   * The same model over a vocabulary of another size.
+   * Returns the same model over a vocabulary of another size.
    *
    * @throws IllegalStateException when it has no text tower
    */
   public ModelConfig withVocabularySize(int vocabularySize) {
     requireText("a vocabulary");
-    return new ModelConfig(
-        hidden,
-        heads,
-        feedForward,
-        filterDimension,
-        layerNormEpsilon,
-        text.withVocabularySize(vocabularySize),
-        image,
-        fusionLayers,
-        sensors,
-        filterMlp);
+    return with(text.withVocabularySize(vocabularySize), image, fusionLayers, sensors, filterMlp);
   }
 
-  /** The same model with other sensors. */
+  /** Returns the same model with another image tower. */
+  public ModelConfig withImage(ImageTowerConfig other) {
+    return with(text, other, fusionLayers, sensors, filterMlp);
+  }
+
+  /** Returns the same model with other sensors. */
   public ModelConfig withSensors(List<SensorConfig> others) {
-    return new ModelConfig(
-        hidden,
-        heads,
-        feedForward,
-        filterDimension,
-        layerNormEpsilon,
-        text,
-        image,
-        fusionLayers,
-        others,
-        filterMlp);
+    return with(text, image, fusionLayers, others, filterMlp);
   }
 
-  /** The same model with or without the MLP filter. */
+  /** Returns the same model with or without the MLP filter. */
   public ModelConfig withFilterMlp(boolean present) {
+    return with(text, image, fusionLayers, sensors, present);
+  }
+
+  /** Returns the image side of this model alone, for other sensors. */
+  public ModelConfig withoutText(List<SensorConfig> others) {
+    return with(null, image, 0, others, false);
+  }
+
+  private ModelConfig with(
+      TextConfig newText,
+      ImageTowerConfig newImage,
+      int newFusionLayers,
+      List<SensorConfig> newSensors,
+      boolean newFilterMlp) {
     return new ModelConfig(
         hidden,
         heads,
         feedForward,
         filterDimension,
         layerNormEpsilon,
-        text,
-        image,
-        fusionLayers,
-        sensors,
-        present);
+        newText,
+        newImage,
+        newFusionLayers,
+        newSensors,
+        newFilterMlp);
   }
 
   /**

@@ -31,12 +31,20 @@ public record SensorConfig(
     Integer sampledFrom) {
   private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9_]{0,31}");
 
+  /** Of the pictures that a tower takes, in pixels. */
+  static final int MAX_SIDE = 2048;
+
+  private static final int MAX_CHANNELS = 512;
+
+  /** Of one picture: 128 MB. */
+  private static final int MAX_VALUES = 1 << 25;
+
   public SensorConfig {
     if (!NAME.matcher(Objects.requireNonNull(name, "name")).matches()) {
       throw new IllegalArgumentException(
           "sensor name must match " + NAME.pattern() + ", got [" + name + "]");
     }
-    Checks.atLeast("image_size", imageSize, 1);
+    Checks.within("image_size", imageSize, 1, MAX_SIDE);
     mean = List.copyOf(Objects.requireNonNull(mean, "mean"));
     std = List.copyOf(Objects.requireNonNull(std, "std"));
     if (mean.isEmpty() || mean.size() != std.size()) {
@@ -48,11 +56,20 @@ public record SensorConfig(
               mean.size(),
               std.size()));
     }
+    Checks.within("channels of sensor " + name, mean.size(), 1, MAX_CHANNELS);
+    Checks.within(
+        "values of an image of sensor " + name,
+        (long) mean.size() * imageSize * imageSize,
+        1,
+        MAX_VALUES);
     if (mean.stream().anyMatch(m -> !Double.isFinite(m))) {
       throw new IllegalArgumentException("sensor " + name + ": mean must be finite, got " + mean);
     }
     if (std.stream().anyMatch(s -> !(s > 0))) {
       throw new IllegalArgumentException("sensor " + name + ": std must be above 0, got " + std);
+    }
+    if (sampledFrom != null) {
+      Checks.within("sampled_from", sampledFrom, 1, 2 * MAX_SIDE);
     }
     if (bands != null) {
       bands.requireChannels(name, mean.size());

@@ -28,9 +28,9 @@ public record TextConfig(int vocabularySize, int maxTokens, int layers, Kind kin
   }
 
   public TextConfig {
-    Checks.atLeast("vocabulary_size", vocabularySize, 5);
-    Checks.atLeast("max_tokens", maxTokens, 3);
-    Checks.atLeast("layers", layers, 1);
+    Checks.within("vocabulary_size", vocabularySize, 5, 1_000_000);
+    Checks.within("max_tokens", maxTokens, 3, 4096);
+    Checks.within("layers", layers, 1, ModelConfig.MAX_LAYERS);
   }
 
   /** BERT's. */

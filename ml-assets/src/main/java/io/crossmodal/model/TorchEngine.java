@@ -7,24 +7,23 @@ package io.crossmodal.model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.pytorch.jni.JniUtils;
 
-/** The JVM-wide PyTorch engine: the one setting that every user needs, and how fast it is. */
+/** The JVM-wide PyTorch engine: the one switch that every call needs, and how fast it is. */
 public final class TorchEngine {
-  private static final String GRAPH_OPTIMIZER = "ai.djl.pytorch.graph_optimizer";
-
   private TorchEngine() {}
 
   /**
-   * Turns TorchScript's profiling graph executor off, unless the property says otherwise.
+   * Turns TorchScript's profiling graph executor off for the calling thread; the engine must run.
    *
    * <p>It re-optimises for each new input shape, and a search brings a new text length or batch
-   * size all the time (docs/decisions/0003). DJL reads the property at every call, because the
-   * switch is local to a thread.
+   * size all the time (docs/decisions/0003). The switch is local to a thread, so whoever calls a
+   * model sets it first. DJL's property {@code ai.djl.pytorch.graph_optimizer}, which DJL obeys at
+   * every call, would do that too, but it belongs to every copy of DJL in the JVM
+   * (docs/decisions/0035).
    */
-  public static void configure() {
-    if (System.getProperty(GRAPH_OPTIMIZER) == null) {
-      System.setProperty(GRAPH_OPTIMIZER, "false");
-    }
+  static void turnProfilingOff() {
+    JniUtils.setGraphExecutorOptimize(false);
   }
 
   /**
@@ -35,7 +34,6 @@ public final class TorchEngine {
    * @return floating-point operations per second, of one product after a first one
    */
   public static double matrixProduct(int side) {
-    configure();
     try (NDManager manager = NDManager.newBaseManager()) {
       NDArray a = manager.randomUniform(-1, 1, new Shape(side, side));
       NDArray b = manager.randomUniform(-1, 1, new Shape(side, side));

@@ -82,6 +82,55 @@ class FusionModelTest {
     }
   }
 
+  /** However little of a batch passes between heap and engine at once. */
+  @Test
+  void piecesOfABatchAreTheBatch() throws Exception {
+    ModelBundle filtering =
+        ModelBundle.random("micro", ModelConfig.micro().withFilterMlp(true), SEED);
+    int staged = new SplittableRandom(SEED).nextInt(1, 20_000);
+    try (FusionModel whole = FusionModel.load(filtering, scratch);
+        FusionModel cut = FusionModel.load(filtering, scratch, null, Precision.FP32, staged)) {
+      List<TokenizedText> tokenized = new ArrayList<>();
+      for (int i = 0; i < 9; i++) {
+        tokenized.add(
+            filtering.tokenizer().tokenize(List.of("a", "six tanks", "two roofs").get(i % 3)));
+      }
+      List<TokenBlock> words = tokens(whole.encodeTexts(tokenized));
+      List<TokenBlock> pictures = tokens(whole.encodeImages("rgb", randomImages(9)));
+      assertClose(words, tokens(cut.encodeTexts(tokenized)));
+      assertClose(pictures, tokens(cut.encodeImages("rgb", randomImages(9))));
+      for (List<TokenBlock> texts : List.of(words, words.subList(1, 2))) {
+        for (List<TokenBlock> images : List.of(pictures, pictures.subList(1, 2))) {
+          assertArrayEquals(
+              whole.score(texts, images).itm(), cut.score(texts, images).itm(), TOLERANCE);
+          assertArrayEquals(
+              whole.filterByMlp(texts, images), cut.filterByMlp(texts, images), TOLERANCE);
+          List<WordPatchWeights> tables = whole.attention(texts, images);
+          for (int i = 0; i < tables.size(); i++) {
+            assertArrayEquals(
+                tables.get(i).values(), cut.attention(texts, images).get(i).values(), TOLERANCE);
+          }
+        }
+      }
+      int[] queryOf = {0, 2, 2, 1, 0, 1, 2, 2, 0};
+      assertArrayEquals(
+          whole.score(words.subList(0, 3), queryOf, pictures).itm(),
+          cut.score(words.subList(0, 3), queryOf, pictures).itm(),
+          TOLERANCE);
+      assertArrayEquals(
+          whole.maxSim(pictures.subList(0, 3), queryOf, pictures),
+          cut.maxSim(pictures.subList(0, 3), queryOf, pictures),
+          TOLERANCE);
+    }
+  }
+
+  private static void assertClose(List<TokenBlock> expected, List<TokenBlock> found) {
+    assertEquals(expected.size(), found.size());
+    for (int i = 0; i < found.size(); i++) {
+      assertArrayEquals(expected.get(i).values(), found.get(i).values(), TOLERANCE);
+    }
+  }
+
   @Test
   void storedTokensScoreAsWhatIsReadFromThem() {
     String space = bundle.manifest().fingerprints().tokenSpace();

@@ -40,7 +40,7 @@ class ModelConfigTest {
     assertRefused(() -> model(8, 2, 1, 0, 1e-6, 2), "filter_dimension", "got 0");
     assertRefused(() -> model(8, 2, 1, 1, 0, 2), "layer_norm_epsilon", "got 0.0");
     assertRefused(() -> model(8, 2, 1, 1, Double.NaN, 2), "layer_norm_epsilon", "got NaN");
-    assertRefused(() -> model(8, 2, 1, 1, 1e-6, 1), "fusion_layers", "at least 2", "got 1");
+    assertRefused(() -> model(8, 2, 1, 1, 1e-6, 1), "fusion_layers", "from 2 to 128", "got 1");
   }
 
   @Test

@@ -26,6 +26,8 @@ import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.query.EncodeQueryAction;
 import io.crossmodal.plugin.query.TransportEncodeQueryAction;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
+import io.crossmodal.plugin.rescore.RescoreAdmission;
+import io.crossmodal.plugin.rescore.RescoreLimits;
 import io.crossmodal.plugin.rescore.ShardReports;
 import io.crossmodal.plugin.rest.EncodeAction;
 import io.crossmodal.plugin.rest.LoadModelAction;
@@ -93,6 +95,7 @@ import org.opensearch.index.query.QueryBuilder;
 import org.opensearch.indices.SystemIndexDescriptor;
 import org.opensearch.indices.breaker.BreakerSettings;
 import org.opensearch.ingest.Processor;
+import org.opensearch.node.Node;
 import org.opensearch.plugins.ActionPlugin;
 import org.opensearch.plugins.CircuitBreakerPlugin;
 import org.opensearch.plugins.DiscoveryPlugin;
@@ -160,6 +163,8 @@ public class CrossModalPlugin extends Plugin
   private final SetOnce<ModelRegistry> registry = new SetOnce<>();
   private final WindowTransport window = new WindowTransport();
   private final SetOnce<Scorers> scorers = new SetOnce<>();
+  private final SetOnce<RescoreLimits> limits = new SetOnce<>();
+  private final SetOnce<RescoreAdmission> admission = new SetOnce<>();
 
   /** Serves the models that come with the plugin; OpenSearch calls this. */
   public CrossModalPlugin() {
@@ -194,6 +199,13 @@ public class CrossModalPlugin extends Plugin
       IndexNameExpressionResolver indexNameExpressionResolver,
       Supplier<RepositoriesService> repositoriesService) {
     Settings settings = environment.settings();
+    if (!Node.NODE_LOCAL_STORAGE_SETTING.get(settings)) {
+      throw new IllegalArgumentException(
+          "["
+              + Node.NODE_LOCAL_STORAGE_SETTING.getKey()
+              + "] is false, but the cross-modal plugin unpacks its models and native library below"
+              + " the node's data path; set it to true, or remove the plugin from this node");
+    }
     Path directory = nodeEnvironment.nodeDataPaths()[0].resolve("cross_modal");
     try {
       FusionModel.deleteLeftovers(directory);
@@ -209,6 +221,7 @@ public class CrossModalPlugin extends Plugin
             clusterService,
             threadPool,
             service::get,
+            new HeapBreaker(requests::get),
             NodeFormat::hasPlugin));
     service.set(
         new ModelService(
@@ -222,8 +235,15 @@ public class CrossModalPlugin extends Plugin
     scorers.set(
         new Scorers(
             clusterService, service.get(), HELPERS, CrossModalSettings.SCORING.get(settings)));
+    limits.set(CrossModalSettings.limits(settings));
+    admission.set(new RescoreAdmission(threadPool, service.get(), limits.get()));
     CrossModalSettings.follow(
-        clusterService.getClusterSettings(), settings, directory, service.get(), scorers.get());
+        clusterService.getClusterSettings(),
+        settings,
+        directory,
+        service.get(),
+        scorers.get(),
+        limits.get());
     return List.of(service.get(), registry.get(), scorers.get(), window);
   }
 
@@ -255,7 +275,8 @@ public class CrossModalPlugin extends Plugin
 
   @Override
   public void onIndexModule(IndexModule indexModule) {
-    indexModule.addSearchOperationListener(FusionRescorerBuilder.searchListener(scorers.get()));
+    indexModule.addSearchOperationListener(
+        FusionRescorerBuilder.searchListener(scorers.get(), limits.get()));
   }
 
   @Override
@@ -361,7 +382,8 @@ public class CrossModalPlugin extends Plugin
   @Override
   public Map<String, SystemGeneratedFactory<SearchPhaseResultsProcessor>>
       getSystemGeneratedSearchPhaseResultsProcessors(SearchPipelinePlugin.Parameters parameters) {
-    return Map.of(RescoreCoordinator.TYPE, new RescoreCoordinator.Factory(window, service::get));
+    return Map.of(
+        RescoreCoordinator.TYPE, new RescoreCoordinator.Factory(window, service::get, limits::get));
   }
 
   @Override
@@ -373,7 +395,7 @@ public class CrossModalPlugin extends Plugin
   @Override
   public List<TransportInterceptor> getTransportInterceptors(
       NamedWriteableRegistry namedWriteableRegistry, ThreadContext threadContext) {
-    return List.of(new WindowThreads());
+    return List.of(new WindowThreads(), admission.get());
   }
 
   @Override
@@ -427,7 +449,7 @@ public class CrossModalPlugin extends Plugin
     return List.of(
         new RestStatsHandler(),
         new RestModelsHandler(catalog),
-        new RestUploadModelHandler(),
+        new RestUploadModelHandler(new HeapBreaker(requests::get)),
         new RestDeleteModelHandler(),
         new RestLoadModelHandler(catalog),
         new RestEncodeHandler(),

@@ -12,6 +12,7 @@ import io.crossmodal.plugin.inference.PrecisionPolicy;
 import io.crossmodal.plugin.ingest.DecodingBudget;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.models.ModelSettings;
+import io.crossmodal.plugin.rescore.RescoreLimits;
 import io.crossmodal.plugin.scoring.Scorers;
 import io.crossmodal.plugin.scoring.ScoringPlace;
 import java.nio.file.Path;
@@ -64,7 +65,7 @@ public final class CrossModalSettings {
 
   /**
    * Jobs that may wait for the model, of searches and of documents each; a rescored shard and a
-   * batch of documents are one each.
+   * batch of documents are one each. As many shards' searches may wait for a search thread.
    */
   public static final Setting<Integer> QUEUE_SIZE =
       Setting.intSetting(
@@ -129,6 +130,26 @@ public final class CrossModalSettings {
           Setting.Property.NodeScope,
           Setting.Property.Dynamic);
 
+  /** Most hits of a window, of a shard or of all shards together. */
+  public static final Setting<Integer> MAX_WINDOW =
+      Setting.intSetting(
+          RescoreLimits.MAX_WINDOW,
+          1000,
+          1,
+          100_000,
+          Setting.Property.NodeScope,
+          Setting.Property.Dynamic);
+
+  /** Most hits of a page whose heat maps are drawn. */
+  public static final Setting<Integer> MAX_HEAT_MAPS =
+      Setting.intSetting(
+          RescoreLimits.MAX_HEAT_MAPS,
+          100,
+          1,
+          10_000,
+          Setting.Property.NodeScope,
+          Setting.Property.Dynamic);
+
   private static final List<Setting<?>> DYNAMIC =
       List.of(QUEUE_SIZE, ENCODE_BATCH, SCORE_BATCH, MERGE, BATCH_WAIT, LONGEST_WAIT);
 
@@ -155,6 +176,8 @@ public final class CrossModalSettings {
             SCORING,
             CrossModalCodecService.OTHER_CODECS,
             DecodingBudget.MAX_PIXELS,
+            MAX_WINDOW,
+            MAX_HEAT_MAPS,
             CrossModalFieldMapper.INDEX_CROSS_MODAL));
     return all;
   }
@@ -165,12 +188,21 @@ public final class CrossModalSettings {
       Settings node,
       Path directory,
       ModelService service,
-      Scorers scorers) {
+      Scorers scorers,
+      RescoreLimits limits) {
     // Not merged with the node's own: those hold a keystore, which no other settings take in, and
     // a consumer that throws costs the cluster its manager. Core has merged the dynamic ones.
     cluster.addSettingsUpdateConsumer(
         dynamic -> service.update(inference(node, dynamic, directory)), DYNAMIC);
     cluster.addSettingsUpdateConsumer(SCORING, scorers::update);
+    cluster.addSettingsUpdateConsumer(MAX_WINDOW, limits::maxWindow);
+    cluster.addSettingsUpdateConsumer(MAX_HEAT_MAPS, limits::maxHeatMaps);
+    cluster.addSettingsUpdateConsumer(QUEUE_SIZE, limits::maxWaiting);
+  }
+
+  /** What one search may ask of a node when it starts. */
+  static RescoreLimits limits(Settings node) {
+    return new RescoreLimits(MAX_WINDOW.get(node), MAX_HEAT_MAPS.get(node), QUEUE_SIZE.get(node));
   }
 
   /**

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin;
 
 import io.crossmodal.plugin.models.ModelsMetadata;
+import io.crossmodal.plugin.wire.WireFormat;
 import java.util.Locale;
 import org.opensearch.cluster.ClusterState;
 import org.opensearch.cluster.node.DiscoveryNode;
@@ -12,17 +13,12 @@ import org.opensearch.common.settings.Settings;
 import org.opensearch.node.Node;
 
 /**
- * Which versions of this plugin may stand in one cluster. Each node says in an attribute what it
- * speaks; a node that speaks otherwise than one in the cluster does not join. Without that it would
- * join, and searches and cluster states would fail with messages about bytes.
+ * Which versions of this plugin may stand in one cluster: those of one {@link WireFormat}. Each
+ * node says in an attribute what it speaks; a node that speaks otherwise than one in the cluster
+ * does not join. Without that it would join, and searches and cluster states would fail with
+ * messages about bytes.
  */
 final class NodeFormat {
-  /**
-   * Raised with each change to what nodes send each other or keep in the cluster state. Versions of
-   * the plugin that share the number may stand side by side, as in a rolling upgrade.
-   */
-  static final int NUMBER = 3;
-
   static final String ATTRIBUTE = "cross_modal.format";
 
   private NodeFormat() {}
@@ -30,7 +26,7 @@ final class NodeFormat {
   /** What a node says of itself. */
   static Settings attribute() {
     return Settings.builder()
-        .put(Node.NODE_ATTRIBUTES.getKey() + ATTRIBUTE, Integer.toString(NUMBER))
+        .put(Node.NODE_ATTRIBUTES.getKey() + ATTRIBUTE, Integer.toString(WireFormat.NUMBER))
         .build();
   }
 

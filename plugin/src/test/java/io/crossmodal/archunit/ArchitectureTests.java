@@ -7,12 +7,19 @@ package io.crossmodal.archunit;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
+import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaPackage;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.lang.ArchRule;
+import io.crossmodal.plugin.wire.WireFormat;
+import java.util.ArrayList;
 import java.util.List;
+import org.opensearch.cluster.metadata.Metadata;
+import org.opensearch.core.common.io.stream.NamedWriteable;
+import org.opensearch.core.transport.TransportResponse;
 import org.opensearch.test.OpenSearchTestCase;
+import org.opensearch.transport.TransportRequest;
 
 public class ArchitectureTests extends OpenSearchTestCase {
   private static JavaClasses main() {
@@ -45,6 +52,36 @@ public class ArchitectureTests extends OpenSearchTestCase {
             .dependOnClassesThat()
             .resideInAPackage("ai.djl.ndarray..")
             .because("native memory has one owner: elsewhere values are float[] and records"));
+  }
+
+  /**
+   * What crosses from one cluster into another, where no node was asked which plugin it has when it
+   * joined, and what shards and scorers are asked.
+   */
+  public void testWhatNodesSendBeginsWithItsFormat() {
+    List<String> mute = new ArrayList<>();
+    int sent = 0;
+    for (JavaClass type : main()) {
+      boolean crosses =
+          type.isAssignableTo(NamedWriteable.class)
+              || ((type.isAssignableTo(TransportRequest.class)
+                      || type.isAssignableTo(TransportResponse.class))
+                  && !type.getPackageName().matches(".*\\.(rest|models)"));
+      if (crosses && !type.isAssignableTo(Metadata.Custom.class)) {
+        sent++;
+        for (String method : List.of("read", "write")) {
+          if (type.getMethodCallsFromSelf().stream()
+              .noneMatch(
+                  call ->
+                      call.getTargetOwner().isEquivalentTo(WireFormat.class)
+                          && call.getName().equals(method))) {
+            mute.add(type.getSimpleName() + " does not " + method + " it");
+          }
+        }
+      }
+    }
+    assertEquals(List.of(), mute);
+    assertEquals(10, sent);
   }
 
   public void testEveryPackageSaysWhatItIs() {

@@ -661,7 +661,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
         search("pictures", QueryBuilders.matchAllQuery())
             .addRescorer(fusion("image", QuerySide.text("x")), 100_000),
         RestStatus.BAD_REQUEST,
-        "Rescore window");
+        "[window_size] must be at most 1000, got 100000");
   }
 
   private static void assertFails(SearchRequestBuilder search, RestStatus status, String message) {

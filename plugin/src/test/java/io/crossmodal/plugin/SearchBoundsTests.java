@@ -7,6 +7,7 @@ package io.crossmodal.plugin;
 import static org.hamcrest.Matchers.containsString;
 
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.plugin.details.DetailsExtBuilder;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
@@ -19,6 +20,7 @@ import io.crossmodal.plugin.rest.EncodeAction;
 import io.crossmodal.plugin.rest.EncodeRequest;
 import io.crossmodal.plugin.rest.EncodeResponse;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
@@ -48,6 +50,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
   private static final ModelBundle MODEL = TestModels.micro();
   private static final QuerySide WORDS = QuerySide.text("a pond");
   private static final int IMAGES = 5;
+  private static final int SEARCH_THREADS = 4;
 
   @Override
   protected Collection<Class<? extends Plugin>> getPlugins() {
@@ -60,6 +63,11 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
         Settings.builder()
             .putNull(CrossModalSettings.BATCH_WAIT.getKey())
             .putNull(CrossModalSettings.LONGEST_WAIT.getKey())
+            .putNull(CrossModalSettings.QUEUE_SIZE.getKey())
+            .putNull(CrossModalSettings.MAX_WINDOW.getKey())
+            .putNull(CrossModalSettings.MAX_HEAT_MAPS.getKey())
+            .putNull("cluster.search.enabled_system_generated_factories")
+            .putNull("indices.breaker.request.limit")
             .putNull("breaker.cross_modal.limit"));
     super.tearDown();
   }
@@ -73,6 +81,14 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
             .setTransientSettings(settings)
             .get()
             .isAcknowledged());
+  }
+
+  @Override
+  protected Settings nodeSettings() {
+    return Settings.builder()
+        .put(super.nodeSettings())
+        .put("thread_pool.search.size", SEARCH_THREADS)
+        .build();
   }
 
   /** Calls that are not full wait for company that never comes: a model that hangs. */
@@ -214,6 +230,124 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
   private void assertHeapIsFree() throws Exception {
     CircuitBreakerService breakers = getInstanceFromNode(CircuitBreakerService.class);
     assertBusy(() -> assertEquals(0, breakers.getBreaker(CircuitBreaker.REQUEST).getUsed()));
+  }
+
+  /** The model hangs, and a search of another index is answered all the same. */
+  public void testRescoresLeaveHalfOfTheSearchThreads() throws Exception {
+    index();
+    createIndex("plain");
+    ModelService service = getInstanceFromNode(ModelService.class);
+    SearchRequestBuilder search = search(FailurePolicy.FAIL, null);
+    SearchRequestBuilder keeps = search(FailurePolicy.KEEP_FIRST_PASS, null);
+    search.get();
+    int places = SEARCH_THREADS / 2;
+    long waited = count(Counter.QUEUED_RESCORES);
+    long refused = count(Counter.SEARCH_THREADS_BUSY);
+    long degraded = count(Counter.DEGRADED);
+    hang();
+    List<ActionFuture<SearchResponse>> running = new ArrayList<>();
+    for (int i = 0; i < 2 * SEARCH_THREADS; i++) {
+      running.add(search.execute());
+    }
+    int waiting = 2 * SEARCH_THREADS - places;
+    assertBusy(() -> assertEquals(waiting, count(Counter.QUEUED_RESCORES) - waited));
+    assertBusy(() -> assertEquals(places, service.queued()));
+    assertEquals(0, client().prepareSearch("plain").get().getHits().getHits().length);
+
+    // As many wait as may: what comes now follows its policy.
+    set(Settings.builder().put(CrossModalSettings.QUEUE_SIZE.getKey(), waiting));
+    SearchPhaseExecutionException failure =
+        expectThrows(SearchPhaseExecutionException.class, search::get);
+    assertEquals(RestStatus.TOO_MANY_REQUESTS, failure.status());
+    assertThat(
+        ExceptionsHelper.stackTrace(failure), containsString("half of the node's search threads"));
+    assertFirstPass(keeps.get());
+    assertEquals(2, count(Counter.SEARCH_THREADS_BUSY) - refused);
+    assertEquals(1, count(Counter.DEGRADED) - degraded);
+
+    set(Settings.builder().put(CrossModalSettings.BATCH_WAIT.getKey(), "0ms"));
+    for (ActionFuture<SearchResponse> each : running) {
+      for (SearchHit hit : each.actionGet().getHits()) {
+        assertTrue(hit.toString(), hit.getScore() >= 1);
+      }
+    }
+    assertQueueIsEmpty();
+    assertHeapIsFree();
+  }
+
+  public void testARescoreThatWaitsEndsWithItsSearch() throws Exception {
+    index();
+    SearchRequestBuilder search = search(FailurePolicy.FAIL, null);
+    search.get();
+    long waited = count(Counter.QUEUED_RESCORES);
+    hang();
+    List<ActionFuture<SearchResponse>> running = new ArrayList<>();
+    for (int i = 0; i < SEARCH_THREADS; i++) {
+      running.add(search.execute());
+    }
+    assertBusy(() -> assertEquals(SEARCH_THREADS / 2, count(Counter.QUEUED_RESCORES) - waited));
+    client().admin().cluster().prepareCancelTasks().setActions(SearchAction.NAME).get();
+    for (ActionFuture<SearchResponse> each : running) {
+      Exception failure = expectThrows(Exception.class, each::actionGet);
+      assertNotNull(ExceptionsHelper.unwrap(failure, TaskCancelledException.class));
+    }
+    assertQueueIsEmpty();
+    assertHeapIsFree();
+  }
+
+  public void testTheRequestBreakerBoundsTheTokensOfAWindow() throws Exception {
+    index();
+    SearchRequestBuilder keeps = search(FailurePolicy.KEEP_FIRST_PASS, null);
+    SearchRequestBuilder fails = search(FailurePolicy.FAIL, null);
+    DetailsExtBuilder heatMaps = new DetailsExtBuilder(true, true, 0);
+    fails.request().source().ext(List.of(heatMaps));
+    fails.get();
+    assertHeapIsFree();
+    set(Settings.builder().put("indices.breaker.request.limit", "100b"));
+    long refused = count(Counter.OUT_OF_MEMORY);
+    assertFirstPass(keeps.get());
+    SearchPhaseExecutionException failure =
+        expectThrows(SearchPhaseExecutionException.class, fails::get);
+    assertEquals(RestStatus.TOO_MANY_REQUESTS, failure.status());
+    assertThat(
+        ExceptionsHelper.stackTrace(failure), containsString("[indices.breaker.request.limit]"));
+    assertThat(ExceptionsHelper.stackTrace(failure), containsString("a window of [5] hits"));
+    assertEquals(2, count(Counter.OUT_OF_MEMORY) - refused);
+    assertHeapIsFree();
+  }
+
+  private void assertRefused(SearchRequestBuilder search, String message) {
+    Exception failure = expectThrows(Exception.class, search::get);
+    assertEquals(failure.toString(), RestStatus.BAD_REQUEST, ExceptionsHelper.status(failure));
+    assertThat(ExceptionsHelper.stackTrace(failure), containsString(message));
+  }
+
+  /** On the coordinating node, and on shards that were asked by one with other settings. */
+  public void testWindowsAndHeatMapsAreLimited() {
+    index();
+    SearchRequestBuilder search = search(FailurePolicy.KEEP_FIRST_PASS, null);
+    search.request().source().size(IMAGES).ext(List.of(new DetailsExtBuilder(true, true, 0)));
+    search.get();
+    set(Settings.builder().put(CrossModalSettings.MAX_WINDOW.getKey(), IMAGES - 1));
+    String window = "[window_size] must be at most 4, got 5: ask for fewer, or raise the setting";
+    assertRefused(search, window + " [plugins.cross_modal.rescore.max_window]");
+    String factories = "cluster.search.enabled_system_generated_factories";
+    set(Settings.builder().putList(factories, "none"));
+    assertRefused(search, window);
+    set(Settings.builder().putNull(factories));
+    search.request().source().rescores().get(0).windowSize(2);
+    search.get();
+    search.request().source().ext(List.of(new DetailsExtBuilder(true, true, IMAGES)));
+    assertRefused(search, "[ext.cross_modal.global_window] must be at most 4, got 5");
+    search.request().source().ext(List.of(new DetailsExtBuilder(true, true, 0)));
+
+    set(Settings.builder().put(CrossModalSettings.MAX_HEAT_MAPS.getKey(), IMAGES - 1));
+    String page = "[ext.cross_modal.heat_map] is drawn for at most 4 hits, [size] is 5";
+    assertRefused(search, page);
+    set(Settings.builder().putList(factories, "none"));
+    assertRefused(search, page);
+    search.request().source().ext(List.of(new DetailsExtBuilder(true, false, 0)));
+    search.get();
   }
 
   public void testTheRescorersTimeoutFollowsItsPolicy() {

@@ -74,6 +74,8 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
     return Settings.builder()
         .put(super.nodeSettings(nodeOrdinal))
         .put("http.type", "netty4")
+        // Shards of one search that rescore at once, whatever processors the node was drawn.
+        .put("thread_pool.search.size", 8)
         .build();
   }
 
@@ -615,7 +617,49 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
         "/scenes/_search",
         "{'query':" + KNN + "," + fusion("") + ",'ext':{'cross_modal':{'global_window':10001}}}",
         400,
-        "Rescore window [10001] is too large");
+        "[ext.cross_modal.global_window] must be at most 1000, got 10001");
+    refused(
+        "/scenes/_search",
+        "{'query':" + KNN + ",'rescore':{'window_size':-1,'fusion':{" + SIDE + "}}}",
+        400,
+        "[window_size] must be at least 1, got [-1]");
+    refused(
+        "/scenes/_search",
+        "{'query':" + KNN + ",'rescore':{'window_size':0,'fusion':{" + SIDE + "}}}",
+        400,
+        "[window_size] must be at least 1, got [0]");
+  }
+
+  /** Reports travel as an aggregation, which core must not reduce on the way. */
+  public void testReportsBesideAggregationsThatAreReducedInBatches() throws IOException {
+    create("parted", 4, "", "'image':{'type':'cross_modal'},'place':{'type':'keyword'}");
+    int documents = 16;
+    for (int i = 0; i < documents; i++) {
+      ok("PUT", "/parted/_doc/" + i, "{'place':'p" + i % 3 + "','image':" + picture() + "}");
+    }
+    ok("POST", "/parted/_refresh", null);
+    for (boolean global : new boolean[] {false, true}) {
+      Map<String, Object> found =
+          ok(
+              "POST",
+              "/parted/_search?batched_reduce_size=2",
+              "{'size':5,'query':"
+                  + KNN
+                  + ","
+                  + fusion("")
+                  + ","
+                  + ext(global)
+                  + ",'aggs':{'places':{'terms':{'field':'place'}}}}");
+      assertEquals(found.toString(), 0, number(found, "_shards", "failed"));
+      assertEquals(
+          Set.of("places"), SearchFeaturesIT.<Map<?, ?>>at(found, "aggregations").keySet());
+      List<Map<String, Object>> buckets = at(found, "aggregations", "places", "buckets");
+      assertEquals(
+          documents,
+          buckets.stream().mapToInt(bucket -> ((Number) bucket.get("doc_count")).intValue()).sum());
+      assertEquals(1, reports(found).size());
+      assertEquals(global ? WINDOW : documents, number(reports(found).get(0), "rescored"));
+    }
   }
 
   public void testADocumentOfARoutingIsAQuery() throws IOException {

@@ -7,6 +7,7 @@ package io.crossmodal.model.bundle;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -30,6 +31,8 @@ import java.util.function.Predicate;
  * @param fusionHead equal where scores are: fusion encoder, matching head, temperature
  */
 public record Fingerprints(String filterSpace, String tokenSpace, String fusionHead) {
+  private static final int PIECE_BYTES = 1 << 16;
+
   public Fingerprints {
     Objects.requireNonNull(filterSpace, "filter_space");
     Objects.requireNonNull(tokenSpace, "token_space");
@@ -41,7 +44,8 @@ public record Fingerprints(String filterSpace, String tokenSpace, String fusionH
     }
   }
 
-  static Fingerprints of(ModelConfig config, List<String> vocabulary, StateDict state) {
+  static Fingerprints of(ModelConfig config, List<String> vocabulary, StateDict state)
+      throws IOException {
     String inputs = shape(config) + "\n" + String.join("\n", vocabulary);
     Predicate<String> tower = name -> name.startsWith("text.") || name.startsWith("image_");
     Predicate<String> projection =
@@ -72,7 +76,8 @@ public record Fingerprints(String filterSpace, String tokenSpace, String fusionH
         config.sensors());
   }
 
-  private static String hash(String inputs, StateDict state, Predicate<String> part) {
+  private static String hash(String inputs, StateDict state, Predicate<String> part)
+      throws IOException {
     MessageDigest digest = Sha256.digest();
     digest.update(inputs.getBytes(StandardCharsets.UTF_8));
     for (Map.Entry<String, ScriptTensor> entry : new TreeMap<>(state.tensors()).entrySet()) {
@@ -80,11 +85,17 @@ public record Fingerprints(String filterSpace, String tokenSpace, String fusionH
         ScriptTensor tensor = entry.getValue();
         digest.update(
             (entry.getKey() + Arrays.toString(tensor.shape())).getBytes(StandardCharsets.UTF_8));
-        ByteBuffer bytes =
-            ByteBuffer.allocate(tensor.values().length * Float.BYTES)
-                .order(ByteOrder.LITTLE_ENDIAN);
-        bytes.asFloatBuffer().put(tensor.values());
-        digest.update(bytes.array());
+        tensor.forEachPiece(
+            piece -> {
+              ByteBuffer bytes = ByteBuffer.allocate(PIECE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+              while (piece.hasRemaining()) {
+                bytes.clear();
+                while (piece.hasRemaining() && bytes.hasRemaining()) {
+                  bytes.putFloat(piece.get());
+                }
+                digest.update(bytes.flip());
+              }
+            });
       }
     }
     return HexFormat.of().formatHex(digest.digest());

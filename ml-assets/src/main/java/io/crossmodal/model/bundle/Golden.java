@@ -12,8 +12,6 @@ import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
-import io.crossmodal.model.text.WordPieceTokenizer;
-import io.crossmodal.model.tokens.TokenBlock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -35,6 +33,9 @@ public record Golden(
     List<List<Float>> textEmbeddings,
     List<SensorOutputs> sensors,
     double tolerance) {
+
+  private static final int MAX_TEXTS = 64;
+  private static final int MAX_LENGTH = 10_000;
 
   /** Pictures per sensor. */
   public static final int IMAGES = 2;
@@ -72,6 +73,15 @@ public record Golden(
     texts = List.copyOf(Objects.requireNonNull(texts, "texts"));
     textEmbeddings = rows(textEmbeddings, "text_embeddings");
     sensors = List.copyOf(Objects.requireNonNull(sensors, "sensors"));
+    if (texts.size() > MAX_TEXTS || texts.stream().anyMatch(text -> text.length() > MAX_LENGTH)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "golden outputs have at most %d texts of at most %d characters, got %d texts",
+              MAX_TEXTS,
+              MAX_LENGTH,
+              texts.size()));
+    }
     if (sensors.isEmpty()) {
       throw new IllegalArgumentException("golden outputs need at least one sensor, got none");
     }
@@ -94,30 +104,29 @@ public record Golden(
               ? "golden outputs need at least one text, got none"
               : "a model without text has no golden texts, got " + texts);
     }
-    List<Encoding> encodedTexts =
-        config.hasText() ? model.encodeTexts(tokenize(model, texts)) : List.of();
+    // One at a time: nobody waits for them, and a large picture takes memory.
+    List<Encoding> encodedTexts = new ArrayList<>();
+    for (String text : texts) {
+      TokenizedText tokenized = model.bundle().tokenizer().tokenize(text);
+      encodedTexts.addAll(model.encodeTexts(List.of(tokenized)));
+    }
     List<SensorOutputs> sensors = new ArrayList<>();
     for (SensorConfig sensor : config.sensors()) {
-      List<Encoding> images = model.encodeImages(sensor.name(), waves(sensor));
-      List<TokenBlock> left = new ArrayList<>();
-      List<TokenBlock> right = new ArrayList<>();
-      for (Encoding text : encodedTexts) {
-        for (Encoding image : images) {
-          left.add(text.tokens());
-          right.add(image.tokens());
-        }
+      List<Encoding> images = new ArrayList<>();
+      for (int image = 0; image < IMAGES; image++) {
+        images.addAll(model.encodeImages(sensor.name(), List.of(wave(sensor, image))));
       }
-      PairLogits logits = model.score(left, right);
-      sensors.add(
-          new SensorOutputs(
-              sensor.name(), embeddings(images), boxed(logits.itm()), boxed(logits.filter())));
+      List<Float> itm = new ArrayList<>();
+      List<Float> filter = new ArrayList<>();
+      for (Encoding text : encodedTexts) {
+        PairLogits logits =
+            model.score(List.of(text.tokens()), images.stream().map(Encoding::tokens).toList());
+        itm.addAll(boxed(logits.itm()));
+        filter.addAll(boxed(logits.filter()));
+      }
+      sensors.add(new SensorOutputs(sensor.name(), embeddings(images), itm, filter));
     }
     return new Golden(List.copyOf(texts), embeddings(encodedTexts), sensors, FP32_TOLERANCE);
-  }
-
-  private static List<TokenizedText> tokenize(FusionModel model, List<String> texts) {
-    WordPieceTokenizer tokenizer = model.bundle().tokenizer();
-    return texts.stream().map(tokenizer::tokenize).toList();
   }
 
   /**
@@ -237,21 +246,17 @@ public record Golden(
     }
   }
 
-  private static List<PixelTensor> waves(SensorConfig sensor) {
-    List<PixelTensor> images = new ArrayList<>();
+  private static PixelTensor wave(SensorConfig sensor, int image) {
     int c = sensor.channels();
     int s = sensor.imageSize();
-    for (int image = 0; image < IMAGES; image++) {
-      float[] values = new float[c * s * s];
-      for (int i = 0; i < values.length; i++) {
-        int x = i % s;
-        int y = i / s % s;
-        int channel = i / (s * s);
-        values[i] = (float) Math.sin(0.1 * (image + 1) * x + 0.05 * (channel + 1) * y);
-      }
-      images.add(new PixelTensor(c, s, values));
+    float[] values = new float[c * s * s];
+    for (int i = 0; i < values.length; i++) {
+      int x = i % s;
+      int y = i / s % s;
+      int channel = i / (s * s);
+      values[i] = (float) Math.sin(0.1 * (image + 1) * x + 0.05 * (channel + 1) * y);
     }
-    return images;
+    return new PixelTensor(c, s, values);
   }
 
   private static List<List<Float>> embeddings(List<Encoding> encodings) {

@@ -15,16 +15,13 @@ import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.torchscript.FixedTime;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ReducedArchive;
-import io.crossmodal.model.torchscript.ScriptArchiveReader;
+import io.crossmodal.model.torchscript.ScriptArchive;
 import io.crossmodal.model.torchscript.ScriptArchiveWriter;
 import io.crossmodal.model.torchscript.ScriptModule;
 import io.crossmodal.model.torchscript.ScriptSources;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
 import java.io.BufferedOutputStream;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -36,67 +33,56 @@ import java.nio.file.StandardCopyOption;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.zip.ZipEntry;
-import java.util.zip.ZipException;
 import java.util.zip.ZipInputStream;
 import java.util.zip.ZipOutputStream;
 
 /**
- * A model with all that is needed to serve it: a zip of {@code manifest.json}, {@code model.pt} and
- * {@code vocab.txt}; without the last where the model has no text.
+ * A model with all that is needed to serve it: a zip of {@code manifest.json}, {@code vocab.txt}
+ * and {@code model.pt}, in this order; without a vocabulary where the model has no text.
  *
  * <p>Reading checks the format version, that nothing is missing or too much, both SHA-256s, that
  * the weights are exactly those that the config calls for, and the three fingerprints. {@link
- * FusionModel#load} then re-scores the golden inputs. Immutable.
+ * FusionModel#load} then re-scores the golden inputs. The weights stay in the zip: whoever needs
+ * them has them unpacked to a file for as long as that takes, and reads that piece by piece.
+ * Immutable.
  */
 public final class ModelBundle {
-  private static final String MANIFEST = "manifest.json";
-  private static final String MODEL = "model.pt";
-  private static final String VOCABULARY = "vocab.txt";
-  private static final Set<String> ENTRIES = Set.of(MANIFEST, MODEL, VOCABULARY);
-  private static final Set<String> WITHOUT_TEXT = Set.of(MANIFEST, MODEL);
-
-  /** What an entry may unpack to; a zip of less than a megabyte could claim a terabyte. */
-  private static final Map<String, Integer> MAX_BYTES =
-      Map.of(MANIFEST, 16 << 20, VOCABULARY, 16 << 20, MODEL, Integer.MAX_VALUE - 8);
+  /** Of the names of unpacked archives, so that what a killed process leaves can be found. */
+  private static final String UNPACKED = "model-";
 
   private final ModelManifest manifest;
 
   /** Null where the model has no text. */
   private final WordPieceTokenizer tokenizer;
 
-  private final Archive archive;
-  private final long weightBytes;
+  private final Source source;
+  private final String foreignCode;
 
-  /** Where {@code model.pt} is read from, as often as it is needed. */
+  /** Gives the bytes of a whole bundle, as often as they are needed. */
   @FunctionalInterface
-  private interface Archive {
+  public interface Content {
+    /** Opens them; the caller closes. */
     InputStream open() throws IOException;
   }
 
-  private ModelBundle(ModelManifest manifest, List<String> vocabulary, byte[] archive) {
-    this(
-        manifest,
-        manifest.config().hasText()
-            ? new WordPieceTokenizer(vocabulary, manifest.config().text().maxTokens())
-            : null,
-        () -> new ByteArrayInputStream(archive),
-        archive.length);
-  }
+  /** Where the weights come from: a bundle's zip, or the heap of whoever trains. */
+  private record Source(Content zip, StateDict state) {}
 
   private ModelBundle(
-      ModelManifest manifest, WordPieceTokenizer tokenizer, Archive archive, long weightBytes) {
+      ModelManifest manifest, WordPieceTokenizer tokenizer, Source source, String foreignCode) {
     this.manifest = manifest;
     this.tokenizer = tokenizer;
-    this.archive = archive;
-    this.weightBytes = weightBytes;
+    this.source = source;
+    this.foreignCode = foreignCode;
+  }
+
+  private static WordPieceTokenizer tokenizer(ModelConfig config, List<String> vocabulary) {
+    return config.hasText() ? new WordPieceTokenizer(vocabulary, config.text().maxTokens()) : null;
   }
 
   /**
@@ -115,11 +101,14 @@ public final class ModelBundle {
       List<ModelManifest.Metric> metrics) {
     ScriptModule root =
         Weights.buildExactly(state, weights -> MtgfeArchitecture.build(config, weights));
-    ByteArrayOutputStream archive = new ByteArrayOutputStream();
+    MessageDigest archive = Sha256.digest();
+    Fingerprints fingerprints;
     try {
-      ScriptArchiveWriter.write(archive, root, MtgfeArchitecture.sources(config));
+      OutputStream digesting = new DigestOutputStream(OutputStream.nullOutputStream(), archive);
+      ScriptArchiveWriter.write(digesting, root, MtgfeArchitecture.sources(config));
+      fingerprints = Fingerprints.of(config, vocabulary, state);
     } catch (IOException e) {
-      throw new UncheckedIOException("writing to memory", e);
+      throw new UncheckedIOException("reading the weights", e);
     }
     ModelManifest manifest =
         new ModelManifest(
@@ -127,15 +116,15 @@ public final class ModelBundle {
             id,
             config,
             config.hasText() ? Sha256.hex(text(vocabulary)) : null,
-            Sha256.hex(archive.toByteArray()),
-            Fingerprints.of(config, vocabulary, state),
+            HexFormat.of().formatHex(archive.digest()),
+            fingerprints,
             calibration,
             List.of(),
             null,
             training,
             metrics,
             null);
-    return new ModelBundle(manifest, vocabulary, archive.toByteArray());
+    return new ModelBundle(manifest, tokenizer(config, vocabulary), new Source(null, state), null);
   }
 
   /**
@@ -170,82 +159,76 @@ public final class ModelBundle {
   /** The bundle {@code scenes-tiny} that this library ships. */
   public static ModelBundle demo() {
     String name = "scenes-tiny.zip";
-    try (InputStream in = ModelBundle.class.getResourceAsStream(name)) {
-      if (in == null) {
-        throw new IllegalStateException("this build of ml-assets lacks " + name);
-      }
-      return read(in);
+    Content content =
+        () -> {
+          InputStream in = ModelBundle.class.getResourceAsStream(name);
+          if (in == null) {
+            throw new IOException("this build of ml-assets lacks " + name);
+          }
+          return in;
+        };
+    try {
+      return open(content, temporaryFolder(), Long.MAX_VALUE);
     } catch (IOException | BundleException e) {
       throw new IllegalStateException("the shipped " + name + " is damaged", e);
     }
   }
 
+  private static Path temporaryFolder() {
+    return Path.of(System.getProperty("java.io.tmpdir"));
+  }
+
   /**
-   * Reads a bundle from a file.
+   * Opens a bundle's file; its weights are unpacked to the folder for temporary files when they are
+   * needed.
    *
+   * @param file must stay as it is for as long as the bundle is used
    * @throws BundleException when the file is no bundle that may be served
    */
   public static ModelBundle read(Path file) throws IOException, BundleException {
-    try (InputStream in = Files.newInputStream(file)) {
-      return read(in);
+    try {
+      return open(() -> Files.newInputStream(file), temporaryFolder(), Long.MAX_VALUE);
     } catch (BundleException e) {
       throw new BundleException(file + ": " + e.getMessage(), e);
     }
   }
 
   /**
-   * Reads and checks a bundle as {@link #read(Path)} does, but leaves the weights where they are:
-   * for a node, whose heap has better uses between one load of the model and the next.
+   * Opens and checks a bundle.
    *
-   * @param file must stay as it is for as long as the bundle is used
-   */
-  public static ModelBundle open(Path file) throws IOException, BundleException {
-    ModelBundle read = read(file);
-    return new ModelBundle(read.manifest, read.tokenizer, () -> openEntry(file), read.weightBytes);
-  }
-
-  private static InputStream openEntry(Path file) throws IOException {
-    ZipInputStream zip = new ZipInputStream(Files.newInputStream(file));
-    for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
-      if (entry.getName().equals(MODEL)) {
-        return zip;
-      }
-    }
-    zip.close();
-    throw new IOException(file + " lost its " + MODEL + " since it was opened");
-  }
-
-  /**
-   * Reads a bundle from a stream.
-   *
-   * @param in a whole bundle; read to its end, not closed
+   * @param content must be the same for as long as the bundle is used
+   * @param scratch an existing folder for the unpacked archive, which is gone when this returns
+   * @param most bytes that {@code model.pt} may unpack to
    * @throws BundleException when it is no bundle that may be served
    */
-  public static ModelBundle read(InputStream in) throws IOException, BundleException {
-    Map<String, byte[]> entries = entries(in);
-    ModelManifest manifest =
-        entries.containsKey(MANIFEST) ? ModelManifest.fromJson(entries.get(MANIFEST)) : null;
-    Set<String> expected = manifest == null || manifest.config().hasText() ? ENTRIES : WITHOUT_TEXT;
-    if (!entries.keySet().equals(expected)) {
-      throw new BundleException("a bundle holds " + expected + ", found " + entries.keySet());
+  public static ModelBundle open(Content content, Path scratch, long most)
+      throws IOException, BundleException {
+    Path unpacked = Files.createTempFile(scratch, UNPACKED, ".tmp");
+    try (InputStream in = content.open()) {
+      return check(content, BundleReader.unpack(in, unpacked, most), unpacked);
+    } finally {
+      Files.deleteIfExists(unpacked);
     }
+  }
+
+  private static ModelBundle check(Content content, BundleReader.Unpacked entries, Path unpacked)
+      throws IOException, BundleException {
+    ModelManifest manifest = entries.manifest();
     if (manifest.golden() == null) {
-      throw new BundleException(MANIFEST + " lacks golden outputs");
+      throw new BundleException(BundleReader.MANIFEST + " lacks golden outputs");
     }
-    byte[] archive = entries.get(MODEL);
-    checkHash(MODEL, manifest.weightsSha256(), archive);
+    BundleReader.checkHash(BundleReader.MODEL, manifest.weightsSha256(), entries.modelSha256());
+    ModelConfig config = manifest.config();
     List<String> vocabulary =
-        manifest.config().hasText() ? vocabulary(manifest, entries.get(VOCABULARY)) : List.of();
-    ModelBundle bundle;
+        config.hasText() ? BundleReader.vocabulary(manifest, entries.vocabulary()) : List.of();
+    WordPieceTokenizer tokenizer;
     try {
-      bundle = new ModelBundle(manifest, vocabulary, archive);
+      tokenizer = tokenizer(config, vocabulary);
     } catch (IllegalArgumentException e) {
-      throw new BundleException(VOCABULARY + ": " + e.getMessage(), e);
+      throw new BundleException(BundleReader.VOCABULARY + ": " + e.getMessage(), e);
     }
-    try {
-      StateDict state = ScriptArchiveReader.read(new ByteArrayInputStream(archive));
-      Weights.buildExactly(state, w -> MtgfeArchitecture.build(manifest.config(), w));
-      Fingerprints found = Fingerprints.of(manifest.config(), vocabulary, state);
+    try (ScriptArchive archive = archive(unpacked, config)) {
+      Fingerprints found = Fingerprints.of(config, vocabulary, archive.weights());
       if (!found.equals(manifest.fingerprints())) {
         throw new BundleException(
             String.format(
@@ -254,70 +237,19 @@ public final class ModelBundle {
                 manifest.fingerprints(),
                 found));
       }
-      return bundle;
-    } catch (IOException | IllegalArgumentException e) {
-      throw new BundleException(MODEL + " does not fit the manifest: " + e.getMessage(), e);
+      Optional<String> foreign =
+          ScriptSources.difference(MtgfeArchitecture.sources(config), archive.sources());
+      return new ModelBundle(manifest, tokenizer, new Source(content, null), foreign.orElse(null));
     }
   }
 
-  private static List<String> vocabulary(ModelManifest manifest, byte[] entry)
-      throws BundleException {
-    checkHash(VOCABULARY, manifest.vocabularySha256(), entry);
-    List<String> vocabulary = new String(entry, StandardCharsets.UTF_8).lines().toList();
-    if (vocabulary.size() != manifest.config().text().vocabularySize()) {
-      throw new BundleException(
-          String.format(
-              Locale.ROOT,
-              "the config names %d word pieces, vocab.txt has %d",
-              manifest.config().text().vocabularySize(),
-              vocabulary.size()));
-    }
-    return vocabulary;
-  }
-
-  private static Map<String, byte[]> entries(InputStream in) throws IOException, BundleException {
-    Map<String, byte[]> entries = new HashMap<>();
+  private static ScriptArchive archive(Path file, ModelConfig config)
+      throws IOException, BundleException {
     try {
-      ZipInputStream zip = new ZipInputStream(in);
-      for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
-        if (!ENTRIES.contains(entry.getName())) {
-          throw new BundleException(
-              String.format(
-                  Locale.ROOT, "a bundle holds %s, found [%s]", ENTRIES, entry.getName()));
-        }
-        if (entries.containsKey(entry.getName())) {
-          throw new BundleException("a bundle holds one " + entry.getName() + ", found several");
-        }
-        // The weights are held twice while they are checked, beside all else that the heap holds.
-        long most = Math.min(MAX_BYTES.get(entry.getName()), Runtime.getRuntime().maxMemory() / 4);
-        byte[] content = zip.readNBytes((int) most);
-        if (zip.read() >= 0) {
-          throw new BundleException(
-              String.format(
-                  Locale.ROOT,
-                  "%s may unpack to at most %d bytes in this heap, found more",
-                  entry.getName(),
-                  most));
-        }
-        entries.put(entry.getName(), content);
-      }
-    } catch (ZipException e) {
-      throw new BundleException("damaged zip: " + e.getMessage(), e);
-    } catch (EOFException e) {
-      throw new BundleException("the zip ends early, perhaps cut short", e);
-    }
-    if (entries.isEmpty()) {
-      throw new BundleException("these bytes are no zip");
-    }
-    return entries;
-  }
-
-  private static void checkHash(String entry, String expected, byte[] content)
-      throws BundleException {
-    String found = Sha256.hex(content);
-    if (!found.equals(expected)) {
+      return ScriptArchive.open(file, weights -> MtgfeArchitecture.build(config, weights));
+    } catch (ScriptArchive.FormatException | IllegalArgumentException e) {
       throw new BundleException(
-          String.format(Locale.ROOT, "%s: expected SHA-256 %s, found %s", entry, expected, found));
+          BundleReader.MODEL + " does not fit the manifest: " + e.getMessage(), e);
     }
   }
 
@@ -346,13 +278,11 @@ public final class ModelBundle {
     try {
       try (ZipOutputStream zip =
           new ZipOutputStream(new BufferedOutputStream(Files.newOutputStream(temporary)))) {
-        entry(zip, MANIFEST, complete.toJson());
+        entry(zip, BundleReader.MANIFEST, complete.toJson());
         if (tokenizer != null) {
-          entry(zip, VOCABULARY, text(tokenizer.words()));
+          entry(zip, BundleReader.VOCABULARY, text(tokenizer.words()));
         }
-        try (InputStream in = archive.open()) {
-          in.transferTo(startEntry(zip, MODEL));
-        }
+        copyModel(startEntry(zip, BundleReader.MODEL));
         zip.closeEntry();
       }
       Files.move(
@@ -360,7 +290,7 @@ public final class ModelBundle {
     } finally {
       Files.deleteIfExists(temporary);
     }
-    return new ModelBundle(complete, tokenizer, archive, weightBytes);
+    return new ModelBundle(complete, tokenizer, source, foreignCode);
   }
 
   private static void entry(ZipOutputStream zip, String name, byte[] content) throws IOException {
@@ -375,9 +305,17 @@ public final class ModelBundle {
     return zip;
   }
 
+  /**
+   * The same model, of which this library's code is loaded whatever stands in its archive. The
+   * golden outputs tell whether that computes the same.
+   */
+  public ModelBundle withOwnCode() {
+    return new ModelBundle(manifest, tokenizer, source, null);
+  }
+
   /** The same model under another name. */
   public ModelBundle withId(String id) {
-    return new ModelBundle(manifest.withId(id), tokenizer, archive, weightBytes);
+    return new ModelBundle(manifest.withId(id), tokenizer, source, foreignCode);
   }
 
   /**
@@ -389,7 +327,7 @@ public final class ModelBundle {
   public ModelBundle withSensorCalibrations(
       List<SensorCalibration> cosines, List<SensorCalibration> maxSims) {
     return new ModelBundle(
-        manifest.withSensorCalibrations(cosines, maxSims), tokenizer, archive, weightBytes);
+        manifest.withSensorCalibrations(cosines, maxSims), tokenizer, source, foreignCode);
   }
 
   public ModelManifest manifest() {
@@ -417,33 +355,58 @@ public final class ModelBundle {
     return new ImagePreprocessor(config);
   }
 
-  /** The archive {@code model.pt}; the caller closes it. */
-  public InputStream openModel() throws IOException {
-    return archive.open();
+  /** Copies the archive {@code model.pt} as it is. */
+  private void copyModel(OutputStream out) throws IOException {
+    if (source.state() != null) {
+      writeOwn(out, source.state());
+      return;
+    }
+    try (ZipInputStream zip = new ZipInputStream(source.zip().open())) {
+      for (ZipEntry entry = zip.getNextEntry(); entry != null; entry = zip.getNextEntry()) {
+        if (entry.getName().equals(BundleReader.MODEL)) {
+          zip.transferTo(out);
+          return;
+        }
+      }
+    }
+    throw new IOException("the bundle lost its " + BundleReader.MODEL + " since it was opened");
+  }
+
+  private void writeOwn(OutputStream out, StateDict state) throws IOException {
+    ModelConfig config = manifest.config();
+    ScriptArchiveWriter.write(
+        out, MtgfeArchitecture.build(config, Weights.of(state)), MtgfeArchitecture.sources(config));
   }
 
   /**
-   * Writes an archive to be loaded.
+   * Writes an archive to be loaded. Unless it holds {@linkplain #foreignCode foreign code}, that is
+   * what this library writes for the config and the weights: nothing else of what came in a
+   * bundle's archive reaches the engine.
    *
-   * @param file replaced where it exists
+   * @param file replaced where it exists; the bundle's own archive is unpacked beside it meanwhile
    * @return bytes that its weights take when it is loaded
    * @throws BundleException for another precision than fp32, where the archive has other code than
    *     this library would write anew
    */
   public long writeModel(Path file, Precision precision) throws IOException, BundleException {
-    if (precision == Precision.FP32) {
-      try (InputStream in = openModel()) {
-        Files.copy(in, file, StandardCopyOption.REPLACE_EXISTING);
-      }
-      return weightBytes;
-    }
-    Optional<String> foreign = foreignCode();
-    if (foreign.isPresent()) {
+    if (foreignCode != null && precision != Precision.FP32) {
       throw new BundleException(
-          precision + " is for archives of this library's own code: " + foreign.get());
+          precision + " is for archives of this library's own code: " + foreignCode);
     }
     try (OutputStream out = Files.newOutputStream(file)) {
-      return ReducedArchive.write(out, manifest.config(), weights(), precision);
+      if (foreignCode != null) {
+        copyModel(out);
+        return weightBytes();
+      }
+      return withWeights(
+          file.toAbsolutePath().getParent(),
+          state -> {
+            if (precision != Precision.FP32) {
+              return ReducedArchive.write(out, manifest.config(), state, precision);
+            }
+            writeOwn(out, state);
+            return weightBytes();
+          });
     }
   }
 
@@ -453,51 +416,70 @@ public final class ModelBundle {
    *
    * @return empty where it does not
    */
-  public Optional<String> foreignCode() throws IOException {
-    try (InputStream in = openModel()) {
-      return ScriptSources.difference(
-          MtgfeArchitecture.sources(manifest.config()), ScriptArchiveReader.sources(in));
-    }
+  public Optional<String> foreignCode() {
+    return Optional.ofNullable(foreignCode);
   }
 
   /**
-   * Insists that the archive is, but for comments in its code, what this library writes for the
-   * config and the weights: TorchScript is code that would run in whoever loads it.
+   * Insists that the archive's code is, but for comments, this library's: TorchScript is code that
+   * would run in whoever loads it.
    *
    * @throws BundleException saying where it is not
    */
-  public void checkOwnCode() throws IOException, BundleException {
-    Optional<String> foreign = foreignCode();
-    if (foreign.isPresent()) {
-      throw new BundleException(MODEL + " holds foreign code: " + foreign.get());
-    }
-    Map<String, String> sources;
-    try (InputStream in = openModel()) {
-      sources = ScriptArchiveReader.sources(in);
-    }
-    // In the order in which they are written; of the text itself nothing is left to differ.
-    Map<String, String> ordered = MtgfeArchitecture.sources(manifest.config());
-    ordered.replaceAll((name, own) -> sources.get(name));
-    MessageDigest digest = Sha256.digest();
-    ScriptArchiveWriter.write(
-        new DigestOutputStream(OutputStream.nullOutputStream(), digest),
-        MtgfeArchitecture.build(manifest.config(), Weights.of(weights())),
-        ordered);
-    if (!HexFormat.of().formatHex(digest.digest()).equals(manifest.weightsSha256())) {
-      throw new BundleException(
-          MODEL + " differs from what this library writes for its config and weights");
+  public void checkOwnCode() throws BundleException {
+    if (foreignCode != null) {
+      throw new BundleException(BundleReader.MODEL + " holds foreign code: " + foreignCode);
     }
   }
 
-  /** Memory that the loaded weights take: the archive holds them as they are. */
+  /** Memory that the loaded weights take in fp32. */
   public long weightBytes() {
-    return weightBytes;
+    return weightBytes(manifest.config());
   }
 
-  /** The weights by name, read from the archive. */
+  static long weightBytes(ModelConfig config) {
+    long[] bytes = {0};
+    MtgfeArchitecture.build(config, Weights.SHAPES)
+        .forEachTensor((name, tensor) -> bytes[0] += (long) tensor.size() * Float.BYTES);
+    return bytes[0];
+  }
+
+  /** The weights by name, in the heap. */
   public StateDict weights() throws IOException {
-    try (InputStream in = openModel()) {
-      return ScriptArchiveReader.read(in);
+    if (source.state() != null) {
+      return source.state();
+    }
+    try {
+      return withWeights(temporaryFolder(), StateDict::inHeap);
+    } catch (BundleException e) {
+      throw new IOException("the bundle is another one since it was opened: " + e.getMessage(), e);
+    }
+  }
+
+  /** Uses weights for as long as they can be read. */
+  @FunctionalInterface
+  private interface WeightUse<T> {
+    T apply(StateDict state) throws IOException;
+  }
+
+  private <T> T withWeights(Path scratch, WeightUse<T> use) throws IOException, BundleException {
+    if (source.state() != null) {
+      return use.apply(source.state());
+    }
+    Path unpacked = Files.createTempFile(scratch, UNPACKED, ".tmp");
+    try {
+      MessageDigest digest = Sha256.digest();
+      try (OutputStream out = new DigestOutputStream(Files.newOutputStream(unpacked), digest)) {
+        copyModel(out);
+      }
+      // Since the bundle was checked its file may have been changed.
+      BundleReader.checkHash(
+          BundleReader.MODEL, manifest.weightsSha256(), HexFormat.of().formatHex(digest.digest()));
+      try (ScriptArchive archive = archive(unpacked, manifest.config())) {
+        return use.apply(archive.weights());
+      }
+    } finally {
+      Files.deleteIfExists(unpacked);
     }
   }
 

@@ -54,6 +54,8 @@ public record ModelManifest(
   /** The version that this code writes, and the only one that it reads. */
   public static final int FORMAT_VERSION = 1;
 
+  private static final int MAX_LENGTH = 1000;
+  private static final int MAX_METRICS = 1000;
   private static final Pattern ID = Pattern.compile("[a-z0-9][a-z0-9_-]{0,63}");
 
   private static final Gson GSON =
@@ -72,8 +74,8 @@ public record ModelManifest(
    */
   public record Training(String dataSet, long seed, double epochs, String codeVersion) {
     public Training {
-      Objects.requireNonNull(dataSet, "data_set");
-      Objects.requireNonNull(codeVersion, "code_version");
+      requireShort("data_set", dataSet);
+      requireShort("code_version", codeVersion);
     }
   }
 
@@ -85,7 +87,20 @@ public record ModelManifest(
    */
   public record Metric(String name, double value) {
     public Metric {
-      Objects.requireNonNull(name, "name");
+      requireShort("name", name);
+    }
+  }
+
+  private static void requireShort(String what, String value) {
+    if (Objects.requireNonNull(value, what).length() > MAX_LENGTH) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "%s has at most %d characters, got %d: [%.100s...]",
+              what,
+              MAX_LENGTH,
+              value.length(),
+              value));
     }
   }
 
@@ -117,6 +132,10 @@ public record ModelManifest(
     }
     Objects.requireNonNull(training, "training");
     metrics = List.copyOf(Objects.requireNonNull(metrics, "metrics"));
+    if (metrics.size() > MAX_METRICS) {
+      throw new IllegalArgumentException(
+          "a manifest has at most " + MAX_METRICS + " metrics, got " + metrics.size());
+    }
   }
 
   /**
@@ -126,7 +145,8 @@ public record ModelManifest(
    */
   public static void checkId(String id) {
     if (id == null || !ID.matcher(id).matches()) {
-      throw new IllegalArgumentException("id must match " + ID.pattern() + ", got [" + id + "]");
+      throw new IllegalArgumentException(
+          String.format(Locale.ROOT, "id must match %s, got [%.100s]", ID.pattern(), id));
     }
   }
 
@@ -215,9 +235,24 @@ public record ModelManifest(
         null);
   }
 
-  /** The same without its golden outputs, for those who only ask what the model is. */
-  public ModelManifest withoutGolden() {
-    return withGolden(null);
+  /**
+   * The same without its golden outputs, metrics and training, for those who only ask what the
+   * model is.
+   */
+  public ModelManifest brief() {
+    return new ModelManifest(
+        formatVersion,
+        id,
+        config,
+        vocabularySha256,
+        weightsSha256,
+        fingerprints,
+        calibration,
+        sensorCalibrations,
+        maxSimCalibrations,
+        new Training("", 0, 0, ""),
+        List.of(),
+        null);
   }
 
   ModelManifest withGolden(Golden newGolden) {

@@ -4,21 +4,12 @@
  */
 package io.crossmodal.model.image;
 
-import java.awt.color.ColorSpace;
-import java.awt.image.BufferedImage;
-import java.awt.image.ColorModel;
-import java.io.IOException;
-import java.util.Iterator;
+import java.util.Arrays;
 import java.util.Locale;
-import java.util.Set;
-import javax.imageio.IIOException;
-import javax.imageio.ImageIO;
-import javax.imageio.ImageReadParam;
-import javax.imageio.ImageReader;
-import javax.imageio.plugins.tiff.TIFFDirectory;
+import java.util.function.BiFunction;
 
 /**
- * Decodes JPEG, PNG and TIFF to 8-bit RGB with the JDK's own readers. Stateless.
+ * Decodes JPEG, PNG and TIFF to 8-bit sRGB, upright. Stateless.
  *
  * <p>The size is read from the header and checked before a pixel is decoded, and a picture much
  * larger than needed is subsampled while it is read: a small file must not cost a large heap.
@@ -27,16 +18,38 @@ final class ImageDecoder {
   static final int MIN_SIDE = 16;
   static final int MAX_SIDE = 10_000;
   private static final int MAX_SAMPLES = 16;
-  private static final int MAX_TILE_BYTES = 128 << 20;
 
-  /** As the reader makes it, of up to 16 samples, as red, green and blue, and as whole numbers. */
-  private static final int PIXEL_BYTES = MAX_SAMPLES + 3 + Integer.BYTES;
+  /**
+   * Of a pixel: up to 5 samples of 16 bits as the reader has them, as characters and as bytes, and
+   * red, green and blue thrice: as they are, by a profile, and upright.
+   */
+  private static final int PIXEL_BYTES = 5 * (2 + 2 + 1) + 3 * 3;
 
-  private static final Set<String> FORMATS = Set.of("jpeg", "png", "tif", "tiff");
+  private static final int SUBFILE = 254;
+  private static final int COLOUR_MAP = 320;
+  private static final int INK_SET = 332;
+  private static final int EXTRA_SAMPLES = 338;
+  private static final int CHROMA_SUBSAMPLING = 530;
+  private static final int ICC_PROFILE = 34675;
+  private static final int DNG_VERSION = 50706;
+
   static final String ACCEPTED =
       "accepted are JPEG, PNG and TIFF with sides of " + MIN_SIDE + " to " + MAX_SIDE + " pixels";
 
   private ImageDecoder() {}
+
+  /**
+   * A file whose header was read.
+   *
+   * @param bytes that its reader takes beside the picture that it makes
+   * @param reader from every how many columns and rows are read
+   */
+  private record Picture(
+      int width,
+      int height,
+      long bytes,
+      Orientation orientation,
+      BiFunction<Integer, Integer, RgbImage> reader) {}
 
   /**
    * Decodes a picture file.
@@ -46,7 +59,14 @@ final class ImageDecoder {
    * @throws ImageFormatException saying what the bytes are and what is accepted
    */
   static RgbImage decode(byte[] bytes, int side) {
-    return withReader(bytes, reader -> read(reader, bytes, side));
+    try {
+      Picture picture = open(bytes);
+      RgbImage stored =
+          picture.reader.apply(subsampling(picture.width, side), subsampling(picture.height, side));
+      return picture.orientation.upright(stored);
+    } catch (ImageFormatException e) {
+      throw accepted(e);
+    }
   }
 
   /**
@@ -56,44 +76,18 @@ final class ImageDecoder {
    * @throws ImageFormatException as {@link #decode}, as far as the header shows it
    */
   static long bytes(byte[] bytes, int side, int more) {
-    return withReader(
-        bytes,
-        reader -> {
-          long besides = check(reader, bytes);
-          long width = subsampled(reader.getWidth(0), side);
-          long height = subsampled(reader.getHeight(0), side);
-          return besides + width * height * (PIXEL_BYTES + more);
-        });
-  }
-
-  /** What is asked of a reader of the file. */
-  private interface Question<T> {
-    T ask(ImageReader reader) throws IOException;
-  }
-
-  private static <T> T withReader(byte[] bytes, Question<T> question) {
-    try (FileInMemory in = new FileInMemory(bytes)) {
-      Iterator<ImageReader> readers = ImageIO.getImageReaders(in);
-      while (readers.hasNext()) {
-        ImageReader reader = readers.next();
-        try {
-          if (FORMATS.contains(reader.getFormatName().toLowerCase(Locale.ROOT))) {
-            reader.setInput(in, true, true);
-            return question.ask(reader);
-          }
-        } finally {
-          reader.dispose();
-        }
-      }
+    try {
+      Picture picture = open(bytes);
+      long width = Math.ceilDiv(picture.width, subsampling(picture.width, side));
+      long height = Math.ceilDiv(picture.height, subsampling(picture.height, side));
+      return picture.bytes + width * height * (PIXEL_BYTES + more);
     } catch (ImageFormatException e) {
-      throw e;
-    } catch (IIOException | RuntimeException e) {
-      // The JDK's readers answer damage with anything, the TIFF reader's NullPointerException too.
-      throw new ImageFormatException("damaged image: " + e.getMessage() + "; " + ACCEPTED, e);
-    } catch (IOException e) {
-      throw new ImageFormatException("unreadable image: " + e.getMessage() + "; " + ACCEPTED, e);
+      throw accepted(e);
     }
-    throw new ImageFormatException(bytes.length + " bytes that are no image; " + ACCEPTED);
+  }
+
+  private static ImageFormatException accepted(ImageFormatException e) {
+    return new ImageFormatException(e.getMessage() + "; " + ACCEPTED, e);
   }
 
   /** Every so many columns, or rows, are read: the picture will be a square, whatever it is now. */
@@ -101,95 +95,206 @@ final class ImageDecoder {
     return Math.max(1, length / (4 * side));
   }
 
-  private static int subsampled(int length, int side) {
-    return Math.ceilDiv(length, subsampling(length, side));
-  }
-
-  /**
-   * Refuses what would cost too much.
-   *
-   * @return bytes that the reader takes beside the picture that it makes
-   */
-  private static long check(ImageReader reader, byte[] bytes) throws IOException {
-    int width = reader.getWidth(0);
-    int height = reader.getHeight(0);
-    if (Math.min(width, height) < MIN_SIDE || Math.max(width, height) > MAX_SIDE) {
+  private static Picture open(byte[] bytes) {
+    FileKind kind =
+        FileKind.of(bytes)
+            .orElseThrow(() -> new ImageFormatException(bytes.length + " bytes that are no image"));
+    Picture picture =
+        switch (kind) {
+          case JPEG -> {
+            JpegFile jpeg = new JpegFile(bytes);
+            yield new Picture(
+                jpeg.width(), jpeg.height(), jpeg.bytes(), jpeg.orientation(), jpeg::read);
+          }
+          case PNG -> {
+            PngFile png = new PngFile(bytes);
+            yield new Picture(png.width(), png.height(), png.bytes(), png.orientation(), png::read);
+          }
+          case TIFF -> {
+            TiffRaster tiff = new TiffRaster(bytes);
+            check(tiff);
+            yield new Picture(
+                tiff.width(),
+                tiff.height(),
+                tiff.readingBytes(),
+                Orientation.of(tiff.directory()),
+                (stepX, stepY) -> read(tiff, stepX, stepY));
+          }
+          default ->
+              throw new ImageFormatException(
+                  "the file is "
+                      + kind.title()
+                      + ", which is not read: convert it, as by "
+                      + kind.conversion());
+        };
+    if (Math.min(picture.width, picture.height) < MIN_SIDE
+        || Math.max(picture.width, picture.height) > MAX_SIDE) {
       throw new ImageFormatException(
-          String.format(Locale.ROOT, "the image has %d x %d pixels; %s", width, height, ACCEPTED));
+          String.format(
+              Locale.ROOT, "the image has %d x %d pixels", picture.width, picture.height));
     }
-    if (reader.getFormatName().startsWith("tif")) {
-      TiffHeader header =
-          TiffHeader.of(TIFFDirectory.createFromMetadata(reader.getImageMetadata(0)));
-      check(header);
-      return header.readingBytes();
-    }
-    if (reader.getFormatName().startsWith("JPEG")) {
-      JpegScans scans = JpegScans.of(bytes);
-      scans.check(width, height);
-      return scans.bytes(width, height);
-    }
-    return 0;
+    return picture;
   }
 
-  private static RgbImage read(ImageReader reader, byte[] bytes, int side) throws IOException {
-    long unused = check(reader, bytes);
-    ImageReadParam param = reader.getDefaultReadParam();
-    param.setSourceSubsampling(
-        subsampling(reader.getWidth(0), side), subsampling(reader.getHeight(0), side), 0, 0);
-    BufferedImage image = reader.read(0, param);
-    int w = image.getWidth();
-    int h = image.getHeight();
-    byte[] rgb = new byte[3 * w * h];
-    ColorModel colours = image.getColorModel();
-    int bits = colours.getComponentSize(0);
-    if (colours.getColorSpace().getType() == ColorSpace.TYPE_GRAY && bits <= Short.SIZE) {
-      // Java takes grey for linear light and getRGB brightens it: 7 would become 46.
-      int[] grey = image.getRaster().getSamples(0, 0, w, h, 0, (int[]) null);
-      int white = (1 << bits) - 1;
-      for (int i = 0; i < rgb.length; i++) {
-        rgb[i] = (byte) Math.round(grey[i / 3] * 255f / white);
+  private static void check(TiffRaster tiff) {
+    int bits = tiff.bits();
+    if (!tiff.isUnsigned() || !(bits == 1 || bits == 2 || bits == 4 || bits == 8 || bits == 16)) {
+      throw new ImageFormatException(
+          String.format(
+              Locale.ROOT,
+              "the TIFF has %s samples of %d bits, those of a picture are unsigned and have 1, 2,"
+                  + " 4, 8 or 16: gdal_translate -ot Byte -scale LOW HIGH makes one, where LOW is"
+                  + " to be black and HIGH white",
+              tiff.isUnsigned() ? "unsigned" : "signed or floating-point",
+              bits));
+    }
+    if (tiff.samples() > MAX_SAMPLES) {
+      throw new ImageFormatException(
+          String.format(
+              Locale.ROOT,
+              "the TIFF has %d samples a pixel, a picture at most %d: gdal_translate -b 1 -b 2 -b"
+                  + " 3 takes three",
+              tiff.samples(),
+              MAX_SAMPLES));
+    }
+    if (tiff.directory().has(DNG_VERSION) || (tiff.directory().number(SUBFILE, 0) & 1) == 1) {
+      throw new ImageFormatException(
+          "the TIFF's first image is a preview, as of raw files of cameras (DNG, NEF): develop it"
+              + " to JPEG, or make a TIFF of the image itself");
+    }
+    if (tiff.missing() > 0) {
+      throw new ImageFormatException(
+          String.format(
+              Locale.ROOT,
+              "the TIFF is sparse: %d of its %d strips or tiles are missing; gdal_translate -co"
+                  + " SPARSE_OK=FALSE makes one that has them, as black",
+              tiff.missing(),
+              tiff.pieces()));
+    }
+    int[] subsampling =
+        Arrays.stream(tiff.directory().numbers(CHROMA_SUBSAMPLING))
+            .mapToInt(i -> (int) i)
+            .toArray();
+    if (tiff.photometric() == TiffRaster.YCC && !Arrays.equals(subsampling, new int[] {1, 1})) {
+      throw new ImageFormatException(
+          "the TIFF has luma and subsampled chroma (YCbCr) that is not packed as JPEG:"
+              + " gdal_translate -co PHOTOMETRIC=RGB makes one with colours");
+    }
+    if (tiff.photometric() == TiffRaster.CMYK
+        && (tiff.directory().number(INK_SET, 1) != 1 || bits != Byte.SIZE)) {
+      throw new ImageFormatException(
+          "the TIFF has inks other than CMYK with 8 bits: convert it to RGB");
+    }
+  }
+
+  private static Samples.Meaning meaning(TiffRaster tiff) {
+    return switch (tiff.photometric()) {
+      case TiffRaster.WHITE_IS_ZERO, TiffRaster.BLACK_IS_ZERO -> Samples.Meaning.GREY;
+      case TiffRaster.RGB, TiffRaster.PALETTE, TiffRaster.YCC -> Samples.Meaning.RGB;
+      case TiffRaster.CMYK -> Samples.Meaning.CMYK;
+      default ->
+          throw new ImageFormatException(
+              "the TIFF has colours of kind "
+                  + tiff.photometric()
+                  + ", CIELAB or another; read are grey, RGB, palette, CMYK and YCbCr: convert it"
+                  + " to RGB");
+    };
+  }
+
+  private static RgbImage read(TiffRaster tiff, int stepX, int stepY) {
+    Samples.Meaning meaning = meaning(tiff);
+    boolean palette = tiff.photometric() == TiffRaster.PALETTE;
+    int colours = palette ? 1 : meaning.channels();
+    if (tiff.samples() < colours) {
+      throw new ImageFormatException(
+          "damaged TIFF: " + tiff.samples() + " samples a pixel where its colours need " + colours);
+    }
+    // 1: the colours were multiplied by it; 2: they were not; else no opacity, but a fourth band.
+    long[] extra = tiff.directory().numbers(EXTRA_SAMPLES);
+    boolean opacity =
+        tiff.samples() > colours && extra.length > 0 && (extra[0] == 1 || extra[0] == 2);
+    int channels = colours + (opacity ? 1 : 0);
+    if (colours == 1 && tiff.samples() > channels) {
+      throw new ImageFormatException(
+          String.format(
+              Locale.ROOT,
+              "the TIFF has %d bands and says of none that it is red, green or blue:"
+                  + " gdal_translate -b RED -b GREEN -b BLUE -co PHOTOMETRIC=RGB makes a picture",
+              tiff.samples()));
+    }
+    int width = Math.ceilDiv(tiff.width(), stepX);
+    int height = Math.ceilDiv(tiff.height(), stepY);
+    char[] values = new char[channels * width * height];
+    tiff.read(
+        stepX,
+        stepY,
+        (x, y, band, row, pixels) -> {
+          int bands = tiff.samplesOfPiece();
+          for (int i = 0; i < pixels; i++) {
+            for (int b = band; b < Math.min(channels, band + bands); b++) {
+              values[(y * width + x + i) * channels + b] = (char) row[i * bands + b - band];
+            }
+          }
+        });
+    int most = (1 << tiff.bits()) - 1;
+    if (tiff.photometric() == TiffRaster.WHITE_IS_ZERO) {
+      for (int i = 0; i < values.length; i += channels) {
+        values[i] = (char) (most - values[i]);
       }
-      return new RgbImage(w, h, rgb);
     }
-    if (image.getType() == BufferedImage.TYPE_3BYTE_BGR && colours.getColorSpace().isCS_sRGB()) {
-      // What getRGB would give, without going through the colours pixel by pixel.
-      image.getRaster().getDataElements(0, 0, w, h, rgb);
-      return new RgbImage(w, h, rgb);
+    Samples samples;
+    if (palette) {
+      samples = looked(tiff, width, height, channels, values);
+    } else if (tiff.bits() == Short.SIZE) {
+      samples = Samples.of16Bits(width, height, channels, values, colours, "TIFF");
+    } else {
+      byte[] narrow = new byte[values.length];
+      for (int i = 0; i < narrow.length; i++) {
+        narrow[i] = (byte) (values[i] * 255 / most);
+      }
+      samples = new Samples(width, height, channels, narrow);
     }
-    int[] argb = image.getRGB(0, 0, w, h, null, 0, w);
-    for (int i = 0; i < argb.length; i++) {
-      rgb[3 * i] = (byte) (argb[i] >> 16);
-      rgb[3 * i + 1] = (byte) (argb[i] >> 8);
-      rgb[3 * i + 2] = (byte) argb[i];
+    if (tiff.photometric() == TiffRaster.YCC) {
+      Colours.fromYcc(samples.values(), channels);
     }
-    return new RgbImage(w, h, rgb);
+    if (opacity && extra[0] == 1) {
+      divide(samples.values(), channels);
+    }
+    return Colours.rgb(samples, meaning, tiff.directory().bytes(ICC_PROFILE));
   }
 
-  private static void check(TiffHeader header) {
-    if (header.bits() > Byte.SIZE) {
-      // Of reflectances, 0 to 3000 say, the whole range of 16 bits would make black pictures.
-      throw new ImageFormatException(
-          String.format(
-              Locale.ROOT,
-              "the TIFF has samples of %d bits, those of a picture have 8: gdal_translate -ot Byte"
-                  + " -scale LOW HIGH makes one, where LOW is to be black and HIGH white; %s",
-              header.bits(),
-              ACCEPTED));
+  /** The colours of a palette: all reds, all greens, all blues, of 16 bits. */
+  private static Samples looked(
+      TiffRaster tiff, int width, int height, int channels, char[] values) {
+    long[] map = tiff.directory().numbers(COLOUR_MAP);
+    int colours = map.length / 3;
+    // Some programs write colours of 8 bits; libtiff knows them by that none is higher.
+    int shift = Arrays.stream(map).allMatch(value -> value < 256) ? 0 : Byte.SIZE;
+    int made = channels + 2;
+    byte[] rgb = new byte[made * width * height];
+    for (int i = 0; i < width * height; i++) {
+      int index = values[i * channels];
+      if (index >= colours) {
+        throw new ImageFormatException(
+            "damaged TIFF: a pixel has colour " + index + " of a palette of " + colours);
+      }
+      for (int c = 0; c < 3; c++) {
+        rgb[i * made + c] = (byte) (map[c * colours + index] >> shift);
+      }
+      if (channels == 2) {
+        rgb[i * made + 3] = (byte) (values[i * channels + 1] * 255 / ((1 << tiff.bits()) - 1));
+      }
     }
-    if (header.samples() > MAX_SAMPLES
-        || header.longestSide() > MAX_SIDE
-        || header.pieceBytes() > MAX_TILE_BYTES) {
-      throw new ImageFormatException(
-          String.format(
-              Locale.ROOT,
-              "the TIFF has strips or tiles of %d x %d pixels with %d samples; at most %d samples"
-                  + " in strips or tiles of %d bytes are read; %s",
-              header.pieceWidth(),
-              header.pieceHeight(),
-              header.samples(),
-              MAX_SAMPLES,
-              MAX_TILE_BYTES,
-              ACCEPTED));
+    return new Samples(width, height, made, rgb);
+  }
+
+  /** Colours that were multiplied by their opacity, as they were before. */
+  private static void divide(byte[] values, int channels) {
+    for (int i = 0; i < values.length; i += channels) {
+      int opaque = values[i + channels - 1] & 0xff;
+      for (int c = 0; opaque > 0 && c < channels - 1; c++) {
+        values[i + c] = (byte) Math.min(255, ((values[i + c] & 0xff) * 255 + opaque / 2) / opaque);
+      }
     }
   }
 }

@@ -95,7 +95,7 @@ public final class ReducedArchive {
           entry.getValue().shape().length == 2
               && entry.getKey().startsWith("fusion.")
               && entry.getKey().endsWith(".weight");
-      long values = entry.getValue().values().length;
+      long values = entry.getValue().size();
       bytes += values * (precision != Precision.INT8 ? 2 : packed ? 1 : 4);
     }
     return bytes;

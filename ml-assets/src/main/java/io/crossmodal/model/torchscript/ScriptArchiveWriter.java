@@ -11,10 +11,14 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -36,6 +40,9 @@ public final class ScriptArchiveWriter {
 
   private static final String FOLDER = "model/";
 
+  /** Of the buffer that values pass on their way into an archive. */
+  private static final int ENCODED_BYTES = 1 << 16;
+
   // Pickle protocol 2, https://docs.python.org/3/library/pickletools.html
   private static final int PROTO = 0x80;
   private static final int MARK = '(';
@@ -51,17 +58,22 @@ public final class ScriptArchiveWriter {
   private static final int NEW_TRUE = 0x88;
   private static final int NEW_FALSE = 0x89;
   private static final int LONG1 = 0x8a;
-  static final int BINARY_UNICODE = 'X';
+  private static final int BINARY_UNICODE = 'X';
   private static final int BINARY_FLOAT = 'G';
   private static final int BINARY_INT = 'J';
   private static final int BINARY_INT1 = 'K';
   private static final int BINARY_PERSISTENT_ID = 'Q';
 
-  /** Every code that is written. */
-  static final String OPCODES = "(.t)}ubRcXGJKQ\u0080\u0081\u0088\u0089\u008a";
-
   private final ByteArrayOutputStream pickle = new ByteArrayOutputStream();
-  private final List<ScriptTensor> tensors = new ArrayList<>();
+
+  /** By dotted path, in the order of their entries. */
+  private final Map<String, ScriptTensor> tensors = new LinkedHashMap<>();
+
+  /** Where in the pickle the tensors' flags of a gradient stand, by path. */
+  private final Map<String, Integer> flags = new LinkedHashMap<>();
+
+  /** Where in the pickle an attribute starts. */
+  private final NavigableMap<Integer, String> attributes = new TreeMap<>();
 
   private final Precision precision;
 
@@ -92,10 +104,89 @@ public final class ScriptArchiveWriter {
       OutputStream out, ScriptModule root, Map<String, String> sources, Precision precision)
       throws IOException {
     ScriptArchiveWriter writer = new ScriptArchiveWriter(precision);
-    writer.op(PROTO).op(2);
-    writer.value(root);
-    writer.op(STOP);
+    writer.tree(root);
     writer.zip(out, sources);
+  }
+
+  /** Returns what an fp32 archive of a tree must look like; no tensor's values are asked for. */
+  static Layout layout(ScriptModule root) {
+    ScriptArchiveWriter writer = new ScriptArchiveWriter(Precision.FP32);
+    writer.tree(root);
+    return new Layout(writer.pickle.toByteArray(), writer.tensors, writer.flags, writer.attributes);
+  }
+
+  /** What an archive must hold, but for its code and its tensors' values. */
+  static final class Layout {
+    private final byte[] pickle;
+    private final Map<String, ScriptTensor> tensors;
+    private final Map<String, Integer> flags;
+    private final NavigableMap<Integer, String> attributes;
+    private final Set<Integer> flagged;
+
+    private Layout(
+        byte[] pickle,
+        Map<String, ScriptTensor> tensors,
+        Map<String, Integer> flags,
+        NavigableMap<Integer, String> attributes) {
+      this.pickle = pickle;
+      this.tensors = tensors;
+      this.flags = flags;
+      this.attributes = attributes;
+      this.flagged = Set.copyOf(flags.values());
+    }
+
+    /** Live. */
+    byte[] pickle() {
+      return pickle;
+    }
+
+    /** By dotted path, in the order of their entries. */
+    Map<String, ScriptTensor> tensors() {
+      return tensors;
+    }
+
+    /**
+     * Returns where a pickle differs first; whether a tensor takes gradients may differ.
+     *
+     * @return the length of the shorter one where it does not
+     */
+    int firstDifference(byte[] found) {
+      int at = Arrays.mismatch(pickle, found);
+      int from = 0;
+      while (at >= 0 && from + at < Math.min(pickle.length, found.length)) {
+        from += at;
+        byte flag = found[from];
+        if (!flagged.contains(from) || (flag != (byte) NEW_TRUE && flag != (byte) NEW_FALSE)) {
+          return from;
+        }
+        from++;
+        at = Arrays.mismatch(pickle, from, pickle.length, found, from, found.length);
+      }
+      return Math.min(pickle.length, found.length);
+    }
+
+    /** Whether a pickle without a {@link #firstDifference} says that a tensor takes gradients. */
+    boolean trainable(byte[] found, String tensor) {
+      return found[flags.get(tensor)] == (byte) NEW_TRUE;
+    }
+
+    /** What stands at a place of the pickle. */
+    String what(int at) {
+      Map.Entry<Integer, String> attribute = attributes.floorEntry(at);
+      String path = attribute == null ? "" : attribute.getValue();
+      ScriptTensor tensor = tensors.get(path);
+      return at >= pickle.length
+          ? "nothing more"
+          : tensor == null
+              ? path.isEmpty() ? "the model itself" : "[" + path + "]"
+              : "[" + path + "] of shape " + Arrays.toString(tensor.shape());
+    }
+  }
+
+  private void tree(ScriptModule root) {
+    op(PROTO).op(2);
+    value("", root);
+    op(STOP);
   }
 
   private void zip(OutputStream out, Map<String, String> sources) throws IOException {
@@ -107,8 +198,9 @@ public final class ScriptArchiveWriter {
           "code/__torch__/" + source.getKey() + ".py",
           source.getValue().getBytes(StandardCharsets.UTF_8));
     }
-    for (int i = 0; i < tensors.size(); i++) {
-      entry(zip, "data/" + i, bytes(tensors.get(i).values()));
+    int index = 0;
+    for (ScriptTensor tensor : tensors.values()) {
+      data(zip, "data/" + index++, tensor);
     }
     entry(zip, "constants.pkl", new byte[] {(byte) PROTO, 2, EMPTY_TUPLE, STOP});
     entry(zip, "version", VERSION.getBytes(StandardCharsets.UTF_8));
@@ -116,19 +208,37 @@ public final class ScriptArchiveWriter {
     zip.flush();
   }
 
-  private byte[] bytes(float[] values) {
-    int size = halves() ? Short.BYTES : Float.BYTES;
-    ByteBuffer bytes =
-        ByteBuffer.allocate(Math.multiplyExact(values.length, size)).order(ByteOrder.LITTLE_ENDIAN);
-    if (!halves()) {
-      bytes.asFloatBuffer().put(values);
-    } else {
-      for (float value : values) {
-        bytes.putShort(
-            precision == Precision.FP16 ? Float.floatToFloat16(value) : toBfloat16(value));
+  /** Twice over the values: a stored entry's checksum stands before its content. */
+  private void data(ZipOutputStream zip, String name, ScriptTensor tensor) throws IOException {
+    CRC32 crc = new CRC32();
+    tensor.forEachPiece(piece -> encode(piece, crc::update));
+    long width = halves() ? Short.BYTES : Float.BYTES;
+    startEntry(zip, name, tensor.size() * width, crc);
+    tensor.forEachPiece(
+        piece -> encode(piece, bytes -> zip.write(bytes.array(), 0, bytes.limit())));
+    zip.closeEntry();
+  }
+
+  /** Takes encoded values. */
+  @FunctionalInterface
+  private interface Encoded {
+    void accept(ByteBuffer bytes) throws IOException;
+  }
+
+  private void encode(FloatBuffer values, Encoded encoded) throws IOException {
+    ByteBuffer bytes = ByteBuffer.allocate(ENCODED_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    while (values.hasRemaining()) {
+      bytes.clear();
+      while (values.hasRemaining() && bytes.hasRemaining()) {
+        float value = values.get();
+        switch (precision) {
+          case FP32, INT8 -> bytes.putInt(Float.floatToRawIntBits(value));
+          case FP16 -> bytes.putShort(Float.floatToFloat16(value));
+          case BF16 -> bytes.putShort(toBfloat16(value));
+        }
       }
+      encoded.accept(bytes.flip());
     }
-    return bytes.array();
   }
 
   private boolean halves() {
@@ -143,19 +253,25 @@ public final class ScriptArchiveWriter {
   }
 
   private static void entry(ZipOutputStream zip, String name, byte[] content) throws IOException {
-    ZipEntry entry = new ZipEntry(FOLDER + name);
-    entry.setMethod(ZipEntry.STORED);
-    entry.setTimeLocal(FixedTime.EPOCH);
-    entry.setSize(content.length);
     CRC32 crc = new CRC32();
     crc.update(content);
-    entry.setCrc(crc.getValue());
-    zip.putNextEntry(entry);
+    startEntry(zip, name, content.length, crc);
     zip.write(content);
     zip.closeEntry();
   }
 
-  private void value(Object value) {
+  private static void startEntry(ZipOutputStream zip, String name, long size, CRC32 crc)
+      throws IOException {
+    ZipEntry entry = new ZipEntry(FOLDER + name);
+    entry.setMethod(ZipEntry.STORED);
+    entry.setTimeLocal(FixedTime.EPOCH);
+    entry.setSize(size);
+    entry.setCrc(crc.getValue());
+    zip.putNextEntry(entry);
+  }
+
+  private void value(String path, Object value) {
+    attributes.putIfAbsent(pickle.size(), path);
     if (value instanceof Boolean flag) {
       bool(flag);
     } else if (value instanceof Long number) {
@@ -164,22 +280,22 @@ public final class ScriptArchiveWriter {
       op(BINARY_FLOAT);
       pickle.writeBytes(ByteBuffer.allocate(Double.BYTES).putDouble(number).array());
     } else if (value instanceof ScriptTensor tensor) {
-      tensor(tensor);
+      tensor(path, tensor);
     } else if (value instanceof ScriptModule module) {
-      module(module);
+      module(path, module);
     } else {
       throw new IllegalArgumentException("cannot write a " + value.getClass().getName());
     }
   }
 
-  private void module(ScriptModule module) {
+  private void module(String path, ScriptModule module) {
     int dot = module.type().lastIndexOf('.');
     global("__torch__." + module.type().substring(0, dot), module.type().substring(dot + 1));
     op(EMPTY_TUPLE).op(NEW_OBJECT);
     if (precision == Precision.INT8 && module.type().equals("packed.Linear")) {
       op(MARK);
-      value(module.attributes().get("weight"));
-      value(module.attributes().get("bias"));
+      value(path + ".weight", module.attributes().get("weight"));
+      value(path + ".bias", module.attributes().get("bias"));
       op(TUPLE).op(BUILD);
       return;
     }
@@ -188,23 +304,25 @@ public final class ScriptArchiveWriter {
         .attributes()
         .forEach(
             (name, value) -> {
+              String child = path.isEmpty() ? name : path + "." + name;
+              attributes.put(pickle.size(), child);
               text(name);
-              value(value);
+              value(child, value);
             });
     op(SET_ITEMS).op(BUILD);
   }
 
   /** {@code torch._utils._rebuild_tensor_v2(storage, 0, shape, strides, requires_grad, hooks)}. */
-  private void tensor(ScriptTensor tensor) {
+  private void tensor(String path, ScriptTensor tensor) {
     int id = tensors.size();
-    tensors.add(tensor);
+    tensors.put(path, tensor);
     global("torch._utils", "_rebuild_tensor_v2");
     op(MARK).op(MARK);
     text("storage");
     global("torch", storage());
     text(Integer.toString(id));
     text("cpu");
-    integer(tensor.values().length);
+    integer(tensor.size());
     op(TUPLE).op(BINARY_PERSISTENT_ID);
     integer(0);
     long[] shape = tensor.shape();
@@ -217,6 +335,7 @@ public final class ScriptArchiveWriter {
     }
     tuple(strides);
     // A reduced model is for inference alone, and the packing of linear layers takes no gradients.
+    flags.put(path, pickle.size());
     bool(tensor.trainable() && precision == Precision.FP32);
     global("collections", "OrderedDict");
     op(EMPTY_TUPLE).op(REDUCE).op(TUPLE).op(REDUCE);

@@ -31,6 +31,19 @@ public final class StateDict {
     return new StateDict(tensors);
   }
 
+  /** The same with all values in the heap. */
+  public StateDict inHeap() {
+    Map<String, ScriptTensor> copies = new LinkedHashMap<>();
+    tensors.forEach(
+        (name, tensor) ->
+            copies.put(
+                name,
+                tensor.trainable()
+                    ? ScriptTensor.parameter(tensor.values(), tensor.shape())
+                    : ScriptTensor.buffer(tensor.values(), tensor.shape())));
+    return new StateDict(copies);
+  }
+
   public Set<String> names() {
     return tensors.keySet();
   }

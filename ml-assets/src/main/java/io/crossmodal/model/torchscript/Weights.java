@@ -23,6 +23,11 @@ public interface Weights {
    */
   ScriptTensor get(String name, Init init, long... shape);
 
+  /** Returns these weights for a module that stands below {@code prefix} in a larger one. */
+  default Weights below(String prefix) {
+    return (name, init, shape) -> get(prefix + "." + name, init, shape);
+  }
+
   /**
    * Fresh values. Each tensor's depend on the seed and its name alone, so adding a layer changes no
    * other tensor.
@@ -40,6 +45,16 @@ public interface Weights {
           : ScriptTensor.buffer(values, shape);
     };
   }
+
+  /** Names and shapes alone: whoever asks for values gets an {@link IllegalStateException}. */
+  Weights SHAPES =
+      (name, init, shape) ->
+          ScriptTensor.of(
+              (from, into) -> {
+                throw new IllegalStateException(name + " has a shape and no values");
+              },
+              init.trainable(),
+              shape);
 
   /** The tensors of {@code state}; a missing one or another shape is an error. */
   static Weights of(StateDict state) {

@@ -6,10 +6,10 @@ class Linear(Module):
   __buffers__ = []
   training : bool
   packed : __torch__.torch.classes.quantized.LinearPackedParamsBase
-  def __getstate__(self: __torch__.nn.Linear) -> Tuple[Tensor, Tensor]:
+  def __getstate__(self: __torch__.nn.Linear) -> Tuple[Tensor, Optional[Tensor]]:
     w, b = ops.quantized.linear_unpack(self.packed)
-    return (torch.dequantize(w), torch.dequantize(w))
-  def __setstate__(self: __torch__.nn.Linear, state: Tuple[Tensor, Tensor]) -> NoneType:
+    return (torch.dequantize(w), b)
+  def __setstate__(self: __torch__.nn.Linear, state: Tuple[Tensor, Optional[Tensor]]) -> NoneType:
     w = (state)[0]                                                                    # (out, in)
     s = torch.div(torch.clamp_min(torch.amax(torch.abs(w), [1]), 1.0e-08), 127.)      # (out)
     q = torch.quantize_per_channel(w, s, torch.zeros_like(s, dtype=4), 0, 12)         # (out, in)

@@ -6,6 +6,7 @@ package io.crossmodal.model.image;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -91,7 +92,7 @@ class ImageDecoderTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"png", "tiff"})
-  void ignoresAlpha(String format) throws IOException {
+  void whatIsOpaqueKeepsItsColours(String format) throws IOException {
     assertPicture(ImageDecoder.decode(file(picture(BufferedImage.TYPE_4BYTE_ABGR), format), 16), 0);
   }
 
@@ -110,28 +111,31 @@ class ImageDecoderTest {
     }
   }
 
-  private static BufferedImage sixteenBits() {
+  private static BufferedImage sixteenBits(int step) {
     BufferedImage grey = new BufferedImage(WIDTH, HEIGHT, BufferedImage.TYPE_USHORT_GRAY);
     for (int x = 0; x < WIDTH; x++) {
       for (int y = 0; y < HEIGHT; y++) {
-        grey.getRaster().setSample(x, y, 0, 257 * 7 * x);
+        grey.getRaster().setSample(x, y, 0, step * x);
       }
     }
     return grey;
   }
 
-  @Test
-  void sixteenBitsOfAPngAreScaledToEight() throws IOException {
-    RgbImage decoded = ImageDecoder.decode(file(sixteenBits(), "png"), 16);
+  @ParameterizedTest
+  @ValueSource(strings = {"png", "tiff"})
+  void sixteenBitsOfAPictureAreScaledToEight(String format) throws IOException {
+    RgbImage decoded = ImageDecoder.decode(file(sixteenBits(257 * 7), format), 16);
     for (int i = 0; i < decoded.rgb().length; i++) {
       assertEquals(7 * (i / 3 % WIDTH), decoded.rgb()[i] & 0xff, 1);
     }
   }
 
-  /** Whose white is 3,000 or 10,000, as often as 65,535; nobody knows. */
-  @Test
-  void sixteenBitsOfATiffAreRefused() throws IOException {
-    assertRefused(file(sixteenBits(), "tiff"), "16 bits", "gdal_translate -ot Byte -scale");
+  /** Reflectances of 0 to 10,000, say, would be a black picture; in either format. */
+  @ParameterizedTest
+  @ValueSource(strings = {"png", "tiff"})
+  void sixteenBitsThatStayFarBelowWhiteAreRefused(String format) throws IOException {
+    assertRefused(
+        file(sixteenBits(300), format), "16 bits", "to about 9", "gdal_translate -ot Byte -scale");
   }
 
   @Test
@@ -224,7 +228,7 @@ class ImageDecoderTest {
     assertTrue(image.width() >= 64 && image.width() < 128, "width " + image.width());
   }
 
-  private static byte[] jpeg(int side, boolean progressive) throws IOException {
+  static byte[] jpeg(int side, boolean progressive) throws IOException {
     ImageWriter writer = ImageIO.getImageWritersByFormatName("jpeg").next();
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     try (ImageOutputStream stream = ImageIO.createImageOutputStream(out)) {
@@ -257,10 +261,10 @@ class ImageDecoderTest {
 
   @Test
   void countsTheScansOfAJpeg() throws IOException {
-    assertEquals(new JpegScans(false, 1), JpegScans.of(jpeg(64, false)));
+    assertFalse(new JpegFile(jpeg(64, false)).several());
     byte[] progressive = jpeg(64, true);
-    JpegScans scans = JpegScans.of(progressive);
-    assertTrue(scans.several() && scans.scans() > 1, scans.toString());
+    JpegFile scans = new JpegFile(progressive);
+    assertTrue(scans.several() && scans.scans() > 1, scans.scans() + " scans");
     assertEquals(64, ImageDecoder.decode(progressive, 64).width());
   }
 
@@ -279,6 +283,7 @@ class ImageDecoderTest {
     for (int i = 0; i < 70_000; i++) {
       endless.write(file, last, file.length - 2 - last);
     }
+    endless.write(file, file.length - 2, 2);
     assertRefused(endless.toByteArray(), "progressive", "64 x 64", "scans");
   }
 
@@ -286,8 +291,8 @@ class ImageDecoderTest {
   void refusesWhatIsNoPictureItTakes() throws IOException {
     assertRefused(new byte[0], "0 bytes");
     assertRefused("not a picture".getBytes(StandardCharsets.UTF_8), "13 bytes", "no image");
-    assertRefused(file(picture(BufferedImage.TYPE_INT_RGB), "gif"));
-    assertRefused(file(picture(BufferedImage.TYPE_INT_RGB), "bmp"));
+    assertRefused(file(picture(BufferedImage.TYPE_INT_RGB), "gif"), "is GIF", "magick");
+    assertRefused(file(picture(BufferedImage.TYPE_INT_RGB), "bmp"), "is BMP", "magick");
   }
 
   @ParameterizedTest
@@ -315,23 +320,66 @@ class ImageDecoderTest {
   }
 
   @Test
-  void aTiffCannotAskForMoreMemoryThanItsPixelsNeed() throws IOException {
-    byte[] tiff = file(new BufferedImage(16, 16, BufferedImage.TYPE_BYTE_GRAY), "tiff");
-    // BitsPerSample, a short, once: 8; in either byte order.
-    String text = new String(tiff, StandardCharsets.ISO_8859_1);
-    int big = text.indexOf("\001\002\000\003\000\000\000\001\000\010");
-    int little = text.indexOf("\002\001\003\000\001\000\000\000\010\000");
-    tiff[big < 0 ? little + 8 : big + 9] = 28; // a table of 2^28 numbers
-    assertRefused(tiff, "28 bits");
+  void aTruncatedFileIsRefused() throws IOException {
+    for (String format : new String[] {"jpeg", "png", "tiff"}) {
+      byte[] file = file(picture(BufferedImage.TYPE_INT_RGB), format);
+      for (int length : new int[] {100, file.length / 2, file.length * 3 / 4, file.length - 2}) {
+        assertRefused(Arrays.copyOf(file, length), "damaged");
+      }
+    }
+    byte[] progressive = jpeg(64, true);
+    assertRefused(Arrays.copyOf(progressive, progressive.length / 2), "cut short");
+  }
+
+  /** Browsers take the samples for complements of ink, others for ink. */
+  @Test
+  void inksWithoutAdobesMarkerAreRefused() throws IOException {
+    byte[] jpeg = ReferenceFilesTest.file("cmyk-adobe.jpg");
+    int marker = new String(jpeg, StandardCharsets.ISO_8859_1).indexOf("Adobe") - 4;
+    jpeg[marker + 4] = 'a';
+    assertRefused(jpeg, "four inks without Adobe's marker");
+  }
+
+  /** A hole in the middle, as of a download; also where the end marker is there. */
+  @Test
+  void aJpegWithAHoleIsRefused() throws IOException {
+    BufferedImage noise = new BufferedImage(96, 96, BufferedImage.TYPE_INT_RGB);
+    for (int i = 0; i < 96 * 96; i++) {
+      noise.setRGB(i % 96, i / 96, random.nextInt(1 << 24));
+    }
+    byte[] jpeg = file(noise, "jpeg");
+    byte[] zeroed = jpeg.clone();
+    Arrays.fill(zeroed, jpeg.length / 2, jpeg.length, (byte) 0);
+    assertRefused(zeroed, "damaged JPEG");
+    zeroed[jpeg.length - 2] = (byte) 0xff;
+    zeroed[jpeg.length - 1] = (byte) 0xd9;
+    assertRefused(zeroed, "damaged JPEG");
+    byte[] cut = Arrays.copyOf(jpeg, jpeg.length / 2);
+    cut[cut.length - 2] = (byte) 0xff;
+    cut[cut.length - 1] = (byte) 0xd9;
+    assertRefused(cut, "damaged JPEG");
+  }
+
+  /** Of a progressive file the first scans alone, and an end marker. */
+  @Test
+  void aProgressiveJpegMustHaveAllItsScans() throws IOException {
+    byte[] jpeg = jpeg(64, true);
+    int scans = 0;
+    for (int at = 0; at + 1 < jpeg.length; at++) {
+      if (jpeg[at] == (byte) 0xff && jpeg[at + 1] == (byte) 0xda && ++scans > 1) {
+        byte[] cut = Arrays.copyOf(jpeg, at + 2);
+        cut[at + 1] = (byte) 0xd9;
+        assertRefused(cut, "refine");
+      }
+    }
+    assertTrue(scans > 2, scans + " scans");
   }
 
   @Test
-  void aTruncatedFileIsRefused() throws IOException {
-    byte[] jpeg = file(picture(BufferedImage.TYPE_INT_RGB), "jpeg");
-    assertRefused(Arrays.copyOf(jpeg, 100));
-    assertRefused(Arrays.copyOf(jpeg, jpeg.length * 3 / 4));
+  void aPngChunkThatWasChangedIsRefused() throws IOException {
     byte[] png = file(picture(BufferedImage.TYPE_INT_RGB), "png");
-    assertRefused(Arrays.copyOf(png, png.length / 2));
+    png[png.length / 2] ^= 1;
+    assertRefused(png, "damaged PNG", "check sum");
   }
 
   @Test

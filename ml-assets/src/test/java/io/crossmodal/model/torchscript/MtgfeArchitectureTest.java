@@ -20,7 +20,6 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Seeds;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
-import io.crossmodal.model.TorchEngine;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -137,7 +136,6 @@ class MtgfeArchitectureTest {
   }
 
   private void withLoaded(ModelConfig config, Weights weights, Body body) throws Exception {
-    TorchEngine.configure();
     ScriptModule root = MtgfeArchitecture.build(config, weights);
     try (OutputStream out = Files.newOutputStream(folder.resolve("test.pt"))) {
       ScriptArchiveWriter.write(out, root, MtgfeArchitecture.sources(config));

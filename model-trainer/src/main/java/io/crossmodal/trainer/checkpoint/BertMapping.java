@@ -28,11 +28,11 @@ final class BertMapping {
               + "|embeddings\\.(position_ids|token_type_ids)");
 
   private final ModelConfig config;
-  private final Taking taking;
+  private final TensorConsumer tensors;
 
-  private BertMapping(ModelConfig config, Taking taking) {
+  private BertMapping(ModelConfig config, TensorConsumer tensors) {
     this.config = config;
-    this.taking = taking;
+    this.tensors = tensors;
   }
 
   /**
@@ -41,19 +41,20 @@ final class BertMapping {
    * @throws CheckpointException when it is no BERT, or listing what is missing, of another shape or
    *     unknown
    */
-  static ImportReport.Source map(ModelConfig config, Taking taking) throws IOException {
-    taking.requireKind(ROLE, WORD);
-    new BertMapping(config, taking).map();
-    return taking.finish(ROLE, name -> IGNORABLE.matcher(name).matches());
+  static InitialModel.ImportReport.Source map(ModelConfig config, TensorConsumer tensors)
+      throws IOException {
+    tensors.requireKind(ROLE, WORD);
+    new BertMapping(config, tensors).map();
+    return tensors.finish(ROLE, name -> IGNORABLE.matcher(name).matches());
   }
 
   private void map() throws IOException {
     embeddings();
     int text = config.text().layers();
     int fusion = config.fusionLayers();
-    int layers = taking.layers("encoder.layer.");
+    int layers = tensors.layers("encoder.layer.");
     if (layers != text + fusion) {
-      taking.problem(
+      tensors.problem(
           "it must have "
               + (text + fusion)
               + " layers, "
@@ -69,7 +70,7 @@ final class BertMapping {
     for (int i = 0; i < fusion; i++) {
       layer("model.fusion.layer" + i, "self_attention", "norm3", text + i);
     }
-    if (taking.hasAny(HEAD)) {
+    if (tensors.hasAny(HEAD)) {
       head();
     }
   }
@@ -78,39 +79,40 @@ final class BertMapping {
     int h = config.hidden();
     int vocabulary = config.text().vocabularySize();
     String why = "; the rows are the lines of the vocabulary, which must be this checkpoint's own";
-    if (taking.want(WORD, why, vocabulary, h)) {
-      taking.put("model.text.word", new long[] {vocabulary, h}, taking.get(WORD)::values);
+    if (tensors.want(WORD, why, vocabulary, h)) {
+      tensors.put("model.text.word", new long[] {vocabulary, h}, tensors.get(WORD)::values);
     }
     String position = "embeddings.position_embeddings.weight";
     String type = "embeddings.token_type_embeddings.weight";
     int tokens = config.text().maxTokens();
-    boolean positions = taking.want(position, "", -tokens, h);
-    if (taking.want(type, "", -1, h) && positions) {
+    boolean positions = tensors.want(position, "", -tokens, h);
+    if (tensors.want(type, "", -1, h) && positions) {
       // BERT adds word, position and token type. Our texts are always its first segment, so row 0
       // of the token types goes to every token, and can as well be part of each position: the sum
       // is the same, and the text tower needs no token types.
-      taking.put(
+      tensors.put(
           "model.text.position",
           new long[] {tokens, h},
           () -> {
-            float[] rows = Arrays.copyOf(taking.get(position).values(), tokens * h);
-            float[] first = taking.get(type).values();
+            float[] rows = Arrays.copyOf(tensors.get(position).values(), tokens * h);
+            float[] first = tensors.get(type).values();
             for (int i = 0; i < rows.length; i++) {
               rows[i] += first[i % h];
             }
             return rows;
           });
     }
-    taking.layerNorm("model.text.norm", "embeddings.LayerNorm", h);
+    tensors.layerNorm("model.text.norm", "embeddings.LayerNorm", h);
   }
 
   /**
-   * The paper's fusion layer is BERT's with a cross-attention between attention and feed-forward.
+   * Maps a layer. The paper's fusion layer is BERT's with a cross-attention between attention and
+   * feed-forward.
    */
   private void layer(String target, String attention, String lastNorm, int index) {
     String source = "encoder.layer." + index;
     int h = config.hidden();
-    taking.attention(
+    tensors.attention(
         target + "." + attention,
         List.of(
             source + ".attention.self.query",
@@ -118,33 +120,33 @@ final class BertMapping {
             source + ".attention.self.value",
             source + ".attention.output.dense"),
         h);
-    taking.layerNorm(target + ".norm1", source + ".attention.output.LayerNorm", h);
+    tensors.layerNorm(target + ".norm1", source + ".attention.output.LayerNorm", h);
     int f = config.feedForward();
-    taking.linear(target + ".feed_forward.inner", source + ".intermediate.dense", h, f);
-    taking.linear(target + ".feed_forward.outer", source + ".output.dense", f, h);
-    taking.layerNorm(target + "." + lastNorm, source + ".output.LayerNorm", h);
+    tensors.linear(target + ".feed_forward.inner", source + ".intermediate.dense", h, f);
+    tensors.linear(target + ".feed_forward.outer", source + ".output.dense", f, h);
+    tensors.layerNorm(target + "." + lastNorm, source + ".output.LayerNorm", h);
   }
 
   private void head() throws IOException {
     int h = config.hidden();
-    taking.linear("mlm.dense", HEAD + "transform.dense", h, h);
-    taking.layerNorm("mlm.norm", HEAD + "transform.LayerNorm", h);
+    tensors.linear("mlm.dense", HEAD + "transform.dense", h, h);
+    tensors.layerNorm("mlm.norm", HEAD + "transform.LayerNorm", h);
     // Both names are one tensor, and so are the two weights: a file may hold either or both.
     String bias = HEAD + "bias";
     String decoderBias = HEAD + "decoder.bias";
-    boolean own = taking.has(bias) || !taking.has(decoderBias);
-    taking.copy("mlm.bias", own ? bias : decoderBias, config.text().vocabularySize());
-    taking.leave(decoderBias, same(bias, decoderBias));
-    taking.leave(HEAD + "decoder.weight", same(WORD, HEAD + "decoder.weight"));
+    boolean own = tensors.has(bias) || !tensors.has(decoderBias);
+    tensors.copy("mlm.bias", own ? bias : decoderBias, config.text().vocabularySize());
+    tensors.leave(decoderBias, same(bias, decoderBias));
+    tensors.leave(HEAD + "decoder.weight", same(WORD, HEAD + "decoder.weight"));
   }
 
   private String same(String used, String twin) throws IOException {
     boolean comparable =
-        taking.has(used)
-            && taking.has(twin)
-            && taking.get(used).type().readable()
-            && taking.get(twin).type().readable();
-    return comparable && !taking.same(used, twin)
+        tensors.has(used)
+            && tensors.has(twin)
+            && tensors.get(used).type().readable()
+            && tensors.get(twin).type().readable();
+    return comparable && !tensors.same(used, twin)
         ? " (differs from " + used + ", which the model shares with it)"
         : " (the same as " + used + ")";
   }

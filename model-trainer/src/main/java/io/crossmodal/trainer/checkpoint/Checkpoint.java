@@ -35,7 +35,7 @@ record Checkpoint(Path file, Map<String, LazyTensor> tensors) {
     Map<String, LazyTensor> tensors;
     // First what no zip and no pickle has there: any bytes may stand before it, a length.
     if (text.startsWith("{", Long.BYTES)) {
-      tensors = SafetensorsReader.read(file);
+      tensors = Safetensors.read(file);
     } else if (text.startsWith("PK")) {
       tensors = TorchZipReader.read(file);
     } else if (text.startsWith("\u0080")) {
@@ -56,7 +56,7 @@ record Checkpoint(Path file, Map<String, LazyTensor> tensors) {
     return new Checkpoint(file, withoutPrefix(tensors, "module."));
   }
 
-  /** DataParallel puts {@code module.} before every name. */
+  /** Takes away the {@code module.} that DataParallel puts before every name. */
   private static Map<String, LazyTensor> withoutPrefix(
       Map<String, LazyTensor> tensors, String prefix) {
     if (!tensors.keySet().stream().allMatch(name -> name.startsWith(prefix))) {

@@ -19,7 +19,7 @@ public final class CheckpointException extends IOException {
     super(message, cause);
   }
 
-  /** All that is wrong, one line each. */
+  /** Makes an exception that says all that is wrong, one line each. */
   CheckpointException(String what, List<String> problems) {
     super(what + String.join("", problems.stream().map(problem -> "\n  - " + problem).toList()));
   }

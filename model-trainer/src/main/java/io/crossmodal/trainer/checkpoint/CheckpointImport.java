@@ -6,11 +6,13 @@ package io.crossmodal.trainer.checkpoint;
 
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
+import io.crossmodal.trainer.checkpoint.InitialModel.ImportReport;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -38,7 +40,7 @@ public final class CheckpointImport {
     this.shape = shape;
   }
 
-  /** An import for the preset {@code base}. */
+  /** Returns an import for the preset {@code base}. */
   public static CheckpointImport base() {
     return new CheckpointImport(ModelConfig.base());
   }
@@ -57,8 +59,8 @@ public final class CheckpointImport {
       Path bert, Path vision, Path vocabulary, PixelNormalisation pixels, Path out)
       throws IOException {
     List<String> words = vocabulary(vocabulary);
-    Taking text = new Taking(Checkpoint.open(bert), "bert.");
-    Taking image = new Taking(Checkpoint.open(vision), "vit.", "deit.");
+    TensorConsumer text = new TensorConsumer(Checkpoint.open(bert), "bert.");
+    TensorConsumer image = new TensorConsumer(Checkpoint.open(vision), "vit.", "deit.");
     ModelConfig config = config(words.size(), pixels, VisionMapping.layerNormEpsilon(image));
     List<ImportReport.Source> sources =
         List.of(BertMapping.map(config, text), VisionMapping.map(config, image));
@@ -91,20 +93,18 @@ public final class CheckpointImport {
 
   private ModelConfig config(int vocabulary, PixelNormalisation pixels, double imageEpsilon) {
     ImageTowerConfig image = shape.image();
-    return new ModelConfig(
-        shape.hidden(),
-        shape.heads(),
-        shape.feedForward(),
-        shape.filterDimension(),
-        shape.layerNormEpsilon(),
-        shape.withVocabularySize(vocabulary).text(),
-        imageEpsilon == shape.layerNormEpsilon() ? image : image.withLayerNormEpsilon(imageEpsilon),
-        shape.fusionLayers(),
-        List.of(pixels.of(shape.sensors().get(0))));
+    return shape
+        .withVocabularySize(vocabulary)
+        .withImage(
+            imageEpsilon == shape.layerNormEpsilon()
+                ? image
+                : image.withLayerNormEpsilon(imageEpsilon))
+        .withSensors(List.of(pixels.of(shape.sensors().get(0))));
   }
 
   /**
-   * The model's tensors that are not taken; a taken one that the model lacks is our own mistake.
+   * Returns the model's tensors that are not taken; a taken one that the model lacks is our own
+   * mistake.
    */
   private static List<String> anew(ModelConfig config, Map<String, LazyTensor> taken) {
     Map<String, List<Long>> expected = new LinkedHashMap<>();
@@ -133,5 +133,23 @@ public final class CheckpointImport {
       anew.add("mlm");
     }
     return anew;
+  }
+
+  /** Which pixels an image tower was trained on; its checkpoint does not say. */
+  public enum PixelNormalisation {
+    /** ImageNet's means and deviations: DeiT, DINO, most of timm. */
+    IMAGENET,
+    /** Mean and deviation 0.5: Google's ViT, and timm's {@code augreg} weights made from it. */
+    HALF;
+
+    /** Returns that sensor with these means and deviations. */
+    SensorConfig of(SensorConfig sensor) {
+      if (this == IMAGENET) {
+        SensorConfig rgb = SensorConfig.rgb(sensor.imageSize());
+        return new SensorConfig(sensor.name(), sensor.imageSize(), rgb.mean(), rgb.std());
+      }
+      List<Double> half = List.of(0.5, 0.5, 0.5);
+      return new SensorConfig(sensor.name(), sensor.imageSize(), half, half);
+    }
   }
 }

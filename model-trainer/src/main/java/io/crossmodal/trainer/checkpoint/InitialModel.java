@@ -25,6 +25,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
@@ -74,7 +75,7 @@ public final class InitialModel {
     this.folder = folder;
     this.manifest = manifest;
     this.vocabulary = readVocabulary(folder.resolve(VOCABULARY));
-    this.tensors = SafetensorsReader.read(folder.resolve(WEIGHTS));
+    this.tensors = Safetensors.read(folder.resolve(WEIGHTS));
   }
 
   /**
@@ -135,7 +136,7 @@ public final class InitialModel {
     Path weights = folder.resolve(WEIGHTS);
     Path temporary = folder.resolve(WEIGHTS + ".tmp");
     try {
-      SafetensorsWriter.write(temporary, tensors);
+      Safetensors.write(temporary, tensors);
       Files.move(temporary, weights, StandardCopyOption.REPLACE_EXISTING);
     } finally {
       Files.deleteIfExists(temporary);
@@ -150,7 +151,7 @@ public final class InitialModel {
     return new InitialModel(folder, manifest);
   }
 
-  /** The word pieces of a file, one a line. */
+  /** Returns the word pieces of a file, one a line. */
   static List<String> readVocabulary(Path file) throws IOException {
     try {
       return Files.readAllLines(file);
@@ -163,24 +164,27 @@ public final class InitialModel {
     return manifest.config();
   }
 
-  /** Word pieces in the order of their ids. */
+  /** Returns the word pieces in the order of their ids. */
   public List<String> vocabulary() {
     return vocabulary;
   }
 
-  /** What the weights were made of. */
+  /** Returns what the weights were made of. */
   public ImportReport origin() {
     return manifest.origin();
   }
 
-  /** Of shape, vocabulary and weights; where the folder is, does not count. */
+  /** Returns the SHA-256 of shape, vocabulary and weights; where the folder is, does not count. */
   public String sha256() {
     String parts =
         GSON.toJson(manifest.config()) + manifest.vocabularySha256() + manifest.weightsSha256();
     return Sha256.hex(parts.getBytes(StandardCharsets.UTF_8));
   }
 
-  /** The tensors that there are, and fresh ones by {@link Weights#random} where there are none. */
+  /**
+   * Returns the tensors that there are, and fresh ones by {@link Weights#random} where there are
+   * none.
+   */
   public Start start(long seed) {
     return new Start(Weights.random(seed));
   }
@@ -232,6 +236,77 @@ public final class InitialModel {
         throw new IllegalArgumentException(
             folder + " holds tensors that the model lacks, import again: " + untaken);
       }
+    }
+  }
+
+  /**
+   * Where the tensors of starting weights come from.
+   *
+   * @param sources the checkpoints
+   * @param anew names of the tensors that no checkpoint gives, which training initialises
+   */
+  public record ImportReport(List<Source> sources, List<String> anew) {
+    /**
+     * One checkpoint.
+     *
+     * @param role what it is
+     * @param file its name
+     * @param tensors of it that were taken
+     * @param parameters in those tensors
+     * @param unused its tensors that were left, each with a word why where there is one
+     */
+    public record Source(
+        String role, String file, int tensors, long parameters, List<String> unused) {
+      public Source {
+        unused = List.copyOf(unused);
+      }
+    }
+
+    public ImportReport {
+      sources = List.copyOf(sources);
+      anew = List.copyOf(anew);
+    }
+
+    /** Says for people what was taken, what starts anew, what was left. */
+    @Override
+    public String toString() {
+      StringBuilder text = new StringBuilder();
+      for (Source source : sources) {
+        text.append(
+            String.format(
+                Locale.ROOT,
+                "taken from the %s %s: %d tensors, %,d parameters%n",
+                source.role(),
+                source.file(),
+                source.tensors(),
+                source.parameters()));
+        if (!source.unused().isEmpty()) {
+          text.append(
+              String.format(
+                  Locale.ROOT, "  left unused: %s%n", String.join(", ", source.unused())));
+        }
+      }
+      text.append(
+          String.format(Locale.ROOT, "initialised anew by training: %d tensors%n", anew.size()));
+      groups()
+          .forEach(
+              (name, count) -> text.append(String.format(Locale.ROOT, "  %s (%d)%n", name, count)));
+      return text.toString();
+    }
+
+    /**
+     * {@code fusion.layer3.norm2.bias} and its like, of every layer, are {@code
+     * fusion.layer*.norm2}.
+     */
+    private Map<String, Integer> groups() {
+      Map<String, Integer> groups = new TreeMap<>();
+      for (String name : anew) {
+        int leaf = name.lastIndexOf('.');
+        boolean pair = name.endsWith(".weight") || name.endsWith(".bias");
+        String group = pair ? name.substring(0, leaf) : name;
+        groups.merge(group.replaceAll("layer\\d+", "layer*"), 1, Integer::sum);
+      }
+      return groups;
     }
   }
 }

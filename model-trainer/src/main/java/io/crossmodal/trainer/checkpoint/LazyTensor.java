@@ -5,7 +5,10 @@
 package io.crossmodal.trainer.checkpoint;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A tensor by type and shape, whose values are read when they are asked for: a model of a gigabyte
@@ -15,7 +18,7 @@ public final class LazyTensor {
   /** Reads the values, row-major. */
   @FunctionalInterface
   public interface Loader {
-    /** All values. */
+    /** Returns all values. */
     float[] load() throws IOException;
   }
 
@@ -29,7 +32,7 @@ public final class LazyTensor {
     this.loader = loader;
   }
 
-  /** A tensor that is computed, in float32. */
+  /** Returns a tensor that is computed, in float32. */
   public static LazyTensor computed(List<Long> shape, Loader loader) {
     return new LazyTensor(ElementType.F32, shape, loader);
   }
@@ -38,13 +41,13 @@ public final class LazyTensor {
     return type;
   }
 
-  /** The extents, outermost first. */
+  /** Returns the extents, outermost first. */
   public List<Long> shape() {
     return shape;
   }
 
   /**
-   * Elements in all.
+   * Returns the number of elements.
    *
    * @throws ArithmeticException when that is more than a long holds
    */
@@ -56,8 +59,66 @@ public final class LazyTensor {
     return shape.stream().reduce(1L, Math::multiplyExact);
   }
 
-  /** The values in row-major order, read anew at each call. */
+  /** Returns the values in row-major order, read anew at each call. */
   public float[] values() throws IOException {
     return loader.load();
+  }
+
+  /**
+   * What a checkpoint's tensors are made of, by safetensors' names.
+   *
+   * <p>Integers are known, so that a file may hold them (old BERTs hold {@code position_ids}); only
+   * floating point can be read.
+   */
+  enum ElementType {
+    F64("DoubleStorage", 8),
+    F32("FloatStorage", 4),
+    F16("HalfStorage", 2),
+    BF16("BFloat16Storage", 2),
+    I64("LongStorage", 8),
+    I32("IntStorage", 4),
+    I16("ShortStorage", 2),
+    I8("CharStorage", 1),
+    U8("ByteStorage", 1),
+    BOOL("BoolStorage", 1);
+
+    private final String torchStorage;
+    private final int bytes;
+
+    ElementType(String torchStorage, int bytes) {
+      this.torchStorage = torchStorage;
+      this.bytes = bytes;
+    }
+
+    /** Returns the type that safetensors calls by that name. */
+    static Optional<ElementType> of(String name) {
+      return Arrays.stream(values()).filter(type -> type.name().equals(name)).findFirst();
+    }
+
+    /** Returns the type of the elements of {@code torch.<storage>}. */
+    static Optional<ElementType> ofTorchStorage(String storage) {
+      return Arrays.stream(values()).filter(type -> type.torchStorage.equals(storage)).findFirst();
+    }
+
+    /** Returns the bytes of an element. */
+    int bytes() {
+      return bytes;
+    }
+
+    /** Returns whether {@link #get} can give its elements without losing more than float32 must. */
+    boolean readable() {
+      return this == F32 || this == F16 || this == BF16;
+    }
+
+    /** Returns the element at an index of little-endian bytes. */
+    float get(ByteBuffer bytes, int index) {
+      return switch (this) {
+        case F32 -> bytes.getFloat(4 * index);
+        case F16 -> Float.float16ToFloat(bytes.getShort(2 * index));
+        // bfloat16 is the upper half of a float32.
+        case BF16 -> Float.intBitsToFloat(bytes.getShort(2 * index) << 16);
+        default -> throw new IllegalStateException(this + " is not read as float");
+      };
+    }
   }
 }

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.checkpoint;
 
+import io.crossmodal.trainer.checkpoint.LazyTensor.ElementType;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -134,7 +135,7 @@ final class TorchPickle extends Unpickler {
     return NO_RETURN_VALUE;
   }
 
-  /** The library would allocate whatever a damaged length says. */
+  /** Checks a length: the library would allocate whatever a damaged one says. */
   private static void checkLength(InputStream text) throws IOException {
     text.mark(Integer.BYTES);
     byte[] length = text.readNBytes(Integer.BYTES);
@@ -164,7 +165,7 @@ final class TorchPickle extends Unpickler {
             name));
   }
 
-  /** (storage, offset, shape, strides, requires_grad, hooks[, metadata]). */
+  /** Makes a view of (storage, offset, shape, strides, requires_grad, hooks[, metadata]). */
   private static View view(Object[] arguments) {
     View view =
         new View(
@@ -205,7 +206,8 @@ final class TorchPickle extends Unpickler {
   }
 
   /**
-   * A state dictionary has attributes ({@code _metadata}: versions of its modules); none is used.
+   * Drops attributes. A state dictionary has some ({@code _metadata}: versions of its modules);
+   * none is used.
    */
   private void build() {
     stack.pop();

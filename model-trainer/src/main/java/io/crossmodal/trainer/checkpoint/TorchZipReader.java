@@ -62,7 +62,7 @@ final class TorchZipReader {
     }
   }
 
-  /** The folder in the zip, whose name is the saved file's. */
+  /** Returns the folder in the zip, whose name is the saved file's. */
   private static String root(Path file, ZipFile zip) throws IOException {
     List<String> pickles =
         zip.stream()
@@ -167,7 +167,7 @@ final class TorchZipReader {
     return new LazyTensor(storage.type(), view.shape(), () -> values(file, entry, name, view));
   }
 
-  /** Elements of the storage from a view's first to its last, both included. */
+  /** Returns the elements of the storage from a view's first to its last, both included. */
   private static long extent(TorchPickle.View view) {
     if (LazyTensor.size(view.shape()) == 0) {
       return 0;
@@ -182,7 +182,7 @@ final class TorchZipReader {
 
   private static float[] values(Path file, String entry, String name, TorchPickle.View view)
       throws IOException {
-    ElementType type = view.storage().type();
+    LazyTensor.ElementType type = view.storage().type();
     long size = LazyTensor.size(view.shape());
     long bytes = extent(view) * type.bytes();
     if (!type.readable() || size > MAX_ELEMENTS || bytes > Integer.MAX_VALUE - 8) {

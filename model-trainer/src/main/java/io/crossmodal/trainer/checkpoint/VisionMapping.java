@@ -24,24 +24,24 @@ final class VisionMapping {
   private static final Pattern TIMM_IGNORABLE = Pattern.compile("(head|pre_logits\\.fc)\\..*");
 
   private final ModelConfig config;
-  private final Taking taking;
+  private final TensorConsumer tensors;
   private final SensorConfig sensor;
   private final String tower;
 
-  private VisionMapping(ModelConfig config, Taking taking) {
+  private VisionMapping(ModelConfig config, TensorConsumer tensors) {
     this.config = config;
-    this.taking = taking;
+    this.tensors = tensors;
     this.sensor = config.sensors().get(0);
     this.tower = "model.image_" + sensor.name();
   }
 
-  private static boolean isTimm(Taking taking) {
-    return taking.has("patch_embed.proj.weight");
+  private static boolean isTimm(TensorConsumer tensors) {
+    return tensors.has("patch_embed.proj.weight");
   }
 
-  /** What the library that wrote the checkpoint adds to the variance in its layer norms. */
-  static double layerNormEpsilon(Taking taking) {
-    return isTimm(taking) ? 1e-6 : 1e-12;
+  /** Returns what the library that wrote the checkpoint adds to the variance in its layer norms. */
+  static double layerNormEpsilon(TensorConsumer tensors) {
+    return isTimm(tensors) ? 1e-6 : 1e-12;
   }
 
   /**
@@ -50,17 +50,18 @@ final class VisionMapping {
    * @throws CheckpointException when it is no such thing, or listing what is missing, of another
    *     shape or unknown
    */
-  static ImportReport.Source map(ModelConfig config, Taking taking) throws CheckpointException {
-    boolean timm = isTimm(taking);
-    VisionMapping mapping = new VisionMapping(config, taking);
+  static InitialModel.ImportReport.Source map(ModelConfig config, TensorConsumer tensors)
+      throws CheckpointException {
+    boolean timm = isTimm(tensors);
+    VisionMapping mapping = new VisionMapping(config, tensors);
     if (timm) {
       mapping.timm();
     } else {
-      taking.requireKind(ROLE, "embeddings.patch_embeddings.projection.weight");
+      tensors.requireKind(ROLE, "embeddings.patch_embeddings.projection.weight");
       mapping.huggingFace();
     }
     Pattern ignorable = timm ? TIMM_IGNORABLE : HUGGING_FACE_IGNORABLE;
-    return taking.finish(ROLE, name -> ignorable.matcher(name).matches());
+    return tensors.finish(ROLE, name -> ignorable.matcher(name).matches());
   }
 
   private void huggingFace() {
@@ -75,8 +76,8 @@ final class VisionMapping {
     for (int i = 0; i < config.image().layers(); i++) {
       String target = tower + ".layer" + i;
       String source = "encoder.layer." + i;
-      taking.layerNorm(target + ".norm1", source + ".layernorm_before", h);
-      taking.attention(
+      tensors.layerNorm(target + ".norm1", source + ".layernorm_before", h);
+      tensors.attention(
           target + ".attention",
           List.of(
               source + ".attention.attention.query",
@@ -84,11 +85,11 @@ final class VisionMapping {
               source + ".attention.attention.value",
               source + ".attention.output.dense"),
           h);
-      taking.layerNorm(target + ".norm2", source + ".layernorm_after", h);
-      taking.linear(target + ".feed_forward.inner", source + ".intermediate.dense", h, f);
-      taking.linear(target + ".feed_forward.outer", source + ".output.dense", f, h);
+      tensors.layerNorm(target + ".norm2", source + ".layernorm_after", h);
+      tensors.linear(target + ".feed_forward.inner", source + ".intermediate.dense", h, f);
+      tensors.linear(target + ".feed_forward.outer", source + ".output.dense", f, h);
     }
-    taking.layerNorm(tower + ".norm", "layernorm", h);
+    tensors.layerNorm(tower + ".norm", "layernorm", h);
   }
 
   private void timm() {
@@ -99,40 +100,40 @@ final class VisionMapping {
     for (int i = 0; i < config.image().layers(); i++) {
       String target = tower + ".layer" + i;
       String source = "blocks." + i;
-      taking.layerNorm(target + ".norm1", source + ".norm1", h);
+      tensors.layerNorm(target + ".norm1", source + ".norm1", h);
       fused(target + ".attention", source + ".attn.qkv");
-      taking.linear(target + ".attention.output", source + ".attn.proj", h, h);
-      taking.layerNorm(target + ".norm2", source + ".norm2", h);
-      taking.linear(target + ".feed_forward.inner", source + ".mlp.fc1", h, f);
-      taking.linear(target + ".feed_forward.outer", source + ".mlp.fc2", f, h);
+      tensors.linear(target + ".attention.output", source + ".attn.proj", h, h);
+      tensors.layerNorm(target + ".norm2", source + ".norm2", h);
+      tensors.linear(target + ".feed_forward.inner", source + ".mlp.fc1", h, f);
+      tensors.linear(target + ".feed_forward.outer", source + ".mlp.fc2", f, h);
     }
-    taking.layerNorm(tower + ".norm", "norm", h);
+    tensors.layerNorm(tower + ".norm", "norm", h);
   }
 
   private void embeddings(String patch, String cls, String position, String distillation) {
     int h = config.hidden();
     int p = config.image().patch();
-    taking.copy(tower + ".patch_weight", patch + ".weight", h, sensor.channels(), p, p);
-    taking.copy(tower + ".patch_bias", patch + ".bias", h);
-    taking.copy(tower + ".cls", cls, 1, 1, h);
-    if (taking.has(distillation)) {
+    tensors.copy(tower + ".patch_weight", patch + ".weight", h, sensor.channels(), p, p);
+    tensors.copy(tower + ".patch_bias", patch + ".bias", h);
+    tensors.copy(tower + ".cls", cls, 1, 1, h);
+    if (tensors.has(distillation)) {
       // Leaving the token out would not do: every other token has learnt to attend to it.
-      taking.problem(
+      tensors.problem(
           "it is a distilled DeiT, which has a distillation token beside [CLS]; take the DeiT"
               + " without distillation");
-      taking.leave(distillation, "");
-      taking.leave(position, "");
+      tensors.leave(distillation, "");
+      tensors.leave(position, "");
       return;
     }
     int tokens = config.imageTokens(sensor);
-    if (taking.want(position, grid(position), 1, tokens, h)) {
-      taking.put(tower + ".position", new long[] {1, tokens, h}, taking.get(position)::values);
+    if (tensors.want(position, grid(position), 1, tokens, h)) {
+      tensors.put(tower + ".position", new long[] {1, tokens, h}, tensors.get(position)::values);
     }
   }
 
-  /** What a position table of another length says of the pictures it was made for. */
+  /** Returns what a position table of another length says of the pictures it was made for. */
   private String grid(String position) {
-    List<Long> shape = taking.has(position) ? taking.get(position).shape() : List.of();
+    List<Long> shape = tensors.has(position) ? tensors.get(position).shape() : List.of();
     if (shape.size() != 3 || shape.get(1) < 2) {
       return "";
     }
@@ -147,31 +148,31 @@ final class VisionMapping {
   }
 
   private void checkLayers(String prefix) {
-    int layers = taking.layers(prefix);
+    int layers = tensors.layers(prefix);
     if (layers != config.image().layers()) {
-      taking.problem("it must have " + config.image().layers() + " layers, found " + layers);
+      tensors.problem("it must have " + config.image().layers() + " layers, found " + layers);
     }
   }
 
-  /** One linear layer whose output is query, key and value side by side. */
+  /** Takes one linear layer whose output is query, key and value side by side. */
   private void fused(String target, String source) {
     int h = config.hidden();
-    boolean weight = taking.want(source + ".weight", "", 3L * h, h);
-    boolean bias = taking.want(source + ".bias", "", 3L * h);
+    boolean weight = tensors.want(source + ".weight", "", 3L * h, h);
+    boolean bias = tensors.want(source + ".bias", "", 3L * h);
     List<String> parts = List.of("query", "key", "value");
     for (int i = 0; i < parts.size(); i++) {
       int part = i;
       if (weight) {
-        taking.put(
+        tensors.put(
             target + "." + parts.get(i) + ".weight",
             new long[] {h, h},
-            () -> third(taking.get(source + ".weight"), part));
+            () -> third(tensors.get(source + ".weight"), part));
       }
       if (bias) {
-        taking.put(
+        tensors.put(
             target + "." + parts.get(i) + ".bias",
             new long[] {h},
-            () -> third(taking.get(source + ".bias"), part));
+            () -> third(tensors.get(source + ".bias"), part));
       }
     }
   }

@@ -5,10 +5,12 @@
 package io.crossmodal.trainer.cli;
 
 import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DatasetOptions;
 import io.crossmodal.trainer.data.Datasets;
 import io.crossmodal.trainer.data.FolderOptions;
 import io.crossmodal.trainer.data.InvalidDatasetException;
+import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.data.SplitShares;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -31,8 +33,8 @@ final class DatasetArguments {
       names = "--data",
       required = true,
       description =
-          "data set: a caption file (JSON of Karpathy or PIR, _caps.txt), a folder of such files,"
-              + " or a folder of folders named by the class of their pictures")
+          "data set: a caption file (JSON of Karpathy, COCO or PIR, _caps.txt), a folder of such"
+              + " files, or a folder of folders named by the class of their pictures")
   private Path data;
 
   @Option(
@@ -60,15 +62,15 @@ final class DatasetArguments {
       paramLabel = "TRAIN,VAL,TEST",
       converter = Shares.class,
       description =
-          "labelled folders: shares of the splits, the same for all commands on one data set"
-              + " (default: 0.8,0.1,0.1)")
+          "labelled folders and COCO files that name no split: shares of the splits, the same for"
+              + " all commands on one data set (default: 0.8,0.1,0.1)")
   private SplitShares shares;
 
   @Option(
       names = "--split-seed",
       description =
-          "labelled folders: another seed, another split; the same for all commands on one data set"
-              + " (default: 1)")
+          "as --split-shares: another seed, another split; the same for all commands on one data"
+              + " set (default: 1)")
   private Long splitSeed;
 
   /** Reads "0.8,0.1,0.1". */
@@ -92,7 +94,7 @@ final class DatasetArguments {
     }
   }
 
-  /** As the user wrote it. */
+  /** Returns the path as the user wrote it. */
   Path path() {
     return data;
   }
@@ -102,7 +104,24 @@ final class DatasetArguments {
         new DatasetOptions(data, Optional.ofNullable(images), allowedProblems, folders()));
   }
 
-  /** Empty where no such option was given, so that it can be refused where it has no effect. */
+  /**
+   * Returns the images of a split.
+   *
+   * @throws IllegalArgumentException when there are none
+   */
+  List<CaptionedImage> images(CaptionedDataset dataset, Split split) {
+    List<CaptionedImage> images = dataset.split(split);
+    if (images.isEmpty()) {
+      throw new IllegalArgumentException(
+          data + " has no image in its split " + split.label() + "; name another with --split");
+    }
+    return images;
+  }
+
+  /**
+   * Returns nothing where no such option was given, so that it can be refused where it has no
+   * effect.
+   */
   private Optional<FolderOptions> folders() {
     if (templates == null && shares == null && splitSeed == null) {
       return Optional.empty();

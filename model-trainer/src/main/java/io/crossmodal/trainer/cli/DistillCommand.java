@@ -29,11 +29,12 @@ import picocli.CommandLine.Option;
 @Command(
     name = "distill",
     mixinStandardHelpOptions = true,
+    modelTransformer = RecordOptions.Transformer.class,
     showDefaultValues = true,
     description =
         "Distils the fusion encoder of a bundle into its filter (a dot product, for the kNN field)"
             + " and into the paper's MLP filter. Calibrate the result with export.")
-final class DistillCommand implements Callable<Integer> {
+final class DistillCommand implements Callable<Integer>, RecordOptions.Holder {
   @Mixin private DatasetArguments data;
 
   @Option(names = "--bundle", required = true, description = "the teacher's bundle")
@@ -42,47 +43,16 @@ final class DistillCommand implements Callable<Integer> {
   @Option(names = "--out", required = true, description = "the bundle to write")
   private Path out;
 
-  @Option(names = "--seed", defaultValue = "1")
-  private long seed;
+  private final RecordOptions given = new RecordOptions(DistillationOptions.class, "DEFAULTS");
 
-  @Option(
-      names = "--sample",
-      defaultValue = "5000",
-      description = "training images at most, with one caption each")
-  private int sample;
-
-  @Option(names = "--hard", defaultValue = "11", description = "candidates the filter ranks first")
-  private int hard;
-
-  @Option(names = "--easy", defaultValue = "4", description = "candidates drawn uniformly")
-  private int easy;
-
-  @Option(names = "--epochs", defaultValue = "30")
-  private int epochs;
-
-  @Option(names = "--batch", defaultValue = "128", description = "texts a step")
-  private int batch;
-
-  @Option(names = "--learning-rate", defaultValue = "1e-4", description = "peak, cosine schedule")
-  private double learningRate;
-
-  @Option(names = "--weight-decay", defaultValue = "0.02")
-  private double weightDecay;
-
-  @Option(names = "--alpha", defaultValue = "0.2", description = "weight of the MLP's hard target")
-  private double alpha;
-
-  @Option(
-      names = "--contrast",
-      defaultValue = "1",
-      description = "weight of contrast beside the dot product's listwise loss")
-  private double contrast;
+  @Override
+  public RecordOptions recordOptions() {
+    return given;
+  }
 
   @Override
   public Integer call() throws Exception {
-    DistillationOptions options =
-        new DistillationOptions(
-            seed, sample, hard, easy, epochs, batch, learningRate, weightDecay, alpha, contrast);
+    DistillationOptions options = given.applyTo(DistillationOptions.defaults());
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> split = sampled(dataset.split(Split.TRAIN), options);
     try (Interruption interruption = new Interruption("nothing is kept");
@@ -98,7 +68,7 @@ final class DistillCommand implements Callable<Integer> {
               options);
       ModelBundle distilled;
       try (ProgressBar scored = new ProgressBar("teach", encoded.images().size());
-          ProgressBar learnt = new ProgressBar("learn", epochs)) {
+          ProgressBar learnt = new ProgressBar("learn", options.epochs())) {
         distilled =
             distiller.distil(
                 teacher.scratch(),
@@ -112,10 +82,10 @@ final class DistillCommand implements Callable<Integer> {
                       String.format(
                           Locale.ROOT,
                           "order %.3f contrast %.3f soft %.3f hard %.3f",
-                          losses.order(),
-                          losses.contrast(),
-                          losses.soft(),
-                          losses.hard()));
+                          losses.get("order"),
+                          losses.get("contrast"),
+                          losses.get("soft"),
+                          losses.get("hard")));
                   interruption.check();
                 });
       }
@@ -125,14 +95,14 @@ final class DistillCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** A seeded choice of images, each with one of its captions. */
+  /** Returns a seeded choice of images, each with one of its captions. */
   private static List<CaptionedImage> sampled(
       List<CaptionedImage> split, DistillationOptions options) {
     Random random = new Random(options.seed());
     List<CaptionedImage> shuffled = new ArrayList<>(split);
     Collections.shuffle(shuffled, random);
     return shuffled.stream()
-        .limit(options.images())
+        .limit(options.sample())
         .map(
             image -> {
               String caption = image.captions().get(random.nextInt(image.captions().size()));
@@ -142,7 +112,7 @@ final class DistillCommand implements Callable<Integer> {
         .toList();
   }
 
-  /** By all captions of an image, not the sampled one alone. */
+  /** Matches by all captions of an image, not the sampled one alone. */
   private static Distiller.Matches matches(CaptionedDataset dataset, EncodedSplit encoded) {
     var captions =
         dataset.images().stream()

@@ -10,12 +10,11 @@ import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.ImageChange;
 import io.crossmodal.trainer.data.Split;
-import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.EncodedSplit;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
+import io.crossmodal.trainer.evaluate.Evaluator.Depths;
 import io.crossmodal.trainer.evaluate.Paper;
-import io.crossmodal.trainer.evaluate.Row;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -90,7 +89,7 @@ final class EvaluateCommand implements Callable<Integer> {
       description = "of --change, 0 to 10; the paper's views are made with 7")
   private double magnitude;
 
-  /** Every run changes an image alike. */
+  /** Changes an image, in every run alike. */
   private RgbImage changed(int number, RgbImage picture) {
     return change.apply(picture, magnitude, new SplittableRandom(number));
   }
@@ -105,15 +104,8 @@ final class EvaluateCommand implements Callable<Integer> {
     }
     Depths depths = new Depths(ks, full);
     CaptionedDataset dataset = data.read();
-    List<CaptionedImage> all = dataset.split(split);
+    List<CaptionedImage> all = data.images(dataset, split);
     List<CaptionedImage> images = all.subList(0, Math.min(limit, all.size()));
-    if (images.isEmpty()) {
-      throw new IllegalArgumentException(
-          data.path()
-              + " has no image in its split "
-              + split.label()
-              + "; name another with --split");
-    }
     EvaluationTable table;
     try (LoadedModel model = LoadedModel.withText(bundle)) {
       table = table(model, dataset, images, depths, notes(images.size(), all.size()));
@@ -128,7 +120,7 @@ final class EvaluateCommand implements Callable<Integer> {
     return 0;
   }
 
-  /** What is not as usual. */
+  /** Says what is not as usual. */
   private List<String> notes(int images, int all) {
     List<String> notes = new ArrayList<>();
     if (images < all) {
@@ -158,7 +150,19 @@ final class EvaluateCommand implements Callable<Integer> {
     EncodedSplit.Change before = change == null ? EncodedSplit.Change.NONE : this::changed;
     Evaluator evaluator =
         new Evaluator(model.model(), model.encode(data, dataset, images, sensor, before, () -> {}));
-    List<Row> rows;
+    return table(model, evaluator, dataset, split, depths, calibration, notes);
+  }
+
+  /** Evaluates under a progress bar. */
+  static EvaluationTable table(
+      LoadedModel model,
+      Evaluator evaluator,
+      CaptionedDataset dataset,
+      Split split,
+      Depths depths,
+      Calibration calibration,
+      List<String> notes) {
+    List<EvaluationTable.Row> rows;
     try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(depths))) {
       rows = evaluator.evaluate(depths, calibration, bar::stepTo);
     }

@@ -10,9 +10,11 @@ import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.sensors.SensorEvaluation;
 import io.crossmodal.trainer.sensors.SensorOptions;
 import io.crossmodal.trainer.sensors.SensorTraining;
+import io.crossmodal.trainer.train.OptionRecords;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -25,8 +27,7 @@ import picocli.CommandLine.Option;
     showDefaultValues = true,
     description =
         "Measures retrieval between two sensors: paired recall, and by label sets where there are"
-            + " labels, and in one list of both where a model is calibrated. An untrained model and"
-            + " a texture descriptor stand beside.")
+            + " labels. An untrained model and a texture descriptor stand beside.")
 final class EvaluateSensorsCommand implements Callable<Integer> {
   @Mixin private PairArguments data;
 
@@ -58,7 +59,9 @@ final class EvaluateSensorsCommand implements Callable<Integer> {
       add(
           evaluation,
           SensorTraining.untrained(
-              dataset, SensorOptions.scratch(seed, 1).withImageSize(side), "untrained-" + seed));
+              dataset,
+              OptionRecords.with(SensorOptions.scratch(), Map.of("seed", seed, "image_size", side)),
+              "untrained-" + seed));
     }
     evaluation.addDescriptor(side);
     System.out.print(evaluation.markdown());

@@ -10,9 +10,9 @@ import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.Split;
-import io.crossmodal.trainer.evaluate.Depths;
+import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
-import io.crossmodal.trainer.evaluate.Row;
+import io.crossmodal.trainer.evaluate.Evaluator.Depths;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -64,7 +64,7 @@ final class ExportCommand implements Callable<Integer> {
       }
       Depths depths = new Depths(List.of(k), false);
       try (ProgressBar bar = new ProgressBar("measure", evaluator.pairs(depths))) {
-        List<Row> rows = evaluator.evaluate(depths, calibration, bar::stepTo);
+        List<EvaluationTable.Row> rows = evaluator.evaluate(depths, calibration, bar::stepTo);
         metrics.add(metric("val.filter.t2i.r@1", rows.get(0).textToImage().aware().r1()));
         metrics.add(metric("val.filter.mr", rows.get(0).meanRecallAware()));
         metrics.add(metric("val.fusion.t2i.r@1", rows.get(1).textToImage().aware().r1()));
@@ -90,7 +90,7 @@ final class ExportCommand implements Callable<Integer> {
     return new ModelManifest.Metric(name, Math.round(100 * value) / 100.0);
   }
 
-  /** The first captions of a data set: known words, several lengths. */
+  /** Returns the first captions of a data set: known words, several lengths. */
   static List<String> goldenTexts(CaptionedDataset dataset) {
     return dataset.images().stream()
         .flatMap(image -> image.captions().stream())

@@ -5,9 +5,9 @@
 package io.crossmodal.trainer.cli;
 
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
-import io.crossmodal.trainer.data.scene.SceneRenderer;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -21,12 +21,13 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "generate",
     mixinStandardHelpOptions = true,
+    modelTransformer = RecordOptions.Transformer.class,
     sortOptions = false,
     description = {
       "Writes a data set of generated remote-sensing-like scenes with five captions each:",
       "images/*.jpg and dataset.json (Karpathy style), which train and evaluate read."
     })
-public final class GenerateCommand implements Callable<Integer> {
+final class GenerateCommand implements Callable<Integer>, RecordOptions.Holder {
 
   @Spec private CommandSpec spec;
 
@@ -38,44 +39,6 @@ public final class GenerateCommand implements Callable<Integer> {
   private Path out;
 
   @Option(
-      names = "--train",
-      defaultValue = "20000",
-      description = "Train images, 0 or more (default: ${DEFAULT-VALUE}).")
-  private int train;
-
-  @Option(
-      names = "--val",
-      defaultValue = "1000",
-      description = "Validation images, 0 or more (default: ${DEFAULT-VALUE}).")
-  private int val;
-
-  @Option(
-      names = "--test",
-      defaultValue = "1000",
-      description = "Test images, 0 or more (default: ${DEFAULT-VALUE}).")
-  private int test;
-
-  @Option(
-      names = "--seed",
-      defaultValue = "1",
-      description = "The same seed gives the same data set (default: ${DEFAULT-VALUE}).")
-  private long seed;
-
-  @Option(
-      names = "--size",
-      defaultValue = "" + SceneRenderer.DEFAULT_SIZE,
-      description = "Side of a picture in pixels, 32 to 2048 (default: ${DEFAULT-VALUE}).")
-  private int size;
-
-  @Option(
-      names = "--twins",
-      defaultValue = "0.3",
-      description =
-          "Share of near twins: scenes that differ from an earlier one in one count, colour or"
-              + " place only; 0 to 0.9 (default: ${DEFAULT-VALUE}).")
-  private double twins;
-
-  @Option(
       names = "--threads",
       description = "Threads (default: one per processor). The bytes do not depend on it.")
   private int threads = Runtime.getRuntime().availableProcessors();
@@ -85,12 +48,19 @@ public final class GenerateCommand implements Callable<Integer> {
       description = "Replace the data set that is in the folder already.")
   private boolean overwrite;
 
+  private final RecordOptions given = new RecordOptions(SceneDatasetWriter.Config.class, "IMAGES");
+
+  @Override
+  public RecordOptions recordOptions() {
+    return given;
+  }
+
   @Override
   public Integer call() throws IOException, InterruptedException {
     SceneDatasetWriter.Config config;
     SceneDatasetWriter writer;
     try {
-      config = new SceneDatasetWriter.Config(train, val, test, seed, size, twins);
+      config = given.applyTo(SceneDatasetWriter.Config.class, "IMAGES", Map.of());
       writer = new SceneDatasetWriter(config);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), e.getMessage(), e);

@@ -6,7 +6,6 @@ package io.crossmodal.trainer.cli;
 
 import io.crossmodal.trainer.checkpoint.CheckpointImport;
 import io.crossmodal.trainer.checkpoint.InitialModel;
-import io.crossmodal.trainer.checkpoint.PixelNormalisation;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -46,7 +45,7 @@ final class ImportCommand implements Callable<Integer> {
       description =
           "how the ViT's pixels were normalised: IMAGENET (DeiT) or HALF, mean and deviation 0.5"
               + " (Google's ViT)")
-  private PixelNormalisation pixels;
+  private CheckpointImport.PixelNormalisation pixels;
 
   @Override
   public Integer call() throws Exception {

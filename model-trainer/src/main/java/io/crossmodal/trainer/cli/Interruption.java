@@ -19,7 +19,7 @@ final class Interruption implements AutoCloseable {
   private final CountDownLatch ended = new CountDownLatch(1);
   private volatile boolean asked;
 
-  /** For what is resumed when it is run again. */
+  /** Watches over what is resumed when it is run again. */
   Interruption() {
     this("run again to go on");
   }
@@ -32,7 +32,7 @@ final class Interruption implements AutoCloseable {
     Runtime.getRuntime().addShutdownHook(new Thread(this::await, "interruption"));
   }
 
-  /** Called at every end of the process, also when all is done. */
+  /** Waits for the step to end; called at every end of the process, also when all is done. */
   void await() {
     asked = true;
     if (ended.getCount() > 0) {
@@ -48,7 +48,7 @@ final class Interruption implements AutoCloseable {
   }
 
   /**
-   * Called between steps.
+   * Ends the work where the process is to end; called between steps.
    *
    * @throws CancellationException when the process is to end
    */

@@ -37,7 +37,7 @@ final class LoadedModel implements AutoCloseable {
     return of(bundle, FusionModel::load);
   }
 
-  /** Whatever the loader throws is thrown; what it left behind is deleted. */
+  /** Loads a bundle; what the loader throws is thrown, what it left behind is deleted. */
   static LoadedModel of(ModelBundle bundle, Loader loader) throws IOException, BundleException {
     Path scratch = Files.createTempDirectory("crossmodal-");
     FusionModel model = null;

@@ -33,9 +33,9 @@ final class PairArguments {
   @Option(
       names = "--sensor",
       description =
-          "what a CSV's files hold, twice: NAME=BAND[:INDEX],...@decibel|as_stored|power_to_decibel,"
-              + " or rgb for pictures, s1 and s2 for Sentinel-1 and Sentinel-2 as BigEarthNet has"
-              + " them; default: s1 and s2")
+          "what a CSV's files hold, twice:"
+              + " NAME=BAND[:INDEX],...@decibel|as_stored|power_to_decibel, or rgb for pictures, s1"
+              + " and s2 for Sentinel-1 and Sentinel-2 as BigEarthNet has them; default: s1 and s2")
   private List<String> sensors;
 
   @Option(names = "--where", description = "COLUMN=VALUE: take these rows of the CSV")
@@ -89,7 +89,7 @@ final class PairArguments {
   }
 
   /**
-   * The same places by another sensor and the second one, where the data have it.
+   * Returns the same places by another sensor and the second one, where the data have it.
    *
    * @param sensor of a model, its column named as it is
    */

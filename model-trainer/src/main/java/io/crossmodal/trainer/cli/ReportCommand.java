@@ -4,22 +4,19 @@
  */
 package io.crossmodal.trainer.cli;
 
-import io.crossmodal.model.Calibration;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.Split;
-import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
-import io.crossmodal.trainer.evaluate.Row;
+import io.crossmodal.trainer.evaluate.Evaluator.Depths;
 import io.crossmodal.trainer.report.ReportMaker;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
-import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -66,32 +63,13 @@ final class ReportCommand implements Callable<Integer> {
   private Path withRetrieval(ReportMaker maker) throws IOException, BundleException {
     Depths depths = new Depths(ks, full);
     CaptionedDataset dataset = data.read();
-    List<CaptionedImage> images = dataset.split(split);
-    if (images.isEmpty()) {
-      throw new IllegalArgumentException(
-          data.path()
-              + " has no image in its split "
-              + split.label()
-              + "; name another with --split");
-    }
+    List<CaptionedImage> images = data.images(dataset, split);
     try (LoadedModel model = LoadedModel.withText(run.resolve("model.zip"))) {
       ModelManifest manifest = model.bundle().manifest();
-      Calibration calibration = manifest.calibration();
       Evaluator evaluator = new Evaluator(model.model(), model.encode(data, dataset, images));
-      List<Row> rows;
-      try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(depths))) {
-        rows = evaluator.evaluate(depths, calibration, bar::stepTo);
-      }
       EvaluationTable table =
-          new EvaluationTable(
-              manifest.id(),
-              dataset.name(),
-              split,
-              evaluator.images(),
-              evaluator.texts(),
-              calibration,
-              rows,
-              List.of());
+          EvaluateCommand.table(
+              model, evaluator, dataset, split, depths, manifest.calibration(), List.of());
       return maker.write(model.model(), evaluator, table, depths, seed);
     }
   }

@@ -4,21 +4,21 @@
  */
 package io.crossmodal.trainer.cli;
 
-import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.Precision;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.checkpoint.InitialModel;
-import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.train.OptionRecords;
 import io.crossmodal.trainer.train.Recipe;
 import io.crossmodal.trainer.train.TrainingOptions;
 import io.crossmodal.trainer.train.TrainingRun;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
@@ -29,10 +29,11 @@ import picocli.CommandLine.Option;
 @Command(
     name = "train",
     mixinStandardHelpOptions = true,
+    modelTransformer = RecordOptions.Transformer.class,
     showDefaultValues = true,
     description =
         "Trains a model on a captioned data set. Run again with the same options, it resumes.")
-final class TrainCommand implements Callable<Integer> {
+final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
   @Mixin private DatasetArguments data;
 
   @Option(names = "--run", required = true, description = "run folder, made where it is absent")
@@ -43,15 +44,10 @@ final class TrainCommand implements Callable<Integer> {
 
   @Option(
       names = "--recipe",
-      defaultValue = "SCRATCH",
-      description = "${COMPLETION-CANDIDATES}: gives every option below that is not given")
+      description =
+          "${COMPLETION-CANDIDATES}: gives every option below that is not given; default: SCRATCH,"
+              + " with --init PAPER, whose rates keep what the weights have learnt")
   private Recipe recipe;
-
-  @Option(names = "--seed", defaultValue = "1")
-  private long seed;
-
-  @Option(names = "--preset", description = "${COMPLETION-CANDIDATES}")
-  private ModelConfig.Preset preset;
 
   @Option(
       names = "--init",
@@ -62,131 +58,38 @@ final class TrainCommand implements Callable<Integer> {
   @Option(names = "--epochs", description = "passes over all pairs of image and caption")
   private Double epochs;
 
-  @Option(names = "--steps", description = "optimiser steps, instead of --epochs")
-  private Integer steps;
+  private final RecordOptions given =
+      new RecordOptions(
+          TrainingOptions.class,
+          Arrays.stream(Recipe.values()).map(Recipe::name).toArray(String[]::new));
 
-  @Option(names = "--batch", description = "images that meet each other in the losses")
-  private Integer batch;
+  @Override
+  public RecordOptions recordOptions() {
+    return given;
+  }
 
-  @Option(names = "--accumulate", description = "batches averaged into one step")
-  private Integer accumulate;
-
-  @Option(
-      names = "--length-group",
-      description = "batches whose pairs are dealt out by length of caption; 1: by chance alone")
-  private Integer lengthGroup;
-
-  @Option(
-      names = "--precision",
-      description =
-          "FP32, or BF16: linear layers and convolutions in bfloat16 over weights of fp32")
-  private Precision precision;
-
-  @Mixin private OptimiserArguments optimiser;
-
-  @Option(names = "--itc", description = "weight of image-text contrast")
-  private Double itc;
-
-  @Option(names = "--itm", description = "weight of image-text matching")
-  private Double itm;
-
-  @Option(names = "--mlm", description = "weight of masked language modelling")
-  private Double mlm;
-
-  @Option(names = "--mvjrc", description = "weight of multi-view joint representations contrast")
-  private Double mvjrc;
-
-  @Option(names = "--hard-negatives", description = "share of ITM negatives drawn by similarity")
-  private Double hardNegatives;
-
-  @Option(names = "--mask-probability", description = "share of word pieces masked for MLM")
-  private Double maskProbability;
-
-  @Option(names = "--queue", description = "earlier keys that ITC contrasts with too, as in ALBEF")
-  private Integer queue;
-
-  @Option(
-      names = "--soft-targets",
-      description = "alpha: the moving average's say in ITC's targets")
-  private Double softTargets;
-
-  @Option(names = "--filter-alone", description = "share of the steps before other tasks join ITC")
-  private Double filterAlone;
-
-  @Option(names = "--second-peak", description = "share of the peak rate for when they join")
-  private Double secondPeak;
-
-  @Option(names = "--small-images", description = "share of the steps, the first, on small images")
-  private Double smallImages;
-
-  @Option(names = "--small-side", description = "pixels of these images")
-  private Integer smallSide;
-
-  @Option(names = "--augmentation", description = "${COMPLETION-CANDIDATES}")
-  private Augmentation augmentation;
-
-  @Option(names = "--dropout", description = "share of text embeddings and image features dropped")
-  private Double dropout;
-
-  @Option(names = "--word-dropout", description = "share of word pieces seen as [UNK]")
-  private Double wordDropout;
-
-  @Option(names = "--min-word-count", description = "rarer words become [UNK]")
-  private Integer minWordCount;
-
-  @Option(names = "--checkpoint-every", description = "steps")
-  private Integer checkpointEvery;
-
-  private static <T> T or(T given, T recipes) {
-    return given == null ? recipes : given;
+  private Recipe recipe() {
+    Recipe usual = init == null ? Recipe.SCRATCH : Recipe.PAPER;
+    return recipe == null ? usual : recipe;
   }
 
   private TrainingOptions options(CaptionedDataset dataset) {
-    if (steps != null && epochs != null) {
+    if (given.has("steps") && epochs != null) {
       throw new IllegalArgumentException("--steps and --epochs exclude each other, give one");
     }
-    TrainingOptions base = recipe.options();
-    TrainingOptions.Regularisation regularisation = base.regularisation();
-    TrainingOptions.Tasks tasks = base.tasks();
-    TrainingOptions.Momentum momentum = base.momentum();
-    TrainingOptions.Stages stages = base.stages();
-    int images = or(batch, base.batch());
-    int batches = or(accumulate, base.accumulate());
+    TrainingOptions options = given.applyTo(recipe().options());
+    if (given.has("steps")) {
+      return options;
+    }
     long pairs =
         dataset.split(Split.TRAIN).stream().mapToLong(image -> image.captions().size()).sum();
-    return new TrainingOptions(
-        or(preset, base.preset()),
-        seed,
-        steps != null ? steps : Recipe.steps(or(epochs, recipe.epochs()), pairs, images * batches),
-        images,
-        batches,
-        or(lengthGroup, base.lengthGroup()),
-        or(precision, base.precision()),
-        optimiser.over(base.optimiser()),
-        new TrainingOptions.Tasks(
-            or(itc, tasks.itc()),
-            or(itm, tasks.itm()),
-            or(mlm, tasks.mlm()),
-            or(mvjrc, tasks.mvjrc()),
-            or(hardNegatives, tasks.hardNegatives()),
-            or(maskProbability, tasks.maskProbability())),
-        new TrainingOptions.Momentum(
-            or(queue, momentum.queue()), or(softTargets, momentum.softTargets())),
-        new TrainingOptions.Stages(
-            or(filterAlone, stages.filterAlone()),
-            or(secondPeak, stages.secondPeak()),
-            or(smallImages, stages.smallImages()),
-            or(smallSide, stages.smallSide())),
-        new TrainingOptions.Regularisation(
-            or(augmentation, regularisation.augmentation()),
-            or(dropout, regularisation.dropout()),
-            or(wordDropout, regularisation.wordDropout())),
-        or(minWordCount, base.minWordCount()),
-        or(checkpointEvery, base.checkpointEvery()));
+    int perStep = options.batch() * options.accumulate();
+    double passes = epochs == null ? recipe().epochs() : epochs;
+    return OptionRecords.with(options, Map.of("steps", Recipe.steps(passes, pairs, perStep)));
   }
 
   private TrainingRun startFrom(TrainingOptions options) throws IOException {
-    if (preset != null) {
+    if (given.has("preset")) {
       throw new IllegalArgumentException(
           "--preset and --init exclude each other: the starting weights have a shape");
     }
@@ -210,7 +113,7 @@ final class TrainCommand implements Callable<Integer> {
               id,
               new TrainingRun.Progress() {
                 @Override
-                public void accept(int step) {
+                public void stepped(int step) {
                   bar.stepTo(step);
                   interruption.check();
                 }

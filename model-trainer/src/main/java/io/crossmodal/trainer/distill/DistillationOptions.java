@@ -4,14 +4,15 @@
  */
 package io.crossmodal.trainer.distill;
 
+import io.crossmodal.trainer.train.OptionRecords;
 import java.util.Locale;
 
 /**
  * How filters are distilled.
  *
  * @param seed of the sample, the candidates, the order and the MLP's start
- * @param images at most so many training images take part, each with one caption an epoch's list is
- *     made of; the teacher scores {@code images x (1 + hard + easy)} pairs once
+ * @param sample at most so many training images take part, each with one caption an epoch's list is
+ *     made of; the teacher scores {@code sample x (1 + hard + easy)} pairs once
  * @param hard candidates a text besides its own image: those the filter now ranks highest
  * @param easy candidates a text drawn uniformly, so that the MLP learns what is far off
  * @param epochs passes over the texts (the paper: 30)
@@ -23,7 +24,7 @@ import java.util.Locale;
  */
 public record DistillationOptions(
     long seed,
-    int images,
+    int sample,
     int hard,
     int easy,
     int epochs,
@@ -34,12 +35,12 @@ public record DistillationOptions(
     double contrast) {
 
   public DistillationOptions {
-    atLeast("images", images, 2);
-    atLeast("hard", hard, 0);
-    atLeast("easy", easy, 0);
-    atLeast("hard + easy", hard + easy, 1);
-    atLeast("epochs", epochs, 1);
-    atLeast("batch", batch, 2);
+    OptionRecords.atLeast("sample", sample, 2);
+    OptionRecords.atLeast("hard", hard, 0);
+    OptionRecords.atLeast("easy", easy, 0);
+    OptionRecords.atLeast("hard + easy", hard + easy, 1);
+    OptionRecords.atLeast("epochs", epochs, 1);
+    OptionRecords.atLeast("batch", batch, 2);
     if (!(learningRate > 0) || !(weightDecay >= 0) || !(alpha >= 0) || !(contrast >= 0)) {
       throw new IllegalArgumentException(
           String.format(
@@ -53,9 +54,9 @@ public record DistillationOptions(
     }
   }
 
-  private static void atLeast(String name, int value, int minimum) {
-    if (value < minimum) {
-      throw new IllegalArgumentException(name + " must be at least " + minimum + ", got " + value);
-    }
+  /** Returns the options that nobody has changed. */
+  public static DistillationOptions defaults() {
+    return OptionRecords.of(
+        DistillationOptions.class, OptionRecords.recipe(DistillationOptions.class, "DEFAULTS"));
   }
 }

@@ -11,7 +11,9 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
+import io.crossmodal.trainer.train.Losses;
 import io.crossmodal.trainer.train.TrainingException;
+import io.crossmodal.trainer.train.TrainingModule;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -44,7 +46,7 @@ public final class Distiller {
   private final DistillationOptions options;
 
   /**
-   * A distiller of one model.
+   * Makes a distiller of one model.
    *
    * @param images encoded by the teacher
    * @param texts a caption of each image, at its place
@@ -81,15 +83,18 @@ public final class Distiller {
    * @return the teacher with both filters, not calibrated
    * @throws TrainingException when a loss is no finite number
    */
-  public ModelBundle distil(Path scratch, IntConsumer scored, Consumer<DistillationLosses> epoch)
+  public ModelBundle distil(Path scratch, IntConsumer scored, Consumer<Losses> epoch)
       throws IOException, TrainingException {
-    Lesson lesson = Lesson.prepare(teacher, images, texts, matches, options, scored);
+    TeacherLists lists = TeacherLists.prepare(teacher, images, texts, matches, options, scored);
     ModelBundle before = teacher.bundle();
     ModelConfig config = before.manifest().config().withFilterMlp(true);
     Map<String, ScriptTensor> tensors = new LinkedHashMap<>(before.weights().tensors());
-    try (Students students = new Students(config, before.weights(), options, scratch)) {
-      learn(students, lesson, epoch);
-      tensors.putAll(students.averaged().tensors());
+    int steps = texts.size() / options.batch() * options.epochs();
+    try (TrainingModule<DistillationTask.Batch> filters =
+        new TrainingModule<>(
+            new DistillationTask(config, before.weights(), options, steps), scratch)) {
+      learn(filters, lists, epoch);
+      tensors.putAll(filters.averaged().tensors());
     }
     return ModelBundle.of(
         before.manifest().id(),
@@ -101,35 +106,31 @@ public final class Distiller {
         List.of());
   }
 
-  private void learn(Students students, Lesson lesson, Consumer<DistillationLosses> told)
+  private void learn(
+      TrainingModule<DistillationTask.Batch> filters, TeacherLists lists, Consumer<Losses> told)
       throws TrainingException {
-    int perEpoch = texts.size() / options.batch();
-    int steps = perEpoch * options.epochs();
     SplittableRandom random = new SplittableRandom(options.seed());
-    int step = 0;
     for (int epoch = 0; epoch < options.epochs(); epoch++) {
       List<Integer> order = shuffled(texts.size(), random);
-      DistillationLosses sum = new DistillationLosses(0, 0, 0, 0, 0);
+      List<Losses> each = new ArrayList<>();
       for (int from = 0; from + options.batch() <= order.size(); from += options.batch()) {
-        double rate =
-            options.learningRate() * 0.5 * (1 + Math.cos(Math.PI * step++ / Math.max(1, steps)));
-        DistillationLosses losses =
-            students.step(batch(lesson, order.subList(from, from + options.batch())), rate);
-        if (!Double.isFinite(losses.total())) {
+        Losses losses =
+            filters.step(List.of(batch(lists, order.subList(from, from + options.batch()))));
+        if (!losses.finite()) {
           throw new TrainingException(
               "a loss of the distillation is no finite number ("
-                  + losses
+                  + losses.values()
                   + "). Try a lower learning rate.");
         }
-        sum = sum.plus(losses);
+        each.add(losses);
       }
-      told.accept(sum.times(1.0 / perEpoch));
+      told.accept(Losses.mean(each));
     }
   }
 
-  private Students.Batch batch(Lesson lesson, List<Integer> chosen) {
+  private DistillationTask.Batch batch(TeacherLists lists, List<Integer> chosen) {
     int q = chosen.size();
-    int k = lesson.candidates()[0].length;
+    int k = lists.candidates()[0].length;
     int h = texts.get(0).tokens().hidden();
     float[] w = new float[q * h];
     float[] v = new float[q * k * h];
@@ -142,17 +143,17 @@ public final class Distiller {
       System.arraycopy(texts.get(t).tokens().values(), 0, w, row * h, h);
       for (int c = 0; c < k; c++) {
         int at = row * k + c;
-        int image = lesson.candidates()[t][c];
+        int image = lists.candidates()[t][c];
         System.arraycopy(images.get(image).tokens().values(), 0, v, at * h, h);
-        itm[at] = lesson.itm()[t][c];
-        ranking[at] = lesson.ranking()[t][c];
+        itm[at] = lists.itm()[t][c];
+        ranking[at] = lists.ranking()[t][c];
         labels[at] = c == 0 ? 1 : 0;
       }
       for (int other = 0; other < q; other++) {
         match[row * q + other] = row == other || matches.test(t, chosen.get(other)) ? 1 : 0;
       }
     }
-    return new Students.Batch(q, k, w, v, itm, ranking, labels, match);
+    return new DistillationTask.Batch(q, k, w, v, itm, ranking, labels, match);
   }
 
   private static List<Integer> shuffled(int size, SplittableRandom random) {

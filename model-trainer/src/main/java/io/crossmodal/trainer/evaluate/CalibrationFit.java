@@ -14,6 +14,9 @@ public final class CalibrationFit {
   private static final double[] LAMBDAS = {0, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5};
   private static final int NEWTON_STEPS = 100;
 
+  /** A probability shall not fall where the logit rises, however useless the model. */
+  private static final double LEAST_SCALE = 1e-3;
+
   private CalibrationFit() {}
 
   /**
@@ -131,7 +134,12 @@ public final class CalibrationFit {
         break;
       }
     }
-    double scale = Math.max(a / deviation, 1e-3);
-    return new Calibration(lambda, scale, b - a * mean / deviation);
+    double scale = a / deviation;
+    if (scale >= LEAST_SCALE) {
+      return new Calibration(lambda, scale, b - scale * mean);
+    }
+    // Logits that say nothing, or mislead: every pair is as likely as pairs are on average.
+    double share = (positives * high + (all - positives) * low) / all;
+    return new Calibration(lambda, LEAST_SCALE, Math.log(share / (1 - share)) - LEAST_SCALE * mean);
   }
 }

@@ -4,12 +4,18 @@
  */
 package io.crossmodal.trainer.evaluate;
 
+import io.crossmodal.model.Calibration;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.trainer.evaluate.EvaluationTable.Retrieval;
+import io.crossmodal.trainer.evaluate.EvaluationTable.Row;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.function.IntToDoubleFunction;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 
@@ -35,7 +41,7 @@ final class CandidateScorer {
   }
 
   /**
-   * Per query its best answers by the filter, best first.
+   * Returns per query its best answers by the filter, best first.
    *
    * @param k at most so many, at least 1
    */
@@ -46,8 +52,8 @@ final class CandidateScorer {
   }
 
   /**
-   * Per query its best answers by the MLP filter, best first: no index helps it, so it meets every
-   * answer.
+   * Returns per query its best answers by the MLP filter, best first: no index helps it, so it
+   * meets every answer.
    *
    * @param k at most so many, at least 1
    */
@@ -98,7 +104,7 @@ final class CandidateScorer {
    * @param progress told the pairs scored so far
    */
   ScoredDirection score(
-      int[][] nearest, List<Integer> cuts, Relevance relevance, LongConsumer progress) {
+      int[][] nearest, List<Integer> cuts, Candidates.Relevance relevance, LongConsumer progress) {
     int k = cuts.get(cuts.size() - 1);
     float[][] itm = new float[queries.size()][k];
     float[][] filter = new float[queries.size()][k];
@@ -146,5 +152,71 @@ final class CandidateScorer {
     Arrays.sort(sorted);
     int half = sorted.length / 2;
     return sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+  }
+
+  /**
+   * One direction of retrieval, scored, from which every row's half is read.
+   *
+   * @param candidates the pairs
+   * @param strict an image's own captions are right
+   * @param aware every image that has the caption is right
+   * @param medianMillis for a cut k: the median over queries of the milliseconds that the fusion
+   *     stage took for a query's first k pairs
+   * @param computed whether those were computed from the time of a pair in the other direction
+   * @param top per query full fusion's first ten answers; null where not every pair was scored
+   */
+  @SuppressWarnings("ArrayRecordComponent") // a table, never compared
+  record ScoredDirection(
+      Candidates candidates,
+      Candidates.Right strict,
+      Candidates.Right aware,
+      IntToDoubleFunction medianMillis,
+      boolean computed,
+      int[][] top) {
+
+    static final int TOP = 10;
+
+    /** Returns this with full fusion's first ten, once every pair is scored. */
+    ScoredDirection full(Calibration calibration) {
+      int[][] first =
+          IntStream.range(0, candidates.queries())
+              .parallel()
+              .mapToObj(
+                  q -> candidates.fusionOrder(q, candidates.answers()[q].length, calibration, TOP))
+              .toArray(int[][]::new);
+      return new ScoredDirection(candidates, strict, aware, medianMillis, computed, first);
+    }
+
+    /** Returns the filter's own order. */
+    Row.Direction filter() {
+      return new Row.Direction(
+          Retrieval.of(candidates.filterRanks(strict)),
+          Retrieval.of(candidates.filterRanks(aware)),
+          null,
+          false,
+          null);
+    }
+
+    /** Returns the filter's first k, re-ranked. */
+    Row.Direction fusion(int k, Calibration calibration) {
+      return new Row.Direction(
+          Retrieval.of(candidates.fusionRanks(k, calibration, strict)),
+          Retrieval.of(candidates.fusionRanks(k, calibration, aware)),
+          medianMillis.applyAsDouble(k),
+          computed,
+          top == null ? null : topFound(k));
+    }
+
+    private double topFound(int k) {
+      long found = 0;
+      long all = 0;
+      for (int q = 0; q < top.length; q++) {
+        Set<Integer> first = new HashSet<>();
+        Arrays.stream(candidates.answers()[q]).limit(k).forEach(first::add);
+        found += Arrays.stream(top[q]).filter(first::contains).count();
+        all += top[q].length;
+      }
+      return 100.0 * found / all;
+    }
   }
 }

@@ -48,7 +48,7 @@ public record EncodedSplit(
     Change NONE = (number, picture) -> picture;
 
     /**
-     * A picture of the same extents.
+     * Returns a picture of the same extents.
      *
      * @param number of the image in its split, for changes that draw their direction
      */

@@ -65,7 +65,7 @@ public record EvaluationTable(
     notes = List.copyOf(notes);
   }
 
-  /** What the columns mean, for whoever reads the table. */
+  /** Returns what the columns mean, for whoever reads the table. */
   public static List<String> legend() {
     return List.of(
         "i2t: pictures ask for captions; t2i: captions ask for pictures; shares in percent.",
@@ -75,16 +75,16 @@ public record EvaluationTable(
         "top 10: share of full fusion's first ten that are among the filter's first k.");
   }
 
-  /** With the paper's rows behind our own. */
+  /** Returns this table with the paper's rows behind our own. */
   public EvaluationTable with(Paper paper) {
     List<Row> all = new ArrayList<>(rows);
-    all.addAll(paper.rows());
+    all.addAll(paper.results().rows());
     List<String> said = new ArrayList<>(notes);
-    said.addAll(paper.notes());
+    said.addAll(paper.results().notes());
     return new EvaluationTable(model, dataSet, split, images, texts, calibration, all, said);
   }
 
-  /** One line on what was evaluated. */
+  /** Says in one line what was evaluated. */
   public String title() {
     return String.format(
         Locale.ROOT,
@@ -97,7 +97,7 @@ public record EvaluationTable(
         calibration.lambda());
   }
 
-  /** Per row its name and {@link #HEADS}' figures. */
+  /** Returns per row its name and {@link #HEADS}' figures. */
   public List<List<String>> cells() {
     return rows.stream().map(EvaluationTable::cells).toList();
   }
@@ -132,7 +132,7 @@ public record EvaluationTable(
     return value == null ? NONE : String.format(Locale.ROOT, "%.2f", value);
   }
 
-  /** The table in Markdown, with its title, legend and notes. */
+  /** Returns the table in Markdown, with its title, legend and notes. */
   public String markdown() {
     StringBuilder out = new StringBuilder(title()).append("\n\n");
     line(out, HEADS);
@@ -148,12 +148,98 @@ public record EvaluationTable(
     out.append(cells.stream().collect(Collectors.joining(" | ", "| ", " |\n")));
   }
 
-  /** Everything as JSON, names in lower case with underscores. */
+  /** Returns everything as JSON, names in lower case with underscores. */
   public String json() {
     return new GsonBuilder()
         .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
         .setPrettyPrinting()
         .create()
         .toJson(this);
+  }
+
+  /**
+   * What one way to search reaches, in both directions.
+   *
+   * @param name the way
+   * @param imageToText pictures as queries
+   * @param textToImage captions as queries
+   * @param meanRecall mR: the mean of the six strict shares
+   * @param meanRecallAware the same, duplicate-aware; null where it is not known
+   */
+  public record Row(
+      String name,
+      Direction imageToText,
+      Direction textToImage,
+      double meanRecall,
+      Double meanRecallAware) {
+
+    /**
+     * One direction.
+     *
+     * @param strict an image's own captions alone are right
+     * @param aware every image that has the caption is right; null where it is not known
+     * @param fusionMillis median milliseconds of the fusion stage for a query; null where there is
+     *     no such stage
+     * @param computed whether {@code fusionMillis} was computed from the time of a pair in the
+     *     other direction, not taken
+     * @param topTenFound share, in percent, of full fusion's first ten that are among the
+     *     candidates; null where full fusion was not run
+     */
+    public record Direction(
+        Retrieval strict,
+        Retrieval aware,
+        Double fusionMillis,
+        boolean computed,
+        Double topTenFound) {}
+
+    static Row of(String name, Direction imageToText, Direction textToImage) {
+      return new Row(
+          name,
+          imageToText,
+          textToImage,
+          Retrieval.meanRecall(imageToText.strict(), textToImage.strict()),
+          Retrieval.meanRecall(imageToText.aware(), textToImage.aware()));
+    }
+  }
+
+  /**
+   * R@1, R@5, R@10 in percent: the share of queries with a right answer among the first K.
+   *
+   * @param r1 R@1
+   * @param r5 R@5
+   * @param r10 R@10
+   * @param queries how many queries the shares are of; 0 where a source does not say
+   */
+  public record Retrieval(double r1, double r5, double r10, int queries) {
+
+    /**
+     * Counts ranks within the cut-offs.
+     *
+     * @param ranks per query the rank, from 1, of its best right answer
+     */
+    public static Retrieval of(int[] ranks) {
+      return new Retrieval(share(ranks, 1), share(ranks, 5), share(ranks, 10), ranks.length);
+    }
+
+    private static double share(int[] ranks, int k) {
+      int hits = 0;
+      for (int rank : ranks) {
+        if (rank <= k) {
+          hits++;
+        }
+      }
+      return ranks.length == 0 ? 0 : 100.0 * hits / ranks.length;
+    }
+
+    /** Returns the mean of the six shares of both directions: mR. */
+    public static double meanRecall(Retrieval imageToText, Retrieval textToImage) {
+      return (imageToText.r1
+              + imageToText.r5
+              + imageToText.r10
+              + textToImage.r1
+              + textToImage.r5
+              + textToImage.r10)
+          / 6;
+    }
   }
 }

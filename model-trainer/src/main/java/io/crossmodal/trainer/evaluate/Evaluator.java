@@ -8,6 +8,9 @@ import io.crossmodal.model.Calibration;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.evaluate.CandidateScorer.ScoredDirection;
+import io.crossmodal.trainer.evaluate.Candidates.Relevance;
+import io.crossmodal.trainer.evaluate.EvaluationTable.Row;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -52,24 +55,24 @@ public final class Evaluator {
     this.relevance = new Relevance(split.images());
   }
 
-  /** How many images take part. */
+  /** Returns how many images take part. */
   public int images() {
     return images.size();
   }
 
-  /** How many texts take part. */
+  /** Returns how many texts take part. */
   public int texts() {
     return texts.size();
   }
 
-  /** The pictures that were left out, a line each. */
+  /** Returns the pictures that were left out, a line each. */
   public List<String> problems() {
     return split.problems();
   }
 
   /**
-   * A row for the filter alone, one for full fusion where it is asked for, one for each k; the same
-   * by the MLP filter where the model has one.
+   * Returns a row for the filter alone, one for full fusion where it is asked for, one for each k;
+   * the same by the MLP filter where the model has one.
    *
    * <p>Full fusion scores all pairs from the texts' side; pictures as queries take their scores
    * from there, and their times are then computed from the time of a pair.
@@ -93,21 +96,15 @@ public final class Evaluator {
       long done = (long) texts.size() * ks.get(ks.size() - 1);
       imageToText = bestOf(true, ks, pairs -> progress.accept(done + pairs));
     }
-    List<Row> rows = new ArrayList<>();
-    rows.add(Row.of("filter only", imageToText.filter(), textToImage.filter()));
+    List<Row> rows =
+        rows("filter only", "kNN, then fusion, k = ", imageToText, textToImage, ks, calibration);
     if (fitting.full()) {
       rows.add(
+          1,
           Row.of(
               "full fusion",
               imageToText.fusion(texts.size(), calibration),
               textToImage.fusion(images.size(), calibration)));
-    }
-    for (int k : ks) {
-      rows.add(
-          Row.of(
-              "kNN, then fusion, k = " + k,
-              imageToText.fusion(k, calibration),
-              textToImage.fusion(k, calibration)));
     }
     if (model.bundle().manifest().config().filterMlp()) {
       rows.addAll(byMlp(ks, calibration));
@@ -115,30 +112,43 @@ public final class Evaluator {
     return rows;
   }
 
-  /** The paper's own cascade: its MLP filter over every pair, then the fusion encoder. */
+  /** Returns the paper's own cascade: its MLP filter over every pair, then the fusion encoder. */
   private List<Row> byMlp(List<Integer> ks, Calibration calibration) {
     // Where every k is beyond the archive, only the filter's own order is asked for.
     List<Integer> cuts = ks.isEmpty() ? List.of(Math.min(ScoredDirection.TOP, images.size())) : ks;
     int found = Math.max(ScoredDirection.TOP, cuts.get(cuts.size() - 1));
-    CandidateScorer texts = scorer(false);
-    CandidateScorer images = scorer(true);
-    ScoredDirection textToImage =
-        texts.score(texts.nearestByMlp(found), cuts, relevance, pairs -> {});
-    ScoredDirection imageToText =
-        images.score(images.nearestByMlp(found), cuts, relevance, pairs -> {});
+    List<ScoredDirection> both = new ArrayList<>();
+    for (CandidateScorer scorer : List.of(scorer(false), scorer(true))) {
+      both.add(scorer.score(scorer.nearestByMlp(found), cuts, relevance, pairs -> {}));
+    }
+    return rows(
+        "MLP filter only",
+        "MLP filter, then fusion, k = ",
+        both.get(1),
+        both.get(0),
+        ks,
+        calibration);
+  }
+
+  /** Returns a row for a filter alone, and one for each k. */
+  private static List<Row> rows(
+      String filter,
+      String fused,
+      ScoredDirection imageToText,
+      ScoredDirection textToImage,
+      List<Integer> ks,
+      Calibration calibration) {
     List<Row> rows = new ArrayList<>();
-    rows.add(Row.of("MLP filter only", imageToText.filter(), textToImage.filter()));
+    rows.add(Row.of(filter, imageToText.filter(), textToImage.filter()));
     for (int k : ks) {
       rows.add(
           Row.of(
-              "MLP filter, then fusion, k = " + k,
-              imageToText.fusion(k, calibration),
-              textToImage.fusion(k, calibration)));
+              fused + k, imageToText.fusion(k, calibration), textToImage.fusion(k, calibration)));
     }
     return rows;
   }
 
-  /** Pairs that {@link #evaluate} scores with candidates by the dot product. */
+  /** Returns how many pairs {@link #evaluate} scores with candidates by the dot product. */
   public long pairs(Depths depths) {
     Depths fitting = depths.within(images.size());
     return fitting.full()
@@ -171,17 +181,17 @@ public final class Evaluator {
     return searches;
   }
 
-  /** The image of a number in {@link Search}. */
+  /** Returns the image of a number in {@link Search}. */
   public CaptionedImage image(int image) {
     return split.images().get(image);
   }
 
-  /** The image that a caption was written for. */
+  /** Returns the image that a caption was written for. */
   public CaptionedImage owner(int text) {
     return split.images().get(relevance.owner(text));
   }
 
-  /** The caption of a number in {@link Search}. */
+  /** Returns the caption of a number in {@link Search}. */
   public String caption(int text) {
     int first = text;
     while (first > 0 && relevance.owner(first - 1) == relevance.owner(text)) {
@@ -190,7 +200,7 @@ public final class Evaluator {
     return owner(text).captions().get(text - first);
   }
 
-  /** Whether an image has the caption, letter by letter, among its own. */
+  /** Returns whether an image has the caption, letter by letter, among its own. */
   public boolean right(int image, int text) {
     return relevance.right(image, text, true);
   }
@@ -202,14 +212,14 @@ public final class Evaluator {
     return scorer.score(scorer.nearest(found), ks, relevance, progress);
   }
 
-  /** All images for every text. */
+  /** Returns all images for every text. */
   private ScoredDirection everyPair(List<Integer> ks, LongConsumer progress) {
     List<Integer> cuts = Stream.concat(ks.stream(), Stream.of(images.size())).distinct().toList();
     CandidateScorer scorer = scorer(false);
     return scorer.score(scorer.nearest(images.size()), cuts, relevance, progress);
   }
 
-  /** All texts for every image, from the same scores. */
+  /** Returns all texts for every image, from the same scores. */
   private ScoredDirection fromTheOtherSide(ScoredDirection textToImage) {
     double pair = textToImage.medianMillis().applyAsDouble(images.size()) / images.size();
     return new ScoredDirection(
@@ -242,4 +252,48 @@ public final class Evaluator {
     }
     return CalibrationFit.fit(candidates, right);
   }
+
+  /**
+   * How deep the fusion encoder looks: at the filter's best k answers, for several k, and perhaps
+   * at all.
+   *
+   * @param ks candidates of a query, ascending, each at least 1
+   * @param full whether every pair is scored, which is quadratic
+   */
+  public record Depths(List<Integer> ks, boolean full) {
+    public Depths {
+      for (int k : ks) {
+        if (k < 1) {
+          throw new IllegalArgumentException("k must be at least 1, got " + k);
+        }
+      }
+      ks = ks.stream().distinct().sorted().toList();
+      if (ks.isEmpty() && !full) {
+        throw new IllegalArgumentException("no k is given; name at least one, or score in full");
+      }
+    }
+
+    /** Returns the largest k; without one, no limit. */
+    public int largest() {
+      return ks.isEmpty() ? Integer.MAX_VALUE : ks.get(ks.size() - 1);
+    }
+
+    /**
+     * Returns these without what an archive is too small for; one that is smaller than every k is
+     * scored in full, which then costs less than was asked for.
+     */
+    Depths within(int images) {
+      List<Integer> fitting = ks.stream().filter(k -> k <= images).toList();
+      return new Depths(fitting, full || fitting.isEmpty());
+    }
+  }
+
+  /**
+   * A caption's first pictures.
+   *
+   * @param text number of the caption
+   * @param byFilter numbers of the images, best first
+   * @param byFusion numbers of the images, best first, the filter's candidates re-ranked
+   */
+  public record Search(int text, List<Integer> byFilter, List<Integer> byFusion) {}
 }

@@ -27,7 +27,7 @@ final class Charts {
   private Charts() {}
 
   /**
-   * A chart with a curve per name.
+   * Returns a chart with a curve per name.
    *
    * @param curves by name, values by step; at least one, none empty
    * @return an SVG document
@@ -43,7 +43,7 @@ final class Charts {
             .xAxisTitle("step")
             .yAxisTitle(unit)
             .build();
-    chart.getStyler().setBaseFont(Fonts.sans(12));
+    chart.getStyler().setBaseFont(Pictures.sans(12));
     // A loss that is a negative cosine, as MVJRC, would else be cut away.
     chart
         .getStyler()

@@ -94,7 +94,7 @@ public final class HeatMaps {
             GAP + columns * (SIDE + GAP),
             GAP + rows * (TITLE + SIDE + GAP),
             BufferedImage.TYPE_INT_RGB);
-    Font font = Fonts.sans(13);
+    Font font = Pictures.sans(13);
     Graphics2D graphics = sheet.createGraphics();
     try {
       graphics.setRenderingHint(
@@ -132,17 +132,17 @@ public final class HeatMaps {
     return sheet;
   }
 
-  /** Left edge of the picture of a tile. */
+  /** Returns the left edge of the picture of a tile. */
   static int left(int tile) {
     return GAP + tile % COLUMNS * (SIDE + GAP);
   }
 
-  /** Upper edge of the picture of a tile. */
+  /** Returns the upper edge of the picture of a tile. */
   static int top(int tile) {
     return GAP + tile / COLUMNS * (TITLE + SIDE + GAP) + TITLE;
   }
 
-  /** The grey picture under the colours of its patches' weights. */
+  /** Returns the grey picture under the colours of its patches' weights. */
   private static BufferedImage overlay(RgbImage picture, float[] patches, int grid) {
     int side = picture.width();
     double scale = max(patches) > 0 ? 1 / max(patches) : 0;
@@ -167,7 +167,8 @@ public final class HeatMaps {
   }
 
   /**
-   * The weight at a pixel; patches are known at their centres, beyond the outer ones it is flat.
+   * Returns the weight at a pixel; patches are known at their centres, beyond the outer ones it is
+   * flat.
    */
   private static double bilinear(float[] patches, int grid, int side, int x, int y) {
     double column = Math.min(grid - 1, Math.max(0, (x + 0.5) * grid / side - 0.5));
@@ -190,8 +191,38 @@ public final class HeatMaps {
     return max;
   }
 
-  /** A sheet as the bytes of a PNG file. */
+  /** Returns a sheet as the bytes of a PNG file. */
   public static byte[] png(BufferedImage sheet) throws IOException {
     return Pictures.png(sheet);
+  }
+
+  /**
+   * matplotlib's "inferno" (Smith and van der Walt 2015, CC0): lightness grows evenly with the
+   * value, so that equal steps look equal, in print and to the colour-blind too.
+   */
+  static final class ColourMap {
+    /** Ten of its colours, evenly spaced; between them it is all but linear. */
+    private static final int[] INFERNO = {
+      0x000004, 0x1b0c42, 0x4b0c6b, 0x781c6d, 0xa52c60, 0xcf4446, 0xed6925, 0xfb9a06, 0xf7d03c,
+      0xfcffa4
+    };
+
+    private ColourMap() {}
+
+    /**
+     * Returns the colour of a value.
+     *
+     * @param value in [0, 1]
+     * @param channel 0 red, 1 green, 2 blue
+     * @return in [0, 255]
+     */
+    static double channel(double value, int channel) {
+      double place = Math.min(1, Math.max(0, value)) * (INFERNO.length - 1);
+      int below = Math.min((int) place, INFERNO.length - 2);
+      int shift = 16 - 8 * channel;
+      double from = INFERNO[below] >> shift & 0xff;
+      double to = INFERNO[below + 1] >> shift & 0xff;
+      return from + (place - below) * (to - from);
+    }
   }
 }

@@ -7,6 +7,8 @@ package io.crossmodal.trainer.report;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
+import java.awt.Font;
+import java.awt.font.FontRenderContext;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -17,7 +19,7 @@ final class Pictures {
   private Pictures() {}
 
   /**
-   * A picture file in any size.
+   * Returns a picture file in any size.
    *
    * @throws io.crossmodal.model.image.ImageFormatException when the bytes are no picture we take
    */
@@ -37,12 +39,12 @@ final class Pictures {
     return image;
   }
 
-  /** The bytes of a JPEG file. */
+  /** Returns the bytes of a JPEG file. */
   static byte[] jpeg(RgbImage picture) throws IOException {
     return file(buffered(picture), "jpeg");
   }
 
-  /** The bytes of a PNG file. */
+  /** Returns the bytes of a PNG file. */
   static byte[] png(BufferedImage picture) throws IOException {
     return file(picture, "png");
   }
@@ -53,5 +55,23 @@ final class Pictures {
       throw new IOException("this JDK does not write " + format);
     }
     return out.toByteArray();
+  }
+
+  /**
+   * Returns the machine's plain font.
+   *
+   * @throws IOException when the machine has no font, saying what to install
+   */
+  static Font sans(int size) throws IOException {
+    Font font = new Font(Font.SANS_SERIF, Font.PLAIN, size);
+    try {
+      font.getStringBounds("a", new FontRenderContext(null, true, true));
+    } catch (RuntimeException | LinkageError e) {
+      // What the JDK answers where fontconfig finds nothing, the second time with a LinkageError.
+      throw new IOException(
+          "this machine has no font to write with; install one, such as Debian's fonts-dejavu-core",
+          e);
+    }
+    return font;
   }
 }

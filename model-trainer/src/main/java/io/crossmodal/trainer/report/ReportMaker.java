@@ -6,10 +6,10 @@ package io.crossmodal.trainer.report;
 
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.trainer.data.CaptionedImage;
-import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
-import io.crossmodal.trainer.evaluate.Search;
+import io.crossmodal.trainer.evaluate.Evaluator.Search;
+import io.crossmodal.trainer.report.HtmlReport.RunReport;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -34,7 +34,7 @@ public final class ReportMaker {
   private final Path run;
 
   /**
-   * A maker for one run.
+   * Makes a maker for one run.
    *
    * @param run a folder with {@code options.json} and, once it has logged, {@code metrics.jsonl}
    */
@@ -64,7 +64,11 @@ public final class ReportMaker {
    * @throws IOException when the folder holds no run
    */
   public Path write(
-      FusionModel model, Evaluator evaluator, EvaluationTable table, Depths depths, long seed)
+      FusionModel model,
+      Evaluator evaluator,
+      EvaluationTable table,
+      Evaluator.Depths depths,
+      long seed)
       throws IOException {
     int k = Math.min(evaluator.images(), depths.largest());
     List<Search> searches =
@@ -120,7 +124,7 @@ public final class ReportMaker {
     return new RunReport.Chart(title, Charts.svg(title, unit, drawn.isEmpty() ? curves : drawn));
   }
 
-  /** Distinct numbers below {@code texts}, the same for the same seed. */
+  /** Returns distinct numbers below {@code texts}, the same for the same seed. */
   private static List<Integer> choose(int texts, long seed) {
     SplittableRandom random = new SplittableRandom(seed);
     return random.ints(0, texts).distinct().limit(Math.min(EXAMPLES, texts)).boxed().toList();

@@ -68,7 +68,7 @@ record TrainingLog(
     }
   }
 
-  /** The options of a run as names with values, nested names joined by a dot. */
+  /** Returns the options of a run as names with values, nested names joined by a dot. */
   static Map<String, String> options(Path file) throws IOException {
     Map<String, String> options = new LinkedHashMap<>();
     try {
@@ -95,7 +95,7 @@ record TrainingLog(
                     options));
   }
 
-  /** Steps and values of a curve. */
+  /** Returns steps and values of a curve. */
   static List<double[]> columns(SortedMap<Integer, Double> curve) {
     List<double[]> columns = new ArrayList<>();
     columns.add(doubles(curve.keySet()));

@@ -78,7 +78,8 @@ public final class SensorCalibrationFit {
     String[] names = {dataset.first().name(), dataset.second().name()};
     int side = model.bundle().manifest().config().sensor(names[0]).imageSize();
     DecodedPairs pairs = DecodedPairs.decode(dataset, Split.VAL, VIEW.sourceSide(side));
-    BundleEncoder encoder = new BundleEncoder("", model, names[0], names[1]);
+    SensorEvaluation.ModelEncoder encoder =
+        new SensorEvaluation.ModelEncoder("", model, names[0], names[1]);
     List<List<TileFeatures>> whole = new ArrayList<>();
     List<List<TileFeatures>> viewed = new ArrayList<>();
     SplittableRandom random = new SplittableRandom(1);
@@ -88,7 +89,7 @@ public final class SensorCalibrationFit {
       whole.add(encoder.encode(sensor == 1, images.stream().map(t -> t.resize(side)).toList()));
       List<BandImage> views = new ArrayList<>();
       for (BandImage image : images) {
-        views.add(SensorView.draw(VIEW, random).place(image, config.imageSize()));
+        views.add(SensorSet.View.draw(VIEW, random).place(image, config.imageSize()));
       }
       viewed.add(encoder.encode(sensor == 1, views));
     }
@@ -122,7 +123,7 @@ public final class SensorCalibrationFit {
         100 * separation);
   }
 
-  /** For each tile the cosine with its own one, and behind it with all others. */
+  /** Returns for each tile the cosine with its own one, and behind it with all others. */
   private static double[][] cosines(List<TileFeatures> asked, List<TileFeatures> found) {
     double[][] cosines = new double[asked.size()][];
     for (int q = 0; q < cosines.length; q++) {
@@ -135,7 +136,7 @@ public final class SensorCalibrationFit {
     return cosines;
   }
 
-  /** For each tile MaxSim with its own one, and behind it with some others. */
+  /** Returns for each tile MaxSim with its own one, and behind it with some others. */
   private static double[][] maxSims(
       FusionModel model, List<TileFeatures> asked, List<TileFeatures> found) {
     List<TokenBlock> images = found.stream().map(TileFeatures::tokens).toList();
@@ -155,7 +156,7 @@ public final class SensorCalibrationFit {
     return maxSims;
   }
 
-  /** A tile's own number, then those of others, spread evenly over all. */
+  /** Returns a tile's own number, then those of others, spread evenly over all. */
   private static int[] compared(int own, int tiles, int others) {
     int[] compared = new int[1 + Math.min(others, tiles - 1)];
     compared[0] = own;
@@ -167,8 +168,8 @@ public final class SensorCalibrationFit {
   }
 
   /**
-   * The calibration of MaxSim, where it tells what belongs together from the rest: better than by
-   * chance, beyond doubt for so many tiles.
+   * Returns the calibration of MaxSim, where it tells what belongs together from the rest: better
+   * than by chance, beyond doubt for so many tiles.
    *
    * @param alike as for {@link #logistic}
    */
@@ -181,7 +182,10 @@ public final class SensorCalibrationFit {
         : Optional.empty();
   }
 
-  /** Mean over tiles: the share of others that are less like it than its own one, ties by half. */
+  /**
+   * Returns the mean over tiles of the share of others that are less like it than its own one, ties
+   * by half.
+   */
   private static double separation(double[][] alike) {
     double sum = 0;
     for (double[] values : alike) {
@@ -195,33 +199,21 @@ public final class SensorCalibrationFit {
   }
 
   /**
-   * Platt scaling. Where others were left out, the bias is that of all: leaving them out raised the
-   * odds by the same factor everywhere (Prentice and Pyke 1979).
+   * Fits by Platt scaling. Where others were left out, the bias is that of all: leaving them out
+   * raised the odds by the same factor everywhere (Prentice and Pyke 1979).
    *
    * @param alike for each tile how alike its own one is, then others, equally many a tile
    * @param tiles in the archive, the tile's own one among them
    */
   static SensorCalibration logistic(String query, String archive, double[][] alike, int tiles) {
-    double mean = Arrays.stream(alike).flatMapToDouble(Arrays::stream).average().orElseThrow();
-    double square =
-        Arrays.stream(alike)
-            .flatMapToDouble(Arrays::stream)
-            .map(value -> (value - mean) * (value - mean))
-            .average()
-            .orElseThrow();
-    // The fit's steps are bounded, and MaxSim may lie in a narrow range.
-    double deviation = square > 0 ? Math.sqrt(square) : 1;
-    double[][] standard = new double[alike.length][];
     boolean[][] right = new boolean[alike.length][];
     for (int q = 0; q < alike.length; q++) {
-      standard[q] = Arrays.stream(alike[q]).map(value -> (value - mean) / deviation).toArray();
       right[q] = new boolean[alike[q].length];
       right[q][0] = true;
     }
-    Calibration platt = CalibrationFit.platt(standard, right, 0);
-    double scale = platt.scale() / deviation;
+    Calibration platt = CalibrationFit.platt(alike, right, 0);
     double drawn = alike[0].length - 1;
     return new SensorCalibration(
-        query, archive, scale, platt.bias() - scale * mean - Math.log((tiles - 1) / drawn));
+        query, archive, platt.scale(), platt.bias() - Math.log((tiles - 1) / drawn));
   }
 }

@@ -4,12 +4,18 @@
  */
 package io.crossmodal.trainer.sensors;
 
+import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.image.BandImage;
+import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.trainer.data.DecodedPairs;
 import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.data.TilePair;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -24,17 +30,59 @@ import java.util.stream.IntStream;
  *
  * <p>Where pairs have labels, as the paper does: queries are the validation tiles, the archive are
  * the test tiles, the first 10 hits count, by their label sets. In any case: does a test tile find
- * its own partner among all test tiles of the other sensor. And where a model is calibrated, is the
- * partner among the first 10 of a list of both sensors' test tiles.
+ * its own partner among all test tiles of the other sensor.
  */
 public final class SensorEvaluation {
+  /**
+   * What one model reached in one direction, in percent; NaN where it does not apply.
+   *
+   * @param model name
+   * @param direction {@code s1 -> s2}: query, then archive
+   * @param recall1 queries whose partner is the first hit
+   * @param recall5 among the first 5
+   * @param recall10 among the first 10
+   * @param maxSim1 as recall1, the first 50 hits re-ranked by MaxSim over patch tokens
+   * @param maxSim10 as recall10, re-ranked
+   * @param precision of labels, mean over the first 10 hits and over queries: |q & r| / |r|
+   * @param recall of labels: |q & r| / |q|
+   * @param f1 harmonic mean of these means
+   * @param map mean average precision over the whole archive; a hit with a common label is relevant
+   */
+  public record Row(
+      String model,
+      String direction,
+      double recall1,
+      double recall5,
+      double recall10,
+      double maxSim1,
+      double maxSim10,
+      double precision,
+      double recall,
+      double f1,
+      double map) {}
+
   private static final int DEPTH = 10;
   private static final int RERANKED = 50;
 
+  /** Something that makes features of tiles: a model, or a baseline without one. */
+  interface Encoder {
+    /** Returns its name in the table. */
+    String name();
+
+    /** Pixels that tiles are resized to before. */
+    int side();
+
+    /**
+     * Returns features of unit length.
+     *
+     * @param second whether the tiles are the second sensor's
+     */
+    List<TileFeatures> encode(boolean second, List<BandImage> tiles);
+  }
+
   private final PairDataset dataset;
   private final Map<String, DecodedPairs> decoded = new HashMap<>();
-  private final List<SensorRow> rows = new ArrayList<>();
-  private final List<OneListRow> oneList = new ArrayList<>();
+  private final List<Row> rows = new ArrayList<>();
 
   public SensorEvaluation(PairDataset dataset) {
     this.dataset = dataset;
@@ -42,9 +90,7 @@ public final class SensorEvaluation {
 
   /** Measures a model; its bundle has both sensors of the data set. */
   public void add(String name, FusionModel model) {
-    List<List<TileFeatures>> archived = add(new BundleEncoder(name, model, sensor(0), sensor(1)));
-    oneList.addAll(
-        new OneList(List.of(sensor(0), sensor(1)), archived).rows(name, model.bundle().manifest()));
+    add(new ModelEncoder(name, model, sensor(0), sensor(1)));
   }
 
   /** Measures the descriptor that knows nothing, on tiles of that side. */
@@ -52,8 +98,7 @@ public final class SensorEvaluation {
     add(new TextureDescriptor(side));
   }
 
-  /** Features of the test tiles, those of the first sensor, then of the second. */
-  private List<List<TileFeatures>> add(TileEncoder encoder) {
+  private void add(Encoder encoder) {
     DecodedPairs archive = pairs(Split.TEST, encoder.side());
     boolean labelled =
         dataset.split(Split.VAL).stream().anyMatch(pair -> !pair.labels().isEmpty())
@@ -70,7 +115,7 @@ public final class SensorEvaluation {
                 : new double[] {Double.NaN, Double.NaN, Double.NaN, Double.NaN};
         if (from != to || labelled) {
           rows.add(
-              new SensorRow(
+              new Row(
                   encoder.name(),
                   sensor(from) + " -> " + sensor(to),
                   pair[0],
@@ -85,7 +130,6 @@ public final class SensorEvaluation {
         }
       }
     }
-    return archived;
   }
 
   private String sensor(int number) {
@@ -97,11 +141,11 @@ public final class SensorEvaluation {
         split + " " + side, key -> DecodedPairs.decode(dataset, split, side));
   }
 
-  private static List<List<TileFeatures>> features(TileEncoder encoder, DecodedPairs pairs) {
+  private static List<List<TileFeatures>> features(Encoder encoder, DecodedPairs pairs) {
     return List.of(encoder.encode(false, pairs.first()), encoder.encode(true, pairs.second()));
   }
 
-  /** Archive tiles by falling score; ties by their number. */
+  /** Returns archive tiles by falling score; ties by their number. */
   static List<Integer> ranking(int archive, ToDoubleFunction<Integer> score) {
     double[] scores = IntStream.range(0, archive).mapToDouble(score::applyAsDouble).toArray();
     return IntStream.range(0, archive)
@@ -110,7 +154,7 @@ public final class SensorEvaluation {
         .toList();
   }
 
-  /** Recall of the partner at 1, 5 and 10, and re-ranked at 1 and 10. */
+  /** Returns the recall of the partner at 1, 5 and 10, and re-ranked at 1 and 10. */
   private static double[] partners(
       List<TileFeatures> queries, List<TileFeatures> archive, boolean across) {
     double[] found = new double[5];
@@ -142,7 +186,7 @@ public final class SensorEvaluation {
     return found;
   }
 
-  /** Precision, recall and F1 over label sets at 10, and mAP. */
+  /** Returns the precision, recall and F1 over label sets at 10, and mAP. */
   private static double[] labels(
       List<TileFeatures> queries,
       List<TileFeatures> archive,
@@ -188,17 +232,12 @@ public final class SensorEvaluation {
     return common;
   }
 
-  /** What was measured so far. */
-  public List<SensorRow> rows() {
+  /** Returns what was measured so far. */
+  public List<Row> rows() {
     return List.copyOf(rows);
   }
 
-  /** What was measured so far of lists that hold both sensors, of models that are calibrated. */
-  public List<OneListRow> oneList() {
-    return List.copyOf(oneList);
-  }
-
-  /** The rows as Markdown tables. */
+  /** Returns the rows as Markdown tables. */
   public String markdown() {
     StringBuilder text = new StringBuilder();
     text.append(
@@ -211,7 +250,7 @@ public final class SensorEvaluation {
     text.append("| model | direction | R@1 | R@5 | R@10 | MaxSim R@1 | MaxSim R@10 ");
     text.append("| P@10 | R@10 of labels | F1@10 | mAP |\n");
     text.append("|---|---|---|---|---|---|---|---|---|---|---|\n");
-    for (SensorRow row : rows) {
+    for (Row row : rows) {
       text.append("| ").append(row.model()).append(" | ").append(row.direction());
       for (double value :
           new double[] {
@@ -230,22 +269,64 @@ public final class SensorEvaluation {
       }
       text.append(" |\n");
     }
-    if (!oneList.isEmpty()) {
-      text.append("\nOne list of both sensors:\n\n");
-      text.append("| model | query | ordered by | partner in 10 | of the query's sensor in 10 |\n");
-      text.append("|---|---|---|---|---|\n");
-    }
-    for (OneListRow row : oneList) {
-      text.append(
-          String.format(
-              Locale.ROOT,
-              "| %s | %s | %s | %.1f | %.1f |%n",
-              row.model(),
-              row.query(),
-              row.score(),
-              row.partner(),
-              row.own()));
-    }
     return text.toString();
+  }
+
+  /** A bundle's towers, called as a node calls them. */
+  static final class ModelEncoder implements SensorEvaluation.Encoder {
+    private static final int BATCH = 32;
+
+    private final String name;
+    private final FusionModel model;
+    private final List<SensorConfig> sensors;
+
+    /**
+     * Makes an encoder of the towers of two sensors.
+     *
+     * @param model stays the caller's
+     */
+    ModelEncoder(String name, FusionModel model, String first, String second) {
+      this.name = name;
+      this.model = model;
+      this.sensors =
+          List.of(
+              model.bundle().manifest().config().sensor(first),
+              model.bundle().manifest().config().sensor(second));
+    }
+
+    @Override
+    public String name() {
+      return name;
+    }
+
+    @Override
+    public int side() {
+      return sensors.get(0).imageSize();
+    }
+
+    @Override
+    public List<TileFeatures> encode(boolean second, List<BandImage> tiles) {
+      SensorConfig sensor = sensors.get(second ? 1 : 0);
+      ImagePreprocessor preprocessor = new ImagePreprocessor(sensor);
+      List<TileFeatures> features = new ArrayList<>();
+      for (int from = 0; from < tiles.size(); from += BATCH) {
+        List<PixelTensor> batch =
+            tiles.subList(from, Math.min(tiles.size(), from + BATCH)).stream()
+                .map(preprocessor::normalise)
+                .toList();
+        for (Encoding encoding : model.encodeImages(sensor.name(), batch)) {
+          int h = encoding.tokens().hidden();
+          // Token 0 is [CLS].
+          float[][] patches = new float[encoding.tokens().count() - 1][];
+          for (int p = 0; p < patches.length; p++) {
+            int at = (p + 1) * h;
+            patches[p] =
+                TileFeatures.unit(Arrays.copyOfRange(encoding.tokens().values(), at, at + h));
+          }
+          features.add(new TileFeatures(encoding.embedding(), patches));
+        }
+      }
+      return features;
+    }
   }
 }

@@ -4,8 +4,15 @@
  */
 package io.crossmodal.trainer.sensors;
 
+import io.crossmodal.model.ImageTowerConfig;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.train.Optimiser;
+import io.crossmodal.trainer.train.OptionRecords;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 
 /**
@@ -18,7 +25,6 @@ import java.util.Objects;
  * @param steps of the optimiser
  * @param batch B, pairs that meet each other in the losses
  * @param optimiser how a step changes the weights
- * @param pairing what a pair is
  * @param losses and their weights
  * @param augmentation of tiles
  * @param checkpointEvery steps
@@ -26,25 +32,16 @@ import java.util.Objects;
  *     for a training of two sensors from scratch
  */
 public record SensorOptions(
-    SensorPreset preset,
+    Preset preset,
     int imageSize,
     long seed,
     int steps,
     int batch,
     Optimiser optimiser,
-    Pairing pairing,
     Losses losses,
     Augmentation augmentation,
     int checkpointEvery,
     String teacher) {
-
-  /** What the two features of a pair are of. */
-  public enum Pairing {
-    /** Of one place by both sensors. */
-    ACROSS,
-    /** Of one tile, changed twice: each sensor is trained alone, the baseline of the paper. */
-    WITHIN
-  }
 
   /**
    * The objective.
@@ -83,13 +80,9 @@ public record SensorOptions(
       if (!(temperature > 0)) {
         throw new IllegalArgumentException("temperature must be above 0, got " + temperature);
       }
-      if (nearest < 1) {
-        throw new IllegalArgumentException("nearest must be at least 1, got " + nearest);
-      }
-      share("neighbours_from", neighboursFrom);
-      if (queue < 0) {
-        throw new IllegalArgumentException("queue must be at least 0, got " + queue);
-      }
+      OptionRecords.atLeast("nearest", nearest, 1);
+      OptionRecords.share("neighbours_from", neighboursFrom);
+      OptionRecords.atLeast("queue", queue, 0);
     }
   }
 
@@ -118,7 +111,10 @@ public record SensorOptions(
       }
     }
 
-    /** The side to keep a tile at that is shown at {@code side}: a crop needs pixels to spare. */
+    /**
+     * Returns the side to keep a tile at that is shown at {@code side}: a crop needs pixels to
+     * spare.
+     */
     int sourceSide(int side) {
       return smallestCrop < 1 ? side + side / 4 : side;
     }
@@ -131,13 +127,12 @@ public record SensorOptions(
       throw new IllegalArgumentException("the teacher gives the shape, preset must be absent");
     }
     Objects.requireNonNull(optimiser, "optimiser");
-    Objects.requireNonNull(pairing, "pairing");
     Objects.requireNonNull(losses, "losses");
     Objects.requireNonNull(augmentation, "augmentation");
-    atLeast("image_size", imageSize, 1);
-    atLeast("steps", steps, 1);
-    atLeast("batch", batch, 2);
-    atLeast("checkpoint_every", checkpointEvery, 1);
+    OptionRecords.atLeast("image_size", imageSize, 1);
+    OptionRecords.atLeast("steps", steps, 1);
+    OptionRecords.atLeast("batch", batch, 2);
+    OptionRecords.atLeast("checkpoint_every", checkpointEvery, 1);
     if (losses.nearest() >= batch) {
       throw new IllegalArgumentException(
           "nearest must be below the batch of " + batch + ", got " + losses.nearest());
@@ -146,101 +141,34 @@ public record SensorOptions(
       throw new IllegalArgumentException(
           "queue must be a multiple of the batch of " + batch + ", got " + losses.queue());
     }
-    if (pairing == Pairing.WITHIN && augmentation.equals(Augmentation.NONE)) {
-      throw new IllegalArgumentException(
-          "WITHIN pairs two views of a tile, without augmentation there is no other view");
-    }
     if (teacher == null && losses.tokens() > 0) {
       throw new IllegalArgumentException(
           "tokens are compared with a teacher's; without one their weight must be 0, got "
               + losses.tokens());
     }
-    if (teacher != null && pairing == Pairing.WITHIN) {
-      throw new IllegalArgumentException("a teacher sees the other tile of a pair, not WITHIN one");
-    }
-  }
-
-  /** A training of two sensors from scratch. */
-  public SensorOptions(
-      SensorPreset preset,
-      int imageSize,
-      long seed,
-      int steps,
-      int batch,
-      Optimiser optimiser,
-      Pairing pairing,
-      Losses losses,
-      Augmentation augmentation,
-      int checkpointEvery) {
-    this(
-        preset,
-        imageSize,
-        seed,
-        steps,
-        batch,
-        optimiser,
-        pairing,
-        losses,
-        augmentation,
-        checkpointEvery,
-        null);
   }
 
   /**
-   * What docs/results/sensors.md measured for a sensor that joins a teacher.
+   * Returns what docs/results/sensors.md measured for a sensor that joins a teacher.
    *
    * @param sensor of the teacher, the pairs' first
    * @throws IllegalArgumentException when the teacher lacks it, naming those that it has
    */
-  public static SensorOptions onto(ModelManifest teacher, String sensor, long seed, int steps) {
-    SensorOptions scratch = scratch(seed, steps);
-    return new SensorOptions(
-        null,
-        teacher.config().sensor(sensor).imageSize(),
-        seed,
-        steps,
-        scratch.batch,
-        scratch.optimiser,
-        Pairing.ACROSS,
-        new Losses(1, 0, 0, 0, 10, 0.1, 1, 0.3, 0),
-        scratch.augmentation,
-        scratch.checkpointEvery,
-        teacher.weightsSha256());
+  public static SensorOptions onto(ModelManifest teacher, String sensor) {
+    Map<String, Object> values = new HashMap<>(OptionRecords.recipe(SensorOptions.class, "ONTO"));
+    values.put("image_size", teacher.config().sensor(sensor).imageSize());
+    values.put("teacher", teacher.weightsSha256());
+    return OptionRecords.of(SensorOptions.class, values);
   }
 
-  /** What docs/results/sensors.md measured, from scratch on a CPU. */
-  public static SensorOptions scratch(long seed, int steps) {
-    return new SensorOptions(
-        SensorPreset.CONVOLUTIONAL,
-        SensorPreset.CONVOLUTIONAL.imageSize(),
-        seed,
-        steps,
-        64,
-        new Optimiser(1e-3, 50, 0.02, 1, 0.99),
-        Pairing.ACROSS,
-        new Losses(1, 1, 1, 0, 0, 0.1, 1, 0.3, 0),
-        new Augmentation(0.6, true, 0.2, 0.1),
-        250);
-  }
-
-  /** The same for tiles of another side. */
-  public SensorOptions withImageSize(int side) {
-    return new SensorOptions(
-        preset,
-        side,
-        seed,
-        steps,
-        batch,
-        optimiser,
-        pairing,
-        losses,
-        augmentation,
-        checkpointEvery,
-        teacher);
+  /** Returns what docs/results/sensors.md measured, from scratch on a CPU. */
+  public static SensorOptions scratch() {
+    return OptionRecords.of(
+        SensorOptions.class, OptionRecords.recipe(SensorOptions.class, "SCRATCH"));
   }
 
   /**
-   * Learning rate at a step.
+   * Returns the learning rate at a step.
    *
    * @param step from 0
    */
@@ -248,7 +176,7 @@ public record SensorOptions(
     return optimiser.learningRate(step, steps);
   }
 
-  /** The weights of the five losses at a step. */
+  /** Returns the weights of the five losses at a step. */
   float[] weights(int step) {
     boolean neighbours = step >= Math.round(losses.neighboursFrom() * steps);
     return new float[] {
@@ -260,15 +188,72 @@ public record SensorOptions(
     };
   }
 
-  private static void atLeast(String name, int value, int minimum) {
-    if (value < minimum) {
-      throw new IllegalArgumentException(name + " must be at least " + minimum + ", got " + value);
-    }
-  }
+  /** Shapes of models for sensors. */
+  public enum Preset {
+    /** The smallest, for tests; 16 pixels. */
+    MICRO(16),
+    /**
+     * A convolutional tower that trains from scratch on a CPU: residual blocks, one token in 8 x 8
+     * pixels, [CLS] of 4 x 4 cells (decision 0022); a multiple of 8 pixels.
+     */
+    CONVOLUTIONAL(64),
+    /** A small vision transformer; a multiple of 8 pixels. */
+    VISION_TRANSFORMER(64),
+    /** ViT-B/16 at BigEarthNet's patches, brought to 128 pixels; for a GPU. */
+    VISION_TRANSFORMER_BASE(128),
+    /**
+     * The paper's ResNet-50, its first convolution as wide as the sensor has channels, without
+     * pretraining; [CLS] of the mean over the grid, as there. BigEarthNet's patches are brought to
+     * 128 pixels, a multiple of 32; for a GPU.
+     */
+    RESNET50(128);
 
-  private static void share(String name, double value) {
-    if (!(value >= 0 && value <= 1)) {
-      throw new IllegalArgumentException(name + " must lie in [0, 1], got " + value);
+    private final int imageSize;
+
+    Preset(int imageSize) {
+      this.imageSize = imageSize;
+    }
+
+    /** Returns the side of the images in pixels where none is asked for. */
+    public int imageSize() {
+      return imageSize;
+    }
+
+    /** Returns a model of this shape. */
+    public ModelConfig config(List<SensorConfig> sensors) {
+      return switch (this) {
+        case MICRO ->
+            ModelConfig.ofSensors(
+                16,
+                2,
+                32,
+                8,
+                ImageTowerConfig.convolutional(
+                    List.of(8), List.of(new ImageTowerConfig.Stage(16, 2))),
+                sensors);
+        case CONVOLUTIONAL ->
+            ModelConfig.ofSensors(
+                128,
+                4,
+                512,
+                128,
+                ImageTowerConfig.residual(
+                        List.of(16),
+                        List.of(
+                            new ImageTowerConfig.Stage(32, 2),
+                            new ImageTowerConfig.Stage(64, 2),
+                            new ImageTowerConfig.Stage(128, 1)))
+                    .withPooling(ImageTowerConfig.Pooling.GRID),
+                sensors);
+        case VISION_TRANSFORMER ->
+            ModelConfig.ofSensors(
+                128, 4, 512, 128, ImageTowerConfig.visionTransformer(8, 4), sensors);
+        case VISION_TRANSFORMER_BASE ->
+            ModelConfig.ofSensors(
+                768, 12, 3072, 128, ImageTowerConfig.visionTransformer(16, 12), sensors);
+        case RESNET50 ->
+            ModelConfig.ofSensors(128, 4, 512, 128, ImageTowerConfig.resnet50(), sensors);
+      };
     }
   }
 }

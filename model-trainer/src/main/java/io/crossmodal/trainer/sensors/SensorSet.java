@@ -9,17 +9,28 @@ import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.trainer.data.DecodedPairs;
-import io.crossmodal.trainer.train.Draws;
+import io.crossmodal.trainer.train.RandomSource;
 import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
 
 /** The pairs of a training split, and its batches by number: the same for the same options. */
 final class SensorSet {
+  /**
+   * What a step takes in.
+   *
+   * @param images B, of each sensor
+   * @param first (B, C1, S, S)
+   * @param second (B, C2, S, S)
+   * @param places P token numbers that the patches are compared at
+   */
+  @SuppressWarnings("ArrayRecordComponent") // handed to native memory once, never compared
+  record Batch(int images, float[] first, float[] second, long[] places) {}
+
   private static final int PLACES = 4;
 
   private final SensorOptions options;
-  private final Draws draws;
+  private final RandomSource randoms;
   private final List<BandImage> first;
   private final List<BandImage> second;
   private final SensorConfig firstSensor;
@@ -27,7 +38,7 @@ final class SensorSet {
   private final int tokens;
 
   /**
-   * A set of decoded pairs of a model's first two sensors.
+   * Makes a set of decoded pairs of a model's first two sensors.
    *
    * @throws IllegalArgumentException when there are fewer pairs than a batch
    */
@@ -36,7 +47,7 @@ final class SensorSet {
   }
 
   /**
-   * A set of decoded pairs.
+   * Makes a set of decoded pairs.
    *
    * @param first what the model makes of the pairs' first tiles; {@code second} likewise
    * @throws IllegalArgumentException when there are fewer pairs than a batch
@@ -56,7 +67,7 @@ final class SensorSet {
               pairs.pairs().size()));
     }
     this.options = options;
-    this.draws = new Draws(options.seed());
+    this.randoms = new RandomSource(options.seed());
     this.first = pairs.first();
     this.second = pairs.second();
     this.firstSensor = first;
@@ -68,25 +79,27 @@ final class SensorSet {
     return first.size();
   }
 
-  /** The batch of that number, from 0; an epoch's last pairs that fill no batch are left out. */
-  SensorBatch batch(int number) {
+  /**
+   * Returns the batch of that number, from 0; an epoch's last pairs that fill no batch are left
+   * out.
+   */
+  Batch batch(int number) {
     int b = options.batch();
     int perEpoch = size() / b;
-    int[] order = draws.order(1, number / perEpoch, size());
+    int[] order = randoms.order(1, number / perEpoch, size());
     int from = number % perEpoch * b;
-    int views = options.pairing() == SensorOptions.Pairing.WITHIN ? 2 : 1;
-    float[] a = new float[views * b * values(firstSensor)];
-    float[] c = new float[views * b * values(secondSensor)];
-    for (int i = 0; i < views * b; i++) {
-      int pair = order[from + i % b];
-      SplittableRandom random = draws.random(2, (long) number * views * b + i);
-      SensorView view = SensorView.draw(options.augmentation(), random);
+    float[] a = new float[b * values(firstSensor)];
+    float[] c = new float[b * values(secondSensor)];
+    for (int i = 0; i < b; i++) {
+      int pair = order[from + i];
+      SplittableRandom random = randoms.random(2, (long) number * b + i);
+      View view = View.draw(options.augmentation(), random);
       // A teacher says what it makes of the place as it is.
       boolean changed = options.teacher() == null;
       put(view, changed, firstSensor, first.get(pair), random, a, i);
       put(view, true, secondSensor, second.get(pair), random, c, i);
     }
-    SplittableRandom random = draws.random(3, number);
+    SplittableRandom random = randoms.random(3, number);
     // Token 0 is [CLS]. A place that came twice would be its own negative.
     long[] places =
         random
@@ -95,7 +108,7 @@ final class SensorSet {
             .limit(Math.min(PLACES, tokens - 1))
             .asLongStream()
             .toArray();
-    return new SensorBatch(views * b, a, c, places);
+    return new Batch(b, a, c, places);
   }
 
   private static int values(SensorConfig sensor) {
@@ -103,7 +116,7 @@ final class SensorSet {
   }
 
   private void put(
-      SensorView view,
+      View view,
       boolean changed,
       SensorConfig sensor,
       BandImage tile,
@@ -116,5 +129,75 @@ final class SensorSet {
       view.change(normal, sensor, options.augmentation(), random);
     }
     System.arraycopy(normal, 0, pixels, at * normal.length, normal.length);
+  }
+
+  /**
+   * A way to look at a tile, the same for all sensors of a pair.
+   *
+   * @param share side of the crop over the tile's, in (0, 1]
+   * @param left where the crop begins, over what it may, in [0, 1)
+   * @param top likewise
+   * @param turn one of the eight turns and flips of a square
+   */
+  record View(double share, double left, double top, int turn) {
+    private static final int TRANSPOSED = 4;
+    private static final int UPSIDE_DOWN = 2;
+    private static final int MIRRORED = 1;
+
+    static View draw(SensorOptions.Augmentation augmentation, SplittableRandom random) {
+      double least = augmentation.smallestCrop();
+      double area = least < 1 ? random.nextDouble(least, 1) : 1;
+      return new View(
+          Math.sqrt(area),
+          random.nextDouble(),
+          random.nextDouble(),
+          augmentation.turns() ? random.nextInt(8) : 0);
+    }
+
+    /** Returns the crop, turned, at a side of so many pixels. */
+    BandImage place(BandImage tile, int side) {
+      int crop = Math.max(1, (int) Math.round(share * tile.width()));
+      int x0 = (int) (left * (tile.width() - crop + 1));
+      int y0 = (int) (top * (tile.width() - crop + 1));
+      BandImage seen = tile.crop(x0, y0, crop).resize(side);
+      if (turn == 0) {
+        return seen;
+      }
+      float[] out = new float[seen.values().length];
+      for (int band = 0; band < seen.bands(); band++) {
+        for (int y = 0; y < side; y++) {
+          for (int x = 0; x < side; x++) {
+            int u = (turn & MIRRORED) == 0 ? x : side - 1 - x;
+            int v = (turn & UPSIDE_DOWN) == 0 ? y : side - 1 - y;
+            out[(band * side + y) * side + x] =
+                (turn & TRANSPOSED) == 0 ? seen.value(band, u, v) : seen.value(band, v, u);
+          }
+        }
+      }
+      return new BandImage(seen.bands(), side, side, out);
+    }
+
+    /** Adds speckle to radar's z-scores, changes the gain of optical ones; in place. */
+    void change(
+        float[] normal,
+        SensorConfig sensor,
+        SensorOptions.Augmentation augmentation,
+        SplittableRandom random) {
+      if (sensor.bands() != null && sensor.bands().values().radar()) {
+        if (augmentation.speckle() > 0) {
+          for (int i = 0; i < normal.length; i++) {
+            normal[i] += (float) (augmentation.speckle() * random.nextGaussian());
+          }
+        }
+      } else if (augmentation.light() > 0) {
+        double gain = 1 + random.nextDouble(-augmentation.light(), augmentation.light());
+        int area = normal.length / sensor.channels();
+        for (int i = 0; i < normal.length; i++) {
+          // The gain of the values themselves, of which these are z-scores.
+          double offset = sensor.mean().get(i / area) / sensor.std().get(i / area);
+          normal[i] = (float) (gain * (normal[i] + offset) - offset);
+        }
+      }
+    }
   }
 }

@@ -9,7 +9,6 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
-import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.torchscript.StateDict;
@@ -20,7 +19,10 @@ import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.train.RunFolder;
 import io.crossmodal.trainer.train.TrainingException;
 import io.crossmodal.trainer.train.TrainingLoop;
+import io.crossmodal.trainer.train.TrainingModule;
+import io.crossmodal.trainer.train.TrainingRun;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -46,16 +48,6 @@ public final class SensorTraining {
     return new SensorTraining(RunFolder.open(folder, options), options);
   }
 
-  /** What a training tells its caller. */
-  @FunctionalInterface
-  public interface Progress {
-    /** After each step, how many were taken. */
-    void stepped(int taken);
-
-    /** Told once, before the first step: the pairs that were left out, a line each, or none. */
-    default void skipped(List<String> problems) {}
-  }
-
   /**
    * Trains to the last step and returns the model in memory.
    *
@@ -67,14 +59,16 @@ public final class SensorTraining {
    * @throws TrainingException when the loss is no longer a number, memory or disk is full; the last
    *     checkpoint stays
    */
-  public ModelBundle train(PairDataset dataset, String id, Progress progress)
+  public ModelBundle train(PairDataset dataset, String id, TrainingLoop.Progress progress)
       throws IOException, TrainingException, BundleException {
     DecodedPairs pairs = decode(dataset, progress);
     ModelConfig config = config(options, dataset, pairs);
     SensorSet set = new SensorSet(options, config, pairs);
-    try (SensorModule module = new SensorModule(options, config, folder.path())) {
+    try (TrainingModule<SensorSet.Batch> module =
+        new TrainingModule<>(new SensorTask(options, config), folder.path())) {
       double epochs = run(module, set, progress);
-      return bundle(id, config, module.averagedModel(), dataset.name(), options.seed(), epochs);
+      return bundle(
+          id, config, module.averaged().below("model"), dataset.name(), options.seed(), epochs);
     }
   }
 
@@ -87,23 +81,29 @@ public final class SensorTraining {
    * @throws IllegalArgumentException also when the teacher is not that of the options, or its
    *     sensors and the pairs' do not fit
    */
-  public ModelBundle train(ModelBundle teacher, PairDataset dataset, String id, Progress progress)
+  public ModelBundle train(
+      ModelBundle teacher, PairDataset dataset, String id, TrainingLoop.Progress progress)
       throws IOException, TrainingException, BundleException {
     try (Teacher frozen = Teacher.load(teacher, dataset, options, folder.path())) {
       DecodedPairs pairs = decode(dataset, progress);
       SensorConfig sensor = sensor(dataset.second(), options.imageSize(), pairs.second());
       ModelConfig student = frozen.student(sensor);
       SensorSet set = new SensorSet(options, student, frozen.seen(), sensor, pairs);
-      try (SensorModule module = new SensorModule(options, frozen, sensor, folder.path())) {
+      try (TrainingModule<SensorSet.Batch> module =
+          new TrainingModule<>(new SensorTask(options, frozen, sensor), folder.path())) {
         double epochs = run(module, set, progress);
         String data = teacher.manifest().training().dataSet() + ", then " + dataset.name();
         return frozen.with(
-            id, sensor, module.averagedModel(), training(data, options.seed(), epochs));
+            id,
+            sensor,
+            module.averaged().below("model"),
+            TrainingRun.trained(data, options.seed(), epochs));
       }
     }
   }
 
-  private DecodedPairs decode(PairDataset dataset, Progress progress) throws IOException {
+  private DecodedPairs decode(PairDataset dataset, TrainingLoop.Progress progress)
+      throws IOException {
     int kept = options.augmentation().sourceSide(options.imageSize());
     DecodedPairs pairs = DecodedPairs.decode(dataset, Split.TRAIN, kept);
     progress.skipped(pairs.problems());
@@ -116,44 +116,49 @@ public final class SensorTraining {
       String sensors = dataset.first() + " " + dataset.second();
       digest.update(sensors.getBytes(StandardCharsets.UTF_8));
     }
+    for (List<BandImage> tiles : List.of(pairs.first(), pairs.second())) {
+      for (BandImage tile : tiles) {
+        ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES * tile.values().length);
+        bytes.asFloatBuffer().put(tile.values());
+        digest.update(bytes);
+      }
+    }
     folder.requireSameData(digest, "pairs");
     return pairs;
   }
 
   /** Trains to the last step, and says how many epochs that were. */
-  private double run(SensorModule module, SensorSet set, Progress progress)
+  private double run(
+      TrainingModule<SensorSet.Batch> module, SensorSet set, TrainingLoop.Progress progress)
       throws IOException, TrainingException, BundleException {
-    if (folder.resumes()) {
-      module.restore(folder.checkpoint());
-    }
     new TrainingLoop(folder, options.steps(), options.checkpointEvery())
-        .run(module, step -> List.of(set.batch(step)), progress::stepped);
+        .run(module, step -> List.of(set.batch(step)), progress);
     return (double) module.steps() * options.batch() / set.size();
   }
 
   /**
-   * The model that a training would start from, with the statistics of its training split: the
-   * baseline that every table needs.
+   * Returns the model that a training would start from, with the statistics of its training split:
+   * the baseline that every table needs.
    */
   public static ModelBundle untrained(PairDataset dataset, SensorOptions options, String id) {
     DecodedPairs pairs =
         DecodedPairs.decode(
             dataset, Split.TRAIN, options.augmentation().sourceSide(options.imageSize()));
     ModelConfig config = config(options, dataset, pairs);
-    StateDict state = StateDict.of(SensorModule.model(config, options.seed()));
+    StateDict state = StateDict.of(SensorTask.model(config, options.seed()));
     return bundle(id, config, state, dataset.name(), options.seed(), 0);
   }
 
   private static ModelBundle bundle(
       String id, ModelConfig config, StateDict state, String dataset, long seed, double epochs) {
     return ModelBundle.of(
-        id, config, List.of(), state, Calibration.NONE, training(dataset, seed, epochs), List.of());
-  }
-
-  private static ModelManifest.Training training(String dataset, long seed, double epochs) {
-    String version = SensorTraining.class.getPackage().getImplementationVersion();
-    return new ModelManifest.Training(
-        dataset, seed, epochs, version == null ? "development" : version);
+        id,
+        config,
+        List.of(),
+        state,
+        Calibration.NONE,
+        TrainingRun.trained(dataset, seed, epochs),
+        List.of());
   }
 
   private static ModelConfig config(
@@ -166,7 +171,9 @@ public final class SensorTraining {
                 sensor(dataset.second(), options.imageSize(), pairs.second())));
   }
 
-  /** With mean and deviation of each band over all defined pixels of the tiles. */
+  /**
+   * Returns a sensor with the mean and deviation of each band over all defined pixels of the tiles.
+   */
   private static SensorConfig sensor(SensorSource source, int side, List<BandImage> tiles) {
     List<Double> mean = new ArrayList<>();
     List<Double> std = new ArrayList<>();

@@ -114,29 +114,19 @@ final class Teacher implements AutoCloseable {
     return bands == null ? "ordinary pictures" : bands.toString();
   }
 
-  /** The teacher's sensor of the pairs. */
+  /** Returns the teacher's sensor of the pairs. */
   SensorConfig seen() {
     return seen;
   }
 
-  /** The shape of what is trained: a tower as the teacher's, and its projection. */
+  /** Returns the shape of what is trained: a tower as the teacher's, and its projection. */
   ModelConfig student(SensorConfig sensor) {
-    ModelConfig config = bundle.manifest().config();
-    return new ModelConfig(
-        config.hidden(),
-        config.heads(),
-        config.feedForward(),
-        config.filterDimension(),
-        config.layerNormEpsilon(),
-        null,
-        config.image(),
-        0,
-        List.of(sensor));
+    return bundle.manifest().config().withoutText(List.of(sensor));
   }
 
   /**
-   * What is trained, as it starts: the teacher's projection, and the teacher's tower, but for the
-   * first convolution where the sensor has another number of channels.
+   * Returns what is trained, as it starts: the teacher's projection, and the teacher's tower, but
+   * for the first convolution where the sensor has another number of channels.
    */
   ScriptModule studentModel(SensorConfig sensor, long seed) {
     Weights fresh = Weights.random(seed);
@@ -155,8 +145,10 @@ final class Teacher implements AutoCloseable {
     return "image_" + sensor.name() + ".";
   }
 
-  /** What the teacher makes of a batch's first tiles: (B, M, H) tokens and (B, D) features. */
-  NDList encode(NDManager call, SensorBatch batch) {
+  /**
+   * Returns what the teacher makes of a batch's first tiles: (B, M, H) tokens and (B, D) features.
+   */
+  NDList encode(NDManager call, SensorSet.Batch batch) {
     int b = batch.images();
     int each = batch.first().length / b;
     List<PixelTensor> images = new ArrayList<>();
@@ -183,7 +175,7 @@ final class Teacher implements AutoCloseable {
   }
 
   /**
-   * The teacher with one sensor more; all else of it stays as it is, to the bit.
+   * Returns the teacher with one sensor more; all else of it stays as it is, to the bit.
    *
    * @param student what {@link #studentModel} became
    */

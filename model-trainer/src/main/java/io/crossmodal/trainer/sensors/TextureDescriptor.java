@@ -15,7 +15,7 @@ import java.util.List;
  * (Dalal and Triggs 2005), each part of unit length. Bands are standardised and averaged to one
  * grey, so that tiles of any sensors can be compared.
  */
-final class TextureDescriptor implements TileEncoder {
+final class TextureDescriptor implements SensorEvaluation.Encoder {
   private static final int LEVELS = 16;
   private static final int PATTERNS = 10;
   private static final int GRID = 4;
@@ -46,7 +46,7 @@ final class TextureDescriptor implements TileEncoder {
     return features;
   }
 
-  /** The mean of the bands' z-scores within the tile. */
+  /** Returns the mean of the bands' z-scores within the tile. */
   private static float[] grey(BandImage tile) {
     int area = tile.width() * tile.height();
     float[] grey = new float[area];

@@ -14,14 +14,14 @@ import io.crossmodal.model.tokens.TokenBlock;
  */
 @SuppressWarnings("ArrayRecordComponent") // never compared
 record TileFeatures(float[] embedding, float[][] patches) {
-  /** The cosine of two embeddings. */
+  /** Returns the cosine of two embeddings. */
   double cosine(TileFeatures other) {
     return dot(embedding, other.embedding);
   }
 
   /**
-   * MaxSim of ColBERT (Khattab and Zaharia 2020) over patches, by their mean: of each patch the
-   * most similar one of the other tile.
+   * Returns MaxSim of ColBERT (Khattab and Zaharia 2020) over patches, by their mean: of each patch
+   * the most similar one of the other tile.
    */
   double maxSim(TileFeatures other) {
     double sum = 0;
@@ -35,7 +35,10 @@ record TileFeatures(float[] embedding, float[][] patches) {
     return sum / patches.length;
   }
 
-  /** The patches as a model's tokens, behind a class token of zeros, which MaxSim leaves out. */
+  /**
+   * Returns the patches as a model's tokens, behind a class token of zeros, which MaxSim leaves
+   * out.
+   */
   TokenBlock tokens() {
     int h = patches[0].length;
     float[] values = new float[(1 + patches.length) * h];
@@ -53,7 +56,7 @@ record TileFeatures(float[] embedding, float[][] patches) {
     return sum;
   }
 
-  /** Divides by the length; in place. */
+  /** Divides by the length, in place, and returns the same array. */
   static float[] unit(float[] values) {
     double length = Math.max(1e-12, Math.sqrt(dot(values, values)));
     for (int i = 0; i < values.length; i++) {

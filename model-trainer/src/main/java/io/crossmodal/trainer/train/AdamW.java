@@ -13,8 +13,7 @@ import ai.djl.pytorch.jni.IValueUtils;
 import io.crossmodal.model.torchscript.ScriptModule;
 import io.crossmodal.model.torchscript.ScriptSources;
 import io.crossmodal.trainer.checkpoint.LazyTensor;
-import io.crossmodal.trainer.checkpoint.SafetensorsReader;
-import io.crossmodal.trainer.checkpoint.SafetensorsWriter;
+import io.crossmodal.trainer.checkpoint.Safetensors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,23 +54,23 @@ public final class AdamW implements AutoCloseable {
    * @param names of them
    * @param from that step
    */
-  public record Late(Set<String> names, int from) {
+  public record Delayed(Set<String> names, int from) {
     /** All parameters from the first step. */
-    public static final Late NONE = new Late(Set.of(), 0);
+    public static final Delayed NONE = new Delayed(Set.of(), 0);
 
-    public Late {
+    public Delayed {
       names = Set.copyOf(names);
     }
   }
 
   /** What one fused call updates; matrices decay, vectors do not. */
-  private record Group(boolean late, boolean matrices, List<Slot> slots) {}
+  private record Group(boolean delayed, boolean matrices, List<Slot> slots) {}
 
   /** Exact as a float up to 2^24 of them. */
   private static final String STEPS = "steps";
 
   private final Settings settings;
-  private final Late late;
+  private final Delayed delayed;
   private final TrainableScript script;
   private final Map<String, Slot> slots = new LinkedHashMap<>();
   private final Map<String, NDArray> buffers;
@@ -85,25 +84,25 @@ public final class AdamW implements AutoCloseable {
   private int steps;
 
   /**
-   * An optimiser that has taken no step.
+   * Makes an optimiser that has taken no step.
    *
    * @param parameters live tensors that a backward pass gives gradients to, by name
    * @param buffers live tensors that are averaged only (statistics of batch norms), by name
-   * @param late which of the parameters join later
+   * @param delayed which of the parameters join later
    * @param averages live tensors to keep moving averages in, by the same names; others get their
    *     own
    * @param scratch an existing folder
    */
   public AdamW(
       Settings settings,
-      Late late,
+      Delayed delayed,
       Map<String, NDArray> parameters,
       Map<String, NDArray> buffers,
       Map<String, NDArray> averages,
       Path scratch)
       throws IOException {
     this.settings = settings;
-    this.late = late;
+    this.delayed = delayed;
     this.script =
         new TrainableScript(
             new ScriptModule("adamw.AdamW"),
@@ -125,11 +124,11 @@ public final class AdamW implements AutoCloseable {
         (name, value) ->
             averagedBuffers.put(
                 name, averages.containsKey(name) ? averages.get(name) : copy(value)));
-    for (boolean isLate : new boolean[] {false, true}) {
+    for (boolean isDelayed : new boolean[] {false, true}) {
       for (boolean matrices : new boolean[] {true, false}) {
-        List<Slot> members = slots(isLate, matrices);
+        List<Slot> members = slots(isDelayed, matrices);
         if (!members.isEmpty()) {
-          groups.add(new Group(isLate, matrices, members));
+          groups.add(new Group(isDelayed, matrices, members));
         }
       }
     }
@@ -139,7 +138,7 @@ public final class AdamW implements AutoCloseable {
     return script.manager().create(value.toFloatArray(), value.getShape());
   }
 
-  /** Steps taken so far. */
+  /** Returns how many steps were taken so far. */
   public int steps() {
     return steps;
   }
@@ -153,7 +152,7 @@ public final class AdamW implements AutoCloseable {
    */
   public boolean step(double rate, int summed) {
     List<Group> active =
-        groups.stream().filter(group -> !group.late() || steps >= late.from()).toList();
+        groups.stream().filter(group -> !group.delayed() || steps >= delayed.from()).toList();
     List<NDArray> all = new ArrayList<>();
     for (Group group : active) {
       all.addAll(gradients.computeIfAbsent(group, this::gradients));
@@ -169,7 +168,7 @@ public final class AdamW implements AutoCloseable {
     }
     double scale = Math.min(1, settings.clip() / (norm + 1e-6)) / summed;
     for (Group group : active) {
-      int since = group.late() ? steps - late.from() : steps;
+      int since = group.delayed() ? steps - delayed.from() : steps;
       run(
           "step",
           list(group.slots().stream().map(Slot::parameter).toList()),
@@ -194,7 +193,10 @@ public final class AdamW implements AutoCloseable {
     return true;
   }
 
-  /** Early on the average follows closely, as in TensorFlow's ExponentialMovingAverage. */
+  /**
+   * Returns how closely the average follows: early on more, as in TensorFlow's
+   * ExponentialMovingAverage.
+   */
   private double follow(int since) {
     return 1 - Math.min(settings.averaging(), (1.0 + since) / (10 + since));
   }
@@ -209,9 +211,9 @@ public final class AdamW implements AutoCloseable {
     return found;
   }
 
-  private List<Slot> slots(boolean isLate, boolean matrices) {
+  private List<Slot> slots(boolean isDelayed, boolean matrices) {
     return slots.entrySet().stream()
-        .filter(entry -> late.names().contains(entry.getKey()) == isLate)
+        .filter(entry -> delayed.names().contains(entry.getKey()) == isDelayed)
         .map(Map.Entry::getValue)
         .filter(slot -> slot.parameter().getShape().dimension() > 1 == matrices)
         .toList();
@@ -231,7 +233,7 @@ public final class AdamW implements AutoCloseable {
     return IValue.listFrom(arrays.stream().map(PtNDArray.class::cast).toArray(PtNDArray[]::new));
   }
 
-  /** The moving averages of parameters and buffers, by name; live. */
+  /** Returns the moving averages of parameters and buffers, by name; live. */
   public Map<String, NDArray> averages() {
     Map<String, NDArray> averages = new LinkedHashMap<>(averagedBuffers);
     slots.forEach((name, slot) -> averages.put(name, slot.average()));
@@ -255,7 +257,7 @@ public final class AdamW implements AutoCloseable {
     // Always the same name, so that what a killed run left is overwritten.
     Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
     try {
-      SafetensorsWriter.write(temporary, state);
+      Safetensors.write(temporary, state);
       Files.move(
           temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } finally {
@@ -290,7 +292,7 @@ public final class AdamW implements AutoCloseable {
    * @throws IllegalArgumentException when an array is missing or has another shape, naming it
    */
   public Map<String, LazyTensor> read(Path file) throws IOException {
-    Map<String, LazyTensor> saved = SafetensorsReader.read(file);
+    Map<String, LazyTensor> saved = Safetensors.read(file);
     Map<String, NDArray> arrays = arrays();
     // All of them first: a state that does not fit must not be taken by half.
     for (Map.Entry<String, NDArray> entry : arrays.entrySet()) {

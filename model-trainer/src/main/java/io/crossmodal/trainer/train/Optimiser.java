@@ -12,19 +12,14 @@ import java.util.Locale;
  * @param learningRate peak of the cosine schedule
  * @param warmup steps of linear warm-up
  * @param weightDecay decoupled, on matrices only
- * @param clip largest global norm of the gradient; {@link #NO_CLIP} for none
+ * @param clip largest global norm of the gradient; 1e9, which no usable one reaches, for none
  * @param averaging decay of the moving average of the weights that is evaluated and exported
  */
 public record Optimiser(
     double learningRate, int warmup, double weightDecay, double clip, double averaging) {
 
-  /** A norm that no usable gradient reaches. */
-  public static final double NO_CLIP = 1e9;
-
   public Optimiser {
-    if (warmup < 0) {
-      throw new IllegalArgumentException("warmup must be at least 0, got " + warmup);
-    }
+    OptionRecords.atLeast("warmup", warmup, 0);
     if (!(learningRate > 0) || !(weightDecay >= 0) || !(clip > 0)) {
       throw new IllegalArgumentException(
           String.format(
@@ -35,13 +30,12 @@ public record Optimiser(
               clip,
               weightDecay));
     }
-    if (!(averaging >= 0 && averaging <= 1)) {
-      throw new IllegalArgumentException("averaging must lie in [0, 1], got " + averaging);
-    }
+    OptionRecords.share("averaging", averaging);
   }
 
   /**
-   * Learning rate at a step: linear warm-up, then half a cosine down to a hundredth of the peak.
+   * Returns the learning rate at a step: linear warm-up, then half a cosine down to a hundredth of
+   * the peak.
    *
    * @param step from 0
    * @param steps in all
@@ -54,7 +48,7 @@ public record Optimiser(
     return learningRate * (0.01 + 0.99 * 0.5 * (1 + Math.cos(Math.PI * progress)));
   }
 
-  /** What a step needs of it. */
+  /** Returns what a step needs of it. */
   public AdamW.Settings settings() {
     return new AdamW.Settings(weightDecay, clip, averaging);
   }

@@ -4,9 +4,8 @@
  */
 package io.crossmodal.trainer.train;
 
-import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.Precision;
-import io.crossmodal.trainer.data.Augmentation;
+import java.util.HashMap;
+import java.util.Map;
 
 /** Complete sets of options to start from. */
 public enum Recipe {
@@ -24,9 +23,6 @@ public enum Recipe {
    */
   PHOTOGRAPHS(13.6);
 
-  /** A thousand pairs or two: enough for batches of nearly equal length. */
-  private static final int LENGTH_GROUP = 16;
-
   private final double epochs;
 
   Recipe(double epochs) {
@@ -38,17 +34,15 @@ public enum Recipe {
     return epochs;
   }
 
-  /** The options; seed and steps are for the caller to choose. */
+  /** Returns the options, as {@code recipes.json} has them; seed and steps are for the caller. */
   public TrainingOptions options() {
-    return switch (this) {
-      case PAPER -> paper();
-      case SCRATCH -> scratch();
-      case PHOTOGRAPHS -> photographs();
-    };
+    Map<String, Object> values = new HashMap<>(OptionRecords.recipe(TrainingOptions.class, name()));
+    values.put("steps", 1);
+    return OptionRecords.of(TrainingOptions.class, values);
   }
 
   /**
-   * Optimiser steps in so many epochs.
+   * Returns the optimiser steps of so many epochs.
    *
    * @param pairs captions of the training split
    * @param perStep pairs that a step takes in
@@ -60,60 +54,5 @@ public enum Recipe {
           "epochs must be above 0 and give at most 2^31 steps, got " + epochs);
     }
     return (int) steps;
-  }
-
-  private static TrainingOptions paper() {
-    return new TrainingOptions(
-        ModelConfig.Preset.BASE,
-        1,
-        1,
-        32,
-        1,
-        1,
-        Precision.FP32,
-        new Optimiser(1e-4, 1000, 0.02, Optimiser.NO_CLIP, 0),
-        new TrainingOptions.Tasks(0, 1, 1, 1, 0, 0.15),
-        TrainingOptions.Momentum.NONE,
-        TrainingOptions.Stages.NONE,
-        new TrainingOptions.Regularisation(Augmentation.RANDAUGMENT, 0.1, 0),
-        1,
-        1000);
-  }
-
-  private static TrainingOptions scratch() {
-    return new TrainingOptions(
-        ModelConfig.Preset.TINY,
-        1,
-        1,
-        64,
-        1,
-        LENGTH_GROUP,
-        Precision.FP32,
-        new Optimiser(8e-4, 100, 0.02, 1, 0.995),
-        new TrainingOptions.Tasks(1, 1, 1, 0, 0.5, 0.25),
-        TrainingOptions.Momentum.NONE,
-        TrainingOptions.Stages.NONE,
-        new TrainingOptions.Regularisation(Augmentation.JITTER, 0, 0.03),
-        3,
-        250);
-  }
-
-  private static TrainingOptions photographs() {
-    return new TrainingOptions(
-        ModelConfig.Preset.COMPACT,
-        1,
-        1,
-        128,
-        1,
-        LENGTH_GROUP,
-        Precision.FP32,
-        new Optimiser(1.5e-3, 100, 0.08, 1, 0.998),
-        new TrainingOptions.Tasks(1, 1, 0.5, 0, 0.5, 0.25),
-        TrainingOptions.Momentum.NONE,
-        // Three quarters of the steps that the filter has to itself.
-        new TrainingOptions.Stages(0.58, 0.5, 0.435, 64),
-        new TrainingOptions.Regularisation(Augmentation.AERIAL, 0.1, 0.1),
-        3,
-        250);
   }
 }

@@ -71,7 +71,7 @@ public final class RunFolder {
   }
 
   /**
-   * The options that a run folder was made with.
+   * Returns the options that a run folder was made with.
    *
    * @throws IOException when the folder holds no run
    */
@@ -87,18 +87,18 @@ public final class RunFolder {
     return folder;
   }
 
-  /** Where the last checkpoint lies, or will. */
+  /** Returns where the last checkpoint lies, or will. */
   public Path checkpoint() {
     return folder.resolve(CHECKPOINT);
   }
 
-  /** Whether there is a checkpoint to go on from. */
+  /** Returns whether there is a checkpoint to go on from. */
   public boolean resumes() {
     return Files.exists(checkpoint());
   }
 
   /**
-   * Other data would resume without a word where the shapes happen to fit.
+   * Refuses other data: they would resume without a word where the shapes happen to fit.
    *
    * @param digest of all that the data says of itself
    * @param what the data are, for the message
@@ -142,7 +142,7 @@ public final class RunFolder {
         "another training writes to " + folder + "; wait for it, or name another folder");
   }
 
-  /** A run that was killed, or a full disk, may have left the start of a line. */
+  /** Drops the start of a line that a run that was killed, or a full disk, may have left. */
   void dropHalfLine() throws IOException {
     Path metrics = folder.resolve(METRICS);
     if (!Files.exists(metrics)) {

@@ -6,14 +6,17 @@ package io.crossmodal.trainer.train;
 
 import ai.djl.MalformedModelException;
 import ai.djl.Model;
+import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
-import io.crossmodal.model.TorchEngine;
+import ai.djl.training.GradientCollector;
+import ai.djl.training.ParameterStore;
 import io.crossmodal.model.torchscript.ScriptArchiveWriter;
 import io.crossmodal.model.torchscript.ScriptModule;
 import io.crossmodal.model.torchscript.ScriptTensor;
@@ -34,6 +37,12 @@ import java.util.Map;
  * in its source stands {@code BUFFERS} for the list.
  */
 public final class TrainableScript implements AutoCloseable {
+  /**
+   * Whether TorchScript's profiling executor runs (docs/decisions/0003); DJL reads it at every
+   * call. A trainer has its JVM for itself, so the property may stay.
+   */
+  private static final String GRAPH_OPTIMIZER = "ai.djl.pytorch.graph_optimizer";
+
   private final Model model;
   private final PtSymbolBlock block;
   private final StateDict initial;
@@ -49,7 +58,7 @@ public final class TrainableScript implements AutoCloseable {
     this(root, sources, scratch, true);
   }
 
-  /** The same in evaluation mode. */
+  /** Loads a module in evaluation mode. */
   static TrainableScript evaluating(ScriptModule root, Map<String, String> sources, Path scratch)
       throws IOException {
     return new TrainableScript(root, sources, scratch, false);
@@ -58,7 +67,9 @@ public final class TrainableScript implements AutoCloseable {
   private TrainableScript(
       ScriptModule root, Map<String, String> sources, Path scratch, boolean learning)
       throws IOException {
-    TorchEngine.configure();
+    if (System.getProperty(GRAPH_OPTIMIZER) == null) {
+      System.setProperty(GRAPH_OPTIMIZER, "false");
+    }
     this.initial = StateDict.of(root);
     this.model = Model.newInstance("training", "PyTorch");
     Path folder = Files.createTempDirectory(scratch, "training-");
@@ -104,12 +115,32 @@ public final class TrainableScript implements AutoCloseable {
     return (PtNDManager) model.getNDManager();
   }
 
-  /** What the module was made of. */
+  /**
+   * Runs a method, and the backward pass from its loss.
+   *
+   * @param owner of the outputs
+   * @param method whose first output begins with the loss
+   * @return what the method gave; the gradients are with the parameters
+   */
+  public NDList backward(NDManager owner, String method, NDList inputs) {
+    NDArray selector = owner.create(0f);
+    selector.setName("module_method:" + method);
+    NDList arguments = new NDList(inputs);
+    arguments.add(selector);
+    try (GradientCollector collector = Engine.getInstance().newGradientCollector()) {
+      NDList outputs = block.forward(new ParameterStore(owner, false), arguments, true);
+      outputs.attach(owner);
+      collector.backward(outputs.get(0).get(0));
+      return outputs;
+    }
+  }
+
+  /** Returns what the module was made of. */
   public StateDict initial() {
     return initial;
   }
 
-  /** The live parameters by name. */
+  /** Returns the live parameters by name. */
   public Map<String, NDArray> parameters() {
     Map<String, NDArray> parameters = new LinkedHashMap<>();
     block
@@ -118,7 +149,7 @@ public final class TrainableScript implements AutoCloseable {
     return parameters;
   }
 
-  /** The live buffers by name. */
+  /** Returns the live buffers by name. */
   public Map<String, NDArray> buffers() {
     Map<String, NDArray> buffers = new LinkedHashMap<>();
     try (IValue value = IValueUtils.runMethod(block, "buffers")) {
@@ -133,7 +164,7 @@ public final class TrainableScript implements AutoCloseable {
     return buffers;
   }
 
-  /** The tensors with the values of {@code current} where it has them. */
+  /** Returns the tensors with the values of {@code current} where it has them. */
   public StateDict state(Map<String, NDArray> current) {
     Map<String, ScriptTensor> tensors = new LinkedHashMap<>(initial.tensors());
     current.forEach(

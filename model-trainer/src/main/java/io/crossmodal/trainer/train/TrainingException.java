@@ -8,7 +8,7 @@ package io.crossmodal.trainer.train;
 public final class TrainingException extends Exception {
   private static final long serialVersionUID = 1L;
 
-  /** The message is for the user. */
+  /** Makes an exception whose message is for the user. */
   public TrainingException(String message) {
     super(message);
   }

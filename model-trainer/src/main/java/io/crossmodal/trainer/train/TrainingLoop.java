@@ -9,9 +9,10 @@ import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.trainer.checkpoint.CheckpointException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
@@ -30,7 +31,7 @@ public final class TrainingLoop {
   private final int checkpointEvery;
 
   /**
-   * A loop over a run's steps.
+   * Makes a loop over a run's steps.
    *
    * @param steps to take, those before a checkpoint included
    */
@@ -40,92 +41,109 @@ public final class TrainingLoop {
     this.checkpointEvery = checkpointEvery;
   }
 
-  /**
-   * What is trained.
-   *
-   * @param <B> a batch
-   * @param <L> the losses of a step
-   */
-  public interface Trainee<B, L extends StepLosses<L>> {
-    /** Steps taken so far. */
-    int steps();
+  /** What a training tells its caller. */
+  @FunctionalInterface
+  public interface Progress {
+    /**
+     * Is told after each step how many were taken.
+     *
+     * @throws CancellationException to end the run with this step, which is saved
+     */
+    void stepped(int taken);
 
-    /** Forward, backward, update; no update where a loss or a gradient is no finite number. */
-    L step(List<B> batches);
-
-    /** Writes everything that a resumed run needs; whole or not at all. */
-    void save(Path file) throws IOException;
+    /** Is told once, before the first step: what was left out of the data, a line each, or none. */
+    default void skipped(List<String> problems) {}
   }
 
-  /** Told after each step how many were taken. */
+  /** What is done where a number of steps is reached. */
   @FunctionalInterface
-  public interface Listener {
-    void stepped(int taken) throws IOException, BundleException;
+  interface Milestone {
+    void reached(int taken) throws IOException, BundleException;
   }
 
   /** A line of {@code metrics.jsonl}: means over the steps since the line before. */
   private record LogLine(int step, Object losses, double stepsPerSecond) {}
 
   /**
-   * Trains from where the trainee stands.
+   * Trains from the run folder's checkpoint, or from the module's start where there is none.
    *
    * @param batches those of a step, by its number from 0; asked for on another thread
    * @throws TrainingException when the loss is no longer a number, memory or disk is full; the last
    *     checkpoint stays
    */
-  public <B, L extends StepLosses<L>> void run(
-      Trainee<B, L> trainee, IntFunction<List<B>> batches, Listener listener)
+  public <B> void run(TrainingModule<B> module, IntFunction<List<B>> batches, Progress progress)
       throws IOException, TrainingException, BundleException {
+    run(module, batches, progress, taken -> {});
+  }
+
+  /** Does the same, and what is due after each step besides. */
+  <B> void run(
+      TrainingModule<B> module,
+      IntFunction<List<B>> batches,
+      Progress progress,
+      Milestone milestone)
+      throws IOException, TrainingException, BundleException {
+    if (folder.resumes()) {
+      module.restore(folder.checkpoint());
+    }
     ExecutorService loader = Executors.newSingleThreadExecutor(r -> new Thread(r, "batches"));
     FileChannel lock = folder.lock();
     try {
       folder.dropHalfLine();
-      CompletableFuture<List<B>> next = load(loader, batches, trainee.steps());
-      L sum = null;
-      int counted = 0;
+      CompletableFuture<List<B>> next = load(loader, batches, module.steps());
+      List<Losses> sinceLine = new ArrayList<>();
       long since = System.nanoTime();
-      while (trainee.steps() < steps) {
+      while (module.steps() < steps) {
         List<B> now = await(next);
-        next = load(loader, batches, trainee.steps() + 1);
-        L losses = trainee.step(now);
+        next = load(loader, batches, module.steps() + 1);
+        Losses losses = module.step(now);
         if (!losses.finite()) {
           throw ended(
-              trainee.steps(),
+              module.steps(),
               String.format(
                   Locale.ROOT,
                   "loss or gradient is no finite number (%s). Try a lower learning rate or clip",
-                  losses),
+                  losses.values()),
               null);
         }
-        sum = sum == null ? losses : sum.plus(losses);
-        counted++;
-        int taken = trainee.steps();
-        listener.stepped(taken);
+        sinceLine.add(losses);
+        int taken = module.steps();
         boolean saves = taken % checkpointEvery == 0 || taken == steps;
+        CancellationException cancelled = null;
+        try {
+          progress.stepped(taken);
+        } catch (CancellationException e) {
+          cancelled = e;
+          saves = true;
+        }
+        milestone.reached(taken);
         // A line ends where a checkpoint is, so that a resumed run logs what the whole one did.
         if (taken % LOG_EVERY == 0 || saves) {
           double seconds = (System.nanoTime() - since) / 1e9;
-          folder.log(new LogLine(taken, sum.times(1.0 / counted), counted / seconds));
-          sum = null;
-          counted = 0;
+          folder.log(
+              new LogLine(taken, Losses.mean(sinceLine).values(), sinceLine.size() / seconds));
+          sinceLine.clear();
           since = System.nanoTime();
         }
         if (saves) {
-          trainee.save(folder.checkpoint());
+          module.save(folder.checkpoint());
+        }
+        if (cancelled != null) {
+          throw cancelled;
         }
       }
     } catch (OutOfMemoryError e) {
-      throw ended(trainee.steps(), e + ". Give Java more by -Xmx, or take a smaller batch", e);
+      throw ended(module.steps(), e + ". Give Java more by -Xmx, or take a smaller batch", e);
     } catch (EngineException e) {
       throw ended(
-          trainee.steps(),
+          module.steps(),
           e.getMessage() + ". If it is memory that is short, take a smaller batch",
           e);
     } catch (CheckpointException e) {
-      throw ended(trainee.steps(), e.getMessage() + ". Try a lower learning rate or clip", e);
+      throw ended(module.steps(), e.getMessage() + ". Try a lower learning rate or clip", e);
     } catch (IOException e) {
       throw ended(
-          trainee.steps(),
+          module.steps(),
           String.format(
               Locale.ROOT, "cannot write to %s (%s). Make room there, run again", folder.path(), e),
           e);

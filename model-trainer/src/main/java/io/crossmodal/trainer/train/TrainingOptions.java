@@ -7,7 +7,9 @@ package io.crossmodal.trainer.train;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.trainer.data.Augmentation;
+import java.util.HashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 
 /**
@@ -59,8 +61,8 @@ public record TrainingOptions(
   public record Regularisation(Augmentation augmentation, double dropout, double wordDropout) {
     public Regularisation {
       Objects.requireNonNull(augmentation, "augmentation");
-      share("dropout", dropout);
-      share("word_dropout", wordDropout);
+      OptionRecords.share("dropout", dropout);
+      OptionRecords.share("word_dropout", wordDropout);
     }
   }
 
@@ -91,11 +93,11 @@ public record TrainingOptions(
         throw new IllegalArgumentException(
             "at least one of itc, itm, mlm and mvjrc must be above 0");
       }
-      share("hard_negatives", hardNegatives);
-      share("mask_probability", maskProbability);
+      OptionRecords.share("hard_negatives", hardNegatives);
+      OptionRecords.share("mask_probability", maskProbability);
     }
 
-    /** How many views of each image a step takes in. */
+    /** Returns how many views of each image a step takes in. */
     int views() {
       return mvjrc > 0 ? 2 : 1;
     }
@@ -115,11 +117,11 @@ public record TrainingOptions(
     public static final Momentum NONE = new Momentum(0, 0);
 
     public Momentum {
-      atLeast("queue", queue, 0);
-      share("soft_targets", softTargets);
+      OptionRecords.atLeast("queue", queue, 0);
+      OptionRecords.share("soft_targets", softTargets);
     }
 
-    /** Whether there is a momentum encoder. */
+    /** Returns whether there is a momentum encoder. */
     boolean active() {
       return queue > 0 || softTargets > 0;
     }
@@ -139,13 +141,13 @@ public record TrainingOptions(
     public static final Stages NONE = new Stages(0, 1, 0, 0);
 
     public Stages {
-      share("filter_alone", filterAlone);
-      share("small_images", smallImages);
+      OptionRecords.share("filter_alone", filterAlone);
+      OptionRecords.share("small_images", smallImages);
       if (!(secondPeak > 0) || Double.isInfinite(secondPeak)) {
         throw new IllegalArgumentException("second_peak must be above 0, got " + secondPeak);
       }
       if (smallImages > 0) {
-        atLeast("small_side", smallSide, 1);
+        OptionRecords.atLeast("small_side", smallSide, 1);
       }
     }
   }
@@ -160,12 +162,12 @@ public record TrainingOptions(
     Objects.requireNonNull(stages, "stages");
     Objects.requireNonNull(optimiser, "optimiser");
     Objects.requireNonNull(regularisation, "regularisation");
-    atLeast("steps", steps, 1);
-    atLeast("batch", batch, 2);
-    atLeast("accumulate", accumulate, 1);
-    atLeast("length_group", lengthGroup, 1);
-    atLeast("min_word_count", minWordCount, 1);
-    atLeast("checkpoint_every", checkpointEvery, 1);
+    OptionRecords.atLeast("steps", steps, 1);
+    OptionRecords.atLeast("batch", batch, 2);
+    OptionRecords.atLeast("accumulate", accumulate, 1);
+    OptionRecords.atLeast("length_group", lengthGroup, 1);
+    OptionRecords.atLeast("min_word_count", minWordCount, 1);
+    OptionRecords.atLeast("checkpoint_every", checkpointEvery, 1);
     if (precision != Precision.FP32 && precision != Precision.BF16) {
       throw new IllegalArgumentException(
           "precision must be FP32 or BF16, in which models are trained, got " + precision);
@@ -200,63 +202,17 @@ public record TrainingOptions(
     }
   }
 
-  /** Options of a run from random weights. */
-  public TrainingOptions(
-      ModelConfig.Preset preset,
-      long seed,
-      int steps,
-      int batch,
-      int accumulate,
-      int lengthGroup,
-      Precision precision,
-      Optimiser optimiser,
-      Tasks tasks,
-      Momentum momentum,
-      Stages stages,
-      Regularisation regularisation,
-      int minWordCount,
-      int checkpointEvery) {
-    this(
-        preset,
-        seed,
-        steps,
-        batch,
-        accumulate,
-        lengthGroup,
-        precision,
-        optimiser,
-        tasks,
-        momentum,
-        stages,
-        regularisation,
-        minWordCount,
-        checkpointEvery,
-        null);
-  }
-
-  /** The same options for a run from starting weights, which replace the preset. */
+  /** Returns the same options for a run from starting weights, which replace the preset. */
   TrainingOptions withInitial(String sha256) {
-    return new TrainingOptions(
-        null,
-        seed,
-        steps,
-        batch,
-        accumulate,
-        lengthGroup,
-        precision,
-        optimiser,
-        tasks,
-        momentum,
-        stages,
-        regularisation,
-        minWordCount,
-        checkpointEvery,
-        sha256);
+    Map<String, Object> changes = new HashMap<>();
+    changes.put("preset", null);
+    changes.put("initial", sha256);
+    return OptionRecords.with(this, changes);
   }
 
   /**
-   * Learning rate at a step: linear warm-up, then half a cosine down to a hundredth of the peak;
-   * again, to {@link Stages#secondPeak} of it, where tasks join.
+   * Returns the learning rate at a step: linear warm-up, then half a cosine down to a hundredth of
+   * the peak; again, to {@link Stages#secondPeak} of it, where tasks join.
    *
    * @param step from 0
    */
@@ -267,13 +223,13 @@ public record TrainingOptions(
         : stages.secondPeak() * optimiser.learningRate(step - joining, steps - joining);
   }
 
-  /** The step from which every task takes part. */
+  /** Returns the step from which every task takes part. */
   int joining() {
     return (int) Math.round(stages.filterAlone() * steps);
   }
 
   /**
-   * How many views of each image a step takes in.
+   * Returns how many views of each image a step takes in.
    *
    * @param step from 0
    */
@@ -282,24 +238,12 @@ public record TrainingOptions(
   }
 
   /**
-   * Side of the images of a step.
+   * Returns the side of the images of a step.
    *
    * @param step from 0
    * @param whole side that the model serves
    */
   int side(int step, int whole) {
     return step < Math.round(stages.smallImages() * steps) ? stages.smallSide() : whole;
-  }
-
-  private static void atLeast(String name, int value, int minimum) {
-    if (value < minimum) {
-      throw new IllegalArgumentException(name + " must be at least " + minimum + ", got " + value);
-    }
-  }
-
-  private static void share(String name, double value) {
-    if (!(value >= 0 && value <= 1)) {
-      throw new IllegalArgumentException(name + " must lie in [0, 1], got " + value);
-    }
   }
 }

@@ -27,7 +27,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.List;
-import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
@@ -84,13 +83,10 @@ public final class TrainingRun {
     return new TrainingRun(run, options, initial);
   }
 
-  /** What a training tells its caller: after each step, how many were taken. */
+  /** What a training on captions tells its caller. */
   @FunctionalInterface
-  public interface Progress extends IntConsumer {
-    /** Told once, before the first step: the pictures that were left out, a line each, or none. */
-    default void skipped(List<String> problems) {}
-
-    /** Told once, where the filter is trained alone first: the model when the other tasks join. */
+  public interface Progress extends TrainingLoop.Progress {
+    /** Is told once, where the filter is trained alone first: the model when others join. */
     default void filterTrained(ModelBundle filter) throws IOException, BundleException {}
   }
 
@@ -126,15 +122,14 @@ public final class TrainingRun {
     progress.skipped(decoded.problems());
     requireSameData(decoded);
     long pairs = decoded.images().stream().mapToLong(image -> image.captions().size()).sum();
-    TrainingSet set = new TrainingSet(options, decoded, tokenizer, sensor);
+    CaptionSet set = new CaptionSet(options, decoded, tokenizer, sensor);
     Weights start =
         initial == null ? Weights.random(options.seed()) : initial.start(options.seed());
-    try (TrainingModule module = new TrainingModule(options, config, start, folder.path())) {
+    try (TrainingModule<CaptionSet.Batch> module =
+        new TrainingModule<>(
+            new CaptionTask(options, config, start, folder.path()), folder.path())) {
       if (start instanceof InitialModel.Start imported) {
         imported.requireAllTaken();
-      }
-      if (folder.resumes()) {
-        module.restore(folder.checkpoint());
       }
       Supplier<ModelBundle> bundle =
           () -> bundle(module, id, dataset.name(), config, vocabulary, pairs);
@@ -143,8 +138,8 @@ public final class TrainingRun {
           .run(
               module,
               step -> IntStream.range(each * step, each * (step + 1)).mapToObj(set::batch).toList(),
+              progress,
               taken -> {
-                progress.accept(taken);
                 if (taken == options.joining()) {
                   progress.filterTrained(bundle.get());
                 }
@@ -154,24 +149,29 @@ public final class TrainingRun {
   }
 
   private ModelBundle bundle(
-      TrainingModule module,
+      TrainingModule<?> module,
       String id,
       String dataSet,
       ModelConfig config,
       List<String> vocabulary,
       long pairs) {
     double epochs = (double) module.steps() * options.batch() * options.accumulate() / pairs;
-    String version = TrainingRun.class.getPackage().getImplementationVersion();
     return ModelBundle.of(
         id,
         config,
         vocabulary,
-        module.averagedModel(),
+        module.averaged().below("model"),
         // Without ITC the filter is as random as it started, and must have no say in the ranking.
         options.tasks().itc() > 0 ? Calibration.NONE : new Calibration(0, 1, 0),
-        new ModelManifest.Training(
-            dataSet, options.seed(), epochs, version == null ? "development" : version),
+        trained(dataSet, options.seed(), epochs),
         List.of());
+  }
+
+  /** Returns what a manifest says of a training with this code. */
+  public static ModelManifest.Training trained(String dataSet, long seed, double epochs) {
+    String version = TrainingRun.class.getPackage().getImplementationVersion();
+    return new ModelManifest.Training(
+        dataSet, seed, epochs, version == null ? "development" : version);
   }
 
   private void requireGrid(ImageTowerConfig tower) {
@@ -185,7 +185,10 @@ public final class TrainingRun {
     tower.gridSide(options.stages().smallSide());
   }
 
-  /** Other images would resume without a word where the vocabulary happens to be as large. */
+  /**
+   * Refuses other images: they would resume without a word where the vocabulary happens to be as
+   * large.
+   */
   private void requireSameData(DecodedImages<RgbImage> decoded) throws IOException {
     MessageDigest digest = Sha256.digest();
     for (CaptionedImage image : decoded.images()) {
@@ -202,14 +205,14 @@ public final class TrainingRun {
       Files.write(
           file,
           initial == null
-              ? VocabularyBuilder.build(split, options.minWordCount())
+              ? CaptionSet.vocabulary(split, options.minWordCount())
               : initial.vocabulary());
     }
     return Files.readAllLines(file);
   }
 
   /**
-   * The options that a run folder was made with.
+   * Returns the options that a run folder was made with.
    *
    * @throws IOException when the folder holds no run
    */

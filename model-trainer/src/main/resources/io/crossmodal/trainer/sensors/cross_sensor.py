@@ -123,21 +123,6 @@ class CrossSensor(Module):
     losses = (self.objective).forward(s, t, e, f, torch.select(keys, 0, 0), torch.select(keys, 0, 1), places, weights)
     return [losses, torch.detach(torch.stack([e, f], 0))]
 
-  # The baseline that trains each modality alone: two views of each tile are the pair. a (2B, C1, S, S), b
-  # (2B, C2, S, S), second views behind the first.
-  def within(self: __torch__.cross_sensor.CrossSensor, a: Tensor, b: Tensor, keys: Tensor, places: Tensor, weights: Tensor) -> List[Tensor]:
-    n = torch.floordiv(a.size(0), 2)
-    s = (self.model).encode_image_FIRST(a)                                             # (2B, M, H)
-    t = (self.model).encode_image_SECOND(b)                                            # (2B, M, H)
-    e = (self.model).filter_image(torch.select(s, 1, 0))                               # (2B, D)
-    f = (self.model).filter_image(torch.select(t, 1, 0))                               # (2B, D)
-    k = torch.select(keys, 0, 0)                                                       # (Q, D)
-    l = torch.select(keys, 0, 1)                                                       # (Q, D)
-    x = (self.objective).forward(torch.slice(s, 0, 0, n), torch.slice(s, 0, n), torch.slice(e, 0, 0, n), torch.slice(e, 0, n), k, k, places, weights)
-    y = (self.objective).forward(torch.slice(t, 0, 0, n), torch.slice(t, 0, n), torch.slice(f, 0, 0, n), torch.slice(f, 0, n), l, l, places, weights)
-    z = torch.stack([torch.slice(e, 0, 0, n), torch.slice(f, 0, 0, n)], 0)             # (2, B, D)
-    return [torch.mul(torch.add(x, y), 0.5), torch.detach(z)]
-
   def forward(self: __torch__.cross_sensor.CrossSensor, x: Tensor) -> Tensor:
     return x
 

@@ -247,7 +247,7 @@ class CheckpointImportTest {
             CheckpointFiles.safetensors(
                 folder.resolve("vit"), SmallImport.vit(SEED, "vit."), Precision.F32),
             folder.resolve("out"));
-    ImportReport report = initial.origin();
+    InitialModel.ImportReport report = initial.origin();
     assertEquals(
         List.of(
             "bert.embeddings.position_ids",
@@ -510,13 +510,25 @@ class CheckpointImportTest {
     for (List<String> words : List.of(cased, bare, twice)) {
       Files.write(vocab, words);
       assertRefused(
-          () -> small.run(bert, vision, vocab, PixelNormalisation.HALF, folder.resolve("refused")),
+          () ->
+              small.run(
+                  bert,
+                  vision,
+                  vocab,
+                  CheckpointImport.PixelNormalisation.HALF,
+                  folder.resolve("refused")),
           vocab.toString(),
           words == cased ? "[London]" : words == bare ? "[MASK]" : "[a] twice");
     }
     Files.write(vocab, new byte[] {(byte) 0xff, (byte) 0xfe});
     assertRefused(
-        () -> small.run(bert, vision, vocab, PixelNormalisation.HALF, folder.resolve("refused")),
+        () ->
+            small.run(
+                bert,
+                vision,
+                vocab,
+                CheckpointImport.PixelNormalisation.HALF,
+                folder.resolve("refused")),
         "UTF-8");
   }
 
@@ -530,7 +542,7 @@ class CheckpointImportTest {
                 bert,
                 vision,
                 SmallImport.vocabulary(folder),
-                PixelNormalisation.HALF,
+                CheckpointImport.PixelNormalisation.HALF,
                 folder.resolve("half"));
     assertEquals(List.of(0.5, 0.5, 0.5), half.config().sensor("rgb").mean());
     assertEquals(List.of(0.5, 0.5, 0.5), half.config().sensor("rgb").std());
@@ -540,7 +552,7 @@ class CheckpointImportTest {
   }
 
   /** A checkpoint of the real size, without its values. */
-  private static Taking shapes(Tensors tensors, String prefix) {
+  private static TensorConsumer shapes(Tensors tensors, String prefix) {
     Map<String, LazyTensor> lazy = new LinkedHashMap<>();
     tensors.byName.forEach(
         (name, tensor) ->
@@ -548,7 +560,7 @@ class CheckpointImportTest {
                 name,
                 LazyTensor.computed(
                     Arrays.stream(tensor.shape()).boxed().toList(), tensor::values)));
-    return new Taking(new Checkpoint(Path.of(prefix), lazy), prefix);
+    return new TensorConsumer(new Checkpoint(Path.of(prefix), lazy), prefix);
   }
 
   /** The numbers of parameters are those that the libraries report for these models. */
@@ -557,8 +569,8 @@ class CheckpointImportTest {
     ModelConfig base = ModelConfig.base();
     Tensors bert =
         Tensors.bert(Tensors.SHAPES_ONLY, "bert.", true, true, 12, 768, 3072, 30522, 512);
-    Taking text = shapes(bert, "bert.");
-    ImportReport.Source source = BertMapping.map(base, text);
+    TensorConsumer text = shapes(bert, "bert.");
+    InitialModel.ImportReport.Source source = BertMapping.map(base, text);
     // BertForMaskedLM has 109,514,298; the token types' second row is in that number too.
     assertEquals(109_514_298, source.parameters());
     // ViT-B/16 at 224 has 86,567,656 with its 1,000 classes, which are 769,000 of them.
@@ -566,7 +578,7 @@ class CheckpointImportTest {
         List.of(
             Tensors.vit(Tensors.SHAPES_ONLY, "vit.", 12, 768, 3072, 16, 197),
             Tensors.timm(Tensors.SHAPES_ONLY, 12, 768, 3072, 16, 197))) {
-      Taking image = shapes(vit, "vit.");
+      TensorConsumer image = shapes(vit, "vit.");
       assertEquals(85_798_656, VisionMapping.map(base, image).parameters());
       Set<String> taken = new TreeSet<>(text.taken().keySet());
       taken.addAll(image.taken().keySet());

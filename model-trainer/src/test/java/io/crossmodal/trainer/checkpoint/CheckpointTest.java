@@ -99,7 +99,7 @@ class CheckpointTest {
     Tensors tensors = tensors();
     tensors.add("large", 0, 1, 3, 100_000); // more than a chunk
     CheckpointFiles.safetensors(folder.resolve("source"), tensors, Precision.F32);
-    SafetensorsWriter.write(file(), Checkpoint.open(folder.resolve("source")).tensors());
+    Safetensors.write(file(), Checkpoint.open(folder.resolve("source")).tensors());
     assertHolds(tensors);
     // The data is aligned for whoever maps it.
     long header =

@@ -83,7 +83,12 @@ public final class SmallImport {
   static InitialModel run(Path bert, Path vision, Path out) throws IOException {
     Files.createDirectories(out);
     return new CheckpointImport(SHAPE)
-        .run(bert, vision, vocabulary(bert.getParent()), PixelNormalisation.IMAGENET, out);
+        .run(
+            bert,
+            vision,
+            vocabulary(bert.getParent()),
+            CheckpointImport.PixelNormalisation.IMAGENET,
+            out);
   }
 
   /** Starting weights of random checkpoints. */

@@ -17,6 +17,7 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.torchscript.ScriptTensor;
+import io.crossmodal.trainer.train.Losses;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -80,20 +81,20 @@ class DistillerTest {
     return image == text || (image < 2 && text < 2);
   }
 
-  private static ModelBundle distil(DistillationOptions options, List<DistillationLosses> losses)
+  private static ModelBundle distil(DistillationOptions options, List<Losses> losses)
       throws Exception {
     return new Distiller(teacher, images, texts, DistillerTest::matches, options)
         .distil(folder, done -> {}, losses::add);
   }
 
   @Test
-  void theLessonHoldsTheOwnImageTheHardestAndOthersButNoSecondMatch() {
+  void theListsHoldTheOwnImageTheHardestAndOthersButNoSecondMatch() {
     DistillationOptions options = options(1, 1e-3);
-    Lesson lesson =
-        Lesson.prepare(teacher, images, texts, DistillerTest::matches, options, done -> {});
+    TeacherLists lists =
+        TeacherLists.prepare(teacher, images, texts, DistillerTest::matches, options, done -> {});
     Set<Integer> easy = new HashSet<>();
     for (int t = 0; t < IMAGES; t++) {
-      int[] candidates = lesson.candidates()[t];
+      int[] candidates = lists.candidates()[t];
       int text = t;
       assertEquals(8, candidates.length);
       assertEquals(8, Arrays.stream(candidates).distinct().count());
@@ -115,7 +116,7 @@ class DistillerTest {
             teacher.score(
                     List.of(texts.get(t).tokens()), List.of(images.get(candidates[k]).tokens()))
                 .itm()[0];
-        assertEquals(itm, lesson.itm()[t][k], 1e-4);
+        assertEquals(itm, lists.itm()[t][k], 1e-4);
       }
     }
     assertTrue(easy.size() > 8, "easy ones differ from text to text");
@@ -133,14 +134,14 @@ class DistillerTest {
 
   @Test
   void bothFiltersLearnAndNothingElseMoves() throws Exception {
-    List<DistillationLosses> losses = new ArrayList<>();
+    List<Losses> losses = new ArrayList<>();
     ModelBundle distilled = distil(options(60, 1e-2), losses);
-    DistillationLosses first = losses.get(0);
-    DistillationLosses last = losses.get(losses.size() - 1);
+    Losses first = losses.get(0);
+    Losses last = losses.get(losses.size() - 1);
     assertEquals(60, losses.size());
-    assertTrue(last.order() < first.order(), first + " to " + last);
-    assertTrue(last.soft() < first.soft(), first + " to " + last);
-    assertTrue(last.order() >= 0 && last.soft() >= 0, last.toString());
+    assertTrue(last.get("order") < first.get("order"), first + " to " + last);
+    assertTrue(last.get("soft") < first.get("soft"), first + " to " + last);
+    assertTrue(last.get("order") >= 0 && last.get("soft") >= 0, last.toString());
     Map<String, ScriptTensor> before = teacher.bundle().weights().tensors();
     Map<String, ScriptTensor> after = distilled.weights().tensors();
     for (Map.Entry<String, ScriptTensor> entry : before.entrySet()) {
@@ -199,8 +200,8 @@ class DistillerTest {
 
   @Test
   void aSeedGivesOneResult() throws Exception {
-    List<DistillationLosses> one = new ArrayList<>();
-    List<DistillationLosses> other = new ArrayList<>();
+    List<Losses> one = new ArrayList<>();
+    List<Losses> other = new ArrayList<>();
     ModelBundle first = distil(options(2, 1e-2), one);
     ModelBundle second = distil(options(2, 1e-2), other);
     assertEquals(one, other);
@@ -209,7 +210,7 @@ class DistillerTest {
 
   @Test
   void saysWhatItCannotDistil() {
-    assertRefused(() -> new DistillationOptions(1, 1, 1, 1, 1, 2, 1, 0, 0, 0), "images", "got 1");
+    assertRefused(() -> new DistillationOptions(1, 1, 1, 1, 1, 2, 1, 0, 0, 0), "sample", "got 1");
     assertRefused(() -> new DistillationOptions(1, 9, 0, 0, 1, 2, 1, 0, 0, 0), "hard + easy");
     assertRefused(() -> new DistillationOptions(1, 9, 1, 1, 1, 2, 0, 0, 0, 0), "learning_rate");
     assertRefused(

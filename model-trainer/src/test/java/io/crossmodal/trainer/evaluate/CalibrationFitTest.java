@@ -102,6 +102,26 @@ class CalibrationFitTest {
     assertEquals(3, fitted.scale(), 0.3, fitted.toString());
   }
 
+  @Test
+  void whereLogitsMisleadPairsAreAsLikelyAsOnAverage() {
+    int n = 20_000;
+    float[][] itm = new float[1][n];
+    boolean[][] right = new boolean[1][n];
+    int matches = 0;
+    for (int a = 0; a < n; a++) {
+      right[0][a] = random.nextInt(16) == 0;
+      matches += right[0][a] ? 1 : 0;
+      itm[0][a] = (float) (90 - (right[0][a] ? 3 : 0) + random.nextGaussian());
+    }
+    Calibration fitted =
+        CalibrationFit.fit(new Candidates(answers(1, n), itm, new float[1][n]), right);
+    double mean = 0;
+    for (float logit : itm[0]) {
+      mean += fitted.probability(logit, 0) / n;
+    }
+    assertEquals((double) matches / n, mean, 1e-3, fitted.toString());
+  }
+
   @RepeatedTest(5)
   void probabilitiesKeepTheOrderOfTheLogits() {
     boolean[][] right = new boolean[50][];

@@ -19,10 +19,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class EvaluationTableTest {
-  private static Row.Direction direction(double r1, Double millis, boolean computed, Double top) {
-    return new Row.Direction(
-        new Retrieval(r1, r1 + 1, r1 + 2, 4),
-        new Retrieval(r1 + 3, r1 + 4, r1 + 5, 4),
+  private static EvaluationTable.Row.Direction direction(
+      double r1, Double millis, boolean computed, Double top) {
+    return new EvaluationTable.Row.Direction(
+        new EvaluationTable.Retrieval(r1, r1 + 1, r1 + 2, 4),
+        new EvaluationTable.Retrieval(r1 + 3, r1 + 4, r1 + 5, 4),
         millis,
         computed,
         top);
@@ -37,9 +38,9 @@ class EvaluationTableTest {
           20,
           new Calibration(0.75, 1, 0),
           List.of(
-              Row.of(
+              EvaluationTable.Row.of(
                   "filter only", direction(1, null, false, null), direction(2, null, false, null)),
-              Row.of(
+              EvaluationTable.Row.of(
                   "kNN, then fusion, k = 16",
                   direction(10, 3.5, true, 99.0),
                   direction(20, 1.25, false, 98.0))),
@@ -80,18 +81,20 @@ class EvaluationTableTest {
   @ParameterizedTest
   @EnumSource
   void thePapersMeansAreThoseOfItsSharesOrTheNotesSayOtherwise(Paper paper) {
-    for (Row row : paper.rows()) {
-      double mean = Retrieval.meanRecall(row.imageToText().strict(), row.textToImage().strict());
+    for (EvaluationTable.Row row : paper.results().rows()) {
+      double mean =
+          EvaluationTable.Retrieval.meanRecall(
+              row.imageToText().strict(), row.textToImage().strict());
       if (paper == Paper.SYDNEY) {
         assertEquals(65.12, mean, 0.005);
-        assertTrue(paper.notes().get(0).contains("65.12"));
+        assertTrue(paper.results().notes().get(0).contains("65.12"));
       } else {
         assertEquals(row.meanRecall(), mean, 0.0051, row.name());
       }
     }
     EvaluationTable both = TABLE.with(paper);
-    assertEquals(2 + paper.rows().size(), both.rows().size());
-    for (String note : paper.notes()) {
+    assertEquals(2 + paper.results().rows().size(), both.rows().size());
+    for (String note : paper.results().notes()) {
       assertTrue(both.markdown().contains(note), note);
     }
     assertEquals(

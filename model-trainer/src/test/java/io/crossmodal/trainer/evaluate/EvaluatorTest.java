@@ -146,7 +146,11 @@ class EvaluatorTest {
   }
 
   private static void assertRetrieval(
-      Retrieval found, boolean imageQueries, boolean aware, int k, Calibration calibration) {
+      EvaluationTable.Retrieval found,
+      boolean imageQueries,
+      boolean aware,
+      int k,
+      Calibration calibration) {
     // Equal captions give equal scores, whose order rounding may turn: one query at most.
     double one = 100.0 / found.queries() + 1e-9;
     assertEquals(recall(imageQueries, aware, k, 1, calibration), found.r1(), one);
@@ -154,13 +158,13 @@ class EvaluatorTest {
     assertEquals(recall(imageQueries, aware, k, 10, calibration), found.r10(), one);
   }
 
-  private static List<Row> evaluate(boolean full, Integer... ks) {
-    return evaluator.evaluate(new Depths(List.of(ks), full), CALIBRATION, pairs -> {});
+  private static List<EvaluationTable.Row> evaluate(boolean full, Integer... ks) {
+    return evaluator.evaluate(new Evaluator.Depths(List.of(ks), full), CALIBRATION, pairs -> {});
   }
 
   /** Everything but the times, which no two runs share. */
-  private static Row untimed(Row row) {
-    return new Row(
+  private static EvaluationTable.Row untimed(EvaluationTable.Row row) {
+    return new EvaluationTable.Row(
         row.name(),
         untimed(row.imageToText()),
         untimed(row.textToImage()),
@@ -168,12 +172,13 @@ class EvaluatorTest {
         row.meanRecallAware());
   }
 
-  private static Row.Direction untimed(Row.Direction direction) {
-    return new Row.Direction(
+  private static EvaluationTable.Row.Direction untimed(EvaluationTable.Row.Direction direction) {
+    return new EvaluationTable.Row.Direction(
         direction.strict(), direction.aware(), null, false, direction.topTenFound());
   }
 
-  private static void assertRow(Row row, int imagesDepth, int textsDepth, Calibration calibration) {
+  private static void assertRow(
+      EvaluationTable.Row row, int imagesDepth, int textsDepth, Calibration calibration) {
     assertRetrieval(row.textToImage().strict(), false, false, imagesDepth, calibration);
     assertRetrieval(row.textToImage().aware(), false, true, imagesDepth, calibration);
     // Image to text has ties between equal captions; strict counts tell them apart by chance.
@@ -183,17 +188,18 @@ class EvaluatorTest {
     assertTrue(row.imageToText().strict().r10() <= row.imageToText().aware().r10());
     assertTrue(row.meanRecall() <= row.meanRecallAware());
     assertEquals(
-        Retrieval.meanRecall(row.imageToText().strict(), row.textToImage().strict()),
+        EvaluationTable.Retrieval.meanRecall(
+            row.imageToText().strict(), row.textToImage().strict()),
         row.meanRecall());
     assertEquals(
-        Retrieval.meanRecall(row.imageToText().aware(), row.textToImage().aware()),
+        EvaluationTable.Retrieval.meanRecall(row.imageToText().aware(), row.textToImage().aware()),
         row.meanRecallAware());
   }
 
   @Test
   void everyShareEqualsTheSecondComputation() {
     for (boolean full : new boolean[] {false, true}) {
-      List<Row> rows = evaluate(full, 9, 1, 4, 4, 1000);
+      List<EvaluationTable.Row> rows = evaluate(full, 9, 1, 4, 4, 1000);
       List<Integer> ks = List.of(1, 4, 9); // sorted, once each, none beyond the 14 images
       assertEquals(full ? 5 : 4, rows.size());
       assertRow(rows.get(0), 14, TEXTS.size(), null);
@@ -204,7 +210,7 @@ class EvaluatorTest {
         assertRow(rows.get(1), 14, TEXTS.size(), CALIBRATION);
       }
       for (int i = 0; i < 3; i++) {
-        Row row = rows.get((full ? 2 : 1) + i);
+        EvaluationTable.Row row = rows.get((full ? 2 : 1) + i);
         assertEquals("kNN, then fusion, k = " + ks.get(i), row.name());
         assertRow(row, ks.get(i), ks.get(i), CALIBRATION);
         assertTrue(row.textToImage().fusionMillis() >= 0);
@@ -232,11 +238,13 @@ class EvaluatorTest {
               scene.filename(), scene.file(), scene.imageId(), scene.split(), captions));
     }
     Evaluator more = new Evaluator(model, distinct, 0, done -> {});
-    List<Row> together = more.evaluate(new Depths(List.of(16, 32), false), CALIBRATION, p -> {});
-    List<Row> full = more.evaluate(new Depths(List.of(16, 32), true), CALIBRATION, p -> {});
+    List<EvaluationTable.Row> together =
+        more.evaluate(new Evaluator.Depths(List.of(16, 32), false), CALIBRATION, p -> {});
+    List<EvaluationTable.Row> full =
+        more.evaluate(new Evaluator.Depths(List.of(16, 32), true), CALIBRATION, p -> {});
     for (int i = 0; i < 2; i++) {
-      Depths one = new Depths(List.of(16 << i), false);
-      List<Row> alone = more.evaluate(one, CALIBRATION, p -> {});
+      Evaluator.Depths one = new Evaluator.Depths(List.of(16 << i), false);
+      List<EvaluationTable.Row> alone = more.evaluate(one, CALIBRATION, p -> {});
       assertEquals(2, alone.size());
       assertEquals(untimed(together.get(0)), untimed(alone.get(0)), "the filter's own");
       assertEquals(untimed(together.get(1 + i)), untimed(alone.get(1)));
@@ -248,7 +256,7 @@ class EvaluatorTest {
 
   @Test
   void countsWhatTheFilterHasOfFullFusionsTopTen() {
-    List<Row> rows = evaluate(true, 3, 12);
+    List<EvaluationTable.Row> rows = evaluate(true, 3, 12);
     assertEquals(100, rows.get(1).textToImage().topTenFound());
     assertEquals(100, rows.get(1).imageToText().topTenFound());
     for (int r = 2; r < 4; r++) {
@@ -278,7 +286,7 @@ class EvaluatorTest {
                       .filter(first::contains)
                       .count();
         }
-        Row.Direction direction =
+        EvaluationTable.Row.Direction direction =
             imageQueries ? rows.get(r).imageToText() : rows.get(r).textToImage();
         // Equal captions tie; pictures that all but tie may be exchanged by rounding, a few at
         // most.
@@ -295,14 +303,16 @@ class EvaluatorTest {
 
   @Test
   void anArchiveSmallerThanEveryKIsScoredInFull() {
-    List<Row> rows = evaluate(false, 500);
-    assertEquals(List.of("filter only", "full fusion"), rows.stream().map(Row::name).toList());
-    assertEquals(56L * 14, evaluator.pairs(new Depths(List.of(500), false)));
+    List<EvaluationTable.Row> rows = evaluate(false, 500);
+    assertEquals(
+        List.of("filter only", "full fusion"),
+        rows.stream().map(EvaluationTable.Row::name).toList());
+    assertEquals(56L * 14, evaluator.pairs(new Evaluator.Depths(List.of(500), false)));
   }
 
   @Test
   void theDataSetTellsStrictFromAware() {
-    Row.Direction filter = evaluate(true).get(0).textToImage();
+    EvaluationTable.Row.Direction filter = evaluate(true).get(0).textToImage();
     assertTrue(filter.aware().r1() > filter.strict().r1(), filter.toString());
   }
 
@@ -312,9 +322,9 @@ class EvaluatorTest {
     try (FusionModel own = FusionModel.load(ModelBundle.random("mlp", config, SEED), folder)) {
       EncodedSplit encoded =
           EncodedSplit.encode(own, split, 0, EncodedSplit.Change.NONE, done -> {});
-      List<Row> rows =
+      List<EvaluationTable.Row> rows =
           new Evaluator(own, encoded)
-              .evaluate(new Depths(List.of(2, 14), false), CALIBRATION, pairs -> {});
+              .evaluate(new Evaluator.Depths(List.of(2, 14), false), CALIBRATION, pairs -> {});
       assertEquals(
           List.of(
               "filter only",
@@ -323,7 +333,7 @@ class EvaluatorTest {
               "MLP filter only",
               "MLP filter, then fusion, k = 2",
               "MLP filter, then fusion, k = 14"),
-          rows.stream().map(Row::name).toList());
+          rows.stream().map(EvaluationTable.Row::name).toList());
       int hits = 0;
       for (int t = 0; t < TEXTS.size(); t++) {
         int best = -1;
@@ -352,7 +362,7 @@ class EvaluatorTest {
   void tellsItsProgressUpToTheNumberThatItNamed() {
     for (boolean full : new boolean[] {false, true}) {
       List<Long> told = new ArrayList<>();
-      Depths depths = new Depths(List.of(2, 4), full);
+      Evaluator.Depths depths = new Evaluator.Depths(List.of(2, 4), full);
       evaluator.evaluate(depths, CALIBRATION, told::add);
       assertEquals(evaluator.pairs(depths), told.get(told.size() - 1));
       assertEquals(told.stream().sorted().toList(), told);
@@ -375,7 +385,7 @@ class EvaluatorTest {
   @Test
   void refusesNoDepthAtAll() {
     String message =
-        assertThrows(IllegalArgumentException.class, () -> new Depths(List.of(), false))
+        assertThrows(IllegalArgumentException.class, () -> new Evaluator.Depths(List.of(), false))
             .getMessage();
     assertTrue(message.contains("name at least one"), message);
     assertThrows(IllegalArgumentException.class, () -> evaluator.calibrate(0, pairs -> {}));
@@ -396,12 +406,14 @@ class EvaluatorTest {
 
   @Test
   void countsRanksWithinTheCutOffs() {
-    Retrieval found = Retrieval.of(new int[] {1, 2, 5, 6, 10, 11, Integer.MAX_VALUE, 1});
-    assertEquals(new Retrieval(25, 50, 75, 8), found);
-    assertEquals(new Retrieval(0, 0, 0, 0), Retrieval.of(new int[0]));
+    EvaluationTable.Retrieval found =
+        EvaluationTable.Retrieval.of(new int[] {1, 2, 5, 6, 10, 11, Integer.MAX_VALUE, 1});
+    assertEquals(new EvaluationTable.Retrieval(25, 50, 75, 8), found);
+    assertEquals(
+        new EvaluationTable.Retrieval(0, 0, 0, 0), EvaluationTable.Retrieval.of(new int[0]));
     assertEquals(
         (25 + 50 + 75 + 10 + 20 + 30) / 6.0,
-        Retrieval.meanRecall(found, new Retrieval(10, 20, 30, 1)),
+        EvaluationTable.Retrieval.meanRecall(found, new EvaluationTable.Retrieval(10, 20, 30, 1)),
         1e-9);
   }
 }

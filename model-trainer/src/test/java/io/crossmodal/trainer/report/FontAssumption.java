@@ -14,7 +14,7 @@ public final class FontAssumption {
   /** Skips the test, with a printed line, where there is no font. */
   public static void check() {
     try {
-      Fonts.sans(12);
+      Pictures.sans(12);
     } catch (IOException e) {
       System.out.println("skipped: " + e.getMessage());
       Assumptions.abort(e.getMessage());

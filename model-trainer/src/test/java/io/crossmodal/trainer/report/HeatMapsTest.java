@@ -100,7 +100,7 @@ class HeatMapsTest {
     for (int i = 0; i <= 90; i++) {
       double lightness = 0;
       for (int channel = 0; channel < 3; channel++) {
-        double value = ColourMap.channel(i / 90.0, channel);
+        double value = HeatMaps.ColourMap.channel(i / 90.0, channel);
         assertTrue(value >= 0 && value <= 255);
         lightness += new double[] {0.299, 0.587, 0.114}[channel] * value;
       }

@@ -22,32 +22,39 @@ import org.junit.jupiter.api.Test;
 class HtmlReportTest {
   private static final String NASTY = "<b>&\"'</b> ]]> <script>";
 
-  private static RunReport.Hit hit(String name, boolean right) {
-    return new RunReport.Hit(name, new byte[] {1, 2, 3}, right);
+  private static HtmlReport.RunReport.Hit hit(String name, boolean right) {
+    return new HtmlReport.RunReport.Hit(name, new byte[] {1, 2, 3}, right);
   }
 
   @Test
   void holdsEverythingAndEscapesIt() throws Exception {
     EvaluationTable table =
         new EvaluationTable(
-            "tiny", NASTY, Split.VAL, 4, 20, Calibration.NONE, Paper.RSITMD.rows(), List.of(NASTY));
-    RunReport.Example example =
-        new RunReport.Example(
+            "tiny",
+            NASTY,
+            Split.VAL,
+            4,
+            20,
+            Calibration.NONE,
+            Paper.RSITMD.results().rows(),
+            List.of(NASTY));
+    HtmlReport.RunReport.Example example =
+        new HtmlReport.RunReport.Example(
             NASTY,
             List.of(hit("a.jpg", true), hit("b.jpg", false)),
             List.of(hit(NASTY, false), hit("a.jpg", true)));
-    RunReport.Found found =
-        new RunReport.Found(
+    HtmlReport.RunReport.Found found =
+        new HtmlReport.RunReport.Found(
             table,
             16,
             List.of(example),
-            List.of(new RunReport.Sheet(NASTY, "a.jpg", new byte[] {9})));
+            List.of(new HtmlReport.RunReport.Sheet(NASTY, "a.jpg", new byte[] {9})));
     String html =
         HtmlReport.html(
-            new RunReport(
+            new HtmlReport.RunReport(
                 "Run " + NASTY,
                 Map.of("seed", NASTY),
-                List.of(new RunReport.Chart("Losses", "<svg/>")),
+                List.of(new HtmlReport.RunReport.Chart("Losses", "<svg/>")),
                 Optional.of(found)));
     assertTrue(html.startsWith("<!DOCTYPE html>\n<html"), html);
     assertFalse(html.contains("<b>"), html);
@@ -61,7 +68,7 @@ class HtmlReportTest {
     assertEquals(1, read.pictures("sheet"));
     assertEquals(1, read.pictures("chart"));
     assertEquals(1, read.rows("options"));
-    assertEquals(1 + Paper.RSITMD.rows().size(), read.rows("evaluation"));
+    assertEquals(1 + Paper.RSITMD.results().rows().size(), read.rows("evaluation"));
     assertTrue(read.texts("li").contains(NASTY));
     assertTrue(read.all("img").stream().anyMatch(image -> image.getAttribute("alt").equals(NASTY)));
     String source = read.all("img").get(1).getAttribute("src");
@@ -75,7 +82,9 @@ class HtmlReportTest {
   void controlCharactersDoNotBreakIt() throws Exception {
     String title = "a\u0000b\u001bc\ud800d\uffffe";
     Html read =
-        new Html(HtmlReport.html(new RunReport(title, Map.of(), List.of(), Optional.empty())));
+        new Html(
+            HtmlReport.html(
+                new HtmlReport.RunReport(title, Map.of(), List.of(), Optional.empty())));
     assertEquals(List.of("a\ufffdb\ufffdc\ufffdd\ufffde"), read.texts("h1"));
     assertTrue(read.texts("p").contains("The run has logged nothing yet."));
   }

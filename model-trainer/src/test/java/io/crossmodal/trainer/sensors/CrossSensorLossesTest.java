@@ -163,8 +163,9 @@ class CrossSensorLossesTest {
     try (TrainableScript script =
         new TrainableScript(
             loss,
-            SensorModule.sources(
-                SensorPreset.MICRO.config(List.of(SensorConfig.s1(16), SensorConfig.s2(16)))),
+            SensorTask.sources(
+                SensorOptions.Preset.MICRO.config(
+                    List.of(SensorConfig.s1(16), SensorConfig.s2(16)))),
             folder)) {
       NDManager manager = script.manager();
       NDArray asking = manager.create(flat(x), new Shape(x.length, D));
@@ -216,8 +217,9 @@ class CrossSensorLossesTest {
     try (TrainableScript script =
         new TrainableScript(
             new ScriptModule("cross_sensor.Patches").with("temperature", TEMPERATURE),
-            SensorModule.sources(
-                SensorPreset.MICRO.config(List.of(SensorConfig.s1(16), SensorConfig.s2(16)))),
+            SensorTask.sources(
+                SensorOptions.Preset.MICRO.config(
+                    List.of(SensorConfig.s1(16), SensorConfig.s2(16)))),
             folder)) {
       NDManager manager = script.manager();
       NDList inputs =

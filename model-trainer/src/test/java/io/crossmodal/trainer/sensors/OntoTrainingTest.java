@@ -32,7 +32,10 @@ import io.crossmodal.trainer.data.SplitShares;
 import io.crossmodal.trainer.data.TilePair;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import io.crossmodal.trainer.data.scene.ScenePairsWriter;
+import io.crossmodal.trainer.train.Losses;
+import io.crossmodal.trainer.train.MicroTraining;
 import io.crossmodal.trainer.train.Optimiser;
+import io.crossmodal.trainer.train.TrainingModule;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -84,19 +87,20 @@ class OntoTrainingTest {
   }
 
   private static SensorOptions options(ModelBundle teacher, int steps, double tokens, int queue) {
-    SensorOptions base = SensorOptions.onto(teacher.manifest(), "rgb", 3, steps);
-    return new SensorOptions(
-        base.preset(),
-        base.imageSize(),
-        base.seed(),
+    return MicroTraining.with(
+        SensorOptions.onto(teacher.manifest(), "rgb"),
+        "seed",
+        3,
+        "steps",
         steps,
+        "batch",
         8,
+        "optimiser",
         new Optimiser(3e-3, 2, 0.02, 1, 0.5),
-        base.pairing(),
+        "losses",
         new SensorOptions.Losses(1, 0.5, 0.5, 0.25, tokens, 0.2, 2, 0.25, queue),
-        new SensorOptions.Augmentation(0.6, true, 0.2, 0.1),
-        5,
-        base.teacher());
+        "checkpoint_every",
+        5);
   }
 
   private static ModelBundle train(String run, ModelBundle onto, PairDataset data, int steps)
@@ -272,17 +276,19 @@ class OntoTrainingTest {
     SensorConfig s1 = SensorConfig.s1(16);
     DecodedPairs train = DecodedPairs.decode(radar, Split.TRAIN, 20);
     try (Teacher frozen = Teacher.load(teacher, radar, options, folder);
-        SensorModule module = new SensorModule(options, frozen, s1, folder)) {
+        TrainingModule<SensorSet.Batch> module =
+            new TrainingModule<>(new SensorTask(options, frozen, s1), folder)) {
       SensorSet set = new SensorSet(options, frozen.student(s1), frozen.seen(), s1, train);
       // (iii) begins after a quarter of the only step: at once.
-      SensorLosses losses = module.step(List.of(set.batch(0)));
-      assertTrue(losses.tokens() > 0 && losses.patches() > 0 && losses.neighbours() < 0);
+      Losses losses = module.step(List.of(set.batch(0)));
+      assertTrue(
+          losses.get("tokens") > 0 && losses.get("patches") > 0 && losses.get("neighbours") < 0);
       assertEquals(
-          losses.mutual()
-              + 0.5 * losses.angular()
-              + 0.5 * losses.neighbours()
-              + 0.25 * losses.patches()
-              + 3 * losses.tokens(),
+          losses.get("mutual")
+              + 0.5 * losses.get("angular")
+              + 0.5 * losses.get("neighbours")
+              + 0.25 * losses.get("patches")
+              + 3 * losses.get("tokens"),
           losses.total(),
           1e-4);
     }
@@ -299,19 +305,9 @@ class OntoTrainingTest {
     for (double light : new double[] {0, 0.3}) {
       SensorOptions base = options(teacher, 1, 1, 0);
       SensorOptions options =
-          new SensorOptions(
-              null,
-              16,
-              3,
-              1,
-              8,
-              base.optimiser(),
-              base.pairing(),
-              base.losses(),
-              new SensorOptions.Augmentation(0.5, true, 0, light),
-              5,
-              base.teacher());
-      SensorBatch batch =
+          MicroTraining.with(
+              base, "augmentation", new SensorOptions.Augmentation(0.5, true, 0, light));
+      SensorSet.Batch batch =
           new SensorSet(options, teacher.manifest().config(), shown, other, same).batch(0);
       double difference = 0;
       double gained = 0;
@@ -329,15 +325,15 @@ class OntoTrainingTest {
   @Test
   void saysWhyATeacherCannotTeach() throws Exception {
     List<SensorConfig> sensors = List.of(SensorConfig.s1(16), SensorConfig.s2(16));
-    ModelBundle textless = ModelBundle.random("mute", SensorPreset.MICRO.config(sensors), 1);
-    SensorOptions mute = SensorOptions.onto(textless.manifest(), "s1", 1, 1);
+    ModelBundle textless =
+        ModelBundle.random("mute", SensorOptions.Preset.MICRO.config(sensors), 1);
+    SensorOptions mute = SensorOptions.onto(textless.manifest(), "s1");
     assertSays(() -> Teacher.load(textless, radar, mute, folder), "mute", "[s1, s2]", "text tower");
     SensorOptions options = options(teacher, 1, 1, 0);
     PairDataset foreign = pairs(SensorSource.S2, SensorSource.S1);
     assertSays(
         () -> Teacher.load(teacher, foreign, options, folder), "[teacher] of [rgb] lacks [s2]");
-    assertSays(
-        () -> SensorOptions.onto(teacher.manifest(), "s2", 1, 1), "unknown sensor [s2]", "[rgb]");
+    assertSays(() -> SensorOptions.onto(teacher.manifest(), "s2"), "unknown sensor [s2]", "[rgb]");
     PairDataset known = pairs(SensorSource.S1, SensorSource.RGB);
     ModelBundle both = train("both", teacher, radar, 1);
     assertSays(
@@ -348,45 +344,21 @@ class OntoTrainingTest {
         "takes ordinary pictures for [rgb]",
         "AS_STORED");
     assertSays(() -> Teacher.load(both, radar, options, folder), "not the one");
-    assertSays(() -> Teacher.load(teacher, radar, options.withImageSize(32), folder), "16", "32");
-    SensorOptions scratch = SensorOptions.scratch(1, 1);
+    assertSays(
+        () -> Teacher.load(teacher, radar, MicroTraining.with(options, "image_size", 32), folder),
+        "16",
+        "32");
+    SensorOptions scratch = SensorOptions.scratch();
     assertSays(
         () ->
             SensorTraining.open(folder.resolve("scratch"), scratch)
                 .train(teacher, radar, "s", taken -> {}),
         "not the one");
-    SensorOptions.Losses tokens = options.losses();
     assertSays(
-        () ->
-            new SensorOptions(
-                SensorPreset.MICRO,
-                16,
-                1,
-                1,
-                8,
-                scratch.optimiser(),
-                scratch.pairing(),
-                tokens,
-                scratch.augmentation(),
-                1),
-        "without one their weight must be 0");
-    for (SensorPreset preset : new SensorPreset[] {SensorPreset.MICRO, null}) {
-      assertSays(
-          () ->
-              new SensorOptions(
-                  preset,
-                  16,
-                  1,
-                  1,
-                  8,
-                  scratch.optimiser(),
-                  SensorOptions.Pairing.WITHIN,
-                  tokens,
-                  scratch.augmentation(),
-                  1,
-                  options.teacher()),
-          preset == null ? "WITHIN" : "preset must be absent");
-    }
+        () -> MicroTraining.with(scratch, "tokens", 1), "without one their weight must be 0");
+    assertSays(
+        () -> MicroTraining.with(options, "preset", SensorOptions.Preset.MICRO),
+        "preset must be absent");
   }
 
   /** Something that fails. */

@@ -31,8 +31,12 @@ import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.data.SplitShares;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import io.crossmodal.trainer.data.scene.ScenePairsWriter;
+import io.crossmodal.trainer.train.MicroTraining;
 import io.crossmodal.trainer.train.Optimiser;
+import io.crossmodal.trainer.train.TrainingModule;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -61,17 +65,24 @@ class SensorTrainingTest {
             new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
   }
 
-  private static SensorOptions options(int queue, SensorOptions.Pairing pairing) {
-    return new SensorOptions(
-        SensorPreset.MICRO,
+  private static SensorOptions options(int queue) {
+    return MicroTraining.with(
+        SensorOptions.scratch(),
+        "preset",
+        SensorOptions.Preset.MICRO,
+        "image_size",
         16,
+        "seed",
         3,
+        "steps",
         12,
+        "batch",
         8,
+        "optimiser",
         new Optimiser(3e-3, 2, 0.02, 1, 0.5),
-        pairing,
+        "losses",
         new SensorOptions.Losses(1, 1, 1, 1, 0, 0.2, 2, 0.25, queue),
-        new SensorOptions.Augmentation(0.6, true, 0.2, 0.1),
+        "checkpoint_every",
         5);
   }
 
@@ -90,7 +101,7 @@ class SensorTrainingTest {
 
   @Test
   void aKilledRunEndsWhereAnUninterruptedOneDoes() throws Exception {
-    SensorOptions options = options(16, SensorOptions.Pairing.ACROSS);
+    SensorOptions options = options(16);
     ModelBundle whole = train("whole", options);
     assertThrows(
         CancellationException.class,
@@ -107,19 +118,44 @@ class SensorTrainingTest {
     assertSame(whole, train("killed", options));
     assertThrows(
         IllegalArgumentException.class,
-        () ->
-            SensorTraining.open(
-                folder.resolve("killed"), options(0, SensorOptions.Pairing.ACROSS)));
+        () -> SensorTraining.open(folder.resolve("killed"), options(0)));
   }
 
   @Test
-  void trainsEachSensorAloneAndServesIt() throws Exception {
-    Path file = folder.resolve("within.zip");
-    train("within", options(0, SensorOptions.Pairing.WITHIN)).write(file, List.of());
+  void otherTilesUnderTheSameIdsAreNotResumed() throws Exception {
+    SensorOptions options = options(0);
+    Path scenes = folder.resolve("same-ids");
+    Path table =
+        new ScenePairsWriter(new SceneDatasetWriter.Config(24, 8, 12, 6, 32, 0))
+            .write(scenes, () -> {});
+    // Tiles of another seed under the ids of the first.
+    Files.copy(
+        folder.resolve("scenes").resolve("pairs.csv"), table, StandardCopyOption.REPLACE_EXISTING);
+    PairDataset others =
+        PairsCsvReader.read(
+            table,
+            SensorSource.S1,
+            SensorSource.S2,
+            new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
+    SensorTraining.open(folder.resolve("tiles"), options).train(pairs, "s", taken -> {});
+    String message =
+        assertThrows(
+                IllegalArgumentException.class,
+                () ->
+                    SensorTraining.open(folder.resolve("tiles"), options)
+                        .train(others, "s", taken -> {}))
+            .getMessage();
+    assertTrue(message.contains("other pairs"), message);
+  }
+
+  @Test
+  void trainsAndServesIt() throws Exception {
+    Path file = folder.resolve("trained.zip");
+    train("trained", options(0)).write(file, List.of());
     ModelBundle bundle = ModelBundle.read(file);
     SensorEvaluation evaluation = new SensorEvaluation(pairs);
     try (FusionModel model = FusionModel.load(bundle, folder)) {
-      evaluation.add("within", model);
+      evaluation.add("trained", model);
       // Eight validation pairs are too few to fit anything.
       SensorCalibrationFit.Fitted none = SensorCalibrationFit.fit(model, pairs);
       assertTrue(none.cosines().isEmpty() && none.maxSims().isEmpty());
@@ -127,19 +163,18 @@ class SensorTrainingTest {
     }
     evaluation.addDescriptor(32);
     assertEquals(8, evaluation.rows().size());
-    for (SensorRow row : evaluation.rows()) {
+    for (SensorEvaluation.Row row : evaluation.rows()) {
       assertTrue(row.f1() > 0 && row.f1() <= 100, row.toString());
       assertTrue(row.precision() <= row.map() + 100, row.toString());
       boolean across = row.direction().equals("s1 -> s2") || row.direction().equals("s2 -> s1");
       assertEquals(across, row.recall10() >= row.recall1());
     }
-    assertTrue(evaluation.markdown().contains("| within | s1 -> s2 |"));
+    assertTrue(evaluation.markdown().contains("| trained | s1 -> s2 |"));
   }
 
   @Test
   void statisticsAreThoseOfTheTrainingTiles() throws Exception {
-    ModelBundle bundle =
-        SensorTraining.untrained(pairs, options(0, SensorOptions.Pairing.ACROSS), "u");
+    ModelBundle bundle = SensorTraining.untrained(pairs, options(0), "u");
     SensorConfig s1 = bundle.manifest().config().sensor("s1");
     assertEquals(List.of("VV", "VH"), s1.bands().names());
     DecodedPairs train = DecodedPairs.decode(pairs, Split.TRAIN, 20);
@@ -157,7 +192,7 @@ class SensorTrainingTest {
   /** Batch norms learn their statistics in training and keep them afterwards. */
   @Test
   void aResNetLearnsItsStatisticsInTrainingOnly() throws Exception {
-    SensorOptions options = options(0, SensorOptions.Pairing.ACROSS);
+    SensorOptions options = options(0);
     List<ImageTowerConfig.Stage> blocks =
         List.of(new ImageTowerConfig.Stage(16, 1), new ImageTowerConfig.Stage(32, 2));
     ModelConfig config =
@@ -170,14 +205,15 @@ class SensorTrainingTest {
             List.of(SensorConfig.s1(16), SensorConfig.s2(16)));
     DecodedPairs decoded = DecodedPairs.decode(pairs, Split.TRAIN, 20);
     SensorSet set = new SensorSet(options, config, decoded);
-    StateDict before = StateDict.of(SensorModule.model(config, options.seed()));
+    StateDict before = StateDict.of(SensorTask.model(config, options.seed()));
     StateDict after;
-    try (SensorModule module = new SensorModule(options, config, folder)) {
+    try (TrainingModule<SensorSet.Batch> module =
+        new TrainingModule<>(new SensorTask(options, config), folder)) {
       // Behind a gain of zero a block's first convolutions have a gradient from the second step on.
       for (int step = 0; step < 3; step++) {
         assertTrue(module.step(List.of(set.batch(step))).finite());
       }
-      after = module.averagedModel();
+      after = module.averaged().below("model");
     }
     int statistics = 0;
     for (Map.Entry<String, ScriptTensor> entry : before.tensors().entrySet()) {
@@ -222,8 +258,8 @@ class SensorTrainingTest {
     BandImage two = new BandImage(2, 20, 20, values);
     BandImage one = two.select(0);
     for (int trial = 0; trial < 50; trial++) {
-      SensorView view =
-          SensorView.draw(new SensorOptions.Augmentation(0.4, true, 0.2, 0.1), random);
+      SensorSet.View view =
+          SensorSet.View.draw(new SensorOptions.Augmentation(0.4, true, 0.2, 0.1), random);
       BandImage a = view.place(one, 16);
       BandImage b = view.place(two, 16);
       for (int i = 0; i < 256; i++) {
@@ -239,7 +275,7 @@ class SensorTrainingTest {
     SensorOptions.Augmentation augmentation = new SensorOptions.Augmentation(1, false, 0.5, 0.5);
     SplittableRandom random = new SplittableRandom(4);
     float[] radar = new float[2 * 64 * 64];
-    SensorView view = SensorView.draw(augmentation, random);
+    SensorSet.View view = SensorSet.View.draw(augmentation, random);
     view.change(radar, SensorConfig.s1(64), augmentation, random);
     double mean = 0;
     double square = 0;
@@ -265,8 +301,7 @@ class SensorTrainingTest {
             SensorSource.S1,
             SensorSource.S2,
             new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
-    ModelBundle bundle =
-        SensorTraining.untrained(validated, options(0, SensorOptions.Pairing.ACROSS), "u");
+    ModelBundle bundle = SensorTraining.untrained(validated, options(0), "u");
     SensorCalibrationFit.Fitted fitted;
     try (FusionModel model = FusionModel.load(bundle, folder)) {
       fitted = SensorCalibrationFit.fit(model, validated);
@@ -286,14 +321,12 @@ class SensorTrainingTest {
 
   @Test
   void optionsSayWhatIsWrong() {
-    String message =
-        assertThrows(IllegalArgumentException.class, () -> options(9, SensorOptions.Pairing.ACROSS))
-            .getMessage();
+    String message = assertThrows(IllegalArgumentException.class, () -> options(9)).getMessage();
     assertTrue(message.contains("queue") && message.contains("9"), message);
     assertThrows(
         IllegalArgumentException.class,
         () -> new SensorOptions.Losses(0, 0, 0, 0, 0, 0.1, 1, 0, 0));
-    SensorOptions options = options(0, SensorOptions.Pairing.ACROSS);
+    SensorOptions options = options(0);
     assertEquals(0, options.weights(2)[2]);
     assertEquals(1, options.weights(3)[2]);
     assertFalse(options.learningRate(0) > options.learningRate(1));

@@ -6,11 +6,12 @@ package io.crossmodal.trainer.train;
 
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
-import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.KarpathyReader;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /** A few generated scenes and options for the smallest model, for tests. */
 public final class MicroTraining {
@@ -78,20 +79,42 @@ public final class MicroTraining {
       Precision precision,
       double learningRate,
       int checkpointEvery) {
-    return new TrainingOptions(
+    return with(
+        Recipe.SCRATCH.options(),
+        "preset",
         ModelConfig.Preset.MICRO,
+        "seed",
         seed,
+        "steps",
         steps,
+        "batch",
         8,
-        1,
+        "length_group",
         2,
+        "precision",
         precision,
+        "optimiser",
         new Optimiser(learningRate, 2, 0.02, 1, 0.9),
+        "tasks",
         tasks,
+        "momentum",
         momentum,
+        "stages",
         stages,
-        new TrainingOptions.Regularisation(Augmentation.JITTER, dropout, 0.03),
+        "dropout",
+        dropout,
+        "min_word_count",
         1,
+        "checkpoint_every",
         checkpointEvery);
+  }
+
+  /** Options with others: names and values in turn. */
+  public static <R extends Record> R with(R base, Object... changes) {
+    Map<String, Object> named = new LinkedHashMap<>();
+    for (int i = 0; i < changes.length; i += 2) {
+      named.put((String) changes[i], changes[i + 1]);
+    }
+    return OptionRecords.with(base, named);
   }
 }

@@ -109,7 +109,7 @@ class MomentumContrastTest {
     try (TrainableScript script =
         new TrainableScript(
             new ScriptModule("contrast.MomentumContrast").with("soft", soft),
-            Map.of("contrast", ScriptSources.resource(TrainingModule.class, "contrast")),
+            Map.of("contrast", ScriptSources.resource(CaptionTask.class, "contrast")),
             folder)) {
       NDManager manager = script.manager();
       NDArray asking = manager.create(flat(e), new Shape(B, D));

@@ -19,7 +19,6 @@ import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.TorchEngine;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptArchiveWriter;
 import io.crossmodal.model.torchscript.ScriptModule;
@@ -45,10 +44,10 @@ class MultiViewHeadTest {
   void lossAndGradientAreThoseOfThePlainComputation() throws Exception {
     Random random = new Random(SEED);
     ScriptModule root =
-        TrainingHeads.multiView(ModelConfig.tiny(), Weights.random(random.nextLong()));
+        CaptionTask.multiView(ModelConfig.tiny(), Weights.random(random.nextLong()));
     StateDict state = StateDict.of(root);
     Map<String, String> sources =
-        MtgfeArchitecture.sources(ModelConfig.tiny(), TrainingModule.class, "training");
+        MtgfeArchitecture.sources(ModelConfig.tiny(), CaptionTask.class, "training");
     // Only what the head needs: the rest of training.py has places to fill in.
     sources.computeIfPresent(
         "training",
@@ -58,7 +57,6 @@ class MultiViewHeadTest {
     }
     double[][] u1 = rows(random);
     double[][] u2 = rows(random);
-    TorchEngine.configure();
     try (Model model = Model.newInstance("head", "PyTorch")) {
       model.load(folder, "head", Map.of("trainParam", "true"));
       PtSymbolBlock block = (PtSymbolBlock) model.getBlock();

@@ -16,8 +16,10 @@ import io.crossmodal.trainer.data.CaptionedDataset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CancellationException;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
@@ -113,6 +115,32 @@ class TrainingFailureTest {
         new EngineException("DefaultCPUAllocator: can't allocate memory"),
         "can't allocate memory",
         "smaller batch");
+  }
+
+  /** Checkpoints are due after steps 2, 4 and 6. */
+  @Test
+  void whoeverEndsARunLosesNoStep() throws Exception {
+    Path run = folder.resolve("cancelled");
+    assertThrows(
+        CancellationException.class,
+        () ->
+            train(
+                run,
+                step -> {
+                  if (step == 3) {
+                    throw new CancellationException();
+                  }
+                }));
+    List<Integer> steps = new ArrayList<>();
+    ModelBundle resumed = train(run, steps::add);
+    assertEquals(List.of(4, 5, 6), steps);
+    ModelBundle whole = train(folder.resolve("cancelled-whole"), step -> {});
+    for (String name : whole.weights().names()) {
+      assertArrayEquals(
+          whole.weights().tensors().get(name).values(),
+          resumed.weights().tensors().get(name).values(),
+          name);
+    }
   }
 
   /** The half line is what a full disk leaves of a line. */

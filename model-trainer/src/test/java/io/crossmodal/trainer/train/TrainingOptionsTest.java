@@ -12,7 +12,9 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.trainer.data.Augmentation;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.IntUnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -22,21 +24,14 @@ import org.junit.jupiter.params.provider.EnumSource;
 class TrainingOptionsTest {
   private static TrainingOptions options(
       int steps, int batch, double rate, int warmup, double decay, double clip, double averaging) {
-    return new TrainingOptions(
-        ModelConfig.Preset.MICRO,
-        1,
+    return MicroTraining.with(
+        MicroTraining.options(1, 1, MicroTraining.ALL, 1, 1),
+        "steps",
         steps,
+        "batch",
         batch,
-        1,
-        1,
-        Precision.FP32,
-        new Optimiser(rate, warmup, decay, clip, averaging),
-        MicroTraining.ALL,
-        TrainingOptions.Momentum.NONE,
-        TrainingOptions.Stages.NONE,
-        new TrainingOptions.Regularisation(Augmentation.JITTER, 0, 0),
-        1,
-        1);
+        "optimiser",
+        new Optimiser(rate, warmup, decay, clip, averaging));
   }
 
   private static void assertRefused(Executable action, String... parts) {
@@ -140,27 +135,99 @@ class TrainingOptionsTest {
     assertRefused(() -> Recipe.steps(0, 10, 1), "epochs", "got 0.0");
   }
 
+  /** What the recipes were before they were data. */
+  @Test
+  void recipesAreWhatRecordedResultsWereMadeWith() {
+    assertEquals(
+        new TrainingOptions(
+            ModelConfig.Preset.BASE,
+            1,
+            1,
+            32,
+            1,
+            1,
+            Precision.FP32,
+            new Optimiser(1e-4, 1000, 0.02, 1e9, 0),
+            new TrainingOptions.Tasks(0, 1, 1, 1, 0, 0.15),
+            TrainingOptions.Momentum.NONE,
+            TrainingOptions.Stages.NONE,
+            new TrainingOptions.Regularisation(Augmentation.RANDAUGMENT, 0.1, 0),
+            1,
+            1000,
+            null),
+        Recipe.PAPER.options());
+    assertEquals(
+        new TrainingOptions(
+            ModelConfig.Preset.TINY,
+            1,
+            1,
+            64,
+            1,
+            16,
+            Precision.FP32,
+            new Optimiser(8e-4, 100, 0.02, 1, 0.995),
+            new TrainingOptions.Tasks(1, 1, 1, 0, 0.5, 0.25),
+            TrainingOptions.Momentum.NONE,
+            TrainingOptions.Stages.NONE,
+            new TrainingOptions.Regularisation(Augmentation.JITTER, 0, 0.03),
+            3,
+            250,
+            null),
+        Recipe.SCRATCH.options());
+    assertEquals(
+        new TrainingOptions(
+            ModelConfig.Preset.COMPACT,
+            1,
+            1,
+            128,
+            1,
+            16,
+            Precision.FP32,
+            new Optimiser(1.5e-3, 100, 0.08, 1, 0.998),
+            new TrainingOptions.Tasks(1, 1, 0.5, 0, 0.5, 0.25),
+            TrainingOptions.Momentum.NONE,
+            new TrainingOptions.Stages(0.58, 0.5, 0.435, 64),
+            new TrainingOptions.Regularisation(Augmentation.AERIAL, 0.1, 0.1),
+            3,
+            250,
+            null),
+        Recipe.PHOTOGRAPHS.options());
+  }
+
+  @Test
+  void anOptionHasANameWhereverItStands() {
+    TrainingOptions base = Recipe.SCRATCH.options();
+    TrainingOptions changed = MicroTraining.with(base, "itc", 2, "seed", 5L, "small_side", 9);
+    assertEquals(2, changed.tasks().itc());
+    assertEquals(5, changed.seed());
+    assertEquals(9, changed.stages().smallSide());
+    assertEquals(base, MicroTraining.with(changed, "itc", 1, "seed", 1L, "small_side", 0));
+    assertRefused(() -> MicroTraining.with(base, "itcc", 1), "unknown option [itcc]", "itc,");
+    assertRefused(() -> MicroTraining.with(base, "batch", null), "[batch] has no value");
+  }
+
+  @Test
+  void everyOptionButTheStartHasHelpAndAValueInEachRecipe() {
+    Set<String> options = new HashSet<>(OptionRecords.types(TrainingOptions.class).keySet());
+    options.remove("initial");
+    assertEquals(options, OptionRecords.help(TrainingOptions.class).keySet());
+    for (Recipe recipe : Recipe.values()) {
+      assertEquals(options, OptionRecords.recipe(TrainingOptions.class, recipe.name()).keySet());
+    }
+  }
+
   @Test
   void withoutWarmUpTheFirstStepHasThePeak() {
     assertEquals(0.5, options(1, 2, 0.5, 0, 0, 1, 0.9).learningRate(0), 1e-12);
   }
 
   private static TrainingOptions options(Precision precision, Augmentation augmentation) {
-    return new TrainingOptions(
-        ModelConfig.Preset.MICRO,
-        1,
-        1,
-        2,
-        1,
-        1,
+    return MicroTraining.with(
+        MicroTraining.options(1, 1, MicroTraining.ALL, 1, 1),
+        "precision",
         precision,
-        new Optimiser(1, 0, 0, 1, 0),
-        MicroTraining.ALL,
-        TrainingOptions.Momentum.NONE,
-        TrainingOptions.Stages.NONE,
-        new TrainingOptions.Regularisation(augmentation, 0, 0),
-        1,
-        1);
+        "augmentation",
+        augmentation);
   }
 
   @ParameterizedTest

@@ -147,7 +147,7 @@ class TrainingRunTest {
                 "micro",
                 new TrainingRun.Progress() {
                   @Override
-                  public void accept(int step) {
+                  public void stepped(int step) {
                     steps.add(step);
                   }
 
@@ -208,8 +208,8 @@ class TrainingRunTest {
       int d = trial.config().filterDimension();
       float[] before = new float[0];
       for (int step = 0; step < 4; step++) {
-        StateDict averaged = trial.module().averagedModel();
-        Batch batch = trial.set().batch(step);
+        StateDict averaged = trial.module().averaged().below("model");
+        CaptionSet.Batch batch = trial.set().batch(step);
         assertTrue(trial.module().step(List.of(batch)).finite());
         float[] queue = state(trial.module()).get("queue");
         int held = Math.min(8 * (step + 1), 16);
@@ -234,16 +234,17 @@ class TrainingRunTest {
   }
 
   /** Of the images of a batch, then of its texts, by weights as a bundle holds them. */
-  private static float[] embeddings(ModelConfig config, StateDict weights, Batch batch)
+  private static float[] embeddings(ModelConfig config, StateDict weights, CaptionSet.Batch batch)
       throws IOException {
     float[] all = new float[2 * batch.size() * config.filterDimension()];
     Weights start = (name, init, shape) -> weights.get(name.substring("model.".length()), shape);
-    try (MomentumEncoder encoder = new MomentumEncoder(config, start, 0, folder);
+    try (CaptionTask.MomentumEncoder encoder =
+            new CaptionTask.MomentumEncoder(config, start, folder);
         NDManager manager = NDManager.newBaseManager("PyTorch")) {
       int side = batch.side();
       int n = batch.tokens();
       NDArray keys =
-          encoder.keys(
+          encoder.encode(
               manager,
               manager.create(batch.pixels(), new Shape(16, 3, side, side)),
               manager.create(batch.ids(), new Shape(8, n)),
@@ -371,29 +372,29 @@ class TrainingRunTest {
             1e-9,
             5);
     try (Trial trial = trial(options)) {
-      Batch batch = trial.set().batch(0);
+      CaptionSet.Batch batch = trial.set().batch(0);
       int b = batch.size();
       float[] all = new float[b * b];
       Arrays.fill(all, 1);
       // Positives alone, whose loss does not depend on what the noise would have drawn.
-      double positives = trial.module().step(List.of(with(batch, all, 1))).itm();
-      assertEquals(positives, trial.module().step(List.of(with(batch, all, -1))).itm(), 1e-5);
+      double positives = trial.module().step(List.of(with(batch, all, 1))).get("itm");
+      assertEquals(positives, trial.module().step(List.of(with(batch, all, -1))).get("itm"), 1e-5);
       // One image that all texts match: 2B - 1 negatives are left.
       float[] one = batch.matches().clone();
       Arrays.fill(one, 0, b, 1);
-      double usual = trial.module().step(List.of(with(batch, batch.matches(), 1))).itm();
-      double less = trial.module().step(List.of(with(batch, one, 1))).itm();
+      double usual = trial.module().step(List.of(with(batch, batch.matches(), 1))).get("itm");
+      double less = trial.module().step(List.of(with(batch, one, 1))).get("itm");
       assertTrue(Double.isFinite(less) && Math.abs(less - usual) > 1e-6, usual + " " + less);
       assertTrue(Math.abs(positives - usual) > 1e-4, positives + " " + usual);
     }
   }
 
-  private static Batch with(Batch batch, float[] matches, float sign) {
+  private static CaptionSet.Batch with(CaptionSet.Batch batch, float[] matches, float sign) {
     float[] noise = batch.noise().clone();
     for (int i = 0; i < noise.length; i++) {
       noise[i] *= sign;
     }
-    return new Batch(
+    return new CaptionSet.Batch(
         batch.size(),
         batch.views(),
         batch.side(),
@@ -490,7 +491,7 @@ class TrainingRunTest {
   // One step.
 
   /** A module with the batches of its run. */
-  private record Trial(TrainingModule module, TrainingSet set, ModelConfig config)
+  private record Trial(TrainingModule<CaptionSet.Batch> module, CaptionSet set, ModelConfig config)
       implements AutoCloseable {
     @Override
     public void close() {
@@ -503,16 +504,17 @@ class TrainingRunTest {
   }
 
   private static Trial trial(TrainingOptions options, ModelConfig shape) throws IOException {
-    List<String> vocabulary = VocabularyBuilder.build(scenes.split(Split.TRAIN), 1);
+    List<String> vocabulary = CaptionSet.vocabulary(scenes.split(Split.TRAIN), 1);
     ModelConfig config = shape.withVocabularySize(vocabulary.size());
     SensorConfig sensor = config.sensors().get(0);
-    TrainingSet set =
-        new TrainingSet(
+    CaptionSet set =
+        new CaptionSet(
             options,
             DecodedImages.decode(scenes.split(Split.TRAIN), new ImagePreprocessor(sensor), 0),
             new WordPieceTokenizer(vocabulary, config.text().maxTokens()),
             sensor);
-    return new Trial(new TrainingModule(options, config, folder), set, config);
+    return new Trial(
+        new TrainingModule<>(new CaptionTask(options, config, folder), folder), set, config);
   }
 
   private static Map<String, float[]> read(Path checkpoint) throws IOException {
@@ -528,7 +530,7 @@ class TrainingRunTest {
     return arrays;
   }
 
-  private static Map<String, float[]> state(TrainingModule module) throws IOException {
+  private static Map<String, float[]> state(TrainingModule<?> module) throws IOException {
     Path file = folder.resolve("state.safetensors");
     module.save(file);
     return read(file);
@@ -618,7 +620,7 @@ class TrainingRunTest {
     Map<String, float[]> twice;
     Map<String, float[]> once;
     try (Trial trial = trial(one)) {
-      Batch batch = trial.set().batch(0);
+      CaptionSet.Batch batch = trial.set().batch(0);
       trial.module().step(List.of(batch, batch));
       assertEquals(1, trial.module().steps());
       twice = state(trial.module());
@@ -714,11 +716,12 @@ class TrainingRunTest {
                   (name, init, shape) -> Weights.random(SEED).get("model." + name, init, shape)));
       for (int step = 0; step < 3; step++) {
         Losses losses = trial.module().step(List.of(trial.set().batch(step)));
-        assertEquals(tasks.itc() > 0, losses.itc() != 0, losses.toString());
-        assertEquals(tasks.itm() > 0, losses.itm() != 0, losses.toString());
-        assertEquals(tasks.mlm() > 0, losses.mlm() != 0, losses.toString());
-        assertEquals(tasks.mvjrc() > 0, losses.mvjrc() != 0, losses.toString());
-        double sum = losses.itc() + losses.itm() + losses.mlm() + losses.mvjrc();
+        assertEquals(tasks.itc() > 0, losses.get("itc") != 0, losses.toString());
+        assertEquals(tasks.itm() > 0, losses.get("itm") != 0, losses.toString());
+        assertEquals(tasks.mlm() > 0, losses.get("mlm") != 0, losses.toString());
+        assertEquals(tasks.mvjrc() > 0, losses.get("mvjrc") != 0, losses.toString());
+        double sum =
+            losses.get("itc") + losses.get("itm") + losses.get("mlm") + losses.get("mvjrc");
         assertEquals(sum, losses.total(), 1e-4);
       }
       Set<String> state = state(trial.module()).keySet();
@@ -728,7 +731,7 @@ class TrainingRunTest {
         assertEquals(
             head.getValue() > 0, state.stream().anyMatch(name -> name.startsWith(start)), start);
       }
-      StateDict trained = trial.module().averagedModel();
+      StateDict trained = trial.module().averaged().below("model");
       Set<String> moved =
           initial.names().stream()
               .filter(
@@ -769,7 +772,7 @@ class TrainingRunTest {
         assertArrayEquals(
             fresh.getValue(), state(mixed.module()).get(fresh.getKey()), fresh.getKey());
       }
-      Batch batch = whole.set().batch(0);
+      CaptionSet.Batch batch = whole.set().batch(0);
       Losses expected = whole.module().step(List.of(batch));
       Losses found = mixed.module().step(List.of(batch));
       // bfloat16 has 8 bits of precision.
@@ -796,7 +799,7 @@ class TrainingRunTest {
   void trainingLowersEveryLoss(Precision precision) throws Exception {
     TrainingOptions options = in(precision, 80, 1e-2, 1000);
     try (Trial trial = trial(options)) {
-      Batch batch = trial.set().batch(0); // learnt by heart
+      CaptionSet.Batch batch = trial.set().batch(0); // learnt by heart
       Losses first = trial.module().step(List.of(batch));
       Losses last = first;
       for (int step = 1; step < 80; step++) {
@@ -804,9 +807,12 @@ class TrainingRunTest {
         assertTrue(last.finite());
       }
       assertTrue(last.total() < 0.6 * first.total(), first + " to " + last);
-      assertTrue(last.itc() < first.itc() && last.mlm() < first.mlm(), first + " to " + last);
-      assertTrue(last.itm() < first.itm(), first + " to " + last);
-      assertTrue(last.mvjrc() < first.mvjrc() && last.mvjrc() >= -1, first + " to " + last);
+      assertTrue(
+          last.get("itc") < first.get("itc") && last.get("mlm") < first.get("mlm"),
+          first + " to " + last);
+      assertTrue(last.get("itm") < first.get("itm"), first + " to " + last);
+      assertTrue(
+          last.get("mvjrc") < first.get("mvjrc") && last.get("mvjrc") >= -1, first + " to " + last);
     }
   }
 

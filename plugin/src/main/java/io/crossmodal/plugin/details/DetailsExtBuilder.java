@@ -4,7 +4,8 @@
  */
 package io.crossmodal.plugin.details;
 
-import io.crossmodal.plugin.rescore.GlobalWindowRequest;
+import io.crossmodal.plugin.rescore.RescoreExt;
+import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
@@ -27,7 +28,7 @@ import org.opensearch.search.builder.SearchSourceBuilder;
  * window of its own that {@code rescore} gives it. Any search that has this part, be it empty, gets
  * a report of its rescores.
  */
-public final class DetailsExtBuilder extends SearchExtBuilder implements GlobalWindowRequest {
+public final class DetailsExtBuilder extends SearchExtBuilder implements RescoreExt {
   public static final String NAME = "cross_modal";
 
   static final String DETAILS = "details";
@@ -53,7 +54,10 @@ public final class DetailsExtBuilder extends SearchExtBuilder implements GlobalW
   }
 
   public DetailsExtBuilder(StreamInput in) throws IOException {
-    this(in.readBoolean(), in.readBoolean(), in.readVInt());
+    WireFormat.read(in, NAME);
+    details = in.readBoolean();
+    heatMap = in.readBoolean();
+    globalWindow = in.readVInt();
   }
 
   /** The part of a search; null where it has none. */
@@ -71,6 +75,7 @@ public final class DetailsExtBuilder extends SearchExtBuilder implements GlobalW
 
   @Override
   public void writeTo(StreamOutput out) throws IOException {
+    WireFormat.write(out);
     out.writeBoolean(details);
     out.writeBoolean(heatMap);
     out.writeVInt(globalWindow);
@@ -146,13 +151,19 @@ public final class DetailsExtBuilder extends SearchExtBuilder implements GlobalW
     return details;
   }
 
-  boolean heatMap() {
+  /** Whether hits are to show where the query's words look. */
+  public boolean heatMap() {
     return heatMap;
   }
 
   @Override
   public int globalWindow() {
     return globalWindow;
+  }
+
+  @Override
+  public boolean describesHits() {
+    return details || heatMap;
   }
 
   @Override

@@ -34,7 +34,7 @@ public final class DetailsFetchPhase implements FetchSubPhase {
   @Override
   public FetchSubPhaseProcessor getProcessor(FetchContext fetch) {
     DetailsExtBuilder asked = (DetailsExtBuilder) fetch.getSearchExt(DetailsExtBuilder.NAME);
-    if (asked == null || !(asked.details() || asked.heatMap())) {
+    if (asked == null || !asked.describesHits()) {
       return null;
     }
     List<RescoredPage> pages = RescoredPage.of(fetch);

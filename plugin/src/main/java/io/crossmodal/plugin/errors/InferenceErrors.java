@@ -15,14 +15,16 @@ public final class InferenceErrors {
   private InferenceErrors() {}
 
   /**
-   * 400 for bad input, 429 for a full queue or memory budget, 504 for a deadline (as core's own
-   * search timeout), 503 for a model that is not there, 500 for a model that broke.
+   * 400 for bad input, 429 for a full queue, busy search threads or a full memory budget, 504 for a
+   * deadline (as core's own search timeout), 503 for a model that is not there, 500 for a model
+   * that broke.
    *
    * @param failure as a future of {@link ModelService} gives it
    */
   public static RuntimeException toOpenSearch(Throwable failure) {
     RuntimeException cause = ModelService.unwrap(failure);
-    if (cause instanceof InferenceException.QueueFull) {
+    if (cause instanceof InferenceException.QueueFull
+        || cause instanceof InferenceException.SearchThreadsBusy) {
       OpenSearchRejectedExecutionException rejected =
           new OpenSearchRejectedExecutionException(cause.getMessage());
       rejected.initCause(cause);

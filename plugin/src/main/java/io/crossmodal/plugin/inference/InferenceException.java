@@ -29,6 +29,15 @@ public abstract class InferenceException extends RuntimeException {
     }
   }
 
+  /** Half of the node's search threads rescore, and as many searches wait for them as may. */
+  public static final class SearchThreadsBusy extends InferenceException {
+    private static final long serialVersionUID = 1L;
+
+    public SearchThreadsBusy(String message) {
+      super(message, null);
+    }
+  }
+
   /** There is no memory for the model, or for the smallest call of it. */
   public static final class MemoryExceeded extends InferenceException {
     private static final long serialVersionUID = 1L;

@@ -65,7 +65,11 @@ public final class InferenceStats {
     REJECTIONS,
     /** Rescores that failed because the queue was full. */
     REJECTED_RESCORES,
-    /** Rescores that failed because the memory did not suffice for a single pair. */
+    /** Searches of a shard that waited because half of the search threads rescored. */
+    QUEUED_RESCORES,
+    /** Those that were refused, for as many waited already, or for they waited too long. */
+    SEARCH_THREADS_BUSY,
+    /** Rescores that failed because there was no memory for their tokens, or for a single pair. */
     OUT_OF_MEMORY,
     /** Rescores that failed because the model could not be loaded. */
     UNAVAILABLE,
@@ -79,6 +83,8 @@ public final class InferenceStats {
     REMOTE_ANSWERS,
     /** Scorers that could not be reached, or went away before they answered. */
     REMOTE_UNREACHABLE,
+    /** Scorers that did not answer in their share of the time. */
+    REMOTE_TIMEOUTS,
     /** Scorers that refused because their queue or memory was full. */
     REMOTE_REJECTIONS,
     /** Scorers that could not load the model, or have another one under its name. */

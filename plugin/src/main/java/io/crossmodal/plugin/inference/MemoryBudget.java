@@ -4,6 +4,9 @@
  */
 package io.crossmodal.plugin.inference;
 
+import java.util.ArrayList;
+import java.util.List;
+
 /**
  * Memory that may be taken: by calls of a model, outside the Java heap and in the arrays that feed
  * them, or heap by what requests bring. The plugin puts circuit breakers behind it. Thread-safe.
@@ -16,6 +19,37 @@ public interface MemoryBudget {
   interface Reservation extends AutoCloseable {
     @Override
     void close();
+  }
+
+  /** Memory whose size shows while it is filled; closing gives back all of it. For one thread. */
+  final class Growing implements Reservation {
+    private final MemoryBudget budget;
+    private final String what;
+    private final List<Reservation> steps = new ArrayList<>();
+
+    /**
+     * @param what it is for, as a message should call it
+     */
+    public Growing(MemoryBudget budget, String what) {
+      this.budget = budget;
+      this.what = what;
+    }
+
+    /**
+     * Takes more.
+     *
+     * @throws InferenceException.MemoryExceeded when there is not so much; what was taken before
+     *     stays taken
+     */
+    public void add(long bytes) {
+      steps.add(budget.reserve(what, bytes));
+    }
+
+    @Override
+    public void close() {
+      steps.forEach(Reservation::close);
+      steps.clear();
+    }
   }
 
   /**

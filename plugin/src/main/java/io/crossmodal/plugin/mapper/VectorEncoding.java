@@ -10,8 +10,11 @@ import java.util.List;
 import java.util.Locale;
 import org.apache.lucene.codecs.KnnVectorsFormat;
 import org.apache.lucene.codecs.lucene104.Lucene104HnswScalarQuantizedVectorsFormat;
-import org.apache.lucene.codecs.lucene104.Lucene104ScalarQuantizedVectorsFormat.ScalarEncoding;
+// ScalarEncoding is a member of the first in Lucene 10.4 and of the second since 10.5: imported on
+// demand, it is found in either, so that one source builds for every OpenSearch from 3.6 on.
+import org.apache.lucene.codecs.lucene104.Lucene104ScalarQuantizedVectorsFormat.*;
 import org.apache.lucene.codecs.lucene99.Lucene99HnswVectorsFormat;
+import org.apache.lucene.util.quantization.QuantizedByteVectorValues.*;
 
 /**
  * How many bits the graph search compares of each of an embedding's D numbers. The exact embedding

@@ -6,8 +6,10 @@ package io.crossmodal.plugin.models;
 
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.MemoryBudget;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -17,18 +19,26 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
+import org.opensearch.ExceptionsHelper;
 import org.opensearch.OpenSearchException;
+import org.opensearch.common.unit.TimeValue;
+import org.opensearch.core.common.unit.ByteSizeValue;
 
 /**
  * This node's copies of the cluster's bundles, files named by their SHA-256: fetched when a model
@@ -39,19 +49,54 @@ final class BundleStore {
   private static final String TEMPORARY = ".tmp";
   private static final String BUNDLE = ".zip";
 
+  /**
+   * Heap that a bundle's check takes at most: manifest and vocabulary, of 2 and 4 MB, as text and
+   * as what they become. The weights are read from a file, piece by piece.
+   */
+  private static final long CHECK_BYTES = 64 << 20;
+
   private final Path directory;
   private final Function<String, byte[]> chunks;
   private final Executor executor;
+  private final MemoryBudget heap;
+  private final boolean allowForeignCode;
+  private final long mostBytes;
+  private final TimeValue keepUnused;
+  private final LongSupplier millis;
+
+  /** One check at a time; whoever came first is first. */
+  private final Lock checking = new ReentrantLock(true);
+
+  // Since when nobody needs a copy.
+  private final Map<String, Long> unneeded = new HashMap<>();
 
   /**
    * @param directory of this class alone, below the node's data path; made when it is needed
    * @param chunks gives a chunk by its id, null where there is none; may wait
    * @param executor runs fetches; its threads may wait
+   * @param heap asked for what a check takes
+   * @param allowForeignCode see {@link ModelSettings#ALLOW_FOREIGN_CODE}
+   * @param maxSize of a bundle; unpacked it may have twice that
+   * @param keepUnused for how long a copy stays that nobody needs
+   * @param millis a clock that does not jump
    */
-  BundleStore(Path directory, Function<String, byte[]> chunks, Executor executor) {
+  BundleStore(
+      Path directory,
+      Function<String, byte[]> chunks,
+      Executor executor,
+      MemoryBudget heap,
+      boolean allowForeignCode,
+      ByteSizeValue maxSize,
+      TimeValue keepUnused,
+      LongSupplier millis) {
     this.directory = directory;
     this.chunks = chunks;
     this.executor = executor;
+    this.heap = heap;
+    this.allowForeignCode = allowForeignCode;
+    this.mostBytes = 2 * maxSize.getBytes();
+    this.keepUnused = keepUnused;
+    this.millis = millis;
   }
 
   /**
@@ -60,30 +105,90 @@ final class BundleStore {
    * @return fails with {@link InferenceException.ModelUnavailable}
    */
   CompletableFuture<ModelBundle> fetch(StoredModel model) {
+    CompletableFuture<ModelBundle> fetched = new CompletableFuture<>();
     try {
-      return CompletableFuture.supplyAsync(() -> read(model), executor);
+      executor.execute(
+          () -> {
+            try {
+              fetched.complete(read(model));
+            } catch (Throwable e) {
+              // A bundle's bytes lead to no Error: where there is one, the node itself is ill.
+              ExceptionsHelper.maybeDieOnAnotherThread(e);
+              fetched.completeExceptionally(e);
+            }
+          });
     } catch (RejectedExecutionException e) {
-      return CompletableFuture.failedFuture(unavailable(model, "the node is shutting down", e));
+      fetched.completeExceptionally(unavailable(model, "the node is shutting down", e));
     }
+    return fetched;
   }
 
   private ModelBundle read(StoredModel model) {
     try {
       Path file = file(model.sha256());
-      if (!Files.exists(file) || !sha256(file).equals(model.sha256())) {
-        Path complete = download(model);
-        keep(complete, model.sha256());
+      if (!Files.exists(file) || !Sha256.hex(file).equals(model.sha256())) {
+        keep(download(model), model.sha256());
       }
-      return ModelBundle.open(file).withId(model.id());
+      ModelBundle bundle = open(() -> openOrFetch(model)).withId(model.id());
+      if (!bundle.manifest().brief().equals(ModelManifest.fromJson(model.manifestJson()).brief())) {
+        throw new BundleException(
+            "its manifest is another than the cluster state's; upload the model again");
+      }
+      // What an earlier plugin took may hold that one's text, and only this one's may run.
+      return allowForeignCode ? bundle : bundle.withOwnCode();
     } catch (BundleException e) {
       throw unavailable(model, e.getMessage(), e);
     } catch (OpenSearchException e) {
       throw unavailable(model, "the cluster does not give it: " + e.getMessage(), e);
     } catch (IOException e) {
       throw unavailable(model, "[" + directory + "] does not take it: " + e, e);
+    } catch (InferenceException e) {
+      throw e;
     } catch (RuntimeException e) {
       throw unavailable(model, e.toString(), e);
     }
+  }
+
+  /**
+   * Checks a bundle that is to be kept, when others that came before were checked.
+   *
+   * @throws BundleException when it is none that may be served; also for foreign code, where that
+   *     is not allowed
+   * @throws InferenceException.MemoryExceeded when the heap has no room for it now
+   */
+  ModelBundle check(ModelBundle.Content content) throws IOException, BundleException {
+    ModelBundle bundle = open(content);
+    if (!allowForeignCode && bundle.foreignCode().isPresent()) {
+      throw new BundleException(
+          "model.pt holds foreign code: "
+              + bundle.foreignCode().get()
+              + "; export it with the trainer of this version, or set ["
+              + ModelSettings.ALLOW_FOREIGN_CODE.getKey()
+              + "] where you trust its maker as you trust a plugin's");
+    }
+    return bundle;
+  }
+
+  private ModelBundle open(ModelBundle.Content content) throws IOException, BundleException {
+    checking.lock();
+    try (MemoryBudget.Reservation memory = heap.reserve("checking a model's bundle", CHECK_BYTES)) {
+      return ModelBundle.open(content, Files.createDirectories(directory), mostBytes);
+    } finally {
+      checking.unlock();
+    }
+  }
+
+  /** A copy that was deleted behind the node's back, or that nobody needed for long, comes back. */
+  private InputStream openOrFetch(StoredModel model) throws IOException {
+    Path file = file(model.sha256());
+    if (!Files.exists(file)) {
+      try {
+        keep(download(model), model.sha256());
+      } catch (BundleException | OpenSearchException e) {
+        throw new IOException("the node's copy is gone, and " + e.getMessage(), e);
+      }
+    }
+    return Files.newInputStream(file);
   }
 
   private static InferenceException.ModelUnavailable unavailable(
@@ -157,18 +262,19 @@ final class BundleStore {
     return directory.resolve(sha256 + BUNDLE);
   }
 
-  static String sha256(Path file) throws IOException {
-    MessageDigest digest = Sha256.digest();
-    try (InputStream in = Files.newInputStream(file);
-        OutputStream out = new DigestOutputStream(OutputStream.nullOutputStream(), digest)) {
-      in.transferTo(out);
-    }
-    return HexFormat.of().formatHex(digest.digest());
-  }
-
-  /** Deletes the copies of all other bundles. */
-  void retain(Set<String> sha256s) {
-    delete(BUNDLE, name -> !sha256s.contains(name));
+  /**
+   * Deletes the copies that were of no use for long.
+   *
+   * @param needed SHA-256s of those that are of use now
+   */
+  synchronized void retain(Set<String> needed) {
+    long now = millis.getAsLong();
+    unneeded.keySet().removeAll(needed);
+    delete(
+        BUNDLE,
+        sha256 ->
+            !needed.contains(sha256)
+                && now - unneeded.computeIfAbsent(sha256, first -> now) >= keepUnused.millis());
   }
 
   /** Deletes what a node that was killed left half written. */

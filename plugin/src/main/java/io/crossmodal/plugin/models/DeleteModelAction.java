@@ -38,7 +38,9 @@ import org.opensearch.transport.TransportService;
 
 /**
  * Takes a model out of the cluster state, if no index uses it. Nodes let go of it when they see
- * that; its bytes go with the next sweep.
+ * that; its bytes go when they were of no use for as long as {@link ModelSettings#KEEP_UNUSED}
+ * says. Its record is retired before, so that it does not come back with a cluster state that was
+ * lost.
  */
 public final class DeleteModelAction extends ActionType<AcknowledgedResponse> {
   public static final DeleteModelAction INSTANCE = new DeleteModelAction();
@@ -118,7 +120,8 @@ public final class DeleteModelAction extends ActionType<AcknowledgedResponse> {
 
     @Override
     protected String executor() {
-      return ThreadPool.Names.SAME;
+      // The record is written before the cluster state is asked to change.
+      return ThreadPool.Names.GENERIC;
     }
 
     @Override
@@ -134,6 +137,8 @@ public final class DeleteModelAction extends ActionType<AcknowledgedResponse> {
     @Override
     protected void clusterManagerOperation(
         Request request, ClusterState state, ActionListener<AcknowledgedResponse> listener) {
+      ClusterState unused = delete(state, request.id);
+      registry.retire(request.id);
       clusterService.submitStateUpdateTask(
           "delete cross-modal model [" + request.id + "]",
           new AckedClusterStateUpdateTask<AcknowledgedResponse>(request, listener) {
@@ -144,8 +149,13 @@ public final class DeleteModelAction extends ActionType<AcknowledgedResponse> {
 
             @Override
             protected AcknowledgedResponse newResponse(boolean acknowledged) {
-              registry.sweepSoon();
               return new AcknowledgedResponse(acknowledged);
+            }
+
+            @Override
+            public void onFailure(String source, Exception e) {
+              registry.tendSoon();
+              super.onFailure(source, e);
             }
           });
     }

@@ -9,41 +9,57 @@ import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.opensearch.OpenSearchStatusException;
 import org.opensearch.OpenSearchTimeoutException;
 import org.opensearch.ResourceAlreadyExistsException;
+import org.opensearch.action.NoShardAvailableActionException;
+import org.opensearch.action.UnavailableShardsException;
 import org.opensearch.action.bulk.BulkRequest;
 import org.opensearch.action.delete.DeleteRequest;
 import org.opensearch.action.get.GetResponse;
 import org.opensearch.action.get.MultiGetItemResponse;
 import org.opensearch.action.get.MultiGetRequest;
 import org.opensearch.action.index.IndexRequest;
+import org.opensearch.action.search.SearchPhaseExecutionException;
+import org.opensearch.action.search.SearchRequestBuilder;
 import org.opensearch.action.support.IndicesOptions;
+import org.opensearch.cluster.block.ClusterBlockException;
+import org.opensearch.cluster.metadata.IndexMetadata;
+import org.opensearch.cluster.routing.IndexRoutingTable;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.action.ActionFuture;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.xcontent.XContentHelper;
 import org.opensearch.common.xcontent.XContentType;
+import org.opensearch.core.common.bytes.BytesReference;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.xcontent.MediaType;
 import org.opensearch.core.xcontent.MediaTypeRegistry;
 import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.index.IndexNotFoundException;
+import org.opensearch.index.query.QueryBuilder;
 import org.opensearch.index.query.QueryBuilders;
+import org.opensearch.index.seqno.SequenceNumbers;
+import org.opensearch.indices.IndexClosedException;
 import org.opensearch.indices.SystemIndexDescriptor;
 import org.opensearch.search.SearchHit;
 import org.opensearch.search.fetch.subphase.FetchSourceContext;
+import org.opensearch.search.sort.SortOrder;
 import org.opensearch.transport.client.Client;
 import org.opensearch.transport.client.OriginSettingClient;
 
 /**
- * The system index that holds the bytes of bundles and of uploads under way: a document a chunk,
- * replicated, none of it searchable but its age. Knows nothing of what the bytes are.
+ * The system index that holds the bytes of bundles and of uploads under way, a document a chunk,
+ * and records of what they are: replicated, none of it searchable but its age and the kind of a
+ * record. Knows nothing of what the bytes are.
  *
  * <p>Every method waits for the cluster's answer: call them where waiting is allowed, on the
- * generic thread pool.
+ * generic thread pool. They fail with status 503 where the index does not answer, is closed, or was
+ * not made by this plugin.
  */
 public final class ModelIndex {
   public static final String NAME = ".plugins-cross-modal-models";
@@ -53,12 +69,24 @@ public final class ModelIndex {
       new SystemIndexDescriptor(NAME, "Models of the cross-modal plugin");
 
   private static final TimeValue LONGEST_WAIT = TimeValue.timeValueSeconds(60);
-  private static final int SWEEP_AT_ONCE = 1000;
+  private static final int PAGE = 200;
   private static final String CREATED = "created";
   private static final String BYTES = "bytes";
-  private static final String MAPPING =
-      "{\"dynamic\":\"strict\",\"properties\":{\"created\":{\"type\":\"long\"},"
-          + "\"bytes\":{\"type\":\"binary\"}}}";
+  private static final String KIND = "kind";
+  private static final String ABOUT = "about";
+  private static final String RETIRED = "retired";
+  private static final String SEQ_NO = "_seq_no";
+  private static final Map<String, Object> FIELDS =
+      Map.of(
+          CREATED, Map.of("type", "long"),
+          BYTES, Map.of("type", "binary"),
+          KIND, Map.of("type", "keyword"),
+          ABOUT, Map.of("type", "object", "enabled", false),
+          RETIRED, Map.of("type", "long"));
+  private static final Map<String, Object> MAPPING =
+      Map.of("dynamic", "strict", "properties", FIELDS);
+
+  private static final MediaType JSON = XContentType.JSON;
 
   private final Client client;
   private final ClusterService clusterService;
@@ -69,15 +97,68 @@ public final class ModelIndex {
     this.clusterService = clusterService;
   }
 
-  /** Writes a document; one that is there is replaced, and young again. */
+  /**
+   * A document that says what others are.
+   *
+   * @param id of the document
+   * @param kind what it is about, see the constants of whoever writes it
+   * @param about as JSON, UTF-8
+   * @param created when it was written, in milliseconds since 1970
+   * @param retired since when what it is about is no longer of use; 0 where it still is
+   */
+  record Entry(String id, String kind, BytesReference about, long created, long retired) {
+    Entry {
+      Objects.requireNonNull(id, "id");
+      Objects.requireNonNull(kind, "kind");
+      Objects.requireNonNull(about, "about");
+    }
+
+    Entry retiredAt(long time) {
+      return new Entry(id, kind, about, created, time);
+    }
+  }
+
+  /** Whether there is such an index. */
+  boolean exists() {
+    return clusterService.state().metadata().hasIndex(NAME);
+  }
+
+  /** Whether the index's documents can be read now, so far as the cluster state tells. */
+  boolean readable() {
+    IndexRoutingTable routing = clusterService.state().routingTable().index(NAME);
+    return routing != null && routing.allPrimaryShardsActive();
+  }
+
+  /** Writes a chunk; one that is there is replaced, and young again. */
   void put(String id, byte[] bytes) {
+    write(id, source -> source.field(BYTES, bytes));
+  }
+
+  /** Writes a record; one that is there is replaced, and young again. */
+  void put(Entry entry) {
+    write(
+        entry.id(),
+        source -> {
+          source.field(KIND, entry.kind());
+          if (entry.retired() > 0) {
+            source.field(RETIRED, entry.retired());
+          }
+          source.field(ABOUT, XContentHelper.convertToMap(entry.about(), true, JSON).v2());
+        });
+  }
+
+  /** Fills a document. */
+  @FunctionalInterface
+  private interface Fields {
+    void writeTo(XContentBuilder source) throws IOException;
+  }
+
+  private void write(String id, Fields fields) {
     create();
     try (XContentBuilder source = MediaTypeRegistry.contentBuilder(XContentType.SMILE)) {
-      source
-          .startObject()
-          .field(CREATED, System.currentTimeMillis())
-          .field(BYTES, bytes)
-          .endObject();
+      source.startObject().field(CREATED, System.currentTimeMillis());
+      fields.writeTo(source);
+      source.endObject();
       await(client.index(new IndexRequest(NAME).id(id).source(source)));
     } catch (IOException e) {
       throw new UncheckedIOException("writing to memory", e);
@@ -85,46 +166,108 @@ public final class ModelIndex {
   }
 
   private void create() {
-    if (clusterService.state().metadata().hasIndex(NAME)) {
+    if (!exists()) {
+      try {
+        await(
+            client
+                .admin()
+                .indices()
+                .prepareCreate(NAME)
+                .setSettings(
+                    Settings.builder()
+                        .put("index.number_of_shards", 1)
+                        .put("index.auto_expand_replicas", "0-1")
+                        .put("index.hidden", true)
+                        // Read by id; a sweep refreshes for itself.
+                        .put("index.refresh_interval", "-1"))
+                .setMapping(MAPPING)
+                .execute());
+        return;
+      } catch (ResourceAlreadyExistsException e) {
+        // Another node was faster, and made the same.
+        return;
+      }
+    }
+    IndexMetadata index = clusterService.state().metadata().index(NAME);
+    Map<String, Object> found = index.mapping() == null ? Map.of() : index.mapping().sourceAsMap();
+    if (found.get("properties") instanceof Map<?, ?> fields && FIELDS.equals(fields)) {
       return;
     }
-    try {
-      await(
-          client
-              .admin()
-              .indices()
-              .prepareCreate(NAME)
-              .setSettings(
-                  Settings.builder()
-                      .put("index.number_of_shards", 1)
-                      .put("index.auto_expand_replicas", "0-1")
-                      .put("index.hidden", true)
-                      // Read by id; a sweep refreshes for itself.
-                      .put("index.refresh_interval", "-1"))
-              .setMapping(MAPPING)
-              .execute());
-    } catch (ResourceAlreadyExistsException e) {
-      // Another node was faster.
-      return;
+    if (!(found.get("properties") instanceof Map<?, ?> fields)
+        || !"strict".equals(found.get("dynamic"))
+        || !FIELDS.entrySet().containsAll(fields.entrySet())) {
+      throw new OpenSearchStatusException(
+          "the index [{}] was not made by this plugin, its mapping is [{}]; delete it, and upload"
+              + " the models again",
+          RestStatus.SERVICE_UNAVAILABLE,
+          NAME,
+          abbreviated(String.valueOf(found)));
     }
+    // Of an earlier version of the plugin.
+    await(client.admin().indices().preparePutMapping(NAME).setSource(MAPPING).execute());
   }
 
-  /** A document's bytes; null where there is none. */
+  private static String abbreviated(String text) {
+    return text.length() <= 100 ? text : text.substring(0, 100) + "...";
+  }
+
+  /** A chunk's bytes; null where there is none. */
   byte[] get(String id) {
-    GetResponse found;
+    Map<String, Object> source = source(id);
+    return source == null ? null : (byte[]) source.get(BYTES);
+  }
+
+  /** A record; null where there is none. */
+  Entry entry(String id) {
+    Map<String, Object> source = source(id);
+    return source == null ? null : entry(id, source);
+  }
+
+  private Map<String, Object> source(String id) {
+    if (!exists()) {
+      return null;
+    }
     try {
-      found = await(client.prepareGet(NAME, id).execute());
+      GetResponse found = await(client.prepareGet(NAME, id).execute());
+      return found.isExists() ? source(found.getSourceAsBytesRef()) : null;
     } catch (IndexNotFoundException e) {
       return null;
     }
-    if (!found.isExists()) {
-      return null;
+  }
+
+  private static Map<String, Object> source(BytesReference bytes) {
+    return XContentHelper.convertToMap(bytes, false, (MediaType) XContentType.SMILE).v2();
+  }
+
+  private static Entry entry(String id, Map<String, Object> source) {
+    try (XContentBuilder about = MediaTypeRegistry.contentBuilder(JSON)) {
+      return new Entry(
+          id,
+          String.valueOf(source.get(KIND)),
+          BytesReference.bytes(about.value(source.getOrDefault(ABOUT, Map.of()))),
+          millis(source, CREATED),
+          millis(source, RETIRED));
+    } catch (IOException e) {
+      throw new UncheckedIOException("writing to memory", e);
     }
-    Map<String, Object> source =
-        XContentHelper.convertToMap(
-                found.getSourceAsBytesRef(), false, (MediaType) XContentType.SMILE)
-            .v2();
-    return (byte[]) source.get(BYTES);
+  }
+
+  private static long millis(Map<String, Object> source, String field) {
+    return source.get(field) instanceof Number number ? number.longValue() : 0;
+  }
+
+  /** All records of a kind. */
+  List<Entry> entries(String kind) {
+    List<Entry> entries = new ArrayList<>();
+    forEach(
+        QueryBuilders.termQuery(KIND, kind),
+        true,
+        page -> {
+          for (SearchHit hit : page) {
+            entries.add(entry(hit.getId(), source(hit.getSourceRef())));
+          }
+        });
+    return entries;
   }
 
   /** Those of the ids that no document has. */
@@ -137,7 +280,10 @@ public final class ModelIndex {
     }
     List<String> missing = new ArrayList<>();
     for (MultiGetItemResponse item : await(client.multiGet(request))) {
-      if (item.isFailed() || !item.getResponse().isExists()) {
+      if (item.isFailed()) {
+        throw unavailable(item.getFailure().getFailure());
+      }
+      if (!item.getResponse().isExists()) {
         missing.add(item.getId());
       }
     }
@@ -145,7 +291,7 @@ public final class ModelIndex {
   }
 
   void delete(List<String> ids) {
-    if (!clusterService.state().metadata().hasIndex(NAME) || ids.isEmpty()) {
+    if (!exists() || ids.isEmpty()) {
       return;
     }
     BulkRequest bulk = new BulkRequest();
@@ -160,33 +306,50 @@ public final class ModelIndex {
    * @param needed tells the ids to keep
    */
   void sweep(long before, Predicate<String> needed) {
-    if (!clusterService.state().metadata().hasIndex(NAME)) {
+    forEach(
+        QueryBuilders.rangeQuery(CREATED).lt(before),
+        false,
+        page -> {
+          BulkRequest bulk = new BulkRequest();
+          for (SearchHit hit : page) {
+            if (!needed.test(hit.getId())) {
+              // Not what an upload has written again since the search.
+              bulk.add(
+                  new DeleteRequest(NAME, hit.getId())
+                      .setIfSeqNo(hit.getSeqNo())
+                      .setIfPrimaryTerm(hit.getPrimaryTerm()));
+            }
+          }
+          if (bulk.numberOfActions() > 0) {
+            await(client.bulk(bulk));
+          }
+        });
+  }
+
+  /** Gives the documents in pages, in the order in which they were written last. */
+  private void forEach(QueryBuilder query, boolean withSource, Consumer<SearchHit[]> visitor) {
+    if (!exists()) {
       return;
     }
     await(client.admin().indices().prepareRefresh(NAME).execute());
-    BulkRequest bulk = new BulkRequest();
-    for (SearchHit hit :
-        await(
-                client
-                    .prepareSearch(NAME)
-                    .setIndicesOptions(IndicesOptions.strictSingleIndexNoExpandForbidClosed())
-                    .setQuery(QueryBuilders.rangeQuery(CREATED).lt(before))
-                    .setFetchSource(false)
-                    .seqNoAndPrimaryTerm(true)
-                    .setSize(SWEEP_AT_ONCE)
-                    .execute())
-            .getHits()) {
-      if (!needed.test(hit.getId())) {
-        // Not what an upload has written again since the search.
-        bulk.add(
-            new DeleteRequest(NAME, hit.getId())
-                .setIfSeqNo(hit.getSeqNo())
-                .setIfPrimaryTerm(hit.getPrimaryTerm()));
-      }
-    }
-    if (bulk.numberOfActions() > 0) {
-      await(client.bulk(bulk));
-    }
+    SearchHit[] page;
+    Object[] after = {SequenceNumbers.NO_OPS_PERFORMED};
+    do {
+      SearchRequestBuilder search =
+          client
+              .prepareSearch(NAME)
+              .setIndicesOptions(IndicesOptions.strictSingleIndexNoExpandForbidClosed())
+              .setQuery(query)
+              .setFetchSource(withSource)
+              .seqNoAndPrimaryTerm(true)
+              .addSort(SEQ_NO, SortOrder.ASC)
+              .searchAfter(after)
+              .setAllowPartialSearchResults(false)
+              .setSize(PAGE);
+      page = await(search.execute()).getHits().getHits();
+      visitor.accept(page);
+      after = page.length == 0 ? after : page[page.length - 1].getSortValues();
+    } while (page.length == PAGE);
   }
 
   private static <T> T await(ActionFuture<T> future) {
@@ -199,6 +362,22 @@ public final class ModelIndex {
           e,
           NAME,
           LONGEST_WAIT);
+    } catch (IndexClosedException
+        | ClusterBlockException
+        | NoShardAvailableActionException
+        | SearchPhaseExecutionException
+        | UnavailableShardsException e) {
+      throw unavailable(e);
     }
+  }
+
+  private static OpenSearchStatusException unavailable(Exception cause) {
+    return new OpenSearchStatusException(
+        "the index [{}], which keeps the models, is closed or lacks a shard; open it or bring the"
+            + " shard back: {}",
+        RestStatus.SERVICE_UNAVAILABLE,
+        cause,
+        NAME,
+        cause.getMessage());
   }
 }

@@ -4,23 +4,28 @@
  */
 package io.crossmodal.plugin.models;
 
+import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.ModelVersion;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
+import org.opensearch.action.support.PlainActionFuture;
 import org.opensearch.cluster.ClusterChangedEvent;
 import org.opensearch.cluster.ClusterState;
 import org.opensearch.cluster.ClusterStateApplier;
+import org.opensearch.cluster.ClusterStateListener;
+import org.opensearch.cluster.ClusterStateUpdateTask;
+import org.opensearch.cluster.metadata.Metadata;
 import org.opensearch.cluster.node.DiscoveryNode;
 import org.opensearch.cluster.service.ClusterService;
+import org.opensearch.common.settings.Settings;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.util.concurrent.AbstractRunnable;
 import org.opensearch.gateway.GatewayService;
@@ -32,26 +37,34 @@ import org.opensearch.transport.client.Client;
  * Keeps this node's {@link ModelCatalog} to what the cluster state names, and the disk and the
  * system index to what is needed.
  */
-public final class ModelRegistry implements ClusterStateApplier, AutoCloseable {
+public final class ModelRegistry
+    implements ClusterStateApplier, ClusterStateListener, AutoCloseable {
   private static final Logger LOGGER = LogManager.getLogger(ModelRegistry.class);
 
   private final ModelCatalog catalog;
   private final ClusterService clusterService;
   private final ThreadPool threadPool;
   private final ModelIndex index;
+  private final ModelRecords records;
   private final BundleStore store;
   private final Supplier<ModelService> service;
   private final Predicate<DiscoveryNode> hasPlugin;
   private final TimeValue uploadTimeout;
+  private final TimeValue keepUnused;
   private final Scheduler.Cancellable sweeps;
 
-  // Only the thread that applies cluster states touches it.
+  // Only the thread that applies cluster states touches these two.
   private ModelsMetadata applied;
+  private ModelsMetadata tended;
+
+  /** Whether this node, since it is the cluster manager, has looked for models that were lost. */
+  private volatile boolean restored;
 
   /**
    * @param catalog to be kept up to date
    * @param directory for bundles, of this class alone, below the node's data path
    * @param service to be told of changes; asked when there are some
+   * @param heap what checking a bundle asks for memory
    * @param hasPlugin whether a node can read the cluster state's models
    */
   public ModelRegistry(
@@ -61,6 +74,7 @@ public final class ModelRegistry implements ClusterStateApplier, AutoCloseable {
       ClusterService clusterService,
       ThreadPool threadPool,
       Supplier<ModelService> service,
+      MemoryBudget heap,
       Predicate<DiscoveryNode> hasPlugin) {
     this.catalog = catalog;
     this.clusterService = clusterService;
@@ -68,14 +82,25 @@ public final class ModelRegistry implements ClusterStateApplier, AutoCloseable {
     this.service = service;
     this.hasPlugin = hasPlugin;
     this.index = new ModelIndex(client, clusterService);
-    this.store = new BundleStore(directory, index::get, threadPool.generic());
-    this.uploadTimeout = ModelSettings.UPLOAD_TIMEOUT.get(clusterService.getSettings());
+    this.records = new ModelRecords(index);
+    Settings settings = clusterService.getSettings();
+    this.uploadTimeout = ModelSettings.UPLOAD_TIMEOUT.get(settings);
+    this.keepUnused = ModelSettings.KEEP_UNUSED.get(settings);
+    this.store =
+        new BundleStore(
+            directory,
+            index::get,
+            threadPool.generic(),
+            heap,
+            ModelSettings.ALLOW_FOREIGN_CODE.get(settings),
+            ModelSettings.MAX_SIZE.get(settings),
+            keepUnused,
+            threadPool::relativeTimeInMillis);
     store.deleteTemporary();
     // Before the shards of this state are started: their mappings may ask for the models.
     clusterService.addHighPriorityApplier(this);
-    sweeps =
-        threadPool.scheduleWithFixedDelay(
-            this::sweepIfClusterManager, uploadTimeout, ThreadPool.Names.GENERIC);
+    clusterService.addListener(this);
+    sweeps = threadPool.scheduleWithFixedDelay(this::tick, uploadTimeout, ThreadPool.Names.GENERIC);
   }
 
   /** The models that this node knows. */
@@ -96,6 +121,10 @@ public final class ModelRegistry implements ClusterStateApplier, AutoCloseable {
     return index;
   }
 
+  ModelRecords records() {
+    return records;
+  }
+
   BundleStore store() {
     return store;
   }
@@ -108,12 +137,37 @@ public final class ModelRegistry implements ClusterStateApplier, AutoCloseable {
       return;
     }
     ModelsMetadata models = ModelsMetadata.of(state);
-    if (models.equals(applied)) {
+    if (!models.equals(applied)) {
+      apply(models);
+    }
+  }
+
+  /** Comes when the state is the node's, so that what is done later does not see the one before. */
+  @Override
+  public void clusterChanged(ClusterChangedEvent event) {
+    ClusterState state = event.state();
+    if (state.blocks().hasGlobalBlock(GatewayService.STATE_NOT_RECOVERED_BLOCK)) {
       return;
     }
+    boolean changed = !applied.equals(tended);
+    tended = applied;
+    if (changed) {
+      later("cannot tidy the node's bundles", this::retain);
+    }
+    if (!state.nodes().isLocalNodeElectedClusterManager()) {
+      restored = false;
+    } else if (changed
+        || (!restored
+            && (event.routingTableChanged()
+                || !event.previousState().nodes().isLocalNodeElectedClusterManager()))) {
+      // Until the index's shard is there nothing tells whether models were lost.
+      tendSoon();
+    }
+  }
+
+  private void apply(ModelsMetadata models) {
     applied = models;
     List<ModelVersion> versions = new ArrayList<>();
-    Set<String> needed = new HashSet<>();
     for (StoredModel model : models.models().values()) {
       ModelVersion known = catalog.stored().get(model.id());
       versions.add(
@@ -125,28 +179,101 @@ public final class ModelRegistry implements ClusterStateApplier, AutoCloseable {
                   model.sha256(),
                   model.manifestJson(),
                   () -> store.fetch(model)));
-      needed.add(model.sha256());
     }
     catalog.update(versions);
     later("cannot follow the cluster's models", () -> service.get().refresh());
-    later("cannot tidy the node's bundles", () -> store.retain(needed));
   }
 
-  /** Frees what the system index need not hold any more, if this node is the cluster manager. */
-  void sweepSoon() {
-    later("cannot tidy the models' index", this::sweepIfClusterManager);
+  /** Asks for the state when it runs: such tasks may overtake each other. */
+  private void retain() {
+    store.retain(
+        ModelsMetadata.of(clusterService.state()).models().values().stream()
+            .map(StoredModel::sha256)
+            .collect(Collectors.toSet()));
   }
 
-  private void sweepIfClusterManager() {
+  private void tick() {
+    retain();
+    tend();
+  }
+
+  /**
+   * Has the system index brought to what the cluster state says, and models restored that it lost,
+   * if this node is the cluster manager.
+   */
+  void tendSoon() {
+    later("cannot tend the models' index", this::tend);
+  }
+
+  private synchronized void tend() {
     ClusterState state = clusterService.state();
     if (!state.nodes().isLocalNodeElectedClusterManager()
         || state.blocks().hasGlobalBlock(GatewayService.STATE_NOT_RECOVERED_BLOCK)) {
       return;
     }
-    Set<String> needed = new HashSet<>();
-    ModelsMetadata.of(state).models().values().forEach(model -> needed.addAll(model.chunks()));
-    // An upload writes before it is named: what is young may be one.
-    index.sweep(System.currentTimeMillis() - uploadTimeout.millis(), needed::contains);
+    if (!index.exists()) {
+      restored = true;
+      return;
+    }
+    if (!index.readable()) {
+      return;
+    }
+    if (!restored) {
+      restore(records.lost(ModelsMetadata.of(state)));
+      restored = true;
+    }
+    records.tend(
+        ModelsMetadata.of(clusterService.state()),
+        System.currentTimeMillis(),
+        uploadTimeout,
+        keepUnused);
+  }
+
+  /** Names models anew that the cluster state lost: it was once started without the plugin. */
+  private void restore(List<StoredModel> lost) {
+    if (lost.isEmpty()) {
+      return;
+    }
+    LOGGER.warn(
+        "the cluster state lost the models {}, as it does when the cluster is started without the"
+            + " plugin; they are named again",
+        lost.stream().map(StoredModel::id).sorted().toList());
+    PlainActionFuture<Void> done = new PlainActionFuture<>();
+    clusterService.submitStateUpdateTask(
+        "restore cross-modal models",
+        new ClusterStateUpdateTask() {
+          @Override
+          public ClusterState execute(ClusterState before) {
+            RegisterModelAction.requireOnEveryNode(nodesWithoutPlugin(before));
+            ModelsMetadata models = ModelsMetadata.of(before);
+            for (StoredModel model : lost) {
+              if (!models.models().containsKey(model.id())
+                  && models.models().size() < ModelsMetadata.MAX_MODELS) {
+                models = models.with(model);
+              }
+            }
+            return ClusterState.builder(before)
+                .metadata(
+                    Metadata.builder(before.metadata()).putCustom(ModelsMetadata.TYPE, models))
+                .build();
+          }
+
+          @Override
+          public void clusterStateProcessed(String source, ClusterState old, ClusterState now) {
+            done.onResponse(null);
+          }
+
+          @Override
+          public void onFailure(String source, Exception e) {
+            done.onFailure(e);
+          }
+        });
+    done.actionGet();
+  }
+
+  /** Retires a model's record before it is deleted; waits for the system index. */
+  void retire(String id) {
+    records.retire(id, System.currentTimeMillis());
   }
 
   private void later(String failure, Runnable work) {

@@ -32,12 +32,24 @@ public final class ModelSettings {
           new ByteSizeValue(64, ByteSizeUnit.MB),
           Setting.Property.NodeScope);
 
-  /** For how long the parts of an upload wait for the rest. */
+  /** For how long an upload waits for its next part. */
   public static final Setting<TimeValue> UPLOAD_TIMEOUT =
       Setting.timeSetting(
           PREFIX + "upload_timeout",
           TimeValue.timeValueHours(1),
           TimeValue.timeValueSeconds(1),
+          Setting.Property.NodeScope);
+
+  /**
+   * For how long a bundle that no model needs any more is kept, on the nodes' disks and in the
+   * system index: a cluster that was started once without the plugin has forgotten its models, and
+   * a node may still serve the version before.
+   */
+  public static final Setting<TimeValue> KEEP_UNUSED =
+      Setting.timeSetting(
+          PREFIX + "keep_unused",
+          TimeValue.timeValueDays(7),
+          TimeValue.ZERO,
           Setting.Property.NodeScope);
 
   /**
@@ -51,6 +63,6 @@ public final class ModelSettings {
 
   /** All of them. */
   public static List<Setting<?>> all() {
-    return List.of(MAX_SIZE, CHUNK_SIZE, UPLOAD_TIMEOUT, ALLOW_FOREIGN_CODE);
+    return List.of(MAX_SIZE, CHUNK_SIZE, UPLOAD_TIMEOUT, KEEP_UNUSED, ALLOW_FOREIGN_CODE);
   }
 }

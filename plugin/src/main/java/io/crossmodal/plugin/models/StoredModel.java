@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.stream.IntStream;
 import org.opensearch.common.compress.CompressedXContent;
@@ -32,7 +33,7 @@ import org.opensearch.core.xcontent.XContentParser;
  * @param chunkSize bytes of every chunk but the last
  * @param filterSpace fingerprint, for nodes that cannot read the manifest
  * @param tokenSpace fingerprint
- * @param manifest the bundle's, without golden outputs, as JSON
+ * @param manifest the bundle's {@linkplain ModelManifest#brief in brief}, as JSON
  */
 public record StoredModel(
     String id,
@@ -44,6 +45,10 @@ public record StoredModel(
     String tokenSpace,
     CompressedXContent manifest)
     implements Writeable, ToXContentObject {
+  // Every node holds the cluster state, and each change of it is sent to all.
+  private static final int MAX_MANIFEST = 1 << 20;
+  private static final int MAX_MANIFEST_BYTES = 64 << 10;
+
   private static final ConstructingObjectParser<StoredModel, Void> PARSER =
       new ConstructingObjectParser<>(
           "cross_modal_model",
@@ -102,16 +107,33 @@ public record StoredModel(
         CompressedXContent.readCompressedString(in));
   }
 
-  /** The first version of a bundle under an id. */
+  /**
+   * The first version of a bundle under an id.
+   *
+   * @throws IllegalArgumentException when its manifest is too long for the cluster state
+   */
   static StoredModel of(
       String id, ModelManifest manifest, String sha256, long size, int chunkSize) {
     CompressedXContent json;
     try {
       json =
           new CompressedXContent(
-              new String(manifest.withId(id).withoutGolden().toJson(), StandardCharsets.UTF_8));
+              new String(manifest.withId(id).brief().toJson(), StandardCharsets.UTF_8));
     } catch (IOException e) {
       throw new IllegalStateException("compressing in memory", e);
+    }
+    if (json.compressed().length > MAX_MANIFEST_BYTES || json.string().length() > MAX_MANIFEST) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "the cluster state takes a manifest of at most %d bytes, %d packed, without golden"
+                  + " outputs and metrics; that of [%s] has %d, %d packed: name fewer sensors, or"
+                  + " shorter",
+              MAX_MANIFEST,
+              MAX_MANIFEST_BYTES,
+              id,
+              json.string().length(),
+              json.compressed().length));
     }
     return new StoredModel(
         id,

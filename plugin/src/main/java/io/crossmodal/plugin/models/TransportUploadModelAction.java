@@ -5,27 +5,35 @@
 package io.crossmodal.plugin.models;
 
 import io.crossmodal.model.bundle.BundleException;
+import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
+import io.crossmodal.plugin.mapper.FieldDefinition;
+import io.crossmodal.plugin.mapper.MappingFields;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Semaphore;
+import java.util.function.BiPredicate;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.opensearch.OpenSearchStatusException;
 import org.opensearch.action.ActionRunnable;
 import org.opensearch.action.support.ActionFilters;
 import org.opensearch.action.support.HandledTransportAction;
+import org.opensearch.cluster.metadata.IndexMetadata;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.inject.Inject;
+import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.action.ActionListener;
 import org.opensearch.core.common.unit.ByteSizeValue;
 import org.opensearch.core.rest.RestStatus;
@@ -43,18 +51,14 @@ public final class TransportUploadModelAction
     extends HandledTransportAction<UploadModelRequest, UploadModelResponse> {
   private static final Logger LOGGER = LogManager.getLogger(TransportUploadModelAction.class);
 
-  /** A bundle that is checked takes heap twice its size. */
-  private static final int CHECKED_AT_ONCE = 2;
-
   private final ThreadPool threadPool;
   private final ClusterService clusterService;
   private final Client client;
   private final ModelRegistry registry;
   private final ModelService service;
-  private final Semaphore checks = new Semaphore(CHECKED_AT_ONCE);
   private final ByteSizeValue maxSize;
   private final int chunkSize;
-  private final boolean allowForeignCode;
+  private final TimeValue uploadTimeout;
 
   @Inject
   public TransportUploadModelAction(
@@ -72,7 +76,7 @@ public final class TransportUploadModelAction
     this.registry = registry;
     this.service = service;
     this.maxSize = ModelSettings.MAX_SIZE.get(clusterService.getSettings());
-    this.allowForeignCode = ModelSettings.ALLOW_FOREIGN_CODE.get(clusterService.getSettings());
+    this.uploadTimeout = ModelSettings.UPLOAD_TIMEOUT.get(clusterService.getSettings());
     this.chunkSize =
         Math.toIntExact(ModelSettings.CHUNK_SIZE.get(clusterService.getSettings()).getBytes());
   }
@@ -80,18 +84,50 @@ public final class TransportUploadModelAction
   @Override
   protected void doExecute(
       Task task, UploadModelRequest request, ActionListener<UploadModelResponse> listener) {
-    ModelCatalog catalog = registry.catalog();
-    if (catalog.isShipped(request.id()) && !catalog.stored().containsKey(request.id())) {
-      throw new OpenSearchStatusException(
-          "model [{}] comes with the plugin and cannot be replaced, choose another id",
-          RestStatus.CONFLICT,
-          request.id());
-    }
+    requireOwnId(
+        request.id(), (spaces, shipped) -> !shipped.filterSpace().equals(spaces.get("filter")));
     threadPool
         .generic()
         .execute(
             ActionRunnable.supply(
                 listener, () -> request.parts() == 1 ? whole(request) : part(request)));
+  }
+
+  /**
+   * Insists that an id is no shipped model's; unless the plugin once shipped another one under it,
+   * and there are fields that were made with that and none with today's.
+   *
+   * @param former tells by a field's spaces, and the shipped model's, whether the field is such
+   */
+  private void requireOwnId(String id, BiPredicate<Map<?, ?>, Fingerprints> former) {
+    ModelCatalog catalog = registry.catalog();
+    if (!catalog.isShipped(id) || catalog.stored().containsKey(id)) {
+      return;
+    }
+    Fingerprints shipped = catalog.manifest(id).fingerprints();
+    boolean[] found = {false, false};
+    for (IndexMetadata index : clusterService.state().metadata()) {
+      if (index.mapping() != null) {
+        MappingFields.visit(
+            index.mapping().sourceAsMap(),
+            (path, field) -> {
+              if (CrossModalFieldMapper.TYPE.equals(field.get("type"))
+                  && FieldDefinition.modelId(field, catalog).equals(id)
+                  && field.get("spaces") instanceof Map<?, ?> spaces) {
+                found[0] |= former.test(spaces, shipped);
+                found[1] |= shipped.filterSpace().equals(spaces.get("filter"));
+              }
+            });
+      }
+    }
+    if (!found[0] || found[1]) {
+      throw new OpenSearchStatusException(
+          "model [{}] comes with the plugin and cannot be replaced, choose another id; only the"
+              + " model that an earlier plugin shipped under it is taken, while indices need that"
+              + " one and none the new one",
+          RestStatus.CONFLICT,
+          id);
+    }
   }
 
   private UploadModelResponse whole(UploadModelRequest request) {
@@ -100,11 +136,9 @@ public final class TransportUploadModelAction
 
   private UploadModelResponse part(UploadModelRequest request) {
     ModelIndex index = registry.index();
-    List<String> parts = request.partIds();
-    if (request.part() == 0 && request.sha256() == null) {
-      // Nothing else tells the parts of this upload from those of one that was given up.
-      index.delete(parts);
-    }
+    ModelRecords.Upload upload = request.upload();
+    begin(request, upload);
+    List<String> parts = upload.partIds();
     index.put(parts.get(request.part()), request.bytes());
     List<String> missing = index.missing(parts);
     if (!missing.isEmpty()) {
@@ -112,8 +146,37 @@ public final class TransportUploadModelAction
           request.id(), missing.stream().map(parts::indexOf).toList());
     }
     UploadModelResponse response = check(request, out -> join(parts, out));
-    index.delete(parts);
+    registry.records().end(upload);
     return response;
+  }
+
+  /** Bounds what parts take: few uploads at once, one a model, none larger than may be. */
+  private void begin(UploadModelRequest request, ModelRecords.Upload upload) {
+    ModelRecords records = registry.records();
+    if (request.bytes().length * (request.parts() - 1L) > maxSize.getBytes()) {
+      throw new OpenSearchStatusException(
+          "a bundle may have [{}], [{}] parts of [{}] are more; [{}] sets the limit",
+          RestStatus.REQUEST_ENTITY_TOO_LARGE,
+          maxSize,
+          request.parts(),
+          new ByteSizeValue(request.bytes().length),
+          ModelSettings.MAX_SIZE.getKey());
+    }
+    ModelRecords.Upload before = records.upload(request.id());
+    if (before == null && records.uploads() >= ModelRecords.MAX_UPLOADS) {
+      throw new OpenSearchStatusException(
+          "the cluster keeps the parts of [{}] other uploads already: complete them, or wait until"
+              + " they are given up after [{}]",
+          RestStatus.TOO_MANY_REQUESTS,
+          ModelRecords.MAX_UPLOADS,
+          uploadTimeout);
+    }
+    boolean startsAnew = request.part() == 0 && request.sha256() == null;
+    if (before != null && (startsAnew || !before.equals(upload))) {
+      // Of one that was given up; without a SHA-256 nothing but the first part tells.
+      records.end(before);
+    }
+    records.renew(upload);
   }
 
   private void join(List<String> parts, OutputStream out) throws IOException {
@@ -151,12 +214,6 @@ public final class TransportUploadModelAction
   }
 
   private UploadModelResponse check(UploadModelRequest request, Content content) {
-    if (!checks.tryAcquire()) {
-      throw new OpenSearchStatusException(
-          "this node checks [{}] other uploads already, send this one again later",
-          RestStatus.TOO_MANY_REQUESTS,
-          CHECKED_AT_ONCE);
-    }
     Path file = null;
     try {
       checkSize(request.bytes().length);
@@ -173,7 +230,6 @@ public final class TransportUploadModelAction
           request.id(),
           e);
     } finally {
-      checks.release();
       delete(file);
     }
   }
@@ -189,7 +245,7 @@ public final class TransportUploadModelAction
   }
 
   private UploadModelResponse accept(UploadModelRequest request, Path file) throws IOException {
-    String sha256 = BundleStore.sha256(file);
+    String sha256 = Sha256.hex(file);
     if (request.sha256() != null && !request.sha256().equals(sha256)) {
       throw new IllegalArgumentException(
           "the bundle should have the SHA-256 ["
@@ -202,9 +258,16 @@ public final class TransportUploadModelAction
     if (current != null && current.sha256().equals(sha256)) {
       // Again, in case some of it was lost.
       write(current, file);
+      ended(current);
       return UploadModelResponse.complete(current, false);
     }
     ModelBundle bundle = read(request, file);
+    Fingerprints fingerprints = bundle.manifest().fingerprints();
+    requireOwnId(
+        request.id(),
+        (spaces, shipped) ->
+            fingerprints.filterSpace().equals(spaces.get("filter"))
+                && fingerprints.tokenSpace().equals(spaces.get("tokens")));
     StoredModel model =
         StoredModel.of(request.id(), bundle.manifest(), sha256, Files.size(file), chunkSize);
     // Early, what the cluster manager would refuse after all the work; it has the last word.
@@ -216,33 +279,17 @@ public final class TransportUploadModelAction
             .execute(RegisterModelAction.INSTANCE, new RegisterModelAction.Request(model))
             .actionGet();
     registry.store().keep(file, sha256);
+    ended(model);
     return UploadModelResponse.complete(registered.model(), registered.created());
   }
 
   private ModelBundle read(UploadModelRequest request, Path file) throws IOException {
     try {
-      ModelBundle bundle = ModelBundle.open(file);
-      if (!allowForeignCode) {
-        checkOwnCode(bundle);
-      }
-      return bundle;
-    } catch (BundleException | RuntimeException e) {
-      // Whatever hostile bytes lead to, they are to blame.
-      String why = String.valueOf(e.getMessage()).replace(file + ": ", "");
-      throw unservable(request, why, e);
-    }
-  }
-
-  private static void checkOwnCode(ModelBundle bundle) throws IOException, BundleException {
-    try {
-      bundle.checkOwnCode();
+      return registry.store().check(() -> Files.newInputStream(file));
+    } catch (InferenceException e) {
+      throw InferenceErrors.toOpenSearch(e);
     } catch (BundleException e) {
-      throw new BundleException(
-          e.getMessage()
-              + "; export it with the trainer of this version, or set ["
-              + ModelSettings.ALLOW_FOREIGN_CODE.getKey()
-              + "] where you trust its maker as you trust a plugin's",
-          e);
+      throw unservable(request, e.getMessage(), e);
     }
   }
 
@@ -259,11 +306,24 @@ public final class TransportUploadModelAction
         throw unservable(request, broken.getMessage(), broken);
       }
       if (!(e.getCause() instanceof InferenceException.ModelUnavailable)) {
-        throw InferenceErrors.toOpenSearch(e.getCause());
+        throw failed(request, e.getCause());
       }
       // A node without the native library may still take uploads for those that have it.
       LOGGER.warn("model [{}] is kept without a trial on this node", request.id(), e.getCause());
     }
+  }
+
+  /** Of the engine, or the device, or memory: no word about the bundle. */
+  private static RuntimeException failed(UploadModelRequest request, Throwable cause) {
+    return cause instanceof InferenceException
+        ? InferenceErrors.toOpenSearch(cause)
+        : new OpenSearchStatusException(
+            "this node could not try model [{}], which says nothing about the bundle; send it again"
+                + " later, or to another node: {}",
+            RestStatus.SERVICE_UNAVAILABLE,
+            cause,
+            request.id(),
+            cause);
   }
 
   private static IllegalArgumentException unservable(
@@ -272,10 +332,24 @@ public final class TransportUploadModelAction
         "[bundle] of model [" + request.id() + "] is none that can be served: " + why, cause);
   }
 
+  private void ended(StoredModel model) {
+    registry.records().end(new ModelRecords.Upload(model.id(), model.sha256(), 0));
+  }
+
   private void write(StoredModel model, Path file) throws IOException {
+    ModelRecords records = registry.records();
+    ModelRecords.Upload upload = new ModelRecords.Upload(model.id(), model.sha256(), 0);
+    records.renew(upload);
+    long renewed = threadPool.relativeTimeInMillis();
     try (InputStream in = Files.newInputStream(file)) {
       for (String chunk : model.chunks()) {
         registry.index().put(chunk, in.readNBytes(model.chunkSize()));
+        long now = threadPool.relativeTimeInMillis();
+        if (now - renewed > uploadTimeout.millis() / 4) {
+          // However long it takes, nothing is swept under it.
+          records.renew(upload);
+          renewed = now;
+        }
       }
     }
   }

@@ -6,10 +6,8 @@ package io.crossmodal.plugin.models;
 
 import io.crossmodal.model.bundle.ModelManifest;
 import java.io.IOException;
-import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
-import java.util.stream.IntStream;
 import org.opensearch.action.ActionRequest;
 import org.opensearch.action.ActionRequestValidationException;
 import org.opensearch.core.ParseField;
@@ -53,7 +51,10 @@ public final class UploadModelRequest extends ActionRequest {
     }
     if (sha256 != null && !sha256.matches("[0-9a-f]{64}")) {
       throw new IllegalArgumentException(
-          "[sha256] must be 64 hexadecimal digits in lower case, got [" + sha256 + "]");
+          String.format(
+              Locale.ROOT,
+              "[sha256] must be 64 hexadecimal digits in lower case, got [%.100s]",
+              sha256));
     }
     if (parts < 1 || parts > MAX_PARTS) {
       throw new IllegalArgumentException(
@@ -140,12 +141,8 @@ public final class UploadModelRequest extends ActionRequest {
     return parts;
   }
 
-  /**
-   * Ids of the documents that hold the parts until all have come. Parts of different bundles do not
-   * meet where their senders say the SHA-256.
-   */
-  List<String> partIds() {
-    String prefix = "part." + id + "." + Objects.requireNonNullElse(sha256, "") + "." + parts + ".";
-    return IntStream.range(0, parts).mapToObj(i -> prefix + i).toList();
+  /** What this is a part of. */
+  ModelRecords.Upload upload() {
+    return new ModelRecords.Upload(id, Objects.requireNonNullElse(sha256, ""), parts);
   }
 }

@@ -10,6 +10,7 @@ import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.VectorEncoding;
+import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
@@ -20,7 +21,6 @@ import org.apache.lucene.document.SortedDocValuesField;
 import org.apache.lucene.queries.function.FunctionScoreQuery;
 import org.apache.lucene.search.BooleanClause;
 import org.apache.lucene.search.BooleanQuery;
-import org.apache.lucene.search.KnnFloatVectorQuery;
 import org.apache.lucene.search.MatchNoDocsQuery;
 import org.apache.lucene.search.Query;
 import org.apache.lucene.search.RescoreTopNQuery;
@@ -229,6 +229,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
 
   public CrossModalQueryBuilder(StreamInput in) throws IOException {
     super(in);
+    WireFormat.read(in, NAME);
     field = in.readString();
     side = in.readOptionalWriteable(QuerySide::new);
     asked = in.readOptionalWriteable(Asked::new);
@@ -267,6 +268,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     if (encoded != null) {
       throw new IllegalStateException("[" + NAME + "] is sent while its encoding is under way");
     }
+    WireFormat.write(out);
     out.writeString(field);
     out.writeOptionalWriteable(side);
     out.writeOptionalWriteable(asked);
@@ -449,10 +451,10 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   private Query nearest(CrossModalFieldType type, float[] target, Query within) {
     VectorEncoding encoding = type.hnsw().encoding();
     if (!encoding.quantised()) {
-      return new KnnFloatVectorQuery(type.name(), target, k, within);
+      return new VisibleKnnQuery(type.name(), target, k, within);
     }
     return RescoreTopNQuery.createFullPrecisionRescorerQuery(
-        new KnnFloatVectorQuery(type.name(), target, k * encoding.oversampling(), within),
+        new VisibleKnnQuery(type.name(), target, k * encoding.oversampling(), within),
         target,
         type.name(),
         k);

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.query;
 
+import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.util.Map;
 import org.opensearch.action.ActionRequest;
@@ -53,6 +54,7 @@ public final class EncodeQueryRequest extends ActionRequest implements IndicesRe
 
   EncodeQueryRequest(StreamInput in) throws IOException {
     super(in);
+    WireFormat.read(in, EncodeQueryAction.NAME);
     indices = in.readStringArray();
     options = IndicesOptions.readIndicesOptions(in);
     indicesKnown = in.readBoolean();
@@ -64,6 +66,7 @@ public final class EncodeQueryRequest extends ActionRequest implements IndicesRe
   @Override
   public void writeTo(StreamOutput out) throws IOException {
     super.writeTo(out);
+    WireFormat.write(out);
     out.writeStringArray(indices);
     options.writeIndicesOptions(out);
     out.writeBoolean(indicesKnown);

@@ -9,6 +9,7 @@ import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.Modality;
+import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
@@ -60,6 +61,7 @@ public final class EncodedQuery extends ActionResponse {
 
   EncodedQuery(StreamInput in) throws IOException {
     super(in);
+    WireFormat.read(in, EncodeQueryAction.NAME);
     modality = in.readEnum(Modality.class);
     model = in.readString();
     filterSpace = in.readString();
@@ -74,6 +76,7 @@ public final class EncodedQuery extends ActionResponse {
 
   @Override
   public void writeTo(StreamOutput out) throws IOException {
+    WireFormat.write(out);
     out.writeEnum(modality);
     out.writeString(model);
     out.writeString(filterSpace);

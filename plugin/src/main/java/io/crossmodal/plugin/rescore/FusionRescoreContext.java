@@ -8,6 +8,7 @@ import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceStats;
+import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.Modality;
@@ -26,6 +27,7 @@ final class FusionRescoreContext extends RescoreContext {
   private final FusionOptions options;
   private final RescoreStage stage;
   private final boolean reported;
+  private final RescoreAdmission.Refusal refused;
   private final RescoreReporter reporter = new RescoreReporter();
   private SearchBounds search;
 
@@ -36,7 +38,8 @@ final class FusionRescoreContext extends RescoreContext {
       EncodedSide query,
       FusionOptions options,
       RescoreStage stage,
-      boolean reported) {
+      boolean reported,
+      RescoreAdmission.Refusal refused) {
     super(windowSize, FusionRescorer.INSTANCE);
     this.path = path;
     this.field = field;
@@ -44,6 +47,7 @@ final class FusionRescoreContext extends RescoreContext {
     this.options = options;
     this.stage = stage;
     this.reported = reported;
+    this.refused = refused;
   }
 
   /** The part of the rescore that is to be done here. */
@@ -56,6 +60,34 @@ final class FusionRescoreContext extends RescoreContext {
   /** Whether the request asks for a {@link RescoreReport}. */
   boolean reported() {
     return reported;
+  }
+
+  /**
+   * Lets the rescore begin.
+   *
+   * @throws InferenceException where {@link RescoreAdmission} had no place for it
+   * @throws IllegalArgumentException for a window that is larger than this node allows
+   */
+  void begin() {
+    if (!hasField()) {
+      // Nothing is read, and no model is asked.
+      return;
+    }
+    if (refused != null) {
+      throw refused.why();
+    }
+    if (search != null) {
+      search.limits().checkWindow(getWindowSize(), "window_size");
+    }
+  }
+
+  /** What the tokens of a rescore take of the heap; the caller's to close. */
+  MemoryBudget.Growing memory() {
+    return new MemoryBudget.Growing(
+        hasField() ? service().heap() : MemoryBudget.UNLIMITED,
+        "a part of the tokens of a window of ["
+            + getWindowSize()
+            + "] hits, of which a smaller one needs less,");
   }
 
   /** Adds to what this rescore, which may run for several sub-queries, has rescored. */
@@ -129,10 +161,15 @@ final class FusionRescoreContext extends RescoreContext {
    * Reads the tokens of this shard's hits.
    *
    * @param most hits
+   * @param memory of {@link #memory}
    */
-  TokenReader tokenReader(List<LeafReaderContext> leaves, int most) {
+  TokenReader tokenReader(List<LeafReaderContext> leaves, int most, MemoryBudget.Growing memory) {
     return new TokenReader(
-        leaves, field.definition(), comparesImages() ? query.calibrations() : List.of(), most);
+        leaves,
+        field.definition(),
+        comparesImages() ? query.calibrations() : List.of(),
+        most,
+        memory);
   }
 
   /**
@@ -158,7 +195,8 @@ final class FusionRescoreContext extends RescoreContext {
    */
   void keepFirstPassOrThrow(RuntimeException failure) {
     boolean late = failure instanceof InferenceException.DeadlineExceeded && search != null;
-    boolean searchIsOver = late && search.deadline().expired();
+    boolean searchIsOver =
+        late && (search.deadline().expired() || (refused != null && refused.searchIsOver()));
     if (options.onFailure() == FailurePolicy.FAIL && !searchIsOver) {
       throw InferenceErrors.toOpenSearch(failure);
     }

@@ -10,6 +10,7 @@ import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.InferenceStats.Stage;
+import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.scoring.ForeignTokensException;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -107,12 +108,28 @@ public final class FusionRescorer implements Rescorer {
   private static List<Scored> score(
       ScoreDoc[] inDocOrder, IndexSearcher searcher, FusionRescoreContext context)
       throws IOException {
+    try (MemoryBudget.Growing memory = context.memory()) {
+      context.begin();
+      return score(inDocOrder, searcher, context, memory);
+    } catch (InferenceException e) {
+      // There was no place, or no heap for the tokens; what the model says is heeded below.
+      degradeOrThrow(e, context, inDocOrder.length);
+      return Arrays.stream(inDocOrder).map(hit -> new Scored(hit, Float.NaN)).toList();
+    }
+  }
+
+  private static List<Scored> score(
+      ScoreDoc[] inDocOrder,
+      IndexSearcher searcher,
+      FusionRescoreContext context,
+      MemoryBudget.Growing memory)
+      throws IOException {
     List<Scored> scored = new ArrayList<>(inDocOrder.length);
     List<ScoreDoc> hits = new ArrayList<>();
     List<Candidate> candidates = new ArrayList<>();
     TokenReader reader =
         context.hasField()
-            ? context.tokenReader(searcher.getIndexReader().leaves(), inDocOrder.length)
+            ? context.tokenReader(searcher.getIndexReader().leaves(), inDocOrder.length, memory)
             : null;
     int missing = 0;
     long start = System.nanoTime();
@@ -247,6 +264,9 @@ public final class FusionRescorer implements Rescorer {
     if (failure instanceof InferenceException.ModelUnavailable) {
       return Counter.UNAVAILABLE;
     }
+    if (failure instanceof InferenceException.SearchThreadsBusy) {
+      return Counter.SEARCH_THREADS_BUSY;
+    }
     return failure instanceof InferenceException.QueueFull
         ? Counter.REJECTED_RESCORES
         : Counter.MODEL_FAILURES;
@@ -267,14 +287,7 @@ public final class FusionRescorer implements Rescorer {
               : "not rescored: the first pass's score times query_weight",
           firstPass);
     }
-    Candidate candidate =
-        context.hasField()
-            ? context.tokenReader(searcher.getIndexReader().leaves(), 1).read(doc)
-            : null;
-    Explanation fusion =
-        candidate == null
-            ? Explanation.match(0f, "no stored tokens, and missing is score_zero")
-            : explainPair(candidate, context);
+    Explanation fusion = explainFusion(doc, searcher, context);
     return Explanation.match(
         combiner.rescored(first, fusion.getValue().floatValue()),
         combiner.mode() == FusionScoreMode.REPLACE
@@ -289,9 +302,17 @@ public final class FusionRescorer implements Rescorer {
         firstPass);
   }
 
-  private static Explanation explainPair(Candidate candidate, FusionRescoreContext context) {
+  private static Explanation explainFusion(
+      int doc, IndexSearcher searcher, FusionRescoreContext context) throws IOException {
     PairScore score;
-    try {
+    try (MemoryBudget.Growing memory = context.memory()) {
+      Candidate candidate =
+          context.hasField()
+              ? context.tokenReader(searcher.getIndexReader().leaves(), 1, memory).read(doc)
+              : null;
+      if (candidate == null) {
+        return Explanation.match(0f, "no stored tokens, and missing is score_zero");
+      }
       score = new RescoreModel(context).score(List.of(candidate)).get(0);
     } catch (InferenceException e) {
       throw InferenceErrors.toOpenSearch(e);

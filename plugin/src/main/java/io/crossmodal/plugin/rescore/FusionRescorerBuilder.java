@@ -16,11 +16,13 @@ import io.crossmodal.plugin.query.QueryEncoder;
 import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.query.QuerySideBody;
 import io.crossmodal.plugin.scoring.Scorers;
+import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Optional;
 import org.apache.lucene.util.SetOnce;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.ParseField;
@@ -67,6 +69,10 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   private final FusionOptions options;
   private final RescoreStage stage;
   private final boolean reported;
+
+  // Why the shard must not rescore, which is said on its own node; null where it may.
+  private final RescoreAdmission.Refusal refused;
+
   // Null for what the model can do.
   private final Boolean calibrate;
 
@@ -142,6 +148,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
         options,
         RescoreStage.SHARD,
         false,
+        null,
         calibrate,
         null);
   }
@@ -153,6 +160,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
       FusionOptions options,
       RescoreStage stage,
       boolean reported,
+      RescoreAdmission.Refusal refused,
       Boolean calibrate,
       SetOnce<EncodedQuery> pending) {
     this.field = Objects.requireNonNull(field, "field");
@@ -161,18 +169,21 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     this.options = Objects.requireNonNull(options, "options");
     this.stage = stage;
     this.reported = reported;
+    this.refused = refused;
     this.calibrate = calibrate;
     this.pending = pending;
   }
 
   public FusionRescorerBuilder(StreamInput in) throws IOException {
     super(in);
+    WireFormat.read(in, NAME);
     field = in.readString();
     side = in.readOptionalWriteable(QuerySide::new);
     encoded = in.readOptionalWriteable(EncodedSide::new);
     options = new FusionOptions(in);
     stage = in.readEnum(RescoreStage.class);
     reported = in.readBoolean();
+    refused = null;
     calibrate = in.readOptionalBoolean();
     pending = null;
   }
@@ -182,6 +193,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     if (pending != null) {
       throw new IllegalStateException("[" + NAME + "] is sent while its encoding is under way");
     }
+    WireFormat.write(out);
     out.writeString(field);
     out.writeOptionalWriteable(side);
     out.writeOptionalWriteable(encoded);
@@ -273,14 +285,49 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
       SetOnce<EncodedQuery> newPending) {
     FusionRescorerBuilder copy =
         new FusionRescorerBuilder(
-            field, newSide, newEncoded, newOptions, newStage, newReported, calibrate, newPending);
+            field,
+            newSide,
+            newEncoded,
+            newOptions,
+            newStage,
+            newReported,
+            refused,
+            calibrate,
+            newPending);
     copy.windowSize = windowSize;
     return copy;
+  }
+
+  /**
+   * Sets how many hits of each shard are rescored.
+   *
+   * @throws IllegalArgumentException for a window without hits
+   */
+  @Override
+  public FusionRescorerBuilder windowSize(int hits) {
+    if (hits < 1) {
+      throw new IllegalArgumentException("[window_size] must be at least 1, got [" + hits + "]");
+    }
+    windowSize = hits;
+    return this;
   }
 
   /** The same, whose shards say what they did. */
   public FusionRescorerBuilder reported() {
     return copy(side, encoded, options, stage, true, pending);
+  }
+
+  /**
+   * The same, of a shard that keeps the first pass and says why.
+   *
+   * @param why it must not rescore
+   */
+  FusionRescorerBuilder refused(RescoreAdmission.Refusal why) {
+    FusionRescorerBuilder copy =
+        new FusionRescorerBuilder(
+            field, side, encoded, options, stage, reported, why, calibrate, pending);
+    copy.windowSize = windowSize;
+    return copy;
   }
 
   /**
@@ -335,6 +382,11 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     return options;
   }
 
+  /** Id of the model that encoded the query; empty before the rewrite. */
+  Optional<String> modelIfKnown() {
+    return encoded == null ? Optional.empty() : Optional.of(encoded.model());
+  }
+
   /**
    * Id of the model that encoded the query.
    *
@@ -358,7 +410,8 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     MappedFieldType type = context.fieldMapper(field);
     if (type == null) {
       // The coordinating node found the field in another of the searched indices.
-      return new FusionRescoreContext(windowSize, field, null, null, options, stage, reported);
+      return new FusionRescoreContext(
+          windowSize, field, null, null, options, stage, reported, refused);
     }
     if (!(type instanceof CrossModalFieldType crossModal)) {
       throw new IllegalArgumentException(
@@ -371,7 +424,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     }
     check(crossModal.definition());
     return new FusionRescoreContext(
-        windowSize, field, crossModal, encoded, options, stage, reported);
+        windowSize, field, crossModal, encoded, options, stage, reported, refused);
   }
 
   private void check(FieldDefinition definition) {
@@ -462,7 +515,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
    * Bounds rescores by the timeout and the cancellation of their search, and has them scored where
    * the node wants it; one for each index.
    */
-  public static SearchOperationListener searchListener(Scorers scorers) {
-    return new SearchBounds.Listener(scorers);
+  public static SearchOperationListener searchListener(Scorers scorers, RescoreLimits limits) {
+    return new SearchBounds.Listener(scorers, limits);
   }
 }

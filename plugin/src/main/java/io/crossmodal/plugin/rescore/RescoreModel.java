@@ -72,6 +72,14 @@ final class RescoreModel {
     return scores;
   }
 
+  /** What the answers of {@link #attention} take. */
+  static long attentionBytes(FusionRescoreContext context, List<Candidate> candidates) {
+    long query = context.query().tokens().count();
+    return candidates.stream()
+        .mapToLong(candidate -> query * candidate.tokens().count() * Float.BYTES)
+        .sum();
+  }
+
   /** Where the tokens of the text look in the image, for each candidate. */
   List<WordPatchWeights> attention(List<Candidate> candidates) {
     return ask(PairQuestion.ATTENTION, tokens(candidates));

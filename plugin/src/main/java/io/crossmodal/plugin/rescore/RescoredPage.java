@@ -8,6 +8,7 @@ import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.scoring.ForeignTokensException;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -34,6 +35,8 @@ public final class RescoredPage {
   private final FusionRescoreContext context;
   private final List<LeafReaderContext> leaves;
   private final int[] docs;
+  // Until the fetch phase is over, for its hits hold what came of it.
+  private final MemoryBudget.Growing memory;
   private Map<Integer, Candidate> candidates;
   private Answers<PairScore> scores;
   private Answers<WordPatchWeights> attention;
@@ -51,6 +54,10 @@ public final class RescoredPage {
     this.context = context;
     this.leaves = leaves;
     this.docs = context.search() == null ? new int[0] : context.search().page();
+    this.memory = context.memory();
+    if (context.search() != null) {
+      context.search().closeAtEnd(memory::close);
+    }
   }
 
   /** One for each fusion rescore of a search, in the request's order. */
@@ -139,10 +146,15 @@ public final class RescoredPage {
    */
   public Answers<WordPatchWeights> attention() throws IOException {
     if (attention == null) {
+      context.search().limits().checkHeatMaps(docs.length);
       attention =
           ask(
               tokens -> !words().isEmpty() && WordPatchWeights.isGrid(tokens.count()),
-              asked -> new RescoreModel(context).attention(asked));
+              asked -> {
+                // The model's tables, and the words' rows in the answer.
+                memory.add(2 * RescoreModel.attentionBytes(context, asked));
+                return new RescoreModel(context).attention(asked);
+              });
     }
     return attention;
   }
@@ -179,7 +191,7 @@ public final class RescoredPage {
     if (candidates == null) {
       Map<Integer, Candidate> read = new TreeMap<>();
       if (context.hasField()) {
-        TokenReader reader = context.tokenReader(leaves, docs.length);
+        TokenReader reader = context.tokenReader(leaves, docs.length, memory);
         for (int doc : docs) {
           Candidate candidate = context.isRescored(doc) ? reader.read(doc) : null;
           if (candidate != null) {

@@ -4,21 +4,56 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.opensearch.action.search.SearchRequest;
 import org.opensearch.index.query.QueryCoordinatorContext;
 import org.opensearch.index.query.QueryRewriteContext;
 import org.opensearch.search.SearchExtBuilder;
 import org.opensearch.search.builder.SearchSourceBuilder;
+import org.opensearch.search.rescore.RescorerBuilder;
 import org.opensearch.search.sort.ScoreSortBuilder;
 import org.opensearch.search.sort.SortBuilder;
 import org.opensearch.search.sort.SortOrder;
 
-/** What a search cannot have beside a rescore: said on the coordinating node, with a way out. */
-final class RescoredSearch {
+/** A search's rescores, and what it cannot have beside them. */
+public final class RescoredSearch {
   private RescoredSearch() {}
 
+  /** All rescorers of a search, in its order; core's list names a raw type. */
+  public static List<RescorerBuilder<?>> rescorers(SearchSourceBuilder source) {
+    List<RescorerBuilder<?>> rescorers = new ArrayList<>();
+    if (source != null && source.rescores() != null) {
+      for (RescorerBuilder<?> one : source.rescores()) {
+        rescorers.add(one);
+      }
+    }
+    return rescorers;
+  }
+
+  /** The fusion rescorers among them. */
+  public static List<FusionRescorerBuilder> fusions(SearchSourceBuilder source) {
+    return rescorers(source).stream()
+        .filter(FusionRescorerBuilder.class::isInstance)
+        .map(FusionRescorerBuilder.class::cast)
+        .toList();
+  }
+
+  /** The same search with other fusion rescorers. */
+  public static SearchSourceBuilder changed(
+      SearchSourceBuilder source, UnaryOperator<FusionRescorerBuilder> changing) {
+    SearchSourceBuilder copy = source.shallowCopy();
+    copy.clearRescorers();
+    for (RescorerBuilder<?> one : rescorers(source)) {
+      copy.addRescorer(one instanceof FusionRescorerBuilder fusion ? changing.apply(fusion) : one);
+    }
+    return copy;
+  }
+
   /**
+   * Says on the coordinating node, with a way out, what a search cannot have.
+   *
    * @param context of the coordinating node
    * @throws IllegalArgumentException when the request wants what its rescore cannot give
    */
@@ -44,7 +79,7 @@ final class RescoredSearch {
     }
     if (stage != RescoreStage.DEFERRED) {
       for (SearchExtBuilder ext : source.ext()) {
-        if (ext instanceof GlobalWindowRequest request && request.globalWindow() > 0) {
+        if (ext instanceof RescoreExt request && request.globalWindow() > 0) {
           throw new IllegalArgumentException(
               "[ext.cross_modal.global_window] is off in this cluster: the setting"
                   + " [cluster.search.enabled_system_generated_factories] must name [cross_modal]");

@@ -11,6 +11,7 @@ import io.crossmodal.plugin.scoring.Scorers;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
+import org.opensearch.common.lease.Releasable;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.tasks.TaskCancelledException;
 import org.opensearch.index.shard.SearchOperationListener;
@@ -28,13 +29,15 @@ final class SearchBounds {
   private final SearchContext search;
   private final Deadline deadline;
   private final Scorers scorers;
+  private final RescoreLimits limits;
 
   // Once for a search, so that its tokens are read for whoever will score them.
   private final boolean elsewhere;
 
-  private SearchBounds(SearchContext search, Scorers scorers) {
+  private SearchBounds(SearchContext search, Scorers scorers, RescoreLimits limits) {
     this.search = search;
     this.scorers = scorers;
+    this.limits = limits;
     this.elsewhere = scorers.elsewhere();
     TimeValue timeout = search.timeout();
     this.deadline =
@@ -46,9 +49,11 @@ final class SearchBounds {
   /** Hands each fusion rescore the bounds of its search. */
   static final class Listener implements SearchOperationListener {
     private final Scorers scorers;
+    private final RescoreLimits limits;
 
-    Listener(Scorers scorers) {
+    Listener(Scorers scorers, RescoreLimits limits) {
       this.scorers = scorers;
+      this.limits = limits;
     }
 
     @Override
@@ -70,7 +75,7 @@ final class SearchBounds {
       SearchBounds bounds = null;
       for (RescoreContext rescore : search.rescore()) {
         if (rescore instanceof FusionRescoreContext fusion && fusion.search() == null) {
-          bounds = bounds == null ? new SearchBounds(search, scorers) : bounds;
+          bounds = bounds == null ? new SearchBounds(search, scorers, limits) : bounds;
           fusion.bound(bounds);
         }
       }
@@ -92,6 +97,16 @@ final class SearchBounds {
   /** Shards that the search asks, this one among them. */
   int shards() {
     return search.request().numberOfShards();
+  }
+
+  /** What the node allows. */
+  RescoreLimits limits() {
+    return limits;
+  }
+
+  /** Closes something when this phase of the search is over, however it ends. */
+  void closeAtEnd(Releasable resource) {
+    search.addReleasable(resource);
   }
 
   /** When the search's timeout is over. */

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,11 +36,13 @@ public final class ShardReports extends InternalAggregation {
 
   public ShardReports(StreamInput in) throws IOException {
     super(in);
+    WireFormat.read(in, NAME);
     reports = in.readList(RescoreReport::read);
   }
 
   @Override
   protected void doWriteTo(StreamOutput out) throws IOException {
+    WireFormat.write(out);
     out.writeList(reports);
   }
 

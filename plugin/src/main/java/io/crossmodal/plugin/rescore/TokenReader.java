@@ -6,6 +6,7 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.tokens.StoredTokens;
+import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.scoring.ForeignTokensException;
@@ -31,6 +32,7 @@ final class TokenReader {
   private final List<LeafReaderContext> leaves;
   private final FieldDefinition field;
   private final List<SensorCalibration> calibrations;
+  private final MemoryBudget.Growing memory;
   private int left;
   private int leaf = -1;
   private BinaryDocValues blocks;
@@ -41,16 +43,19 @@ final class TokenReader {
   /**
    * @param calibrations one for each of the field's sensors, or none
    * @param most documents that will be read
+   * @param memory gets what the blocks take; the caller's to close
    */
   TokenReader(
       List<LeafReaderContext> leaves,
       FieldDefinition field,
       List<SensorCalibration> calibrations,
-      int most) {
+      int most,
+      MemoryBudget.Growing memory) {
     this.leaves = leaves;
     this.field = field;
     this.calibrations = calibrations;
     this.left = most;
+    this.memory = memory;
   }
 
   /**
@@ -110,6 +115,7 @@ final class TokenReader {
   private StoredTokens keep(BytesRef block) {
     if (block.length > shared.length - used) {
       int together = Math.max(1, Math.min(left, SHARED_BYTES / Math.max(1, block.length)));
+      memory.add((long) together * block.length);
       shared = new byte[together * block.length];
       used = 0;
     }

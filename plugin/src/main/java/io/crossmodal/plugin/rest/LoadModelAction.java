@@ -20,8 +20,10 @@ import org.opensearch.action.support.nodes.BaseNodesRequest;
 import org.opensearch.action.support.nodes.TransportNodesAction;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.inject.Inject;
+import org.opensearch.core.action.ActionListener;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
+import org.opensearch.tasks.Task;
 import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.TransportRequest;
 import org.opensearch.transport.TransportService;
@@ -137,6 +139,18 @@ public final class LoadModelAction extends ActionType<NodesReportResponse> {
           ThreadPool.Names.GENERIC,
           NodeReport.class);
       this.service = service;
+    }
+
+    /**
+     * Asks the nodes.
+     *
+     * @throws org.opensearch.ResourceNotFoundException when there is no such model
+     */
+    @Override
+    protected void doExecute(
+        Task task, Request request, ActionListener<NodesReportResponse> listener) {
+      ModelListing.check(service.catalog(), request.model);
+      super.doExecute(task, request, listener);
     }
 
     @Override

@@ -13,7 +13,6 @@ import io.crossmodal.plugin.inference.ModelStatus;
 import io.crossmodal.plugin.inference.ModelVersion;
 import io.crossmodal.plugin.inference.PrecisionTrial;
 import java.io.IOException;
-import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import org.opensearch.ResourceNotFoundException;
@@ -27,12 +26,15 @@ import org.opensearch.rest.action.RestBuilderListener;
 /** Answers with what models are and where they stand on the nodes that reported. */
 final class ModelListing extends RestBuilderListener<NodesReportResponse> {
   private final ModelCatalog catalog;
-  private final Collection<String> ids;
+  private final String named;
 
-  ModelListing(ModelCatalog catalog, Collection<String> ids, RestChannel channel) {
+  /**
+   * @param named the one model to list; null for all
+   */
+  ModelListing(ModelCatalog catalog, String named, RestChannel channel) {
     super(channel);
     this.catalog = catalog;
-    this.ids = ids;
+    this.named = named;
   }
 
   /**
@@ -48,8 +50,12 @@ final class ModelListing extends RestBuilderListener<NodesReportResponse> {
   @Override
   public RestResponse buildResponse(NodesReportResponse response, XContentBuilder builder)
       throws IOException {
+    if (named != null) {
+      // Not before: who may not ask for the report must not learn which models there are.
+      check(catalog, named);
+    }
     builder.startObject().startArray("models");
-    for (String id : ids) {
+    for (String id : named == null ? catalog.ids() : List.of(named)) {
       // One may have gone since.
       if (catalog.has(id)) {
         writeModel(builder, catalog.version(id), response.getNodes());

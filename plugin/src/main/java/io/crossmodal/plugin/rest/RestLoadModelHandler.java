@@ -66,11 +66,10 @@ public final class RestLoadModelHandler extends BaseRestHandler {
         PARSER.parse(parser, body, null);
       }
     }
-    ModelListing.check(catalog, id);
     return channel ->
         client.execute(
             LoadModelAction.INSTANCE,
             new LoadModelAction.Request(id, load, body.precision, nodes),
-            new ModelListing(catalog, List.of(id), channel));
+            new ModelListing(catalog, id, channel));
   }
 }

@@ -5,7 +5,6 @@
 package io.crossmodal.plugin.rest;
 
 import io.crossmodal.plugin.inference.ModelCatalog;
-import java.util.Collection;
 import java.util.List;
 import org.opensearch.rest.BaseRestHandler;
 import org.opensearch.rest.RestRequest;
@@ -37,14 +36,10 @@ public final class RestModelsHandler extends BaseRestHandler {
   @Override
   protected RestChannelConsumer prepareRequest(RestRequest request, NodeClient client) {
     String named = request.param("id");
-    if (named != null) {
-      ModelListing.check(catalog, named);
-    }
-    Collection<String> ids = named == null ? catalog.ids() : List.of(named);
     return channel ->
         client.execute(
             NodesReportAction.INSTANCE,
             new NodesReportRequest(),
-            new ModelListing(catalog, ids, channel));
+            new ModelListing(catalog, named, channel));
   }
 }

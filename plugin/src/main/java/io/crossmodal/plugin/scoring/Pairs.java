@@ -81,6 +81,26 @@ public record Pairs(
     }
   }
 
+  /** Heap that the candidates' tokens take. */
+  long bytes() {
+    long bytes = 0;
+    for (Tokens candidate : candidates) {
+      bytes +=
+          candidate instanceof StoredTokens stored
+              ? stored.header().length()
+              : (long) Float.BYTES * candidate.count() * candidate.hidden();
+    }
+    return bytes;
+  }
+
+  /** Heap that the answer to {@link PairQuestion#ATTENTION} takes. */
+  long attentionBytes() {
+    long asking = query.count();
+    return candidates.stream()
+        .mapToLong(candidate -> asking * candidate.count() * Float.BYTES)
+        .sum();
+  }
+
   /**
    * Refuses stored candidates of another token space.
    *

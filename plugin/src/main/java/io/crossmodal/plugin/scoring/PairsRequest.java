@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.scoring;
 
 import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Map;
@@ -33,6 +34,7 @@ final class PairsRequest extends ActionRequest {
 
   PairsRequest(StreamInput in) throws IOException {
     super(in);
+    WireFormat.read(in, ScorePairsAction.NAME);
     question = PairQuestion.read(in);
     // Nodes' clocks differ; what is left of the time does not.
     deadline = Deadline.after(Duration.ofNanos(in.readZLong()));
@@ -50,6 +52,7 @@ final class PairsRequest extends ActionRequest {
   @Override
   public void writeTo(StreamOutput out) throws IOException {
     super.writeTo(out);
+    WireFormat.write(out);
     question.write(out);
     out.writeZLong(deadline.remainingNanos());
     pairs.writeTo(out);

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.scoring;
 
 import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.util.Objects;
 import org.opensearch.core.action.ActionResponse;
@@ -79,6 +80,7 @@ final class PairsResponse extends ActionResponse {
 
   PairsResponse(StreamInput in) throws IOException {
     super(in);
+    WireFormat.read(in, ScorePairsAction.NAME);
     question = PairQuestion.read(in);
     refusal = in.readBoolean() ? in.readEnum(Refusal.class) : null;
     why = in.readString();
@@ -87,6 +89,7 @@ final class PairsResponse extends ActionResponse {
 
   @Override
   public void writeTo(StreamOutput out) throws IOException {
+    WireFormat.write(out);
     question.write(out);
     out.writeBoolean(refusal != null);
     if (refusal != null) {

@@ -9,16 +9,22 @@ import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.InferenceStats.Stage;
+import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelService;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongSupplier;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.apache.lucene.util.SetOnce;
@@ -26,14 +32,13 @@ import org.opensearch.ExceptionsHelper;
 import org.opensearch.cluster.node.DiscoveryNode;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.unit.TimeValue;
-import org.opensearch.common.util.concurrent.ThreadContext;
-import org.opensearch.core.action.ActionListener;
 import org.opensearch.core.common.breaker.CircuitBreakingException;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.concurrency.OpenSearchRejectedExecutionException;
 import org.opensearch.core.tasks.TaskCancelledException;
 import org.opensearch.tasks.Task;
-import org.opensearch.tasks.TaskManager;
+import org.opensearch.threadpool.Scheduler;
+import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.TransportException;
 import org.opensearch.transport.TransportRequestOptions;
 import org.opensearch.transport.TransportResponseHandler;
@@ -49,7 +54,7 @@ public final class Scorers {
 
   private static final Logger LOGGER = LogManager.getLogger(Scorers.class);
 
-  // After its deadline a scorer says so itself; this frees what waits for one that vanished.
+  // After its share of the time a scorer is given up; this frees what belongs to one that vanished.
   private static final long GRACE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
   private final ClusterService clusterService;
@@ -57,6 +62,7 @@ public final class Scorers {
   private final String executor;
   private final SetOnce<TransportService> transport = new SetOnce<>();
   private final AtomicInteger turn = new AtomicInteger();
+  private final Resting resting = new Resting(System::nanoTime);
   private volatile ScoringPlace place;
 
   /**
@@ -109,19 +115,72 @@ public final class Scorers {
   }
 
   /**
-   * Asks a scorer, and the next one where it gives no answer; what comes after the last follows
-   * {@link ScoringPlace}.
+   * The scorers in the order in which to ask them, beginning with another each time. Who did not
+   * answer in time comes last, or not at all where this node can score itself.
+   */
+  private List<DiscoveryNode> inTurn(ScoringPlace now) {
+    List<DiscoveryNode> nodes = others();
+    if (nodes.isEmpty()) {
+      return nodes;
+    }
+    Collections.rotate(nodes, Math.floorMod(turn.getAndIncrement(), nodes.size()));
+    List<DiscoveryNode> rested = new ArrayList<>();
+    List<DiscoveryNode> last = new ArrayList<>();
+    for (DiscoveryNode node : nodes) {
+      (resting.mayAsk(node.getId()) ? rested : last).add(node);
+    }
+    if (now == ScoringPlace.REMOTE) {
+      rested.addAll(last);
+    }
+    return rested;
+  }
+
+  /** Scorers that did not answer in time: asked last for a while, then tried by one question. */
+  static final class Resting {
+    static final long NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    private final LongSupplier nanoTime;
+    // By node id, when each may be tried again.
+    private final Map<String, Long> until = new ConcurrentHashMap<>();
+
+    /**
+     * @param nanoTime the clock, as {@link System#nanoTime}
+     */
+    Resting(LongSupplier nanoTime) {
+      this.nanoTime = nanoTime;
+    }
+
+    /** Whether a scorer has answered in time, or this question is the one that tries it again. */
+    boolean mayAsk(String node) {
+      Long end = until.get(node);
+      long now = nanoTime.getAsLong();
+      return end == null || (now - end >= 0 && until.replace(node, end, now + NANOS));
+    }
+
+    void late(String node) {
+      until.put(node, nanoTime.getAsLong() + NANOS);
+    }
+
+    void answered(String node) {
+      until.remove(node);
+    }
+  }
+
+  /**
+   * Asks a scorer, and the next one where it gives no answer in its share of the time; what comes
+   * after the last follows {@link ScoringPlace}.
    *
    * @param search the task of the shard's search; null for none
    * @return fails as {@link PairQuestion#ask} does; cancelling it reaches the scorer
+   * @throws InferenceException.MemoryExceeded when there is no heap for the tokens' copies
    */
   public <T> CompletableFuture<T> ask(
       PairQuestion<T> question, Pairs pairs, Deadline deadline, Task search) {
-    List<DiscoveryNode> nodes = others();
-    if (!nodes.isEmpty()) {
-      Collections.rotate(nodes, Math.floorMod(turn.getAndIncrement(), nodes.size()));
-    }
-    Asking<T> asking = new Asking<>(question, pairs, deadline, search, nodes.iterator(), place);
+    MemoryBudget.Reservation sent =
+        service.heap().reserve("the tokens on their way to a scorer", pairs.bytes());
+    ScoringPlace now = place;
+    Asking<T> asking = new Asking<>(question, pairs, deadline, search, inTurn(now).iterator(), now);
+    CompletableFuture<?> unused = asking.result.whenComplete((given, failed) -> sent.close());
     asking.next();
     return asking.result;
   }
@@ -168,15 +227,9 @@ public final class Scorers {
         return;
       }
       DiscoveryNode node = nodes.next();
-      TaskManager tasks = transport.get().getTaskManager();
-      PairsRequest request = new PairsRequest(question, pairs, deadline);
-      if (search != null) {
-        request.setParentTask(clusterService.localNode().getId(), search.getId());
-      }
-      // A shard's search does not pass its cancellation on; this task between both does.
-      PairsRequest.PairsTask task;
+      Errand errand;
       try {
-        task = (PairsRequest.PairsTask) tasks.register("direct", ScorePairsAction.NAME, request);
+        errand = Errand.begin(transport.get(), ScorePairsAction.NAME, search);
       } catch (TaskCancelledException e) {
         result.completeExceptionally(e);
         return;
@@ -185,45 +238,54 @@ public final class Scorers {
           result.whenComplete(
               (given, failed) -> {
                 if (result.isCancelled()) {
-                  cancel(task);
+                  errand.cancel("nobody waits for the scores any more");
                 }
               });
-      TransportRequestOptions options =
-          TransportRequestOptions.builder()
-              .withTimeout(
-                  TimeValue.timeValueNanos(Math.max(0, deadline.remainingNanos()) + GRACE_NANOS))
-              .build();
+      Deadline share = share();
+      long nanos = Math.max(1, share.remainingNanos());
+      Attempt attempt = new Attempt(node, errand);
+      attempt.end =
+          transport
+              .get()
+              .getThreadPool()
+              .schedule(attempt::late, TimeValue.timeValueNanos(nanos), ThreadPool.Names.GENERIC);
       transport
           .get()
           .sendChildRequest(
-              node, ScorePairsAction.NAME, request, task, options, new Handler(node, task));
+              node,
+              ScorePairsAction.NAME,
+              new PairsRequest(question, pairs, share),
+              errand.task(),
+              TransportRequestOptions.builder()
+                  .withTimeout(TimeValue.timeValueNanos(nanos + GRACE_NANOS))
+                  .build(),
+              attempt);
     }
 
-    /** Has the scorer forget it. */
-    private void cancel(PairsRequest.PairsTask task) {
-      TransportService sender = transport.get();
-      ThreadContext context = sender.getThreadPool().getThreadContext();
-      ThreadContext.StoredContext before = context.stashContext();
-      try {
-        // Between nodes, whoever searches.
-        context.markAsSystemContext();
-        sender
-            .getTaskManager()
-            .cancelTaskAndDescendants(
-                task,
-                "nobody waits for the scores any more",
-                false,
-                ActionListener.wrap(
-                    done -> {},
-                    e -> LOGGER.debug("a scorer was not told that its answer is not needed", e)));
-      } finally {
-        before.restore();
+    /**
+     * Until when a scorer may answer: for half of the time that is left, but for as long as all but
+     * one of a hundred answers took, so that somebody else has time to answer after it. The last
+     * has all of it.
+     */
+    private Deadline share() {
+      if (place == ScoringPlace.REMOTE && !nodes.hasNext()) {
+        return deadline;
       }
+      long half = deadline.remainingNanos() / 2;
+      long usual = TimeUnit.MICROSECONDS.toNanos(stats.get(Stage.REMOTE).p99());
+      return deadline.earlier(Deadline.after(Duration.ofNanos(Math.max(0, Math.max(half, usual)))));
+    }
+
+    /** Goes on to the next, and has the node asked last for a while. */
+    private void late(DiscoveryNode node) {
+      resting.late(node.getId());
+      failed(Counter.REMOTE_TIMEOUTS, new InferenceException.DeadlineExceeded("a rescore"));
     }
 
     private void answered(PairsResponse response, DiscoveryNode node) {
       if (response.refusal() == null) {
         stats.increment(Counter.REMOTE_ANSWERS);
+        resting.answered(node.getId());
         result.complete(response.answer(question));
         return;
       }
@@ -233,8 +295,9 @@ public final class Scorers {
         case QUEUE_FULL, MEMORY -> failed(Counter.REMOTE_REJECTIONS, refused);
         case UNAVAILABLE -> failed(Counter.REMOTE_UNAVAILABLE, refused);
         case FAILED -> failed(Counter.REMOTE_FAILURES, refused);
+        case LATE -> late(node);
         // Another node would say the same.
-        case LATE, FOREIGN_TOKENS, BAD_REQUEST -> result.completeExceptionally(refused);
+        case FOREIGN_TOKENS, BAD_REQUEST -> result.completeExceptionally(refused);
       }
     }
 
@@ -291,15 +354,24 @@ public final class Scorers {
               });
     }
 
-    /** Ends the task of one attempt, whatever came of it. */
-    private final class Handler implements TransportResponseHandler<PairsResponse> {
+    /** A question to one scorer: what comes first counts, its answer or the end of its time. */
+    private final class Attempt implements TransportResponseHandler<PairsResponse> {
       private final DiscoveryNode node;
-      private final PairsRequest.PairsTask task;
+      private final Errand errand;
       private final long start = System.nanoTime();
+      private final AtomicBoolean open = new AtomicBoolean(true);
+      private volatile Scheduler.ScheduledCancellable end;
 
-      private Handler(DiscoveryNode node, PairsRequest.PairsTask task) {
+      private Attempt(DiscoveryNode node, Errand errand) {
         this.node = node;
-        this.task = task;
+        this.errand = errand;
+      }
+
+      private void late() {
+        if (open.compareAndSet(true, false)) {
+          errand.cancel("it did not answer in its share of the time");
+          Asking.this.late(node);
+        }
       }
 
       @Override
@@ -314,19 +386,21 @@ public final class Scorers {
 
       @Override
       public void handleResponse(PairsResponse response) {
-        end();
-        answered(response, node);
+        errand.end();
+        end.cancel();
+        if (open.compareAndSet(true, false)) {
+          stats.record(Stage.REMOTE, System.nanoTime() - start);
+          answered(response, node);
+        }
       }
 
       @Override
       public void handleException(TransportException e) {
-        end();
-        failed(e, node);
-      }
-
-      private void end() {
-        transport.get().getTaskManager().unregister(task);
-        stats.record(Stage.REMOTE, System.nanoTime() - start);
+        errand.end();
+        end.cancel();
+        if (open.compareAndSet(true, false)) {
+          failed(e, node);
+        }
       }
     }
   }

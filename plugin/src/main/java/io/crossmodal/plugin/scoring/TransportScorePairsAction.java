@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.scoring;
 
 import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelService;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -55,10 +56,18 @@ public final class TransportScorePairsAction
       PairsRequest.PairsTask task,
       ActionListener<PairsResponse> listener) {
     CompletableFuture<T> answer;
+    MemoryBudget.Growing memory =
+        new MemoryBudget.Growing(service.heap(), "what a scorer was asked by another node");
     try {
-      check(request.pairs());
-      answer = question.ask(service, request.pairs(), request.deadline());
+      Pairs pairs = request.pairs();
+      memory.add(pairs.bytes());
+      if (question == PairQuestion.ATTENTION) {
+        memory.add(pairs.attentionBytes());
+      }
+      check(pairs);
+      answer = question.ask(service, pairs, request.deadline());
     } catch (RuntimeException e) {
+      memory.close();
       listener.onResponse(PairsResponse.refused(question, e));
       return;
     }
@@ -66,6 +75,7 @@ public final class TransportScorePairsAction
     CompletableFuture<?> unused =
         answer.whenComplete(
             (given, failure) -> {
+              memory.close();
               if (failure == null) {
                 listener.onResponse(PairsResponse.answer(question, given));
               } else if (failure instanceof CancellationException) {

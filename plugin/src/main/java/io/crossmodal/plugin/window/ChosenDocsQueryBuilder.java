@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.window;
 
+import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.util.Arrays;
 import org.apache.lucene.index.LeafReaderContext;
@@ -45,11 +46,13 @@ public final class ChosenDocsQueryBuilder extends AbstractQueryBuilder<ChosenDoc
 
   public ChosenDocsQueryBuilder(StreamInput in) throws IOException {
     super(in);
+    WireFormat.read(in, NAME);
     docs = in.readVIntArray();
   }
 
   @Override
   protected void doWriteTo(StreamOutput out) throws IOException {
+    WireFormat.write(out);
     out.writeVIntArray(docs);
   }
 

@@ -13,7 +13,9 @@ import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import io.crossmodal.plugin.rescore.RescoreReport;
 import io.crossmodal.plugin.rescore.RescoreReport.Degraded;
+import io.crossmodal.plugin.rescore.RescoredSearch;
 import io.crossmodal.plugin.rescore.ShardReports;
+import io.crossmodal.plugin.scoring.Errand;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -28,7 +30,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.function.UnaryOperator;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.apache.lucene.search.ScoreDoc;
@@ -38,9 +39,11 @@ import org.opensearch.OpenSearchStatusException;
 import org.opensearch.action.search.SearchPhaseContext;
 import org.opensearch.action.search.SearchRequest;
 import org.opensearch.action.search.SearchType;
+import org.opensearch.common.lease.Releasable;
 import org.opensearch.common.lucene.search.TopDocsAndMaxScore;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.action.ActionListener;
+import org.opensearch.core.concurrency.OpenSearchRejectedExecutionException;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.tasks.TaskCancelledException;
 import org.opensearch.search.RescoreDocIds;
@@ -105,7 +108,7 @@ final class GlobalWindow {
     this.context = context;
     this.transport = transport;
     this.service = service;
-    List<RescorerBuilder<?>> rescorers = rescorers(context.getRequest().source());
+    List<RescorerBuilder<?>> rescorers = RescoredSearch.rescorers(context.getRequest().source());
     this.ordinal = rescorers.size() - 1;
     this.rescorer = (FusionRescorerBuilder) rescorers.get(ordinal);
     this.options = rescorer.options();
@@ -114,24 +117,12 @@ final class GlobalWindow {
 
   /** Whether a search has a fusion rescore. */
   static boolean hasRescore(SearchSourceBuilder source) {
-    return rescorers(source).stream().anyMatch(FusionRescorerBuilder.class::isInstance);
+    return !RescoredSearch.fusions(source).isEmpty();
   }
 
   /** Whether the fusion rescore of a search waits for the coordinating node. */
   static boolean isDeferred(SearchSourceBuilder source) {
-    return rescorers(source).stream()
-        .anyMatch(one -> one instanceof FusionRescorerBuilder fusion && fusion.isDeferred());
-  }
-
-  /** Core's list names a raw type. */
-  private static List<RescorerBuilder<?>> rescorers(SearchSourceBuilder source) {
-    List<RescorerBuilder<?>> rescorers = new ArrayList<>();
-    if (source != null && source.rescores() != null) {
-      for (RescorerBuilder<?> one : source.rescores()) {
-        rescorers.add(one);
-      }
-    }
-    return rescorers;
+    return RescoredSearch.fusions(source).stream().anyMatch(FusionRescorerBuilder::isDeferred);
   }
 
   /**
@@ -149,7 +140,11 @@ final class GlobalWindow {
 
   /** Has the shards of a search report what its fusion rescores do. */
   static void report(SearchRequest request) {
-    change(request, FusionRescorerBuilder::reported);
+    SearchSourceBuilder source = request.source();
+    request.source(RescoredSearch.changed(source, FusionRescorerBuilder::reported));
+    if (source.aggregations() != null) {
+      atOnce(request);
+    }
   }
 
   /**
@@ -160,8 +155,8 @@ final class GlobalWindow {
    */
   static void defer(SearchRequest request, int window, String parameter) {
     SearchSourceBuilder source = request.source();
-    List<RescorerBuilder<?>> rescorers = rescorers(source);
-    long fusions = rescorers.stream().filter(FusionRescorerBuilder.class::isInstance).count();
+    List<RescorerBuilder<?>> rescorers = RescoredSearch.rescorers(source);
+    int fusions = RescoredSearch.fusions(source).size();
     if (fusions != 1 || !(rescorers.get(rescorers.size() - 1) instanceof FusionRescorerBuilder)) {
       throw new IllegalArgumentException(
           String.format(
@@ -191,20 +186,16 @@ final class GlobalWindow {
               + parameter
               + "] does not go with [search_type=dfs_query_then_fetch]: leave out one of them");
     }
-    change(request, fusion -> fusion.deferred(window));
-    // All results are to be there at once, not reduced in batches on the way.
-    request.setBatchedReduceSize(Integer.MAX_VALUE);
+    request.source(RescoredSearch.changed(source, fusion -> fusion.deferred(window)));
+    atOnce(request);
   }
 
-  private static void change(SearchRequest request, UnaryOperator<FusionRescorerBuilder> changing) {
-    SearchSourceBuilder source = request.source().shallowCopy();
-    List<RescorerBuilder<?>> rescorers = rescorers(source);
-    source.clearRescorers();
-    for (RescorerBuilder<?> one : rescorers) {
-      source.addRescorer(
-          one instanceof FusionRescorerBuilder fusion ? changing.apply(fusion) : one);
-    }
-    request.source(source);
+  /**
+   * Has core keep all shards' results until the last is there: it would reduce hits that have no
+   * final score yet, and reports among the aggregations, in batches on the way.
+   */
+  private static void atOnce(SearchRequest request) {
+    request.setBatchedReduceSize(Integer.MAX_VALUE);
   }
 
   /** Rescores; afterwards the shards' results hold final scores, sorted. */
@@ -333,20 +324,40 @@ final class GlobalWindow {
         byShard.computeIfAbsent(hit.shard, shard -> new ArrayList<>()).add(hit);
       }
     }
-    if (!byShard.isEmpty() && !WindowThreads.mayWait()) {
-      throw new OpenSearchStatusException(
-          "the global window cannot be rescored on a thread of the network, try again",
-          RestStatus.SERVICE_UNAVAILABLE);
+    if (byShard.isEmpty()) {
+      return Map.of();
     }
-    Map<Integer, CompletableFuture<QuerySearchResult>> answers = new TreeMap<>();
-    byShard.forEach((shard, own) -> answers.put(shard, send(shard, own, rescoring)));
+    try (Releasable waiting = transport.mayWait()) {
+      if (waiting == null) {
+        throw new OpenSearchStatusException(
+            "the global window cannot be rescored on this thread, try again",
+            RestStatus.TOO_MANY_REQUESTS);
+      }
+      Map<Integer, Answer> answers = new TreeMap<>();
+      byShard.forEach((shard, own) -> answers.put(shard, send(shard, own, rescoring)));
+      boolean heard = false;
+      try {
+        Map<Hit, Float> scores = hear(byShard, answers, deadline);
+        heard = true;
+        return scores;
+      } finally {
+        if (!heard) {
+          // Such as a search that was cancelled.
+          answers.values().forEach(Answer::takeBack);
+        }
+      }
+    }
+  }
+
+  private Map<Hit, Float> hear(
+      Map<Integer, List<Hit>> byShard, Map<Integer, Answer> answers, Deadline deadline) {
     Map<Hit, Float> scores = new HashMap<>();
     RescoreReport.Times slowest = RescoreReport.Times.NONE;
-    for (Map.Entry<Integer, CompletableFuture<QuerySearchResult>> answer : answers.entrySet()) {
+    for (Map.Entry<Integer, Answer> answer : answers.entrySet()) {
       int shard = answer.getKey();
       List<Hit> own = byShard.get(shard);
       try {
-        QuerySearchResult result = await(answer.getValue(), deadline);
+        QuerySearchResult result = await(answer.getValue().result(), deadline);
         for (RescoreReport report : ShardReports.detach(result, false)) {
           slowest = slowest.slower(report.times());
           missing += report.missing();
@@ -358,8 +369,13 @@ final class GlobalWindow {
         collect(own, result, scores);
       } catch (TimeoutException e) {
         late(shard, own);
+        if (failedShards.containsKey(shard)) {
+          // Not where its hits are kept: a query that is cancelled takes the reader of its hits
+          // along.
+          answer.getValue().takeBack();
+        }
       } catch (ExecutionException e) {
-        failed(shard, own, e.getCause());
+        failed(shard, e.getCause());
       }
     }
     times =
@@ -369,9 +385,22 @@ final class GlobalWindow {
     return scores;
   }
 
-  private CompletableFuture<QuerySearchResult> send(
-      int shard, List<Hit> hits, Rescoring rescoring) {
+  /**
+   * A shard's answer, which may never come.
+   *
+   * @param errand null where the shard could not even be asked
+   */
+  private record Answer(CompletableFuture<QuerySearchResult> result, Errand errand) {
+    private void takeBack() {
+      if (errand != null && !result.isDone()) {
+        errand.cancel("nobody waits for the global window any more");
+      }
+    }
+  }
+
+  private Answer send(int shard, List<Hit> hits, Rescoring rescoring) {
     CompletableFuture<QuerySearchResult> answer = new CompletableFuture<>();
+    Errand errand = null;
     try {
       QuerySearchResult first = shards.get(shard);
       SearchShardTarget target = first.getSearchShardTarget();
@@ -387,17 +416,18 @@ final class GlobalWindow {
         source.timeout(TimeValue.timeValueNanos(Math.max(1, searchDeadline().remainingNanos())));
       }
       again.source(source);
-      transport.ask(
-          context.getConnection(target.getClusterAlias(), target.getNodeId()),
-          new QuerySearchRequest(
-              target.getOriginalIndices(), first.getContextId(), again, NO_STATISTICS),
-          context.getTask(),
-          ActionListener.wrap(answer::complete, answer::completeExceptionally));
+      errand =
+          transport.ask(
+              context.getConnection(target.getClusterAlias(), target.getNodeId()),
+              new QuerySearchRequest(
+                  target.getOriginalIndices(), first.getContextId(), again, NO_STATISTICS),
+              context.getTask(),
+              ActionListener.wrap(answer::complete, answer::completeExceptionally));
     } catch (RuntimeException e) {
       // Such as a node that has just left.
       answer.completeExceptionally(e);
     }
-    return answer;
+    return new Answer(answer, errand);
   }
 
   private static void collect(List<Hit> asked, QuerySearchResult answer, Map<Hit, Float> scores) {
@@ -475,7 +505,7 @@ final class GlobalWindow {
   }
 
   /** A shard said why it does not score, or its node is gone. */
-  private void failed(int shard, List<Hit> hits, Throwable failure) {
+  private void failed(int shard, Throwable failure) {
     Throwable cause = ExceptionsHelper.unwrapCause(failure);
     if (context.getTask().isCancelled()) {
       throw new TaskCancelledException("cancelled while rescoring");
@@ -483,23 +513,23 @@ final class GlobalWindow {
     // What the request is to blame for, such as [missing: fail], no policy excuses; what the shard
     // says itself, it has counted.
     boolean refused = ExceptionsHelper.status(cause) == RestStatus.BAD_REQUEST;
-    boolean fails = options.onFailure() == FailurePolicy.FAIL;
-    if (cause instanceof Exception told
-        && (refused || (fails && told instanceof OpenSearchStatusException))) {
+    if (cause instanceof Exception told && (refused || told instanceof OpenSearchStatusException)) {
       failedShards.put(shard, told);
       return;
     }
-    String message =
-        "a shard could not rescore its part of the global window: " + cause.getMessage();
-    if (fails) {
-      // Wrapped, for core does not report the loss of a node, it looks for another copy.
-      fail(
-          shard,
-          Counter.UNAVAILABLE,
-          new OpenSearchStatusException(message, RestStatus.SERVICE_UNAVAILABLE, cause));
-    } else {
-      keep(shard, hits, Counter.UNAVAILABLE, message);
-    }
+    // Also where the first pass is preferred: with its second query a shard lost the reader that
+    // its
+    // hits are in, so there is nothing to keep. Models' failures do not come here then.
+    // Wrapped, for core does not report the loss of a node, it looks for another copy.
+    fail(
+        shard,
+        Counter.UNAVAILABLE,
+        new OpenSearchStatusException(
+            "a shard could not rescore its part of the global window: " + cause.getMessage(),
+            cause instanceof OpenSearchRejectedExecutionException
+                ? RestStatus.TOO_MANY_REQUESTS
+                : RestStatus.SERVICE_UNAVAILABLE,
+            cause));
   }
 
   private void fail(int shard, Counter reason, Exception failure) {

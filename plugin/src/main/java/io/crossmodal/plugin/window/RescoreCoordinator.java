@@ -6,7 +6,10 @@ package io.crossmodal.plugin.window;
 
 import io.crossmodal.plugin.details.DetailsExtBuilder;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
+import io.crossmodal.plugin.rescore.RescoreLimits;
 import io.crossmodal.plugin.rescore.RescoreReport;
+import io.crossmodal.plugin.rescore.RescoredSearch;
 import io.crossmodal.plugin.rescore.ShardReports;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,6 +44,7 @@ public final class RescoreCoordinator extends AbstractProcessor
   private final SearchRequest request;
   private final WindowTransport transport;
   private final Supplier<ModelService> service;
+  private final RescoreLimits limits;
   private int window;
 
   private RescoreCoordinator(
@@ -48,20 +52,24 @@ public final class RescoreCoordinator extends AbstractProcessor
       String description,
       SearchRequest request,
       WindowTransport transport,
-      Supplier<ModelService> service) {
+      Supplier<ModelService> service,
+      RescoreLimits limits) {
     super(tag, description, false);
     this.request = request;
     this.transport = transport;
     this.service = service;
+    this.limits = limits;
   }
 
   /**
    * Prepares the searches that are to be coordinated.
    *
    * @param transport to the shards
-   * @param service for its limits and stats
+   * @param service for its longest wait and stats
+   * @param limits that searches are held to
    */
-  public record Factory(WindowTransport transport, Supplier<ModelService> service)
+  public record Factory(
+      WindowTransport transport, Supplier<ModelService> service, Supplier<RescoreLimits> limits)
       implements SystemGeneratedFactory<SearchPhaseResultsProcessor> {
     @Override
     public boolean shouldGenerate(ProcessorGenerationContext context) {
@@ -88,9 +96,17 @@ public final class RescoreCoordinator extends AbstractProcessor
       SearchRequest request =
           (SearchRequest) config.get(SystemGeneratedSearchPipelineConfigKeys.SEARCH_REQUEST);
       RescoreCoordinator coordinator =
-          new RescoreCoordinator(tag, description, request, transport, service);
+          new RescoreCoordinator(tag, description, request, transport, service, limits.get());
+      for (FusionRescorerBuilder fusion : RescoredSearch.fusions(request.source())) {
+        if (fusion.windowSize() != null) {
+          limits.get().checkWindow(fusion.windowSize(), "window_size");
+        }
+      }
       DetailsExtBuilder asked = DetailsExtBuilder.of(request.source());
       if (asked != null) {
+        if (asked.heatMap()) {
+          limits.get().checkHeatMaps(request.source().size());
+        }
         GlobalWindow.report(request);
         if (asked.globalWindow() > 0) {
           coordinator.defer(asked.globalWindow(), "ext.cross_modal.global_window");
@@ -114,6 +130,7 @@ public final class RescoreCoordinator extends AbstractProcessor
   }
 
   private void defer(int size, String parameter) {
+    limits.checkWindow(size, parameter);
     GlobalWindow.defer(request, size, parameter);
     window = size;
   }

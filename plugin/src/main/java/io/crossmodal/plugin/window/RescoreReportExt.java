@@ -6,6 +6,7 @@ package io.crossmodal.plugin.window;
 
 import io.crossmodal.plugin.details.DetailsExtBuilder;
 import io.crossmodal.plugin.rescore.RescoreReport;
+import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.util.List;
 import org.opensearch.core.common.io.stream.StreamInput;
@@ -28,7 +29,8 @@ public final class RescoreReportExt extends SearchExtBuilder {
   }
 
   public RescoreReportExt(StreamInput in) throws IOException {
-    this(in.readList(RescoreReport::read));
+    WireFormat.read(in, NAME);
+    reports = in.readList(RescoreReport::read);
   }
 
   /** One for each fusion rescore, in the request's order. */
@@ -38,6 +40,7 @@ public final class RescoreReportExt extends SearchExtBuilder {
 
   @Override
   public void writeTo(StreamOutput out) throws IOException {
+    WireFormat.write(out);
     out.writeList(reports);
   }
 

@@ -16,7 +16,6 @@ import org.opensearch.transport.TransportInterceptor;
 import org.opensearch.transport.TransportRequest;
 import org.opensearch.transport.TransportRequestOptions;
 import org.opensearch.transport.TransportResponseHandler;
-import org.opensearch.transport.Transports;
 
 /**
  * Takes the first answers of a search with a global window off the threads that received them.
@@ -48,14 +47,6 @@ public final class WindowThreads implements TransportInterceptor {
             connection, action, request, options, waits ? new Moved<>(handler) : handler);
       }
     };
-  }
-
-  /**
-   * Whether this thread may wait. Beside those of the pool, one of core's own for searches comes
-   * here when the last news of a search is that a shard has no copy to ask.
-   */
-  static boolean mayWait() {
-    return !Transports.isTransportThread(Thread.currentThread());
   }
 
   private record Moved<T extends TransportResponse>(TransportResponseHandler<T> handler)

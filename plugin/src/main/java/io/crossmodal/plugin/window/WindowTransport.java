@@ -4,17 +4,22 @@
  */
 package io.crossmodal.plugin.window;
 
+import io.crossmodal.plugin.scoring.Errand;
+import java.util.concurrent.Semaphore;
 import org.apache.lucene.util.SetOnce;
 import org.opensearch.action.ActionListenerResponseHandler;
 import org.opensearch.action.search.SearchTransportService;
 import org.opensearch.common.inject.Inject;
+import org.opensearch.common.lease.Releasable;
 import org.opensearch.common.lifecycle.AbstractLifecycleComponent;
 import org.opensearch.core.action.ActionListener;
 import org.opensearch.search.query.QuerySearchRequest;
 import org.opensearch.search.query.QuerySearchResult;
 import org.opensearch.tasks.Task;
+import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.Transport;
 import org.opensearch.transport.TransportService;
+import org.opensearch.transport.Transports;
 
 /**
  * Asks a shard again, in the reader context of its first answer: by core's own action for the
@@ -23,12 +28,15 @@ import org.opensearch.transport.TransportService;
  */
 public final class WindowTransport {
   private final SetOnce<TransportService> transport = new SetOnce<>();
+  private final SetOnce<Semaphore> searchThreads = new SetOnce<>();
 
   /** Brings the transport, which does not exist yet when a plugin makes its components. */
   public static final class Binding extends AbstractLifecycleComponent {
     @Inject
     public Binding(TransportService transport, WindowTransport window) {
       window.transport.set(transport);
+      int threads = transport.getThreadPool().info(ThreadPool.Names.SEARCH).getMax();
+      window.searchThreads.set(new Semaphore(Math.max(1, threads / 4)));
     }
 
     @Override
@@ -41,18 +49,44 @@ public final class WindowTransport {
     protected void doClose() {}
   }
 
-  void ask(
+  /**
+   * Asks.
+   *
+   * @return by which the question can be taken back
+   */
+  Errand ask(
       Transport.Connection connection,
       QuerySearchRequest request,
       Task search,
       ActionListener<QuerySearchResult> listener) {
+    Errand errand =
+        Errand.begin(transport.get(), SearchTransportService.QUERY_ID_ACTION_NAME, search);
     transport
         .get()
         .sendChildRequest(
             connection,
             SearchTransportService.QUERY_ID_ACTION_NAME,
             request,
-            search,
-            new ActionListenerResponseHandler<>(listener, QuerySearchResult::new));
+            errand.task(),
+            new ActionListenerResponseHandler<>(
+                ActionListener.runBefore(listener, errand::end), QuerySearchResult::new));
+    return errand;
+  }
+
+  /**
+   * Lets a thread wait for shards, unless it is one of the network's, or one of core's for searches
+   * while a quarter of those wait already. Beside the threads of {@link WindowThreads}, one of
+   * core's comes here when the last news of a search is that a shard has no copy to ask.
+   *
+   * @return to be closed after the wait; null where this thread must not wait
+   */
+  Releasable mayWait() {
+    if (Transports.isTransportThread(Thread.currentThread())) {
+      return null;
+    }
+    if (!Thread.currentThread().getName().contains("[" + ThreadPool.Names.SEARCH + "]")) {
+      return () -> {};
+    }
+    return searchThreads.get().tryAcquire() ? searchThreads.get()::release : null;
   }
 }

@@ -19,6 +19,8 @@ const MAPPINGS =
 const WINDOW = 128;
 const SIZE = 12;
 const MOST = 10000;
+/** Kept with an address of this page that was searched from; a link cannot bring it. */
+const SEARCHED = { searched: true };
 /** Beyond it, the ranks of the kNN search are not worth their transfer. */
 const RANKED = 1000;
 const LONGEST_TEXT = 400;
@@ -663,7 +665,7 @@ function showWords() {
       button.type = "button";
       button.onclick = () => {
         word = word === at ? -1 : at;
-        history.replaceState(null, "", toHash(shown.state));
+        history.replaceState(history.state, "", toHash(shown.state));
         draw();
       };
       return button;
@@ -759,8 +761,10 @@ function listen() {
     event.preventDefault();
     word = -1;
     const hash = toHash(read());
-    if (hash !== location.hash) {
-      history.pushState(null, "", hash);
+    if (hash === location.hash) {
+      history.replaceState(SEARCHED, "");
+    } else {
+      history.pushState(SEARCHED, "", hash);
     }
     search();
   });
@@ -773,7 +777,7 @@ function listen() {
       show();
     }
   });
-  addEventListener("hashchange", () => fromHash() && search());
+  addEventListener("popstate", arrive);
 }
 
 async function start() {
@@ -795,8 +799,21 @@ async function start() {
   const typed = element("option", "", "another index or field …");
   typed.value = "typed";
   byId("archive").replaceChildren(...options, typed);
-  if (fromHash()) {
+  await arrive();
+}
+
+/** Searches again where the reader did before; what a mere link asks for waits for the button. */
+async function arrive() {
+  if (!fromHash()) {
+    return;
+  }
+  if (history.state?.searched) {
     await search();
+  } else {
+    running?.abort();
+    clear();
+    byId("hits").replaceChildren();
+    byId("status").textContent = "This link holds a search: look at it, then choose Search.";
   }
 }
 

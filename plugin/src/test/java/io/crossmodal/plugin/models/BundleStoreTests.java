@@ -7,17 +7,23 @@ package io.crossmodal.plugin.models;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.instanceOf;
 
+import io.crossmodal.model.Precision;
+import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelVersion;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.FileSystem;
 import java.nio.file.Files;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -30,10 +36,15 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.apache.lucene.tests.mockfile.FilterFileSystemProvider;
 import org.apache.lucene.tests.mockfile.FilterOutputStream2;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
+import org.opensearch.common.unit.TimeValue;
+import org.opensearch.core.common.unit.ByteSizeUnit;
+import org.opensearch.core.common.unit.ByteSizeValue;
 import org.opensearch.test.OpenSearchTestCase;
 
 @SuppressFileSystems("ExtrasFS") // puts files of its own into the folders
@@ -42,6 +53,8 @@ public class BundleStoreTests extends OpenSearchTestCase {
 
   private final Map<String, byte[]> chunks = new HashMap<>();
   private final AtomicInteger reads = new AtomicInteger();
+  private final AtomicLong clock = new AtomicLong(randomLongBetween(-1L << 40, 1L << 40));
+  private MemoryBudget heap = MemoryBudget.UNLIMITED;
   private ExecutorService executor;
   private Path directory;
   private StoredModel model;
@@ -51,15 +64,8 @@ public class BundleStoreTests extends OpenSearchTestCase {
     super.setUp();
     executor = Executors.newFixedThreadPool(2);
     directory = createTempDir();
-    byte[] zip = TestModels.zip(TestModels.micro(), createTempDir());
-    model =
-        StoredModel.of("mine", TestModels.micro().manifest(), Sha256.hex(zip), zip.length, CHUNK);
-    List<String> ids = model.chunks();
-    assertTrue("several chunks", ids.size() > 2);
-    for (int i = 0; i < ids.size(); i++) {
-      chunks.put(
-          ids.get(i), Arrays.copyOfRange(zip, i * CHUNK, Math.min(zip.length, (i + 1) * CHUNK)));
-    }
+    store(TestModels.micro().manifest(), TestModels.zip(TestModels.micro(), createTempDir()));
+    assertTrue("several chunks", model.chunks().size() > 2);
   }
 
   @Override
@@ -69,13 +75,24 @@ public class BundleStoreTests extends OpenSearchTestCase {
   }
 
   private BundleStore store(Path place) {
-    return new BundleStore(
+    return store(
         place,
         id -> {
           reads.incrementAndGet();
           return chunks.get(id);
-        },
-        executor);
+        });
+  }
+
+  private BundleStore store(Path place, Function<String, byte[]> source) {
+    return new BundleStore(
+        place,
+        source,
+        executor,
+        heap,
+        false,
+        new ByteSizeValue(1, ByteSizeUnit.GB),
+        TimeValue.timeValueDays(7),
+        clock::get);
   }
 
   private List<String> files() throws IOException {
@@ -109,7 +126,7 @@ public class BundleStoreTests extends OpenSearchTestCase {
     damaged[damaged.length / 2] ^= 1;
     Files.write(file, damaged);
     store(directory).fetch(model).join();
-    assertEquals(model.sha256(), BundleStore.sha256(file));
+    assertEquals(model.sha256(), Sha256.hex(file));
   }
 
   public void testAMissingChunkIsNamedAndAFetchMayBeTriedAgain() throws IOException {
@@ -139,7 +156,7 @@ public class BundleStoreTests extends OpenSearchTestCase {
             model.sha256(),
             model.manifestJson(),
             () ->
-                new BundleStore(
+                store(
                         directory,
                         id -> {
                           reads.incrementAndGet();
@@ -149,8 +166,7 @@ public class BundleStoreTests extends OpenSearchTestCase {
                             throw new IllegalStateException(e);
                           }
                           return chunks.get(id);
-                        },
-                        executor)
+                        })
                     .fetch(model));
     CompletableFuture<ModelBundle> first = version.bundle();
     assertSame(first, version.bundle());
@@ -214,7 +230,91 @@ public class BundleStoreTests extends OpenSearchTestCase {
     store.retain(Set.of(model.sha256(), "other"));
     assertEquals(1, files().size());
     store.retain(Set.of());
+    clock.addAndGet(TimeValue.timeValueDays(6).millis());
+    store.retain(Set.of());
+    assertEquals("kept for days", 1, files().size());
+    store.retain(Set.of(model.sha256()));
+    clock.addAndGet(TimeValue.timeValueDays(6).millis());
+    store.retain(Set.of());
+    assertEquals("needed in between", 1, files().size());
+    clock.addAndGet(TimeValue.timeValueDays(8).millis());
+    store.retain(Set.of());
     assertEquals(List.of(), files());
     store(directory.resolve("nothing")).retain(Set.of());
+  }
+
+  /** Each takes memory, and there is enough for one. */
+  public void testBundlesAreCheckedOneAfterTheOther() {
+    AtomicInteger held = new AtomicInteger();
+    heap =
+        (what, bytes) -> {
+          if (!held.compareAndSet(0, 1)) {
+            throw new InferenceException.MemoryExceeded(what, bytes, "two at once", null);
+          }
+          return () -> held.set(0);
+        };
+    executor.shutdownNow();
+    executor = Executors.newFixedThreadPool(3);
+    BundleStore store = store(directory);
+    List<CompletableFuture<ModelBundle>> fetches = new ArrayList<>();
+    for (int i = 0; i < 9; i++) {
+      fetches.add(store.fetch(model));
+    }
+    fetches.forEach(CompletableFuture::join);
+    assertEquals("all is given back", 0, held.get());
+  }
+
+  public void testWithoutMemoryItIsTriedAgainLater() {
+    heap =
+        (what, bytes) -> {
+          throw new InferenceException.MemoryExceeded(what, bytes, "full", null);
+        };
+    BundleStore full = store(directory);
+    CompletionException e = expectThrows(CompletionException.class, full.fetch(model)::join);
+    assertThat(e.getCause(), instanceOf(InferenceException.MemoryExceeded.class));
+    heap = MemoryBudget.UNLIMITED;
+    assertNotNull(store(directory).fetch(model).join());
+  }
+
+  /** The cluster state is trusted no more than an upload, and older text must not end a model. */
+  public void testForeignCodeIsNotLoadedWhereverItComesFrom() throws Exception {
+    byte[] own = TestModels.zip(TestModels.micro(), createTempDir());
+    byte[] zip = TestModels.withForeignCode(TestModels.zip(TestModels.micro(), createTempDir()));
+    ModelBundle foreign =
+        ModelBundle.open(() -> new ByteArrayInputStream(zip), createTempDir(), 1 << 30);
+    store(foreign.manifest(), zip);
+    ModelBundle bundle = store(directory).fetch(model).join();
+    Path archive = createTempDir().resolve("model.pt");
+    assertTrue(bundle.writeModel(archive, Precision.FP32) > 0);
+    assertArrayEquals(TestModels.entries(own).get("model.pt"), Files.readAllBytes(archive));
+    BundleException e =
+        expectThrows(
+            BundleException.class,
+            () -> store(directory).check(() -> new ByteArrayInputStream(zip)));
+    assertThat(e.getMessage(), containsString("holds foreign code"));
+  }
+
+  public void testAnotherManifestThanTheClusterStatesIsRefused() throws IOException {
+    byte[] zip = TestModels.zip(TestModels.foreign(), createTempDir());
+    store(TestModels.micro().manifest(), zip);
+    assertThat(refusal(store(directory).fetch(model)), containsString("its manifest is another"));
+  }
+
+  private void store(ModelManifest manifest, byte[] zip) {
+    model = StoredModel.of("mine", manifest, Sha256.hex(zip), zip.length, CHUNK);
+    List<String> ids = model.chunks();
+    for (int i = 0; i < ids.size(); i++) {
+      chunks.put(
+          ids.get(i), Arrays.copyOfRange(zip, i * CHUNK, Math.min(zip.length, (i + 1) * CHUNK)));
+    }
+  }
+
+  public void testACopyThatIsGoneIsFetchedAgain() throws Exception {
+    ModelBundle bundle = store(directory).fetch(model).join();
+    Files.delete(directory.resolve(model.sha256() + ".zip"));
+    Path archive = createTempDir().resolve("model.pt");
+    assertTrue(bundle.writeModel(archive, Precision.FP32) > 0);
+    assertEquals(List.of(model.sha256() + ".zip"), files());
+    assertEquals(2 * model.chunks().size(), reads.get());
   }
 }

@@ -15,12 +15,16 @@ import io.crossmodal.plugin.inference.ModelVersion;
 import io.crossmodal.plugin.rest.LoadModelAction;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
@@ -36,11 +40,17 @@ import org.opensearch.ExceptionsHelper;
 import org.opensearch.client.Request;
 import org.opensearch.client.Response;
 import org.opensearch.client.ResponseException;
+import org.opensearch.cluster.ClusterName;
+import org.opensearch.cluster.ClusterState;
+import org.opensearch.cluster.coordination.OpenSearchNodeCommand;
+import org.opensearch.cluster.metadata.Metadata;
 import org.opensearch.common.action.ActionFuture;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.xcontent.XContentType;
 import org.opensearch.core.rest.RestStatus;
+import org.opensearch.env.NodeEnvironment;
+import org.opensearch.gateway.PersistedClusterStateService;
 import org.opensearch.plugins.Plugin;
 import org.opensearch.test.InternalTestCluster;
 import org.opensearch.test.OpenSearchIntegTestCase;
@@ -154,6 +164,65 @@ public class ModelRegistryIT extends OpenSearchIntegTestCase {
         .setId("1")
         .setSource("{\"image\":{\"embedding\":[1,0,0,0,0,0,0,0]}}", XContentType.JSON)
         .get();
+  }
+
+  /** A node that starts without the plugin drops what it does not know of its cluster state. */
+  public void testModelsComeBackAfterAStartWithoutThePlugin() throws Exception {
+    upload(client(), "mine", zip(TestModels.newHead("any", 7)));
+    upload(client(), "mine", zip(TestModels.newHead("any", 8)));
+    upload(client(), "other", zip(TestModels.foreign()));
+    upload(client(), "gone", zip(TestModels.foreign()));
+    prepareCreate("pictures")
+        .setMapping("{\"properties\":{\"image\":{\"type\":\"cross_modal\",\"model\":\"mine\"}}}")
+        .get();
+    client().execute(DeleteModelAction.INSTANCE, new DeleteModelAction.Request("gone")).actionGet();
+    ensureGreen("pictures", ModelIndex.NAME);
+    ModelsMetadata before = ModelsMetadata.of(internalCluster().clusterService().state());
+    assertEquals(Set.of("mine", "other"), before.ids());
+    ModelRegistry manager =
+        internalCluster().getCurrentClusterManagerNodeInstance(ModelRegistry.class);
+    assertBusy(() -> assertEquals(2, manager.records().lost(ModelsMetadata.EMPTY).size()));
+    Map<String, Path[]> folders = new HashMap<>();
+    for (String node : internalCluster().getNodeNames()) {
+      folders.put(node, internalCluster().getInstance(NodeEnvironment.class, node).nodeDataPaths());
+    }
+    internalCluster()
+        .fullRestart(
+            new InternalTestCluster.RestartCallback() {
+              @Override
+              public Settings onNodeStopped(String node) throws Exception {
+                forgetModels(folders.get(node));
+                return super.onNodeStopped(node);
+              }
+            });
+    ensureGreen("pictures", ModelIndex.NAME);
+    assertBusy(
+        () -> assertEquals(before, ModelsMetadata.of(internalCluster().clusterService().state())));
+    for (StoredModel model : before.models().values()) {
+      assertBusy(() -> assertEveryNodeHas(model.id(), model.sha256()));
+    }
+    client()
+        .prepareIndex("pictures")
+        .setSource(
+            "{\"image\":{\"bytes\":\"" + TestModels.base64(TestModels.png(random(), 20)) + "\"}}",
+            XContentType.JSON)
+        .get();
+  }
+
+  /** What a start without the plugin leaves of the section: nothing. */
+  private static void forgetModels(Path[] folders) throws IOException {
+    PersistedClusterStateService stored =
+        OpenSearchNodeCommand.createPersistedClusterStateService(Settings.EMPTY, folders);
+    PersistedClusterStateService.OnDiskState state = stored.loadBestOnDiskState();
+    assertNotNull(state.metadata.custom(ModelsMetadata.TYPE));
+    try (PersistedClusterStateService.Writer writer = stored.createWriter()) {
+      writer.writeFullStateAndCommit(
+          state.currentTerm,
+          ClusterState.builder(ClusterName.DEFAULT)
+              .version(state.lastAcceptedVersion)
+              .metadata(Metadata.builder(state.metadata).removeCustom(ModelsMetadata.TYPE))
+              .build());
+    }
   }
 
   public void testANodeGoesAwayWithItsCopy() throws Exception {

@@ -40,6 +40,7 @@ import org.opensearch.action.support.IndicesOptions;
 import org.opensearch.action.support.WriteRequest;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.settings.Settings;
+import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.xcontent.XContentType;
 import org.opensearch.common.xcontent.json.JsonXContent;
 import org.opensearch.core.common.bytes.BytesReference;
@@ -49,6 +50,7 @@ import org.opensearch.core.xcontent.MediaTypeRegistry;
 import org.opensearch.core.xcontent.NamedXContentRegistry;
 import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.core.xcontent.XContentParser;
+import org.opensearch.index.query.QueryBuilders;
 import org.opensearch.plugins.Plugin;
 import org.opensearch.search.SearchHit;
 import org.opensearch.test.OpenSearchSingleNodeTestCase;
@@ -142,11 +144,13 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
     return getInstanceFromNode(ModelRegistry.class);
   }
 
+  /** Chunks and parts, without the records of what they are. */
   private long documents() {
     client().admin().indices().prepareRefresh(ModelIndex.NAME).get();
     return client()
         .prepareSearch(ModelIndex.NAME)
         .setIndicesOptions(IndicesOptions.lenientExpandHidden())
+        .setQuery(QueryBuilders.boolQuery().mustNot(QueryBuilders.existsQuery("kind")))
         .setSize(0)
         .setTrackTotalHits(true)
         .get()
@@ -595,6 +599,194 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
     // What was lost can be brought back by the same bytes.
     upload("mine", micro());
     registry().catalog().version("mine").bundle().join();
+  }
+
+  /** However many documents are needed, the others are found behind them. */
+  public void testASweepLooksAtAllDocuments() throws IOException {
+    ModelIndex index = registry().index();
+    int needed = 420;
+    for (int i = 0; i < needed; i++) {
+      index.put("chunk.needed.4096." + i, new byte[1]);
+    }
+    for (int i = 0; i < 3; i++) {
+      index.put("chunk.orphan.4096." + i, new byte[1]);
+    }
+    index.sweep(Long.MAX_VALUE, id -> id.startsWith("chunk.needed."));
+    assertEquals(needed, documents());
+  }
+
+  /** However short the timeout and long the upload: each part renews those before it. */
+  public void testAnUploadUnderWayIsNotSwept() throws Exception {
+    String sha256 = Sha256.hex(micro());
+    byte[][] parts = split(micro(), 3);
+    upload("slow", parts[0], sha256, 0, 3);
+    ModelRecords records = registry().records();
+    ModelRecords.Upload upload = records.upload("slow");
+    assertEquals(new ModelRecords.Upload("slow", sha256, 3), upload);
+    long first = records.created(upload);
+    assertBusy(
+        () -> {
+          records.renew(upload);
+          assertTrue("a later one", records.created(upload) > first);
+        });
+    records.tend(
+        ModelsMetadata.EMPTY, records.created(upload), TimeValue.ZERO, TimeValue.timeValueDays(7));
+    assertEquals("the part is older, its upload is not", 1, documents());
+    assertEquals(List.of(2), upload("slow", parts[1], sha256, 1, 3).missing());
+    records.tend(ModelsMetadata.EMPTY, Long.MAX_VALUE, TimeValue.ZERO, TimeValue.timeValueDays(7));
+    assertEquals("given up", 0, documents());
+    assertNull(records.upload("slow"));
+    assertEquals(List.of(0, 1), upload("slow", parts[2], sha256, 2, 3).missing());
+  }
+
+  public void testPartsAreBounded() throws IOException {
+    String sha256 = Sha256.hex(micro());
+    byte[] part = new byte[1 << 18];
+    assertFails(
+        RestStatus.REQUEST_ENTITY_TOO_LARGE,
+        "[1mb], [10] parts of [256kb] are more",
+        () -> upload("large", part, sha256, 0, 10));
+    for (int i = 0; i < ModelRecords.MAX_UPLOADS; i++) {
+      upload("m" + i, new byte[10], sha256, 0, 2);
+    }
+    assertFails(
+        RestStatus.TOO_MANY_REQUESTS,
+        "the parts of [8] other uploads already",
+        () -> upload("more", new byte[10], sha256, 0, 2));
+    assertEquals(ModelRecords.MAX_UPLOADS, documents());
+    // Another bundle under the same id takes the place of the one that was not completed.
+    upload("m3", new byte[10], "0".repeat(64), 0, 3);
+    upload("m3", new byte[10], "0".repeat(64), 1, 3);
+    assertEquals(ModelRecords.MAX_UPLOADS + 1, documents());
+    registry().records().end(registry().records().upload("m3"));
+    upload("more", new byte[10], sha256, 0, 2);
+  }
+
+  /** Anybody may make an index of that name where no security plugin forbids it. */
+  public void testAnIndexThatSomebodyElseMadeIsNotUsed() {
+    client()
+        .admin()
+        .indices()
+        .prepareCreate(ModelIndex.NAME)
+        .setMapping("{\"properties\":{\"bytes\":{\"type\":\"text\"}}}")
+        .get();
+    assertFails(
+        RestStatus.SERVICE_UNAVAILABLE,
+        "was not made by this plugin",
+        () -> upload("mine", micro()));
+    assertFalse(registry().catalog().has("mine"));
+  }
+
+  /** As version 0.1.0 made it. */
+  public void testAnIndexOfAnEarlierVersionGetsTheFieldsItLacks() throws IOException {
+    client()
+        .admin()
+        .indices()
+        .prepareCreate(ModelIndex.NAME)
+        .setMapping(
+            "{\"dynamic\":\"strict\",\"properties\":{\"created\":{\"type\":\"long\"},"
+                + "\"bytes\":{\"type\":\"binary\"}}}")
+        .get();
+    assertEquals(1, upload("mine", micro()).version());
+    registry().catalog().version("mine").bundle().join();
+  }
+
+  public void testAClosedIndexIsNotTheUsersFault() throws IOException {
+    upload("mine", micro());
+    client().admin().indices().prepareClose(ModelIndex.NAME).get();
+    byte[] head = TestModels.zip(TestModels.newHead("any", 7), createTempDir());
+    assertFails(
+        RestStatus.SERVICE_UNAVAILABLE, "is closed or lacks a shard", () -> upload("mine", head));
+    assertFails(RestStatus.SERVICE_UNAVAILABLE, "is closed", () -> delete("mine"));
+    client().admin().indices().prepareOpen(ModelIndex.NAME).get();
+    ensureGreen(ModelIndex.NAME);
+    assertEquals(2, upload("mine", head).version());
+  }
+
+  public void testRecordsSayWhatTheClusterStateLost() throws Exception {
+    upload("mine", micro());
+    upload("other", TestModels.zip(TestModels.foreign(), createTempDir()));
+    upload("mine", TestModels.zip(TestModels.newHead("any", 7), createTempDir()));
+    ModelRecords records = registry().records();
+    ClusterService cluster = getInstanceFromNode(ClusterService.class);
+    ModelsMetadata models = ModelsMetadata.of(cluster.state());
+    assertBusy(
+        () ->
+            assertEquals(
+                Set.copyOf(models.models().values()),
+                Set.copyOf(records.lost(ModelsMetadata.EMPTY))));
+    assertEquals(List.of(), records.lost(models));
+    delete("mine");
+    assertEquals(
+        "a deleted one does not come back",
+        List.of("other"),
+        records.lost(ModelsMetadata.EMPTY).stream().map(StoredModel::id).toList());
+  }
+
+  /** Of a version before, of a deleted model, of one that the cluster state lost: for days. */
+  public void testNothingThatWasAModelIsSweptForDays() throws Exception {
+    upload("mine", micro());
+    byte[] head = TestModels.zip(TestModels.newHead("any", 7), createTempDir());
+    upload("mine", head);
+    int chunks = (micro().length + 4095) / 4096 + (head.length + 4095) / 4096;
+    ModelRecords records = registry().records();
+    ClusterService cluster = getInstanceFromNode(ClusterService.class);
+    StoredModel second = ModelsMetadata.of(cluster.state()).models().get("mine");
+    assertBusy(() -> assertEquals(List.of(second), records.lost(ModelsMetadata.EMPTY)));
+    long now = System.currentTimeMillis();
+    TimeValue week = TimeValue.timeValueDays(7);
+    records.tend(ModelsMetadata.of(cluster.state()), now + week.millis() / 2, TimeValue.ZERO, week);
+    assertEquals(chunks, documents());
+    records.tend(ModelsMetadata.of(cluster.state()), now + 2 * week.millis(), TimeValue.ZERO, week);
+    assertEquals("the version before is gone", (head.length + 4095) / 4096, documents());
+    delete("mine");
+    records.tend(ModelsMetadata.EMPTY, now + week.millis() / 2, TimeValue.ZERO, week);
+    assertEquals((head.length + 4095) / 4096, documents());
+    records.tend(ModelsMetadata.EMPTY, now + 2 * week.millis(), TimeValue.ZERO, week);
+    assertEquals(0, documents());
+  }
+
+  /**
+   * A plugin that ships other weights under an id leaves indices that were made with the former.
+   */
+  public void testTheModelThatAnEarlierPluginShippedIsTaken() throws IOException {
+    byte[] former = TestModels.zip(TestModels.foreign(), createTempDir());
+    assertFails(RestStatus.CONFLICT, "comes with the plugin", () -> upload("micro", former));
+    Spaces spaces = Spaces.of(TestModels.foreign().manifest());
+    client()
+        .admin()
+        .indices()
+        .prepareCreate("pictures")
+        .setMapping(
+            "{\"properties\":{\"image\":{\"type\":\"cross_modal\",\"model\":\"micro\",\"spaces\":{"
+                + "\"filter\":\""
+                + spaces.filter()
+                + "\",\"tokens\":\""
+                + spaces.tokens()
+                + "\",\"dimension\":8,\"hidden\":16,\"text_tokens\":16,"
+                + "\"image_tokens\":{\"rgb\":17}}}}}")
+        .get();
+    assertFails(
+        RestStatus.CONFLICT,
+        "comes with the plugin",
+        () -> upload("micro", TestModels.zip(TestModels.sensors(), createTempDir())));
+    assertEquals(1, upload("micro", former).version());
+    client()
+        .prepareIndex("pictures")
+        .setSource(
+            "{\"image\":{\"bytes\":\"" + TestModels.base64(TestModels.png(random(), 20)) + "\"}}",
+            XContentType.JSON)
+        .setRefreshPolicy(WriteRequest.RefreshPolicy.IMMEDIATE)
+        .get();
+    assertEquals(
+        1,
+        client()
+            .prepareSearch("pictures")
+            .setQuery(new CrossModalQueryBuilder("image", QuerySide.text("a"), 1, null))
+            .get()
+            .getHits()
+            .getHits()
+            .length);
   }
 
   public void testLostChunksComeBackWithTheSameBytes() throws IOException {

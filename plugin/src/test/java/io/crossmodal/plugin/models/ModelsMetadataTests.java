@@ -6,7 +6,10 @@ package io.crossmodal.plugin.models;
 
 import static org.hamcrest.Matchers.containsString;
 
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.TestModels;
 import java.io.IOException;
 import java.util.List;
@@ -133,6 +136,46 @@ public class ModelsMetadataTests extends AbstractDiffableSerializationTestCase<M
     assertEquals(
         2,
         RegisterModelAction.register(full, model("m0", MICRO, "b")).models().get("m0").version());
+  }
+
+  /** Every node holds it, and each change of the cluster state is sent to all. */
+  public void testAManifestIsKeptInBrief() throws Exception {
+    ModelManifest manifest = MICRO.manifest();
+    List<ModelManifest.Metric> metrics =
+        IntStream.range(0, 1000)
+            .mapToObj(i -> new ModelManifest.Metric("metric " + i + "x".repeat(900), i))
+            .toList();
+    ModelBundle measured =
+        ModelBundle.of(
+            "m",
+            manifest.config(),
+            MICRO.tokenizer().words(),
+            MICRO.weights(),
+            manifest.calibration(),
+            new ModelManifest.Training("y".repeat(1000), 1, 1, "z"),
+            metrics);
+    StoredModel model = model("m", measured, "abc");
+    assertTrue(model.manifestJson().length < 5000);
+    assertEquals(manifest.config(), ModelManifest.fromJson(model.manifestJson()).config());
+  }
+
+  public void testAManifestIsBounded() {
+    List<SensorConfig> sensors =
+        IntStream.range(0, 64)
+            .mapToObj(
+                i ->
+                    new SensorConfig(
+                        "s" + i,
+                        16,
+                        random().doubles(100).boxed().toList(),
+                        random().doubles(100, 1, 2).boxed().toList()))
+            .toList();
+    ModelConfig micro = ModelConfig.micro();
+    ModelBundle many =
+        ModelBundle.random("many", ModelConfig.ofSensors(4, 1, 4, 4, micro.image(), sensors), 1);
+    IllegalArgumentException e =
+        expectThrows(IllegalArgumentException.class, () -> model("m", many, "abc"));
+    assertThat(e.getMessage(), containsString("the cluster state takes a manifest of at most"));
   }
 
   public void testChunksCoverTheBundle() {

@@ -9,11 +9,13 @@ import static org.hamcrest.Matchers.containsString;
 import io.crossmodal.plugin.query.QuerySide;
 import java.io.IOException;
 import java.util.List;
+import org.opensearch.ExceptionsHelper;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.xcontent.json.JsonXContent;
 import org.opensearch.core.ParseField;
 import org.opensearch.core.common.ParsingException;
 import org.opensearch.core.common.io.stream.Writeable;
+import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.xcontent.NamedXContentRegistry;
 import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.search.rescore.RescorerBuilder;
@@ -120,6 +122,28 @@ public class FusionRescorerBuilderTests
     assertRefused("{\"field\":\"f\",\"query_text\":\"x\",\"filter_size\":-1}", "[filter_size]");
     assertRefused("{\"field\":\"f\",\"query_text\":\"x\",\"timeout\":\"0ms\"}", "above 0");
     assertRefused("{\"field\":\"f\",\"query_text\":\"x\",\"timeout\":\"soon\"}", "timeout");
+    assertRefused(
+        "{\"field\":\"f\",\"query_text\":\"x\",\"query_weight\":\"NaN\",\"score_mode\":\"avg\"}",
+        "[query_weight] must be finite");
+    assertRefused(
+        "{\"field\":\"f\",\"query_text\":\"x\",\"rescore_query_weight\":1e39,\"score_mode\":\"avg\"}",
+        "[rescore_query_weight] must be finite");
+    assertRefused(
+        "{\"field\":\"f\",\"query_text\":\"x\",\"filter_size\":2147483648}", "filter_size");
+  }
+
+  public void testAWindowHasHits() {
+    for (String size : List.of("-1", "0", "-2147483648", "2147483648", "\"many\"")) {
+      Exception e =
+          expectThrows(
+              Exception.class,
+              () ->
+                  parse(
+                      "{\"window_size\":"
+                          + size
+                          + ",\"fusion\":{\"field\":\"f\",\"query_text\":\"x\"}}"));
+      assertEquals(size + ": " + e, RestStatus.BAD_REQUEST, ExceptionsHelper.status(e));
+    }
   }
 
   private void assertRefused(String body, String message) {

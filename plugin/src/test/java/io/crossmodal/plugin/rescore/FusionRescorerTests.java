@@ -15,7 +15,9 @@ import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.TestService;
 import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.Scores;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.FieldDefinition;
@@ -25,6 +27,7 @@ import io.crossmodal.plugin.mapper.TokenStorage;
 import io.crossmodal.plugin.query.Asked;
 import io.crossmodal.plugin.scoring.ForeignTokensException;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -34,6 +37,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.lucene.document.BinaryDocValuesField;
@@ -168,7 +172,8 @@ public class FusionRescorerTests extends OpenSearchTestCase {
             });
     for (int doc : live) {
       try {
-        Candidate candidate = new TokenReader(reader.leaves(), field, List.of(), 1).read(doc);
+        Candidate candidate =
+            new TokenReader(reader.leaves(), field, List.of(), 1, unlimited()).read(doc);
         if (candidate != null) {
           blocks.put(doc, ((StoredTokens) candidate.tokens()).block());
         }
@@ -177,6 +182,10 @@ public class FusionRescorerTests extends OpenSearchTestCase {
       }
     }
     return new Index(directory, reader, blocks, live);
+  }
+
+  private static MemoryBudget.Growing unlimited() {
+    return new MemoryBudget.Growing(MemoryBudget.UNLIMITED, "tokens");
   }
 
   private static FieldDefinition definition(Modality modality) {
@@ -204,7 +213,8 @@ public class FusionRescorerTests extends OpenSearchTestCase {
             calibrations),
         options,
         RescoreStage.SHARD,
-        false);
+        false,
+        null);
   }
 
   private static FusionOptions options(
@@ -326,7 +336,8 @@ public class FusionRescorerTests extends OpenSearchTestCase {
         List.of(new SensorCalibration("s1", "s1", 1, 0), new SensorCalibration("s1", "s2", 1, 0));
     try (Index index = index(Modality.IMAGE, List.of(Content.TOKENS), false)) {
       TokenReader reader =
-          new TokenReader(index.reader.leaves(), definition(Modality.IMAGE), several, 1);
+          new TokenReader(
+              index.reader.leaves(), definition(Modality.IMAGE), several, 1, unlimited());
       ForeignTokensException e = expectThrows(ForeignTokensException.class, () -> reader.read(0));
       assertThat(e.getMessage(), containsString("their sensor is [null], one of "));
     }
@@ -359,7 +370,8 @@ public class FusionRescorerTests extends OpenSearchTestCase {
           FusionRescorer.INSTANCE.rescore(
               two,
               searcher,
-              new FusionRescoreContext(5, "field", null, null, options, RescoreStage.SHARD, false));
+              new FusionRescoreContext(
+                  5, "field", null, null, options, RescoreStage.SHARD, false, null));
       assertEquals(1, result.scoreDocs[0].doc);
     }
   }
@@ -419,6 +431,72 @@ public class FusionRescorerTests extends OpenSearchTestCase {
               IllegalArgumentException.class,
               () -> FusionRescorer.INSTANCE.rescore(all, searcher, fail));
       assertThat(e.getMessage(), containsString("token space"));
+    }
+  }
+
+  /** A heap of so many bytes. */
+  private static final class Heap implements MemoryBudget {
+    private final long limit;
+    private final AtomicLong used = new AtomicLong();
+    private final AtomicLong highest = new AtomicLong();
+
+    private Heap(long limit) {
+      this.limit = limit;
+    }
+
+    @Override
+    public Reservation reserve(String what, long bytes) {
+      if (used.get() + bytes > limit) {
+        throw new InferenceException.MemoryExceeded(what, bytes, "it has " + limit, null);
+      }
+      highest.accumulateAndGet(used.addAndGet(bytes), Math::max);
+      return () -> used.addAndGet(-bytes);
+    }
+  }
+
+  public void testTheTokensOfAWindowAreUnderTheBudgetForHeap() throws Exception {
+    List<Content> contents = Collections.nCopies(30, Content.TOKENS);
+    try (Index index = index(Modality.IMAGE, contents, false)) {
+      TopDocs all = firstPass(index);
+      long block = block(index.blocks.values().iterator().next(), Content.TOKENS).length;
+      long tokens = block * all.scoreDocs.length;
+      for (long limit : new long[] {Long.MAX_VALUE, tokens, tokens - 1, block}) {
+        Heap heap = new Heap(limit);
+        test.close();
+        test =
+            new TestService(
+                TestService.settings(createTempDir(), 100, 50, true, Duration.ZERO),
+                MemoryBudget.UNLIMITED,
+                heap);
+        IndexSearcher searcher = new IndexSearcher(index.reader);
+        FusionOptions keep =
+            options(
+                FusionScoreMode.REPLACE, MissingPolicy.SCORE_ZERO, FailurePolicy.KEEP_FIRST_PASS);
+        FusionRescoreContext context = context(100, Modality.IMAGE, keep);
+        TopDocs rescored = FusionRescorer.INSTANCE.rescore(all, searcher, context);
+        boolean fits = limit >= tokens;
+        assertEquals(fits ? all.scoreDocs.length : 0, context.getRescoredDocs().size());
+        assertEquals(all.scoreDocs.length, rescored.scoreDocs.length);
+        assertEquals(fits ? 0 : 1, test.get().stats().get(Counter.OUT_OF_MEMORY));
+        assertEquals(fits ? 0 : 1, test.get().stats().get(Counter.DEGRADED));
+        assertEquals("given back", 0, heap.used.get());
+        assertTrue(heap.highest.get() <= limit);
+        if (fits) {
+          assertTrue(heap.highest.get() >= tokens);
+          continue;
+        }
+        FusionOptions fail =
+            options(FusionScoreMode.REPLACE, MissingPolicy.SCORE_ZERO, FailurePolicy.FAIL);
+        OpenSearchStatusException refused =
+            expectThrows(
+                OpenSearchStatusException.class,
+                () ->
+                    FusionRescorer.INSTANCE.rescore(
+                        all, searcher, context(100, Modality.IMAGE, fail)));
+        assertEquals(RestStatus.TOO_MANY_REQUESTS, refused.status());
+        assertThat(refused.getMessage(), containsString("a window of [100] hits"));
+        assertEquals("given back", 0, heap.used.get());
+      }
     }
   }
 

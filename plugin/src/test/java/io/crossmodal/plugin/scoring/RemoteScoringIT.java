@@ -34,7 +34,10 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Queue;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.ExceptionsHelper;
 import org.opensearch.action.bulk.BulkRequestBuilder;
@@ -56,6 +59,8 @@ import org.opensearch.search.builder.SearchSourceBuilder;
 import org.opensearch.tasks.Task;
 import org.opensearch.test.InternalTestCluster;
 import org.opensearch.test.OpenSearchIntegTestCase;
+import org.opensearch.test.transport.MockTransportService;
+import org.opensearch.transport.TransportChannel;
 import org.opensearch.transport.TransportService;
 
 /** Two nodes with the data and one, without, that scores for them. */
@@ -89,7 +94,7 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
 
   @Override
   protected Collection<Class<? extends Plugin>> nodePlugins() {
-    return List.of(OddModelPlugin.class);
+    return List.of(OddModelPlugin.class, MockTransportService.TestPlugin.class);
   }
 
   private static String startScorer(Settings settings) {
@@ -341,6 +346,69 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
     assertFirstPass(late);
     assertBusy(() -> assertEquals(0, service(scorer).queued()));
     assertBusy(RemoteScoringIT::assertNothingLeftBehind);
+  }
+
+  /** Has a scorer keep what it is asked, without an answer. */
+  private static Queue<TransportChannel> silence(String scorer) {
+    Queue<TransportChannel> asked = new ConcurrentLinkedQueue<>();
+    ((MockTransportService) internalCluster().getInstance(TransportService.class, scorer))
+        .addRequestHandlingBehavior(
+            ScorePairsAction.NAME, (handler, request, channel, task) -> asked.add(channel));
+    return asked;
+  }
+
+  /** As a process that was stopped, and goes on later. */
+  public void testAScorerThatNeverAnswersHasHalfOfTheTime() throws Exception {
+    index();
+    SearchRequestBuilder search = search(FailurePolicy.FAIL, 0);
+    Map<String, Float> alone = scores(search.get());
+    String scorer = startScorer(Settings.EMPTY);
+    Queue<TransportChannel> asked = silence(scorer);
+    try {
+      // Were it to wait for the whole time, the search would say that it ran out of it.
+      search.setTimeout(TimeValue.timeValueSeconds(6));
+      SearchResponse response = search.get();
+      assertFalse(response.toString(), response.isTimedOut());
+      assertSame(alone, scores(response));
+      int asks = asked.size();
+      assertEquals("each shard's node asked once", 2, asks);
+      assertEquals(2, onData(Counter.REMOTE_TIMEOUTS));
+      long fallbacks = onData(Counter.REMOTE_FALLBACKS);
+      assertSame(alone, scores(search.get()));
+      assertEquals("who was late is not asked again at once", asks, asked.size());
+      assertTrue(onData(Counter.REMOTE_FALLBACKS) > fallbacks);
+
+      place(ScoringPlace.REMOTE);
+      String other = startScorer(Settings.EMPTY);
+      long pairs = service(other).stats().get(Counter.PAIRS);
+      for (int i = 0; i < 2; i++) {
+        assertSame(alone, scores(search.get()));
+      }
+      assertEquals("who was late comes last", asks, asked.size());
+      assertTrue(service(other).stats().get(Counter.PAIRS) > pairs);
+    } finally {
+      for (TransportChannel channel : asked) {
+        channel.sendResponse(new IllegalStateException("it goes on"));
+      }
+    }
+    assertBusy(RemoteScoringIT::assertNothingLeftBehind);
+  }
+
+  public void testOneQuestionTriesAScorerThatWasLateAgain() {
+    AtomicLong clock = new AtomicLong(randomLong());
+    Scorers.Resting resting = new Scorers.Resting(clock::get);
+    assertTrue(resting.mayAsk("a"));
+    resting.late("a");
+    assertFalse(resting.mayAsk("a"));
+    assertTrue(resting.mayAsk("b"));
+    clock.addAndGet(Scorers.Resting.NANOS - 1);
+    assertFalse(resting.mayAsk("a"));
+    clock.addAndGet(1);
+    assertTrue("the one that tries", resting.mayAsk("a"));
+    assertFalse("the others go on without it", resting.mayAsk("a"));
+    resting.answered("a");
+    assertTrue(resting.mayAsk("a"));
+    assertTrue(resting.mayAsk("a"));
   }
 
   private static void assertNothingLeftBehind() {

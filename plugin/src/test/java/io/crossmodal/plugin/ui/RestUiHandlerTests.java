@@ -84,7 +84,9 @@ public class RestUiHandlerTests extends RestActionTestCase {
               "img-src data: blob: http: https:",
               "base-uri 'none'",
               "form-action 'none'",
-              "frame-ancestors 'none'"),
+              "frame-ancestors 'none'",
+              "require-trusted-types-for 'script'",
+              "trusted-types 'none'"),
           Set.of(policies.get(0).split("; ")));
     }
   }
@@ -153,6 +155,19 @@ public class RestUiHandlerTests extends RestActionTestCase {
     assertEquals(
         Set.of("MAPPINGS", "path", "request.path"), found("send\\(\"[A-Z]+\", ([^,)]+)", script));
     assertEquals(Set.of("_mapping", "_search"), found("[\"/](_(?!id|index)[a-z]+)\\b", script));
+  }
+
+  /** A search costs the node, and runs with the reader's rights, who did not ask for it. */
+  public void testALinkStartsNoSearch() {
+    String script = text(PATH + "/search.js");
+    // By the button, and where the reader has pressed it before: a link brings no state.
+    assertEquals(
+        Set.of("async function ", "    ", "    await "), found("(?m)^(.*)search\\(\\)", script));
+    assertThat(script, containsString("if (history.state?.searched) {\n    await search();"));
+    assertThat(script, not(containsString("hashchange")));
+    assertEquals(
+        Set.of("SEARCHED", "history.state"),
+        found("history\\.(?:push|replace)State\\(([\\w.]+),", script));
   }
 
   /** Each input that the script or a label names is there, and has a label. */

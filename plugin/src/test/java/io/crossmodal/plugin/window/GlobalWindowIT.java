@@ -24,6 +24,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.action.bulk.BulkRequestBuilder;
 import org.opensearch.action.bulk.BulkResponse;
@@ -35,15 +37,23 @@ import org.opensearch.action.search.ShardSearchFailure;
 import org.opensearch.cluster.node.DiscoveryNode;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.settings.Settings;
+import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.xcontent.XContentType;
+import org.opensearch.core.concurrency.OpenSearchRejectedExecutionException;
+import org.opensearch.core.rest.RestStatus;
+import org.opensearch.core.tasks.TaskCancelledException;
 import org.opensearch.index.query.QueryBuilder;
 import org.opensearch.plugins.Plugin;
 import org.opensearch.search.SearchExtBuilder;
 import org.opensearch.search.SearchHit;
+import org.opensearch.search.SearchService;
 import org.opensearch.search.builder.SearchSourceBuilder;
+import org.opensearch.search.query.QuerySearchRequest;
+import org.opensearch.tasks.CancellableTask;
 import org.opensearch.test.OpenSearchIntegTestCase;
 import org.opensearch.test.transport.MockTransportService;
 import org.opensearch.transport.NodeNotConnectedException;
+import org.opensearch.transport.TransportChannel;
 import org.opensearch.transport.TransportService;
 
 /** One window over all shards, on three nodes: the same documents in 1, 3 and 7 shards. */
@@ -209,35 +219,103 @@ public class GlobalWindowIT extends OpenSearchIntegTestCase {
           connection.sendRequest(requestId, action, request, options);
         });
     try {
-      SearchResponse kept = searchFrom(coordinator, FailurePolicy.KEEP_FIRST_PASS);
-      assertEquals(kept.toString(), 0, kept.getFailedShards());
-      RescoreReport report = reports(kept).get(0);
-      assertEquals("unavailable", report.degraded().get(0).reason());
-      assertEquals(WINDOW, report.rescored() + report.degraded().get(0).hits());
-      assertTrue(report.toString(), report.rescored() > 0);
-      assertEquals(WINDOW, kept.getHits().getHits().length);
-      assertEquals(report.rescored(), scoredByFusion(kept));
-      for (SearchHit hit : kept.getHits()) {
-        assertEquals(
-            hit.toString(), !hit.getShard().getNodeId().equals(node.getId()), hit.getScore() >= 1);
+      // Whatever the policy: there is nobody to fetch the first pass's hits from.
+      for (FailurePolicy onFailure : FailurePolicy.values()) {
+        assertShardsFailed(searchFrom(coordinator, onFailure));
       }
-
-      SearchResponse failed = searchFrom(coordinator, FailurePolicy.FAIL);
-      assertTrue(failed.toString(), failed.getFailedShards() > 0);
-      assertThat(failed.getShardFailures()[0].reason(), containsString("could not rescore"));
-      // A shard of that node which has no part in the window is not asked, and may fill the page.
-      for (SearchHit hit : failed.getHits()) {
-        for (ShardSearchFailure failure : failed.getShardFailures()) {
-          assertNotEquals(failure.shardId(), hit.getShard().getShardId().id());
-        }
-      }
-      assertEquals(report.rescored(), scoredByFusion(failed));
     } finally {
       transport.clearAllRules();
     }
   }
 
+  /** Failed shards have no hits, the others have theirs, rescored. */
+  private static void assertShardsFailed(SearchResponse response) {
+    assertTrue(response.toString(), response.getFailedShards() > 0);
+    RescoreReport report = reports(response).get(0);
+    assertTrue(report.toString(), report.rescored() > 0);
+    assertEquals(report.rescored(), scoredByFusion(response));
+    for (ShardSearchFailure failure : response.getShardFailures()) {
+      assertThat(failure.reason(), containsString("could not rescore its part"));
+      // A shard of that node which has no part in the window is not asked, and may fill the page.
+      for (SearchHit hit : response.getHits()) {
+        assertNotEquals(failure.shardId(), hit.getShard().getShardId().id());
+      }
+    }
+  }
+
+  /**
+   * Core frees the reader of a shard whose second query fails, and the hits of the first with it.
+   */
+  public void testAShardThatRefusesTheSecondRound() {
+    index(documents(), 7, 0);
+    String coordinator = internalCluster().getNodeNames()[0];
+    String busy = internalCluster().getNodeNames()[1];
+    SearchService shards = internalCluster().getInstance(SearchService.class, busy);
+    MockTransportService transport =
+        (MockTransportService) internalCluster().getInstance(TransportService.class, busy);
+    transport.addRequestHandlingBehavior(
+        SearchTransportService.QUERY_ID_ACTION_NAME,
+        (handler, request, channel, task) -> {
+          shards.freeReaderContext(((QuerySearchRequest) request).contextId());
+          channel.sendResponse(new OpenSearchRejectedExecutionException("its queue is full"));
+        });
+    try {
+      for (FailurePolicy onFailure : FailurePolicy.values()) {
+        SearchResponse response = searchFrom(coordinator, onFailure);
+        assertShardsFailed(response);
+        for (ShardSearchFailure failure : response.getShardFailures()) {
+          assertEquals(failure.toString(), RestStatus.TOO_MANY_REQUESTS, failure.status());
+        }
+      }
+    } finally {
+      transport.clearAllRules();
+    }
+  }
+
+  /** A shard that does not answer the second round is given up, and its query is taken back. */
+  public void testAShardThatDoesNotAnswerTheSecondRound() throws Exception {
+    index(documents(), 7, 0);
+    String coordinator = internalCluster().getNodeNames()[0];
+    String silent = internalCluster().getNodeNames()[1];
+    Queue<Asked> asked = new ConcurrentLinkedQueue<>();
+    MockTransportService transport =
+        (MockTransportService) internalCluster().getInstance(TransportService.class, silent);
+    transport.addRequestHandlingBehavior(
+        SearchTransportService.QUERY_ID_ACTION_NAME,
+        (handler, request, channel, task) -> asked.add(new Asked((CancellableTask) task, channel)));
+    try {
+      SearchRequestBuilder search =
+          request(
+              coordinator,
+              new FusionOptions(
+                  new ScoreCombiner(FusionScoreMode.REPLACE, 1, 1),
+                  MissingPolicy.KEEP_FIRST_PASS,
+                  FailurePolicy.FAIL,
+                  TimeValue.timeValueSeconds(2),
+                  0));
+      SearchResponse response = search.get();
+      assertTrue(response.toString(), response.getFailedShards() > 0);
+      assertFalse(asked.isEmpty());
+      assertBusy(() -> asked.forEach(one -> assertTrue(one.toString(), one.task().isCancelled())));
+    } finally {
+      transport.clearAllRules();
+      for (Asked one : asked) {
+        one.channel().sendResponse(new TaskCancelledException("cancelled"));
+      }
+    }
+  }
+
+  /** A second query on the shard's node, and who waits for its answer. */
+  private record Asked(CancellableTask task, TransportChannel channel) {}
+
   private static SearchResponse searchFrom(String coordinator, FailurePolicy onFailure) {
+    return request(
+            coordinator,
+            options(FusionScoreMode.REPLACE, MissingPolicy.KEEP_FIRST_PASS, onFailure, 0))
+        .get();
+  }
+
+  private static SearchRequestBuilder request(String coordinator, FusionOptions options) {
     return client(coordinator)
         .prepareSearch(index(7))
         .setSource(
@@ -246,10 +324,7 @@ public class GlobalWindowIT extends OpenSearchIntegTestCase {
         .setAllowPartialSearchResults(true)
         .setQuery(knn())
         .setSize(WINDOW)
-        .addRescorer(
-            fusion(options(FusionScoreMode.REPLACE, MissingPolicy.KEEP_FIRST_PASS, onFailure, 0)),
-            WINDOW)
-        .get();
+        .addRescorer(fusion(options), WINDOW);
   }
 
   private static long scoredByFusion(SearchResponse response) {

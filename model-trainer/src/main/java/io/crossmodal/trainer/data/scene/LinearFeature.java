@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.data.scene;
 
+import io.crossmodal.trainer.data.scene.Bounds.Relation;
 import java.awt.geom.Path2D;
 
 /**
@@ -79,7 +80,7 @@ public record LinearFeature(
     return amplitude * Math.sin(2 * Math.PI * t + phase);
   }
 
-  /** x of the course's point t; t runs a little over both edges, -0.1 to 1.1. */
+  /** Returns x of the course's point t; t runs a little over both edges, -0.1 to 1.1. */
   double x(double t) {
     return switch (direction) {
       case LEFT_TO_RIGHT -> t;
@@ -97,7 +98,7 @@ public record LinearFeature(
     };
   }
 
-  /** The course, a little over both edges. */
+  /** Returns the course, a little over both edges. */
   Path2D path() {
     Path2D path = new Path2D.Double();
     for (int i = 0; i <= 60; i++) {
@@ -111,12 +112,12 @@ public record LinearFeature(
     return path;
   }
 
-  /** The course's direction at t, radians clockwise from "to the right". */
+  /** Returns the course's direction at t, radians clockwise from "to the right". */
   double angle(double t) {
     return Math.atan2(y(t + 0.01) - y(t - 0.01), x(t + 0.01) - x(t - 0.01));
   }
 
-  /** The distance from its edge to a box; negative where they overlap. */
+  /** Returns the distance from its edge to a box; negative where they overlap. */
   double gapTo(Bounds box) {
     double gap = 2;
     for (int i = 0; i <= SAMPLES; i++) {
@@ -133,7 +134,7 @@ public record LinearFeature(
     return crossing == Crossing.BRIDGE ? 0.105 : 0.075;
   }
 
-  /** Whether the whole box is on one side; for diagonals never said. */
+  /** Returns whether the whole box is on one side; for diagonals never said. */
   public boolean holds(Relation relation, Bounds box) {
     if (relation == Relation.BESIDE) {
       return gapTo(box) <= 0.07;

@@ -4,18 +4,19 @@
  */
 package io.crossmodal.trainer.data.scene;
 
-import static io.crossmodal.trainer.data.scene.ObjectColour.BLUE;
-import static io.crossmodal.trainer.data.scene.ObjectColour.BROWN;
-import static io.crossmodal.trainer.data.scene.ObjectColour.GREEN;
-import static io.crossmodal.trainer.data.scene.ObjectColour.GREY;
-import static io.crossmodal.trainer.data.scene.ObjectColour.NATURAL;
-import static io.crossmodal.trainer.data.scene.ObjectColour.ORANGE;
-import static io.crossmodal.trainer.data.scene.ObjectColour.RED;
-import static io.crossmodal.trainer.data.scene.ObjectColour.WHITE;
-import static io.crossmodal.trainer.data.scene.ObjectColour.YELLOW;
+import static io.crossmodal.trainer.data.scene.ObjectKind.Colour.BLUE;
+import static io.crossmodal.trainer.data.scene.ObjectKind.Colour.BROWN;
+import static io.crossmodal.trainer.data.scene.ObjectKind.Colour.GREEN;
+import static io.crossmodal.trainer.data.scene.ObjectKind.Colour.GREY;
+import static io.crossmodal.trainer.data.scene.ObjectKind.Colour.NATURAL;
+import static io.crossmodal.trainer.data.scene.ObjectKind.Colour.ORANGE;
+import static io.crossmodal.trainer.data.scene.ObjectKind.Colour.RED;
+import static io.crossmodal.trainer.data.scene.ObjectKind.Colour.WHITE;
+import static io.crossmodal.trainer.data.scene.ObjectKind.Colour.YELLOW;
 
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 
 /**
@@ -44,9 +45,9 @@ public enum ObjectKind {
   private final boolean lines;
 
   @SuppressWarnings("ImmutableEnumChecker") // List.of is immutable
-  private final List<ObjectColour> colours;
+  private final List<Colour> colours;
 
-  ObjectKind(double width, double height, int maxCount, boolean lines, ObjectColour... colours) {
+  ObjectKind(double width, double height, int maxCount, boolean lines, Colour... colours) {
     this.width = width;
     this.height = height;
     this.maxCount = maxCount;
@@ -62,17 +63,17 @@ public enum ObjectKind {
     return height;
   }
 
-  /** The most that one group may have; the least is 1. */
+  /** Returns the most that one group may have; the least is 1. */
   public int maxCount() {
     return maxCount;
   }
 
-  /** Whether a group may line a road, railway or river. */
+  /** Returns whether a group may line a road, railway or river. */
   boolean mayLineFeature() {
     return lines;
   }
 
-  /** Whether all objects of a group point the same way, as built things do. */
+  /** Returns whether all objects of a group point the same way, as built things do. */
   boolean aligned() {
     return this != PLANE && this != SHIP && this != TREE && this != WIND_TURBINE;
   }
@@ -82,18 +83,18 @@ public enum ObjectKind {
     return this == PLANE || this == CAR;
   }
 
-  /** The colours that this kind comes in, at least one. */
-  public List<ObjectColour> colours() {
+  /** Returns the colours that this kind comes in, at least one. */
+  public List<Colour> colours() {
     return colours;
   }
 
-  /** Whether this kind floats: such kinds are only on the sea, all others never. */
+  /** Returns whether this kind floats: such kinds are only on the sea, all others never. */
   public boolean floats() {
     return this == SHIP;
   }
 
-  /** Whether this kind can be there, going by the ground alone. */
-  public boolean fits(Terrain terrain) {
+  /** Returns whether this kind can be there, going by the ground alone. */
+  public boolean fits(Scene.Terrain terrain) {
     return switch (terrain) {
       case SEA -> this == SHIP;
       case COAST -> this != POND && this != GREENHOUSE && this != BASEBALL_FIELD;
@@ -106,4 +107,47 @@ public enum ObjectKind {
 
   private static final Set<ObjectKind> FOREIGN_TO_FOREST =
       EnumSet.of(SHIP, TREE, GREENHOUSE, SWIMMING_POOL);
+
+  /**
+   * The colours that captions may name. {@link #NATURAL} objects have one look and no colour word.
+   */
+  public enum Colour {
+    WHITE(240, 240, 236),
+    GREY(138, 141, 146),
+    RED(196, 42, 38),
+    BLUE(40, 88, 200),
+    GREEN(34, 120, 62),
+    BROWN(118, 74, 38),
+    YELLOW(240, 206, 40),
+    ORANGE(228, 118, 36),
+    /** The object's own look; never named. */
+    NATURAL(0, 0, 0);
+
+    private final int red;
+    private final int green;
+    private final int blue;
+
+    Colour(int red, int green, int blue) {
+      this.red = red;
+      this.green = green;
+      this.blue = blue;
+    }
+
+    int red() {
+      return red;
+    }
+
+    int green() {
+      return green;
+    }
+
+    int blue() {
+      return blue;
+    }
+
+    /** Returns the English word, lower case. */
+    public String word() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
 }

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.data.scene;
 
+import io.crossmodal.trainer.data.scene.ObjectKind.Colour;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Graphics2D;
@@ -93,7 +94,7 @@ final class ObjectPainter {
 
   // --- objects ----------------------------------------------------------------------------------
 
-  /** The paved ground under a group of planes or cars. */
+  /** Paints the paved ground under a group of planes or cars. */
   void pave(ObjectGroup group) {
     Bounds all = group.bounds().grow(0.019);
     fill(
@@ -102,7 +103,7 @@ final class ObjectPainter {
         ASPHALT);
   }
 
-  /** The cleared ground around a group in a forest. */
+  /** Paints the cleared ground around a group in a forest. */
   void clear(ObjectGroup group) {
     Bounds all = group.bounds().grow(0.016);
     double width = all.maxX() - all.minX();
@@ -112,7 +113,7 @@ final class ObjectPainter {
         new Color(136, 134, 92));
   }
 
-  void paint(ObjectKind kind, ObjectColour colour, SceneObject object) {
+  void paint(ObjectKind kind, Colour colour, ObjectGroup.Member object) {
     AffineTransform before = g.getTransform();
     g.translate(object.x(), object.y());
     g.rotate(object.angle());
@@ -326,8 +327,8 @@ final class ObjectPainter {
 
   // --- helpers ----------------------------------------------------------------------------------
 
-  /** The object's colour, a little different each time. */
-  private Color tint(ObjectColour colour) {
+  /** Returns the object's colour, a little different each time. */
+  private Color tint(Colour colour) {
     double light = random.between(0.95, 1.04);
     return scaled(new Color(colour.red(), colour.green(), colour.blue()), light);
   }
@@ -339,7 +340,7 @@ final class ObjectPainter {
         (int) Math.min(255, colour.getBlue() * by));
   }
 
-  /** A shape's shadow, as if it stood {@code height} above the ground. */
+  /** Paints a shape's shadow, as if it stood {@code height} above the ground. */
   private void shadow(Shape shape, double height, double angle) {
     double dx = height * (sunX * Math.cos(angle) + sunY * Math.sin(angle));
     double dy = height * (sunY * Math.cos(angle) - sunX * Math.sin(angle));

@@ -4,6 +4,9 @@
  */
 package io.crossmodal.trainer.data.scene;
 
+import io.crossmodal.trainer.data.scene.ObjectGroup.Region;
+import io.crossmodal.trainer.data.scene.ObjectKind.Colour;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -21,7 +24,7 @@ import java.util.Set;
 public record Scene(
     int index,
     Terrain terrain,
-    Optional<Shore> shore,
+    Optional<Coastline> shore,
     Optional<LinearFeature> feature,
     List<ObjectGroup> groups,
     long lookSeed,
@@ -59,18 +62,19 @@ public record Scene(
     }
   }
 
-  /** How many objects of the kind there are, whatever their colour. */
+  /** Returns how many objects of the kind there are, whatever their colour. */
   public int count(ObjectKind kind) {
     return groups.stream().filter(g -> g.kind() == kind).mapToInt(ObjectGroup::count).sum();
   }
 
-  /** The group of this kind and colour, if there is one. */
-  public Optional<ObjectGroup> group(ObjectKind kind, ObjectColour colour) {
+  /** Returns the group of this kind and colour, if there is one. */
+  public Optional<ObjectGroup> group(ObjectKind kind, Colour colour) {
     return groups.stream().filter(g -> g.kind() == kind && g.colour() == colour).findFirst();
   }
 
   /**
-   * Everything that a full description could say: equal signatures cannot be told apart by words.
+   * Returns everything that a full description could say: equal signatures cannot be told apart by
+   * words.
    */
   public String signature() {
     StringBuilder text = new StringBuilder(terrain.name());
@@ -98,5 +102,85 @@ public record Scene(
         .sorted()
         .forEach(text::append);
     return text.toString();
+  }
+
+  /**
+   * Where land meets the sea.
+   *
+   * @param side the side of the picture that the sea is on: LEFT, RIGHT, TOP or BOTTOM
+   * @param depth how far the sea reaches in, 0 to 1
+   * @param amplitude of the shore line's bends
+   * @param phase of the bends, radians
+   */
+  public record Coastline(Region side, double depth, double amplitude, double phase) {
+
+    public Coastline {
+      if (side != Region.LEFT
+          && side != Region.RIGHT
+          && side != Region.TOP
+          && side != Region.BOTTOM) {
+        throw new IllegalArgumentException(
+            "the sea is on the LEFT, RIGHT, TOP or BOTTOM, got " + side);
+      }
+    }
+
+    /** Returns the distance to the shore line: above 0 in the sea, below 0 on land. */
+    double seaward(double x, double y) {
+      boolean across = side == Region.LEFT || side == Region.RIGHT;
+
+      double inwards =
+          switch (side) {
+            case LEFT -> x;
+            case RIGHT -> 1 - x;
+            case TOP -> y;
+            default -> 1 - y;
+          };
+      return depth + amplitude * Math.sin(5 * (across ? y : x) + phase) - inwards;
+    }
+
+    /** Returns whether the whole box is in the sea, or on land, with a margin. */
+    boolean holds(Bounds box, boolean inSea) {
+      for (double u = 0; u <= 1; u += 0.5) {
+        for (double v = 0; v <= 1; v += 0.5) {
+          double seaward =
+              seaward(
+                  box.minX() + u * (box.maxX() - box.minX()),
+                  box.minY() + v * (box.maxY() - box.minY()));
+          if (inSea ? seaward < 0.02 : seaward > -0.03) {
+            return false;
+          }
+        }
+      }
+      return true;
+    }
+  }
+
+  /** The ground that fills the picture. */
+  public enum Terrain {
+    FARMLAND(EnumSet.of(Colour.GREEN)),
+    GRASSLAND(EnumSet.of(Colour.GREEN)),
+    FOREST(EnumSet.of(Colour.GREEN)),
+    DESERT(EnumSet.of(Colour.BROWN, Colour.YELLOW, Colour.ORANGE)),
+    BARE_SOIL(EnumSet.of(Colour.BROWN, Colour.ORANGE)),
+    CITY(EnumSet.of(Colour.GREY)),
+    SEA(EnumSet.of(Colour.BLUE)),
+    COAST(EnumSet.of(Colour.GREEN, Colour.BLUE));
+
+    @SuppressWarnings("ImmutableEnumChecker") // an immutable copy
+    private final Set<Colour> hiddenColours;
+
+    Terrain(EnumSet<Colour> hiddenColours) {
+      this.hiddenColours = Set.copyOf(hiddenColours);
+    }
+
+    /** Returns whether an object of this colour stands out from this ground. */
+    public boolean shows(Colour colour) {
+      return !hiddenColours.contains(colour);
+    }
+
+    /** Returns whether a road, railway or river may cross it. */
+    public boolean allowsFeature() {
+      return this != SEA && this != COAST;
+    }
   }
 }

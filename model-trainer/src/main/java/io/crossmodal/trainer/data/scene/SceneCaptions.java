@@ -4,7 +4,11 @@
  */
 package io.crossmodal.trainer.data.scene;
 
+import io.crossmodal.trainer.data.scene.Bounds.Relation;
 import io.crossmodal.trainer.data.scene.LinearFeature.Crossing;
+import io.crossmodal.trainer.data.scene.ObjectGroup.Region;
+import io.crossmodal.trainer.data.scene.ObjectKind.Colour;
+import io.crossmodal.trainer.data.scene.SceneCaption.Statement;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -32,7 +36,7 @@ public final class SceneCaptions {
 
   private SceneCaptions() {}
 
-  /** The scene's captions: five different ones, always the same for the same scene. */
+  /** Returns the scene's captions: five different ones, always the same for the same scene. */
   public static List<SceneCaption> describe(Scene scene) {
     SceneRandom random = new SceneRandom(scene.lookSeed(), scene.index(), CAPTIONS);
     List<SceneCaption> captions = new ArrayList<>();
@@ -63,7 +67,7 @@ public final class SceneCaptions {
     private final Scene scene;
     private final SceneRandom random;
     private final List<ObjectGroup> groups;
-    private final List<Claim> claims = new ArrayList<>();
+    private final List<Statement> claims = new ArrayList<>();
     private String text = "";
 
     Writer(Scene scene, SceneRandom random) {
@@ -140,7 +144,7 @@ public final class SceneCaptions {
           ObjectGroup a = groups.get((i + 1) % 3);
           ObjectGroup c = groups.get((i + 2) % 3);
           if (random.chance(0.8) && Relation.between(b.bounds(), a.bounds(), c.bounds())) {
-            claims.add(new Claim.Between(b, a, c));
+            claims.add(new Statement.Between(b, a, c));
             return definite(b) + are(b) + " between " + definite(a) + " and " + definite(c);
           }
         }
@@ -288,8 +292,8 @@ public final class SceneCaptions {
       return "the " + number + noun(group, true);
     }
 
-    private void count(ObjectGroup group, Optional<ObjectColour> colour) {
-      Claim claim = new Claim.Count(group.kind(), colour, group.count());
+    private void count(ObjectGroup group, Optional<Colour> colour) {
+      Statement claim = new Statement.Count(group.kind(), colour, group.count());
       if (!claims.contains(claim)) {
         claims.add(claim);
       }
@@ -301,8 +305,7 @@ public final class SceneCaptions {
 
     private String noun(ObjectGroup group, boolean colour) {
       boolean one = group.count() == 1;
-      String tint =
-          colour && group.colour() != ObjectColour.NATURAL ? group.colour().word() + " " : "";
+      String tint = colour && group.colour() != Colour.NATURAL ? group.colour().word() + " " : "";
       return switch (group.kind()) {
         case STORAGE_TANK ->
             tint + plural(random.pick("storage tank", "storage tank", "tank"), one);
@@ -342,7 +345,7 @@ public final class SceneCaptions {
       if (!group.inRow()) {
         return "";
       }
-      claims.add(new Claim.Row(group.kind(), group.colour()));
+      claims.add(new Statement.Row(group.kind(), group.colour()));
       return random.pick(" in a row", " in a line");
     }
 
@@ -353,7 +356,7 @@ public final class SceneCaptions {
       if (region == Region.NONE) {
         return Optional.empty();
       }
-      claims.add(new Claim.In(group.kind(), group.colour(), region));
+      claims.add(new Statement.In(group.kind(), group.colour(), region));
       Bounds box = group.bounds();
       return Optional.of(
           switch (region) {
@@ -388,7 +391,7 @@ public final class SceneCaptions {
     }
 
     private String relation(ObjectGroup a, Relation relation, ObjectGroup b) {
-      claims.add(new Claim.Relates(a.kind(), a.colour(), relation, b.kind(), b.colour()));
+      claims.add(new Statement.Relates(a.kind(), a.colour(), relation, b.kind(), b.colour()));
       return switch (relation) {
         case LEFT_OF -> random.pick("to the left of", "left of");
         case RIGHT_OF -> random.pick("to the right of", "right of");
@@ -413,7 +416,7 @@ public final class SceneCaptions {
         return Optional.empty();
       }
       Relation relation = random.pick(found);
-      claims.add(new Claim.ToFeature(group.kind(), group.colour(), relation, feature.kind()));
+      claims.add(new Statement.ToFeature(group.kind(), group.colour(), relation, feature.kind()));
       String noun = " the " + feature.kind().name().toLowerCase(Locale.ROOT);
       switch (relation) {
         case LEFT_OF -> {
@@ -437,10 +440,10 @@ public final class SceneCaptions {
 
     // --- the ground ---
 
-    /** A road, say, with its course. */
+    /** Returns a road, say, with its course. */
     private String feature() {
       LinearFeature feature = scene.feature().orElseThrow();
-      claims.add(new Claim.Crossed(feature.kind(), Optional.of(feature.direction())));
+      claims.add(new Statement.Crossed(feature.kind(), Optional.of(feature.direction())));
       String noun = feature.kind().name().toLowerCase(Locale.ROOT);
       String verb = feature.kind() == LinearFeature.Kind.RIVER ? "flowing" : "running";
 
@@ -458,22 +461,22 @@ public final class SceneCaptions {
       if (feature.crossing() == Crossing.NONE) {
         return "";
       }
-      claims.add(new Claim.Has(feature.crossing()));
+      claims.add(new Statement.Has(feature.crossing()));
       return feature.crossing() == Crossing.BRIDGE ? " with a bridge" : " with a roundabout";
     }
 
-    /** " with a road", where there is one and chance wants it. */
+    /** Returns " with a road", where there is one and chance wants it. */
     private String crossing() {
       if (scene.feature().isEmpty() || random.chance(0.3)) {
         return "";
       }
       LinearFeature feature = scene.feature().get();
-      claims.add(new Claim.Crossed(feature.kind(), Optional.empty()));
+      claims.add(new Statement.Crossed(feature.kind(), Optional.empty()));
       return " with a " + feature.kind().name().toLowerCase(Locale.ROOT) + crossingOf(feature);
     }
 
     private String ground() {
-      claims.add(new Claim.On(scene.terrain()));
+      claims.add(new Statement.On(scene.terrain()));
       return switch (scene.terrain()) {
         case FARMLAND -> random.pick(" on farmland", " in the fields", " on green farmland");
         case GRASSLAND -> random.pick(" on grassland", " on a meadow", " on green grass");
@@ -487,7 +490,7 @@ public final class SceneCaptions {
     }
 
     private String groundNoun() {
-      claims.add(new Claim.On(scene.terrain()));
+      claims.add(new Statement.On(scene.terrain()));
       return switch (scene.terrain()) {
         case FARMLAND -> random.pick("farmland", "a cultivated area");
         case GRASSLAND -> random.pick("grassland", "a meadow");
@@ -504,7 +507,7 @@ public final class SceneCaptions {
       if (scene.shore().isEmpty()) {
         return "";
       }
-      claims.add(new Claim.SeaAt(scene.shore().get().side()));
+      claims.add(new Statement.SeaAt(scene.shore().get().side()));
       return switch (scene.shore().get().side()) {
         case LEFT -> " with the sea on the left";
         case RIGHT -> " with the sea on the right";

@@ -83,7 +83,7 @@ public final class SceneDatasetWriter {
       }
     }
 
-    /** How many images that is. */
+    /** Returns how many images that is. */
     public long total() {
       return (long) train + val + test;
     }
@@ -103,7 +103,7 @@ public final class SceneDatasetWriter {
     this.renderer = new SceneRenderer(config.size());
   }
 
-  /** The scene of a split's n-th image, n from 0. */
+  /** Returns the scene of a split's n-th image, n from 0. */
   public Scene scene(Split split, int n) {
     return generator.scene(firstIndex(split) + n);
   }
@@ -116,7 +116,9 @@ public final class SceneDatasetWriter {
     };
   }
 
-  /** Whether the folder is missing or empty, so that nothing can be lost by writing there. */
+  /**
+   * Returns whether the folder is missing or empty, so that nothing can be lost by writing there.
+   */
   public static boolean isFree(Path folder) throws IOException {
     if (!Files.exists(folder)) {
       return true;
@@ -181,12 +183,12 @@ public final class SceneDatasetWriter {
     }
   }
 
-  /** The name of a split's n-th image, without an extension. */
+  /** Returns the name of a split's n-th image, without an extension. */
   static String name(Split split, int n) {
     return String.format(Locale.ROOT, "%s_%06d", split.label(), n);
   }
 
-  /** A scene as an ordinary picture. */
+  /** Returns a scene as an ordinary picture. */
   BufferedImage picture(Scene scene) {
     return renderer.render(scene);
   }

@@ -6,7 +6,12 @@ package io.crossmodal.trainer.data.scene;
 
 import io.crossmodal.trainer.data.scene.LinearFeature.Crossing;
 import io.crossmodal.trainer.data.scene.LinearFeature.Direction;
+import io.crossmodal.trainer.data.scene.ObjectGroup.Member;
+import io.crossmodal.trainer.data.scene.ObjectGroup.Region;
+import io.crossmodal.trainer.data.scene.ObjectKind.Colour;
 import io.crossmodal.trainer.data.scene.Scene.Change;
+import io.crossmodal.trainer.data.scene.Scene.Coastline;
+import io.crossmodal.trainer.data.scene.Scene.Terrain;
 import io.crossmodal.trainer.data.scene.Scene.Twin;
 import io.crossmodal.trainer.data.scene.ScenePlan.Arrangement;
 import io.crossmodal.trainer.data.scene.ScenePlan.GroupPlan;
@@ -62,7 +67,7 @@ public final class SceneGenerator {
   }
 
   /**
-   * Scene {@code index}.
+   * Returns the scene {@code index}.
    *
    * @param index at least 0
    */
@@ -134,7 +139,9 @@ public final class SceneGenerator {
     return Optional.empty();
   }
 
-  /** The twin's original: each scene of the block is taken once before any is taken again. */
+  /**
+   * Chooses the twin's original: each scene of the block is taken once before any is taken again.
+   */
   private int original(int index) {
     int first = index - index % BLOCK;
     List<Integer> all = new ArrayList<>();
@@ -172,7 +179,7 @@ public final class SceneGenerator {
             : Optional.of(plan.withGroup(at, group.withCount(count)));
       }
       case COLOUR -> {
-        List<ObjectColour> others = new ArrayList<>(group.kind().colours());
+        List<Colour> others = new ArrayList<>(group.kind().colours());
         others.removeIf(c -> c == group.colour() || !plan.terrain().shows(c));
         return others.isEmpty()
             ? Optional.empty()
@@ -248,7 +255,7 @@ public final class SceneGenerator {
 
   private static ScenePlan emptyPlan(SceneRandom random) {
     Terrain terrain = random.weighted(List.of(Terrain.values()), 16, 14, 12, 14, 13, 15, 5, 11);
-    Optional<Shore> shore =
+    Optional<Coastline> shore =
         terrain == Terrain.COAST ? Optional.of(shore(random)) : Optional.empty();
     Optional<LinearFeature> feature =
         terrain.allowsFeature() && random.chance(0.62)
@@ -261,7 +268,7 @@ public final class SceneGenerator {
     List<GroupPlan> groups = new ArrayList<>();
     while (groups.size() < wanted) {
       ObjectKind kind = kind(plan.terrain(), groups, random);
-      ObjectColour colour = random.pick(kind.colours());
+      Colour colour = random.pick(kind.colours());
       boolean taken = groups.stream().anyMatch(g -> g.kind() == kind && g.colour() == colour);
       if (plan.terrain().shows(colour) && !taken) {
         int count = 1 + random.below(kind.maxCount());
@@ -330,9 +337,9 @@ public final class SceneGenerator {
     return true;
   }
 
-  private static Shore shore(SceneRandom random) {
+  private static Coastline shore(SceneRandom random) {
     Region side = random.pick(List.of(Region.LEFT, Region.RIGHT, Region.TOP, Region.BOTTOM));
-    return new Shore(
+    return new Coastline(
         side, random.between(0.36, 0.54), random.between(0.01, 0.035), random.between(0, 6.28));
   }
 
@@ -388,7 +395,7 @@ public final class SceneGenerator {
       ScenePlan plan, GroupPlan group, List<Bounds> boxes, SceneRandom random) {
     for (int i = 0; i < PLACING_TRIES; i++) {
       boolean along = group.arrangement() == Arrangement.ALONG_FEATURE;
-      List<SceneObject> objects =
+      List<Member> objects =
           along ? alongFeature(plan.feature().orElseThrow(), group, random) : around(group, random);
       if (fits(plan, group, objects, boxes)) {
         boolean inRow = group.arrangement() != Arrangement.CLUSTER;
@@ -402,7 +409,7 @@ public final class SceneGenerator {
   }
 
   private static boolean fits(
-      ScenePlan plan, GroupPlan group, List<SceneObject> objects, List<Bounds> boxes) {
+      ScenePlan plan, GroupPlan group, List<Member> objects, List<Bounds> boxes) {
     Bounds all = objects.get(0).bounds();
     for (int i = 0; i < objects.size(); i++) {
       Bounds box = objects.get(i).bounds();
@@ -437,12 +444,12 @@ public final class SceneGenerator {
     return true;
   }
 
-  private static List<SceneObject> around(GroupPlan group, SceneRandom random) {
+  private static List<Member> around(GroupPlan group, SceneRandom random) {
     ObjectKind kind = group.kind();
     int n = group.count();
     double scale = random.between(0.92, 1.12);
     double angle = groupAngle(kind, random);
-    SceneObject sample = new SceneObject(0, 0, kind.width() * scale, kind.height() * scale, angle);
+    Member sample = new Member(0, 0, kind.width() * scale, kind.height() * scale, angle);
     double jitter = group.arrangement() == Arrangement.CLUSTER ? 0.02 : 0.006;
     // Freely turned objects need the room of their diagonal.
     boolean free = !kind.aligned();
@@ -461,14 +468,14 @@ public final class SceneGenerator {
     }
     double x0 = group.region().anchorX() + random.between(-0.06, 0.06);
     double y0 = group.region().anchorY() + random.between(-0.06, 0.06);
-    List<SceneObject> objects = new ArrayList<>();
+    List<Member> objects = new ArrayList<>();
     for (int slot : slots) {
       double x = x0 + (slot % columns - (columns - 1) / 2.0) * pitchX;
       int row = slot / columns;
       double y = y0 + (row - (rows - 1) / 2.0) * pitchY;
       double own = free ? angle + random.between(-0.35, 0.35) : angle;
       objects.add(
-          new SceneObject(
+          new Member(
               x + random.between(-jitter, jitter),
               y + random.between(-jitter, jitter),
               sample.width() * random.between(0.96, 1.04),
@@ -514,21 +521,21 @@ public final class SceneGenerator {
     }
   }
 
-  private static List<SceneObject> intoFrame(List<SceneObject> objects) {
+  private static List<Member> intoFrame(List<Member> objects) {
     Bounds all = objects.get(0).bounds();
-    for (SceneObject object : objects) {
+    for (Member object : objects) {
       all = all.union(object.bounds());
     }
     double dx = Math.max(0, FRAME.minX() - all.minX()) - Math.max(0, all.maxX() - FRAME.maxX());
     double dy = Math.max(0, FRAME.minY() - all.minY()) - Math.max(0, all.maxY() - FRAME.maxY());
-    List<SceneObject> moved = new ArrayList<>();
-    for (SceneObject object : objects) {
+    List<Member> moved = new ArrayList<>();
+    for (Member object : objects) {
       moved.add(object.movedBy(dx, dy));
     }
     return moved;
   }
 
-  private static List<SceneObject> alongFeature(
+  private static List<Member> alongFeature(
       LinearFeature feature, GroupPlan group, SceneRandom random) {
     ObjectKind kind = group.kind();
     double scale = random.between(0.92, 1.08);
@@ -539,12 +546,12 @@ public final class SceneGenerator {
     double start = random.between(0.05, Math.max(0.06, 0.95 - length));
     double side = random.chance(0.5) ? 1 : -1;
     double away = feature.kind().halfWidth() + height / 2 + random.between(0.028, 0.04);
-    List<SceneObject> objects = new ArrayList<>();
+    List<Member> objects = new ArrayList<>();
     for (int i = 0; i < group.count(); i++) {
       double t = start + pitch * (i + 0.5);
       double angle = feature.angle(t);
       objects.add(
-          new SceneObject(
+          new Member(
               feature.x(t) - side * away * Math.sin(angle),
               feature.y(t) + side * away * Math.cos(angle),
               width,

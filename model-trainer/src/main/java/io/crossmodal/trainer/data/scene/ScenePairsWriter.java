@@ -43,7 +43,7 @@ public final class ScenePairsWriter {
   private final SensorRenderer renderer;
 
   /**
-   * A writer of the scenes that {@link SceneDatasetWriter} would write as pictures.
+   * Makes a writer of the scenes that {@link SceneDatasetWriter} would write as pictures.
    *
    * @param config its size is that of a tile
    */
@@ -119,7 +119,7 @@ public final class ScenePairsWriter {
     return bytes.toByteArray();
   }
 
-  /** Side by side in UTM zone 33, so that no two tiles are one place. */
+  /** Places tiles side by side in UTM zone 33, so that no two tiles are one place. */
   private Georeference place(int number) {
     int side = METRES * config.size();
     int row = number / TILES_PER_ROW;

@@ -4,14 +4,16 @@
  */
 package io.crossmodal.trainer.data.scene;
 
+import io.crossmodal.trainer.data.scene.ObjectGroup.Region;
+import io.crossmodal.trainer.data.scene.ObjectKind.Colour;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
 /** What a scene shall contain, before every object has its place. Near twins change a plan. */
 record ScenePlan(
-    Terrain terrain,
-    Optional<Shore> shore,
+    Scene.Terrain terrain,
+    Optional<Scene.Coastline> shore,
     Optional<LinearFeature> feature,
     List<GroupPlan> groups) {
 
@@ -25,9 +27,9 @@ record ScenePlan(
   }
 
   record GroupPlan(
-      ObjectKind kind, ObjectColour colour, int count, Region region, Arrangement arrangement) {
+      ObjectKind kind, Colour colour, int count, Region region, Arrangement arrangement) {
 
-    GroupPlan withColour(ObjectColour newColour) {
+    GroupPlan withColour(Colour newColour) {
       return new GroupPlan(kind, newColour, count, region, arrangement);
     }
 

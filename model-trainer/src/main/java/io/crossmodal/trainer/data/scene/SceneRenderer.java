@@ -32,7 +32,7 @@ public final class SceneRenderer {
     this.size = size;
   }
 
-  /** The picture, TYPE_INT_RGB. */
+  /** Returns the picture, TYPE_INT_RGB. */
   public BufferedImage render(Scene scene) {
     SceneRandom random = new SceneRandom(scene.lookSeed(), scene.index(), RENDER);
     BufferedImage image = new BufferedImage(size, size, BufferedImage.TYPE_INT_RGB);
@@ -54,7 +54,7 @@ public final class SceneRenderer {
       ObjectPainter painter =
           new ObjectPainter(g, random, length * Math.cos(sun), length * Math.sin(sun));
       for (ObjectGroup group : scene.groups()) {
-        if (scene.terrain() == Terrain.FOREST && !group.kind().paved()) {
+        if (scene.terrain() == Scene.Terrain.FOREST && !group.kind().paved()) {
           painter.clear(group);
         }
       }
@@ -66,7 +66,7 @@ public final class SceneRenderer {
         }
       }
       for (ObjectGroup group : order) {
-        for (SceneObject object : group.objects()) {
+        for (ObjectGroup.Member object : group.objects()) {
           painter.paint(group.kind(), group.colour(), object);
         }
       }
@@ -75,7 +75,7 @@ public final class SceneRenderer {
     }
   }
 
-  /** What light, air and sensor do: a slight blur, then gain, colour cast, haze and noise. */
+  /** Does what light, air and sensor do: a slight blur, then gain, colour cast, haze and noise. */
   private void expose(BufferedImage image, SceneRandom random) {
     int[] sharp = image.getRGB(0, 0, size, size, null, 0, size);
     double side = random.between(0.03, 0.10);
@@ -118,7 +118,7 @@ public final class SceneRenderer {
     image.setRGB(0, 0, size, size, seen, 0, size);
   }
 
-  /** Near enough to a standard normal for grain: the sum of four uniform draws. */
+  /** Returns the sum of four uniform draws, near enough to a standard normal for grain. */
   private static double gaussian(SceneRandom random) {
     double sum = 0;
     for (int i = 0; i < 4; i++) {

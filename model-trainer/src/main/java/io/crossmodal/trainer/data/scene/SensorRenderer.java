@@ -30,7 +30,7 @@ public final class SensorRenderer {
   private static final long RADAR = 6;
 
   /** A kind of ground is painted in the colour of its place here. */
-  private static final List<Ground> KINDS = List.of(Ground.values());
+  private static final List<GroundCover> KINDS = List.of(GroundCover.values());
 
   private static final long OPTICAL = 7;
   private static final int[] RGB_OF_BAND = {2, 1, 0};
@@ -39,7 +39,7 @@ public final class SensorRenderer {
   private final SceneRenderer pictures;
 
   /**
-   * A renderer of tiles.
+   * Makes a renderer of tiles.
    *
    * @param size the side of a tile in pixels, 32 to 2048
    */
@@ -58,11 +58,11 @@ public final class SensorRenderer {
 
   public Views render(Scene scene) {
     int[] rgb = pictures.render(scene).getRGB(0, 0, size, size, null, 0, size);
-    Ground[] ground = ground(scene);
+    GroundCover[] ground = ground(scene);
     return new Views(radar(scene, ground, rgb), optical(scene, ground, rgb));
   }
 
-  /** What is in a scene: its terrain, what crosses it and the kinds of its objects. */
+  /** Returns what is in a scene: its terrain, what crosses it and the kinds of its objects. */
   public static Set<String> labels(Scene scene) {
     Set<String> labels = new TreeSet<>();
     labels.add(label(scene.terrain()));
@@ -75,16 +75,19 @@ public final class SensorRenderer {
     return value.name().toLowerCase(Locale.ROOT).replace('_', ' ');
   }
 
-  private Ground[] ground(Scene scene) {
+  private GroundCover[] ground(Scene scene) {
     BufferedImage map = new BufferedImage(size, size, BufferedImage.TYPE_INT_RGB);
     for (int i = 0; i < size * size; i++) {
       double x = (i % size + 0.5) / size;
       int row = i / size;
       double y = (row + 0.5) / size;
-      Ground at = Ground.of(scene.terrain());
+      GroundCover at = GroundCover.of(scene.terrain());
       if (scene.shore().isPresent()) {
         double seaward = scene.shore().get().seaward(x, y);
-        at = seaward > 0 ? Ground.WATER : seaward > -0.085 ? Ground.SAND : Ground.GRASS;
+        at =
+            seaward > 0
+                ? GroundCover.WATER
+                : seaward > -0.085 ? GroundCover.SAND : GroundCover.GRASS;
       }
       map.setRGB(i % size, i / size, KINDS.indexOf(at));
     }
@@ -96,7 +99,7 @@ public final class SensorRenderer {
       for (ObjectGroup group : scene.groups()) {
         if (group.kind().paved()) {
           Bounds box = group.bounds();
-          paint(g, Ground.ASPHALT);
+          paint(g, GroundCover.ASPHALT);
           g.fill(
               new Rectangle2D.Double(
                   box.minX() - 0.03,
@@ -106,20 +109,20 @@ public final class SensorRenderer {
         }
       }
       for (ObjectGroup group : scene.groups()) {
-        paint(g, Ground.of(group.kind()));
+        paint(g, GroundCover.of(group.kind()));
         group.objects().forEach(object -> object(g, group.kind(), object));
       }
     } finally {
       g.dispose();
     }
-    Ground[] ground = new Ground[size * size];
+    GroundCover[] ground = new GroundCover[size * size];
     for (int i = 0; i < ground.length; i++) {
       ground[i] = KINDS.get(map.getRGB(i % size, i / size) & 0xff);
     }
     return ground;
   }
 
-  private static void paint(Graphics2D g, Ground ground) {
+  private static void paint(Graphics2D g, GroundCover ground) {
     g.setColor(new Color(KINDS.indexOf(ground)));
   }
 
@@ -127,9 +130,9 @@ public final class SensorRenderer {
     paint(
         g,
         switch (feature.kind()) {
-          case ROAD -> Ground.ASPHALT;
-          case RAILWAY -> Ground.SOIL;
-          default -> Ground.WATER;
+          case ROAD -> GroundCover.ASPHALT;
+          case RAILWAY -> GroundCover.SOIL;
+          default -> GroundCover.WATER;
         });
     g.setStroke(new BasicStroke((float) (2 * feature.kind().halfWidth())));
     g.draw(feature.path());
@@ -138,13 +141,13 @@ public final class SensorRenderer {
       AffineTransform before = g.getTransform();
       g.translate(feature.x(feature.crossingAt()), feature.y(feature.crossingAt()));
       g.rotate(feature.angle(feature.crossingAt()) + Math.PI / 2);
-      paint(g, Ground.ROOF);
+      paint(g, GroundCover.ROOF);
       g.fill(new Rectangle2D.Double(-half, -0.026, 2 * half, 0.052));
       g.setTransform(before);
     }
   }
 
-  private static void object(Graphics2D g, ObjectKind kind, SceneObject object) {
+  private static void object(Graphics2D g, ObjectKind kind, ObjectGroup.Member object) {
     AffineTransform before = g.getTransform();
     g.translate(object.x(), object.y());
     g.rotate(object.angle());
@@ -162,15 +165,15 @@ public final class SensorRenderer {
     g.setTransform(before);
   }
 
-  private BandImage radar(Scene scene, Ground[] ground, int[] rgb) {
+  private BandImage radar(Scene scene, GroundCover[] ground, int[] rgb) {
     SceneRandom random = new SceneRandom(scene.lookSeed(), scene.index(), RADAR);
-    ValueNoise rough = new ValueNoise(random.nextLong());
+    SceneRandom.Noise rough = new SceneRandom.Noise(random.nextLong());
     boolean fromTheLeft = random.chance(0.5);
     float[] values = new float[2 * size * size];
     for (int y = 0; y < size; y++) {
       for (int x = 0; x < size; x++) {
         int at = y * size + x;
-        Ground here = ground[at];
+        GroundCover here = ground[at];
         double surface = 1.5 * rough.fractal(6.0 * x / size, 6.0 * y / size, 3);
         // Thick growth scatters within its volume, which turns the polarisation.
         double growth = here.grows() ? 5 * green(rgb[at]) : 0;
@@ -188,14 +191,14 @@ public final class SensorRenderer {
     return new BandImage(2, size, size, values);
   }
 
-  /** How green, about -0.2 to 0.3. */
+  /** Returns how green it is, about -0.2 to 0.3. */
   private static double green(int rgb) {
     double red = (rgb >> 16) & 255;
     double green = (rgb >> 8) & 255;
     return (green - red) / Math.max(40, green + red);
   }
 
-  /** In dB: the mean of so many exponential powers. */
+  /** Returns the mean of so many exponential powers, in dB. */
   private static double speckle(SceneRandom random) {
     double power = 0;
     for (int look = 0; look < LOOKS; look++) {
@@ -204,7 +207,7 @@ public final class SensorRenderer {
     return 10 * Math.log10(Math.max(power, 1e-6));
   }
 
-  private BandImage optical(Scene scene, Ground[] ground, int[] rgb) {
+  private BandImage optical(Scene scene, GroundCover[] ground, int[] rgb) {
     SceneRandom random = new SceneRandom(scene.lookSeed(), scene.index(), OPTICAL);
     double air = random.between(0, 250);
     float[] values = new float[BANDS * size * size];
@@ -224,5 +227,86 @@ public final class SensorRenderer {
       }
     }
     return new BandImage(BANDS, size, size, values);
+  }
+
+  /**
+   * What a pixel of a scene is to a sensor. Backscatter and reflectances are rounded from what is
+   * usual at 10 metres; they make a scene plausible, they measure nothing.
+   */
+  enum GroundCover {
+    WATER(-20, -27, 500, 450, 300, 250, 200, 180, 150, 130, 80, 60),
+    GRASS(-13, -19, 500, 800, 600, 1200, 2600, 3000, 3300, 3400, 2000, 1100),
+    CROP(-11, -17, 450, 750, 550, 1150, 2900, 3500, 3800, 3900, 1900, 950),
+    TREES(-8.5, -13.5, 250, 450, 300, 700, 1900, 2300, 2500, 2600, 1200, 600),
+    SAND(-18, -26, 1600, 2100, 2600, 2800, 2900, 3000, 3100, 3200, 3900, 3600),
+    SOIL(-13.5, -21, 800, 1050, 1400, 1600, 1750, 1850, 1950, 2100, 2800, 2500),
+    STREETS(-7, -14, 1200, 1350, 1450, 1550, 1650, 1700, 1800, 1850, 2000, 1900),
+    ASPHALT(-17, -24, 800, 900, 950, 1000, 1050, 1100, 1150, 1200, 1300, 1250),
+    ROOF(-5, -12, 1500, 1600, 1700, 1750, 1800, 1850, 1900, 1950, 2100, 2000),
+    METAL(-3, -11, 2200, 2300, 2350, 2400, 2400, 2450, 2500, 2500, 2300, 2100);
+
+    private final double vv;
+    private final double vh;
+
+    @SuppressWarnings("ImmutableEnumChecker") // never handed out
+    private final double[] reflectance;
+
+    GroundCover(double vv, double vh, double... reflectance) {
+      this.vv = vv;
+      this.vh = vh;
+      this.reflectance = reflectance;
+    }
+
+    /** Returns the backscatter in dB. */
+    double vv() {
+      return vv;
+    }
+
+    /** Returns the cross-polarised backscatter in dB. */
+    double vh() {
+      return vh;
+    }
+
+    /**
+     * Returns reflectance times 10,000, in the order of {@link
+     * io.crossmodal.trainer.data.SensorSource#S2}'s bands.
+     */
+    double reflectance(int band) {
+      return reflectance[band];
+    }
+
+    boolean grows() {
+      return this == GRASS || this == CROP || this == TREES;
+    }
+
+    /** Returns whether it has walls that a radar's pulse bounces off twice. */
+    boolean stands() {
+      return this == ROOF || this == METAL;
+    }
+
+    /** Returns what lies under everything else. */
+    static GroundCover of(Scene.Terrain terrain) {
+      return switch (terrain) {
+        case FARMLAND -> CROP;
+        case GRASSLAND -> GRASS;
+        case FOREST -> TREES;
+        case DESERT -> SAND;
+        case BARE_SOIL -> SOIL;
+        case CITY -> STREETS;
+        case SEA -> WATER;
+        default -> GRASS;
+      };
+    }
+
+    static GroundCover of(ObjectKind kind) {
+      return switch (kind) {
+        case STORAGE_TANK, PLANE, SHIP, CAR, WIND_TURBINE -> METAL;
+        case BUILDING, GREENHOUSE, SOLAR_PANEL -> ROOF;
+        case SWIMMING_POOL, POND -> WATER;
+        case TREE -> TREES;
+        case TENNIS_COURT, RUNNING_TRACK -> ASPHALT;
+        default -> GRASS;
+      };
+    }
   }
 }

@@ -13,8 +13,8 @@ final class TerrainPainter {
 
   private final Scene scene;
   private final SceneRandom random;
-  private final ValueNoise coarse;
-  private final ValueNoise fine;
+  private final SceneRandom.Noise coarse;
+  private final SceneRandom.Noise fine;
   private final double turn;
   private final double phase;
   private final double hue;
@@ -27,12 +27,12 @@ final class TerrainPainter {
   TerrainPainter(Scene scene, SceneRandom random) {
     this.scene = scene;
     this.random = random;
-    coarse = new ValueNoise(random.nextLong());
-    fine = new ValueNoise(random.nextLong());
+    coarse = new SceneRandom.Noise(random.nextLong());
+    fine = new SceneRandom.Noise(random.nextLong());
     turn = random.between(-0.5, 0.5);
     phase = random.between(0, 6.28);
     hue = random.between(-1, 1);
-    if (scene.terrain() == Terrain.FARMLAND) {
+    if (scene.terrain() == Scene.Terrain.FARMLAND) {
       split(new Bounds(-0.6, -0.6, 1.6, 1.6), 4);
     }
   }

@@ -142,13 +142,13 @@ class SceneCaptionsTest {
     for (int i = 0; i < SCENES; i++) {
       Scene scene = ALL.get(i);
       for (SceneCaption caption : CAPTIONS.get(i)) {
-        for (Claim claim : caption.claims()) {
-          if (claim instanceof Claim.Relates relates) {
+        for (SceneCaption.Statement claim : caption.claims()) {
+          if (claim instanceof SceneCaption.Statement.Relates relates) {
 
             ObjectGroup a = scene.group(relates.kind(), relates.colour()).orElseThrow();
             ObjectGroup b = scene.group(relates.otherKind(), relates.otherColour()).orElseThrow();
-            for (SceneObject one : a.objects()) {
-              for (SceneObject other : b.objects()) {
+            for (ObjectGroup.Member one : a.objects()) {
+              for (ObjectGroup.Member other : b.objects()) {
                 checkRelation(relates.relation(), one, other, caption);
               }
             }
@@ -161,7 +161,7 @@ class SceneCaptionsTest {
   }
 
   private static void checkRelation(
-      Relation relation, SceneObject a, SceneObject b, SceneCaption caption) {
+      Bounds.Relation relation, ObjectGroup.Member a, ObjectGroup.Member b, SceneCaption caption) {
     switch (relation) {
       case LEFT_OF -> assertTrue(a.x() + 0.05 < b.x(), caption.text());
       case RIGHT_OF -> assertTrue(a.x() - 0.05 > b.x(), caption.text());
@@ -176,24 +176,25 @@ class SceneCaptionsTest {
     Bounds left = new Bounds(0.1, 0.4, 0.2, 0.5);
     Bounds right = new Bounds(0.6, 0.45, 0.7, 0.55);
     Bounds middle = new Bounds(0.35, 0.4, 0.45, 0.5);
-    assertTrue(Relation.LEFT_OF.holds(left, right));
-    assertTrue(Relation.RIGHT_OF.holds(right, left));
-    assertFalse(Relation.LEFT_OF.holds(right, left));
-    assertFalse(Relation.ABOVE.holds(left, right));
-    assertFalse(Relation.BESIDE.holds(left, right));
-    assertTrue(Relation.BESIDE.holds(middle, new Bounds(0.5, 0.4, 0.6, 0.5)));
-    assertTrue(Relation.between(middle, left, right));
-    assertFalse(Relation.between(left, middle, right));
-    assertEquals(Region.UPPER_LEFT, one(0.2, 0.2).region());
-    assertEquals(Region.LOWER_RIGHT, one(0.8, 0.8).region());
-    assertEquals(Region.CENTRE, one(0.5, 0.5).region());
-    assertEquals(Region.TOP, one(0.5, 0.2).region());
-    assertEquals(Region.NONE, one(0.365, 0.2).region());
+    assertTrue(Bounds.Relation.LEFT_OF.holds(left, right));
+    assertTrue(Bounds.Relation.RIGHT_OF.holds(right, left));
+    assertFalse(Bounds.Relation.LEFT_OF.holds(right, left));
+    assertFalse(Bounds.Relation.ABOVE.holds(left, right));
+    assertFalse(Bounds.Relation.BESIDE.holds(left, right));
+    assertTrue(Bounds.Relation.BESIDE.holds(middle, new Bounds(0.5, 0.4, 0.6, 0.5)));
+    assertTrue(Bounds.Relation.between(middle, left, right));
+    assertFalse(Bounds.Relation.between(left, middle, right));
+    assertEquals(ObjectGroup.Region.UPPER_LEFT, one(0.2, 0.2).region());
+    assertEquals(ObjectGroup.Region.LOWER_RIGHT, one(0.8, 0.8).region());
+    assertEquals(ObjectGroup.Region.CENTRE, one(0.5, 0.5).region());
+    assertEquals(ObjectGroup.Region.TOP, one(0.5, 0.2).region());
+    assertEquals(ObjectGroup.Region.NONE, one(0.365, 0.2).region());
   }
 
   private static ObjectGroup one(double x, double y) {
-    SceneObject object = new SceneObject(x, y, 0.1, 0.1, 0);
-    return new ObjectGroup(ObjectKind.STORAGE_TANK, ObjectColour.WHITE, false, List.of(object));
+    ObjectGroup.Member object = new ObjectGroup.Member(x, y, 0.1, 0.1, 0);
+    return new ObjectGroup(
+        ObjectKind.STORAGE_TANK, ObjectKind.Colour.WHITE, false, List.of(object));
   }
 
   @Test

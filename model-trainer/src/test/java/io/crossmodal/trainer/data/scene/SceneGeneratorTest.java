@@ -58,7 +58,7 @@ class SceneGeneratorTest {
       for (ObjectGroup group : scene.groups()) {
         assertTrue(group.kind().fits(scene.terrain()), () -> group + " on " + scene.terrain());
         assertTrue(scene.terrain().shows(group.colour()), scene::signature);
-        for (SceneObject object : group.objects()) {
+        for (ObjectGroup.Member object : group.objects()) {
           Bounds box = object.bounds();
           assertTrue(box.minX() >= 0 && box.minY() >= 0 && box.maxX() <= 1 && box.maxY() <= 1);
           for (Bounds other : boxes) {
@@ -81,7 +81,7 @@ class SceneGeneratorTest {
 
   @Test
   void worldIsVaried() {
-    Set<Terrain> terrains = EnumSet.noneOf(Terrain.class);
+    Set<Scene.Terrain> terrains = EnumSet.noneOf(Scene.Terrain.class);
     Map<ObjectKind, Integer> kinds = new EnumMap<>(ObjectKind.class);
     int[] counts = new int[7];
     Map<String, Integer> signatures = new HashMap<>();
@@ -93,7 +93,7 @@ class SceneGeneratorTest {
         counts[group.count()]++;
       }
     }
-    assertEquals(EnumSet.allOf(Terrain.class), terrains);
+    assertEquals(EnumSet.allOf(Scene.Terrain.class), terrains);
     for (ObjectKind kind : ObjectKind.values()) {
       assertTrue(kinds.getOrDefault(kind, 0) > SCENES / 40, () -> "too few of " + kind);
     }
@@ -195,14 +195,14 @@ class SceneGeneratorTest {
     assertThrows(IllegalArgumentException.class, () -> new SceneGenerator(1, Double.NaN));
     assertThrows(IllegalArgumentException.class, () -> GENERATOR.scene(-1));
     assertThrows(IllegalArgumentException.class, () -> new SceneRenderer(16));
-    SceneObject object = new SceneObject(0.5, 0.5, 0.1, 0.1, 0);
+    ObjectGroup.Member object = new ObjectGroup.Member(0.5, 0.5, 0.1, 0.1, 0);
     assertThrows(
         IllegalArgumentException.class,
-        () -> new ObjectGroup(ObjectKind.CAR, ObjectColour.GREEN, false, List.of(object)));
+        () -> new ObjectGroup(ObjectKind.CAR, ObjectKind.Colour.GREEN, false, List.of(object)));
     assertThrows(
         IllegalArgumentException.class,
-        () -> new ObjectGroup(ObjectKind.CAR, ObjectColour.RED, false, List.of()));
-    assertThrows(IllegalArgumentException.class, () -> new SceneObject(0, 0, 0, 1, 0));
+        () -> new ObjectGroup(ObjectKind.CAR, ObjectKind.Colour.RED, false, List.of()));
+    assertThrows(IllegalArgumentException.class, () -> new ObjectGroup.Member(0, 0, 0, 1, 0));
     assertThrows(IllegalArgumentException.class, () -> new Bounds(1, 0, 0, 1));
   }
 

@@ -19,7 +19,7 @@ class SensorRendererTest {
       new SceneDatasetWriter(new SceneDatasetWriter.Config(200, 0, 0, 11, SIZE, 0));
   private final SensorRenderer renderer = new SensorRenderer(SIZE);
 
-  private Scene first(Terrain terrain) {
+  private Scene first(Scene.Terrain terrain) {
     for (int n = 0; n < 200; n++) {
       Scene scene = scenes.scene(Split.TRAIN, n);
       if (scene.terrain() == terrain) {
@@ -39,7 +39,7 @@ class SensorRendererTest {
 
   @Test
   void theSameSceneGivesTheSameTiles() {
-    Scene scene = first(Terrain.FARMLAND);
+    Scene scene = first(Scene.Terrain.FARMLAND);
     SensorRenderer.Views once = renderer.render(scene);
     SensorRenderer.Views again = new SensorRenderer(SIZE).render(scene);
     assertArrayEquals(once.radar().values(), again.radar().values());
@@ -54,9 +54,9 @@ class SensorRendererTest {
   /** Water is dark for both sensors, a forest bright in the infrared and in VH. */
   @Test
   void groundLooksAsItDoes() {
-    SensorRenderer.Views sea = renderer.render(first(Terrain.SEA));
-    SensorRenderer.Views forest = renderer.render(first(Terrain.FOREST));
-    SensorRenderer.Views city = renderer.render(first(Terrain.CITY));
+    SensorRenderer.Views sea = renderer.render(first(Scene.Terrain.SEA));
+    SensorRenderer.Views forest = renderer.render(first(Scene.Terrain.FOREST));
+    SensorRenderer.Views city = renderer.render(first(Scene.Terrain.CITY));
     assertTrue(mean(sea.radar(), 0) + 6 < mean(forest.radar(), 0));
     assertTrue(mean(forest.radar(), 0) < mean(city.radar(), 0));
     assertTrue(mean(sea.optical(), 6) * 3 < mean(forest.optical(), 6));
@@ -66,7 +66,7 @@ class SensorRendererTest {
   /** Four looks: a deviation of about 2.2 dB, and double bounce stands out of it at sea. */
   @Test
   void speckleAndDoubleBounce() {
-    BandImage sea = renderer.render(first(Terrain.SEA)).radar();
+    BandImage sea = renderer.render(first(Scene.Terrain.SEA)).radar();
     double mean = mean(sea, 0);
     double square = 0;
     float brightest = -99;
@@ -85,7 +85,7 @@ class SensorRendererTest {
 
   @Test
   void labelsNameWhatIsThere() {
-    Scene sea = first(Terrain.SEA);
+    Scene sea = first(Scene.Terrain.SEA);
     assertTrue(SensorRenderer.labels(sea).contains("sea"));
     assertTrue(SensorRenderer.labels(sea).contains("ship"));
   }

@@ -1,0 +1,130 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.cli;
+
+import com.google.gson.JsonElement;
+import io.crossmodal.trainer.train.OptionRecords;
+import java.lang.invoke.MethodType;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import picocli.CommandLine.IModelTransformer;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.ISetter;
+import picocli.CommandLine.Model.OptionSpec;
+
+/**
+ * The options of a record as options of a command: each that {@code recipes.json} has help for, and
+ * one of the command's recipes a value. The command names {@link Transformer} as its model
+ * transformer.
+ */
+final class RecordOptions {
+  private final Class<? extends Record> type;
+  private final Map<String, Map<String, JsonElement>> recipes = new LinkedHashMap<>();
+  private final Map<String, Object> given = new LinkedHashMap<>();
+
+  /**
+   * Makes the options of a record.
+   *
+   * @param recipes that give what the user does not; the help says which value
+   */
+  RecordOptions(Class<? extends Record> type, String... recipes) {
+    this.type = type;
+    for (String name : recipes) {
+      this.recipes.put(name, OptionRecords.recipe(type, name));
+    }
+  }
+
+  /** A command that has such options. */
+  interface Holder {
+    /** Returns the options. */
+    RecordOptions recordOptions();
+  }
+
+  /** Adds a {@link Holder}'s options to its command. */
+  static final class Transformer implements IModelTransformer {
+    @Override
+    public CommandSpec transform(CommandSpec command) {
+      ((Holder) command.userObject()).recordOptions().addTo(command);
+      return command;
+    }
+  }
+
+  private void addTo(CommandSpec command) {
+    Map<String, Class<?>> types = OptionRecords.types(type);
+    Map<String, String> help = OptionRecords.help(type);
+    help.keySet()
+        .removeIf(name -> recipes.values().stream().noneMatch(values -> values.containsKey(name)));
+    help.forEach((name, text) -> command.addOption(option(name, types.get(name), text)));
+  }
+
+  /** Returns what the recipes have for an option: one value where they agree. */
+  private String usual(String name) {
+    Map<String, String> values = new LinkedHashMap<>();
+    recipes.forEach(
+        (recipe, options) -> {
+          if (options.containsKey(name) && !options.get(name).isJsonNull()) {
+            values.put(recipe, options.get(name).getAsString());
+          }
+        });
+    if (values.isEmpty()) {
+      return "";
+    }
+    Set<String> distinct = Set.copyOf(values.values());
+    if (distinct.size() == 1 && values.size() == recipes.size()) {
+      return "\n  Default: " + distinct.iterator().next();
+    }
+    return values.entrySet().stream()
+        .map(value -> value.getKey() + " " + value.getValue())
+        .collect(Collectors.joining(", ", "\n  Default: ", ""));
+  }
+
+  private OptionSpec option(String name, Class<?> valueType, String help) {
+    ISetter setter =
+        new ISetter() {
+          @Override
+          @SuppressWarnings("unchecked") // picocli's contract: the value before
+          public <T> T set(T value) {
+            return (T) (value == null ? given.remove(name) : given.put(name, value));
+          }
+        };
+    String option = name.replace('_', '-');
+    return OptionSpec.builder("--" + option)
+        .description((help + usual(name)).split("\n"))
+        .paramLabel("<" + option + ">")
+        .type(MethodType.methodType(valueType).wrap().returnType())
+        .negatable(valueType == boolean.class)
+        .setter(setter)
+        .build();
+  }
+
+  /** Returns whether the user has given that option. */
+  boolean has(String name) {
+    return given.containsKey(name);
+  }
+
+  /**
+   * Returns the recipe of that name with what the user has given.
+   *
+   * @param absent value of what the recipe leaves out
+   * @throws IllegalArgumentException when the record refuses it
+   */
+  <R extends Record> R applyTo(Class<R> record, String recipe, Map<String, ?> absent) {
+    Map<String, Object> values = new LinkedHashMap<>(absent);
+    values.putAll(recipes.get(recipe));
+    values.putAll(given);
+    return OptionRecords.of(record, values);
+  }
+
+  /**
+   * Returns {@code base} with what the user has given.
+   *
+   * @throws IllegalArgumentException when the record refuses it
+   */
+  <R extends Record> R applyTo(R base) {
+    return OptionRecords.with(base, given);
+  }
+}

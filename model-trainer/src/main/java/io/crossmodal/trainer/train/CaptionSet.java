@@ -1,0 +1,347 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.train;
+
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.image.RgbImage;
+import io.crossmodal.model.text.TokenizedText;
+import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.DecodedImages;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+
+/**
+ * The training images, decoded once and kept at model size, and the batches made of them.
+ *
+ * <p>A batch depends on the seed and its number alone: whoever resumes gets the batches that an
+ * uninterrupted run had.
+ */
+final class CaptionSet {
+  /**
+   * What one step takes in, flat and row-major.
+   *
+   * @param size B
+   * @param views 1, or 2 where multi-view contrast takes part
+   * @param side S, of the images
+   * @param tokens N, the longest text of the batch
+   * @param pixels (views x B, C, S, S), the second views behind the first
+   * @param ids (B, N)
+   * @param mask (B, N), 1 for a token
+   * @param masked {@code ids} with some replaced by [MASK]
+   * @param labels (B, N), the replaced id, {@value #NOT_MASKED} elsewhere
+   * @param matches (B, B), 1 where image i and text j belong together
+   * @param noise (2, B, B), standard Gumbel
+   * @param hard (B), 1 where the pair's negatives are drawn by similarity
+   * @param keyMatches (2, B, K), 1 where image i and text key k, text i and image key k belong
+   *     together; the keys are those of this batch and then of the ones before it, newest first; K
+   *     is 0 without momentum
+   */
+  @SuppressWarnings("ArrayRecordComponent") // handed to native memory once, never compared
+  record Batch(
+      int size,
+      int views,
+      int side,
+      int tokens,
+      float[] pixels,
+      long[] ids,
+      float[] mask,
+      long[] masked,
+      long[] labels,
+      float[] matches,
+      float[] noise,
+      float[] hard,
+      float[] keyMatches) {
+
+    /** Returns K. */
+    int keys() {
+      return keyMatches.length / (2 * size);
+    }
+
+    /** What PyTorch's cross-entropy ignores. */
+    static final long NOT_MASKED = -100;
+  }
+
+  private final TrainingOptions options;
+  private final RandomSource randoms;
+  private final ImagePreprocessor preprocessor;
+  private final int side;
+  private final boolean sampled;
+  private final int unknown;
+  private final int mask;
+  private final RgbImage[] images;
+  private final TokenizedText[][] captions;
+
+  /** Of each image its captions, by number: equal where they are equal letter by letter. */
+  private final int[][] keys;
+
+  /**
+   * Tokenises the captions of decoded images.
+   *
+   * @param decoded at {@link io.crossmodal.trainer.data.Augmentation#sourceSide} or above, or at
+   *     the side that the sensor samples from
+   * @param sensor what the model's image tower accepts
+   * @throws IllegalArgumentException when there are fewer images than a batch
+   */
+  CaptionSet(
+      TrainingOptions options,
+      DecodedImages<RgbImage> decoded,
+      WordPieceTokenizer tokenizer,
+      SensorConfig sensor) {
+    List<CaptionedImage> split = decoded.images();
+    if (split.size() < options.batch()) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "a batch of %d needs as many training images, the data set has %d",
+              options.batch(),
+              split.size()));
+    }
+    this.options = options;
+    this.randoms = new RandomSource(options.seed());
+    this.preprocessor = new ImagePreprocessor(sensor);
+    this.side = sensor.imageSize();
+    this.sampled = sensor.sampledFrom() != null;
+    this.unknown = tokenizer.id(WordPieceTokenizer.UNKNOWN);
+    this.mask = tokenizer.id(WordPieceTokenizer.MASK);
+    this.images = decoded.pictures().toArray(RgbImage[]::new);
+    // RSICD repeats captions within an image; drawn by count, the others would hardly be seen.
+    List<Map<String, String>> distinct =
+        split.stream().map(image -> byKey(image.captions())).toList();
+    this.captions =
+        distinct.stream()
+            .map(i -> i.values().stream().map(tokenizer::tokenize).toArray(TokenizedText[]::new))
+            .toArray(TokenizedText[][]::new);
+    Map<String, Integer> numbers = new HashMap<>();
+    this.keys =
+        distinct.stream()
+            .map(
+                image ->
+                    image.keySet().stream()
+                        .mapToInt(key -> numbers.computeIfAbsent(key, k -> numbers.size()))
+                        .toArray())
+            .toArray(int[][]::new);
+  }
+
+  /** Returns the captions that differ by more than case and punctuation, in their order. */
+  private static Map<String, String> byKey(List<String> captions) {
+    Map<String, String> byKey = new LinkedHashMap<>();
+    captions.forEach(caption -> byKey.putIfAbsent(CaptionedDataset.captionKey(caption), caption));
+    return byKey;
+  }
+
+  int size() {
+    return images.length;
+  }
+
+  /**
+   * Returns the batch of that number, from 0; an epoch's last images that fill no batch wait for
+   * the next.
+   */
+  Batch batch(int number) {
+    int b = options.batch();
+    SplittableRandom random = randoms.random(1, number);
+    Pairs pairs = pairs(number);
+    int[] chosen = pairs.images();
+    int[] caption = pairs.captions();
+    int n = 0;
+    for (int i = 0; i < b; i++) {
+      n = Math.max(n, captions[chosen[i]][caption[i]].length());
+    }
+    long[] ids = new long[b * n];
+    float[] present = new float[b * n];
+    long[] masked = new long[b * n];
+    long[] labels = new long[b * n];
+    Arrays.fill(labels, Batch.NOT_MASKED);
+    for (int i = 0; i < b; i++) {
+      int[] text = captions[chosen[i]][caption[i]].ids();
+      // [CLS] and [SEP] stay; one word is always masked, or a short text would teach nothing.
+      int always = text.length > 2 ? 1 + random.nextInt(text.length - 2) : -1;
+      for (int j = 0; j < text.length; j++) {
+        int at = i * n + j;
+        boolean word = j > 0 && j < text.length - 1;
+        boolean drop = word && random.nextDouble() < options.regularisation().wordDropout();
+        boolean hide =
+            j == always || (word && random.nextDouble() < options.tasks().maskProbability());
+        ids[at] = drop ? unknown : text[j];
+        masked[at] = hide ? mask : text[j];
+        labels[at] = hide ? text[j] : Batch.NOT_MASKED;
+        present[at] = 1;
+      }
+    }
+    int step = number / options.accumulate();
+    int views = options.views(step);
+    int side = options.side(step, this.side);
+    return new Batch(
+        b,
+        views,
+        side,
+        n,
+        pixels(chosen, number, views, side),
+        ids,
+        present,
+        masked,
+        labels,
+        matches(pairs),
+        gumbel(random, 2 * b * b),
+        hard(random, b),
+        keyMatches(number, pairs));
+  }
+
+  /** Which images a batch takes, and which of its captions each. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  private record Pairs(int[] images, int[] captions) {}
+
+  /**
+   * Returns the pairs of a batch. Those of a group of batches are drawn together and dealt out by
+   * the length of their captions, in an order of batches that is drawn too: a text is padded to the
+   * longest of its batch, and by chance alone almost half of the tokens would be padding.
+   */
+  private Pairs pairs(int number) {
+    int b = options.batch();
+    int perEpoch = images.length / b;
+    int epoch = number / perEpoch;
+    int inEpoch = number % perEpoch;
+    int group = inEpoch / options.lengthGroup();
+    int start = group * options.lengthGroup();
+    int batches = Math.min(options.lengthGroup(), perEpoch - start);
+    int[] order = randoms.order(3, epoch, images.length);
+    long drawn = (long) epoch * perEpoch + start;
+    SplittableRandom random = randoms.random(4, drawn);
+    int[] images = Arrays.copyOfRange(order, start * b, (start + batches) * b);
+    int[] chosen =
+        Arrays.stream(images).map(image -> random.nextInt(captions[image].length)).toArray();
+    int[] byLength =
+        IntStream.range(0, images.length)
+            .boxed()
+            .sorted(Comparator.comparingInt(i -> captions[images[i]][chosen[i]].length()))
+            .mapToInt(Integer::intValue)
+            .toArray();
+    int first = randoms.order(5, drawn, batches)[inEpoch - start] * b;
+    int[] own = Arrays.copyOfRange(byLength, first, first + b);
+    return new Pairs(
+        Arrays.stream(own).map(i -> images[i]).toArray(),
+        Arrays.stream(own).map(i -> chosen[i]).toArray());
+  }
+
+  private float[] keyMatches(int number, Pairs asking) {
+    if (!options.momentum().active()) {
+      return new float[0];
+    }
+    int b = options.batch();
+    int batches = Math.min(number, options.momentum().queue() / b) + 1;
+    int k = batches * b;
+    float[] matches = new float[2 * b * k];
+    for (int back = 0; back < batches; back++) {
+      Pairs keys = back == 0 ? asking : pairs(number - back);
+      for (int i = 0; i < b; i++) {
+        for (int j = 0; j < b; j++) {
+          int at = i * k + back * b + j;
+          matches[at] = match(asking, i, keys, j);
+          matches[b * k + at] = match(keys, j, asking, i);
+        }
+      }
+    }
+    return matches;
+  }
+
+  /** Returns 1 where the image of one pair has the caption of another, letter by letter. */
+  private float match(Pairs images, int image, Pairs texts, int text) {
+    int[] own = keys[images.images()[image]];
+    int key = keys[texts.images()[text]][texts.captions()[text]];
+    for (int candidate : own) {
+      if (candidate == key) {
+        return 1;
+      }
+    }
+    return 0;
+  }
+
+  private float[] pixels(int[] chosen, int number, int views, int side) {
+    int each = 3 * side * side;
+    int count = views * chosen.length;
+    long first = (long) number * options.tasks().views() * chosen.length;
+    float[] pixels = new float[count * each];
+    IntStream.range(0, count)
+        .forEach(
+            i -> {
+              RgbImage changed =
+                  options
+                      .regularisation()
+                      .augmentation()
+                      .apply(
+                          images[chosen[i % chosen.length]],
+                          side,
+                          sampled,
+                          randoms.random(2, first + i));
+              System.arraycopy(preprocessor.normalise(changed).values(), 0, pixels, i * each, each);
+            });
+    return pixels;
+  }
+
+  private float[] matches(Pairs pairs) {
+    int b = pairs.images().length;
+    float[] matches = new float[b * b];
+    for (int i = 0; i < b; i++) {
+      for (int j = 0; j < b; j++) {
+        matches[i * b + j] = match(pairs, i, pairs, j);
+      }
+    }
+    return matches;
+  }
+
+  private float[] hard(SplittableRandom random, int b) {
+    float[] hard = new float[b];
+    for (int i = 0; i < b; i++) {
+      hard[i] = random.nextDouble() < options.tasks().hardNegatives() ? 1 : 0;
+    }
+    return hard;
+  }
+
+  private static float[] gumbel(SplittableRandom random, int count) {
+    float[] noise = new float[count];
+    for (int i = 0; i < count; i++) {
+      noise[i] = (float) -Math.log(-Math.log(random.nextDouble(Double.MIN_NORMAL, 1)));
+    }
+    return noise;
+  }
+
+  /**
+   * Returns a word vocabulary for a model that starts from nothing: the special tokens, then every
+   * word that the captions hold often enough, in alphabetical order.
+   */
+  static List<String> vocabulary(List<CaptionedImage> images, int minCount) {
+    Map<String, Integer> counts = new TreeMap<>();
+    for (CaptionedImage image : images) {
+      for (String caption : image.captions()) {
+        for (String word : WordPieceTokenizer.words(caption)) {
+          counts.merge(word, 1, Integer::sum);
+        }
+      }
+    }
+    Set<String> vocabulary = new LinkedHashSet<>(WordPieceTokenizer.SPECIAL);
+    // Always there: queries have punctuation even where the captions have none.
+    vocabulary.addAll(List.of(",", "."));
+    counts.forEach(
+        (word, count) -> {
+          if (count >= minCount) {
+            vocabulary.add(word);
+          }
+        });
+    return List.copyOf(vocabulary);
+  }
+}

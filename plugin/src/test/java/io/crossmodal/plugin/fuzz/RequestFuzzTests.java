@@ -1,0 +1,299 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.fuzz;
+
+import com.carrotsearch.randomizedtesting.annotations.TimeoutSuite;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.plugin.MicroModelPlugin;
+import io.crossmodal.plugin.TestModels;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.hc.core5.http.ContentType;
+import org.apache.hc.core5.http.io.entity.ByteArrayEntity;
+import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
+import org.opensearch.client.Request;
+import org.opensearch.client.RequestOptions;
+import org.opensearch.client.Response;
+import org.opensearch.client.ResponseException;
+import org.opensearch.client.WarningsHandler;
+import org.opensearch.common.settings.Settings;
+import org.opensearch.common.xcontent.XContentHelper;
+import org.opensearch.common.xcontent.json.JsonXContent;
+import org.opensearch.plugins.Plugin;
+import org.opensearch.test.OpenSearchIntegTestCase;
+import org.opensearch.transport.Netty4ModulePlugin;
+
+/**
+ * Damaged searches, documents, uploads and the rest over HTTP: whatever comes, the node answers,
+ * says of none that it was its own fault, gives back all memory and goes on.
+ */
+@OpenSearchIntegTestCase.ClusterScope(
+    scope = OpenSearchIntegTestCase.Scope.SUITE,
+    numDataNodes = 1,
+    numClientNodes = 0,
+    supportsDedicatedMasters = false)
+@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
+@TimeoutSuite(millis = 48 * 60 * 60 * 1000)
+public class RequestFuzzTests extends OpenSearchIntegTestCase {
+  private static final int CLIENTS = 3;
+
+  /** Searches, documents, {@code _encode} and uploads: as much as fuzzers of their own. */
+  private static final int SHARE = 3;
+
+  /** Errors of a program, as the reason for which a shard failed in an answer of the others. */
+  private static final Pattern FAULT =
+      Pattern.compile(
+          "\"reason\":\\{\"type\":\"(null_pointer|class_cast|array_index_out_of_bounds|index_out_of_bounds"
+              + "|string_index_out_of_bounds|negative_array_size|illegal_state|arithmetic"
+              + "|unsupported_operation|no_such_element|runtime|assertion|i_o|e_o_f"
+              + "|buffer_underflow|array_store|concurrent_modification|unchecked_i_o"
+              + "|stack_overflow|out_of_memory)_?(exception|error)\"");
+
+  private final AtomicLong cases = new AtomicLong();
+  private final AtomicReference<AssertionError> failed = new AtomicReference<>();
+  private final Map<Integer, Long> statuses = new ConcurrentHashMap<>();
+  private final Map<String, Long> ofCore = new ConcurrentHashMap<>();
+  private List<String> pictures;
+  private ModelBundle model;
+
+  @Override
+  protected Collection<Class<? extends Plugin>> nodePlugins() {
+    return List.of(MicroModelPlugin.class, Netty4ModulePlugin.class);
+  }
+
+  @Override
+  protected boolean addMockHttpTransport() {
+    return false;
+  }
+
+  @Override
+  protected Settings nodeSettings(int nodeOrdinal) {
+    return Settings.builder()
+        .put(super.nodeSettings(nodeOrdinal))
+        .put("http.type", "netty4")
+        .build();
+  }
+
+  private record Answer(int status, String text) {}
+
+  private static Answer send(String method, String path, String type, byte[] body)
+      throws IOException {
+    Request request = new Request(method, path);
+    if (body != null) {
+      request.setEntity(new ByteArrayEntity(body, ContentType.parse(type)));
+    }
+    RequestOptions.Builder options = RequestOptions.DEFAULT.toBuilder();
+    options.setWarningsHandler(WarningsHandler.PERMISSIVE);
+    request.setOptions(options);
+    try {
+      return answer(getRestClient().performRequest(request));
+    } catch (ResponseException e) {
+      return answer(e.getResponse());
+    }
+  }
+
+  private static Answer answer(Response response) throws IOException {
+    return new Answer(
+        response.getStatusLine().getStatusCode(),
+        response.getEntity() == null
+            ? ""
+            : new String(response.getEntity().getContent().readAllBytes(), StandardCharsets.UTF_8));
+  }
+
+  private static Answer json(String method, String path, String body) throws IOException {
+    return send(
+        method,
+        path,
+        "application/json",
+        body == null ? null : body.replace('\'', '"').getBytes(StandardCharsets.UTF_8));
+  }
+
+  private void index() throws IOException {
+    Answer made =
+        json(
+            "PUT",
+            "/docs",
+            "{'settings':{'number_of_shards':2,'number_of_replicas':0},'mappings':"
+                + "{'dynamic':false,'properties':{'image':{'type':'cross_modal'},"
+                + "'words':{'type':'cross_modal','modality':'text'},"
+                + "'bare':{'type':'cross_modal','tokens':'none'},"
+                + "'caption':{'type':'text'},'number':{'type':'integer'}}}}");
+    assertEquals(made.toString(), 200, made.status);
+    for (int i = 0; i < 20; i++) {
+      Answer indexed =
+          json(
+              "PUT",
+              "/docs/_doc/" + i + "?refresh=true",
+              String.format(
+                  Locale.ROOT,
+                  "{'caption':'a pond','number':%d,'image':{'bytes':'%s'},'words':'a pond %d'}",
+                  i % 3,
+                  pictures.get(i % 3),
+                  i));
+      assertEquals(indexed.toString(), 201, indexed.status);
+    }
+  }
+
+  public void testTheNodeTakesWhatever() throws Exception {
+    long seed = Long.getLong("crossmodal.fuzz.seed", 0);
+    long root = seed == 0 ? random().nextLong() : seed;
+    model = TestModels.micro();
+    Random drawing = new Random(root);
+    pictures = new ArrayList<>();
+    for (int i = 0; i < 8; i++) {
+      byte[] picture = TestModels.png(drawing, 16 + i);
+      if (i % 4 == 3) {
+        picture = Arrays.copyOf(picture, picture.length / 2);
+      }
+      pictures.add(TestModels.base64(picture));
+    }
+    index();
+    assertEquals(200, json("POST", "/_plugins/_cross_modal/models/micro/_load", null).status);
+    long weights = breaker("cross_modal");
+    long end =
+        System.nanoTime()
+            + TimeUnit.SECONDS.toNanos(SHARE * Long.getLong("crossmodal.fuzz.seconds", 3));
+    List<Thread> clients = new ArrayList<>();
+    for (int i = 0; i < CLIENTS; i++) {
+      Thread client = new Thread(() -> run(root, end), "fuzz-" + i);
+      client.start();
+      clients.add(client);
+    }
+    for (Thread client : clients) {
+      client.join();
+    }
+    System.out.printf(
+        Locale.ROOT,
+        "RequestFuzzTests: -Dcrossmodal.fuzz.seed=%d, %d requests, answers by status %s, 5xx of"
+            + " OpenSearch alone %s%n",
+        root,
+        cases.get(),
+        new TreeMap<>(statuses),
+        new TreeMap<>(ofCore));
+    if (failed.get() != null) {
+      throw failed.get();
+    }
+    for (String breaker : List.of("request", "in_flight_requests")) {
+      assertBusy(() -> assertEquals(breaker, 0, breaker(breaker)));
+    }
+    assertBusy(() -> assertEquals("weights alone", weights, breaker("cross_modal")));
+    String side = "{'field':'image','query_text':'a pond'}";
+    Answer plain =
+        json(
+            "POST",
+            "/docs/_search",
+            "{'query':{'cross_modal':" + side + "},'rescore':{'fusion':" + side + "}}");
+    assertEquals(plain.toString(), 200, plain.status);
+    assertTrue(plain.toString(), plain.text.contains("\"failed\":0"));
+  }
+
+  /** Bytes; what the question itself takes is in flight, and is left out. */
+  private static long breaker(String name) throws IOException {
+    Answer stats = json("GET", "/_nodes/stats/breaker", null);
+    Map<String, Object> nodes =
+        at(XContentHelper.convertToMap(JsonXContent.jsonXContent, stats.text, false), "nodes");
+    Map<String, Object> node = at(nodes, nodes.keySet().iterator().next());
+    return RequestFuzzTests.<Number>at(node, "breakers", name, "estimated_size_in_bytes")
+        .longValue();
+  }
+
+  @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"})
+  private static <T> T at(Map<String, Object> map, String... path) {
+    Object value = map;
+    for (String key : path) {
+      value = ((Map<String, Object>) value).get(key);
+    }
+    return (T) value;
+  }
+
+  private void run(long root, long end) {
+    while (failed.get() == null && System.nanoTime() < end) {
+      long number = cases.getAndIncrement();
+      try {
+        check(root, number);
+      } catch (AssertionError e) {
+        failed.compareAndSet(null, e);
+      } catch (IOException | RuntimeException e) {
+        failed.compareAndSet(null, new AssertionError("case " + number + " of " + root, e));
+      }
+    }
+  }
+
+  private void check(long root, long number) throws IOException {
+    // Each by itself, whichever client takes it.
+    BodyFuzzer fuzzer = new BodyFuzzer(new Random(31 * root + number));
+    RequestGrammar.Request request = new RequestGrammar(fuzzer, pictures, model).next();
+    fuzzer.damage(request.body());
+    BodyFuzzer.Body body = fuzzer.write(request.body());
+    Answer answer = send(request.method(), request.path(), body.type().mediaType(), body.bytes());
+    statuses.merge(answer.status, 1L, Long::sum);
+    if (request.path().equals("/fuzzed") && answer.status == 200) {
+      json("DELETE", "/fuzzed", null);
+    }
+    boolean late =
+        answer.status == 504
+            && new String(body.bytes(), StandardCharsets.ISO_8859_1).contains("timeout");
+    boolean fault =
+        answer.status >= 500 || (answer.status == 200 && FAULT.matcher(answer.text).find());
+    if (fault && !late) {
+      judge(request, body, "case " + number + " of seed " + root);
+    }
+  }
+
+  /** Fails unless OpenSearch alone answers likewise, or has none of our code in the trace. */
+  private void judge(RequestGrammar.Request request, BodyFuzzer.Body body, String which)
+      throws IOException {
+    String path = request.path() + (request.path().contains("?") ? "&" : "?") + "error_trace=true";
+    Answer again = send(request.method(), path, body.type().mediaType(), body.bytes());
+    if (!again.text.contains("io.crossmodal") && !again.text.contains("too many rewrite rounds")) {
+      BodyFuzzer.Body without = BodyFuzzer.json(RequestGrammar.withoutOurs(request.body()));
+      if (body.damaged()
+          || send(request.method(), request.path(), without.type().mediaType(), without.bytes())
+                  .status
+              >= 500) {
+        ofCore.merge(reason(again.text), 1L, Long::sum);
+        return;
+      }
+    }
+    throw new AssertionError(
+        String.format(
+            Locale.ROOT,
+            "%s: %s %s %s%n%s%n%s%n%s",
+            which,
+            request.method(),
+            path,
+            body.type().mediaType(),
+            printable(body),
+            again.status,
+            again.text));
+  }
+
+  private static String reason(String text) {
+    Matcher found = Pattern.compile("\"type\":\"([a-z_]+)\",\"reason\":\"([^\"]*)").matcher(text);
+    return found.find() ? found.group(1) + ": " + found.group(2) : text;
+  }
+
+  private static String printable(BodyFuzzer.Body body) {
+    String text = new String(body.bytes(), StandardCharsets.UTF_8);
+    return text.chars().anyMatch(c -> c == 0xfffd || c < ' ' && c != '\n')
+        ? HexFormat.of().formatHex(body.bytes())
+        : text;
+  }
+}
