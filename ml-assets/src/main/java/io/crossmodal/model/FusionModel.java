@@ -41,11 +41,11 @@ import java.util.function.Consumer;
 /**
  * A loaded model and the only owner of its native memory.
  *
- * <p>Every method takes a batch of any size and computes it in pieces. Arrays of one piece live in a
- * sub-manager that is closed before the next one begins, also where the engine breaks off, so
- * nothing native leaves this class. What goes in and comes out passes through memory that the engine
- * allocates: the JVM's direct memory, which the garbage collector alone gives back, has no part in
- * it. Not thread-safe: one thread at a time (DJL #2733 and #2848 report crashes otherwise).
+ * <p>Every method takes a batch of any size and computes it in pieces. Arrays of one piece live in
+ * a sub-manager that is closed before the next one begins, also where the engine breaks off, so
+ * nothing native leaves this class. What goes in and comes out passes through memory that the
+ * engine allocates: the JVM's direct memory, which the garbage collector alone gives back, has no
+ * part in it. Not thread-safe: one thread at a time (DJL #2733 and #2848 report crashes otherwise).
  */
 public final class FusionModel implements AutoCloseable {
   private static final String COPY = "model-";
@@ -96,8 +96,9 @@ public final class FusionModel implements AutoCloseable {
    *
    * @param device where the model computes; null for the engine's own choice
    * @param scratch an existing folder for a copy of the archive, which is gone when this returns
-   * @throws BundleException when the archive does not load or the golden outputs differ
-   * @throws ai.djl.engine.EngineException when there is no PyTorch engine
+   * @throws BundleException when the golden outputs differ, or code that is not this library's does
+   *     not run
+   * @throws ai.djl.engine.EngineException when there is no PyTorch engine, or it fails
    */
   public static FusionModel load(
       ModelBundle bundle, Path scratch, Device device, Precision precision)
@@ -109,7 +110,6 @@ public final class FusionModel implements AutoCloseable {
   static FusionModel load(
       ModelBundle bundle, Path scratch, Device device, Precision precision, long stagedBytes)
       throws IOException, BundleException {
-    TorchEngine.configure();
     Path archive = Files.createTempFile(scratch, COPY, ".pt");
     Model model = Model.newInstance(bundle.manifest().id(), device, "PyTorch");
     boolean served = false;
@@ -121,8 +121,16 @@ public final class FusionModel implements AutoCloseable {
       bundle.verifyGolden(loaded);
       served = true;
       return loaded;
-    } catch (MalformedModelException | RuntimeException e) {
+    } catch (MalformedModelException e) {
       throw new BundleException("the model's archive does not load: " + e.getMessage(), e);
+    } catch (RuntimeException e) {
+      try {
+        bundle.checkOwnCode();
+      } catch (BundleException foreign) {
+        throw new BundleException("the model's own code does not run: " + e.getMessage(), e);
+      }
+      // What this library wrote loads: the engine or the device is to blame, perhaps for once.
+      throw e;
     } finally {
       if (!served) {
         model.close();
@@ -690,8 +698,7 @@ public final class FusionModel implements AutoCloseable {
    * @return the result, which belongs to {@code call}
    */
   private NDArray run(String method, NDManager call, NDArray... inputs) {
-    // The switch is local to a thread, and whoever loaded the model may not be who calls it.
-    JniUtils.setGraphExecutorOptimize(TorchEngine.optimizesGraphs());
+    TorchEngine.turnProfilingOff();
     IValue[] arguments = new IValue[inputs.length];
     try {
       for (int i = 0; i < inputs.length; i++) {

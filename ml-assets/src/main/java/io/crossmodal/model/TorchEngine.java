@@ -7,6 +7,7 @@ package io.crossmodal.model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.pytorch.jni.JniUtils;
 
 /** The JVM-wide PyTorch engine: the one setting that every user needs, and how fast it is. */
 public final class TorchEngine {
@@ -27,9 +28,9 @@ public final class TorchEngine {
     }
   }
 
-  /** Whether {@link #configure} was overruled. */
-  static boolean optimizesGraphs() {
-    return Boolean.getBoolean(GRAPH_OPTIMIZER);
+  /** As {@link #configure}, for the calling thread alone; the engine must run. */
+  static void turnProfilingOff() {
+    JniUtils.setGraphExecutorOptimize(false);
   }
 
   /**
