@@ -118,7 +118,7 @@ class FusionModelLifetimeTest {
 
   /** Bytes of this process in memory. */
   private static long resident() throws IOException {
-    return 4096 * Long.parseLong(Files.readString(Path.of("/proc/self/statm")).split(" ")[1]);
+    return 4096 * Long.parseLong(Files.readString(Path.of("/proc/self/statm")).split(" ", -1)[1]);
   }
 
   /** The launcher gives a node half of its heap, and whoever exhausts it ends the process. */
