@@ -118,8 +118,9 @@ class FusionModelLifetimeTest {
         failingCall(model, batch);
       }
       long grown = resident() - before;
+      // The heap may grow meanwhile, by far less.
       assertTrue(
-          grown < 256L << 20, calls + " calls of " + bytes + " bytes left " + grown + " bytes");
+          grown < 1L << 30, calls + " calls of " + bytes + " bytes left " + grown + " bytes");
     }
   }
 
@@ -129,7 +130,7 @@ class FusionModelLifetimeTest {
 
   /** Bytes of this process in memory. */
   private static long resident() throws IOException {
-    return 4096 * Long.parseLong(Files.readString(Path.of("/proc/self/statm")).split(" ")[1]);
+    return 4096 * Long.parseLong(Files.readString(Path.of("/proc/self/statm")).split(" ", -1)[1]);
   }
 
   /** The launcher gives a node half of its heap, and whoever exhausts it ends the process. */

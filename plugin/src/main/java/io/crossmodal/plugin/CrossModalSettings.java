@@ -82,7 +82,7 @@ public final class CrossModalSettings {
           PREFIX + "inference.encode_batch_size",
           32,
           1,
-          4096,
+          512,
           Setting.Property.NodeScope,
           Setting.Property.Dynamic);
 
@@ -92,7 +92,7 @@ public final class CrossModalSettings {
           PREFIX + "inference.score_batch_size",
           128,
           1,
-          16_384,
+          4096,
           Setting.Property.NodeScope,
           Setting.Property.Dynamic);
 

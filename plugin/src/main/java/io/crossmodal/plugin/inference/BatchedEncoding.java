@@ -131,7 +131,8 @@ final class BatchedEncoding<T> {
         };
     CompletableFuture<?>[] lanes = new CompletableFuture<?>[Math.min(helpers, size)];
     for (int i = 0; i < lanes.length; i++) {
-      lanes[i] = CompletableFuture.runAsync(lane, helper);
+      // Of its own: the batch ahead is dropped when the one before it fails.
+      lanes[i] = Futures.reportingErrors(CompletableFuture.runAsync(lane, helper));
     }
     return CompletableFuture.allOf(lanes).thenApply(done -> prepared);
   }

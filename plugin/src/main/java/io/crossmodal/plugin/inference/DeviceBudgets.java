@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.inference;
 
 import ai.djl.Device;
+import io.crossmodal.model.FusionModel;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
@@ -40,6 +41,30 @@ final class DeviceBudgets {
             fresh ->
                 new Card(fresh.toString(), (long) (SHARE_OF_FREE_MEMORY * free.applyAsLong(fresh))))
         : node;
+  }
+
+  /**
+   * Takes what a call on a device needs there, and for a GPU what inputs and outputs pass through
+   * on the node.
+   *
+   * @throws InferenceException.MemoryExceeded when there is not so much; nothing is taken then
+   */
+  MemoryBudget.Reservation reserveCall(Device device, String what, long bytes) {
+    MemoryBudget.Reservation own = of(device).reserve(what, bytes);
+    if (!device.isGpu()) {
+      return own;
+    }
+    try {
+      MemoryBudget.Reservation staged =
+          node.reserve(what, Math.min(bytes, FusionModel.STAGED_BYTES));
+      return () -> {
+        staged.close();
+        own.close();
+      };
+    } catch (RuntimeException e) {
+      own.close();
+      throw e;
+    }
   }
 
   /** The GPUs in use, by their names such as {@code gpu(0)}. */

@@ -13,7 +13,7 @@ public abstract class InferenceException extends RuntimeException {
   }
 
   /** The worker's queue is full: try again later, or send less at once. */
-  public static final class QueueFull extends InferenceException {
+  public static class QueueFull extends InferenceException {
     private static final long serialVersionUID = 1L;
 
     public QueueFull(int capacity) {
@@ -35,6 +35,25 @@ public abstract class InferenceException extends RuntimeException {
 
     public SearchThreadsBusy(String message) {
       super(message, null);
+    }
+  }
+
+  /** What waits in the queue takes longer than the caller can wait. */
+  public static final class QueueTooSlow extends QueueFull {
+    private static final long serialVersionUID = 1L;
+
+    /**
+     * @param expectedMillis until the jobs that wait already are done
+     * @param remainingMillis until the caller's deadline
+     */
+    public QueueTooSlow(long expectedMillis, long remainingMillis) {
+      super(
+          "the model's queue takes about ["
+              + expectedMillis
+              + "ms], longer than the ["
+              + remainingMillis
+              + "ms] that this request can wait; retry later, lower [window_size], or raise"
+              + " [timeout]");
     }
   }
 

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Predicate;
 import org.HdrHistogram.ConcurrentHistogram;
 
 /**
@@ -27,6 +28,8 @@ public final class InferenceStats {
     ENCODE_FAILURES,
     /** Pictures whose decoding waited for the memory of others. */
     DECODING_WAITS,
+    /** Pictures of searches refused because the memory to decode them was taken. */
+    DECODING_REJECTIONS,
     /** Queries encoded. */
     QUERY_CACHE_MISSES,
     /** Queries answered from the cache, also while their encoding was still under way. */
@@ -63,7 +66,9 @@ public final class InferenceStats {
     TIMEOUTS,
     /** Jobs refused because the queue was full. */
     REJECTIONS,
-    /** Rescores that failed because the queue was full. */
+    /** Jobs refused because what waited before them took longer than they could wait. */
+    LATE_REJECTIONS,
+    /** Rescores that failed because the queue was full, or too slow for their time. */
     REJECTED_RESCORES,
     /** Searches of a shard that waited because half of the search threads rescored. */
     QUEUED_RESCORES,
@@ -129,7 +134,8 @@ public final class InferenceStats {
   private final Map<String, InferenceStats> models = new ConcurrentHashMap<>();
   // Filled in the constructor and never changed, so reading them needs no lock.
   private final Map<Counter, LongAdder> counts = new EnumMap<>(Counter.class);
-  private final Map<Stage, ConcurrentHistogram> times = new EnumMap<>(Stage.class);
+  // 53 kB each: models that are known and never asked have none.
+  private final Map<Stage, ConcurrentHistogram> times = new ConcurrentHashMap<>();
 
   public InferenceStats() {
     this(null);
@@ -140,14 +146,16 @@ public final class InferenceStats {
     for (Counter counter : Counter.values()) {
       counts.put(counter, new LongAdder());
     }
-    for (Stage stage : Stage.values()) {
-      times.put(stage, new ConcurrentHistogram(LONGEST_MICROS, DIGITS));
-    }
   }
 
   /** A model's own share; what is counted there is counted here too. */
   public InferenceStats of(String model) {
     return models.computeIfAbsent(model, id -> new InferenceStats(this));
+  }
+
+  /** Forgets the shares of models that are gone; what they did stays in the whole. */
+  void retain(Predicate<String> known) {
+    models.keySet().removeIf(known.negate());
   }
 
   public void add(Counter counter, long amount) {
@@ -163,7 +171,9 @@ public final class InferenceStats {
 
   public void record(Stage stage, long nanos) {
     long micros = TimeUnit.NANOSECONDS.toMicros(nanos);
-    times.get(stage).recordValue(Math.max(0, Math.min(LONGEST_MICROS, micros)));
+    times
+        .computeIfAbsent(stage, first -> new ConcurrentHistogram(LONGEST_MICROS, DIGITS))
+        .recordValue(Math.max(0, Math.min(LONGEST_MICROS, micros)));
     if (all != null) {
       all.record(stage, nanos);
     }
@@ -174,8 +184,12 @@ public final class InferenceStats {
   }
 
   public Summary get(Stage stage) {
+    ConcurrentHistogram live = times.get(stage);
+    if (live == null) {
+      return new Summary(0, 0, 0, 0, 0, 0);
+    }
     // A copy, for the values must not change between the percentiles.
-    ConcurrentHistogram now = times.get(stage).copy();
+    ConcurrentHistogram now = live.copy();
     return new Summary(
         now.getTotalCount(),
         Math.round(now.getMean()),

@@ -75,6 +75,10 @@ final class Job<I, O> {
     return operation.on().settled();
   }
 
+  Deadline deadline() {
+    return deadline;
+  }
+
   /** Whether nobody waits for the outcomes any more. */
   boolean abandoned() {
     return result.isDone() || deadline.expired();

@@ -4,7 +4,9 @@
  */
 package io.crossmodal.plugin.inference;
 
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * One version of a model on its way into native memory, in it, and out of it. Whoever wants it to
@@ -12,12 +14,16 @@ import java.util.concurrent.CompletableFuture;
  * that began with a version ends with it. Compared by identity. Thread-safe.
  */
 final class LoadedModel {
+  /** What the latest call weighs in the moving average of calls' times. */
+  private static final double LATEST = 0.2;
+
   private final ModelVersion version;
   private final PrecisionPolicy policy;
   private final CompletableFuture<Void> done = new CompletableFuture<>();
   private ModelLoader.Loaded model;
   private InferenceException failure;
   private boolean broken;
+  private final Map<Class<?>, Double> nanosOfItem = new ConcurrentHashMap<>();
   private int leases;
   private boolean retired;
   private boolean freed;
@@ -82,6 +88,23 @@ final class LoadedModel {
   synchronized Lease lease() {
     leases++;
     return new Lease();
+  }
+
+  /**
+   * Takes note of what a call took.
+   *
+   * @param operation kind of it
+   */
+  void computed(Class<?> operation, int items, long nanos) {
+    nanosOfItem.merge(
+        operation,
+        (double) nanos / items,
+        (average, latest) -> average + LATEST * (latest - average));
+  }
+
+  /** Nanoseconds that an item of such operations takes lately; 0 where none was computed yet. */
+  double nanosOfItem(Class<?> operation) {
+    return nanosOfItem.getOrDefault(operation, 0.0);
   }
 
   /** Completes when the model is warm; fails when it could not be loaded. */

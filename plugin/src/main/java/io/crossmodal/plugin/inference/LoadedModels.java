@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.inference;
 
 import ai.djl.Device;
+import ai.djl.engine.EngineException;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import java.util.ArrayList;
@@ -12,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -19,6 +21,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /**
  * The models in native memory. A thread of its own loads them, one at a time, while the worker goes
@@ -52,6 +55,17 @@ final class LoadedModels implements AutoCloseable {
 
     private Slot(PrecisionPolicy policy) {
       this.policy = policy;
+    }
+
+    /**
+     * Takes both versions out, so that the next one, when it is warm, finds no place to take.
+     *
+     * @return those to retire, which may take as long as freeing their memory does
+     */
+    private List<LoadedModel> end() {
+      List<LoadedModel> versions = Stream.of(serving, next).filter(Objects::nonNull).toList();
+      next = null;
+      return versions;
     }
   }
 
@@ -114,7 +128,7 @@ final class LoadedModels implements AutoCloseable {
     Slot slot = slots.computeIfAbsent(id, unknown -> new Slot(fresh));
     if (slot.serving != null && !slot.serving.version().sameSpaces(current)) {
       // The id was deleted and given to another model: what the old one makes is of no use.
-      retire(slot);
+      slot.end().forEach(LoadedModel::retire);
       slot = new Slot(fresh);
       slots.put(id, slot);
     }
@@ -151,6 +165,7 @@ final class LoadedModels implements AutoCloseable {
         slot.policy = policy == null ? slot.policy : policy;
         if (slot.serving.failure() != null) {
           slots.remove(id);
+          slot.end().forEach(LoadedModel::retire);
         }
       }
       PrecisionPolicy fresh = slot != null ? slot.policy : policy;
@@ -164,20 +179,12 @@ final class LoadedModels implements AutoCloseable {
 
   /** Frees a model when its last job has ended; the next job has it loaded again. */
   void unload(String id) {
-    Slot slot;
+    List<LoadedModel> versions;
     synchronized (this) {
-      slot = slots.remove(id);
+      Slot slot = slots.remove(id);
+      versions = slot == null ? List.of() : slot.end();
     }
-    if (slot != null) {
-      retire(slot);
-    }
-  }
-
-  private static void retire(Slot slot) {
-    slot.serving.retire();
-    if (slot.next != null) {
-      slot.next.retire();
-    }
+    versions.forEach(LoadedModel::retire);
   }
 
   /** Follows the catalog: has new versions of served models loaded, and lets go of lost models. */
@@ -228,18 +235,27 @@ final class LoadedModels implements AutoCloseable {
   /**
    * Loads a bundle for once, to see whether it can be.
    *
-   * @return fails with {@link BundleException} where the bundle is to blame
+   * @return fails with {@link BundleException} where the bundle is to blame, with an {@link
+   *     InferenceException} where this node is
    */
   CompletableFuture<Void> verify(ModelBundle bundle) {
-    return CompletableFuture.runAsync(
-        () -> {
-          try {
-            bundles.load(bundle, PrecisionPolicy.FP32).close();
-          } catch (BundleException e) {
-            throw new CompletionException(e);
-          }
-        },
-        loader);
+    return Futures.reportingErrors(
+        CompletableFuture.runAsync(
+            () -> {
+              try {
+                bundles.load(bundle, PrecisionPolicy.FP32).close();
+              } catch (BundleException e) {
+                throw new CompletionException(e);
+              } catch (EngineException e) {
+                throw new InferenceException.ModelFailed(
+                    "the engine failed while it tried model ["
+                        + bundle.manifest().id()
+                        + "], which may be for once; retry later: "
+                        + e.getMessage(),
+                    e);
+              }
+            },
+            loader));
   }
 
   private void start(Slot slot, LoadedModel fresh) {
@@ -267,6 +283,7 @@ final class LoadedModels implements AutoCloseable {
         : new InferenceException.ModelUnavailable("the model cannot be loaded: " + cause, cause);
   }
 
+  /** Loads a version. What fails otherwise than by the bundle's fault is tried by the next job. */
   private void load(LoadedModel fresh, ModelBundle bundle) {
     try {
       fresh.loaded(bundles.load(bundle, fresh.policy()));
@@ -306,13 +323,13 @@ final class LoadedModels implements AutoCloseable {
   /** Frees all of them. The worker must have ended. */
   @Override
   public void close() {
-    List<Slot> left;
+    List<LoadedModel> left;
     synchronized (this) {
       closed = true;
-      left = List.copyOf(slots.values());
+      left = slots.values().stream().flatMap(slot -> slot.end().stream()).toList();
       slots.clear();
     }
-    left.forEach(LoadedModels::retire);
+    left.forEach(LoadedModel::retire);
     loader.shutdownNow();
     try {
       if (!loader.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
@@ -324,12 +341,7 @@ final class LoadedModels implements AutoCloseable {
       throw new IllegalStateException("interrupted while the models' loader ends", e);
     }
     // Nobody leases any more, but a job that was cut off may not have said so.
-    for (Slot slot : left) {
-      end(slot.serving);
-      if (slot.next != null) {
-        end(slot.next);
-      }
-    }
+    left.forEach(LoadedModels::end);
   }
 
   private static void end(LoadedModel model) {

@@ -5,9 +5,11 @@
 package io.crossmodal.plugin.inference;
 
 import ai.djl.Device;
+import io.crossmodal.model.Footprint;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.Golden;
 import io.crossmodal.model.bundle.ModelBundle;
@@ -194,27 +196,37 @@ final class ModelLoader {
 
   private Copy copy(ModelBundle bundle, Device device, Precision precision) throws BundleException {
     String what = "model [" + bundle.manifest().id() + "]";
-    // For the archive as it is; corrected when the weights of a smaller one are known.
     MemoryBudget budget = budgets.of(device);
-    MemoryBudget.Reservation memory = budget.reserve(what, bundle.weightBytes());
-    FusionModel model = null;
-    try {
+    FusionModel model;
+    // For the archive as it is and the golden outputs; what stays is less.
+    MemoryBudget.Reservation loading =
+        budget.reserve(what, bundle.weightBytes() + goldenBytes(bundle.manifest().config()));
+    try (loading) {
       model =
           FusionModel.load(
               bundle, Files.createDirectories(settings.directory()), device, precision);
-      memory.close();
-      memory = budget.reserve(what, model.weightBytes());
-      return new Copy(model, memory);
     } catch (IOException e) {
-      memory.close();
       throw new InferenceException.ModelUnavailable(what + " cannot be loaded: " + e, e);
-    } catch (BundleException | RuntimeException e) {
-      memory.close();
-      if (model != null) {
-        model.close();
-      }
+    }
+    try {
+      return new Copy(model, budget.reserve(what, model.weightBytes()));
+    } catch (RuntimeException e) {
+      model.close();
       throw e;
     }
+  }
+
+  /** Memory of the largest call that golden outputs take, at most. */
+  private static long goldenBytes(ModelConfig config) {
+    long most = 0;
+    for (SensorConfig sensor : config.sensors()) {
+      most = Math.max(most, Footprint.encodeImages(config, sensor, Golden.IMAGES));
+      if (config.hasText()) {
+        int n = config.text().maxTokens();
+        most = Math.max(most, Footprint.score(config, PAIRS, n, config.imageTokens(sensor)));
+      }
+    }
+    return most;
   }
 
   /** Only fp32 must do: whatever else fails is a trial that failed. */

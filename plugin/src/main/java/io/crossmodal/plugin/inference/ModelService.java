@@ -13,6 +13,7 @@ import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.text.WordSpan;
@@ -26,7 +27,6 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
@@ -191,6 +191,7 @@ public final class ModelService implements AutoCloseable {
    */
   public void refresh() {
     models.refresh();
+    stats.retain(catalog::has);
   }
 
   /**
@@ -353,12 +354,16 @@ public final class ModelService implements AutoCloseable {
                 new Operation.EncodeImages(on, sensor),
                 images.size(),
                 bytes,
-                i ->
-                    decoding.during(
-                        preprocessor.bytes(images.get(i)),
-                        () -> preprocessor.preprocess(images.get(i))),
+                i -> decode(asker, preprocessor, images.get(i)),
                 (pixels, encoding) -> new Encoded.Success(encoding, "", List.of()),
                 outcomes));
+  }
+
+  private PixelTensor decode(Asker asker, ImagePreprocessor preprocessor, byte[] image) {
+    long bytes = preprocessor.bytes(image);
+    return asker.priority == Priority.SEARCH
+        ? decoding.now(bytes, () -> preprocessor.preprocess(image))
+        : decoding.inTurn(bytes, asker.gone, () -> preprocessor.preprocess(image));
   }
 
   /**
@@ -567,10 +572,11 @@ public final class ModelService implements AutoCloseable {
       return CompletableFuture.failedFuture(e);
     }
     LoadedModel on = lease.of();
-    return on.version()
-        .bundle()
-        .thenCompose(bundle -> work.apply(on, bundle))
-        .whenComplete((done, failure) -> lease.close());
+    return Futures.reportingErrors(
+        on.version()
+            .bundle()
+            .thenCompose(bundle -> work.apply(on, bundle))
+            .whenComplete((done, failure) -> lease.close()));
   }
 
   /**
@@ -683,12 +689,13 @@ public final class ModelService implements AutoCloseable {
     return all.whenComplete((done, failure) -> memory.close());
   }
 
-  /** The failure itself, without the wrappings of futures. */
+  /**
+   * The failure itself, without the wrappings of futures. An Error of the node reaches the handler
+   * of uncaught failures as well.
+   */
   public static RuntimeException unwrap(Throwable failure) {
-    Throwable cause = failure;
-    while (cause instanceof CompletionException && cause.getCause() != null) {
-      cause = cause.getCause();
-    }
+    Futures.reportError(failure);
+    Throwable cause = Futures.cause(failure);
     return cause instanceof RuntimeException known
         ? known
         : new InferenceException.ModelFailed("the model failed: " + cause, cause);

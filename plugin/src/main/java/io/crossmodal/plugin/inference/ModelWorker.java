@@ -81,7 +81,8 @@ final class ModelWorker {
   }
 
   /**
-   * Puts a job into its queue, or fails it where the queue is full or the node is shutting down.
+   * Puts a job into its queue, or fails it where the queue is full, where what waits in it already
+   * takes longer than the job can wait, or where the node is shutting down.
    */
   void submit(Priority priority, Job<?, ?> job) {
     int capacity = settings.get().queueSize();
@@ -93,10 +94,16 @@ final class ModelWorker {
       if (queue.size() >= capacity) {
         late = removeAbandoned();
       }
+      long expected = expectedNanos(job, queue);
       if (closed) {
         refusal = closing();
       } else if (queue.size() >= capacity) {
         refusal = new InferenceException.QueueFull(capacity);
+      } else if (!job.deadline().expired() && expected > job.deadline().remainingNanos()) {
+        refusal =
+            new InferenceException.QueueTooSlow(
+                TimeUnit.NANOSECONDS.toMillis(expected),
+                TimeUnit.NANOSECONDS.toMillis(job.deadline().remainingNanos()));
       } else {
         queue.add(job);
         arrival.signal();
@@ -108,10 +115,36 @@ final class ModelWorker {
     late.forEach(Job::expire);
     if (refusal != null) {
       if (refusal instanceof InferenceException.QueueFull) {
-        stats.of(job.operation().model()).increment(Counter.REJECTIONS);
+        stats
+            .of(job.operation().model())
+            .increment(
+                refusal instanceof InferenceException.QueueTooSlow
+                    ? Counter.LATE_REJECTIONS
+                    : Counter.REJECTIONS);
       }
       job.fail(refusal);
     }
+  }
+
+  /**
+   * How long a job waits for those before it, at least. Each of them has one call for each call of
+   * the job, as large jobs go to the end of the queue with their rest. An empty queue is no wait
+   * whatever calls took before, so that a time once measured too long cannot refuse for ever.
+   */
+  private long expectedNanos(Job<?, ?> job, Deque<Job<?, ?>> queue) {
+    InferenceSettings now = settings.get();
+    int most = job.operation().most(now);
+    long calls = (job.waiting() + most - 1L) / most;
+    double nanos = 0;
+    for (Job<?, ?> other : queue) {
+      if (other.ready() && !other.abandoned()) {
+        Operation<?, ?> operation = other.operation();
+        nanos +=
+            Math.min(other.waiting(), calls * operation.most(now))
+                * operation.on().nanosOfItem(operation.getClass());
+      }
+    }
+    return (long) (nanos / Math.max(1, threads.size()));
   }
 
   /** Takes a job that nobody wants any more out of its queue. */
@@ -299,6 +332,7 @@ final class ModelWorker {
       LongAdder copies = new LongAdder();
       List<O> outcomes = compute(call.operation(), device, items, counts, copies);
       long took = System.nanoTime() - start;
+      call.operation().on().computed(call.operation().getClass(), items.size(), took);
       if (slices.size() > 1) {
         counts.increment(Counter.MERGED_BATCHES);
       }
@@ -308,13 +342,11 @@ final class ModelWorker {
         slice.job().place(slice, outcomes.subList(from, from + slice.size()));
         from += slice.size();
       }
-    } catch (InferenceException e) {
-      fail(slices, e);
     } catch (RuntimeException | LinkageError e) {
       if (slices.size() == 1) {
         fail(slices, failed(call.operation(), e));
       } else {
-        // One of them may be to blame; the others get their scores.
+        // One of them may be to blame, be it for its size alone; the others get their scores.
         counts.increment(Counter.ISOLATED_BATCHES);
         slices.forEach(slice -> run(new Call<>(call.operation(), List.of(slice)), device));
       }
@@ -326,6 +358,9 @@ final class ModelWorker {
   }
 
   private static InferenceException failed(Operation<?, ?> operation, Throwable cause) {
+    if (cause instanceof InferenceException known) {
+      return known;
+    }
     return new InferenceException.ModelFailed(
         "model [" + operation.model() + "] failed: " + cause, cause);
   }
@@ -368,7 +403,7 @@ final class ModelWorker {
       LongAdder copies) {
     long bytes = operation.bytes(model, items);
     MemoryBudget.Reservation memory =
-        budgets.of(model.device()).reserve("a call of model [" + operation.model() + "]", bytes);
+        budgets.reserveCall(model.device(), "a call of model [" + operation.model() + "]", bytes);
     try (memory) {
       long start = System.nanoTime();
       List<O> outcomes = operation.run(model, items);

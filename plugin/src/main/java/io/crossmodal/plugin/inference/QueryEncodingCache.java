@@ -4,7 +4,8 @@
  */
 package io.crossmodal.plugin.inference;
 
-import io.crossmodal.model.Encoding;
+import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -12,9 +13,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 
 /**
- * Encoded queries by model and content, least recently used out first. Holds futures: whoever asks
- * while an encoding is under way waits for that one, with a future of his own, and the last one who
- * stops waiting ends it. Thread-safe.
+ * Encoded queries by model and content, least recently used out first, and those under way: whoever
+ * asks meanwhile waits for the same encoding, with a future of his own, and the last one who stops
+ * waiting ends it. Thread-safe.
  */
 final class QueryEncodingCache {
 
@@ -25,15 +26,16 @@ final class QueryEncodingCache {
    */
   record Key(String space, String digest) {}
 
-  private static final class Entry {
+  /** An encoding under way. */
+  private static final class Pending {
     private final CompletableFuture<Encoded.Success> encoding = new CompletableFuture<>();
     private int waiting;
-    private long bytes;
   }
 
   private final long capacity;
   private final InferenceStats stats;
-  private final Map<Key, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
+  private final Map<Key, Encoded.Success> encoded = new LinkedHashMap<>(16, 0.75f, true);
+  private final Map<Key, Pending> underWay = new HashMap<>();
   private long bytes;
 
   /**
@@ -52,79 +54,73 @@ final class QueryEncodingCache {
    */
   CompletableFuture<Encoded.Success> get(
       Key key, Function<CompletableFuture<?>, CompletableFuture<Encoded.Success>> encode) {
-    Entry entry;
+    Pending pending;
     boolean first;
     synchronized (this) {
-      Entry cached = entries.get(key);
-      first = cached == null;
-      entry = first ? new Entry() : cached;
-      entry.waiting++;
-      if (first) {
-        entries.put(key, entry);
+      Encoded.Success found = encoded.get(key);
+      first = found == null && !underWay.containsKey(key);
+      stats.increment(first ? Counter.QUERY_CACHE_MISSES : Counter.QUERY_CACHE_HITS);
+      if (found != null) {
+        return CompletableFuture.completedFuture(found);
       }
-      stats.increment(
-          first
-              ? InferenceStats.Counter.QUERY_CACHE_MISSES
-              : InferenceStats.Counter.QUERY_CACHE_HITS);
+      pending = underWay.computeIfAbsent(key, unknown -> new Pending());
+      pending.waiting++;
     }
-    CompletableFuture<Encoded.Success> own = entry.encoding.copy();
-    CompletableFuture<?> unusedLeft = own.whenComplete((encoded, failure) -> leave(key, entry));
+    CompletableFuture<Encoded.Success> own = pending.encoding.copy();
+    CompletableFuture<?> unusedLeft = own.whenComplete((found, failure) -> leave(key, pending));
     if (first) {
       // Outside the lock, for it may complete at once and then calls settle.
       CompletableFuture<?> unusedSettled =
           encode
-              .apply(entry.encoding)
+              .apply(pending.encoding)
               .whenComplete(
-                  (encoded, failure) -> {
-                    settle(key, entry, encoded);
+                  (found, failure) -> {
+                    settle(key, pending, found);
                     if (failure == null) {
-                      entry.encoding.complete(encoded);
+                      pending.encoding.complete(found);
                     } else {
-                      entry.encoding.completeExceptionally(failure);
+                      pending.encoding.completeExceptionally(failure);
                     }
                   });
     }
     return own;
   }
 
-  private void leave(Key key, Entry entry) {
+  private void leave(Key key, Pending pending) {
     synchronized (this) {
-      entry.waiting--;
-      if (entry.waiting > 0 || entry.encoding.isDone()) {
+      pending.waiting--;
+      // Where it has settled, it is under way no more and another one may be.
+      if (pending.waiting > 0 || !underWay.remove(key, pending)) {
         return;
       }
-      entries.remove(key, entry);
     }
-    entry.encoding.cancel(false);
+    pending.encoding.cancel(false);
   }
 
-  private synchronized void settle(Key key, Entry entry, Encoded.Success encoded) {
-    if (encoded == null) {
-      entries.remove(key, entry);
+  /**
+   * @param found null where the encoding failed
+   */
+  private synchronized void settle(Key key, Pending pending, Encoded.Success found) {
+    if (!underWay.remove(key, pending) || found == null) {
       return;
     }
-    if (entries.get(key) != entry) {
-      return;
-    }
-    entry.bytes = sizeOf(encoded.encoding());
-    bytes += entry.bytes;
-    Iterator<Map.Entry<Key, Entry>> eldestFirst = entries.entrySet().iterator();
-    while (bytes > capacity && eldestFirst.hasNext()) {
-      Map.Entry<Key, Entry> eldest = eldestFirst.next();
-      // An encoding under way costs nothing yet and has waiters; the newest serves the rescorer
-      // that follows its query.
-      if (eldest.getValue().bytes > 0 && !eldest.getKey().equals(key)) {
-        bytes -= eldest.getValue().bytes;
-        eldestFirst.remove();
-      }
+    encoded.put(key, found);
+    bytes += sizeOf(found);
+    Iterator<Map.Entry<Key, Encoded.Success>> eldestFirst = encoded.entrySet().iterator();
+    // The newest stays whatever its size: it serves the rescorer that follows its query.
+    while (bytes > capacity && encoded.size() > 1) {
+      bytes -= sizeOf(eldestFirst.next().getValue());
+      eldestFirst.remove();
     }
   }
 
+  /** Queries that are encoded or under way. */
   synchronized int size() {
-    return entries.size();
+    return encoded.size() + underWay.size();
   }
 
-  private static long sizeOf(Encoding encoding) {
-    return (long) Float.BYTES * (encoding.tokens().values().length + encoding.embedding().length);
+  private static long sizeOf(Encoded.Success found) {
+    return (long) Float.BYTES
+        * (found.encoding().tokens().values().length + found.encoding().embedding().length);
   }
 }

@@ -5,15 +5,20 @@
 package io.crossmodal.plugin.inference;
 
 import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.instanceOf;
 
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.opensearch.test.OpenSearchTestCase;
 
 public class DecodingMemoryTests extends OpenSearchTestCase {
+  private static final CompletableFuture<?> STAYS = new CompletableFuture<>();
+
   private final AtomicLong used = new AtomicLong();
   private final CountDownLatch refused = new CountDownLatch(1);
   private final InferenceStats stats = new InferenceStats();
@@ -35,16 +40,17 @@ public class DecodingMemoryTests extends OpenSearchTestCase {
     CompletableFuture<String> one =
         CompletableFuture.supplyAsync(
             () ->
-                memory.during(
+                memory.inTurn(
                     60,
+                    STAYS,
                     () -> {
                       begun.countDown();
                       return first.join();
                     }));
     assertTrue(begun.await(60, TimeUnit.SECONDS));
-    assertEquals("fits beside it", "c", memory.during(40, () -> "c"));
+    assertEquals("fits beside it", "c", memory.inTurn(40, STAYS, () -> "c"));
     CompletableFuture<String> two =
-        CompletableFuture.supplyAsync(() -> memory.during(60, () -> "b"));
+        CompletableFuture.supplyAsync(() -> memory.inTurn(60, STAYS, () -> "b"));
     assertTrue(refused.await(60, TimeUnit.SECONDS));
     assertFalse(two.isDone());
     first.complete("a");
@@ -54,10 +60,53 @@ public class DecodingMemoryTests extends OpenSearchTestCase {
     assertEquals(1, stats.get(Counter.DECODING_WAITS));
   }
 
+  public void testNobodyWaitsForMemoryWhoIsNotWaitedFor() throws Exception {
+    memory.inTurn(
+        60,
+        STAYS,
+        () -> {
+          CompletableFuture<Void> gone = new CompletableFuture<>();
+          CompletableFuture<String> waits =
+              CompletableFuture.supplyAsync(() -> memory.inTurn(60, gone, () -> "never"));
+          assertTrue(await(refused));
+          assertFalse(waits.isDone());
+          gone.complete(null);
+          ExecutionException e =
+              expectThrows(ExecutionException.class, () -> waits.get(60, TimeUnit.SECONDS));
+          assertThat(e.getCause(), instanceOf(CancellationException.class));
+          return null;
+        });
+    assertEquals(0, used.get());
+  }
+
+  public void testASearchDoesNotWait() {
+    memory.inTurn(
+        60,
+        STAYS,
+        () -> {
+          expectThrows(
+              InferenceException.MemoryExceeded.class, () -> memory.now(60, () -> "never"));
+          assertEquals("fits beside it", "c", memory.now(40, () -> "c"));
+          return null;
+        });
+    assertEquals(1, stats.get(Counter.DECODING_REJECTIONS));
+    assertEquals(0, stats.get(Counter.DECODING_WAITS));
+    assertEquals(0, used.get());
+  }
+
+  private static boolean await(CountDownLatch latch) {
+    try {
+      return latch.await(60, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
   public void testOneThatDoesNotFitAloneIsRefused() {
     InferenceException e =
         expectThrows(
-            InferenceException.MemoryExceeded.class, () -> memory.during(101, () -> "never"));
+            InferenceException.MemoryExceeded.class,
+            () -> memory.inTurn(101, STAYS, () -> "never"));
     assertThat(e.getMessage(), containsString("decoding a picture needs 101 bytes"));
     assertEquals(0, stats.get(Counter.DECODING_WAITS));
   }
@@ -66,12 +115,13 @@ public class DecodingMemoryTests extends OpenSearchTestCase {
     expectThrows(
         IllegalArgumentException.class,
         () ->
-            memory.during(
+            memory.inTurn(
                 100,
+                STAYS,
                 () -> {
                   throw new IllegalArgumentException("damaged");
                 }));
     assertEquals(0, used.get());
-    assertEquals("a", memory.during(100, () -> "a"));
+    assertEquals("a", memory.now(100, () -> "a"));
   }
 }

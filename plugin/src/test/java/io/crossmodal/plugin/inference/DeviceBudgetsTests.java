@@ -7,6 +7,7 @@ package io.crossmodal.plugin.inference;
 import static org.hamcrest.Matchers.containsString;
 
 import ai.djl.Device;
+import io.crossmodal.model.FusionModel;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import org.opensearch.test.OpenSearchTestCase;
@@ -42,5 +43,31 @@ public class DeviceBudgetsTests extends OpenSearchTestCase {
     assertEquals(0, node.get());
     assertEquals(0, budgets.gpus().get("gpu(0)").used());
     assertEquals(0, budgets.gpus().get("gpu(1)").used());
+  }
+
+  /** What goes to a GPU passes through the node's memory. */
+  public void testACallOnAGpuTakesFromBoth() {
+    AtomicLong node = new AtomicLong();
+    MemoryBudget breaker =
+        (what, bytes) -> {
+          if (bytes == 13) {
+            throw new InferenceException.MemoryExceeded(what, bytes, "unlucky", null);
+          }
+          node.addAndGet(bytes);
+          return () -> node.addAndGet(-bytes);
+        };
+    DeviceBudgets budgets = new DeviceBudgets(breaker, gpu -> Long.MAX_VALUE / 2);
+    MemoryBudget.Reservation call = budgets.reserveCall(Device.gpu(), "a call", 1000);
+    assertEquals(1000, node.get());
+    MemoryBudget.Reservation large = budgets.reserveCall(Device.gpu(), "a call", 1L << 40);
+    assertEquals("a piece at a time", 1000 + FusionModel.STAGED_BYTES, node.get());
+    large.close();
+    call.close();
+    budgets.reserveCall(Device.cpu(), "a call", 1000).close();
+    expectThrows(
+        InferenceException.MemoryExceeded.class,
+        () -> budgets.reserveCall(Device.gpu(), "a call", 13));
+    assertEquals(0, node.get());
+    assertEquals(0, budgets.gpus().get(Device.gpu().toString()).used());
   }
 }

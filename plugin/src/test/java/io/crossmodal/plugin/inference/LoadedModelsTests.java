@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.inference;
 
 import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.instanceOf;
 
 import ai.djl.Device;
 import io.crossmodal.model.Precision;
@@ -21,6 +22,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -217,6 +219,114 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       get(serving.done());
     }
     assertEquals(0, used.get());
+  }
+
+  /** The memory for loading is given back once, also where what stays is not granted then. */
+  public void testWhatIsRefusedAfterLoadingLeavesNothingTaken() throws Exception {
+    AtomicLong asked = new AtomicLong();
+    MemoryBudget once =
+        (what, bytes) -> {
+          if (asked.incrementAndGet() > 1) {
+            throw new InferenceException.MemoryExceeded(what, bytes, "others came first", null);
+          }
+          assertTrue("golden outputs take memory, too", bytes > weights());
+          return budget.reserve(what, bytes);
+        };
+    InferenceSettings settings = settings();
+    catalog.update(List.of(version(1, TestModels.micro())));
+    try (LoadedModels models =
+        new LoadedModels(
+            catalog,
+            settings,
+            new DeviceBudgets(once, gpu -> 0),
+            () -> cpus(settings, 1),
+            () -> {})) {
+      assertThat(
+          failure(models.load(ID, null)), instanceOf(InferenceException.MemoryExceeded.class));
+      assertEquals(0, used.get());
+    }
+    assertEquals(0, used.get());
+  }
+
+  /** A swap that ends while the version before is being freed, which may take long. */
+  public void testWhatBecomesWarmDuringAnUnloadIsFreed() throws Exception {
+    CountDownLatch freeing = new CountDownLatch(1);
+    CountDownLatch warm = new CountDownLatch(1);
+    MemoryBudget slow =
+        (what, bytes) -> {
+          used.addAndGet(bytes);
+          return () -> {
+            used.addAndGet(-bytes);
+            if (Thread.currentThread().getName().equals("unloading")) {
+              freeing.countDown();
+              await(warm);
+            }
+          };
+        };
+    InferenceSettings settings = settings();
+    CompletableFuture<ModelBundle> arrives = new CompletableFuture<>();
+    catalog.update(List.of(version(1, TestModels.micro())));
+    try (LoadedModels models =
+        new LoadedModels(
+            catalog,
+            settings,
+            new DeviceBudgets(slow, gpu -> 0),
+            () -> cpus(settings, 1),
+            () -> {})) {
+      get(models.load(ID, null));
+      catalog.update(List.of(version(2, arrives)));
+      CompletableFuture<Void> next = models.load(ID, null);
+      Thread unloading = new Thread(() -> models.unload(ID), "unloading");
+      unloading.start();
+      await(freeing);
+      arrives.complete(TestModels.newHead(ID, 2));
+      get(next);
+      warm.countDown();
+      unloading.join();
+      assertEquals(ModelService.State.NOT_LOADED, models.status(ID).state());
+      assertEquals("weights of both", 0, used.get());
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      assertTrue(latch.await(60, TimeUnit.SECONDS));
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** Here a device that is not there; elsewhere one whose memory another process has taken. */
+  public void testAnEngineThatBreaksOffOnceIsTriedAgain() throws Exception {
+    catalog.update(List.of(version(1, TestModels.micro())));
+    InferenceSettings settings = settings();
+    List<Device> devices = new ArrayList<>(List.of(Device.gpu()));
+    try (LoadedModels models =
+        new LoadedModels(
+            catalog,
+            settings,
+            new DeviceBudgets(budget, gpu -> 1L << 40),
+            () -> {
+              List<Device> cpu = cpus(settings, 1);
+              return devices.isEmpty() ? cpu : List.of(devices.get(0));
+            },
+            () -> {})) {
+      assertThat(failure(models.serving(ID).done()), instanceOf(InferenceException.class));
+      assertEquals(ModelService.State.FAILED, models.status(ID).state());
+      assertThat(
+          "the node is to blame",
+          failure(models.verify(TestModels.micro())),
+          instanceOf(InferenceException.ModelFailed.class));
+      devices.clear();
+      get(models.serving(ID).done());
+      assertEquals(ModelService.State.LOADED, models.status(ID).state());
+      get(models.verify(TestModels.micro()));
+    }
+    assertEquals(0, used.get());
+  }
+
+  private static Throwable failure(CompletableFuture<?> future) {
+    return expectThrows(ExecutionException.class, () -> get(future)).getCause();
   }
 
   public void testABundleIsTriedAndFreed() throws Exception {

@@ -21,6 +21,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -193,6 +194,102 @@ public class ModelServiceTests extends OpenSearchTestCase {
     }
   }
 
+  /** Searches for pictures that wait for memory would take the threads that read all searches. */
+  public void testATextIsFoundWhileThereIsNoMemoryForPictures() throws Exception {
+    AtomicLong used = new AtomicLong();
+    long picture = MODEL.preprocessor("rgb").bytes(TestModels.png(random(), 500));
+    MemoryBudget heap = heap(picture * 3 / 2, used);
+    ExecutorService helpers = Executors.newFixedThreadPool(2);
+    ExecutorService decoder = Executors.newFixedThreadPool(1);
+    CountDownLatch decoding = new CountDownLatch(1);
+    CountDownLatch over = new CountDownLatch(1);
+    MemoryBudget held =
+        (what, bytes) -> {
+          MemoryBudget.Reservation memory = heap.reserve(what, bytes);
+          if (what.startsWith("decoding") && decoding.getCount() > 0) {
+            decoding.countDown();
+            return () -> {
+              await(over);
+              memory.close();
+            };
+          }
+          return memory;
+        };
+    try (ModelService service =
+        new ModelService(
+            new ModelCatalog(() -> List.of(MODEL)),
+            TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
+            MemoryBudget.UNLIMITED,
+            held,
+            helpers,
+            decoder,
+            2)) {
+      get(service.load(TestModels.ID, null));
+      CompletableFuture<List<Encoded>> bulk =
+          service.encodeImages(TestModels.ID, "rgb", List.of(TestModels.png(random(), 500)));
+      await(decoding);
+      for (int i = 0; i < 4; i++) {
+        assertThat(
+            failure(
+                service.encodeQuery(
+                    TestModels.ID, new QueryInput.Image("rgb", TestModels.png(random(), 500)))),
+            instanceOf(InferenceException.MemoryExceeded.class));
+      }
+      get(service.encodeQuery(TestModels.ID, new QueryInput.Text("a pond")));
+      assertEquals(4, service.stats().get(Counter.DECODING_REJECTIONS));
+      over.countDown();
+      assertThat(get(bulk).get(0), instanceOf(Encoded.Success.class));
+    } finally {
+      over.countDown();
+      helpers.shutdownNow();
+      decoder.shutdownNow();
+    }
+    assertEquals("all of it is given back", 0, used.get());
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      assertTrue(latch.await(60, TimeUnit.SECONDS));
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** OpenSearch ends a process whose heap is exhausted; a future must not hide it. */
+  public void testAnErrorReachesTheHandlerOfUncaughtFailures() throws Exception {
+    OutOfMemoryError error = new OutOfMemoryError("not really");
+    Thread.UncaughtExceptionHandler before = Thread.getDefaultUncaughtExceptionHandler();
+    CompletableFuture<Throwable> uncaught = new CompletableFuture<>();
+    Thread.setDefaultUncaughtExceptionHandler((thread, failure) -> uncaught.complete(failure));
+    MemoryBudget heap =
+        (what, bytes) -> {
+          if (what.startsWith("decoding")) {
+            throw error;
+          }
+          return () -> {};
+        };
+    try (TestService test = service(createTempDir(), heap)) {
+      CompletableFuture<List<Encoded>> images =
+          test.get().encodeImages(TestModels.ID, "rgb", List.of(TestModels.png(random(), 20)));
+      assertSame(error, get(uncaught));
+      expectThrows(ExecutionException.class, () -> get(images));
+    } finally {
+      Thread.setDefaultUncaughtExceptionHandler(before);
+    }
+  }
+
+  public void testModelsThatAreKnownAndNeverAskedCostNothing() {
+    InferenceStats stats = new InferenceStats();
+    stats.of("asked").record(InferenceStats.Stage.MODEL, 5_000_000);
+    stats.of("asked").increment(Counter.BATCHES);
+    assertEquals(0, stats.of("known").get(InferenceStats.Stage.MODEL).count());
+    assertEquals(5000, stats.of("asked").get(InferenceStats.Stage.MODEL).max(), 50);
+    stats.retain(id -> id.equals("known"));
+    assertEquals("gone with its model", 0, stats.of("asked").get(Counter.BATCHES));
+    assertEquals("stays in the whole", 1, stats.get(Counter.BATCHES));
+    assertEquals(1, stats.get(InferenceStats.Stage.MODEL).count());
+  }
+
   /** Two batches of pictures as numbers, and one of encodings. */
   public void testARequestThatDoesNotFitIsRefused() {
     AtomicLong used = new AtomicLong();
@@ -205,6 +302,59 @@ public class ModelServiceTests extends OpenSearchTestCase {
           failure(test.get().encodeTexts(TestModels.ID, List.of("a", "b", "c", "d"))),
           instanceOf(InferenceException.MemoryExceeded.class));
       assertEquals(0, used.get());
+    }
+  }
+
+  /** Whatever a request meets: it is encoded, damaged, too large, late, left or cut off. */
+  public void testTheHeapIsGivenBackWhateverHappens() throws Exception {
+    AtomicLong used = new AtomicLong();
+    byte[] small = TestModels.png(random(), 20);
+    byte[] large = TestModels.png(random(), 300);
+    MemoryBudget heap =
+        heap(
+            MODEL.preprocessor("rgb").bytes(large)
+                + MODEL.preprocessor("rgb").bytes(small)
+                + randomIntBetween(0, 500_000),
+            used);
+    List<CompletableFuture<?>> all = new ArrayList<>();
+    TestService test = service(createTempDir(), heap);
+    try {
+      for (int i = 0; i < 60; i++) {
+        CompletableFuture<Void> gone = new CompletableFuture<>();
+        List<byte[]> images = new ArrayList<>();
+        for (int k = randomIntBetween(1, 9); k > 0; k--) {
+          images.add(randomFrom(small, small, large, new byte[] {1, 2}));
+        }
+        switch (randomIntBetween(0, 3)) {
+          case 0 ->
+              all.add(
+                  test.get().encodeImages(TestModels.ID, "rgb", images, gone, (item, out) -> {}));
+          case 1 ->
+              all.add(
+                  test.get()
+                      .encodeQuery(TestModels.ID, new QueryInput.Image("rgb", images.get(0))));
+          case 2 ->
+              all.add(test.get().encodeQuery(TestModels.ID, new QueryInput.Text("pond " + i % 7)));
+          default -> all.add(test.get().encodeTexts(TestModels.ID, List.of("a", " ", "road")));
+        }
+        if (rarely()) {
+          gone.complete(null);
+        }
+        if (rarely()) {
+          randomFrom(all).cancel(true);
+        }
+      }
+      if (randomBoolean()) {
+        test.get().close();
+      }
+      for (CompletableFuture<?> future : all) {
+        CompletableFuture<?> settled = future.handle((done, failure) -> null);
+        get(settled);
+      }
+      // Who cancelled does not wait for what was begun for him.
+      assertBusy(() -> assertEquals(0, used.get()));
+    } finally {
+      test.close();
     }
   }
 

@@ -258,6 +258,75 @@ public class ModelWorkerTests extends OpenSearchTestCase {
     }
   }
 
+  /** A search for which there is no memory at all must not fail those that share its call. */
+  public void testAJobThatDoesNotFitFailsAlone() throws Exception {
+    int m = TestModels.imageTokens(MODEL);
+    Gate gate = new Gate(Footprint.maxSim(CONFIG, 1, 2 * m, m) - 1);
+    try (TestService test = service(gate, 64, true, Duration.ZERO)) {
+      List<TokenBlock> images = search(2).images();
+      List<TokenBlock> small = List.of(TestModels.tokens(random(), MODEL, m));
+      List<TokenBlock> large = List.of(TestModels.tokens(random(), MODEL, 2 * m));
+      CompletableFuture<Scores> first = score(test, search(1));
+      List<CompletableFuture<Similarities>> jobs = new ArrayList<>();
+      for (List<TokenBlock> query : List.of(small, large, small)) {
+        jobs.add(test.get().maxSim(TestModels.ID, query, images, Deadline.none()));
+      }
+      gate.open.countDown();
+      get(first);
+      assertEquals(2, get(jobs.get(0)).values().size());
+      assertThat(failure(jobs.get(1)), instanceOf(InferenceException.MemoryExceeded.class));
+      assertEquals(2, get(jobs.get(2)).values().size());
+      assertEquals(1, test.get().stats().get(Counter.ISOLATED_BATCHES));
+    }
+  }
+
+  public void testWhoeverCannotBeServedInTimeIsRefusedAtTheDoor() throws Exception {
+    LoadedModel on = new LoadedModel(ModelVersion.shipped(MODEL), PrecisionPolicy.FP32);
+    on.failed(new InferenceException.ModelUnavailable("none is needed", null), true);
+    on.settle();
+    InferenceStats stats = new InferenceStats();
+    // No thread: what is submitted waits.
+    InferenceSettings settings =
+        TestService.settings(createTempDir(), 1000, 10, true, Duration.ZERO);
+    ModelWorker worker =
+        new ModelWorker(() -> settings, new DeviceBudgets(MemoryBudget.UNLIMITED, gpu -> 0), stats);
+    int m = TestModels.imageTokens(MODEL);
+    on.computed(Operation.Score.class, 4, TimeUnit.SECONDS.toNanos(4));
+    Job<?, ?> alone = job(on, 100, m, Duration.ofSeconds(90));
+    worker.submit(Priority.SEARCH, alone);
+    assertFalse("an empty queue is no wait", alone.result().isDone());
+    Job<?, ?> large = job(on, 100, m, Duration.ofSeconds(60));
+    worker.submit(Priority.SEARCH, large);
+    assertThat(
+        "of 100 pairs of 1 s each",
+        failure(large.result()),
+        instanceOf(InferenceException.QueueTooSlow.class));
+    Job<?, ?> small = job(on, 10, m, Duration.ofSeconds(60));
+    worker.submit(Priority.SEARCH, small);
+    assertFalse("a call of 10 comes before it", small.result().isDone());
+    Job<?, ?> hasty = job(on, 1, m, Duration.ofSeconds(15));
+    worker.submit(Priority.SEARCH, hasty);
+    Throwable refusal = failure(hasty.result());
+    assertThat(refusal, instanceOf(InferenceException.QueueTooSlow.class));
+    assertThat(refusal.getMessage(), containsString("the model's queue takes about [20000ms]"));
+    Job<?, ?> patient = job(on, 100, m, Duration.ofDays(1));
+    worker.submit(Priority.SEARCH, patient);
+    assertFalse(patient.result().isDone());
+    assertEquals(2, stats.of(TestModels.ID).get(Counter.LATE_REJECTIONS));
+    assertEquals(0, stats.get(Counter.REJECTIONS));
+    assertEquals(3, worker.queued());
+    assertTrue(worker.close(1));
+  }
+
+  private Job<Operation.Pair, Operation.PairLogit> job(
+      LoadedModel on, int pairs, int imageTokens, Duration patience) {
+    TokenBlock text = TestModels.tokens(random(), MODEL, 3);
+    return new Job<>(
+        new Operation.Score(on, imageTokens, null),
+        search(pairs).images().stream().map(image -> new Operation.Pair(text, image)).toList(),
+        Deadline.after(patience));
+  }
+
   public void testAnInterruptIsNoReasonToStop() throws Exception {
     try (TestService test = new TestService(createTempDir(), 1000, 4)) {
       List<Search> searches = new ArrayList<>();

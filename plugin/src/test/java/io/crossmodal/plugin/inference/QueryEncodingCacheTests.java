@@ -9,6 +9,8 @@ import io.crossmodal.model.tokens.TokenBlock;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.opensearch.test.OpenSearchTestCase;
@@ -71,6 +73,47 @@ public class QueryEncodingCacheTests extends OpenSearchTestCase {
     CompletableFuture<Encoded.Success> third = cache.get(key, never);
     assertEquals("begun anew", 2, gone.size());
     assertFalse(third.isDone());
+  }
+
+  /** Those who leave as their encoding arrives must not take any of the capacity with them. */
+  public void testWhoeverLeavesTakesNoCapacity() throws Exception {
+    QueryEncodingCache cache = new QueryEncodingCache(3 * ENTRY_BYTES, new InferenceStats());
+    int asked = 5000;
+    List<CompletableFuture<Encoded.Success>> encodings = new ArrayList<>();
+    for (int i = 0; i < asked; i++) {
+      encodings.add(new CompletableFuture<>());
+    }
+    CyclicBarrier together = new CyclicBarrier(2);
+    CompletableFuture<Void> encoder =
+        CompletableFuture.runAsync(
+            () -> {
+              for (CompletableFuture<Encoded.Success> encoding : encodings) {
+                meet(together);
+                encoding.complete(encode().join());
+              }
+            });
+    for (int i = 0; i < asked; i++) {
+      CompletableFuture<Encoded.Success> encoding = encodings.get(i);
+      CompletableFuture<Encoded.Success> own =
+          cache.get(new QueryEncodingCache.Key("space", "left" + i), gone -> encoding);
+      meet(together);
+      own.cancel(false);
+    }
+    encoder.get(60, TimeUnit.SECONDS);
+    encoded.set(0);
+    for (String query : List.of("a", "b", "c", "a", "b", "c")) {
+      ask(cache, query);
+    }
+    assertEquals("all three are kept", 3, encoded.get());
+    assertEquals(3, cache.size());
+  }
+
+  private static void meet(CyclicBarrier together) {
+    try {
+      together.await(60, TimeUnit.SECONDS);
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
   }
 
   public void testAFailureIsNotKept() {

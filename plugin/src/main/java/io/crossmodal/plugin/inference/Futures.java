@@ -1,0 +1,50 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.inference;
+
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+
+/** What futures must not keep to themselves. */
+final class Futures {
+  private Futures() {}
+
+  /**
+   * Reports the Error that a future may end with, as {@link #reportError}.
+   *
+   * @return a future that ends after that, as the given one did
+   */
+  static <T> CompletableFuture<T> reportingErrors(CompletableFuture<T> future) {
+    return future.whenComplete((done, failure) -> reportError(failure));
+  }
+
+  /**
+   * Throws an Error that a future has caught on a thread of its own, so that it reaches the handler
+   * of uncaught failures. There OpenSearch ends a process whose heap is exhausted, instead of
+   * having it go on with what that left behind. An engine whose library is missing or of another
+   * version (a {@link LinkageError}) is no reason to end the process.
+   *
+   * @param failure what a future gave, with or without the wrapping; null where there is none
+   */
+  static void reportError(Throwable failure) {
+    if (cause(failure) instanceof Error error && !(error instanceof LinkageError)) {
+      new Thread(
+              () -> {
+                throw error;
+              },
+              "cross-modal-error")
+          .start();
+    }
+  }
+
+  /** The failure itself, without the wrappings of futures. */
+  static Throwable cause(Throwable failure) {
+    Throwable cause = failure;
+    while (cause instanceof CompletionException && cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    return cause;
+  }
+}
