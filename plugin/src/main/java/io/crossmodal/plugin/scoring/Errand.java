@@ -55,7 +55,8 @@ public final class Errand {
   /** Has the other node forget it. */
   public void cancel(String why) {
     ThreadContext context = transport.getThreadPool().getThreadContext();
-    try (ThreadContext.StoredContext before = context.stashContext()) {
+    ThreadContext.StoredContext before = context.stashContext();
+    try {
       // Between nodes, whoever searches.
       context.markAsSystemContext();
       transport
@@ -67,6 +68,8 @@ public final class Errand {
               ActionListener.wrap(
                   done -> {},
                   e -> LOGGER.debug("a node was not told that its answer is not needed", e)));
+    } finally {
+      before.restore();
     }
   }
 

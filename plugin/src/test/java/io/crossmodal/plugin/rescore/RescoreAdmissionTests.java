@@ -25,6 +25,7 @@ import org.opensearch.action.search.SearchShardTask;
 import org.opensearch.action.search.SearchTransportService;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.unit.TimeValue;
+import org.opensearch.common.util.concurrent.ThreadContext;
 import org.opensearch.core.concurrency.OpenSearchRejectedExecutionException;
 import org.opensearch.core.index.shard.ShardId;
 import org.opensearch.core.rest.RestStatus;
@@ -169,9 +170,12 @@ public class RescoreAdmissionTests extends OpenSearchTestCase {
   public void testHalfOfTheSearchThreadsRescoreAndTheOthersWait() throws Exception {
     List<Asker> askers = new ArrayList<>();
     for (int i = 0; i < PLACES + MAY_WAIT; i++) {
-      try (var unused = threadPool.getThreadContext().stashContext()) {
+      ThreadContext.StoredContext before = threadPool.getThreadContext().stashContext();
+      try {
         threadPool.getThreadContext().putHeader(USER, "user-" + i);
         askers.add(ask(FailurePolicy.FAIL));
+      } finally {
+        before.restore();
       }
     }
     assertEquals(PLACES, running.size());
