@@ -4,7 +4,6 @@
  */
 package io.crossmodal.model.image;
 
-import java.awt.image.BufferedImage;
 import java.awt.image.DataBufferByte;
 import java.awt.image.PixelInterleavedSampleModel;
 import java.awt.image.Raster;
@@ -49,7 +48,7 @@ enum JdkReader {
       Raster raster =
           reader.canReadRaster()
               ? reader.readRaster(0, param)
-              : ((BufferedImage) reader.read(0, param)).getRaster();
+              : reader.read(0, param).getRaster();
       if (!warnings.isEmpty()) {
         throw new ImageFormatException("damaged " + this + ": " + warnings.get(0));
       }
