@@ -46,9 +46,7 @@ enum JdkReader {
       ImageReadParam param = reader.getDefaultReadParam();
       param.setSourceSubsampling(stepX, stepY, 0, 0);
       Raster raster =
-          reader.canReadRaster()
-              ? reader.readRaster(0, param)
-              : reader.read(0, param).getRaster();
+          reader.canReadRaster() ? reader.readRaster(0, param) : reader.read(0, param).getRaster();
       if (!warnings.isEmpty()) {
         throw new ImageFormatException("damaged " + this + ": " + warnings.get(0));
       }
