@@ -4,7 +4,6 @@
  */
 package io.crossmodal.model.image;
 
-import java.awt.image.BufferedImage;
 import java.awt.image.DataBufferByte;
 import java.awt.image.PixelInterleavedSampleModel;
 import java.awt.image.Raster;
@@ -47,9 +46,7 @@ enum JdkReader {
       ImageReadParam param = reader.getDefaultReadParam();
       param.setSourceSubsampling(stepX, stepY, 0, 0);
       Raster raster =
-          reader.canReadRaster()
-              ? reader.readRaster(0, param)
-              : ((BufferedImage) reader.read(0, param)).getRaster();
+          reader.canReadRaster() ? reader.readRaster(0, param) : reader.read(0, param).getRaster();
       if (!warnings.isEmpty()) {
         throw new ImageFormatException("damaged " + this + ": " + warnings.get(0));
       }

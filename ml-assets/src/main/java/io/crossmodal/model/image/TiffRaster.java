@@ -183,7 +183,7 @@ final class TiffRaster {
   private int side(int tag, int absent) {
     long side = directory.number(tag, absent);
     if (tag == ROWS_PER_STRIP) {
-      return (int) Math.clamp(side, 1, Integer.MAX_VALUE);
+      return Math.clamp(side, 1, Integer.MAX_VALUE);
     }
     if (side < 1 || side > Short.MAX_VALUE) {
       throw refused(

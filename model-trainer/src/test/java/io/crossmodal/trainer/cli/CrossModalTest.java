@@ -186,7 +186,6 @@ class CrossModalTest {
     assertUserError(impatient, "patience with the cluster must be at least 0 s, got -1 s");
   }
 
-  /** Whether a problem is found while reading captions or while reading pictures, it counts. */
   /** 3: some are left out, 4: all; each of the kinds is named. */
   @Test
   void theExitStatusTellsWhetherPicturesWereLeftOut() throws Exception {
@@ -209,6 +208,7 @@ class CrossModalTest {
     assertEquals(0, run(encode.toArray(new String[0])), err.toString());
   }
 
+  /** Whether a problem is found while reading captions or while reading pictures, it counts. */
   @Test
   void encodesWithSoManyProblemsAndNoMore() throws Exception {
     Path scenes = brokenScenes("encoded");

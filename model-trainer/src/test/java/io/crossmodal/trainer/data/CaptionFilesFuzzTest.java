@@ -51,9 +51,11 @@ class CaptionFilesFuzzTest {
           "train_caps.txt", "one\ntwo\nthree\nfour\nfive\n",
           "list.txt", "# pictures\na.jpg\tone\nb.jpg\na.jpg\ttwo\n",
           "pairs.csv",
-              "id,rgb,s1,labels,group,split\n"
-                  + "1,a.jpg,b.jpg,\"x;y\",g,train\n"
-                  + "2,b.jpg,a.jpg,z,h,val\n",
+              """
+              id,rgb,s1,labels,group,split
+              1,a.jpg,b.jpg,"x;y",g,train
+              2,b.jpg,a.jpg,z,h,val
+              """,
           "splits.csv", "b,a\nd,c\n");
 
   private static final List<String> TEXTS =
