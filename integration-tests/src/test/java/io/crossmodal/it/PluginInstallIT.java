@@ -89,7 +89,8 @@ final class PluginInstallIT {
       try (ZipFile zip = new ZipFile(zip(kind).toFile())) {
         assertNotNull(zip.getEntry("NOTICE"));
         try (InputStream list = zip.getInputStream(zip.getEntry("licenses/THIRD-PARTY.txt"))) {
-          for (String line : new String(list.readAllBytes(), StandardCharsets.UTF_8).split("\n")) {
+          for (String line :
+              new String(list.readAllBytes(), StandardCharsets.UTF_8).lines().toList()) {
             Matcher jar = LICENCE.matcher(line);
             if (jar.matches()) {
               named.add(jar.group(1));

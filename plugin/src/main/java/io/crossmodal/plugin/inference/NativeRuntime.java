@@ -90,14 +90,7 @@ final class NativeRuntime {
         refuseBeside(mapped(), library.folder());
       }
       return ScopedProperties.during(
-          properties(library, directory),
-          () -> {
-            Engine engine = Engine.getEngine(ENGINE);
-            if (first) {
-              JniUtils.setNumThreads(threads);
-            }
-            return engine;
-          });
+          properties(library, directory, threads), () -> Engine.getEngine(ENGINE));
     }
   }
 
@@ -121,7 +114,7 @@ final class NativeRuntime {
   }
 
   /** What DJL 0.35 reads while it starts: all that decides which code it loads. */
-  private static Map<String, String> properties(Libtorch library, Path directory) {
+  private static Map<String, String> properties(Libtorch library, Path directory, int threads) {
     Map<String, String> values = new HashMap<>();
     values.put(Libtorch.PATH, library.folder().toString());
     values.put(Libtorch.VERSION, library.version());
@@ -133,7 +126,7 @@ final class NativeRuntime {
     values.put("PYTORCH_EXTRA_LIBRARY_PATH", null);
     values.put("PYTORCH_LIBRARY_EXCLUSION", null);
     values.put("ai.djl.pytorch.native_helper", null);
-    values.put("ai.djl.pytorch.num_threads", null);
+    values.put("ai.djl.pytorch.num_threads", Integer.toString(threads));
     values.put("ai.djl.pytorch.num_interop_threads", null);
     values.put("ai.djl.default_engine", ENGINE);
     values.put("OPT_OUT_TRACKING", "true");

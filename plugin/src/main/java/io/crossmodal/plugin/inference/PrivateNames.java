@@ -101,7 +101,7 @@ final class PrivateNames {
     for (int info = 4; info < table.limit(); info += 24) {
       int value = Byte.toUnsignedInt(table.get(info));
       if (value >> 4 == UNIQUE) {
-        table.put(info, (byte) (GLOBAL << 4 | value & 15));
+        table.put(info, (byte) ((GLOBAL << 4) | (value & 15)));
         changed++;
       }
     }
