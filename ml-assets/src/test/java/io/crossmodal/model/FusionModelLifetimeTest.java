@@ -29,6 +29,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -60,6 +61,17 @@ class FusionModelLifetimeTest {
     return new float[] {
       text.embedding()[0], image.embedding()[0], logits.itm()[0], logits.filter()[0], weights.cls(0)
     };
+  }
+
+  /** They belong to everybody in the JVM, other copies of DJL included. */
+  @Test
+  void leavesNoSystemPropertyBehind() throws Exception {
+    Properties before = new Properties();
+    before.putAll(System.getProperties());
+    try (FusionModel model = load(SEED)) {
+      run(model);
+    }
+    assertEquals(before, System.getProperties());
   }
 
   /** What a manager holds: arrays, sub-managers and whatever else is closed with it. */

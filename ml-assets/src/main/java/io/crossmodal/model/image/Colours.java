@@ -64,8 +64,8 @@ final class Colours {
         rgb[i] = values[from];
       } else {
         int inverted = meaning == Samples.Meaning.CMYK ? 255 : 0;
-        int light = values[from + i % 3] & 0xff ^ inverted;
-        int white = values[from + 3] & 0xff ^ inverted;
+        int light = (values[from + i % 3] & 0xff) ^ inverted;
+        int white = (values[from + 3] & 0xff) ^ inverted;
         rgb[i] = (byte) ((light * white + 127) / 255);
       }
     }

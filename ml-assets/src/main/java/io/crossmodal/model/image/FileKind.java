@@ -84,7 +84,7 @@ public enum FileKind {
 
   /** By the brands of an ISO media file: the major one, a number, and those it is like. */
   private static FileKind isoMedia(String head) {
-    int end = Math.min(head.length(), Math.max(16, head.charAt(2) << 8 | head.charAt(3)));
+    int end = Math.min(head.length(), Math.max(16, (head.charAt(2) << 8) | head.charAt(3)));
     String brands = head.substring(8, Math.max(8, end));
     if (brands.contains("avif") || brands.contains("avis")) {
       return AVIF;

@@ -25,11 +25,13 @@ final class ImageDecoder {
    */
   private static final int PIXEL_BYTES = 5 * (2 + 2 + 1) + 3 * 3;
 
+  private static final int SUBFILE = 254;
   private static final int COLOUR_MAP = 320;
   private static final int INK_SET = 332;
   private static final int EXTRA_SAMPLES = 338;
   private static final int CHROMA_SUBSAMPLING = 530;
   private static final int ICC_PROFILE = 34675;
+  private static final int DNG_VERSION = 50706;
 
   static final String ACCEPTED =
       "accepted are JPEG, PNG and TIFF with sides of " + MIN_SIDE + " to " + MAX_SIDE + " pixels";
@@ -155,6 +157,11 @@ final class ImageDecoder {
               tiff.samples(),
               MAX_SAMPLES));
     }
+    if (tiff.directory().has(DNG_VERSION) || (tiff.directory().number(SUBFILE, 0) & 1) == 1) {
+      throw new ImageFormatException(
+          "the TIFF's first image is a preview, as of raw files of cameras (DNG, NEF): develop it"
+              + " to JPEG, or make a TIFF of the image itself");
+    }
     if (tiff.missing() > 0) {
       throw new ImageFormatException(
           String.format(
@@ -207,6 +214,14 @@ final class ImageDecoder {
     boolean opacity =
         tiff.samples() > colours && extra.length > 0 && (extra[0] == 1 || extra[0] == 2);
     int channels = colours + (opacity ? 1 : 0);
+    if (colours == 1 && tiff.samples() > channels) {
+      throw new ImageFormatException(
+          String.format(
+              Locale.ROOT,
+              "the TIFF has %d bands and says of none that it is red, green or blue:"
+                  + " gdal_translate -b RED -b GREEN -b BLUE -co PHOTOMETRIC=RGB makes a picture",
+              tiff.samples()));
+    }
     int width = Math.ceilDiv(tiff.width(), stepX);
     int height = Math.ceilDiv(tiff.height(), stepY);
     char[] values = new char[channels * width * height];

@@ -37,11 +37,20 @@ final class JpegFile {
   private static final int BASELINE = 0xc0;
   private static final int EXTENDED = 0xc1;
   private static final int PROGRESSIVE = 0xc2;
+  private static final int JPEG_LS = 0xf7;
   private static final int NO_TRANSFORM = 0;
   private static final int MAX_PROFILE = 4 << 20;
 
   private static final Map<Integer, String> PROCESSES =
-      Map.of(0xc3, "lossless", 0xc9, "arithmetic-coded", 0xca, "arithmetic-coded progressive");
+      Map.of(
+          0xc3,
+          "lossless",
+          0xc9,
+          "arithmetic-coded",
+          0xca,
+          "arithmetic-coded progressive",
+          JPEG_LS,
+          "JPEG-LS");
 
   private final byte[] file;
   private final ByteArrayOutputStream bare = new ByteArrayOutputStream();
@@ -60,6 +69,7 @@ final class JpegFile {
   private int scans;
   private boolean several;
   private boolean jfif;
+  private boolean exif;
   private int transform = -1;
   private Orientation orientation = Orientation.UPRIGHT;
   private boolean ended;
@@ -154,9 +164,10 @@ final class JpegFile {
     return ((file[at] & 0xff) << 8) | (file[at + 1] & 0xff);
   }
 
-  /** SOF0 to SOF15, without the tables that have numbers among them. */
+  /** SOF0 to SOF15, without the tables that have numbers among them, and that of JPEG-LS. */
   private static boolean isFrame(int marker) {
-    return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
+    return marker == JPEG_LS
+        || (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc);
   }
 
   private void frame(int marker, int at, int length) {
@@ -214,7 +225,8 @@ final class JpegFile {
   private void application(int number, int from, int end) {
     if (number == 0 && begins("JFIF\0", from, end)) {
       jfif = true;
-    } else if (number == 1 && begins("Exif\0", from, end)) {
+    } else if (number == 1 && begins("Exif\0", from, end) && !exif) {
+      exif = true;
       orientation = Orientation.ofExif(Arrays.copyOfRange(file, Math.min(end, from + 6), end));
     } else if (number == 2 && begins("ICC_PROFILE\0", from, end) && end - from > 14) {
       profileParts = file[from + 13] & 0xff;
@@ -237,6 +249,11 @@ final class JpegFile {
     }
     if (process == 0 || scans == 0) {
       throw damaged("it has no frame or no scan");
+    }
+    if (components == 4 && transform < 0) {
+      throw new ImageFormatException(
+          "the JPEG has four inks without Adobe's marker, which programs read as ink or as its"
+              + " complement: save it as RGB");
     }
     for (int i = 0; i < components; i++) {
       for (int k = 0; k < 64; k++) {

@@ -43,6 +43,8 @@ final class TiffRaster {
   private static final int PREDICTOR = 317;
   private static final int SAMPLE_FORMAT = 339;
   private static final int JPEG_TABLES = 347;
+  private static final int YCC_COEFFICIENTS = 529;
+  private static final int REFERENCE_BLACK_WHITE = 532;
 
   /** What one strip or tile takes beside itself: tables of LZW, zlib's window. */
   private static final int UNPACKING_BYTES = 128 << 10;
@@ -148,6 +150,7 @@ final class TiffRaster {
           "its bits from the lowest on, fill order 2: gdal_translate or tiffcp -f msb2lsb makes"
               + " one with fill order 1");
     }
+    checkLuma();
     planar = samples > 1 && directory.number(PLANAR, 1) == 2;
     boolean tiled = directory.has(322);
     pieceWidth = tiled ? side(322, 0) : width;
@@ -237,6 +240,26 @@ final class TiffRaster {
     if (compression == 7 && (bits != Byte.SIZE || kind != Kind.UNSIGNED)) {
       throw refused("JPEG with samples of " + bits + " bits; read are those of 8");
     }
+  }
+
+  /** Refuses luma and chroma other than JFIF's, of Rec. 709 or with headroom. */
+  private void checkLuma() {
+    boolean ycc = directory.number(PHOTOMETRIC, 0) == YCC;
+    if (ycc
+        && (!isNear(directory.decimals(YCC_COEFFICIENTS), 0.299, 0.587, 0.114)
+            || !isNear(directory.decimals(REFERENCE_BLACK_WHITE), 0, 255, 128, 255, 128, 255))) {
+      throw refused(
+          "luma and chroma (YCbCr) other than JFIF's, by its coefficients or black and white:"
+              + " gdal_translate -co PHOTOMETRIC=RGB makes one with colours");
+    }
+  }
+
+  /** Whether values are these, or are missing. */
+  private static boolean isNear(double[] values, double... usual) {
+    return values.length == 0
+        || (values.length == usual.length
+            && IntStream.range(0, usual.length)
+                .allMatch(i -> Math.abs(values[i] - usual[i]) < 0.001));
   }
 
   /** Refuses strips and tiles that lie beyond the end, in the header or partly in one another. */
@@ -488,16 +511,16 @@ final class TiffRaster {
       int at = row + (int) (first / Byte.SIZE);
       int low = order == ByteOrder.LITTLE_ENDIAN ? at + 2 : at;
       int high = order == ByteOrder.LITTLE_ENDIAN ? at : at + 2;
-      return (bytes[high] & 0xff) << 16 | (bytes[at + 1] & 0xff) << 8 | (bytes[low] & 0xff);
+      return ((bytes[high] & 0xff) << 16) | ((bytes[at + 1] & 0xff) << 8) | (bytes[low] & 0xff);
     }
     long value = 0;
     int at = row + (int) (first / Byte.SIZE);
     int last = row + (int) ((first + bits - 1) / Byte.SIZE);
     for (int i = at; i <= last; i++) {
-      value = value << Byte.SIZE | (bytes[i] & 0xff);
+      value = (value << Byte.SIZE) | (bytes[i] & 0xff);
     }
     int behind = (last - row + 1) * Byte.SIZE - (int) (first + bits);
-    return value >> behind & ((1L << bits) - 1);
+    return (value >> behind) & ((1L << bits) - 1);
   }
 
   private static ImageFormatException refused(String what) {

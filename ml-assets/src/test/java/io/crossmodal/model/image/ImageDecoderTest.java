@@ -331,6 +331,15 @@ class ImageDecoderTest {
     assertRefused(Arrays.copyOf(progressive, progressive.length / 2), "cut short");
   }
 
+  /** Browsers take the samples for complements of ink, others for ink. */
+  @Test
+  void inksWithoutAdobesMarkerAreRefused() throws IOException {
+    byte[] jpeg = ReferenceFilesTest.file("cmyk-adobe.jpg");
+    int marker = new String(jpeg, StandardCharsets.ISO_8859_1).indexOf("Adobe") - 4;
+    jpeg[marker + 4] = 'a';
+    assertRefused(jpeg, "four inks without Adobe's marker");
+  }
+
   /** A hole in the middle, as of a download; also where the end marker is there. */
   @Test
   void aJpegWithAHoleIsRefused() throws IOException {

@@ -70,7 +70,7 @@ class ReferenceFilesTest {
       for (int x = 0; x < found.width(); x++) {
         for (int c = 0; c < 3; c++) {
           assertEquals(
-              expected.getRGB(x, y) >> (16 - 8 * c) & 0xff,
+              (expected.getRGB(x, y) >> (16 - 8 * c)) & 0xff,
               found.rgb()[3 * (y * found.width() + x) + c] & 0xff,
               ROUNDING,
               "x " + x + ", y " + y + ", colour " + c);

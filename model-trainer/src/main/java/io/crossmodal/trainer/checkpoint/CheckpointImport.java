@@ -12,6 +12,7 @@ import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
+import io.crossmodal.trainer.checkpoint.InitialModel.ImportReport;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -61,12 +62,12 @@ public final class CheckpointImport {
     TensorConsumer text = new TensorConsumer(Checkpoint.open(bert), "bert.");
     TensorConsumer image = new TensorConsumer(Checkpoint.open(vision), "vit.", "deit.");
     ModelConfig config = config(words.size(), pixels, VisionMapping.layerNormEpsilon(image));
-    List<InitialModel.ImportReport.Source> sources =
+    List<ImportReport.Source> sources =
         List.of(BertMapping.map(config, text), VisionMapping.map(config, image));
     Map<String, LazyTensor> taken = new LinkedHashMap<>(text.taken());
     taken.putAll(image.taken());
     return InitialModel.write(
-        out, config, words, taken, new InitialModel.ImportReport(sources, anew(config, taken)));
+        out, config, words, taken, new ImportReport(sources, anew(config, taken)));
   }
 
   private List<String> vocabulary(Path file) throws IOException {

@@ -11,6 +11,7 @@ import com.google.gson.JsonParseException;
 import com.google.gson.Strictness;
 import com.google.gson.annotations.SerializedName;
 import com.google.gson.reflect.TypeToken;
+import io.crossmodal.trainer.checkpoint.LazyTensor.ElementType;
 import java.io.EOFException;
 import java.io.IOException;
 import java.math.BigDecimal;
@@ -55,7 +56,7 @@ public final class Safetensors {
       @SerializedName("data_offsets") List<BigDecimal> offsets) {}
 
   /** A tensor's entry, checked; {@code begin} and {@code end} count from behind the header. */
-  private record Entry(LazyTensor.ElementType type, List<Long> shape, long begin, long end) {}
+  private record Entry(ElementType type, List<Long> shape, long begin, long end) {}
 
   private Safetensors() {}
 
@@ -116,8 +117,8 @@ public final class Safetensors {
         || raw.offsets().size() != 2) {
       throw damaged(file, name + " needs dtype, shape and two data_offsets, got " + json);
     }
-    LazyTensor.ElementType type =
-        LazyTensor.ElementType.of(raw.dtype())
+    ElementType type =
+        ElementType.of(raw.dtype())
             .orElseThrow(() -> damaged(file, name + " is of the unknown dtype " + raw.dtype()));
     Entry entry =
         new Entry(
@@ -184,7 +185,7 @@ public final class Safetensors {
   }
 
   private static float[] values(Path file, String name, long data, Entry entry) throws IOException {
-    LazyTensor.ElementType type = entry.type();
+    ElementType type = entry.type();
     if (!type.readable()) {
       throw damaged(file, name + " is " + type + "; F32, F16 and BF16 are read");
     }
@@ -233,7 +234,7 @@ public final class Safetensors {
       header.put(
           entry.getKey(),
           Map.of(
-              "dtype", LazyTensor.ElementType.F32.name(),
+              "dtype", ElementType.F32.name(),
               "shape", entry.getValue().shape(),
               "data_offsets", List.of(begin, end)));
     }

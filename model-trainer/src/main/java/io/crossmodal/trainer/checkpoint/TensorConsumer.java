@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.checkpoint;
 
+import io.crossmodal.trainer.checkpoint.InitialModel.ImportReport;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -199,8 +200,7 @@ final class TensorConsumer {
    * @param ignorable names that may be left
    * @throws CheckpointException listing everything that was missing, of another shape or unknown
    */
-  InitialModel.ImportReport.Source finish(String role, Predicate<String> ignorable)
-      throws CheckpointException {
+  ImportReport.Source finish(String role, Predicate<String> ignorable) throws CheckpointException {
     for (String name : List.copyOf(left)) {
       if (ignorable.test(name)) {
         leave(name, "");
@@ -219,7 +219,7 @@ final class TensorConsumer {
               problems.size() == 1 ? "problem" : "problems"),
           problems);
     }
-    return new InitialModel.ImportReport.Source(
+    return new ImportReport.Source(
         role,
         checkpoint.file().getFileName().toString(),
         tensors,

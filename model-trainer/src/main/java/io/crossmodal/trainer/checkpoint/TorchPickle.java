@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.checkpoint;
 
+import io.crossmodal.trainer.checkpoint.LazyTensor.ElementType;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -40,7 +41,7 @@ final class TorchPickle extends Unpickler {
    * @param key of the entry {@code data/<key>}
    * @param size in elements
    */
-  record Storage(LazyTensor.ElementType type, String key, long size) {}
+  record Storage(ElementType type, String key, long size) {}
 
   /** A tensor as a view: element (i, j, ...) is {@code offset + i * strides[0] + ...}. */
   record View(Storage storage, long offset, List<Long> shape, List<Long> strides) {}
@@ -147,7 +148,7 @@ final class TorchPickle extends Unpickler {
   }
 
   private static Object global(String module, String name) throws IOException {
-    Optional<LazyTensor.ElementType> type = LazyTensor.ElementType.ofTorchStorage(name);
+    Optional<ElementType> type = ElementType.ofTorchStorage(name);
     if (module.equals("torch") && type.isPresent()) {
       return type.get();
     }
@@ -201,7 +202,7 @@ final class TorchPickle extends Unpickler {
     if (parts.length != 5 || !"storage".equals(parts[0])) {
       throw new IllegalArgumentException("a persistent id that is no storage's");
     }
-    return new Storage((LazyTensor.ElementType) parts[1], (String) parts[2], exact(parts[4]));
+    return new Storage((ElementType) parts[1], (String) parts[2], exact(parts[4]));
   }
 
   /**

@@ -49,8 +49,8 @@ public final class CrossModal {
   }
 
   /**
-   * Makes the command line. Exit codes: 0 done, 2 the user's error in one line, 130 interrupted, 1
-   * anything else with its stack trace.
+   * Makes the command line. Exit codes: 0 done, 2 the user's error in one line, 3 and 4 of {@code encode} where pictures
+   * were left out, 130 interrupted, 1 anything else with its stack trace.
    */
   static CommandLine commandLine() {
     CommandLine commandLine = new CommandLine(new CrossModal());

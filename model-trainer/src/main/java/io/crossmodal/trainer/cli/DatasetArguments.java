@@ -33,8 +33,8 @@ final class DatasetArguments {
       names = "--data",
       required = true,
       description =
-          "data set: a caption file (JSON of Karpathy or PIR, _caps.txt), a folder of such files,"
-              + " or a folder of folders named by the class of their pictures")
+          "data set: a caption file (JSON of Karpathy, COCO or PIR, _caps.txt), a folder of such"
+              + " files, or a folder of folders named by the class of their pictures")
   private Path data;
 
   @Option(
@@ -62,15 +62,15 @@ final class DatasetArguments {
       paramLabel = "TRAIN,VAL,TEST",
       converter = Shares.class,
       description =
-          "labelled folders: shares of the splits, the same for all commands on one data set"
-              + " (default: 0.8,0.1,0.1)")
+          "labelled folders and COCO files that name no split: shares of the splits, the same for"
+              + " all commands on one data set (default: 0.8,0.1,0.1)")
   private SplitShares shares;
 
   @Option(
       names = "--split-seed",
       description =
-          "labelled folders: another seed, another split; the same for all commands on one data set"
-              + " (default: 1)")
+          "as --split-shares: another seed, another split; the same for all commands on one data"
+              + " set (default: 1)")
   private Long splitSeed;
 
   /** Reads "0.8,0.1,0.1". */

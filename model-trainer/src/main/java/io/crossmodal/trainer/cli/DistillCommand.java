@@ -52,7 +52,7 @@ final class DistillCommand implements Callable<Integer>, RecordOptions.Holder {
 
   @Override
   public Integer call() throws Exception {
-    DistillationOptions options = given.over(DistillationOptions.usual());
+    DistillationOptions options = given.applyTo(DistillationOptions.defaults());
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> split = sampled(dataset.split(Split.TRAIN), options);
     try (Interruption interruption = new Interruption("nothing is kept");

@@ -47,6 +47,8 @@ import picocli.CommandLine.Spec;
     description = {
       "Encodes the pictures of an archive and sends them to an index, or writes them as lines for"
           + " _bulk. Run again, it goes on where it was stopped, and sends what is new.",
+      "Exit status: 0 all pictures are there; 3 some, and 4 all, were left out (each is named); 2"
+          + " nothing was begun or it was given up; 130 interrupted.",
       "Beside the field, a document has what is known of its picture: path, caption, class (the"
           + " name of its folder), labels and acquired (BigEarthNet), footprint and centre"
           + " (GeoTIFF). Its id comes from the picture's bytes and the field's name, so"
@@ -58,6 +60,12 @@ final class EncodeCommand implements Callable<Integer> {
 
   private static final String STANDARD_OUTPUT = "-";
 
+  /** Pictures were left out, others are there. */
+  static final int SOME_LEFT_OUT = 3;
+
+  /** Every picture was left out. */
+  static final int ALL_LEFT_OUT = 4;
+
   @Spec private CommandSpec command;
 
   @Option(
@@ -66,7 +74,7 @@ final class EncodeCommand implements Callable<Integer> {
       paramLabel = "PATH",
       description =
           "a folder of pictures, however deep, or of BigEarthNet patches (Sentinel-2, seen in true"
-              + " colours); a caption file (JSON of Karpathy or PIR, _caps.txt)"
+              + " colours); a caption file (JSON of Karpathy, COCO or PIR, _caps.txt)"
               + " or a folder of such files; or a list, a path a line, a caption behind a tab")
   private Path data;
 
@@ -139,7 +147,8 @@ final class EncodeCommand implements Callable<Integer> {
       names = "--journal",
       paramLabel = "FILE",
       description =
-          "what is done already (default: INDEX.FIELD.SENSOR.journal here, or FILE.journal beside --out)")
+          "what is done already (default: INDEX.FIELD.SENSOR.journal here, or FILE.journal beside"
+              + " --out)")
   private Path journal;
 
   @Option(names = "--restart", description = "forget the journal, encode everything again")
@@ -172,21 +181,20 @@ final class EncodeCommand implements Callable<Integer> {
     EncodeOptions options = all.after(source.problems().size());
     ModelBundle read = bundle == null ? ModelBundle.demo() : ModelBundle.read(bundle);
     if (target.index != null) {
-      toIndex(source, read, options, retry);
+      return toIndex(source, read, options, retry);
     } else if (createIndex || model != null) {
       throw new IllegalArgumentException("--create-index and --model are for --index only");
     } else if (target.out.toString().equals(STANDARD_OUTPUT)) {
       DocumentFormat format = format(read.manifest(), tokens, true);
       try (Journal none = Journal.none()) {
-        run(source, read, format, options, none, r -> new NdjsonSink(System.out, 0, format, r));
+        return run(
+            source, read, format, options, none, r -> new NdjsonSink(System.out, 0, format, r));
       }
-    } else {
-      toFile(source, read, options);
     }
-    return 0;
+    return toFile(source, read, options);
   }
 
-  private void toIndex(SourceImages source, ModelBundle read, EncodeOptions options, Retry retry)
+  private int toIndex(SourceImages source, ModelBundle read, EncodeOptions options, Retry retry)
       throws Exception {
     ClusterClient cluster = node.client();
     ModelManifest manifest = read.manifest();
@@ -210,7 +218,7 @@ final class EncodeCommand implements Callable<Integer> {
             : journal;
     String name = index.name() + " " + index.incarnation();
     try (Journal known = open(file, name, format, 0)) {
-      run(
+      return run(
           source,
           read,
           format,
@@ -226,7 +234,7 @@ final class EncodeCommand implements Callable<Integer> {
     }
   }
 
-  private void toFile(SourceImages source, ModelBundle read, EncodeOptions options)
+  private int toFile(SourceImages source, ModelBundle read, EncodeOptions options)
       throws Exception {
     DocumentFormat format = format(read.manifest(), tokens, true);
     Path out = target.out;
@@ -234,7 +242,7 @@ final class EncodeCommand implements Callable<Integer> {
     // What the journal does not know is cut off, once it is known that no other run writes it.
     long written = Files.exists(out) ? Files.size(out) : 0;
     try (Journal known = open(file, "file", format, written)) {
-      run(
+      return run(
           source,
           read,
           format,
@@ -270,7 +278,8 @@ final class EncodeCommand implements Callable<Integer> {
         restart);
   }
 
-  private void run(
+  /** Returns the exit status. */
+  private int run(
       SourceImages source,
       ModelBundle read,
       DocumentFormat format,
@@ -301,6 +310,7 @@ final class EncodeCommand implements Callable<Integer> {
     }
     List<String> problems = new ArrayList<>(source.problems());
     problems.addAll(summary.problems());
+    source.unreadLines().forEach(line -> say(data + ", left out: " + line));
     if (!problems.isEmpty()) {
       say(InvalidDatasetException.summary(data + ", left out", problems));
     }
@@ -310,6 +320,7 @@ final class EncodeCommand implements Callable<Integer> {
     if (!summary.unplaced().isEmpty()) {
       say(InvalidDatasetException.summary(data + ", kept without a place", summary.unplaced()));
     }
+    int leftOut = problems.size() + source.unread().values().stream().mapToInt(i -> i).sum();
     say(
         String.format(
             Locale.ROOT,
@@ -317,7 +328,12 @@ final class EncodeCommand implements Callable<Integer> {
             summary.kept(),
             summary.known(),
             summary.repeated(),
-            problems.size()));
+            leftOut));
+    if (leftOut == 0) {
+      return 0;
+    }
+    int there = summary.kept() + summary.known() + summary.repeated();
+    return there > 0 ? SOME_LEFT_OUT : ALL_LEFT_OUT;
   }
 
   /** Standard output may be where the documents go. */

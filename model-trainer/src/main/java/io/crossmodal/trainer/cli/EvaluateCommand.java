@@ -13,6 +13,7 @@ import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.evaluate.EncodedSplit;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
+import io.crossmodal.trainer.evaluate.Evaluator.Depths;
 import io.crossmodal.trainer.evaluate.Paper;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -101,7 +102,7 @@ final class EvaluateCommand implements Callable<Integer> {
     if (!(magnitude >= 0 && magnitude <= ImageChange.MAX_MAGNITUDE)) {
       throw new IllegalArgumentException("magnitude must lie in [0, 10], got " + magnitude);
     }
-    Evaluator.Depths depths = new Evaluator.Depths(ks, full);
+    Depths depths = new Depths(ks, full);
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> all = data.images(dataset, split);
     List<CaptionedImage> images = all.subList(0, Math.min(limit, all.size()));
@@ -141,7 +142,7 @@ final class EvaluateCommand implements Callable<Integer> {
       LoadedModel model,
       CaptionedDataset dataset,
       List<CaptionedImage> images,
-      Evaluator.Depths depths,
+      Depths depths,
       List<String> notes) {
     Calibration own = model.bundle().manifest().calibration();
     Calibration calibration =
@@ -158,7 +159,7 @@ final class EvaluateCommand implements Callable<Integer> {
       Evaluator evaluator,
       CaptionedDataset dataset,
       Split split,
-      Evaluator.Depths depths,
+      Depths depths,
       Calibration calibration,
       List<String> notes) {
     List<EvaluationTable.Row> rows;

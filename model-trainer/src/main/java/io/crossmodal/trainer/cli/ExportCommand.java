@@ -12,6 +12,7 @@ import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
+import io.crossmodal.trainer.evaluate.Evaluator.Depths;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -61,7 +62,7 @@ final class ExportCommand implements Callable<Integer> {
       try (ProgressBar bar = new ProgressBar("calibrate", -1)) {
         calibration = evaluator.calibrate(k, bar::stepTo);
       }
-      Evaluator.Depths depths = new Evaluator.Depths(List.of(k), false);
+      Depths depths = new Depths(List.of(k), false);
       try (ProgressBar bar = new ProgressBar("measure", evaluator.pairs(depths))) {
         List<EvaluationTable.Row> rows = evaluator.evaluate(depths, calibration, bar::stepTo);
         metrics.add(metric("val.filter.t2i.r@1", rows.get(0).textToImage().aware().r1()));

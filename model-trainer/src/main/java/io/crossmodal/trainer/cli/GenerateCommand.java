@@ -60,7 +60,7 @@ final class GenerateCommand implements Callable<Integer>, RecordOptions.Holder {
     SceneDatasetWriter.Config config;
     SceneDatasetWriter writer;
     try {
-      config = given.over(SceneDatasetWriter.Config.class, "IMAGES", Map.of());
+      config = given.applyTo(SceneDatasetWriter.Config.class, "IMAGES", Map.of());
       writer = new SceneDatasetWriter(config);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), e.getMessage(), e);

@@ -38,7 +38,7 @@ final class GeneratePairsCommand implements Callable<Integer>, RecordOptions.Hol
   @Override
   public Integer call() throws Exception {
     SceneDatasetWriter.Config config =
-        given.over(SceneDatasetWriter.Config.class, "PAIRS", Map.of("twins", 0));
+        given.applyTo(SceneDatasetWriter.Config.class, "PAIRS", Map.of("twins", 0));
     if (!SceneDatasetWriter.isFree(out)) {
       throw new IllegalArgumentException(out + " is not an empty folder; name another one");
     }

@@ -66,10 +66,13 @@ final class RecordOptions {
     Map<String, String> values = new LinkedHashMap<>();
     recipes.forEach(
         (recipe, options) -> {
-          if (options.containsKey(name)) {
+          if (options.containsKey(name) && !options.get(name).isJsonNull()) {
             values.put(recipe, options.get(name).getAsString());
           }
         });
+    if (values.isEmpty()) {
+      return "";
+    }
     Set<String> distinct = Set.copyOf(values.values());
     if (distinct.size() == 1 && values.size() == recipes.size()) {
       return "\n  Default: " + distinct.iterator().next();
@@ -109,7 +112,7 @@ final class RecordOptions {
    * @param absent value of what the recipe leaves out
    * @throws IllegalArgumentException when the record refuses it
    */
-  <R extends Record> R over(Class<R> record, String recipe, Map<String, ?> absent) {
+  <R extends Record> R applyTo(Class<R> record, String recipe, Map<String, ?> absent) {
     Map<String, Object> values = new LinkedHashMap<>(absent);
     values.putAll(recipes.get(recipe));
     values.putAll(given);
@@ -121,7 +124,7 @@ final class RecordOptions {
    *
    * @throws IllegalArgumentException when the record refuses it
    */
-  <R extends Record> R over(R base) {
+  <R extends Record> R applyTo(R base) {
     return OptionRecords.with(base, given);
   }
 }

@@ -11,6 +11,7 @@ import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
+import io.crossmodal.trainer.evaluate.Evaluator.Depths;
 import io.crossmodal.trainer.report.ReportMaker;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -60,7 +61,7 @@ final class ReportCommand implements Callable<Integer> {
   }
 
   private Path withRetrieval(ReportMaker maker) throws IOException, BundleException {
-    Evaluator.Depths depths = new Evaluator.Depths(ks, full);
+    Depths depths = new Depths(ks, full);
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> images = data.images(dataset, split);
     try (LoadedModel model = LoadedModel.withText(run.resolve("model.zip"))) {

@@ -77,7 +77,7 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
     if (given.has("steps") && epochs != null) {
       throw new IllegalArgumentException("--steps and --epochs exclude each other, give one");
     }
-    TrainingOptions options = given.over(recipe().options());
+    TrainingOptions options = given.applyTo(recipe().options());
     if (given.has("steps")) {
       return options;
     }

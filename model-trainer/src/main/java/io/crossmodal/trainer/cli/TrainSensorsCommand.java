@@ -78,7 +78,7 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
     SensorOptions options =
         teacher == null
             ? fromScratch()
-            : given.over(SensorOptions.onto(teacher.manifest(), dataset.first().name()));
+            : given.applyTo(SensorOptions.onto(teacher.manifest(), dataset.first().name()));
     List<PairDataset> fitted = new ArrayList<>(List.of(dataset));
     if (teacher != null) {
       fitted.addAll(beside(teacher, dataset));
@@ -95,7 +95,7 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
   }
 
   private SensorOptions fromScratch() {
-    SensorOptions options = given.over(SensorOptions.scratch());
+    SensorOptions options = given.applyTo(SensorOptions.scratch());
     return given.has("image_size")
         ? options
         : OptionRecords.with(options, Map.of("image_size", options.preset().imageSize()));

@@ -104,7 +104,8 @@ public final class BigEarthNetReader {
               cells.get(header.indexOf("patch_id")),
               cells.get(header.indexOf("s1_name")),
               split.get(),
-              Optional.of(Set.of(cells.get(header.indexOf("labels")).split(";")))));
+              Optional.of(
+                  new LinkedHashSet<>(List.of(cells.get(header.indexOf("labels")).split(";"))))));
     }
     return pairs(root, listed, problems, allowedProblems);
   }

@@ -17,7 +17,8 @@ import java.util.Optional;
  * @param allowedProblems so many problems may be skipped, at reading and at decoding together: an
  *     empty caption is left out alone, any other problem leaves its image out; 0 makes each an
  *     error. The published RSICD has empty captions.
- * @param folders for labelled folders only; empty for {@link FolderOptions#DEFAULT}
+ * @param folders for labelled folders, and for COCO's captions that name no split; empty for {@link
+ *     FolderOptions#DEFAULT}
  */
 public record DatasetOptions(
     Path path, Optional<Path> images, int allowedProblems, Optional<FolderOptions> folders) {

@@ -23,8 +23,9 @@ import java.util.stream.Stream;
  */
 public final class Datasets {
   private static final String EXPECTED =
-      "expected is one of: a JSON file in Karpathy's style, {\"images\": [...]}; a JSON file in"
-          + " PIR's style, [{\"image\", \"caption\"}, ...]; a folder with such JSON files of one"
+      "expected is one of: a JSON file in Karpathy's style, {\"images\": [...]}; a JSON file of"
+          + " COCO's captions, {\"images\": [...], \"annotations\": [...]}; a JSON file in PIR's"
+          + " style, [{\"image\", \"caption\"}, ...]; a folder with such JSON files of one"
           + " data set; a folder with <split>_caps.txt and <split>_filename.txt, or one such"
           + " _caps.txt; a folder of two or more folders <class>/<picture>";
 
@@ -39,8 +40,9 @@ public final class Datasets {
    * A data set that was recognised but not read yet.
    *
    * @param images the usual folder of its images
+   * @param dealt whether its images are dealt out to the splits here
    */
-  record Source(Path images, Reading reading) {}
+  record Source(Path images, boolean dealt, Reading reading) {}
 
   /**
    * Reads a data set.
@@ -76,9 +78,11 @@ public final class Datasets {
 
   private static Source recognise(DatasetOptions options) throws IOException {
     Path path = options.path();
-    Optional<Source> source = captionFiles(path);
+    FolderOptions folders = options.folders().orElse(FolderOptions.DEFAULT);
+    Optional<Source> source = captionFiles(path, folders);
     if (source.isPresent()) {
-      if (options.folders().isPresent()) {
+      boolean templates = !folders.templates().equals(FolderOptions.TEMPLATES);
+      if (options.folders().isPresent() && (templates || !source.get().dealt())) {
         throw new IllegalArgumentException(
             path
                 + " has captions and splits of its own; templates, shares and their seed are for"
@@ -93,17 +97,18 @@ public final class Datasets {
       throw new IllegalArgumentException(
           path + " holds labelled folders, which are the images; name no folder of images");
     }
-    return LabelledFolderReader.source(path, options.folders().orElse(FolderOptions.DEFAULT));
+    return LabelledFolderReader.source(path, folders);
   }
 
   /** Whether a path is, or holds, a file of captions that {@link #read} takes. */
   public static boolean holdsCaptions(Path path) throws IOException {
-    return captionFiles(path).isPresent();
+    return captionFiles(path, FolderOptions.DEFAULT).isPresent();
   }
 
-  private static Optional<Source> captionFiles(Path path) throws IOException {
+  private static Optional<Source> captionFiles(Path path, FolderOptions folders)
+      throws IOException {
     if (Files.isRegularFile(path)) {
-      return captionFile(path);
+      return captionFile(path, folders);
     }
     if (!Files.isDirectory(path)) {
       return Optional.empty();
@@ -112,23 +117,25 @@ public final class Datasets {
     if (!texts.isEmpty()) {
       return Optional.of(PrecompReader.source(texts));
     }
-    return jsonFiles(path);
+    return jsonFiles(path, folders);
   }
 
-  private static Optional<Source> captionFile(Path file) throws IOException {
+  private static Optional<Source> captionFile(Path file, FolderOptions folders) throws IOException {
     if (PrecompReader.isCaptionFile(file)) {
       return Optional.of(PrecompReader.source(List.of(file)));
     }
     return switch (TextFiles.shape(file)) {
       // An object or array that is not quite one: its reader says what is missing.
       case KARPATHY, OBJECT -> Optional.of(KarpathyReader.source(file));
+      case COCO -> Optional.of(CocoReader.source(List.of(file), name(file), folders));
       case PIR, ARRAY -> Optional.of(PirReader.source(List.of(file), name(file)));
       case OTHER -> Optional.empty();
     };
   }
 
   /** JSON files that hold something else, such as a table of labels, do not count. */
-  private static Optional<Source> jsonFiles(Path folder) throws IOException {
+  private static Optional<Source> jsonFiles(Path folder, FolderOptions folders) throws IOException {
+    List<Path> coco = new ArrayList<>();
     List<Path> karpathy = new ArrayList<>();
     List<Path> pir = new ArrayList<>();
     try (Stream<Path> files = Files.list(folder)) {
@@ -138,25 +145,29 @@ public final class Datasets {
           karpathy.add(file);
         } else if (shape == Shape.PIR) {
           pir.add(file);
+        } else if (shape == Shape.COCO) {
+          coco.add(file);
         }
       }
     }
-    if (karpathy.size() + pir.size() == 1) {
-      return captionFile(karpathy.isEmpty() ? pir.get(0) : karpathy.get(0));
+    List<Path> all = Stream.of(karpathy, pir, coco).flatMap(List::stream).toList();
+    if (all.size() == 1) {
+      return captionFile(all.get(0), folders);
+    }
+    if (coco.size() == all.size() && coco.stream().allMatch(CocoReader::namesItsSplit)) {
+      return coco.isEmpty()
+          ? Optional.empty()
+          : Optional.of(CocoReader.source(coco, name(folder), folders));
     }
     List<Optional<String>> stems = pir.stream().map(PirReader::stem).distinct().toList();
-    if (karpathy.isEmpty() && stems.size() == 1 && stems.get(0).isPresent()) {
+    if (pir.size() == all.size() && stems.size() == 1 && stems.get(0).isPresent()) {
       String stem = stems.get(0).get();
       return Optional.of(PirReader.source(pir, stem.isEmpty() ? name(folder) : stem));
-    }
-    karpathy.addAll(pir);
-    if (karpathy.isEmpty()) {
-      return Optional.empty();
     }
     throw new InvalidDatasetException(
         folder
             + " holds caption files of several data sets, name one of them: "
-            + karpathy.stream()
+            + all.stream()
                 .map(file -> file.getFileName().toString())
                 .collect(Collectors.joining(", ")));
   }

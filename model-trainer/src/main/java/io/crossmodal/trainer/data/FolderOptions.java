@@ -4,6 +4,9 @@
  */
 package io.crossmodal.trainer.data;
 
+import io.crossmodal.model.bundle.Sha256;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Objects;
 
@@ -43,5 +46,14 @@ public record FolderOptions(List<String> templates, SplitShares shares, long see
             "a caption template must hold " + CLASS + ", got \"" + template + "\"");
       }
     }
+  }
+
+  /**
+   * The split of an image, by its name and the seed and nothing else: images can be added or taken
+   * away, and no other changes its split. The price is that the shares hold on average only.
+   */
+  Split split(String file) {
+    byte[] key = (seed + " " + file).getBytes(StandardCharsets.UTF_8);
+    return shares.at((ByteBuffer.wrap(Sha256.digest().digest(key)).getLong() >>> 11) * 0x1p-53);
   }
 }

@@ -65,7 +65,7 @@ public final class KarpathyReader {
 
   static Datasets.Source source(Path json) {
     return new Datasets.Source(
-        Datasets.imagesBeside(json), builder -> new KarpathyReader(builder).parse(json));
+        Datasets.imagesBeside(json), false, builder -> new KarpathyReader(builder).parse(json));
   }
 
   private String parse(Path json) throws IOException {

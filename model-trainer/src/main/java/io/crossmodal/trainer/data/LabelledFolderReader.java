@@ -4,11 +4,8 @@
  */
 package io.crossmodal.trainer.data;
 
-import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.trainer.data.DatasetBuilder.Caption;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -19,11 +16,9 @@ import java.util.stream.Stream;
 /**
  * Reads pictures in folders named by their class (AID, EuroSAT, RSSCN7, UC Merced): {@code
  * <class>/<picture>}, with captions made from templates. Pictures are JPEG, PNG or TIFF by their
- * suffix; other files are left alone.
+ * suffix; pictures of kinds that are not read are a problem, other files are left alone.
  *
- * <p>A picture's split depends on the seed and on its class and file name, nothing else: pictures
- * can be added or taken away, and no other changes its split. The price is that the shares hold on
- * average only.
+ * @see FolderOptions#split
  */
 final class LabelledFolderReader {
   private final DatasetBuilder builder;
@@ -43,7 +38,7 @@ final class LabelledFolderReader {
 
   static Datasets.Source source(Path folder, FolderOptions options) {
     return new Datasets.Source(
-        folder, builder -> new LabelledFolderReader(builder, options).parse(folder));
+        folder, true, builder -> new LabelledFolderReader(builder, options).parse(folder));
   }
 
   private String parse(Path folder) throws IOException {
@@ -53,17 +48,17 @@ final class LabelledFolderReader {
       if (pictures.isEmpty()) {
         builder.problem("the folder " + label + " holds no JPEG, PNG or TIFF");
       }
+      PictureFiles.unread(list(label, Files::isRegularFile))
+          .forEach(
+              (kind, files) ->
+                  builder.problem(
+                      "the folder " + label + " holds " + PictureFiles.unread(kind, files)));
       List<Caption> captions = captions(label.getFileName().toString());
       for (Path picture : pictures) {
         String file = label.getFileName() + "/" + picture.getFileName();
         builder.add(
             new DatasetBuilder.Entry(
-                "picture",
-                file,
-                List.of(file),
-                Optional.empty(),
-                options.shares().at(place(file)),
-                captions));
+                "picture", file, List.of(file), Optional.empty(), options.split(file), captions));
       }
     }
     return Datasets.name(folder);
@@ -75,12 +70,6 @@ final class LabelledFolderReader {
         .map(template -> template.replace(FolderOptions.CLASS, readable))
         .map(caption -> new Caption(label, Optional.of(caption)))
         .toList();
-  }
-
-  /** Evenly spread over 0 (included) to 1 (excluded), the same for the same name for ever. */
-  private double place(String file) {
-    byte[] key = (options.seed() + " " + file).getBytes(StandardCharsets.UTF_8);
-    return (ByteBuffer.wrap(Sha256.digest().digest(key)).getLong() >>> 11) * 0x1p-53;
   }
 
   private static boolean holdsPictures(Path folder) {

@@ -6,6 +6,7 @@ package io.crossmodal.trainer.data;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -152,7 +153,13 @@ public final class PairsCsvReader {
       List<String> problems) {
     List<Path> files = new ArrayList<>();
     for (SensorSource sensor : List.of(first, second)) {
-      Path path = folder.resolve(row.get(sensor.name()).orElseThrow()).normalize();
+      Path path;
+      try {
+        path = folder.resolve(row.get(sensor.name()).orElseThrow()).normalize();
+      } catch (InvalidPathException e) {
+        problems.add(row.id() + " names no file: " + e.getMessage());
+        return Optional.empty();
+      }
       if (!path.startsWith(folder)) {
         problems.add(row.id() + " points outside " + folder);
         return Optional.empty();

@@ -4,12 +4,18 @@
  */
 package io.crossmodal.trainer.data;
 
+import io.crossmodal.model.image.FileKind;
 import io.crossmodal.model.image.ImageFormatException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 
 /** Which files of a folder are pictures, their bytes, and what a folder's name says of them. */
@@ -17,7 +23,11 @@ public final class PictureFiles {
   /** Twice what a decoder unpacks; a whole scene of several GB is no picture to encode. */
   private static final long MAX_BYTES = 512L << 20;
 
-  private static final Set<String> SUFFIXES = Set.of("jpg", "jpeg", "png", "tif", "tiff");
+  /** Enough to tell what a file is. */
+  private static final int HEAD = 1024;
+
+  private static final Set<String> SUFFIXES =
+      Set.of("jpg", "jpeg", "jpe", "jfif", "png", "tif", "tiff");
 
   /** RSSCN7 sorts its classes by a letter: aGrass, bField. */
   private static final Pattern SORTING_LETTER = Pattern.compile("^\\p{Ll}(?=\\p{Lu})");
@@ -32,6 +42,35 @@ public final class PictureFiles {
     String name = file.getFileName().toString();
     String suffix = name.substring(name.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
     return SUFFIXES.contains(suffix) && !isHidden(file) && Files.isRegularFile(file);
+  }
+
+  /**
+   * Files that are no pictures by their suffix and are pictures all the same, of kinds that are not
+   * read or under another suffix: how many of each kind. Nobody should miss them untold.
+   */
+  public static SortedMap<FileKind, Integer> unread(List<Path> files) throws IOException {
+    SortedMap<FileKind, Integer> kinds = new TreeMap<>();
+    for (Path file : files) {
+      if (!isPicture(file) && !isHidden(file)) {
+        try (InputStream in = Files.newInputStream(file)) {
+          FileKind.of(in.readNBytes(HEAD)).ifPresent(kind -> kinds.merge(kind, 1, Integer::sum));
+        }
+      }
+    }
+    return kinds;
+  }
+
+  /** "3 WebP files, which are not read: convert them, as by ...". */
+  public static String unread(FileKind kind, int files) {
+    return String.format(
+        Locale.ROOT,
+        "%d %s %s%s",
+        files,
+        kind.title(),
+        files == 1 ? "file" : "files",
+        kind.isRead()
+            ? " under another suffix than " + new TreeSet<>(SUFFIXES)
+            : ", not read: convert, as by " + kind.conversion());
   }
 
   /** Whether a name begins with a dot. */

@@ -45,6 +45,7 @@ final class PirReader {
   static Datasets.Source source(List<Path> files, String name) {
     return new Datasets.Source(
         Datasets.imagesBeside(files.get(0)),
+        false,
         builder -> {
           for (Path file : files) {
             new PirReader(builder).parse(file);

@@ -50,6 +50,7 @@ final class PrecompReader {
     Path folder = files.get(0).toAbsolutePath().getParent();
     return new Datasets.Source(
         Datasets.imagesBeside(files.get(0)),
+        false,
         builder -> {
           for (Path file : files) {
             new PrecompReader(builder).parse(file);

@@ -59,6 +59,8 @@ final class TextFiles {
   enum Shape {
     /** An object with an array "images". */
     KARPATHY,
+    /** An object with arrays "images", of "file_name", and "annotations", of "caption". */
+    COCO,
     /** An array whose first entry is an object with "image" and "caption". */
     PIR,
     /** Any other object. */
@@ -79,30 +81,52 @@ final class TextFiles {
       if (first == JsonToken.BEGIN_OBJECT) {
         shape = Shape.OBJECT;
         json.beginObject();
+        boolean images = false;
+        boolean captions = false;
         while (json.hasNext()) {
-          if (json.nextName().equals("images") && json.peek() == JsonToken.BEGIN_ARRAY) {
-            return Shape.KARPATHY;
-          }
-          json.skipValue();
-        }
-      } else if (first == JsonToken.BEGIN_ARRAY) {
-        shape = Shape.ARRAY;
-        json.beginArray();
-        if (json.peek() == JsonToken.BEGIN_OBJECT) {
-          Set<String> names = new HashSet<>();
-          json.beginObject();
-          while (json.hasNext()) {
-            names.add(json.nextName());
+          String name = json.nextName();
+          boolean array = json.peek() == JsonToken.BEGIN_ARRAY;
+          if (array && name.equals("images")) {
+            Set<String> names = firstNames(json);
+            if (names.contains("filename") || !names.contains("file_name")) {
+              return Shape.KARPATHY;
+            }
+            images = true;
+          } else if (array && name.equals("annotations")) {
+            captions = firstNames(json).contains("caption");
+          } else {
             json.skipValue();
           }
-          return names.containsAll(Set.of("image", "caption")) ? Shape.PIR : shape;
         }
+        shape = images && captions ? Shape.COCO : shape;
+      } else if (first == JsonToken.BEGIN_ARRAY) {
+        shape = Shape.ARRAY;
+        return firstNames(json).containsAll(Set.of("image", "caption")) ? Shape.PIR : shape;
       }
     } catch (EOFException | MalformedJsonException e) {
       // Damage is said by whoever reads the whole file, too.
       return shape;
     }
     return shape;
+  }
+
+  /** The names of an array's first entry; none where it is no object. The array is read whole. */
+  private static Set<String> firstNames(JsonReader json) throws IOException {
+    Set<String> names = new HashSet<>();
+    json.beginArray();
+    if (json.peek() == JsonToken.BEGIN_OBJECT) {
+      json.beginObject();
+      while (json.hasNext()) {
+        names.add(json.nextName());
+        json.skipValue();
+      }
+      json.endObject();
+    }
+    while (json.hasNext()) {
+      json.skipValue();
+    }
+    json.endArray();
+    return names;
   }
 
   static Optional<String> text(JsonObject object, String field) {

@@ -54,8 +54,8 @@ public record DistillationOptions(
     }
   }
 
-  /** Returns the usual options. */
-  public static DistillationOptions usual() {
+  /** Returns the options that nobody has changed. */
+  public static DistillationOptions defaults() {
     return OptionRecords.of(
         DistillationOptions.class, OptionRecords.recipe(DistillationOptions.class, "DEFAULTS"));
   }

@@ -9,6 +9,8 @@ import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.trainer.evaluate.EvaluationTable.Retrieval;
+import io.crossmodal.trainer.evaluate.EvaluationTable.Row;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -186,20 +188,20 @@ final class CandidateScorer {
     }
 
     /** Returns the filter's own order. */
-    EvaluationTable.Row.Direction filter() {
-      return new EvaluationTable.Row.Direction(
-          EvaluationTable.Retrieval.of(candidates.filterRanks(strict)),
-          EvaluationTable.Retrieval.of(candidates.filterRanks(aware)),
+    Row.Direction filter() {
+      return new Row.Direction(
+          Retrieval.of(candidates.filterRanks(strict)),
+          Retrieval.of(candidates.filterRanks(aware)),
           null,
           false,
           null);
     }
 
     /** Returns the filter's first k, re-ranked. */
-    EvaluationTable.Row.Direction fusion(int k, Calibration calibration) {
-      return new EvaluationTable.Row.Direction(
-          EvaluationTable.Retrieval.of(candidates.fusionRanks(k, calibration, strict)),
-          EvaluationTable.Retrieval.of(candidates.fusionRanks(k, calibration, aware)),
+    Row.Direction fusion(int k, Calibration calibration) {
+      return new Row.Direction(
+          Retrieval.of(candidates.fusionRanks(k, calibration, strict)),
+          Retrieval.of(candidates.fusionRanks(k, calibration, aware)),
           medianMillis.applyAsDouble(k),
           computed,
           top == null ? null : topFound(k));

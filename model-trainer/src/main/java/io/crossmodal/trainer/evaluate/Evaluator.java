@@ -8,6 +8,9 @@ import io.crossmodal.model.Calibration;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.evaluate.CandidateScorer.ScoredDirection;
+import io.crossmodal.trainer.evaluate.Candidates.Relevance;
+import io.crossmodal.trainer.evaluate.EvaluationTable.Row;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -27,7 +30,7 @@ public final class Evaluator {
   private final EncodedSplit split;
   private final List<Encoding> images;
   private final List<Encoding> texts;
-  private final Candidates.Relevance relevance;
+  private final Relevance relevance;
 
   /**
    * Encodes the images and their captions.
@@ -49,7 +52,7 @@ public final class Evaluator {
     this.split = split;
     this.images = split.pictures();
     this.texts = split.texts();
-    this.relevance = new Candidates.Relevance(split.images());
+    this.relevance = new Relevance(split.images());
   }
 
   /** Returns how many images take part. */
@@ -79,12 +82,11 @@ public final class Evaluator {
    *     matching logit alone, as in the paper
    * @param progress told the pairs scored so far
    */
-  public List<EvaluationTable.Row> evaluate(
-      Depths depths, Calibration calibration, LongConsumer progress) {
+  public List<Row> evaluate(Depths depths, Calibration calibration, LongConsumer progress) {
     Depths fitting = depths.within(images.size());
     List<Integer> ks = fitting.ks();
-    CandidateScorer.ScoredDirection textToImage;
-    CandidateScorer.ScoredDirection imageToText;
+    ScoredDirection textToImage;
+    ScoredDirection imageToText;
     if (fitting.full()) {
       textToImage = everyPair(ks, progress);
       imageToText = fromTheOtherSide(textToImage).full(calibration);
@@ -94,21 +96,15 @@ public final class Evaluator {
       long done = (long) texts.size() * ks.get(ks.size() - 1);
       imageToText = bestOf(true, ks, pairs -> progress.accept(done + pairs));
     }
-    List<EvaluationTable.Row> rows = new ArrayList<>();
-    rows.add(EvaluationTable.Row.of("filter only", imageToText.filter(), textToImage.filter()));
+    List<Row> rows =
+        rows("filter only", "kNN, then fusion, k = ", imageToText, textToImage, ks, calibration);
     if (fitting.full()) {
       rows.add(
-          EvaluationTable.Row.of(
+          1,
+          Row.of(
               "full fusion",
               imageToText.fusion(texts.size(), calibration),
               textToImage.fusion(images.size(), calibration)));
-    }
-    for (int k : ks) {
-      rows.add(
-          EvaluationTable.Row.of(
-              "kNN, then fusion, k = " + k,
-              imageToText.fusion(k, calibration),
-              textToImage.fusion(k, calibration)));
     }
     if (model.bundle().manifest().config().filterMlp()) {
       rows.addAll(byMlp(ks, calibration));
@@ -117,25 +113,37 @@ public final class Evaluator {
   }
 
   /** Returns the paper's own cascade: its MLP filter over every pair, then the fusion encoder. */
-  private List<EvaluationTable.Row> byMlp(List<Integer> ks, Calibration calibration) {
+  private List<Row> byMlp(List<Integer> ks, Calibration calibration) {
     // Where every k is beyond the archive, only the filter's own order is asked for.
-    List<Integer> cuts =
-        ks.isEmpty() ? List.of(Math.min(CandidateScorer.ScoredDirection.TOP, images.size())) : ks;
-    int found = Math.max(CandidateScorer.ScoredDirection.TOP, cuts.get(cuts.size() - 1));
-    CandidateScorer texts = scorer(false);
-    CandidateScorer images = scorer(true);
-    CandidateScorer.ScoredDirection textToImage =
-        texts.score(texts.nearestByMlp(found), cuts, relevance, pairs -> {});
-    CandidateScorer.ScoredDirection imageToText =
-        images.score(images.nearestByMlp(found), cuts, relevance, pairs -> {});
-    List<EvaluationTable.Row> rows = new ArrayList<>();
-    rows.add(EvaluationTable.Row.of("MLP filter only", imageToText.filter(), textToImage.filter()));
+    List<Integer> cuts = ks.isEmpty() ? List.of(Math.min(ScoredDirection.TOP, images.size())) : ks;
+    int found = Math.max(ScoredDirection.TOP, cuts.get(cuts.size() - 1));
+    List<ScoredDirection> both = new ArrayList<>();
+    for (CandidateScorer scorer : List.of(scorer(false), scorer(true))) {
+      both.add(scorer.score(scorer.nearestByMlp(found), cuts, relevance, pairs -> {}));
+    }
+    return rows(
+        "MLP filter only",
+        "MLP filter, then fusion, k = ",
+        both.get(1),
+        both.get(0),
+        ks,
+        calibration);
+  }
+
+  /** Returns a row for a filter alone, and one for each k. */
+  private static List<Row> rows(
+      String filter,
+      String fused,
+      ScoredDirection imageToText,
+      ScoredDirection textToImage,
+      List<Integer> ks,
+      Calibration calibration) {
+    List<Row> rows = new ArrayList<>();
+    rows.add(Row.of(filter, imageToText.filter(), textToImage.filter()));
     for (int k : ks) {
       rows.add(
-          EvaluationTable.Row.of(
-              "MLP filter, then fusion, k = " + k,
-              imageToText.fusion(k, calibration),
-              textToImage.fusion(k, calibration)));
+          Row.of(
+              fused + k, imageToText.fusion(k, calibration), textToImage.fusion(k, calibration)));
     }
     return rows;
   }
@@ -197,26 +205,24 @@ public final class Evaluator {
     return relevance.right(image, text, true);
   }
 
-  private CandidateScorer.ScoredDirection bestOf(
-      boolean imageQueries, List<Integer> ks, LongConsumer progress) {
+  private ScoredDirection bestOf(boolean imageQueries, List<Integer> ks, LongConsumer progress) {
     CandidateScorer scorer = scorer(imageQueries);
     // The filter's own R@10 needs ten, whatever is re-ranked.
-    int found = Math.max(CandidateScorer.ScoredDirection.TOP, ks.get(ks.size() - 1));
+    int found = Math.max(ScoredDirection.TOP, ks.get(ks.size() - 1));
     return scorer.score(scorer.nearest(found), ks, relevance, progress);
   }
 
   /** Returns all images for every text. */
-  private CandidateScorer.ScoredDirection everyPair(List<Integer> ks, LongConsumer progress) {
+  private ScoredDirection everyPair(List<Integer> ks, LongConsumer progress) {
     List<Integer> cuts = Stream.concat(ks.stream(), Stream.of(images.size())).distinct().toList();
     CandidateScorer scorer = scorer(false);
     return scorer.score(scorer.nearest(images.size()), cuts, relevance, progress);
   }
 
   /** Returns all texts for every image, from the same scores. */
-  private CandidateScorer.ScoredDirection fromTheOtherSide(
-      CandidateScorer.ScoredDirection textToImage) {
+  private ScoredDirection fromTheOtherSide(ScoredDirection textToImage) {
     double pair = textToImage.medianMillis().applyAsDouble(images.size()) / images.size();
-    return new CandidateScorer.ScoredDirection(
+    return new ScoredDirection(
         textToImage.candidates().transposed(scorer(true).nearest(texts.size())),
         relevance.of(true, false),
         relevance.of(true, true),

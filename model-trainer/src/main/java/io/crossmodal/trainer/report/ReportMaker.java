@@ -8,6 +8,8 @@ import io.crossmodal.model.FusionModel;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
+import io.crossmodal.trainer.evaluate.Evaluator.Search;
+import io.crossmodal.trainer.report.HtmlReport.RunReport;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -69,39 +71,39 @@ public final class ReportMaker {
       long seed)
       throws IOException {
     int k = Math.min(evaluator.images(), depths.largest());
-    List<Evaluator.Search> searches =
+    List<Search> searches =
         evaluator.search(choose(evaluator.texts(), seed), k, FIRST, table.calibration());
-    List<HtmlReport.RunReport.Example> examples = new ArrayList<>();
-    for (Evaluator.Search search : searches) {
+    List<RunReport.Example> examples = new ArrayList<>();
+    for (Search search : searches) {
       examples.add(
-          new HtmlReport.RunReport.Example(
+          new RunReport.Example(
               evaluator.caption(search.text()),
               hits(evaluator, search.text(), search.byFilter()),
               hits(evaluator, search.text(), search.byFusion())));
     }
     return write(
         Optional.of(
-            new HtmlReport.RunReport.Found(
+            new RunReport.Found(
                 table,
                 k,
                 examples,
                 sheets(model, evaluator, searches.subList(0, Math.min(SHEETS, searches.size()))))));
   }
 
-  private Path write(Optional<HtmlReport.RunReport.Found> found) throws IOException {
+  private Path write(Optional<RunReport.Found> found) throws IOException {
     String title = "Run " + run.toAbsolutePath().normalize().getFileName();
     Map<String, String> options = TrainingLog.options(run.resolve("options.json"));
     Path file = run.resolve(FILE);
     Files.writeString(
         file,
-        HtmlReport.html(new HtmlReport.RunReport(title, options, charts(), found)),
+        HtmlReport.html(new RunReport(title, options, charts(), found)),
         StandardCharsets.UTF_8);
     return file;
   }
 
-  private List<HtmlReport.RunReport.Chart> charts() throws IOException {
+  private List<RunReport.Chart> charts() throws IOException {
     TrainingLog log = TrainingLog.read(run.resolve("metrics.jsonl"));
-    List<HtmlReport.RunReport.Chart> charts = new ArrayList<>();
+    List<RunReport.Chart> charts = new ArrayList<>();
     if (!log.losses().isEmpty()) {
       charts.add(
           chart(
@@ -113,14 +115,13 @@ public final class ReportMaker {
     return charts;
   }
 
-  private static HtmlReport.RunReport.Chart chart(
+  private static RunReport.Chart chart(
       String title, String unit, Map<String, SortedMap<Integer, Double>> curves)
       throws IOException {
     Map<String, SortedMap<Integer, Double>> drawn = new LinkedHashMap<>(curves);
     // A task that was left out counts 0 all along.
     drawn.values().removeIf(curve -> curve.values().stream().allMatch(value -> value == 0));
-    return new HtmlReport.RunReport.Chart(
-        title, Charts.svg(title, unit, drawn.isEmpty() ? curves : drawn));
+    return new RunReport.Chart(title, Charts.svg(title, unit, drawn.isEmpty() ? curves : drawn));
   }
 
   /** Returns distinct numbers below {@code texts}, the same for the same seed. */
@@ -129,13 +130,13 @@ public final class ReportMaker {
     return random.ints(0, texts).distinct().limit(Math.min(EXAMPLES, texts)).boxed().toList();
   }
 
-  private static List<HtmlReport.RunReport.Hit> hits(
-      Evaluator evaluator, int text, List<Integer> images) throws IOException {
-    List<HtmlReport.RunReport.Hit> hits = new ArrayList<>();
+  private static List<RunReport.Hit> hits(Evaluator evaluator, int text, List<Integer> images)
+      throws IOException {
+    List<RunReport.Hit> hits = new ArrayList<>();
     for (int i : images) {
       CaptionedImage image = evaluator.image(i);
       hits.add(
-          new HtmlReport.RunReport.Hit(
+          new RunReport.Hit(
               image.filename(),
               Pictures.jpeg(Pictures.decode(Files.readAllBytes(image.file()), THUMBNAIL)),
               evaluator.right(i, text)));
@@ -143,19 +144,19 @@ public final class ReportMaker {
     return hits;
   }
 
-  private static List<HtmlReport.RunReport.Sheet> sheets(
-      FusionModel model, Evaluator evaluator, List<Evaluator.Search> searches) throws IOException {
+  private static List<RunReport.Sheet> sheets(
+      FusionModel model, Evaluator evaluator, List<Search> searches) throws IOException {
     List<byte[]> pictures = new ArrayList<>();
     List<String> captions = new ArrayList<>();
-    for (Evaluator.Search search : searches) {
+    for (Search search : searches) {
       pictures.add(Files.readAllBytes(evaluator.owner(search.text()).file()));
       captions.add(evaluator.caption(search.text()));
     }
     List<BufferedImage> drawn = HeatMaps.sheets(model, pictures, captions);
-    List<HtmlReport.RunReport.Sheet> sheets = new ArrayList<>();
+    List<RunReport.Sheet> sheets = new ArrayList<>();
     for (int i = 0; i < drawn.size(); i++) {
       String name = evaluator.owner(searches.get(i).text()).filename();
-      sheets.add(new HtmlReport.RunReport.Sheet(captions.get(i), name, HeatMaps.png(drawn.get(i))));
+      sheets.add(new RunReport.Sheet(captions.get(i), name, HeatMaps.png(drawn.get(i))));
     }
     return sheets;
   }

@@ -152,7 +152,7 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
   }
 
   @Override
-  public void passed(NDManager manager, NDList outputs, FeatureQueue queue) {
+  public void afterForward(NDManager manager, NDList outputs, FeatureQueue queue) {
     if (queue().used()) {
       queue.push(manager, outputs.get(1));
     }

@@ -4,6 +4,9 @@
  */
 package io.crossmodal.trainer.train;
 
+import java.util.HashMap;
+import java.util.Map;
+
 /** Complete sets of options to start from. */
 public enum Recipe {
   /**
@@ -33,8 +36,9 @@ public enum Recipe {
 
   /** Returns the options, as {@code recipes.json} has them; seed and steps are for the caller. */
   public TrainingOptions options() {
-    return OptionRecords.of(
-        TrainingOptions.class, OptionRecords.recipe(TrainingOptions.class, name()));
+    Map<String, Object> values = new HashMap<>(OptionRecords.recipe(TrainingOptions.class, name()));
+    values.put("steps", 1);
+    return OptionRecords.of(TrainingOptions.class, values);
   }
 
   /**

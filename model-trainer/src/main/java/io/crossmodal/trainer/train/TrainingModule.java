@@ -78,7 +78,7 @@ public final class TrainingModule<B> implements AutoCloseable {
       try (NDManager manager = script.manager().newSubManager()) {
         TrainingTask.Call call = task.forward(manager, batch, steps(), queue);
         NDList outputs = script.backward(manager, call.method(), call.inputs());
-        task.passed(manager, outputs, queue);
+        task.afterForward(manager, outputs, queue);
         each.add(Losses.of(settings.losses(), outputs.get(0).toFloatArray()));
       }
     }

@@ -95,7 +95,7 @@ public interface TrainingTask<B> extends AutoCloseable {
   Call forward(NDManager manager, B batch, int step, FeatureQueue queue);
 
   /** Is told what the module gave for a batch, its losses first. */
-  default void passed(NDManager manager, NDList outputs, FeatureQueue queue) {}
+  default void afterForward(NDManager manager, NDList outputs, FeatureQueue queue) {}
 
   /** Closes what the task owns in native memory. */
   @Override

@@ -22,6 +22,7 @@ import io.crossmodal.trainer.report.FontAssumption;
 import io.crossmodal.trainer.report.Html;
 import io.crossmodal.trainer.sensors.SensorOptions;
 import io.crossmodal.trainer.train.MicroTraining;
+import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -40,6 +41,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.regex.Matcher;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -185,6 +187,28 @@ class CrossModalTest {
   }
 
   /** Whether a problem is found while reading captions or while reading pictures, it counts. */
+  /** 3: some are left out, 4: all; each of the kinds is named. */
+  @Test
+  void theExitStatusTellsWhetherPicturesWereLeftOut() throws Exception {
+    Path pictures = Files.createDirectories(folder.resolve("mixed"));
+    Files.writeString(pictures.resolve("a.webp"), "RIFF\0\0\0\0WEBPVP8 ");
+    Files.writeString(pictures.resolve("b.jpg"), "RIFF\0\0\0\0WEBPVP8 ");
+    List<String> encode = new ArrayList<>(List.of("encode", "--data", pictures.toString()));
+    encode.addAll(List.of("--out", "-", "--tokens", "none"));
+    assertEquals(EncodeCommand.ALL_LEFT_OUT, run(encode.toArray(new String[0])), err.toString());
+    assertTrue(err.toString().contains("left out: 1 WebP file, not read"), err.toString());
+    assertTrue(err.toString().contains("b.jpg: the file is WebP"), err.toString());
+    assertTrue(err.toString().contains("2 left out"), err.toString());
+    ImageIO.write(
+        new BufferedImage(40, 40, BufferedImage.TYPE_INT_RGB),
+        "png",
+        pictures.resolve("c.png").toFile());
+    assertEquals(EncodeCommand.SOME_LEFT_OUT, run(encode.toArray(new String[0])), err.toString());
+    Files.delete(pictures.resolve("a.webp"));
+    Files.delete(pictures.resolve("b.jpg"));
+    assertEquals(0, run(encode.toArray(new String[0])), err.toString());
+  }
+
   @Test
   void encodesWithSoManyProblemsAndNoMore() throws Exception {
     Path scenes = brokenScenes("encoded");
@@ -197,7 +221,7 @@ class CrossModalTest {
     assertTrue(err.toString().contains("(1 more problems allowed): 2 problems"), err.toString());
     err.getBuffer().setLength(0);
     encode = with(with(encode, "--allow-problems", "3"), "--out", folder.resolve("m").toString());
-    assertEquals(0, run(encode.toArray(new String[0])), err.toString());
+    assertEquals(3, run(encode.toArray(new String[0])), err.toString());
     assertTrue(err.toString().contains("13 pictures encoded"), err.toString());
     assertTrue(err.toString().contains("3 left out"), err.toString());
   }

@@ -128,7 +128,7 @@ class DecodedImagesTest {
             case TOO_SMALL -> "8 x 8 pixels";
             case A_FOLDER -> "cannot be read";
             case HUGE -> "2147483649 bytes";
-            case CUT_SHORT -> "image";
+            case CUT_SHORT -> "cut short";
             default -> "no image";
           };
       assertTrue(problem.contains(reason), problem);

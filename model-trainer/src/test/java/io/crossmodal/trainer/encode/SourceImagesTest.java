@@ -8,11 +8,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.crossmodal.model.image.FileKind;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -79,6 +81,63 @@ class SourceImagesTest {
     assertEquals(List.of(), read.images().get(2).captions());
     Files.writeString(list, "\ufeffa b.jpg");
     assertEquals(List.of("a b.jpg"), paths(read(list)));
+  }
+
+  /** A picture stands in a list once for each caption, by whatever way its path goes. */
+  @Test
+  void aListMayHaveSeveralCaptionsOfAPicture() throws IOException {
+    Path list = folder.resolve("list.txt");
+    Files.writeString(list, "a.jpg\tfirst\na.jpg\tsecond\nb.jpg\tonly\n./x/../a.jpg\tfirst\na.jpg");
+    SourceImages read = read(list);
+    assertEquals(List.of("a.jpg", "b.jpg"), paths(read));
+    assertEquals(List.of("first", "second"), read.images().get(0).captions());
+    assertEquals(List.of("only"), read.images().get(1).captions());
+  }
+
+  @Test
+  void linksThatLeadBackOrNowhereAreSkippedAndCounted() throws IOException {
+    files("deep/a.jpg", "elsewhere/b.jpg");
+    Files.createSymbolicLink(folder.resolve("deep/back"), folder);
+    Files.createSymbolicLink(folder.resolve("deep/gone.jpg"), folder.resolve("nowhere"));
+    Files.createSymbolicLink(folder.resolve("deep/c.jpg"), folder.resolve("elsewhere/b.jpg"));
+    SourceImages read = read(folder);
+    assertEquals(List.of("deep/a.jpg", "deep/c.jpg", "elsewhere/b.jpg"), paths(read));
+    assertEquals(2, read.problems().size(), read.problems().toString());
+    assertTrue(read.problems().get(0).contains("deep/back: a link to a folder that it lies in"));
+    assertTrue(read.problems().get(1).contains("deep/gone.jpg: a link to what is not there"));
+  }
+
+  @Test
+  void picturesOfOtherKindsAreNamedAndCounted() throws IOException {
+    files("a.jpg", "notes.txt");
+    for (String name : List.of("b.webp", "c.WEBP", "d")) {
+      Files.writeString(folder.resolve(name), "RIFF\0\0\0\0WEBPVP8 ");
+    }
+    Files.writeString(folder.resolve("e.gif"), "GIF89a");
+    SourceImages read = read(folder);
+    assertEquals(Map.of(FileKind.WEBP, 3, FileKind.GIF, 1), read.unread());
+    assertTrue(read.unreadLines().get(0).contains("3 WebP files, not read: convert, as by dwebp"));
+    Files.delete(folder.resolve("a.jpg"));
+    refused(folder, "3 WebP files");
+  }
+
+  @Test
+  void readsTheCaptionsOfCoco() throws IOException {
+    files("train2017/a.jpg", "train2017/b.jpg");
+    Path json = folder.resolve("annotations/captions_train2017.json");
+    Files.createDirectories(json.getParent());
+    Files.writeString(
+        json,
+        """
+        {"info": {}, "images": [{"id": 3, "file_name": "a.jpg"}, {"id": 1, "file_name": "b.jpg"}],
+         "annotations": [{"image_id": 1, "caption": "x"}, {"image_id": 3, "caption": "y"},
+                         {"image_id": 1, "caption": "z"}]}
+        """);
+    SourceImages read = read(json);
+    assertEquals(List.of("a.jpg", "b.jpg"), paths(read));
+    assertEquals(List.of("x", "z"), read.images().get(1).captions());
+    assertEquals(
+        folder.resolve("train2017/a.jpg").toAbsolutePath(), read.images().get(0).files().get(0));
   }
 
   @Test

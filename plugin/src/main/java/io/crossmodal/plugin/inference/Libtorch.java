@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.inference;
 
 import ai.djl.util.Platform;
+import ai.djl.util.Utils;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -101,11 +102,10 @@ record Libtorch(Path folder, String version, String flavor) {
     }
     String flavor = platform.getFlavor();
     String classifier = platform.getClassifier();
-    // The layout of DJL's own cache, which earlier versions of the plugin left here.
-    Path folder =
-        directory
-            .resolve("pytorch")
-            .resolve(platform.getVersion() + '-' + flavor + '-' + classifier);
+    String name = platform.getVersion() + '-' + flavor + '-' + classifier;
+    Path folder = directory.resolve("libtorch").resolve(name);
+    // Earlier versions of the plugin had DJL unpack it here.
+    Utils.deleteQuietly(directory.resolve("pytorch").resolve(name));
     try {
       Files.createDirectories(folder);
       for (String library : platform.getLibraries()) {
@@ -137,6 +137,7 @@ record Libtorch(Path folder, String version, String flavor) {
         throw new IOException("the plugin's jars hold no " + resource);
       }
       Files.copy(in, part, StandardCopyOption.REPLACE_EXISTING);
+      PrivateNames.apply(part);
       Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
     } finally {
       Files.deleteIfExists(part);

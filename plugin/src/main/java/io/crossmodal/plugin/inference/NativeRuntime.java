@@ -42,7 +42,7 @@ final class NativeRuntime {
   private static final String ENGINE = "PyTorch";
 
   /** Libraries of which a process can have one. */
-  private static final Set<String> TORCH =
+  static final Set<String> TORCH =
       Set.of(
           System.mapLibraryName("c10"),
           System.mapLibraryName("torch"),
@@ -89,13 +89,15 @@ final class NativeRuntime {
       if (first) {
         refuseBeside(mapped(), library.folder());
       }
-      try (ScopedProperties scope = new ScopedProperties(properties(library, directory))) {
-        Engine engine = Engine.getEngine(ENGINE);
-        if (first) {
-          JniUtils.setNumThreads(threads);
-        }
-        return engine;
-      }
+      return ScopedProperties.during(
+          properties(library, directory),
+          () -> {
+            Engine engine = Engine.getEngine(ENGINE);
+            if (first) {
+              JniUtils.setNumThreads(threads);
+            }
+            return engine;
+          });
     }
   }
 
@@ -135,6 +137,8 @@ final class NativeRuntime {
     values.put("ai.djl.pytorch.num_interop_threads", null);
     values.put("ai.djl.default_engine", ENGINE);
     values.put("OPT_OUT_TRACKING", "true");
+    // DJL would say that profiling is on; FusionModel turns it off.
+    values.put("ai.djl.pytorch.graph_optimizer", "false");
     return values;
   }
 

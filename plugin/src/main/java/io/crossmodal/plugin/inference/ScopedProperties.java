@@ -7,44 +7,38 @@ package io.crossmodal.plugin.inference;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Properties;
+import java.util.function.Supplier;
 
-/**
- * System properties that have other values until this is closed. They belong to everybody in the
- * JVM, so whoever opens it holds the monitor of {@link System#getProperties()} until it is closed:
- * {@code System.setProperty} takes that monitor too, so that nobody's own values are lost
- * meanwhile, whichever class loader he comes from.
- */
-final class ScopedProperties implements AutoCloseable {
-  private final Properties properties = System.getProperties();
-  private final Map<String, String> before = new HashMap<>();
+/** System properties that have other values for a while. */
+final class ScopedProperties {
+  private ScopedProperties() {}
 
   /**
-   * Sets properties.
+   * Runs an action while system properties have other values. They belong to everybody in the JVM,
+   * so this holds the monitor of {@link System#getProperties()}: {@code System.setProperty} takes
+   * it too, so that nobody's own values are lost meanwhile, whichever class loader he comes from.
    *
    * @param values by name; null where the property must be absent
    */
-  ScopedProperties(Map<String, String> values) {
-    if (!Thread.holdsLock(properties)) {
-      throw new IllegalStateException("the caller must hold the monitor of System.getProperties()");
+  static <T> T during(Map<String, String> values, Supplier<T> action) {
+    Properties properties = System.getProperties();
+    synchronized (properties) {
+      Map<String, String> before = new HashMap<>();
+      values.keySet().forEach(name -> before.put(name, properties.getProperty(name)));
+      try {
+        values.forEach((name, value) -> set(properties, name, value));
+        return action.get();
+      } finally {
+        before.forEach((name, value) -> set(properties, name, value));
+      }
     }
-    values.forEach(
-        (name, value) -> {
-          before.put(name, properties.getProperty(name));
-          set(name, value);
-        });
   }
 
-  private void set(String name, String value) {
+  private static void set(Properties properties, String name, String value) {
     if (value == null) {
       properties.remove(name);
     } else {
       properties.setProperty(name, value);
     }
-  }
-
-  /** Restores what was there. */
-  @Override
-  public void close() {
-    before.forEach(this::set);
   }
 }

@@ -9,10 +9,15 @@ import static org.hamcrest.Matchers.containsString;
 import ai.djl.pytorch.jni.JniUtils;
 import io.crossmodal.plugin.TestService;
 import io.crossmodal.plugin.inference.InferenceException.ModelUnavailable;
+import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -78,14 +83,18 @@ public class NativeRuntimeTests extends OpenSearchTestCase {
     values.put(absent, "meanwhile");
     values.put(present, null);
     try {
-      expectThrows(IllegalStateException.class, () -> new ScopedProperties(values));
-      synchronized (properties) {
-        try (ScopedProperties scope = new ScopedProperties(values)) {
-          assertNotNull(scope);
-          assertEquals("meanwhile", properties.getProperty(absent));
-          assertNull(properties.getProperty(present));
-        }
-      }
+      IllegalStateException thrown =
+          expectThrows(
+              IllegalStateException.class,
+              () ->
+                  ScopedProperties.during(
+                      values,
+                      () -> {
+                        assertEquals("meanwhile", properties.getProperty(absent));
+                        assertNull(properties.getProperty(present));
+                        throw new IllegalStateException("whatever");
+                      }));
+      assertEquals("whatever", thrown.getMessage());
       assertNull(properties.getProperty(absent));
       assertEquals("before", properties.getProperty(present));
     } finally {
@@ -174,6 +183,29 @@ public class NativeRuntimeTests extends OpenSearchTestCase {
     assertEquals(names, names(folder));
   }
 
+  /** Else a libtorch that another plugin loads later is linked to ours, and ends the process. */
+  public void testWhatItUnpacksHasNamesOfItsOwn() throws IOException {
+    String resource = "pytorch/cpu/linux-x86_64/" + System.mapLibraryName("c10");
+    Path library = createTempFile();
+    try (InputStream in = getClass().getClassLoader().getResourceAsStream(resource)) {
+      Files.copy(in, library, StandardCopyOption.REPLACE_EXISTING);
+    }
+    byte[] before = Files.readAllBytes(library);
+    assertTrue(PrivateNames.apply(library) > 1);
+    byte[] after = Files.readAllBytes(library);
+    assertEquals(before.length, after.length);
+    assertTrue(new String(after, StandardCharsets.ISO_8859_1).contains("\0cm-c10.so\0"));
+    assertEquals("all of them", 0, PrivateNames.apply(library));
+
+    Files.write(library, Arrays.copyOf(after, between(64, 1000)));
+    expectThrows(EOFException.class, () -> PrivateNames.apply(library));
+    Files.write(
+        library,
+        "a text that is no library, however long it may be, and it is"
+            .getBytes(StandardCharsets.UTF_8));
+    expectThrows(IOException.class, () -> PrivateNames.apply(library));
+  }
+
   private static List<String> names(Path folder) throws IOException {
     try (Stream<Path> files = Files.list(folder)) {
       return files.map(file -> file.getFileName().toString()).sorted().toList();
@@ -182,7 +214,7 @@ public class NativeRuntimeTests extends OpenSearchTestCase {
 
   public void testSaysWhyItCannotUnpack() throws IOException {
     Path directory = createTempDir();
-    Files.createFile(directory.resolve("pytorch"));
+    Files.createFile(directory.resolve("libtorch"));
     ModelUnavailable refused =
         expectThrows(ModelUnavailable.class, () -> Libtorch.unpacked(directory));
     assertNotNull(refused.getCause());

@@ -17,7 +17,7 @@ made = []
 warnings.simplefilter('ignore')
 def put(name, data, expected):
     open(os.path.join(out, name), 'wb').write(data)
-    expected.convert('RGB').save(os.path.join(out, name + '.png'), optimize=True)
+    expected.convert('RGB').save(os.path.join(out, name + '.png'), optimize=True, icc_profile=None)
     made.append(name)
 def save(im, fmt, **k):
     b = io.BytesIO(); im.save(b, fmt, **k); return b.getvalue()
@@ -36,8 +36,6 @@ k = 255 - np.maximum(np.maximum(r, g), bl); d = np.maximum(255 - k, 1)
 cmyk = np.stack([255 * (1 - k/255 - r/255) / (d/255), 255 * (1 - k/255 - g/255) / (d/255), 255 * (1 - k/255 - bl/255) / (d/255), k], -1).round().clip(0, 255).astype('u1')
 im = Image.frombytes('CMYK', (W, H), cmyk.tobytes())
 adobe = save(im, 'JPEG', quality=95, subsampling=0); put('cmyk-adobe.jpg', adobe, Image.open(io.BytesIO(adobe)))
-at = adobe.index(b'Adobe') - 4; n = struct.unpack('>H', adobe[at+2:at+4])[0]
-bare = adobe[:at] + adobe[at+2+n:]; put('cmyk-without-adobe.jpg', bare, Image.open(io.BytesIO(bare)))
 inv = 255 - cmyk.astype(int); ycc = np.asarray(Image.fromarray((255 - inv[..., :3]).astype('u1')).convert('YCbCr'))
 yk = np.concatenate([255 - ycc.astype(int), 255 - inv[..., 3:]], -1).astype('u1')
 b = bytearray(save(Image.frombytes('CMYK', (W, H), yk.tobytes()), 'JPEG', quality=95, subsampling=0)); i = b.index(b'Adobe'); b[i+11] = 2
@@ -64,12 +62,23 @@ wide = profile(b'RGB ', [(b'desc', txt), (b'wtpt', xyz(0.9505, 1, 1.0891)), (b'c
   (b'rXYZ', xyz(0.60974, 0.31111, 0.01947)), (b'gXYZ', xyz(0.20528, 0.62567, 0.06087)), (b'bXYZ', xyz(0.14919, 0.06322, 0.74457)),
   (b'rTRC', curve(1.8)), (b'gTRC', curve(1.8)), (b'bTRC', curve(1.8))])
 dim = profile(b'GRAY', [(b'desc', txt), (b'wtpt', xyz(0.9642, 1, 0.8249)), (b'cprt', b'text\0\0\0\0none\0'), (b'kTRC', curve(1.0))])
+# CMYK to Lab by a table of 2^4 corners: white, less the light that each ink takes.
+def corner(i):
+    ink = [(i >> 3) & 1, (i >> 2) & 1, (i >> 1) & 1, i & 1]
+    light = 1 - ink[3] * .6
+    return bytes([round(255 * light * (1 - .25 * sum(ink[:3]))), 128 + round(light * (20 * ink[1] - 15 * ink[0])), 128 + round(light * (20 * ink[2] - 15 * ink[0]))])
+lut = b'mft1\0\0\0\0' + bytes([4, 3, 2, 0]) + b''.join(s15(v) for v in (1, 0, 0, 0, 1, 0, 0, 0, 1))
+lut += bytes(range(256)) * 4 + b''.join(corner(i) for i in range(16)) + bytes(range(256)) * 3
+inks = profile(b'CMYK', [(b'desc', txt), (b'wtpt', xyz(0.9642, 1, 0.8249)), (b'cprt', b'text\0\0\0\0none\0'), (b'A2B0', lut)])
+inks = inks[:12] + b'prtr' + inks[16:20] + b'Lab ' + inks[24:]
 srgb = ImageCms.createProfile('sRGB')
-def to_srgb(im, p): return ImageCms.profileToProfile(im, ImageCms.ImageCmsProfile(io.BytesIO(p)), srgb, outputMode='RGB')
+# Relative colorimetric: perceptual would lift black, as littlecms does where one profile is of version 4.
+def to_srgb(im, p): return ImageCms.profileToProfile(im, ImageCms.ImageCmsProfile(io.BytesIO(p)), srgb, renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode='RGB')
 b = save(ref, 'JPEG', quality=95, subsampling=0, icc_profile=wide); put('icc.jpg', b, to_srgb(Image.open(io.BytesIO(b)), wide))
 put('icc.png', save(ref, 'PNG', icc_profile=wide), to_srgb(ref, wide))
 put('icc.tif', save(ref, 'TIFF', compression='tiff_adobe_deflate', icc_profile=wide), to_srgb(ref, wide))
 put('icc-grey.png', save(grey, 'PNG', icc_profile=dim), to_srgb(grey, dim))
+b = save(im, 'JPEG', quality=95, subsampling=0, icc_profile=inks); put('icc-cmyk.jpg', b, to_srgb(Image.open(io.BytesIO(b)), inks))
 put('icc-palette.png', save(ref.quantize(16), 'PNG', icc_profile=wide), to_srgb(ref.quantize(16).convert('RGB'), wide))
 # palettes, depths, opacity
 pal = ref.quantize(16)

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.data.scene;
 
+import io.crossmodal.trainer.data.scene.Bounds.Relation;
 import java.awt.geom.Path2D;
 
 /**
@@ -134,11 +135,11 @@ public record LinearFeature(
   }
 
   /** Returns whether the whole box is on one side; for diagonals never said. */
-  public boolean holds(Bounds.Relation relation, Bounds box) {
-    if (relation == Bounds.Relation.BESIDE) {
+  public boolean holds(Relation relation, Bounds box) {
+    if (relation == Relation.BESIDE) {
       return gapTo(box) <= 0.07;
     }
-    boolean across = relation == Bounds.Relation.ABOVE || relation == Bounds.Relation.BELOW;
+    boolean across = relation == Relation.ABOVE || relation == Relation.BELOW;
     if (direction.diagonal() || across != (direction == Direction.LEFT_TO_RIGHT)) {
       return false;
     }

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.data.scene;
 
+import io.crossmodal.trainer.data.scene.ObjectKind.Colour;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Graphics2D;
@@ -112,7 +113,7 @@ final class ObjectPainter {
         new Color(136, 134, 92));
   }
 
-  void paint(ObjectKind kind, ObjectKind.Colour colour, ObjectGroup.Member object) {
+  void paint(ObjectKind kind, Colour colour, ObjectGroup.Member object) {
     AffineTransform before = g.getTransform();
     g.translate(object.x(), object.y());
     g.rotate(object.angle());
@@ -327,7 +328,7 @@ final class ObjectPainter {
   // --- helpers ----------------------------------------------------------------------------------
 
   /** Returns the object's colour, a little different each time. */
-  private Color tint(ObjectKind.Colour colour) {
+  private Color tint(Colour colour) {
     double light = random.between(0.95, 1.04);
     return scaled(new Color(colour.red(), colour.green(), colour.blue()), light);
   }

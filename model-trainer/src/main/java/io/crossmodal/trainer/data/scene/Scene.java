@@ -4,6 +4,8 @@
  */
 package io.crossmodal.trainer.data.scene;
 
+import io.crossmodal.trainer.data.scene.ObjectGroup.Region;
+import io.crossmodal.trainer.data.scene.ObjectKind.Colour;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
@@ -66,7 +68,7 @@ public record Scene(
   }
 
   /** Returns the group of this kind and colour, if there is one. */
-  public Optional<ObjectGroup> group(ObjectKind kind, ObjectKind.Colour colour) {
+  public Optional<ObjectGroup> group(ObjectKind kind, Colour colour) {
     return groups.stream().filter(g -> g.kind() == kind && g.colour() == colour).findFirst();
   }
 
@@ -110,13 +112,13 @@ public record Scene(
    * @param amplitude of the shore line's bends
    * @param phase of the bends, radians
    */
-  public record Coastline(ObjectGroup.Region side, double depth, double amplitude, double phase) {
+  public record Coastline(Region side, double depth, double amplitude, double phase) {
 
     public Coastline {
-      if (side != ObjectGroup.Region.LEFT
-          && side != ObjectGroup.Region.RIGHT
-          && side != ObjectGroup.Region.TOP
-          && side != ObjectGroup.Region.BOTTOM) {
+      if (side != Region.LEFT
+          && side != Region.RIGHT
+          && side != Region.TOP
+          && side != Region.BOTTOM) {
         throw new IllegalArgumentException(
             "the sea is on the LEFT, RIGHT, TOP or BOTTOM, got " + side);
       }
@@ -124,7 +126,7 @@ public record Scene(
 
     /** Returns the distance to the shore line: above 0 in the sea, below 0 on land. */
     double seaward(double x, double y) {
-      boolean across = side == ObjectGroup.Region.LEFT || side == ObjectGroup.Region.RIGHT;
+      boolean across = side == Region.LEFT || side == Region.RIGHT;
 
       double inwards =
           switch (side) {
@@ -155,24 +157,24 @@ public record Scene(
 
   /** The ground that fills the picture. */
   public enum Terrain {
-    FARMLAND(EnumSet.of(ObjectKind.Colour.GREEN)),
-    GRASSLAND(EnumSet.of(ObjectKind.Colour.GREEN)),
-    FOREST(EnumSet.of(ObjectKind.Colour.GREEN)),
-    DESERT(EnumSet.of(ObjectKind.Colour.BROWN, ObjectKind.Colour.YELLOW, ObjectKind.Colour.ORANGE)),
-    BARE_SOIL(EnumSet.of(ObjectKind.Colour.BROWN, ObjectKind.Colour.ORANGE)),
-    CITY(EnumSet.of(ObjectKind.Colour.GREY)),
-    SEA(EnumSet.of(ObjectKind.Colour.BLUE)),
-    COAST(EnumSet.of(ObjectKind.Colour.GREEN, ObjectKind.Colour.BLUE));
+    FARMLAND(EnumSet.of(Colour.GREEN)),
+    GRASSLAND(EnumSet.of(Colour.GREEN)),
+    FOREST(EnumSet.of(Colour.GREEN)),
+    DESERT(EnumSet.of(Colour.BROWN, Colour.YELLOW, Colour.ORANGE)),
+    BARE_SOIL(EnumSet.of(Colour.BROWN, Colour.ORANGE)),
+    CITY(EnumSet.of(Colour.GREY)),
+    SEA(EnumSet.of(Colour.BLUE)),
+    COAST(EnumSet.of(Colour.GREEN, Colour.BLUE));
 
     @SuppressWarnings("ImmutableEnumChecker") // an immutable copy
-    private final Set<ObjectKind.Colour> hiddenColours;
+    private final Set<Colour> hiddenColours;
 
-    Terrain(EnumSet<ObjectKind.Colour> hiddenColours) {
+    Terrain(EnumSet<Colour> hiddenColours) {
       this.hiddenColours = Set.copyOf(hiddenColours);
     }
 
     /** Returns whether an object of this colour stands out from this ground. */
-    public boolean shows(ObjectKind.Colour colour) {
+    public boolean shows(Colour colour) {
       return !hiddenColours.contains(colour);
     }
 

@@ -4,6 +4,9 @@
  */
 package io.crossmodal.trainer.data.scene;
 
+import io.crossmodal.trainer.data.scene.Bounds.Relation;
+import io.crossmodal.trainer.data.scene.ObjectGroup.Region;
+import io.crossmodal.trainer.data.scene.ObjectKind.Colour;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.MatchResult;
@@ -39,8 +42,7 @@ public record SceneCaption(String text, List<Statement> claims) {
     boolean holds(Scene scene);
 
     /** There are exactly so many objects of the kind, of the colour where one is named. */
-    record Count(ObjectKind kind, Optional<ObjectKind.Colour> colour, int count)
-        implements Statement {
+    record Count(ObjectKind kind, Optional<Colour> colour, int count) implements Statement {
       @Override
       public boolean holds(Scene scene) {
         if (colour.isEmpty()) {
@@ -51,8 +53,7 @@ public record SceneCaption(String text, List<Statement> claims) {
     }
 
     /** The group stands in this part of the frame. */
-    record In(ObjectKind kind, ObjectKind.Colour colour, ObjectGroup.Region region)
-        implements Statement {
+    record In(ObjectKind kind, Colour colour, Region region) implements Statement {
       @Override
       public boolean holds(Scene scene) {
         return scene.group(kind, colour).map(g -> g.region() == region).orElse(false);
@@ -60,7 +61,7 @@ public record SceneCaption(String text, List<Statement> claims) {
     }
 
     /** The group stands in a row. */
-    record Row(ObjectKind kind, ObjectKind.Colour colour) implements Statement {
+    record Row(ObjectKind kind, Colour colour) implements Statement {
       @Override
       public boolean holds(Scene scene) {
         return scene.group(kind, colour).map(ObjectGroup::inRow).orElse(false);
@@ -69,11 +70,7 @@ public record SceneCaption(String text, List<Statement> claims) {
 
     /** One group stands so to another. */
     record Relates(
-        ObjectKind kind,
-        ObjectKind.Colour colour,
-        Bounds.Relation relation,
-        ObjectKind otherKind,
-        ObjectKind.Colour otherColour)
+        ObjectKind kind, Colour colour, Relation relation, ObjectKind otherKind, Colour otherColour)
         implements Statement {
       @Override
       public boolean holds(Scene scene) {
@@ -93,16 +90,12 @@ public record SceneCaption(String text, List<Statement> claims) {
         return a.isPresent()
             && b.isPresent()
             && c.isPresent()
-            && Bounds.Relation.between(b.get().bounds(), a.get().bounds(), c.get().bounds());
+            && Relation.between(b.get().bounds(), a.get().bounds(), c.get().bounds());
       }
     }
 
     /** The group stands so to the scene's linear feature. */
-    record ToFeature(
-        ObjectKind kind,
-        ObjectKind.Colour colour,
-        Bounds.Relation relation,
-        LinearFeature.Kind feature)
+    record ToFeature(ObjectKind kind, Colour colour, Relation relation, LinearFeature.Kind feature)
         implements Statement {
       @Override
       public boolean holds(Scene scene) {
@@ -123,7 +116,7 @@ public record SceneCaption(String text, List<Statement> claims) {
     }
 
     /** The sea is on this side. */
-    record SeaAt(ObjectGroup.Region side) implements Statement {
+    record SeaAt(Region side) implements Statement {
       @Override
       public boolean holds(Scene scene) {
         return scene.shore().map(s -> s.side() == side).orElse(false);

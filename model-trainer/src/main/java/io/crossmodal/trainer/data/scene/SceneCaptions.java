@@ -4,7 +4,11 @@
  */
 package io.crossmodal.trainer.data.scene;
 
+import io.crossmodal.trainer.data.scene.Bounds.Relation;
 import io.crossmodal.trainer.data.scene.LinearFeature.Crossing;
+import io.crossmodal.trainer.data.scene.ObjectGroup.Region;
+import io.crossmodal.trainer.data.scene.ObjectKind.Colour;
+import io.crossmodal.trainer.data.scene.SceneCaption.Statement;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -63,7 +67,7 @@ public final class SceneCaptions {
     private final Scene scene;
     private final SceneRandom random;
     private final List<ObjectGroup> groups;
-    private final List<SceneCaption.Statement> claims = new ArrayList<>();
+    private final List<Statement> claims = new ArrayList<>();
     private String text = "";
 
     Writer(Scene scene, SceneRandom random) {
@@ -139,8 +143,8 @@ public final class SceneCaptions {
           ObjectGroup b = groups.get(i);
           ObjectGroup a = groups.get((i + 1) % 3);
           ObjectGroup c = groups.get((i + 2) % 3);
-          if (random.chance(0.8) && Bounds.Relation.between(b.bounds(), a.bounds(), c.bounds())) {
-            claims.add(new SceneCaption.Statement.Between(b, a, c));
+          if (random.chance(0.8) && Relation.between(b.bounds(), a.bounds(), c.bounds())) {
+            claims.add(new Statement.Between(b, a, c));
             return definite(b) + are(b) + " between " + definite(a) + " and " + definite(c);
           }
         }
@@ -148,7 +152,7 @@ public final class SceneCaptions {
       if (groups.size() >= 2) {
         ObjectGroup a = groups.get(0);
         ObjectGroup b = groups.get(1);
-        List<Bounds.Relation> true2 = relations(a, b);
+        List<Relation> true2 = relations(a, b);
         if (!true2.isEmpty()) {
           return pair(a, b, random.pick(true2));
         }
@@ -161,7 +165,7 @@ public final class SceneCaptions {
       return groups.size() >= 2 ? placesOf(groups) : placesOf(groups) + ground();
     }
 
-    private String pair(ObjectGroup a, ObjectGroup b, Bounds.Relation relation) {
+    private String pair(ObjectGroup a, ObjectGroup b, Relation relation) {
       String first =
           (random.chance(0.5) ? definite(a) + are(a) : indefinite(a) + are(a))
               + " "
@@ -170,7 +174,7 @@ public final class SceneCaptions {
               + (random.chance(0.5) ? indefinite(b) : definite(b));
       if (groups.size() == 3 && random.chance(0.7)) {
         ObjectGroup c = groups.get(2);
-        List<Bounds.Relation> others = relations(a, c);
+        List<Relation> others = relations(a, c);
         if (!others.isEmpty()) {
           return first + " and " + relation(a, random.pick(others), c) + " " + indefinite(c);
         }
@@ -224,12 +228,8 @@ public final class SceneCaptions {
       }
       if (groups.size() >= 2 && random.chance(0.6)) {
         ObjectGroup other = groups.get(1);
-        if (Bounds.Relation.BESIDE.holds(group.bounds(), other.bounds())) {
-          return first
-              + " "
-              + relation(group, Bounds.Relation.BESIDE, other)
-              + " "
-              + indefinite(other);
+        if (Relation.BESIDE.holds(group.bounds(), other.bounds())) {
+          return first + " " + relation(group, Relation.BESIDE, other) + " " + indefinite(other);
         }
         return first + " and " + indefinite(other) + (random.chance(0.4) ? ground() : "");
       }
@@ -292,9 +292,8 @@ public final class SceneCaptions {
       return "the " + number + noun(group, true);
     }
 
-    private void count(ObjectGroup group, Optional<ObjectKind.Colour> colour) {
-      SceneCaption.Statement claim =
-          new SceneCaption.Statement.Count(group.kind(), colour, group.count());
+    private void count(ObjectGroup group, Optional<Colour> colour) {
+      Statement claim = new Statement.Count(group.kind(), colour, group.count());
       if (!claims.contains(claim)) {
         claims.add(claim);
       }
@@ -306,8 +305,7 @@ public final class SceneCaptions {
 
     private String noun(ObjectGroup group, boolean colour) {
       boolean one = group.count() == 1;
-      String tint =
-          colour && group.colour() != ObjectKind.Colour.NATURAL ? group.colour().word() + " " : "";
+      String tint = colour && group.colour() != Colour.NATURAL ? group.colour().word() + " " : "";
       return switch (group.kind()) {
         case STORAGE_TANK ->
             tint + plural(random.pick("storage tank", "storage tank", "tank"), one);
@@ -347,18 +345,18 @@ public final class SceneCaptions {
       if (!group.inRow()) {
         return "";
       }
-      claims.add(new SceneCaption.Statement.Row(group.kind(), group.colour()));
+      claims.add(new Statement.Row(group.kind(), group.colour()));
       return random.pick(" in a row", " in a line");
     }
 
     // --- places and relations ---
 
     private Optional<String> place(ObjectGroup group) {
-      ObjectGroup.Region region = group.region();
-      if (region == ObjectGroup.Region.NONE) {
+      Region region = group.region();
+      if (region == Region.NONE) {
         return Optional.empty();
       }
-      claims.add(new SceneCaption.Statement.In(group.kind(), group.colour(), region));
+      claims.add(new Statement.In(group.kind(), group.colour(), region));
       Bounds box = group.bounds();
       return Optional.of(
           switch (region) {
@@ -382,19 +380,18 @@ public final class SceneCaptions {
       return distance < NEAR_EDGE ? random.pick(place, "near the " + side + " edge") : place;
     }
 
-    private static List<Bounds.Relation> relations(ObjectGroup a, ObjectGroup b) {
-      List<Bounds.Relation> found = new ArrayList<>();
-      for (Bounds.Relation relation : Bounds.Relation.values()) {
-        if (relation != Bounds.Relation.BESIDE && relation.holds(a.bounds(), b.bounds())) {
+    private static List<Relation> relations(ObjectGroup a, ObjectGroup b) {
+      List<Relation> found = new ArrayList<>();
+      for (Relation relation : Relation.values()) {
+        if (relation != Relation.BESIDE && relation.holds(a.bounds(), b.bounds())) {
           found.add(relation);
         }
       }
       return found;
     }
 
-    private String relation(ObjectGroup a, Bounds.Relation relation, ObjectGroup b) {
-      claims.add(
-          new SceneCaption.Statement.Relates(a.kind(), a.colour(), relation, b.kind(), b.colour()));
+    private String relation(ObjectGroup a, Relation relation, ObjectGroup b) {
+      claims.add(new Statement.Relates(a.kind(), a.colour(), relation, b.kind(), b.colour()));
       return switch (relation) {
         case LEFT_OF -> random.pick("to the left of", "left of");
         case RIGHT_OF -> random.pick("to the right of", "right of");
@@ -409,8 +406,8 @@ public final class SceneCaptions {
         return Optional.empty();
       }
       LinearFeature feature = scene.feature().get();
-      List<Bounds.Relation> found = new ArrayList<>();
-      for (Bounds.Relation relation : Bounds.Relation.values()) {
+      List<Relation> found = new ArrayList<>();
+      for (Relation relation : Relation.values()) {
         if (feature.holds(relation, group.bounds())) {
           found.add(relation);
         }
@@ -418,10 +415,8 @@ public final class SceneCaptions {
       if (found.isEmpty()) {
         return Optional.empty();
       }
-      Bounds.Relation relation = random.pick(found);
-      claims.add(
-          new SceneCaption.Statement.ToFeature(
-              group.kind(), group.colour(), relation, feature.kind()));
+      Relation relation = random.pick(found);
+      claims.add(new Statement.ToFeature(group.kind(), group.colour(), relation, feature.kind()));
       String noun = " the " + feature.kind().name().toLowerCase(Locale.ROOT);
       switch (relation) {
         case LEFT_OF -> {
@@ -437,7 +432,7 @@ public final class SceneCaptions {
           return Optional.of("below" + noun);
         }
         default -> {
-          boolean along = group.inRow() && group.region() == ObjectGroup.Region.NONE;
+          boolean along = group.inRow() && group.region() == Region.NONE;
           return Optional.of((along ? "along" : random.pick("beside", "next to")) + noun);
         }
       }
@@ -448,8 +443,7 @@ public final class SceneCaptions {
     /** Returns a road, say, with its course. */
     private String feature() {
       LinearFeature feature = scene.feature().orElseThrow();
-      claims.add(
-          new SceneCaption.Statement.Crossed(feature.kind(), Optional.of(feature.direction())));
+      claims.add(new Statement.Crossed(feature.kind(), Optional.of(feature.direction())));
       String noun = feature.kind().name().toLowerCase(Locale.ROOT);
       String verb = feature.kind() == LinearFeature.Kind.RIVER ? "flowing" : "running";
 
@@ -467,7 +461,7 @@ public final class SceneCaptions {
       if (feature.crossing() == Crossing.NONE) {
         return "";
       }
-      claims.add(new SceneCaption.Statement.Has(feature.crossing()));
+      claims.add(new Statement.Has(feature.crossing()));
       return feature.crossing() == Crossing.BRIDGE ? " with a bridge" : " with a roundabout";
     }
 
@@ -477,12 +471,12 @@ public final class SceneCaptions {
         return "";
       }
       LinearFeature feature = scene.feature().get();
-      claims.add(new SceneCaption.Statement.Crossed(feature.kind(), Optional.empty()));
+      claims.add(new Statement.Crossed(feature.kind(), Optional.empty()));
       return " with a " + feature.kind().name().toLowerCase(Locale.ROOT) + crossingOf(feature);
     }
 
     private String ground() {
-      claims.add(new SceneCaption.Statement.On(scene.terrain()));
+      claims.add(new Statement.On(scene.terrain()));
       return switch (scene.terrain()) {
         case FARMLAND -> random.pick(" on farmland", " in the fields", " on green farmland");
         case GRASSLAND -> random.pick(" on grassland", " on a meadow", " on green grass");
@@ -496,7 +490,7 @@ public final class SceneCaptions {
     }
 
     private String groundNoun() {
-      claims.add(new SceneCaption.Statement.On(scene.terrain()));
+      claims.add(new Statement.On(scene.terrain()));
       return switch (scene.terrain()) {
         case FARMLAND -> random.pick("farmland", "a cultivated area");
         case GRASSLAND -> random.pick("grassland", "a meadow");
@@ -513,7 +507,7 @@ public final class SceneCaptions {
       if (scene.shore().isEmpty()) {
         return "";
       }
-      claims.add(new SceneCaption.Statement.SeaAt(scene.shore().get().side()));
+      claims.add(new Statement.SeaAt(scene.shore().get().side()));
       return switch (scene.shore().get().side()) {
         case LEFT -> " with the sea on the left";
         case RIGHT -> " with the sea on the right";

@@ -6,7 +6,12 @@ package io.crossmodal.trainer.data.scene;
 
 import io.crossmodal.trainer.data.scene.LinearFeature.Crossing;
 import io.crossmodal.trainer.data.scene.LinearFeature.Direction;
+import io.crossmodal.trainer.data.scene.ObjectGroup.Member;
+import io.crossmodal.trainer.data.scene.ObjectGroup.Region;
+import io.crossmodal.trainer.data.scene.ObjectKind.Colour;
 import io.crossmodal.trainer.data.scene.Scene.Change;
+import io.crossmodal.trainer.data.scene.Scene.Coastline;
+import io.crossmodal.trainer.data.scene.Scene.Terrain;
 import io.crossmodal.trainer.data.scene.Scene.Twin;
 import io.crossmodal.trainer.data.scene.ScenePlan.Arrangement;
 import io.crossmodal.trainer.data.scene.ScenePlan.GroupPlan;
@@ -174,7 +179,7 @@ public final class SceneGenerator {
             : Optional.of(plan.withGroup(at, group.withCount(count)));
       }
       case COLOUR -> {
-        List<ObjectKind.Colour> others = new ArrayList<>(group.kind().colours());
+        List<Colour> others = new ArrayList<>(group.kind().colours());
         others.removeIf(c -> c == group.colour() || !plan.terrain().shows(c));
         return others.isEmpty()
             ? Optional.empty()
@@ -210,7 +215,7 @@ public final class SceneGenerator {
     GroupPlan first = plan.groups().get(a);
     int b = random.below(plan.groups().size());
     GroupPlan second = plan.groups().get(b);
-    if (first.region() == ObjectGroup.Region.NONE || second.region() == ObjectGroup.Region.NONE) {
+    if (first.region() == Region.NONE || second.region() == Region.NONE) {
       return Optional.empty();
     }
     if (a != b) {
@@ -218,7 +223,7 @@ public final class SceneGenerator {
           plan.withGroup(a, first.withRegion(second.region()))
               .withGroup(b, second.withRegion(first.region())));
     }
-    ObjectGroup.Region moved = first.region().mirrored(random.chance(0.5));
+    Region moved = first.region().mirrored(random.chance(0.5));
     boolean taken = plan.groups().stream().anyMatch(g -> g.region() == moved);
     return taken ? Optional.empty() : Optional.of(plan.withGroup(a, first.withRegion(moved)));
   }
@@ -249,10 +254,9 @@ public final class SceneGenerator {
   // --- plans ------------------------------------------------------------------------------------
 
   private static ScenePlan emptyPlan(SceneRandom random) {
-    Scene.Terrain terrain =
-        random.weighted(List.of(Scene.Terrain.values()), 16, 14, 12, 14, 13, 15, 5, 11);
-    Optional<Scene.Coastline> shore =
-        terrain == Scene.Terrain.COAST ? Optional.of(shore(random)) : Optional.empty();
+    Terrain terrain = random.weighted(List.of(Terrain.values()), 16, 14, 12, 14, 13, 15, 5, 11);
+    Optional<Coastline> shore =
+        terrain == Terrain.COAST ? Optional.of(shore(random)) : Optional.empty();
     Optional<LinearFeature> feature =
         terrain.allowsFeature() && random.chance(0.62)
             ? Optional.of(feature(random))
@@ -264,24 +268,23 @@ public final class SceneGenerator {
     List<GroupPlan> groups = new ArrayList<>();
     while (groups.size() < wanted) {
       ObjectKind kind = kind(plan.terrain(), groups, random);
-      ObjectKind.Colour colour = random.pick(kind.colours());
+      Colour colour = random.pick(kind.colours());
       boolean taken = groups.stream().anyMatch(g -> g.kind() == kind && g.colour() == colour);
       if (plan.terrain().shows(colour) && !taken) {
         int count = 1 + random.below(kind.maxCount());
         Arrangement arrangement = arrangement(plan, kind, count, random);
-        groups.add(new GroupPlan(kind, colour, count, ObjectGroup.Region.NONE, arrangement));
+        groups.add(new GroupPlan(kind, colour, count, Region.NONE, arrangement));
       }
     }
     return groups;
   }
 
-  private static ObjectKind kind(
-      Scene.Terrain terrain, List<GroupPlan> groups, SceneRandom random) {
+  private static ObjectKind kind(Terrain terrain, List<GroupPlan> groups, SceneRandom random) {
     if (!groups.isEmpty() && random.chance(0.22)) {
       // The same kind in another colour: only a model that binds colour to count gets it right.
       return groups.get(0).kind();
     }
-    if (terrain == Scene.Terrain.COAST && random.chance(0.35)) {
+    if (terrain == Terrain.COAST && random.chance(0.35)) {
       return ObjectKind.SHIP;
     }
     while (true) {
@@ -306,12 +309,12 @@ public final class SceneGenerator {
 
   /** Gives each group a ninth of the frame of its own, on the right ground. */
   private static ScenePlan withRegions(ScenePlan plan, List<GroupPlan> groups, SceneRandom random) {
-    List<ObjectGroup.Region> free = new ArrayList<>(List.of(ObjectGroup.Region.values()));
-    free.remove(ObjectGroup.Region.NONE);
+    List<Region> free = new ArrayList<>(List.of(Region.values()));
+    free.remove(Region.NONE);
     random.shuffle(free);
     List<GroupPlan> placed = new ArrayList<>();
     for (GroupPlan group : groups) {
-      ObjectGroup.Region region = ObjectGroup.Region.NONE;
+      Region region = Region.NONE;
       if (group.arrangement() != Arrangement.ALONG_FEATURE) {
         region = free.stream().filter(r -> suits(plan, group, r)).findFirst().orElse(free.get(0));
         free.remove(region);
@@ -321,7 +324,7 @@ public final class SceneGenerator {
     return new ScenePlan(plan.terrain(), plan.shore(), plan.feature(), placed);
   }
 
-  private static boolean suits(ScenePlan plan, GroupPlan group, ObjectGroup.Region region) {
+  private static boolean suits(ScenePlan plan, GroupPlan group, Region region) {
     double x = region.anchorX();
     double y = region.anchorY();
     if (plan.shore().isPresent()) {
@@ -334,15 +337,9 @@ public final class SceneGenerator {
     return true;
   }
 
-  private static Scene.Coastline shore(SceneRandom random) {
-    ObjectGroup.Region side =
-        random.pick(
-            List.of(
-                ObjectGroup.Region.LEFT,
-                ObjectGroup.Region.RIGHT,
-                ObjectGroup.Region.TOP,
-                ObjectGroup.Region.BOTTOM));
-    return new Scene.Coastline(
+  private static Coastline shore(SceneRandom random) {
+    Region side = random.pick(List.of(Region.LEFT, Region.RIGHT, Region.TOP, Region.BOTTOM));
+    return new Coastline(
         side, random.between(0.36, 0.54), random.between(0.01, 0.035), random.between(0, 6.28));
   }
 
@@ -398,7 +395,7 @@ public final class SceneGenerator {
       ScenePlan plan, GroupPlan group, List<Bounds> boxes, SceneRandom random) {
     for (int i = 0; i < PLACING_TRIES; i++) {
       boolean along = group.arrangement() == Arrangement.ALONG_FEATURE;
-      List<ObjectGroup.Member> objects =
+      List<Member> objects =
           along ? alongFeature(plan.feature().orElseThrow(), group, random) : around(group, random);
       if (fits(plan, group, objects, boxes)) {
         boolean inRow = group.arrangement() != Arrangement.CLUSTER;
@@ -412,7 +409,7 @@ public final class SceneGenerator {
   }
 
   private static boolean fits(
-      ScenePlan plan, GroupPlan group, List<ObjectGroup.Member> objects, List<Bounds> boxes) {
+      ScenePlan plan, GroupPlan group, List<Member> objects, List<Bounds> boxes) {
     Bounds all = objects.get(0).bounds();
     for (int i = 0; i < objects.size(); i++) {
       Bounds box = objects.get(i).bounds();
@@ -447,13 +444,12 @@ public final class SceneGenerator {
     return true;
   }
 
-  private static List<ObjectGroup.Member> around(GroupPlan group, SceneRandom random) {
+  private static List<Member> around(GroupPlan group, SceneRandom random) {
     ObjectKind kind = group.kind();
     int n = group.count();
     double scale = random.between(0.92, 1.12);
     double angle = groupAngle(kind, random);
-    ObjectGroup.Member sample =
-        new ObjectGroup.Member(0, 0, kind.width() * scale, kind.height() * scale, angle);
+    Member sample = new Member(0, 0, kind.width() * scale, kind.height() * scale, angle);
     double jitter = group.arrangement() == Arrangement.CLUSTER ? 0.02 : 0.006;
     // Freely turned objects need the room of their diagonal.
     boolean free = !kind.aligned();
@@ -472,14 +468,14 @@ public final class SceneGenerator {
     }
     double x0 = group.region().anchorX() + random.between(-0.06, 0.06);
     double y0 = group.region().anchorY() + random.between(-0.06, 0.06);
-    List<ObjectGroup.Member> objects = new ArrayList<>();
+    List<Member> objects = new ArrayList<>();
     for (int slot : slots) {
       double x = x0 + (slot % columns - (columns - 1) / 2.0) * pitchX;
       int row = slot / columns;
       double y = y0 + (row - (rows - 1) / 2.0) * pitchY;
       double own = free ? angle + random.between(-0.35, 0.35) : angle;
       objects.add(
-          new ObjectGroup.Member(
+          new Member(
               x + random.between(-jitter, jitter),
               y + random.between(-jitter, jitter),
               sample.width() * random.between(0.96, 1.04),
@@ -525,21 +521,21 @@ public final class SceneGenerator {
     }
   }
 
-  private static List<ObjectGroup.Member> intoFrame(List<ObjectGroup.Member> objects) {
+  private static List<Member> intoFrame(List<Member> objects) {
     Bounds all = objects.get(0).bounds();
-    for (ObjectGroup.Member object : objects) {
+    for (Member object : objects) {
       all = all.union(object.bounds());
     }
     double dx = Math.max(0, FRAME.minX() - all.minX()) - Math.max(0, all.maxX() - FRAME.maxX());
     double dy = Math.max(0, FRAME.minY() - all.minY()) - Math.max(0, all.maxY() - FRAME.maxY());
-    List<ObjectGroup.Member> moved = new ArrayList<>();
-    for (ObjectGroup.Member object : objects) {
+    List<Member> moved = new ArrayList<>();
+    for (Member object : objects) {
       moved.add(object.movedBy(dx, dy));
     }
     return moved;
   }
 
-  private static List<ObjectGroup.Member> alongFeature(
+  private static List<Member> alongFeature(
       LinearFeature feature, GroupPlan group, SceneRandom random) {
     ObjectKind kind = group.kind();
     double scale = random.between(0.92, 1.08);
@@ -550,12 +546,12 @@ public final class SceneGenerator {
     double start = random.between(0.05, Math.max(0.06, 0.95 - length));
     double side = random.chance(0.5) ? 1 : -1;
     double away = feature.kind().halfWidth() + height / 2 + random.between(0.028, 0.04);
-    List<ObjectGroup.Member> objects = new ArrayList<>();
+    List<Member> objects = new ArrayList<>();
     for (int i = 0; i < group.count(); i++) {
       double t = start + pitch * (i + 0.5);
       double angle = feature.angle(t);
       objects.add(
-          new ObjectGroup.Member(
+          new Member(
               feature.x(t) - side * away * Math.sin(angle),
               feature.y(t) + side * away * Math.cos(angle),
               width,

@@ -4,6 +4,8 @@
  */
 package io.crossmodal.trainer.data.scene;
 
+import io.crossmodal.trainer.data.scene.ObjectGroup.Region;
+import io.crossmodal.trainer.data.scene.ObjectKind.Colour;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -25,13 +27,9 @@ record ScenePlan(
   }
 
   record GroupPlan(
-      ObjectKind kind,
-      ObjectKind.Colour colour,
-      int count,
-      ObjectGroup.Region region,
-      Arrangement arrangement) {
+      ObjectKind kind, Colour colour, int count, Region region, Arrangement arrangement) {
 
-    GroupPlan withColour(ObjectKind.Colour newColour) {
+    GroupPlan withColour(Colour newColour) {
       return new GroupPlan(kind, newColour, count, region, arrangement);
     }
 
@@ -40,7 +38,7 @@ record ScenePlan(
       return new GroupPlan(kind, colour, newCount, region, kept);
     }
 
-    GroupPlan withRegion(ObjectGroup.Region newRegion) {
+    GroupPlan withRegion(Region newRegion) {
       return new GroupPlan(kind, colour, count, newRegion, arrangement);
     }
   }
