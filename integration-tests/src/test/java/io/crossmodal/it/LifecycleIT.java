@@ -228,7 +228,7 @@ final class LifecycleIT {
                         "{\"image\":{\"bytes\":\"" + picture(1) + "\"}}"));
         assertEquals(
             503, refused.getResponse().getStatusLine().getStatusCode(), refused.getMessage());
-        System.out.println("a full disk: " + refused.getMessage());
+        assertTrue(refused.getMessage().contains("No space left on device"), refused.getMessage());
       }
       call(node, "PUT", "/pictures/_doc/2?refresh=true", "{\"caption\":\"a pond\"}");
       assertEquals(1, call(node, "GET", "/pictures/_count", null).get("count").getAsInt());

@@ -41,7 +41,7 @@ final class BodyFuzzer {
     new BigInteger("9".repeat(60)),
     0.5,
     -0.0,
-    1e-320,
+    Double.MIN_VALUE,
     1e39,
     Double.MAX_VALUE,
     Float.MIN_VALUE,

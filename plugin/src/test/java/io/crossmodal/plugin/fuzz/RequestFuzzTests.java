@@ -292,7 +292,7 @@ public class RequestFuzzTests extends OpenSearchIntegTestCase {
 
   private static String printable(BodyFuzzer.Body body) {
     String text = new String(body.bytes(), StandardCharsets.UTF_8);
-    return text.chars().anyMatch(c -> c == 0xfffd || c < ' ' && c != '\n')
+    return text.chars().anyMatch(c -> c == 0xfffd || (c < ' ' && c != '\n'))
         ? HexFormat.of().formatHex(body.bytes())
         : text;
   }

@@ -336,7 +336,7 @@ final class RequestGrammar {
     random.nextBytes(bytes);
     if (fuzzer.chance(0.5)) {
       int parts = 1 + random.nextInt(3);
-      path += "?part=" + (random.nextInt(parts + 1)) + "&parts=" + parts;
+      path += "?part=" + random.nextInt(parts + 1) + "&parts=" + parts;
     }
     Map<String, Object> body =
         map("bundle", fuzzer.chance(0.5) ? TestModels.base64(bytes) : (Object) bytes);

@@ -4,7 +4,6 @@
  */
 package io.crossmodal.plugin.rights;
 
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -122,7 +121,7 @@ public final class SecurityStandIn extends Plugin implements ActionPlugin {
         service ->
             reader -> {
               User user = mine.user();
-              return user == null || user.rules == GuardedReader.Rules.NONE
+              return user == null || user.rules.equals(GuardedReader.Rules.NONE)
                   ? reader
                   : GuardedReader.wrap(reader, user.rules, mine.context.getHeader(BY_ID) != null);
             });
@@ -187,15 +186,19 @@ public final class SecurityStandIn extends Plugin implements ActionPlugin {
       asked
           .computeIfAbsent(context.getHeader(USER), name -> new ConcurrentSkipListSet<>())
           .add(action);
-      if (user.rules != GuardedReader.Rules.NONE && request instanceof RealtimeRequest realtime) {
+      if (!user.rules.equals(GuardedReader.Rules.NONE)
+          && request instanceof RealtimeRequest realtime) {
         realtime.realtime(false);
       }
       if (request instanceof GetRequest
           || request instanceof MultiGetRequest
           || request instanceof ExplainRequest) {
-        try (ThreadContext.StoredContext before = context.newStoredContext(true)) {
+        ThreadContext.StoredContext before = context.newStoredContext(true);
+        try {
           context.putHeader(BY_ID, "true");
           chain.proceed(task, action, request, listener);
+        } finally {
+          before.restore();
         }
         return;
       }
@@ -257,7 +260,4 @@ public final class SecurityStandIn extends Plugin implements ActionPlugin {
       search.preProcess(true);
     }
   }
-
-  @Override
-  public void close() throws IOException {}
 }
