@@ -62,6 +62,8 @@ class CaptionFilesFuzzTest {
       List.of(
           "", " ", "..", "../a.jpg", "/", "a.jpg", "a\0b", "\ud800", "val", "train", "1e99", "\"");
 
+  private static final String SIGNS = ",\"\n\t[]{}:\\\0#;";
+
   @TempDir Path folder;
   private final long seed = MicroTraining.seed();
   private final SplittableRandom random = new SplittableRandom(seed);
@@ -124,7 +126,7 @@ class CaptionFilesFuzzTest {
       switch (random.nextInt(5)) {
         case 0 -> bytes = Arrays.copyOf(bytes, at);
         case 1 -> bytes[at] = (byte) random.nextInt(256);
-        case 2 -> bytes[at] = (byte) ",\"\n\t[]{}:\\\0#;".charAt(random.nextInt(14));
+        case 2 -> bytes[at] = (byte) SIGNS.charAt(random.nextInt(SIGNS.length()));
         case 3 -> {
           String piece =
               random.nextInt(4) == 0
