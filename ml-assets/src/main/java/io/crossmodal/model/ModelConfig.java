@@ -102,7 +102,8 @@ public record ModelConfig(
         throw new IllegalArgumentException("sensor " + sensor.name() + " is listed twice");
       }
       int side = image.gridSide(sensor.imageSize());
-      Checks.within("tokens of an image of " + sensor.name(), 1L + side * side, 2, MAX_TOKENS);
+      Checks.within(
+          "tokens of an image of " + sensor.name(), 1 + (long) side * side, 2, MAX_TOKENS);
     }
   }
 

@@ -890,7 +890,6 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     assertEquals(10, response.getHits().getHits().length);
   }
 
-  /** Quantised graphs choose the candidates, exact embeddings give the scores and the order. */
   /** As a start without this plugin leaves an index: with its setting put aside, or taken away. */
   public void testGraphParametersOutliveAStartWithoutThePlugin() throws IOException {
     create(
@@ -921,6 +920,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     assertThat(e.getMessage(), containsString("[index.cross_modal: true]"));
   }
 
+  /** Quantised graphs choose the candidates, exact embeddings give the scores and the order. */
   public void testQuantisedGraphsFindByExactScores() {
     for (VectorEncoding encoding : VectorEncoding.values()) {
       String index = "vectors_" + encoding.key();

@@ -56,7 +56,17 @@ final class BundleReader {
   }
 
   /** What a bundle holds, but for its archive, which lies in a file. */
-  record Unpacked(ModelManifest manifest, byte[] vocabulary, String modelSha256) {}
+  static final class Unpacked {
+    final ModelManifest manifest;
+    final byte[] vocabulary;
+    final String modelSha256;
+
+    private Unpacked(ModelManifest manifest, byte[] vocabulary, String modelSha256) {
+      this.manifest = manifest;
+      this.vocabulary = vocabulary;
+      this.modelSha256 = modelSha256;
+    }
+  }
 
   /**
    * Reads a bundle to its end.

@@ -213,14 +213,14 @@ public final class ModelBundle {
 
   private static ModelBundle check(Content content, BundleReader.Unpacked entries, Path unpacked)
       throws IOException, BundleException {
-    ModelManifest manifest = entries.manifest();
+    ModelManifest manifest = entries.manifest;
     if (manifest.golden() == null) {
       throw new BundleException(BundleReader.MANIFEST + " lacks golden outputs");
     }
-    BundleReader.checkHash(BundleReader.MODEL, manifest.weightsSha256(), entries.modelSha256());
+    BundleReader.checkHash(BundleReader.MODEL, manifest.weightsSha256(), entries.modelSha256);
     ModelConfig config = manifest.config();
     List<String> vocabulary =
-        config.hasText() ? BundleReader.vocabulary(manifest, entries.vocabulary()) : List.of();
+        config.hasText() ? BundleReader.vocabulary(manifest, entries.vocabulary) : List.of();
     WordPieceTokenizer tokenizer;
     try {
       tokenizer = tokenizer(config, vocabulary);

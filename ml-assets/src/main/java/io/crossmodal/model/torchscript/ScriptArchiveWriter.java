@@ -211,22 +211,22 @@ public final class ScriptArchiveWriter {
   /** Twice over the values: a stored entry's checksum stands before its content. */
   private void data(ZipOutputStream zip, String name, ScriptTensor tensor) throws IOException {
     CRC32 crc = new CRC32();
-    tensor.forEachPiece(piece -> encode(piece, crc::update));
+    tensor.forEachPiece(piece -> encode(piece, (bytes, length) -> crc.update(bytes, 0, length)));
     long width = halves() ? Short.BYTES : Float.BYTES;
     startEntry(zip, name, tensor.size() * width, crc);
-    tensor.forEachPiece(
-        piece -> encode(piece, bytes -> zip.write(bytes.array(), 0, bytes.limit())));
+    tensor.forEachPiece(piece -> encode(piece, (bytes, length) -> zip.write(bytes, 0, length)));
     zip.closeEntry();
   }
 
-  /** Takes encoded values. */
+  /** Takes encoded values: the first {@code length} bytes. */
   @FunctionalInterface
   private interface Encoded {
-    void accept(ByteBuffer bytes) throws IOException;
+    void accept(byte[] bytes, int length) throws IOException;
   }
 
   private void encode(FloatBuffer values, Encoded encoded) throws IOException {
-    ByteBuffer bytes = ByteBuffer.allocate(ENCODED_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    byte[] array = new byte[ENCODED_BYTES];
+    ByteBuffer bytes = ByteBuffer.wrap(array).order(ByteOrder.LITTLE_ENDIAN);
     while (values.hasRemaining()) {
       bytes.clear();
       while (values.hasRemaining() && bytes.hasRemaining()) {
@@ -237,7 +237,7 @@ public final class ScriptArchiveWriter {
           case BF16 -> bytes.putShort(toBfloat16(value));
         }
       }
-      encoded.accept(bytes.flip());
+      encoded.accept(array, bytes.position());
     }
   }
 

@@ -6,13 +6,13 @@ package io.crossmodal.model.image;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.sun.management.ThreadMXBean;
+import io.crossmodal.model.AllocatedBytes;
 import io.crossmodal.model.Seeds;
 import io.crossmodal.model.SensorConfig;
-import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -30,7 +30,7 @@ class PictureFuzzTest {
   /** Beside what is counted: exceptions, the JDK's readers and their tables, ICC profiles. */
   private static final long OVERHEAD = 8 << 20;
 
-  private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private final AllocatedBytes allocatedBytes = new AllocatedBytes();
 
   @Test
   void damagedPicturesAreDecodedOrRefused() throws Exception {
@@ -59,8 +59,13 @@ class PictureFuzzTest {
       }
     }
     System.out.printf(
+        Locale.ROOT,
         "fuzzed %d pictures, seed %d: %d decoded, %d refused, %d larger than the budget%n",
-        tried, seed, outcomes[0], outcomes[1], outcomes[2]);
+        tried,
+        seed,
+        outcomes[0],
+        outcomes[1],
+        outcomes[2]);
     assertTrue(outcomes[0] > 0 && outcomes[1] > 0);
   }
 
@@ -71,7 +76,7 @@ class PictureFuzzTest {
       if (said > BUDGET) {
         return 2;
       }
-      long before = threads.getCurrentThreadAllocatedBytes();
+      long before = allocatedBytes.ofThisThread();
       try {
         preprocessor.preprocess(file);
       } finally {
@@ -94,7 +99,7 @@ class PictureFuzzTest {
       if (said > BUDGET) {
         return;
       }
-      long before = threads.getCurrentThreadAllocatedBytes();
+      long before = allocatedBytes.ofThisThread();
       try {
         tiff.read();
       } finally {
@@ -108,7 +113,7 @@ class PictureFuzzTest {
 
   /** All that was allocated, of which garbage is a part: the heap that is held is less. */
   private void assertAllocated(long said, long before) {
-    long allocated = threads.getCurrentThreadAllocatedBytes() - before;
+    long allocated = allocatedBytes.ofThisThread() - before;
     assertTrue(allocated < 2 * said + OVERHEAD, allocated + " bytes of " + said);
   }
 }

@@ -6,13 +6,13 @@ package io.crossmodal.model.tokens;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.sun.management.ThreadMXBean;
+import io.crossmodal.model.AllocatedBytes;
 import io.crossmodal.model.Seeds;
-import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -24,7 +24,7 @@ class TokenBlockFuzzTest {
 
   private final long seed = Seeds.next();
   private final SplittableRandom random = new SplittableRandom(seed);
-  private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private final AllocatedBytes allocatedBytes = new AllocatedBytes();
 
   private byte[] block() {
     int count = random.nextInt(1, 40);
@@ -73,7 +73,7 @@ class TokenBlockFuzzTest {
       int offset = random.nextInt(3);
       byte[] around = new byte[offset + block.length + random.nextInt(3)];
       System.arraycopy(block, 0, around, offset, block.length);
-      long before = threads.getCurrentThreadAllocatedBytes();
+      long before = allocatedBytes.ofThisThread();
       try {
         TokenBlock found = TokenBlockFormat.read(around, offset, block.length);
         assertTrue(found.count() > 0 && found.hidden() > 0);
@@ -83,10 +83,11 @@ class TokenBlockFuzzTest {
       } catch (Throwable e) {
         throw new AssertionError("seed " + seed + ": " + HexFormat.of().formatHex(block), e);
       }
-      long allocated = threads.getCurrentThreadAllocatedBytes() - before;
+      long allocated = allocatedBytes.ofThisThread() - before;
       assertTrue(allocated < 8L * block.length + OVERHEAD, allocated + " of " + block.length);
     }
-    System.out.printf("fuzzed token blocks, seed %d: %d read, %d refused%n", seed, read, refused);
+    System.out.printf(
+        Locale.ROOT, "fuzzed token blocks, seed %d: %d read, %d refused%n", seed, read, refused);
     assertTrue(read > 0 && refused > 0);
   }
 }

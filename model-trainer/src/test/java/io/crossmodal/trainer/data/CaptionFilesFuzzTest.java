@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -178,7 +179,8 @@ class CaptionFilesFuzzTest {
         throw new AssertionError("seed " + seed + ", " + name + ": " + start, e);
       }
     }
-    System.out.printf("fuzzed caption files, seed %d: %d read, %d refused%n", seed, read, refused);
+    System.out.printf(
+        Locale.ROOT, "fuzzed caption files, seed %d: %d read, %d refused%n", seed, read, refused);
     assertTrue(read > 0 && refused > 0);
   }
 }

@@ -120,7 +120,16 @@ final class ThinSourceReader extends StoredFieldsReader {
    * @param includes patterns; none: all keys
    * @param excludes patterns
    */
-  private record SourceFilter(String[] includes, String[] excludes, Map<String, Boolean> leaves) {
+  private static final class SourceFilter {
+    private final String[] includes;
+    private final String[] excludes;
+    private final Map<String, Boolean> leaves = new HashMap<>();
+
+    private SourceFilter(String[] includes, String[] excludes) {
+      this.includes = includes;
+      this.excludes = excludes;
+    }
+
     private boolean isOf(FieldsVisitor visitor) {
       return includes == visitor.includes() && excludes == visitor.excludes();
     }
@@ -140,7 +149,7 @@ final class ThinSourceReader extends StoredFieldsReader {
 
   private SourceFilter filter(FieldsVisitor visitor) {
     if (filter == null || !filter.isOf(visitor)) {
-      filter = new SourceFilter(visitor.includes(), visitor.excludes(), new HashMap<>());
+      filter = new SourceFilter(visitor.includes(), visitor.excludes());
     }
     return filter;
   }

@@ -78,6 +78,15 @@ public final class KeptFieldMapper extends MetadataFieldMapper {
       return NAME;
     }
 
+    /**
+     * Returns nothing of a mark, which may name a field that the asker must not see: a reader that
+     * guards documents lets metadata fields pass.
+     */
+    @Override
+    public Object valueForDisplay(Object value) {
+      return true;
+    }
+
     @Override
     public Query existsQuery(QueryShardContext context) {
       return new MatchNoDocsQuery("[" + NAME + "] is the codec's own");

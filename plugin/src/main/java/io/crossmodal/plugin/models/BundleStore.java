@@ -171,8 +171,13 @@ final class BundleStore {
 
   private ModelBundle open(ModelBundle.Content content) throws IOException, BundleException {
     checking.lock();
-    try (MemoryBudget.Reservation memory = heap.reserve("checking a model's bundle", CHECK_BYTES)) {
-      return ModelBundle.open(content, Files.createDirectories(directory), mostBytes);
+    try {
+      MemoryBudget.Reservation memory = heap.reserve("checking a model's bundle", CHECK_BYTES);
+      try {
+        return ModelBundle.open(content, Files.createDirectories(directory), mostBytes);
+      } finally {
+        memory.close();
+      }
     } finally {
       checking.unlock();
     }

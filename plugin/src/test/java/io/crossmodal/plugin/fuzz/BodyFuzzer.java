@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.opensearch.common.xcontent.XContentType;
+import org.opensearch.core.common.bytes.BytesArray;
 import org.opensearch.core.common.bytes.BytesReference;
 import org.opensearch.core.xcontent.MediaTypeRegistry;
 import org.opensearch.core.xcontent.XContentBuilder;
@@ -86,7 +87,7 @@ final class BodyFuzzer {
    *
    * @param damaged whether its bytes were changed after it was written
    */
-  record Body(XContentType type, byte[] bytes, boolean damaged) {}
+  record Body(XContentType type, BytesReference bytes, boolean damaged) {}
 
   /** Where a value stands. */
   private record Slot(Object container, Object key) {
@@ -242,12 +243,12 @@ final class BodyFuzzer {
         bytes = new String(bytes, StandardCharsets.UTF_8).getBytes(StandardCharsets.UTF_8);
       }
     }
-    return new Body(type, bytes, damaged);
+    return new Body(type, new BytesArray(bytes), damaged);
   }
 
   /** Writes a body as it is. */
   static Body json(Map<String, Object> body) throws IOException {
-    return new Body(XContentType.JSON, bytes(XContentType.JSON, body), false);
+    return new Body(XContentType.JSON, new BytesArray(bytes(XContentType.JSON, body)), false);
   }
 
   private static byte[] bytes(XContentType type, Map<String, Object> body) throws IOException {

@@ -36,6 +36,7 @@ import org.opensearch.client.WarningsHandler;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.xcontent.XContentHelper;
 import org.opensearch.common.xcontent.json.JsonXContent;
+import org.opensearch.core.common.bytes.BytesReference;
 import org.opensearch.plugins.Plugin;
 import org.opensearch.test.OpenSearchIntegTestCase;
 import org.opensearch.transport.Netty4ModulePlugin;
@@ -242,14 +243,20 @@ public class RequestFuzzTests extends OpenSearchIntegTestCase {
     RequestGrammar.Request request = new RequestGrammar(fuzzer, pictures, model).next();
     fuzzer.damage(request.body());
     BodyFuzzer.Body body = fuzzer.write(request.body());
-    Answer answer = send(request.method(), request.path(), body.type().mediaType(), body.bytes());
+    Answer answer =
+        send(
+            request.method(),
+            request.path(),
+            body.type().mediaType(),
+            BytesReference.toBytes(body.bytes()));
     statuses.merge(answer.status, 1L, Long::sum);
     if (request.path().equals("/fuzzed") && answer.status == 200) {
       json("DELETE", "/fuzzed", null);
     }
     boolean late =
         answer.status == 504
-            && new String(body.bytes(), StandardCharsets.ISO_8859_1).contains("timeout");
+            && new String(BytesReference.toBytes(body.bytes()), StandardCharsets.ISO_8859_1)
+                .contains("timeout");
     boolean fault =
         answer.status >= 500 || (answer.status == 200 && FAULT.matcher(answer.text).find());
     if (fault && !late) {
@@ -261,11 +268,16 @@ public class RequestFuzzTests extends OpenSearchIntegTestCase {
   private void judge(RequestGrammar.Request request, BodyFuzzer.Body body, String which)
       throws IOException {
     String path = request.path() + (request.path().contains("?") ? "&" : "?") + "error_trace=true";
-    Answer again = send(request.method(), path, body.type().mediaType(), body.bytes());
+    Answer again =
+        send(request.method(), path, body.type().mediaType(), BytesReference.toBytes(body.bytes()));
     if (!again.text.contains("io.crossmodal") && !again.text.contains("too many rewrite rounds")) {
       BodyFuzzer.Body without = BodyFuzzer.json(RequestGrammar.withoutOurs(request.body()));
       if (body.damaged()
-          || send(request.method(), request.path(), without.type().mediaType(), without.bytes())
+          || send(
+                      request.method(),
+                      request.path(),
+                      without.type().mediaType(),
+                      BytesReference.toBytes(without.bytes()))
                   .status
               >= 500) {
         ofCore.merge(reason(again.text), 1L, Long::sum);
@@ -291,9 +303,9 @@ public class RequestFuzzTests extends OpenSearchIntegTestCase {
   }
 
   private static String printable(BodyFuzzer.Body body) {
-    String text = new String(body.bytes(), StandardCharsets.UTF_8);
+    String text = new String(BytesReference.toBytes(body.bytes()), StandardCharsets.UTF_8);
     return text.chars().anyMatch(c -> c == 0xfffd || (c < ' ' && c != '\n'))
-        ? HexFormat.of().formatHex(body.bytes())
+        ? HexFormat.of().formatHex(BytesReference.toBytes(body.bytes()))
         : text;
   }
 }

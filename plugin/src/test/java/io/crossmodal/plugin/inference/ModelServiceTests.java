@@ -283,7 +283,7 @@ public class ModelServiceTests extends OpenSearchTestCase {
     stats.of("asked").record(InferenceStats.Stage.MODEL, 5_000_000);
     stats.of("asked").increment(Counter.BATCHES);
     assertEquals(0, stats.of("known").get(InferenceStats.Stage.MODEL).count());
-    assertEquals(5000, stats.of("asked").get(InferenceStats.Stage.MODEL).max(), 50);
+    assertEquals(5000, (double) stats.of("asked").get(InferenceStats.Stage.MODEL).max(), 50);
     stats.retain(id -> id.equals("known"));
     assertEquals("gone with its model", 0, stats.of("asked").get(Counter.BATCHES));
     assertEquals("stays in the whole", 1, stats.get(Counter.BATCHES));

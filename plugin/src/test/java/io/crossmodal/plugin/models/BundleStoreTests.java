@@ -315,6 +315,6 @@ public class BundleStoreTests extends OpenSearchTestCase {
     Path archive = createTempDir().resolve("model.pt");
     assertTrue(bundle.writeModel(archive, Precision.FP32) > 0);
     assertEquals(List.of(model.sha256() + ".zip"), files());
-    assertEquals(2 * model.chunks().size(), reads.get());
+    assertEquals(2L * model.chunks().size(), reads.get());
   }
 }

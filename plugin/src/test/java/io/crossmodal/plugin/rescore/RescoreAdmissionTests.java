@@ -217,7 +217,7 @@ public class RescoreAdmissionTests extends OpenSearchTestCase {
     ShardSearchRequest passed =
         (ShardSearchRequest) running.toArray(new Running[0])[PLACES].request;
     FusionRescorerBuilder rescorer = RescoredSearch.fusions(passed.source()).get(0);
-    assertEquals(fusion(FailurePolicy.KEEP_FIRST_PASS, null), rescorer);
+    assertEquals((Object) fusion(FailurePolicy.KEEP_FIRST_PASS, null), rescorer);
     Running last = running.toArray(new Running[0])[PLACES];
     last.channel.sendResponse(TransportResponse.Empty.INSTANCE);
     assertEquals("it had no place to give back", PLACES + 1, running.size());

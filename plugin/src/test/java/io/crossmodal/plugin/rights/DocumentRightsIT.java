@@ -102,14 +102,15 @@ public class DocumentRightsIT extends RightsTestCase {
   private List<String> searches() {
     List<String> all = new ArrayList<>();
     String anything = "'query':{'match_all':{}}";
-    String image = "'query':{'cross_modal':{'field':'image','k':100,'query_image':'%s'}}";
     for (String window : List.of("", ",'global_window':100")) {
       String ext = "," + String.format(Locale.ROOT, EXT, window);
       all.add(KNN + fusion("") + ext);
       all.add(anything + fusion(",'missing':'score_zero'") + ext);
       all.add(KNN + fusion(",'filter_size':4,'score_mode':'total'") + ext + ",'explain':true");
       all.add(
-          String.format(Locale.ROOT, image, picture)
+          "'query':{'cross_modal':{'field':'image','k':100,'query_image':'"
+              + picture
+              + "'}}"
               + ",'rescore':{'window_size':100,'fusion':{'field':'image','query_image':'"
               + picture
               + "'}}"

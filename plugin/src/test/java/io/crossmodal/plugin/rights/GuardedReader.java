@@ -247,7 +247,8 @@ final class GuardedReader extends SequentialStoredFieldsLeafReader {
 
     private byte[] source(byte[] value) throws IOException {
       Map<String, Object> whole =
-          XContentHelper.convertToMap(new BytesArray(value), true, XContentType.JSON).v2();
+          XContentHelper.convertToMap(
+              XContentType.JSON.xContent(), new BytesArray(value).streamInput(), true);
       try (XContentBuilder left = MediaTypeRegistry.contentBuilder(XContentType.JSON)) {
         left.map(XContentMapValues.filter(whole, null, rules.hidden.toArray(String[]::new)));
         return BytesReference.toBytes(BytesReference.bytes(left));
