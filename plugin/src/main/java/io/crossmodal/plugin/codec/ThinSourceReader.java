@@ -12,14 +12,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.apache.lucene.codecs.StoredFieldsReader;
-import org.apache.lucene.index.DocValuesSkipIndexType;
-import org.apache.lucene.index.DocValuesType;
 import org.apache.lucene.index.FieldInfo;
-import org.apache.lucene.index.IndexOptions;
 import org.apache.lucene.index.StoredFieldDataInput;
 import org.apache.lucene.index.StoredFieldVisitor;
-import org.apache.lucene.index.VectorEncoding;
-import org.apache.lucene.index.VectorSimilarityFunction;
 import org.apache.lucene.util.BytesRef;
 import org.apache.lucene.util.IOUtils;
 import org.opensearch.OpenSearchException;
@@ -28,28 +23,6 @@ import org.opensearch.index.fieldvisitor.FieldsVisitor;
 
 /** Fills sources in again, for whoever reads them. */
 final class ThinSourceReader extends StoredFieldsReader {
-  /** A field that no document has and no request can name. */
-  private static final FieldInfo ANY =
-      new FieldInfo(
-          KeptFieldMapper.NAME + ".any",
-          0,
-          false,
-          true,
-          false,
-          IndexOptions.NONE,
-          DocValuesType.NONE,
-          DocValuesSkipIndexType.NONE,
-          -1,
-          Map.of(),
-          0,
-          0,
-          0,
-          0,
-          VectorEncoding.FLOAT32,
-          VectorSimilarityFunction.EUCLIDEAN,
-          false,
-          false);
-
   private final StoredFieldsReader stored;
   private final SegmentValues values;
   private final boolean owner;
@@ -170,9 +143,8 @@ final class ThinSourceReader extends StoredFieldsReader {
     public Status needsField(FieldInfo field) throws IOException {
       Status status = visitor.needsField(field);
       if (field.name.equals(KeptFieldMapper.NAME) && status != Status.STOP) {
-        // It is the codec's own, which no fetch must bring to light, not through a security
-        // plugin's visitor either: who copies documents wants whatever field there is.
-        keptIsAskedFor = status == Status.YES && visitor.needsField(ANY) == Status.YES;
+        // It is the codec's own, which a get must not bring to light.
+        keptIsAskedFor = status == Status.YES && !(visitor instanceof FieldsVisitor);
         return Status.YES;
       }
       return status;
