@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
@@ -174,9 +175,13 @@ final class OverloadIT {
     Arrays.sort(millis);
     double p95 = millis[LIGHT * 95 / 100];
     System.out.printf(
+        Locale.ROOT,
         "%d widest searches answered, %d refused; a light one beside them: median %.0f ms, p95 %.0f"
             + " ms%n",
-        answered.get(), refused.get(), millis[LIGHT / 2], p95);
+        answered.get(),
+        refused.get(),
+        millis[LIGHT / 2],
+        p95);
     assertTrue(answered.get() >= CLIENTS / 2, "answered: " + answered);
     assertTrue(p95 < 1000, "p95 of a light search: " + p95 + " ms");
     JsonObject breakers = call("GET", "/_nodes/data/stats/breaker", null).getAsJsonObject("nodes");

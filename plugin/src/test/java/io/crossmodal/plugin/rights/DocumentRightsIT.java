@@ -117,6 +117,7 @@ public class DocumentRightsIT extends RightsTestCase {
               + ext);
     }
     all.add(KNN + ",'explain':true");
+    all.add(anything + ",'stored_fields':['*','_source','_cross_modal_kept','image']");
     all.add(
         "'query':{'bool':{'should':[{'match_all':{}},{'cross_modal':{"
             + WORDS
