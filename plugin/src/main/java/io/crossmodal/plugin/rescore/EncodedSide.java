@@ -7,13 +7,16 @@ package io.crossmodal.plugin.rescore;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.Modality;
+import io.crossmodal.plugin.mapper.TokenStorage;
 import io.crossmodal.plugin.query.Asked;
 import io.crossmodal.plugin.query.Calibrations;
 import io.crossmodal.plugin.query.TokenBlocks;
 import io.crossmodal.plugin.query.WordSpans;
 import java.io.IOException;
 import java.util.List;
+import java.util.Locale;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
 import org.opensearch.core.common.io.stream.Writeable;
@@ -59,5 +62,57 @@ record EncodedSide(
     TokenBlocks.write(out, tokens);
     WordSpans.write(out, words);
     Calibrations.write(out, calibrations);
+  }
+
+  /**
+   * Refuses a field that this does not go with.
+   *
+   * @param field as the request names it
+   * @param filterSize as the request says it
+   * @throws IllegalArgumentException naming the parameter that is to blame
+   */
+  void check(String field, FieldDefinition definition, int filterSize) {
+    if (definition.tokens() == TokenStorage.NONE) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[field] [%s] stores no tokens to rescore with: its mapping says [tokens: none]",
+              field));
+    }
+    if (modality == Modality.TEXT && definition.modality() == Modality.TEXT) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[%s] fuses a text with an image, or compares images: [%s] does not go with field"
+                  + " [%s] of modality [%s]",
+              FusionRescorerBuilder.NAME,
+              asked.key(),
+              field,
+              definition.modality().key()));
+    }
+    if (modality == definition.modality() && filterSize > 0) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[filter_size] must be 0, got [%d]: [%s] is an image that is compared with images,"
+                  + " the MLP filter takes a text with an image",
+              filterSize,
+              asked.key()));
+    }
+    // Refuses a model that is gone, or has other spaces than the field.
+    definition.model();
+    String ofField = definition.spaces().tokens();
+    if (!ofField.equals(tokenSpace)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "the query was encoded by [%s] in the token space [%s], but the model [%s] of field"
+                  + " [%s] has [%s]",
+              model,
+              tokenSpace,
+              definition.modelId(),
+              field,
+              ofField));
+    }
   }
 }

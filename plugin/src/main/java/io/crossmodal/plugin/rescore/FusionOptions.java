@@ -84,6 +84,35 @@ public record FusionOptions(
     return timeout == null ? builder : builder.field("timeout", timeout.getStringRep());
   }
 
+  /** What becomes of a hit in the window whose document has no stored tokens. */
+  public enum MissingPolicy {
+    /** It keeps its first-pass score, as if it lay outside the window. */
+    KEEP_FIRST_PASS,
+    /** Its fusion score is 0. */
+    SCORE_ZERO,
+    /** The search of its shard fails. */
+    FAIL
+  }
+
+  /** What becomes of a search whose hits cannot be rescored: no model, no time, damaged tokens. */
+  public enum FailurePolicy {
+    /** Hits keep their first-pass scores; counted as degraded in the stats. */
+    KEEP_FIRST_PASS,
+    /** The search of the shard fails and says why. */
+    FAIL
+  }
+
+  /** How a fusion score and a first-pass score make one; all but {@link #REPLACE} as in core. */
+  public enum FusionScoreMode {
+    /** The fusion score alone decides; hits without one come after all that have one. */
+    REPLACE,
+    TOTAL,
+    MULTIPLY,
+    AVG,
+    MAX,
+    MIN
+  }
+
   /** The name of a constant in a request. */
   static String key(Enum<?> constant) {
     return constant.name().toLowerCase(Locale.ROOT);

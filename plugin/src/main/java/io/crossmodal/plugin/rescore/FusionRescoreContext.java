@@ -12,6 +12,7 @@ import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.Modality;
+import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;

@@ -11,6 +11,8 @@ import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.InferenceStats.Stage;
 import io.crossmodal.plugin.inference.MemoryBudget;
+import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
+import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
 import io.crossmodal.plugin.scoring.ForeignTokensException;
 import java.io.IOException;
 import java.util.ArrayList;

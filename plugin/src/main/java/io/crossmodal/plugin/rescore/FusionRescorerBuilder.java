@@ -7,29 +7,20 @@ package io.crossmodal.plugin.rescore;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
-import io.crossmodal.plugin.mapper.FieldDefinition;
-import io.crossmodal.plugin.mapper.Modality;
-import io.crossmodal.plugin.mapper.TokenStorage;
 import io.crossmodal.plugin.query.Calibrations;
 import io.crossmodal.plugin.query.EncodedQuery;
 import io.crossmodal.plugin.query.QueryEncoder;
 import io.crossmodal.plugin.query.QuerySide;
-import io.crossmodal.plugin.query.QuerySideBody;
+import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
 import io.crossmodal.plugin.scoring.Scorers;
 import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
-import java.util.Arrays;
-import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import org.apache.lucene.util.SetOnce;
-import org.opensearch.common.unit.TimeValue;
-import org.opensearch.core.ParseField;
-import org.opensearch.core.common.ParsingException;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
-import org.opensearch.core.xcontent.ObjectParser;
 import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.index.mapper.MappedFieldType;
@@ -61,74 +52,42 @@ import org.opensearch.search.rescore.RescorerBuilder;
 public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerBuilder> {
   public static final String NAME = "fusion";
 
-  private static final List<String> SIDES = List.of("query_text", "query_image", "query_id");
-
   private final String field;
-  private final QuerySide side;
-  private final EncodedSide encoded;
-  private final FusionOptions options;
-  private final RescoreStage stage;
-  private final boolean reported;
-
-  // Why the shard must not rescore, which is said on its own node; null where it may.
-  private final RescoreAdmission.Refusal refused;
+  private final Side side;
+  private final Work work;
 
   // Null for what the model can do.
   private final Boolean calibrate;
 
-  // Set while the encoding is under way; a rewrite of this very builder finds it there.
-  private final SetOnce<EncodedQuery> pending;
+  /** How far the query side has come on its way to the shards. */
+  private sealed interface Side {
+    /** What the request says. */
+    record Asked(QuerySide query) implements Side {}
 
-  /** What a request's body says. */
-  private static final class Body extends QuerySideBody {
-    private static final ObjectParser<Body, Void> PARSER = new ObjectParser<>(NAME, Body::new);
+    /**
+     * While the encoding is under way.
+     *
+     * @param result a rewrite of this very builder finds it there
+     */
+    record Pending(QuerySide query, SetOnce<EncodedQuery> result) implements Side {}
 
-    static {
-      declareOn(PARSER);
-      PARSER.declareString(
-          (body, v) -> body.mode = constant(FusionScoreMode.class, "score_mode", v),
-          new ParseField("score_mode"));
-      PARSER.declareFloat((body, v) -> body.queryWeight = v, new ParseField("query_weight"));
-      PARSER.declareFloat(
-          (body, v) -> body.rescoreQueryWeight = v, new ParseField("rescore_query_weight"));
-      PARSER.declareString(
-          (body, v) -> body.missing = constant(MissingPolicy.class, "missing", v),
-          new ParseField("missing"));
-      PARSER.declareString(
-          (body, v) -> body.onFailure = constant(FailurePolicy.class, "on_failure", v),
-          new ParseField("on_failure"));
-      PARSER.declareString(
-          (body, v) -> body.timeout = TimeValue.parseTimeValue(v, "timeout"),
-          new ParseField("timeout"));
-      PARSER.declareInt((body, v) -> body.filterSize = v, new ParseField("filter_size"));
-      PARSER.declareBoolean(
-          (body, v) -> body.calibrate = v, new ParseField(Calibrations.CALIBRATE));
-    }
+    /** What shards take. */
+    record Ready(EncodedSide encoded) implements Side {}
+  }
 
-    private FusionScoreMode mode = FusionOptions.DEFAULT.combiner().mode();
-    private float queryWeight = FusionOptions.DEFAULT.combiner().queryWeight();
-    private float rescoreQueryWeight = FusionOptions.DEFAULT.combiner().rescoreQueryWeight();
-    private MissingPolicy missing = FusionOptions.DEFAULT.missing();
-    private FailurePolicy onFailure = FusionOptions.DEFAULT.onFailure();
-    private TimeValue timeout;
-    private int filterSize;
-    private Boolean calibrate;
-
-    private Body() {
-      super(NAME);
-    }
-
-    private FusionRescorerBuilder build() {
-      return new FusionRescorerBuilder(
-          field(),
-          side(List.of(), SIDES),
-          new FusionOptions(
-              new ScoreCombiner(mode, queryWeight, rescoreQueryWeight),
-              missing,
-              onFailure,
-              timeout,
-              filterSize),
-          calibrate);
+  /**
+   * What there is to do.
+   *
+   * @param reported whether the shards say what they did
+   * @param refused why the shard must not rescore, which is said on its own node; null where it may
+   */
+  private record Work(
+      FusionOptions options,
+      RescoreStage stage,
+      boolean reported,
+      RescoreAdmission.Refusal refused) {
+    private Work of(FusionOptions others, RescoreStage other) {
+      return new Work(others, other, reported, refused);
     }
   }
 
@@ -142,86 +101,63 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   public FusionRescorerBuilder(
       String field, QuerySide side, FusionOptions options, Boolean calibrate) {
     this(
-        field,
-        Objects.requireNonNull(side, "side"),
-        null,
-        options,
-        RescoreStage.SHARD,
-        false,
-        null,
-        calibrate,
-        null);
+        Objects.requireNonNull(field, "field"),
+        new Side.Asked(Objects.requireNonNull(side, "side")),
+        new Work(Objects.requireNonNull(options, "options"), RescoreStage.SHARD, false, null),
+        calibrate);
   }
 
-  private FusionRescorerBuilder(
-      String field,
-      QuerySide side,
-      EncodedSide encoded,
-      FusionOptions options,
-      RescoreStage stage,
-      boolean reported,
-      RescoreAdmission.Refusal refused,
-      Boolean calibrate,
-      SetOnce<EncodedQuery> pending) {
-    this.field = Objects.requireNonNull(field, "field");
+  private FusionRescorerBuilder(String field, Side side, Work work, Boolean calibrate) {
+    this.field = field;
     this.side = side;
-    this.encoded = encoded;
-    this.options = Objects.requireNonNull(options, "options");
-    this.stage = stage;
-    this.reported = reported;
-    this.refused = refused;
+    this.work = work;
     this.calibrate = calibrate;
-    this.pending = pending;
   }
 
   public FusionRescorerBuilder(StreamInput in) throws IOException {
     super(in);
     WireFormat.read(in, NAME);
     field = in.readString();
-    side = in.readOptionalWriteable(QuerySide::new);
-    encoded = in.readOptionalWriteable(EncodedSide::new);
-    options = new FusionOptions(in);
-    stage = in.readEnum(RescoreStage.class);
-    reported = in.readBoolean();
-    refused = null;
+    side =
+        in.readBoolean() ? new Side.Ready(new EncodedSide(in)) : new Side.Asked(new QuerySide(in));
+    work = new Work(new FusionOptions(in), in.readEnum(RescoreStage.class), in.readBoolean(), null);
     calibrate = in.readOptionalBoolean();
-    pending = null;
   }
 
   @Override
   protected void doWriteTo(StreamOutput out) throws IOException {
-    if (pending != null) {
-      throw new IllegalStateException("[" + NAME + "] is sent while its encoding is under way");
-    }
     WireFormat.write(out);
     out.writeString(field);
-    out.writeOptionalWriteable(side);
-    out.writeOptionalWriteable(encoded);
-    options.writeTo(out);
-    out.writeEnum(stage);
-    out.writeBoolean(reported);
+    out.writeBoolean(side instanceof Side.Ready);
+    if (side instanceof Side.Ready ready) {
+      ready.encoded().writeTo(out);
+    } else if (side instanceof Side.Asked asked) {
+      asked.query().writeTo(out);
+    } else {
+      throw new IllegalStateException("[" + NAME + "] is sent while its encoding is under way");
+    }
+    work.options().writeTo(out);
+    out.writeEnum(work.stage());
+    out.writeBoolean(work.reported());
     out.writeOptionalBoolean(calibrate);
   }
 
   /** Reads a request's body. */
   public static FusionRescorerBuilder fromXContent(XContentParser parser) throws IOException {
-    Body body = Body.PARSER.parse(parser, null);
-    try {
-      return body.build();
-    } catch (IllegalArgumentException e) {
-      throw new ParsingException(parser.getTokenLocation(), e.getMessage(), e);
-    }
+    return FusionRescorerBody.parse(parser);
   }
 
   @Override
   protected void doXContent(XContentBuilder builder, Params params) throws IOException {
     builder.startObject(NAME).field("field", field);
-    if (side != null) {
-      side.toXContent(builder, params);
-    } else if (encoded != null) {
-      encoded.asked().toXContent(builder, params);
+    if (side instanceof Side.Asked asked) {
+      asked.query().toXContent(builder, params);
+    } else if (side instanceof Side.Pending pending) {
+      pending.query().toXContent(builder, params);
+    } else if (side instanceof Side.Ready ready) {
+      ready.encoded().asked().toXContent(builder, params);
     }
-    options.toXContent(builder, params);
+    work.options().toXContent(builder, params);
     if (calibrate != null) {
       builder.field(Calibrations.CALIBRATE, calibrate);
     }
@@ -230,35 +166,34 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
 
   @Override
   public RescorerBuilder<FusionRescorerBuilder> rewrite(QueryRewriteContext context) {
-    if (pending != null) {
-      EncodedQuery result = pending.get();
-      return result == null
-          ? this
-          : copy(
-              null,
-              new EncodedSide(
-                  result.modality(),
-                  side.asked(),
-                  result.model(),
-                  result.tokenSpace(),
-                  tokens(result),
-                  result.words(),
-                  Calibrations.choose(
-                      calibrate,
-                      result.maxSimCalibrations(),
-                      side.key(),
-                      "model ["
-                          + result.model()
-                          + "] has none of MaxSim for this query, or tokens are pooled")),
-              null);
+    if (side instanceof Side.Pending pending) {
+      EncodedQuery result = pending.result().get();
+      return result == null ? this : with(new Side.Ready(encoded(pending.query(), result)));
     }
-    if (side != null && context.convertToShardContext() == null) {
-      RescoredSearch.check(context, stage);
+    if (side instanceof Side.Asked asked && context.convertToShardContext() == null) {
+      RescoredSearch.check(context, work.stage());
       SetOnce<EncodedQuery> started = new SetOnce<>();
-      QueryEncoder.encode(context, field, side, started::set);
-      return copy(side, null, started);
+      QueryEncoder.encode(context, field, asked.query(), started::set);
+      return with(new Side.Pending(asked.query(), started));
     }
     return this;
+  }
+
+  private EncodedSide encoded(QuerySide query, EncodedQuery result) {
+    return new EncodedSide(
+        result.modality(),
+        query.asked(),
+        result.model(),
+        result.tokenSpace(),
+        tokens(result),
+        result.words(),
+        Calibrations.choose(
+            calibrate,
+            result.maxSimCalibrations(),
+            query.key(),
+            "model ["
+                + result.model()
+                + "] has none of MaxSim for this query, or tokens are pooled"));
   }
 
   private static TokenBlock tokens(EncodedQuery query) {
@@ -271,29 +206,16 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
                         + " says [tokens: none]"));
   }
 
-  private FusionRescorerBuilder copy(
-      QuerySide newSide, EncodedSide newEncoded, SetOnce<EncodedQuery> newPending) {
-    return copy(newSide, newEncoded, options, stage, reported, newPending);
+  private FusionRescorerBuilder with(Side changed) {
+    return copy(changed, work);
   }
 
-  private FusionRescorerBuilder copy(
-      QuerySide newSide,
-      EncodedSide newEncoded,
-      FusionOptions newOptions,
-      RescoreStage newStage,
-      boolean newReported,
-      SetOnce<EncodedQuery> newPending) {
-    FusionRescorerBuilder copy =
-        new FusionRescorerBuilder(
-            field,
-            newSide,
-            newEncoded,
-            newOptions,
-            newStage,
-            newReported,
-            refused,
-            calibrate,
-            newPending);
+  private FusionRescorerBuilder with(Work changed) {
+    return copy(side, changed);
+  }
+
+  private FusionRescorerBuilder copy(Side newSide, Work newWork) {
+    FusionRescorerBuilder copy = new FusionRescorerBuilder(field, newSide, newWork, calibrate);
     copy.windowSize = windowSize;
     return copy;
   }
@@ -314,7 +236,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
 
   /** The same, whose shards say what they did. */
   public FusionRescorerBuilder reported() {
-    return copy(side, encoded, options, stage, true, pending);
+    return with(new Work(work.options(), work.stage(), true, work.refused()));
   }
 
   /**
@@ -323,11 +245,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
    * @param why it must not rescore
    */
   FusionRescorerBuilder refused(RescoreAdmission.Refusal why) {
-    FusionRescorerBuilder copy =
-        new FusionRescorerBuilder(
-            field, side, encoded, options, stage, reported, why, calibrate, pending);
-    copy.windowSize = windowSize;
-    return copy;
+    return with(new Work(work.options(), work.stage(), work.reported(), why));
   }
 
   /**
@@ -336,13 +254,12 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
    * @param window hits that each shard offers
    */
   public FusionRescorerBuilder deferred(int window) {
-    return copy(side, encoded, options, RescoreStage.DEFERRED, reported, pending)
-        .windowSize(window);
+    return with(work.of(work.options(), RescoreStage.DEFERRED)).windowSize(window);
   }
 
   /** Whether the coordinating node chooses the hits. */
   public boolean isDeferred() {
-    return stage == RescoreStage.DEFERRED;
+    return work.stage() == RescoreStage.DEFERRED;
   }
 
   /**
@@ -352,6 +269,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
    * @param window how many
    */
   public FusionRescorerBuilder ofChosen(int window) {
+    FusionOptions options = work.options();
     FusionOptions alone =
         new FusionOptions(
             new ScoreCombiner(FusionScoreMode.TOTAL, 0, 1),
@@ -359,7 +277,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
             options.onFailure(),
             options.timeout(),
             0);
-    return copy(side, encoded, alone, RescoreStage.SHARD, reported, pending).windowSize(window);
+    return with(work.of(alone, RescoreStage.SHARD)).windowSize(window);
   }
 
   /**
@@ -369,7 +287,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
    * @param window how many
    */
   public FusionRescorerBuilder filterOfChosen(int window) {
-    return copy(side, encoded, options, RescoreStage.FILTER, reported, pending).windowSize(window);
+    return with(work.of(work.options(), RescoreStage.FILTER)).windowSize(window);
   }
 
   /** The field as the request names it. */
@@ -379,12 +297,14 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
 
   /** How it behaves. */
   public FusionOptions options() {
-    return options;
+    return work.options();
   }
 
   /** Id of the model that encoded the query; empty before the rewrite. */
   Optional<String> modelIfKnown() {
-    return encoded == null ? Optional.empty() : Optional.of(encoded.model());
+    return side instanceof Side.Ready ready
+        ? Optional.of(ready.encoded().model())
+        : Optional.empty();
   }
 
   /**
@@ -393,25 +313,22 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
    * @throws IllegalStateException before the rewrite
    */
   public String model() {
-    if (encoded == null) {
-      throw new IllegalStateException("[" + NAME + "] has not been rewritten yet");
-    }
-    return encoded.model();
+    return modelIfKnown()
+        .orElseThrow(() -> new IllegalStateException("[" + NAME + "] has not been rewritten yet"));
   }
 
   @Override
   protected RescoreContext innerBuildContext(int windowSize, QueryShardContext context) {
     // A model may be replaced while a cached answer lives.
     context.setIsCacheable(false);
-    if (encoded == null) {
+    if (!(side instanceof Side.Ready ready)) {
       throw new IllegalArgumentException(
-          "[" + NAME + "] cannot encode [" + side.key() + "] here: it must be rewritten first");
+          "[" + NAME + "] cannot encode its query here: it must be rewritten first");
     }
     MappedFieldType type = context.fieldMapper(field);
     if (type == null) {
       // The coordinating node found the field in another of the searched indices.
-      return new FusionRescoreContext(
-          windowSize, field, null, null, options, stage, reported, refused);
+      return context(windowSize, null, null);
     }
     if (!(type instanceof CrossModalFieldType crossModal)) {
       throw new IllegalArgumentException(
@@ -422,54 +339,20 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
               CrossModalFieldMapper.TYPE,
               type.typeName()));
     }
-    check(crossModal.definition());
-    return new FusionRescoreContext(
-        windowSize, field, crossModal, encoded, options, stage, reported, refused);
+    ready.encoded().check(field, crossModal.definition(), work.options().filterSize());
+    return context(windowSize, crossModal, ready.encoded());
   }
 
-  private void check(FieldDefinition definition) {
-    if (definition.tokens() == TokenStorage.NONE) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "[field] [%s] stores no tokens to rescore with: its mapping says [tokens: none]",
-              field));
-    }
-    if (encoded.modality() == Modality.TEXT && definition.modality() == Modality.TEXT) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "[%s] fuses a text with an image, or compares images: [%s] does not go with field"
-                  + " [%s] of modality [%s]",
-              NAME,
-              encoded.asked().key(),
-              field,
-              definition.modality().key()));
-    }
-    if (encoded.modality() == definition.modality() && options.filterSize() > 0) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "[filter_size] must be 0, got [%d]: [%s] is an image that is compared with images,"
-                  + " the MLP filter takes a text with an image",
-              options.filterSize(),
-              encoded.asked().key()));
-    }
-    // Refuses a model that is gone, or has other spaces than the field.
-    definition.model();
-    String tokenSpace = definition.spaces().tokens();
-    if (!tokenSpace.equals(encoded.tokenSpace())) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "the query was encoded by [%s] in the token space [%s], but the model [%s] of field"
-                  + " [%s] has [%s]",
-              encoded.model(),
-              encoded.tokenSpace(),
-              definition.modelId(),
-              field,
-              tokenSpace));
-    }
+  private FusionRescoreContext context(int window, CrossModalFieldType type, EncodedSide encoded) {
+    return new FusionRescoreContext(
+        window,
+        field,
+        type,
+        encoded,
+        work.options(),
+        work.stage(),
+        work.reported(),
+        work.refused());
   }
 
   @Override
@@ -482,33 +365,17 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     return super.equals(other)
         && other instanceof FusionRescorerBuilder builder
         && field.equals(builder.field)
-        && Objects.equals(side, builder.side)
-        && Objects.equals(encoded, builder.encoded)
-        && options.equals(builder.options)
-        && stage == builder.stage
-        && reported == builder.reported
+        && side.equals(builder.side)
+        && work.options().equals(builder.work.options())
+        && work.stage() == builder.work.stage()
+        && work.reported() == builder.work.reported()
         && Objects.equals(calibrate, builder.calibrate);
   }
 
   @Override
   public int hashCode() {
     return Objects.hash(
-        super.hashCode(), field, side, encoded, options, stage, reported, calibrate);
-  }
-
-  private static <E extends Enum<E>> E constant(Class<E> type, String name, String value) {
-    for (E constant : type.getEnumConstants()) {
-      if (FusionOptions.key(constant).equals(value)) {
-        return constant;
-      }
-    }
-    throw new IllegalArgumentException(
-        String.format(
-            Locale.ROOT,
-            "[%s] must be one of %s, got [%s]",
-            name,
-            Arrays.stream(type.getEnumConstants()).map(FusionOptions::key).toList(),
-            value));
+        super.hashCode(), field, side, work.options(), work.stage(), work.reported(), calibrate);
   }
 
   /**

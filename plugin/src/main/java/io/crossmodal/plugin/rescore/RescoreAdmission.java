@@ -9,6 +9,7 @@ import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
 import java.util.Objects;
 
 /**

@@ -18,13 +18,10 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.LongSupplier;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.apache.lucene.util.SetOnce;
@@ -133,37 +130,6 @@ public final class Scorers {
       rested.addAll(last);
     }
     return rested;
-  }
-
-  /** Scorers that did not answer in time: asked last for a while, then tried by one question. */
-  static final class Resting {
-    static final long NANOS = TimeUnit.SECONDS.toNanos(10);
-
-    private final LongSupplier nanoTime;
-    // By node id, when each may be tried again.
-    private final Map<String, Long> until = new ConcurrentHashMap<>();
-
-    /**
-     * @param nanoTime the clock, as {@link System#nanoTime}
-     */
-    Resting(LongSupplier nanoTime) {
-      this.nanoTime = nanoTime;
-    }
-
-    /** Whether a scorer has answered in time, or this question is the one that tries it again. */
-    boolean mayAsk(String node) {
-      Long end = until.get(node);
-      long now = nanoTime.getAsLong();
-      return end == null || (now - end >= 0 && until.replace(node, end, now + NANOS));
-    }
-
-    void late(String node) {
-      until.put(node, nanoTime.getAsLong() + NANOS);
-    }
-
-    void answered(String node) {
-      until.remove(node);
-    }
   }
 
   /**

@@ -63,8 +63,8 @@ public final class FusionRerankProcessor extends AbstractProcessor
   @Override
   public <R extends SearchPhaseResult> void process(
       SearchPhaseResults<R> results, SearchPhaseContext context) {
-    if (GlobalWindow.hasRescore(context.getRequest().source())
-        && !GlobalWindow.isDeferred(context.getRequest().source())) {
+    if (WindowRequest.hasRescore(context.getRequest().source())
+        && !WindowRequest.isDeferred(context.getRequest().source())) {
       throw new IllegalArgumentException(
           "["
               + TYPE

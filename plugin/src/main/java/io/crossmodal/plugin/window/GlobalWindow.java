@@ -8,14 +8,13 @@ import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.plugin.rescore.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionOptions;
+import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import io.crossmodal.plugin.rescore.RescoreReport;
 import io.crossmodal.plugin.rescore.RescoreReport.Degraded;
 import io.crossmodal.plugin.rescore.RescoredSearch;
 import io.crossmodal.plugin.rescore.ShardReports;
-import io.crossmodal.plugin.scoring.Errand;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -26,32 +25,19 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import org.apache.logging.log4j.LogManager;
-import org.apache.logging.log4j.Logger;
 import org.apache.lucene.search.ScoreDoc;
 import org.apache.lucene.search.TopDocs;
 import org.opensearch.ExceptionsHelper;
 import org.opensearch.OpenSearchStatusException;
 import org.opensearch.action.search.SearchPhaseContext;
-import org.opensearch.action.search.SearchRequest;
-import org.opensearch.action.search.SearchType;
 import org.opensearch.common.lease.Releasable;
 import org.opensearch.common.lucene.search.TopDocsAndMaxScore;
-import org.opensearch.common.unit.TimeValue;
-import org.opensearch.core.action.ActionListener;
 import org.opensearch.core.concurrency.OpenSearchRejectedExecutionException;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.tasks.TaskCancelledException;
 import org.opensearch.search.RescoreDocIds;
-import org.opensearch.search.SearchShardTarget;
-import org.opensearch.search.builder.SearchSourceBuilder;
-import org.opensearch.search.dfs.AggregatedDfs;
-import org.opensearch.search.internal.ShardSearchRequest;
-import org.opensearch.search.query.QuerySearchRequest;
 import org.opensearch.search.query.QuerySearchResult;
 import org.opensearch.search.rescore.RescorerBuilder;
 
@@ -62,23 +48,13 @@ import org.opensearch.search.rescore.RescorerBuilder;
  * their scores depend on how many shards there are, but for hits of equal scores.
  */
 final class GlobalWindow {
-  private static final Logger LOGGER = LogManager.getLogger(GlobalWindow.class);
-
-  // Nothing wakes a thread whose task is cancelled, so it looks up now and then.
-  private static final long CANCELLATION_CHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
-
   // A shard keeps the deadline itself and says so; this is for one that does not answer at all.
   private static final Duration GRACE = Duration.ofSeconds(1);
-
-  /** The query of the neural-search plugin. */
-  private static final String HYBRID = "hybrid";
-
-  private static final AggregatedDfs NO_STATISTICS = new AggregatedDfs(Map.of(), Map.of(), 0);
 
   private final int window;
   private final List<QuerySearchResult> shards;
   private final SearchPhaseContext context;
-  private final WindowTransport transport;
+  private final SecondRound round;
   private final ModelService service;
   private final int ordinal;
   private final FusionRescorerBuilder rescorer;
@@ -106,7 +82,7 @@ final class GlobalWindow {
     this.window = window;
     this.shards = shards;
     this.context = context;
-    this.transport = transport;
+    this.round = new SecondRound(context, transport);
     this.service = service;
     List<RescorerBuilder<?>> rescorers = RescoredSearch.rescorers(context.getRequest().source());
     this.ordinal = rescorers.size() - 1;
@@ -115,96 +91,13 @@ final class GlobalWindow {
     this.stats = service.stats().of(rescorer.model());
   }
 
-  /** Whether a search has a fusion rescore. */
-  static boolean hasRescore(SearchSourceBuilder source) {
-    return !RescoredSearch.fusions(source).isEmpty();
-  }
-
-  /** Whether the fusion rescore of a search waits for the coordinating node. */
-  static boolean isDeferred(SearchSourceBuilder source) {
-    return RescoredSearch.fusions(source).stream().anyMatch(FusionRescorerBuilder::isDeferred);
-  }
-
-  /**
-   * Refuses what one shard alone cannot do: it rescores before the coordinating node is asked, and
-   * a hybrid query's scores are made there.
-   */
-  static void requireNoHybrid(SearchSourceBuilder source) {
-    if (source.query() != null && source.query().getName().equals(HYBRID)) {
-      throw new IllegalArgumentException(
-          "a global window over a [hybrid] query needs two shards or more, for OpenSearch fetches"
-              + " the hits of a single one before their scores are normalised: leave out the global"
-              + " window, and each sub-query is rescored, or combine with [bool]");
-    }
-  }
-
-  /** Has the shards of a search report what its fusion rescores do. */
-  static void report(SearchRequest request) {
-    SearchSourceBuilder source = request.source();
-    request.source(RescoredSearch.changed(source, FusionRescorerBuilder::reported));
-    if (source.aggregations() != null) {
-      atOnce(request);
-    }
-  }
-
-  /**
-   * Leaves the choice of hits to the coordinating node.
-   *
-   * @param parameter that gave the window, for messages
-   * @throws IllegalArgumentException when the search cannot have a global window
-   */
-  static void defer(SearchRequest request, int window, String parameter) {
-    SearchSourceBuilder source = request.source();
-    List<RescorerBuilder<?>> rescorers = RescoredSearch.rescorers(source);
-    int fusions = RescoredSearch.fusions(source).size();
-    if (fusions != 1 || !(rescorers.get(rescorers.size() - 1) instanceof FusionRescorerBuilder)) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "[%s] takes one rescorer [fusion], the last of [rescore]; got %d among %d rescorers",
-              parameter,
-              fusions,
-              rescorers.size()));
-    }
-    int from = Math.max(0, source.from());
-    int size = source.size() < 0 ? 10 : source.size();
-    if (from + (long) size > window) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "[from] %d + [size] %d lies beyond the global window of %d hits, where no order is"
-                  + " one of all shards: ask for less, or raise [%s] and leave it the same for all"
-                  + " pages",
-              from,
-              size,
-              window,
-              parameter));
-    }
-    if (request.searchType() == SearchType.DFS_QUERY_THEN_FETCH) {
-      throw new IllegalArgumentException(
-          "["
-              + parameter
-              + "] does not go with [search_type=dfs_query_then_fetch]: leave out one of them");
-    }
-    request.source(RescoredSearch.changed(source, fusion -> fusion.deferred(window)));
-    atOnce(request);
-  }
-
-  /**
-   * Has core keep all shards' results until the last is there: it would reduce hits that have no
-   * final score yet, and reports among the aggregations, in batches on the way.
-   */
-  private static void atOnce(SearchRequest request) {
-    request.setBatchedReduceSize(Integer.MAX_VALUE);
-  }
-
   /** Rescores; afterwards the shards' results hold final scores, sorted. */
   RescoreReport rescore() {
     stats.increment(Counter.GLOBAL_WINDOWS);
     List<Hit> chosen = choose();
     Map<Hit, Float> scores = new HashMap<>();
     Deadline deadline = deadline();
-    if (searchDeadline().expired() && !chosen.isEmpty()) {
+    if (round.searchDeadline().expired() && !chosen.isEmpty()) {
       chosen.stream().map(Hit::shard).distinct().forEach(shard -> late(shard, chosen));
     } else {
       List<Hit> fused = chosen;
@@ -216,7 +109,7 @@ final class GlobalWindow {
     failedShards.forEach(
         (shard, failure) -> {
           context.onShardFailure(shard, shards.get(shard).getSearchShardTarget(), failure);
-          release(shards.get(shard));
+          round.release(shards.get(shard));
         });
     for (int shard = 0; shard < shards.size(); shard++) {
       if (topDocs(shard) != null) {
@@ -233,25 +126,6 @@ final class GlobalWindow {
         missing,
         degraded,
         times.plus(new RescoreReport.Times(System.nanoTime() - start, 0, 0, 0, 0)));
-  }
-
-  /**
-   * Lets go of a failed shard's readers. Core does so for shards whose hits it does not fetch, and
-   * this one will have none.
-   */
-  private void release(QuerySearchResult failed) {
-    SearchRequest request = context.getRequest();
-    if (request.scroll() == null && request.pointInTimeBuilder() == null) {
-      SearchShardTarget target = failed.getSearchShardTarget();
-      try {
-        context.sendReleaseSearchContext(
-            failed.getContextId(),
-            context.getConnection(target.getClusterAlias(), target.getNodeId()),
-            target.getOriginalIndices());
-      } catch (RuntimeException e) {
-        LOGGER.debug("node [{}] is gone with its readers", target.getNodeId(), e);
-      }
-    }
   }
 
   /** The best hits of all shards: by score, then shard, then document. */
@@ -327,14 +201,21 @@ final class GlobalWindow {
     if (byShard.isEmpty()) {
       return Map.of();
     }
-    try (Releasable waiting = transport.mayWait()) {
+    try (Releasable waiting = round.mayWait()) {
       if (waiting == null) {
         throw new OpenSearchStatusException(
             "the global window cannot be rescored on this thread, try again",
             RestStatus.TOO_MANY_REQUESTS);
       }
-      Map<Integer, Answer> answers = new TreeMap<>();
-      byShard.forEach((shard, own) -> answers.put(shard, send(shard, own, rescoring)));
+      Map<Integer, SecondRound.Answer> answers = new TreeMap<>();
+      byShard.forEach(
+          (shard, own) ->
+              answers.put(
+                  shard,
+                  round.ask(
+                      shards.get(shard),
+                      own.stream().mapToInt(Hit::doc).toArray(),
+                      rescoring.of(own.size()))));
       boolean heard = false;
       try {
         Map<Hit, Float> scores = hear(byShard, answers, deadline);
@@ -343,21 +224,23 @@ final class GlobalWindow {
       } finally {
         if (!heard) {
           // Such as a search that was cancelled.
-          answers.values().forEach(Answer::takeBack);
+          answers.values().forEach(SecondRound.Answer::takeBack);
         }
       }
     }
   }
 
   private Map<Hit, Float> hear(
-      Map<Integer, List<Hit>> byShard, Map<Integer, Answer> answers, Deadline deadline) {
+      Map<Integer, List<Hit>> byShard,
+      Map<Integer, SecondRound.Answer> answers,
+      Deadline deadline) {
     Map<Hit, Float> scores = new HashMap<>();
     RescoreReport.Times slowest = RescoreReport.Times.NONE;
-    for (Map.Entry<Integer, Answer> answer : answers.entrySet()) {
+    for (Map.Entry<Integer, SecondRound.Answer> answer : answers.entrySet()) {
       int shard = answer.getKey();
       List<Hit> own = byShard.get(shard);
       try {
-        QuerySearchResult result = await(answer.getValue().result(), deadline);
+        QuerySearchResult result = round.await(answer.getValue(), deadline);
         for (RescoreReport report : ShardReports.detach(result, false)) {
           slowest = slowest.slower(report.times());
           missing += report.missing();
@@ -385,51 +268,6 @@ final class GlobalWindow {
     return scores;
   }
 
-  /**
-   * A shard's answer, which may never come.
-   *
-   * @param errand null where the shard could not even be asked
-   */
-  private record Answer(CompletableFuture<QuerySearchResult> result, Errand errand) {
-    private void takeBack() {
-      if (errand != null && !result.isDone()) {
-        errand.cancel("nobody waits for the global window any more");
-      }
-    }
-  }
-
-  private Answer send(int shard, List<Hit> hits, Rescoring rescoring) {
-    CompletableFuture<QuerySearchResult> answer = new CompletableFuture<>();
-    Errand errand = null;
-    try {
-      QuerySearchResult first = shards.get(shard);
-      SearchShardTarget target = first.getSearchShardTarget();
-      ShardSearchRequest again = new ShardSearchRequest(first.getShardSearchRequest());
-      SearchSourceBuilder source =
-          new SearchSourceBuilder()
-              .query(new ChosenDocsQueryBuilder(hits.stream().mapToInt(Hit::doc).toArray()))
-              .size(hits.size())
-              .trackTotalHits(false)
-              .fetchSource(false)
-              .addRescorer(rescoring.of(hits.size()).reported());
-      if (searchTimeout() != null) {
-        source.timeout(TimeValue.timeValueNanos(Math.max(1, searchDeadline().remainingNanos())));
-      }
-      again.source(source);
-      errand =
-          transport.ask(
-              context.getConnection(target.getClusterAlias(), target.getNodeId()),
-              new QuerySearchRequest(
-                  target.getOriginalIndices(), first.getContextId(), again, NO_STATISTICS),
-              context.getTask(),
-              ActionListener.wrap(answer::complete, answer::completeExceptionally));
-    } catch (RuntimeException e) {
-      // Such as a node that has just left.
-      answer.completeExceptionally(e);
-    }
-    return new Answer(answer, errand);
-  }
-
   private static void collect(List<Hit> asked, QuerySearchResult answer, Map<Hit, Float> scores) {
     Set<Integer> rescored = answer.getRescoreDocIds().getId(0);
     Map<Integer, Float> byDoc = new HashMap<>();
@@ -443,41 +281,6 @@ final class GlobalWindow {
     }
   }
 
-  private QuerySearchResult await(CompletableFuture<QuerySearchResult> answer, Deadline deadline)
-      throws ExecutionException, TimeoutException {
-    try {
-      while (true) {
-        try {
-          return answer.get(
-              Math.max(0, Math.min(deadline.remainingNanos(), CANCELLATION_CHECK_NANOS)),
-              TimeUnit.NANOSECONDS);
-        } catch (TimeoutException e) {
-          if (context.getTask().isCancelled()) {
-            throw new TaskCancelledException("cancelled while rescoring");
-          }
-          if (deadline.expired()) {
-            throw e;
-          }
-        }
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new TaskCancelledException("interrupted while rescoring");
-    }
-  }
-
-  private TimeValue searchTimeout() {
-    return context.getRequest().source().timeout();
-  }
-
-  /** When the search's own timeout is over. */
-  private Deadline searchDeadline() {
-    TimeValue timeout = searchTimeout();
-    return timeout == null || timeout.nanos() < 0
-        ? Deadline.none()
-        : new Deadline(context.getTask().getStartTimeNanos() + timeout.nanos());
-  }
-
   /** When this stops waiting: after the shards do, which bound their rescores themselves. */
   private Deadline deadline() {
     Duration longest = service.longestWait();
@@ -485,12 +288,12 @@ final class GlobalWindow {
       Duration asked = Duration.ofNanos(options.timeout().nanos());
       longest = asked.compareTo(longest) < 0 ? asked : longest;
     }
-    Duration rest = Duration.ofNanos(Math.max(0, searchDeadline().remainingNanos()));
+    Duration rest = Duration.ofNanos(Math.max(0, round.searchDeadline().remainingNanos()));
     return Deadline.after((rest.compareTo(longest) < 0 ? rest : longest).plus(GRACE));
   }
 
   private void late(int shard, List<Hit> hits) {
-    boolean searchIsOver = searchDeadline().expired();
+    boolean searchIsOver = round.searchDeadline().expired();
     boolean partial = context.getRequest().allowPartialSearchResults();
     if (searchIsOver ? !partial : options.onFailure() == FailurePolicy.FAIL) {
       fail(

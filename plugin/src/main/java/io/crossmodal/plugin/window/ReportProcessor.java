@@ -39,7 +39,7 @@ public final class ReportProcessor extends AbstractProcessor
   private static final class Factory implements SystemGeneratedFactory<SearchResponseProcessor> {
     @Override
     public boolean shouldGenerate(ProcessorGenerationContext context) {
-      return GlobalWindow.hasRescore(context.searchRequest().source())
+      return WindowRequest.hasRescore(context.searchRequest().source())
           && DetailsExtBuilder.of(context.searchRequest().source()) != null;
     }
 

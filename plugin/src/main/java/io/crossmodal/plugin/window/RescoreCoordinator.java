@@ -74,7 +74,7 @@ public final class RescoreCoordinator extends AbstractProcessor
     @Override
     public boolean shouldGenerate(ProcessorGenerationContext context) {
       DetailsExtBuilder asked = DetailsExtBuilder.of(context.searchRequest().source());
-      if (GlobalWindow.hasRescore(context.searchRequest().source())) {
+      if (WindowRequest.hasRescore(context.searchRequest().source())) {
         return true;
       }
       if (asked != null && asked.globalWindow() > 0) {
@@ -107,7 +107,7 @@ public final class RescoreCoordinator extends AbstractProcessor
         if (asked.heatMap()) {
           limits.get().checkHeatMaps(request.source().size());
         }
-        GlobalWindow.report(request);
+        WindowRequest.report(request);
         if (asked.globalWindow() > 0) {
           coordinator.defer(asked.globalWindow(), "ext.cross_modal.global_window");
         }
@@ -131,7 +131,7 @@ public final class RescoreCoordinator extends AbstractProcessor
 
   private void defer(int size, String parameter) {
     limits.checkWindow(size, parameter);
-    GlobalWindow.defer(request, size, parameter);
+    WindowRequest.defer(request, size, parameter);
     window = size;
   }
 
@@ -163,7 +163,7 @@ public final class RescoreCoordinator extends AbstractProcessor
       // There is one, for it is the only rescore where the window is global.
       reports = List.of(global);
     } else if (window > 0) {
-      GlobalWindow.requireNoHybrid(context.getRequest().source());
+      WindowRequest.requireNoHybrid(context.getRequest().source());
       reports = reports.stream().map(RescoreReport::ofGlobalWindow).toList();
     }
     pipeline.setAttribute(REPORTS, reports);

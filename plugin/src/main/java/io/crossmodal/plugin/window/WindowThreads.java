@@ -41,7 +41,7 @@ public final class WindowThreads implements TransportInterceptor {
         boolean waits =
             SearchTransportService.QUERY_ACTION_NAME.equals(action)
                 && request instanceof ShardSearchRequest shard
-                && GlobalWindow.isDeferred(shard.source())
+                && WindowRequest.isDeferred(shard.source())
                 && ThreadPool.Names.SAME.equals(handler.executor());
         sender.sendRequest(
             connection, action, request, options, waits ? new Moved<>(handler) : handler);

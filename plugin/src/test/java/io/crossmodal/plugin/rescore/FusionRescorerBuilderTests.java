@@ -7,6 +7,9 @@ package io.crossmodal.plugin.rescore;
 import static org.hamcrest.Matchers.containsString;
 
 import io.crossmodal.plugin.query.QuerySide;
+import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
+import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
+import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
 import java.io.IOException;
 import java.util.List;
 import org.opensearch.ExceptionsHelper;

@@ -10,6 +10,8 @@ import io.crossmodal.plugin.TestService;
 import io.crossmodal.plugin.details.DetailsExtBuilder;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.query.QuerySide;
+import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
+import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

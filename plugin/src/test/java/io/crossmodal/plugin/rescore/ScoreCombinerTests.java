@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
 import org.opensearch.test.OpenSearchTestCase;
 
 public class ScoreCombinerTests extends OpenSearchTestCase {

@@ -23,10 +23,10 @@ import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.Scores;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.query.QuerySide;
-import io.crossmodal.plugin.rescore.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionOptions;
+import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
+import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
-import io.crossmodal.plugin.rescore.MissingPolicy;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -396,12 +396,12 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
 
   public void testOneQuestionTriesAScorerThatWasLateAgain() {
     AtomicLong clock = new AtomicLong(randomLong());
-    Scorers.Resting resting = new Scorers.Resting(clock::get);
+    Resting resting = new Resting(clock::get);
     assertTrue(resting.mayAsk("a"));
     resting.late("a");
     assertFalse(resting.mayAsk("a"));
     assertTrue(resting.mayAsk("b"));
-    clock.addAndGet(Scorers.Resting.NANOS - 1);
+    clock.addAndGet(Resting.NANOS - 1);
     assertFalse(resting.mayAsk("a"));
     clock.addAndGet(1);
     assertTrue("the one that tries", resting.mayAsk("a"));

@@ -1,0 +1,100 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.rescore;
+
+import io.crossmodal.plugin.query.Calibrations;
+import io.crossmodal.plugin.query.QuerySideBody;
+import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
+import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
+import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import org.opensearch.common.unit.TimeValue;
+import org.opensearch.core.ParseField;
+import org.opensearch.core.common.ParsingException;
+import org.opensearch.core.xcontent.ObjectParser;
+import org.opensearch.core.xcontent.XContentParser;
+
+/** What a request says of a {@link FusionRescorerBuilder}. */
+final class FusionRescorerBody extends QuerySideBody {
+  private static final List<String> SIDES = List.of("query_text", "query_image", "query_id");
+
+  private static final ObjectParser<FusionRescorerBody, Void> PARSER =
+      new ObjectParser<>(FusionRescorerBuilder.NAME, FusionRescorerBody::new);
+
+  static {
+    declareOn(PARSER);
+    PARSER.declareString(
+        (body, v) -> body.mode = constant(FusionScoreMode.class, "score_mode", v),
+        new ParseField("score_mode"));
+    PARSER.declareFloat((body, v) -> body.queryWeight = v, new ParseField("query_weight"));
+    PARSER.declareFloat(
+        (body, v) -> body.rescoreQueryWeight = v, new ParseField("rescore_query_weight"));
+    PARSER.declareString(
+        (body, v) -> body.missing = constant(MissingPolicy.class, "missing", v),
+        new ParseField("missing"));
+    PARSER.declareString(
+        (body, v) -> body.onFailure = constant(FailurePolicy.class, "on_failure", v),
+        new ParseField("on_failure"));
+    PARSER.declareString(
+        (body, v) -> body.timeout = TimeValue.parseTimeValue(v, "timeout"),
+        new ParseField("timeout"));
+    PARSER.declareInt((body, v) -> body.filterSize = v, new ParseField("filter_size"));
+    PARSER.declareBoolean((body, v) -> body.calibrate = v, new ParseField(Calibrations.CALIBRATE));
+  }
+
+  private FusionScoreMode mode = FusionOptions.DEFAULT.combiner().mode();
+  private float queryWeight = FusionOptions.DEFAULT.combiner().queryWeight();
+  private float rescoreQueryWeight = FusionOptions.DEFAULT.combiner().rescoreQueryWeight();
+  private MissingPolicy missing = FusionOptions.DEFAULT.missing();
+  private FailurePolicy onFailure = FusionOptions.DEFAULT.onFailure();
+  private TimeValue timeout;
+  private int filterSize;
+  private Boolean calibrate;
+
+  private FusionRescorerBody() {
+    super(FusionRescorerBuilder.NAME);
+  }
+
+  private FusionRescorerBuilder build() {
+    return new FusionRescorerBuilder(
+        field(),
+        side(List.of(), SIDES),
+        new FusionOptions(
+            new ScoreCombiner(mode, queryWeight, rescoreQueryWeight),
+            missing,
+            onFailure,
+            timeout,
+            filterSize),
+        calibrate);
+  }
+
+  /** Reads a request's body. */
+  static FusionRescorerBuilder parse(XContentParser parser) throws IOException {
+    FusionRescorerBody body = PARSER.parse(parser, null);
+    try {
+      return body.build();
+    } catch (IllegalArgumentException e) {
+      throw new ParsingException(parser.getTokenLocation(), e.getMessage(), e);
+    }
+  }
+
+  private static <E extends Enum<E>> E constant(Class<E> type, String name, String value) {
+    for (E constant : type.getEnumConstants()) {
+      if (FusionOptions.key(constant).equals(value)) {
+        return constant;
+      }
+    }
+    throw new IllegalArgumentException(
+        String.format(
+            Locale.ROOT,
+            "[%s] must be one of %s, got [%s]",
+            name,
+            Arrays.stream(type.getEnumConstants()).map(FusionOptions::key).toList(),
+            value));
+  }
+}

@@ -1,0 +1,172 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.window;
+
+import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
+import io.crossmodal.plugin.scoring.Errand;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
+import org.opensearch.action.search.SearchPhaseContext;
+import org.opensearch.action.search.SearchRequest;
+import org.opensearch.common.lease.Releasable;
+import org.opensearch.common.unit.TimeValue;
+import org.opensearch.core.action.ActionListener;
+import org.opensearch.core.tasks.TaskCancelledException;
+import org.opensearch.search.SearchShardTarget;
+import org.opensearch.search.builder.SearchSourceBuilder;
+import org.opensearch.search.dfs.AggregatedDfs;
+import org.opensearch.search.internal.ShardSearchRequest;
+import org.opensearch.search.query.QuerySearchRequest;
+import org.opensearch.search.query.QuerySearchResult;
+
+/**
+ * Asks shards of a search once more, each in the reader context of its first answer, within the
+ * search's own time.
+ */
+final class SecondRound {
+  private static final Logger LOGGER = LogManager.getLogger(SecondRound.class);
+
+  // Nothing wakes a thread whose task is cancelled, so it looks up now and then.
+  private static final long CANCELLATION_CHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+
+  private static final AggregatedDfs NO_STATISTICS = new AggregatedDfs(Map.of(), Map.of(), 0);
+
+  private final SearchPhaseContext context;
+  private final WindowTransport transport;
+
+  /**
+   * @param context of the query phase that has just ended
+   */
+  SecondRound(SearchPhaseContext context, WindowTransport transport) {
+    this.context = context;
+    this.transport = transport;
+  }
+
+  /** As {@link WindowTransport#mayWait}. */
+  Releasable mayWait() {
+    return transport.mayWait();
+  }
+
+  /**
+   * A shard's answer, which may never come.
+   *
+   * @param errand null where the shard could not even be asked
+   */
+  record Answer(CompletableFuture<QuerySearchResult> result, Errand errand) {
+    /** Has the shard forget the question. */
+    void takeBack() {
+      if (errand != null && !result.isDone()) {
+        errand.cancel("nobody waits for the global window any more");
+      }
+    }
+  }
+
+  /**
+   * Asks a shard.
+   *
+   * @param first its first answer
+   * @param docs top-level document ids of the first answer's reader
+   * @param rescorer of as many hits
+   */
+  Answer ask(QuerySearchResult first, int[] docs, FusionRescorerBuilder rescorer) {
+    CompletableFuture<QuerySearchResult> answer = new CompletableFuture<>();
+    Errand errand = null;
+    try {
+      SearchShardTarget target = first.getSearchShardTarget();
+      ShardSearchRequest again = new ShardSearchRequest(first.getShardSearchRequest());
+      SearchSourceBuilder source =
+          new SearchSourceBuilder()
+              .query(new ChosenDocsQueryBuilder(docs))
+              .size(docs.length)
+              .trackTotalHits(false)
+              .fetchSource(false)
+              .addRescorer(rescorer.reported());
+      if (searchTimeout() != null) {
+        source.timeout(TimeValue.timeValueNanos(Math.max(1, searchDeadline().remainingNanos())));
+      }
+      again.source(source);
+      errand =
+          transport.ask(
+              context.getConnection(target.getClusterAlias(), target.getNodeId()),
+              new QuerySearchRequest(
+                  target.getOriginalIndices(), first.getContextId(), again, NO_STATISTICS),
+              context.getTask(),
+              ActionListener.wrap(answer::complete, answer::completeExceptionally));
+    } catch (RuntimeException e) {
+      // Such as a node that has just left.
+      answer.completeExceptionally(e);
+    }
+    return new Answer(answer, errand);
+  }
+
+  /**
+   * Waits for an answer.
+   *
+   * @throws ExecutionException with what the shard says instead
+   * @throws TimeoutException at the deadline
+   * @throws TaskCancelledException when somebody cancelled the search
+   */
+  QuerySearchResult await(Answer answer, Deadline deadline)
+      throws ExecutionException, TimeoutException {
+    try {
+      while (true) {
+        try {
+          return answer
+              .result()
+              .get(
+                  Math.max(0, Math.min(deadline.remainingNanos(), CANCELLATION_CHECK_NANOS)),
+                  TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+          if (context.getTask().isCancelled()) {
+            throw new TaskCancelledException("cancelled while rescoring");
+          }
+          if (deadline.expired()) {
+            throw e;
+          }
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new TaskCancelledException("interrupted while rescoring");
+    }
+  }
+
+  private TimeValue searchTimeout() {
+    return context.getRequest().source().timeout();
+  }
+
+  /** When the search's own timeout is over. */
+  Deadline searchDeadline() {
+    TimeValue timeout = searchTimeout();
+    return timeout == null || timeout.nanos() < 0
+        ? Deadline.none()
+        : new Deadline(context.getTask().getStartTimeNanos() + timeout.nanos());
+  }
+
+  /**
+   * Lets go of a failed shard's readers. Core does so for shards whose hits it does not fetch, and
+   * this one will have none.
+   */
+  void release(QuerySearchResult failed) {
+    SearchRequest request = context.getRequest();
+    if (request.scroll() == null && request.pointInTimeBuilder() == null) {
+      SearchShardTarget target = failed.getSearchShardTarget();
+      try {
+        context.sendReleaseSearchContext(
+            failed.getContextId(),
+            context.getConnection(target.getClusterAlias(), target.getNodeId()),
+            target.getOriginalIndices());
+      } catch (RuntimeException e) {
+        LOGGER.debug("node [{}] is gone with its readers", target.getNodeId(), e);
+      }
+    }
+  }
+}
