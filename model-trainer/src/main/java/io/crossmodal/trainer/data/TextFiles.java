@@ -53,7 +53,9 @@ final class TextFiles {
    */
   record Line(long line, List<String> cells) {}
 
-  /** The rows of a CSV file, RFC 4180 and UTF-8, the header among them; blank lines are left out. */
+  /**
+   * The rows of a CSV file, RFC 4180 and UTF-8, the header among them; blank lines are left out.
+   */
   static List<Line> table(Path file) throws IOException {
     List<Line> rows = new ArrayList<>();
     try (CSVParser parser =

@@ -97,11 +97,30 @@ class ClusterClientTest {
     Path store = folder.resolve("node.p12");
     Path certificate = folder.resolve("node.pem");
     keytool(
-        "-genkeypair", "-alias", "node", "-keyalg", "EC", "-dname", "CN=node", "-ext",
-        "san=ip:127.0.0.1", "-keystore", store.toString(), "-storepass", "secret");
+        "-genkeypair",
+        "-alias",
+        "node",
+        "-keyalg",
+        "EC",
+        "-dname",
+        "CN=node",
+        "-ext",
+        "san=ip:127.0.0.1",
+        "-keystore",
+        store.toString(),
+        "-storepass",
+        "secret");
     keytool(
-        "-exportcert", "-rfc", "-alias", "node", "-file", certificate.toString(), "-keystore",
-        store.toString(), "-storepass", "secret");
+        "-exportcert",
+        "-rfc",
+        "-alias",
+        "node",
+        "-file",
+        certificate.toString(),
+        "-keystore",
+        store.toString(),
+        "-storepass",
+        "secret");
     KeyStore keys = KeyStore.getInstance(store.toFile(), "secret".toCharArray());
     KeyManagerFactory factory =
         KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
@@ -109,8 +128,7 @@ class ClusterClientTest {
     SSLContext own = SSLContext.getInstance("TLS");
     own.init(factory.getKeyManagers(), null, null);
     try (ServerSocket server =
-        own.getServerSocketFactory()
-            .createServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+        own.getServerSocketFactory().createServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       URI node = URI.create("https://127.0.0.1:" + server.getLocalPort());
       for (SSLContext trust : List.of(Trust.only(certificate), Trust.everyone())) {
         CompletableFuture<String> asked = CompletableFuture.supplyAsync(() -> answered(server));
@@ -122,7 +140,9 @@ class ClusterClientTest {
       IOException e =
           assertThrows(
               IOException.class,
-              () -> new ClusterClient(node, Optional.empty()).call("GET", "/", "", Duration.ofSeconds(30)));
+              () ->
+                  new ClusterClient(node, Optional.empty())
+                      .call("GET", "/", "", Duration.ofSeconds(30)));
       assertTrue(e.getMessage().contains("not trusted") && e.getMessage().contains("--ca"), "" + e);
       assertThrows(CompletionException.class, asked::join);
     }
