@@ -5,8 +5,12 @@
 package io.crossmodal.trainer.cli;
 
 import io.crossmodal.trainer.cluster.ClusterClient;
+import io.crossmodal.trainer.cluster.Trust;
+import java.io.IOException;
 import java.net.URI;
+import java.nio.file.Path;
 import java.util.Optional;
+import javax.net.ssl.SSLContext;
 import picocli.CommandLine.Option;
 
 /** Which cluster a command talks to, and as whom. */
@@ -20,21 +24,60 @@ final class NodeArguments {
       description = "HTTP address of any node of the cluster, or of a proxy with its path")
   private URI node;
 
-  @Option(
-      names = "--user",
-      paramLabel = "NAME",
-      description = "user; the password comes from the environment variable " + PASSWORD)
+  @Option(names = "--user", paramLabel = "NAME", description = "user, who needs a password")
   private String user;
 
-  ClusterClient client() {
+  @Option(
+      names = "--password",
+      paramLabel = "PASSWORD",
+      arity = "0..1",
+      interactive = true,
+      description =
+          "the user's; without a value it is asked for, without the option it comes from the"
+              + " environment variable "
+              + PASSWORD)
+  private char[] password;
+
+  @Option(
+      names = "--ca",
+      paramLabel = "FILE",
+      description =
+          "https: certificates of the authorities to trust, PEM or DER (default: the JVM's)")
+  private Path authorities;
+
+  @Option(
+      names = "--insecure",
+      description = "https: trust every certificate; whoever is in between can read all")
+  private boolean insecure;
+
+  ClusterClient client() throws IOException {
+    if (authorities != null && insecure) {
+      throw new IllegalArgumentException("--ca and --insecure exclude each other");
+    }
+    Optional<SSLContext> trust = Optional.empty();
+    if (insecure) {
+      trust = Optional.of(Trust.everyone());
+    } else if (authorities != null) {
+      trust = Optional.of(Trust.only(authorities));
+    }
+    return new ClusterClient(node, authorization(), trust);
+  }
+
+  private Optional<String> authorization() {
     if (user == null) {
-      return new ClusterClient(node, Optional.empty());
+      if (password != null) {
+        throw new IllegalArgumentException("--password needs --user");
+      }
+      return Optional.empty();
     }
-    String password = System.getenv(PASSWORD);
-    if (password == null) {
+    String secret = password == null ? System.getenv(PASSWORD) : new String(password);
+    if (secret == null) {
       throw new IllegalArgumentException(
-          "--user " + user + " needs a password in the environment variable " + PASSWORD);
+          "--user "
+              + user
+              + " needs a password, by --password or in the environment variable "
+              + PASSWORD);
     }
-    return new ClusterClient(node, Optional.of(ClusterClient.basic(user, password)));
+    return Optional.of(ClusterClient.basic(user, secret));
   }
 }

@@ -15,13 +15,14 @@ import java.util.Base64;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
 
 /** Talks to one node of a cluster. Thread-safe. */
 public final class ClusterClient {
   private static final Duration CONNECT = Duration.ofSeconds(10);
 
-  private final HttpClient http =
-      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(CONNECT).build();
+  private final HttpClient http;
   private final URI node;
   private final String base;
   private final Optional<String> authorization;
@@ -33,15 +34,21 @@ public final class ClusterClient {
    */
   public record Answer(int status, String body) {}
 
+  /** A client that trusts whom the JVM trusts, see the other constructor. */
+  public ClusterClient(URI node, Optional<String> authorization) {
+    this(node, authorization, Optional.empty());
+  }
+
   /**
    * A client of one node.
    *
    * @param node its HTTP address, such as {@code http://localhost:9200}, with a path where a proxy
-   *     serves it under one; for https the JVM's own trust store counts
+   *     serves it under one
    * @param authorization value of that header, as {@link #basic} makes it
+   * @param trust for https, as {@link Trust} makes it; empty: the JVM's own trust store counts
    * @throws IllegalArgumentException when it is none, or holds more than that
    */
-  public ClusterClient(URI node, Optional<String> authorization) {
+  public ClusterClient(URI node, Optional<String> authorization, Optional<SSLContext> trust) {
     this.node = Objects.requireNonNull(node, "node");
     this.authorization = Objects.requireNonNull(authorization, "authorization");
     if (node.getHost() == null || !String.valueOf(node.getScheme()).startsWith("http")) {
@@ -56,6 +63,14 @@ public final class ClusterClient {
     if (node.getRawQuery() != null || node.getRawFragment() != null) {
       throw new IllegalArgumentException("the node's address must end with its path, got " + node);
     }
+    if (trust.isPresent() && !"https".equals(node.getScheme())) {
+      throw new IllegalArgumentException(
+          "--ca and --insecure are for https, the node's address is " + node);
+    }
+    HttpClient.Builder builder =
+        HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(CONNECT);
+    trust.ifPresent(builder::sslContext);
+    this.http = builder.build();
     this.base = node.toString().replaceFirst("/+$", "");
   }
 
@@ -93,6 +108,13 @@ public final class ClusterClient {
       HttpResponse<String> response =
           http.send(request.build(), HttpResponse.BodyHandlers.ofString(StandardCharsets.UTF_8));
       return new Answer(response.statusCode(), response.body());
+    } catch (SSLException e) {
+      throw new IOException(
+          node
+              + " is not trusted, or does not speak TLS: "
+              + e.getMessage()
+              + "; --ca FILE names the authority that signed its certificate",
+          e);
     } catch (IOException e) {
       throw new IOException(node + " does not answer: " + e, e);
     }

@@ -55,15 +55,15 @@ public final class BigEarthNetReader {
     List<String> problems = new ArrayList<>();
     for (Split split : Split.values()) {
       if (lists.containsKey(split)) {
-        for (String line : TextFiles.lines(lists.get(split))) {
-          List<String> cells = PairsCsvReader.cells(line);
+        for (TextFiles.Line line : TextFiles.table(lists.get(split))) {
+          List<String> cells = line.cells();
           if (cells.size() == 2 && cells.stream().noneMatch(String::isEmpty)) {
             listed.add(new Listed(cells.get(0), cells.get(1), split, Optional.empty()));
-          } else if (!line.isBlank()) {
+          } else {
             problems.add(
                 lists.get(split).getFileName()
                     + ": <S2 patch>,<S1 patch> expected, got ["
-                    + line
+                    + String.join(",", cells)
                     + "]");
           }
         }
@@ -79,8 +79,8 @@ public final class BigEarthNetReader {
    * @throws InvalidDatasetException listing what is missing
    */
   public static PairDataset read(Path root, Path metadata, int allowedProblems) throws IOException {
-    List<String> lines = TextFiles.lines(metadata);
-    List<String> header = lines.isEmpty() ? List.of() : PairsCsvReader.cells(lines.get(0));
+    List<TextFiles.Line> lines = TextFiles.table(metadata);
+    List<String> header = lines.isEmpty() ? List.of() : lines.get(0).cells();
     List<String> needed = List.of("patch_id", "s1_name", "split", "labels");
     if (!header.containsAll(needed)) {
       throw new InvalidDatasetException(
@@ -88,15 +88,15 @@ public final class BigEarthNetReader {
     }
     List<Listed> listed = new ArrayList<>();
     List<String> problems = new ArrayList<>();
-    for (String line : lines.subList(1, lines.size())) {
-      List<String> cells = PairsCsvReader.cells(line);
+    for (TextFiles.Line line : lines.subList(1, lines.size())) {
+      List<String> cells = line.cells();
       Optional<Split> split =
           cells.size() != header.size()
               ? Optional.empty()
               : Split.of(
                   cells.get(header.indexOf("split")).replace("validation", Split.VAL.label()));
       if (split.isEmpty()) {
-        problems.add(metadata.getFileName() + ": cannot use [" + line + "]");
+        problems.add(metadata.getFileName() + ": cannot use [" + String.join(",", cells) + "]");
         continue;
       }
       listed.add(

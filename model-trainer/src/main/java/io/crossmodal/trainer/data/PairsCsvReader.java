@@ -52,11 +52,11 @@ public final class PairsCsvReader {
    */
   public static PairDataset read(
       Path file, SensorSource first, SensorSource second, Options options) throws IOException {
-    List<String> lines = TextFiles.lines(file).stream().filter(line -> !line.isBlank()).toList();
+    List<TextFiles.Line> lines = TextFiles.table(file);
     if (lines.isEmpty()) {
       throw new InvalidDatasetException(file + " is empty; a header and a row a pair are expected");
     }
-    List<String> header = cells(lines.get(0));
+    List<String> header = lines.get(0).cells();
     for (String needed : List.of(first.name(), second.name())) {
       column(file, header, needed);
     }
@@ -64,16 +64,16 @@ public final class PairsCsvReader {
     List<String> problems = new ArrayList<>();
     List<Row> rows = new ArrayList<>();
     Set<String> ids = new HashSet<>();
-    for (int i = 1; i < lines.size(); i++) {
-      List<String> cells = cells(lines.get(i));
-      String place = file.getFileName() + " line " + (i + 1);
+    for (TextFiles.Line line : lines.subList(1, lines.size())) {
+      List<String> cells = line.cells();
+      String place = file.getFileName() + " line " + line.line();
       if (cells.size() != header.size()) {
         problems.add(
             String.format(
                 Locale.ROOT, "%s has %d cells, not %d", place, cells.size(), header.size()));
         continue;
       }
-      Row row = new Row(header, cells, i + 1);
+      Row row = new Row(header, cells, line.line());
       if (options.where().isPresent()
           && !row.get(options.where().get().getKey())
               .equals(Optional.of(options.where().get().getValue()))) {
@@ -114,11 +114,8 @@ public final class PairsCsvReader {
 
   /** The names of a table's columns. */
   public static List<String> columns(Path file) throws IOException {
-    return TextFiles.lines(file).stream()
-        .filter(line -> !line.isBlank())
-        .findFirst()
-        .map(PairsCsvReader::cells)
-        .orElse(List.of());
+    List<TextFiles.Line> lines = TextFiles.table(file);
+    return lines.isEmpty() ? List.of() : lines.get(0).cells();
   }
 
   private static void column(Path file, List<String> header, String needed) {
@@ -128,7 +125,7 @@ public final class PairsCsvReader {
   }
 
   /** A line of the table. */
-  private record Row(List<String> header, List<String> cells, int line) {
+  private record Row(List<String> header, List<String> cells, long line) {
     Optional<String> get(String column) {
       int at = header.indexOf(column);
       return at < 0 ? Optional.empty() : Optional.of(cells.get(at));
@@ -234,28 +231,5 @@ public final class PairsCsvReader {
       dealt.put(group, most);
     }
     return dealt;
-  }
-
-  /** The cells of a line, RFC 4180: quotes around a cell that holds commas, doubled inside. */
-  static List<String> cells(String line) {
-    List<String> cells = new ArrayList<>();
-    StringBuilder cell = new StringBuilder();
-    boolean quoted = false;
-    for (int i = 0; i < line.length(); i++) {
-      char c = line.charAt(i);
-      if (c == '"' && quoted && i + 1 < line.length() && line.charAt(i + 1) == '"') {
-        cell.append(c);
-        i++;
-      } else if (c == '"') {
-        quoted = !quoted;
-      } else if (c == ',' && !quoted) {
-        cells.add(cell.toString().strip());
-        cell.setLength(0);
-      } else {
-        cell.append(c);
-      }
-    }
-    cells.add(cell.toString().strip());
-    return cells;
   }
 }

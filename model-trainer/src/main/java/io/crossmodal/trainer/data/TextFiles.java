@@ -16,14 +16,21 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.Reader;
+import java.io.StringReader;
+import java.io.UncheckedIOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import org.apache.commons.csv.CSVException;
+import org.apache.commons.csv.CSVFormat;
+import org.apache.commons.csv.CSVParser;
+import org.apache.commons.csv.CSVRecord;
 
 /** Text and JSON files, with errors that name the file. */
 final class TextFiles {
@@ -36,6 +43,35 @@ final class TextFiles {
     } catch (CharacterCodingException e) {
       throw notUtf8(file, e);
     }
+  }
+
+  /**
+   * A row of a table.
+   *
+   * @param line of the file, from 1, on which it ends
+   * @param cells without blanks around them
+   */
+  record Line(long line, List<String> cells) {}
+
+  /**
+   * The rows of a CSV file, RFC 4180 and UTF-8, the header among them; blank lines are left out.
+   */
+  static List<Line> table(Path file) throws IOException {
+    List<Line> rows = new ArrayList<>();
+    try (CSVParser parser =
+        CSVParser.builder()
+            .setReader(new StringReader(String.join("\n", lines(file)).replaceFirst("^\ufeff", "")))
+            .setFormat(CSVFormat.RFC4180.builder().setTrim(true).setIgnoreEmptyLines(true).get())
+            .get()) {
+      for (CSVRecord row : parser) {
+        if (row.stream().anyMatch(cell -> !cell.isEmpty())) {
+          rows.add(new Line(parser.getCurrentLineNumber(), row.toList()));
+        }
+      }
+    } catch (UncheckedIOException | CSVException e) {
+      throw new InvalidDatasetException(file + " is no CSV file: " + e.getMessage(), e);
+    }
+    return rows;
   }
 
   /** A whole JSON file. */

@@ -7,7 +7,6 @@ package io.crossmodal.trainer.encode;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.GeoTiff;
-import io.crossmodal.model.image.Georeference;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.image.RgbImage;
@@ -36,7 +35,7 @@ final class PictureReader {
    *
    * @param footprint its corners, counter-clockwise
    */
-  record Place(Georeference.Position centre, List<Georeference.Position> footprint) {}
+  record Place(Ground.Position centre, List<Ground.Position> footprint) {}
 
   /**
    * Decodes.
@@ -98,6 +97,7 @@ final class PictureReader {
     }
     return GeoTiff.open(file)
         .georeference()
-        .map(reference -> new Place(reference.centre(), reference.footprint()));
+        .map(Ground::new)
+        .map(ground -> new Place(ground.centre(), ground.footprint()));
   }
 }

@@ -18,12 +18,19 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class ClusterClientTest {
 
@@ -82,5 +89,91 @@ class ClusterClientTest {
             .getMessage();
     assertTrue(message.contains("--user"), message);
     assertFalse(message.contains("secret"), message);
+  }
+
+  /** A node with a certificate of its own, as the security plugin's demo has it. */
+  @Test
+  void trustsWhomItIsTold(@TempDir Path folder) throws Exception {
+    Path store = folder.resolve("node.p12");
+    Path certificate = folder.resolve("node.pem");
+    keytool(
+        "-genkeypair",
+        "-alias",
+        "node",
+        "-keyalg",
+        "EC",
+        "-dname",
+        "CN=node",
+        "-ext",
+        "san=ip:127.0.0.1",
+        "-keystore",
+        store.toString(),
+        "-storepass",
+        "secret");
+    keytool(
+        "-exportcert",
+        "-rfc",
+        "-alias",
+        "node",
+        "-file",
+        certificate.toString(),
+        "-keystore",
+        store.toString(),
+        "-storepass",
+        "secret");
+    KeyStore keys = KeyStore.getInstance(store.toFile(), "secret".toCharArray());
+    KeyManagerFactory factory =
+        KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+    factory.init(keys, "secret".toCharArray());
+    SSLContext own = SSLContext.getInstance("TLS");
+    own.init(factory.getKeyManagers(), null, null);
+    try (ServerSocket server =
+        own.getServerSocketFactory().createServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      URI node = URI.create("https://127.0.0.1:" + server.getLocalPort());
+      for (SSLContext trust : List.of(Trust.only(certificate), Trust.everyone())) {
+        CompletableFuture<String> asked = CompletableFuture.supplyAsync(() -> answered(server));
+        new ClusterClient(node, Optional.empty(), Optional.of(trust))
+            .call("GET", "/_bulk", "", Duration.ofSeconds(30));
+        assertEquals("/_bulk", asked.join());
+      }
+      CompletableFuture<String> asked = CompletableFuture.supplyAsync(() -> answered(server));
+      IOException e =
+          assertThrows(
+              IOException.class,
+              () ->
+                  new ClusterClient(node, Optional.empty())
+                      .call("GET", "/", "", Duration.ofSeconds(30)));
+      assertTrue(e.getMessage().contains("not trusted") && e.getMessage().contains("--ca"), "" + e);
+      assertThrows(CompletionException.class, asked::join);
+    }
+  }
+
+  private static void keytool(String... arguments) throws Exception {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "keytool").toString());
+    command.addAll(List.of(arguments));
+    Process process =
+        new ProcessBuilder(command)
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    assertEquals(0, process.waitFor());
+  }
+
+  @Test
+  void trustIsForHttpsAndOfCertificates(@TempDir Path folder) throws Exception {
+    String message =
+        assertThrows(
+                IllegalArgumentException.class,
+                () ->
+                    new ClusterClient(
+                        URI.create("http://node:9200"),
+                        Optional.empty(),
+                        Optional.of(Trust.everyone())))
+            .getMessage();
+    assertTrue(message.contains("for https"), message);
+    Path none = Files.writeString(folder.resolve("none.pem"), "no certificate");
+    message = assertThrows(IllegalArgumentException.class, () -> Trust.only(none)).getMessage();
+    assertTrue(message.contains("none.pem holds no certificate"), message);
   }
 }

@@ -88,10 +88,9 @@ final class ThinSourceReader extends StoredFieldsReader {
   }
 
   /**
-   * Which keys a request's source filter leaves. A page's hits share one, so it is remembered.
-   *
-   * @param includes patterns; none: all keys
-   * @param excludes patterns
+   * Which keys a request's source filter leaves: those that a pattern of {@code includes} names,
+   * all where there is none, but for those that one of {@code excludes} does. A page's hits share
+   * one, so it is remembered.
    */
   private static final class SourceFilter {
     private final String[] includes;

@@ -219,7 +219,7 @@ public class RescoreAdmissionTests extends OpenSearchTestCase {
     ShardSearchRequest passed =
         (ShardSearchRequest) running.toArray(new Running[0])[PLACES].request;
     FusionRescorerBuilder rescorer = RescoredSearch.fusions(passed.source()).get(0);
-    assertEquals((Object) fusion(FailurePolicy.KEEP_FIRST_PASS, null), rescorer);
+    assertEquals(fusion(FailurePolicy.KEEP_FIRST_PASS, null).toString(), rescorer.toString());
     Running last = running.toArray(new Running[0])[PLACES];
     last.channel.sendResponse(TransportResponse.Empty.INSTANCE);
     assertEquals("it had no place to give back", PLACES + 1, running.size());
