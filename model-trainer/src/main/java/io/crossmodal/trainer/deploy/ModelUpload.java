@@ -28,8 +28,8 @@ import java.util.function.IntConsumer;
  * nothing behind; sent again, it starts over.
  */
 public final class ModelUpload {
-  /** Fits, as base64, below a node's usual limit of 100 MB. */
-  public static final int PART_BYTES = 48 << 20;
+  /** A node takes heap for four times a request, and has not much where it has its usual 1 GB. */
+  public static final int PART_BYTES = 8 << 20;
 
   // A node loads and tries the bundle before it answers.
   private static final Duration PATIENCE = Duration.ofMinutes(15);

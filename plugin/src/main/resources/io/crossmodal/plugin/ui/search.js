@@ -18,7 +18,9 @@ const MAPPINGS =
 
 const WINDOW = 128;
 const SIZE = 12;
-const MOST = 10000;
+/** What a node allows unless its settings say otherwise: rescore.max_window, rescore.max_heat_maps. */
+const MOST_IN_WINDOW = 1000;
+const MOST_HITS = 100;
 /** Kept with an address of this page that was searched from; a link cannot bring it. */
 const SEARCHED = { searched: true };
 /** Beyond it, the ranks of the kNN search are not worth their transfer. */
@@ -200,8 +202,8 @@ function build(state) {
     throw new Complaint("field", "Which field? Type the name of a field of type cross_modal.");
   }
   const fused = state.fusion && fusable(state.archive, state.by);
-  const window = whole("window", state.window, MOST);
-  const size = whole("size", state.size, MOST);
+  const window = whole("window", state.window, MOST_IN_WINDOW);
+  const size = whole("size", state.size, MOST_HITS);
   if (fused && size > window) {
     throw new Complaint("size", `A page of ${size} hits does not fit into a window of ${window}.`);
   }
