@@ -235,14 +235,14 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     indexImages("pictures", 3);
   }
 
-  /** 25 MB that a file of some kilobytes unpacks to, twice while it is read. */
+  /** 25 MB that a file of some kilobytes unpacks to. */
   public void testAPictureThatDoesNotFitIntoTheHeapIsRefusedAlone() throws Exception {
     create("pictures", IMAGE_FIELD);
     CircuitBreaker heap =
         getInstanceFromNode(CircuitBreakerService.class).getBreaker(CircuitBreaker.REQUEST);
     byte[] tile = TestModels.tile(5000);
     assertTrue(tile.length < 100_000);
-    requestBreaker("40mb");
+    requestBreaker("20mb");
     try {
       BulkItemResponse[] items =
           bulk(
