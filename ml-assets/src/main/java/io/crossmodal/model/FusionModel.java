@@ -683,10 +683,25 @@ public final class FusionModel implements AutoCloseable {
       float[] embedding = new float[d];
       t.get(b * n * h, rows);
       e.get(b * d, embedding);
+      if (precision != Precision.FP32) {
+        toUnitLength(embedding);
+      }
       encodings.add(new Encoding(new TokenBlock(lengths[b], h, rows), embedding));
     }
     copyNanos += System.nanoTime() - start;
     return encodings;
+  }
+
+  /** What the archive rounded to few bits has not quite length 1 any more. */
+  private static void toUnitLength(float[] embedding) {
+    double squares = 0;
+    for (float value : embedding) {
+      squares += (double) value * value;
+    }
+    double norm = Math.sqrt(squares);
+    for (int i = 0; norm > 0 && i < embedding.length; i++) {
+      embedding[i] = (float) (embedding[i] / norm);
+    }
   }
 
   /**

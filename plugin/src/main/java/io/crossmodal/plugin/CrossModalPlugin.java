@@ -452,7 +452,7 @@ public class CrossModalPlugin extends Plugin
         new RestUploadModelHandler(new HeapBreaker(requests::get)),
         new RestDeleteModelHandler(),
         new RestLoadModelHandler(catalog),
-        new RestEncodeHandler(),
+        new RestEncodeHandler(new HeapBreaker(requests::get)),
         new RestUiHandler());
   }
 

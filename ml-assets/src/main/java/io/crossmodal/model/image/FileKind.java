@@ -104,7 +104,10 @@ public enum FileKind {
           head.startsWith("\0\0\0\u000cJXL \r\n\u0087\n") || head.startsWith("\u00ff\n");
       case JPEG_XR -> head.startsWith("II\u00bc\u0001");
       case PSD -> head.startsWith("8BPS");
-      case ICO -> head.startsWith("\0\0\1\0") || head.startsWith("\0\0\2\0");
+      case ICO -> // With a count of pictures: a TGA of true colours may begin like a cursor.
+          head.length() > 5
+              && (head.startsWith("\0\0\1\0") || head.startsWith("\0\0\2\0"))
+              && (head.charAt(4) != 0 || head.charAt(5) != 0);
       case NETPBM ->
           head.length() > 2
               && head.charAt(0) == 'P'

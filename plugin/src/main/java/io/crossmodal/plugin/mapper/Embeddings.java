@@ -55,6 +55,9 @@ public final class Embeddings {
       squares += (double) vector[i] * vector[i];
     }
     double norm = Math.sqrt(squares);
+    if (vector.length == 0) {
+      throw new IllegalArgumentException("[" + name + "] must not be empty");
+    }
     if (norm == 0) {
       throw new IllegalArgumentException("[" + name + "] must not be zero: it has no direction");
     }

@@ -137,6 +137,12 @@ public final class DeleteModelAction extends ActionType<AcknowledgedResponse> {
     @Override
     protected void clusterManagerOperation(
         Request request, ClusterState state, ActionListener<AcknowledgedResponse> listener) {
+      // Parts that nobody completes go too; of a model that was never whole there is no more.
+      boolean abandoned = registry.records().abandon(request.id);
+      if (abandoned && !ModelsMetadata.of(state).models().containsKey(request.id)) {
+        listener.onResponse(new AcknowledgedResponse(true));
+        return;
+      }
       ClusterState unused = delete(state, request.id);
       registry.retire(request.id);
       clusterService.submitStateUpdateTask(

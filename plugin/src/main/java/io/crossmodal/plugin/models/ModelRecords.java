@@ -101,9 +101,23 @@ final class ModelRecords {
     return entry == null ? 0 : entry.created();
   }
 
-  /** How many uploads in parts are under way. */
-  long uploads() {
-    return index.entries(UPLOAD).stream().filter(entry -> upload(entry).parts() > 0).count();
+  /** Ids of the models that uploads in parts are under way for, in order. */
+  List<String> uploads() {
+    return index.entries(UPLOAD).stream()
+        .map(ModelRecords::upload)
+        .filter(upload -> upload.parts() > 0)
+        .map(Upload::id)
+        .sorted()
+        .toList();
+  }
+
+  /** Gives an upload in parts up, if there is one for the model. */
+  boolean abandon(String id) {
+    Upload upload = upload(id);
+    if (upload != null) {
+      end(upload);
+    }
+    return upload != null;
   }
 
   private static Upload upload(ModelIndex.Entry entry) {

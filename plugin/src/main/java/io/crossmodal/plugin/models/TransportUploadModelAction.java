@@ -163,12 +163,15 @@ public final class TransportUploadModelAction
           ModelSettings.MAX_SIZE.getKey());
     }
     ModelRecords.Upload before = records.upload(request.id());
-    if (before == null && records.uploads() >= ModelRecords.MAX_UPLOADS) {
+    List<String> others = before == null ? records.uploads() : List.of();
+    if (others.size() >= ModelRecords.MAX_UPLOADS) {
       throw new OpenSearchStatusException(
-          "the cluster keeps the parts of [{}] other uploads already: complete them, or wait until"
-              + " they are given up after [{}]",
+          "the cluster keeps the parts of [{}] other uploads already, of {}: complete them, delete"
+              + " what nobody completes as you would delete the model, or wait until they are given"
+              + " up after [{}]",
           RestStatus.TOO_MANY_REQUESTS,
           ModelRecords.MAX_UPLOADS,
+          others,
           uploadTimeout);
     }
     boolean startsAnew = request.part() == 0 && request.sha256() == null;

@@ -4,8 +4,12 @@
  */
 package io.crossmodal.plugin.rest;
 
+import io.crossmodal.plugin.errors.InferenceErrors;
+import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.MemoryBudget;
 import java.io.IOException;
 import java.util.List;
+import org.opensearch.core.action.ActionListener;
 import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.rest.BaseRestHandler;
 import org.opensearch.rest.RestRequest;
@@ -16,8 +20,21 @@ import org.opensearch.transport.client.node.NodeClient;
 /**
  * {@code POST /_plugins/_cross_modal/models/{id}/_encode}: what a document would store, for those
  * who search or index by vector.
+ *
+ * <p>Before a body is parsed, it must find memory for what becomes of it under the breaker {@code
+ * request}; else it is answered 429.
  */
 public final class RestEncodeHandler extends BaseRestHandler {
+  /** What a body becomes, as a multiple of its own size: characters, their text, its bytes. */
+  private static final int COPIES = 4;
+
+  private final MemoryBudget heap;
+
+  /** Answers by the node's models, within a budget for heap. */
+  public RestEncodeHandler(MemoryBudget heap) {
+    this.heap = heap;
+  }
+
   @Override
   public String getName() {
     return "cross_modal_encode";
@@ -30,17 +47,41 @@ public final class RestEncodeHandler extends BaseRestHandler {
   }
 
   @Override
-  protected RestChannelConsumer prepareRequest(RestRequest request, NodeClient client)
-      throws IOException {
-    EncodeRequest encode;
+  protected RestChannelConsumer prepareRequest(RestRequest request, NodeClient client) {
     String model = request.param("id");
-    try (XContentParser parser = request.contentParser()) {
-      encode = EncodeRequest.parse(model, parser);
-    }
+    int length = request.requiredContent().length();
     // Ends with the connection.
     RestCancellableNodeClient caller =
         new RestCancellableNodeClient(client, request.getHttpChannel());
-    return channel ->
-        caller.execute(EncodeAction.INSTANCE, encode, new RestToXContentListener<>(channel));
+    return channel -> {
+      MemoryBudget.Reservation memory = reserve(length);
+      boolean sent = false;
+      try {
+        EncodeRequest encode = parse(model, request);
+        caller.execute(
+            EncodeAction.INSTANCE,
+            encode,
+            ActionListener.runBefore(new RestToXContentListener<>(channel), memory::close));
+        sent = true;
+      } finally {
+        if (!sent) {
+          memory.close();
+        }
+      }
+    };
+  }
+
+  private static EncodeRequest parse(String model, RestRequest request) throws IOException {
+    try (XContentParser parser = request.contentParser()) {
+      return EncodeRequest.parse(model, parser);
+    }
+  }
+
+  private MemoryBudget.Reservation reserve(int length) {
+    try {
+      return heap.reserve("texts or pictures to encode", (long) COPIES * length);
+    } catch (InferenceException e) {
+      throw InferenceErrors.toOpenSearch(e);
+    }
   }
 }

@@ -651,14 +651,15 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
     }
     assertFails(
         RestStatus.TOO_MANY_REQUESTS,
-        "the parts of [8] other uploads already",
+        "the parts of [8] other uploads already, of [m0, m1, m2, m3, m4, m5, m6, m7]",
         () -> upload("more", new byte[10], sha256, 0, 2));
     assertEquals(ModelRecords.MAX_UPLOADS, documents());
     // Another bundle under the same id takes the place of the one that was not completed.
     upload("m3", new byte[10], "0".repeat(64), 0, 3);
     upload("m3", new byte[10], "0".repeat(64), 1, 3);
     assertEquals(ModelRecords.MAX_UPLOADS + 1, documents());
-    registry().records().end(registry().records().upload("m3"));
+    client().execute(DeleteModelAction.INSTANCE, new DeleteModelAction.Request("m3")).actionGet();
+    assertEquals(ModelRecords.MAX_UPLOADS - 1, documents());
     upload("more", new byte[10], sha256, 0, 2);
   }
 
