@@ -31,6 +31,7 @@ import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import org.apache.hc.core5.http.ContentType;
@@ -148,7 +149,13 @@ final class LifecycleIT {
                 null);
         assertEquals("green", health.get("status").getAsString(), index);
       }
-      assertTrue(Nodes.call(node, "GET", MODELS + "mine", null).contains("\"mine\""));
+      // Named again once the cluster manager has read the index of models, which has no deadline.
+      String models = MODELS.substring(0, MODELS.length() - 1);
+      long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(3);
+      while (!Nodes.call(node, "GET", models, null).contains("\"mine\"")) {
+        assertTrue(System.nanoTime() < end, "the model does not come back");
+        Thread.onSpinWait();
+      }
       for (String index : INDICES) {
         Map<String, Double> after = search(node, index);
         assertEquals(before.get(index).keySet(), after.keySet());

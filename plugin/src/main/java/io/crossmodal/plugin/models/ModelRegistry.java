@@ -39,6 +39,9 @@ import org.opensearch.transport.client.Client;
  */
 public final class ModelRegistry
     implements ClusterStateApplier, ClusterStateListener, AutoCloseable {
+  /** From one failed look for lost models to the next. */
+  private static final TimeValue RETRY = TimeValue.timeValueSeconds(5);
+
   private static final Logger LOGGER = LogManager.getLogger(ModelRegistry.class);
 
   private final ModelCatalog catalog;
@@ -219,8 +222,15 @@ public final class ModelRegistry
       return;
     }
     if (!restored) {
-      restore(records.lost(ModelsMetadata.of(state)));
-      restored = true;
+      try {
+        restore(records.lost(ModelsMetadata.of(state)));
+        restored = true;
+      } finally {
+        if (!restored) {
+          // No further change of the state may come to ask for it.
+          threadPool.scheduleUnlessShuttingDown(RETRY, ThreadPool.Names.GENERIC, this::tendSoon);
+        }
+      }
     }
     records.tend(
         ModelsMetadata.of(clusterService.state()),
