@@ -119,7 +119,7 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
         "got [query_text, query_image]");
     assertRefused("{\"field\":\"image\",\"query_text\":\" \"}", "must not be empty");
     assertRefused("{\"field\":\"image\",\"query_image\":\"%%\"}", "no base64");
-    assertRefused("{\"field\":\"image\",\"query_vector\":[]}", "must not be zero");
+    assertRefused("{\"field\":\"image\",\"query_vector\":[]}", "must not be empty");
     assertRefused("{\"field\":\"image\",\"query_vector\":[0,0]}", "must not be zero");
     assertRefused("{\"field\":\"image\",\"query_vector\":[\"NaN\",1]}", "must be finite");
     assertRefused("{\"field\":\"image\",\"query_text\":\"x\",\"k\":0}", "from 1 to 10000, got [0]");
