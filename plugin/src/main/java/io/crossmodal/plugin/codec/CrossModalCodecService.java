@@ -34,8 +34,7 @@ import org.opensearch.index.mapper.MapperService;
  * the graph of each {@code cross_modal} field as its mapping says.
  */
 public final class CrossModalCodecService extends CodecService {
-  private static final Set<String> CODECS =
-      Set.of(DEFAULT_CODEC, LZ4, BEST_COMPRESSION_CODEC, ZLIB);
+  private static final Set<String> CODECS = CrossModalFieldMapper.CODECS;
 
   /**
    * Index settings by which an index asks for another plugin's codec. Core refuses an index that

@@ -465,6 +465,26 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
     assertEquals("the two that were read", 2, thin);
   }
 
+  /** By the request itself or a template; else the index would be red, and nobody told. */
+  public void testAnotherCodecBesideOursIsRefusedWithTheIndex() {
+    Settings.Builder both =
+        Settings.builder().put("index.codec", "lucene_default").put("index.cross_modal", true);
+    Exception e = expectThrows(IllegalArgumentException.class, () -> create("both", both));
+    assertThat(e.getMessage(), containsString("[index.codec: lucene_default] does not go with"));
+    client()
+        .admin()
+        .indices()
+        .preparePutTemplate("codecs")
+        .setPatterns(List.of("templated*"))
+        .setSettings(Settings.builder().put("index.codec", "lucene_default"))
+        .get();
+    Settings.Builder ours = Settings.builder().put("index.cross_modal", true);
+    e = expectThrows(Exception.class, () -> create("templated", ours));
+    assertThat(
+        String.valueOf(e.getMessage()) + e.getCause(), containsString("use default or best"));
+    client().admin().indices().prepareDeleteTemplate("codecs").get();
+  }
+
   public void testSourcesStayWholeWhereTheCodecIsNotOurs() throws IOException {
     create("whole", Settings.builder().put("index.cross_modal", false));
     create("other", Settings.builder().put("index.codec", "lucene_default"));

@@ -165,6 +165,8 @@ public class RequestFuzzTests extends OpenSearchIntegTestCase {
       }
       pictures.add(TestModels.base64(picture));
     }
+    // It draws index.codec, and an index may be one that no node can open.
+    client().admin().indices().prepareDeleteTemplate("random_index_template").get();
     index();
     assertEquals(200, json("POST", "/_plugins/_cross_modal/models/micro/_load", null).status);
     long weights = breaker("cross_modal");
