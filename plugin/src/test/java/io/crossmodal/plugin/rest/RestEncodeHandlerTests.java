@@ -22,7 +22,7 @@ import org.opensearch.test.rest.FakeRestRequest;
 
 /**
  * Bodies of {@code _encode} find memory before they are parsed. That answered ones give it back,
- * {@code RequestFuzzTests} asks of a real node.
+ * {@code RequestFuzzTests} asks of a node.
  */
 public class RestEncodeHandlerTests extends OpenSearchTestCase {
   private static final String BODY = "{\"text\":[\"a pond\"]}";
