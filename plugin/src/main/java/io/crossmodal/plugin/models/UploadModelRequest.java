@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.models;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.errors.Messages;
 import java.io.IOException;
