@@ -12,6 +12,7 @@ import java.util.Locale;
  */
 public final class RescoreLimits {
   public static final String MAX_WINDOW = "plugins.cross_modal.rescore.max_window";
+
   /** The most that {@link #MAX_WINDOW} may be. */
   public static final int LARGEST_WINDOW = 100_000;
 
