@@ -48,6 +48,7 @@ import org.opensearch.common.xcontent.json.JsonXContent;
 import org.opensearch.core.common.bytes.BytesReference;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.xcontent.DeprecationHandler;
+import org.opensearch.core.xcontent.MediaType;
 import org.opensearch.core.xcontent.MediaTypeRegistry;
 import org.opensearch.core.xcontent.NamedXContentRegistry;
 import org.opensearch.core.xcontent.ToXContent;
@@ -337,7 +338,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
                 answer, ToXContent.EMPTY_PARAMS, refused, true);
             answer.endObject();
             assertThat(
-                XContentHelper.convertToMap(BytesReference.bytes(answer), false, type)
+                XContentHelper.convertToMap(BytesReference.bytes(answer), false, (MediaType) type)
                     .v2()
                     .toString(),
                 containsString("holds no base64"));
@@ -723,8 +724,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
     upload("mine", micro());
     client().admin().indices().prepareClose(ModelIndex.NAME).get();
     byte[] head = TestModels.zip(TestModels.newHead("any", 7), createTempDir());
-    assertFails(
-        RestStatus.SERVICE_UNAVAILABLE, "is closed or lacks a shard", () -> upload("mine", head));
+    assertFails(RestStatus.SERVICE_UNAVAILABLE, "does not answer", () -> upload("mine", head));
     assertFails(RestStatus.SERVICE_UNAVAILABLE, "is closed", () -> delete("mine"));
     client().admin().indices().prepareOpen(ModelIndex.NAME).get();
     ensureGreen(ModelIndex.NAME);
