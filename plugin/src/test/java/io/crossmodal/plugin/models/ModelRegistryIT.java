@@ -11,7 +11,7 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.plugin.inference.ModelVersion;
+import io.crossmodal.plugin.inference.registry.ModelVersion;
 import io.crossmodal.plugin.rest.LoadModelAction;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
