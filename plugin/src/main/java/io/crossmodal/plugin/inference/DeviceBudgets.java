@@ -5,7 +5,7 @@
 package io.crossmodal.plugin.inference;
 
 import ai.djl.Device;
-import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.engine.FusionModel;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;

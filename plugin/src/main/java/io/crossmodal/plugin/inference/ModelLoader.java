@@ -5,14 +5,14 @@
 package io.crossmodal.plugin.inference;
 
 import ai.djl.Device;
-import io.crossmodal.model.Footprint;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.Golden;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Footprint;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.tokens.TokenBlock;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -233,8 +233,7 @@ final class ModelLoader {
   private Copy fastest(ModelBundle bundle, Device device, List<PrecisionTrial> trials)
       throws BundleException {
     Copy best = copy(bundle, device, Precision.FP32);
-    Golden golden = bundle.manifest().golden();
-    if (golden == null) {
+    if (bundle.manifest().golden() == null) {
       return best;
     }
     long exact = micros(best.model);
@@ -248,7 +247,7 @@ final class ModelLoader {
       Copy other = null;
       try {
         other = copy(bundle, device, precision);
-        Golden.Deviation deviation = golden.deviation(other.model);
+        Golden.Deviation deviation = other.model.goldenDeviation();
         long micros = micros(other.model);
         trials.add(
             new PrecisionTrial(precision, deviation.embedding(), deviation.logit(), micros, ""));

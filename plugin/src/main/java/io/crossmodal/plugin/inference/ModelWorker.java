@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.inference;
 
-import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.InferenceStats.Stage;
 import io.crossmodal.plugin.inference.Job.Slice;

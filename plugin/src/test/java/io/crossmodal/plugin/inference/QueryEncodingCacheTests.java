@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.inference;
 
-import io.crossmodal.model.Encoding;
+import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.tokens.TokenBlock;
 import java.util.ArrayList;
 import java.util.List;
