@@ -109,8 +109,9 @@ public final class UploadModelRequest extends ActionRequest {
     try {
       return parser.binaryValue();
     } catch (IOException e) {
+      // Without its cause, whose message may hold half a character: no answer could repeat that.
       throw new IllegalArgumentException(
-          "[bundle] holds no base64, or ends early: " + e.getMessage(), e);
+          "[bundle] holds no base64, or ends early: " + Messages.excerpt(e.getMessage()));
     }
   }
 
