@@ -2,7 +2,7 @@
  * Copyright the cross-modal project contributors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.crossmodal.model;
+package io.crossmodal.model.engine;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -12,9 +12,13 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.Device;
+import io.crossmodal.model.Calibration;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.Golden;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.torchscript.ScriptTensor;
@@ -40,11 +44,13 @@ class PrecisionTest {
   @EnumSource(names = {"BF16", "INT8"})
   void everyMethodAnswersNearlyAsInFp32(Precision precision) throws Exception {
     ModelBundle bundle =
-        ModelBundle.random("micro", ModelConfig.micro().withFilterMlp(true), 1)
-            .write(scratch.resolve("micro.zip"), List.of("a b", "c d e"));
+        TestBundles.write(
+            TestBundles.random("micro", ModelConfig.micro().withFilterMlp(true), 1),
+            scratch.resolve("micro.zip"),
+            List.of("a b", "c d e"));
     try (FusionModel exact = load(bundle, Precision.FP32);
         FusionModel reduced = load(bundle, precision)) {
-      Golden.Deviation deviation = bundle.manifest().golden().deviation(reduced);
+      Golden.Deviation deviation = reduced.goldenDeviation();
       System.out.println(precision + " of micro: " + deviation);
       assertTrue(deviation.withinTolerance(), deviation.toString());
       assertTrue(
@@ -83,8 +89,7 @@ class PrecisionTest {
   void theShippedModelStaysWithinTheTolerance(Precision precision) throws Exception {
     ModelBundle bundle = ModelBundle.demo();
     try (FusionModel reduced = load(bundle, precision)) {
-      System.out.println(
-          precision + " of scenes-tiny: " + bundle.manifest().golden().deviation(reduced));
+      System.out.println(precision + " of scenes-tiny: " + reduced.goldenDeviation());
       assertNotNull(reduced.device());
     }
   }
@@ -92,8 +97,10 @@ class PrecisionTest {
   @Test
   void whatIsTooCoarseIsRefused() throws Exception {
     ModelBundle plain =
-        ModelBundle.random("micro", ModelConfig.micro(), 1)
-            .write(scratch.resolve("micro.zip"), List.of("a b", "c d e"));
+        TestBundles.write(
+            TestBundles.random("micro", ModelConfig.micro(), 1),
+            scratch.resolve("micro.zip"),
+            List.of("a b", "c d e"));
     Map<String, ScriptTensor> weights = new LinkedHashMap<>(plain.weights().tensors());
     // The difference of two large numbers, of which 8 bits keep nothing.
     ScriptTensor itm = weights.get("itm.weight"); // (2, H)
@@ -103,15 +110,17 @@ class PrecisionTest {
     }
     weights.put("itm.weight", ScriptTensor.parameter(large, itm.shape()));
     ModelBundle bundle =
-        ModelBundle.of(
+        TestBundles.write(
+            ModelBundle.of(
                 "coarse",
                 plain.manifest().config(),
                 plain.tokenizer().words(),
                 new StateDict(weights),
                 Calibration.NONE,
                 plain.manifest().training(),
-                List.of())
-            .write(scratch.resolve("coarse.zip"), List.of("a b", "c d e", "f g", "h"));
+                List.of()),
+            scratch.resolve("coarse.zip"),
+            List.of("a b", "c d e", "f g", "h"));
     String message =
         assertThrows(BundleException.class, () -> load(bundle, Precision.BF16)).getMessage();
     assertTrue(message.contains("BF16 is too coarse"), message);

@@ -2,7 +2,11 @@
  * Copyright the cross-modal project contributors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.crossmodal.model;
+package io.crossmodal.model.engine;
+
+import io.crossmodal.model.ImageTowerConfig;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
 
 /**
  * How much memory a call of a model takes at its peak, beside the weights: the arrays that go in,

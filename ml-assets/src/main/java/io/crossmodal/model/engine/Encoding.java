@@ -2,7 +2,7 @@
  * Copyright the cross-modal project contributors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.crossmodal.model;
+package io.crossmodal.model.engine;
 
 import io.crossmodal.model.tokens.TokenBlock;
 

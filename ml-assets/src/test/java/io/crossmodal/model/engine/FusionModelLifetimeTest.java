@@ -2,7 +2,7 @@
  * Copyright the cross-modal project contributors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.crossmodal.model;
+package io.crossmodal.model.engine;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -15,7 +15,12 @@ import ai.djl.Model;
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.BaseNDManager;
 import ai.djl.ndarray.NDManager;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.Seeds;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.text.WordPieceTokenizer;
@@ -40,7 +45,7 @@ class FusionModelLifetimeTest {
   @TempDir Path scratch;
 
   private FusionModel load(long seed) throws Exception {
-    return FusionModel.load(ModelBundle.random("micro", ModelConfig.micro(), seed), scratch);
+    return FusionModel.load(TestBundles.random("micro", ModelConfig.micro(), seed), scratch);
   }
 
   private static PixelTensor picture() {
@@ -81,12 +86,16 @@ class FusionModelLifetimeTest {
     return ((Map<?, ?>) resources.get(manager)).size();
   }
 
+  private static Object field(Object of, String name) throws ReflectiveOperationException {
+    Field field = of.getClass().getDeclaredField(name);
+    field.setAccessible(true);
+    return field.get(of);
+  }
+
   @Test
   void callsLeaveNothingNativeBehind() throws Exception {
     try (FusionModel model = load(SEED)) {
-      Field field = FusionModel.class.getDeclaredField("model");
-      field.setAccessible(true);
-      NDManager own = ((Model) field.get(model)).getNDManager();
+      NDManager own = ((Model) field(field(model, "torch"), "model")).getNDManager();
       NDManager system = own.getParentManager();
       run(model);
       int before = held(own);
@@ -154,7 +163,7 @@ class FusionModelLifetimeTest {
 
   /** Calls whose inputs and outputs take megabytes each, in a process of its own. */
   public static void main(String[] arguments) throws Exception {
-    ModelBundle bundle = ModelBundle.random("micro", ModelConfig.micro().withFilterMlp(true), SEED);
+    ModelBundle bundle = TestBundles.random("micro", ModelConfig.micro().withFilterMlp(true), SEED);
     try (FusionModel model = FusionModel.load(bundle, Path.of(arguments[0]))) {
       int batch = 2000;
       List<TokenBlock> images = new ArrayList<>();

@@ -2,14 +2,21 @@
  * Copyright the cross-modal project contributors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.crossmodal.model;
+package io.crossmodal.model.engine;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.Precision;
+import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.ReferenceFusion;
+import io.crossmodal.model.fixtures.Seeds;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.tokens.StoredTokens;
@@ -39,7 +46,7 @@ class FusionModelTest {
 
   @BeforeAll
   static void encode() throws Exception {
-    bundle = ModelBundle.random("micro", ModelConfig.micro(), SEED);
+    bundle = TestBundles.random("micro", ModelConfig.micro(), SEED);
     model = FusionModel.load(bundle, scratch);
     List<TokenizedText> tokenized = new ArrayList<>();
     for (String text : List.of("a", "six tanks", "two red roofs", "pond by a road")) {
@@ -86,7 +93,7 @@ class FusionModelTest {
   @Test
   void piecesOfABatchAreTheBatch() throws Exception {
     ModelBundle filtering =
-        ModelBundle.random("micro", ModelConfig.micro().withFilterMlp(true), SEED);
+        TestBundles.random("micro", ModelConfig.micro().withFilterMlp(true), SEED);
     int staged = new SplittableRandom(SEED).nextInt(1, 20_000);
     try (FusionModel whole = FusionModel.load(filtering, scratch);
         FusionModel cut = FusionModel.load(filtering, scratch, null, Precision.FP32, staged)) {

@@ -2,13 +2,16 @@
  * Copyright the cross-modal project contributors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.crossmodal.model;
+package io.crossmodal.model.engine;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.fixtures.Seeds;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.tokens.TokenBlock;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -36,7 +39,7 @@ class MaxSimTest {
     ModelConfig config =
         ModelConfig.ofSensors(
             HIDDEN, 2, 32, 8, micro.image(), List.of(SensorConfig.s1(16), SensorConfig.s2(16)));
-    model = FusionModel.load(ModelBundle.random("sensors", config, SEED), scratch);
+    model = FusionModel.load(TestBundles.random("sensors", config, SEED), scratch);
   }
 
   @AfterAll

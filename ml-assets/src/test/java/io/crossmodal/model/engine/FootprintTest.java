@@ -2,11 +2,14 @@
  * Copyright the cross-modal project contributors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.crossmodal.model;
+package io.crossmodal.model.engine;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.crossmodal.model.ImageTowerConfig;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

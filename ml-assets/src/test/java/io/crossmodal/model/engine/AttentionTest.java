@@ -2,14 +2,19 @@
  * Copyright the cross-modal project contributors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.crossmodal.model;
+package io.crossmodal.model.engine;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.ReferenceFusion;
+import io.crossmodal.model.fixtures.Seeds;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.tokens.TokenBlock;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -68,7 +73,7 @@ class AttentionTest {
   @ParameterizedTest
   @ValueSource(ints = {2, 3, 5})
   void everyPairEqualsTheReferenceInEveryBatch(int fusionLayers) throws Exception {
-    ModelBundle bundle = ModelBundle.random("micro", layers(fusionLayers), SEED);
+    ModelBundle bundle = TestBundles.random("micro", layers(fusionLayers), SEED);
     ReferenceFusion reference = new ReferenceFusion(bundle.manifest().config(), bundle.weights());
     int hidden = bundle.manifest().config().hidden();
     List<TokenBlock> texts = blocks(hidden, 3, 9, 1, 6); // padded to 9
@@ -138,7 +143,7 @@ class AttentionTest {
 
   @Test
   void refusesWhatCannotBePaired() throws Exception {
-    ModelBundle bundle = ModelBundle.random("micro", ModelConfig.micro(), SEED);
+    ModelBundle bundle = TestBundles.random("micro", ModelConfig.micro(), SEED);
     try (FusionModel model = FusionModel.load(bundle, scratch)) {
       List<TokenBlock> three = blocks(16, 5, 5, 5);
       assertEquals(List.of(), model.attention(List.of(), three));
