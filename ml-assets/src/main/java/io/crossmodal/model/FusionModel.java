@@ -124,7 +124,7 @@ public final class FusionModel implements AutoCloseable {
     } catch (MalformedModelException e) {
       throw new BundleException("the model's archive does not load: " + e.getMessage(), e);
     } catch (RuntimeException e) {
-      if (bundle.foreignCode().isPresent()) {
+      if (bundle.runsForeignCode(precision)) {
         throw new BundleException("the model's own code does not run: " + e.getMessage(), e);
       }
       // What this library wrote loads: the engine or the device is to blame, perhaps for once.

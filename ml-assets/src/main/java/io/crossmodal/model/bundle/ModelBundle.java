@@ -18,7 +18,6 @@ import io.crossmodal.model.torchscript.ReducedArchive;
 import io.crossmodal.model.torchscript.ScriptArchive;
 import io.crossmodal.model.torchscript.ScriptArchiveWriter;
 import io.crossmodal.model.torchscript.ScriptModule;
-import io.crossmodal.model.torchscript.ScriptSources;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
 import java.io.BufferedOutputStream;
@@ -36,7 +35,6 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
 import java.util.zip.ZipOutputStream;
@@ -61,7 +59,6 @@ public final class ModelBundle {
   private final WordPieceTokenizer tokenizer;
 
   private final Source source;
-  private final String foreignCode;
 
   /** Gives the bytes of a whole bundle, as often as they are needed. */
   @FunctionalInterface
@@ -70,15 +67,18 @@ public final class ModelBundle {
     InputStream open() throws IOException;
   }
 
-  /** Where the weights come from: a bundle's zip, or the heap of whoever trains. */
-  private record Source(Content zip, StateDict state) {}
+  /**
+   * Where the weights come from: a bundle's zip, or the heap of whoever trains.
+   *
+   * @param foreignCode whether the archive in the zip holds other code than this library writes
+   * @param runsIt whether that code is loaded
+   */
+  private record Source(Content zip, StateDict state, boolean foreignCode, boolean runsIt) {}
 
-  private ModelBundle(
-      ModelManifest manifest, WordPieceTokenizer tokenizer, Source source, String foreignCode) {
+  private ModelBundle(ModelManifest manifest, WordPieceTokenizer tokenizer, Source source) {
     this.manifest = manifest;
     this.tokenizer = tokenizer;
     this.source = source;
-    this.foreignCode = foreignCode;
   }
 
   private static WordPieceTokenizer tokenizer(ModelConfig config, List<String> vocabulary) {
@@ -124,7 +124,8 @@ public final class ModelBundle {
             training,
             metrics,
             null);
-    return new ModelBundle(manifest, tokenizer(config, vocabulary), new Source(null, state), null);
+    return new ModelBundle(
+        manifest, tokenizer(config, vocabulary), new Source(null, state, false, false));
   }
 
   /**
@@ -237,9 +238,8 @@ public final class ModelBundle {
                 manifest.fingerprints(),
                 found));
       }
-      Optional<String> foreign =
-          ScriptSources.difference(MtgfeArchitecture.sources(config), archive.sources());
-      return new ModelBundle(manifest, tokenizer, new Source(content, null), foreign.orElse(null));
+      boolean foreign = !archive.sources().equals(MtgfeArchitecture.sources(config));
+      return new ModelBundle(manifest, tokenizer, new Source(content, null, foreign, false));
     }
   }
 
@@ -290,7 +290,7 @@ public final class ModelBundle {
     } finally {
       Files.deleteIfExists(temporary);
     }
-    return new ModelBundle(complete, tokenizer, source, foreignCode);
+    return new ModelBundle(complete, tokenizer, source);
   }
 
   private static void entry(ZipOutputStream zip, String name, byte[] content) throws IOException {
@@ -306,16 +306,20 @@ public final class ModelBundle {
   }
 
   /**
-   * The same model, of which this library's code is loaded whatever stands in its archive. The
-   * golden outputs tell whether that computes the same.
+   * Returns the same model, whose archive's own code is loaded in fp32 where it is {@linkplain
+   * #hasForeignCode foreign}. It runs with the rights of whoever loads it: for makers who are
+   * trusted as those of a program are.
    */
-  public ModelBundle withOwnCode() {
-    return new ModelBundle(manifest, tokenizer, source, null);
+  public ModelBundle allowingForeignCode() {
+    return new ModelBundle(
+        manifest,
+        tokenizer,
+        new Source(source.zip(), source.state(), source.foreignCode(), source.foreignCode()));
   }
 
   /** The same model under another name. */
   public ModelBundle withId(String id) {
-    return new ModelBundle(manifest.withId(id), tokenizer, source, foreignCode);
+    return new ModelBundle(manifest.withId(id), tokenizer, source);
   }
 
   /**
@@ -326,8 +330,7 @@ public final class ModelBundle {
    */
   public ModelBundle withSensorCalibrations(
       List<SensorCalibration> cosines, List<SensorCalibration> maxSims) {
-    return new ModelBundle(
-        manifest.withSensorCalibrations(cosines, maxSims), tokenizer, source, foreignCode);
+    return new ModelBundle(manifest.withSensorCalibrations(cosines, maxSims), tokenizer, source);
   }
 
   public ModelManifest manifest() {
@@ -379,22 +382,16 @@ public final class ModelBundle {
   }
 
   /**
-   * Writes an archive to be loaded. Unless it holds {@linkplain #foreignCode foreign code}, that is
-   * what this library writes for the config and the weights: nothing else of what came in a
-   * bundle's archive reaches the engine.
+   * Writes an archive to be loaded. Unless {@linkplain #allowingForeignCode foreign code is
+   * allowed}, that is what this library writes for the config and the weights: nothing else of what
+   * came in a bundle's archive reaches the engine. Nor does it in another precision than fp32.
    *
    * @param file replaced where it exists; the bundle's own archive is unpacked beside it meanwhile
    * @return bytes that its weights take when it is loaded
-   * @throws BundleException for another precision than fp32, where the archive has other code than
-   *     this library would write anew
    */
   public long writeModel(Path file, Precision precision) throws IOException, BundleException {
-    if (foreignCode != null && precision != Precision.FP32) {
-      throw new BundleException(
-          precision + " is for archives of this library's own code: " + foreignCode);
-    }
     try (OutputStream out = Files.newOutputStream(file)) {
-      if (foreignCode != null) {
+      if (runsForeignCode(precision)) {
         copyModel(out);
         return weightBytes();
       }
@@ -411,25 +408,17 @@ public final class ModelBundle {
   }
 
   /**
-   * How the archive's code differs from what this library writes for the config; comments do not
-   * count.
-   *
-   * @return empty where it does not
+   * Whether the archive's code is another than this library writes for the config, be it an earlier
+   * version's text for the same. It is not loaded; the golden outputs tell whether the model is
+   * what this library's code computes.
    */
-  public Optional<String> foreignCode() {
-    return Optional.ofNullable(foreignCode);
+  public boolean hasForeignCode() {
+    return source.foreignCode();
   }
 
-  /**
-   * Insists that the archive's code is, but for comments, this library's: TorchScript is code that
-   * would run in whoever loads it.
-   *
-   * @throws BundleException saying where it is not
-   */
-  public void checkOwnCode() throws BundleException {
-    if (foreignCode != null) {
-      throw new BundleException(BundleReader.MODEL + " holds foreign code: " + foreignCode);
-    }
+  /** Whether what is loaded in this precision is the archive's own, foreign code. */
+  public boolean runsForeignCode(Precision precision) {
+    return source.runsIt() && precision == Precision.FP32;
   }
 
   /** Memory that the loaded weights take in fp32. */
@@ -489,6 +478,22 @@ public final class ModelBundle {
    * @throws BundleException naming the first output that differs
    */
   public void verifyGolden(FusionModel model) throws BundleException {
+    try {
+      compareGolden(model);
+    } catch (BundleException e) {
+      if (!hasForeignCode() || runsForeignCode(model.precision())) {
+        throw e;
+      }
+      throw new BundleException(
+          e.getMessage()
+              + "; computed with this version's code: "
+              + BundleReader.MODEL
+              + " holds other code, which is not run",
+          e);
+    }
+  }
+
+  private void compareGolden(FusionModel model) throws BundleException {
     if (manifest.golden() == null) {
       return;
     }
