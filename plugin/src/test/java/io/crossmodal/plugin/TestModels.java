@@ -149,11 +149,7 @@ public final class TestModels {
   /** The same bundle with more code in its archive than the library writes. */
   public static byte[] withForeignCode(byte[] zip) throws IOException {
     return withCode(
-        zip,
-        code ->
-            code
-                + "  def more(self: __torch__.mtgfe.Mtgfe, x: Tensor) -> Tensor:\n"
-                + "    return torch.add(x, x)\n");
+        zip, code -> code + "  def more(self, x: Tensor) -> Tensor:\n" + "    return x + x\n");
   }
 
   /** A bundle whose engine breaks off when it is to score more pairs than so many in one call. */

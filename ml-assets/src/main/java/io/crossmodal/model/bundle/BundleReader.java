@@ -9,7 +9,6 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptArchive;
-import io.crossmodal.model.torchscript.ScriptSources;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -23,7 +22,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
@@ -83,12 +81,9 @@ final class BundleReader {
                 manifest.fingerprints(),
                 found));
       }
-      Optional<String> foreign =
-          ScriptSources.difference(MtgfeArchitecture.sources(config), archive.sources());
+      boolean foreign = !archive.sources().equals(MtgfeArchitecture.sources(config));
       return new ModelBundle(
-          manifest,
-          tokenizer,
-          ModelArchive.in(content, config, entries.modelSha256, foreign.orElse(null)));
+          manifest, tokenizer, ModelArchive.in(content, config, entries.modelSha256, foreign));
     }
   }
 

@@ -42,20 +42,22 @@ final class ModelArchive {
   private final StateDict state;
   private final String sha256;
 
-  /** Null where its code is this library's. */
-  private final String foreignCode;
+  private final boolean foreignCode;
+  private final boolean runsForeignCode;
 
   private ModelArchive(
       ModelConfig config,
       ModelBundle.Content zip,
       StateDict state,
       String sha256,
-      String foreignCode) {
+      boolean foreignCode,
+      boolean runsForeignCode) {
     this.config = config;
     this.zip = zip;
     this.state = state;
     this.sha256 = sha256;
     this.foreignCode = foreignCode;
+    this.runsForeignCode = runsForeignCode;
   }
 
   /**
@@ -69,30 +71,37 @@ final class ModelArchive {
         new DigestOutputStream(OutputStream.nullOutputStream(), digest),
         Weights.buildExactly(state, weights -> MtgfeArchitecture.build(config, weights)),
         MtgfeArchitecture.sources(config));
-    return new ModelArchive(config, null, state, HexFormat.of().formatHex(digest.digest()), null);
+    return new ModelArchive(
+        config, null, state, HexFormat.of().formatHex(digest.digest()), false, false);
   }
 
   /**
    * Makes the archive of a bundle that was checked.
    *
    * @param zip of the whole bundle
-   * @param foreignCode how its code differs from this library's; null where it does not
+   * @param foreignCode whether it holds other code than this library writes
    */
   static ModelArchive in(
-      ModelBundle.Content zip, ModelConfig config, String sha256, String foreignCode) {
-    return new ModelArchive(config, zip, null, sha256, foreignCode);
+      ModelBundle.Content zip, ModelConfig config, String sha256, boolean foreignCode) {
+    return new ModelArchive(config, zip, null, sha256, foreignCode, false);
   }
 
-  ModelArchive withOwnCode() {
-    return new ModelArchive(config, zip, state, sha256, null);
+  /** See {@link ModelBundle#allowingForeignCode}. */
+  ModelArchive allowingForeignCode() {
+    return new ModelArchive(config, zip, state, sha256, foreignCode, foreignCode);
   }
 
   String sha256() {
     return sha256;
   }
 
-  String foreignCode() {
+  boolean hasForeignCode() {
     return foreignCode;
+  }
+
+  /** See {@link ModelBundle#runsForeignCode}. */
+  boolean runsForeignCode(Precision precision) {
+    return runsForeignCode && precision == Precision.FP32;
   }
 
   /** Makes the file that an archive is unpacked to; the caller deletes it. */
@@ -145,12 +154,8 @@ final class ModelArchive {
 
   /** See {@link ModelBundle#writeModel}. */
   long write(Path file, Precision precision) throws IOException, BundleException {
-    if (foreignCode != null && precision != Precision.FP32) {
-      throw new BundleException(
-          precision + " is for archives of this library's own code: " + foreignCode);
-    }
     try (OutputStream out = Files.newOutputStream(file)) {
-      if (foreignCode != null) {
+      if (runsForeignCode(precision)) {
         copyTo(out);
         return weightBytes(config);
       }

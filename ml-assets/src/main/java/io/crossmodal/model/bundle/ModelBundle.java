@@ -20,7 +20,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
@@ -185,11 +184,12 @@ public final class ModelBundle {
   }
 
   /**
-   * The same model, of which this library's code is loaded whatever stands in its archive. The
-   * golden outputs tell whether that computes the same.
+   * Returns the same model, whose archive's own code is loaded in fp32 where it is {@linkplain
+   * #hasForeignCode foreign}. It runs with the rights of whoever loads it: for makers who are
+   * trusted as those of a program are.
    */
-  public ModelBundle withOwnCode() {
-    return new ModelBundle(manifest, tokenizer, archive.withOwnCode());
+  public ModelBundle allowingForeignCode() {
+    return new ModelBundle(manifest, tokenizer, archive.allowingForeignCode());
   }
 
   /** The same model under another name. */
@@ -233,27 +233,29 @@ public final class ModelBundle {
   }
 
   /**
-   * Writes an archive to be loaded. Unless it holds {@linkplain #foreignCode foreign code}, that is
-   * what this library writes for the config and the weights: nothing else of what came in a
-   * bundle's archive reaches the engine.
+   * Writes an archive to be loaded. Unless {@linkplain #allowingForeignCode foreign code is
+   * allowed}, that is what this library writes for the config and the weights: nothing else of what
+   * came in a bundle's archive reaches the engine. Nor does it in another precision than fp32.
    *
    * @param file replaced where it exists; the bundle's own archive is unpacked beside it meanwhile
    * @return bytes that its weights take when it is loaded
-   * @throws BundleException for another precision than fp32, where the archive has other code than
-   *     this library would write anew
    */
   public long writeModel(Path file, Precision precision) throws IOException, BundleException {
     return archive.write(file, precision);
   }
 
   /**
-   * How the archive's code differs from what this library writes for the config; comments do not
-   * count. TorchScript is code that would run in whoever loads it.
-   *
-   * @return empty where it does not
+   * Whether the archive's code is another than this library writes for the config, be it an earlier
+   * version's text for the same. It is not loaded; the golden outputs tell whether the model is
+   * what this library's code computes.
    */
-  public Optional<String> foreignCode() {
-    return Optional.ofNullable(archive.foreignCode());
+  public boolean hasForeignCode() {
+    return archive.hasForeignCode();
+  }
+
+  /** Whether what is loaded in this precision is the archive's own, foreign code. */
+  public boolean runsForeignCode(Precision precision) {
+    return archive.runsForeignCode(precision);
   }
 
   /** Memory that the loaded weights take in fp32. */

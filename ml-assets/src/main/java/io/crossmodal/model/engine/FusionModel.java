@@ -114,17 +114,32 @@ public final class FusionModel implements AutoCloseable {
       FusionModel loaded = new FusionModel(bundle, precision, weightBytes, torch);
       Golden golden = bundle.manifest().golden();
       if (golden != null) {
-        golden.check(loaded.golden(golden.texts()), precision, bundle.manifest().calibration());
+        check(golden, loaded);
       }
       return loaded;
     } catch (MalformedModelException e) {
       throw new BundleException("the model's archive does not load: " + e.getMessage(), e);
     } catch (RuntimeException e) {
-      if (bundle.foreignCode().isPresent()) {
+      if (bundle.runsForeignCode(precision)) {
         throw new BundleException("the model's own code does not run: " + e.getMessage(), e);
       }
       // What this library wrote loads: the engine or the device is to blame, perhaps for once.
       throw e;
+    }
+  }
+
+  private static void check(Golden golden, FusionModel model) throws BundleException {
+    ModelBundle bundle = model.bundle;
+    try {
+      golden.check(model.golden(golden.texts()), model.precision, bundle.manifest().calibration());
+    } catch (BundleException e) {
+      if (!bundle.hasForeignCode() || bundle.runsForeignCode(model.precision)) {
+        throw e;
+      }
+      throw new BundleException(
+          e.getMessage()
+              + "; computed with this version's code: model.pt holds other code, which is not run",
+          e);
     }
   }
 

@@ -8,7 +8,7 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * A TIFF file of bands of numbers, a GeoTIFF perhaps; see {@link TiffRaster} for the files that are
+ * A TIFF file of bands of numbers, a GeoTIFF perhaps; see {@link TiffLayout} for the files that are
  * read. Only the first image of a file is read: overviews and masks follow it.
  *
  * @see <a href="https://docs.ogc.org/is/19-008r4/19-008r4.html">OGC GeoTIFF 1.1</a>
@@ -22,30 +22,20 @@ public final class GeoTiff {
 
   private static final int GDAL_NO_DATA = 42113;
 
-  private final TiffRaster raster;
-  private final TiffDirectory directory;
+  private final TiffLayout tiff;
   private final Orientation orientation;
 
   private GeoTiff(byte[] file) {
-    raster = new TiffRaster(file);
-    directory = raster.directory();
-    orientation = Orientation.of(directory);
+    tiff = new TiffLayout(file);
+    orientation = Orientation.of(tiff.directory);
     long bytes = floatBytes();
-    if (Math.max(raster.width(), raster.height()) > MAX_SIDE
-        || raster.samples() > MAX_BANDS
+    if (Math.max(tiff.width, tiff.height) > MAX_SIDE
+        || tiff.samples > MAX_BANDS
         || bytes > MAX_BYTES) {
-      throw new ImageFormatException(
-          String.format(
-              Locale.ROOT,
-              "the TIFF has %d bands of %d x %d pixels with %d bits; read are up to %d bands, sides"
-                  + " up to %d pixels and %d bytes decoded; cut it into tiles",
-              raster.samples(),
-              raster.width(),
-              raster.height(),
-              raster.bits(),
-              MAX_BANDS,
-              MAX_SIDE,
-              MAX_BYTES));
+      throw FileKind.TIFF.refused(
+          "%d bands of %d x %d pixels with %d bits; read are up to %d bands, sides"
+              + " up to %d pixels and %d bytes decoded; cut it into tiles",
+          tiff.samples, tiff.width, tiff.height, tiff.bits, MAX_BANDS, MAX_SIDE, MAX_BYTES);
     }
   }
 
@@ -68,24 +58,24 @@ public final class GeoTiff {
   }
 
   private long floatBytes() {
-    return (long) Float.BYTES * raster.samples() * raster.width() * raster.height();
+    return (long) Float.BYTES * tiff.samples * tiff.width * tiff.height;
   }
 
   /** Heap that {@link #open} and {@link #read} take at most, the file itself not counted. */
   long bytes() {
-    return floatBytes() * (isUpright() ? 1 : 2) + raster.readingBytes();
+    return floatBytes() * (isUpright() ? 1 : 2) + TiffRaster.bytes(tiff);
   }
 
   public int bands() {
-    return raster.samples();
+    return tiff.samples;
   }
 
   public int width() {
-    return orientation.isSwapped() ? raster.height() : raster.width();
+    return orientation.isSwapped() ? tiff.height : tiff.width;
   }
 
   public int height() {
-    return orientation.isSwapped() ? raster.width() : raster.height();
+    return orientation.isSwapped() ? tiff.width : tiff.height;
   }
 
   /**
@@ -94,7 +84,7 @@ public final class GeoTiff {
    * @throws ImageFormatException when the tag holds no number
    */
   public Optional<Double> noData() {
-    String text = directory.text(GDAL_NO_DATA);
+    String text = tiff.directory.text(GDAL_NO_DATA);
     // As C libraries print them: -nan, -1.#IND, inf, 1.#INF.
     String lower = text.toLowerCase(Locale.ROOT);
     if (text.isEmpty() || lower.contains("nan") || lower.contains("#ind")) {
@@ -107,12 +97,8 @@ public final class GeoTiff {
     try {
       return Optional.of(Double.valueOf(text));
     } catch (NumberFormatException e) {
-      throw new ImageFormatException("damaged TIFF: no-data value [" + cut(text) + "]", e);
+      throw FileKind.TIFF.damaged(e, "no-data value [%.100s]", text);
     }
-  }
-
-  private static String cut(String text) {
-    return text.substring(0, Math.min(text.length(), 100));
   }
 
   /**
@@ -124,9 +110,9 @@ public final class GeoTiff {
    */
   public double[] numbers(int tag) {
     try {
-      return directory.decimals(tag);
+      return tiff.directory.decimals(tag);
     } catch (RuntimeException e) {
-      throw new ImageFormatException("damaged TIFF: field " + tag + ": " + e.getMessage(), e);
+      throw FileKind.TIFF.damaged(e, "field %d: %s", tag, e.getMessage());
     }
   }
 
@@ -143,23 +129,24 @@ public final class GeoTiff {
    */
   public BandImage read() {
     float missing = noData().map(Double::floatValue).orElse(Float.NaN);
-    int width = raster.width();
-    int height = raster.height();
-    int bands = raster.samples();
+    int width = tiff.width;
+    int height = tiff.height;
+    int bands = tiff.samples;
     float[] values = new float[bands * height * width];
-    int inRow = raster.samplesOfPiece();
-    raster.read(
-        1,
-        1,
-        (x, y, band, row, pixels) -> {
-          for (int b = 0; b < inRow; b++) {
-            int to = ((band + b) * height + y) * width + x;
-            for (int i = 0; i < pixels; i++) {
-              float value = row[i * inRow + b];
-              values[to + i] = value == missing ? Float.NaN : value;
-            }
-          }
-        });
+    int inRow = tiff.samplesOfPiece();
+    new TiffRaster(tiff)
+        .read(
+            1,
+            1,
+            (x, y, band, row, pixels) -> {
+              for (int b = 0; b < inRow; b++) {
+                int to = ((band + b) * height + y) * width + x;
+                for (int i = 0; i < pixels; i++) {
+                  float value = row[i * inRow + b];
+                  values[to + i] = value == missing ? Float.NaN : value;
+                }
+              }
+            });
     return orientation.upright(new BandImage(bands, width, height, values));
   }
 }

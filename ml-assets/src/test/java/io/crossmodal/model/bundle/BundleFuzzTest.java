@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.bundle;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonArray;
@@ -17,6 +18,8 @@ import io.crossmodal.model.Precision;
 import io.crossmodal.model.fixtures.Seeds;
 import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.fixtures.Zips;
+import io.crossmodal.model.torchscript.MtgfeArchitecture;
+import io.crossmodal.model.torchscript.ScriptArchive;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -78,6 +81,11 @@ class BundleFuzzTest {
             ModelBundle.open(() -> new ByteArrayInputStream(damaged), folder, 1 << 28);
         Path model = folder.resolve("model.pt");
         read.writeModel(model, Precision.FP32);
+        ModelConfig config = read.manifest().config();
+        try (ScriptArchive loaded =
+            ScriptArchive.open(model, weights -> MtgfeArchitecture.build(config, weights))) {
+          assertEquals(MtgfeArchitecture.sources(config), loaded.sources(), name);
+        }
         Files.delete(model);
         whole++;
       } catch (BundleException e) {

@@ -6,7 +6,9 @@ package io.crossmodal.model.bundle;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -21,10 +23,14 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
+import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.fixtures.Seeds;
 import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.fixtures.Zips;
+import io.crossmodal.model.image.PixelTensor;
+import io.crossmodal.model.text.TokenizedText;
+import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
@@ -40,8 +46,10 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -472,25 +480,86 @@ class ModelBundleTest {
     assertRefused(MANIFEST, "golden outputs have at most 64 texts");
   }
 
-  /** Comments may differ from version to version; what an engine reads behind them may not. */
+  /** Whatever its code is, and whatever an engine would read behind a comment. */
   @Test
   void whatIsLoadedIsWrittenHere() throws Exception {
-    Map<String, byte[]> archive = Zips.read(entries.get(MODEL));
-    for (String end : List.of("\r", "\u000b", "\f", "\u0085", "\u2028")) {
-      archive.replaceAll(
-          (name, content) ->
-              name.endsWith("fusion.py")
-                  ? new String(content, StandardCharsets.UTF_8)
-                      .replaceFirst("\n", "\n# a comment" + end)
-                      .getBytes(StandardCharsets.UTF_8)
-                  : content);
-      replace(MODEL, "weights_sha256", Zips.store(archive));
+    for (String more :
+        List.of(
+            "# a comment\r",
+            "# a comment\u000b",
+            "# a comment\f",
+            "# a comment\u0085",
+            "# a comment\u2028",
+            "class Another(Module):\n  pass",
+            "this is no code")) {
+      damaged.put(MANIFEST, entries.get(MANIFEST));
+      replace(MODEL, "weights_sha256", archive("fusion", code -> code + "\n" + more + "\n"));
       ModelBundle bundle = read(Zips.write(damaged));
-      if (bundle.foreignCode().isEmpty()) {
-        assertArrayEquals(entries.get(MODEL), model(bundle), "behind " + (int) end.charAt(0));
-      }
-      archive = Zips.read(entries.get(MODEL));
+      assertTrue(bundle.hasForeignCode(), more);
+      assertFalse(bundle.runsForeignCode(Precision.FP32), more);
+      assertArrayEquals(entries.get(MODEL), model(bundle), more);
+      FusionModel.load(bundle, folder).close();
+      assertArrayEquals(
+          damaged.get(MODEL), model(bundle.allowingForeignCode()), "as it is where it is allowed");
     }
+    assertFalse(written.hasForeignCode());
+    ModelBundle own = read(Zips.write(entries));
+    assertFalse(own.hasForeignCode());
+    assertFalse(own.allowingForeignCode().runsForeignCode(Precision.FP32));
+  }
+
+  /** The archive whose code is changed in one module. */
+  private static byte[] archive(String module, UnaryOperator<String> change) throws IOException {
+    Map<String, byte[]> archive = Zips.read(entries.get(MODEL));
+    byte[] before =
+        archive.computeIfPresent(
+            "model/code/__torch__/" + module + ".py",
+            (name, code) ->
+                change
+                    .apply(new String(code, StandardCharsets.UTF_8))
+                    .getBytes(StandardCharsets.UTF_8));
+    assertNotNull(before, module);
+    return Zips.store(archive);
+  }
+
+  /** The golden outputs tell; where the code is trusted it runs in the precision it was made in. */
+  @Test
+  void codeThatComputesSomethingElseIsRefusedByItsOutputs() throws Exception {
+    String logit = "m = z[:, 1] - z[:, 0]";
+    byte[] other = archive("mtgfe", code -> code.replace(logit, "m = (z[:, 1] - z[:, 0]) * 100."));
+    edit(
+        manifest -> {
+          manifest.addProperty("weights_sha256", Sha256.hex(other));
+          JsonArray itm =
+              object(manifest, "golden")
+                  .getAsJsonArray("sensors")
+                  .get(0)
+                  .getAsJsonObject()
+                  .getAsJsonArray("itm");
+          for (int i = 0; i < itm.size(); i++) {
+            itm.set(i, new JsonPrimitive(itm.get(i).getAsFloat() * 100));
+          }
+        });
+    damaged.put(MODEL, other);
+    ModelBundle bundle = read(Zips.write(damaged));
+    for (Precision precision : List.of(Precision.FP32, Precision.BF16)) {
+      String message =
+          assertThrows(
+                  BundleException.class,
+                  () -> FusionModel.load(bundle, folder, Device.cpu(), precision))
+              .getMessage();
+      assertTrue(message.contains("golden"), message);
+      assertTrue(message.contains("model.pt holds other code, which is not run"), message);
+    }
+    ModelBundle allowed = bundle.allowingForeignCode();
+    FusionModel.load(allowed, folder).close();
+    String message =
+        assertThrows(
+                BundleException.class,
+                () -> FusionModel.load(allowed, folder, Device.cpu(), Precision.BF16))
+            .getMessage();
+    assertTrue(message.contains("too coarse"), message);
+    assertTrue(message.contains("which is not run"), message);
   }
 
   @Test
@@ -613,8 +682,46 @@ class ModelBundleTest {
     assertTrue(message.contains("text.word"), message);
   }
 
+  /** The shipped bundle was written when the text had no operators and one file for all towers. */
   @Test
-  void theShippedBundleHoldsNoForeignCode() throws Exception {
-    assertEquals(Optional.empty(), ModelBundle.demo().foreignCode());
+  void aBundleWithAnEarlierVersionsTextIsServed() throws Exception {
+    ModelBundle bundle = ModelBundle.demo();
+    assertTrue(bundle.hasForeignCode());
+    for (Precision precision : Precision.values()) {
+      FusionModel.load(bundle, folder, Device.cpu(), precision).close();
+    }
+  }
+
+  /** To the bit: the earlier text says the same in other words. */
+  @Test
+  void anEarlierVersionsTextComputesTheSame() throws Exception {
+    ModelBundle bundle = ModelBundle.demo();
+    SensorConfig sensor = bundle.manifest().config().sensors().get(0);
+    SplittableRandom random = new SplittableRandom(SEED);
+    float[] pixels = new float[sensor.channels() * sensor.imageSize() * sensor.imageSize()];
+    for (int i = 0; i < pixels.length; i++) {
+      pixels[i] = (float) random.nextGaussian();
+    }
+    PixelTensor picture = new PixelTensor(sensor.channels(), sensor.imageSize(), pixels);
+    TokenizedText text = bundle.tokenizer().tokenize("a large grey tank beside two red roofs");
+    try (FusionModel now = FusionModel.load(bundle, folder);
+        FusionModel before = FusionModel.load(bundle.allowingForeignCode(), folder)) {
+      Encoding image = same(before, now, m -> m.encodeImages(sensor.name(), List.of(picture)));
+      Encoding words = same(before, now, m -> m.encodeTexts(List.of(text)));
+      List<TokenBlock> w = List.of(words.tokens());
+      List<TokenBlock> s = List.of(image.tokens());
+      assertArrayEquals(before.score(w, s).itm(), now.score(w, s).itm());
+      assertArrayEquals(before.score(w, s).filter(), now.score(w, s).filter());
+      assertArrayEquals(before.filterByMlp(w, s), now.filterByMlp(w, s));
+    }
+  }
+
+  private static Encoding same(
+      FusionModel before, FusionModel now, Function<FusionModel, List<Encoding>> encode) {
+    Encoding expected = encode.apply(before).get(0);
+    Encoding found = encode.apply(now).get(0);
+    assertEquals(expected.tokens(), found.tokens());
+    assertArrayEquals(expected.embedding(), found.embedding());
+    return found;
   }
 }

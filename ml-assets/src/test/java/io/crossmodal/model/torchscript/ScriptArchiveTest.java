@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.fixtures.Seeds;
 import io.crossmodal.model.fixtures.Zips;
+import io.crossmodal.model.torchscript.Weights.Init;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
