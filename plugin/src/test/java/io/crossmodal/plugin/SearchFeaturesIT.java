@@ -6,8 +6,8 @@ package io.crossmodal.plugin;
 
 import static org.hamcrest.Matchers.containsString;
 
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -813,11 +813,15 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
   }
 
   public void testAPipelineGivesAllSearchesAGlobalWindow() throws IOException {
-    Answer bad =
-        send(
-            "PUT", "/_search/pipeline/none", "{'phase_results_processors':[{'fusion_rerank':{}}]}");
-    assertEquals(400, bad.status);
-    assertThat(bad.text, containsString("window_size"));
+    for (String size : List.of("", "'window_size':0", "'window_size':100001")) {
+      Answer bad =
+          send(
+              "PUT",
+              "/_search/pipeline/none",
+              "{'phase_results_processors':[{'fusion_rerank':{" + size + "}}]}");
+      assertEquals(400, bad.status);
+      assertThat(bad.text, containsString("[window_size] must be given, from 1 to 100000"));
+    }
     ok(
         "PUT",
         "/_search/pipeline/global",
@@ -850,6 +854,16 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
         byPipeline.replace("'size':12", "'size':13"),
         400,
         "raise [fusion_rerank.window_size]");
+    String rerank = "{'fusion_rerank':{'window_size':5}}";
+    ok(
+        "PUT",
+        "/_search/pipeline/twice",
+        "{'phase_results_processors':[" + rerank + "," + rerank + "]}");
+    refused(
+        "/scenes/_search?search_pipeline=twice",
+        byPipeline,
+        400,
+        "its pipeline has 2 processors [fusion_rerank]: leave one");
 
     String factories = "cluster.search.enabled_system_generated_factories";
     ok("PUT", "/_cluster/settings", "{'transient':{'" + factories + "':['none']}}");

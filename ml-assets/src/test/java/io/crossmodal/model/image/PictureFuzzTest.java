@@ -6,9 +6,9 @@ package io.crossmodal.model.image;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.crossmodal.model.AllocatedBytes;
-import io.crossmodal.model.Seeds;
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.fixtures.AllocatedBytes;
+import io.crossmodal.model.fixtures.Seeds;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;

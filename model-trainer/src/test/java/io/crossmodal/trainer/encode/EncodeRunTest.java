@@ -12,10 +12,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import io.crossmodal.model.Encoding;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.GeoTiffWriter;
 import io.crossmodal.model.image.Georeference;
@@ -59,7 +59,7 @@ class EncodeRunTest {
 
   @BeforeAll
   static void load() throws Exception {
-    model = FusionModel.load(ModelBundle.random("micro", ModelConfig.micro(), SEED), shared);
+    model = FusionModel.load(TestBundles.random("micro", ModelConfig.micro(), SEED), shared);
   }
 
   @AfterAll

@@ -11,7 +11,7 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.plugin.inference.ModelVersion;
+import io.crossmodal.plugin.inference.registry.ModelVersion;
 import io.crossmodal.plugin.rest.LoadModelAction;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -397,6 +397,10 @@ public class ModelRegistryIT extends OpenSearchIntegTestCase {
     assertStatus(400, "unknown field [device]", "POST", "mine/_load", "{\"device\":\"cpu\"}");
     assertStatus(404, "unknown model [bad]", "POST", "bad/_load", null);
     assertStatus(404, "unknown model [bad]", "POST", "bad/_unload", null);
+    for (String action : List.of("_load", "_unload")) {
+      String none = "mine/" + action + "?node_id=nope";
+      assertStatus(404, "no node of the cluster is [nope]", "POST", none, null);
+    }
     assertStatus(400, "no base64", "PUT", "bad", "{\"bundle\":\"%%\"}");
     assertStatus(400, "ends early", "PUT", "bad", "{\"bundle\":\"AAAA");
     assertStatus(400, "no zip", "PUT", "bad", "{\"bundle\":\"AAAA\"}");
