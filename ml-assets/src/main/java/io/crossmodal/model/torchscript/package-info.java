@@ -10,9 +10,9 @@
  * io.crossmodal.model.ModelConfig} into a tree. The resources beside it are the one definition of
  * the model; read them as the paper: {@code nn.py}; a text tower, {@code bert.py} or {@code
  * mean.py}; an image tower, {@code vit.py}, or {@code convnet.py} or {@code resnet.py} before
- * {@code grid.py}; {@code fusion.py}; {@code mtgfe.py}, or {@code sensors.py} without text. {@link io.crossmodal.model.torchscript.ScriptArchive} reads an
- * archive back by comparing it with what {@link
- * io.crossmodal.model.torchscript.ScriptArchiveWriter} would write. Called by {@code model.bundle}
- * and by the trainer; never by the plugin.
+ * {@code grid.py}; {@code fusion.py}; {@code mtgfe.py}, or {@code sensors.py} without text. {@link
+ * io.crossmodal.model.torchscript.ScriptArchive} reads an archive back by comparing it with what
+ * {@link io.crossmodal.model.torchscript.ScriptArchiveWriter} would write. Called by {@code
+ * model.bundle} and by the trainer; never by the plugin.
  */
 package io.crossmodal.model.torchscript;

@@ -18,6 +18,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
 import io.crossmodal.model.Calibration;
+import io.crossmodal.model.Encoding;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
@@ -27,6 +28,9 @@ import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.fixtures.Seeds;
 import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.fixtures.Zips;
+import io.crossmodal.model.image.PixelTensor;
+import io.crossmodal.model.text.TokenizedText;
+import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
@@ -42,8 +46,9 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
@@ -685,6 +690,38 @@ class ModelBundleTest {
     for (Precision precision : Precision.values()) {
       FusionModel.load(bundle, folder, Device.cpu(), precision).close();
     }
-    FusionModel.load(bundle.allowingForeignCode(), folder).close();
+  }
+
+  /** To the bit: the earlier text says the same in other words. */
+  @Test
+  void anEarlierVersionsTextComputesTheSame() throws Exception {
+    ModelBundle bundle = ModelBundle.demo();
+    SensorConfig sensor = bundle.manifest().config().sensors().get(0);
+    SplittableRandom random = new SplittableRandom(SEED);
+    float[] pixels = new float[sensor.channels() * sensor.imageSize() * sensor.imageSize()];
+    for (int i = 0; i < pixels.length; i++) {
+      pixels[i] = (float) random.nextGaussian();
+    }
+    PixelTensor picture = new PixelTensor(sensor.channels(), sensor.imageSize(), pixels);
+    TokenizedText text = bundle.tokenizer().tokenize("a large grey tank beside two red roofs");
+    try (FusionModel now = FusionModel.load(bundle, folder);
+        FusionModel before = FusionModel.load(bundle.allowingForeignCode(), folder)) {
+      Encoding image = same(before, now, m -> m.encodeImages(sensor.name(), List.of(picture)));
+      Encoding words = same(before, now, m -> m.encodeTexts(List.of(text)));
+      List<TokenBlock> w = List.of(words.tokens());
+      List<TokenBlock> s = List.of(image.tokens());
+      assertArrayEquals(before.score(w, s).itm(), now.score(w, s).itm());
+      assertArrayEquals(before.score(w, s).filter(), now.score(w, s).filter());
+      assertArrayEquals(before.filterByMlp(w, s), now.filterByMlp(w, s));
+    }
+  }
+
+  private static Encoding same(
+      FusionModel before, FusionModel now, Function<FusionModel, List<Encoding>> encode) {
+    Encoding expected = encode.apply(before).get(0);
+    Encoding found = encode.apply(now).get(0);
+    assertEquals(expected.tokens(), found.tokens());
+    assertArrayEquals(expected.embedding(), found.embedding());
+    return found;
   }
 }
