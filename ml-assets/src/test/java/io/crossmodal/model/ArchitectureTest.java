@@ -98,7 +98,9 @@ final class ArchitectureTest {
   void noFileIsTooLongToRead() {
     assertEquals(
         List.of(),
-        SourceFiles.tooLong(ArchitectureTest.class, List.of("MtgfeArchitecture", "TiffRaster")));
+        SourceFiles.tooLong(
+            SourceFiles.moduleOf(ArchitectureTest.class),
+            List.of("MtgfeArchitecture", "TiffRaster")));
   }
 
   @Test

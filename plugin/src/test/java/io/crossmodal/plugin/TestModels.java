@@ -11,8 +11,8 @@ import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.model.fixtures.TestTiffs;
 import io.crossmodal.model.image.BandImage;
-import io.crossmodal.model.image.GeoTiffWriter;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
@@ -85,8 +85,7 @@ public final class TestModels {
       values[i] =
           (float) (sensor.mean().get(band) + sensor.std().get(band) * random.nextGaussian());
     }
-    return GeoTiffWriter.write(
-        new BandImage(sensor.channels(), side, side, values), GeoTiffWriter.Values.FLOAT32, null);
+    return TestTiffs.write(new BandImage(sensor.channels(), side, side, values));
   }
 
   /** A field "field" of a model that is the only one. */

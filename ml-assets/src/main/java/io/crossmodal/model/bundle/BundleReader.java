@@ -83,9 +83,7 @@ final class BundleReader {
       }
       boolean foreign = !archive.sources().equals(MtgfeArchitecture.sources(config));
       return new ModelBundle(
-          manifest,
-          tokenizer,
-          ModelArchive.in(content, config, entries.modelSha256, foreign));
+          manifest, tokenizer, ModelArchive.in(content, config, entries.modelSha256, foreign));
     }
   }
 

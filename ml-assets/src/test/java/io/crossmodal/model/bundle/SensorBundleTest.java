@@ -17,8 +17,8 @@ import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.model.fixtures.TestTiffs;
 import io.crossmodal.model.image.BandImage;
-import io.crossmodal.model.image.GeoTiffWriter;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -76,10 +76,8 @@ class SensorBundleTest {
           values[i] = random.nextInt(3000);
         }
         byte[] tile =
-            GeoTiffWriter.write(
-                new BandImage(sensor.channels(), 24, 24, values),
-                GeoTiffWriter.Values.UINT16,
-                null);
+            TestTiffs.write(
+                new BandImage(sensor.channels(), 24, 24, values), TestTiffs.Values.UINT16);
         Encoding encoding =
             model
                 .encodeImages(

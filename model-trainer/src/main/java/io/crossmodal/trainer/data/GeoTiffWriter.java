@@ -2,8 +2,9 @@
  * Copyright the cross-modal project contributors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.crossmodal.model.image;
+package io.crossmodal.trainer.data;
 
+import io.crossmodal.model.image.BandImage;
 import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
 import java.awt.image.ComponentColorModel;
@@ -24,7 +25,7 @@ import javax.imageio.plugins.tiff.TIFFField;
 import javax.imageio.plugins.tiff.TIFFTag;
 import javax.imageio.stream.MemoryCacheImageOutputStream;
 
-/** Writes GeoTIFFs as archives hold them, Deflate in strips. For generated data and tests. */
+/** Writes GeoTIFFs as archives hold them, Deflate in strips, of generated data. */
 public final class GeoTiffWriter {
   /** How a value is stored. */
   public enum Values {
