@@ -79,7 +79,7 @@ public final class Layers {
         : linear(weights, path, in, out, Init.normal(residual / Math.sqrt(in)));
   }
 
-  /** Adds {@code layer0} to {@code layer<count - 1>} to their parent, and returns that. */
+  /** Adds so many numbered layers, from 0 on, to their parent, and returns that. */
   static ScriptModule repeat(
       ScriptModule parent, String path, int count, Function<String, ScriptModule> layer) {
     for (int i = 0; i < count; i++) {
