@@ -42,10 +42,7 @@ final class ModelArchive {
   private final StateDict state;
   private final String sha256;
 
-  /** Whether its code is another than this library writes. */
   private final boolean foreignCode;
-
-  /** Whether that code is what is loaded in fp32. */
   private final boolean runsForeignCode;
 
   private ModelArchive(
@@ -82,7 +79,7 @@ final class ModelArchive {
    * Makes the archive of a bundle that was checked.
    *
    * @param zip of the whole bundle
-   * @param foreignCode whether its code is another than this library writes
+   * @param foreignCode whether it holds other code than this library writes
    */
   static ModelArchive in(
       ModelBundle.Content zip, ModelConfig config, String sha256, boolean foreignCode) {
@@ -102,6 +99,7 @@ final class ModelArchive {
     return foreignCode;
   }
 
+  /** See {@link ModelBundle#runsForeignCode}. */
   boolean runsForeignCode(Precision precision) {
     return runsForeignCode && precision == Precision.FP32;
   }

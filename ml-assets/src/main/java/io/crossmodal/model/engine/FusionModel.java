@@ -112,7 +112,10 @@ public final class FusionModel implements AutoCloseable {
     try {
       torch.load(archive);
       FusionModel loaded = new FusionModel(bundle, precision, weightBytes, torch);
-      checkGolden(loaded);
+      Golden golden = bundle.manifest().golden();
+      if (golden != null) {
+        check(golden, loaded);
+      }
       return loaded;
     } catch (MalformedModelException e) {
       throw new BundleException("the model's archive does not load: " + e.getMessage(), e);
@@ -125,17 +128,12 @@ public final class FusionModel implements AutoCloseable {
     }
   }
 
-  private static void checkGolden(FusionModel loaded) throws BundleException {
-    ModelBundle bundle = loaded.bundle;
-    Golden golden = bundle.manifest().golden();
-    if (golden == null) {
-      return;
-    }
+  private static void check(Golden golden, FusionModel model) throws BundleException {
+    ModelBundle bundle = model.bundle;
     try {
-      golden.check(
-          loaded.golden(golden.texts()), loaded.precision, bundle.manifest().calibration());
+      golden.check(model.golden(golden.texts()), model.precision, bundle.manifest().calibration());
     } catch (BundleException e) {
-      if (!bundle.hasForeignCode() || bundle.runsForeignCode(loaded.precision)) {
+      if (!bundle.hasForeignCode() || bundle.runsForeignCode(model.precision)) {
         throw e;
       }
       throw new BundleException(

@@ -50,7 +50,7 @@ final class TorchModel implements AutoCloseable {
 
   /** Loads a TorchScript archive, which may be deleted afterwards. */
   void load(Path archive) throws IOException, MalformedModelException {
-    model.load(archive.getParent(), archive.getFileName().toString());
+    model.load(archive.toAbsolutePath().getParent(), archive.getFileName().toString());
     JniUtils.enableInferenceMode(block());
   }
 
