@@ -6,7 +6,7 @@ package io.crossmodal.plugin;
 
 import static org.hamcrest.Matchers.containsString;
 
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.io.IOException;
 import java.io.InputStream;
@@ -172,7 +172,7 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
   }
 
   private static long total(Counter counter) {
-    return internalCluster().getInstance(ModelService.class).stats().get(counter);
+    return internalCluster().getInstance(NodeInference.class).stats().get(counter);
   }
 
   private static void create(String index, int shards, String settings, String properties)
@@ -806,7 +806,7 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
               assertEquals(
                   "nothing waits for the model",
                   0,
-                  internalCluster().getInstance(ModelService.class).queued()));
+                  internalCluster().getInstance(NodeInference.class).queued()));
     } finally {
       batchWait("null");
     }

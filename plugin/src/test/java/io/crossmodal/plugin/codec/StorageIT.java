@@ -5,7 +5,7 @@
 package io.crossmodal.plugin.codec;
 
 import io.crossmodal.plugin.MicroModelPlugin;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -57,7 +57,7 @@ public class StorageIT extends OpenSearchIntegTestCase {
 
   private static long encoded() {
     long total = 0;
-    for (ModelService service : internalCluster().getInstances(ModelService.class)) {
+    for (NodeInference service : internalCluster().getInstances(NodeInference.class)) {
       total += service.stats().get(Counter.ENCODED_IMAGES);
     }
     return total;

@@ -10,7 +10,8 @@ import static org.hamcrest.Matchers.not;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.node.NodeInference;
+import io.crossmodal.plugin.inference.registry.ModelStatus;
 import io.crossmodal.plugin.inference.registry.ModelVersion;
 import io.crossmodal.plugin.rest.LoadModelAction;
 import java.io.IOException;
@@ -292,7 +293,7 @@ public class ModelRegistryIT extends OpenSearchIntegTestCase {
     }
     // Shards that vanish under a search are core's; 404 is said of an index that is gone.
     assertThat(new TreeSet<>(answers).toString(), not(containsString("500")));
-    for (ModelService service : internalCluster().getInstances(ModelService.class)) {
+    for (NodeInference service : internalCluster().getInstances(NodeInference.class)) {
       assertBusy(() -> assertEquals(0, service.queued()));
       assertFalse(service.catalog().has("mine"));
     }
@@ -328,9 +329,10 @@ public class ModelRegistryIT extends OpenSearchIntegTestCase {
       assertBusy(
           () ->
               assertNotEquals(
-                  ModelService.State.NOT_LOADED,
+                  ModelStatus.State.NOT_LOADED,
                   internalCluster()
-                      .getInstance(ModelService.class, victim)
+                      .getInstance(NodeInference.class, victim)
+                      .models()
                       .status("mine")
                       .state()));
     }
@@ -347,7 +349,8 @@ public class ModelRegistryIT extends OpenSearchIntegTestCase {
             });
     assertEveryNodeHas("mine", sha256);
     internalCluster()
-        .getInstance(ModelService.class, victim)
+        .getInstance(NodeInference.class, victim)
+        .models()
         .load("mine", null)
         .get(60, TimeUnit.SECONDS);
   }

@@ -17,7 +17,7 @@ import io.crossmodal.plugin.TestService;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
-import io.crossmodal.plugin.inference.scoring.Scores;
+import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.FieldDefinition;
@@ -205,7 +205,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
         window,
         "field",
         new CrossModalFieldType(
-            definition(modality), HnswParameters.DEFAULT, Map.of(), () -> test.get()),
+            definition(modality), HnswParameters.DEFAULT, Map.of(), () -> test.get().scoring()),
         new EncodedSide(
             queryModality,
             new Asked("query", "?"),
@@ -256,6 +256,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
     }
     Scores logits =
         test.get()
+            .scoring()
             .score(
                 TestModels.ID,
                 List.of(image ? query : candidate),
@@ -557,7 +558,8 @@ public class FusionRescorerTests extends OpenSearchTestCase {
       List<TokenBlock> blocks = index.docs.stream().map(index.blocks::get).toList();
       List<Float> logits =
           test.get()
-              .filter(
+              .scoring()
+              .preRank(
                   TestModels.ID,
                   image ? List.of(query) : blocks,
                   image ? blocks : List.of(query),

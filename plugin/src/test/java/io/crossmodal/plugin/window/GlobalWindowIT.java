@@ -9,7 +9,7 @@ import static org.hamcrest.Matchers.containsString;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.details.DetailsExtBuilder;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.query.QuerySide;
@@ -77,7 +77,7 @@ public class GlobalWindowIT extends OpenSearchIntegTestCase {
 
   private static long total(Counter counter) {
     long total = 0;
-    for (ModelService service : internalCluster().getInstances(ModelService.class)) {
+    for (NodeInference service : internalCluster().getInstances(NodeInference.class)) {
       total += service.stats().get(counter);
     }
     return total;

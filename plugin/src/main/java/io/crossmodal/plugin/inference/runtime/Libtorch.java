@@ -149,7 +149,7 @@ record Libtorch(Path folder, String version, String flavor) {
     return Platform.detectPlatform("pytorch");
   }
 
-  /** A version without the date of its build. */
+  /** Returns a version without the date of its build. */
   private static String release(String version) {
     return version.replaceAll("-.*", "");
   }
