@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.bundle;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.ModelConfig;
 import java.io.EOFException;
 import java.io.IOException;
@@ -88,7 +89,7 @@ final class BundleReader {
         if (!ENTRIES.contains(name)) {
           throw new BundleException(
               String.format(
-                  Locale.ROOT, "a bundle holds %s, found [%s]", ENTRIES, abbreviated(name)));
+                  Locale.ROOT, "a bundle holds %s, found [%s]", ENTRIES, Messages.excerpt(name)));
         }
         if (!found.add(name)) {
           throw new BundleException("a bundle holds one " + name + ", found several");
@@ -114,10 +115,6 @@ final class BundleReader {
       throw new BundleException("a bundle holds " + expected + ", found " + found);
     }
     return new Unpacked(manifest, vocabulary, sha256);
-  }
-
-  private static String abbreviated(String name) {
-    return name.length() <= 100 ? name : name.substring(0, 100) + "...";
   }
 
   private static ZipEntry next(ZipInputStream zip) throws IOException, BundleException {

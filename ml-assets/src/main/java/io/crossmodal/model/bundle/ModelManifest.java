@@ -9,6 +9,7 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
 import io.crossmodal.model.Calibration;
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorCalibration;
 import java.nio.charset.StandardCharsets;
@@ -96,11 +97,11 @@ public record ModelManifest(
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "%s has at most %d characters, got %d: [%.100s...]",
+              "%s has at most %d characters, got %d: [%s]",
               what,
               MAX_LENGTH,
               value.length(),
-              value));
+              Messages.excerpt(value)));
     }
   }
 
@@ -146,7 +147,7 @@ public record ModelManifest(
   public static void checkId(String id) {
     if (id == null || !ID.matcher(id).matches()) {
       throw new IllegalArgumentException(
-          String.format(Locale.ROOT, "id must match %s, got [%.100s]", ID.pattern(), id));
+          "id must match " + ID.pattern() + ", got [" + Messages.excerpt(id) + "]");
     }
   }
 

@@ -469,6 +469,12 @@ class ModelBundleTest {
     String endless = "x".repeat(50_000);
     set("data_set", endless, "training");
     assertRefused(MANIFEST, "data_set has at most 1000 characters, got 50000");
+    set("id", "A".repeat(99) + "\uD83D\uDE00");
+    assertRefused(MANIFEST, "got [" + "A".repeat(99) + "... (101 characters)]");
+    set("id", "half a pair");
+    String json = new String(damaged.get(MANIFEST), StandardCharsets.UTF_8);
+    damaged.put(MANIFEST, json.replace("a pair", "\\ud83d").getBytes(StandardCharsets.UTF_8));
+    assertRefused(MANIFEST, "got [half \uFFFD]");
     edit(
         manifest -> {
           JsonArray texts = object(manifest, "golden").getAsJsonArray("texts");

@@ -4,12 +4,12 @@
  */
 package io.crossmodal.plugin.mapper;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenPooling;
-import io.crossmodal.plugin.errors.Messages;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import java.util.ArrayList;
 import java.util.List;

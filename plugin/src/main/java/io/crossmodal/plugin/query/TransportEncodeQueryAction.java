@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.query;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.errors.InferenceErrors;
-import io.crossmodal.plugin.errors.Messages;
 import io.crossmodal.plugin.inference.encoding.Encoded;
 import io.crossmodal.plugin.inference.encoding.EncodingService;
 import io.crossmodal.plugin.inference.encoding.QueryInput;

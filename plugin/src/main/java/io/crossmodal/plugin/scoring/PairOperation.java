@@ -17,6 +17,7 @@ import io.crossmodal.plugin.inference.scoring.ScoringService.Similarities;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BiFunction;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
 import org.opensearch.core.common.io.stream.Writeable;
@@ -62,23 +63,16 @@ public final class PairOperation<T> {
 
   private static final List<PairOperation<?>> ALL = List.of(SCORE, PRE_RANK, ATTENTION, MAX_SIM);
 
-  /** A method of {@link ScoringService}. */
-  private interface Method<T> {
-    CompletableFuture<T> call(
-        ScoringService scoring,
-        String model,
-        List<? extends Tokens> texts,
-        List<? extends Tokens> images,
-        Deadline deadline);
-  }
-
   private final int code;
-  private final Method<T> method;
+  private final BiFunction<ScoringService, ScoringService.Request, CompletableFuture<T>> method;
   private final Writeable.Writer<T> writer;
   private final Writeable.Reader<T> reader;
 
   private PairOperation(
-      int code, Method<T> method, Writeable.Writer<T> writer, Writeable.Reader<T> reader) {
+      int code,
+      BiFunction<ScoringService, ScoringService.Request, CompletableFuture<T>> method,
+      Writeable.Writer<T> writer,
+      Writeable.Reader<T> reader) {
     this.code = code;
     this.method = method;
     this.writer = writer;
@@ -92,12 +86,13 @@ public final class PairOperation<T> {
    */
   public CompletableFuture<T> ask(ScoringService scoring, Pairs pairs, Deadline deadline) {
     List<? extends Tokens> query = List.of(pairs.query());
-    return method.call(
+    return method.apply(
         scoring,
-        pairs.model(),
-        pairs.queryAsks() ? query : pairs.candidates(),
-        pairs.queryAsks() ? pairs.candidates() : query,
-        deadline);
+        new ScoringService.Request(
+            pairs.model(),
+            pairs.queryAsks() ? query : pairs.candidates(),
+            pairs.queryAsks() ? pairs.candidates() : query,
+            deadline));
   }
 
   static PairOperation<?> read(StreamInput in) throws IOException {

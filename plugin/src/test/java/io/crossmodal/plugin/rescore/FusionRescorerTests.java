@@ -17,6 +17,7 @@ import io.crossmodal.plugin.TestService;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
@@ -258,10 +259,11 @@ public class FusionRescorerTests extends OpenSearchTestCase {
         test.get()
             .scoring()
             .score(
-                TestModels.ID,
-                List.of(image ? query : candidate),
-                List.of(image ? candidate : query),
-                Deadline.none())
+                new ScoringService.Request(
+                    TestModels.ID,
+                    List.of(image ? query : candidate),
+                    List.of(image ? candidate : query),
+                    Deadline.none()))
             .get(60, TimeUnit.SECONDS);
     return MODEL.manifest().calibration().probability(logits.itm()[0], logits.filter()[0]);
   }
@@ -560,10 +562,11 @@ public class FusionRescorerTests extends OpenSearchTestCase {
           test.get()
               .scoring()
               .preRank(
-                  TestModels.ID,
-                  image ? List.of(query) : blocks,
-                  image ? blocks : List.of(query),
-                  Deadline.none())
+                  new ScoringService.Request(
+                      TestModels.ID,
+                      image ? List.of(query) : blocks,
+                      image ? blocks : List.of(query),
+                      Deadline.none()))
               .get(60, TimeUnit.SECONDS);
       Set<Integer> passed =
           IntStream.range(0, hits.length)

@@ -9,6 +9,7 @@ import ai.djl.engine.Engine;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.pytorch.jni.LibUtils;
 import ai.djl.util.cuda.CudaUtils;
+import io.crossmodal.model.Messages;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceSettings;
 import java.io.IOException;
@@ -162,7 +163,7 @@ public final class NativeRuntime {
           && !own.equals(String.valueOf(file.getParent()))) {
         throw new InferenceException.ModelUnavailable(
             "this node's process has loaded another libtorch, ["
-                + Libtorch.cut(file.toString())
+                + Messages.excerpt(file)
                 + "], and two of them may end it: run local models of ml-commons on other nodes"
                 + " (plugins.ml_commons.only_run_on_ml_node), or give this plugin's models to other"
                 + " nodes (node.attr.cross_modal.scorer, plugins.cross_modal.scoring: remote);"

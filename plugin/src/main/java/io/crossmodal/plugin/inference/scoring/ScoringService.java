@@ -34,16 +34,49 @@ import java.util.function.IntFunction;
  * method returns at once; the work is done by {@link ModelWorker}, and the first request that needs
  * a model has it loaded.
  *
- * <p>Each takes two lists of tokens. One of them may hold a single item, which is paired with all
- * of the other; otherwise both have the same length. Pairs that still wait at the deadline are
- * dropped unscored; to cancel a future takes its pairs out of the queue. Futures complete on the
- * worker: whoever continues one must not work long. They fail with an {@link
+ * <p>To cancel a future takes its pairs out of the queue. Futures complete on the worker: whoever
+ * continues one must not work long. They fail with an {@link
  * io.crossmodal.plugin.inference.InferenceException}. Thread-safe.
  */
 public final class ScoringService {
   private final LoadedModels models;
   private final ModelWorker worker;
   private final MemoryBudget heap;
+
+  /**
+   * Pairs of tokens to compute. One of the lists may hold a single item, which is paired with all
+   * of the other; otherwise both have the same length.
+   *
+   * @param model id of the model
+   * @param texts of the pairs, or the queries where images are compared with images
+   * @param images of the pairs
+   * @param deadline pairs that still wait then are dropped
+   */
+  public record Request(
+      String model,
+      List<? extends Tokens> texts,
+      List<? extends Tokens> images,
+      Deadline deadline) {
+    private int pairs() {
+      return texts.isEmpty() || images.isEmpty() ? 0 : Math.max(texts.size(), images.size());
+    }
+
+    private Request ofClassTokens() {
+      return new Request(
+          model,
+          texts.stream().map(Tokens::classToken).toList(),
+          images.stream().map(Tokens::classToken).toList(),
+          deadline);
+    }
+
+    private Operation.Pair pair(int index) {
+      return new Operation.Pair(of(texts, index), of(images, index));
+    }
+
+    private static Tokens of(List<? extends Tokens> blocks, int pair) {
+      return blocks.get(blocks.size() == 1 ? 0 : pair);
+    }
+  }
 
   /**
    * The version of a model that scored, as far as whoever reads the scores needs it: it may have
@@ -130,17 +163,11 @@ public final class ScoringService {
    *
    * @return two logits for each pair, all by the same version of the model
    */
-  public CompletableFuture<Scores> score(
-      String model,
-      List<? extends Tokens> texts,
-      List<? extends Tokens> images,
-      Deadline deadline) {
-    Tokens sharedImage = texts.size() > 1 && images.size() == 1 ? images.get(0) : null;
+  public CompletableFuture<Scores> score(Request request) {
+    Tokens sharedImage =
+        request.texts.size() > 1 && request.images.size() == 1 ? request.images.get(0) : null;
     return onPairs(
-        model,
-        texts,
-        images,
-        deadline,
+        request,
         on -> imageTokens -> new Operation.Score(on, imageTokens, sharedImage),
         (on, pairs, times) -> {
           float[] itm = new float[pairs.size()];
@@ -159,16 +186,9 @@ public final class ScoringService {
    *
    * @return a score for each pair, in [-1, 1]
    */
-  public CompletableFuture<Similarities> maxSim(
-      String model,
-      List<? extends Tokens> queries,
-      List<? extends Tokens> images,
-      Deadline deadline) {
+  public CompletableFuture<Similarities> maxSim(Request request) {
     return onPairs(
-        model,
-        queries,
-        images,
-        deadline,
+        request,
         on -> imageTokens -> new Operation.MaxSim(on, imageTokens),
         (on, values, times) -> new Similarities(values, ModelInfo.of(on.version()), times));
   }
@@ -179,16 +199,9 @@ public final class ScoringService {
    *
    * @return a table for each pair
    */
-  public CompletableFuture<List<WordPatchWeights>> attention(
-      String model,
-      List<? extends Tokens> texts,
-      List<? extends Tokens> images,
-      Deadline deadline) {
+  public CompletableFuture<List<WordPatchWeights>> attention(Request request) {
     return onPairs(
-        model,
-        texts,
-        images,
-        deadline,
+        request,
         on -> imageTokens -> new Operation.Attention(on, imageTokens),
         (on, tables, times) -> tables);
   }
@@ -199,16 +212,9 @@ public final class ScoringService {
    * @return a logit for each pair
    * @throws IllegalArgumentException when the model has no pre-ranker
    */
-  public CompletableFuture<List<Float>> preRank(
-      String model,
-      List<? extends Tokens> texts,
-      List<? extends Tokens> images,
-      Deadline deadline) {
+  public CompletableFuture<List<Float>> preRank(Request request) {
     return onPairs(
-        model,
-        texts.stream().map(Tokens::classToken).toList(),
-        images.stream().map(Tokens::classToken).toList(),
-        deadline,
+        request.ofClassTokens(),
         on -> {
           if (!on.version().manifest().config().filterMlp()) {
             throw new IllegalArgumentException(
@@ -233,22 +239,19 @@ public final class ScoringService {
    *     cannot do it
    */
   private <O, R> CompletableFuture<R> onPairs(
-      String model,
-      List<? extends Tokens> texts,
-      List<? extends Tokens> images,
-      Deadline deadline,
+      Request request,
       Function<LoadedModel, IntFunction<Operation<Operation.Pair, O>>> operation,
       Finish<O, R> finish) {
     return models.whileLeased(
-        model,
+        request.model,
         on -> {
           IntFunction<Operation<Operation.Pair, O>> ofSize = operation.apply(on);
-          int pairs =
-              texts.isEmpty() || images.isEmpty() ? 0 : Math.max(texts.size(), images.size());
+          int pairs = request.pairs();
           // A call takes images of equally many tokens, as sensors may differ in size.
           Map<Integer, List<Integer>> bySize = new TreeMap<>();
           for (int i = 0; i < pairs; i++) {
-            bySize.computeIfAbsent(of(images, i).count(), m -> new ArrayList<>()).add(i);
+            int imageTokens = Request.of(request.images, i).count();
+            bySize.computeIfAbsent(imageTokens, first -> new ArrayList<>()).add(i);
           }
           List<O> outcomes = new ArrayList<>(Collections.nCopies(pairs, null));
           CompletableFuture<Void> all = CompletableFuture.completedFuture(null);
@@ -258,10 +261,8 @@ public final class ScoringService {
             Job<Operation.Pair, O> job =
                 new Job<>(
                     ofSize.apply(same.getKey()),
-                    indices.stream()
-                        .map(i -> new Operation.Pair(of(texts, i), of(images, i)))
-                        .toList(),
-                    deadline);
+                    indices.stream().map(request::pair).toList(),
+                    request.deadline);
             jobs.add(job);
             CompletableFuture<Void> part =
                 job.result()
@@ -286,9 +287,5 @@ public final class ScoringService {
               result.whenComplete((done, failure) -> jobs.forEach(worker::cancel));
           return result;
         });
-  }
-
-  private static Tokens of(List<? extends Tokens> blocks, int pair) {
-    return blocks.get(blocks.size() == 1 ? 0 : pair);
   }
 }

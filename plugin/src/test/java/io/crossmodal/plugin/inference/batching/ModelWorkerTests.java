@@ -23,6 +23,7 @@ import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.registry.LoadedModel;
 import io.crossmodal.plugin.inference.registry.LoadedModels;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
 import io.crossmodal.plugin.inference.scoring.ScoringService.Similarities;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
@@ -84,7 +85,9 @@ public class ModelWorkerTests extends OpenSearchTestCase {
   private static CompletableFuture<Scores> score(TestService test, Search search) {
     return test.get()
         .scoring()
-        .score(TestModels.ID, List.of(search.text()), search.images(), Deadline.none());
+        .score(
+            new ScoringService.Request(
+                TestModels.ID, List.of(search.text()), search.images(), Deadline.none()));
   }
 
   private static <T> T get(CompletableFuture<T> future) throws Exception {
@@ -281,7 +284,10 @@ public class ModelWorkerTests extends OpenSearchTestCase {
       CompletableFuture<Scores> first = score(test, search(1));
       List<CompletableFuture<Similarities>> jobs = new ArrayList<>();
       for (List<TokenBlock> query : List.of(small, large, small)) {
-        jobs.add(test.get().scoring().maxSim(TestModels.ID, query, images, Deadline.none()));
+        jobs.add(
+            test.get()
+                .scoring()
+                .maxSim(new ScoringService.Request(TestModels.ID, query, images, Deadline.none())));
       }
       gate.open.countDown();
       get(first);

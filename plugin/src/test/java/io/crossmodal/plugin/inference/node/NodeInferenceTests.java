@@ -17,6 +17,7 @@ import io.crossmodal.plugin.inference.encoding.EncodingService;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.inference.registry.ModelStatus;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -58,10 +59,11 @@ public class NodeInferenceTests extends OpenSearchTestCase {
             test.get()
                 .scoring()
                 .score(
-                    TestModels.ID,
-                    List.of(TestModels.tokens(random(), MODEL, 3)),
-                    List.of(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL))),
-                    Deadline.none())),
+                    new ScoringService.Request(
+                        TestModels.ID,
+                        List.of(TestModels.tokens(random(), MODEL, 3)),
+                        List.of(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL))),
+                        Deadline.none()))),
         instanceOf(InferenceException.ModelUnavailable.class));
     test.close();
   }
@@ -84,10 +86,11 @@ public class NodeInferenceTests extends OpenSearchTestCase {
             service
                 .scoring()
                 .score(
-                    TestModels.ID,
-                    List.of(TestModels.tokens(random(), MODEL, 3)),
-                    List.of(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL))),
-                    Deadline.none());
+                    new ScoringService.Request(
+                        TestModels.ID,
+                        List.of(TestModels.tokens(random(), MODEL, 3)),
+                        List.of(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL))),
+                        Deadline.none()));
         assertSame(missing, failure(scores));
       }
       assertEquals(ModelStatus.State.FAILED, service.models().status(TestModels.ID).state());

@@ -24,6 +24,7 @@ import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.registry.ModelStatus.PrecisionTrial;
 import io.crossmodal.plugin.inference.runtime.NativeRuntime;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import java.io.IOException;
@@ -379,7 +380,11 @@ public class LoadedModelsTests extends OpenSearchTestCase {
                   while (!over.get()) {
                     assertEquals(
                         20,
-                        get(service.scoring().score(ID, List.of(text), images, Deadline.none()))
+                        get(service
+                                .scoring()
+                                .score(
+                                    new ScoringService.Request(
+                                        ID, List.of(text), images, Deadline.none())))
                             .itm()
                             .length);
                     assertTrue(
@@ -494,9 +499,15 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       for (int i = randomIntBetween(7, 50); i > 0; i--) {
         images.add(TestModels.tokens(random(), TestModels.micro(), m));
       }
-      float[] itm = get(narrow.scoring().score(ID, text, images, Deadline.none())).itm();
+      float[] itm =
+          get(narrow.scoring().score(new ScoringService.Request(ID, text, images, Deadline.none())))
+              .itm();
       float[] expected =
-          get(whole.get().scoring().score(TestModels.ID, text, images, Deadline.none())).itm();
+          get(whole
+                  .get()
+                  .scoring()
+                  .score(new ScoringService.Request(TestModels.ID, text, images, Deadline.none())))
+              .itm();
       assertArrayEquals(expected, itm, 1e-4f);
       InferenceStats stats = narrow.stats();
       assertTrue(stats.get(InferenceStats.Counter.ENGINE_FAILURES) >= 1);
@@ -562,7 +573,10 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       // Jobs of several calls each, so that their slices meet on both.
       List<CompletableFuture<Scores>> answers = new ArrayList<>();
       for (int i = 0; i < 20; i++) {
-        answers.add(service.scoring().score(ID, List.of(text), images, Deadline.none()));
+        answers.add(
+            service
+                .scoring()
+                .score(new ScoringService.Request(ID, List.of(text), images, Deadline.none())));
       }
       float[] expected = get(answers.get(0)).itm();
       assertEquals(images.size(), expected.length);
@@ -591,10 +605,18 @@ public class LoadedModelsTests extends OpenSearchTestCase {
           List.of(
               TestModels.tokens(
                   random(), TestModels.micro(), TestModels.imageTokens(TestModels.micro())));
-      Scores before = get(service.scoring().score(ID, text, image, Deadline.none()));
+      Scores before =
+          get(
+              service
+                  .scoring()
+                  .score(new ScoringService.Request(ID, text, image, Deadline.none())));
       catalog.update(List.of(newHead(7)));
       get(service.models().load(ID, null));
-      Scores after = get(service.scoring().score(ID, text, image, Deadline.none()));
+      Scores after =
+          get(
+              service
+                  .scoring()
+                  .score(new ScoringService.Request(ID, text, image, Deadline.none())));
       assertNotEquals(before.itm()[0], after.itm()[0], 1e-6f);
       assertEquals("the filter is the spaces' own", before.filter()[0], after.filter()[0], 1e-4f);
       assertEquals(1, before.model().number());

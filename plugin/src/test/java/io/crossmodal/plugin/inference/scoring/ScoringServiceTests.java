@@ -48,13 +48,23 @@ public class ScoringServiceTests extends OpenSearchTestCase {
         images.add(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL)));
       }
       Scores batch =
-          get(test.get().scoring().score(TestModels.ID, List.of(text), images, Deadline.none()));
+          get(
+              test.get()
+                  .scoring()
+                  .score(
+                      new ScoringService.Request(
+                          TestModels.ID, List.of(text), images, Deadline.none())));
       for (int i = 0; i < images.size(); i++) {
         Scores alone =
             get(
                 test.get()
                     .scoring()
-                    .score(TestModels.ID, List.of(text), List.of(images.get(i)), Deadline.none()));
+                    .score(
+                        new ScoringService.Request(
+                            TestModels.ID,
+                            List.of(text),
+                            List.of(images.get(i)),
+                            Deadline.none())));
         assertEquals(alone.itm()[0], batch.itm()[i], TOLERANCE);
         assertEquals(alone.filter()[0], batch.filter()[i], TOLERANCE);
       }
@@ -70,12 +80,19 @@ public class ScoringServiceTests extends OpenSearchTestCase {
         texts.add(TestModels.tokens(random(), MODEL, randomIntBetween(2, 10)));
       }
       Scores batch =
-          get(test.get().scoring().score(TestModels.ID, texts, List.of(image), Deadline.none()));
+          get(
+              test.get()
+                  .scoring()
+                  .score(
+                      new ScoringService.Request(
+                          TestModels.ID, texts, List.of(image), Deadline.none())));
       for (int i = 0; i < texts.size(); i++) {
         float alone =
             get(test.get()
                     .scoring()
-                    .score(TestModels.ID, List.of(texts.get(i)), List.of(image), Deadline.none()))
+                    .score(
+                        new ScoringService.Request(
+                            TestModels.ID, List.of(texts.get(i)), List.of(image), Deadline.none())))
                 .itm()[0];
         assertEquals("padded as alone", alone, batch.itm()[i], TOLERANCE);
       }
@@ -91,7 +108,9 @@ public class ScoringServiceTests extends OpenSearchTestCase {
           failure(
               test.get()
                   .scoring()
-                  .score(TestModels.ID, text, image, Deadline.after(Duration.ofNanos(1))));
+                  .score(
+                      new ScoringService.Request(
+                          TestModels.ID, text, image, Deadline.after(Duration.ofNanos(1)))));
       assertThat(late, instanceOf(InferenceException.DeadlineExceeded.class));
       assertEquals(0, test.get().stats().get(Counter.PAIRS));
     }
@@ -105,7 +124,10 @@ public class ScoringServiceTests extends OpenSearchTestCase {
       // The first loads the model, which takes far longer than submitting the others.
       List<CompletableFuture<Scores>> jobs = new ArrayList<>();
       for (int i = 0; i < 10; i++) {
-        jobs.add(test.get().scoring().score(TestModels.ID, text, image, Deadline.none()));
+        jobs.add(
+            test.get()
+                .scoring()
+                .score(new ScoringService.Request(TestModels.ID, text, image, Deadline.none())));
       }
       int refused = 0;
       for (CompletableFuture<Scores> job : jobs) {
