@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin;
 
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.plugin.codec.CrossModalCodecService;
 import io.crossmodal.plugin.details.DetailsExtBuilder;
 import io.crossmodal.plugin.details.DetailsFetchPhase;

@@ -4,11 +4,11 @@
  */
 package io.crossmodal.plugin.inference.encoding;
 
-import io.crossmodal.model.Encoding;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;

@@ -182,7 +182,7 @@ public final class ScoringService {
 
   /**
    * Compares images with images by their patches, as {@link
-   * io.crossmodal.model.FusionModel#maxSim}; any model can.
+   * io.crossmodal.model.engine.FusionModel#maxSim}; any model can.
    *
    * @return a score for each pair, in [-1, 1]
    */

@@ -7,8 +7,8 @@ package io.crossmodal.plugin.inference.encoding;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.instanceOf;
 
-import io.crossmodal.model.Encoding;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.TestService;
 import io.crossmodal.plugin.inference.Futures;
