@@ -9,8 +9,11 @@ import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.plugin.codec.CrossModalCodecService;
 import io.crossmodal.plugin.details.DetailsExtBuilder;
 import io.crossmodal.plugin.details.DetailsFetchPhase;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.InferenceSettings;
+import io.crossmodal.plugin.inference.encoding.EncodingService;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
+import io.crossmodal.plugin.inference.runtime.NativeRuntime;
 import io.crossmodal.plugin.ingest.DecodingBudget;
 import io.crossmodal.plugin.ingest.EncodingProcessorFactory;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
@@ -127,9 +130,9 @@ import org.opensearch.transport.client.Client;
 import org.opensearch.watcher.ResourceWatcherService;
 
 /**
- * The plugin: wiring only. {@link #createComponents} makes the one service that lives as long as
- * the node; whatever OpenSearch asks for earlier gets a supplier of it. Nothing is static, for
- * several nodes may run in one JVM.
+ * The plugin: wiring only. {@link #createComponents} makes the one {@link NodeInference}, which
+ * lives as long as the node; whatever OpenSearch asks for earlier gets a supplier of it. Nothing is
+ * static, for several nodes may run in one JVM.
  */
 public class CrossModalPlugin extends Plugin
     implements MapperPlugin,
@@ -159,7 +162,7 @@ public class CrossModalPlugin extends Plugin
   private final ModelCatalog catalog;
   private final SetOnce<CircuitBreaker> breaker = new SetOnce<>();
   private final SetOnce<CircuitBreaker> requests = new SetOnce<>();
-  private final SetOnce<ModelService> service = new SetOnce<>();
+  private final SetOnce<NodeInference> inference = new SetOnce<>();
   private final SetOnce<ModelRegistry> registry = new SetOnce<>();
   private final WindowTransport window = new WindowTransport();
   private final SetOnce<Scorers> scorers = new SetOnce<>();
@@ -220,31 +223,42 @@ public class CrossModalPlugin extends Plugin
             client,
             clusterService,
             threadPool,
-            service::get,
+            () -> inference.get().refresh(),
             new HeapBreaker(requests::get),
             NodeFormat::hasPlugin));
-    service.set(
-        new ModelService(
+    InferenceSettings serving = CrossModalSettings.inference(settings, directory);
+    NodeInference models =
+        new NodeInference(
             catalog,
-            CrossModalSettings.inference(settings, directory),
+            serving,
+            () -> NativeRuntime.devices(serving),
             new NativeMemoryBreaker(breaker.get()),
             new HeapBreaker(requests::get),
-            threadPool.executor(HELPERS),
-            threadPool.executor(DECODERS),
-            OpenSearchExecutors.allocatedProcessors(settings)));
+            new EncodingService.Threads(
+                threadPool.executor(HELPERS),
+                threadPool.executor(DECODERS),
+                OpenSearchExecutors.allocatedProcessors(settings)));
+    inference.set(models);
     scorers.set(
         new Scorers(
-            clusterService, service.get(), HELPERS, CrossModalSettings.SCORING.get(settings)));
+            clusterService, models.scoring(), HELPERS, CrossModalSettings.SCORING.get(settings)));
     limits.set(CrossModalSettings.limits(settings));
-    admission.set(new RescoreAdmission(threadPool, service.get(), limits.get()));
+    admission.set(new RescoreAdmission(threadPool, models.scoring(), limits.get()));
     CrossModalSettings.follow(
         clusterService.getClusterSettings(),
         settings,
         directory,
-        service.get(),
+        models,
         scorers.get(),
         limits.get());
-    return List.of(service.get(), registry.get(), scorers.get(), window);
+    return List.of(
+        models,
+        models.encoding(),
+        models.scoring(),
+        models.models(),
+        registry.get(),
+        scorers.get(),
+        window);
   }
 
   @Override
@@ -340,7 +354,8 @@ public class CrossModalPlugin extends Plugin
   @Override
   public Map<String, Mapper.TypeParser> getMappers() {
     return Map.of(
-        CrossModalFieldMapper.TYPE, new CrossModalFieldMapper.TypeParser(catalog, service::get));
+        CrossModalFieldMapper.TYPE,
+        new CrossModalFieldMapper.TypeParser(catalog, () -> inference.get().scoring()));
   }
 
   @Override
@@ -383,7 +398,8 @@ public class CrossModalPlugin extends Plugin
   public Map<String, SystemGeneratedFactory<SearchPhaseResultsProcessor>>
       getSystemGeneratedSearchPhaseResultsProcessors(SearchPipelinePlugin.Parameters parameters) {
     return Map.of(
-        RescoreCoordinator.TYPE, new RescoreCoordinator.Factory(window, service::get, limits::get));
+        RescoreCoordinator.TYPE,
+        new RescoreCoordinator.Factory(window, () -> inference.get().scoring(), limits::get));
   }
 
   @Override
@@ -412,7 +428,7 @@ public class CrossModalPlugin extends Plugin
         "cross_modal_encoding",
         new EncodingProcessorFactory(
             catalog,
-            service::get,
+            () -> inference.get().encoding(),
             new DecodingBudget(DecodingBudget.MAX_PIXELS.get(parameters.env.settings())),
             parameters.threadContext));
   }
@@ -461,8 +477,8 @@ public class CrossModalPlugin extends Plugin
     if (registry.get() != null) {
       registry.get().close();
     }
-    if (service.get() != null) {
-      service.get().close();
+    if (inference.get() != null) {
+      inference.get().close();
     }
   }
 }

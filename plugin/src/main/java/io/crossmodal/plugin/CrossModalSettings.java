@@ -7,8 +7,8 @@ package io.crossmodal.plugin;
 import io.crossmodal.plugin.codec.CrossModalCodecService;
 import io.crossmodal.plugin.inference.DevicePolicy;
 import io.crossmodal.plugin.inference.InferenceSettings;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.PrecisionPolicy;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.ingest.DecodingBudget;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.models.ModelSettings;
@@ -187,13 +187,13 @@ public final class CrossModalSettings {
       ClusterSettings cluster,
       Settings node,
       Path directory,
-      ModelService service,
+      NodeInference inference,
       Scorers scorers,
       RescoreLimits limits) {
     // Not merged with the node's own: those hold a keystore, which no other settings take in, and
     // a consumer that throws costs the cluster its manager. Core has merged the dynamic ones.
     cluster.addSettingsUpdateConsumer(
-        dynamic -> service.update(inference(node, dynamic, directory)), DYNAMIC);
+        dynamic -> inference.update(inference(node, dynamic, directory)), DYNAMIC);
     cluster.addSettingsUpdateConsumer(SCORING, scorers::update);
     cluster.addSettingsUpdateConsumer(MAX_WINDOW, limits::maxWindow);
     cluster.addSettingsUpdateConsumer(MAX_HEAT_MAPS, limits::maxHeatMaps);

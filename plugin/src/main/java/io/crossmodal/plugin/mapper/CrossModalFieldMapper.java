@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.mapper;
 
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
 import java.io.IOException;
 import java.util.Iterator;
 import java.util.List;
@@ -111,14 +111,14 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
   /** Makes mappers whose models come from this node's catalog. */
   public static final class TypeParser implements Mapper.TypeParser {
     private final ModelCatalog catalog;
-    private final Supplier<ModelService> service;
+    private final Supplier<ScoringService> scoring;
 
     /**
-     * @param service asked at search time only: mappings are parsed before the node has one
+     * @param scoring asked at search time only: mappings are parsed before the node has one
      */
-    public TypeParser(ModelCatalog catalog, Supplier<ModelService> service) {
+    public TypeParser(ModelCatalog catalog, Supplier<ScoringService> scoring) {
       this.catalog = catalog;
-      this.service = service;
+      this.scoring = scoring;
     }
 
     @Override
@@ -141,7 +141,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
         }
       }
       Builder builder =
-          new Builder(name, catalog, service, path -> isMapped(context.mapperService(), path));
+          new Builder(name, catalog, scoring, path -> isMapped(context.mapperService(), path));
       builder.parse(name, context, node);
       return builder;
     }
@@ -163,7 +163,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
    */
   public static final class Builder extends ParametrizedFieldMapper.Builder {
     private final ModelCatalog catalog;
-    private final Supplier<ModelService> service;
+    private final Supplier<ScoringService> scoring;
     private final Predicate<String> mapped;
     private final Parameter<String> model;
     private final Parameter<Spaces> spaces;
@@ -202,11 +202,11 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
     Builder(
         String name,
         ModelCatalog catalog,
-        Supplier<ModelService> service,
+        Supplier<ScoringService> scoring,
         Predicate<String> mapped) {
       super(name);
       this.catalog = catalog;
-      this.service = service;
+      this.scoring = scoring;
       this.mapped = mapped;
       this.model =
           new Parameter<>(
@@ -291,16 +291,16 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
               catalog);
       return new CrossModalFieldMapper(
           name,
-          new CrossModalFieldType(definition, hnsw(), meta.getValue(), service),
+          new CrossModalFieldType(definition, hnsw(), meta.getValue(), scoring),
           multiFieldsBuilder.build(this, context),
           copyTo.build(),
           catalog,
-          service);
+          scoring);
     }
   }
 
   private final ModelCatalog catalog;
-  private final Supplier<ModelService> service;
+  private final Supplier<ScoringService> scoring;
 
   private CrossModalFieldMapper(
       String simpleName,
@@ -308,10 +308,10 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
       MultiFields multiFields,
       CopyTo copyTo,
       ModelCatalog catalog,
-      Supplier<ModelService> service) {
+      Supplier<ScoringService> scoring) {
     super(simpleName, type, multiFields, copyTo);
     this.catalog = catalog;
-    this.service = service;
+    this.scoring = scoring;
   }
 
   @Override
@@ -321,7 +321,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
 
   @Override
   public ParametrizedFieldMapper.Builder getMergeBuilder() {
-    return new Builder(simpleName(), catalog, service, path -> true).init(this);
+    return new Builder(simpleName(), catalog, scoring, path -> true).init(this);
   }
 
   @Override

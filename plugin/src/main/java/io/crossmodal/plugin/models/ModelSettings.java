@@ -61,7 +61,7 @@ public final class ModelSettings {
 
   private ModelSettings() {}
 
-  /** All of them. */
+  /** Returns all of the settings. */
   public static List<Setting<?>> all() {
     return List.of(MAX_SIZE, CHUNK_SIZE, UPLOAD_TIMEOUT, KEEP_UNUSED, ALLOW_FOREIGN_CODE);
   }

@@ -7,8 +7,8 @@ package io.crossmodal.plugin.query;
 import io.crossmodal.model.Messages;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.errors.InferenceErrors;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.encoding.Encoded;
+import io.crossmodal.plugin.inference.encoding.EncodingService;
 import io.crossmodal.plugin.inference.encoding.QueryInput;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
@@ -53,7 +53,7 @@ public final class TransportEncodeQueryAction
   private final IndexNameExpressionResolver resolver;
   private final ThreadPool threadPool;
   private final Client client;
-  private final ModelService service;
+  private final EncodingService service;
   private final RemoteClusterService remoteClusters;
   private final MappedFields fields = new MappedFields();
 
@@ -65,7 +65,7 @@ public final class TransportEncodeQueryAction
       IndexNameExpressionResolver resolver,
       ThreadPool threadPool,
       Client client,
-      ModelService service) {
+      EncodingService service) {
     super(EncodeQueryAction.NAME, transportService, actionFilters, EncodeQueryRequest::new);
     this.clusterService = clusterService;
     this.resolver = resolver;
@@ -91,7 +91,7 @@ public final class TransportEncodeQueryAction
     Index[] indices = indices(request, state);
     FieldDefinition field = field(request, state, indices);
     if (request.side().document() != null) {
-      new DocumentQuery(state, resolver, fields, service.catalog())
+      new DocumentQuery(state, resolver, fields, service.models().catalog())
           .read(
               client,
               request,
@@ -147,7 +147,7 @@ public final class TransportEncodeQueryAction
                 "the encoding of [%s] by model [%s], which is %s on this node and had [%s],",
                 request.side().key(),
                 model,
-                service.status(model).state(),
+                service.models().status(model).state(),
                 wait));
   }
 
@@ -216,7 +216,7 @@ public final class TransportEncodeQueryAction
    * that have the field. Where nobody knows what is searched, a field of the default model.
    */
   private FieldDefinition field(EncodeQueryRequest request, ClusterState state, Index[] indices) {
-    ModelCatalog catalog = service.catalog();
+    ModelCatalog catalog = service.models().catalog();
     FieldDefinition anyField = FieldDefinition.of(request.field(), Map.of(), catalog);
     if (!request.indicesKnown()) {
       return anyField;

@@ -7,8 +7,8 @@ package io.crossmodal.plugin.rescore;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.Modality;
@@ -85,7 +85,7 @@ final class FusionRescoreContext extends RescoreContext {
   /** What the tokens of a rescore take of the heap; the caller's to close. */
   MemoryBudget.Growing memory() {
     return new MemoryBudget.Growing(
-        hasField() ? service().heap() : MemoryBudget.UNLIMITED,
+        hasField() ? scoring().heap() : MemoryBudget.UNLIMITED,
         "a part of the tokens of a window of ["
             + getWindowSize()
             + "] hits, of which a smaller one needs less,");
@@ -135,13 +135,13 @@ final class FusionRescoreContext extends RescoreContext {
     return options;
   }
 
-  ModelService service() {
-    return field.service();
+  ScoringService scoring() {
+    return field.scoring();
   }
 
   /** What the field's model did on this node. */
   InferenceStats stats() {
-    return service().stats().of(field.definition().modelId());
+    return scoring().stats().of(field.definition().modelId());
   }
 
   void bound(SearchBounds search) {
@@ -178,7 +178,7 @@ final class FusionRescoreContext extends RescoreContext {
    * from now, and the node's.
    */
   Deadline deadline() {
-    Duration longest = service().longestWait();
+    Duration longest = scoring().longestWait();
     if (options.timeout() != null) {
       Duration asked = Duration.ofNanos(options.timeout().nanos());
       longest = asked.compareTo(longest) < 0 ? asked : longest;

@@ -6,7 +6,7 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.SensorCalibration;
-import io.crossmodal.plugin.inference.scoring.ScoredBy;
+import io.crossmodal.plugin.inference.scoring.ScoringService.ModelInfo;
 
 /** The score of a query and a document, with what it was made of. */
 public sealed interface PairScore permits PairScore.Fused, PairScore.Compared {
@@ -14,7 +14,7 @@ public sealed interface PairScore permits PairScore.Fused, PairScore.Compared {
   float p();
 
   /** The model that gave it. */
-  ScoredBy model();
+  ModelInfo model();
 
   /**
    * A text and an image.
@@ -23,8 +23,8 @@ public sealed interface PairScore permits PairScore.Fused, PairScore.Compared {
    * @param itm logit of the fusion encoder
    * @param filter logit of the filter
    */
-  record Fused(float p, float itm, float filter, ScoredBy model) implements PairScore {
-    static Fused of(float itm, float filter, ScoredBy model) {
+  record Fused(float p, float itm, float filter, ModelInfo model) implements PairScore {
+    static Fused of(float itm, float filter, ModelInfo model) {
       return new Fused(model.calibration().probability(itm, filter), itm, filter, model);
     }
 
@@ -42,9 +42,9 @@ public sealed interface PairScore permits PairScore.Fused, PairScore.Compared {
    * @param maxSim how alike their patches are, in [-1, 1]
    * @param calibration what makes p of it, by the sensors of both; null for none
    */
-  record Compared(float p, float maxSim, SensorCalibration calibration, ScoredBy model)
+  record Compared(float p, float maxSim, SensorCalibration calibration, ModelInfo model)
       implements PairScore {
-    static Compared of(float maxSim, SensorCalibration calibration, ScoredBy model) {
+    static Compared of(float maxSim, SensorCalibration calibration, ModelInfo model) {
       float p =
           calibration == null
               // Sums of cosines may leave [-1, 1] by a rounding.

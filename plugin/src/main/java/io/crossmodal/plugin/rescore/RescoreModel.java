@@ -7,13 +7,13 @@ package io.crossmodal.plugin.rescore;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.inference.Futures;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.plugin.inference.scoring.Scores;
-import io.crossmodal.plugin.inference.scoring.Similarities;
+import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
+import io.crossmodal.plugin.inference.scoring.ScoringService.Similarities;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.scoring.ForeignTokensException;
-import io.crossmodal.plugin.scoring.PairQuestion;
+import io.crossmodal.plugin.scoring.PairOperation;
 import io.crossmodal.plugin.scoring.Pairs;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,14 +46,15 @@ final class RescoreModel {
   /** The MLP filter's logit of each candidate. */
   List<Float> filter(List<Candidate> candidates) {
     return ask(
-        PairQuestion.FILTER, tokens(candidates).stream().<Tokens>map(Tokens::classToken).toList());
+        PairOperation.PRE_RANK,
+        tokens(candidates).stream().<Tokens>map(Tokens::classToken).toList());
   }
 
   /** The score of each candidate: fused, or compared where query and candidates are images. */
   List<PairScore> score(List<Candidate> candidates) {
     List<PairScore> scores = new ArrayList<>(candidates.size());
     if (context.comparesImages()) {
-      Similarities similarities = ask(PairQuestion.MAX_SIM, tokens(candidates));
+      Similarities similarities = ask(PairOperation.MAX_SIM, tokens(candidates));
       context.reporter().asked(similarities.times());
       for (int i = 0; i < candidates.size(); i++) {
         scores.add(
@@ -64,7 +65,7 @@ final class RescoreModel {
       }
       return scores;
     }
-    Scores logits = ask(PairQuestion.SCORE, tokens(candidates));
+    Scores logits = ask(PairOperation.SCORE, tokens(candidates));
     context.reporter().asked(logits.times());
     for (int i = 0; i < candidates.size(); i++) {
       scores.add(PairScore.Fused.of(logits.itm()[i], logits.filter()[i], logits.model()));
@@ -82,14 +83,14 @@ final class RescoreModel {
 
   /** Where the tokens of the text look in the image, for each candidate. */
   List<WordPatchWeights> attention(List<Candidate> candidates) {
-    return ask(PairQuestion.ATTENTION, tokens(candidates));
+    return ask(PairOperation.ATTENTION, tokens(candidates));
   }
 
   private static List<Tokens> tokens(List<Candidate> candidates) {
     return candidates.stream().map(Candidate::tokens).toList();
   }
 
-  private <T> T ask(PairQuestion<T> question, List<Tokens> candidates) {
+  private <T> T ask(PairOperation<T> question, List<Tokens> candidates) {
     Pairs pairs =
         new Pairs(
             context.field().definition().modelId(),
@@ -100,7 +101,7 @@ final class RescoreModel {
     return await(
         context.elsewhere()
             ? context.search().ask(question, pairs, deadline)
-            : question.ask(context.service(), pairs, deadline));
+            : question.ask(context.scoring(), pairs, deadline));
   }
 
   private <T> T await(CompletableFuture<T> future) {
@@ -122,7 +123,7 @@ final class RescoreModel {
       Thread.currentThread().interrupt();
       throw new TaskCancelledException("interrupted while rescoring");
     } catch (ExecutionException e) {
-      throw ModelService.unwrap(e.getCause());
+      throw Futures.unwrap(e.getCause());
     } finally {
       // Takes what has not begun out of the worker's way, whatever ended the wait.
       future.cancel(true);

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.rescore;
 
-import io.crossmodal.plugin.inference.batching.JobTimes;
+import io.crossmodal.plugin.inference.batching.Job;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.rescore.RescoreReport.Degraded;
 import io.crossmodal.plugin.rescore.RescoreReport.Times;
@@ -40,7 +40,7 @@ final class RescoreReporter {
     missing += missingHits;
   }
 
-  void asked(JobTimes times) {
+  void asked(Job.Times times) {
     queueNanos += times.queueNanos();
     copyNanos += times.copyNanos();
     modelNanos += times.modelNanos();

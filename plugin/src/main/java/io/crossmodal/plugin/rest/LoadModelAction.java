@@ -5,8 +5,8 @@
 package io.crossmodal.plugin.rest;
 
 import io.crossmodal.model.Messages;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.PrecisionPolicy;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
@@ -121,7 +121,7 @@ public final class LoadModelAction extends ActionType<NodesReportResponse> {
   /** Asks the nodes. */
   public static final class Transport
       extends TransportNodesAction<Request, NodesReportResponse, NodeRequest, NodeReport> {
-    private final ModelService service;
+    private final NodeInference inference;
 
     @Inject
     public Transport(
@@ -129,7 +129,7 @@ public final class LoadModelAction extends ActionType<NodesReportResponse> {
         ClusterService clusterService,
         TransportService transportService,
         ActionFilters actionFilters,
-        ModelService service) {
+        NodeInference inference) {
       super(
           NAME,
           threadPool,
@@ -140,7 +140,7 @@ public final class LoadModelAction extends ActionType<NodesReportResponse> {
           NodeRequest::new,
           ThreadPool.Names.GENERIC,
           NodeReport.class);
-      this.service = service;
+      this.inference = inference;
     }
 
     /**
@@ -151,7 +151,7 @@ public final class LoadModelAction extends ActionType<NodesReportResponse> {
     @Override
     protected void doExecute(
         Task task, Request request, ActionListener<NodesReportResponse> listener) {
-      ModelListing.check(service.catalog(), request.model);
+      ModelListing.check(inference.catalog(), request.model);
       if (clusterService.state().nodes().resolveNodes(request.nodesIds()).length == 0) {
         throw new ResourceNotFoundException(
             "no node of the cluster is [{}]: [node_id] takes ids, names, roles and attributes",
@@ -181,15 +181,15 @@ public final class LoadModelAction extends ActionType<NodesReportResponse> {
       if (request.load) {
         load(request.model, request.precision);
       } else {
-        service.unload(request.model);
+        inference.models().unload(request.model);
       }
-      return new NodeReport(clusterService.localNode(), service);
+      return new NodeReport(clusterService.localNode(), inference);
     }
 
     /** What it came to is in the report. */
     private void load(String model, PrecisionPolicy precision) {
       try {
-        service.load(model, precision).get(LONGEST_LOAD_MINUTES, TimeUnit.MINUTES);
+        inference.models().load(model, precision).get(LONGEST_LOAD_MINUTES, TimeUnit.MINUTES);
       } catch (ExecutionException | TimeoutException e) {
         LOGGER.warn("model [{}] was asked for and is not loaded", model, e);
       } catch (InterruptedException e) {

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.rest;
 
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import java.io.IOException;
 import java.util.List;
 import org.opensearch.action.FailedNodeException;
@@ -21,7 +21,7 @@ import org.opensearch.transport.TransportService;
 public final class TransportNodesReportAction
     extends TransportNodesAction<
         NodesReportRequest, NodesReportResponse, TransportNodesReportAction.Request, NodeReport> {
-  private final ModelService service;
+  private final NodeInference inference;
 
   /** Asks one node. */
   static final class Request extends TransportRequest {
@@ -38,7 +38,7 @@ public final class TransportNodesReportAction
       ClusterService clusterService,
       TransportService transportService,
       ActionFilters actionFilters,
-      ModelService service) {
+      NodeInference inference) {
     super(
         NodesReportAction.NAME,
         threadPool,
@@ -49,7 +49,7 @@ public final class TransportNodesReportAction
         Request::new,
         ThreadPool.Names.MANAGEMENT,
         NodeReport.class);
-    this.service = service;
+    this.inference = inference;
   }
 
   @Override
@@ -70,6 +70,6 @@ public final class TransportNodesReportAction
 
   @Override
   protected NodeReport nodeOperation(Request request) {
-    return new NodeReport(clusterService.localNode(), service);
+    return new NodeReport(clusterService.localNode(), inference);
   }
 }
