@@ -6,7 +6,6 @@ package io.crossmodal.plugin.models;
 
 import io.crossmodal.model.Messages;
 import io.crossmodal.model.bundle.ModelManifest;
-import io.crossmodal.plugin.errors.Messages;
 import java.io.IOException;
 import java.util.Locale;
 import java.util.Objects;

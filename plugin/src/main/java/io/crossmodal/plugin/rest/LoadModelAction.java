@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.rest;
 
-import io.crossmodal.plugin.errors.Messages;
+import io.crossmodal.model.Messages;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.PrecisionPolicy;
 import java.io.IOException;
