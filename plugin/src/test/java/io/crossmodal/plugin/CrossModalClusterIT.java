@@ -6,15 +6,14 @@ package io.crossmodal.plugin;
 
 import static org.hamcrest.Matchers.containsString;
 
+import io.crossmodal.plugin.action.NodeReport;
+import io.crossmodal.plugin.action.NodesReportAction;
+import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
-import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
-import io.crossmodal.plugin.rest.NodeReport;
-import io.crossmodal.plugin.rest.NodesReportAction;
-import io.crossmodal.plugin.rest.NodesReportRequest;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Collection;
@@ -101,9 +100,10 @@ public class CrossModalClusterIT extends OpenSearchIntegTestCase {
   private static SearchResponse search(int window) {
     return client()
         .prepareSearch("pictures")
-        .setQuery(new CrossModalQueryBuilder("image", QuerySide.text("a pond"), 100, null))
+        .setQuery(new CrossModalQueryBuilder("image", new QuerySource.Text("a pond"), 100, null))
         .addRescorer(
-            new FusionRescorerBuilder("image", QuerySide.text("a pond"), FusionOptions.DEFAULT),
+            new FusionRescorerBuilder(
+                "image", new QuerySource.Text("a pond"), FusionOptions.DEFAULT),
             window)
         .setSize(100)
         .get();
@@ -159,7 +159,7 @@ public class CrossModalClusterIT extends OpenSearchIntegTestCase {
         .join();
     for (NodeReport node :
         client()
-            .execute(NodesReportAction.INSTANCE, new NodesReportRequest())
+            .execute(NodesReportAction.INSTANCE, new NodesReportAction.Request())
             .actionGet()
             .getNodes()) {
       boolean asked = node.getNode().getName().equals(one);

@@ -7,11 +7,11 @@ package io.crossmodal.plugin.codec;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.MappingFields;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Function;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.apache.lucene.codecs.Codec;
@@ -19,7 +19,6 @@ import org.apache.lucene.codecs.KnnVectorsFormat;
 import org.apache.lucene.codecs.lucene104.Lucene104Codec;
 import org.opensearch.cluster.metadata.IndexMetadata;
 import org.opensearch.cluster.metadata.MappingMetadata;
-import org.opensearch.common.settings.Setting;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.index.IndexSettings;
 import org.opensearch.index.codec.CodecService;
@@ -34,20 +33,7 @@ import org.opensearch.index.mapper.MapperService;
  * the graph of each {@code cross_modal} field as its mapping says.
  */
 public final class CrossModalCodecService extends CodecService {
-  private static final Set<String> CODECS = CrossModalFieldMapper.CODECS;
-
-  /**
-   * Index settings by which an index asks for another plugin's codec. Core refuses an index that
-   * two plugins answer for, when it is created and each time a node opens it, and no plugin can ask
-   * what the others answer: so they are named here, and a neighbour that comes later by the node's
-   * configuration.
-   */
-  public static final Setting<List<String>> OTHER_CODECS =
-      Setting.listSetting(
-          "plugins.cross_modal.codec.other_codecs",
-          List.of("index.knn", "index.sparse"),
-          Function.identity(),
-          Setting.Property.NodeScope);
+  private static final Set<String> CODECS = CrossModalSettings.CODECS;
 
   private static final Logger LOGGER = LogManager.getLogger(CrossModalCodecService.class);
 
@@ -62,7 +48,7 @@ public final class CrossModalCodecService extends CodecService {
         config.getLogger(),
         config.getAdditionalCodecs());
     this.explicit =
-        CrossModalFieldMapper.indexSetting(config.getIndexSettings().getSettings()).orElse(false);
+        CrossModalSettings.indexCrossModal(config.getIndexSettings().getSettings()).orElse(false);
     this.mappers = config.getMapperService();
     this.logger = config.getLogger();
   }
@@ -78,10 +64,10 @@ public final class CrossModalCodecService extends CodecService {
   public static boolean serves(IndexSettings index) {
     Settings settings = index.getSettings();
     List<String> others =
-        OTHER_CODECS.get(index.getNodeSettings()).stream()
+        CrossModalSettings.OTHER_CODECS.get(index.getNodeSettings()).stream()
             .filter(key -> !settings.get(key, "false").equals("false"))
             .toList();
-    Optional<Boolean> asked = CrossModalFieldMapper.indexSetting(settings);
+    Optional<Boolean> asked = CrossModalSettings.indexCrossModal(settings);
     if (asked.isPresent()) {
       if (asked.get() && !others.isEmpty()) {
         throw new IllegalArgumentException(

@@ -10,6 +10,7 @@ import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.MemoryBudget;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -75,7 +76,7 @@ final class BundleStore {
    * @param chunks gives a chunk by its id, null where there is none; may wait
    * @param executor runs fetches; its threads may wait
    * @param heap asked for what a check takes
-   * @param allowForeignCode see {@link ModelSettings#ALLOW_FOREIGN_CODE}
+   * @param allowForeignCode see {@link CrossModalSettings#ALLOW_FOREIGN_CODE}
    * @param maxSize of a bundle; unpacked it may have twice that
    * @param keepUnused for how long a copy stays that nobody needs
    * @param millis a clock that does not jump
@@ -163,7 +164,7 @@ final class BundleStore {
           "model.pt holds foreign code: "
               + bundle.foreignCode().get()
               + "; export it with the trainer of this version, or set ["
-              + ModelSettings.ALLOW_FOREIGN_CODE.getKey()
+              + CrossModalSettings.ALLOW_FOREIGN_CODE.getKey()
               + "] where you trust its maker as you trust a plugin's");
     }
     return bundle;

@@ -8,6 +8,7 @@ import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.MappingFields;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -38,7 +39,7 @@ import org.opensearch.transport.TransportService;
 
 /**
  * Takes a model out of the cluster state, if no index uses it. Nodes let go of it when they see
- * that; its bytes go when they were of no use for as long as {@link ModelSettings#KEEP_UNUSED}
+ * that; its bytes go when they were of no use for as long as {@link CrossModalSettings#KEEP_UNUSED}
  * says. Its record is retired before, so that it does not come back with a cluster state that was
  * lost.
  */

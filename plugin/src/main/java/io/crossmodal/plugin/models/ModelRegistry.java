@@ -8,6 +8,7 @@ import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.ModelVersion;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -87,16 +88,16 @@ public final class ModelRegistry
     this.index = new ModelIndex(client, clusterService);
     this.records = new ModelRecords(index);
     Settings settings = clusterService.getSettings();
-    this.uploadTimeout = ModelSettings.UPLOAD_TIMEOUT.get(settings);
-    this.keepUnused = ModelSettings.KEEP_UNUSED.get(settings);
+    this.uploadTimeout = CrossModalSettings.UPLOAD_TIMEOUT.get(settings);
+    this.keepUnused = CrossModalSettings.KEEP_UNUSED.get(settings);
     this.store =
         new BundleStore(
             directory,
             index::get,
             threadPool.generic(),
             heap,
-            ModelSettings.ALLOW_FOREIGN_CODE.get(settings),
-            ModelSettings.MAX_SIZE.get(settings),
+            CrossModalSettings.ALLOW_FOREIGN_CODE.get(settings),
+            CrossModalSettings.MODEL_MAX_SIZE.get(settings),
             keepUnused,
             threadPool::relativeTimeInMillis);
     store.deleteTemporary();

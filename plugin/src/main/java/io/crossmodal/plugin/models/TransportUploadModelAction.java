@@ -15,6 +15,7 @@ import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.MappingFields;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -75,10 +76,11 @@ public final class TransportUploadModelAction
     this.client = client;
     this.registry = registry;
     this.service = service;
-    this.maxSize = ModelSettings.MAX_SIZE.get(clusterService.getSettings());
-    this.uploadTimeout = ModelSettings.UPLOAD_TIMEOUT.get(clusterService.getSettings());
+    this.maxSize = CrossModalSettings.MODEL_MAX_SIZE.get(clusterService.getSettings());
+    this.uploadTimeout = CrossModalSettings.UPLOAD_TIMEOUT.get(clusterService.getSettings());
     this.chunkSize =
-        Math.toIntExact(ModelSettings.CHUNK_SIZE.get(clusterService.getSettings()).getBytes());
+        Math.toIntExact(
+            CrossModalSettings.MODEL_CHUNK_SIZE.get(clusterService.getSettings()).getBytes());
   }
 
   @Override
@@ -160,7 +162,7 @@ public final class TransportUploadModelAction
           maxSize,
           request.parts(),
           new ByteSizeValue(request.bytes().length),
-          ModelSettings.MAX_SIZE.getKey());
+          CrossModalSettings.MODEL_MAX_SIZE.getKey());
     }
     ModelRecords.Upload before = records.upload(request.id());
     List<String> others = before == null ? records.uploads() : List.of();
@@ -192,7 +194,7 @@ public final class TransportUploadModelAction
                 + " look whether the model is there, or send all parts again",
             RestStatus.CONFLICT,
             parts.indexOf(part),
-            ModelSettings.UPLOAD_TIMEOUT.getKey());
+            CrossModalSettings.UPLOAD_TIMEOUT.getKey());
       }
       size += bytes.length;
       checkSize(size);
@@ -206,7 +208,7 @@ public final class TransportUploadModelAction
           "a bundle may have [{}], this one has more; [{}] sets the limit",
           RestStatus.REQUEST_ENTITY_TOO_LARGE,
           maxSize,
-          ModelSettings.MAX_SIZE.getKey());
+          CrossModalSettings.MODEL_MAX_SIZE.getKey());
     }
   }
 

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.SensorCalibration;
+import io.crossmodal.plugin.errors.ForeignTokensException;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
@@ -13,7 +14,7 @@ import io.crossmodal.plugin.inference.InferenceStats.Stage;
 import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
 import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
-import io.crossmodal.plugin.scoring.ForeignTokensException;
+import io.crossmodal.plugin.rescore.TokenReader.Candidate;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -47,10 +48,10 @@ public final class FusionRescorer implements Rescorer {
   public TopDocs rescore(TopDocs topDocs, IndexSearcher searcher, RescoreContext rescoreContext)
       throws IOException {
     FusionRescoreContext context = (FusionRescoreContext) rescoreContext;
-    if (context.stage() == RescoreStage.DEFERRED) {
+    if (context.stage() == FusionRescoreContext.Stage.DEFERRED) {
       return topDocs;
     }
-    boolean counted = context.hasField() && context.stage() == RescoreStage.SHARD;
+    boolean counted = context.hasField() && context.stage() == FusionRescoreContext.Stage.SHARD;
     if (counted) {
       context.stats().increment(Counter.RESCORES);
     }
@@ -88,7 +89,7 @@ public final class FusionRescorer implements Rescorer {
       } else {
         rescored.add(hit.doc);
         float score =
-            context.stage() == RescoreStage.FILTER
+            context.stage() == FusionRescoreContext.Stage.FILTER
                 ? scored.probability
                 : combiner.rescored(hit.score, scored.probability);
         result.add(new ScoreDoc(hit.doc, score, hit.shardIndex));
@@ -181,7 +182,7 @@ public final class FusionRescorer implements Rescorer {
     if (context.options().missing() != MissingPolicy.SCORE_ZERO) {
       return Float.NaN;
     }
-    return context.stage() == RescoreStage.FILTER ? Float.NEGATIVE_INFINITY : 0;
+    return context.stage() == FusionRescoreContext.Stage.FILTER ? Float.NEGATIVE_INFINITY : 0;
   }
 
   /**
@@ -195,7 +196,7 @@ public final class FusionRescorer implements Rescorer {
     List<PairScore> scores;
     try {
       RescoreModel model = new RescoreModel(context);
-      if (context.stage() == RescoreStage.FILTER) {
+      if (context.stage() == FusionRescoreContext.Stage.FILTER) {
         List<Float> logits = model.filter(candidates);
         for (int i = 0; i < probabilities.length; i++) {
           probabilities[i] = logits.get(i);

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.plugin.errors.InferenceErrors;
+import io.crossmodal.plugin.ext.CrossModalExtBuilder;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
@@ -114,7 +115,7 @@ public final class RescoreAdmission implements TransportInterceptor {
   private static boolean asksModel(SearchSourceBuilder source) {
     return Boolean.TRUE.equals(source.explain())
         || source.ext().stream()
-            .anyMatch(ext -> ext instanceof RescoreExt asked && asked.describesHits());
+            .anyMatch(ext -> ext instanceof CrossModalExtBuilder wanted && wanted.describesHits());
   }
 
   /** Gives a place back, and to whoever waits longest. */

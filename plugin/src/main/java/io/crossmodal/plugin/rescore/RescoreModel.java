@@ -6,13 +6,14 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.tokens.Tokens;
+import io.crossmodal.plugin.errors.ForeignTokensException;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.Scores;
 import io.crossmodal.plugin.inference.Similarities;
 import io.crossmodal.plugin.mapper.Modality;
-import io.crossmodal.plugin.scoring.ForeignTokensException;
+import io.crossmodal.plugin.rescore.TokenReader.Candidate;
 import io.crossmodal.plugin.scoring.PairQuestion;
 import io.crossmodal.plugin.scoring.Pairs;
 import java.util.ArrayList;
@@ -74,7 +75,7 @@ final class RescoreModel {
 
   /** What the answers of {@link #attention} take. */
   static long attentionBytes(FusionRescoreContext context, List<Candidate> candidates) {
-    long query = context.query().tokens().count();
+    long query = context.query().block().count();
     return candidates.stream()
         .mapToLong(candidate -> query * candidate.tokens().count() * Float.BYTES)
         .sum();
@@ -94,7 +95,7 @@ final class RescoreModel {
         new Pairs(
             context.field().definition().modelId(),
             context.field().definition().spaces().tokens(),
-            context.query().tokens(),
+            context.query().block(),
             context.field().definition().modality() == Modality.IMAGE,
             candidates);
     return await(

@@ -4,12 +4,16 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.plugin.ext.RescoreReport;
+import io.crossmodal.plugin.ext.ShardReports;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.scoring.PairQuestion;
 import io.crossmodal.plugin.scoring.Pairs;
 import io.crossmodal.plugin.scoring.Scorers;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.opensearch.common.lease.Releasable;
 import org.opensearch.common.unit.TimeValue;
@@ -63,7 +67,13 @@ final class SearchBounds {
 
     @Override
     public void onQueryPhase(SearchContext search, long tookInNanos) {
-      ShardReports.attach(search);
+      List<RescoreReport> reports = new ArrayList<>();
+      for (RescoreContext rescore : search.rescore()) {
+        if (rescore instanceof FusionRescoreContext fusion && fusion.reported()) {
+          reports.add(fusion.report());
+        }
+      }
+      ShardReports.attach(search.queryResult(), reports);
     }
 
     @Override

@@ -4,6 +4,8 @@
  */
 package io.crossmodal.plugin.rest;
 
+import io.crossmodal.plugin.action.EncodeAction;
+import io.crossmodal.plugin.action.EncodeRequest;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.MemoryBudget;

@@ -4,6 +4,9 @@
  */
 package io.crossmodal.plugin.window;
 
+import io.crossmodal.plugin.ext.RescoreReport;
+import io.crossmodal.plugin.ext.RescoreReport.Degraded;
+import io.crossmodal.plugin.ext.ShardReports;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.InferenceStats.Counter;
@@ -11,10 +14,7 @@ import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
-import io.crossmodal.plugin.rescore.RescoreReport;
-import io.crossmodal.plugin.rescore.RescoreReport.Degraded;
 import io.crossmodal.plugin.rescore.RescoredSearch;
-import io.crossmodal.plugin.rescore.ShardReports;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;

@@ -20,11 +20,6 @@ final class WindowRequest {
 
   private WindowRequest() {}
 
-  /** Whether a search has a fusion rescore. */
-  static boolean hasRescore(SearchSourceBuilder source) {
-    return !RescoredSearch.fusions(source).isEmpty();
-  }
-
   /** Whether the fusion rescore of a search waits for the coordinating node. */
   static boolean isDeferred(SearchSourceBuilder source) {
     return RescoredSearch.fusions(source).stream().anyMatch(FusionRescorerBuilder::isDeferred);

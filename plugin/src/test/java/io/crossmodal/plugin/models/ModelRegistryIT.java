@@ -10,9 +10,10 @@ import static org.hamcrest.Matchers.not;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
+import io.crossmodal.plugin.action.LoadModelAction;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.ModelVersion;
-import io.crossmodal.plugin.rest.LoadModelAction;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -82,8 +83,8 @@ public class ModelRegistryIT extends OpenSearchIntegTestCase {
     return Settings.builder()
         .put(super.nodeSettings(nodeOrdinal))
         .put("http.type", "netty4")
-        .put(ModelSettings.CHUNK_SIZE.getKey(), "4kb")
-        .put(ModelSettings.ALLOW_FOREIGN_CODE.getKey(), true)
+        .put(CrossModalSettings.MODEL_CHUNK_SIZE.getKey(), "4kb")
+        .put(CrossModalSettings.ALLOW_FOREIGN_CODE.getKey(), true)
         .build();
   }
 

@@ -11,14 +11,15 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
+import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.inference.InferenceStats;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.ModelVersion;
 import io.crossmodal.plugin.mapper.Spaces;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
-import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -71,8 +72,8 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
   @Override
   protected Settings nodeSettings() {
     return Settings.builder()
-        .put(ModelSettings.CHUNK_SIZE.getKey(), "4kb")
-        .put(ModelSettings.MAX_SIZE.getKey(), "1mb")
+        .put(CrossModalSettings.MODEL_CHUNK_SIZE.getKey(), "4kb")
+        .put(CrossModalSettings.MODEL_MAX_SIZE.getKey(), "1mb")
         .build();
   }
 
@@ -290,7 +291,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
     byte[] foreign = TestModels.withForeignCode(micro());
     assertRefused(
         RestStatus.BAD_REQUEST, "of mtgfe.py should be [nothing], found [def more(", foreign);
-    assertRefused(RestStatus.BAD_REQUEST, ModelSettings.ALLOW_FOREIGN_CODE.getKey(), foreign);
+    assertRefused(RestStatus.BAD_REQUEST, CrossModalSettings.ALLOW_FOREIGN_CODE.getKey(), foreign);
     assertRefused(RestStatus.REQUEST_ENTITY_TOO_LARGE, "[1mb]", new byte[(1 << 20) + 1]);
   }
 
@@ -420,7 +421,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
             .getHits()
             .getHits()
             .length);
-    QuerySide text = QuerySide.text("a");
+    QuerySource text = new QuerySource.Text("a");
     assertFails(
         RestStatus.BAD_REQUEST,
         refusal,
@@ -506,7 +507,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
               .prepareSearch("tiles")
               .setQuery(
                   new CrossModalQueryBuilder(
-                      "image", QuerySide.image(query.getValue(), query.getKey()), 10, null))
+                      "image", new QuerySource.Image(query.getValue(), query.getKey()), 10, null))
               .get()
               .getHits()
               .getHits();
@@ -520,7 +521,8 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
         () ->
             client()
                 .prepareSearch("tiles")
-                .setQuery(new CrossModalQueryBuilder("image", QuerySide.text("a pond"), 10, null))
+                .setQuery(
+                    new CrossModalQueryBuilder("image", new QuerySource.Text("a pond"), 10, null))
                 .get());
     assertFails(
         RestStatus.BAD_REQUEST,
@@ -530,11 +532,11 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
                 .prepareSearch("tiles")
                 .addRescorer(
                     new FusionRescorerBuilder(
-                        "image", QuerySide.text("a pond"), FusionOptions.DEFAULT),
+                        "image", new QuerySource.Text("a pond"), FusionOptions.DEFAULT),
                     5)
                 .get());
-    for (QuerySide side :
-        List.of(QuerySide.image(radar, "s1"), QuerySide.document("s1", null, null))) {
+    for (QuerySource side :
+        List.of(new QuerySource.Image(radar, "s1"), new QuerySource.Document("s1", null, null))) {
       SearchHit[] rescored =
           client()
               .prepareSearch("tiles")
@@ -559,7 +561,8 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
             client()
                 .prepareSearch("tiles")
                 .setQuery(
-                    new CrossModalQueryBuilder("image", QuerySide.image(radar, null), 10, null))
+                    new CrossModalQueryBuilder(
+                        "image", new QuerySource.Image(radar, null), 10, null))
                 .get());
     assertFails(
         RestStatus.BAD_REQUEST,
@@ -592,7 +595,9 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
     client()
         .prepareSearch("pictures")
         .addRescorer(
-            new FusionRescorerBuilder("image", QuerySide.text("a pond"), FusionOptions.DEFAULT), 5)
+            new FusionRescorerBuilder(
+                "image", new QuerySource.Text("a pond"), FusionOptions.DEFAULT),
+            5)
         .get()
         .getHits()
         .forEach(hit -> scores.put(hit.getId(), hit.getScore()));
@@ -810,7 +815,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
         1,
         client()
             .prepareSearch("pictures")
-            .setQuery(new CrossModalQueryBuilder("image", QuerySide.text("a"), 1, null))
+            .setQuery(new CrossModalQueryBuilder("image", new QuerySource.Text("a"), 1, null))
             .get()
             .getHits()
             .getHits()

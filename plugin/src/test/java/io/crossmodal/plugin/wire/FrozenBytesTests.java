@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.wire;
 
+import io.crossmodal.plugin.action.EncodeQueryAction;
+import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
-import io.crossmodal.plugin.query.EncodeQueryAction;
-import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
@@ -169,7 +169,7 @@ public class FrozenBytesTests extends OpenSearchTestCase {
         check(
             new CrossModalQueryBuilder(
                     "image",
-                    QuerySide.text("a pond"),
+                    new QuerySource.Text("a pond"),
                     7,
                     new TermQueryBuilder("place", "north"),
                     false)
@@ -187,7 +187,8 @@ public class FrozenBytesTests extends OpenSearchTestCase {
   public void testQueryByImage() throws IOException {
     String request =
         check(
-            new CrossModalQueryBuilder("image", QuerySide.image(picture(), "s1"), 7, null, true),
+            new CrossModalQueryBuilder(
+                "image", new QuerySource.Image(picture(), "s1"), 7, null, true),
             "3f800000008405696d616765010000077069637475726501027331000007000100",
             IMAGE,
             "3f800000008405696d61676500010b71756572795f696d6167651270696374757265206f662037206279746573023f4ccccdbf19999a010773706163652d66070001020273310273314004000000000000bff00000000000000273310273324008000000000000c000000000000000",
@@ -202,7 +203,7 @@ public class FrozenBytesTests extends OpenSearchTestCase {
     String request =
         check(
             new CrossModalQueryBuilder(
-                "image", QuerySide.document("17", "archive", "view", "r"), 7, null),
+                "image", new QuerySource.Document("17", "archive", "view", "r"), 7, null),
             "3f800000008405696d61676501000102313701076172636869766501047669657701017200000007000200",
             IMAGE,
             "3f800000008405696d61676500010871756572795f6964023137023f4ccccdbf19999a010773706163652d66070002020273310273314004000000000000bff00000000000000273310273324008000000000000c000000000000000",
@@ -223,7 +224,7 @@ public class FrozenBytesTests extends OpenSearchTestCase {
   public void testRescorerByText() throws IOException {
     String request =
         check(
-            new FusionRescorerBuilder("image", QuerySide.text("a pond"), options(), null)
+            new FusionRescorerBuilder("image", new QuerySource.Text("a pond"), options(), null)
                 .windowSize(128)
                 .reported(),
             "0180018405696d6167650001066120706f6e640000033f0000004000000001000190030203000102",
@@ -238,7 +239,7 @@ public class FrozenBytesTests extends OpenSearchTestCase {
   public void testRescorerByImage() throws IOException {
     FusionRescorerBuilder typed =
         new FusionRescorerBuilder(
-            "image", QuerySide.image(picture(), null), FusionOptions.DEFAULT, true);
+            "image", new QuerySource.Image(picture(), null), FusionOptions.DEFAULT, true);
     check(
         typed,
         "008405696d616765000000077069637475726500003f8000003f80000000010000000001",
