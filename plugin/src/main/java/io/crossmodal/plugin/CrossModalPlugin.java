@@ -15,7 +15,7 @@ import io.crossmodal.plugin.ext.DetailsFetchPhase;
 import io.crossmodal.plugin.ext.ReportProcessor;
 import io.crossmodal.plugin.ext.RescoreReportExt;
 import io.crossmodal.plugin.ext.ShardReports;
-import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.ingest.DecodingBudget;
 import io.crossmodal.plugin.ingest.EncodingProcessorFactory;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;

@@ -9,7 +9,7 @@ import static org.hamcrest.Matchers.containsString;
 import io.crossmodal.plugin.action.NodeReport;
 import io.crossmodal.plugin.action.NodesReportAction;
 import io.crossmodal.plugin.action.QuerySource;
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.rescore.FusionOptions;

@@ -6,7 +6,7 @@ package io.crossmodal.plugin;
 
 import static org.hamcrest.Matchers.containsString;
 
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
 import java.io.IOException;
 import java.io.InputStream;

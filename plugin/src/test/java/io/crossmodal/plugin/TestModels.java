@@ -15,7 +15,7 @@ import io.crossmodal.model.image.GeoTiffWriter;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
-import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.mapper.Spaces;

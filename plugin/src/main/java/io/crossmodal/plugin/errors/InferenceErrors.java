@@ -5,7 +5,7 @@
 package io.crossmodal.plugin.errors;
 
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import org.opensearch.OpenSearchStatusException;
 import org.opensearch.ResourceNotFoundException;

@@ -10,7 +10,7 @@ import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenPooling;
-import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

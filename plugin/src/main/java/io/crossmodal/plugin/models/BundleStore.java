@@ -9,7 +9,7 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.MemoryBudget;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.io.InputStream;

@@ -10,7 +10,7 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.FieldDefinition;

@@ -5,7 +5,7 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.SensorCalibration;
-import io.crossmodal.plugin.inference.ScoredBy;
+import io.crossmodal.plugin.inference.scoring.ScoredBy;
 import java.util.Map;
 
 /** The score of a query and a document, with what it was made of. */

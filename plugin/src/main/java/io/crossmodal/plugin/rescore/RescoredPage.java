@@ -11,7 +11,7 @@ import io.crossmodal.plugin.errors.ForeignTokensException;
 import io.crossmodal.plugin.ext.CrossModalExtBuilder;
 import io.crossmodal.plugin.ext.DetailsFetchPhase;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.MemoryBudget;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.rescore.TokenReader.Candidate;
 import java.io.IOException;
 import java.util.ArrayList;

@@ -8,7 +8,7 @@ import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.tokens.StoredTokens;
 import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.errors.ForeignTokensException;
-import io.crossmodal.plugin.inference.MemoryBudget;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import java.io.IOException;

@@ -5,7 +5,7 @@
 package io.crossmodal.plugin.rest;
 
 import io.crossmodal.plugin.action.LoadModelAction;
-import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.inference.PrecisionPolicy;
 import java.io.IOException;
 import java.util.List;

@@ -5,7 +5,7 @@
 package io.crossmodal.plugin.scoring;
 
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.MemoryBudget;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelService;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;

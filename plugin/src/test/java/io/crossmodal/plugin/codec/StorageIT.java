@@ -5,7 +5,7 @@
 package io.crossmodal.plugin.codec;
 
 import io.crossmodal.plugin.MicroModelPlugin;
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
 import java.io.IOException;
 import java.util.ArrayList;

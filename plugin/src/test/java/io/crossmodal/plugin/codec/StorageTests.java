@@ -11,7 +11,7 @@ import io.crossmodal.model.tokens.TokenPooling;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.action.QuerySource;
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.rescore.FusionOptions;

@@ -9,7 +9,7 @@ import static org.hamcrest.Matchers.containsString;
 import io.crossmodal.plugin.TestService;
 import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.ext.CrossModalExtBuilder;
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
 import java.io.IOException;

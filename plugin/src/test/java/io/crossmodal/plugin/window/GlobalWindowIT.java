@@ -12,7 +12,7 @@ import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.ext.CrossModalExtBuilder;
 import io.crossmodal.plugin.ext.RescoreReport;
 import io.crossmodal.plugin.ext.RescoreReportExt;
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.rescore.FusionOptions;
