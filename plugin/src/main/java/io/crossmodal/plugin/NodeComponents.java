@@ -5,9 +5,9 @@
 package io.crossmodal.plugin;
 
 import io.crossmodal.model.FusionModel;
+import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.models.ModelRegistry;
 import io.crossmodal.plugin.rescore.RescoreAdmission;
 import io.crossmodal.plugin.rescore.RescoreLimits;

@@ -10,6 +10,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import io.crossmodal.trainer.cluster.ClusterClient.Answer;
+import io.crossmodal.trainer.cluster.Retry;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

@@ -12,6 +12,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.crossmodal.trainer.cluster.ClusterClient.Answer;
+import io.crossmodal.trainer.cluster.Retry;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -5,8 +5,8 @@
 package io.crossmodal.plugin.action;
 
 import io.crossmodal.model.Precision;
-import io.crossmodal.plugin.inference.memory.GpuMemory;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.memory.GpuMemory;
 import io.crossmodal.plugin.inference.registry.ModelStatus;
 import io.crossmodal.plugin.inference.registry.PrecisionTrial;
 import java.io.IOException;

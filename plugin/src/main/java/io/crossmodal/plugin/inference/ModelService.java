@@ -4,6 +4,20 @@
  */
 package io.crossmodal.plugin.inference;
 
+import ai.djl.Device;
+import io.crossmodal.model.Encoding;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.WordPatchWeights;
+import io.crossmodal.model.bundle.Fingerprints;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.image.PixelTensor;
+import io.crossmodal.model.text.TokenizedText;
+import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.model.text.WordSpan;
+import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.inference.batching.Job;
 import io.crossmodal.plugin.inference.batching.JobTimes;
 import io.crossmodal.plugin.inference.batching.ModelWorker;
@@ -28,20 +42,6 @@ import io.crossmodal.plugin.inference.scoring.ScoredBy;
 import io.crossmodal.plugin.inference.scoring.Scores;
 import io.crossmodal.plugin.inference.scoring.Similarities;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
-import ai.djl.Device;
-import io.crossmodal.model.Encoding;
-import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.PairLogits;
-import io.crossmodal.model.SensorConfig;
-import io.crossmodal.model.WordPatchWeights;
-import io.crossmodal.model.bundle.Fingerprints;
-import io.crossmodal.model.bundle.ModelBundle;
-import io.crossmodal.model.image.ImagePreprocessor;
-import io.crossmodal.model.image.PixelTensor;
-import io.crossmodal.model.text.TokenizedText;
-import io.crossmodal.model.text.WordPieceTokenizer;
-import io.crossmodal.model.text.WordSpan;
-import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -123,7 +123,8 @@ public final class ModelService implements AutoCloseable {
         () -> settings.device().choose(NativeRuntime.start(settings)));
   }
 
-  ModelService(
+  /** As the other, with the devices that models are loaded onto. */
+  public ModelService(
       ModelCatalog catalog,
       InferenceSettings settings,
       MemoryBudget budget,

@@ -255,6 +255,11 @@ final class BundleStore {
     return Files.createTempFile(directory, "", TEMPORARY);
   }
 
+  /** Returns the bytes that this node may still write to its disk. */
+  long usableBytes() throws IOException {
+    return Files.getFileStore(Files.createDirectories(directory)).getUsableSpace();
+  }
+
   /** Takes a {@link #temporary} file as this node's copy of a bundle. */
   void keep(Path temporary, String sha256) throws IOException {
     Files.move(

@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.models;
 
+import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.registry.ModelVersion;
 import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.nio.file.Path;

@@ -5,8 +5,8 @@
 package io.crossmodal.plugin.codec;
 
 import io.crossmodal.plugin.MicroModelPlugin;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collection;

@@ -12,9 +12,9 @@ import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.action.QuerySource;
-import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.registry.ModelVersion;
+import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.mapper.Spaces;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.rescore.FusionOptions;
@@ -49,6 +49,7 @@ import org.opensearch.common.xcontent.json.JsonXContent;
 import org.opensearch.core.common.bytes.BytesReference;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.xcontent.DeprecationHandler;
+import org.opensearch.core.xcontent.MediaType;
 import org.opensearch.core.xcontent.MediaTypeRegistry;
 import org.opensearch.core.xcontent.NamedXContentRegistry;
 import org.opensearch.core.xcontent.ToXContent;
@@ -338,7 +339,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
                 answer, ToXContent.EMPTY_PARAMS, refused, true);
             answer.endObject();
             assertThat(
-                XContentHelper.convertToMap(BytesReference.bytes(answer), false, type)
+                XContentHelper.convertToMap(BytesReference.bytes(answer), false, (MediaType) type)
                     .v2()
                     .toString(),
                 containsString("holds no base64"));
@@ -728,8 +729,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
     upload("mine", micro());
     client().admin().indices().prepareClose(ModelIndex.NAME).get();
     byte[] head = TestModels.zip(TestModels.newHead("any", 7), createTempDir());
-    assertFails(
-        RestStatus.SERVICE_UNAVAILABLE, "is closed or lacks a shard", () -> upload("mine", head));
+    assertFails(RestStatus.SERVICE_UNAVAILABLE, "does not answer", () -> upload("mine", head));
     assertFails(RestStatus.SERVICE_UNAVAILABLE, "is closed", () -> delete("mine"));
     client().admin().indices().prepareOpen(ModelIndex.NAME).get();
     ensureGreen(ModelIndex.NAME);

@@ -16,7 +16,7 @@ import java.util.concurrent.CompletableFuture;
  * by the worker's lock for what waits, by its own for the outcomes: slices of one job may be in
  * calls on several devices.
  */
-final class Job<I, O> {
+public final class Job<I, O> {
   private final Operation<I, O> operation;
   private final List<I> items;
   private final Deadline deadline;
@@ -43,7 +43,7 @@ final class Job<I, O> {
   /**
    * @param items not empty
    */
-  Job(Operation<I, O> operation, List<I> items, Deadline deadline) {
+  public Job(Operation<I, O> operation, List<I> items, Deadline deadline) {
     this.operation = operation;
     this.items = List.copyOf(items);
     this.deadline = deadline;
@@ -54,7 +54,8 @@ final class Job<I, O> {
     return operation;
   }
 
-  CompletableFuture<List<O>> result() {
+  /** As many outcomes as items; completes on the worker. Whoever gives up cancels it. */
+  public CompletableFuture<List<O>> result() {
     return result;
   }
 
@@ -114,7 +115,7 @@ final class Job<I, O> {
   }
 
   /** Where the job's time went; of a job that is complete. */
-  JobTimes times() {
+  public JobTimes times() {
     synchronized (outcomes) {
       return new JobTimes(queuedNanos, copyNanos, modelNanos);
     }

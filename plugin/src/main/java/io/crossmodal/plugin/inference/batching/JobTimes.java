@@ -12,10 +12,11 @@ package io.crossmodal.plugin.inference.batching;
  * @param modelNanos of these calls but for the copies; a call that also served others counts whole
  */
 public record JobTimes(long queueNanos, long copyNanos, long modelNanos) {
-  static final JobTimes NONE = new JobTimes(0, 0, 0);
+  /** Of no job. */
+  public static final JobTimes NONE = new JobTimes(0, 0, 0);
 
   /** The times of two jobs of one request, which wait side by side and compute one by one. */
-  JobTimes and(JobTimes other) {
+  public JobTimes and(JobTimes other) {
     return new JobTimes(
         Math.max(queueNanos, other.queueNanos),
         copyNanos + other.copyNanos,

@@ -4,17 +4,17 @@
  */
 package io.crossmodal.plugin.inference.batching;
 
+import io.crossmodal.model.FusionModel;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceSettings;
+import io.crossmodal.plugin.inference.batching.Job.Slice;
 import io.crossmodal.plugin.inference.memory.DeviceBudgets;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.registry.LoadedModel;
 import io.crossmodal.plugin.inference.registry.ModelLoader;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Stage;
-import io.crossmodal.plugin.inference.batching.Job.Slice;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -36,7 +36,7 @@ import java.util.function.Supplier;
  * goes to the end of the queue with its rest, so that it holds up a small one by one call at most.
  * While a call runs, the next one gathers; a call that is not full may wait a little for more.
  */
-final class ModelWorker {
+public final class ModelWorker {
   /** Of so many calls one is for documents, where both documents and searches wait. */
   static final int INGEST_TURN = 8;
 
@@ -57,7 +57,8 @@ final class ModelWorker {
   /**
    * @param settings read anew for each call
    */
-  ModelWorker(Supplier<InferenceSettings> settings, DeviceBudgets budgets, InferenceStats stats) {
+  public ModelWorker(
+      Supplier<InferenceSettings> settings, DeviceBudgets budgets, InferenceStats stats) {
     this.settings = settings;
     this.budgets = budgets;
     this.stats = stats;
@@ -72,7 +73,7 @@ final class ModelWorker {
    *
    * @param devices at least 1; they stay the same for as long as the node lives
    */
-  void start(int devices) {
+  public void start(int devices) {
     lock.lock();
     try {
       while (!closed && threads.size() < devices) {
@@ -91,7 +92,7 @@ final class ModelWorker {
    * Puts a job into its queue, or fails it where the queue is full, where what waits in it already
    * takes longer than the job can wait, or where the node is shutting down.
    */
-  void submit(Priority priority, Job<?, ?> job) {
+  public void submit(Priority priority, Job<?, ?> job) {
     int capacity = settings.get().queueSize();
     InferenceException refusal = null;
     List<Job<?, ?>> late = List.of();
@@ -155,7 +156,7 @@ final class ModelWorker {
   }
 
   /** Takes a job that nobody wants any more out of its queue. */
-  void withdraw(Job<?, ?> job) {
+  public void withdraw(Job<?, ?> job) {
     lock.lock();
     try {
       queues.values().forEach(queue -> queue.remove(job));
@@ -166,7 +167,7 @@ final class ModelWorker {
   }
 
   /** Has the queues looked at again, for a model became ready or the settings changed. */
-  void wake() {
+  public void wake() {
     lock.lock();
     try {
       arrival.signal();
@@ -176,7 +177,7 @@ final class ModelWorker {
   }
 
   /** Jobs that wait. */
-  int queued() {
+  public int queued() {
     lock.lock();
     try {
       return queues.values().stream().mapToInt(Deque::size).sum();
@@ -190,7 +191,7 @@ final class ModelWorker {
    *
    * @return whether they ended in time
    */
-  boolean close(long seconds) throws InterruptedException {
+  public boolean close(long seconds) throws InterruptedException {
     List<Job<?, ?>> left = new ArrayList<>();
     List<Thread> running;
     lock.lock();

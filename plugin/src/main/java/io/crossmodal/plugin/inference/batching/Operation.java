@@ -4,9 +4,6 @@
  */
 package io.crossmodal.plugin.inference.batching;
 
-import io.crossmodal.plugin.inference.InferenceSettings;
-import io.crossmodal.plugin.inference.registry.LoadedModel;
-import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.Footprint;
 import io.crossmodal.model.FusionModel;
@@ -16,6 +13,9 @@ import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.tokens.Tokens;
+import io.crossmodal.plugin.inference.InferenceSettings;
+import io.crossmodal.plugin.inference.registry.LoadedModel;
+import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
@@ -28,7 +28,7 @@ import java.util.List;
  * @param <I> an item
  * @param <O> its outcome
  */
-sealed interface Operation<I, O> {
+public sealed interface Operation<I, O> {
   /** The version of the model that computes. */
   LoadedModel on();
 

@@ -5,7 +5,7 @@
 package io.crossmodal.plugin.inference.batching;
 
 /** Whose work comes first. The worker has a queue of its own for each. */
-enum Priority {
+public enum Priority {
   /** Somebody waits for a search. */
   SEARCH,
   /**

@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.inference.batching;
 
+import ai.djl.engine.EngineException;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
-import ai.djl.engine.EngineException;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.util.ArrayList;
 import java.util.List;

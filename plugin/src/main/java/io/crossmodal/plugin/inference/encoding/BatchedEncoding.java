@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.inference.encoding;
 
+import io.crossmodal.model.Encoding;
 import io.crossmodal.plugin.inference.Futures;
 import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.model.Encoding;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -24,7 +24,7 @@ import java.util.function.IntFunction;
  *
  * @param <T> a prepared item
  */
-final class BatchedEncoding<T> {
+public final class BatchedEncoding<T> {
   private final int count;
   private final int batch;
   private final Executor helper;
@@ -51,7 +51,7 @@ final class BatchedEncoding<T> {
    * @param outcome of an item and its encoding
    * @param outcomes gets them, in the items' order
    */
-  BatchedEncoding(
+  public BatchedEncoding(
       int count,
       int batch,
       Executor helper,
@@ -71,7 +71,7 @@ final class BatchedEncoding<T> {
   }
 
   /** Completes on the helper when the last outcome was handed on. */
-  CompletableFuture<Void> run() {
+  public CompletableFuture<Void> run() {
     return from(0, prepare(0));
   }
 

@@ -20,7 +20,7 @@ import java.util.function.Supplier;
  * one by one, and one that is too large ends as an error of its own. A search's is refused at once,
  * for the thread that would wait reads all searches. Thread-safe.
  */
-final class DecodingMemory {
+public final class DecodingMemory {
   private static final String WHAT = "decoding a picture";
 
   private final MemoryBudget heap;
@@ -29,7 +29,7 @@ final class DecodingMemory {
   private final Condition decoded = lock.newCondition();
   private int decoding;
 
-  DecodingMemory(MemoryBudget heap, InferenceStats stats) {
+  public DecodingMemory(MemoryBudget heap, InferenceStats stats) {
     this.heap = heap;
     this.stats = stats;
   }
@@ -42,7 +42,7 @@ final class DecodingMemory {
    * @throws InferenceException.MemoryExceeded when there is not so much for this picture alone
    * @throws CancellationException when nobody waits for the picture any more
    */
-  <T> T inTurn(long bytes, CompletableFuture<?> gone, Supplier<T> decode) {
+  public <T> T inTurn(long bytes, CompletableFuture<?> gone, Supplier<T> decode) {
     return during(take(bytes, gone), decode);
   }
 
@@ -52,7 +52,7 @@ final class DecodingMemory {
    * @param bytes that decoding takes at most
    * @throws InferenceException.MemoryExceeded when there is not so much now
    */
-  <T> T now(long bytes, Supplier<T> decode) {
+  public <T> T now(long bytes, Supplier<T> decode) {
     MemoryBudget.Reservation memory;
     lock.lock();
     try {

@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.inference.encoding;
 
-import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.text.WordSpan;
+import io.crossmodal.plugin.inference.InferenceException;
 import java.util.List;
 
 /** The outcome of encoding one item of a batch: an item that fails, fails alone. */

@@ -18,14 +18,14 @@ import java.util.function.Function;
  * asks meanwhile waits for the same encoding, with a future of his own, and the last one who stops
  * waiting ends it. Thread-safe.
  */
-final class QueryEncodingCache {
+public final class QueryEncodingCache {
 
   /**
    * @param space the fingerprints of the spaces that the encoding lives in; the id of a model would
    *     not do, for its weights may be replaced
    * @param digest of the query
    */
-  record Key(String space, String digest) {}
+  public record Key(String space, String digest) {}
 
   /** An encoding under way. */
   private static final class Pending {
@@ -42,7 +42,7 @@ final class QueryEncodingCache {
   /**
    * @param capacity in bytes
    */
-  QueryEncodingCache(long capacity, InferenceStats stats) {
+  public QueryEncodingCache(long capacity, InferenceStats stats) {
     this.capacity = capacity;
     this.stats = stats;
   }
@@ -53,7 +53,7 @@ final class QueryEncodingCache {
    * @param encode starts the encoding; gets a future that is done when nobody waits for it any more
    * @return the caller's own: to complete it says that he does not wait any more
    */
-  CompletableFuture<Encoded.Success> get(
+  public CompletableFuture<Encoded.Success> get(
       Key key, Function<CompletableFuture<?>, CompletableFuture<Encoded.Success>> encode) {
     Pending pending;
     boolean first;

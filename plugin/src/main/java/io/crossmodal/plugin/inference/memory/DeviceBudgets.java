@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.inference.memory;
 
-import io.crossmodal.plugin.inference.InferenceException;
 import ai.djl.Device;
 import io.crossmodal.model.FusionModel;
+import io.crossmodal.plugin.inference.InferenceException;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
@@ -17,7 +17,7 @@ import java.util.function.ToLongFunction;
  * A memory budget for each device: the node's own for the CPU, and for a GPU what was free on it
  * when the node first used it, less a reserve. Thread-safe.
  */
-final class DeviceBudgets {
+public final class DeviceBudgets {
   /** The engine's allocator rounds up and keeps pieces; the rest is for that. */
   static final double SHARE_OF_FREE_MEMORY = 0.9;
 
@@ -29,13 +29,13 @@ final class DeviceBudgets {
    * @param node bounds what calls on the CPU take
    * @param free bytes that are free on a GPU; asked once for each
    */
-  DeviceBudgets(MemoryBudget node, ToLongFunction<Device> free) {
+  public DeviceBudgets(MemoryBudget node, ToLongFunction<Device> free) {
     this.node = node;
     this.free = free;
   }
 
   /** Bounds what calls on a device take. */
-  MemoryBudget of(Device device) {
+  public MemoryBudget of(Device device) {
     return device.isGpu()
         ? cards.computeIfAbsent(
             device,
@@ -50,7 +50,7 @@ final class DeviceBudgets {
    *
    * @throws InferenceException.MemoryExceeded when there is not so much; nothing is taken then
    */
-  MemoryBudget.Reservation reserveCall(Device device, String what, long bytes) {
+  public MemoryBudget.Reservation reserveCall(Device device, String what, long bytes) {
     MemoryBudget.Reservation own = of(device).reserve(what, bytes);
     if (!device.isGpu()) {
       return own;
@@ -69,7 +69,7 @@ final class DeviceBudgets {
   }
 
   /** The GPUs in use, by their names such as {@code gpu(0)}. */
-  Map<String, GpuMemory> gpus() {
+  public Map<String, GpuMemory> gpus() {
     Map<String, GpuMemory> gpus = new TreeMap<>();
     cards.values().forEach(card -> gpus.put(card.name, new GpuMemory(card.used.get(), card.limit)));
     return gpus;

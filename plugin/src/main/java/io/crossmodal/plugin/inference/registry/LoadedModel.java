@@ -15,7 +15,7 @@ import java.util.concurrent.ConcurrentHashMap;
  * stay holds a lease; it is freed when it is retired and the last lease has ended, so that a job
  * that began with a version ends with it. Compared by identity. Thread-safe.
  */
-final class LoadedModel {
+public final class LoadedModel {
   /** What the latest call weighs in the moving average of calls' times. */
   private static final double LATEST = 0.2;
 
@@ -36,11 +36,11 @@ final class LoadedModel {
   }
 
   /** Keeps the model from being freed. */
-  final class Lease implements AutoCloseable {
+  public final class Lease implements AutoCloseable {
     private boolean ended;
 
     /** What it keeps. */
-    LoadedModel of() {
+    public LoadedModel of() {
       return LoadedModel.this;
     }
 
@@ -49,7 +49,7 @@ final class LoadedModel {
      *
      * @throws InferenceException when it could not be loaded, or was freed before this lease began
      */
-    ModelLoader.Loaded model() {
+    public ModelLoader.Loaded model() {
       synchronized (LoadedModel.this) {
         if (failure != null) {
           throw failure;
@@ -74,7 +74,8 @@ final class LoadedModel {
     }
   }
 
-  ModelVersion version() {
+  /** What it was loaded from, or is to be. */
+  public ModelVersion version() {
     return version;
   }
 
@@ -87,7 +88,8 @@ final class LoadedModel {
     return version == wanted && policy == inPrecision;
   }
 
-  synchronized Lease lease() {
+  /** Has it stay in memory until the lease ends. */
+  public synchronized Lease lease() {
     leases++;
     return new Lease();
   }
@@ -97,7 +99,7 @@ final class LoadedModel {
    *
    * @param operation kind of it
    */
-  void computed(Class<?> operation, int items, long nanos) {
+  public void computed(Class<?> operation, int items, long nanos) {
     nanosOfItem.merge(
         operation,
         (double) nanos / items,
@@ -105,7 +107,7 @@ final class LoadedModel {
   }
 
   /** Nanoseconds that an item of such operations takes lately; 0 where none was computed yet. */
-  double nanosOfItem(Class<?> operation) {
+  public double nanosOfItem(Class<?> operation) {
     return nanosOfItem.getOrDefault(operation, 0.0);
   }
 
@@ -115,7 +117,7 @@ final class LoadedModel {
   }
 
   /** Whether loading has ended, well or not. */
-  boolean settled() {
+  public boolean settled() {
     return done.isDone();
   }
 

@@ -4,16 +4,16 @@
  */
 package io.crossmodal.plugin.inference.registry;
 
+import ai.djl.Device;
+import ai.djl.engine.EngineException;
+import io.crossmodal.model.bundle.BundleException;
+import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.plugin.inference.Futures;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceSettings;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.PrecisionPolicy;
 import io.crossmodal.plugin.inference.memory.DeviceBudgets;
-import ai.djl.Device;
-import ai.djl.engine.EngineException;
-import io.crossmodal.model.bundle.BundleException;
-import io.crossmodal.model.bundle.ModelBundle;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -34,7 +34,7 @@ import java.util.stream.Stream;
  * on with others. A new version of a model that is served takes its place only when it is warm and
  * has repeated its golden outputs; one that cannot leaves the old version where it is. Thread-safe.
  */
-final class LoadedModels implements AutoCloseable {
+public final class LoadedModels implements AutoCloseable {
   private static final int IDLE_SECONDS = 5;
   private static final int CLOSE_SECONDS = 30;
 
@@ -79,7 +79,7 @@ final class LoadedModels implements AutoCloseable {
    * @param devices as {@link ModelLoader} asks for them
    * @param onSettled called whenever a model became warm or could not be loaded
    */
-  LoadedModels(
+  public LoadedModels(
       ModelCatalog catalog,
       InferenceSettings settings,
       DeviceBudgets budgets,
@@ -122,7 +122,7 @@ final class LoadedModels implements AutoCloseable {
    * @throws IllegalArgumentException when there is no such model
    * @throws InferenceException.ModelUnavailable when the node is shutting down
    */
-  synchronized LoadedModel.Lease lease(String id) {
+  public synchronized LoadedModel.Lease lease(String id) {
     return serving(id).lease();
   }
 
@@ -162,7 +162,7 @@ final class LoadedModels implements AutoCloseable {
    * @param policy for this version and those after it; null for what it was
    * @return completes when it is warm
    */
-  CompletableFuture<Void> load(String id, PrecisionPolicy policy) {
+  public CompletableFuture<Void> load(String id, PrecisionPolicy policy) {
     LoadedModel wanted;
     synchronized (this) {
       Slot slot = slots.get(id);
@@ -184,7 +184,7 @@ final class LoadedModels implements AutoCloseable {
   }
 
   /** Frees a model when its last job has ended; the next job has it loaded again. */
-  void unload(String id) {
+  public void unload(String id) {
     List<LoadedModel> versions;
     synchronized (this) {
       Slot slot = slots.remove(id);
@@ -194,7 +194,7 @@ final class LoadedModels implements AutoCloseable {
   }
 
   /** Follows the catalog: has new versions of served models loaded, and lets go of lost models. */
-  void refresh() {
+  public void refresh() {
     List<String> lost = new ArrayList<>();
     synchronized (this) {
       if (closed) {
@@ -211,7 +211,8 @@ final class LoadedModels implements AutoCloseable {
     lost.forEach(this::unload);
   }
 
-  synchronized ModelStatus status(String id) {
+  /** Where a model stands. */
+  public synchronized ModelStatus status(String id) {
     Slot slot = slots.get(id);
     if (slot == null) {
       return ModelStatus.NOT_LOADED;
@@ -244,7 +245,7 @@ final class LoadedModels implements AutoCloseable {
    * @return fails with {@link BundleException} where the bundle is to blame, with an {@link
    *     InferenceException} where this node is
    */
-  CompletableFuture<Void> verify(ModelBundle bundle) {
+  public CompletableFuture<Void> verify(ModelBundle bundle) {
     return Futures.reportingErrors(
         CompletableFuture.runAsync(
             () -> {

@@ -4,12 +4,6 @@
  */
 package io.crossmodal.plugin.inference.registry;
 
-import io.crossmodal.plugin.inference.DevicePolicy;
-import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.InferenceSettings;
-import io.crossmodal.plugin.inference.PrecisionPolicy;
-import io.crossmodal.plugin.inference.memory.DeviceBudgets;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import ai.djl.Device;
 import io.crossmodal.model.Footprint;
 import io.crossmodal.model.FusionModel;
@@ -20,6 +14,12 @@ import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.Golden;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.plugin.inference.DevicePolicy;
+import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.InferenceSettings;
+import io.crossmodal.plugin.inference.PrecisionPolicy;
+import io.crossmodal.plugin.inference.memory.DeviceBudgets;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.ArrayList;
@@ -34,7 +34,7 @@ import java.util.function.Supplier;
  * Brings a bundle into native memory, once for each device, in the precision that the policy asks
  * for. Loading is for one thread.
  */
-final class ModelLoader {
+public final class ModelLoader {
   /** Pairs of the call that is timed: enough to be dominated by the layers, quick on a CPU. */
   private static final int PAIRS = 16;
 
@@ -64,20 +64,20 @@ final class ModelLoader {
    * @param spare takes what a GPU does not; empty where the CPU computes anyway or must not
    * @param trials the precisions that were compared; empty where there was no choice
    */
-  record Loaded(
+  public record Loaded(
       List<FusionModel> copies,
       List<MemoryBudget.Reservation> memory,
       Optional<Spare> spare,
       List<PrecisionTrial> trials)
       implements AutoCloseable {
-    Loaded {
+    public Loaded {
       copies = List.copyOf(copies);
       memory = List.copyOf(memory);
       trials = List.copyOf(trials);
     }
 
     /** Weights of all copies. */
-    long bytes() {
+    public long bytes() {
       return copies.stream().mapToLong(FusionModel::weightBytes).sum()
           + spare.map(Spare::bytes).orElse(0L);
     }
@@ -94,7 +94,7 @@ final class ModelLoader {
    * A copy on the CPU, loaded when it is first needed: most GPUs never give out, and a node with
    * GPUs may lack the memory for it. Used by one thread at a time, whichever asks.
    */
-  final class Spare implements AutoCloseable {
+  public final class Spare implements AutoCloseable {
     private final ModelBundle bundle;
     private Copy copy;
 
@@ -110,7 +110,7 @@ final class ModelLoader {
      *
      * @throws InferenceException when it cannot be loaded
      */
-    synchronized <T> T use(Function<FusionModel, T> call) {
+    public synchronized <T> T use(Function<FusionModel, T> call) {
       if (copy == null) {
         try {
           copy = copy(bundle, Device.cpu(), Precision.FP32);

@@ -4,11 +4,11 @@
  */
 package io.crossmodal.plugin.inference.registry;
 
-import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.plugin.inference.InferenceException;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;

@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.inference.runtime;
 
-import io.crossmodal.plugin.inference.InferenceException;
 import ai.djl.util.Platform;
 import ai.djl.util.Utils;
+import io.crossmodal.plugin.inference.InferenceException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;

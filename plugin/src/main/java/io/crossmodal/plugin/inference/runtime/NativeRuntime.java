@@ -4,13 +4,13 @@
  */
 package io.crossmodal.plugin.inference.runtime;
 
-import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.InferenceSettings;
 import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.pytorch.jni.LibUtils;
 import ai.djl.util.cuda.CudaUtils;
+import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.InferenceSettings;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryUsage;
@@ -40,7 +40,7 @@ import javax.management.ObjectName;
  *
  * The engine belongs to the JVM, not to us: of several nodes in one JVM the first decides.
  */
-final class NativeRuntime {
+public final class NativeRuntime {
   private static final String ENGINE = "PyTorch";
 
   /** Libraries of which a process can have one. */
@@ -59,7 +59,7 @@ final class NativeRuntime {
    * @throws InferenceException.ModelUnavailable when the native library is missing, does not start,
    *     or must not because another one is loaded; it says what to do
    */
-  static int start(InferenceSettings settings) {
+  public static int start(InferenceSettings settings) {
     Thread thread = Thread.currentThread();
     ClassLoader before = thread.getContextClassLoader();
     thread.setContextClassLoader(NativeRuntime.class.getClassLoader());
@@ -196,7 +196,7 @@ final class NativeRuntime {
   }
 
   /** Bytes that nobody has taken on a GPU. */
-  static long freeMemory(Device gpu) {
+  public static long freeMemory(Device gpu) {
     MemoryUsage memory = CudaUtils.getGpuMemory(gpu);
     return memory.getMax() - memory.getCommitted();
   }

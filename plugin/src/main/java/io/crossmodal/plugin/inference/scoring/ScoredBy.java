@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.inference.scoring;
 
-import io.crossmodal.plugin.inference.registry.ModelVersion;
 import io.crossmodal.model.Calibration;
+import io.crossmodal.plugin.inference.registry.ModelVersion;
 import java.util.Objects;
 
 /**
@@ -22,7 +22,7 @@ public record ScoredBy(String id, long number, Calibration calibration) {
     Objects.requireNonNull(calibration, "calibration");
   }
 
-  static ScoredBy of(ModelVersion version) {
+  public static ScoredBy of(ModelVersion version) {
     return new ScoredBy(version.id(), version.number(), version.manifest().calibration());
   }
 }

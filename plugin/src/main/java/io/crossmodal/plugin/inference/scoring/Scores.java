@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.inference.scoring;
 
-import io.crossmodal.plugin.inference.batching.JobTimes;
 import io.crossmodal.model.PairLogits;
+import io.crossmodal.plugin.inference.batching.JobTimes;
 
 /**
  * The answer of the fusion encoder for B pairs.

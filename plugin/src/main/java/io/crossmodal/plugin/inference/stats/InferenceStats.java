@@ -154,7 +154,7 @@ public final class InferenceStats {
   }
 
   /** Forgets the shares of models that are gone; what they did stays in the whole. */
-  void retain(Predicate<String> known) {
+  public void retain(Predicate<String> known) {
     models.keySet().removeIf(known.negate());
   }
 

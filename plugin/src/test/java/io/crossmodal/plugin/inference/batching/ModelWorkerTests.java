@@ -7,24 +7,24 @@ package io.crossmodal.plugin.inference.batching;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.instanceOf;
 
-import io.crossmodal.plugin.inference.Deadline;
-import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.InferenceSettings;
-import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.plugin.inference.PrecisionPolicy;
-import io.crossmodal.plugin.inference.memory.DeviceBudgets;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
-import io.crossmodal.plugin.inference.registry.LoadedModel;
-import io.crossmodal.plugin.inference.registry.ModelVersion;
-import io.crossmodal.plugin.inference.scoring.Scores;
-import io.crossmodal.plugin.inference.scoring.Similarities;
-import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.model.Footprint;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.TestService;
+import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.InferenceSettings;
+import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.memory.DeviceBudgets;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.plugin.inference.registry.LoadedModel;
+import io.crossmodal.plugin.inference.registry.LoadedModels;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
+import io.crossmodal.plugin.inference.scoring.Scores;
+import io.crossmodal.plugin.inference.scoring.Similarities;
+import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Stage;
 import java.time.Duration;
@@ -293,15 +293,23 @@ public class ModelWorkerTests extends OpenSearchTestCase {
   }
 
   public void testWhoeverCannotBeServedInTimeIsRefusedAtTheDoor() throws Exception {
-    LoadedModel on = new LoadedModel(ModelVersion.shipped(MODEL), PrecisionPolicy.FP32);
-    on.failed(new InferenceException.ModelUnavailable("none is needed", null), true);
-    on.settle();
     InferenceStats stats = new InferenceStats();
     // No thread: what is submitted waits.
     InferenceSettings settings =
         TestService.settings(createTempDir(), 1000, 10, true, Duration.ZERO);
-    ModelWorker worker =
-        new ModelWorker(() -> settings, new DeviceBudgets(MemoryBudget.UNLIMITED, gpu -> 0), stats);
+    DeviceBudgets budgets = new DeviceBudgets(MemoryBudget.UNLIMITED, gpu -> 0);
+    ModelWorker worker = new ModelWorker(() -> settings, budgets, stats);
+    LoadedModels models =
+        new LoadedModels(
+            new ModelCatalog(() -> List.of(MODEL)),
+            settings,
+            budgets,
+            () -> {
+              throw new InferenceException.ModelUnavailable("none is needed", null);
+            },
+            () -> {});
+    LoadedModel on = models.lease(TestModels.ID).of();
+    assertBusy(() -> assertTrue(on.settled()));
     int m = TestModels.imageTokens(MODEL);
     on.computed(Operation.Score.class, 4, TimeUnit.SECONDS.toNanos(4));
     Job<?, ?> alone = job(on, 100, m, Duration.ofSeconds(90));
@@ -328,6 +336,7 @@ public class ModelWorkerTests extends OpenSearchTestCase {
     assertEquals(0, stats.get(Counter.REJECTIONS));
     assertEquals(3, worker.queued());
     assertTrue(worker.close(1));
+    models.close();
   }
 
   private Job<Operation.Pair, Operation.PairLogit> job(

@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.inference.encoding;
 
-import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.model.Encoding;
 import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.plugin.inference.stats.InferenceStats;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;

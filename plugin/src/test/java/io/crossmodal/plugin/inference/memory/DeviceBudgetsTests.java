@@ -6,9 +6,9 @@ package io.crossmodal.plugin.inference.memory;
 
 import static org.hamcrest.Matchers.containsString;
 
-import io.crossmodal.plugin.inference.InferenceException;
 import ai.djl.Device;
 import io.crossmodal.model.FusionModel;
+import io.crossmodal.plugin.inference.InferenceException;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import org.opensearch.test.OpenSearchTestCase;

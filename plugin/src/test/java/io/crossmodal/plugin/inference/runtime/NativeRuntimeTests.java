@@ -6,10 +6,10 @@ package io.crossmodal.plugin.inference.runtime;
 
 import static org.hamcrest.Matchers.containsString;
 
-import io.crossmodal.plugin.inference.InferenceSettings;
 import ai.djl.pytorch.jni.JniUtils;
 import io.crossmodal.plugin.TestService;
 import io.crossmodal.plugin.inference.InferenceException.ModelUnavailable;
+import io.crossmodal.plugin.inference.InferenceSettings;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;

@@ -2,7 +2,7 @@
  * Copyright the cross-modal project contributors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.crossmodal.trainer.encode;
+package io.crossmodal.trainer.cluster;
 
 import java.time.Duration;
 import java.util.Objects;
@@ -47,17 +47,17 @@ public record Retry(
   }
 
   /** The waits of one document's way. Not thread-safe. */
-  final class Waits {
+  public final class Waits {
     private final long start = nanoTime.getAsLong();
     private Duration next = first;
 
     /** Time since these waits began. */
-    Duration passed() {
+    public Duration passed() {
       return Duration.ofNanos(nanoTime.getAsLong() - start);
     }
 
     /** Whether there is patience for another wait; if so, waits. */
-    boolean another() throws InterruptedException {
+    public boolean another() throws InterruptedException {
       Duration left = patience.minus(passed());
       if (!left.isPositive()) {
         return false;
