@@ -10,7 +10,6 @@ import io.crossmodal.plugin.action.EncodeQueryAction;
 import io.crossmodal.plugin.action.LoadModelAction;
 import io.crossmodal.plugin.action.NodesReportAction;
 import io.crossmodal.plugin.codec.CrossModalCodecService;
-import io.crossmodal.plugin.details.DetailsFetchPhase;
 import io.crossmodal.plugin.ext.CrossModalExtBuilder;
 import io.crossmodal.plugin.ext.DetailsFetchPhase;
 import io.crossmodal.plugin.ext.ReportProcessor;

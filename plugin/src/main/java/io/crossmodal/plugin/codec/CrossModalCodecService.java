@@ -54,12 +54,12 @@ public final class CrossModalCodecService extends CodecService {
   }
 
   /**
-   * Whether this service is to choose an index's codec: as the setting says, and where it says
-   * nothing, if the mapping has a {@code cross_modal} field and nobody else is to choose. Asked
-   * when a node opens the index, so that a field added to an open index counts from the next time
-   * on; all segments stay readable either way.
+   * Returns whether this service chooses an index's codec: as the setting says, and without it, if
+   * the mapping has a {@code cross_modal} field and no other plugin chooses. Called when a node
+   * opens the index, so a field added to an open index counts from the next time on; all segments
+   * stay readable either way.
    *
-   * @throws IllegalArgumentException where the settings ask for us and for another plugin
+   * @throws IllegalArgumentException where the settings name this plugin's codec and another's
    */
   public static boolean serves(IndexSettings index) {
     Settings settings = index.getSettings();
@@ -102,9 +102,9 @@ public final class CrossModalCodecService extends CodecService {
   }
 
   /**
-   * The codec of a name in {@code index.codec}.
+   * Returns the codec of a name in {@code index.codec}.
    *
-   * @throws IllegalArgumentException for one that does not go with ours
+   * @throws IllegalArgumentException for one that this plugin's codec does not go with
    */
   @Override
   public Codec codec(String name) {

@@ -218,7 +218,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     Optional<Embedding> half = encoded.map(QueryState.Encoded::half);
     WireFormat.write(out);
     out.writeString(field);
-    out.writeOptionalWriteable(state.source().orElse(null));
+    out.writeOptionalWriteable(state.typed().orElse(null));
     out.writeOptionalWriteable(encoded.map(QueryState.Encoded::label).orElse(null));
     if (half.isPresent()) {
       out.writeFloatArray(half.get().vector());
@@ -325,7 +325,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
                             "[%s] cannot encode [%s] here, as in the filter of an alias: give a"
                                 + " [%s]",
                             NAME,
-                            state.source().orElseThrow().key(),
+                            state.typed().orElseThrow().key(),
                             QUERY_VECTOR)));
     MappedFieldType type = context.fieldMapper(field);
     if (type == null && embedding.space() != null) {

@@ -82,7 +82,7 @@ public sealed interface QueryState<E> {
       QueryRewriteContext context, String field, BiFunction<String, EncodedQuery, E> half);
 
   /** Returns the source as typed; empty once it is encoded. */
-  default Optional<QuerySource> source() {
+  default Optional<QuerySource> typed() {
     if (this instanceof Typed<E> typed) {
       return Optional.of(typed.source());
     }
@@ -108,7 +108,7 @@ public sealed interface QueryState<E> {
 
   /** Prints the source, or its label. */
   default void print(XContentBuilder builder, ToXContent.Params params) throws IOException {
-    Optional<QuerySource> source = source();
+    Optional<QuerySource> source = typed();
     if (source.isPresent()) {
       source.get().toXContent(builder, params);
     } else {

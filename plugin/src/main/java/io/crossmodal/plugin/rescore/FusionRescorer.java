@@ -324,7 +324,7 @@ public final class FusionRescorer implements Rescorer {
       return explainCompared(compared);
     }
     PairScore.Fused fused = (PairScore.Fused) score;
-    Calibration calibration = fused.calibration();
+    Calibration calibration = fused.model().calibration();
     return Explanation.match(
         fused.p(),
         "p, probability that query and document match by model ["

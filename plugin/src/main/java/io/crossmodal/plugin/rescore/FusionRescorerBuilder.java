@@ -128,7 +128,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     if (state.encoded().isPresent()) {
       write(out, state.encoded().get());
     } else {
-      state.source().orElseThrow().writeTo(out);
+      state.typed().orElseThrow().writeTo(out);
     }
     work.options().writeTo(out);
     out.writeEnum(work.stage());

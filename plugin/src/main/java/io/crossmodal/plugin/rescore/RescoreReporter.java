@@ -9,8 +9,6 @@ import io.crossmodal.plugin.ext.RescoreReport.Degraded;
 import io.crossmodal.plugin.ext.RescoreReport.Times;
 import io.crossmodal.plugin.inference.batching.JobTimes;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
-import io.crossmodal.plugin.rescore.RescoreReport.Degraded;
-import io.crossmodal.plugin.rescore.RescoreReport.Times;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

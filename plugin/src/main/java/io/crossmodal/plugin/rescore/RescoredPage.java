@@ -13,7 +13,6 @@ import io.crossmodal.plugin.ext.DetailsFetchPhase;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.rescore.TokenReader.Candidate;
-import io.crossmodal.plugin.scoring.ForeignTokensException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -8,6 +8,8 @@ import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.action.NodeReport;
+import io.crossmodal.plugin.action.NodesReportAction;
+import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.inference.registry.ModelStatus;

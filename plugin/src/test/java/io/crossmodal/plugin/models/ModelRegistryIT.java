@@ -13,7 +13,6 @@ import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.action.LoadModelAction;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.registry.ModelVersion;
-import io.crossmodal.plugin.rest.LoadModelAction;
 import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

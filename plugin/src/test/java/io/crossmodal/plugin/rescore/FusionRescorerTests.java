@@ -177,7 +177,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
             });
     for (int doc : live) {
       try {
-        Candidate candidate =
+        TokenReader.Candidate candidate =
             new TokenReader(reader.leaves(), field, List.of(), 1, unlimited()).read(doc);
         if (candidate != null) {
           blocks.put(doc, ((StoredTokens) candidate.tokens()).block());

@@ -16,19 +16,19 @@ import org.apache.lucene.index.StoredFieldDataInput;
 import org.apache.lucene.util.BytesRef;
 
 /**
- * Takes out of a document's sources what the document's marks, made by {@link
- * KeptFieldMapper#mark}, say is kept elsewhere. The document says it and not the mapping, for a
- * field may be mapped after documents with values that nobody looked at were written. Anything else
- * of that name is a stored field like all others.
+ * Takes out of a document's sources what is kept elsewhere, by the document's marks of {@link
+ * KeptFieldMapper#mark}. The document decides and not the mapping, for a field may be mapped after
+ * documents with unchecked values were written. Any other field of that name is a stored field like
+ * all others.
  */
-final class ThinSourceWriter extends StoredFieldsWriter {
+final class DerivedSourceWriter extends StoredFieldsWriter {
   private record Source(FieldInfo field, BytesRef bytes) {}
 
   private final StoredFieldsWriter delegate;
   private final List<String> kept = new ArrayList<>();
   private final List<Source> sources = new ArrayList<>();
 
-  ThinSourceWriter(StoredFieldsWriter delegate) {
+  DerivedSourceWriter(StoredFieldsWriter delegate) {
     this.delegate = delegate;
   }
 
@@ -44,7 +44,7 @@ final class ThinSourceWriter extends StoredFieldsWriter {
   public void finishDocument() throws IOException {
     for (Source source : sources) {
       delegate.writeField(
-          source.field, kept.isEmpty() ? source.bytes : ThinSource.thin(source.bytes, kept));
+          source.field, kept.isEmpty() ? source.bytes : DerivedSource.strip(source.bytes, kept));
     }
     delegate.finishDocument();
   }
@@ -59,7 +59,7 @@ final class ThinSourceWriter extends StoredFieldsWriter {
 
   @Override
   public void writeField(FieldInfo field, BytesRef value) throws IOException {
-    if (ThinSource.isSource(field.name)) {
+    if (DerivedSource.isSource(field.name)) {
       sources.add(new Source(field, value));
     } else {
       delegate.writeField(field, value);
@@ -68,7 +68,7 @@ final class ThinSourceWriter extends StoredFieldsWriter {
 
   @Override
   public void writeField(FieldInfo field, StoredFieldDataInput value) throws IOException {
-    if (ThinSource.isSource(field.name)) {
+    if (DerivedSource.isSource(field.name)) {
       super.writeField(field, value);
     } else {
       delegate.writeField(field, value);
@@ -96,22 +96,22 @@ final class ThinSourceWriter extends StoredFieldsWriter {
   }
 
   /**
-   * Copies thin sources as they are, in Lucene's compressed blocks. Where a segment is of another
-   * codec, or comes wrapped by a merge policy, everything goes through this writer document by
-   * document.
+   * Copies derived sources as they are, in Lucene's compressed blocks. Where a segment is of
+   * another codec, or comes wrapped by a merge policy, everything goes through this writer document
+   * by document.
    */
   @Override
   public int merge(MergeState state) throws IOException {
-    boolean thin = true;
+    boolean derived = true;
     StoredFieldsReader[] readers = state.storedFieldsReaders;
     for (int i = 0; i < readers.length; i++) {
-      if (readers[i] instanceof ThinSourceReader reader) {
+      if (readers[i] instanceof DerivedSourceReader reader) {
         readers[i] = reader.stored();
       } else {
-        thin = false;
+        derived = false;
       }
     }
-    return thin ? delegate.merge(state) : super.merge(state);
+    return derived ? delegate.merge(state) : super.merge(state);
   }
 
   @Override

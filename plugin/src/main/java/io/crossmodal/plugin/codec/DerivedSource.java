@@ -21,44 +21,44 @@ import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.index.mapper.SourceFieldMapper;
 
 /**
- * Takes embeddings and token blocks out of a document's source and puts them in again. Where one
- * was stands {@code true}, which no user can have sent: the mapper refuses it.
+ * Takes embeddings and token blocks out of a document's source and puts them in again. In place of
+ * each stands {@code true}, which no user can have sent: the mapper refuses it.
  */
-final class ThinSource {
+final class DerivedSource {
   private static final Set<String> SOURCES =
       Set.of(SourceFieldMapper.NAME, SourceFieldMapper.RECOVERY_SOURCE_NAME);
 
-  /** Where a value that was taken out is found. */
+  /** Finds a value that was taken out. */
   @FunctionalInterface
   interface Values {
-    /** The value of a key, as a source holds it. */
+    /** Returns the value of a key, as a source holds it. */
     Object get(String key) throws IOException;
   }
 
   @FunctionalInterface
   private interface Replacement {
-    /** What comes instead of a value; null where it stays. */
+    /** Returns what replaces a value; null where it stays. */
     Object of(String key, Object old) throws IOException;
   }
 
-  private ThinSource() {}
+  private DerivedSource() {}
 
-  /** Whether a stored field is a source: what users see, or what only recoveries read. */
+  /** Returns whether a stored field is a source: what users see, or what only recoveries read. */
   static boolean isSource(String field) {
     return SOURCES.contains(field);
   }
 
   /**
-   * A source without what is kept elsewhere.
+   * Returns a source without what is kept elsewhere.
    *
    * @param kept full names of the keys whose values are kept elsewhere
    * @return the source itself where nothing can be taken out
    */
-  static BytesRef thin(BytesRef source, Collection<String> kept) throws IOException {
+  static BytesRef strip(BytesRef source, Collection<String> kept) throws IOException {
     return replace(source, kept, (key, old) -> Boolean.TRUE.equals(old) ? null : true);
   }
 
-  /** What was given to {@link #thin}; a value that is not found stays {@code true}. */
+  /** Returns what was given to {@link #strip}; a value that is not found stays {@code true}. */
   static BytesRef fill(BytesRef source, Collection<String> kept, Values values) throws IOException {
     return replace(source, kept, (key, old) -> Boolean.TRUE.equals(old) ? values.get(key) : null);
   }
@@ -100,7 +100,7 @@ final class ThinSource {
     return changed ? write(map, type) : source;
   }
 
-  /** Null where it is none that OpenSearch knows by its first bytes. */
+  /** Returns null for a type that OpenSearch does not know by its first bytes. */
   private static XContentType type(BytesRef source) {
     for (XContentType type : XContentType.values()) {
       if (type.detectedXContent(source.bytes, source.offset, source.length)) {

@@ -21,8 +21,8 @@ import org.opensearch.OpenSearchException;
 import org.opensearch.common.xcontent.support.XContentMapValues;
 import org.opensearch.index.fieldvisitor.FieldsVisitor;
 
-/** Fills sources in again, for whoever reads them. */
-final class ThinSourceReader extends StoredFieldsReader {
+/** Stored fields of a segment whose sources are filled in when they are read. */
+final class DerivedSourceReader extends StoredFieldsReader {
   private final StoredFieldsReader stored;
   private final SegmentValues values;
   private final boolean owner;
@@ -30,16 +30,14 @@ final class ThinSourceReader extends StoredFieldsReader {
   private SourceFilter filter;
 
   /**
-   * The reader of one segment.
-   *
    * @param stored its stored fields as they are; closed with this
    * @param values its embeddings and tokens; closed with this
    */
-  ThinSourceReader(StoredFieldsReader stored, SegmentValues values) {
+  DerivedSourceReader(StoredFieldsReader stored, SegmentValues values) {
     this(stored, values, true, false);
   }
 
-  private ThinSourceReader(
+  private DerivedSourceReader(
       StoredFieldsReader stored, SegmentValues values, boolean owner, boolean merging) {
     this.stored = stored;
     this.values = values;
@@ -47,7 +45,7 @@ final class ThinSourceReader extends StoredFieldsReader {
     this.merging = merging;
   }
 
-  /** The stored fields as they are, for a merge to copy. */
+  /** Returns the stored fields as they are, for a merge to copy. */
   StoredFieldsReader stored() {
     return stored;
   }
@@ -64,13 +62,13 @@ final class ThinSourceReader extends StoredFieldsReader {
 
   @Override
   public StoredFieldsReader clone() {
-    return new ThinSourceReader(stored.clone(), values, false, merging);
+    return new DerivedSourceReader(stored.clone(), values, false, merging);
   }
 
-  /** Fills in too: it is also what fetches many documents in a row. */
+  /** Returns a reader that fills in too: it also serves fetches of many documents in a row. */
   @Override
   public StoredFieldsReader getMergeInstance() {
-    return new ThinSourceReader(stored.getMergeInstance(), values, false, true);
+    return new DerivedSourceReader(stored.getMergeInstance(), values, false, true);
   }
 
   @Override
@@ -88,9 +86,9 @@ final class ThinSourceReader extends StoredFieldsReader {
   }
 
   /**
-   * Which keys a request's source filter leaves: those that a pattern of {@code includes} names,
-   * all where there is none, but for those that one of {@code excludes} does. A page's hits share
-   * one, so it is remembered.
+   * The source filter of a request. It leaves the keys that a pattern of {@code includes} names,
+   * all where there is none, but for those that one of {@code excludes} names. The hits of a page
+   * share one, so it is remembered.
    */
   private static final class SourceFilter {
     private final String[] includes;
@@ -126,7 +124,7 @@ final class ThinSourceReader extends StoredFieldsReader {
     return filter;
   }
 
-  /** Passes on what it visits; {@link ThinSourceWriter} had the sources stored last. */
+  /** Passes on what it visits; {@link DerivedSourceWriter} stored the sources last. */
   private final class Filling extends StoredFieldVisitor {
     private final StoredFieldVisitor visitor;
     private final int doc;
@@ -142,7 +140,7 @@ final class ThinSourceReader extends StoredFieldsReader {
     public Status needsField(FieldInfo field) throws IOException {
       Status status = visitor.needsField(field);
       if (field.name.equals(KeptFieldMapper.NAME) && status != Status.STOP) {
-        // It is the codec's own, which a get must not bring to light.
+        // It is the codec's own, which a get must not return.
         keptIsAskedFor = status == Status.YES && !(visitor instanceof FieldsVisitor);
         return Status.YES;
       }
@@ -162,14 +160,14 @@ final class ThinSourceReader extends StoredFieldsReader {
       visitor.stringField(field, value);
     }
 
-    /** Not what the request takes out of the source at once; core reads the rest of it as it is. */
+    /** Returns false for a key that the request filters out; core reads the rest as it is. */
     private boolean isWanted(String key) {
       return !(visitor instanceof FieldsVisitor fields) || filter(fields).leaves(key);
     }
 
     @Override
     public void binaryField(FieldInfo field, StoredFieldDataInput value) throws IOException {
-      if (isThin(field)) {
+      if (isDerived(field)) {
         super.binaryField(field, value);
       } else {
         visitor.binaryField(field, value);
@@ -180,16 +178,18 @@ final class ThinSourceReader extends StoredFieldsReader {
     public void binaryField(FieldInfo field, byte[] value) throws IOException {
       visitor.binaryField(
           field,
-          isThin(field) ? ThinSource.fill(new BytesRef(value), kept, this::value).bytes : value);
+          isDerived(field)
+              ? DerivedSource.fill(new BytesRef(value), kept, this::value).bytes
+              : value);
     }
 
-    private boolean isThin(FieldInfo field) {
-      return !kept.isEmpty() && ThinSource.isSource(field.name);
+    private boolean isDerived(FieldInfo field) {
+      return !kept.isEmpty() && DerivedSource.isSource(field.name);
     }
 
     /**
-     * One document is lost then and no other: the exception is none of those that make core give up
-     * the shard, and a merge goes on, for it would take the whole segment along.
+     * Finds a value. Where it is lost, its document is and no other: the exception is none of those
+     * that make core give up the shard, and a merge goes on, for it would lose the whole segment.
      */
     private Object value(String key) throws IOException {
       Object value = values.get(key, doc);
