@@ -19,6 +19,7 @@ import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.ingest.DecodingBudget;
 import io.crossmodal.plugin.ingest.EncodingProcessorFactory;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
+import io.crossmodal.plugin.mapper.CrossModalTypeParser;
 import io.crossmodal.plugin.mapper.KeptFieldMapper;
 import io.crossmodal.plugin.models.DeleteModelAction;
 import io.crossmodal.plugin.models.ModelIndex;
@@ -40,7 +41,7 @@ import io.crossmodal.plugin.scoring.ScorePairsAction;
 import io.crossmodal.plugin.scoring.TransportScorePairsAction;
 import io.crossmodal.plugin.settings.CrossModalSettings;
 import io.crossmodal.plugin.ui.RestUiHandler;
-import io.crossmodal.plugin.window.ChosenDocsQueryBuilder;
+import io.crossmodal.plugin.window.DocIdsQueryBuilder;
 import io.crossmodal.plugin.window.FusionRerankProcessor;
 import io.crossmodal.plugin.window.RescoreCoordinator;
 import io.crossmodal.plugin.window.WindowThreads;
@@ -225,7 +226,7 @@ public class CrossModalPlugin extends Plugin
         new NamedWriteableRegistry.Entry(
             SearchExtBuilder.class, RescoreReportExt.NAME, RescoreReportExt::new),
         new NamedWriteableRegistry.Entry(
-            QueryBuilder.class, ChosenDocsQueryBuilder.NAME, ChosenDocsQueryBuilder::new),
+            QueryBuilder.class, DocIdsQueryBuilder.NAME, DocIdsQueryBuilder::new),
         new NamedWriteableRegistry.Entry(
             InternalAggregation.class, ShardReports.NAME, ShardReports::new));
   }
@@ -265,8 +266,7 @@ public class CrossModalPlugin extends Plugin
   @Override
   public Map<String, Mapper.TypeParser> getMappers() {
     return Map.of(
-        CrossModalFieldMapper.TYPE,
-        new CrossModalFieldMapper.TypeParser(node.catalog, node.service::get));
+        CrossModalFieldMapper.TYPE, new CrossModalTypeParser(node.catalog, node.service::get));
   }
 
   @Override

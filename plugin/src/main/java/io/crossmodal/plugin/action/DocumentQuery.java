@@ -110,7 +110,7 @@ final class DocumentQuery {
     return searched[0].getName();
   }
 
-  /** The index that the get will find; null where it will find none, or must not. */
+  /** Returns the index that the get will find; null where it will find none, or must not. */
   private IndexMetadata concrete(String index, QuerySource.Document document) {
     try {
       Index concrete = resolver.concreteSingleIndex(state, new GetRequest(index, document.id()));
@@ -160,7 +160,7 @@ final class DocumentQuery {
               path));
     }
     FieldDefinition field = FieldDefinition.of(path, mapped.node(), catalog);
-    if (!field.spaces().filter().equals(searched.spaces().filter())) {
+    if (!field.spaces().embedding().equals(searched.spaces().embedding())) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
@@ -183,7 +183,7 @@ final class DocumentQuery {
             : null;
     return new EncodedQuery(
         new EncodedQuery.Embedding(
-            field.spaces().filter(), value.storedEmbedding(), searched.calibrations(sensor)),
+            field.spaces().embedding(), value.storedEmbedding(), searched.calibrations(sensor)),
         new EncodedQuery.Tokens(
             field.modality(),
             field.modelId(),

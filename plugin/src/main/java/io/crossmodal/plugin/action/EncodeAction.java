@@ -149,7 +149,7 @@ public final class EncodeAction extends ActionType<EncodeResponse> {
                   });
     }
 
-    /** Heap of the answer, as numbers and as the text that they are printed to. */
+    /** Returns the heap of the response, as numbers and as the text that they are printed to. */
     private static long bytes(EncodeRequest request, ModelManifest model) {
       Spaces spaces = Spaces.of(model);
       long bytes = (Float.BYTES + PRINTED_FLOAT) * spaces.dimension();

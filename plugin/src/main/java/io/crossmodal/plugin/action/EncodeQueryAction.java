@@ -200,8 +200,8 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
     }
 
     /**
-     * The searched indices of this cluster; none where nobody knows what is searched. Core takes
-     * out names of remote clusters after the rewrite, so they are still there.
+     * Returns the searched indices of this cluster; none where they are unknown. Core takes out
+     * names of remote clusters after the rewrite, so they are still there.
      *
      * @throws IllegalArgumentException when all of them are remote
      * @throws org.opensearch.index.IndexNotFoundException when there is no such index
@@ -231,8 +231,8 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
     }
 
     /**
-     * The field as its mapping defines it; the model must be the same in all of the searched
-     * indices that have the field. Where nobody knows what is searched, a field of the default
+     * Returns the field as its mapping defines it; the model must be the same in all of the
+     * searched indices that have the field. Where the indices are unknown, a field of the default
      * model.
      */
     private FieldDefinition field(EncodeQueryRequest request, ClusterState state, Index[] indices) {
@@ -276,7 +276,7 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
                 modelByIndex));
       }
       Map<String, String> spaceByIndex = new TreeMap<>();
-      fieldByIndex.forEach((index, field) -> spaceByIndex.put(index, field.spaces().filter()));
+      fieldByIndex.forEach((index, field) -> spaceByIndex.put(index, field.spaces().embedding()));
       if (spaceByIndex.values().stream().distinct().count() > 1) {
         throw new IllegalArgumentException(
             String.format(

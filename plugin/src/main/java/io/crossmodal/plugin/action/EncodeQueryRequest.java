@@ -94,7 +94,7 @@ public final class EncodeQueryRequest extends ActionRequest implements IndicesRe
     return options;
   }
 
-  /** As a search does. */
+  /** Returns true, as for a search. */
   @Override
   public boolean includeDataStreams() {
     return true;
@@ -112,7 +112,7 @@ public final class EncodeQueryRequest extends ActionRequest implements IndicesRe
     return source;
   }
 
-  /** The search's own; null where it names none. */
+  /** Returns the search's timeout; null where it names none. */
   TimeValue timeout() {
     return timeout;
   }

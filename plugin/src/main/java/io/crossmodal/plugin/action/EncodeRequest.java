@@ -144,27 +144,27 @@ public final class EncodeRequest extends ActionRequest {
     return model;
   }
 
-  /** How many there are to encode. */
+  /** Returns how many there are to encode. */
   int size() {
     return texts.size() + images.size();
   }
 
-  /** Empty where images are given. */
+  /** Returns the texts; empty where images are given. */
   List<String> texts() {
     return texts;
   }
 
-  /** Empty where texts are given. */
+  /** Returns the images; empty where texts are given. */
   List<byte[]> images() {
     return images;
   }
 
-  /** Null where the user named none. */
+  /** Returns the sensor; null where the user named none. */
   String sensor() {
     return sensor;
   }
 
-  /** Whether token blocks are asked for. */
+  /** Returns whether the response has token blocks. */
   boolean tokens() {
     return tokens;
   }

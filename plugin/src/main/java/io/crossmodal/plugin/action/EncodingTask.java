@@ -15,7 +15,7 @@ import org.opensearch.tasks.CancellableTask;
 import org.opensearch.threadpool.Scheduler;
 import org.opensearch.threadpool.ThreadPool;
 
-/** An encoding that somebody waits for: a part of a search, or asked for by itself. */
+/** An encoding in progress, of a search or of an {@code _encode}. */
 public final class EncodingTask extends CancellableTask {
   private final CompletableFuture<Void> cancelled = new CompletableFuture<>();
 
@@ -30,9 +30,9 @@ public final class EncodingTask extends CancellableTask {
   }
 
   /**
-   * Ends a wait when its time is over, or when somebody cancels the task.
+   * Ends a wait when its time is over, or when the task is cancelled.
    *
-   * @param waiting completes when there is nothing to wait for any more
+   * @param waiting completes at the end of the wait
    * @param late names what did not finish, by the time that it had
    */
   public void bound(

@@ -18,7 +18,7 @@ import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
 import org.opensearch.core.common.io.stream.Writeable;
 
-/** What one node counted and where its models stand. */
+/** The counters of one node and the states of its models. */
 public final class NodeReport extends BaseNodeResponse {
   private final int queued;
   private final Usage usage;
@@ -106,22 +106,25 @@ public final class NodeReport extends BaseNodeResponse {
     out.writeMap(models, StreamOutput::writeString, (to, model) -> model.writeTo(to));
   }
 
-  /** Jobs that wait for the worker. */
+  /** Returns how many jobs wait for the worker. */
   public int queued() {
     return queued;
   }
 
-  /** Of all models. */
+  /** Returns the counters of all models together. */
   public Usage usage() {
     return usage;
   }
 
-  /** The memory of the GPUs in use, by their names; the CPU's is the circuit breaker's to tell. */
+  /**
+   * Returns the memory of the GPUs in use, by their names; the CPU's is the circuit breaker's to
+   * tell.
+   */
   public Map<String, GpuMemory> gpus() {
     return gpus;
   }
 
-  /** Each model by its id. */
+  /** Returns each model by its id. */
   public Map<String, Model> models() {
     return models;
   }

@@ -11,7 +11,6 @@ import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.Set;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.apache.lucene.codecs.Codec;
@@ -33,8 +32,6 @@ import org.opensearch.index.mapper.MapperService;
  * the graph of each {@code cross_modal} field as its mapping says.
  */
 public final class CrossModalCodecService extends CodecService {
-  private static final Set<String> CODECS = CrossModalSettings.CODECS;
-
   private static final Logger LOGGER = LogManager.getLogger(CrossModalCodecService.class);
 
   private final boolean explicit;
@@ -90,7 +87,7 @@ public final class CrossModalCodecService extends CodecService {
     }
     // An index takes one service. Other plugins have theirs, those for other compressions too.
     String codec = index.getValue(EngineConfig.INDEX_CODEC_SETTING);
-    boolean free = CODECS.contains(codec) && others.isEmpty();
+    boolean free = CrossModalSettings.CODECS.contains(codec) && others.isEmpty();
     if (mapped && !free) {
       LOGGER.warn(
           "index [{}] has a codec of its own, by {}: its documents keep embeddings and tokens in"
@@ -111,15 +108,7 @@ public final class CrossModalCodecService extends CodecService {
     if (mappers == null || !ours()) {
       return super.codec(name);
     }
-    if (!CODECS.contains(name)) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "[index.codec: %s] does not go with [index.cross_modal: true], use %s or %s",
-              name,
-              DEFAULT_CODEC,
-              BEST_COMPRESSION_CODEC));
-    }
+    CrossModalSettings.checkCodec(name);
     if (mappers.isCompositeIndexPresent()) {
       throw new IllegalArgumentException(
           "a star tree does not go with [index.cross_modal: true]: create the index without one of"

@@ -24,8 +24,8 @@ import org.opensearch.search.builder.SearchSourceBuilder;
  * }</pre>
  *
  * The first two are false where they are left out; without {@code global_window} each shard has the
- * window of its own that {@code rescore} gives it. Any search that has this part, be it empty, gets
- * a report of its rescores.
+ * window of its own that {@code rescore} gives it. Any search with this part, be it empty, gets a
+ * report of its rescores.
  */
 public final class CrossModalExtBuilder extends SearchExtBuilder {
   public static final String NAME = "cross_modal";

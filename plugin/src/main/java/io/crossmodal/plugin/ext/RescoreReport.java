@@ -51,7 +51,7 @@ public record RescoreReport(
    * @param message of the first failure
    */
   public record Degraded(String reason, String message, int hits) implements Writeable {
-    /** Both together, for one reason. */
+    /** Returns the sum of both, which have one reason. */
     public Degraded and(Degraded other) {
       return new Degraded(reason, message, hits + other.hits);
     }
@@ -94,7 +94,7 @@ public record RescoreReport(
       out.writeVLong(model);
     }
 
-    /** Of what came after the other. */
+    /** Returns the sum of two times, one after the other. */
     public Times plus(Times other) {
       return new Times(
           rescore + other.rescore,
@@ -104,7 +104,7 @@ public record RescoreReport(
           model + other.model);
     }
 
-    /** The larger of both, each. */
+    /** Returns the larger of both, each. */
     public Times slower(Times other) {
       return new Times(
           Math.max(rescore, other.rescore),
@@ -141,17 +141,17 @@ public record RescoreReport(
     times.writeTo(out);
   }
 
-  /** From the wire. */
+  /** Reads a report from another node. */
   public static RescoreReport read(StreamInput in) throws IOException {
     return new RescoreReport(in);
   }
 
-  /** The same, of a search of one shard, whose window is that of all. */
+  /** Returns the same, of a search of one shard, whose window is that of all. */
   public RescoreReport ofGlobalWindow() {
     return new RescoreReport(field, model, true, shards, hits, rescored, missing, degraded, times);
   }
 
-  /** What both did together: other shards of the same rescore. */
+  /** Returns what both did together: other shards of the same rescore. */
   public RescoreReport and(RescoreReport other) {
     Map<String, Degraded> byReason = new LinkedHashMap<>();
     List<Degraded> both = new ArrayList<>(degraded);

@@ -74,7 +74,10 @@ public final class DecodingBudget {
     };
   }
 
-  /** Of a picture by its header; 0 for what cannot be read, which the decoder will refuse. */
+  /**
+   * Returns the pixels of a picture by its header; 0 for what cannot be read, which the decoder
+   * will refuse.
+   */
   private static long pixels(byte[] file) {
     try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(file))) {
       Iterator<ImageReader> readers = ImageIO.getImageReaders(in);

@@ -18,13 +18,11 @@ import org.apache.lucene.document.KnnFloatVectorField;
 import org.apache.lucene.document.SortedDocValuesField;
 import org.apache.lucene.index.VectorSimilarityFunction;
 import org.apache.lucene.util.BytesRef;
-import org.opensearch.cluster.metadata.MappingMetadata;
 import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.index.IndexSettings;
 import org.opensearch.index.mapper.FieldMapper;
 import org.opensearch.index.mapper.Mapper;
 import org.opensearch.index.mapper.MapperParsingException;
-import org.opensearch.index.mapper.MapperService;
 import org.opensearch.index.mapper.MappingLookup;
 import org.opensearch.index.mapper.ParametrizedFieldMapper;
 import org.opensearch.index.mapper.ParseContext;
@@ -43,54 +41,6 @@ import org.opensearch.index.mapper.ParseContext;
  */
 public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
   public static final String TYPE = "cross_modal";
-
-  /** Makes mappers whose models come from this node's catalog. */
-  public static final class TypeParser implements Mapper.TypeParser {
-    private final ModelCatalog catalog;
-    private final Supplier<ModelService> service;
-
-    /**
-     * @param service asked at search time only: mappings are parsed before the node has one
-     */
-    public TypeParser(ModelCatalog catalog, Supplier<ModelService> service) {
-      this.catalog = catalog;
-      this.service = service;
-    }
-
-    @Override
-    public Builder parse(String name, Map<String, Object> node, ParserContext context) {
-      if (context.isWithinMultiField()) {
-        throw new MapperParsingException(
-            String.format(
-                Locale.ROOT,
-                "field [%s] of type [%s] cannot stand in the [fields] of another field, whose value"
-                    + " comes too late to be encoded: map it as a field of its own and send the"
-                    + " value there too",
-                name,
-                TYPE));
-      }
-      for (String refused : List.of("fields", "copy_to")) {
-        if (node.containsKey(refused)) {
-          throw new MapperParsingException(
-              String.format(
-                  Locale.ROOT, "field [%s] of type [%s] does not take [%s]", name, TYPE, refused));
-        }
-      }
-      Builder builder =
-          new Builder(name, catalog, service, path -> isMapped(context.mapperService(), path));
-      builder.parse(name, context, node);
-      return builder;
-    }
-
-    /** Whether the index has the field already, so that its mapping is read and not made. */
-    private static boolean isMapped(MapperService mappers, String path) {
-      MappingMetadata mapping =
-          mappers == null ? null : mappers.getIndexSettings().getIndexMetadata().mapping();
-      MappingFields.Field field =
-          mapping == null ? null : MappingFields.find(mapping.sourceAsMap(), path);
-      return field != null && TYPE.equals(field.type());
-    }
-  }
 
   /**
    * Collects a mapping's parameters. The one that no user writes is {@code spaces}: the first
@@ -329,8 +279,8 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
   }
 
   /**
-   * A nested document has no source of its own to fill in, and no tokens to rescore; what is copied
-   * here is copied when documents have been encoded.
+   * Refuses what the field cannot be part of: a nested document has no source of its own to fill
+   * in, and no tokens to rescore; what is copied here is copied when documents have been encoded.
    */
   @Override
   protected void doValidate(MappingLookup mappers) {
@@ -385,7 +335,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
             IndexSettings.INDEX_DERIVED_SOURCE_SETTING.getKey()));
   }
 
-  /** The value as a map; null where the document says null. */
+  /** Returns the value as a map; null where the document says null. */
   private Map<String, Object> readValue(XContentParser parser) throws IOException {
     boolean text = fieldType().definition().modality() == Modality.TEXT;
     XContentParser.Token token = parser.currentToken();

@@ -30,7 +30,6 @@ import org.opensearch.core.xcontent.ObjectParser;
 import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.index.mapper.MappedFieldType;
-import org.opensearch.index.mapper.MapperService;
 import org.opensearch.index.query.AbstractQueryBuilder;
 import org.opensearch.index.query.InnerHitContextBuilder;
 import org.opensearch.index.query.QueryBuilder;
@@ -65,7 +64,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   /** Most hits per shard: as many as a search may page through by default. */
   public static final int MAX_K = 10_000;
 
-  // Each level is an encoding and a search; nobody needs many.
+  // Each level costs an encoding and a search.
   private static final int MAX_DEPTH = 10;
 
   static final String QUERY_VECTOR = "query_vector";
@@ -186,7 +185,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     this.calibrate = calibrate;
   }
 
-  /** The state of a vector that the request brought. */
+  /** Returns the state of a vector that the request brought. */
   private static QueryState<Embedding> given(float[] vector) {
     return new QueryState.Encoded<>(
         null, new Embedding(null, Embeddings.unit(QUERY_VECTOR, vector, vector.length), List.of()));
@@ -278,7 +277,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     builder.endObject();
   }
 
-  /** The vector that the request brought; empty where it brought a source. */
+  /** Returns the vector that the request brought; empty where it brought a source. */
   private Optional<Embedding> given() {
     return state.encoded().filter(encoded -> encoded.label() == null).map(QueryState.Encoded::half);
   }
@@ -296,7 +295,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
             .queryName(queryName());
   }
 
-  /** The embedding with the calibrations that its hits are scored by. */
+  /** Returns the embedding with the calibrations that its hits are scored by. */
   private Embedding calibrated(String key, EncodedQuery encoded) {
     return new Embedding(
         encoded.embedding().space(),
@@ -310,9 +309,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
 
   @Override
   protected Query doToQuery(QueryShardContext context) throws IOException {
-    if (context.getIndexReader() == null && isPercolator(context.getMapperService())) {
-      throw NearestDocsQuery.notIndexed();
-    }
+    NearestDocsQuery.checkIndexed(context);
     Embedding embedding =
         state
             .encoded()
@@ -342,7 +339,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
               type == null ? "there is no such field" : "its type is [" + type.typeName() + "]"));
     }
     FieldDefinition definition = crossModal.definition();
-    String space = definition.spaces().filter();
+    String space = definition.spaces().embedding();
     if (embedding.space() != null && !embedding.space().equals(space)) {
       throw new IllegalArgumentException(
           String.format(
@@ -360,16 +357,6 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
         k,
         filter == null ? null : filter.toQuery(context),
         embedding.calibrations());
-  }
-
-  /** Whether an index keeps queries: one that is read without an index is one of them. */
-  private static boolean isPercolator(MapperService mappers) {
-    for (MappedFieldType type : mappers.fieldTypes()) {
-      if (type.typeName().equals("percolator")) {
-        return true;
-      }
-    }
-    return false;
   }
 
   @Override

@@ -25,6 +25,8 @@ import org.apache.lucene.search.RescoreTopNQuery;
 import org.apache.lucene.search.ScoreMode;
 import org.apache.lucene.search.Weight;
 import org.apache.lucene.util.BytesRef;
+import org.opensearch.index.mapper.MappedFieldType;
+import org.opensearch.index.query.QueryShardContext;
 
 /**
  * A search for nearest vectors that may also meet a reader without any. Highlighters and the
@@ -122,8 +124,23 @@ final class NearestDocsQuery extends Query {
     throw notIndexed();
   }
 
+  /**
+   * Refuses the context of an index that keeps queries, which is read without an index.
+   *
+   * @throws IllegalArgumentException in the percolator
+   */
+  static void checkIndexed(QueryShardContext context) {
+    if (context.getIndexReader() == null) {
+      for (MappedFieldType type : context.getMapperService().fieldTypes()) {
+        if (type.typeName().equals("percolator")) {
+          throw notIndexed();
+        }
+      }
+    }
+  }
+
   /** Returns the refusal of a document that no index has. */
-  static IllegalArgumentException notIndexed() {
+  private static IllegalArgumentException notIndexed() {
     return new IllegalArgumentException(
         "["
             + CrossModalQueryBuilder.NAME

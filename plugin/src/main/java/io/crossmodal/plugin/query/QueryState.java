@@ -101,7 +101,7 @@ public sealed interface QueryState<E> {
    * @throws IllegalStateException while the encoding is under way
    */
   default void checkSendable(String name) {
-    if (this instanceof Pending) {
+    if (this instanceof Pending<E>) {
       throw new IllegalStateException("[" + name + "] is sent while its encoding is under way");
     }
   }

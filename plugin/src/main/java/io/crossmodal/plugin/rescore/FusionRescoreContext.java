@@ -47,7 +47,7 @@ final class FusionRescoreContext extends RescoreContext {
      */
     DEFERRED,
     /** The pre-ranker's logits of hits that the coordinating node chose, as their scores. */
-    FILTER
+    PRE_RANK
   }
 
   /**
@@ -130,14 +130,14 @@ final class FusionRescoreContext extends RescoreContext {
     }
   }
 
-  /** The part of the rescore that is to be done here. */
+  /** Returns the part of the rescore that is to be done here. */
   Stage stage() {
     return work.stage() == Stage.DEFERRED && (search == null || search.shards() == 1)
         ? Stage.SHARD
         : work.stage();
   }
 
-  /** Whether the request asks for a {@link RescoreReport}. */
+  /** Returns whether the request asks for a {@link RescoreReport}. */
   boolean reported() {
     return work.reported();
   }
@@ -161,7 +161,7 @@ final class FusionRescoreContext extends RescoreContext {
     }
   }
 
-  /** What the tokens of a rescore take of the heap; the caller's to close. */
+  /** Returns what the tokens of a rescore take of the heap; the caller's to close. */
   MemoryBudget.Growing memory() {
     return new MemoryBudget.Growing(
         hasField() ? service().heap() : MemoryBudget.UNLIMITED,
@@ -187,12 +187,12 @@ final class FusionRescoreContext extends RescoreContext {
     return reporter.report(path, hasField() ? field.definition().modelId() : null);
   }
 
-  /** The field as the request names it. */
+  /** Returns the field as the request names it. */
   String path() {
     return path;
   }
 
-  /** False for an index that lacks the field: every hit is one without tokens. */
+  /** Returns false for an index that lacks the field: every hit is one without tokens. */
   boolean hasField() {
     return field != null;
   }
@@ -210,7 +210,7 @@ final class FusionRescoreContext extends RescoreContext {
     return query.label().key();
   }
 
-  /** Whether query and documents are images, so that there is nothing to fuse. */
+  /** Returns whether query and documents are images, so that there is nothing to fuse. */
   boolean comparesImages() {
     return query().modality() == Modality.IMAGE && field.definition().modality() == Modality.IMAGE;
   }
@@ -223,7 +223,7 @@ final class FusionRescoreContext extends RescoreContext {
     return field.service();
   }
 
-  /** What the field's model did on this node. */
+  /** Returns what the field's model did on this node. */
   InferenceStats stats() {
     return service().stats().of(field.definition().modelId());
   }
@@ -232,12 +232,12 @@ final class FusionRescoreContext extends RescoreContext {
     this.search = search;
   }
 
-  /** The search's own bounds; null where nobody searches, as in an explain request. */
+  /** Returns the search's own bounds; null outside of a search, as in an explain request. */
   SearchBounds search() {
     return search;
   }
 
-  /** Whether another node scores for this shard. */
+  /** Returns whether another node scores for this shard. */
   boolean elsewhere() {
     return search != null && search.elsewhere();
   }
@@ -258,8 +258,8 @@ final class FusionRescoreContext extends RescoreContext {
   }
 
   /**
-   * When this rescore stops waiting: the earliest of the search's timeout, the rescorer's, counted
-   * from now, and the node's.
+   * Returns when this rescore stops waiting: the earliest of the search's timeout, the rescorer's,
+   * counted from now, and the node's.
    */
   Deadline deadline() {
     Duration longest = service().longestWait();
@@ -273,7 +273,7 @@ final class FusionRescoreContext extends RescoreContext {
 
   /**
    * Follows {@code on_failure}. A response that ran out of time says so; the end of the search's
-   * own time is nobody's failure.
+   * own time is no failure.
    *
    * @throws RuntimeException the failure, as OpenSearch answers it, unless the request prefers the
    *     first pass

@@ -46,11 +46,10 @@ import org.opensearch.search.rescore.RescorerBuilder;
  * }</pre>
  *
  * The first of each list is the default. {@code on_failure} fails by default, for a search that
- * says nothing and lacks its rescore would look like a bad model; who prefers some order to none
- * says so. Without {@code timeout} the node's own limit holds. {@code calibrate} is the query's: of
- * an image compared with images, whether p is the probability that both show one place, by the
- * model's calibration of MaxSim for the two sensors; by default where the model has several sensors
- * and all the calibrations.
+ * silently lacks its rescore would look like a bad model. Without {@code timeout} the node's own
+ * limit holds. {@code calibrate} is the query's: of an image compared with images, whether p is the
+ * probability that both show one place, by the model's calibration of MaxSim for the two sensors;
+ * by default where the model has several sensors and all the calibrations.
  */
 public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerBuilder> {
   public static final String NAME = "fusion";
@@ -154,14 +153,14 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
 
   @Override
   public RescorerBuilder<FusionRescorerBuilder> rewrite(QueryRewriteContext context) {
-    if (state instanceof QueryState.Typed) {
+    if (state instanceof QueryState.Typed<Tokens>) {
       RescoredSearch.check(context, work.stage());
     }
     QueryState<Tokens> next = state.rewrite(context, field, this::calibrated);
     return next == state ? this : copy(next, work);
   }
 
-  /** The tokens with the calibrations that its hits are scored by. */
+  /** Returns the tokens with the calibrations that its hits are scored by. */
   private Tokens calibrated(String key, EncodedQuery encoded) {
     Tokens tokens = encoded.tokens();
     if (tokens.block() == null) {
@@ -208,13 +207,13 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     return this;
   }
 
-  /** The same, whose shards say what they did. */
+  /** Returns a copy whose shards report what they did. */
   public FusionRescorerBuilder reported() {
     return with(new Work(work.options(), work.stage(), true, work.refused()));
   }
 
   /**
-   * The same, of a shard that keeps the first pass and says why.
+   * Returns a copy for a shard that keeps the first pass and says why.
    *
    * @param why it must not rescore
    */
@@ -223,7 +222,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   }
 
   /**
-   * The same, whose shards leave it to the coordinating node which of their hits are rescored.
+   * Returns a copy whose shards leave the choice of the rescored hits to the coordinating node.
    *
    * @param window hits that each shard offers
    */
@@ -231,14 +230,14 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     return with(work.with(work.options(), Stage.DEFERRED)).windowSize(window);
   }
 
-  /** Whether the coordinating node chooses the hits. */
+  /** Returns whether the coordinating node chooses the hits. */
   public boolean isDeferred() {
     return work.stage() == Stage.DEFERRED;
   }
 
   /**
-   * For hits that the coordinating node chose: gives each its fusion score p, and not what combines
-   * it with the first pass.
+   * Returns a copy for hits that the coordinating node chose: gives each its fusion score p, not
+   * yet combined with the first pass.
    *
    * @param window how many
    */
@@ -255,32 +254,32 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   }
 
   /**
-   * For hits that the coordinating node chose: gives each the pre-ranker's logit, and negative
-   * infinity where it has no tokens and {@code missing} is {@code score_zero}.
+   * Returns a copy for hits that the coordinating node chose: gives each the pre-ranker's logit,
+   * and negative infinity where it has no tokens and {@code missing} is {@code score_zero}.
    *
    * @param window how many
    */
-  public FusionRescorerBuilder filterOfChosen(int window) {
-    return with(work.with(work.options(), Stage.FILTER)).windowSize(window);
+  public FusionRescorerBuilder preRankOfChosen(int window) {
+    return with(work.with(work.options(), Stage.PRE_RANK)).windowSize(window);
   }
 
-  /** The field as the request names it. */
+  /** Returns the field as the request names it. */
   public String field() {
     return field;
   }
 
-  /** How it behaves. */
+  /** Returns its options. */
   public FusionOptions options() {
     return work.options();
   }
 
-  /** Id of the model that encoded the query; empty before the rewrite. */
+  /** Returns the id of the model that encoded the query; empty before the rewrite. */
   Optional<String> modelIfKnown() {
     return state.encoded().map(encoded -> encoded.half().model());
   }
 
   /**
-   * Id of the model that encoded the query.
+   * Returns the id of the model that encoded the query.
    *
    * @throws IllegalStateException before the rewrite
    */

@@ -10,10 +10,10 @@ import java.util.Map;
 
 /** The score of a query and a document, with what it was made of. */
 sealed interface PairScore permits PairScore.Fused, PairScore.Compared {
-  /** What hits are ranked by, in [0, 1]; NaN where the model gave no number. */
+  /** Returns what hits are ranked by, in [0, 1]; NaN where the model gave no number. */
   float p();
 
-  /** The model that gave it. */
+  /** Returns the model that gave it. */
   ScoredBy model();
 
   /** Adds what p was made of to the description of a hit. */
@@ -24,17 +24,17 @@ sealed interface PairScore permits PairScore.Fused, PairScore.Compared {
    *
    * @param p probability of a match
    * @param itm logit of the fusion encoder
-   * @param filter logit of the filter
+   * @param preRank logit of the pre-ranker
    */
-  record Fused(float p, float itm, float filter, ScoredBy model) implements PairScore {
-    static Fused of(float itm, float filter, ScoredBy model) {
-      return new Fused(model.calibration().probability(itm, filter), itm, filter, model);
+  record Fused(float p, float itm, float preRank, ScoredBy model) implements PairScore {
+    static Fused of(float itm, float preRank, ScoredBy model) {
+      return new Fused(model.calibration().probability(itm, preRank), itm, preRank, model);
     }
 
     @Override
     public void describe(Map<String, Object> object) {
       object.put("itm", itm);
-      object.put("filter", filter);
+      object.put("filter", preRank);
       object.put("lambda", model.calibration().lambda());
       object.put("scale", model.calibration().scale());
       object.put("bias", model.calibration().bias());

@@ -26,7 +26,7 @@ import org.opensearch.core.tasks.TaskCancelledException;
 
 /**
  * Asks a rescore's model about its query and candidates and waits for the answer: until the
- * rescore's deadline, which begins here, or until somebody cancels the search.
+ * rescore's deadline, which begins here, or until the search is cancelled.
  *
  * <p>All questions fail with an {@link InferenceException}, with a {@link ForeignTokensException}
  * where another node finds the tokens damaged, and with a {@link TaskCancelledException} when the
@@ -44,13 +44,15 @@ final class RescoreModel {
     this.deadline = context.deadline();
   }
 
-  /** The MLP filter's logit of each candidate. */
-  List<Float> filter(List<Candidate> candidates) {
+  /** Returns the pre-ranker's logit of each candidate. */
+  List<Float> preRank(List<Candidate> candidates) {
     return ask(
         PairQuestion.FILTER, tokens(candidates).stream().<Tokens>map(Tokens::classToken).toList());
   }
 
-  /** The score of each candidate: fused, or compared where query and candidates are images. */
+  /**
+   * Returns the score of each candidate: fused, or compared where query and candidates are images.
+   */
   List<PairScore> score(List<Candidate> candidates) {
     List<PairScore> scores = new ArrayList<>(candidates.size());
     if (context.comparesImages()) {
@@ -73,7 +75,7 @@ final class RescoreModel {
     return scores;
   }
 
-  /** What the answers of {@link #attention} take. */
+  /** Returns what the answers of {@link #attention} take. */
   static long attentionBytes(FusionRescoreContext context, List<Candidate> candidates) {
     long query = context.query().block().count();
     return candidates.stream()
@@ -81,7 +83,7 @@ final class RescoreModel {
         .sum();
   }
 
-  /** Where the tokens of the text look in the image, for each candidate. */
+  /** Returns where the tokens of the text look in the image, for each candidate. */
   List<WordPatchWeights> attention(List<Candidate> candidates) {
     return ask(PairQuestion.ATTENTION, tokens(candidates));
   }

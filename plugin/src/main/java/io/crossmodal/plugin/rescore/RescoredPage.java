@@ -154,7 +154,7 @@ public final class RescoredPage implements DetailsFetchPhase.Page {
   }
 
   /**
-   * The scores of all rescored hits that have tokens.
+   * Returns the scores of all rescored hits that have tokens.
    *
    * @throws RuntimeException as OpenSearch answers it, where {@code on_failure} says so
    */
@@ -165,13 +165,13 @@ public final class RescoredPage implements DetailsFetchPhase.Page {
     return scores;
   }
 
-  /** The words of the query and their tokens; empty where it is none that has words. */
+  /** Returns the words of the query and their tokens; empty where it is none that has words. */
   private List<WordSpan> words() {
     return context.hasField() ? context.query().words() : List.of();
   }
 
   /**
-   * Why a rescored hit has no heat map.
+   * Returns why a rescored hit has no heat map.
    *
    * @return empty where it has one
    */
@@ -196,7 +196,7 @@ public final class RescoredPage implements DetailsFetchPhase.Page {
   }
 
   /**
-   * Where the query's tokens look in the pictures of all rescored hits whose {@link
+   * Returns where the query's tokens look in the pictures of all rescored hits whose {@link
    * #heatMapUnavailable} is empty.
    *
    * @throws RuntimeException as OpenSearch answers it, where {@code on_failure} says so
@@ -243,7 +243,7 @@ public final class RescoredPage implements DetailsFetchPhase.Page {
     }
   }
 
-  /** The rescored hits that have stored tokens, in document order. */
+  /** Returns the rescored hits that have stored tokens, in document order. */
   private Map<Integer, Candidate> candidates() throws IOException {
     if (candidates == null) {
       Map<Integer, Candidate> read = new TreeMap<>();

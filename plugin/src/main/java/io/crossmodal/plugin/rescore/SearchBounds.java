@@ -35,7 +35,7 @@ final class SearchBounds {
   private final Scorers scorers;
   private final RescoreLimits limits;
 
-  // Once for a search, so that its tokens are read for whoever will score them.
+  // Once for a search, so that its tokens are read for the node that will score them.
   private final boolean elsewhere;
 
   private SearchBounds(SearchContext search, Scorers scorers, RescoreLimits limits) {
@@ -92,7 +92,7 @@ final class SearchBounds {
     }
   }
 
-  /** The hits that are being fetched, in document order; none before the fetch phase. */
+  /** Returns the hits that are being fetched, in document order; none before the fetch phase. */
   int[] page() {
     // Aggregations fetch their top hits before.
     if (search.docIdsToLoad() == null) {
@@ -109,7 +109,7 @@ final class SearchBounds {
     return search.request().numberOfShards();
   }
 
-  /** What the node allows. */
+  /** Returns what the node allows. */
   RescoreLimits limits() {
     return limits;
   }
@@ -119,12 +119,12 @@ final class SearchBounds {
     search.addReleasable(resource);
   }
 
-  /** When the search's timeout is over. */
+  /** Returns when the search's timeout is over. */
   Deadline deadline() {
     return deadline;
   }
 
-  /** Whether another node scores for this shard. */
+  /** Returns whether another node scores for this shard. */
   boolean elsewhere() {
     return elsewhere;
   }
@@ -135,7 +135,7 @@ final class SearchBounds {
   }
 
   /**
-   * @throws TaskCancelledException when somebody cancelled the search
+   * @throws TaskCancelledException when the search was cancelled
    */
   void checkCancelled() {
     if (search.isCancelled()) {

@@ -103,7 +103,9 @@ final class TokenReader {
     }
   }
 
-  /** That of the document's sensor; documents of a single sensor do not name it. */
+  /**
+   * Returns the calibration of the document's sensor; documents of a single sensor do not name it.
+   */
   private SensorCalibration calibration(int inLeaf) throws IOException {
     if (calibrations.size() < 2) {
       return calibrations.isEmpty() ? null : calibrations.get(0);

@@ -43,7 +43,7 @@ final class ModelListing extends RestBuilderListener<NodesReportAction.Response>
   public RestResponse buildResponse(NodesReportAction.Response response, XContentBuilder builder)
       throws IOException {
     if (named != null) {
-      // Not before: who may not ask for the report must not learn which models there are.
+      // Not before: without the right to the report, no answer may tell which models there are.
       InferenceErrors.checkKnown(catalog, named);
     }
     builder.startObject().startArray("models");
@@ -102,7 +102,7 @@ final class ModelListing extends RestBuilderListener<NodesReportAction.Response>
     }
   }
 
-  /** What was measured when the precision was chosen. */
+  /** Returns what was measured when the precision was chosen. */
   private static void writeTrials(XContentBuilder builder, List<PrecisionTrial> trials)
       throws IOException {
     if (trials.isEmpty()) {

@@ -20,8 +20,8 @@ import org.opensearch.rest.action.RestToXContentListener;
 import org.opensearch.transport.client.node.NodeClient;
 
 /**
- * {@code POST /_plugins/_cross_modal/models/{id}/_encode}: what a document would store, for those
- * who search or index by vector.
+ * {@code POST /_plugins/_cross_modal/models/{id}/_encode}: what a document would store, for
+ * searches and indexing by vector.
  *
  * <p>Before a body is parsed, it must find memory for what becomes of it under the breaker {@code
  * request}; else it is answered 429.

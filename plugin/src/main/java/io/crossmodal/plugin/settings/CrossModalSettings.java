@@ -283,21 +283,31 @@ public final class CrossModalSettings {
 
     @Override
     public void validate(Boolean ours, Map<Setting<?>, Object> settings) {
-      Object codec = settings.get(EngineConfig.INDEX_CODEC_SETTING);
-      if (ours && !CODECS.contains(codec)) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT,
-                "[index.codec: %s] does not go with [index.cross_modal: true], use %s or %s",
-                codec,
-                CodecService.DEFAULT_CODEC,
-                CodecService.BEST_COMPRESSION_CODEC));
+      if (ours) {
+        checkCodec(settings.get(EngineConfig.INDEX_CODEC_SETTING));
       }
     }
 
     @Override
     public Iterator<Setting<?>> settings() {
       return List.<Setting<?>>of(EngineConfig.INDEX_CODEC_SETTING).iterator();
+    }
+  }
+
+  /**
+   * Refuses a value of {@code index.codec} that this plugin's codec does not go with.
+   *
+   * @throws IllegalArgumentException unless it is one of {@link #CODECS}
+   */
+  public static void checkCodec(Object codec) {
+    if (!CODECS.contains(codec)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[index.codec: %s] does not go with [index.cross_modal: true], use %s or %s",
+              codec,
+              CodecService.DEFAULT_CODEC,
+              CodecService.BEST_COMPRESSION_CODEC));
     }
   }
 

@@ -386,14 +386,14 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
         .setMapping(
             "{\"properties\":{\"image\":{\"type\":\"cross_modal\",\"model\":\"mine\",\"spaces\":{"
                 + "\"filter\":\""
-                + spaces.filter()
+                + spaces.embedding()
                 + "\",\"tokens\":\""
                 + spaces.tokens()
                 + "\",\"dimension\":8,\"hidden\":16,\"text_tokens\":16,"
                 + "\"image_tokens\":{\"rgb\":17}}}}}")
         .get();
     String refusal =
-        "field [image] was made with a model [mine] of filter space [" + spaces.filter();
+        "field [image] was made with a model [mine] of filter space [" + spaces.embedding();
     assertFails(
         RestStatus.BAD_REQUEST,
         refusal,
@@ -793,7 +793,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
         .setMapping(
             "{\"properties\":{\"image\":{\"type\":\"cross_modal\",\"model\":\"micro\",\"spaces\":{"
                 + "\"filter\":\""
-                + spaces.filter()
+                + spaces.embedding()
                 + "\",\"tokens\":\""
                 + spaces.tokens()
                 + "\",\"dimension\":8,\"hidden\":16,\"text_tokens\":16,"

@@ -38,7 +38,7 @@ public class FusionRescorerBuilderTests
       case 0 -> builder.reported();
       case 1 -> builder.deferred(randomIntBetween(1, 500));
       case 2 -> builder.ofChosen(randomIntBetween(1, 500)).reported();
-      case 3 -> builder.filterOfChosen(randomIntBetween(1, 500));
+      case 3 -> builder.preRankOfChosen(randomIntBetween(1, 500));
       default -> builder;
     };
   }
@@ -46,7 +46,7 @@ public class FusionRescorerBuilderTests
   @Override
   protected FusionRescorerBuilder mutateInstance(FusionRescorerBuilder builder) {
     return builder.isDeferred()
-        ? builder.filterOfChosen(builder.windowSize())
+        ? builder.preRankOfChosen(builder.windowSize())
         : builder.deferred(builder.windowSize() == null ? 7 : builder.windowSize());
   }
 

@@ -252,7 +252,7 @@ public class FrozenBytesTests extends OpenSearchTestCase {
         FusionRescorerBuilder::new);
     assertSent(
         "01048405696d616765000000077069637475726500003f8000003f80000000010000020001",
-        typed.filterOfChosen(4),
+        typed.preRankOfChosen(4),
         FusionRescorerBuilder::new);
     assertSent(
         "01048405696d616765000000077069637475726500003f8000003f80000000010000010001",

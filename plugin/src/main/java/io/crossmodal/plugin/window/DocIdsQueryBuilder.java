@@ -31,7 +31,7 @@ import org.opensearch.index.query.QueryShardContext;
  * coordinating node to the reader context that gave the numbers and means nothing anywhere else, so
  * requests cannot contain it.
  */
-public final class ChosenDocsQueryBuilder extends AbstractQueryBuilder<ChosenDocsQueryBuilder> {
+public final class DocIdsQueryBuilder extends AbstractQueryBuilder<DocIdsQueryBuilder> {
   public static final String NAME = "cross_modal_chosen_docs";
 
   private final int[] docs;
@@ -39,12 +39,12 @@ public final class ChosenDocsQueryBuilder extends AbstractQueryBuilder<ChosenDoc
   /**
    * @param docs top-level document ids
    */
-  ChosenDocsQueryBuilder(int[] docs) {
+  DocIdsQueryBuilder(int[] docs) {
     this.docs = docs.clone();
     Arrays.sort(this.docs);
   }
 
-  public ChosenDocsQueryBuilder(StreamInput in) throws IOException {
+  public DocIdsQueryBuilder(StreamInput in) throws IOException {
     super(in);
     WireFormat.read(in, NAME);
     docs = in.readVIntArray();
@@ -68,11 +68,11 @@ public final class ChosenDocsQueryBuilder extends AbstractQueryBuilder<ChosenDoc
 
   @Override
   protected Query doToQuery(QueryShardContext context) {
-    return new ChosenDocsQuery(docs);
+    return new DocIdsQuery(docs);
   }
 
   @Override
-  protected boolean doEquals(ChosenDocsQueryBuilder other) {
+  protected boolean doEquals(DocIdsQueryBuilder other) {
     return Arrays.equals(docs, other.docs);
   }
 
@@ -87,10 +87,10 @@ public final class ChosenDocsQueryBuilder extends AbstractQueryBuilder<ChosenDoc
   }
 
   /** Documents of one reader. */
-  private static final class ChosenDocsQuery extends Query {
+  private static final class DocIdsQuery extends Query {
     private final int[] docs;
 
-    private ChosenDocsQuery(int[] docs) {
+    private DocIdsQuery(int[] docs) {
       this.docs = docs;
     }
 
@@ -132,12 +132,12 @@ public final class ChosenDocsQueryBuilder extends AbstractQueryBuilder<ChosenDoc
 
     @Override
     public String toString(String field) {
-      return docs.length + " chosen documents";
+      return docs.length + " documents by id";
     }
 
     @Override
     public boolean equals(Object other) {
-      return sameClassAs(other) && Arrays.equals(docs, ((ChosenDocsQuery) other).docs);
+      return sameClassAs(other) && Arrays.equals(docs, ((DocIdsQuery) other).docs);
     }
 
     @Override

@@ -20,7 +20,7 @@ import org.opensearch.common.io.stream.BytesStreamOutput;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.test.OpenSearchTestCase;
 
-public class ChosenDocsQueryTests extends OpenSearchTestCase {
+public class DocIdsQueryTests extends OpenSearchTestCase {
   public void testMatchesTheDocumentsOfAllSegments() throws IOException {
     int count = randomIntBetween(1, 200);
     try (Directory directory = newDirectory()) {
@@ -39,11 +39,11 @@ public class ChosenDocsQueryTests extends OpenSearchTestCase {
         chosen.add(randomInt(count - 1));
       }
       int[] docs = chosen.stream().mapToInt(doc -> doc).toArray();
-      ChosenDocsQueryBuilder builder;
+      DocIdsQueryBuilder builder;
       try (BytesStreamOutput out = new BytesStreamOutput()) {
-        new ChosenDocsQueryBuilder(docs).writeTo(out);
+        new DocIdsQueryBuilder(docs).writeTo(out);
         try (StreamInput in = out.bytes().streamInput()) {
-          builder = new ChosenDocsQueryBuilder(in);
+          builder = new DocIdsQueryBuilder(in);
         }
       }
       try (DirectoryReader reader = DirectoryReader.open(directory)) {
