@@ -42,6 +42,11 @@ public final class EncodedQuery extends ActionResponse {
       calibrations = List.copyOf(calibrations);
     }
 
+    /** Returns the same with those calibrations that a search chose. */
+    public Embedding with(List<SensorCalibration> chosen) {
+      return new Embedding(space, vector, chosen);
+    }
+
     @Override
     public boolean equals(Object other) {
       return other instanceof Embedding embedding
@@ -79,6 +84,11 @@ public final class EncodedQuery extends ActionResponse {
     public Tokens {
       words = List.copyOf(words);
       calibrations = List.copyOf(calibrations);
+    }
+
+    /** Returns the same with those calibrations that a search chose. */
+    public Tokens with(List<SensorCalibration> chosen) {
+      return new Tokens(modality, model, space, block, words, chosen);
     }
   }
 

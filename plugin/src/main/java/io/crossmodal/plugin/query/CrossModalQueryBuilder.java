@@ -297,12 +297,11 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
 
   /** Returns the embedding with the calibrations that its hits are scored by. */
   private Embedding calibrated(String key, EncodedQuery encoded) {
-    return new Embedding(
-        encoded.embedding().space(),
-        encoded.embedding().vector(),
+    Embedding embedding = encoded.embedding();
+    return embedding.with(
         Calibrations.choose(
             calibrate,
-            encoded.embedding().calibrations(),
+            embedding.calibrations(),
             key,
             "model [" + encoded.tokens().model() + "] has no calibrations for this query"));
   }

@@ -168,12 +168,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
           "[query_id]: the document stores no tokens to rescore with, its field's mapping says"
               + " [tokens: none]");
     }
-    return new Tokens(
-        tokens.modality(),
-        tokens.model(),
-        tokens.space(),
-        tokens.block(),
-        tokens.words(),
+    return tokens.with(
         Calibrations.choose(
             calibrate,
             tokens.calibrations(),
