@@ -6,12 +6,13 @@ package io.crossmodal.it;
 
 import com.google.gson.JsonObject;
 import io.crossmodal.it.CrossModalClient.Hit;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.image.BandImage;
-import io.crossmodal.model.image.GeoTiffWriter;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.data.DecodedPairs;
+import io.crossmodal.trainer.data.GeoTiffWriter;
 import io.crossmodal.trainer.data.InvalidDatasetException;
 import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.data.PairsCsvReader;
@@ -88,7 +89,7 @@ public final class SensorArchive {
       bundle = bundle.withSensorCalibrations(fitted.cosines(), fitted.maxSims());
     }
     Path file = folder.resolve("sensors.zip");
-    bundle.write(file, List.of());
+    BundleWriter.write(bundle, file, List.of());
     JsonObject upload = new JsonObject();
     upload.addProperty("bundle", base64(Files.readAllBytes(file)));
     client.call("PUT", "/_plugins/_cross_modal/models/" + MODEL, upload.toString());

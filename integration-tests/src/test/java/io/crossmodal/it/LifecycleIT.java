@@ -15,7 +15,8 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -98,7 +99,7 @@ final class LifecycleIT {
     with.install(PluginNode.zip());
     OpenSearchHome without = OpenSearchHome.create(folder.resolve("without"));
     Path file = folder.resolve("mine.zip");
-    ModelBundle.random("mine", ModelConfig.micro(), 42).write(file, List.of("a b"));
+    BundleWriter.write(TestBundles.random("mine", ModelConfig.micro(), 42), file, List.of("a b"));
 
     Map<String, Map<String, Double>> before = new TreeMap<>();
     try (OpenSearchNode node =

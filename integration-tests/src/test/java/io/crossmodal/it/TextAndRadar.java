@@ -7,6 +7,7 @@ package io.crossmodal.it;
 import com.google.gson.JsonObject;
 import io.crossmodal.it.CrossModalClient.Hit;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.KarpathyReader;
 import io.crossmodal.trainer.data.PairDataset;
@@ -69,9 +70,11 @@ final class TextAndRadar {
             new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
     ModelBundle teacher = ModelBundle.demo();
     Path file = folder.resolve("both.zip");
-    SensorTraining.open(folder.resolve("run"), options(teacher))
-        .train(teacher, pairs, MODEL, taken -> {})
-        .write(file, teacher.manifest().golden().texts());
+    BundleWriter.write(
+        SensorTraining.open(folder.resolve("run"), options(teacher))
+            .train(teacher, pairs, MODEL, taken -> {}),
+        file,
+        teacher.manifest().golden().texts());
     JsonObject upload = new JsonObject();
     upload.addProperty("bundle", base64(file));
     client.call("PUT", "/_plugins/_cross_modal/models/" + MODEL, upload.toString());

@@ -39,7 +39,7 @@ public record ImageTowerConfig(
   private static final int MAX_WIDTH = 16_384;
   private static final int MAX_STAGES = 256;
 
-  /** The towers of {@code image.py}. */
+  /** The towers of {@code vit.py}, {@code convnet.py} and {@code resnet.py}. */
   public enum Kind {
     VISION_TRANSFORMER,
     CONVOLUTIONAL,

@@ -16,7 +16,7 @@ import java.util.Locale;
  */
 public record TextConfig(int vocabularySize, int maxTokens, int layers, Kind kind) {
 
-  /** The two towers of {@code text.py}. */
+  /** The towers of {@code bert.py} and {@code mean.py}. */
   public enum Kind {
     /** BERT's post-layer-norm layers, as the paper has. */
     BERT,

@@ -6,6 +6,9 @@ package io.crossmodal.model.bundle;
 
 import io.crossmodal.model.Messages;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.model.torchscript.MtgfeArchitecture;
+import io.crossmodal.model.torchscript.ScriptArchive;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -24,7 +27,7 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipInputStream;
 
-/** Reads a bundle's zip entry by entry, each up to what it may have. */
+/** Reads a bundle's zip entry by entry, each up to what it may have, and checks what it says. */
 final class BundleReader {
   static final String MANIFEST = "manifest.json";
   static final String MODEL = "model.pt";
@@ -41,8 +44,52 @@ final class BundleReader {
 
   private BundleReader() {}
 
+  /** See {@link ModelBundle#open}. */
+  static ModelBundle read(ModelBundle.Content content, Path scratch, long most)
+      throws IOException, BundleException {
+    Path unpacked = ModelArchive.createUnpacked(scratch);
+    try (InputStream in = content.open()) {
+      return check(content, unpack(in, unpacked, most), unpacked);
+    } finally {
+      Files.deleteIfExists(unpacked);
+    }
+  }
+
+  private static ModelBundle check(ModelBundle.Content content, Unpacked entries, Path unpacked)
+      throws IOException, BundleException {
+    ModelManifest manifest = entries.manifest;
+    if (manifest.golden() == null) {
+      throw new BundleException(MANIFEST + " lacks golden outputs");
+    }
+    checkHash(MODEL, manifest.weightsSha256(), entries.modelSha256);
+    ModelConfig config = manifest.config();
+    List<String> vocabulary =
+        config.hasText() ? vocabulary(manifest, entries.vocabulary) : List.of();
+    WordPieceTokenizer tokenizer;
+    try {
+      tokenizer = ModelBundle.tokenizer(config, vocabulary);
+    } catch (IllegalArgumentException e) {
+      throw new BundleException(VOCABULARY + ": " + e.getMessage(), e);
+    }
+    try (ScriptArchive archive = ModelArchive.open(unpacked, config)) {
+      Fingerprints found = Fingerprints.of(config, vocabulary, archive.weights());
+      if (!found.equals(manifest.fingerprints())) {
+        throw new BundleException(
+            String.format(
+                Locale.ROOT,
+                "fingerprints: expected %s, found %s",
+                manifest.fingerprints(),
+                found));
+      }
+      boolean foreign = !archive.sources().equals(MtgfeArchitecture.sources(config));
+      return new ModelBundle(
+          manifest, tokenizer, ModelArchive.in(content, config, entries.modelSha256, foreign));
+    }
+  }
+
   /** The word pieces of a manifest's vocabulary, which must be of its SHA-256 and size. */
-  static List<String> vocabulary(ModelManifest manifest, byte[] entry) throws BundleException {
+  private static List<String> vocabulary(ModelManifest manifest, byte[] entry)
+      throws BundleException {
     checkHash(VOCABULARY, manifest.vocabularySha256(), Sha256.hex(entry));
     List<String> vocabulary = new String(entry, StandardCharsets.UTF_8).lines().toList();
     if (vocabulary.size() != manifest.config().text().vocabularySize()) {
@@ -57,10 +104,10 @@ final class BundleReader {
   }
 
   /** What a bundle holds, but for its archive, which lies in a file. */
-  static final class Unpacked {
-    final ModelManifest manifest;
-    final byte[] vocabulary;
-    final String modelSha256;
+  private static final class Unpacked {
+    private final ModelManifest manifest;
+    private final byte[] vocabulary;
+    private final String modelSha256;
 
     private Unpacked(ModelManifest manifest, byte[] vocabulary, String modelSha256) {
       this.manifest = manifest;
@@ -76,7 +123,7 @@ final class BundleReader {
    * @param most bytes that the archive may unpack to
    * @throws BundleException when its entries are none of a bundle
    */
-  static Unpacked unpack(InputStream in, Path model, long most)
+  private static Unpacked unpack(InputStream in, Path model, long most)
       throws IOException, BundleException {
     Set<String> found = new LinkedHashSet<>();
     ModelManifest manifest = null;
@@ -156,7 +203,7 @@ final class BundleReader {
   /** Unpacks the archive up to the size that the config allows, and says its SHA-256. */
   private static String unpack(ZipInputStream zip, OutputStream out, ModelConfig config, long limit)
       throws IOException, BundleException {
-    long most = Math.min(limit, ModelBundle.weightBytes(config) + MAX_BESIDE_WEIGHTS);
+    long most = Math.min(limit, ModelArchive.weightBytes(config) + MAX_BESIDE_WEIGHTS);
     MessageDigest digest = Sha256.digest();
     byte[] buffer = new byte[1 << 16];
     for (long size = 0; ; ) {

@@ -82,12 +82,10 @@ final class Colours {
     try {
       ICC_Profile from = ICC_Profile.getInstance(profile);
       if (from.getNumComponents() != meaning.channels()) {
-        throw new ImageFormatException(
-            "the picture's ICC profile is one of "
-                + from.getNumComponents()
-                + " channels, it has "
-                + meaning.channels()
-                + "; exiftool -icc_profile:all= removes it");
+        throw ImageFormatException.of(
+            "the picture's ICC profile is one of %d channels, it has %d;"
+                + " exiftool -icc_profile:all= removes it",
+            from.getNumComponents(), meaning.channels());
       }
       WritableRaster in = raster(width, height, meaning.channels(), values);
       WritableRaster out = raster(width, height, 3, new byte[3 * width * height]);

@@ -4,6 +4,8 @@
  */
 package io.crossmodal.model.image;
 
+import com.google.errorprone.annotations.FormatMethod;
+import com.google.errorprone.annotations.FormatString;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Locale;
@@ -43,6 +45,25 @@ public enum FileKind {
   /** The name that people know it by. */
   public String title() {
     return title;
+  }
+
+  /** Returns what is thrown for a file that is not whole, or not as its kind must be. */
+  @FormatMethod
+  ImageFormatException damaged(@FormatString String reason, Object... arguments) {
+    return damaged(null, reason, arguments);
+  }
+
+  @FormatMethod
+  ImageFormatException damaged(Throwable cause, @FormatString String reason, Object... arguments) {
+    return new ImageFormatException(
+        "damaged " + title + ": " + String.format(Locale.ROOT, reason, arguments), cause);
+  }
+
+  /** Returns what is thrown for a file that is whole and has what is not read. */
+  @FormatMethod
+  ImageFormatException refused(@FormatString String what, Object... arguments) {
+    return ImageFormatException.of(
+        "the %s has %s", title, String.format(Locale.ROOT, what, arguments));
   }
 
   /** Whether such files are read. */

@@ -4,6 +4,10 @@
  */
 package io.crossmodal.model.image;
 
+import com.google.errorprone.annotations.FormatMethod;
+import com.google.errorprone.annotations.FormatString;
+import java.util.Locale;
+
 /** Bytes that are no picture we take; the message says what they are and what is accepted. */
 public final class ImageFormatException extends IllegalArgumentException {
   private static final long serialVersionUID = 1L;
@@ -14,5 +18,11 @@ public final class ImageFormatException extends IllegalArgumentException {
 
   public ImageFormatException(String message, Throwable cause) {
     super(message, cause);
+  }
+
+  /** Returns one whose message is formatted in the language of no country. */
+  @FormatMethod
+  static ImageFormatException of(@FormatString String format, Object... arguments) {
+    return new ImageFormatException(String.format(Locale.ROOT, format, arguments));
   }
 }

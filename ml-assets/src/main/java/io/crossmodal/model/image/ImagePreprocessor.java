@@ -128,26 +128,17 @@ public final class ImagePreprocessor {
    */
   public BandImage prepare(BandImage image) {
     if (image.bands() != sensor.channels()) {
-      throw new ImageFormatException(
-          String.format(
-              Locale.ROOT,
-              "%d bands where sensor [%s] has %d, %s, in this order",
-              image.bands(),
-              sensor.name(),
-              sensor.channels(),
-              sensor.bands().names()));
+      throw ImageFormatException.of(
+          "%d bands where sensor [%s] has %d, %s, in this order",
+          image.bands(), sensor.name(), sensor.channels(), sensor.bands().names());
     }
     BandImage converted = units(image);
     for (int band = 0; band < image.bands(); band++) {
       double undefined = converted.select(band).undefined();
       if (undefined > MAX_UNDEFINED) {
-        throw new ImageFormatException(
-            String.format(
-                Locale.ROOT,
-                "band %s has no data at %.0f %% of its pixels, at most %.0f %% are filled in",
-                sensor.bands().names().get(band),
-                100 * undefined,
-                100 * MAX_UNDEFINED));
+        throw ImageFormatException.of(
+            "band %s has no data at %.0f %% of its pixels, at most %.0f %% are filled in",
+            sensor.bands().names().get(band), 100 * undefined, 100 * MAX_UNDEFINED);
       }
     }
     return converted.resize(sensor.imageSize());
@@ -179,12 +170,9 @@ public final class ImagePreprocessor {
     float[] values = new float[one ? area : 3 * area];
     for (int i = 0; i < area; i++) {
       if (one && (rgb[3 * i] != rgb[3 * i + 1] || rgb[3 * i] != rgb[3 * i + 2])) {
-        throw new ImageFormatException(
-            String.format(
-                Locale.ROOT,
-                "a coloured picture, 3 bands, where sensor [%s] has one, %s",
-                sensor.name(),
-                sensor.bands().names()));
+        throw ImageFormatException.of(
+            "a coloured picture, 3 bands, where sensor [%s] has one, %s",
+            sensor.name(), sensor.bands().names());
       }
       for (int band = 0; band * area < values.length; band++) {
         values[band * area + i] = (rgb[3 * i + band] & 0xff) / scale;

@@ -11,7 +11,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Locale;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReadParam;
 import javax.imageio.ImageReader;
@@ -22,18 +21,18 @@ import javax.imageio.stream.ImageInputStreamImpl;
  * The JDK's readers of coded pixels. They are given files without what lies beside the pixels
  * (profiles, thumbnails, text), so that whatever they warn of is damage to the pixels.
  */
-enum JdkReader {
-  JPEG,
-  PNG;
+final class JdkReader {
+  private JdkReader() {}
 
   /**
    * Decodes every {@code stepX}th column and {@code stepY}th row, without converting a sample.
    *
+   * @param kind JPEG or PNG
    * @throws ImageFormatException when the file is damaged, also where a decoder would go on
    */
-  Raster raster(byte[] file, int stepX, int stepY) {
+  static Raster raster(FileKind kind, byte[] file, int stepX, int stepY) {
     List<String> warnings = new ArrayList<>();
-    ImageReader reader = reader();
+    ImageReader reader = reader(kind);
     try (InMemory in = new InMemory(file)) {
       reader.addIIOReadWarningListener(
           new IIOReadWarningListener() {
@@ -48,23 +47,22 @@ enum JdkReader {
       Raster raster =
           reader.canReadRaster() ? reader.readRaster(0, param) : reader.read(0, param).getRaster();
       if (!warnings.isEmpty()) {
-        throw new ImageFormatException("damaged " + this + ": " + warnings.get(0));
+        throw kind.damaged("%s", warnings.get(0));
       }
       return raster;
     } catch (ImageFormatException e) {
       throw e;
     } catch (IOException | RuntimeException e) {
       // The JDK's readers answer damage with anything.
-      throw new ImageFormatException("damaged " + this + ": " + e.getMessage(), e);
+      throw kind.damaged(e, "%s", e.getMessage());
     } finally {
       reader.dispose();
     }
   }
 
   /** The JDK's own, whatever else is registered in this JVM. */
-  private ImageReader reader() {
-    Iterator<ImageReader> readers =
-        ImageIO.getImageReadersByFormatName(name().toLowerCase(Locale.ROOT));
+  private static ImageReader reader(FileKind kind) {
+    Iterator<ImageReader> readers = ImageIO.getImageReadersByFormatName(kind.title());
     while (readers.hasNext()) {
       ImageReader reader = readers.next();
       if (reader.getClass().getModule() == ImageIO.class.getModule()) {
@@ -72,7 +70,7 @@ enum JdkReader {
       }
       reader.dispose();
     }
-    throw new IllegalStateException("this Java has no reader for " + this + " in java.desktop");
+    throw new IllegalStateException("this Java has no reader for " + kind + " in java.desktop");
   }
 
   /** Samples of 8 bits, pixel by pixel; the raster's own array where it has them so. */

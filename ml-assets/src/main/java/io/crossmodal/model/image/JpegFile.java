@@ -8,7 +8,6 @@ import java.awt.image.Raster;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -22,7 +21,7 @@ import java.util.TreeMap;
  *
  * @see <a href="https://www.w3.org/Graphics/JPEG/itu-t81.pdf">ITU-T T.81, annexes B and G</a>
  */
-final class JpegFile {
+final class JpegFile implements ImageDecoder.Picture {
   static final int MAX_PIXELS = 16 << 20;
   static final long MAX_DRAWN = 256L << 20;
 
@@ -121,8 +120,8 @@ final class JpegFile {
     JpegFile jpeg = new JpegFile(whole.toByteArray());
     if (jpeg.several) {
       // Its cost is not in the TIFF's header.
-      throw new ImageFormatException(
-          "the TIFF has JPEGs that are progressive; read are baseline ones: gdal_translate -co"
+      throw FileKind.TIFF.refused(
+          "JPEGs that are progressive; read are baseline ones: gdal_translate -co"
               + " COMPRESS=DEFLATE makes one without");
     }
     return jpeg;
@@ -172,7 +171,7 @@ final class JpegFile {
 
   private void frame(int marker, int at, int length) {
     if (process != 0 || length < 8) {
-      throw damaged("it has more than one frame, or an empty one");
+      throw FileKind.JPEG.damaged("it has more than one frame, or an empty one");
     }
     process = marker;
     several = marker == PROGRESSIVE;
@@ -183,19 +182,17 @@ final class JpegFile {
     if ((marker != BASELINE && marker != EXTENDED && marker != PROGRESSIVE)
         || precision != Byte.SIZE
         || !(components == 1 || components == 3 || components == 4)) {
-      throw new ImageFormatException(
-          String.format(
-              Locale.ROOT,
-              "the JPEG is %s, with %d components of %d bits; read are baseline and progressive"
-                  + " ones of 1, 3 or 4 components of 8 bits: save it as baseline",
-              marker <= PROGRESSIVE
-                  ? marker == PROGRESSIVE ? "progressive" : "baseline"
-                  : PROCESSES.getOrDefault(marker, "hierarchical or of another rare kind"),
-              components,
-              precision));
+      throw ImageFormatException.of(
+          "the JPEG is %s, with %d components of %d bits; read are baseline and progressive"
+              + " ones of 1, 3 or 4 components of 8 bits: save it as baseline",
+          marker <= PROGRESSIVE
+              ? marker == PROGRESSIVE ? "progressive" : "baseline"
+              : PROCESSES.getOrDefault(marker, "hierarchical or of another rare kind"),
+          components,
+          precision);
     }
     if (length < 8 + 3 * components) {
-      throw damaged("its frame is too short");
+      throw FileKind.JPEG.damaged("its frame is too short");
     }
     for (int i = 0; i < components; i++) {
       componentIds[i] = file[at + 10 + 3 * i] & 0xff;
@@ -205,7 +202,7 @@ final class JpegFile {
   private void scan(int at, int length) {
     int in = file[at + 4] & 0xff;
     if (process == 0 || length < 6 + 2 * in) {
-      throw damaged("a scan without frame, or one that is too short");
+      throw FileKind.JPEG.damaged("a scan without frame, or one that is too short");
     }
     scans++;
     several |= in < components;
@@ -244,48 +241,40 @@ final class JpegFile {
 
   private void check() {
     if (!ended) {
-      throw damaged(
-          "it is cut short: no end marker in " + file.length + " bytes; fetch or save it anew");
+      throw FileKind.JPEG.damaged(
+          "it is cut short: no end marker in %d bytes; fetch or save it anew", file.length);
     }
     if (process == 0 || scans == 0) {
-      throw damaged("it has no frame or no scan");
+      throw FileKind.JPEG.damaged("it has no frame or no scan");
     }
     if (components == 4 && transform < 0) {
-      throw new ImageFormatException(
-          "the JPEG has four inks without Adobe's marker, which programs read as ink or as its"
+      throw FileKind.JPEG.refused(
+          "four inks without Adobe's marker, which programs read as ink or as its"
               + " complement: save it as RGB");
     }
     for (int i = 0; i < components; i++) {
       for (int k = 0; k < 64; k++) {
         if (bit[i][k] > 0 || (k == 0 && bit[i][k] < 0)) {
-          throw damaged("it is cut short: the scans that refine it are missing");
+          throw FileKind.JPEG.damaged("it is cut short: the scans that refine it are missing");
         }
       }
     }
     long pixels = (long) width * height;
     if (several && (pixels > MAX_PIXELS || pixels * scans > MAX_DRAWN)) {
-      throw new ImageFormatException(
-          String.format(
-              Locale.ROOT,
-              "the JPEG is progressive, %d x %d pixels in %d scans; such files are read up to %d"
-                  + " million pixels and %d million over all scans: save it as baseline",
-              width,
-              height,
-              scans,
-              MAX_PIXELS >> 20,
-              MAX_DRAWN >> 20));
+      throw ImageFormatException.of(
+          "the JPEG is progressive, %d x %d pixels in %d scans; such files are read up to %d"
+              + " million pixels and %d million over all scans: save it as baseline",
+          width, height, scans, MAX_PIXELS >> 20, MAX_DRAWN >> 20);
     }
   }
 
-  private static ImageFormatException damaged(String reason) {
-    return new ImageFormatException("damaged JPEG: " + reason);
-  }
-
-  int width() {
+  @Override
+  public int width() {
     return width;
   }
 
-  int height() {
+  @Override
+  public int height() {
     return height;
   }
 
@@ -298,21 +287,22 @@ final class JpegFile {
     return several;
   }
 
-  Orientation orientation() {
+  @Override
+  public Orientation orientation() {
     return orientation;
   }
 
-  /** Memory that the decoder takes beside the picture it makes, native memory included. */
-  long bytes() {
+  @Override
+  public long bytes() {
     return bare.size() + (several ? (long) width * height * COEFFICIENT_BYTES : 0);
   }
 
-  /** Decodes every {@code stepX}th column and {@code stepY}th row, in sRGB. */
-  RgbImage read(int stepX, int stepY) {
-    Raster raster = JdkReader.JPEG.raster(bare.toByteArray(), stepX, stepY);
+  @Override
+  public RgbImage read(int stepX, int stepY) {
+    Raster raster = JdkReader.raster(FileKind.JPEG, bare.toByteArray(), stepX, stepY);
     byte[] values = JdkReader.bytes(raster);
     if (raster.getNumBands() != components) {
-      throw damaged("its decoder gives " + raster.getNumBands() + " components");
+      throw FileKind.JPEG.damaged("its decoder gives %d components", raster.getNumBands());
     }
     if (isYcc()) {
       Colours.fromYcc(values, components);
@@ -339,19 +329,12 @@ final class JpegFile {
         || height < mustBeHigh
         || height > mayBeHigh
         || components != mustHave) {
-      throw new ImageFormatException(
-          String.format(
-              Locale.ROOT,
-              "damaged TIFF: a JPEG of %d x %d pixels with %d components where a strip or tile has"
-                  + " %d x %d with %d",
-              width,
-              height,
-              components,
-              mustBeWide,
-              mustBeHigh,
-              mustHave));
+      throw FileKind.TIFF.damaged(
+          "a JPEG of %d x %d pixels with %d components where a strip or tile has"
+              + " %d x %d with %d",
+          width, height, components, mustBeWide, mustBeHigh, mustHave);
     }
-    return JdkReader.bytes(JdkReader.JPEG.raster(bare.toByteArray(), 1, 1));
+    return JdkReader.bytes(JdkReader.raster(FileKind.JPEG, bare.toByteArray(), 1, 1));
   }
 
   /** As libjpeg decides. */
@@ -373,13 +356,9 @@ final class JpegFile {
       whole.writeBytes(part);
     }
     if (profile.size() != profileParts || whole.size() > MAX_PROFILE) {
-      throw damaged(
-          String.format(
-              Locale.ROOT,
-              "its ICC profile has %d of %d parts, %d bytes",
-              profile.size(),
-              profileParts,
-              whole.size()));
+      throw FileKind.JPEG.damaged(
+          "its ICC profile has %d of %d parts, %d bytes",
+          profile.size(), profileParts, whole.size());
     }
     return whole.toByteArray();
   }

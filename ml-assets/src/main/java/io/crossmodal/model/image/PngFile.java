@@ -9,7 +9,6 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.Locale;
 import java.util.Set;
 import java.util.zip.CRC32;
 import java.util.zip.DataFormatException;
@@ -20,7 +19,7 @@ import java.util.zip.Inflater;
  *
  * @see <a href="https://www.w3.org/TR/png-3/">Portable Network Graphics, third edition</a>
  */
-final class PngFile {
+final class PngFile implements ImageDecoder.Picture {
   private static final byte[] SIGNATURE = {(byte) 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
   private static final int MAX_PROFILE = 4 << 20;
 
@@ -41,6 +40,7 @@ final class PngFile {
   private static final int RGB = 2;
   private static final int PALETTE = 3;
   private static final int GREY_ALPHA = 4;
+  private static final int RGB_ALPHA = 6;
 
   private final byte[] file;
   private final ByteArrayOutputStream bare = new ByteArrayOutputStream();
@@ -68,21 +68,17 @@ final class PngFile {
     boolean pixels = false;
     for (int at = SIGNATURE.length; !ended; ) {
       if (at + 12 > file.length) {
-        throw damaged(
-            "it is cut short: no end in " + file.length + " bytes; fetch or save it anew");
+        throw FileKind.PNG.damaged(
+            "it is cut short: no end in %d bytes; fetch or save it anew", file.length);
       }
       int length = ByteBuffer.wrap(file).getInt(at);
       if (length < 0 || length > file.length - at - 12) {
-        throw damaged(
-            "it is cut short: a chunk of "
-                + length
-                + " bytes at "
-                + at
-                + "; fetch or save it anew");
+        throw FileKind.PNG.damaged(
+            "it is cut short: a chunk of %d bytes at %d; fetch or save it anew", length, at);
       }
       String name = new String(file, at + 4, 4, StandardCharsets.ISO_8859_1);
       if (at == SIGNATURE.length && !"IHDR".equals(name)) {
-        throw damaged("it does not begin with its header");
+        throw FileKind.PNG.damaged("it does not begin with its header");
       }
       if (Character.isUpperCase(name.charAt(0))) {
         checkSum(at, length, name);
@@ -96,7 +92,7 @@ final class PngFile {
       at += length + 12;
     }
     if (!pixels || (type == PALETTE && palette.length == 0)) {
-      throw damaged("it has no pixels, or no palette");
+      throw FileKind.PNG.damaged("it has no pixels, or no palette");
     }
   }
 
@@ -109,10 +105,10 @@ final class PngFile {
     CRC32 sum = new CRC32();
     sum.update(file, at + 4, length + 4);
     if ((int) sum.getValue() != ByteBuffer.wrap(file).getInt(at + 8 + length)) {
-      throw damaged("the check sum of chunk " + name + " at " + at + " is wrong");
+      throw FileKind.PNG.damaged("the check sum of chunk %s at %d is wrong", name, at);
     }
     if (!PIXELS.contains(name)) {
-      throw damaged("it has a critical chunk " + name + ", which PNG has not");
+      throw FileKind.PNG.damaged("it has a critical chunk %s, which PNG has not", name);
     }
   }
 
@@ -121,7 +117,7 @@ final class PngFile {
     switch (name) {
       case "IHDR" -> {
         if (length != 13 || bits != 0) {
-          throw damaged("its header is no PNG's, or there are two");
+          throw FileKind.PNG.damaged("its header is no PNG's, or there are two");
         }
         width = chunk.getInt(0);
         height = chunk.getInt(4);
@@ -131,11 +127,12 @@ final class PngFile {
             switch (type) {
               case GREY -> Set.of(1, 2, 4, 8, 16).contains(bits);
               case PALETTE -> Set.of(1, 2, 4, 8).contains(bits);
-              case RGB, GREY_ALPHA, 6 -> bits == 8 || bits == 16;
+              case RGB, GREY_ALPHA, RGB_ALPHA -> bits == 8 || bits == 16;
               default -> false;
             };
         if (!known) {
-          throw damaged("colours of type " + type + " with " + bits + " bits, which PNG has not");
+          throw FileKind.PNG.damaged(
+              "colours of type %d with %d bits, which PNG has not", type, bits);
         }
       }
       case "PLTE" -> palette = Arrays.copyOfRange(file, from, from + length);
@@ -169,42 +166,42 @@ final class PngFile {
         int read = inflater.inflate(some);
         whole.write(some, 0, read);
         if (read == 0 || whole.size() > MAX_PROFILE) {
-          throw damaged("its ICC profile is cut short, or longer than " + MAX_PROFILE + " bytes");
+          throw FileKind.PNG.damaged(
+              "its ICC profile is cut short, or longer than %d bytes", MAX_PROFILE);
         }
       }
       return whole.toByteArray();
     } catch (DataFormatException e) {
-      throw new ImageFormatException("damaged PNG: its ICC profile, " + e.getMessage(), e);
+      throw FileKind.PNG.damaged(e, "its ICC profile, %s", e.getMessage());
     } finally {
       inflater.end();
     }
   }
 
-  private static ImageFormatException damaged(String reason) {
-    return new ImageFormatException("damaged PNG: " + reason);
-  }
-
-  int width() {
+  @Override
+  public int width() {
     return width;
   }
 
-  int height() {
+  @Override
+  public int height() {
     return height;
   }
 
-  Orientation orientation() {
+  @Override
+  public Orientation orientation() {
     return orientation;
   }
 
-  /** Memory that the decoder takes beside the picture it makes. */
-  long bytes() {
+  @Override
+  public long bytes() {
     // Two rows of at most 4 samples of 16 bits, as bytes and as numbers.
     return bare.size() + 32L * width;
   }
 
-  /** Decodes every {@code stepX}th column and {@code stepY}th row, in sRGB. */
-  RgbImage read(int stepX, int stepY) {
-    Raster raster = JdkReader.PNG.raster(bare.toByteArray(), stepX, stepY);
+  @Override
+  public RgbImage read(int stepX, int stepY) {
+    Raster raster = JdkReader.raster(FileKind.PNG, bare.toByteArray(), stepX, stepY);
     Samples samples = type == PALETTE ? looked(raster) : samples(raster);
     Samples.Meaning meaning =
         type == GREY || type == GREY_ALPHA ? Samples.Meaning.GREY : Samples.Meaning.RGB;
@@ -222,8 +219,8 @@ final class PngFile {
     for (int i = 0; i < indices.length; i++) {
       int index = indices[i] & 0xff;
       if (3 * index + 2 >= palette.length) {
-        throw damaged(
-            "a pixel has colour " + index + " of a palette of " + palette.length / 3 + " colours");
+        throw FileKind.PNG.damaged(
+            "a pixel has colour %d of a palette of %d colours", index, palette.length / 3);
       }
       System.arraycopy(palette, 3 * index, values, channels * i, 3);
       if (channels == 4) {
@@ -237,7 +234,7 @@ final class PngFile {
     int bands = raster.getNumBands();
     int expected = type == GREY ? 1 : type == RGB ? 3 : type == GREY_ALPHA ? 2 : 4;
     if (bands != expected) {
-      throw damaged("its decoder gives " + bands + " channels where it has " + expected);
+      throw FileKind.PNG.damaged("its decoder gives %d channels where it has %d", bands, expected);
     }
     int w = raster.getWidth();
     int h = raster.getHeight();
@@ -257,35 +254,29 @@ final class PngFile {
         for (int c = 0; c < bands; c++) {
           int value = row[bands * x + c];
           opaque |= key && value != (ByteBuffer.wrap(transparent).getShort(2 * c) & 0xffff);
-          values[to++] = (char) (bits == Short.SIZE ? value : value * 255 / most);
+          values[to++] = (char) value;
         }
         if (key) {
-          values[to++] = (char) (opaque ? 65_535 : 0);
+          values[to++] = (char) (opaque ? most : 0);
         }
       }
     }
-    if (bits == Short.SIZE) {
-      return Samples.of16Bits(w, h, channels, values, type == RGB || type == 6 ? 3 : 1, "PNG");
-    }
-    byte[] narrow = new byte[values.length];
-    for (int i = 0; i < narrow.length; i++) {
-      narrow[i] = (byte) values[i];
-    }
-    return new Samples(w, h, channels, narrow);
+    int colours = type == RGB || type == RGB_ALPHA ? 3 : 1;
+    return Samples.of(w, h, channels, values, bits, colours, FileKind.PNG);
   }
 
   /** By the chunks gAMA and cHRM, of which no file needs more than that it has sRGB's. */
   private void toSrgb(Samples samples, Samples.Meaning meaning) {
     if (otherPrimaries && meaning == Samples.Meaning.RGB) {
-      throw new ImageFormatException(
-          "the PNG has primaries other than sRGB's, in a chunk cHRM without ICC profile: convert"
+      throw FileKind.PNG.refused(
+          "primaries other than sRGB's, in a chunk cHRM without ICC profile: convert"
               + " it to sRGB, or remove the chunk if it is wrong");
     }
     if (gamma == 0 || Math.abs(gamma - GAMMA) < MAX_GAMMA_OFF) {
       return;
     }
     if (gamma < 0) {
-      throw damaged(String.format(Locale.ROOT, "a gamma of %d / 100000", gamma));
+      throw FileKind.PNG.damaged("a gamma of %d / 100000", gamma);
     }
     byte[] table = new byte[256];
     for (int i = 0; i < table.length; i++) {

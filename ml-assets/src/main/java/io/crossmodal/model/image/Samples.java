@@ -4,8 +4,6 @@
  */
 package io.crossmodal.model.image;
 
-import java.util.Locale;
-
 /**
  * Samples of 8 bits, pixel by pixel, before it is said what colours they are.
  *
@@ -38,16 +36,34 @@ record Samples(int width, int height, int channels, byte[] values) {
   }
 
   /**
+   * From samples of up to 16 bits, each scaled to 255.
+   *
+   * @param values as the file has them, highest 2^bits - 1
+   * @param colours how many of the channels are colours
+   * @throws ImageFormatException as {@link #of16Bits}
+   */
+  static Samples of(
+      int width, int height, int channels, char[] values, int bits, int colours, FileKind kind) {
+    if (bits == Short.SIZE) {
+      return of16Bits(width, height, channels, values, colours, kind);
+    }
+    int most = (1 << bits) - 1;
+    byte[] narrow = new byte[values.length];
+    for (int i = 0; i < narrow.length; i++) {
+      narrow[i] = (byte) (values[i] * 255 / most);
+    }
+    return new Samples(width, height, channels, narrow);
+  }
+
+  /**
    * From samples of 16 bits. Those of a picture reach from black, 0, to white, 65,535. What a
    * sensor measured, reflectances of 0 to 10,000 say, has the same form and would become a black
    * picture; it is known by its brightest pixels, which stay far below white.
    *
-   * @param colours how many of the channels are colours
-   * @param kind of file, for the message
    * @throws ImageFormatException when fewer than one pixel in a hundred comes to half of white
    */
-  static Samples of16Bits(
-      int width, int height, int channels, char[] values, int colours, String kind) {
+  private static Samples of16Bits(
+      int width, int height, int channels, char[] values, int colours, FileKind kind) {
     byte[] narrow = new byte[values.length];
     int[] pixels = new int[256];
     for (int i = 0; i < values.length; i += channels) {
@@ -69,16 +85,12 @@ record Samples(int width, int height, int channels, byte[] values) {
       while (highest > 0 && pixels[highest] == 0) {
         highest--;
       }
-      throw new ImageFormatException(
-          String.format(
-              Locale.ROOT,
-              "the %s has samples of 16 bits, whose white is 65535, and of its pixels %.1f %% come"
-                  + " to half of that, the highest to about %d: these are measured values, or a"
-                  + " picture that is nearly black; gdal_translate -ot Byte -scale LOW HIGH makes a"
-                  + " picture of 8 bits, where LOW is to be black and HIGH white",
-              kind,
-              100.0 * bright / ((long) width * height),
-              257 * highest));
+      throw kind.refused(
+          "samples of 16 bits, whose white is 65535, and of its pixels %.1f %% come"
+              + " to half of that, the highest to about %d: these are measured values, or a"
+              + " picture that is nearly black; gdal_translate -ot Byte -scale LOW HIGH makes a"
+              + " picture of 8 bits, where LOW is to be black and HIGH white",
+          100.0 * bright / ((long) width * height), 257 * highest);
     }
     return new Samples(width, height, channels, narrow);
   }

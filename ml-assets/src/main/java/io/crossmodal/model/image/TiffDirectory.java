@@ -9,7 +9,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
-import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -44,7 +43,7 @@ final class TiffDirectory {
    */
   TiffDirectory(byte[] bytes) {
     if (!isTiff(bytes)) {
-      throw damaged("it has no header");
+      throw FileKind.TIFF.damaged("it has no header");
     }
     file =
         ByteBuffer.wrap(bytes)
@@ -56,7 +55,7 @@ final class TiffDirectory {
       int entryBytes = big ? 20 : 12;
       int first = start + (big ? 8 : 2);
       if (entries < 0 || entries > (bytes.length - first) / entryBytes) {
-        throw damaged("its directory ends beyond its end");
+        throw FileKind.TIFF.damaged("its directory ends beyond its end");
       }
       for (int i = 0; i < entries; i++) {
         int entry = first + i * entryBytes;
@@ -72,7 +71,7 @@ final class TiffDirectory {
         }
       }
     } catch (IndexOutOfBoundsException | BufferUnderflowException e) {
-      throw new ImageFormatException("damaged TIFF: it ends within its directory", e);
+      throw FileKind.TIFF.damaged(e, "it ends within its directory");
     }
   }
 
@@ -92,13 +91,9 @@ final class TiffDirectory {
 
   private int within(long at) {
     if (at < 0 || at >= file.limit()) {
-      throw damaged("an offset of " + at + " in a file of " + file.limit() + " bytes");
+      throw FileKind.TIFF.damaged("an offset of %d in a file of %d bytes", at, file.limit());
     }
     return (int) at;
-  }
-
-  private static ImageFormatException damaged(String reason) {
-    return new ImageFormatException("damaged TIFF: " + reason);
   }
 
   ByteOrder order() {
@@ -121,14 +116,9 @@ final class TiffDirectory {
     }
     long room = file.limit() - field.at;
     if (field.at < 0 || room < 0 || field.count > room / SIZES[field.type]) {
-      throw damaged(
-          String.format(
-              Locale.ROOT,
-              "field %d has %d values at %d in a file of %d bytes",
-              tag,
-              field.count,
-              field.at,
-              file.limit()));
+      throw FileKind.TIFF.damaged(
+          "field %d has %d values at %d in a file of %d bytes",
+          tag, field.count, field.at, file.limit());
     }
     return (int) field.count;
   }
@@ -161,7 +151,8 @@ final class TiffDirectory {
       case 4, 13 -> unsigned(file.getInt(at));
       case 9 -> file.getInt(at);
       case 16, 17, 18 -> file.getLong(at);
-      default -> throw damaged("field " + tag + " has type " + field.type + ", no whole number");
+      default ->
+          throw FileKind.TIFF.damaged("field %d has type %d, no whole number", tag, field.type);
     };
   }
 

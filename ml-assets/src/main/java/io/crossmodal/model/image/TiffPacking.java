@@ -4,7 +4,7 @@
  */
 package io.crossmodal.model.image;
 
-import java.util.Locale;
+import java.util.Arrays;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 
@@ -38,7 +38,7 @@ final class TiffPacking {
         filled += some;
       }
     } catch (DataFormatException e) {
-      throw new ImageFormatException("damaged TIFF: Deflate, " + e.getMessage(), e);
+      throw FileKind.TIFF.damaged(e, "Deflate, %s", e.getMessage());
     } finally {
       inflater.end();
     }
@@ -58,7 +58,7 @@ final class TiffPacking {
         filled += copied;
       } else if (head != Byte.MIN_VALUE && at < end) {
         int repeated = Math.min(1 - head, need - filled);
-        java.util.Arrays.fill(out, filled, filled + repeated, in[at++]);
+        Arrays.fill(out, filled, filled + repeated, in[at++]);
         filled += repeated;
       }
     }
@@ -70,8 +70,8 @@ final class TiffPacking {
   /** Unpacks LZW, section 13 of TIFF 6.0; as {@link #inflate}. */
   static void lzw(byte[] in, int from, int length, byte[] out, int need) {
     if (length > 1 && in[from] == 0 && (in[from + 1] & 1) == 1) {
-      throw new ImageFormatException(
-          "the TIFF has LZW as before TIFF 6.0: gdal_translate -co COMPRESS=DEFLATE rewrites it");
+      throw FileKind.TIFF.refused(
+          "LZW as before TIFF 6.0: gdal_translate -co COMPRESS=DEFLATE rewrites it");
     }
     // Where in the output a code's bytes were written first, and how many they are.
     int[] start = new int[CODES];
@@ -105,8 +105,7 @@ final class TiffPacking {
       }
       boolean known = code < CLEAR || code < next;
       if (!known && (code > next || before < 0)) {
-        throw new ImageFormatException(
-            String.format(Locale.ROOT, "damaged TIFF: LZW, code %d before it is known", code));
+        throw FileKind.TIFF.damaged("LZW, code %d before it is known", code);
       }
       // The new code: the string before, which lies right before here, and one byte more.
       int beforeSize = before < 0 ? 0 : before < CLEAR ? 1 : size[before];
@@ -171,12 +170,7 @@ final class TiffPacking {
   }
 
   private static ImageFormatException tooShort(String packing, int filled, int need) {
-    return new ImageFormatException(
-        String.format(
-            Locale.ROOT,
-            "damaged TIFF: a strip or tile gives %d bytes of %s where it must give %d",
-            filled,
-            packing,
-            need));
+    return FileKind.TIFF.damaged(
+        "a strip or tile gives %d bytes of %s where it must give %d", filled, packing, need);
   }
 }

@@ -4,7 +4,11 @@
  */
 package io.crossmodal.model.torchscript;
 
-/** Modules of {@code nn.py} that the trainer's heads are built of too. */
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.torchscript.Weights.Init;
+import java.util.function.Function;
+
+/** The modules of {@code nn.py}; the trainer's heads are built of them too. */
 public final class Layers {
   private Layers() {}
 
@@ -39,5 +43,48 @@ public final class Layers {
         .with("bias", weights.get(path + ".bias", Init.constant(0), width))
         .with("running_mean", weights.get(path + ".running_mean", Init.buffer(0), width))
         .with("running_var", weights.get(path + ".running_var", Init.buffer(1), width));
+  }
+
+  /**
+   * {@code nn.MultiHeadAttention} of the config's width and heads.
+   *
+   * @param residual deviation of the output's weights times the root of its width; 0: as {@link
+   *     #linear}
+   */
+  static ScriptModule attention(Weights weights, String path, ModelConfig config, double residual) {
+    int h = config.hidden();
+    return new ScriptModule("nn.MultiHeadAttention")
+        .with("heads", config.heads())
+        .with("query", linear(weights, path + ".query", h, h))
+        .with("key", linear(weights, path + ".key", h, h))
+        .with("value", linear(weights, path + ".value", h, h))
+        .with("output", output(weights, path + ".output", h, h, residual));
+  }
+
+  /** {@code nn.FeedForward} of the config's widths; {@code residual} as in {@link #attention}. */
+  static ScriptModule feedForward(
+      Weights weights, String path, ModelConfig config, double residual) {
+    int h = config.hidden();
+    int f = config.feedForward();
+    return new ScriptModule("nn.FeedForward")
+        .with("inner", linear(weights, path + ".inner", h, f))
+        .with("outer", output(weights, path + ".outer", f, h, residual));
+  }
+
+  /** What a layer adds to its input. */
+  private static ScriptModule output(
+      Weights weights, String path, int in, int out, double residual) {
+    return residual == 0
+        ? linear(weights, path, in, out)
+        : linear(weights, path, in, out, Init.normal(residual / Math.sqrt(in)));
+  }
+
+  /** Adds so many numbered layers, from 0 on, to their parent, and returns that. */
+  static ScriptModule repeat(
+      ScriptModule parent, String path, int count, Function<String, ScriptModule> layer) {
+    for (int i = 0; i < count; i++) {
+      parent.with("layer" + i, layer.apply(path + ".layer" + i));
+    }
+    return parent;
   }
 }

@@ -8,11 +8,12 @@ import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.torchscript.Weights.Init;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -50,20 +51,28 @@ public final class MtgfeArchitecture {
   private static Map<String, String> modelSources(
       ModelConfig config, Map<String, List<String>> ranges) {
     Map<String, String> sources = new LinkedHashMap<>();
-    String tower =
-        config.image().kind() == ImageTowerConfig.Kind.VISION_TRANSFORMER
-            ? "VisionTransformer"
-            : "ConvolutionalTower";
     for (String module : config.hasText() ? MODULES : WITHOUT_TEXT) {
-      String source = ScriptSources.resource(MtgfeArchitecture.class, module);
+      String source =
+          resources(config, module).stream()
+              .map(name -> ScriptSources.resource(MtgfeArchitecture.class, name))
+              .collect(Collectors.joining("\n"));
       sources.put(
           module,
           ScriptSources.unroll(source, ranges)
-              .replace("IMAGE_TOWER", tower)
+              .replace("IMAGE_TOWER", ImageTower.type(config.image().kind()))
               .replace("layer_last", "layer" + (config.fusionLayers() - 1))
               .replace("layer_drawn", "layer" + (config.fusionLayers() - 2)));
     }
     return sources;
+  }
+
+  /** Returns the resources that make a module of an archive: towers are chosen by their kind. */
+  private static List<String> resources(ModelConfig config, String module) {
+    return switch (module) {
+      case "text" -> List.of(config.text().isMean() ? "mean" : "bert");
+      case "image" -> ImageTower.resources(config.image().kind());
+      default -> List.of(module);
+    };
   }
 
   /**
@@ -119,31 +128,20 @@ public final class MtgfeArchitecture {
     ImageTowerConfig image = config.image();
     List<String> sensors = config.sensors().stream().map(SensorConfig::name).toList();
     List<String> drops = dropout > 0 ? List.of(Double.toString(dropout)) : List.of();
-    List<String> stages = upTo(image.stages().size());
-    boolean resnet = image.kind() == ImageTowerConfig.Kind.RESNET;
-    List<String> blocks = image.hasShortcuts() ? stages : List.of();
-    List<String> bottlenecks = resnet ? stages : List.of();
     Map<String, List<String>> ranges = new HashMap<>();
     ranges.put("IMAGE_LAYERS", upTo(image.layers()));
     ranges.put("IMAGE_STEMS", upTo(image.stems().size()));
-    ranges.put("IMAGE_STAGES", stages);
-    ranges.put("STRIDED_STAGES", image.hasShortcuts() || resnet ? List.of() : stages);
-    ranges.put("RESIDUAL_STAGES", projecting(image, blocks, false));
-    ranges.put("REDUCING_STAGES", projecting(image, blocks, true));
-    ranges.put("BOTTLENECKS", projecting(image, bottlenecks, false));
-    ranges.put("REDUCING_BOTTLENECKS", projecting(image, bottlenecks, true));
-    ranges.put("RESNET", once(resnet));
+    ranges.put("IMAGE_STAGES", upTo(image.stages().size()));
+    ranges.put("STAGES", ImageTower.stages(image));
+    ranges.put("RESNET", once(image.kind() == ImageTowerConfig.Kind.RESNET));
     ranges.put("MEAN_POOLING", once(!image.hasCells()));
     ranges.put("GRID_POOLING", once(image.hasCells()));
-    ranges.put("SHORTCUTS", once(image.hasShortcuts()));
     ranges.put("DROPOUT", drops);
     ranges.put("WHOLE", once(precision == Precision.FP32));
     ranges.put("MIXED", once(precision == Precision.BF16));
     ranges.put("SENSORS", sensors);
     if (config.hasText()) {
       ranges.put("TEXT_LAYERS", upTo(config.text().layers()));
-      ranges.put("BERT", once(!config.text().isMean()));
-      ranges.put("MEAN", once(config.text().isMean()));
       int fusion = config.fusionLayers();
       ranges.put("FUSION_LAYERS", upTo(fusion));
       ranges.put("FUSION_LAYERS_BETWEEN", upTo(fusion - 1).subList(1, fusion - 1));
@@ -151,13 +149,6 @@ public final class MtgfeArchitecture {
       ranges.put("FILTER_MLP", once(config.filterMlp()));
     }
     return ranges;
-  }
-
-  private static List<String> projecting(
-      ImageTowerConfig image, List<String> stages, boolean projects) {
-    return stages.stream()
-        .filter(stage -> image.projects(Integer.parseInt(stage)) == projects)
-        .toList();
   }
 
   /** For a block of lines that is there or not. */
@@ -191,7 +182,7 @@ public final class MtgfeArchitecture {
   private void imageTowers(ScriptModule root) {
     for (SensorConfig sensor : config.sensors()) {
       String name = "image_" + sensor.name();
-      root.with(name, imageTower(name, sensor));
+      root.with(name, new ImageTower(config, weights).build(name, sensor));
     }
   }
 
@@ -208,7 +199,7 @@ public final class MtgfeArchitecture {
                 "position",
                 weights.get(path + ".position", Init.normal(0.02), config.text().maxTokens(), h))
             .with("norm", layerNorm(path + ".norm"));
-    layers(
+    Layers.repeat(
         tower,
         path,
         config.text().layers(),
@@ -221,192 +212,31 @@ public final class MtgfeArchitecture {
     return mean ? tower.with("last", layerNorm(path + ".last")) : tower;
   }
 
-  private ScriptModule imageTower(String path, SensorConfig sensor) {
-    return config.image().kind() == ImageTowerConfig.Kind.VISION_TRANSFORMER
-        ? visionTransformer(path, sensor)
-        : convolutionalTower(path, sensor);
-  }
-
-  private ScriptModule visionTransformer(String path, SensorConfig sensor) {
-    int h = config.hidden();
-    int p = config.image().patch();
-    ScriptModule tower =
-        new ScriptModule("image.VisionTransformer")
-            .with("patch", p)
-            .with(
-                "patch_weight",
-                weights.get(path + ".patch_weight", Init.normal(0.02), h, sensor.channels(), p, p))
-            .with("patch_bias", weights.get(path + ".patch_bias", Init.constant(0), h))
-            .with("cls", weights.get(path + ".cls", Init.normal(0.02), 1, 1, h))
-            .with(
-                "position",
-                weights.get(
-                    path + ".position", Init.normal(0.02), 1, config.imageTokens(sensor), h));
-    layers(
-        tower,
-        path,
-        config.image().layers(),
-        layer ->
-            new ScriptModule("image.VisionLayer")
-                .with("norm1", imageLayerNorm(layer + ".norm1"))
-                .with("attention", attention(layer + ".attention"))
-                .with("norm2", imageLayerNorm(layer + ".norm2"))
-                .with("feed_forward", feedForward(layer + ".feed_forward")));
-    return tower.with("norm", imageLayerNorm(path + ".norm"));
-  }
-
-  private ScriptModule convolutionalTower(String path, SensorConfig sensor) {
-    ImageTowerConfig image = config.image();
-    ScriptModule tower = new ScriptModule("image.ConvolutionalTower");
-    int width = sensor.channels();
-    int kernel = image.kind() == ImageTowerConfig.Kind.RESNET ? 7 : 3;
-    List<Integer> stems = image.stems();
-    for (int i = 0; i < stems.size(); i++) {
-      tower.with("stem" + i, convolution(path + ".stem" + i, width, stems.get(i), 2, kernel, 1));
-      width = stems.get(i);
-    }
-    List<ImageTowerConfig.Stage> stages = image.stages();
-    for (int i = 0; i < stages.size(); i++) {
-      tower.with("stage" + i, stage(path + ".stage" + i, width, i));
-      width = stages.get(i).width();
-    }
-    int grid = config.imageTokens(sensor) - 1;
-    int cells = image.cells(sensor.imageSize());
-    if (image.hasCells()) {
-      tower.with("cells", cells);
-    }
-    return tower
-        .with("project", linear(path + ".project", width, config.hidden()))
-        .with("pool", linear(path + ".pool", width * cells * cells, config.hidden()))
-        .with(
-            "position",
-            weights.get(path + ".position", Init.normal(0.02), 1, grid, config.hidden()))
-        .with("norm", imageLayerNorm(path + ".norm"));
-  }
-
-  private ScriptModule stage(String path, int in, int number) {
-    ImageTowerConfig image = config.image();
-    ImageTowerConfig.Stage stage = image.stages().get(number);
-    if (image.kind() == ImageTowerConfig.Kind.RESNET) {
-      return bottleneck(path, in, stage, image.projects(number));
-    }
-    return image.hasShortcuts()
-        ? block(path, in, stage, image.projects(number))
-        : stage(path, in, stage);
-  }
-
-  private ScriptModule stage(String path, int in, ImageTowerConfig.Stage stage) {
-    int out = stage.width();
-    return new ScriptModule("image.Stage")
-        .with("reduce", convolution(path + ".reduce", in, out, stage.stride(), 3, 1))
-        .with(
-            "block",
-            new ScriptModule("image.ResidualBlock")
-                .with("first", convolution(path + ".block.first", out, out, 1, 3, 1))
-                .with("second", convolution(path + ".block.second", out, out, 1, 3, 1)));
-  }
-
-  private ScriptModule block(String path, int in, ImageTowerConfig.Stage stage, boolean projects) {
-    int out = stage.width();
-    // Each block starts as its shortcut alone (Goyal et al. 2017, section 5.1).
-    ScriptModule block =
-        new ScriptModule(projects ? "image.ReducingBlock" : "image.ResidualBlock")
-            .with("first", convolution(path + ".first", in, out, stage.stride(), 3, 1))
-            .with("second", convolution(path + ".second", out, out, 1, 3, 0));
-    return projects
-        ? block.with("shortcut", convolution(path + ".shortcut", in, out, 1, 1, 1))
-        : block;
-  }
-
-  private ScriptModule bottleneck(
-      String path, int in, ImageTowerConfig.Stage stage, boolean projects) {
-    int out = stage.width();
-    int inner = out / 4;
-    ScriptModule block =
-        new ScriptModule(projects ? "image.ReducingBottleneck" : "image.Bottleneck")
-            .with("first", convolution(path + ".first", in, inner, 1, 1, 1))
-            .with("second", convolution(path + ".second", inner, inner, stage.stride(), 3, 1))
-            .with("third", convolution(path + ".third", inner, out, 1, 1, 0));
-    return projects
-        ? block.with("shortcut", convolution(path + ".shortcut", in, out, stage.stride(), 1, 1))
-        : block;
-  }
-
-  /** A square convolution and its batch norm, whose gain starts at {@code gain}. */
-  private ScriptModule convolution(
-      String path, int in, int out, int stride, int kernel, double gain) {
-    // He et al. 2015, fan out: keeps the variance of the gradient through ReLU.
-    Init init = Init.normal(Math.sqrt(2.0 / ((double) kernel * kernel * out)));
-    return new ScriptModule("image.Convolution")
-        .with("weight", weights.get(path + ".weight", init, out, in, kernel, kernel))
-        .with("stride", stride)
-        .with("norm", Layers.batchNorm(weights, path + ".norm", out, gain));
-  }
-
   private ScriptModule fusion(String path) {
-    return layers(
+    return Layers.repeat(
         new ScriptModule("fusion.FusionEncoder"),
         path,
         config.fusionLayers(),
         layer ->
             new ScriptModule("fusion.FusionLayer")
-                .with("self_attention", attention(layer + ".self_attention"))
+                .with("self_attention", attention(layer + ".self_attention", 0))
                 .with("norm1", layerNorm(layer + ".norm1"))
-                .with("cross_attention", attention(layer + ".cross_attention"))
+                .with("cross_attention", attention(layer + ".cross_attention", 0))
                 .with("norm2", layerNorm(layer + ".norm2"))
-                .with("feed_forward", feedForward(layer + ".feed_forward"))
+                .with("feed_forward", feedForward(layer + ".feed_forward", 0))
                 .with("norm3", layerNorm(layer + ".norm3")));
   }
 
-  private static ScriptModule layers(
-      ScriptModule parent, String path, int count, Function<String, ScriptModule> layer) {
-    for (int i = 0; i < count; i++) {
-      parent.with("layer" + i, layer.apply(path + ".layer" + i));
-    }
-    return parent;
-  }
-
-  private ScriptModule attention(String path) {
-    return attention(path, 0);
-  }
-
   private ScriptModule attention(String path, double residual) {
-    int h = config.hidden();
-    return new ScriptModule("nn.MultiHeadAttention")
-        .with("heads", config.heads())
-        .with("query", linear(path + ".query", h, h))
-        .with("key", linear(path + ".key", h, h))
-        .with("value", linear(path + ".value", h, h))
-        .with("output", output(path + ".output", h, residual));
-  }
-
-  private ScriptModule feedForward(String path) {
-    return feedForward(path, 0);
+    return Layers.attention(weights, path, config, residual);
   }
 
   private ScriptModule feedForward(String path, double residual) {
-    return new ScriptModule("nn.FeedForward")
-        .with("inner", linear(path + ".inner", config.hidden(), config.feedForward()))
-        .with("outer", output(path + ".outer", config.feedForward(), residual));
-  }
-
-  /**
-   * What a layer adds to its input.
-   *
-   * @param residual deviation of its weights times the root of {@code in}; 0: as {@link #linear}
-   */
-  private ScriptModule output(String path, int in, double residual) {
-    return residual == 0
-        ? linear(path, in, config.hidden())
-        : Layers.linear(weights, path, in, config.hidden(), Init.normal(residual / Math.sqrt(in)));
+    return Layers.feedForward(weights, path, config, residual);
   }
 
   private ScriptModule layerNorm(String path) {
     return Layers.layerNorm(weights, path, config.hidden(), config.layerNormEpsilon());
-  }
-
-  private ScriptModule imageLayerNorm(String path) {
-    return Layers.layerNorm(weights, path, config.hidden(), config.imageLayerNormEpsilon());
   }
 
   private ScriptModule linear(String path, int in, int out) {

@@ -9,10 +9,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
-import java.util.TreeSet;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -70,59 +67,6 @@ public final class ScriptSources {
       block.append(matches ? repeated.group(1) : line).append('\n');
     }
     return out.append(expand.apply(block.toString())).toString();
-  }
-
-  /**
-   * The first place where two sets of sources differ in more than comments.
-   *
-   * @param own by module name
-   * @param found by module name
-   * @return empty where there is none
-   */
-  public static Optional<String> difference(Map<String, String> own, Map<String, String> found) {
-    if (!own.keySet().equals(found.keySet())) {
-      return Optional.of(
-          "its modules should be "
-              + new TreeSet<>(own.keySet())
-              + ", they are "
-              + new TreeSet<>(found.keySet()));
-    }
-    for (String module : new TreeSet<>(own.keySet())) {
-      List<String> expected = statements(own.get(module));
-      List<String> there = statements(found.get(module));
-      for (int i = 0; i < Math.max(expected.size(), there.size()); i++) {
-        String left = i < expected.size() ? expected.get(i) : "nothing";
-        String right = i < there.size() ? there.get(i) : "nothing";
-        if (!left.equals(right)) {
-          return Optional.of(
-              String.format(
-                  Locale.ROOT,
-                  "statement %d of %s.py should be [%s], found [%s]",
-                  i + 1,
-                  module,
-                  left.strip(),
-                  right.strip()));
-        }
-      }
-    }
-    return Optional.empty();
-  }
-
-  /** The lines without comments and blanks behind them. */
-  private static List<String> statements(String source) {
-    return source
-        .lines()
-        .map(ScriptSources::withoutComment)
-        .filter(line -> !line.isEmpty())
-        .toList();
-  }
-
-  private static String withoutComment(String line) {
-    int sign = line.indexOf('#');
-    boolean quoted =
-        !line.stripLeading().startsWith("#") && (line.indexOf('"') >= 0 || line.indexOf('\'') >= 0);
-    // Between quotes it may be part of a text; such a line is compared as it is.
-    return (sign < 0 || quoted ? line : line.substring(0, sign)).stripTrailing();
   }
 
   private static List<String> range(Map<String, List<String>> ranges, String name) {

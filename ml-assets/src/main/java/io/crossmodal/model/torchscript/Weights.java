@@ -15,6 +15,27 @@ import java.util.random.RandomGenerator;
 @FunctionalInterface
 public interface Weights {
   /**
+   * How a tensor starts.
+   *
+   * @param mean mean of a normal distribution, or the constant
+   * @param deviation standard deviation; 0 for a constant
+   * @param trainable false for a buffer
+   */
+  record Init(double mean, double deviation, boolean trainable) {
+    public static Init normal(double deviation) {
+      return new Init(0, deviation, true);
+    }
+
+    public static Init constant(double value) {
+      return new Init(value, 0, true);
+    }
+
+    public static Init buffer(double value) {
+      return new Init(value, 0, false);
+    }
+  }
+
+  /**
    * The tensor of a name.
    *
    * @param name dotted path

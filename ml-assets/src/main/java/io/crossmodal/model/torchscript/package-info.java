@@ -7,11 +7,12 @@
  * that holds both.
  *
  * <p>Entry class: {@link io.crossmodal.model.torchscript.MtgfeArchitecture}, which turns a {@link
- * io.crossmodal.model.ModelConfig} into a tree. The resources beside it ({@code nn.py}, {@code
- * text.py}, {@code image.py}, {@code fusion.py}, {@code mtgfe.py}) are the one definition of the
- * model; read them as the paper. {@link io.crossmodal.model.torchscript.ScriptArchive} reads an
- * archive back by comparing it with what {@link
- * io.crossmodal.model.torchscript.ScriptArchiveWriter} would write. Called by {@code model.bundle}
- * and by the trainer; never by the plugin.
+ * io.crossmodal.model.ModelConfig} into a tree. The resources beside it are the one definition of
+ * the model; read them as the paper: {@code nn.py}; a text tower, {@code bert.py} or {@code
+ * mean.py}; an image tower, {@code vit.py}, or {@code convnet.py} or {@code resnet.py} before
+ * {@code grid.py}; {@code fusion.py}; {@code mtgfe.py}, or {@code sensors.py} without text. {@link
+ * io.crossmodal.model.torchscript.ScriptArchive} reads an archive back by comparing it with what
+ * {@link io.crossmodal.model.torchscript.ScriptArchiveWriter} would write. Called by {@code
+ * model.bundle} and by the trainer; never by the plugin.
  */
 package io.crossmodal.model.torchscript;

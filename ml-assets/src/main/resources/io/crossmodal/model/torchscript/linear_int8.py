@@ -1,20 +1,18 @@
-# Takes the place of nn.Linear in the fusion encoder of an archive of precision int8. Weights come as 32-bit floats and are
-# rounded when the archive is loaded, each output with a scale of its own; what goes in is rounded
-# with one scale a call. 12 is qint8, 4 is int64.
+# Takes the place of nn.Linear in the fusion encoder of an archive of precision int8. Weights come as
+# 32-bit floats and are rounded when the archive is loaded, each output with a scale of its own; what
+# goes in is rounded with one scale a call. 12 is qint8, 4 is int64.
 class Linear(Module):
-  __parameters__ = []
-  __buffers__ = []
   training : bool
   packed : __torch__.torch.classes.quantized.LinearPackedParamsBase
-  def __getstate__(self: __torch__.nn.Linear) -> Tuple[Tensor, Optional[Tensor]]:
+  def __getstate__(self) -> Tuple[Tensor, Optional[Tensor]]:
     w, b = ops.quantized.linear_unpack(self.packed)
-    return (torch.dequantize(w), b)
-  def __setstate__(self: __torch__.nn.Linear, state: Tuple[Tensor, Optional[Tensor]]) -> NoneType:
-    w = (state)[0]                                                                    # (out, in)
-    s = torch.div(torch.clamp_min(torch.amax(torch.abs(w), [1]), 1.0e-08), 127.)      # (out)
-    q = torch.quantize_per_channel(w, s, torch.zeros_like(s, dtype=4), 0, 12)         # (out, in)
-    self.packed = ops.quantized.linear_prepack(q, (state)[1])
+    return (torch.dequantize(w), b)                                   # (out, in), (out)
+  def __setstate__(self, state: Tuple[Tensor, Optional[Tensor]]) -> NoneType:
+    w = state[0]                                                      # (out, in)
+    s = torch.clamp_min(torch.amax(torch.abs(w), [1]), 1e-08) / 127.  # (out)
+    q = torch.quantize_per_channel(w, s, torch.zeros_like(s, dtype=4), 0, 12)  # (out, in)
+    self.packed = ops.quantized.linear_prepack(q, state[1])
     self.training = False
     return None
-  def forward(self: __torch__.nn.Linear, x: Tensor) -> Tensor:
-    return ops.quantized.linear_dynamic(x, self.packed, False)  # (..., in) -> (..., out)
+  def __call__(self, x: Tensor) -> Tensor:
+    return ops.quantized.linear_dynamic(x, self.packed, False)        # (..., in) -> (..., out)

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.bundle;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonArray;
@@ -14,8 +15,11 @@ import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
-import io.crossmodal.model.Seeds;
-import io.crossmodal.model.Zips;
+import io.crossmodal.model.fixtures.Seeds;
+import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.model.fixtures.Zips;
+import io.crossmodal.model.torchscript.MtgfeArchitecture;
+import io.crossmodal.model.torchscript.ScriptArchive;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -57,7 +61,8 @@ class BundleFuzzTest {
   @BeforeAll
   static void write() throws Exception {
     Path file = folder.resolve("micro.zip");
-    ModelBundle.random("micro", ModelConfig.micro(), 42).write(file, List.of("a tank"));
+    TestBundles.write(
+        TestBundles.random("micro", ModelConfig.micro(), 42), file, List.of("a tank"));
     bundle = Zips.read(Files.readAllBytes(file));
     archive = Zips.read(bundle.get(MODEL));
     Files.delete(file);
@@ -76,6 +81,11 @@ class BundleFuzzTest {
             ModelBundle.open(() -> new ByteArrayInputStream(damaged), folder, 1 << 28);
         Path model = folder.resolve("model.pt");
         read.writeModel(model, Precision.FP32);
+        ModelConfig config = read.manifest().config();
+        try (ScriptArchive loaded =
+            ScriptArchive.open(model, weights -> MtgfeArchitecture.build(config, weights))) {
+          assertEquals(MtgfeArchitecture.sources(config), loaded.sources(), name);
+        }
         Files.delete(model);
         whole++;
       } catch (BundleException e) {

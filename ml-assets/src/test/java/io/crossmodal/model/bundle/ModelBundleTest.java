@@ -6,7 +6,9 @@ package io.crossmodal.model.bundle;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -16,19 +18,25 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
-import io.crossmodal.model.Seeds;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
-import io.crossmodal.model.Zips;
+import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.fixtures.Seeds;
+import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.model.fixtures.Zips;
+import io.crossmodal.model.image.PixelTensor;
+import io.crossmodal.model.text.TokenizedText;
+import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
 import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -38,7 +46,10 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SplittableRandom;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -60,7 +71,7 @@ class ModelBundleTest {
 
   @BeforeAll
   static void write() throws Exception {
-    ModelBundle random = ModelBundle.random("micro", ModelConfig.micro(), SEED);
+    ModelBundle random = TestBundles.random("micro", ModelConfig.micro(), SEED);
     ModelBundle bundle =
         ModelBundle.of(
             "micro",
@@ -71,7 +82,7 @@ class ModelBundleTest {
             new ModelManifest.Training("scenes", SEED, 12.5, "0.1.0"),
             List.of(new ModelManifest.Metric("val.filter.t2i.r@1", 12.34)));
     file = folder.resolve("micro.zip");
-    written = bundle.write(file, List.of("a tank", "two red roofs"));
+    written = TestBundles.write(bundle, file, List.of("a tank", "two red roofs"));
     entries = Zips.read(Files.readAllBytes(file));
   }
 
@@ -188,39 +199,23 @@ class ModelBundleTest {
                 SensorConfig.rgb(8),
                 new SensorConfig("s1", 12, List.of(-12.5, -20.25), List.of(5.0, 6.5))));
     Path other = folder.resolve("vit.zip");
-    ModelBundle.random("vit", vit, SEED).write(other, List.of("a"));
+    TestBundles.write(TestBundles.random("vit", vit, SEED), other, List.of("a"));
     assertEquals(vit, ModelBundle.read(other).manifest().config());
   }
 
   @Test
   void aModelIsWrittenToTheSameBytes() throws Exception {
     Path again = folder.resolve("again.zip");
-    written.write(again, List.of("a tank", "two red roofs"));
+    TestBundles.write(written, again, List.of("a tank", "two red roofs"));
     assertArrayEquals(Files.readAllBytes(file), Files.readAllBytes(again));
   }
 
   @Test
-  void aFailedWriteLeavesTheOldFileAndNothingElse() throws Exception {
-    Path own = Files.createDirectory(folder.resolve("own"));
-    Path target = own.resolve("model.zip");
-    Files.writeString(target, "the old bundle");
-    assertThrows(IllegalArgumentException.class, () -> written.write(target, List.of(" ")));
-    assertThrows(IllegalArgumentException.class, () -> written.write(target, List.of()));
-    assertEquals("the old bundle", Files.readString(target));
-    Path busy = Files.createDirectories(own.resolve("busy.zip"));
-    Files.createFile(busy.resolve("file"));
-    assertThrows(IOException.class, () -> written.write(busy, List.of("a")));
-    try (Stream<Path> left = Files.list(own)) {
-      assertEquals(
-          List.of("busy.zip", "model.zip"),
-          left.map(path -> path.getFileName().toString()).sorted().toList());
-    }
-  }
-
-  @Test
-  void aBundleIsAsReadableAsAnyOtherFile() throws Exception {
-    Path plain = Files.writeString(folder.resolve("plain.txt"), "x");
-    assertEquals(Files.getPosixFilePermissions(plain), Files.getPosixFilePermissions(file));
+  void nothingIsWrittenWithoutGoldenOutputs() {
+    ModelBundle fresh = TestBundles.random("fresh", ModelConfig.micro(), SEED);
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    assertThrows(IllegalStateException.class, () -> fresh.writeTo(out));
+    assertEquals(0, out.size());
   }
 
   // What is damaged is refused, saying what was expected and found.
@@ -407,7 +402,7 @@ class ModelBundleTest {
             written.manifest().config().image(),
             2,
             written.manifest().config().sensors());
-    byte[] other = model(ModelBundle.random("other", wider, SEED));
+    byte[] other = model(TestBundles.random("other", wider, SEED));
     replace(MODEL, "weights_sha256", other);
     assertRefused(MODEL, "filter.text.weight", "8");
     replace(MODEL, "weights_sha256", "no archive".getBytes(StandardCharsets.UTF_8));
@@ -430,7 +425,7 @@ class ModelBundleTest {
                 .getAsJsonArray("mean")
                 .set(0, new JsonPrimitive(0.5)));
     assertRefused("fingerprints");
-    byte[] other = model(ModelBundle.random("micro", ModelConfig.micro(), SEED + 1));
+    byte[] other = model(TestBundles.random("micro", ModelConfig.micro(), SEED + 1));
     replace(MODEL, "weights_sha256", other);
     assertRefused("fingerprints", written.manifest().fingerprints().tokenSpace());
   }
@@ -485,25 +480,86 @@ class ModelBundleTest {
     assertRefused(MANIFEST, "golden outputs have at most 64 texts");
   }
 
-  /** Comments may differ from version to version; what an engine reads behind them may not. */
+  /** Whatever its code is, and whatever an engine would read behind a comment. */
   @Test
   void whatIsLoadedIsWrittenHere() throws Exception {
-    Map<String, byte[]> archive = Zips.read(entries.get(MODEL));
-    for (String end : List.of("\r", "\u000b", "\f", "\u0085", "\u2028")) {
-      archive.replaceAll(
-          (name, content) ->
-              name.endsWith("fusion.py")
-                  ? new String(content, StandardCharsets.UTF_8)
-                      .replaceFirst("\n", "\n# a comment" + end)
-                      .getBytes(StandardCharsets.UTF_8)
-                  : content);
-      replace(MODEL, "weights_sha256", Zips.store(archive));
+    for (String more :
+        List.of(
+            "# a comment\r",
+            "# a comment\u000b",
+            "# a comment\f",
+            "# a comment\u0085",
+            "# a comment\u2028",
+            "class Another(Module):\n  pass",
+            "this is no code")) {
+      damaged.put(MANIFEST, entries.get(MANIFEST));
+      replace(MODEL, "weights_sha256", archive("fusion", code -> code + "\n" + more + "\n"));
       ModelBundle bundle = read(Zips.write(damaged));
-      if (bundle.foreignCode().isEmpty()) {
-        assertArrayEquals(entries.get(MODEL), model(bundle), "behind " + (int) end.charAt(0));
-      }
-      archive = Zips.read(entries.get(MODEL));
+      assertTrue(bundle.hasForeignCode(), more);
+      assertFalse(bundle.runsForeignCode(Precision.FP32), more);
+      assertArrayEquals(entries.get(MODEL), model(bundle), more);
+      FusionModel.load(bundle, folder).close();
+      assertArrayEquals(
+          damaged.get(MODEL), model(bundle.allowingForeignCode()), "as it is where it is allowed");
     }
+    assertFalse(written.hasForeignCode());
+    ModelBundle own = read(Zips.write(entries));
+    assertFalse(own.hasForeignCode());
+    assertFalse(own.allowingForeignCode().runsForeignCode(Precision.FP32));
+  }
+
+  /** The archive whose code is changed in one module. */
+  private static byte[] archive(String module, UnaryOperator<String> change) throws IOException {
+    Map<String, byte[]> archive = Zips.read(entries.get(MODEL));
+    byte[] before =
+        archive.computeIfPresent(
+            "model/code/__torch__/" + module + ".py",
+            (name, code) ->
+                change
+                    .apply(new String(code, StandardCharsets.UTF_8))
+                    .getBytes(StandardCharsets.UTF_8));
+    assertNotNull(before, module);
+    return Zips.store(archive);
+  }
+
+  /** The golden outputs tell; where the code is trusted it runs in the precision it was made in. */
+  @Test
+  void codeThatComputesSomethingElseIsRefusedByItsOutputs() throws Exception {
+    String logit = "m = z[:, 1] - z[:, 0]";
+    byte[] other = archive("mtgfe", code -> code.replace(logit, "m = (z[:, 1] - z[:, 0]) * 100."));
+    edit(
+        manifest -> {
+          manifest.addProperty("weights_sha256", Sha256.hex(other));
+          JsonArray itm =
+              object(manifest, "golden")
+                  .getAsJsonArray("sensors")
+                  .get(0)
+                  .getAsJsonObject()
+                  .getAsJsonArray("itm");
+          for (int i = 0; i < itm.size(); i++) {
+            itm.set(i, new JsonPrimitive(itm.get(i).getAsFloat() * 100));
+          }
+        });
+    damaged.put(MODEL, other);
+    ModelBundle bundle = read(Zips.write(damaged));
+    for (Precision precision : List.of(Precision.FP32, Precision.BF16)) {
+      String message =
+          assertThrows(
+                  BundleException.class,
+                  () -> FusionModel.load(bundle, folder, Device.cpu(), precision))
+              .getMessage();
+      assertTrue(message.contains("golden"), message);
+      assertTrue(message.contains("model.pt holds other code, which is not run"), message);
+    }
+    ModelBundle allowed = bundle.allowingForeignCode();
+    FusionModel.load(allowed, folder).close();
+    String message =
+        assertThrows(
+                BundleException.class,
+                () -> FusionModel.load(allowed, folder, Device.cpu(), Precision.BF16))
+            .getMessage();
+    assertTrue(message.contains("too coarse"), message);
+    assertTrue(message.contains("which is not run"), message);
   }
 
   @Test
@@ -626,8 +682,46 @@ class ModelBundleTest {
     assertTrue(message.contains("text.word"), message);
   }
 
+  /** The shipped bundle was written when the text had no operators and one file for all towers. */
   @Test
-  void theShippedBundleHoldsNoForeignCode() throws Exception {
-    ModelBundle.demo().checkOwnCode();
+  void aBundleWithAnEarlierVersionsTextIsServed() throws Exception {
+    ModelBundle bundle = ModelBundle.demo();
+    assertTrue(bundle.hasForeignCode());
+    for (Precision precision : Precision.values()) {
+      FusionModel.load(bundle, folder, Device.cpu(), precision).close();
+    }
+  }
+
+  /** To the bit: the earlier text says the same in other words. */
+  @Test
+  void anEarlierVersionsTextComputesTheSame() throws Exception {
+    ModelBundle bundle = ModelBundle.demo();
+    SensorConfig sensor = bundle.manifest().config().sensors().get(0);
+    SplittableRandom random = new SplittableRandom(SEED);
+    float[] pixels = new float[sensor.channels() * sensor.imageSize() * sensor.imageSize()];
+    for (int i = 0; i < pixels.length; i++) {
+      pixels[i] = (float) random.nextGaussian();
+    }
+    PixelTensor picture = new PixelTensor(sensor.channels(), sensor.imageSize(), pixels);
+    TokenizedText text = bundle.tokenizer().tokenize("a large grey tank beside two red roofs");
+    try (FusionModel now = FusionModel.load(bundle, folder);
+        FusionModel before = FusionModel.load(bundle.allowingForeignCode(), folder)) {
+      Encoding image = same(before, now, m -> m.encodeImages(sensor.name(), List.of(picture)));
+      Encoding words = same(before, now, m -> m.encodeTexts(List.of(text)));
+      List<TokenBlock> w = List.of(words.tokens());
+      List<TokenBlock> s = List.of(image.tokens());
+      assertArrayEquals(before.score(w, s).itm(), now.score(w, s).itm());
+      assertArrayEquals(before.score(w, s).filter(), now.score(w, s).filter());
+      assertArrayEquals(before.filterByMlp(w, s), now.filterByMlp(w, s));
+    }
+  }
+
+  private static Encoding same(
+      FusionModel before, FusionModel now, Function<FusionModel, List<Encoding>> encode) {
+    Encoding expected = encode.apply(before).get(0);
+    Encoding found = encode.apply(now).get(0);
+    assertEquals(expected.tokens(), found.tokens());
+    assertArrayEquals(expected.embedding(), found.embedding());
+    return found;
   }
 }

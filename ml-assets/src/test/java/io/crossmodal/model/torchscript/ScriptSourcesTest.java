@@ -67,28 +67,4 @@ class ScriptSourcesTest {
             .getMessage();
     assertTrue(message.contains("nothing.py"), message);
   }
-
-  private static String difference(String own, String found) {
-    return ScriptSources.difference(Map.of("m", own), Map.of("m", found)).orElse("");
-  }
-
-  @Test
-  void sourcesDifferInMoreThanComments() {
-    String own = "x = 1  # one\n\n# two\ny = 2\n";
-    assertEquals("", difference(own, "x = 1\ny = 2"));
-    assertEquals("", difference(own, "# three\nx = 1\ny = 2  # (four)\n"));
-    assertTrue(difference(own, "x = 1\ny = 3").contains("statement 2 of m.py"));
-    assertTrue(difference(own, "x = 1\ny = 2\nz = 3").contains("[nothing], found [z = 3]"));
-    assertTrue(difference(own, "x = 1").contains("[y = 2], found [nothing]"));
-    // What looks like a comment inside a text, or ends early for another reader, is none.
-    assertTrue(difference(own, "x = 1\ny = 2\nz = \"#\"; more()").contains("more()"));
-    assertTrue(difference("z = \"a\"", "z = \"a#\"; more()").contains("more()"));
-    assertTrue(difference(own, "x = 1 # one\rmore()\ny = 2").contains("more()"));
-    assertTrue(difference(own, "x = 1 # one\u2028more()\ny = 2").isEmpty());
-    assertTrue(difference(own, " x = 1\ny = 2").contains("statement 1"), "indentation counts");
-    assertTrue(
-        ScriptSources.difference(Map.of("m", own), Map.of("m", own, "n", own))
-            .orElse("")
-            .contains("[m], they are [m, n]"));
-  }
 }

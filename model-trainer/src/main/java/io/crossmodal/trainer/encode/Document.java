@@ -4,7 +4,7 @@
  */
 package io.crossmodal.trainer.encode;
 
-import io.crossmodal.model.Encoding;
+import io.crossmodal.model.engine.Encoding;
 import java.util.Optional;
 
 /**

@@ -12,8 +12,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.bundle.ModelBundle;
-import io.crossmodal.model.torchscript.Init;
 import io.crossmodal.model.torchscript.ScriptTensor;
+import io.crossmodal.model.torchscript.Weights.Init;
 import io.crossmodal.trainer.checkpoint.InitialModel;
 import io.crossmodal.trainer.checkpoint.SmallImport;
 import io.crossmodal.trainer.data.CaptionedDataset;

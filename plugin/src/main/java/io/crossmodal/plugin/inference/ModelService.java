@@ -5,13 +5,13 @@
 package io.crossmodal.plugin.inference;
 
 import ai.djl.Device;
-import io.crossmodal.model.Encoding;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
@@ -464,8 +464,8 @@ public final class ModelService implements AutoCloseable {
 
   /**
    * Compares images with images by their patches, as {@link
-   * io.crossmodal.model.FusionModel#maxSim}. Pairs, deadline and thread as in {@link #score}, with
-   * queries for texts; any model can.
+   * io.crossmodal.model.engine.FusionModel#maxSim}. Pairs, deadline and thread as in {@link
+   * #score}, with queries for texts; any model can.
    *
    * @return a score each, in [-1, 1]
    */

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.ingest;
 
-import io.crossmodal.model.Encoding;
+import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.ModelService;

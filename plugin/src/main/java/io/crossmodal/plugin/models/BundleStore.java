@@ -135,8 +135,7 @@ final class BundleStore {
         throw new BundleException(
             "its manifest is another than the cluster state's; upload the model again");
       }
-      // What an earlier plugin took may hold that one's text, and only this one's may run.
-      return allowForeignCode ? bundle : bundle.withOwnCode();
+      return bundle;
     } catch (BundleException e) {
       throw unavailable(model, e.getMessage(), e);
     } catch (OpenSearchException e) {
@@ -151,31 +150,20 @@ final class BundleStore {
   }
 
   /**
-   * Checks a bundle that is to be kept, when others that came before were checked.
+   * Opens and checks a bundle, when others that came before were checked. Its own code is loaded
+   * only where {@link CrossModalSettings#ALLOW_FOREIGN_CODE} says so.
    *
-   * @throws BundleException when it is none that may be served; also for foreign code, where that
-   *     is not allowed
+   * @throws BundleException when it is none that may be served
    * @throws InferenceException.MemoryExceeded when the heap has no room for it now
    */
-  ModelBundle check(ModelBundle.Content content) throws IOException, BundleException {
-    ModelBundle bundle = open(content);
-    if (!allowForeignCode && bundle.foreignCode().isPresent()) {
-      throw new BundleException(
-          "model.pt holds foreign code: "
-              + bundle.foreignCode().get()
-              + "; export it with the trainer of this version, or set ["
-              + CrossModalSettings.ALLOW_FOREIGN_CODE.getKey()
-              + "] where you trust its maker as you trust a plugin's");
-    }
-    return bundle;
-  }
-
-  private ModelBundle open(ModelBundle.Content content) throws IOException, BundleException {
+  ModelBundle open(ModelBundle.Content content) throws IOException, BundleException {
     checking.lock();
     try {
       MemoryBudget.Reservation memory = heap.reserve("checking a model's bundle", CHECK_BYTES);
       try {
-        return ModelBundle.open(content, Files.createDirectories(directory), mostBytes);
+        ModelBundle bundle =
+            ModelBundle.open(content, Files.createDirectories(directory), mostBytes);
+        return allowForeignCode ? bundle.allowingForeignCode() : bundle;
       } finally {
         memory.close();
       }

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.models;
 
+import io.crossmodal.model.Precision;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelBundle;
@@ -321,7 +322,7 @@ public final class TransportUploadModelAction
 
   private ModelBundle read(UploadModelRequest request, Path file) throws IOException {
     try {
-      return registry.store().check(() -> Files.newInputStream(file));
+      return registry.store().open(() -> Files.newInputStream(file));
     } catch (InferenceException e) {
       throw InferenceErrors.toOpenSearch(e);
     } catch (BundleException e) {
@@ -333,13 +334,26 @@ public final class TransportUploadModelAction
   private void verify(UploadModelRequest request, ModelBundle bundle) {
     try {
       service.verify(bundle).get();
+      if (bundle.hasForeignCode()) {
+        LOGGER.info(
+            "model [{}]: model.pt holds other code than this plugin's, perhaps another version's;"
+                + " it is [{}], and the golden outputs are repeated",
+            request.id(),
+            bundle.runsForeignCode(Precision.FP32) ? "run" : "not run");
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new OpenSearchStatusException(
           "the node is shutting down", RestStatus.SERVICE_UNAVAILABLE, e);
     } catch (ExecutionException e) {
       if (e.getCause() instanceof BundleException broken) {
-        throw unservable(request, broken.getMessage(), broken);
+        String foreign =
+            bundle.hasForeignCode() && !bundle.runsForeignCode(Precision.FP32)
+                ? "; set ["
+                    + CrossModalSettings.ALLOW_FOREIGN_CODE.getKey()
+                    + "] to run it, where you trust its maker as you trust a plugin's"
+                : "";
+        throw unservable(request, broken.getMessage() + foreign, broken);
       }
       if (!(e.getCause() instanceof InferenceException.ModelUnavailable)) {
         throw failed(request, e.getCause());

@@ -6,11 +6,11 @@ package io.crossmodal.plugin.ext;
 
 import static org.hamcrest.Matchers.containsString;
 
-import io.crossmodal.model.Footprint;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Footprint;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.text.WordSpan;

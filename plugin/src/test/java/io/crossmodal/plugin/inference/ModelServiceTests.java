@@ -7,8 +7,8 @@ package io.crossmodal.plugin.inference;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.instanceOf;
 
-import io.crossmodal.model.Encoding;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.TestService;

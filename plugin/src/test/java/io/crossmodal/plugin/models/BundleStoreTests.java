@@ -8,7 +8,6 @@ import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.instanceOf;
 
 import io.crossmodal.model.Precision;
-import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.bundle.Sha256;
@@ -58,6 +57,7 @@ public class BundleStoreTests extends OpenSearchTestCase {
   private ExecutorService executor;
   private Path directory;
   private StoredModel model;
+  private boolean allowForeignCode;
 
   @Override
   public void setUp() throws Exception {
@@ -89,7 +89,7 @@ public class BundleStoreTests extends OpenSearchTestCase {
         source,
         executor,
         heap,
-        false,
+        allowForeignCode,
         new ByteSizeValue(1, ByteSizeUnit.GB),
         TimeValue.timeValueDays(7),
         clock::get);
@@ -279,19 +279,25 @@ public class BundleStoreTests extends OpenSearchTestCase {
   /** The cluster state is trusted no more than an upload, and older text must not end a model. */
   public void testForeignCodeIsNotLoadedWhereverItComesFrom() throws Exception {
     byte[] own = TestModels.zip(TestModels.micro(), createTempDir());
-    byte[] zip = TestModels.withForeignCode(TestModels.zip(TestModels.micro(), createTempDir()));
-    ModelBundle foreign =
-        ModelBundle.open(() -> new ByteArrayInputStream(zip), createTempDir(), 1 << 30);
+    byte[] zip = TestModels.withForeignCode(own);
+    ModelBundle foreign = store(directory).open(() -> new ByteArrayInputStream(zip));
+    assertTrue(foreign.hasForeignCode());
+    assertArrayEquals(TestModels.entries(own).get("model.pt"), loaded(foreign));
     store(foreign.manifest(), zip);
     ModelBundle bundle = store(directory).fetch(model).join();
+    assertTrue(bundle.hasForeignCode());
+    assertArrayEquals(TestModels.entries(own).get("model.pt"), loaded(bundle));
+    allowForeignCode = true;
+    assertArrayEquals(
+        "as it is where it is allowed",
+        TestModels.entries(zip).get("model.pt"),
+        loaded(store(directory).fetch(model).join()));
+  }
+
+  private static byte[] loaded(ModelBundle bundle) throws Exception {
     Path archive = createTempDir().resolve("model.pt");
     assertTrue(bundle.writeModel(archive, Precision.FP32) > 0);
-    assertArrayEquals(TestModels.entries(own).get("model.pt"), Files.readAllBytes(archive));
-    BundleException e =
-        expectThrows(
-            BundleException.class,
-            () -> store(directory).check(() -> new ByteArrayInputStream(zip)));
-    assertThat(e.getMessage(), containsString("holds foreign code"));
+    return Files.readAllBytes(archive);
   }
 
   public void testAnotherManifestThanTheClusterStatesIsRefused() throws IOException {

@@ -289,11 +289,22 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
     byte[] small = zip(bomb);
     assertTrue("a small file", small.length < 1 << 20);
     assertRefused(RestStatus.BAD_REQUEST, "may unpack to at most", small);
-    byte[] foreign = TestModels.withForeignCode(micro());
-    assertRefused(
-        RestStatus.BAD_REQUEST, "of mtgfe.py should be [nothing], found [def more(", foreign);
-    assertRefused(RestStatus.BAD_REQUEST, CrossModalSettings.ALLOW_FOREIGN_CODE.getKey(), foreign);
+    byte[] foreign = TestModels.withForeignCode(zip(off));
+    for (String part :
+        List.of(
+            "golden rgb matching logits: value 0 should be 99",
+            "model.pt holds other code, which is not run",
+            "set [" + CrossModalSettings.ALLOW_FOREIGN_CODE.getKey() + "] to run it")) {
+      assertRefused(RestStatus.BAD_REQUEST, part, foreign);
+    }
     assertRefused(RestStatus.REQUEST_ENTITY_TOO_LARGE, "[1mb]", new byte[(1 << 20) + 1]);
+  }
+
+  /** It is not run: what is served is this plugin's text, which repeats the golden outputs. */
+  public void testABundleOfAnotherVersionsTextIsTaken() throws IOException {
+    byte[] foreign = TestModels.withForeignCode(micro());
+    assertEquals(1, upload("other", foreign).version());
+    assertEquals(Sha256.hex(foreign), registry().catalog().version("other").sha256());
   }
 
   private static byte[] zip(Map<String, byte[]> entries) throws IOException {

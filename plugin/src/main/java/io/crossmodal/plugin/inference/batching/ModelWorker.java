@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.inference.batching;
 
-import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceSettings;
 import io.crossmodal.plugin.inference.batching.Job.Slice;

@@ -4,12 +4,12 @@
  */
 package io.crossmodal.plugin.inference.batching;
 
-import io.crossmodal.model.Encoding;
-import io.crossmodal.model.Footprint;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.WordPatchWeights;
+import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.engine.Footprint;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.tokens.Tokens;

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.inference.encoding;
 
-import io.crossmodal.model.Encoding;
+import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.plugin.inference.InferenceException;
 import java.util.List;

@@ -5,14 +5,14 @@
 package io.crossmodal.plugin.inference.registry;
 
 import ai.djl.Device;
-import io.crossmodal.model.Footprint;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.Golden;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Footprint;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.inference.DevicePolicy;
 import io.crossmodal.plugin.inference.InferenceException;
@@ -239,8 +239,7 @@ public final class ModelLoader {
   private Copy fastest(ModelBundle bundle, Device device, List<PrecisionTrial> trials)
       throws BundleException {
     Copy best = copy(bundle, device, Precision.FP32);
-    Golden golden = bundle.manifest().golden();
-    if (golden == null) {
+    if (bundle.manifest().golden() == null) {
       return best;
     }
     long exact = micros(best.model);
@@ -254,7 +253,7 @@ public final class ModelLoader {
       Copy other = null;
       try {
         other = copy(bundle, device, precision);
-        Golden.Deviation deviation = golden.deviation(other.model);
+        Golden.Deviation deviation = other.model.goldenDeviation();
         long micros = micros(other.model);
         trials.add(
             new PrecisionTrial(precision, deviation.embedding(), deviation.logit(), micros, ""));

@@ -7,9 +7,9 @@ package io.crossmodal.plugin.inference.batching;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.instanceOf;
 
-import io.crossmodal.model.Footprint;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Footprint;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.TestService;

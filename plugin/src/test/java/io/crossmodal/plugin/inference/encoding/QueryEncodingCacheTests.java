@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.inference.encoding;
 
-import io.crossmodal.model.Encoding;
+import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import java.util.ArrayList;

@@ -7,7 +7,7 @@ package io.crossmodal.plugin.inference.memory;
 import static org.hamcrest.Matchers.containsString;
 
 import ai.djl.Device;
-import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.plugin.inference.InferenceException;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;

@@ -481,7 +481,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
     Path file = folder.resolve("narrow.zip");
     Files.write(
         file, TestModels.thatBreaksOffAbove(most, TestModels.zip(TestModels.micro(), folder)));
-    catalog.update(List.of(version(1, ModelBundle.read(file))));
+    catalog.update(List.of(version(1, ModelBundle.read(file).allowingForeignCode())));
     ExecutorService helpers = Executors.newFixedThreadPool(1);
     InferenceSettings settings =
         TestService.settings(createTempDir(), 1000, 64, true, Duration.ZERO);

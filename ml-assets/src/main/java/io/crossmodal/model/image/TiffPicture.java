@@ -1,0 +1,193 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.image;
+
+import java.util.Arrays;
+
+/** A TIFF file as a picture: what its samples are as colours. */
+final class TiffPicture implements ImageDecoder.Picture {
+  private static final int MAX_SAMPLES = 16;
+
+  private static final int SUBFILE = 254;
+  private static final int COLOUR_MAP = 320;
+  private static final int INK_SET = 332;
+  private static final int EXTRA_SAMPLES = 338;
+  private static final int CHROMA_SUBSAMPLING = 530;
+  private static final int ICC_PROFILE = 34675;
+  private static final int DNG_VERSION = 50706;
+
+  private final TiffLayout tiff;
+  private final Orientation orientation;
+
+  /**
+   * Reads the header.
+   *
+   * @throws ImageFormatException when it is damaged, or says that the file is no picture
+   */
+  TiffPicture(byte[] file) {
+    tiff = new TiffLayout(file);
+    check();
+    orientation = Orientation.of(tiff.directory);
+  }
+
+  private void check() {
+    int bits = tiff.bits;
+    if (!tiff.isUnsigned() || !(bits == 1 || bits == 2 || bits == 4 || bits == 8 || bits == 16)) {
+      throw FileKind.TIFF.refused(
+          "%s samples of %d bits, those of a picture are unsigned and have 1, 2,"
+              + " 4, 8 or 16: gdal_translate -ot Byte -scale LOW HIGH makes one, where LOW is"
+              + " to be black and HIGH white",
+          tiff.isUnsigned() ? "unsigned" : "signed or floating-point", bits);
+    }
+    if (tiff.samples > MAX_SAMPLES) {
+      throw FileKind.TIFF.refused(
+          "%d samples a pixel, a picture at most %d: gdal_translate -b 1 -b 2 -b"
+              + " 3 takes three",
+          tiff.samples, MAX_SAMPLES);
+    }
+    if (tiff.directory.has(DNG_VERSION) || (tiff.directory.number(SUBFILE, 0) & 1) == 1) {
+      throw new ImageFormatException(
+          "the TIFF's first image is a preview, as of raw files of cameras (DNG, NEF): develop it"
+              + " to JPEG, or make a TIFF of the image itself");
+    }
+    if (tiff.missing() > 0) {
+      throw ImageFormatException.of(
+          "the TIFF is sparse: %d of its %d strips or tiles are missing; gdal_translate -co"
+              + " SPARSE_OK=FALSE makes one that has them, as black",
+          tiff.missing(), tiff.pieces());
+    }
+    int[] subsampling =
+        Arrays.stream(tiff.directory.numbers(CHROMA_SUBSAMPLING)).mapToInt(i -> (int) i).toArray();
+    if (tiff.photometric() == TiffLayout.YCC && !Arrays.equals(subsampling, new int[] {1, 1})) {
+      throw FileKind.TIFF.refused(
+          "luma and subsampled chroma (YCbCr) that is not packed as JPEG:"
+              + " gdal_translate -co PHOTOMETRIC=RGB makes one with colours");
+    }
+    if (tiff.photometric() == TiffLayout.CMYK
+        && (tiff.directory.number(INK_SET, 1) != 1 || bits != Byte.SIZE)) {
+      throw FileKind.TIFF.refused("inks other than CMYK with 8 bits: convert it to RGB");
+    }
+  }
+
+  @Override
+  public int width() {
+    return tiff.width;
+  }
+
+  @Override
+  public int height() {
+    return tiff.height;
+  }
+
+  @Override
+  public long bytes() {
+    return TiffRaster.bytes(tiff);
+  }
+
+  @Override
+  public Orientation orientation() {
+    return orientation;
+  }
+
+  private Samples.Meaning meaning() {
+    return switch (tiff.photometric()) {
+      case TiffLayout.WHITE_IS_ZERO, TiffLayout.BLACK_IS_ZERO -> Samples.Meaning.GREY;
+      case TiffLayout.RGB, TiffLayout.PALETTE, TiffLayout.YCC -> Samples.Meaning.RGB;
+      case TiffLayout.CMYK -> Samples.Meaning.CMYK;
+      default ->
+          throw FileKind.TIFF.refused(
+              "colours of kind %d, CIELAB or another; read are grey, RGB, palette, CMYK and YCbCr:"
+                  + " convert it to RGB",
+              tiff.photometric());
+    };
+  }
+
+  @Override
+  public RgbImage read(int stepX, int stepY) {
+    Samples.Meaning meaning = meaning();
+    boolean palette = tiff.photometric() == TiffLayout.PALETTE;
+    int colours = palette ? 1 : meaning.channels();
+    if (tiff.samples < colours) {
+      throw FileKind.TIFF.damaged(
+          "%d samples a pixel where its colours need %d", tiff.samples, colours);
+    }
+    // 1: the colours were multiplied by it; 2: they were not; else no opacity, but a fourth band.
+    long[] extra = tiff.directory.numbers(EXTRA_SAMPLES);
+    boolean opacity =
+        tiff.samples > colours && extra.length > 0 && (extra[0] == 1 || extra[0] == 2);
+    int channels = colours + (opacity ? 1 : 0);
+    if (colours == 1 && tiff.samples > channels) {
+      throw FileKind.TIFF.refused(
+          "%d bands and says of none that it is red, green or blue:"
+              + " gdal_translate -b RED -b GREEN -b BLUE -co PHOTOMETRIC=RGB makes a picture",
+          tiff.samples);
+    }
+    int width = Math.ceilDiv(tiff.width, stepX);
+    int height = Math.ceilDiv(tiff.height, stepY);
+    char[] values = new char[channels * width * height];
+    new TiffRaster(tiff)
+        .read(
+            stepX,
+            stepY,
+            (x, y, band, row, pixels) -> {
+              int bands = tiff.samplesOfPiece();
+              for (int i = 0; i < pixels; i++) {
+                for (int b = band; b < Math.min(channels, band + bands); b++) {
+                  values[(y * width + x + i) * channels + b] = (char) row[i * bands + b - band];
+                }
+              }
+            });
+    int most = (1 << tiff.bits) - 1;
+    if (tiff.photometric() == TiffLayout.WHITE_IS_ZERO) {
+      for (int i = 0; i < values.length; i += channels) {
+        values[i] = (char) (most - values[i]);
+      }
+    }
+    Samples samples =
+        palette
+            ? looked(width, height, channels, values)
+            : Samples.of(width, height, channels, values, tiff.bits, colours, FileKind.TIFF);
+    if (tiff.photometric() == TiffLayout.YCC) {
+      Colours.fromYcc(samples.values(), channels);
+    }
+    if (opacity && extra[0] == 1) {
+      divide(samples.values(), channels);
+    }
+    return Colours.rgb(samples, meaning, tiff.directory.bytes(ICC_PROFILE));
+  }
+
+  /** The colours of a palette: all reds, all greens, all blues, of 16 bits. */
+  private Samples looked(int width, int height, int channels, char[] values) {
+    long[] map = tiff.directory.numbers(COLOUR_MAP);
+    int colours = map.length / 3;
+    // Some programs write colours of 8 bits; libtiff knows them by that none is higher.
+    int shift = Arrays.stream(map).allMatch(value -> value < 256) ? 0 : Byte.SIZE;
+    int made = channels + 2;
+    byte[] rgb = new byte[made * width * height];
+    for (int i = 0; i < width * height; i++) {
+      int index = values[i * channels];
+      if (index >= colours) {
+        throw FileKind.TIFF.damaged("a pixel has colour %d of a palette of %d", index, colours);
+      }
+      for (int c = 0; c < 3; c++) {
+        rgb[i * made + c] = (byte) (map[c * colours + index] >> shift);
+      }
+      if (channels == 2) {
+        rgb[i * made + 3] = (byte) (values[i * channels + 1] * 255 / ((1 << tiff.bits) - 1));
+      }
+    }
+    return new Samples(width, height, made, rgb);
+  }
+
+  /** Colours that were multiplied by their opacity, as they were before. */
+  private static void divide(byte[] values, int channels) {
+    for (int i = 0; i < values.length; i += channels) {
+      int opaque = values[i + channels - 1] & 0xff;
+      for (int c = 0; opaque > 0 && c < channels - 1; c++) {
+        values[i + c] = (byte) Math.min(255, ((values[i + c] & 0xff) * 255 + opaque / 2) / opaque);
+      }
+    }
+  }
+}

@@ -1,0 +1,26 @@
+# The text tower f_txt of section 3.1.2: BERT's embeddings and its first layers, post-layer-norm.
+#
+# B batch   N tokens, token 0 is [CLS]   H hidden size   V vocabulary size
+
+class TextLayer(Module):
+  attention : __torch__.nn.MultiHeadAttention
+  norm1 : __torch__.nn.LayerNorm
+  feed_forward : __torch__.nn.FeedForward
+  norm2 : __torch__.nn.LayerNorm
+  def __call__(self, x: Tensor, bias: Tensor) -> Tensor:
+    x = self.norm1(x + self.attention(x, x, bias))  # (B, N, H)
+    return self.norm2(x + self.feed_forward(x))     # (B, N, H)
+
+class TextTower(Module):
+  __parameters__ = ["word", "position"]
+  word : Tensor      # (V, H)
+  position : Tensor  # (longest N, H)
+  norm : __torch__.nn.LayerNorm
+  layer{i} : __torch__.text.TextLayer  # [i < TEXT_LAYERS]
+  # ids (B, N) int64; bias (B, 1, 1, N) is 0 for a token and -10000 for padding.
+  def __call__(self, ids: Tensor, bias: Tensor) -> Tensor:
+    x = torch.embedding(self.word, ids)             # (B, N, H)
+    x = self.norm(x + self.position[:ids.size(1)])  # (B, N, H)
+    x = torch.dropout(x, {p}, True)                 # (B, N, H)  # [p in DROPOUT]
+    x = self.layer{i}(x, bias)                      # (B, N, H)  # [i < TEXT_LAYERS]
+    return x                                        # (B, N, H)
