@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin;
 
-import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
