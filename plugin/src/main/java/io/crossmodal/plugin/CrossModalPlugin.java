@@ -5,66 +5,53 @@
 package io.crossmodal.plugin;
 
 import io.crossmodal.model.bundle.ModelBundle;
-import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.plugin.action.EncodeAction;
+import io.crossmodal.plugin.action.EncodeQueryAction;
+import io.crossmodal.plugin.action.LoadModelAction;
+import io.crossmodal.plugin.action.NodesReportAction;
 import io.crossmodal.plugin.codec.CrossModalCodecService;
-import io.crossmodal.plugin.details.DetailsExtBuilder;
-import io.crossmodal.plugin.details.DetailsFetchPhase;
-import io.crossmodal.plugin.inference.InferenceSettings;
-import io.crossmodal.plugin.inference.encoding.EncodingService;
-import io.crossmodal.plugin.inference.node.NodeInference;
+import io.crossmodal.plugin.ext.CrossModalExtBuilder;
+import io.crossmodal.plugin.ext.DetailsFetchPhase;
+import io.crossmodal.plugin.ext.ReportProcessor;
+import io.crossmodal.plugin.ext.RescoreReportExt;
+import io.crossmodal.plugin.ext.ShardReports;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
-import io.crossmodal.plugin.inference.runtime.NativeRuntime;
 import io.crossmodal.plugin.ingest.DecodingBudget;
 import io.crossmodal.plugin.ingest.EncodingProcessorFactory;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
+import io.crossmodal.plugin.mapper.CrossModalTypeParser;
 import io.crossmodal.plugin.mapper.KeptFieldMapper;
 import io.crossmodal.plugin.models.DeleteModelAction;
 import io.crossmodal.plugin.models.ModelIndex;
-import io.crossmodal.plugin.models.ModelRegistry;
 import io.crossmodal.plugin.models.ModelsMetadata;
 import io.crossmodal.plugin.models.RegisterModelAction;
 import io.crossmodal.plugin.models.TransportUploadModelAction;
 import io.crossmodal.plugin.models.UploadModelAction;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
-import io.crossmodal.plugin.query.EncodeQueryAction;
-import io.crossmodal.plugin.query.TransportEncodeQueryAction;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
-import io.crossmodal.plugin.rescore.RescoreAdmission;
-import io.crossmodal.plugin.rescore.RescoreLimits;
-import io.crossmodal.plugin.rescore.ShardReports;
-import io.crossmodal.plugin.rest.EncodeAction;
-import io.crossmodal.plugin.rest.LoadModelAction;
-import io.crossmodal.plugin.rest.NodesReportAction;
+import io.crossmodal.plugin.rescore.RescoredPage;
+import io.crossmodal.plugin.rescore.RescoredSearch;
 import io.crossmodal.plugin.rest.RestDeleteModelHandler;
 import io.crossmodal.plugin.rest.RestEncodeHandler;
 import io.crossmodal.plugin.rest.RestLoadModelHandler;
 import io.crossmodal.plugin.rest.RestModelsHandler;
 import io.crossmodal.plugin.rest.RestStatsHandler;
 import io.crossmodal.plugin.rest.RestUploadModelHandler;
-import io.crossmodal.plugin.rest.TransportEncodeAction;
-import io.crossmodal.plugin.rest.TransportNodesReportAction;
 import io.crossmodal.plugin.scoring.ScorePairsAction;
-import io.crossmodal.plugin.scoring.Scorers;
 import io.crossmodal.plugin.scoring.TransportScorePairsAction;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import io.crossmodal.plugin.ui.RestUiHandler;
-import io.crossmodal.plugin.window.ChosenDocsQueryBuilder;
+import io.crossmodal.plugin.window.DocIdsQueryBuilder;
 import io.crossmodal.plugin.window.FusionRerankProcessor;
-import io.crossmodal.plugin.window.ReportProcessor;
 import io.crossmodal.plugin.window.RescoreCoordinator;
-import io.crossmodal.plugin.window.RescoreReportExt;
 import io.crossmodal.plugin.window.WindowThreads;
 import io.crossmodal.plugin.window.WindowTransport;
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiConsumer;
 import java.util.function.Supplier;
-import org.apache.logging.log4j.LogManager;
-import org.apache.logging.log4j.Logger;
-import org.apache.lucene.util.SetOnce;
 import org.opensearch.action.ActionRequest;
 import org.opensearch.cluster.ClusterState;
 import org.opensearch.cluster.NamedDiff;
@@ -98,7 +85,6 @@ import org.opensearch.index.query.QueryBuilder;
 import org.opensearch.indices.SystemIndexDescriptor;
 import org.opensearch.indices.breaker.BreakerSettings;
 import org.opensearch.ingest.Processor;
-import org.opensearch.node.Node;
 import org.opensearch.plugins.ActionPlugin;
 import org.opensearch.plugins.CircuitBreakerPlugin;
 import org.opensearch.plugins.DiscoveryPlugin;
@@ -130,9 +116,8 @@ import org.opensearch.transport.client.Client;
 import org.opensearch.watcher.ResourceWatcherService;
 
 /**
- * The plugin: wiring only. {@link #createComponents} makes the one {@link NodeInference}, which
- * lives as long as the node; whatever OpenSearch asks for earlier gets a supplier of it. Nothing is
- * static, for several nodes may run in one JVM.
+ * The plugin: the registration of its parts, which {@link NodeComponents} makes. Nothing is static,
+ * for several nodes may run in one JVM.
  */
 public class CrossModalPlugin extends Plugin
     implements MapperPlugin,
@@ -145,29 +130,13 @@ public class CrossModalPlugin extends Plugin
         NetworkPlugin,
         SearchPipelinePlugin,
         SystemIndexPlugin {
-  private static final Logger LOGGER = LogManager.getLogger(CrossModalPlugin.class);
-
-  /** The thread pool of searches: reads queries, and continues after encodings. */
-  static final String HELPERS = "cross_modal";
-
-  /** The thread pool that decodes documents. */
-  static final String DECODERS = "cross_modal_decode";
-
   // Each bulk and each query brings a handful of tasks; how many there are is bounded before.
   private static final int UNBOUNDED = -1;
 
   // They wait for models, so there may be many; further searches queue.
   private static final int WINDOW_THREADS = 64;
 
-  private final ModelCatalog catalog;
-  private final SetOnce<CircuitBreaker> breaker = new SetOnce<>();
-  private final SetOnce<CircuitBreaker> requests = new SetOnce<>();
-  private final SetOnce<NodeInference> inference = new SetOnce<>();
-  private final SetOnce<ModelRegistry> registry = new SetOnce<>();
-  private final WindowTransport window = new WindowTransport();
-  private final SetOnce<Scorers> scorers = new SetOnce<>();
-  private final SetOnce<RescoreLimits> limits = new SetOnce<>();
-  private final SetOnce<RescoreAdmission> admission = new SetOnce<>();
+  private final NodeComponents node;
 
   /** Serves the models that come with the plugin; OpenSearch calls this. */
   public CrossModalPlugin() {
@@ -180,7 +149,7 @@ public class CrossModalPlugin extends Plugin
    * @param bundles called once, on first use; the first is the default
    */
   protected CrossModalPlugin(Supplier<List<ModelBundle>> bundles) {
-    catalog = new ModelCatalog(bundles);
+    node = new NodeComponents(new ModelCatalog(bundles));
   }
 
   @Override
@@ -201,64 +170,7 @@ public class CrossModalPlugin extends Plugin
       NamedWriteableRegistry namedWriteableRegistry,
       IndexNameExpressionResolver indexNameExpressionResolver,
       Supplier<RepositoriesService> repositoriesService) {
-    Settings settings = environment.settings();
-    if (!Node.NODE_LOCAL_STORAGE_SETTING.get(settings)) {
-      throw new IllegalArgumentException(
-          "["
-              + Node.NODE_LOCAL_STORAGE_SETTING.getKey()
-              + "] is false, but the cross-modal plugin unpacks its models and native library below"
-              + " the node's data path; set it to true, or remove the plugin from this node");
-    }
-    Path directory = nodeEnvironment.nodeDataPaths()[0].resolve("cross_modal");
-    try {
-      FusionModel.deleteLeftovers(directory);
-    } catch (IOException e) {
-      // It costs disk, nothing else; the next start tries again.
-      LOGGER.warn("cannot delete what a killed node left of a model that it was loading", e);
-    }
-    registry.set(
-        new ModelRegistry(
-            catalog,
-            directory.resolve("models"),
-            client,
-            clusterService,
-            threadPool,
-            () -> inference.get().refresh(),
-            new HeapBreaker(requests::get),
-            NodeFormat::hasPlugin));
-    InferenceSettings serving = CrossModalSettings.inference(settings, directory);
-    NodeInference models =
-        new NodeInference(
-            catalog,
-            serving,
-            () -> NativeRuntime.devices(serving),
-            new NativeMemoryBreaker(breaker.get()),
-            new HeapBreaker(requests::get),
-            new EncodingService.Threads(
-                threadPool.executor(HELPERS),
-                threadPool.executor(DECODERS),
-                OpenSearchExecutors.allocatedProcessors(settings)));
-    inference.set(models);
-    scorers.set(
-        new Scorers(
-            clusterService, models.scoring(), HELPERS, CrossModalSettings.SCORING.get(settings)));
-    limits.set(CrossModalSettings.limits(settings));
-    admission.set(new RescoreAdmission(threadPool, models.scoring(), limits.get()));
-    CrossModalSettings.follow(
-        clusterService.getClusterSettings(),
-        settings,
-        directory,
-        models,
-        scorers.get(),
-        limits.get());
-    return List.of(
-        models,
-        models.encoding(),
-        models.scoring(),
-        models.models(),
-        registry.get(),
-        scorers.get(),
-        window);
+    return node.create(client, clusterService, threadPool, environment.settings(), nodeEnvironment);
   }
 
   @Override
@@ -273,7 +185,7 @@ public class CrossModalPlugin extends Plugin
         .put(NodeFormat.attribute())
         .putList(
             SearchPipelineService.ENABLED_SYSTEM_GENERATED_FACTORIES_SETTING.getKey(),
-            RescoreCoordinator.TYPE)
+            ReportProcessor.TYPE)
         .build();
   }
 
@@ -284,13 +196,13 @@ public class CrossModalPlugin extends Plugin
 
   @Override
   public void setCircuitBreaker(CircuitBreaker circuitBreaker) {
-    breaker.set(circuitBreaker);
+    node.nativeMemory.set(circuitBreaker);
   }
 
   @Override
   public void onIndexModule(IndexModule indexModule) {
     indexModule.addSearchOperationListener(
-        FusionRescorerBuilder.searchListener(scorers.get(), limits.get()));
+        FusionRescorerBuilder.searchListener(node.scorers.get(), node.limits.get()));
   }
 
   @Override
@@ -314,7 +226,7 @@ public class CrossModalPlugin extends Plugin
         new NamedWriteableRegistry.Entry(
             SearchExtBuilder.class, RescoreReportExt.NAME, RescoreReportExt::new),
         new NamedWriteableRegistry.Entry(
-            QueryBuilder.class, ChosenDocsQueryBuilder.NAME, ChosenDocsQueryBuilder::new),
+            QueryBuilder.class, DocIdsQueryBuilder.NAME, DocIdsQueryBuilder::new),
         new NamedWriteableRegistry.Entry(
             InternalAggregation.class, ShardReports.NAME, ShardReports::new));
   }
@@ -333,16 +245,16 @@ public class CrossModalPlugin extends Plugin
     return List.of(
         new FixedExecutorBuilder(
             settings,
-            HELPERS,
+            NodeComponents.HELPERS,
             OpenSearchExecutors.allocatedProcessors(settings),
             UNBOUNDED,
-            "thread_pool." + HELPERS),
+            "thread_pool." + NodeComponents.HELPERS),
         new FixedExecutorBuilder(
             settings,
-            DECODERS,
+            NodeComponents.DECODERS,
             OpenSearchExecutors.allocatedProcessors(settings),
             UNBOUNDED,
-            "thread_pool." + DECODERS),
+            "thread_pool." + NodeComponents.DECODERS),
         new ScalingExecutorBuilder(
             WindowThreads.POOL,
             0,
@@ -355,7 +267,7 @@ public class CrossModalPlugin extends Plugin
   public Map<String, Mapper.TypeParser> getMappers() {
     return Map.of(
         CrossModalFieldMapper.TYPE,
-        new CrossModalFieldMapper.TypeParser(catalog, () -> inference.get().scoring()));
+        new CrossModalTypeParser(node.catalog, () -> node.inference.get().scoring()));
   }
 
   @Override
@@ -385,7 +297,9 @@ public class CrossModalPlugin extends Plugin
   public List<SearchExtSpec<?>> getSearchExts() {
     return List.of(
         new SearchExtSpec<>(
-            DetailsExtBuilder.NAME, DetailsExtBuilder::new, DetailsExtBuilder::fromXContent));
+            CrossModalExtBuilder.NAME,
+            CrossModalExtBuilder::new,
+            CrossModalExtBuilder::fromXContent));
   }
 
   @Override
@@ -398,38 +312,39 @@ public class CrossModalPlugin extends Plugin
   public Map<String, SystemGeneratedFactory<SearchPhaseResultsProcessor>>
       getSystemGeneratedSearchPhaseResultsProcessors(SearchPipelinePlugin.Parameters parameters) {
     return Map.of(
-        RescoreCoordinator.TYPE,
-        new RescoreCoordinator.Factory(window, () -> inference.get().scoring(), limits::get));
+        ReportProcessor.TYPE,
+        new RescoreCoordinator.Factory(
+            node.window, () -> node.inference.get().scoring(), node.limits::get));
   }
 
   @Override
   public Map<String, SystemGeneratedFactory<SearchResponseProcessor>>
       getSystemGeneratedResponseProcessors(SearchPipelinePlugin.Parameters parameters) {
-    return Map.of(RescoreCoordinator.TYPE, ReportProcessor.factory());
+    return Map.of(ReportProcessor.TYPE, new ReportProcessor.Factory(RescoredSearch::hasFusion));
   }
 
   @Override
   public List<TransportInterceptor> getTransportInterceptors(
       NamedWriteableRegistry namedWriteableRegistry, ThreadContext threadContext) {
-    return List.of(new WindowThreads(), admission.get());
+    return List.of(new WindowThreads(), node.admission.get());
   }
 
   @Override
   public List<FetchSubPhase> getFetchSubPhases(FetchPhaseConstructionContext context) {
-    return List.of(new DetailsFetchPhase());
+    return List.of(new DetailsFetchPhase(RescoredPage::of));
   }
 
   @Override
   public Map<String, Processor.Factory> getSystemIngestProcessors(Processor.Parameters parameters) {
     // Core hands its breakers out nowhere else.
-    requests.set(
+    node.requests.set(
         parameters.indicesService.getCircuitBreakerService().getBreaker(CircuitBreaker.REQUEST));
     return Map.of(
         "cross_modal_encoding",
         new EncodingProcessorFactory(
-            catalog,
-            () -> inference.get().encoding(),
-            new DecodingBudget(DecodingBudget.MAX_PIXELS.get(parameters.env.settings())),
+            node.catalog,
+            () -> node.inference.get().encoding(),
+            new DecodingBudget(CrossModalSettings.MAX_PIXELS.get(parameters.env.settings())),
             parameters.threadContext));
   }
 
@@ -443,14 +358,14 @@ public class CrossModalPlugin extends Plugin
   @Override
   public List<ActionHandler<? extends ActionRequest, ? extends ActionResponse>> getActions() {
     return List.of(
-        new ActionHandler<>(EncodeQueryAction.INSTANCE, TransportEncodeQueryAction.class),
-        new ActionHandler<>(EncodeAction.INSTANCE, TransportEncodeAction.class),
+        new ActionHandler<>(EncodeQueryAction.INSTANCE, EncodeQueryAction.Transport.class),
+        new ActionHandler<>(EncodeAction.INSTANCE, EncodeAction.Transport.class),
         new ActionHandler<>(UploadModelAction.INSTANCE, TransportUploadModelAction.class),
         new ActionHandler<>(RegisterModelAction.INSTANCE, RegisterModelAction.Transport.class),
         new ActionHandler<>(DeleteModelAction.INSTANCE, DeleteModelAction.Transport.class),
         new ActionHandler<>(LoadModelAction.INSTANCE, LoadModelAction.Transport.class),
         new ActionHandler<>(ScorePairsAction.INSTANCE, TransportScorePairsAction.class),
-        new ActionHandler<>(NodesReportAction.INSTANCE, TransportNodesReportAction.class));
+        new ActionHandler<>(NodesReportAction.INSTANCE, NodesReportAction.Transport.class));
   }
 
   @Override
@@ -464,21 +379,16 @@ public class CrossModalPlugin extends Plugin
       Supplier<DiscoveryNodes> nodesInCluster) {
     return List.of(
         new RestStatsHandler(),
-        new RestModelsHandler(catalog),
-        new RestUploadModelHandler(new HeapBreaker(requests::get)),
+        new RestModelsHandler(node.catalog),
+        new RestUploadModelHandler(node.heap()),
         new RestDeleteModelHandler(),
-        new RestLoadModelHandler(catalog),
-        new RestEncodeHandler(new HeapBreaker(requests::get)),
+        new RestLoadModelHandler(node.catalog),
+        new RestEncodeHandler(node.heap()),
         new RestUiHandler());
   }
 
   @Override
   public void close() {
-    if (registry.get() != null) {
-      registry.get().close();
-    }
-    if (inference.get() != null) {
-      inference.get().close();
-    }
+    node.close();
   }
 }

@@ -23,14 +23,14 @@ final class NodeFormat {
 
   private NodeFormat() {}
 
-  /** What a node says of itself. */
+  /** Returns what a node says of itself. */
   static Settings attribute() {
     return Settings.builder()
         .put(Node.NODE_ATTRIBUTES.getKey() + ATTRIBUTE, Integer.toString(WireFormat.NUMBER))
         .build();
   }
 
-  /** Whether a node has the plugin, in whatever format. */
+  /** Returns whether a node has the plugin, in whatever format. */
   static boolean hasPlugin(DiscoveryNode node) {
     return node.getAttributes().containsKey(ATTRIBUTE);
   }

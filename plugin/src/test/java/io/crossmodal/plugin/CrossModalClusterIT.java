@@ -6,16 +6,15 @@ package io.crossmodal.plugin;
 
 import static org.hamcrest.Matchers.containsString;
 
+import io.crossmodal.plugin.action.NodeReport;
+import io.crossmodal.plugin.action.NodesReportAction;
+import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.registry.ModelStatus;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
-import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
-import io.crossmodal.plugin.rest.NodeReport;
-import io.crossmodal.plugin.rest.NodesReportAction;
-import io.crossmodal.plugin.rest.NodesReportRequest;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
@@ -44,9 +43,10 @@ public class CrossModalClusterIT extends ClusterTestCase {
   private static SearchResponse search(int window) {
     return client()
         .prepareSearch("pictures")
-        .setQuery(new CrossModalQueryBuilder("image", QuerySide.text("a pond"), 100, null))
+        .setQuery(new CrossModalQueryBuilder("image", new QuerySource.Text("a pond"), 100, null))
         .addRescorer(
-            new FusionRescorerBuilder("image", QuerySide.text("a pond"), FusionOptions.DEFAULT),
+            new FusionRescorerBuilder(
+                "image", new QuerySource.Text("a pond"), FusionOptions.DEFAULT),
             window)
         .setSize(100)
         .get();
@@ -101,7 +101,7 @@ public class CrossModalClusterIT extends ClusterTestCase {
         .join();
     for (NodeReport node :
         client()
-            .execute(NodesReportAction.INSTANCE, new NodesReportRequest())
+            .execute(NodesReportAction.INSTANCE, new NodesReportAction.Request())
             .actionGet()
             .getNodes()) {
       boolean asked = node.getNode().getName().equals(one);

@@ -10,21 +10,21 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
+import io.crossmodal.plugin.action.EncodeAction;
+import io.crossmodal.plugin.action.EncodeRequest;
+import io.crossmodal.plugin.action.EncodeResponse;
+import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.codec.CrossModalCodecService;
 import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.mapper.VectorEncoding;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
-import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
 import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import io.crossmodal.plugin.rescore.ScoreCombiner;
-import io.crossmodal.plugin.rest.EncodeAction;
-import io.crossmodal.plugin.rest.EncodeRequest;
-import io.crossmodal.plugin.rest.EncodeResponse;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -159,10 +159,10 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
   }
 
   private static CrossModalQueryBuilder text(String text, int k) {
-    return new CrossModalQueryBuilder("image", QuerySide.text(text), k, null);
+    return new CrossModalQueryBuilder("image", new QuerySource.Text(text), k, null);
   }
 
-  private static FusionRescorerBuilder fusion(String field, QuerySide side) {
+  private static FusionRescorerBuilder fusion(String field, QuerySource side) {
     return new FusionRescorerBuilder(field, side, FusionOptions.DEFAULT);
   }
 
@@ -195,7 +195,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     String words = randomAlphaOfLength(12);
     SearchResponse response =
         search("pictures", text(words, 100))
-            .addRescorer(fusion("image", QuerySide.text(words)), 5)
+            .addRescorer(fusion("image", new QuerySource.Text(words)), 5)
             .get();
     assertEquals("query and rescorer share one encoding", 1, count(Counter.ENCODED_TEXTS) - texts);
     assertEquals(0, response.getFailedShards());
@@ -257,7 +257,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
       assertFails(
           search(
               "pictures",
-              new CrossModalQueryBuilder("image", QuerySide.image(tile, null), 1, null)),
+              new CrossModalQueryBuilder("image", new QuerySource.Image(tile, null), 1, null)),
           RestStatus.TOO_MANY_REQUESTS,
           "decoding a picture needs");
       assertBusy(() -> assertEquals(0, heap.getUsed()));
@@ -298,7 +298,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     create("pictures", IMAGE_FIELD);
     Thread caller = Thread.currentThread();
     PlainActionFuture<Thread> answered = new PlainActionFuture<>();
-    search("pictures", new CrossModalQueryBuilder("label", QuerySide.text("a pond"), 1, null))
+    search("pictures", new CrossModalQueryBuilder("label", new QuerySource.Text("a pond"), 1, null))
         .execute(
             ActionListener.wrap(
                 response -> answered.onFailure(new IllegalStateException("no such field")),
@@ -364,7 +364,10 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
         search(
                 "pictures",
                 new CrossModalQueryBuilder(
-                    "image", QuerySide.text("a pond"), 4, QueryBuilders.termQuery("label", "l1")))
+                    "image",
+                    new QuerySource.Text("a pond"),
+                    4,
+                    QueryBuilders.termQuery("label", "l1")))
             .get();
     assertEquals(4, response.getHits().getHits().length);
     for (SearchHit hit : response.getHits()) {
@@ -381,7 +384,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
             doc("captions", "1", "{\"image\":{\"text\":\"a pond beside a road\"}}"),
             doc("captions", "2", "{\"image\":\"six white storage tanks\"}"),
             doc("captions", "3", "{\"image\":{\"text\":\"a\"}}")));
-    QuerySide picture = QuerySide.image(TestModels.png(random(), 30), null);
+    QuerySource picture = new QuerySource.Image(TestModels.png(random(), 30), null);
     SearchResponse response =
         search("captions", new CrossModalQueryBuilder("image", picture, 10, null))
             .addRescorer(fusion("image", picture), 10)
@@ -392,7 +395,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     }
     assertFails(
         search("captions", QueryBuilders.matchAllQuery())
-            .addRescorer(fusion("image", QuerySide.text("x")), 10),
+            .addRescorer(fusion("image", new QuerySource.Text("x")), 10),
         RestStatus.BAD_REQUEST,
         "[query_text] does not go with field [image] of modality [text]");
   }
@@ -542,7 +545,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
       client().admin().indices().prepareDeleteTemplate("made").get();
     }
     CrossModalQueryBuilder query =
-        new CrossModalQueryBuilder("site.image", QuerySide.text("a pond"), 10, null);
+        new CrossModalQueryBuilder("site.image", new QuerySource.Text("a pond"), 10, null);
     assertEquals(2, search("made-1", query).get().getHits().getHits().length);
     assertEquals(
         2,
@@ -569,7 +572,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
                       .should(text("a pond", 100))
                       .should(QueryBuilders.termQuery("label", "l0")))
               .addRescorer(
-                  new FusionRescorerBuilder("image", QuerySide.text("a pond"), options),
+                  new FusionRescorerBuilder("image", new QuerySource.Text("a pond"), options),
                   randomIntBetween(1, 12))
               .setExplain(true)
               .get();
@@ -590,7 +593,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
         "an empty index",
         0,
         search("pictures", text("a pond", 5))
-            .addRescorer(fusion("image", QuerySide.text("a pond")), 5)
+            .addRescorer(fusion("image", new QuerySource.Text("a pond")), 5)
             .get()
             .getHits()
             .getHits()
@@ -603,7 +606,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
         .get();
     SearchResponse response =
         search("pictures", QueryBuilders.matchAllQuery())
-            .addRescorer(fusion("image", QuerySide.text("a pond")), 100)
+            .addRescorer(fusion("image", new QuerySource.Text("a pond")), 100)
             .get();
     assertEquals(6, response.getHits().getHits().length);
     SearchHit last = response.getHits().getAt(5);
@@ -615,24 +618,25 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     create("pictures", IMAGE_FIELD + ",\"bare\":{\"type\":\"cross_modal\",\"tokens\":\"none\"}");
     indexImages("pictures", 2);
     assertFails(
-        search("pictures", new CrossModalQueryBuilder("label", QuerySide.text("x"), 1, null)),
+        search("pictures", new CrossModalQueryBuilder("label", new QuerySource.Text("x"), 1, null)),
         RestStatus.BAD_REQUEST,
         "[label] is no field of type [cross_modal]");
     assertFails(
-        search("pictures", new CrossModalQueryBuilder("nothing", QuerySide.text("x"), 1, null)),
+        search(
+            "pictures", new CrossModalQueryBuilder("nothing", new QuerySource.Text("x"), 1, null)),
         RestStatus.BAD_REQUEST,
         "[nothing] is no field of type [cross_modal]");
     assertFails(
         search(
             "pictures",
-            new CrossModalQueryBuilder("image", QuerySide.image(new byte[3], null), 1, null)),
+            new CrossModalQueryBuilder("image", new QuerySource.Image(new byte[3], null), 1, null)),
         RestStatus.BAD_REQUEST,
         "[query_image]");
     assertFails(
         search(
             "pictures",
             new CrossModalQueryBuilder(
-                "image", QuerySide.image(TestModels.png(random(), 20), "s1"), 1, null)),
+                "image", new QuerySource.Image(TestModels.png(random(), 20), "s1"), 1, null)),
         RestStatus.BAD_REQUEST,
         "unknown sensor [s1]");
     assertFails(
@@ -646,7 +650,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
             FailurePolicy.KEEP_FIRST_PASS,
             null,
             3);
-    QuerySide picture = QuerySide.image(TestModels.png(random(), 20), null);
+    QuerySource picture = new QuerySource.Image(TestModels.png(random(), 20), null);
     assertFails(
         search("pictures", QueryBuilders.matchAllQuery())
             .addRescorer(new FusionRescorerBuilder("image", picture, filtered), 5),
@@ -654,12 +658,12 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
         "[filter_size] must be 0, got [3]: [query_image] is an image");
     assertFails(
         search("pictures", QueryBuilders.matchAllQuery())
-            .addRescorer(fusion("bare", QuerySide.text("x")), 5),
+            .addRescorer(fusion("bare", new QuerySource.Text("x")), 5),
         RestStatus.BAD_REQUEST,
         "[bare] stores no tokens");
     assertFails(
         search("pictures", QueryBuilders.matchAllQuery())
-            .addRescorer(fusion("image", QuerySide.text("x")), 100_000),
+            .addRescorer(fusion("image", new QuerySource.Text("x")), 100_000),
         RestStatus.BAD_REQUEST,
         "[window_size] must be at most 1000, got 100000");
   }
@@ -688,14 +692,14 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     long encoded = count(Counter.ENCODED_TEXTS) + count(Counter.ENCODED_IMAGES);
 
     // A picture of the archive finds itself.
-    QuerySide picture = QuerySide.document("3", null, null);
+    QuerySource picture = new QuerySource.Document("3", null, null);
     SearchResponse same =
         search("pictures", new CrossModalQueryBuilder("image", picture, 3, null)).get();
     assertEquals("3", same.getHits().getAt(0).getId());
     assertEquals(1, same.getHits().getAt(0).getScore(), TOLERANCE);
 
     // A stored caption ranks as its text does, but for the rounding of its stored tokens.
-    QuerySide caption = QuerySide.document("pond", "captions", null);
+    QuerySource caption = new QuerySource.Document("pond", "captions", null);
     SearchResponse byId =
         search("pictures", new CrossModalQueryBuilder("image", caption, 10, null))
             .addRescorer(fusion("image", caption), 10)
@@ -703,7 +707,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     assertEquals("nothing was encoded", encoded, encodings());
     SearchResponse byText =
         search("pictures", text("a pond", 10))
-            .addRescorer(fusion("image", QuerySide.text("a pond")), 10)
+            .addRescorer(fusion("image", new QuerySource.Text("a pond")), 10)
             .get();
     assertEquals(6, byId.getHits().getHits().length);
     Map<String, Float> expected = new HashMap<>();
@@ -713,7 +717,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     }
 
     // A stored picture finds captions, from a field of another name.
-    QuerySide stored = QuerySide.document("0", "pictures", "image");
+    QuerySource stored = new QuerySource.Document("0", "pictures", "image");
     SearchResponse captions =
         search("captions", new CrossModalQueryBuilder("bare", stored, 10, null))
             .addRescorer(fusion("image", stored), 10)
@@ -735,7 +739,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     assertAllIndexed(
         bulk(doc("captions", "pond", "{\"image\":\"a pond\"}"), doc("captions", "empty", "{}")));
     assertIdFails(
-        "pictures,captions", QuerySide.document("0", null, null), "2 indices are searched");
+        "pictures,captions", new QuerySource.Document("0", null, null), "2 indices are searched");
     // One answer for all that is not there: no document, value, field, field of that type, index.
     for (String[] none :
         new String[][] {
@@ -747,7 +751,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
         }) {
       assertIdFails(
           "pictures",
-          QuerySide.document(none[0], none[1], none[2]),
+          new QuerySource.Document(none[0], none[1], none[2]),
           String.format(
               Locale.ROOT,
               "[query_id]: there is no document [%s] in index [%s] with a value in a field [%s] of"
@@ -756,12 +760,12 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     }
     assertFails(
         search("pictures", QueryBuilders.matchAllQuery())
-            .addRescorer(fusion("image", QuerySide.document("pond", "captions", null)), 5),
+            .addRescorer(fusion("image", new QuerySource.Document("pond", "captions", null)), 5),
         RestStatus.BAD_REQUEST,
         "the document stores no tokens");
   }
 
-  private void assertIdFails(String indices, QuerySide side, String message) {
+  private void assertIdFails(String indices, QuerySource side, String message) {
     assertFails(
         client()
             .prepareSearch(indices.split(","))
@@ -832,7 +836,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     String text = "abc ".repeat(100).strip();
     assertAllIndexed(bulk(doc("captions", "1", "{\"image\":\"" + text + "\"}")));
     SearchResponse response =
-        search("captions", new CrossModalQueryBuilder("image", QuerySide.text(text), 1, null))
+        search("captions", new CrossModalQueryBuilder("image", new QuerySource.Text(text), 1, null))
             .get();
     assertEquals("the same text", 1, response.getHits().getAt(0).getScore(), TOLERANCE);
   }
@@ -849,7 +853,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
                 new BoolQueryBuilder()
                     .should(text("a pond", 10))
                     .should(QueryBuilders.termQuery("label", "l0")))
-            .addRescorer(fusion("image", QuerySide.text("a pond")), 10)
+            .addRescorer(fusion("image", new QuerySource.Text("a pond")), 10)
             .get();
     assertEquals(response.toString(), 0, response.getFailedShards());
     assertEquals(4, response.getHits().getHits().length);
@@ -885,7 +889,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
     assertEquals(16, neighbours("usual"));
     SearchResponse response =
         search("tuned", text("a pond", 10))
-            .addRescorer(fusion("image", QuerySide.text("a pond")), 10)
+            .addRescorer(fusion("image", new QuerySource.Text("a pond")), 10)
             .get();
     assertEquals(10, response.getHits().getHits().length);
   }
@@ -1021,7 +1025,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
                     block))));
     SearchResponse response =
         search("pictures", text("a pond", 10))
-            .addRescorer(fusion("image", QuerySide.text("a pond")), 10)
+            .addRescorer(fusion("image", new QuerySource.Text("a pond")), 10)
             .get();
     assertTrue(response.getHits().getAt(0).getScore() >= 1);
   }

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin;
 
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.util.List;
 import org.opensearch.common.settings.Settings;
 

@@ -7,18 +7,19 @@ package io.crossmodal.plugin;
 import static org.hamcrest.Matchers.containsString;
 
 import io.crossmodal.model.bundle.ModelBundle;
-import io.crossmodal.plugin.details.DetailsExtBuilder;
+import io.crossmodal.plugin.action.EncodeAction;
+import io.crossmodal.plugin.action.EncodeRequest;
+import io.crossmodal.plugin.action.EncodeResponse;
+import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.ext.CrossModalExtBuilder;
 import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
-import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
-import io.crossmodal.plugin.rest.EncodeAction;
-import io.crossmodal.plugin.rest.EncodeRequest;
-import io.crossmodal.plugin.rest.EncodeResponse;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -48,7 +49,7 @@ import org.opensearch.test.OpenSearchSingleNodeTestCase;
 @SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
 public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
   private static final ModelBundle MODEL = TestModels.micro();
-  private static final QuerySide WORDS = QuerySide.text("a pond");
+  private static final QuerySource WORDS = new QuerySource.Text("a pond");
   private static final int IMAGES = 5;
   private static final int SEARCH_THREADS = 4;
 
@@ -169,7 +170,8 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
     return client()
         .prepareSearch("pictures")
         .setQuery(
-            new CrossModalQueryBuilder("image", QuerySide.text(randomAlphaOfLength(12)), 10, null));
+            new CrossModalQueryBuilder(
+                "image", new QuerySource.Text(randomAlphaOfLength(12)), 10, null));
   }
 
   public void testTheSearchsTimeoutBoundsTheEncodingOfItsQuery() throws Exception {
@@ -299,7 +301,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
     index();
     SearchRequestBuilder keeps = search(FailurePolicy.KEEP_FIRST_PASS, null);
     SearchRequestBuilder fails = search(FailurePolicy.FAIL, null);
-    DetailsExtBuilder heatMaps = new DetailsExtBuilder(true, true, 0);
+    CrossModalExtBuilder heatMaps = new CrossModalExtBuilder(true, true, 0);
     fails.request().source().ext(List.of(heatMaps));
     fails.get();
     assertHeapIsFree();
@@ -326,7 +328,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
   public void testWindowsAndHeatMapsAreLimited() {
     index();
     SearchRequestBuilder search = search(FailurePolicy.KEEP_FIRST_PASS, null);
-    search.request().source().size(IMAGES).ext(List.of(new DetailsExtBuilder(true, true, 0)));
+    search.request().source().size(IMAGES).ext(List.of(new CrossModalExtBuilder(true, true, 0)));
     search.get();
     set(Settings.builder().put(CrossModalSettings.MAX_WINDOW.getKey(), IMAGES - 1));
     String window = "[window_size] must be at most 4, got 5: ask for fewer, or raise the setting";
@@ -337,16 +339,16 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
     set(Settings.builder().putNull(factories));
     search.request().source().rescores().get(0).windowSize(2);
     search.get();
-    search.request().source().ext(List.of(new DetailsExtBuilder(true, true, IMAGES)));
+    search.request().source().ext(List.of(new CrossModalExtBuilder(true, true, IMAGES)));
     assertRefused(search, "[ext.cross_modal.global_window] must be at most 4, got 5");
-    search.request().source().ext(List.of(new DetailsExtBuilder(true, true, 0)));
+    search.request().source().ext(List.of(new CrossModalExtBuilder(true, true, 0)));
 
     set(Settings.builder().put(CrossModalSettings.MAX_HEAT_MAPS.getKey(), IMAGES - 1));
     String page = "[ext.cross_modal.heat_map] is drawn for at most 4 hits, [size] is 5";
     assertRefused(search, page);
     set(Settings.builder().putList(factories, "none"));
     assertRefused(search, page);
-    search.request().source().ext(List.of(new DetailsExtBuilder(true, false, 0)));
+    search.request().source().ext(List.of(new CrossModalExtBuilder(true, false, 0)));
     search.get();
   }
 

@@ -14,10 +14,10 @@ import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
-import io.crossmodal.plugin.details.DetailsExtBuilder;
-import io.crossmodal.plugin.details.DetailsFetchPhase;
+import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.ext.CrossModalExtBuilder;
+import io.crossmodal.plugin.ext.DetailsFetchPhase;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
-import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import java.util.Arrays;
@@ -91,8 +91,8 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
     return TestModels.geoTiff(random(), CONFIG.sensor(sensor), 20);
   }
 
-  private static QuerySide query(String sensor) {
-    return QuerySide.image(tile(sensor), sensor);
+  private static QuerySource query(String sensor) {
+    return new QuerySource.Image(tile(sensor), sensor);
   }
 
   private void put(String index, String id, String sensor, byte[] tile) {
@@ -139,7 +139,7 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
     return scores;
   }
 
-  private static CrossModalQueryBuilder knn(QuerySide side, int k, Boolean calibrate) {
+  private static CrossModalQueryBuilder knn(QuerySource side, int k, Boolean calibrate) {
     return new CrossModalQueryBuilder("image", side, k, null, calibrate);
   }
 
@@ -154,7 +154,7 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
   public void testHitsOfAllSensorsAreProbabilitiesOfOneList() {
     create("tiles", "sensors");
     String sensor = randomFrom(SENSORS);
-    QuerySide side = query(sensor);
+    QuerySource side = query(sensor);
     Map<String, Float> cosines = scores("tiles", knn(side, TILES, false));
     assertEquals(TILES, cosines.size());
     SearchHit[] hits =
@@ -199,7 +199,7 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
 
   public void testFilterAndBoostBySensor() {
     create("tiles", "sensors");
-    QuerySide side = query("s1");
+    QuerySource side = query("s1");
     Map<String, Float> all = scores("tiles", knn(side, TILES, null));
     Map<String, Float> optical =
         scores(
@@ -229,9 +229,11 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
     create("tiles", "sensors");
     byte[] tile = tile("s2");
     put("tiles", "s2-own", "s2", tile);
-    Map<String, Float> byImage = scores("tiles", knn(QuerySide.image(tile, "s2"), 100, true));
+    Map<String, Float> byImage = scores("tiles", knn(new QuerySource.Image(tile, "s2"), 100, true));
     Map<String, Float> byId =
-        scores("tiles", knn(QuerySide.document("s2-own", null, null), 100, randomFrom(true, null)));
+        scores(
+            "tiles",
+            knn(new QuerySource.Document("s2-own", null, null), 100, randomFrom(true, null)));
     assertEquals(byImage.keySet(), byId.keySet());
     byImage.forEach((id, score) -> assertEquals(id, score, byId.get(id), TOLERANCE));
     // A vector has no sensor, so it finds by cosine.
@@ -305,12 +307,12 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
 
   /** All places but the query's own document, re-ranked by it, best first. */
   private SearchHit[] rescored(String sensor, Boolean calibrate, int globalWindow) {
-    QuerySide side = QuerySide.document(sensor + "-query", null, null);
+    QuerySource side = new QuerySource.Document(sensor + "-query", null, null);
     return client()
         .prepareSearch("places")
         .setSource(
             new SearchSourceBuilder()
-                .ext(List.of(new DetailsExtBuilder(true, false, globalWindow))))
+                .ext(List.of(new CrossModalExtBuilder(true, false, globalWindow))))
         .setQuery(
             QueryBuilders.boolQuery()
                 .must(QueryBuilders.matchAllQuery())
@@ -405,15 +407,15 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
         .get();
     byte[] tile = tile("s1");
     put("pooled", "s1-tile", "s1", tile);
-    QuerySide byImage = QuerySide.image(tile, "s1");
-    QuerySide byDocument = QuerySide.document("s1-tile", "pooled", null);
+    QuerySource byImage = new QuerySource.Image(tile, "s1");
+    QuerySource byDocument = new QuerySource.Document("s1-tile", "pooled", null);
     assertCalibrated(true, byImage, "places");
     assertCalibrated(false, byImage, "pooled");
     assertCalibrated(false, byImage, "places", "pooled");
     assertCalibrated(false, byDocument, "places");
   }
 
-  private void assertCalibrated(boolean expected, QuerySide side, String... indices) {
+  private void assertCalibrated(boolean expected, QuerySource side, String... indices) {
     SearchHit[] hits =
         client()
             .prepareSearch(indices)
@@ -437,7 +439,7 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
     create("tiles", "sensors");
     byte[] tile = tile("s1");
     put("tiles", "s1-own", "s1", tile);
-    QuerySide side = QuerySide.image(tile, "s1");
+    QuerySource side = new QuerySource.Image(tile, "s1");
     SearchHit[] hits =
         search("tiles", knn(side, 100, null))
             .addRescorer(
@@ -469,7 +471,7 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
 
   public void testWhatCannotBeCalibratedIsRefused() {
     create("plain", "uncalibrated");
-    QuerySide side = query("s1");
+    QuerySource side = query("s1");
     refused(
         "got [query_image]: model [uncalibrated] has no calibrations for this query",
         () -> scores("plain", knn(side, 5, true)));
@@ -483,15 +485,15 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
     create("tiles", "sensors");
     byte[] radar = tile("s1");
     for (boolean rescore : new boolean[] {true, false}) {
-      refused("[query_image]: ", () -> ask(rescore, QuerySide.image(radar, "s2")));
+      refused("[query_image]: ", () -> ask(rescore, new QuerySource.Image(radar, "s2")));
       refused(
           "unknown sensor [s3], this model has [s1, s2]",
-          () -> ask(rescore, QuerySide.image(radar, "s3")));
+          () -> ask(rescore, new QuerySource.Image(radar, "s3")));
       refused(
           "[sensor] is missing, this model has [s1, s2]",
-          () -> ask(rescore, QuerySide.image(radar, null)));
+          () -> ask(rescore, new QuerySource.Image(radar, null)));
       refused("knows no text, it encodes images of [s1, s2]", () -> ask(rescore, words()));
-      refused("[query_image]: ", () -> ask(rescore, QuerySide.image(undefined(), "s1")));
+      refused("[query_image]: ", () -> ask(rescore, new QuerySource.Image(undefined(), "s1")));
     }
     refused("image", () -> put("tiles", "wrong", "s2", radar));
     refused("unknown sensor [s3]", () -> put("tiles", "wrong", "s3", radar));
@@ -506,11 +508,11 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
                 .get());
   }
 
-  private static QuerySide words() {
-    return QuerySide.text("a pond");
+  private static QuerySource words() {
+    return new QuerySource.Text("a pond");
   }
 
-  private void ask(boolean rescore, QuerySide side) {
+  private void ask(boolean rescore, QuerySource side) {
     if (rescore) {
       search("tiles", QueryBuilders.matchAllQuery())
           .addRescorer(new FusionRescorerBuilder("image", side, FusionOptions.DEFAULT), 5)

@@ -7,11 +7,10 @@ package io.crossmodal.plugin.codec;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.MappingFields;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.Set;
-import java.util.function.Function;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.apache.lucene.codecs.Codec;
@@ -19,7 +18,6 @@ import org.apache.lucene.codecs.KnnVectorsFormat;
 import org.apache.lucene.codecs.lucene104.Lucene104Codec;
 import org.opensearch.cluster.metadata.IndexMetadata;
 import org.opensearch.cluster.metadata.MappingMetadata;
-import org.opensearch.common.settings.Setting;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.index.IndexSettings;
 import org.opensearch.index.codec.CodecService;
@@ -34,21 +32,6 @@ import org.opensearch.index.mapper.MapperService;
  * the graph of each {@code cross_modal} field as its mapping says.
  */
 public final class CrossModalCodecService extends CodecService {
-  private static final Set<String> CODECS = CrossModalFieldMapper.CODECS;
-
-  /**
-   * Index settings by which an index asks for another plugin's codec. Core refuses an index that
-   * two plugins answer for, when it is created and each time a node opens it, and no plugin can ask
-   * what the others answer: so they are named here, and a neighbour that comes later by the node's
-   * configuration.
-   */
-  public static final Setting<List<String>> OTHER_CODECS =
-      Setting.listSetting(
-          "plugins.cross_modal.codec.other_codecs",
-          List.of("index.knn", "index.sparse"),
-          Function.identity(),
-          Setting.Property.NodeScope);
-
   private static final Logger LOGGER = LogManager.getLogger(CrossModalCodecService.class);
 
   private final boolean explicit;
@@ -62,26 +45,26 @@ public final class CrossModalCodecService extends CodecService {
         config.getLogger(),
         config.getAdditionalCodecs());
     this.explicit =
-        CrossModalFieldMapper.indexSetting(config.getIndexSettings().getSettings()).orElse(false);
+        CrossModalSettings.indexCrossModal(config.getIndexSettings().getSettings()).orElse(false);
     this.mappers = config.getMapperService();
     this.logger = config.getLogger();
   }
 
   /**
-   * Whether this service is to choose an index's codec: as the setting says, and where it says
-   * nothing, if the mapping has a {@code cross_modal} field and nobody else is to choose. Asked
-   * when a node opens the index, so that a field added to an open index counts from the next time
-   * on; all segments stay readable either way.
+   * Returns whether this service chooses an index's codec: as the setting says, and without it, if
+   * the mapping has a {@code cross_modal} field and no other plugin chooses. Called when a node
+   * opens the index, so a field added to an open index counts from the next time on; all segments
+   * stay readable either way.
    *
-   * @throws IllegalArgumentException where the settings ask for us and for another plugin
+   * @throws IllegalArgumentException where the settings name this plugin's codec and another's
    */
   public static boolean serves(IndexSettings index) {
     Settings settings = index.getSettings();
     List<String> others =
-        OTHER_CODECS.get(index.getNodeSettings()).stream()
+        CrossModalSettings.OTHER_CODECS.get(index.getNodeSettings()).stream()
             .filter(key -> !settings.get(key, "false").equals("false"))
             .toList();
-    Optional<Boolean> asked = CrossModalFieldMapper.indexSetting(settings);
+    Optional<Boolean> asked = CrossModalSettings.indexCrossModal(settings);
     if (asked.isPresent()) {
       if (asked.get() && !others.isEmpty()) {
         throw new IllegalArgumentException(
@@ -104,7 +87,7 @@ public final class CrossModalCodecService extends CodecService {
     }
     // An index takes one service. Other plugins have theirs, those for other compressions too.
     String codec = index.getValue(EngineConfig.INDEX_CODEC_SETTING);
-    boolean free = CODECS.contains(codec) && others.isEmpty();
+    boolean free = CrossModalSettings.CODECS.contains(codec) && others.isEmpty();
     if (mapped && !free) {
       LOGGER.warn(
           "index [{}] has a codec of its own, by {}: its documents keep embeddings and tokens in"
@@ -116,24 +99,16 @@ public final class CrossModalCodecService extends CodecService {
   }
 
   /**
-   * The codec of a name in {@code index.codec}.
+   * Returns the codec of a name in {@code index.codec}.
    *
-   * @throws IllegalArgumentException for one that does not go with ours
+   * @throws IllegalArgumentException for one that this plugin's codec does not go with
    */
   @Override
   public Codec codec(String name) {
     if (mappers == null || !ours()) {
       return super.codec(name);
     }
-    if (!CODECS.contains(name)) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "[index.codec: %s] does not go with [index.cross_modal: true], use %s or %s",
-              name,
-              DEFAULT_CODEC,
-              BEST_COMPRESSION_CODEC));
-    }
+    CrossModalSettings.checkCodec(name);
     if (mappers.isCompositeIndexPresent()) {
       throw new IllegalArgumentException(
           "a star tree does not go with [index.cross_modal: true]: create the index without one of"

@@ -25,8 +25,7 @@ import org.apache.lucene.util.IOUtils;
 /**
  * A segment's embeddings and token blocks. A reader of stored fields does not get those of its
  * segment's reader, so it opens them once more, when the first source is asked for: a merge and a
- * search without sources pay nothing. Whoever holds a segment open keeps its files from deletion.
- * Safe for several threads.
+ * search without sources pay nothing. The open segment keeps its files from deletion. Thread-safe.
  */
 final class SegmentValues implements Closeable {
   private final SegmentReadState state;
@@ -39,7 +38,7 @@ final class SegmentValues implements Closeable {
   }
 
   /**
-   * A value in the form that sources hold: a float[] or base64.
+   * Returns a value in the form that sources hold: a float[] or base64.
    *
    * @param key a field's full name, and embedding or tokens
    * @param doc in this segment

@@ -6,7 +6,9 @@ package io.crossmodal.plugin.errors;
 
 import io.crossmodal.plugin.inference.Futures;
 import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import org.opensearch.OpenSearchStatusException;
+import org.opensearch.ResourceNotFoundException;
 import org.opensearch.core.concurrency.OpenSearchRejectedExecutionException;
 import org.opensearch.core.rest.RestStatus;
 
@@ -15,9 +17,21 @@ public final class InferenceErrors {
   private InferenceErrors() {}
 
   /**
-   * 400 for bad input, 429 for a full queue, busy search threads or a full memory budget, 504 for a
-   * deadline (as core's own search timeout), 503 for a model that is not there, 500 for a model
-   * that broke.
+   * Refuses the id of a model that does not exist.
+   *
+   * @throws ResourceNotFoundException 404, when there is no such model
+   */
+  public static void checkKnown(ModelCatalog catalog, String id) {
+    if (!catalog.has(id)) {
+      throw new ResourceNotFoundException(
+          "unknown model [{}], this node has {}", id, catalog.ids());
+    }
+  }
+
+  /**
+   * Returns a failure as OpenSearch answers it: 400 for bad input, 429 for a full queue, busy
+   * search threads or a full memory budget, 504 for a deadline (as core's own search timeout), 503
+   * for a model that is not there, 500 for a model that broke.
    *
    * @param failure as a future of inference gives it
    */

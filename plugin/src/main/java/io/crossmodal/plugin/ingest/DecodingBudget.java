@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.ingest;
 
 import io.crossmodal.plugin.inference.encoding.QueryInput;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.util.Iterator;
@@ -15,7 +16,6 @@ import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
-import org.opensearch.common.settings.Setting;
 import org.opensearch.core.concurrency.OpenSearchRejectedExecutionException;
 
 /**
@@ -24,11 +24,6 @@ import org.opensearch.core.concurrency.OpenSearchRejectedExecutionException;
  * Thread-safe.
  */
 public final class DecodingBudget {
-  /** Pixels of pictures that may wait to be decoded, or be decoded, on a node at once. */
-  public static final Setting<Long> MAX_PIXELS =
-      Setting.longSetting(
-          "plugins.cross_modal.ingest.max_pixels", 2_000_000_000L, 1, Setting.Property.NodeScope);
-
   // Each picture is work, however small: so their number is bounded too.
   private static final long LEAST = 1L << 16;
 
@@ -36,7 +31,7 @@ public final class DecodingBudget {
   private final AtomicLong taken = new AtomicLong();
 
   /**
-   * @param most pixels, of {@link #MAX_PIXELS}
+   * @param most pixels, of {@link CrossModalSettings#MAX_PIXELS}
    */
   public DecodingBudget(long most) {
     this.most = most;
@@ -67,7 +62,7 @@ public final class DecodingBudget {
               "this node has %d pixels of pictures to decode and may have [%s] %d: this one of %d"
                   + " does not fit, send it again later, and larger pictures in smaller bulks",
               before,
-              MAX_PIXELS.getKey(),
+              CrossModalSettings.MAX_PIXELS.getKey(),
               most,
               pixels));
     }
@@ -79,7 +74,10 @@ public final class DecodingBudget {
     };
   }
 
-  /** Of a picture by its header; 0 for what cannot be read, which the decoder will refuse. */
+  /**
+   * Returns the pixels of a picture by its header; 0 for what cannot be read, which the decoder
+   * will refuse.
+   */
   private static long pixels(byte[] file) {
     try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(file))) {
       Iterator<ImageReader> readers = ImageIO.getImageReaders(in);

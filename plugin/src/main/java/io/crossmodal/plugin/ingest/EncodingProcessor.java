@@ -88,9 +88,9 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
     }
 
     /**
-     * Heap that the encoding takes until the bulk goes on: the decoded picture beside the source
-     * that has it as text; the embedding boxed and as text in the document, and all once more in
-     * the source that is written of it.
+     * Returns the heap that the encoding takes until the bulk goes on: the decoded picture beside
+     * the source that has it as text; the embedding boxed and as text in the document, and all once
+     * more in the source that is written of it.
      */
     private long bytes() {
       QueryInput content = value.content().orElseThrow();
@@ -197,7 +197,10 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
             items.stream().mapToLong(Item::bytes).sum());
   }
 
-  /** The document's values to encode; none, and the document failed, where one of them is bad. */
+  /**
+   * Returns the document's values to encode; none, and the document failed, where one of them is
+   * bad.
+   */
   private List<Item> items(IngestDocumentWrapper document) {
     List<Item> items = new ArrayList<>();
     for (FieldDefinition field : fields) {

@@ -76,7 +76,8 @@ public final class EncodingProcessorFactory extends AbstractBatchingSystemProces
   }
 
   /**
-   * Null for a model unknown here: a failure would hit all documents of a bulk, not this field's.
+   * Returns null for a model unknown here: a failure would hit all documents of a bulk, not this
+   * field's.
    */
   private FieldDefinition definition(String path, Map<String, Object> node) {
     return node.containsKey("spaces") || catalog.has(FieldDefinition.modelId(node, catalog))

@@ -4,11 +4,11 @@
  */
 /**
  * Encoding on the way in: a system ingest processor that OpenSearch attaches to every index whose
- * mapping has a {@code cross_modal} field, so nobody sets up a pipeline. It runs on {@code _bulk},
- * single documents, upserts and the partial documents of bulk updates, and completes the documents
- * with embedding and tokens, in batches over the whole bulk, each stored in its documents before
- * the next one is encoded. What that adds to the bulk is counted by the circuit breaker {@code
- * request}.
+ * mapping has a {@code cross_modal} field, so no pipeline needs to be set up. It runs on {@code
+ * _bulk}, single documents, upserts and the partial documents of bulk updates, and completes the
+ * documents with embedding and tokens, in batches over the whole bulk, each stored in its documents
+ * before the next one is encoded. What that adds to the bulk is counted by the circuit breaker
+ * {@code request}.
  *
  * <p>Entry class: {@link io.crossmodal.plugin.ingest.EncodingProcessorFactory}, registered by the
  * plugin and called by OpenSearch.

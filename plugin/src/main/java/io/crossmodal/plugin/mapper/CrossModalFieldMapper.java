@@ -6,13 +6,11 @@ package io.crossmodal.plugin.mapper;
 
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.apache.lucene.document.BinaryDocValuesField;
@@ -20,17 +18,11 @@ import org.apache.lucene.document.KnnFloatVectorField;
 import org.apache.lucene.document.SortedDocValuesField;
 import org.apache.lucene.index.VectorSimilarityFunction;
 import org.apache.lucene.util.BytesRef;
-import org.opensearch.cluster.metadata.MappingMetadata;
-import org.opensearch.common.settings.Setting;
-import org.opensearch.common.settings.Settings;
 import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.index.IndexSettings;
-import org.opensearch.index.codec.CodecService;
-import org.opensearch.index.engine.EngineConfig;
 import org.opensearch.index.mapper.FieldMapper;
 import org.opensearch.index.mapper.Mapper;
 import org.opensearch.index.mapper.MapperParsingException;
-import org.opensearch.index.mapper.MapperService;
 import org.opensearch.index.mapper.MappingLookup;
 import org.opensearch.index.mapper.ParametrizedFieldMapper;
 import org.opensearch.index.mapper.ParseContext;
@@ -49,112 +41,6 @@ import org.opensearch.index.mapper.ParseContext;
  */
 public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
   public static final String TYPE = "cross_modal";
-
-  /** Values of {@code index.codec} whose stored fields this plugin's codec can write. */
-  public static final Set<String> CODECS =
-      Set.of(
-          CodecService.DEFAULT_CODEC,
-          CodecService.LZ4,
-          CodecService.BEST_COMPRESSION_CODEC,
-          CodecService.ZLIB);
-
-  /** Whether this plugin's codec writes the index; without it the mapping decides. */
-  public static final Setting<Boolean> INDEX_CROSS_MODAL =
-      Setting.boolSetting(
-          "index.cross_modal",
-          false,
-          new CodecFits(),
-          Setting.Property.IndexScope,
-          Setting.Property.Final);
-
-  /** Refuses the request that would make an index none of whose shards could be opened. */
-  private static final class CodecFits implements Setting.Validator<Boolean> {
-    @Override
-    public void validate(Boolean ours) {}
-
-    @Override
-    public void validate(Boolean ours, Map<Setting<?>, Object> settings) {
-      Object codec = settings.get(EngineConfig.INDEX_CODEC_SETTING);
-      if (ours && !CODECS.contains(codec)) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT,
-                "[index.codec: %s] does not go with [index.cross_modal: true], use %s or %s",
-                codec,
-                CodecService.DEFAULT_CODEC,
-                CodecService.BEST_COMPRESSION_CODEC));
-      }
-    }
-
-    @Override
-    public Iterator<Setting<?>> settings() {
-      return List.<Setting<?>>of(EngineConfig.INDEX_CODEC_SETTING).iterator();
-    }
-  }
-
-  // A node that starts without this plugin puts settings that it does not know aside, for good.
-  private static final String ARCHIVED = "archived." + INDEX_CROSS_MODAL.getKey();
-
-  /**
-   * Returns what an index's settings say of {@link #INDEX_CROSS_MODAL}, also where a start without
-   * this plugin has archived it; empty where they say nothing.
-   */
-  public static Optional<Boolean> indexSetting(Settings settings) {
-    if (INDEX_CROSS_MODAL.exists(settings)) {
-      return Optional.of(INDEX_CROSS_MODAL.get(settings));
-    }
-    return settings.hasValue(ARCHIVED)
-        ? Optional.of(settings.getAsBoolean(ARCHIVED, false))
-        : Optional.empty();
-  }
-
-  /** Makes mappers whose models come from this node's catalog. */
-  public static final class TypeParser implements Mapper.TypeParser {
-    private final ModelCatalog catalog;
-    private final Supplier<ScoringService> scoring;
-
-    /**
-     * @param scoring asked at search time only: mappings are parsed before the node has one
-     */
-    public TypeParser(ModelCatalog catalog, Supplier<ScoringService> scoring) {
-      this.catalog = catalog;
-      this.scoring = scoring;
-    }
-
-    @Override
-    public Builder parse(String name, Map<String, Object> node, ParserContext context) {
-      if (context.isWithinMultiField()) {
-        throw new MapperParsingException(
-            String.format(
-                Locale.ROOT,
-                "field [%s] of type [%s] cannot stand in the [fields] of another field, whose value"
-                    + " comes too late to be encoded: map it as a field of its own and send the"
-                    + " value there too",
-                name,
-                TYPE));
-      }
-      for (String refused : List.of("fields", "copy_to")) {
-        if (node.containsKey(refused)) {
-          throw new MapperParsingException(
-              String.format(
-                  Locale.ROOT, "field [%s] of type [%s] does not take [%s]", name, TYPE, refused));
-        }
-      }
-      Builder builder =
-          new Builder(name, catalog, scoring, path -> isMapped(context.mapperService(), path));
-      builder.parse(name, context, node);
-      return builder;
-    }
-
-    /** Whether the index has the field already, so that its mapping is read and not made. */
-    private static boolean isMapped(MapperService mappers, String path) {
-      MappingMetadata mapping =
-          mappers == null ? null : mappers.getIndexSettings().getIndexMetadata().mapping();
-      MappingFields.Field field =
-          mapping == null ? null : MappingFields.find(mapping.sourceAsMap(), path);
-      return field != null && TYPE.equals(field.type());
-    }
-  }
 
   /**
    * Collects a mapping's parameters. The one that no user writes is {@code spaces}: the first
@@ -269,7 +155,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
     public CrossModalFieldMapper build(BuilderContext context) {
       String path = buildFullName(context);
       // Read in any case: with another codec, which a template may bring, it is refused.
-      boolean ours = indexSetting(context.indexSettings()).orElse(false);
+      boolean ours = CrossModalSettings.indexCrossModal(context.indexSettings()).orElse(false);
       boolean checkSetting = !hnsw().equals(HnswParameters.DEFAULT) && !ours;
       boolean checkSpaces = spaces.getValue() != null && catalog.has(model.getValue());
       if ((checkSetting || checkSpaces) && !mapped.test(path)) {
@@ -393,8 +279,8 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
   }
 
   /**
-   * A nested document has no source of its own to fill in, and no tokens to rescore; what is copied
-   * here is copied when documents have been encoded.
+   * Refuses what the field cannot be part of: a nested document has no source of its own to fill
+   * in, and no tokens to rescore; what is copied here is copied when documents have been encoded.
    */
   @Override
   protected void doValidate(MappingLookup mappers) {
@@ -449,7 +335,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
             IndexSettings.INDEX_DERIVED_SOURCE_SETTING.getKey()));
   }
 
-  /** The value as a map; null where the document says null. */
+  /** Returns the value as a map; null where the document says null. */
   private Map<String, Object> readValue(XContentParser parser) throws IOException {
     boolean text = fieldType().definition().modality() == Modality.TEXT;
     XContentParser.Token token = parser.currentToken();

@@ -42,7 +42,7 @@ public final class CrossModalFieldType extends MappedFieldType {
   }
 
   /**
-   * The doc values that hold a field's token blocks.
+   * Returns the doc values that hold a field's token blocks.
    *
    * @param field full name of the field
    */
@@ -51,7 +51,7 @@ public final class CrossModalFieldType extends MappedFieldType {
   }
 
   /**
-   * The doc values that hold the sensor of a field's image, where its model has several.
+   * Returns the doc values that hold the sensor of a field's image, where its model has several.
    *
    * @param field full name of the field
    */
@@ -63,7 +63,7 @@ public final class CrossModalFieldType extends MappedFieldType {
     return definition;
   }
 
-  /** How the field's graph is to be built. */
+  /** Returns how the field's graph is to be built. */
   public HnswParameters hnsw() {
     return hnsw;
   }

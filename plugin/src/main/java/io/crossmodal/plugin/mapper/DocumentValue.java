@@ -105,7 +105,7 @@ public final class DocumentValue {
   }
 
   /**
-   * The sensor of an image, where that is not the model's only one.
+   * Returns the sensor of an image, where that is not the model's only one.
    *
    * @throws IllegalArgumentException when the value names none of several
    */
@@ -115,16 +115,16 @@ public final class DocumentValue {
         : Optional.empty();
   }
 
-  /** The picture or text that the value was or is to be made from. */
+  /** Returns the picture or text that the value was or is to be made from. */
   public Optional<QueryInput> content() {
     return Optional.ofNullable(content);
   }
 
   /**
-   * Whether the ingest processor has to encode the content: it is there, and embedding and tokens
-   * are not, or are those of an older content or another model.
+   * Returns whether the ingest processor has to encode the content: it is there, and embedding and
+   * tokens are not, or are those of an older content or another model.
    *
-   * @throws IllegalArgumentException when the user gave a content and an embedding of his own
+   * @throws IllegalArgumentException when the value has both a content and an embedding of the user
    */
   public boolean needsEncoding() {
     if (content == null) {
@@ -160,7 +160,7 @@ public final class DocumentValue {
             ENCODED_FROM));
   }
 
-  /** Whether an embedding is there, {@link #storedEmbedding} may refuse it. */
+  /** Returns whether there is an embedding, which {@link #storedEmbedding} may still refuse. */
   public boolean encoded() {
     return embedding != null;
   }
@@ -190,7 +190,7 @@ public final class DocumentValue {
   }
 
   /**
-   * The embedding, ready to be stored: D values, unit length.
+   * Returns the embedding, ready to be stored: D values, unit length.
    *
    * @throws IllegalArgumentException when the value has not been encoded, or not from this content
    *     or by this model, or belongs to other tokens
@@ -263,7 +263,10 @@ public final class DocumentValue {
     }
   }
 
-  /** The token block as the field stores it; empty where there is none or the field stores none. */
+  /**
+   * Returns the token block as the field stores it; empty where there is none or the field stores
+   * none.
+   */
   public Optional<byte[]> storedTokens() {
     if (tokens == null) {
       return Optional.empty();

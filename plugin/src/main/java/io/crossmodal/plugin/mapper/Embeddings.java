@@ -32,7 +32,7 @@ public final class Embeddings {
   }
 
   /**
-   * The direction of a vector.
+   * Returns the direction of a vector.
    *
    * @param name the parameter or key it came in, for the message
    * @param dimension D of the model

@@ -20,14 +20,14 @@ import org.opensearch.common.hash.MessageDigests;
  *
  * @param content SHA-256 of the content and its sensor, hexadecimal; null where the user brought
  *     embedding and tokens without one
- * @param filterSpace first 16 digits of the fingerprint of the embedding's space
+ * @param embeddingSpace first 16 digits of the fingerprint of the embedding's space
  * @param tokenSpace first 16 digits of the fingerprint of the tokens' space
  * @param embedding first 16 digits of the SHA-256 of the embedding; null in marks of old
  * @param tokens first 16 digits of the SHA-256 of the token block; null where there is none, and in
  *     marks of old
  */
 record EncodedFrom(
-    String content, String filterSpace, String tokenSpace, String embedding, String tokens) {
+    String content, String embeddingSpace, String tokenSpace, String embedding, String tokens) {
   private static final String NO_CONTENT = "given";
   private static final String NO_TOKENS = "none";
   private static final Pattern FORM =
@@ -46,7 +46,7 @@ record EncodedFrom(
   static EncodedFrom of(String content, Spaces spaces, float[] embedding, byte[] tokens) {
     return new EncodedFrom(
         content,
-        spaces.filter().substring(0, PREFIX),
+        spaces.embedding().substring(0, PREFIX),
         spaces.tokens().substring(0, PREFIX),
         digest(embedding),
         tokens == null ? null : digest(tokens));
@@ -71,17 +71,17 @@ record EncodedFrom(
         NO_TOKENS.equals(form.group(5)) ? null : form.group(5));
   }
 
-  /** Whether the embedding and tokens beside this mark are of these spaces. */
+  /** Returns whether the embedding and tokens beside this mark are of these spaces. */
   boolean matches(Spaces spaces) {
-    return spaces.filter().startsWith(filterSpace) && spaces.tokens().startsWith(tokenSpace);
+    return spaces.embedding().startsWith(embeddingSpace) && spaces.tokens().startsWith(tokenSpace);
   }
 
-  /** Whether an embedding is known to be another than this mark's. */
+  /** Returns whether an embedding is known to be another than this mark's. */
   boolean isOtherEmbedding(float[] values) {
     return values != null && embedding != null && !embedding.equals(digest(values));
   }
 
-  /** Whether a token block is known to be another than this mark's, which may have none. */
+  /** Returns whether a token block is known to be another than this mark's, which may have none. */
   boolean isOtherTokens(byte[] block) {
     return block != null && embedding != null && !digest(block).equals(tokens);
   }
@@ -97,10 +97,11 @@ record EncodedFrom(
     return HexFormat.of().formatHex(sha256.digest(bytes), 0, PREFIX / 2);
   }
 
-  /** The form that {@link #parse} reads. */
+  /** Returns the form that {@link #parse} reads. */
   @Override
   public String toString() {
-    String spaces = (content == null ? NO_CONTENT : content) + "." + filterSpace + "." + tokenSpace;
+    String spaces =
+        (content == null ? NO_CONTENT : content) + "." + embeddingSpace + "." + tokenSpace;
     return embedding == null
         ? spaces
         : spaces + "." + embedding + "." + (tokens == null ? NO_TOKENS : tokens);

@@ -73,7 +73,7 @@ public record FieldDefinition(
   }
 
   /**
-   * The block that the field stores.
+   * Returns the block that the field stores.
    *
    * @param block as the model made it
    * @return empty where the field stores none
@@ -111,7 +111,7 @@ public record FieldDefinition(
   }
 
   /**
-   * What a mapping in the cluster state, or in a template, says.
+   * Returns what a mapping in the cluster state, or in a template, says.
    *
    * @param node the field's parameters
    * @throws IllegalArgumentException for a model that is unknown here, where the mapping does not
@@ -147,7 +147,7 @@ public record FieldDefinition(
   }
 
   /**
-   * What brings cosines with images of several sensors onto one scale.
+   * Returns what brings cosines with images of several sensors onto one scale.
    *
    * @param sensor of the query; null for a text
    * @return one for each of the field's sensors; none where the model is gone or lacks one of them
@@ -157,8 +157,8 @@ public record FieldDefinition(
   }
 
   /**
-   * What brings MaxSim with images of several sensors onto one scale. Pooled patches are fewer and
-   * smoother, and what was fitted to whole ones does not hold for them.
+   * Returns what brings MaxSim with images of several sensors onto one scale. Pooled patches are
+   * fewer and smoother, and what was fitted to whole ones does not hold for them.
    *
    * @param sensor as {@link #calibrations}
    * @return as {@link #calibrations}; none where tokens are pooled
@@ -186,7 +186,7 @@ public record FieldDefinition(
     return found.size() == spaces.imageTokens().size() ? List.copyOf(found) : List.of();
   }
 
-  /** Id of the model that a mapping names or leaves to the default. */
+  /** Returns the id of the model that a mapping names or leaves to the default. */
   public static String modelId(Map<String, Object> node, ModelCatalog catalog) {
     Object named = node.get("model");
     return named == null ? catalog.defaultId() : String.valueOf(named);
@@ -205,7 +205,7 @@ public record FieldDefinition(
   }
 
   /**
-   * What the field's model is now, for those who let it compute.
+   * Returns what the field's model is now, for those who let it compute.
    *
    * @throws IllegalArgumentException when the cluster has no such model, or it has other spaces
    *     than the field
@@ -232,7 +232,7 @@ public record FieldDefinition(
                   + " its own, or reindex into a new field",
               path,
               modelId,
-              spaces.filter(),
+              spaces.embedding(),
               spaces.tokens(),
               model.fingerprints().filterSpace(),
               model.fingerprints().tokenSpace()));

@@ -41,7 +41,7 @@ public record HnswParameters(int m, int efConstruction, VectorEncoding encoding)
     }
   }
 
-  /** The format that writes such a graph. */
+  /** Returns the format that writes such a graph. */
   public KnnVectorsFormat format() {
     return encoding.format(m, efConstruction);
   }

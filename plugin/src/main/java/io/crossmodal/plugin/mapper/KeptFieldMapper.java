@@ -22,9 +22,10 @@ import org.opensearch.search.lookup.SearchLookup;
  * its source Lucene keeps elsewhere, by full names of keys such as {@code image.embedding}. The
  * codec leaves these out of the source.
  *
- * <p>It is a metadata field so that nobody can map a field of that name, nor send a value: a mark
- * that a user made would have the codec throw away a value which is kept nowhere. Marks carry an
- * attribute besides, which no mapper but this plugin's sets, and the codec obeys no others.
+ * <p>It is a metadata field so that no mapping can have a field of that name, and no document a
+ * value: a mark that a user made would have the codec throw away a value which is kept nowhere.
+ * Marks carry an attribute besides, which no mapper but this plugin's sets, and the codec obeys no
+ * others.
  */
 public final class KeptFieldMapper extends MetadataFieldMapper {
   public static final String NAME = "_cross_modal_kept";
@@ -42,7 +43,7 @@ public final class KeptFieldMapper extends MetadataFieldMapper {
     super(new KeptFieldType());
   }
 
-  /** What the plugin registers: every index has the field, and no mapping mentions it. */
+  /** Returns what the plugin registers: every index has the field, and no mapping mentions it. */
   public static MetadataFieldMapper.TypeParser parser() {
     return new FixedTypeParser(context -> new KeptFieldMapper());
   }
@@ -57,7 +58,7 @@ public final class KeptFieldMapper extends MetadataFieldMapper {
     return new Field(NAME, field + "." + key, STORED);
   }
 
-  /** Whether a stored field holds marks that {@link #mark} made. */
+  /** Returns whether a stored field holds marks that {@link #mark} made. */
   public static boolean holdsMarks(FieldInfo field) {
     return field.name.equals(NAME) && field.getAttribute(ATTRIBUTE) != null;
   }

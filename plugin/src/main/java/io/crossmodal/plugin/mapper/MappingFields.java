@@ -21,7 +21,7 @@ public final class MappingFields {
    * @param node its parameters, not to be changed
    */
   public record Field(String path, Map<String, Object> node) {
-    /** The type's name; null for an object without one. */
+    /** Returns the type's name; null for an object without one. */
     public String type() {
       return node.get("type") == null ? null : String.valueOf(node.get("type"));
     }
@@ -72,7 +72,7 @@ public final class MappingFields {
   }
 
   /**
-   * Whether there is a field of a type.
+   * Returns whether there is a field of a type.
    *
    * @param mapping with or without the enclosing {@code _doc}
    */

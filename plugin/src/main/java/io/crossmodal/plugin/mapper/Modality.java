@@ -12,13 +12,13 @@ public enum Modality {
   IMAGE,
   TEXT;
 
-  /** The name in a mapping. */
+  /** Returns the name in a mapping. */
   public String key() {
     return name().toLowerCase(Locale.ROOT);
   }
 
   /**
-   * The constant of a name in a mapping.
+   * Returns the constant of a name in a mapping.
    *
    * @throws IllegalArgumentException for a name that is none of them
    */

@@ -23,7 +23,7 @@ import org.opensearch.core.xcontent.XContentBuilder;
  * that is needed to store and to search, but not to encode. A mapping keeps it from the day it is
  * made, so that the field outlives whatever happens to the model's name.
  *
- * @param filter fingerprint of the embeddings' space, 64 hexadecimal digits
+ * @param embedding fingerprint of the embeddings' space, 64 hexadecimal digits
  * @param tokens fingerprint of the tokens' space, 64 hexadecimal digits
  * @param dimension D, values of an embedding
  * @param hidden H, values of a token
@@ -31,7 +31,7 @@ import org.opensearch.core.xcontent.XContentBuilder;
  * @param imageTokens M, tokens of an image, by sensor
  */
 public record Spaces(
-    String filter,
+    String embedding,
     String tokens,
     int dimension,
     int hidden,
@@ -46,7 +46,7 @@ public record Spaces(
   private static final long MAX_BLOCK = 1L << 24;
 
   public Spaces {
-    fingerprint("filter", filter);
+    fingerprint("filter", embedding);
     fingerprint("tokens", tokens);
     bounded("dimension", dimension, 1, KnnVectorsFormat.DEFAULT_MAX_DIMENSIONS);
     bounded("hidden", hidden, 1, MAX_EXTENT);
@@ -73,7 +73,7 @@ public record Spaces(
     imageTokens = Collections.unmodifiableMap(new TreeMap<>(imageTokens));
   }
 
-  /** Those of a model. */
+  /** Returns those of a model. */
   public static Spaces of(ModelManifest model) {
     ModelConfig config = model.config();
     Map<String, Integer> imageTokens = new TreeMap<>();
@@ -128,7 +128,7 @@ public record Spaces(
   void toXContent(XContentBuilder builder, String name) throws IOException {
     builder
         .startObject(name)
-        .field("filter", filter)
+        .field("filter", embedding)
         .field("tokens", tokens)
         .field("dimension", dimension)
         .field("hidden", hidden)
@@ -138,9 +138,9 @@ public record Spaces(
   }
 
   /**
-   * The sensor that a picture is read with.
+   * Returns the sensor that a picture is read with.
    *
-   * @param given what the user named; null where he named none
+   * @param given as the user names it; null for none
    * @throws IllegalArgumentException when there is no such sensor, or there are several and none is
    *     named
    */
@@ -189,9 +189,9 @@ public record Spaces(
         imageTokens);
   }
 
-  /** Whether a model's embeddings and tokens may be mixed with those in these spaces. */
+  /** Returns whether a model's embeddings and tokens may be mixed with those in these spaces. */
   public boolean match(ModelManifest model) {
-    return filter.equals(model.fingerprints().filterSpace())
+    return embedding.equals(model.fingerprints().filterSpace())
         && tokens.equals(model.fingerprints().tokenSpace());
   }
 

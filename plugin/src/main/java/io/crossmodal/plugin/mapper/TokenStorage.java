@@ -22,18 +22,18 @@ public enum TokenStorage {
     this.encoding = encoding;
   }
 
-  /** The encoding of blocks; empty for {@link #NONE}. */
+  /** Returns the encoding of blocks; empty for {@link #NONE}. */
   public Optional<TokenEncoding> encoding() {
     return Optional.ofNullable(encoding);
   }
 
-  /** The name in a mapping. */
+  /** Returns the name in a mapping. */
   public String key() {
     return name().toLowerCase(Locale.ROOT);
   }
 
   /**
-   * The constant of a name in a mapping.
+   * Returns the constant of a name in a mapping.
    *
    * @throws IllegalArgumentException for a name that is none of them
    */

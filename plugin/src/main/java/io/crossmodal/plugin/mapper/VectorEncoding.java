@@ -38,7 +38,7 @@ public enum VectorEncoding {
     this.oversampling = oversampling;
   }
 
-  /** Whether the graph search compares anything but the exact embeddings. */
+  /** Returns whether the graph search compares anything but the exact embeddings. */
   public boolean quantised() {
     return scalars != null;
   }
@@ -54,13 +54,13 @@ public enum VectorEncoding {
         : new Lucene99HnswVectorsFormat(m, efConstruction);
   }
 
-  /** The name in a mapping. */
+  /** Returns the name in a mapping. */
   public String key() {
     return name().toLowerCase(Locale.ROOT);
   }
 
   /**
-   * The constant of a name in a mapping.
+   * Returns the constant of a name in a mapping.
    *
    * @throws IllegalArgumentException for a name that is none of them
    */

@@ -10,6 +10,7 @@ import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -75,7 +76,7 @@ final class BundleStore {
    * @param chunks gives a chunk by its id, null where there is none; may wait
    * @param executor runs fetches; its threads may wait
    * @param heap asked for what a check takes
-   * @param allowForeignCode see {@link ModelSettings#ALLOW_FOREIGN_CODE}
+   * @param allowForeignCode see {@link CrossModalSettings#ALLOW_FOREIGN_CODE}
    * @param maxSize of a bundle; unpacked it may have twice that
    * @param keepUnused for how long a copy stays that nobody needs
    * @param millis a clock that does not jump
@@ -150,7 +151,7 @@ final class BundleStore {
 
   /**
    * Opens and checks a bundle, when others that came before were checked. Its own code is loaded
-   * only where {@link ModelSettings#ALLOW_FOREIGN_CODE} says so.
+   * only where {@link CrossModalSettings#ALLOW_FOREIGN_CODE} says so.
    *
    * @throws BundleException when it is none that may be served
    * @throws InferenceException.MemoryExceeded when the heap has no room for it now

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.models;
 
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.util.List;
 import org.opensearch.OpenSearchStatusException;
@@ -24,7 +25,7 @@ import org.opensearch.threadpool.ThreadPool;
 
 /**
  * Takes a model out of the cluster state, if no index uses it. Nodes let go of it when they see
- * that; its bytes go when they were of no use for as long as {@link ModelSettings#KEEP_UNUSED}
+ * that; its bytes go when they were of no use for as long as {@link CrossModalSettings#KEEP_UNUSED}
  * says. Its record is retired before, so that it does not come back with a cluster state that was
  * lost.
  */

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.models;
 
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -29,7 +30,7 @@ import org.opensearch.core.xcontent.XContentParser;
  * What the documents of {@link ModelIndex} are, said by records beside them: one a bundle that was
  * registered, one an upload under way. A model's record outlives the cluster state's section, which
  * a cluster that is started once without the plugin drops, and keeps the model's bytes from being
- * swept until it was retired for as long as {@link ModelSettings#KEEP_UNUSED} says.
+ * swept until it was retired for as long as {@link CrossModalSettings#KEEP_UNUSED} says.
  */
 final class ModelRecords {
   private static final Logger LOGGER = LogManager.getLogger(ModelRecords.class);

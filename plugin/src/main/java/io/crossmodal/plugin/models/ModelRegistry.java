@@ -10,6 +10,7 @@ import io.crossmodal.plugin.inference.registry.ModelVersion;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.MappingFields;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -92,16 +93,16 @@ public final class ModelRegistry
     this.index = new ModelIndex(client, clusterService);
     this.records = new ModelRecords(index);
     Settings settings = clusterService.getSettings();
-    this.uploadTimeout = ModelSettings.UPLOAD_TIMEOUT.get(settings);
-    this.keepUnused = ModelSettings.KEEP_UNUSED.get(settings);
+    this.uploadTimeout = CrossModalSettings.UPLOAD_TIMEOUT.get(settings);
+    this.keepUnused = CrossModalSettings.KEEP_UNUSED.get(settings);
     this.store =
         new BundleStore(
             directory,
             index::get,
             threadPool.generic(),
             heap,
-            ModelSettings.ALLOW_FOREIGN_CODE.get(settings),
-            ModelSettings.MAX_SIZE.get(settings),
+            CrossModalSettings.ALLOW_FOREIGN_CODE.get(settings),
+            CrossModalSettings.MODEL_MAX_SIZE.get(settings),
             keepUnused,
             threadPool::relativeTimeInMillis);
     store.deleteTemporary();

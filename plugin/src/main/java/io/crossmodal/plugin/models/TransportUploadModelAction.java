@@ -13,6 +13,7 @@ import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.registry.LoadedModels;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -80,10 +81,11 @@ public final class TransportUploadModelAction
     this.client = client;
     this.registry = registry;
     this.models = models;
-    this.maxSize = ModelSettings.MAX_SIZE.get(clusterService.getSettings());
-    this.uploadTimeout = ModelSettings.UPLOAD_TIMEOUT.get(clusterService.getSettings());
+    this.maxSize = CrossModalSettings.MODEL_MAX_SIZE.get(clusterService.getSettings());
+    this.uploadTimeout = CrossModalSettings.UPLOAD_TIMEOUT.get(clusterService.getSettings());
     this.chunkSize =
-        Math.toIntExact(ModelSettings.CHUNK_SIZE.get(clusterService.getSettings()).getBytes());
+        Math.toIntExact(
+            CrossModalSettings.MODEL_CHUNK_SIZE.get(clusterService.getSettings()).getBytes());
   }
 
   @Override
@@ -183,7 +185,7 @@ public final class TransportUploadModelAction
           maxSize,
           request.parts(),
           new ByteSizeValue(request.bytes().length),
-          ModelSettings.MAX_SIZE.getKey());
+          CrossModalSettings.MODEL_MAX_SIZE.getKey());
     }
     ModelRecords.Upload before = records.upload(request.id());
     List<String> others = before == null ? records.uploads() : List.of();
@@ -215,7 +217,7 @@ public final class TransportUploadModelAction
                 + " look whether the model is there, or send all parts again",
             RestStatus.CONFLICT,
             parts.indexOf(part),
-            ModelSettings.UPLOAD_TIMEOUT.getKey());
+            CrossModalSettings.UPLOAD_TIMEOUT.getKey());
       }
       size += bytes.length;
       checkSize(size);
@@ -229,7 +231,7 @@ public final class TransportUploadModelAction
           "a bundle may have [{}], this one has more; [{}] sets the limit",
           RestStatus.REQUEST_ENTITY_TOO_LARGE,
           maxSize,
-          ModelSettings.MAX_SIZE.getKey());
+          CrossModalSettings.MODEL_MAX_SIZE.getKey());
     }
   }
 
@@ -339,7 +341,7 @@ public final class TransportUploadModelAction
         String foreign =
             bundle.hasForeignCode() && !bundle.runsForeignCode(Precision.FP32)
                 ? "; set ["
-                    + ModelSettings.ALLOW_FOREIGN_CODE.getKey()
+                    + CrossModalSettings.ALLOW_FOREIGN_CODE.getKey()
                     + "] to run it, where you trust its maker as you trust a plugin's"
                 : "";
         throw unservable(request, broken.getMessage() + foreign, broken);

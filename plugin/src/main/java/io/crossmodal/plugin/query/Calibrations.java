@@ -5,11 +5,8 @@
 package io.crossmodal.plugin.query;
 
 import io.crossmodal.model.SensorCalibration;
-import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
-import org.opensearch.core.common.io.stream.StreamInput;
-import org.opensearch.core.common.io.stream.StreamOutput;
 
 /**
  * The calibrations of a search, of cosines for its query and of MaxSim for its rescorer: one for
@@ -21,34 +18,15 @@ public final class Calibrations {
 
   private Calibrations() {}
 
-  /** Writes them to another node. */
-  public static void write(StreamOutput out, List<SensorCalibration> calibrations)
-      throws IOException {
-    out.writeCollection(
-        calibrations,
-        (o, pair) -> {
-          o.writeString(pair.query());
-          o.writeString(pair.archive());
-          o.writeDouble(pair.scale());
-          o.writeDouble(pair.bias());
-        });
-  }
-
-  /** Reads what {@link #write} wrote. */
-  public static List<SensorCalibration> read(StreamInput in) throws IOException {
-    return in.readList(
-        i -> new SensorCalibration(i.readString(), i.readString(), i.readDouble(), i.readDouble()));
-  }
-
   /**
-   * Those that all hits of a search are scored by.
+   * Returns the calibrations that all hits of a search are scored by.
    *
    * @param calibrate what the request says; null where the model decides
    * @param found one for each sensor of the searched field, or none
-   * @param key of the query side
+   * @param key of the query source
    * @param why there are none, if there are none
    * @return none where hits score as they do without
-   * @throws IllegalArgumentException when the request wants what the model has not
+   * @throws IllegalArgumentException when the request asks for calibrations and there are none
    */
   public static List<SensorCalibration> choose(
       Boolean calibrate, List<SensorCalibration> found, String key, String why) {

@@ -6,35 +6,30 @@ package io.crossmodal.plugin.query;
 
 import io.crossmodal.model.Messages;
 import io.crossmodal.model.SensorCalibration;
+import io.crossmodal.plugin.action.EncodedQuery;
+import io.crossmodal.plugin.action.EncodedQuery.Embedding;
+import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.mapper.FieldDefinition;
-import io.crossmodal.plugin.mapper.VectorEncoding;
+import io.crossmodal.plugin.wire.ModelValues;
 import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import org.apache.lucene.document.SortedDocValuesField;
-import org.apache.lucene.queries.function.FunctionScoreQuery;
+import java.util.Optional;
 import org.apache.lucene.search.BooleanClause;
-import org.apache.lucene.search.BooleanQuery;
 import org.apache.lucene.search.MatchNoDocsQuery;
 import org.apache.lucene.search.Query;
-import org.apache.lucene.search.RescoreTopNQuery;
-import org.apache.lucene.util.BytesRef;
-import org.apache.lucene.util.SetOnce;
 import org.opensearch.core.ParseField;
-import org.opensearch.core.common.ParsingException;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
 import org.opensearch.core.xcontent.ObjectParser;
 import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.index.mapper.MappedFieldType;
-import org.opensearch.index.mapper.MapperService;
 import org.opensearch.index.query.AbstractQueryBuilder;
 import org.opensearch.index.query.InnerHitContextBuilder;
 import org.opensearch.index.query.QueryBuilder;
@@ -43,15 +38,15 @@ import org.opensearch.index.query.QueryRewriteContext;
 import org.opensearch.index.query.QueryShardContext;
 
 /**
- * The query {@code cross_modal}: the k documents of each shard whose filter embeddings are nearest
- * to the query's.
+ * The query {@code cross_modal}: the k documents of each shard whose embeddings are nearest to the
+ * query's.
  *
  * <pre>{@code
  * {"cross_modal": {"field": "image", "query_text": "six tanks beside a pond", "k": 500,
  *                  "filter": {"range": {"acquired": {"gte": "2024"}}}}}
  * }</pre>
  *
- * The query side is exactly one of {@code query_text}, {@code query_image} (with {@code sensor}),
+ * The source is exactly one of {@code query_text}, {@code query_image} (with {@code sensor}),
  * {@code query_id} (a document's own field, with {@code index}, {@code routing} and {@code
  * query_field}) and {@code query_vector}. A hit scores (1 + cosine) / 2, times the boost. The
  * filter is applied inside the search: k hits pass it, if there are so many.
@@ -69,31 +64,23 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   /** Most hits per shard: as many as a search may page through by default. */
   public static final int MAX_K = 10_000;
 
-  // Each level is an encoding and a search; nobody needs many.
+  // Each level costs an encoding and a search.
   private static final int MAX_DEPTH = 10;
 
   static final String QUERY_VECTOR = "query_vector";
-  private static final List<String> SIDES =
-      List.of(QuerySide.QUERY_TEXT, QuerySide.QUERY_IMAGE, QuerySide.QUERY_ID, QUERY_VECTOR);
+  private static final List<String> SOURCES =
+      List.of(QuerySource.QUERY_TEXT, QuerySource.QUERY_IMAGE, QuerySource.QUERY_ID, QUERY_VECTOR);
 
   private final String field;
-  private final QuerySide side;
-  // What the vector was encoded from; null for a vector that the request brought.
-  private final Asked asked;
-  private final float[] vector;
-  private final String filterSpace;
+  private final QueryState<Embedding> state;
   private final int k;
   private final QueryBuilder filter;
   private final int depth;
-  // Null for what the model can do.
+  // Null where the model decides.
   private final Boolean calibrate;
-  private final List<SensorCalibration> calibrations;
-
-  // Set while the encoding is under way; a rewrite of this very builder finds it there.
-  private final SetOnce<EncodedQuery> encoded;
 
   /** What a request's body says. */
-  private static final class Body extends QuerySideBody {
+  private static final class Body extends QueryBody {
     private static final ObjectParser<Body, Void> PARSER = new ObjectParser<>(NAME, Body::new);
 
     static {
@@ -122,19 +109,23 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     }
 
     private CrossModalQueryBuilder build() {
-      QuerySide side = side(vector == null ? List.of() : List.of(QUERY_VECTOR), SIDES);
-      float[] values = null;
-      if (side == null) {
-        values = new float[vector.size()];
-        for (int i = 0; i < values.length; i++) {
-          values[i] = vector.get(i);
-        }
-        values = Embeddings.unit(QUERY_VECTOR, values, values.length);
-      }
+      QuerySource source = source(vector == null ? List.of() : List.of(QUERY_VECTOR), SOURCES);
       return new CrossModalQueryBuilder(
-              field(), side, null, values, null, k, filter, calibrate, List.of(), null)
+              field(),
+              source != null ? new QueryState.Typed<>(source) : given(floats(vector)),
+              k,
+              filter,
+              calibrate)
           .boost(boost)
           .queryName(queryName);
+    }
+
+    private static float[] floats(List<Float> list) {
+      float[] values = new float[list.size()];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = list.get(i);
+      }
+      return values;
     }
   }
 
@@ -142,8 +133,8 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
    * @param k from 1 to {@link #MAX_K}
    * @param filter null for none
    */
-  public CrossModalQueryBuilder(String field, QuerySide side, int k, QueryBuilder filter) {
-    this(field, side, k, filter, null);
+  public CrossModalQueryBuilder(String field, QuerySource source, int k, QueryBuilder filter) {
+    this(field, source, k, filter, null);
   }
 
   /**
@@ -152,18 +143,8 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
    * @param calibrate whether hits score probabilities; null where the model decides
    */
   public CrossModalQueryBuilder(
-      String field, QuerySide side, int k, QueryBuilder filter, Boolean calibrate) {
-    this(
-        field,
-        Objects.requireNonNull(side, "side"),
-        null,
-        null,
-        null,
-        k,
-        filter,
-        calibrate,
-        List.of(),
-        null);
+      String field, QuerySource source, int k, QueryBuilder filter, Boolean calibrate) {
+    this(field, new QueryState.Typed<>(source), k, filter, calibrate);
   }
 
   /**
@@ -172,34 +153,15 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
    * @param filter null for none
    */
   public CrossModalQueryBuilder(String field, float[] vector, int k, QueryBuilder filter) {
-    this(
-        field,
-        null,
-        null,
-        Embeddings.unit(QUERY_VECTOR, vector, vector.length),
-        null,
-        k,
-        filter,
-        null,
-        List.of(),
-        null);
+    this(field, given(vector), k, filter, null);
   }
 
   private CrossModalQueryBuilder(
-      String field,
-      QuerySide side,
-      Asked asked,
-      float[] vector,
-      String filterSpace,
-      int k,
-      QueryBuilder filter,
-      Boolean calibrate,
-      List<SensorCalibration> calibrations,
-      SetOnce<EncodedQuery> encoded) {
+      String field, QueryState<Embedding> state, int k, QueryBuilder filter, Boolean calibrate) {
     if (k < 1 || k > MAX_K) {
       throw new IllegalArgumentException("[k] must be from 1 to " + MAX_K + ", got [" + k + "]");
     }
-    this.depth = filter == null ? 1 : 1 + depth(filter);
+    this.depth = depth(filter);
     if (depth > MAX_DEPTH) {
       throw new IllegalArgumentException(
           "[filter] of ["
@@ -212,39 +174,66 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
               + MAX_DEPTH
               + " deep: each is a search of its own");
     }
-    this.field = Objects.requireNonNull(field, "field");
-    this.side = side;
-    this.asked = asked;
-    this.vector = vector;
-    this.filterSpace = filterSpace;
-    this.k = k;
-    this.filter = filter;
-    if (Boolean.TRUE.equals(calibrate) && side == null && calibrations.isEmpty()) {
+    if (Boolean.TRUE.equals(calibrate)
+        && state.encoded().filter(encoded -> encoded.half().calibrations().isEmpty()).isPresent()) {
       throw Calibrations.missing(QUERY_VECTOR, "a vector has no sensor");
     }
+    this.field = Objects.requireNonNull(field, "field");
+    this.state = state;
+    this.k = k;
+    this.filter = filter;
     this.calibrate = calibrate;
-    this.calibrations = calibrations;
-    this.encoded = encoded;
+  }
+
+  /** Returns the state of a vector that the request brought. */
+  private static QueryState<Embedding> given(float[] vector) {
+    return new QueryState.Encoded<>(
+        null, new Embedding(null, Embeddings.unit(QUERY_VECTOR, vector, vector.length), List.of()));
   }
 
   public CrossModalQueryBuilder(StreamInput in) throws IOException {
     super(in);
     WireFormat.read(in, NAME);
     field = in.readString();
-    side = in.readOptionalWriteable(QuerySide::new);
-    asked = in.readOptionalWriteable(Asked::new);
-    vector = side == null ? in.readFloatArray() : null;
-    filterSpace = in.readOptionalString();
+    QuerySource source = in.readOptionalWriteable(QuerySource::read);
+    QuerySource.Label label = in.readOptionalWriteable(QuerySource.Label::new);
+    float[] vector = source == null ? in.readFloatArray() : null;
+    String space = in.readOptionalString();
     k = in.readVInt();
     filter = in.readOptionalNamedWriteable(QueryBuilder.class);
-    depth = filter == null ? 1 : 1 + depth(filter);
+    depth = depth(filter);
     calibrate = in.readOptionalBoolean();
-    calibrations = Calibrations.read(in);
-    encoded = null;
+    List<SensorCalibration> calibrations = ModelValues.readCalibrations(in);
+    state =
+        source != null
+            ? new QueryState.Typed<>(source)
+            : new QueryState.Encoded<>(label, new Embedding(space, vector, calibrations));
   }
 
-  /** How many queries of this type stand in one another in a filter. */
+  @Override
+  protected void doWriteTo(StreamOutput out) throws IOException {
+    state.checkSendable(NAME);
+    Optional<QueryState.Encoded<Embedding>> encoded = state.encoded();
+    Optional<Embedding> half = encoded.map(QueryState.Encoded::half);
+    WireFormat.write(out);
+    out.writeString(field);
+    out.writeOptionalWriteable(state.typed().orElse(null));
+    out.writeOptionalWriteable(encoded.map(QueryState.Encoded::label).orElse(null));
+    if (half.isPresent()) {
+      out.writeFloatArray(half.get().vector());
+    }
+    out.writeOptionalString(half.map(Embedding::space).orElse(null));
+    out.writeVInt(k);
+    out.writeOptionalNamedWriteable(filter);
+    out.writeOptionalBoolean(calibrate);
+    ModelValues.writeCalibrations(out, half.map(Embedding::calibrations).orElse(List.of()));
+  }
+
+  /** Returns how many queries of this type stand in one another, from this one down its filter. */
   private static int depth(QueryBuilder filter) {
+    if (filter == null) {
+      return 1;
+    }
     int[] deepest = new int[1];
     filter.visit(
         new QueryBuilderVisitor() {
@@ -260,47 +249,22 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
             return this;
           }
         });
-    return deepest[0];
-  }
-
-  @Override
-  protected void doWriteTo(StreamOutput out) throws IOException {
-    if (encoded != null) {
-      throw new IllegalStateException("[" + NAME + "] is sent while its encoding is under way");
-    }
-    WireFormat.write(out);
-    out.writeString(field);
-    out.writeOptionalWriteable(side);
-    out.writeOptionalWriteable(asked);
-    if (side == null) {
-      out.writeFloatArray(vector);
-    }
-    out.writeOptionalString(filterSpace);
-    out.writeVInt(k);
-    out.writeOptionalNamedWriteable(filter);
-    out.writeOptionalBoolean(calibrate);
-    Calibrations.write(out, calibrations);
+    return 1 + deepest[0];
   }
 
   /** Reads a request's body. */
   public static CrossModalQueryBuilder fromXContent(XContentParser parser) throws IOException {
-    Body body = Body.PARSER.parse(parser, null);
-    try {
-      return body.build();
-    } catch (IllegalArgumentException e) {
-      throw new ParsingException(parser.getTokenLocation(), e.getMessage(), e);
-    }
+    return QueryBody.parse(Body.PARSER, parser, Body::build);
   }
 
   @Override
   protected void doXContent(XContentBuilder builder, Params params) throws IOException {
     builder.startObject(NAME).field("field", field);
-    if (side != null) {
-      side.toXContent(builder, params);
-    } else if (asked != null) {
-      asked.toXContent(builder, params);
+    Embedding given = given().orElse(null);
+    if (given != null) {
+      builder.array(QUERY_VECTOR, given.vector());
     } else {
-      builder.array(QUERY_VECTOR, vector);
+      state.print(builder, params);
     }
     builder.field("k", k);
     if (filter != null) {
@@ -313,75 +277,54 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     builder.endObject();
   }
 
+  /** Returns the vector that the request brought; empty where it brought a source. */
+  private Optional<Embedding> given() {
+    return state.encoded().filter(encoded -> encoded.label() == null).map(QueryState.Encoded::half);
+  }
+
   @Override
   protected QueryBuilder doRewrite(QueryRewriteContext context) throws IOException {
     // In the round of the encoding: what stands in the filter is encoded beside it, and a query
     // in a filter in a filter takes no more rounds than one.
     QueryBuilder within = filter == null ? null : filter.rewrite(context);
-    EncodedQuery result = encoded == null ? null : encoded.get();
-    if (result != null) {
-      return copy(
-          null,
-          side.asked(),
-          result.embedding(),
-          result.filterSpace(),
-          within,
-          Calibrations.choose(
-              calibrate,
-              result.calibrations(),
-              side.key(),
-              "model [" + result.model() + "] has no calibrations for this query"),
-          null);
-    }
-    if (side != null && encoded == null && context.convertToShardContext() == null) {
-      SetOnce<EncodedQuery> pending = new SetOnce<>();
-      QueryEncoder.encode(context, field, side, pending::set);
-      return copy(side, null, null, null, within, calibrations, pending);
-    }
-    return within == filter
+    QueryState<Embedding> next = state.rewrite(context, field, this::calibrated);
+    return within == filter && next == state
         ? this
-        : copy(side, asked, vector, filterSpace, within, calibrations, encoded);
+        : new CrossModalQueryBuilder(field, next, k, within, calibrate)
+            .boost(boost())
+            .queryName(queryName());
   }
 
-  private CrossModalQueryBuilder copy(
-      QuerySide newSide,
-      Asked newAsked,
-      float[] newVector,
-      String newFilterSpace,
-      QueryBuilder newFilter,
-      List<SensorCalibration> newCalibrations,
-      SetOnce<EncodedQuery> newEncoded) {
-    return new CrossModalQueryBuilder(
-            field,
-            newSide,
-            newAsked,
-            newVector,
-            newFilterSpace,
-            k,
-            newFilter,
+  /** Returns the embedding with the calibrations that its hits are scored by. */
+  private Embedding calibrated(String key, EncodedQuery encoded) {
+    Embedding embedding = encoded.embedding();
+    return embedding.with(
+        Calibrations.choose(
             calibrate,
-            newCalibrations,
-            newEncoded)
-        .boost(boost())
-        .queryName(queryName());
+            embedding.calibrations(),
+            key,
+            "model [" + encoded.tokens().model() + "] has no calibrations for this query"));
   }
 
   @Override
   protected Query doToQuery(QueryShardContext context) throws IOException {
-    if (context.getIndexReader() == null && isPercolator(context.getMapperService())) {
-      throw NearestDocsQuery.notIndexed();
-    }
-    if (vector == null) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "[%s] cannot encode [%s] here, as in the filter of an alias: give a [%s]",
-              NAME,
-              side.key(),
-              QUERY_VECTOR));
-    }
+    NearestDocsQuery.checkIndexed(context);
+    Embedding embedding =
+        state
+            .encoded()
+            .map(QueryState.Encoded::half)
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        String.format(
+                            Locale.ROOT,
+                            "[%s] cannot encode [%s] here, as in the filter of an alias: give a"
+                                + " [%s]",
+                            NAME,
+                            state.typed().orElseThrow().key(),
+                            QUERY_VECTOR)));
     MappedFieldType type = context.fieldMapper(field);
-    if (type == null && filterSpace != null) {
+    if (type == null && embedding.space() != null) {
       // The coordinating node found the field in another of the searched indices.
       return new MatchNoDocsQuery("no field [" + field + "] in this index");
     }
@@ -395,69 +338,24 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
               type == null ? "there is no such field" : "its type is [" + type.typeName() + "]"));
     }
     FieldDefinition definition = crossModal.definition();
-    if (filterSpace != null && !filterSpace.equals(definition.spaces().filter())) {
+    String space = definition.spaces().embedding();
+    if (embedding.space() != null && !embedding.space().equals(space)) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
               "the query was encoded in the filter space [%s], but field [%s] of model [%s] has"
                   + " [%s]",
-              filterSpace,
+              embedding.space(),
               field,
               definition.modelId(),
-              definition.spaces().filter()));
+              space));
     }
-    float[] target = Embeddings.unit(QUERY_VECTOR, vector, definition.spaces().dimension());
-    Query within = filter == null ? null : filter.toQuery(context);
-    return new NearestDocsQuery(
-        calibrations.isEmpty()
-            ? nearest(crossModal, target, within)
-            : calibrated(crossModal, target, within));
-  }
-
-  /** Whether an index keeps queries: one that is read without an index is one of them. */
-  private static boolean isPercolator(MapperService mappers) {
-    for (MappedFieldType type : mappers.fieldTypes()) {
-      if (type.typeName().equals("percolator")) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  /** The k nearest of each sensor: those of the nearest sensor alone would be no fair list. */
-  private Query calibrated(CrossModalFieldType type, float[] target, Query within) {
-    BooleanQuery.Builder any = new BooleanQuery.Builder();
-    for (SensorCalibration calibration : calibrations) {
-      Query own = within;
-      if (calibrations.size() > 1) {
-        Query ofSensor =
-            SortedDocValuesField.newSlowExactQuery(
-                CrossModalFieldType.sensorField(type.name()), new BytesRef(calibration.archive()));
-        own =
-            within == null
-                ? ofSensor
-                : new BooleanQuery.Builder()
-                    .add(within, BooleanClause.Occur.FILTER)
-                    .add(ofSensor, BooleanClause.Occur.FILTER)
-                    .build();
-      }
-      any.add(
-          new FunctionScoreQuery(nearest(type, target, own), new CalibratedScore(calibration)),
-          BooleanClause.Occur.SHOULD);
-    }
-    return any.build();
-  }
-
-  private Query nearest(CrossModalFieldType type, float[] target, Query within) {
-    VectorEncoding encoding = type.hnsw().encoding();
-    if (!encoding.quantised()) {
-      return new VisibleKnnQuery(type.name(), target, k, within);
-    }
-    return RescoreTopNQuery.createFullPrecisionRescorerQuery(
-        new VisibleKnnQuery(type.name(), target, k * encoding.oversampling(), within),
-        target,
-        type.name(),
-        k);
+    return NearestDocsQuery.of(
+        crossModal,
+        Embeddings.unit(QUERY_VECTOR, embedding.vector(), definition.spaces().dimension()),
+        k,
+        filter == null ? null : filter.toQuery(context),
+        embedding.calibrations());
   }
 
   @Override
@@ -478,28 +376,15 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   @Override
   protected boolean doEquals(CrossModalQueryBuilder other) {
     return field.equals(other.field)
-        && Objects.equals(side, other.side)
-        && Objects.equals(asked, other.asked)
-        && Arrays.equals(vector, other.vector)
-        && Objects.equals(filterSpace, other.filterSpace)
+        && state.equals(other.state)
         && k == other.k
         && Objects.equals(filter, other.filter)
-        && Objects.equals(calibrate, other.calibrate)
-        && calibrations.equals(other.calibrations);
+        && Objects.equals(calibrate, other.calibrate);
   }
 
   @Override
   protected int doHashCode() {
-    return Objects.hash(
-        field,
-        side,
-        asked,
-        Arrays.hashCode(vector),
-        filterSpace,
-        k,
-        filter,
-        calibrate,
-        calibrations);
+    return Objects.hash(field, state, k, filter, calibrate);
   }
 
   @Override

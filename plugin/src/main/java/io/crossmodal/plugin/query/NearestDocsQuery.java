@@ -4,20 +4,32 @@
  */
 package io.crossmodal.plugin.query;
 
+import io.crossmodal.model.SensorCalibration;
+import io.crossmodal.plugin.mapper.CrossModalFieldType;
+import io.crossmodal.plugin.mapper.VectorEncoding;
 import java.io.IOException;
+import java.util.List;
 import java.util.Objects;
+import org.apache.lucene.document.SortedDocValuesField;
 import org.apache.lucene.index.FilterLeafReader;
 import org.apache.lucene.index.IndexReader;
 import org.apache.lucene.index.LeafReaderContext;
 import org.apache.lucene.index.memory.MemoryIndex;
+import org.apache.lucene.queries.function.FunctionScoreQuery;
+import org.apache.lucene.search.BooleanClause;
+import org.apache.lucene.search.BooleanQuery;
 import org.apache.lucene.search.IndexSearcher;
 import org.apache.lucene.search.Query;
 import org.apache.lucene.search.QueryVisitor;
+import org.apache.lucene.search.RescoreTopNQuery;
 import org.apache.lucene.search.ScoreMode;
 import org.apache.lucene.search.Weight;
+import org.apache.lucene.util.BytesRef;
+import org.opensearch.index.mapper.MappedFieldType;
+import org.opensearch.index.query.QueryShardContext;
 
 /**
- * A search for nearest vectors, for those who meet it where there are none. Highlighters and the
+ * A search for nearest vectors that may also meet a reader without any. Highlighters and the
  * percolator ask queries about one document in a {@link MemoryIndex}; Lucene's vector queries fail
  * there, and the highlights of all other clauses with them. This one has no terms to highlight.
  */
@@ -27,11 +39,62 @@ final class NearestDocsQuery extends Query {
   /**
    * @param search what an index is searched with
    */
-  NearestDocsQuery(Query search) {
+  private NearestDocsQuery(Query search) {
     this.search = search;
   }
 
-  /** What an index is searched with. */
+  /**
+   * Returns the search for the k nearest; with calibrations, for the k nearest of each sensor:
+   * those of the nearest sensor alone would be no fair list.
+   *
+   * @param target D values, unit length
+   * @param filter null for none
+   * @param calibrations one for each sensor of the field, by which hits score; or none
+   */
+  static NearestDocsQuery of(
+      CrossModalFieldType type,
+      float[] target,
+      int k,
+      Query filter,
+      List<SensorCalibration> calibrations) {
+    if (calibrations.isEmpty()) {
+      return new NearestDocsQuery(nearest(type, target, k, filter));
+    }
+    BooleanQuery.Builder any = new BooleanQuery.Builder();
+    for (SensorCalibration calibration : calibrations) {
+      Query own = filter;
+      if (calibrations.size() > 1) {
+        Query ofSensor =
+            SortedDocValuesField.newSlowExactQuery(
+                CrossModalFieldType.sensorField(type.name()), new BytesRef(calibration.archive()));
+        own =
+            filter == null
+                ? ofSensor
+                : new BooleanQuery.Builder()
+                    .add(filter, BooleanClause.Occur.FILTER)
+                    .add(ofSensor, BooleanClause.Occur.FILTER)
+                    .build();
+      }
+      any.add(
+          new FunctionScoreQuery(nearest(type, target, k, own), new CalibratedScore(calibration)),
+          BooleanClause.Occur.SHOULD);
+    }
+    return new NearestDocsQuery(any.build());
+  }
+
+  private static Query nearest(CrossModalFieldType type, float[] target, int k, Query filter) {
+    VectorEncoding encoding = type.hnsw().encoding();
+    if (!encoding.quantised()) {
+      return new VisibleKnnQuery(type.name(), target, k, filter);
+    }
+    return RescoreTopNQuery.createFullPrecisionRescorerQuery(
+        new VisibleKnnQuery(type.name(), target, k * encoding.oversampling(), filter),
+        target,
+        type.name(),
+        k);
+  }
+
+  /** Returns what an index is searched with. */
   Query search() {
     return search;
   }
@@ -52,8 +115,8 @@ final class NearestDocsQuery extends Query {
   }
 
   /**
-   * @throws IllegalArgumentException always: who does not rewrite, or is the percolator, cannot get
-   *     an answer that is right
+   * @throws IllegalArgumentException always: without a rewrite, and in the percolator, no answer is
+   *     right
    */
   @Override
   public Weight createWeight(IndexSearcher searcher, ScoreMode scoreMode, float boost)
@@ -61,8 +124,23 @@ final class NearestDocsQuery extends Query {
     throw notIndexed();
   }
 
-  /** What is said to who asks about a document that no index has. */
-  static IllegalArgumentException notIndexed() {
+  /**
+   * Refuses the context of an index that keeps queries, which is read without an index.
+   *
+   * @throws IllegalArgumentException in the percolator
+   */
+  static void checkIndexed(QueryShardContext context) {
+    if (context.getIndexReader() == null) {
+      for (MappedFieldType type : context.getMapperService().fieldTypes()) {
+        if (type.typeName().equals("percolator")) {
+          throw notIndexed();
+        }
+      }
+    }
+  }
+
+  /** Returns the refusal of a document that no index has. */
+  private static IllegalArgumentException notIndexed() {
     return new IllegalArgumentException(
         "["
             + CrossModalQueryBuilder.NAME

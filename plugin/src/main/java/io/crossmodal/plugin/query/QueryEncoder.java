@@ -4,6 +4,10 @@
  */
 package io.crossmodal.plugin.query;
 
+import io.crossmodal.plugin.action.EncodeQueryAction;
+import io.crossmodal.plugin.action.EncodeQueryRequest;
+import io.crossmodal.plugin.action.EncodedQuery;
+import io.crossmodal.plugin.action.QuerySource;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.opensearch.action.IndicesRequest;
@@ -20,8 +24,8 @@ import org.opensearch.tasks.TaskResourceTrackingService;
 import org.opensearch.transport.client.Client;
 import org.opensearch.transport.client.node.NodeClient;
 
-/** Asks for the encoding of a query side during rewriting; the query and the rescorer use it. */
-public final class QueryEncoder {
+/** Requests the encoding of a query source during a rewrite. */
+final class QueryEncoder {
   private QueryEncoder() {}
 
   /**
@@ -30,9 +34,12 @@ public final class QueryEncoder {
    * @param context of the coordinating node
    * @param onEncoded gets the result before rewriting goes on
    */
-  public static void encode(
-      QueryRewriteContext context, String field, QuerySide side, Consumer<EncodedQuery> onEncoded) {
-    EncodeQueryRequest request = request(context, field, side);
+  static void encode(
+      QueryRewriteContext context,
+      String field,
+      QuerySource source,
+      Consumer<EncodedQuery> onEncoded) {
+    EncodeQueryRequest request = request(context, field, source);
     context.registerAsyncAction(
         (client, listener) -> {
           belongToSearch(request, client);
@@ -40,7 +47,7 @@ public final class QueryEncoder {
               ActionListener.wrap(
                   encoded -> {
                     if (!encoded.notice().isEmpty()) {
-                      HeaderWarning.addWarning("[{}]: {}", side.key(), encoded.notice());
+                      HeaderWarning.addWarning("[{}]: {}", source.key(), encoded.notice());
                     }
                     onEncoded.accept(encoded);
                     listener.onResponse(null);
@@ -56,8 +63,9 @@ public final class QueryEncoder {
   }
 
   /**
-   * Has the encoding cancelled with the search. A rewrite is not told for which task it is; core
-   * leaves the task's number in the thread's context, unless its tracking of resources is off.
+   * Makes the encoding a child of the search's task, which cancels it with the search. A rewrite is
+   * not told for which task it is; core leaves the task's number in the thread's context, unless
+   * its tracking of resources is off.
    */
   private static void belongToSearch(EncodeQueryRequest request, Client client) {
     Long search =
@@ -68,11 +76,11 @@ public final class QueryEncoder {
   }
 
   private static EncodeQueryRequest request(
-      QueryRewriteContext context, String field, QuerySide side) {
+      QueryRewriteContext context, String field, QuerySource source) {
     QueryCoordinatorContext coordinator = context.convertToCoordinatorContext();
     IndicesRequest search = coordinator == null ? null : coordinator.getSearchRequest();
     if (search == null) {
-      return new EncodeQueryRequest(field, side);
+      return new EncodeQueryRequest(field, source);
     }
     TimeValue timeout = timeout(search);
     return pointInTimeIndices(context, search)
@@ -80,11 +88,11 @@ public final class QueryEncoder {
             indices ->
                 // Indices of a point in time may be gone since; the search will say so itself.
                 new EncodeQueryRequest(
-                    indices, IndicesOptions.lenientExpandOpen(), field, side, timeout))
+                    indices, IndicesOptions.lenientExpandOpen(), field, source, timeout))
         .orElseGet(
             () ->
                 new EncodeQueryRequest(
-                    search.indices(), search.indicesOptions(), field, side, timeout));
+                    search.indices(), search.indicesOptions(), field, source, timeout));
   }
 
   private static TimeValue timeout(IndicesRequest request) {

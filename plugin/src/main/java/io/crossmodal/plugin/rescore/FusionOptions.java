@@ -21,8 +21,8 @@ import org.opensearch.core.xcontent.XContentBuilder;
  * @param missing policy for hits without tokens
  * @param onFailure policy where scoring fails
  * @param timeout longest wait for the scores of one shard; null for the node's own limit
- * @param filterSize hits of the window that the model's MLP filter lets pass to the fusion encoder;
- *     0 for all, without asking the filter
+ * @param filterSize hits of the window that the model's pre-ranker, an MLP, passes on to the fusion
+ *     encoder; 0 for all, without asking the filter
  */
 public record FusionOptions(
     ScoreCombiner combiner,
@@ -113,7 +113,7 @@ public record FusionOptions(
     MIN
   }
 
-  /** The name of a constant in a request. */
+  /** Returns the name of a constant in a request. */
   static String key(Enum<?> constant) {
     return constant.name().toLowerCase(Locale.ROOT);
   }

@@ -4,18 +4,24 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.plugin.action.EncodedQuery.Tokens;
 import io.crossmodal.plugin.errors.InferenceErrors;
+import io.crossmodal.plugin.ext.RescoreReport;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
+import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.Modality;
+import io.crossmodal.plugin.mapper.TokenStorage;
+import io.crossmodal.plugin.query.QueryState;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import org.apache.lucene.index.LeafReaderContext;
 import org.opensearch.search.rescore.RescoreContext;
@@ -24,43 +30,116 @@ import org.opensearch.search.rescore.RescoreContext;
 final class FusionRescoreContext extends RescoreContext {
   private final String path;
   private final CrossModalFieldType field;
-  private final EncodedSide query;
-  private final FusionOptions options;
-  private final RescoreStage stage;
-  private final boolean reported;
-  private final RescoreAdmission.Refusal refused;
+  private final QueryState.Encoded<Tokens> query;
+  private final Work work;
   private final RescoreReporter reporter = new RescoreReporter();
   private SearchBounds search;
 
+  /** The part of a rescore that a shard does. */
+  enum Stage {
+    /** All of it, over the shard's own hits. */
+    SHARD,
+    /**
+     * Nothing, where the search has other shards: the shard hands its first hits on, and the
+     * coordinating node asks for those of them that are among the best of all shards. A search of
+     * one shard does all of it here, for core fetches such a search's hits before the coordinating
+     * node sees them.
+     */
+    DEFERRED,
+    /** The pre-ranker's logits of hits that the coordinating node chose, as their scores. */
+    PRE_RANK
+  }
+
+  /**
+   * The work of a shard.
+   *
+   * @param reported whether the shard reports what it did
+   * @param refused why the shard must not rescore, which is known on its own node only; null where
+   *     it may
+   */
+  record Work(
+      FusionOptions options, Stage stage, boolean reported, RescoreAdmission.Refusal refused) {
+    Work with(FusionOptions others, Stage other) {
+      return new Work(others, other, reported, refused);
+    }
+  }
+
+  /**
+   * @param path the field as the request names it
+   * @param field null in an index that lacks it
+   * @throws IllegalArgumentException naming the parameter by which query and field do not fit
+   */
   FusionRescoreContext(
       int windowSize,
       String path,
       CrossModalFieldType field,
-      EncodedSide query,
-      FusionOptions options,
-      RescoreStage stage,
-      boolean reported,
-      RescoreAdmission.Refusal refused) {
+      QueryState.Encoded<Tokens> query,
+      Work work) {
     super(windowSize, FusionRescorer.INSTANCE);
     this.path = path;
     this.field = field;
     this.query = query;
-    this.options = options;
-    this.stage = stage;
-    this.reported = reported;
-    this.refused = refused;
+    this.work = work;
+    if (field != null) {
+      check(field.definition());
+    }
   }
 
-  /** The part of the rescore that is to be done here. */
-  RescoreStage stage() {
-    return stage == RescoreStage.DEFERRED && (search == null || search.shards() == 1)
-        ? RescoreStage.SHARD
-        : stage;
+  private void check(FieldDefinition definition) {
+    if (definition.tokens() == TokenStorage.NONE) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[field] [%s] stores no tokens to rescore with: its mapping says [tokens: none]",
+              path));
+    }
+    if (query.half().modality() == Modality.TEXT && definition.modality() == Modality.TEXT) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[%s] fuses a text with an image, or compares images: [%s] does not go with field"
+                  + " [%s] of modality [%s]",
+              FusionRescorerBuilder.NAME,
+              query.label().key(),
+              path,
+              definition.modality().key()));
+    }
+    if (query.half().modality() == definition.modality() && work.options().filterSize() > 0) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[filter_size] must be 0, got [%d]: [%s] is an image that is compared with images,"
+                  + " the MLP filter takes a text with an image",
+              work.options().filterSize(),
+              query.label().key()));
+    }
+    // Refuses a model that is gone, or has other spaces than the field.
+    definition.model();
+    String ofField = definition.spaces().tokens();
+    if (!ofField.equals(query.half().space())) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "the query was encoded by [%s] in the token space [%s], but the model [%s] of field"
+                  + " [%s] has [%s]",
+              query.half().model(),
+              query.half().space(),
+              definition.modelId(),
+              path,
+              ofField));
+    }
   }
 
-  /** Whether the request asks for a {@link RescoreReport}. */
+  /** Returns the part of the rescore that is to be done here. */
+  Stage stage() {
+    return work.stage() == Stage.DEFERRED && (search == null || search.shards() == 1)
+        ? Stage.SHARD
+        : work.stage();
+  }
+
+  /** Returns whether the request asks for a {@link RescoreReport}. */
   boolean reported() {
-    return reported;
+    return work.reported();
   }
 
   /**
@@ -74,15 +153,15 @@ final class FusionRescoreContext extends RescoreContext {
       // Nothing is read, and no model is asked.
       return;
     }
-    if (refused != null) {
-      throw refused.why();
+    if (work.refused() != null) {
+      throw work.refused().why();
     }
     if (search != null) {
       search.limits().checkWindow(getWindowSize(), "window_size");
     }
   }
 
-  /** What the tokens of a rescore take of the heap; the caller's to close. */
+  /** Returns what the tokens of a rescore take of the heap; the caller's to close. */
   MemoryBudget.Growing memory() {
     return new MemoryBudget.Growing(
         hasField() ? scoring().heap() : MemoryBudget.UNLIMITED,
@@ -108,12 +187,12 @@ final class FusionRescoreContext extends RescoreContext {
     return reporter.report(path, hasField() ? field.definition().modelId() : null);
   }
 
-  /** The field as the request names it. */
+  /** Returns the field as the request names it. */
   String path() {
     return path;
   }
 
-  /** False for an index that lacks the field: every hit is one without tokens. */
+  /** Returns false for an index that lacks the field: every hit is one without tokens. */
   boolean hasField() {
     return field != null;
   }
@@ -122,24 +201,29 @@ final class FusionRescoreContext extends RescoreContext {
     return field;
   }
 
-  EncodedSide query() {
-    return query;
+  Tokens query() {
+    return query.half();
   }
 
-  /** Whether query and documents are images, so that there is nothing to fuse. */
+  /** Returns the request's parameter that the query came in. */
+  String queryKey() {
+    return query.label().key();
+  }
+
+  /** Returns whether query and documents are images, so that there is nothing to fuse. */
   boolean comparesImages() {
-    return query.modality() == Modality.IMAGE && field.definition().modality() == Modality.IMAGE;
+    return query().modality() == Modality.IMAGE && field.definition().modality() == Modality.IMAGE;
   }
 
   FusionOptions options() {
-    return options;
+    return work.options();
   }
 
   ScoringService scoring() {
     return field.scoring();
   }
 
-  /** What the field's model did on this node. */
+  /** Returns what the field's model did on this node. */
   InferenceStats stats() {
     return scoring().stats().of(field.definition().modelId());
   }
@@ -148,12 +232,12 @@ final class FusionRescoreContext extends RescoreContext {
     this.search = search;
   }
 
-  /** The search's own bounds; null where nobody searches, as in an explain request. */
+  /** Returns the search's own bounds; null outside of a search, as in an explain request. */
   SearchBounds search() {
     return search;
   }
 
-  /** Whether another node scores for this shard. */
+  /** Returns whether another node scores for this shard. */
   boolean elsewhere() {
     return search != null && search.elsewhere();
   }
@@ -168,19 +252,19 @@ final class FusionRescoreContext extends RescoreContext {
     return new TokenReader(
         leaves,
         field.definition(),
-        comparesImages() ? query.calibrations() : List.of(),
+        comparesImages() ? query().calibrations() : List.of(),
         most,
         memory);
   }
 
   /**
-   * When this rescore stops waiting: the earliest of the search's timeout, the rescorer's, counted
-   * from now, and the node's.
+   * Returns when this rescore stops waiting: the earliest of the search's timeout, the rescorer's,
+   * counted from now, and the node's.
    */
   Deadline deadline() {
     Duration longest = scoring().longestWait();
-    if (options.timeout() != null) {
-      Duration asked = Duration.ofNanos(options.timeout().nanos());
+    if (options().timeout() != null) {
+      Duration asked = Duration.ofNanos(options().timeout().nanos());
       longest = asked.compareTo(longest) < 0 ? asked : longest;
     }
     Deadline own = Deadline.after(longest);
@@ -189,7 +273,7 @@ final class FusionRescoreContext extends RescoreContext {
 
   /**
    * Follows {@code on_failure}. A response that ran out of time says so; the end of the search's
-   * own time is nobody's failure.
+   * own time is no failure.
    *
    * @throws RuntimeException the failure, as OpenSearch answers it, unless the request prefers the
    *     first pass
@@ -197,8 +281,10 @@ final class FusionRescoreContext extends RescoreContext {
   void keepFirstPassOrThrow(RuntimeException failure) {
     boolean late = failure instanceof InferenceException.DeadlineExceeded && search != null;
     boolean searchIsOver =
-        late && (search.deadline().expired() || (refused != null && refused.searchIsOver()));
-    if (options.onFailure() == FailurePolicy.FAIL && !searchIsOver) {
+        late
+            && (search.deadline().expired()
+                || (work.refused() != null && work.refused().searchIsOver()));
+    if (options().onFailure() == FailurePolicy.FAIL && !searchIsOver) {
       throw InferenceErrors.toOpenSearch(failure);
     }
     if (late) {

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.SensorCalibration;
+import io.crossmodal.plugin.errors.ForeignTokensException;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
@@ -13,7 +14,7 @@ import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Stage;
 import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
 import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
-import io.crossmodal.plugin.scoring.ForeignTokensException;
+import io.crossmodal.plugin.rescore.TokenReader.Candidate;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -47,10 +48,10 @@ public final class FusionRescorer implements Rescorer {
   public TopDocs rescore(TopDocs topDocs, IndexSearcher searcher, RescoreContext rescoreContext)
       throws IOException {
     FusionRescoreContext context = (FusionRescoreContext) rescoreContext;
-    if (context.stage() == RescoreStage.DEFERRED) {
+    if (context.stage() == FusionRescoreContext.Stage.DEFERRED) {
       return topDocs;
     }
-    boolean counted = context.hasField() && context.stage() == RescoreStage.SHARD;
+    boolean counted = context.hasField() && context.stage() == FusionRescoreContext.Stage.SHARD;
     if (counted) {
       context.stats().increment(Counter.RESCORES);
     }
@@ -88,7 +89,7 @@ public final class FusionRescorer implements Rescorer {
       } else {
         rescored.add(hit.doc);
         float score =
-            context.stage() == RescoreStage.FILTER
+            context.stage() == FusionRescoreContext.Stage.PRE_RANK
                 ? scored.probability
                 : combiner.rescored(hit.score, scored.probability);
         result.add(new ScoreDoc(hit.doc, score, hit.shardIndex));
@@ -103,7 +104,7 @@ public final class FusionRescorer implements Rescorer {
   }
 
   /**
-   * @param probability or the filter's logit; NaN where the hit keeps its first-pass score
+   * @param probability or the pre-ranker's logit; NaN where the hit keeps its first-pass score
    */
   private record Scored(ScoreDoc hit, float probability) {}
 
@@ -181,12 +182,12 @@ public final class FusionRescorer implements Rescorer {
     if (context.options().missing() != MissingPolicy.SCORE_ZERO) {
       return Float.NaN;
     }
-    return context.stage() == RescoreStage.FILTER ? Float.NEGATIVE_INFINITY : 0;
+    return context.stage() == FusionRescoreContext.Stage.PRE_RANK ? Float.NEGATIVE_INFINITY : 0;
   }
 
   /**
-   * One p per candidate, NaN where it keeps the first pass instead; or the logits of the filter,
-   * where no more is to be done here.
+   * Returns one p per candidate, NaN where it keeps the first pass instead; or the logits of the
+   * pre-ranker, where no more is to be done here.
    */
   private static float[] probabilities(List<Candidate> candidates, FusionRescoreContext context) {
     float[] probabilities = new float[candidates.size()];
@@ -195,14 +196,14 @@ public final class FusionRescorer implements Rescorer {
     List<PairScore> scores;
     try {
       RescoreModel model = new RescoreModel(context);
-      if (context.stage() == RescoreStage.FILTER) {
-        List<Float> logits = model.filter(candidates);
+      if (context.stage() == FusionRescoreContext.Stage.PRE_RANK) {
+        List<Float> logits = model.preRank(candidates);
         for (int i = 0; i < probabilities.length; i++) {
           probabilities[i] = logits.get(i);
         }
         return probabilities;
       }
-      passed = filter(candidates, context.options().filterSize(), model);
+      passed = preRank(candidates, context.options().filterSize(), model);
       scores = model.score(Arrays.stream(passed).mapToObj(candidates::get).toList());
     } catch (InferenceException | ForeignTokensException e) {
       degradeOrThrow(e, context, candidates.size());
@@ -227,13 +228,13 @@ public final class FusionRescorer implements Rescorer {
     return probabilities;
   }
 
-  /** Step 5: indices of the candidates that the MLP filter likes best, in their order. */
-  private static int[] filter(List<Candidate> candidates, int size, RescoreModel model) {
+  /** Step 5: indices of the candidates that the pre-ranker scores highest, in their order. */
+  private static int[] preRank(List<Candidate> candidates, int size, RescoreModel model) {
     int[] all = IntStream.range(0, candidates.size()).toArray();
     if (size == 0 || size >= all.length) {
       return all;
     }
-    List<Float> logits = model.filter(candidates);
+    List<Float> logits = model.preRank(candidates);
     return Arrays.stream(all)
         .boxed()
         .sorted(Comparator.comparingDouble(i -> -logits.get(i)))
@@ -323,14 +324,14 @@ public final class FusionRescorer implements Rescorer {
       return explainCompared(compared);
     }
     PairScore.Fused fused = (PairScore.Fused) score;
-    Calibration calibration = fused.calibration();
+    Calibration calibration = fused.model().calibration();
     return Explanation.match(
         fused.p(),
         "p, probability that query and document match by model ["
             + fused.model().id()
             + "]: sigmoid(scale * (itm + lambda * filter) + bias)",
         Explanation.match(fused.itm(), "itm, logit of the fusion encoder"),
-        Explanation.match(fused.filter(), "filter, logit of the filter"),
+        Explanation.match(fused.preRank(), "filter, logit of the filter"),
         Explanation.match((float) calibration.lambda(), "lambda"),
         Explanation.match((float) calibration.scale(), "scale"),
         Explanation.match((float) calibration.bias(), "bias"));

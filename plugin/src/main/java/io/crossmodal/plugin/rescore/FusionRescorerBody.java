@@ -5,7 +5,7 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.plugin.query.Calibrations;
-import io.crossmodal.plugin.query.QuerySideBody;
+import io.crossmodal.plugin.query.QueryBody;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
 import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
@@ -15,13 +15,12 @@ import java.util.List;
 import java.util.Locale;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.ParseField;
-import org.opensearch.core.common.ParsingException;
 import org.opensearch.core.xcontent.ObjectParser;
 import org.opensearch.core.xcontent.XContentParser;
 
 /** What a request says of a {@link FusionRescorerBuilder}. */
-final class FusionRescorerBody extends QuerySideBody {
-  private static final List<String> SIDES = List.of("query_text", "query_image", "query_id");
+final class FusionRescorerBody extends QueryBody {
+  private static final List<String> SOURCES = List.of("query_text", "query_image", "query_id");
 
   private static final ObjectParser<FusionRescorerBody, Void> PARSER =
       new ObjectParser<>(FusionRescorerBuilder.NAME, FusionRescorerBody::new);
@@ -63,7 +62,7 @@ final class FusionRescorerBody extends QuerySideBody {
   private FusionRescorerBuilder build() {
     return new FusionRescorerBuilder(
         field(),
-        side(List.of(), SIDES),
+        source(List.of(), SOURCES),
         new FusionOptions(
             new ScoreCombiner(mode, queryWeight, rescoreQueryWeight),
             missing,
@@ -75,12 +74,7 @@ final class FusionRescorerBody extends QuerySideBody {
 
   /** Reads a request's body. */
   static FusionRescorerBuilder parse(XContentParser parser) throws IOException {
-    FusionRescorerBody body = PARSER.parse(parser, null);
-    try {
-      return body.build();
-    } catch (IllegalArgumentException e) {
-      throw new ParsingException(parser.getTokenLocation(), e.getMessage(), e);
-    }
+    return parse(PARSER, parser, FusionRescorerBody::build);
   }
 
   private static <E extends Enum<E>> E constant(Class<E> type, String name, String value) {

@@ -4,21 +4,24 @@
  */
 package io.crossmodal.plugin.rescore;
 
-import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.plugin.action.EncodedQuery;
+import io.crossmodal.plugin.action.EncodedQuery.Tokens;
+import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
+import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.query.Calibrations;
-import io.crossmodal.plugin.query.EncodedQuery;
-import io.crossmodal.plugin.query.QueryEncoder;
-import io.crossmodal.plugin.query.QuerySide;
+import io.crossmodal.plugin.query.QueryState;
 import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
+import io.crossmodal.plugin.rescore.FusionRescoreContext.Stage;
+import io.crossmodal.plugin.rescore.FusionRescoreContext.Work;
 import io.crossmodal.plugin.scoring.Scorers;
+import io.crossmodal.plugin.wire.ModelValues;
 import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
-import org.apache.lucene.util.SetOnce;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
 import org.opensearch.core.xcontent.XContentBuilder;
@@ -43,73 +46,39 @@ import org.opensearch.search.rescore.RescorerBuilder;
  * }</pre>
  *
  * The first of each list is the default. {@code on_failure} fails by default, for a search that
- * says nothing and lacks its rescore would look like a bad model; who prefers some order to none
- * says so. Without {@code timeout} the node's own limit holds. {@code calibrate} is the query's: of
- * an image compared with images, whether p is the probability that both show one place, by the
- * model's calibration of MaxSim for the two sensors; by default where the model has several sensors
- * and all the calibrations.
+ * silently lacks its rescore would look like a bad model. Without {@code timeout} the node's own
+ * limit holds. {@code calibrate} is the query's: of an image compared with images, whether p is the
+ * probability that both show one place, by the model's calibration of MaxSim for the two sensors;
+ * by default where the model has several sensors and all the calibrations.
  */
 public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerBuilder> {
   public static final String NAME = "fusion";
 
   private final String field;
-  private final Side side;
+  private final QueryState<Tokens> state;
   private final Work work;
-
-  // Null for what the model can do.
+  // Null where the model decides.
   private final Boolean calibrate;
 
-  /** How far the query side has come on its way to the shards. */
-  private sealed interface Side {
-    /** What the request says. */
-    record Asked(QuerySide query) implements Side {}
-
-    /**
-     * While the encoding is under way.
-     *
-     * @param result a rewrite of this very builder finds it there
-     */
-    record Pending(QuerySide query, SetOnce<EncodedQuery> result) implements Side {}
-
-    /** What shards take. */
-    record Ready(EncodedSide encoded) implements Side {}
-  }
-
-  /**
-   * What there is to do.
-   *
-   * @param reported whether the shards say what they did
-   * @param refused why the shard must not rescore, which is said on its own node; null where it may
-   */
-  private record Work(
-      FusionOptions options,
-      RescoreStage stage,
-      boolean reported,
-      RescoreAdmission.Refusal refused) {
-    private Work of(FusionOptions others, RescoreStage other) {
-      return new Work(others, other, reported, refused);
-    }
-  }
-
-  public FusionRescorerBuilder(String field, QuerySide side, FusionOptions options) {
-    this(field, side, options, null);
+  public FusionRescorerBuilder(String field, QuerySource source, FusionOptions options) {
+    this(field, source, options, null);
   }
 
   /**
    * @param calibrate whether p of two images is a probability; null where the model decides
    */
   public FusionRescorerBuilder(
-      String field, QuerySide side, FusionOptions options, Boolean calibrate) {
+      String field, QuerySource source, FusionOptions options, Boolean calibrate) {
     this(
         Objects.requireNonNull(field, "field"),
-        new Side.Asked(Objects.requireNonNull(side, "side")),
-        new Work(Objects.requireNonNull(options, "options"), RescoreStage.SHARD, false, null),
+        new QueryState.Typed<>(source),
+        new Work(Objects.requireNonNull(options, "options"), Stage.SHARD, false, null),
         calibrate);
   }
 
-  private FusionRescorerBuilder(String field, Side side, Work work, Boolean calibrate) {
+  FusionRescorerBuilder(String field, QueryState<Tokens> state, Work work, Boolean calibrate) {
     this.field = field;
-    this.side = side;
+    this.state = state;
     this.work = work;
     this.calibrate = calibrate;
   }
@@ -118,23 +87,47 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     super(in);
     WireFormat.read(in, NAME);
     field = in.readString();
-    side =
-        in.readBoolean() ? new Side.Ready(new EncodedSide(in)) : new Side.Asked(new QuerySide(in));
-    work = new Work(new FusionOptions(in), in.readEnum(RescoreStage.class), in.readBoolean(), null);
+    state = in.readBoolean() ? readEncoded(in) : new QueryState.Typed<>(QuerySource.read(in));
+    work = new Work(new FusionOptions(in), in.readEnum(Stage.class), in.readBoolean(), null);
     calibrate = in.readOptionalBoolean();
+  }
+
+  private static QueryState<Tokens> readEncoded(StreamInput in) throws IOException {
+    Modality modality = in.readEnum(Modality.class);
+    QuerySource.Label label = new QuerySource.Label(in);
+    return new QueryState.Encoded<>(
+        label,
+        new Tokens(
+            modality,
+            in.readString(),
+            in.readString(),
+            ModelValues.readTokens(in),
+            ModelValues.readWords(in),
+            ModelValues.readCalibrations(in)));
+  }
+
+  private static void write(StreamOutput out, QueryState.Encoded<Tokens> encoded)
+      throws IOException {
+    Tokens tokens = encoded.half();
+    out.writeEnum(tokens.modality());
+    encoded.label().writeTo(out);
+    out.writeString(tokens.model());
+    out.writeString(tokens.space());
+    ModelValues.writeTokens(out, tokens.block());
+    ModelValues.writeWords(out, tokens.words());
+    ModelValues.writeCalibrations(out, tokens.calibrations());
   }
 
   @Override
   protected void doWriteTo(StreamOutput out) throws IOException {
+    state.checkSendable(NAME);
     WireFormat.write(out);
     out.writeString(field);
-    out.writeBoolean(side instanceof Side.Ready);
-    if (side instanceof Side.Ready ready) {
-      ready.encoded().writeTo(out);
-    } else if (side instanceof Side.Asked asked) {
-      asked.query().writeTo(out);
+    out.writeBoolean(state.encoded().isPresent());
+    if (state.encoded().isPresent()) {
+      write(out, state.encoded().get());
     } else {
-      throw new IllegalStateException("[" + NAME + "] is sent while its encoding is under way");
+      state.typed().orElseThrow().writeTo(out);
     }
     work.options().writeTo(out);
     out.writeEnum(work.stage());
@@ -150,13 +143,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   @Override
   protected void doXContent(XContentBuilder builder, Params params) throws IOException {
     builder.startObject(NAME).field("field", field);
-    if (side instanceof Side.Asked asked) {
-      asked.query().toXContent(builder, params);
-    } else if (side instanceof Side.Pending pending) {
-      pending.query().toXContent(builder, params);
-    } else if (side instanceof Side.Ready ready) {
-      ready.encoded().asked().toXContent(builder, params);
-    }
+    state.print(builder, params);
     work.options().toXContent(builder, params);
     if (calibrate != null) {
       builder.field(Calibrations.CALIBRATE, calibrate);
@@ -166,56 +153,37 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
 
   @Override
   public RescorerBuilder<FusionRescorerBuilder> rewrite(QueryRewriteContext context) {
-    if (side instanceof Side.Pending pending) {
-      EncodedQuery result = pending.result().get();
-      return result == null ? this : with(new Side.Ready(encoded(pending.query(), result)));
-    }
-    if (side instanceof Side.Asked asked && context.convertToShardContext() == null) {
+    if (state instanceof QueryState.Typed<Tokens>) {
       RescoredSearch.check(context, work.stage());
-      SetOnce<EncodedQuery> started = new SetOnce<>();
-      QueryEncoder.encode(context, field, asked.query(), started::set);
-      return with(new Side.Pending(asked.query(), started));
     }
-    return this;
+    QueryState<Tokens> next = state.rewrite(context, field, this::calibrated);
+    return next == state ? this : copy(next, work);
   }
 
-  private EncodedSide encoded(QuerySide query, EncodedQuery result) {
-    return new EncodedSide(
-        result.modality(),
-        query.asked(),
-        result.model(),
-        result.tokenSpace(),
-        tokens(result),
-        result.words(),
+  /** Returns the tokens with the calibrations that its hits are scored by. */
+  private Tokens calibrated(String key, EncodedQuery encoded) {
+    Tokens tokens = encoded.tokens();
+    if (tokens.block() == null) {
+      throw new IllegalArgumentException(
+          "[query_id]: the document stores no tokens to rescore with, its field's mapping says"
+              + " [tokens: none]");
+    }
+    return tokens.with(
         Calibrations.choose(
             calibrate,
-            result.maxSimCalibrations(),
-            query.key(),
+            tokens.calibrations(),
+            key,
             "model ["
-                + result.model()
+                + tokens.model()
                 + "] has none of MaxSim for this query, or tokens are pooled"));
   }
 
-  private static TokenBlock tokens(EncodedQuery query) {
-    return query
-        .tokens()
-        .orElseThrow(
-            () ->
-                new IllegalArgumentException(
-                    "[query_id]: the document stores no tokens to rescore with, its field's mapping"
-                        + " says [tokens: none]"));
-  }
-
-  private FusionRescorerBuilder with(Side changed) {
-    return copy(changed, work);
-  }
-
   private FusionRescorerBuilder with(Work changed) {
-    return copy(side, changed);
+    return copy(state, changed);
   }
 
-  private FusionRescorerBuilder copy(Side newSide, Work newWork) {
-    FusionRescorerBuilder copy = new FusionRescorerBuilder(field, newSide, newWork, calibrate);
+  private FusionRescorerBuilder copy(QueryState<Tokens> newState, Work newWork) {
+    FusionRescorerBuilder copy = new FusionRescorerBuilder(field, newState, newWork, calibrate);
     copy.windowSize = windowSize;
     return copy;
   }
@@ -234,13 +202,13 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     return this;
   }
 
-  /** The same, whose shards say what they did. */
+  /** Returns a copy whose shards report what they did. */
   public FusionRescorerBuilder reported() {
     return with(new Work(work.options(), work.stage(), true, work.refused()));
   }
 
   /**
-   * The same, of a shard that keeps the first pass and says why.
+   * Returns a copy for a shard that keeps the first pass and says why.
    *
    * @param why it must not rescore
    */
@@ -249,22 +217,22 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   }
 
   /**
-   * The same, whose shards leave it to the coordinating node which of their hits are rescored.
+   * Returns a copy whose shards leave the choice of the rescored hits to the coordinating node.
    *
    * @param window hits that each shard offers
    */
   public FusionRescorerBuilder deferred(int window) {
-    return with(work.of(work.options(), RescoreStage.DEFERRED)).windowSize(window);
+    return with(work.with(work.options(), Stage.DEFERRED)).windowSize(window);
   }
 
-  /** Whether the coordinating node chooses the hits. */
+  /** Returns whether the coordinating node chooses the hits. */
   public boolean isDeferred() {
-    return work.stage() == RescoreStage.DEFERRED;
+    return work.stage() == Stage.DEFERRED;
   }
 
   /**
-   * For hits that the coordinating node chose: gives each its fusion score p, and not what combines
-   * it with the first pass.
+   * Returns a copy for hits that the coordinating node chose: gives each its fusion score p, not
+   * yet combined with the first pass.
    *
    * @param window how many
    */
@@ -277,38 +245,36 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
             options.onFailure(),
             options.timeout(),
             0);
-    return with(work.of(alone, RescoreStage.SHARD)).windowSize(window);
+    return with(work.with(alone, Stage.SHARD)).windowSize(window);
   }
 
   /**
-   * For hits that the coordinating node chose: gives each the MLP filter's logit, and negative
-   * infinity where it has no tokens and {@code missing} is {@code score_zero}.
+   * Returns a copy for hits that the coordinating node chose: gives each the pre-ranker's logit,
+   * and negative infinity where it has no tokens and {@code missing} is {@code score_zero}.
    *
    * @param window how many
    */
-  public FusionRescorerBuilder filterOfChosen(int window) {
-    return with(work.of(work.options(), RescoreStage.FILTER)).windowSize(window);
+  public FusionRescorerBuilder preRankOfChosen(int window) {
+    return with(work.with(work.options(), Stage.PRE_RANK)).windowSize(window);
   }
 
-  /** The field as the request names it. */
+  /** Returns the field as the request names it. */
   public String field() {
     return field;
   }
 
-  /** How it behaves. */
+  /** Returns its options. */
   public FusionOptions options() {
     return work.options();
   }
 
-  /** Id of the model that encoded the query; empty before the rewrite. */
+  /** Returns the id of the model that encoded the query; empty before the rewrite. */
   Optional<String> modelIfKnown() {
-    return side instanceof Side.Ready ready
-        ? Optional.of(ready.encoded().model())
-        : Optional.empty();
+    return state.encoded().map(encoded -> encoded.half().model());
   }
 
   /**
-   * Id of the model that encoded the query.
+   * Returns the id of the model that encoded the query.
    *
    * @throws IllegalStateException before the rewrite
    */
@@ -321,16 +287,15 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   protected RescoreContext innerBuildContext(int windowSize, QueryShardContext context) {
     // A model may be replaced while a cached answer lives.
     context.setIsCacheable(false);
-    if (!(side instanceof Side.Ready ready)) {
-      throw new IllegalArgumentException(
-          "[" + NAME + "] cannot encode its query here: it must be rewritten first");
-    }
+    QueryState.Encoded<Tokens> query =
+        state
+            .encoded()
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        "[" + NAME + "] cannot encode its query here: it must be rewritten first"));
     MappedFieldType type = context.fieldMapper(field);
-    if (type == null) {
-      // The coordinating node found the field in another of the searched indices.
-      return context(windowSize, null, null);
-    }
-    if (!(type instanceof CrossModalFieldType crossModal)) {
+    if (type != null && !(type instanceof CrossModalFieldType)) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
@@ -339,20 +304,8 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
               CrossModalFieldMapper.TYPE,
               type.typeName()));
     }
-    ready.encoded().check(field, crossModal.definition(), work.options().filterSize());
-    return context(windowSize, crossModal, ready.encoded());
-  }
-
-  private FusionRescoreContext context(int window, CrossModalFieldType type, EncodedSide encoded) {
-    return new FusionRescoreContext(
-        window,
-        field,
-        type,
-        encoded,
-        work.options(),
-        work.stage(),
-        work.reported(),
-        work.refused());
+    // Null where the coordinating node found the field in another of the searched indices.
+    return new FusionRescoreContext(windowSize, field, (CrossModalFieldType) type, query, work);
   }
 
   @Override
@@ -365,7 +318,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     return super.equals(other)
         && other instanceof FusionRescorerBuilder builder
         && field.equals(builder.field)
-        && side.equals(builder.side)
+        && state.equals(builder.state)
         && work.options().equals(builder.work.options())
         && work.stage() == builder.work.stage()
         && work.reported() == builder.work.reported()
@@ -375,7 +328,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   @Override
   public int hashCode() {
     return Objects.hash(
-        super.hashCode(), field, side, work.options(), work.stage(), work.reported(), calibrate);
+        super.hashCode(), field, state, work.options(), work.stage(), work.reported(), calibrate);
   }
 
   /**

@@ -4,33 +4,40 @@
  */
 package io.crossmodal.plugin.rescore;
 
-import io.crossmodal.model.Calibration;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.plugin.inference.scoring.ScoringService.ModelInfo;
+import java.util.Map;
 
 /** The score of a query and a document, with what it was made of. */
-public sealed interface PairScore permits PairScore.Fused, PairScore.Compared {
-  /** What hits are ranked by, in [0, 1]; NaN where the model gave no number. */
+sealed interface PairScore permits PairScore.Fused, PairScore.Compared {
+  /** Returns what hits are ranked by, in [0, 1]; NaN where the model gave no number. */
   float p();
 
-  /** The model that gave it. */
+  /** Returns the model that gave it. */
   ModelInfo model();
+
+  /** Adds what p was made of to the description of a hit. */
+  void describe(Map<String, Object> object);
 
   /**
    * A text and an image.
    *
    * @param p probability of a match
    * @param itm logit of the fusion encoder
-   * @param filter logit of the filter
+   * @param preRank logit of the pre-ranker
    */
-  record Fused(float p, float itm, float filter, ModelInfo model) implements PairScore {
-    static Fused of(float itm, float filter, ModelInfo model) {
-      return new Fused(model.calibration().probability(itm, filter), itm, filter, model);
+  record Fused(float p, float itm, float preRank, ModelInfo model) implements PairScore {
+    static Fused of(float itm, float preRank, ModelInfo model) {
+      return new Fused(model.calibration().probability(itm, preRank), itm, preRank, model);
     }
 
-    /** What makes p of the logits. */
-    public Calibration calibration() {
-      return model.calibration();
+    @Override
+    public void describe(Map<String, Object> object) {
+      object.put("itm", itm);
+      object.put("filter", preRank);
+      object.put("lambda", model.calibration().lambda());
+      object.put("scale", model.calibration().scale());
+      object.put("bias", model.calibration().bias());
     }
   }
 
@@ -51,6 +58,17 @@ public sealed interface PairScore permits PairScore.Fused, PairScore.Compared {
               ? Math.max(0, Math.min(1, (1 + maxSim) / 2))
               : calibration.probability(maxSim);
       return new Compared(p, maxSim, calibration, model);
+    }
+
+    @Override
+    public void describe(Map<String, Object> object) {
+      object.put("max_sim", maxSim);
+      if (calibration != null) {
+        object.put("query_sensor", calibration.query());
+        object.put("sensor", calibration.archive());
+        object.put("scale", calibration.scale());
+        object.put("bias", calibration.bias());
+      }
     }
   }
 }

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.plugin.errors.InferenceErrors;
+import io.crossmodal.plugin.ext.CrossModalExtBuilder;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
@@ -114,10 +115,10 @@ public final class RescoreAdmission implements TransportInterceptor {
   private static boolean asksModel(SearchSourceBuilder source) {
     return Boolean.TRUE.equals(source.explain())
         || source.ext().stream()
-            .anyMatch(ext -> ext instanceof RescoreExt asked && asked.describesHits());
+            .anyMatch(ext -> ext instanceof CrossModalExtBuilder wanted && wanted.describesHits());
   }
 
-  /** Gives a place back, and to whoever waits longest. */
+  /** Gives a place to the request that waits longest. */
   private void release() {
     free.release();
     admit();
@@ -137,7 +138,7 @@ public final class RescoreAdmission implements TransportInterceptor {
   /**
    * Why a shard must not rescore.
    *
-   * @param searchIsOver whether the search's own time was over, which is nobody's failure
+   * @param searchIsOver whether the search's own time was over, which is no failure
    */
   record Refusal(InferenceException why, boolean searchIsOver) {}
 
@@ -206,7 +207,7 @@ public final class RescoreAdmission implements TransportInterceptor {
       admit();
     }
 
-    /** How long it may wait: as long as its rescore may last. */
+    /** Returns how long it may wait: as long as its rescore may last. */
     private TimeValue longest() {
       TimeValue longest = TimeValue.timeValueNanos(scoring.longestWait().toNanos());
       longest = shorter(longest, search.source().timeout());
@@ -221,7 +222,7 @@ public final class RescoreAdmission implements TransportInterceptor {
     }
 
     /**
-     * @return false when somebody else took it out
+     * @return false when another thread took it out
      */
     private boolean leaveQueue() {
       boolean first = queued.compareAndSet(true, false);
@@ -276,7 +277,7 @@ public final class RescoreAdmission implements TransportInterceptor {
       }
     }
 
-    /** With a place, which the answer gives back. */
+    /** Runs the search with a place, which its answer gives back. */
     private void run() throws Exception {
       Once once = new Once(channel, RescoreAdmission.this::release);
       try {
@@ -294,7 +295,7 @@ public final class RescoreAdmission implements TransportInterceptor {
       }
     }
 
-    /** Fails, or goes on without a place and without its rescores. */
+    /** Fails the search, or runs it without a place and without its rescores. */
     private void refuse(InferenceException why, Counter reason, boolean searchIsOver)
         throws Exception {
       boolean fails =
@@ -314,7 +315,7 @@ public final class RescoreAdmission implements TransportInterceptor {
         channel.sendResponse(failure);
       } catch (IOException | RuntimeException e) {
         e.addSuppressed(failure);
-        LOGGER.warn("nobody was told that a shard's search was refused", e);
+        LOGGER.warn("no answer went out that a shard's search was refused", e);
       }
     }
   }

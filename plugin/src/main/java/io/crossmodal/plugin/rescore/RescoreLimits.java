@@ -4,20 +4,16 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.util.Locale;
+import org.opensearch.common.settings.ClusterSettings;
+import org.opensearch.common.settings.Settings;
 
 /**
  * What one search may ask of a node, beside OpenSearch's {@code index.max_rescore_window}, and how
  * many of its searches may wait. Follows the cluster's settings. Thread-safe.
  */
 public final class RescoreLimits {
-  public static final String MAX_WINDOW = "plugins.cross_modal.rescore.max_window";
-
-  /** The most that {@link #MAX_WINDOW} may be. */
-  public static final int LARGEST_WINDOW = 100_000;
-
-  public static final String MAX_HEAT_MAPS = "plugins.cross_modal.rescore.max_heat_maps";
-
   private volatile int maxWindow;
   private volatile int maxHeatMaps;
   private volatile int maxWaiting;
@@ -33,19 +29,20 @@ public final class RescoreLimits {
     this.maxWaiting = maxWaiting;
   }
 
-  /** Follows {@link #MAX_WINDOW}. */
-  public void maxWindow(int changed) {
-    maxWindow = changed;
-  }
-
-  /** Follows {@link #MAX_HEAT_MAPS}. */
-  public void maxHeatMaps(int changed) {
-    maxHeatMaps = changed;
-  }
-
-  /** Follows {@code plugins.cross_modal.inference.queue_size}. */
-  public void maxWaiting(int changed) {
-    maxWaiting = changed;
+  /** Returns limits that follow a cluster's settings. */
+  public static RescoreLimits following(ClusterSettings cluster, Settings node) {
+    RescoreLimits limits =
+        new RescoreLimits(
+            CrossModalSettings.MAX_WINDOW.get(node),
+            CrossModalSettings.MAX_HEAT_MAPS.get(node),
+            CrossModalSettings.QUEUE_SIZE.get(node));
+    cluster.addSettingsUpdateConsumer(
+        CrossModalSettings.MAX_WINDOW, changed -> limits.maxWindow = changed);
+    cluster.addSettingsUpdateConsumer(
+        CrossModalSettings.MAX_HEAT_MAPS, changed -> limits.maxHeatMaps = changed);
+    cluster.addSettingsUpdateConsumer(
+        CrossModalSettings.QUEUE_SIZE, changed -> limits.maxWaiting = changed);
+    return limits;
   }
 
   int maxWaiting() {
@@ -68,7 +65,7 @@ public final class RescoreLimits {
               parameter,
               maxWindow,
               window,
-              MAX_WINDOW));
+              CrossModalSettings.MAX_WINDOW.getKey()));
     }
   }
 
@@ -87,7 +84,7 @@ public final class RescoreLimits {
                   + " shorter page, or raise the setting [%s] of the cluster",
               maxHeatMaps,
               hits,
-              MAX_HEAT_MAPS));
+              CrossModalSettings.MAX_HEAT_MAPS.getKey()));
     }
   }
 }

@@ -6,13 +6,14 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.tokens.Tokens;
+import io.crossmodal.plugin.errors.ForeignTokensException;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.Futures;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
 import io.crossmodal.plugin.inference.scoring.ScoringService.Similarities;
 import io.crossmodal.plugin.mapper.Modality;
-import io.crossmodal.plugin.scoring.ForeignTokensException;
+import io.crossmodal.plugin.rescore.TokenReader.Candidate;
 import io.crossmodal.plugin.scoring.PairOperation;
 import io.crossmodal.plugin.scoring.Pairs;
 import java.util.ArrayList;
@@ -25,7 +26,7 @@ import org.opensearch.core.tasks.TaskCancelledException;
 
 /**
  * Asks a rescore's model about its query and candidates and waits for the answer: until the
- * rescore's deadline, which begins here, or until somebody cancels the search.
+ * rescore's deadline, which begins here, or until the search is cancelled.
  *
  * <p>All questions fail with an {@link InferenceException}, with a {@link ForeignTokensException}
  * where another node finds the tokens damaged, and with a {@link TaskCancelledException} when the
@@ -43,14 +44,16 @@ final class RescoreModel {
     this.deadline = context.deadline();
   }
 
-  /** The MLP filter's logit of each candidate. */
-  List<Float> filter(List<Candidate> candidates) {
+  /** Returns the pre-ranker's logit of each candidate. */
+  List<Float> preRank(List<Candidate> candidates) {
     return ask(
         PairOperation.PRE_RANK,
         tokens(candidates).stream().<Tokens>map(Tokens::classToken).toList());
   }
 
-  /** The score of each candidate: fused, or compared where query and candidates are images. */
+  /**
+   * Returns the score of each candidate: fused, or compared where query and candidates are images.
+   */
   List<PairScore> score(List<Candidate> candidates) {
     List<PairScore> scores = new ArrayList<>(candidates.size());
     if (context.comparesImages()) {
@@ -73,15 +76,15 @@ final class RescoreModel {
     return scores;
   }
 
-  /** What the answers of {@link #attention} take. */
+  /** Returns what the answers of {@link #attention} take. */
   static long attentionBytes(FusionRescoreContext context, List<Candidate> candidates) {
-    long query = context.query().tokens().count();
+    long query = context.query().block().count();
     return candidates.stream()
         .mapToLong(candidate -> query * candidate.tokens().count() * Float.BYTES)
         .sum();
   }
 
-  /** Where the tokens of the text look in the image, for each candidate. */
+  /** Returns where the tokens of the text look in the image, for each candidate. */
   List<WordPatchWeights> attention(List<Candidate> candidates) {
     return ask(PairOperation.ATTENTION, tokens(candidates));
   }
@@ -95,7 +98,7 @@ final class RescoreModel {
         new Pairs(
             context.field().definition().modelId(),
             context.field().definition().spaces().tokens(),
-            context.query().tokens(),
+            context.query().block(),
             context.field().definition().modality() == Modality.IMAGE,
             candidates);
     return await(

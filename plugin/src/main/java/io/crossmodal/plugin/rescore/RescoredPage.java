@@ -7,14 +7,18 @@ package io.crossmodal.plugin.rescore;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.model.tokens.Tokens;
+import io.crossmodal.plugin.errors.ForeignTokensException;
+import io.crossmodal.plugin.ext.CrossModalExtBuilder;
+import io.crossmodal.plugin.ext.DetailsFetchPhase;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
-import io.crossmodal.plugin.scoring.ForeignTokensException;
+import io.crossmodal.plugin.rescore.TokenReader.Candidate;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -27,11 +31,13 @@ import org.opensearch.search.fetch.FetchContext;
 import org.opensearch.search.rescore.RescoreContext;
 
 /**
- * What a fusion rescore has to say of the hits that a shard returns. It asks the model again, for
- * the first pass over a window keeps probabilities only; once for the whole page, and only when
- * somebody wants to know. For one thread.
+ * Describes the hits of a fusion rescore that a shard returns. It asks the model again, for the
+ * first pass over a window keeps probabilities only; once for the whole page, when the first hit is
+ * described. For one thread.
  */
-public final class RescoredPage {
+public final class RescoredPage implements DetailsFetchPhase.Page {
+  private static final double DIGITS = 1e4;
+
   private final FusionRescoreContext context;
   private final List<LeafReaderContext> leaves;
   private final int[] docs;
@@ -42,13 +48,13 @@ public final class RescoredPage {
   private Answers<WordPatchWeights> attention;
 
   /**
-   * What the model said.
+   * The model's answers.
    *
    * @param byDoc of top-level document ids; without those that it could not be asked about
-   * @param error why it said nothing, where the request prefers the first pass to failures;
+   * @param error why there are none, where the request prefers the first pass to failures;
    *     otherwise null
    */
-  public record Answers<T>(Map<Integer, T> byDoc, String error) {}
+  private record Answers<T>(Map<Integer, T> byDoc, String error) {}
 
   private RescoredPage(FusionRescoreContext context, List<LeafReaderContext> leaves) {
     this.context = context;
@@ -60,7 +66,7 @@ public final class RescoredPage {
     }
   }
 
-  /** One for each fusion rescore of a search, in the request's order. */
+  /** Returns one for each fusion rescore of a search, in the request's order. */
   public static List<RescoredPage> of(FetchContext fetch) {
     List<LeafReaderContext> leaves = fetch.searcher().getIndexReader().leaves();
     List<RescoredPage> pages = new ArrayList<>();
@@ -72,57 +78,108 @@ public final class RescoredPage {
     return pages;
   }
 
-  /** Whether a document is a hit of the page; inner hits are not. */
+  @Override
   public boolean holds(int doc) {
     return Arrays.binarySearch(docs, doc) >= 0;
   }
 
-  /** The field as the request names it. */
-  public String field() {
-    return context.path();
+  @Override
+  public Map<String, Object> describe(CrossModalExtBuilder wanted, int doc) throws IOException {
+    Map<String, Object> object = new LinkedHashMap<>();
+    object.put("field", context.path());
+    if (context.hasField()) {
+      object.put("model", context.field().definition().modelId());
+    }
+    object.put("rescored", context.isRescored(doc));
+    if (context.isRescored(doc)) {
+      if (wanted.details()) {
+        describeScore(doc, object);
+      }
+      // What failed once would fail again, and the reason stands there already.
+      if (wanted.heatMap() && !object.containsKey("error")) {
+        describeHeatMap(doc, object);
+      }
+    }
+    return object;
   }
 
-  /** Id of the field's model; empty in an index that lacks the field. */
-  public Optional<String> model() {
-    return context.hasField()
-        ? Optional.of(context.field().definition().modelId())
-        : Optional.empty();
+  private void describeScore(int doc, Map<String, Object> object) throws IOException {
+    Answers<PairScore> answers = scores();
+    if (answers.error() != null) {
+      object.put("error", answers.error());
+      return;
+    }
+    PairScore score = answers.byDoc().get(doc);
+    if (score == null) {
+      object.put("p", 0f);
+      object.put("missing", "score_zero");
+      return;
+    }
+    object.put("version", score.model().number());
+    object.put("p", score.p());
+    score.describe(object);
+  }
+
+  private void describeHeatMap(int doc, Map<String, Object> object) throws IOException {
+    Answers<WordPatchWeights> answers = attention();
+    if (answers.error() != null) {
+      object.put("error", answers.error());
+      return;
+    }
+    Optional<String> unavailable = heatMapUnavailable(doc);
+    if (unavailable.isPresent()) {
+      object.put("heat_map_unavailable", unavailable.get());
+      return;
+    }
+    WordPatchWeights table = answers.byDoc().get(doc);
+    List<String> words = new ArrayList<>();
+    List<float[]> weights = new ArrayList<>();
+    for (WordSpan word : words()) {
+      words.add(word.word());
+      weights.add(rounded(table.patches(word.from(), word.to())));
+    }
+    Map<String, Object> heatMap = new LinkedHashMap<>();
+    heatMap.put("words", words);
+    heatMap.put("grid", table.grid());
+    heatMap.put("weights", weights);
+    object.put("heat_map", heatMap);
+  }
+
+  private static float[] rounded(float[] values) {
+    float[] rounded = new float[values.length];
+    for (int i = 0; i < values.length; i++) {
+      rounded[i] = (float) (Math.round(values[i] * DIGITS) / DIGITS);
+    }
+    return rounded;
   }
 
   /**
-   * Whether a hit has a fusion score; with {@link MissingPolicy#SCORE_ZERO} also without tokens.
-   */
-  public boolean isRescored(int doc) {
-    return context.isRescored(doc);
-  }
-
-  /**
-   * The scores of all rescored hits that have tokens.
+   * Returns the scores of all rescored hits that have tokens.
    *
    * @throws RuntimeException as OpenSearch answers it, where {@code on_failure} says so
    */
-  public Answers<PairScore> scores() throws IOException {
+  private Answers<PairScore> scores() throws IOException {
     if (scores == null) {
       scores = ask(tokens -> true, asked -> new RescoreModel(context).score(asked));
     }
     return scores;
   }
 
-  /** The words of the query and their tokens; empty where it is none that has words. */
-  public List<WordSpan> words() {
+  /** Returns the words of the query and their tokens; empty where it is none that has words. */
+  private List<WordSpan> words() {
     return context.hasField() ? context.query().words() : List.of();
   }
 
   /**
-   * Why a rescored hit has no heat map.
+   * Returns why a rescored hit has no heat map.
    *
    * @return empty where it has one
    */
-  public Optional<String> heatMapUnavailable(int doc) throws IOException {
+  private Optional<String> heatMapUnavailable(int doc) throws IOException {
     if (context.hasField() && words().isEmpty()) {
       return Optional.of(
           "["
-              + context.query().asked().key()
+              + context.queryKey()
               + "] brings no words to draw, search with [query_text] for a heat map");
     }
     Candidate image = candidates().get(doc);
@@ -139,12 +196,12 @@ public final class RescoredPage {
   }
 
   /**
-   * Where the query's tokens look in the pictures of all rescored hits whose {@link
+   * Returns where the query's tokens look in the pictures of all rescored hits whose {@link
    * #heatMapUnavailable} is empty.
    *
    * @throws RuntimeException as OpenSearch answers it, where {@code on_failure} says so
    */
-  public Answers<WordPatchWeights> attention() throws IOException {
+  private Answers<WordPatchWeights> attention() throws IOException {
     if (attention == null) {
       context.search().limits().checkHeatMaps(docs.length);
       attention =
@@ -186,7 +243,7 @@ public final class RescoredPage {
     }
   }
 
-  /** The rescored hits that have stored tokens, in document order. */
+  /** Returns the rescored hits that have stored tokens, in document order. */
   private Map<Integer, Candidate> candidates() throws IOException {
     if (candidates == null) {
       Map<Integer, Candidate> read = new TreeMap<>();

@@ -4,13 +4,13 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.plugin.ext.CrossModalExtBuilder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import org.opensearch.action.search.SearchRequest;
 import org.opensearch.index.query.QueryCoordinatorContext;
 import org.opensearch.index.query.QueryRewriteContext;
-import org.opensearch.search.SearchExtBuilder;
 import org.opensearch.search.builder.SearchSourceBuilder;
 import org.opensearch.search.rescore.RescorerBuilder;
 import org.opensearch.search.sort.ScoreSortBuilder;
@@ -21,7 +21,7 @@ import org.opensearch.search.sort.SortOrder;
 public final class RescoredSearch {
   private RescoredSearch() {}
 
-  /** All rescorers of a search, in its order; core's list names a raw type. */
+  /** Returns all rescorers of a search, in its order; core's list names a raw type. */
   public static List<RescorerBuilder<?>> rescorers(SearchSourceBuilder source) {
     List<RescorerBuilder<?>> rescorers = new ArrayList<>();
     if (source != null && source.rescores() != null) {
@@ -32,7 +32,12 @@ public final class RescoredSearch {
     return rescorers;
   }
 
-  /** The fusion rescorers among them. */
+  /** Returns whether a search has a fusion rescore. */
+  public static boolean hasFusion(SearchSourceBuilder source) {
+    return !fusions(source).isEmpty();
+  }
+
+  /** Returns the fusion rescorers among them. */
   public static List<FusionRescorerBuilder> fusions(SearchSourceBuilder source) {
     return rescorers(source).stream()
         .filter(FusionRescorerBuilder.class::isInstance)
@@ -40,7 +45,7 @@ public final class RescoredSearch {
         .toList();
   }
 
-  /** The same search with other fusion rescorers. */
+  /** Returns the same search with other fusion rescorers. */
   public static SearchSourceBuilder changed(
       SearchSourceBuilder source, UnaryOperator<FusionRescorerBuilder> changing) {
     SearchSourceBuilder copy = source.shallowCopy();
@@ -57,7 +62,7 @@ public final class RescoredSearch {
    * @param context of the coordinating node
    * @throws IllegalArgumentException when the request wants what its rescore cannot give
    */
-  static void check(QueryRewriteContext context, RescoreStage stage) {
+  static void check(QueryRewriteContext context, FusionRescoreContext.Stage stage) {
     QueryCoordinatorContext coordinator = context.convertToCoordinatorContext();
     if (coordinator == null
         || !(coordinator.getSearchRequest() instanceof SearchRequest search)
@@ -77,13 +82,12 @@ public final class RescoredSearch {
               + source.collapse().getField()
               + "], or collapse a search without [rescore]");
     }
-    if (stage != RescoreStage.DEFERRED) {
-      for (SearchExtBuilder ext : source.ext()) {
-        if (ext instanceof RescoreExt request && request.globalWindow() > 0) {
-          throw new IllegalArgumentException(
-              "[ext.cross_modal.global_window] is off in this cluster: the setting"
-                  + " [cluster.search.enabled_system_generated_factories] must name [cross_modal]");
-        }
+    if (stage != FusionRescoreContext.Stage.DEFERRED) {
+      CrossModalExtBuilder ext = CrossModalExtBuilder.of(source);
+      if (ext != null && ext.globalWindow() > 0) {
+        throw new IllegalArgumentException(
+            "[ext.cross_modal.global_window] is off in this cluster: the setting"
+                + " [cluster.search.enabled_system_generated_factories] must name [cross_modal]");
       }
     }
   }

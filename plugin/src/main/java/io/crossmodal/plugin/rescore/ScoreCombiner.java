@@ -43,7 +43,7 @@ public record ScoreCombiner(FusionScoreMode mode, float queryWeight, float resco
   }
 
   /**
-   * The score of a hit that has a fusion score.
+   * Returns the score of a hit that has a fusion score.
    *
    * @param firstPass at least 0
    * @param probability the fusion score, in [0, 1]
@@ -62,7 +62,7 @@ public record ScoreCombiner(FusionScoreMode mode, float queryWeight, float resco
   }
 
   /**
-   * The score of a hit that has no fusion score.
+   * Returns the score of a hit that has no fusion score.
    *
    * @param firstPass at least 0
    */

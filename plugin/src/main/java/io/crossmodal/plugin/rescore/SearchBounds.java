@@ -4,12 +4,16 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.plugin.ext.RescoreReport;
+import io.crossmodal.plugin.ext.ShardReports;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.scoring.PairOperation;
 import io.crossmodal.plugin.scoring.Pairs;
 import io.crossmodal.plugin.scoring.Scorers;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.opensearch.common.lease.Releasable;
 import org.opensearch.common.unit.TimeValue;
@@ -31,7 +35,7 @@ final class SearchBounds {
   private final Scorers scorers;
   private final RescoreLimits limits;
 
-  // Once for a search, so that its tokens are read for whoever will score them.
+  // Once for a search, so that its tokens are read for the node that will score them.
   private final boolean elsewhere;
 
   private SearchBounds(SearchContext search, Scorers scorers, RescoreLimits limits) {
@@ -63,7 +67,13 @@ final class SearchBounds {
 
     @Override
     public void onQueryPhase(SearchContext search, long tookInNanos) {
-      ShardReports.attach(search);
+      List<RescoreReport> reports = new ArrayList<>();
+      for (RescoreContext rescore : search.rescore()) {
+        if (rescore instanceof FusionRescoreContext fusion && fusion.reported()) {
+          reports.add(fusion.report());
+        }
+      }
+      ShardReports.attach(search.queryResult(), reports);
     }
 
     @Override
@@ -82,7 +92,7 @@ final class SearchBounds {
     }
   }
 
-  /** The hits that are being fetched, in document order; none before the fetch phase. */
+  /** Returns the hits that are being fetched, in document order; none before the fetch phase. */
   int[] page() {
     // Aggregations fetch their top hits before.
     if (search.docIdsToLoad() == null) {
@@ -99,7 +109,7 @@ final class SearchBounds {
     return search.request().numberOfShards();
   }
 
-  /** What the node allows. */
+  /** Returns what the node allows. */
   RescoreLimits limits() {
     return limits;
   }
@@ -109,12 +119,12 @@ final class SearchBounds {
     search.addReleasable(resource);
   }
 
-  /** When the search's timeout is over. */
+  /** Returns when the search's timeout is over. */
   Deadline deadline() {
     return deadline;
   }
 
-  /** Whether another node scores for this shard. */
+  /** Returns whether another node scores for this shard. */
   boolean elsewhere() {
     return elsewhere;
   }
@@ -125,7 +135,7 @@ final class SearchBounds {
   }
 
   /**
-   * @throws TaskCancelledException when somebody cancelled the search
+   * @throws TaskCancelledException when the search was cancelled
    */
   void checkCancelled() {
     if (search.isCancelled()) {

@@ -6,13 +6,15 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.tokens.StoredTokens;
+import io.crossmodal.model.tokens.Tokens;
+import io.crossmodal.plugin.errors.ForeignTokensException;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.FieldDefinition;
-import io.crossmodal.plugin.scoring.ForeignTokensException;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import org.apache.lucene.index.BinaryDocValues;
 import org.apache.lucene.index.LeafReader;
 import org.apache.lucene.index.LeafReaderContext;
@@ -28,6 +30,18 @@ import org.apache.lucene.util.BytesRef;
 final class TokenReader {
   /** Blocks share arrays of at most this size: G1 treats larger ones apart in a small heap. */
   private static final int SHARED_BYTES = 256 << 10;
+
+  /**
+   * A hit that can be scored.
+   *
+   * @param tokens of its document
+   * @param calibration from its MaxSim to a probability; null for none
+   */
+  record Candidate(Tokens tokens, SensorCalibration calibration) {
+    Candidate {
+      Objects.requireNonNull(tokens, "tokens");
+    }
+  }
 
   private final List<LeafReaderContext> leaves;
   private final FieldDefinition field;
@@ -89,7 +103,9 @@ final class TokenReader {
     }
   }
 
-  /** That of the document's sensor; documents of a single sensor do not name it. */
+  /**
+   * Returns the calibration of the document's sensor; documents of a single sensor do not name it.
+   */
   private SensorCalibration calibration(int inLeaf) throws IOException {
     if (calibrations.size() < 2) {
       return calibrations.isEmpty() ? null : calibrations.get(0);

@@ -11,7 +11,7 @@
  * <p>Entry classes: {@link io.crossmodal.plugin.rescore.FusionRescorerBuilder} for requests, {@link
  * io.crossmodal.plugin.rescore.FusionRescorer} for the work, {@link
  * io.crossmodal.plugin.rescore.ScoreCombiner} for what scores mean, {@link
- * io.crossmodal.plugin.rescore.RescoredPage} for what a rescore says of the hits that are returned.
- * OpenSearch calls them, but for the last, which {@code io.crossmodal.plugin.details} calls.
+ * io.crossmodal.plugin.rescore.RescoredPage} for the description of the hits that are returned.
+ * OpenSearch calls them, but for the last, which {@link io.crossmodal.plugin.ext} calls.
  */
 package io.crossmodal.plugin.rescore;

@@ -7,6 +7,9 @@ package io.crossmodal.plugin.rest;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.plugin.action.NodeReport;
+import io.crossmodal.plugin.action.NodesReportAction;
+import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.inference.registry.ModelStatus;
 import io.crossmodal.plugin.inference.registry.ModelStatus.PrecisionTrial;
@@ -14,7 +17,6 @@ import io.crossmodal.plugin.inference.registry.ModelVersion;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
-import org.opensearch.ResourceNotFoundException;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.rest.BytesRestResponse;
@@ -23,7 +25,7 @@ import org.opensearch.rest.RestResponse;
 import org.opensearch.rest.action.RestBuilderListener;
 
 /** Answers with what models are and where they stand on the nodes that reported. */
-final class ModelListing extends RestBuilderListener<NodesReportResponse> {
+final class ModelListing extends RestBuilderListener<NodesReportAction.Response> {
   private final ModelCatalog catalog;
   private final String named;
 
@@ -36,22 +38,12 @@ final class ModelListing extends RestBuilderListener<NodesReportResponse> {
     this.named = named;
   }
 
-  /**
-   * @throws ResourceNotFoundException when there is no such model
-   */
-  static void check(ModelCatalog catalog, String id) {
-    if (!catalog.has(id)) {
-      throw new ResourceNotFoundException(
-          "unknown model [{}], this node has {}", id, catalog.ids());
-    }
-  }
-
   @Override
-  public RestResponse buildResponse(NodesReportResponse response, XContentBuilder builder)
+  public RestResponse buildResponse(NodesReportAction.Response response, XContentBuilder builder)
       throws IOException {
     if (named != null) {
-      // Not before: who may not ask for the report must not learn which models there are.
-      check(catalog, named);
+      // Not before: without the right to the report, no answer may tell which models there are.
+      InferenceErrors.checkKnown(catalog, named);
     }
     builder.startObject().startArray("models");
     for (String id : named == null ? catalog.ids() : List.of(named)) {
@@ -109,7 +101,7 @@ final class ModelListing extends RestBuilderListener<NodesReportResponse> {
     }
   }
 
-  /** What was measured when the precision was chosen. */
+  /** Returns what was measured when the precision was chosen. */
   private static void writeTrials(XContentBuilder builder, List<PrecisionTrial> trials)
       throws IOException {
     if (trials.isEmpty()) {

@@ -4,6 +4,8 @@
  */
 package io.crossmodal.plugin.rest;
 
+import io.crossmodal.plugin.action.EncodeAction;
+import io.crossmodal.plugin.action.EncodeRequest;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
@@ -18,8 +20,8 @@ import org.opensearch.rest.action.RestToXContentListener;
 import org.opensearch.transport.client.node.NodeClient;
 
 /**
- * {@code POST /_plugins/_cross_modal/models/{id}/_encode}: what a document would store, for those
- * who search or index by vector.
+ * {@code POST /_plugins/_cross_modal/models/{id}/_encode}: what a document would store, for
+ * searches and indexing by vector.
  *
  * <p>Before a body is parsed, it must find memory for what becomes of it under the breaker {@code
  * request}; else it is answered 429.

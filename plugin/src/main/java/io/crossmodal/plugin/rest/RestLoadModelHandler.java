@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.rest;
 
+import io.crossmodal.plugin.action.LoadModelAction;
 import io.crossmodal.plugin.inference.PrecisionPolicy;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import java.io.IOException;

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.rest;
 
+import io.crossmodal.plugin.action.NodesReportAction;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import java.util.List;
 import org.opensearch.rest.BaseRestHandler;
@@ -39,7 +40,7 @@ public final class RestModelsHandler extends BaseRestHandler {
     return channel ->
         client.execute(
             NodesReportAction.INSTANCE,
-            new NodesReportRequest(),
+            new NodesReportAction.Request(),
             new ModelListing(catalog, named, channel));
   }
 }

@@ -4,6 +4,8 @@
  */
 package io.crossmodal.plugin.rest;
 
+import io.crossmodal.plugin.action.NodeReport;
+import io.crossmodal.plugin.action.NodesReportAction;
 import io.crossmodal.plugin.inference.memory.DeviceBudgets.GpuMemory;
 import java.io.IOException;
 import java.util.List;
@@ -36,11 +38,11 @@ public final class RestStatsHandler extends BaseRestHandler {
     return channel ->
         client.execute(
             NodesReportAction.INSTANCE,
-            new NodesReportRequest(),
-            new RestBuilderListener<NodesReportResponse>(channel) {
+            new NodesReportAction.Request(),
+            new RestBuilderListener<NodesReportAction.Response>(channel) {
               @Override
               public RestResponse buildResponse(
-                  NodesReportResponse response, XContentBuilder builder) throws IOException {
+                  NodesReportAction.Response response, XContentBuilder builder) throws IOException {
                 builder.startObject();
                 RestActions.buildNodesHeader(builder, channel.request(), response);
                 builder.field("cluster_name", response.getClusterName().value());

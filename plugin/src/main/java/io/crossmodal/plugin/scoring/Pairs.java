@@ -7,7 +7,8 @@ package io.crossmodal.plugin.scoring;
 import io.crossmodal.model.tokens.StoredTokens;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.Tokens;
-import io.crossmodal.plugin.query.TokenBlocks;
+import io.crossmodal.plugin.errors.ForeignTokensException;
+import io.crossmodal.plugin.wire.ModelValues;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,14 +42,14 @@ public record Pairs(
   static Pairs read(StreamInput in) throws IOException {
     String model = in.readString();
     String tokenSpace = in.readString();
-    TokenBlock query = TokenBlocks.read(in);
+    TokenBlock query = ModelValues.readTokens(in);
     boolean queryAsks = in.readBoolean();
     int count = in.readVInt();
     List<Tokens> candidates = new ArrayList<>();
     ForeignTokensException damaged = null;
     for (int i = 0; i < count; i++) {
       if (!in.readBoolean()) {
-        candidates.add(TokenBlocks.read(in));
+        candidates.add(ModelValues.readTokens(in));
         continue;
       }
       byte[] stored = in.readByteArray();
@@ -68,7 +69,7 @@ public record Pairs(
   public void writeTo(StreamOutput out) throws IOException {
     out.writeString(model);
     out.writeString(tokenSpace);
-    TokenBlocks.write(out, query);
+    ModelValues.writeTokens(out, query);
     out.writeBoolean(queryAsks);
     out.writeVInt(candidates.size());
     for (Tokens candidate : candidates) {
@@ -76,7 +77,7 @@ public record Pairs(
       if (candidate instanceof StoredTokens stored) {
         out.writeByteArray(stored.toBytes());
       } else {
-        TokenBlocks.write(out, (TokenBlock) candidate);
+        ModelValues.writeTokens(out, (TokenBlock) candidate);
       }
     }
   }

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.scoring;
 
+import io.crossmodal.plugin.errors.ForeignTokensException;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;

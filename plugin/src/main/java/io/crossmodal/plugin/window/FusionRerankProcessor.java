@@ -4,7 +4,9 @@
  */
 package io.crossmodal.plugin.window;
 
-import io.crossmodal.plugin.rescore.RescoreLimits;
+import io.crossmodal.plugin.ext.ReportProcessor;
+import io.crossmodal.plugin.rescore.RescoredSearch;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.util.Map;
 import org.opensearch.action.search.SearchPhaseContext;
 import org.opensearch.action.search.SearchPhaseName;
@@ -47,13 +49,13 @@ public final class FusionRerankProcessor extends AbstractProcessor
 
   private static int windowSize(String tag, Map<String, Object> config) {
     Integer size = ConfigurationUtils.readIntProperty(TYPE, tag, config, WINDOW_SIZE, null);
-    if (size == null || size < 1 || size > RescoreLimits.LARGEST_WINDOW) {
+    if (size == null || size < 1 || size > CrossModalSettings.LARGEST_WINDOW) {
       throw ConfigurationUtils.newConfigurationException(
           TYPE,
           tag,
           WINDOW_SIZE,
           "must be given, from 1 to "
-              + RescoreLimits.LARGEST_WINDOW
+              + CrossModalSettings.LARGEST_WINDOW
               + (size == null ? "" : ", got " + size));
     }
     return size;
@@ -66,14 +68,14 @@ public final class FusionRerankProcessor extends AbstractProcessor
   @Override
   public <R extends SearchPhaseResult> void process(
       SearchPhaseResults<R> results, SearchPhaseContext context) {
-    if (WindowRequest.hasRescore(context.getRequest().source())
+    if (RescoredSearch.hasFusion(context.getRequest().source())
         && !WindowRequest.isDeferred(context.getRequest().source())) {
       throw new IllegalArgumentException(
           "["
               + TYPE
               + "] is off in this cluster: the setting"
               + " [cluster.search.enabled_system_generated_factories] must name ["
-              + RescoreCoordinator.TYPE
+              + ReportProcessor.TYPE
               + "]");
     }
   }

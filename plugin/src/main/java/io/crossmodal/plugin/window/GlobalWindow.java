@@ -4,6 +4,9 @@
  */
 package io.crossmodal.plugin.window;
 
+import io.crossmodal.plugin.ext.RescoreReport;
+import io.crossmodal.plugin.ext.RescoreReport.Degraded;
+import io.crossmodal.plugin.ext.ShardReports;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
@@ -11,10 +14,7 @@ import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
-import io.crossmodal.plugin.rescore.RescoreReport;
-import io.crossmodal.plugin.rescore.RescoreReport.Degraded;
 import io.crossmodal.plugin.rescore.RescoredSearch;
-import io.crossmodal.plugin.rescore.ShardReports;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -102,7 +102,7 @@ final class GlobalWindow {
     } else {
       List<Hit> fused = chosen;
       if (options.filterSize() > 0 && options.filterSize() < chosen.size()) {
-        fused = filter(chosen, deadline, scores);
+        fused = preRank(chosen, deadline, scores);
       }
       scores.putAll(ask(fused, rescorer::ofChosen, deadline));
     }
@@ -128,7 +128,7 @@ final class GlobalWindow {
         times.plus(new RescoreReport.Times(System.nanoTime() - start, 0, 0, 0, 0)));
   }
 
-  /** The best hits of all shards: by score, then shard, then document. */
+  /** Returns the best hits of all shards: by score, then shard, then document. */
   private List<Hit> choose() {
     List<Hit> hits = new ArrayList<>();
     for (int shard = 0; shard < shards.size(); shard++) {
@@ -154,7 +154,7 @@ final class GlobalWindow {
     return List.copyOf(hits.subList(0, Math.min(window, hits.size())));
   }
 
-  /** Null where a shard gave no hits. */
+  /** Returns a shard's hits; null where it gave none. */
   private TopDocs topDocs(int shard) {
     QuerySearchResult result = shards.get(shard);
     return result == null || result.isNull() || result.topDocs() == null
@@ -163,12 +163,12 @@ final class GlobalWindow {
   }
 
   /**
-   * The hits that the MLP filter likes best among all.
+   * Returns the hits that the pre-ranker scores highest.
    *
    * @param scores gets those that need no fusion
    */
-  private List<Hit> filter(List<Hit> chosen, Deadline deadline, Map<Hit, Float> scores) {
-    Map<Hit, Float> logits = ask(chosen, rescorer::filterOfChosen, deadline);
+  private List<Hit> preRank(List<Hit> chosen, Deadline deadline, Map<Hit, Float> scores) {
+    Map<Hit, Float> logits = ask(chosen, rescorer::preRankOfChosen, deadline);
     List<Hit> fused = new ArrayList<>();
     logits.forEach(
         (hit, logit) -> {
@@ -190,7 +190,7 @@ final class GlobalWindow {
     FusionRescorerBuilder of(int hits);
   }
 
-  /** Has the shards score hits; those that keep the first pass are left out. */
+  /** Sends hits to their shards to be scored; those that keep the first pass are left out. */
   private Map<Hit, Float> ask(List<Hit> hits, Rescoring rescoring, Deadline deadline) {
     Map<Integer, List<Hit>> byShard = new TreeMap<>();
     for (Hit hit : hits) {
@@ -207,7 +207,7 @@ final class GlobalWindow {
             "the global window cannot be rescored on this thread, try again",
             RestStatus.TOO_MANY_REQUESTS);
       }
-      Map<Integer, SecondRound.Answer> answers = new TreeMap<>();
+      Map<Integer, SecondRound.Response> answers = new TreeMap<>();
       byShard.forEach(
           (shard, own) ->
               answers.put(
@@ -224,7 +224,7 @@ final class GlobalWindow {
       } finally {
         if (!heard) {
           // Such as a search that was cancelled.
-          answers.values().forEach(SecondRound.Answer::takeBack);
+          answers.values().forEach(SecondRound.Response::cancel);
         }
       }
     }
@@ -232,11 +232,11 @@ final class GlobalWindow {
 
   private Map<Hit, Float> hear(
       Map<Integer, List<Hit>> byShard,
-      Map<Integer, SecondRound.Answer> answers,
+      Map<Integer, SecondRound.Response> answers,
       Deadline deadline) {
     Map<Hit, Float> scores = new HashMap<>();
     RescoreReport.Times slowest = RescoreReport.Times.NONE;
-    for (Map.Entry<Integer, SecondRound.Answer> answer : answers.entrySet()) {
+    for (Map.Entry<Integer, SecondRound.Response> answer : answers.entrySet()) {
       int shard = answer.getKey();
       List<Hit> own = byShard.get(shard);
       try {
@@ -255,7 +255,7 @@ final class GlobalWindow {
         if (failedShards.containsKey(shard)) {
           // Not where its hits are kept: a query that is cancelled takes the reader of its hits
           // along.
-          answer.getValue().takeBack();
+          answer.getValue().cancel();
         }
       } catch (ExecutionException e) {
         failed(shard, e.getCause());
@@ -281,7 +281,9 @@ final class GlobalWindow {
     }
   }
 
-  /** When this stops waiting: after the shards do, which bound their rescores themselves. */
+  /**
+   * Returns when this stops waiting: after the shards do, which bound their rescores themselves.
+   */
   private Deadline deadline() {
     Duration longest = scoring.longestWait();
     if (options.timeout() != null) {
@@ -307,7 +309,7 @@ final class GlobalWindow {
     keep(shard, hits, Counter.TIMEOUTS, "the global window was not rescored in time");
   }
 
-  /** A shard said why it does not score, or its node is gone. */
+  /** Handles a shard that answered with a failure, or whose node is gone. */
   private void failed(int shard, Throwable failure) {
     Throwable cause = ExceptionsHelper.unwrapCause(failure);
     if (context.getTask().isCancelled()) {
@@ -320,10 +322,9 @@ final class GlobalWindow {
       failedShards.put(shard, told);
       return;
     }
-    // Also where the first pass is preferred: with its second query a shard lost the reader that
-    // its
-    // hits are in, so there is nothing to keep. Models' failures do not come here then.
-    // Wrapped, for core does not report the loss of a node, it looks for another copy.
+    // Also where the first pass is preferred: the failed query took the reader of the shard's hits
+    // along, so there is nothing to keep. Models' failures do not come here then. Wrapped, for core
+    // does not report the loss of a node, it looks for another copy.
     fail(
         shard,
         Counter.UNAVAILABLE,

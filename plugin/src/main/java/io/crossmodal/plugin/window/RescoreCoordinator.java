@@ -4,13 +4,14 @@
  */
 package io.crossmodal.plugin.window;
 
-import io.crossmodal.plugin.details.DetailsExtBuilder;
+import io.crossmodal.plugin.ext.CrossModalExtBuilder;
+import io.crossmodal.plugin.ext.ReportProcessor;
+import io.crossmodal.plugin.ext.RescoreReport;
+import io.crossmodal.plugin.ext.ShardReports;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import io.crossmodal.plugin.rescore.RescoreLimits;
-import io.crossmodal.plugin.rescore.RescoreReport;
 import io.crossmodal.plugin.rescore.RescoredSearch;
-import io.crossmodal.plugin.rescore.ShardReports;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -37,11 +38,6 @@ import org.opensearch.search.query.QuerySearchResult;
  */
 public final class RescoreCoordinator extends AbstractProcessor
     implements SearchPhaseResultsProcessor, SystemGeneratedProcessor {
-  /** The name in {@code cluster.search.enabled_system_generated_factories}. */
-  public static final String TYPE = "cross_modal";
-
-  static final String REPORTS = "cross_modal.reports";
-
   private final SearchRequest request;
   private final WindowTransport transport;
   private final Supplier<ScoringService> scoring;
@@ -74,8 +70,8 @@ public final class RescoreCoordinator extends AbstractProcessor
       implements SystemGeneratedFactory<SearchPhaseResultsProcessor> {
     @Override
     public boolean shouldGenerate(ProcessorGenerationContext context) {
-      DetailsExtBuilder asked = DetailsExtBuilder.of(context.searchRequest().source());
-      if (WindowRequest.hasRescore(context.searchRequest().source())) {
+      CrossModalExtBuilder asked = CrossModalExtBuilder.of(context.searchRequest().source());
+      if (RescoredSearch.hasFusion(context.searchRequest().source())) {
         return true;
       }
       if (asked != null && asked.globalWindow() > 0) {
@@ -103,7 +99,7 @@ public final class RescoreCoordinator extends AbstractProcessor
           limits.get().checkWindow(fusion.windowSize(), "window_size");
         }
       }
-      DetailsExtBuilder asked = DetailsExtBuilder.of(request.source());
+      CrossModalExtBuilder asked = CrossModalExtBuilder.of(request.source());
       if (asked != null) {
         if (asked.heatMap()) {
           limits.get().checkHeatMaps(request.source().size());
@@ -177,7 +173,7 @@ public final class RescoreCoordinator extends AbstractProcessor
       WindowRequest.requireNoHybrid(context.getRequest().source());
       reports = reports.stream().map(RescoreReport::ofGlobalWindow).toList();
     }
-    pipeline.setAttribute(REPORTS, reports);
+    pipeline.setAttribute(ReportProcessor.REPORTS, reports);
   }
 
   private static void merge(List<RescoreReport> reports, List<RescoreReport> ofShard) {
@@ -202,6 +198,6 @@ public final class RescoreCoordinator extends AbstractProcessor
 
   @Override
   public String getType() {
-    return TYPE;
+    return ReportProcessor.TYPE;
   }
 }

@@ -50,21 +50,21 @@ final class SecondRound {
     this.transport = transport;
   }
 
-  /** As {@link WindowTransport#mayWait}. */
+  /** Lets this thread wait, as {@link WindowTransport#mayWait} does. */
   Releasable mayWait() {
     return transport.mayWait();
   }
 
   /**
-   * A shard's answer, which may never come.
+   * A shard's response, which may never come.
    *
-   * @param childTask null where the shard could not even be asked
+   * @param childTask null where the request could not be sent
    */
-  record Answer(CompletableFuture<QuerySearchResult> result, ChildTask childTask) {
-    /** Has the shard forget the question. */
-    void takeBack() {
+  record Response(CompletableFuture<QuerySearchResult> result, ChildTask childTask) {
+    /** Cancels the request on the shard. */
+    void cancel() {
       if (childTask != null && !result.isDone()) {
-        childTask.cancel("nobody waits for the global window any more");
+        childTask.cancel("the global window is over");
       }
     }
   }
@@ -76,7 +76,7 @@ final class SecondRound {
    * @param docs top-level document ids of the first answer's reader
    * @param rescorer of as many hits
    */
-  Answer ask(QuerySearchResult first, int[] docs, FusionRescorerBuilder rescorer) {
+  Response ask(QuerySearchResult first, int[] docs, FusionRescorerBuilder rescorer) {
     CompletableFuture<QuerySearchResult> answer = new CompletableFuture<>();
     ChildTask childTask = null;
     try {
@@ -84,7 +84,7 @@ final class SecondRound {
       ShardSearchRequest again = new ShardSearchRequest(first.getShardSearchRequest());
       SearchSourceBuilder source =
           new SearchSourceBuilder()
-              .query(new ChosenDocsQueryBuilder(docs))
+              .query(new DocIdsQueryBuilder(docs))
               .size(docs.length)
               .trackTotalHits(false)
               .fetchSource(false)
@@ -104,7 +104,7 @@ final class SecondRound {
       // Such as a node that has just left.
       answer.completeExceptionally(e);
     }
-    return new Answer(answer, childTask);
+    return new Response(answer, childTask);
   }
 
   /**
@@ -112,14 +112,14 @@ final class SecondRound {
    *
    * @throws ExecutionException with what the shard says instead
    * @throws TimeoutException at the deadline
-   * @throws TaskCancelledException when somebody cancelled the search
+   * @throws TaskCancelledException when the search was cancelled
    */
-  QuerySearchResult await(Answer answer, Deadline deadline)
+  QuerySearchResult await(Response response, Deadline deadline)
       throws ExecutionException, TimeoutException {
     try {
       while (true) {
         try {
-          return answer
+          return response
               .result()
               .get(
                   Math.max(0, Math.min(deadline.remainingNanos(), CANCELLATION_CHECK_NANOS)),
@@ -143,7 +143,7 @@ final class SecondRound {
     return context.getRequest().source().timeout();
   }
 
-  /** When the search's own timeout is over. */
+  /** Returns when the search's own timeout is over. */
   Deadline searchDeadline() {
     TimeValue timeout = searchTimeout();
     return timeout == null || timeout.nanos() < 0

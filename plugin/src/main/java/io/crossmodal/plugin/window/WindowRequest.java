@@ -20,12 +20,7 @@ final class WindowRequest {
 
   private WindowRequest() {}
 
-  /** Whether a search has a fusion rescore. */
-  static boolean hasRescore(SearchSourceBuilder source) {
-    return !RescoredSearch.fusions(source).isEmpty();
-  }
-
-  /** Whether the fusion rescore of a search waits for the coordinating node. */
+  /** Returns whether the fusion rescore of a search waits for the coordinating node. */
   static boolean isDeferred(SearchSourceBuilder source) {
     return RescoredSearch.fusions(source).stream().anyMatch(FusionRescorerBuilder::isDeferred);
   }
@@ -43,7 +38,7 @@ final class WindowRequest {
     }
   }
 
-  /** Has the shards of a search report what its fusion rescores do. */
+  /** Makes the shards of a search report what its fusion rescores do. */
   static void report(SearchRequest request) {
     SearchSourceBuilder source = request.source();
     request.source(RescoredSearch.changed(source, FusionRescorerBuilder::reported));
@@ -96,7 +91,7 @@ final class WindowRequest {
   }
 
   /**
-   * Has core keep all shards' results until the last is there: it would reduce hits that have no
+   * Makes core keep all shards' results until the last is there: it would reduce hits that have no
    * final score yet, and reports among the aggregations, in batches on the way.
    */
   private static void atOnce(SearchRequest request) {

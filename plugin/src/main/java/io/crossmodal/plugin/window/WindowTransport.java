@@ -50,9 +50,9 @@ public final class WindowTransport {
   }
 
   /**
-   * Asks.
+   * Sends a request for a second round to a shard.
    *
-   * @return by which the question can be taken back
+   * @return handle by which the request can be cancelled
    */
   ChildTask ask(
       Transport.Connection connection,

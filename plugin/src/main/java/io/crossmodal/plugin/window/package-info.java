@@ -4,7 +4,7 @@
  */
 /**
  * One rescore window over all shards: the search pipeline processor {@code fusion_rerank}, what
- * {@code ext.cross_modal.global_window} stands for, and the report of a search's rescores.
+ * {@code ext.cross_modal.global_window} stands for, and the collection of a search's reports.
  *
  * <p>Between the query phase and the fetch phase the coordinating node takes the best hits of all
  * shards, has each shard score its share in the reader context of the query phase, by the rescorer

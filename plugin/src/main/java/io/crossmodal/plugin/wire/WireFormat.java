@@ -39,7 +39,7 @@ public final class WireFormat {
    *
    * @param what it is, for the message
    * @return from the oldest that is read to {@link #NUMBER}
-   * @throws IllegalArgumentException for any other, thus a 400 for whoever sent it
+   * @throws IllegalArgumentException for any other, thus a 400 for the sender
    */
   public static int read(StreamInput in, String what) throws IOException {
     int found = in.readByte() & 0xff;

@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * The number that everything begins with which one node's plugin sends to another's
- * (docs/decisions/0017). Entry class: {@link io.crossmodal.plugin.wire.WireFormat}.
+ * What is common to everything that one node's plugin sends to another's: {@link
+ * io.crossmodal.plugin.wire.WireFormat}, the number that it begins with (docs/decisions/0017), and
+ * {@link io.crossmodal.plugin.wire.ModelValues}.
  */
 package io.crossmodal.plugin.wire;

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.codec;
 
 import static org.hamcrest.Matchers.containsString;
 
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.util.List;
 import org.opensearch.Version;
@@ -46,9 +47,7 @@ public class CrossModalCodecServiceTests extends OpenSearchTestCase {
     Settings.Builder later = Settings.builder().put("index.later", "on");
     assertTrue(serves(later, Settings.EMPTY));
     Settings node =
-        Settings.builder()
-            .putList(CrossModalCodecService.OTHER_CODECS.getKey(), "index.later")
-            .build();
+        Settings.builder().putList(CrossModalSettings.OTHER_CODECS.getKey(), "index.later").build();
     assertFalse(serves(later, node));
     assertTrue(
         "the list replaces the default",

@@ -7,8 +7,8 @@ package io.crossmodal.plugin.codec;
 import static org.opensearch.test.hamcrest.OpenSearchAssertions.assertNoFailures;
 
 import io.crossmodal.plugin.ClusterTestCase;
+import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
-import io.crossmodal.plugin.query.QuerySide;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -247,7 +247,8 @@ public class RandomIndexingIT extends ClusterTestCase {
                     .prepareSearch(INDEX)
                     .setPreference(copy)
                     .setQuery(
-                        new CrossModalQueryBuilder("picture", QuerySide.text("a pond"), 1000, null))
+                        new CrossModalQueryBuilder(
+                            "picture", new QuerySource.Text("a pond"), 1000, null))
                     .setSize(1000)
                     .get();
             assertNoFailures(nearest);

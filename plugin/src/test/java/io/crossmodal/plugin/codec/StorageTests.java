@@ -10,10 +10,10 @@ import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenPooling;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
+import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
-import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import java.io.IOException;
@@ -308,7 +308,7 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
   }
 
   private Map<String, Float> hits(String index) {
-    QuerySide side = QuerySide.text("a pond by the road");
+    QuerySource side = new QuerySource.Text("a pond by the road");
     Map<String, Float> scores = new HashMap<>();
     for (SearchHit hit :
         client()

@@ -75,7 +75,7 @@ final class StoredDocuments {
       for (LeafReaderContext leaf : searcher.getIndexReader().leaves()) {
         CodecReader segment = (CodecReader) FilterLeafReader.unwrap(leaf.reader());
         StoredFieldsReader stored = segment.getFieldsReader();
-        if (stored instanceof ThinSourceReader thin) {
+        if (stored instanceof DerivedSourceReader thin) {
           stored = thin.stored();
         }
         LeafReader live = leaf.reader();

@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.containsString;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.inference.encoding.QueryInput;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -35,7 +36,7 @@ public class DecodingBudgetTests extends OpenSearchSingleNodeTestCase {
   protected Settings nodeSettings() {
     return Settings.builder()
         .put(super.nodeSettings())
-        .put(DecodingBudget.MAX_PIXELS.getKey(), 2 * SIDE * SIDE)
+        .put(CrossModalSettings.MAX_PIXELS.getKey(), 2 * SIDE * SIDE)
         .build();
   }
 

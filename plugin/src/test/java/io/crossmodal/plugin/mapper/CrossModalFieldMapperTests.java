@@ -342,7 +342,7 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
     assertEquals(
         Map.of(
             "filter",
-            spaces.filter(),
+            spaces.embedding(),
             "tokens",
             spaces.tokens(),
             "dimension",
@@ -377,14 +377,14 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
     Spaces foreign = Spaces.of(TestModels.foreign().manifest());
     @SuppressWarnings("unchecked")
     Map<String, Object> spaces = new HashMap<>((Map<String, Object>) field.get("spaces"));
-    spaces.put("filter", foreign.filter());
+    spaces.put("filter", foreign.embedding());
     field.put("spaces", spaces);
     DocumentMapper mapper = createDocumentMapper(fieldMapping(b -> field.forEach(field(b))));
     FieldDefinition definition =
         ((CrossModalFieldMapper) mapper.mappers().getMapper("field")).fieldType().definition();
     String message = expectThrows(IllegalArgumentException.class, definition::model).getMessage();
-    assertThat(message, containsString("filter space [" + foreign.filter() + "]"));
-    assertThat(message, containsString(Spaces.of(MODEL.manifest()).filter()));
+    assertThat(message, containsString("filter space [" + foreign.embedding() + "]"));
+    assertThat(message, containsString(Spaces.of(MODEL.manifest()).embedding()));
     IllegalArgumentException conflict =
         expectThrows(
             IllegalArgumentException.class,

@@ -12,6 +12,7 @@ import io.crossmodal.plugin.ClusterTestCase;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.registry.ModelVersion;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -58,8 +59,8 @@ public class ModelRegistryIT extends ClusterTestCase {
   protected Settings nodeSettings(int nodeOrdinal) {
     return Settings.builder()
         .put(super.nodeSettings(nodeOrdinal))
-        .put(ModelSettings.CHUNK_SIZE.getKey(), "4kb")
-        .put(ModelSettings.ALLOW_FOREIGN_CODE.getKey(), true)
+        .put(CrossModalSettings.MODEL_CHUNK_SIZE.getKey(), "4kb")
+        .put(CrossModalSettings.ALLOW_FOREIGN_CODE.getKey(), true)
         .build();
   }
 

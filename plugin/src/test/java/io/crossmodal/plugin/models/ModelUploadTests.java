@@ -11,14 +11,15 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
+import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.registry.ModelVersion;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.mapper.Spaces;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
-import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -72,8 +73,8 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
   @Override
   protected Settings nodeSettings() {
     return Settings.builder()
-        .put(ModelSettings.CHUNK_SIZE.getKey(), "4kb")
-        .put(ModelSettings.MAX_SIZE.getKey(), "1mb")
+        .put(CrossModalSettings.MODEL_CHUNK_SIZE.getKey(), "4kb")
+        .put(CrossModalSettings.MODEL_MAX_SIZE.getKey(), "1mb")
         .build();
   }
 
@@ -293,7 +294,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
         List.of(
             "golden rgb matching logits: value 0 should be 99",
             "model.pt holds other code, which is not run",
-            "set [" + ModelSettings.ALLOW_FOREIGN_CODE.getKey() + "] to run it")) {
+            "set [" + CrossModalSettings.ALLOW_FOREIGN_CODE.getKey() + "] to run it")) {
       assertRefused(RestStatus.BAD_REQUEST, part, foreign);
     }
     assertRefused(RestStatus.REQUEST_ENTITY_TOO_LARGE, "[1mb]", new byte[(1 << 20) + 1]);
@@ -396,14 +397,14 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
         .setMapping(
             "{\"properties\":{\"image\":{\"type\":\"cross_modal\",\"model\":\"mine\",\"spaces\":{"
                 + "\"filter\":\""
-                + spaces.filter()
+                + spaces.embedding()
                 + "\",\"tokens\":\""
                 + spaces.tokens()
                 + "\",\"dimension\":8,\"hidden\":16,\"text_tokens\":16,"
                 + "\"image_tokens\":{\"rgb\":17}}}}}")
         .get();
     String refusal =
-        "field [image] was made with a model [mine] of filter space [" + spaces.filter();
+        "field [image] was made with a model [mine] of filter space [" + spaces.embedding();
     assertFails(
         RestStatus.BAD_REQUEST,
         refusal,
@@ -432,7 +433,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
             .getHits()
             .getHits()
             .length);
-    QuerySide text = QuerySide.text("a");
+    QuerySource text = new QuerySource.Text("a");
     assertFails(
         RestStatus.BAD_REQUEST,
         refusal,
@@ -518,7 +519,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
               .prepareSearch("tiles")
               .setQuery(
                   new CrossModalQueryBuilder(
-                      "image", QuerySide.image(query.getValue(), query.getKey()), 10, null))
+                      "image", new QuerySource.Image(query.getValue(), query.getKey()), 10, null))
               .get()
               .getHits()
               .getHits();
@@ -532,7 +533,8 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
         () ->
             client()
                 .prepareSearch("tiles")
-                .setQuery(new CrossModalQueryBuilder("image", QuerySide.text("a pond"), 10, null))
+                .setQuery(
+                    new CrossModalQueryBuilder("image", new QuerySource.Text("a pond"), 10, null))
                 .get());
     assertFails(
         RestStatus.BAD_REQUEST,
@@ -542,11 +544,11 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
                 .prepareSearch("tiles")
                 .addRescorer(
                     new FusionRescorerBuilder(
-                        "image", QuerySide.text("a pond"), FusionOptions.DEFAULT),
+                        "image", new QuerySource.Text("a pond"), FusionOptions.DEFAULT),
                     5)
                 .get());
-    for (QuerySide side :
-        List.of(QuerySide.image(radar, "s1"), QuerySide.document("s1", null, null))) {
+    for (QuerySource side :
+        List.of(new QuerySource.Image(radar, "s1"), new QuerySource.Document("s1", null, null))) {
       SearchHit[] rescored =
           client()
               .prepareSearch("tiles")
@@ -571,7 +573,8 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
             client()
                 .prepareSearch("tiles")
                 .setQuery(
-                    new CrossModalQueryBuilder("image", QuerySide.image(radar, null), 10, null))
+                    new CrossModalQueryBuilder(
+                        "image", new QuerySource.Image(radar, null), 10, null))
                 .get());
     assertFails(
         RestStatus.BAD_REQUEST,
@@ -604,7 +607,9 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
     client()
         .prepareSearch("pictures")
         .addRescorer(
-            new FusionRescorerBuilder("image", QuerySide.text("a pond"), FusionOptions.DEFAULT), 5)
+            new FusionRescorerBuilder(
+                "image", new QuerySource.Text("a pond"), FusionOptions.DEFAULT),
+            5)
         .get()
         .getHits()
         .forEach(hit -> scores.put(hit.getId(), hit.getScore()));
@@ -802,7 +807,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
         .setMapping(
             "{\"properties\":{\"image\":{\"type\":\"cross_modal\",\"model\":\"micro\",\"spaces\":{"
                 + "\"filter\":\""
-                + spaces.filter()
+                + spaces.embedding()
                 + "\",\"tokens\":\""
                 + spaces.tokens()
                 + "\",\"dimension\":8,\"hidden\":16,\"text_tokens\":16,"
@@ -824,7 +829,7 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
         1,
         client()
             .prepareSearch("pictures")
-            .setQuery(new CrossModalQueryBuilder("image", QuerySide.text("a"), 1, null))
+            .setQuery(new CrossModalQueryBuilder("image", new QuerySource.Text("a"), 1, null))
             .get()
             .getHits()
             .getHits()

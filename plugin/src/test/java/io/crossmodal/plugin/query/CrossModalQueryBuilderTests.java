@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.instanceOf;
 
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
+import io.crossmodal.plugin.action.QuerySource;
 import java.io.IOException;
 import java.util.Collection;
 import java.util.List;
@@ -76,20 +77,20 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
   public void testMustRewrite() throws IOException {
     QueryShardContext context = createShardContext();
     CrossModalQueryBuilder text =
-        new CrossModalQueryBuilder(FIELD, QuerySide.text("a pond"), 3, null);
+        new CrossModalQueryBuilder(FIELD, new QuerySource.Text("a pond"), 3, null);
     IllegalArgumentException e =
         expectThrows(IllegalArgumentException.class, () -> text.toQuery(context));
     assertThat(e.getMessage(), containsString("query_text"));
   }
 
   public void testEverySideSurvivesTheWireAndJson() throws IOException {
-    for (QuerySide side :
+    for (QuerySource side :
         List.of(
-            QuerySide.text(randomAlphaOfLength(20)),
-            QuerySide.image(randomByteArrayOfLength(50), null),
-            QuerySide.image(randomByteArrayOfLength(50), "rgb"),
-            QuerySide.document(randomAlphaOfLength(5), null, null),
-            QuerySide.document(randomAlphaOfLength(5), "archive", "view.image"))) {
+            new QuerySource.Text(randomAlphaOfLength(20)),
+            new QuerySource.Image(randomByteArrayOfLength(50), null),
+            new QuerySource.Image(randomByteArrayOfLength(50), "rgb"),
+            new QuerySource.Document(randomAlphaOfLength(5), null, null),
+            new QuerySource.Document(randomAlphaOfLength(5), "archive", "view.image"))) {
       CrossModalQueryBuilder query =
           new CrossModalQueryBuilder(
               FIELD, side, 7, new MatchNoneQueryBuilder(), randomFrom(true, false, null));
@@ -103,7 +104,7 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
     Object parsed = parseQuery("{\"cross_modal\":{\"field\":\"image\",\"query_text\":\"a pond\"}}");
     assertEquals(
         new CrossModalQueryBuilder(
-            "image", QuerySide.text("a pond"), CrossModalQueryBuilder.DEFAULT_K, null),
+            "image", new QuerySource.Text("a pond"), CrossModalQueryBuilder.DEFAULT_K, null),
         parsed);
   }
 
@@ -202,7 +203,7 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
       query =
           new CrossModalQueryBuilder(
               FIELD,
-              QuerySide.text("a pond"),
+              new QuerySource.Text("a pond"),
               1,
               randomBoolean() ? query : new BoolQueryBuilder().should(query));
     }
@@ -210,7 +211,7 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
     IllegalArgumentException e =
         expectThrows(
             IllegalArgumentException.class,
-            () -> new CrossModalQueryBuilder(FIELD, QuerySide.text("a pond"), 1, deepest));
+            () -> new CrossModalQueryBuilder(FIELD, new QuerySource.Text("a pond"), 1, deepest));
     assertThat(e.getMessage(), containsString("more than 10 deep"));
   }
 

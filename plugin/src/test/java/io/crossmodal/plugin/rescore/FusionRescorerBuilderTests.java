@@ -6,7 +6,7 @@ package io.crossmodal.plugin.rescore;
 
 import static org.hamcrest.Matchers.containsString;
 
-import io.crossmodal.plugin.query.QuerySide;
+import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
 import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
@@ -38,7 +38,7 @@ public class FusionRescorerBuilderTests
       case 0 -> builder.reported();
       case 1 -> builder.deferred(randomIntBetween(1, 500));
       case 2 -> builder.ofChosen(randomIntBetween(1, 500)).reported();
-      case 3 -> builder.filterOfChosen(randomIntBetween(1, 500));
+      case 3 -> builder.preRankOfChosen(randomIntBetween(1, 500));
       default -> builder;
     };
   }
@@ -46,7 +46,7 @@ public class FusionRescorerBuilderTests
   @Override
   protected FusionRescorerBuilder mutateInstance(FusionRescorerBuilder builder) {
     return builder.isDeferred()
-        ? builder.filterOfChosen(builder.windowSize())
+        ? builder.preRankOfChosen(builder.windowSize())
         : builder.deferred(builder.windowSize() == null ? 7 : builder.windowSize());
   }
 
@@ -58,8 +58,8 @@ public class FusionRescorerBuilderTests
         new FusionRescorerBuilder(
             randomAlphaOfLength(5),
             randomBoolean()
-                ? QuerySide.text(randomAlphaOfLength(9))
-                : QuerySide.image(randomByteArrayOfLength(9), randomBoolean() ? null : "rgb"),
+                ? new QuerySource.Text(randomAlphaOfLength(9))
+                : new QuerySource.Image(randomByteArrayOfLength(9), randomBoolean() ? null : "rgb"),
             new FusionOptions(
                 new ScoreCombiner(mode, weights ? randomFloat() : 1, weights ? randomFloat() : 1),
                 randomFrom(MissingPolicy.values()),
@@ -97,7 +97,7 @@ public class FusionRescorerBuilderTests
 
   public void testDefaults() throws IOException {
     assertEquals(
-        new FusionRescorerBuilder("image", QuerySide.text("a pond"), FusionOptions.DEFAULT),
+        new FusionRescorerBuilder("image", new QuerySource.Text("a pond"), FusionOptions.DEFAULT),
         parse("{\"fusion\":{\"field\":\"image\",\"query_text\":\"a pond\"}}"));
   }
 

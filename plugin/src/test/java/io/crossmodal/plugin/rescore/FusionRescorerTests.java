@@ -14,6 +14,9 @@ import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.TestService;
+import io.crossmodal.plugin.action.EncodedQuery;
+import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.errors.ForeignTokensException;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
@@ -25,11 +28,10 @@ import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.HnswParameters;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.mapper.TokenStorage;
-import io.crossmodal.plugin.query.Asked;
+import io.crossmodal.plugin.query.QueryState;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
 import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
-import io.crossmodal.plugin.scoring.ForeignTokensException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -176,7 +178,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
             });
     for (int doc : live) {
       try {
-        Candidate candidate =
+        TokenReader.Candidate candidate =
             new TokenReader(reader.leaves(), field, List.of(), 1, unlimited()).read(doc);
         if (candidate != null) {
           blocks.put(doc, ((StoredTokens) candidate.tokens()).block());
@@ -207,18 +209,20 @@ public class FusionRescorerTests extends OpenSearchTestCase {
         "field",
         new CrossModalFieldType(
             definition(modality), HnswParameters.DEFAULT, Map.of(), () -> test.get().scoring()),
-        new EncodedSide(
-            queryModality,
-            new Asked("query", "?"),
-            TestModels.ID,
-            MODEL.manifest().fingerprints().tokenSpace(),
-            query,
-            List.of(),
-            calibrations),
-        options,
-        RescoreStage.SHARD,
-        false,
-        null);
+        new QueryState.Encoded<>(
+            new QuerySource.Label("query", "?"),
+            new EncodedQuery.Tokens(
+                queryModality,
+                TestModels.ID,
+                MODEL.manifest().fingerprints().tokenSpace(),
+                query,
+                List.of(),
+                calibrations)),
+        work(options));
+  }
+
+  private static FusionRescoreContext.Work work(FusionOptions options) {
+    return new FusionRescoreContext.Work(options, FusionRescoreContext.Stage.SHARD, false, null);
   }
 
   private static FusionOptions options(
@@ -374,10 +378,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
       // An index of a multi-index search that has no such field.
       result =
           FusionRescorer.INSTANCE.rescore(
-              two,
-              searcher,
-              new FusionRescoreContext(
-                  5, "field", null, null, options, RescoreStage.SHARD, false, null));
+              two, searcher, new FusionRescoreContext(5, "field", null, null, work(options)));
       assertEquals(1, result.scoreDocs[0].doc);
     }
   }

@@ -7,9 +7,9 @@ package io.crossmodal.plugin.rescore;
 import static org.hamcrest.Matchers.containsString;
 
 import io.crossmodal.plugin.TestService;
-import io.crossmodal.plugin.details.DetailsExtBuilder;
+import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.ext.CrossModalExtBuilder;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
-import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
 import java.io.IOException;
@@ -126,7 +126,7 @@ public class RescoreAdmissionTests extends OpenSearchTestCase {
   private static FusionRescorerBuilder fusion(FailurePolicy onFailure, TimeValue timeout) {
     return new FusionRescorerBuilder(
         "image",
-        QuerySide.text("a pond"),
+        new QuerySource.Text("a pond"),
         new FusionOptions(
             FusionOptions.DEFAULT.combiner(),
             MissingPolicy.KEEP_FIRST_PASS,
@@ -315,7 +315,7 @@ public class RescoreAdmissionTests extends OpenSearchTestCase {
 
   private static ShardFetchSearchRequest page(boolean details, boolean heatMap) {
     ShardSearchRequest search = search(fusion(FailurePolicy.FAIL, null));
-    search.source().ext(List.of(new DetailsExtBuilder(details, heatMap, 0)));
+    search.source().ext(List.of(new CrossModalExtBuilder(details, heatMap, 0)));
     return new ShardFetchSearchRequest(
         OriginalIndices.NONE,
         new ShardSearchContextId("", 1),

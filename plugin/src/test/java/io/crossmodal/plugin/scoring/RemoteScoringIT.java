@@ -15,20 +15,20 @@ import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.plugin.ClusterTestCase;
 import io.crossmodal.plugin.CrossModalPlugin;
-import io.crossmodal.plugin.CrossModalSettings;
 import io.crossmodal.plugin.TestModels;
-import io.crossmodal.plugin.details.DetailsExtBuilder;
+import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.ext.CrossModalExtBuilder;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
-import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
+import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -69,7 +69,7 @@ import org.opensearch.transport.TransportService;
     numClientNodes = 0)
 public class RemoteScoringIT extends ClusterTestCase {
   private static final ModelBundle MODEL = TestModels.micro();
-  private static final QuerySide WORDS = QuerySide.text("a pond");
+  private static final QuerySource WORDS = new QuerySource.Text("a pond");
   private static final int PICTURES = 20;
   private static final float TOLERANCE = 1e-4f;
 
@@ -142,7 +142,7 @@ public class RemoteScoringIT extends ClusterTestCase {
   }
 
   private static SearchRequestBuilder search(
-      QuerySide query, FailurePolicy onFailure, int filterSize) {
+      QuerySource query, FailurePolicy onFailure, int filterSize) {
     FusionOptions options =
         new FusionOptions(
             FusionOptions.DEFAULT.combiner(),
@@ -154,7 +154,7 @@ public class RemoteScoringIT extends ClusterTestCase {
     return internalCluster()
         .dataNodeClient()
         .prepareSearch("pictures")
-        .setSource(new SearchSourceBuilder().ext(List.of(new DetailsExtBuilder(true, true, 0))))
+        .setSource(new SearchSourceBuilder().ext(List.of(new CrossModalExtBuilder(true, true, 0))))
         .setQuery(new CrossModalQueryBuilder("image", query, 100, null))
         .addRescorer(new FusionRescorerBuilder("image", query, options), PICTURES)
         .setSize(PICTURES);
@@ -410,7 +410,7 @@ public class RemoteScoringIT extends ClusterTestCase {
 
   public void testAScorerComparesImages() throws Exception {
     indexPictures("pictures", 2, 0, PICTURES);
-    QuerySide picture = QuerySide.image(TestModels.png(random(), 20), null);
+    QuerySource picture = new QuerySource.Image(TestModels.png(random(), 20), null);
     boolean calibrate = randomBoolean();
     SearchRequestBuilder search = search(picture, FailurePolicy.FAIL, 0);
     search.request().source().clearRescorers();

@@ -9,16 +9,17 @@ import static org.hamcrest.Matchers.containsString;
 import io.crossmodal.plugin.ClusterTestCase;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
-import io.crossmodal.plugin.details.DetailsExtBuilder;
+import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.ext.CrossModalExtBuilder;
+import io.crossmodal.plugin.ext.RescoreReport;
+import io.crossmodal.plugin.ext.RescoreReportExt;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
-import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
 import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
-import io.crossmodal.plugin.rescore.RescoreReport;
 import io.crossmodal.plugin.rescore.ScoreCombiner;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -66,7 +67,7 @@ public class GlobalWindowIT extends ClusterTestCase {
   private static final int PICTURES = 40;
   private static final int WINDOW = 16;
   private static final List<Integer> SHARDS = List.of(1, 3, 7);
-  private static final QuerySide WORDS = QuerySide.text("a pond beside a road");
+  private static final QuerySource WORDS = new QuerySource.Text("a pond beside a road");
   private static final float TOLERANCE = 1e-5f;
 
   @Override
@@ -132,7 +133,7 @@ public class GlobalWindowIT extends ClusterTestCase {
     return client()
         .prepareSearch(index)
         .setSource(
-            new SearchSourceBuilder().ext(List.of(new DetailsExtBuilder(false, false, window))))
+            new SearchSourceBuilder().ext(List.of(new CrossModalExtBuilder(false, false, window))))
         .setSearchType(SearchType.QUERY_THEN_FETCH)
         .setQuery(query)
         .setSize(10);
@@ -311,7 +312,7 @@ public class GlobalWindowIT extends ClusterTestCase {
     return client(coordinator)
         .prepareSearch(index(7))
         .setSource(
-            new SearchSourceBuilder().ext(List.of(new DetailsExtBuilder(false, false, WINDOW))))
+            new SearchSourceBuilder().ext(List.of(new CrossModalExtBuilder(false, false, WINDOW))))
         .setSearchType(SearchType.QUERY_THEN_FETCH)
         .setAllowPartialSearchResults(true)
         .setQuery(knn())

@@ -6,8 +6,8 @@ package io.crossmodal.plugin.wire;
 
 import static org.hamcrest.Matchers.containsString;
 
+import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
-import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import java.io.IOException;
@@ -55,7 +55,7 @@ public class WireFormatTests extends OpenSearchTestCase {
 
   /** No byte of another format is taken for one of this. */
   public void testQueriesAndRescorersOfOtherFormatsAreRefused() throws IOException {
-    QuerySide side = QuerySide.text("a pond");
+    QuerySource side = new QuerySource.Text("a pond");
     List<Writeable> sent =
         List.of(
             new CrossModalQueryBuilder("image", side, 10, null),

@@ -1,0 +1,152 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.action;
+
+import io.crossmodal.model.SensorCalibration;
+import io.crossmodal.model.text.WordSpan;
+import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.plugin.mapper.FieldDefinition;
+import io.crossmodal.plugin.mapper.Modality;
+import io.crossmodal.plugin.wire.ModelValues;
+import io.crossmodal.plugin.wire.WireFormat;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import org.opensearch.core.action.ActionResponse;
+import org.opensearch.core.common.io.stream.StreamInput;
+import org.opensearch.core.common.io.stream.StreamOutput;
+
+/**
+ * A query source after encoding. The query sends one half of it to the shards, the rescorer the
+ * other.
+ */
+public final class EncodedQuery extends ActionResponse {
+  private final Embedding embedding;
+  private final Tokens tokens;
+  private final String notice;
+
+  /**
+   * What nearest documents are searched by.
+   *
+   * @param space fingerprint of its space; null for a vector that the request brought
+   * @param vector D values, unit length; live
+   * @param calibrations from cosines to probabilities, one for each sensor of the searched field,
+   *     as {@link FieldDefinition#calibrations} gives them; or none
+   */
+  @SuppressWarnings("ArrayRecordComponent") // compared by content below
+  public record Embedding(String space, float[] vector, List<SensorCalibration> calibrations) {
+    public Embedding {
+      calibrations = List.copyOf(calibrations);
+    }
+
+    /** Returns the same with those calibrations that a search chose. */
+    public Embedding with(List<SensorCalibration> chosen) {
+      return new Embedding(space, vector, chosen);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Embedding embedding
+          && Objects.equals(space, embedding.space)
+          && Arrays.equals(vector, embedding.vector)
+          && calibrations.equals(embedding.calibrations);
+    }
+
+    @Override
+    public int hashCode() {
+      return Objects.hash(space, Arrays.hashCode(vector), calibrations);
+    }
+  }
+
+  /**
+   * What hits are rescored by.
+   *
+   * @param modality of the query
+   * @param model id of the model that encoded it
+   * @param space fingerprint of the tokens' space
+   * @param block (N or M, H); null for a document whose field stores none
+   * @param words of a text, with the tokens that each became; empty for an image, and for a
+   *     document, which does not keep them
+   * @param calibrations from MaxSim to probabilities, one for each sensor of the searched field, as
+   *     {@link FieldDefinition#maxSimCalibrations} gives them; none where p is (1 + MaxSim) / 2,
+   *     and for a text
+   */
+  public record Tokens(
+      Modality modality,
+      String model,
+      String space,
+      TokenBlock block,
+      List<WordSpan> words,
+      List<SensorCalibration> calibrations) {
+    public Tokens {
+      words = List.copyOf(words);
+      calibrations = List.copyOf(calibrations);
+    }
+
+    /** Returns the same with those calibrations that a search chose. */
+    public Tokens with(List<SensorCalibration> chosen) {
+      return new Tokens(modality, model, space, block, words, chosen);
+    }
+  }
+
+  /**
+   * @param notice a warning for the user, such as that the text was cut; empty for none
+   */
+  EncodedQuery(Embedding embedding, Tokens tokens, String notice) {
+    this.embedding = Objects.requireNonNull(embedding, "embedding");
+    this.tokens = Objects.requireNonNull(tokens, "tokens");
+    this.notice = Objects.requireNonNull(notice, "notice");
+  }
+
+  EncodedQuery(StreamInput in) throws IOException {
+    super(in);
+    WireFormat.read(in, EncodeQueryAction.NAME);
+    Modality modality = in.readEnum(Modality.class);
+    String model = in.readString();
+    String embeddingSpace = in.readString();
+    String tokenSpace = in.readString();
+    float[] vector = in.readFloatArray();
+    TokenBlock block = in.readBoolean() ? ModelValues.readTokens(in) : null;
+    List<WordSpan> words = ModelValues.readWords(in);
+    embedding = new Embedding(embeddingSpace, vector, ModelValues.readCalibrations(in));
+    tokens =
+        new Tokens(modality, model, tokenSpace, block, words, ModelValues.readCalibrations(in));
+    notice = in.readString();
+  }
+
+  @Override
+  public void writeTo(StreamOutput out) throws IOException {
+    WireFormat.write(out);
+    out.writeEnum(tokens.modality());
+    out.writeString(tokens.model());
+    out.writeString(embedding.space());
+    out.writeString(tokens.space());
+    out.writeFloatArray(embedding.vector());
+    out.writeBoolean(tokens.block() != null);
+    if (tokens.block() != null) {
+      ModelValues.writeTokens(out, tokens.block());
+    }
+    ModelValues.writeWords(out, tokens.words());
+    ModelValues.writeCalibrations(out, embedding.calibrations());
+    ModelValues.writeCalibrations(out, tokens.calibrations());
+    out.writeString(notice);
+  }
+
+  /** Returns the query's half. */
+  public Embedding embedding() {
+    return embedding;
+  }
+
+  /** Returns the rescorer's half. */
+  public Tokens tokens() {
+    return tokens;
+  }
+
+  /** Returns a warning for the user, such as that the text was cut; empty for none. */
+  public String notice() {
+    return notice;
+  }
+}

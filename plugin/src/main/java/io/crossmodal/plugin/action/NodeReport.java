@@ -1,0 +1,131 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.action;
+
+import io.crossmodal.model.Precision;
+import io.crossmodal.plugin.inference.memory.DeviceBudgets.GpuMemory;
+import io.crossmodal.plugin.inference.node.NodeInference;
+import io.crossmodal.plugin.inference.registry.ModelStatus;
+import io.crossmodal.plugin.inference.registry.ModelStatus.PrecisionTrial;
+import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.opensearch.action.support.nodes.BaseNodeResponse;
+import org.opensearch.cluster.node.DiscoveryNode;
+import org.opensearch.core.common.io.stream.StreamInput;
+import org.opensearch.core.common.io.stream.StreamOutput;
+import org.opensearch.core.common.io.stream.Writeable;
+
+/** The counters of one node and the states of its models. */
+public final class NodeReport extends BaseNodeResponse {
+  private final int queued;
+  private final Usage usage;
+  private final Map<String, GpuMemory> gpus;
+  private final Map<String, Model> models;
+
+  /** Where a model stands and what it did. */
+  public record Model(ModelStatus status, Usage usage) implements Writeable {
+    private static Model read(StreamInput in) throws IOException {
+      return new Model(
+          new ModelStatus(
+              in.readEnum(ModelStatus.State.class),
+              in.readVLong(),
+              in.readStringList(),
+              in.readString(),
+              in.readVLong(),
+              in.readList(Model::readTrial),
+              in.readString()),
+          Usage.read(in));
+    }
+
+    private static PrecisionTrial readTrial(StreamInput in) throws IOException {
+      return new PrecisionTrial(
+          in.readEnum(Precision.class),
+          in.readDouble(),
+          in.readDouble(),
+          in.readVLong(),
+          in.readString());
+    }
+
+    private static void writeTrial(StreamOutput out, PrecisionTrial trial) throws IOException {
+      out.writeEnum(trial.precision());
+      out.writeDouble(trial.embedding());
+      out.writeDouble(trial.logit());
+      out.writeVLong(trial.micros());
+      out.writeString(trial.error());
+    }
+
+    @Override
+    public void writeTo(StreamOutput out) throws IOException {
+      out.writeEnum(status.state());
+      out.writeVLong(status.version());
+      out.writeStringCollection(status.devices());
+      out.writeString(status.precision());
+      out.writeVLong(status.bytes());
+      out.writeCollection(status.trials(), Model::writeTrial);
+      out.writeString(status.error());
+      usage.writeTo(out);
+    }
+  }
+
+  NodeReport(DiscoveryNode node, NodeInference inference) {
+    super(node);
+    queued = inference.queued();
+    usage = Usage.of(inference.stats());
+    gpus = inference.gpus();
+    models = new LinkedHashMap<>();
+    for (String id : inference.catalog().ids()) {
+      models.put(id, new Model(inference.models().status(id), Usage.of(inference.stats().of(id))));
+    }
+  }
+
+  NodeReport(StreamInput in) throws IOException {
+    super(in);
+    queued = in.readVInt();
+    usage = Usage.read(in);
+    gpus =
+        in.readOrderedMap(
+            StreamInput::readString, from -> new GpuMemory(from.readVLong(), from.readVLong()));
+    models = in.readOrderedMap(StreamInput::readString, Model::read);
+  }
+
+  @Override
+  public void writeTo(StreamOutput out) throws IOException {
+    super.writeTo(out);
+    out.writeVInt(queued);
+    usage.writeTo(out);
+    out.writeMap(
+        gpus,
+        StreamOutput::writeString,
+        (to, memory) -> {
+          to.writeVLong(memory.used());
+          to.writeVLong(memory.limit());
+        });
+    out.writeMap(models, StreamOutput::writeString, (to, model) -> model.writeTo(to));
+  }
+
+  /** Returns how many jobs wait for the worker. */
+  public int queued() {
+    return queued;
+  }
+
+  /** Returns the counters of all models together. */
+  public Usage usage() {
+    return usage;
+  }
+
+  /**
+   * Returns the memory of the GPUs in use, by their names; the CPU's is the circuit breaker's to
+   * tell.
+   */
+  public Map<String, GpuMemory> gpus() {
+    return gpus;
+  }
+
+  /** Returns each model by its id. */
+  public Map<String, Model> models() {
+    return models;
+  }
+}

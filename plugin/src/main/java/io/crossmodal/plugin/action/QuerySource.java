@@ -1,0 +1,211 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.action;
+
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.Objects;
+import org.opensearch.core.common.io.stream.StreamInput;
+import org.opensearch.core.common.io.stream.StreamOutput;
+import org.opensearch.core.common.io.stream.Writeable;
+import org.opensearch.core.xcontent.ToXContentFragment;
+import org.opensearch.core.xcontent.XContentBuilder;
+
+/** What a request searches by, before it is encoded. Immutable. */
+public sealed interface QuerySource extends Writeable, ToXContentFragment {
+  String QUERY_TEXT = "query_text";
+  String QUERY_IMAGE = "query_image";
+  String QUERY_ID = "query_id";
+  String QUERY_FIELD = "query_field";
+  String INDEX = "index";
+  String ROUTING = "routing";
+  String SENSOR = "sensor";
+
+  /** Returns the request's parameter that holds it. */
+  default String key() {
+    return label().key();
+  }
+
+  /** Returns what stands for it once it is encoded. */
+  Label label();
+
+  /** Reads what {@link #writeTo} wrote. */
+  static QuerySource read(StreamInput in) throws IOException {
+    String text = in.readOptionalString();
+    Document document = in.readOptionalWriteable(Document::new);
+    byte[] image = text == null && document == null ? in.readByteArray() : null;
+    String sensor = in.readOptionalString();
+    if (text != null) {
+      return new Text(text);
+    }
+    return document != null ? document : new Image(image, sensor);
+  }
+
+  /**
+   * The short form of an encoded source. Shards repeat it in slow logs and messages, where the
+   * numbers that they search by would say nothing.
+   *
+   * @param key the request's parameter
+   * @param value a text, a document's id, or how large an image was
+   */
+  record Label(String key, String value) implements Writeable, ToXContentFragment {
+    public Label(StreamInput in) throws IOException {
+      this(in.readString(), in.readString());
+    }
+
+    @Override
+    public void writeTo(StreamOutput out) throws IOException {
+      out.writeString(key);
+      out.writeString(value);
+    }
+
+    @Override
+    public XContentBuilder toXContent(XContentBuilder builder, Params params) throws IOException {
+      return builder.field(key, value);
+    }
+  }
+
+  /**
+   * A text as typed.
+   *
+   * @param text not blank
+   */
+  record Text(String text) implements QuerySource {
+    /**
+     * @throws IllegalArgumentException when the text is blank
+     */
+    public Text {
+      if (text.isBlank()) {
+        throw new IllegalArgumentException("[" + QUERY_TEXT + "] must not be empty");
+      }
+    }
+
+    @Override
+    public Label label() {
+      return new Label(QUERY_TEXT, text);
+    }
+
+    @Override
+    public void writeTo(StreamOutput out) throws IOException {
+      out.writeOptionalString(text);
+      out.writeOptionalWriteable(null);
+      out.writeOptionalString(null);
+    }
+
+    @Override
+    public XContentBuilder toXContent(XContentBuilder builder, Params params) throws IOException {
+      return builder.field(QUERY_TEXT, text);
+    }
+  }
+
+  /**
+   * An image as sent.
+   *
+   * @param bytes a JPEG, PNG or TIFF file; kept, not copied
+   * @param sensor null for the only one of the model
+   */
+  @SuppressWarnings("ArrayRecordComponent") // compared by content below
+  record Image(byte[] bytes, String sensor) implements QuerySource {
+    /**
+     * @throws IllegalArgumentException when there are no bytes
+     */
+    public Image {
+      if (bytes.length == 0) {
+        throw new IllegalArgumentException("[" + QUERY_IMAGE + "] must not be empty");
+      }
+    }
+
+    @Override
+    public Label label() {
+      return new Label(QUERY_IMAGE, "picture of " + bytes.length + " bytes");
+    }
+
+    @Override
+    public void writeTo(StreamOutput out) throws IOException {
+      out.writeOptionalString(null);
+      out.writeOptionalWriteable(null);
+      out.writeByteArray(bytes);
+      out.writeOptionalString(sensor);
+    }
+
+    @Override
+    public XContentBuilder toXContent(XContentBuilder builder, Params params) throws IOException {
+      builder.field(QUERY_IMAGE, bytes);
+      return sensor == null ? builder : builder.field(SENSOR, sensor);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Image image
+          && Arrays.equals(bytes, image.bytes)
+          && Objects.equals(sensor, image.sensor);
+    }
+
+    @Override
+    public int hashCode() {
+      return Objects.hash(Arrays.hashCode(bytes), sensor);
+    }
+  }
+
+  /**
+   * A document whose field was encoded when it was indexed.
+   *
+   * @param id not empty
+   * @param index null for the only one that is searched
+   * @param field null for the field that is searched
+   * @param routing the document's own; null for none
+   */
+  record Document(String id, String index, String field, String routing) implements QuerySource {
+    /**
+     * @throws IllegalArgumentException when the id is empty
+     */
+    public Document {
+      if (id.isEmpty()) {
+        throw new IllegalArgumentException("[" + QUERY_ID + "] must not be empty");
+      }
+    }
+
+    /** A document without a routing. */
+    public Document(String id, String index, String field) {
+      this(id, index, field, null);
+    }
+
+    private Document(StreamInput in) throws IOException {
+      this(
+          in.readString(),
+          in.readOptionalString(),
+          in.readOptionalString(),
+          in.readOptionalString());
+    }
+
+    @Override
+    public Label label() {
+      return new Label(QUERY_ID, id);
+    }
+
+    @Override
+    public void writeTo(StreamOutput out) throws IOException {
+      out.writeOptionalString(null);
+      out.writeBoolean(true);
+      out.writeString(id);
+      out.writeOptionalString(index);
+      out.writeOptionalString(field);
+      out.writeOptionalString(routing);
+      out.writeOptionalString(null);
+    }
+
+    @Override
+    public XContentBuilder toXContent(XContentBuilder builder, Params params) throws IOException {
+      builder.field(QUERY_ID, id);
+      if (index != null) {
+        builder.field(INDEX, index);
+      }
+      if (routing != null) {
+        builder.field(ROUTING, routing);
+      }
+      return field == null ? builder : builder.field(QUERY_FIELD, field);
+    }
+  }
+}

@@ -1,0 +1,263 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.wire;
+
+import io.crossmodal.plugin.action.EncodeQueryAction;
+import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.query.CrossModalQueryBuilder;
+import io.crossmodal.plugin.rescore.FusionOptions;
+import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
+import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
+import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
+import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
+import io.crossmodal.plugin.rescore.ScoreCombiner;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.opensearch.action.ActionRequest;
+import org.opensearch.action.ActionType;
+import org.opensearch.action.search.SearchRequest;
+import org.opensearch.action.support.PlainActionFuture;
+import org.opensearch.common.io.stream.BytesStreamOutput;
+import org.opensearch.common.unit.TimeValue;
+import org.opensearch.core.action.ActionListener;
+import org.opensearch.core.action.ActionResponse;
+import org.opensearch.core.common.bytes.BytesReference;
+import org.opensearch.core.common.io.stream.NamedWriteableAwareStreamInput;
+import org.opensearch.core.common.io.stream.NamedWriteableRegistry;
+import org.opensearch.core.common.io.stream.StreamInput;
+import org.opensearch.core.common.io.stream.Writeable;
+import org.opensearch.core.xcontent.NamedXContentRegistry;
+import org.opensearch.index.query.BaseQueryRewriteContext;
+import org.opensearch.index.query.QueryBuilder;
+import org.opensearch.index.query.QueryCoordinatorContext;
+import org.opensearch.index.query.QueryRewriteContext;
+import org.opensearch.index.query.Rewriteable;
+import org.opensearch.index.query.TermQueryBuilder;
+import org.opensearch.search.builder.SearchSourceBuilder;
+import org.opensearch.test.OpenSearchTestCase;
+import org.opensearch.test.client.NoOpClient;
+import org.opensearch.threadpool.TestThreadPool;
+import org.opensearch.threadpool.ThreadPool;
+
+/**
+ * The bytes of what a search sends between nodes, as format {@value WireFormat#NUMBER} has them: a
+ * change of one is a change of {@link WireFormat#NUMBER}.
+ */
+public class FrozenBytesTests extends OpenSearchTestCase {
+  private static final HexFormat HEX = HexFormat.of();
+  private static final String[] INDICES = {"archive", "views"};
+
+  /** What a node answers that encoded a text of two words in three tokens of two values. */
+  private static final String TEXT =
+      "8401067363656e65730773706163652d660773706163652d74023f19999a3f4ccccd010302063f80000040000000404000004080000040a0000040c00000020161010204706f6e640203000000";
+
+  /** The same of an image, with calibrations and a notice. */
+  private static final String IMAGE =
+      "8400067363656e65730773706163652d660773706163652d74023f4ccccdbf19999a010202043f000000bf0000003e8000003f80000000020273310273314004000000000000bff00000000000000273310273324008000000000000c000000000000000010273310273314054000000000000c04e000000000000056c61726765";
+
+  /** Answers what it is given, and keeps what it was asked. */
+  private static final class EncodingClient extends NoOpClient {
+    private final ActionResponse answer;
+    private ActionRequest asked;
+
+    private EncodingClient(ThreadPool threadPool, String answer) throws IOException {
+      super(threadPool);
+      this.answer =
+          EncodeQueryAction.INSTANCE
+              .getResponseReader()
+              .read(StreamInput.wrap(HEX.parseHex(answer)));
+    }
+
+    @Override
+    @SuppressWarnings("unchecked")
+    protected <Q extends ActionRequest, R extends ActionResponse> void doExecute(
+        ActionType<R> action, Q request, ActionListener<R> listener) {
+      assertEquals(EncodeQueryAction.NAME, action.name());
+      asked = request;
+      listener.onResponse((R) answer);
+    }
+  }
+
+  private TestThreadPool threadPool;
+
+  @Override
+  public void setUp() throws Exception {
+    super.setUp();
+    threadPool = new TestThreadPool(getTestName());
+  }
+
+  @Override
+  public void tearDown() throws Exception {
+    ThreadPool.terminate(threadPool, 10, TimeUnit.SECONDS);
+    super.tearDown();
+  }
+
+  /**
+   * Checks what is sent, as typed and as encoded, and that both are read again.
+   *
+   * @param answer of the node that encodes
+   * @return the request to that node
+   */
+  private <T extends Writeable & Rewriteable<T>> String check(
+      T typed, String typedHex, String answer, String encodedHex, Writeable.Reader<T> reader)
+      throws IOException {
+    assertSent(typedHex, typed, reader);
+    EncodingClient client = new EncodingClient(threadPool, answer);
+    QueryRewriteContext context =
+        new BaseQueryRewriteContext(
+            NamedXContentRegistry.EMPTY, named(), client, System::currentTimeMillis);
+    SearchRequest search = new SearchRequest(INDICES);
+    search.source(new SearchSourceBuilder().timeout(TimeValue.timeValueSeconds(7)));
+    PlainActionFuture<T> encoded = new PlainActionFuture<>();
+    Rewriteable.rewriteAndFetch(typed, new QueryCoordinatorContext(context, search), encoded);
+    assertSent(encodedHex, encoded.actionGet(), reader);
+    return hex(client.asked);
+  }
+
+  private static <T extends Writeable> void assertSent(
+      String expected, T sent, Writeable.Reader<T> reader) throws IOException {
+    assertEquals(expected, hex(sent));
+    try (StreamInput in =
+        new NamedWriteableAwareStreamInput(StreamInput.wrap(HEX.parseHex(expected)), named())) {
+      T read = reader.read(in);
+      assertEquals(0, in.available());
+      assertEquals(sent, read);
+      assertEquals(expected, hex(read));
+    }
+  }
+
+  private static NamedWriteableRegistry named() {
+    return new NamedWriteableRegistry(
+        List.of(
+            new NamedWriteableRegistry.Entry(
+                QueryBuilder.class, TermQueryBuilder.NAME, TermQueryBuilder::new)));
+  }
+
+  private static String hex(Writeable sent) throws IOException {
+    try (BytesStreamOutput out = new BytesStreamOutput()) {
+      sent.writeTo(out);
+      return HEX.formatHex(BytesReference.toBytes(out.bytes()));
+    }
+  }
+
+  private static byte[] picture() {
+    return "picture".getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static FusionOptions options() {
+    return new FusionOptions(
+        new ScoreCombiner(FusionScoreMode.AVG, 0.5f, 2),
+        MissingPolicy.SCORE_ZERO,
+        FailurePolicy.KEEP_FIRST_PASS,
+        TimeValue.timeValueMillis(200),
+        3);
+  }
+
+  public void testAnswersOfTheNodeThatEncodes() throws IOException {
+    for (String answer : List.of(TEXT, IMAGE)) {
+      assertEquals(answer, hex(new EncodingClient(threadPool, answer).answer));
+    }
+  }
+
+  public void testQueryByText() throws IOException {
+    String request =
+        check(
+            new CrossModalQueryBuilder(
+                    "image",
+                    new QuerySource.Text("a pond"),
+                    7,
+                    new TermQueryBuilder("place", "north"),
+                    false)
+                .boost(2)
+                .queryName("near"),
+            "4000000001046e6561728405696d6167650101066120706f6e64000000000701047465726d3f8000000005706c61636515056e6f727468000000",
+            TEXT,
+            "4000000001046e6561728405696d61676500010a71756572795f74657874066120706f6e64023f19999a3f4ccccd010773706163652d660701047465726d3f8000000005706c61636515056e6f727468000000",
+            CrossModalQueryBuilder::new);
+    assertEquals(
+        "00840207617263686976650576696577730302040501000105696d61676501066120706f6e640000010e03",
+        request);
+  }
+
+  public void testQueryByImage() throws IOException {
+    String request =
+        check(
+            new CrossModalQueryBuilder(
+                "image", new QuerySource.Image(picture(), "s1"), 7, null, true),
+            "3f800000008405696d616765010000077069637475726501027331000007000100",
+            IMAGE,
+            "3f800000008405696d61676500010b71756572795f696d6167651270696374757265206f662037206279746573023f4ccccdbf19999a010773706163652d66070001020273310273314004000000000000bff00000000000000273310273324008000000000000c000000000000000",
+            CrossModalQueryBuilder::new);
+    assertEquals(
+        "00840207617263686976650576696577730302040501000105696d6167650000077069637475726501027331010e03",
+        request);
+    assertWarnings("[query_image]: large");
+  }
+
+  public void testQueryByDocument() throws IOException {
+    String request =
+        check(
+            new CrossModalQueryBuilder(
+                "image", new QuerySource.Document("17", "archive", "view", "r"), 7, null),
+            "3f800000008405696d61676501000102313701076172636869766501047669657701017200000007000200",
+            IMAGE,
+            "3f800000008405696d61676500010871756572795f6964023137023f4ccccdbf19999a010773706163652d66070002020273310273314004000000000000bff00000000000000273310273324008000000000000c000000000000000",
+            CrossModalQueryBuilder::new);
+    assertEquals(
+        "00840207617263686976650576696577730302040501000105696d616765000102313701076172636869766501047669657701017200010e03",
+        request);
+    assertWarnings("[query_id]: large");
+  }
+
+  public void testQueryByVector() throws IOException {
+    assertSent(
+        "3f800000008405696d6167650000023f19999a3f4ccccd0007000200",
+        new CrossModalQueryBuilder("image", new float[] {3, 4}, 7, null),
+        CrossModalQueryBuilder::new);
+  }
+
+  public void testRescorerByText() throws IOException {
+    String request =
+        check(
+            new FusionRescorerBuilder("image", new QuerySource.Text("a pond"), options(), null)
+                .windowSize(128)
+                .reported(),
+            "0180018405696d6167650001066120706f6e640000033f0000004000000001000190030203000102",
+            TEXT,
+            "0180018405696d61676501010a71756572795f74657874066120706f6e64067363656e65730773706163652d740302063f80000040000000404000004080000040a0000040c00000020161010204706f6e64020300033f0000004000000001000190030203000102",
+            FusionRescorerBuilder::new);
+    assertEquals(
+        "00840207617263686976650576696577730302040501000105696d61676501066120706f6e640000010e03",
+        request);
+  }
+
+  public void testRescorerByImage() throws IOException {
+    FusionRescorerBuilder typed =
+        new FusionRescorerBuilder(
+            "image", new QuerySource.Image(picture(), null), FusionOptions.DEFAULT, true);
+    check(
+        typed,
+        "008405696d616765000000077069637475726500003f8000003f80000000010000000001",
+        IMAGE,
+        "008405696d61676501000b71756572795f696d6167651270696374757265206f662037206279746573067363656e65730773706163652d740202043f000000bf0000003e8000003f80000000010273310273314054000000000000c04e000000000000003f8000003f80000000010000000001",
+        FusionRescorerBuilder::new);
+    assertSent(
+        "01048405696d61676500000007706963747572650001000000003f80000000010000000001",
+        typed.ofChosen(4),
+        FusionRescorerBuilder::new);
+    assertSent(
+        "01048405696d616765000000077069637475726500003f8000003f80000000010000020001",
+        typed.preRankOfChosen(4),
+        FusionRescorerBuilder::new);
+    assertSent(
+        "01048405696d616765000000077069637475726500003f8000003f80000000010000010001",
+        typed.deferred(4),
+        FusionRescorerBuilder::new);
+    assertWarnings("[query_image]: large");
+  }
+}
