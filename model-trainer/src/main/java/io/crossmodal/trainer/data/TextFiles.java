@@ -32,9 +32,19 @@ import org.apache.commons.csv.CSVFormat;
 import org.apache.commons.csv.CSVParser;
 import org.apache.commons.csv.CSVRecord;
 
-/** Text and JSON files, with errors that name the file. */
-final class TextFiles {
+/** Reads text and JSON files, with errors that name the file. */
+public final class TextFiles {
   private TextFiles() {}
+
+  /** Returns the JSON object of a resource that lies beside a class. */
+  public static JsonObject resource(Class<?> owner, String name) {
+    try (Reader json =
+        new InputStreamReader(owner.getResourceAsStream(name), StandardCharsets.UTF_8)) {
+      return JsonParser.parseReader(json).getAsJsonObject();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
 
   /** The lines of a UTF-8 file. */
   static List<String> lines(Path file) throws IOException {
