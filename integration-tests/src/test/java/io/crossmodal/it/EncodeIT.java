@@ -9,7 +9,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.crossmodal.model.ModelConfig;
@@ -81,7 +80,7 @@ final class EncodeIT {
   }
 
   private static JsonObject call(String method, String path, String json) throws IOException {
-    return JsonParser.parseString(Nodes.call(node, method, path, json)).getAsJsonObject();
+    return Nodes.json(node, method, path, json);
   }
 
   private static int count(String index) throws IOException {

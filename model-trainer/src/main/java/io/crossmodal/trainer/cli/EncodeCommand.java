@@ -336,7 +336,7 @@ final class EncodeCommand implements Callable<Integer> {
     return there > 0 ? SOME_LEFT_OUT : ALL_LEFT_OUT;
   }
 
-  /** Standard output may be where the documents go. */
+  /** Prints to standard error: standard output may be where the documents go. */
   private void say(String line) {
     command.commandLine().getErr().println(line);
   }

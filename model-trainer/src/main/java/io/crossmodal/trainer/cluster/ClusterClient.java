@@ -34,13 +34,13 @@ public final class ClusterClient {
    */
   public record Answer(int status, String body) {}
 
-  /** A client that trusts whom the JVM trusts, see the other constructor. */
+  /** Makes a client that trusts whom the JVM trusts, see the other constructor. */
   public ClusterClient(URI node, Optional<String> authorization) {
     this(node, authorization, Optional.empty());
   }
 
   /**
-   * A client of one node.
+   * Makes a client of one node.
    *
    * @param node its HTTP address, such as {@code http://localhost:9200}, with a path where a proxy
    *     serves it under one
@@ -74,7 +74,7 @@ public final class ClusterClient {
     this.base = node.toString().replaceFirst("/+$", "");
   }
 
-  /** A user and his password as HTTP sends them. */
+  /** Returns the header {@code Authorization} of a user and his password. */
   public static String basic(String user, String password) {
     byte[] pair = (user + ":" + password).getBytes(StandardCharsets.UTF_8);
     return "Basic " + Base64.getEncoder().encodeToString(pair);
@@ -136,7 +136,7 @@ public final class ClusterClient {
     return answer.body();
   }
 
-  /** What to throw for an answer that is a refusal. */
+  /** Makes what to throw for a response that is a refusal. */
   public IOException refused(String method, String path, Answer answer) {
     return new IOException(
         String.format(

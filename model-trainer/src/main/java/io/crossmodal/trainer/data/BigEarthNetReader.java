@@ -155,7 +155,7 @@ public final class BigEarthNetReader {
         allowedProblems - problems.size());
   }
 
-  /** The wanted patches' folders, wherever below the root both versions have them. */
+  /** Returns the wanted patches' folders, wherever below the root both versions have them. */
   private static Map<String, Path> folders(Path root, Set<String> names) throws IOException {
     Map<String, Path> folders = new HashMap<>();
     try (Stream<Path> walk = Files.find(root, 3, (path, file) -> file.isDirectory())) {

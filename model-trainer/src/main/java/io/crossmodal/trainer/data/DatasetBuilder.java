@@ -54,12 +54,12 @@ final class DatasetBuilder {
     this.filesExpected = filesExpected;
   }
 
-  /** Every image must lie in the folder. */
+  /** Makes a builder whose images must lie in the folder. */
   static DatasetBuilder of(Path folder) {
     return new DatasetBuilder(folder, true);
   }
 
-  /** For captions whose images are not at hand. */
+  /** Makes a builder of captions whose images are not at hand. */
   static DatasetBuilder withoutFiles() {
     return new DatasetBuilder(Path.of(""), false);
   }
@@ -70,7 +70,7 @@ final class DatasetBuilder {
   }
 
   /**
-   * Whether a name or number is used for the first time; a second time is a problem.
+   * Takes a name or number, and returns whether it was free; a second use is a problem.
    *
    * @param key among all names and numbers of the data set
    * @param name as messages call it
@@ -139,7 +139,7 @@ final class DatasetBuilder {
   }
 
   /**
-   * The data set.
+   * Returns the data set.
    *
    * @param source for messages
    * @throws InvalidDatasetException listing all problems where there are more than allowed; also

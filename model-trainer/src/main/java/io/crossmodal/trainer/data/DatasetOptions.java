@@ -33,7 +33,10 @@ public record DatasetOptions(
     }
   }
 
-  /** Images in their usual place, no problem allowed, labelled folders with the defaults. */
+  /**
+   * Returns the usual options: images in their usual place, no problem allowed, labelled folders
+   * with the defaults.
+   */
   public static DatasetOptions of(Path path) {
     return new DatasetOptions(path, Optional.empty(), 0, Optional.empty());
   }

@@ -65,7 +65,7 @@ public final class Datasets {
     return build(options, source, DatasetBuilder.of(images));
   }
 
-  /** The captions alone, of images that need not be there. */
+  /** Reads the captions alone, of images that need not be there. */
   static CaptionedDataset readCaptions(DatasetOptions options) throws IOException {
     return build(options, recognise(options), DatasetBuilder.withoutFiles());
   }
@@ -100,7 +100,7 @@ public final class Datasets {
     return LabelledFolderReader.source(path, folders);
   }
 
-  /** Whether a path is, or holds, a file of captions that {@link #read} takes. */
+  /** Returns whether a path is, or holds, a file of captions that {@link #read} takes. */
   public static boolean holdsCaptions(Path path) throws IOException {
     return captionFiles(path, FolderOptions.DEFAULT).isPresent();
   }
@@ -133,7 +133,10 @@ public final class Datasets {
     };
   }
 
-  /** JSON files that hold something else, such as a table of labels, do not count. */
+  /**
+   * Returns the JSON files with captions, if any; those that hold something else, such as a table
+   * of labels, do not count.
+   */
   private static Optional<Source> jsonFiles(Path folder, FolderOptions folders) throws IOException {
     List<Path> coco = new ArrayList<>();
     List<Path> karpathy = new ArrayList<>();
@@ -197,14 +200,14 @@ public final class Datasets {
         path + " holds no data set that is known here" + hint + "; " + EXPECTED);
   }
 
-  /** The folder "images" beside a caption file, or the file's own where there is none. */
+  /** Returns the folder "images" beside a caption file, or the file's own where there is none. */
   static Path imagesBeside(Path file) {
     Path beside = file.toAbsolutePath().getParent();
     Path images = beside.resolve("images");
     return Files.isDirectory(images) ? images : beside;
   }
 
-  /** The last part of a path, without ".json". */
+  /** Returns the last part of a path, without ".json". */
   static String name(Path path) {
     Path last = path.toAbsolutePath().normalize().getFileName();
     String name = last == null ? path.toString() : last.toString();

@@ -124,7 +124,7 @@ public record DecodedPairs(
     return new ImagePreprocessor(unscaled(source, side)).prepare(tile.image());
   }
 
-  /** The sensor with means of 0 and deviations of 1. */
+  /** Returns the sensor with means of 0 and deviations of 1. */
   private static SensorConfig unscaled(SensorSource source, int side) {
     int channels = source.bands().size();
     return new SensorConfig(

@@ -49,8 +49,9 @@ public record FolderOptions(List<String> templates, SplitShares shares, long see
   }
 
   /**
-   * The split of an image, by its name and the seed and nothing else: images can be added or taken
-   * away, and no other changes its split. The price is that the shares hold on average only.
+   * Returns the split of an image, by its name and the seed and nothing else: images can be added
+   * or taken away, and no other changes its split. The price is that the shares hold on average
+   * only.
    */
   Split split(String file) {
     byte[] key = (seed + " " + file).getBytes(StandardCharsets.UTF_8);

@@ -31,7 +31,7 @@ public record PairDataset(
     }
   }
 
-  /** The pairs of a split, in the data set's order. */
+  /** Returns the pairs of a split, in the data set's order. */
   public List<TilePair> split(Split split) {
     return pairs.stream().filter(pair -> pair.split() == split).toList();
   }

@@ -112,7 +112,7 @@ public final class PairsCsvReader {
         options.allowedProblems() - problems.size());
   }
 
-  /** The names of a table's columns. */
+  /** Returns the names of a table's columns. */
   public static List<String> columns(Path file) throws IOException {
     List<TextFiles.Line> lines = TextFiles.table(file);
     return lines.isEmpty() ? List.of() : lines.get(0).cells();
@@ -135,7 +135,7 @@ public final class PairsCsvReader {
       return get("id").orElse("line " + line);
     }
 
-    /** A row of its own group where the table knows none. */
+    /** Returns the group of the place; where the table knows none, the row is one of its own. */
     String group() {
       return get("group").orElse(id());
     }

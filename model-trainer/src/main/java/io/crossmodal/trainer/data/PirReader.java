@@ -38,7 +38,7 @@ final class PirReader {
   }
 
   /**
-   * The files of one data set.
+   * Returns the files of one data set.
    *
    * @param files at least one, all in the same folder
    */
@@ -54,7 +54,9 @@ final class PirReader {
         });
   }
 
-  /** The part of a file's name before its split ("rsitmd"); empty where it names no split. */
+  /**
+   * Returns the part of a file's name before its split ("rsitmd"); empty where it names no split.
+   */
   static Optional<String> stem(Path file) {
     Matcher matcher = SPLIT.matcher(file.getFileName().toString());
     return matcher.matches()

@@ -16,14 +16,14 @@ public enum Split {
   /** For messages about a name that is none of these. */
   static final String EXPECTED = "train, restval, val or test expected";
 
-  /** The name as files write it: train, val, test. */
+  /** Returns the name as files write it: train, val, test. */
   public String label() {
     return name().toLowerCase(Locale.ROOT);
   }
 
   /**
-   * The split of that name. "restval", COCO's validation images outside the usual validation split,
-   * is used for training, as everyone does since Karpathy and Fei-Fei (2015).
+   * Returns the split of that name. "restval", COCO's validation images outside the usual
+   * validation split, is used for training, as everyone does since Karpathy and Fei-Fei (2015).
    */
   static Optional<Split> of(String label) {
     return switch (label) {

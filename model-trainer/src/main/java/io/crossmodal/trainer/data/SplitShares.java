@@ -32,7 +32,7 @@ public record SplitShares(double train, double val, double test) {
   }
 
   /**
-   * Where a place between 0 and 1 falls when train, val and test lie side by side.
+   * Returns where a place between 0 and 1 falls when train, val and test lie side by side.
    *
    * @param place at least 0, below 1
    */

@@ -38,7 +38,7 @@ public final class ModelUpload {
   private final int partBytes;
 
   /**
-   * An upload to one node.
+   * Makes an upload to one node.
    *
    * @param partBytes most bytes in one request, before base64; at least 1
    */
@@ -77,7 +77,7 @@ public final class ModelUpload {
     return answer;
   }
 
-  /** Parts that so many bytes are sent in. */
+  /** Returns how many parts so many bytes are sent in. */
   public int parts(long bytes) {
     return Math.toIntExact(Math.max(1, (bytes + partBytes - 1) / partBytes));
   }
@@ -94,7 +94,8 @@ public final class ModelUpload {
   }
 
   /**
-   * The node answers 200 as soon as it has asked all nodes; each says for itself what came of it.
+   * Checks that all nodes have loaded the model: the response is 200 as soon as all were asked, and
+   * each says for itself what came of it.
    */
   static void requireLoaded(String id, String answer) throws IOException {
     List<String> others = new ArrayList<>();

@@ -75,7 +75,7 @@ public final class Distiller {
   }
 
   /**
-   * Distils.
+   * Distils both students.
    *
    * @param scratch an existing folder for temporary files
    * @param scored told the texts that the teacher has scored

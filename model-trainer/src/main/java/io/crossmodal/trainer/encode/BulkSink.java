@@ -46,6 +46,8 @@ public final class BulkSink implements DocumentSink {
   private final AtomicReference<Exception> failure = new AtomicReference<>();
 
   /**
+   * Makes a sink.
+   *
    * @param connections requests at a time, at least 1
    */
   public BulkSink(
@@ -208,7 +210,7 @@ public final class BulkSink implements DocumentSink {
     return new Reply(again, reason, false);
   }
 
-  /** What the node says first, which names the field, and last, which names the cause. */
+  /** Returns what the node says first, which names the field, and last, which names the cause. */
   private static String reason(JsonObject item) {
     List<String> reasons = new ArrayList<>();
     JsonElement error = item.get("error");

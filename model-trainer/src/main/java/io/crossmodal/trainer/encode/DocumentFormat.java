@@ -54,7 +54,7 @@ public record DocumentFormat(
     }
   }
 
-  /** About how many bytes a document takes. */
+  /** Returns about how many bytes a document takes. */
   int documentBytes() {
     ModelConfig config = model.config();
     long values = (long) config.imageTokens(config.sensor(sensor)) * config.hidden();
@@ -62,7 +62,7 @@ public record DocumentFormat(
     return Math.toIntExact(500 + 13L * config.filterDimension() + block * 4 / 3);
   }
 
-  /** The lines of these documents, UTF-8, each ended by a line feed. */
+  /** Returns the lines of these documents, UTF-8, each ended by a line feed. */
   byte[] lines(List<Document> documents) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream(documents.size() * documentBytes());
     try (OutputStreamWriter out = new OutputStreamWriter(bytes, StandardCharsets.UTF_8)) {
@@ -143,8 +143,8 @@ public record DocumentFormat(
   }
 
   /**
-   * From what and by which model, in the form that the plugin checks against the field: an
-   * embedding of another model's space is refused though it has the right length.
+   * Returns from what and by which model it was encoded, in the form that the plugin checks against
+   * the field: an embedding of another model's space is refused though it has the right length.
    */
   private String mark(Document document) {
     Fingerprints spaces = model.fingerprints();

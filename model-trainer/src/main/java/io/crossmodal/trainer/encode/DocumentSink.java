@@ -14,13 +14,13 @@ public interface DocumentSink extends Closeable {
   /** What became of documents; called by any thread. */
   interface Receipts {
     /**
-     * Kept for good.
+     * Is told of documents that were kept for good.
      *
      * @param position how long the output is with them, for those that have a length; else 0
      */
     void kept(List<Document> documents, long position) throws IOException;
 
-    /** Refused for good. */
+    /** Is told of a document that was refused for good. */
     void refused(Document document, String reason);
   }
 

@@ -18,7 +18,7 @@ public record EncodeOptions(int batch, int threads, int allowedProblems) {
     atLeast("allowedProblems", allowedProblems, 0);
   }
 
-  /** What is left to an archive of which so many pictures are left out already. */
+  /** Returns what is left to an archive of which so many pictures are left out already. */
   public EncodeOptions after(int problems) {
     return new EncodeOptions(batch, threads, allowedProblems - problems);
   }

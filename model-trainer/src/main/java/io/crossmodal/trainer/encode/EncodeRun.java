@@ -69,6 +69,8 @@ public final class EncodeRun {
   }
 
   /**
+   * Makes a run.
+   *
    * @param format of the documents that the sink will write
    */
   public EncodeRun(

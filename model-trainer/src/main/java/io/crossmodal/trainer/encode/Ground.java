@@ -40,7 +40,7 @@ record Ground(Georeference place) {
   record Position(double latitude, double longitude) {}
 
   /**
-   * The middle of the picture.
+   * Returns the middle of the picture.
    *
    * @throws ImageFormatException when the coordinate reference system is none that is read, or the
    *     picture lies nowhere on Earth
@@ -50,9 +50,9 @@ record Ground(Georeference place) {
   }
 
   /**
-   * The four outer corners: upper left, lower left, lower right, upper right. Of a picture with
-   * north at the top that is counter-clockwise, as GeoJSON has the outer ring of a polygon; its
-   * ring repeats the first.
+   * Returns the four outer corners: upper left, lower left, lower right, upper right. Of a picture
+   * with north at the top that is counter-clockwise, as GeoJSON has the outer ring of a polygon;
+   * its ring repeats the first.
    *
    * @throws ImageFormatException when the coordinate reference system is none that is read
    */
@@ -82,7 +82,7 @@ record Ground(Georeference place) {
     return onEarth(degrees.y, degrees.x);
   }
 
-  /** Some archives count longitudes from 0 to 360. */
+  /** Returns a position on Earth, or refuses it; some archives count longitudes from 0 to 360. */
   private Position onEarth(double latitude, double longitude) {
     double east = longitude > 180 && longitude <= 360 ? longitude - 360 : longitude;
     if (!(Math.abs(latitude) <= 90 && Math.abs(east) <= 180)) {
@@ -100,7 +100,9 @@ record Ground(Georeference place) {
         place.epsg());
   }
 
-  /** The system in PROJ's own words: the library's table of all systems is another artifact. */
+  /**
+   * Returns the system in PROJ's own words: the library's table of all systems is another artifact.
+   */
   private String parameters() {
     int epsg = place.epsg();
     int zone = epsg % 100;

@@ -43,7 +43,7 @@ public final class Journal implements Closeable {
     this.file = file;
   }
 
-  /** A journal that is forgotten. */
+  /** Returns a journal that is forgotten. */
   public static Journal none() {
     return new Journal(null);
   }
@@ -145,22 +145,22 @@ public final class Journal implements Closeable {
     }
   }
 
-  /** Whether the file of this stamp was kept. */
+  /** Returns whether the file of this stamp was kept. */
   boolean holdsFile(String stamp) {
     return stamps.contains(stamp);
   }
 
-  /** Whether the document was kept. */
+  /** Returns whether the document was kept. */
   boolean holds(String id) {
     return ids.contains(id);
   }
 
-  /** Documents kept. */
+  /** Returns how many documents were kept. */
   public int size() {
     return ids.size();
   }
 
-  /** Length of the sink's output with all that was kept. */
+  /** Returns the length of the sink's output with all that was kept. */
   public long position() {
     return position;
   }

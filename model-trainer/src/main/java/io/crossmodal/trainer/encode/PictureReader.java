@@ -38,7 +38,7 @@ final class PictureReader {
   record Place(Ground.Position centre, List<Ground.Position> footprint) {}
 
   /**
-   * Decodes.
+   * Decodes a picture's files to what the tower takes.
    *
    * @param files one picture, or bands red, green and blue
    * @throws IllegalArgumentException when it cannot, saying why
@@ -86,7 +86,7 @@ final class PictureReader {
   }
 
   /**
-   * Where a picture lies, if it is a GeoTIFF that says so.
+   * Returns where a picture lies, if it is a GeoTIFF that says so.
    *
    * @throws IllegalArgumentException when what it says is damaged, or in a coordinate reference
    *     system that is not read

@@ -40,7 +40,7 @@ public record Retry(
     Objects.requireNonNull(nanoTime, "nanoTime");
   }
 
-  /** A quarter of a second to half a minute. */
+  /** Returns waits from a quarter of a second to half a minute. */
   public static Retry lasting(Duration patience) {
     return new Retry(
         Duration.ofMillis(250), Duration.ofSeconds(30), patience, Thread::sleep, System::nanoTime);
@@ -51,12 +51,12 @@ public record Retry(
     private final long start = nanoTime.getAsLong();
     private Duration next = first;
 
-    /** Time since these waits began. */
+    /** Returns the time since these waits began. */
     Duration passed() {
       return Duration.ofNanos(nanoTime.getAsLong() - start);
     }
 
-    /** Whether there is patience for another wait; if so, waits. */
+    /** Waits, if there is patience for another wait, and returns whether there was. */
     boolean another() throws InterruptedException {
       Duration left = patience.minus(passed());
       if (!left.isPositive()) {

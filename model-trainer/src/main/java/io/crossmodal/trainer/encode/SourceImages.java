@@ -103,7 +103,7 @@ public record SourceImages(
     return read;
   }
 
-  /** The kinds that are not read, a line each. */
+  /** Returns the kinds that are not read, a line each. */
   public List<String> unreadLines() {
     return unread.entrySet().stream()
         .map(kind -> PictureFiles.unread(kind.getKey(), kind.getValue()))
@@ -211,7 +211,7 @@ public record SourceImages(
         "Sentinel-2 patches of BigEarthNet", images, problems, unlabelled, unread);
   }
 
-  /** The same on every platform. */
+  /** Returns a path that is the same on every platform. */
   private static String slashed(Path relative) {
     return relative.toString().replace(relative.getFileSystem().getSeparator(), "/");
   }

@@ -210,7 +210,7 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens, boo
     return type;
   }
 
-  /** Path of its {@code _bulk}. */
+  /** Returns the path of its {@code _bulk}. */
   public String bulkPath() {
     return path(name) + "/_bulk";
   }

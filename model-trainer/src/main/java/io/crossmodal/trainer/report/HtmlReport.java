@@ -172,7 +172,10 @@ final class HtmlReport {
     out.writeEndElement();
   }
 
-  /** Captions come from files; control characters have no place in HTML, escaped or not. */
+  /**
+   * Returns a text without control characters: captions come from files, and these have no place in
+   * HTML, escaped or not.
+   */
   private static String printable(String text) {
     StringBuilder printable = new StringBuilder(text.length());
     text.codePoints()

@@ -33,6 +33,8 @@ final class ObjectPainter {
   private final double sunY;
 
   /**
+   * Makes a painter.
+   *
    * @param sunX where a shadow falls, per unit of height
    * @param sunY likewise
    */

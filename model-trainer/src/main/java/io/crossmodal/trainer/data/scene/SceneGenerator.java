@@ -49,6 +49,8 @@ public final class SceneGenerator {
   private final double twinShare;
 
   /**
+   * Makes a generator.
+   *
    * @param seed any number
    * @param twinShare the share of scenes that are near twins of an earlier one, 0 to 0.9
    */

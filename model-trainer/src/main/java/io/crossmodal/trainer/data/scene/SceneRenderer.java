@@ -22,6 +22,8 @@ public final class SceneRenderer {
   private final int size;
 
   /**
+   * Makes a renderer.
+   *
    * @param size the side of the square picture in pixels, 32 to 2048
    */
   public SceneRenderer(int size) {

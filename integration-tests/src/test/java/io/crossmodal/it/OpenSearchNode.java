@@ -49,8 +49,6 @@ public final class OpenSearchNode implements AutoCloseable {
   /** A client's patience for one answer; encoding a large bulk on a slow CPU takes its time. */
   private static final Duration RESPONSE_TIMEOUT = Duration.ofMinutes(10);
 
-  private static final int TAIL_LINES = 40;
-
   private final String name;
   private final Process process;
   private final Path log;
@@ -159,7 +157,9 @@ public final class OpenSearchNode implements AutoCloseable {
     }
   }
 
-  /** HTTP answers before the node has a cluster and before shards have recovered. */
+  /**
+   * Waits for the cluster: HTTP answers before the node has one and before shards have recovered.
+   */
   private void awaitHealth(int nodes, boolean shards, long deadline) throws IOException {
     client =
         RestClient.builder(HttpHost.create(baseUri()))
@@ -187,8 +187,7 @@ public final class OpenSearchNode implements AutoCloseable {
 
   private IOException failure(String what) throws IOException {
     List<String> lines = log().lines().toList();
-    String tail =
-        String.join("\n", lines.subList(Math.max(0, lines.size() - TAIL_LINES), lines.size()));
+    String tail = String.join("\n", lines.subList(Math.max(0, lines.size() - 40), lines.size()));
     return new IOException(
         "OpenSearch node " + name + " " + what + "; the end of its log (" + log + "):\n" + tail);
   }
@@ -199,8 +198,6 @@ public final class OpenSearchNode implements AutoCloseable {
     private static final Pattern SETTING = Pattern.compile("[A-Za-z0-9_*-]+(\\.[A-Za-z0-9_*-]+)*");
     private static final Pattern JVM_OPTION = Pattern.compile("-\\S+");
     private static final Pattern VARIABLE = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
-    private static final int MIN_HEAP_MEGABYTES = 256;
-    private static final int MAX_HEAP_MEGABYTES = 31 * 1024;
 
     private final OpenSearchHome home;
     private final Path folder;
@@ -231,10 +228,7 @@ public final class OpenSearchNode implements AutoCloseable {
 
     /** Sets the JVM's heap, 256 to 31744 MB. Default 512. */
     public Builder heapMegabytes(int value) {
-      require(
-          value >= MIN_HEAP_MEGABYTES && value <= MAX_HEAP_MEGABYTES,
-          "heapMegabytes must be from " + MIN_HEAP_MEGABYTES + " to " + MAX_HEAP_MEGABYTES,
-          value);
+      require(value >= 256 && value <= 31 * 1024, "heapMegabytes must be from 256 to 31744", value);
       heapMegabytes = value;
       return this;
     }
@@ -336,16 +330,7 @@ public final class OpenSearchNode implements AutoCloseable {
         command.add("mount -t tmpfs -o size=" + diskMegabytes + "m tmpfs \"$0\" && exec \"$@\"");
         command.add(Files.createDirectories(folder.resolve("data")).toString());
       }
-      command.addAll(leaveRoot(diskMegabytes > 0));
-      command.add(OpenSearchHome.java());
-      command.addAll(home.jvmOptions(config, temporary));
-      command.add("-Dopensearch.path.home=" + home.folder());
-      command.add("-Dopensearch.path.conf=" + config);
-      command.add("-Dopensearch.distribution.type=tar");
-      command.add("-Dopensearch.bundled_jdk=false");
-      command.add("-cp");
-      command.add(home.folder().resolve("lib/*").toString());
-      command.add("org.opensearch.bootstrap.OpenSearch");
+      command.addAll(home.command(config, temporary, diskMegabytes > 0));
 
       Path log = nextLog(logs);
       // The JVM options name the agent relative to the home.
@@ -374,21 +359,11 @@ public final class OpenSearchNode implements AutoCloseable {
     }
 
     private void writeConfiguration(Path config) throws IOException {
-      Files.createDirectories(config.resolve("jvm.options.d"));
-      for (String file : List.of("jvm.options", "log4j2.properties")) {
-        Files.write(
-            config.resolve(file),
-            Files.readAllBytes(home.folder().resolve("config").resolve(file)));
-      }
-      Files.writeString(
-          config.resolve("jvm.options.d").resolve("heap.options"),
-          "-Xms" + heapMegabytes + "m\n-Xmx" + heapMegabytes + "m\n");
-      Files.write(config.resolve("jvm.options.d").resolve("test.options"), jvmOptions);
+      List<String> options = new ArrayList<>(jvmOptions);
+      options.addAll(List.of("-Xms" + heapMegabytes + "m", "-Xmx" + heapMegabytes + "m"));
       Map<String, String> all = new TreeMap<>(settings);
       all.putAll(fixedSettings());
-      StringBuilder yaml = new StringBuilder();
-      all.forEach((key, value) -> yaml.append(key).append(": ").append(quote(value)).append('\n'));
-      Files.writeString(config.resolve("opensearch.yml"), yaml);
+      home.configure(config, all, options);
     }
 
     private Map<String, String> fixedSettings() {
@@ -414,21 +389,6 @@ public final class OpenSearchNode implements AutoCloseable {
         long started = files.filter(file -> file.toString().endsWith(".log")).count();
         return logs.resolve("start-" + (started + 1) + ".log");
       }
-    }
-
-    /**
-     * OpenSearch refuses to run as root. In a user namespace the process is an ordinary user, and
-     * the files it writes still belong to the caller.
-     */
-    private static List<String> leaveRoot(boolean root) {
-      return root || "root".equals(System.getProperty("user.name"))
-          ? List.of("unshare", "--user", "--map-user=1000", "--map-group=1000")
-          : List.of();
-    }
-
-    /** A YAML string in single quotes, where only the quote itself is special. */
-    private static String quote(String value) {
-      return "'" + value.replace("'", "''") + "'";
     }
 
     private static void require(boolean valid, String accepted, Object got) {

@@ -19,17 +19,17 @@ record Example(String text, String target, List<Hit> recalled, List<Hit> rescore
   /** A rank that stands for "not among the hits". */
   static final int NONE = Integer.MAX_VALUE;
 
-  /** Rank of the target, from 1. */
+  /** Returns the rank of the target, from 1. */
   int rankBefore() {
     return rank(recalled, target);
   }
 
-  /** Rank of the target, from 1. */
+  /** Returns the rank of the target, from 1. */
   int rankAfter() {
     return rank(rescored, target);
   }
 
-  /** Rank of a document in a list of hits, from 1. */
+  /** Returns the rank of a document in a list of hits, from 1. */
   static int rank(List<Hit> hits, String id) {
     for (int i = 0; i < hits.size(); i++) {
       if (hits.get(i).id().equals(id)) {

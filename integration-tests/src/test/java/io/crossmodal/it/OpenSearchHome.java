@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 
 /**
@@ -97,10 +98,48 @@ public final class OpenSearchHome {
         folder.resolve("config"));
   }
 
+  /** Writes a node's configuration: what is delivered, its settings, more options for its JVM. */
+  void configure(Path config, Map<String, String> settings, List<String> jvmOptions)
+      throws IOException {
+    Files.createDirectories(config.resolve("jvm.options.d"));
+    for (String file : List.of("jvm.options", "log4j2.properties")) {
+      Files.write(config.resolve(file), Files.readAllBytes(folder.resolve("config").resolve(file)));
+    }
+    Files.write(config.resolve("jvm.options.d").resolve("node.options"), jvmOptions);
+    StringBuilder yaml = new StringBuilder();
+    // In single quotes only the quote itself is special.
+    settings.forEach(
+        (key, value) ->
+            yaml.append(key).append(": '").append(value.replace("'", "''")).append("'\n"));
+    Files.writeString(config.resolve("opensearch.yml"), yaml);
+  }
+
+  /**
+   * Returns the command that starts a node, never as root, which OpenSearch refuses: in a user
+   * namespace the process is an ordinary user, and its files still belong to the caller.
+   *
+   * @param root whether whoever runs the command is root
+   */
+  List<String> command(Path config, Path temporary, boolean root) throws IOException {
+    List<String> command = new ArrayList<>();
+    if (root || "root".equals(System.getProperty("user.name"))) {
+      command.addAll(List.of("unshare", "--user", "--map-user=1000", "--map-group=1000"));
+    }
+    command.add(java());
+    command.addAll(jvmOptions(config, temporary));
+    command.add("-Dopensearch.path.home=" + folder);
+    command.add("-Dopensearch.path.conf=" + config);
+    command.add("-Dopensearch.distribution.type=tar");
+    command.add("-Dopensearch.bundled_jdk=false");
+    command.addAll(List.of("-cp", folder.resolve("lib/*").toString()));
+    command.add("org.opensearch.bootstrap.OpenSearch");
+    return command;
+  }
+
   /**
    * Returns what OpenSearch's launcher makes of {@code config/jvm.options}, ergonomics included.
    */
-  List<String> jvmOptions(Path config, Path temporary) throws IOException {
+  private List<String> jvmOptions(Path config, Path temporary) throws IOException {
     String options =
         runTool(
             List.of(

@@ -133,12 +133,8 @@ final class ServingBench {
     double queue = after.summedMillis("queue") - before.summedMillis("queue");
     report.table(
         "One client, window " + WINDOW + ", means of " + rounds + " searches, in milliseconds",
-        "bare score call",
-        "model in the node",
-        "ratio",
-        "read",
-        "queue",
-        "rest of the rescore but the model");
+        "bare score call | model in the node | ratio | read | queue | "
+            + "rest of the rescore but the model");
     report.row(
         bare / rounds,
         model / rounds,
@@ -166,14 +162,8 @@ final class ServingBench {
             new Mode("across requests", Map.of(MERGE, "true", BATCH, "128")));
     report.table(
         CLIENTS + " clients at once",
-        "window",
-        "batching",
-        "pairs/s",
-        "against a call per request",
-        "against one pair per call",
-        "mean batch",
-        "median ms",
-        "p95 ms");
+        "window | batching | pairs/s | against a call per request | "
+            + "against one pair per call | mean batch | median ms | p95 ms");
     for (int window : new int[] {4, 10, 32, 128}) {
       int each = Math.max(4, 160 / window);
       List<double[]> rates = new ArrayList<>();
@@ -217,7 +207,7 @@ final class ServingBench {
     }
   }
 
-  /** Each client's searches; the milliseconds of all. */
+  /** Has each client search; returns the milliseconds of all. */
   private double[] concurrently(int each, int window) throws Exception {
     double[] millis = new double[CLIENTS * each];
     ExecutorService pool = Executors.newFixedThreadPool(CLIENTS);
@@ -245,7 +235,7 @@ final class ServingBench {
     return millis;
   }
 
-  /** Memory of the node's process while it searches on and on. */
+  /** Measures the node's memory while it searches on and on. */
   private void memory(int searches) throws Exception {
     client.settings(Map.of(MERGE, "true", BATCH, "128"));
     int steps = 10;
@@ -253,10 +243,9 @@ final class ServingBench {
     int window = Integer.getInteger("bench.window", 10);
     report.table(
         "Memory over " + steps * each * CLIENTS + " searches, window " + window,
-        "searches",
-        "resident MiB",
-        "old generation after its last collection, MiB",
-        "native memory that the breaker counts, MiB");
+        "searches | resident MiB | "
+            + "old generation after its last collection, MiB | "
+            + "native memory that the breaker counts, MiB");
     double[] warm = {};
     double[] last = {};
     try (ProgressBar bar = new ProgressBar("memory", steps)) {
@@ -268,11 +257,11 @@ final class ServingBench {
         bar.step();
       }
     }
-    report.table("Growth since the first tenth, percent", "resident", "old generation", "breaker");
+    report.table("Growth since the first tenth, percent", "resident | old generation | breaker");
     report.row(growth(warm[0], last[0]), growth(warm[1], last[1]), growth(warm[2], last[2]));
   }
 
-  /** Percent; 0 where the old generation was not collected before. */
+  /** Returns the growth in percent; 0 where the old generation was not collected before. */
   private static double growth(double before, double after) {
     return before == 0 ? 0 : 100 * (after / before - 1);
   }
@@ -296,7 +285,7 @@ final class ServingBench {
         .getAsJsonObject();
   }
 
-  /** What survived the last collection of the old generation; 0 before the first. */
+  /** Returns what survived the last collection of the old generation; 0 before the first. */
   private double heapMiB() throws IOException {
     JsonObject pools = nodeStats("jvm").getAsJsonObject("jvm").getAsJsonObject("mem");
     JsonObject old = pools.getAsJsonObject("pools").getAsJsonObject("old");

@@ -115,8 +115,8 @@ final class DemoPage {
   }
 
   /**
-   * A picture as the model sees it, which also shows files that no browser does, under a name that
-   * needs no quoting.
+   * Writes a picture as the model sees it, which also shows files that no browser does, under a
+   * name that needs no quoting.
    */
   private static String shown(Path file, Path images) throws IOException {
     String name = Sha256.hex(file.toString().getBytes(StandardCharsets.UTF_8)) + ".png";

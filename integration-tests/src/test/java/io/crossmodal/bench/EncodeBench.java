@@ -63,13 +63,9 @@ final class EncodeBench {
     Report report = new Report("encode");
     report.table(
         "Batches of " + BATCH + ", medians of " + ROUNDS + " rounds",
-        "model",
-        "pictures",
-        "bare tower, images/s",
-        "encode to lines that are thrown away",
-        "share of the tower",
-        "encode to a node on the same machine",
-        "share of the tower");
+        "model | pictures | bare tower, images/s | "
+            + "encode to lines that are thrown away | share of the tower | "
+            + "encode to a node on the same machine | share of the tower");
     try (FusionModel model = FusionModel.load(ModelBundle.demo(), work)) {
       new EncodeBench(model, images).measure(work, report);
     }
@@ -81,6 +77,8 @@ final class EncodeBench {
   }
 
   /**
+   * Measures one model.
+   *
    * @param work for a node that has the model; null where none has
    */
   private void measure(Path work, Report report) throws Exception {
@@ -137,7 +135,7 @@ final class EncodeBench {
     return sorted[sorted.length / 2];
   }
 
-  /** Images per second. */
+  /** Returns images per second. */
   private double tower(List<PixelTensor> pixels) {
     long start = System.nanoTime();
     for (int from = 0; from < pixels.size(); from += BATCH) {
@@ -146,7 +144,7 @@ final class EncodeBench {
     return pixels.size() / ((System.nanoTime() - start) / 1e9);
   }
 
-  /** Images per second. */
+  /** Returns images per second. */
   private double encode(EncodeRun.SinkFactory sinks) throws Exception {
     EncodeOptions options = new EncodeOptions(BATCH, Runtime.getRuntime().availableProcessors(), 0);
     long start = System.nanoTime();

@@ -36,16 +36,9 @@ final class FuseBench {
             .toList();
     report.table(
         "One query of " + TEXT + " tokens; the peak is that of fp32",
-        "preset",
-        "precision",
-        "candidates",
-        "GFLOP",
-        "ms",
-        "GFLOP/s",
-        "matmul GFLOP/s",
-        "share of the peak",
-        "memory counted, MiB",
-        "memory taken, MiB");
+        "preset | precision | candidates | GFLOP | ms | GFLOP/s | "
+            + "matmul GFLOP/s | share of the peak | memory counted, MiB | "
+            + "memory taken, MiB");
     List<Precision> precisions =
         List.of(System.getProperty("bench.precisions", "FP32").split(",")).stream()
             .map(name -> Precision.valueOf(name.toUpperCase(Locale.ROOT)))

@@ -28,7 +28,7 @@ public final class PluginNode {
     return start(folder, httpPort, List.of());
   }
 
-  /** The same, with k-NN and neural-search installed before ours. */
+  /** Starts a node likewise, with k-NN and neural-search installed before ours. */
   public static OpenSearchNode startWithNeighbours(Path folder) throws IOException {
     return start(folder, 0, OpenSearchHome.neighbours());
   }
@@ -64,7 +64,7 @@ public final class PluginNode {
         .start();
   }
 
-  /** The zip that this build made. */
+  /** Returns the zip that this build made. */
   public static Path zip() {
     return Path.of(System.getProperty("crossmodal.plugin.zip", "target/plugin.zip"));
   }

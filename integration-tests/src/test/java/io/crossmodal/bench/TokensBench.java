@@ -48,12 +48,7 @@ final class TokensBench {
     Report report = new Report("tokens");
     report.table(
         images.size() + " scenes, " + captions + " captions each, best " + CANDIDATES + " fused",
-        "tokens",
-        "stored",
-        "pooled by",
-        "bytes an image",
-        "mR",
-        "duplicate-aware mR");
+        "tokens | stored | pooled by | bytes an image | mR | duplicate-aware mR");
     try (FusionModel model = FusionModel.load(bundle, scratch)) {
       EncodedSplit split =
           EncodedSplit.encode(model, images, 0, EncodedSplit.Change.NONE, done -> {});

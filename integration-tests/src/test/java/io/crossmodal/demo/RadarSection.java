@@ -130,7 +130,7 @@ final class RadarSection {
         .append("</figcaption></figure>\n");
   }
 
-  /** Three bands as red, green and blue, each from its least value to its largest. */
+  /** Returns three bands as red, green and blue, each from its least value to its largest. */
   private static BufferedImage picture(BandImage tile, int[] bands) {
     BufferedImage picture =
         new BufferedImage(tile.width(), tile.height(), BufferedImage.TYPE_INT_RGB);

@@ -49,7 +49,7 @@ final class Vectors {
     return values;
   }
 
-  /** The embedding of item {@code i}; negative numbers are as good as others. */
+  /** Returns the embedding of item {@code i}; negative numbers are as good as others. */
   float[] get(int i) {
     // One generator an item, so that no item depends on those before it.
     SplittableRandom random = new SplittableRandom(seed + 0x9e3779b97f4a7c15L * (i + 1L));

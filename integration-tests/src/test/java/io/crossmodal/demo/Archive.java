@@ -43,7 +43,7 @@ record Archive(List<CaptionedImage> images, boolean captioned) {
   }
 
   /**
-   * The pictures of a folder, with the captions of a Karpathy JSON in or beside it.
+   * Returns the pictures of a folder, with the captions of a Karpathy JSON in or beside it.
    *
    * @param count pictures at most, spread evenly over those there are
    */

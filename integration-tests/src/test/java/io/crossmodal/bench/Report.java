@@ -25,9 +25,13 @@ final class Report {
     this.name = name;
   }
 
-  /** Begins a table. */
-  void table(String title, String... columns) {
-    tables.add(new Table(title, List.of(columns), new ArrayList<>()));
+  /**
+   * Begins a table.
+   *
+   * @param columns their heads, as Markdown parts them: by " | "
+   */
+  void table(String title, String columns) {
+    tables.add(new Table(title, List.of(columns.split(" \\| ")), new ArrayList<>()));
   }
 
   /** Adds a row to the last table; numbers with three significant digits or more. */

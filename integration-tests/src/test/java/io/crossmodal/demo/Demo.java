@@ -76,7 +76,7 @@ public final class Demo {
     }
   }
 
-  /** What of the archive the node takes; what it refuses is named. */
+  /** Indexes the archive and returns what of it the node takes; what it refuses is named. */
   private static Archive index(CrossModalClient client, Archive given) throws IOException {
     Map<String, String> refused;
     try (ProgressBar bar = new ProgressBar("index pictures", given.images().size())) {
@@ -113,7 +113,8 @@ public final class Demo {
   }
 
   /**
-   * The largest gains, the largest losses and one that stayed, so that the page flatters nobody.
+   * Returns the largest gains, the largest losses and one that stayed, so that the page flatters
+   * nobody.
    */
   private static List<Example> telling(List<Example> examples) {
     List<Example> byGain =

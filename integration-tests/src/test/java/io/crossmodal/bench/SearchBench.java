@@ -4,6 +4,12 @@
  */
 package io.crossmodal.bench;
 
+import static io.crossmodal.bench.SearchRequests.DIMENSION;
+import static io.crossmodal.bench.SearchRequests.MODEL;
+import static io.crossmodal.bench.SearchRequests.PEER;
+import static io.crossmodal.bench.SearchRequests.WINDOW;
+import static io.crossmodal.bench.SearchRequests.WITH_TOKENS;
+
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.crossmodal.it.CrossModalClient;
@@ -11,16 +17,12 @@ import io.crossmodal.it.OpenSearchNode;
 import io.crossmodal.it.PluginNode;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
-import io.crossmodal.model.tokens.TokenBlock;
-import io.crossmodal.model.tokens.TokenBlockFormat;
-import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.trainer.cluster.ClusterClient;
 import io.crossmodal.trainer.deploy.ModelUpload;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Base64;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -28,8 +30,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.PriorityQueue;
 import java.util.Set;
-import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.function.ObjIntConsumer;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import me.tongfei.progressbar.ProgressBar;
@@ -43,34 +46,18 @@ import org.opensearch.client.ResponseException;
  * -Dbench.encodings} names the indices, int8 among them: a million documents take an hour each.
  */
 final class SearchBench {
-  private static final String MODEL = "bench";
-  private static final int DIMENSION = 256;
-  private static final int WINDOW = 128;
-  private static final int M = 16;
-  private static final int EF_CONSTRUCTION = 100;
   private static final int BULK = 500;
   private static final int WARM = 30;
 
-  /** Documents take turns with so many token blocks: making one takes longer than indexing it. */
-  private static final int BLOCKS = 1000;
-
   private static final long SEED = 5;
-  private static final String TEXT = "a b c d e f g h i j k l m n";
-
-  /**
-   * Tokens are stored in one index only: their size does not depend on the embeddings' encoding.
-   */
-  private static final String WITH_TOKENS = "int8";
 
   /** What the k-NN plugin is compared with, and its index, which holds the same as that. */
   private static final String EXACT = "float32";
 
   private static final String TOOK = "mean took, ms";
 
-  private static final String PEER = "knn-plugin-float32";
-
   private final CrossModalClient client;
-  private final List<String> tokens;
+  private final SearchRequests requests;
   private final Vectors vectors = new Vectors(DIMENSION, SEED);
   private final float[][] queries;
   private final List<String> indices =
@@ -86,7 +73,7 @@ final class SearchBench {
     if (peer) {
       indices.add(PEER);
     }
-    this.tokens = IntStream.range(0, BLOCKS).mapToObj(item -> tokens(model, item)).toList();
+    this.requests = new SearchRequests(model);
     // Items that no document has.
     this.queries =
         IntStream.range(0, queries).mapToObj(q -> vectors.get(-1 - q)).toArray(float[][]::new);
@@ -121,7 +108,7 @@ final class SearchBench {
     }
   }
 
-  /** The shipped model's, with embeddings of 256 values. */
+  /** Returns the shipped model's shape, with embeddings of 256 values. */
   private static ModelConfig shape() {
     ModelConfig tiny = ModelConfig.tiny();
     return new ModelConfig(
@@ -141,46 +128,31 @@ final class SearchBench {
     String against = "p50 against " + least + " documents";
     report.table(
         "kNN alone, k " + WINDOW + ", one client, " + queries.length + " queries",
-        "documents",
-        "embeddings",
-        "recall@" + WINDOW,
-        "p50 ms",
-        "p95 ms",
-        against,
-        TOOK);
+        "documents | embeddings | recall@"
+            + WINDOW
+            + " | p50 ms | p95 ms | "
+            + against
+            + " | "
+            + TOOK);
     knn.forEach(report::row);
     if (!compared.isEmpty()) {
       report.table(
           "The k-NN plugin's lucene engine, asked in turns with ours, " + EXACT,
-          "documents",
-          "ours p50 ms",
-          "p95 ms",
-          "k-NN p50 ms",
-          "p95 ms",
-          "ours / k-NN, p50",
-          "ours " + TOOK,
-          "k-NN " + TOOK);
+          "documents | ours p50 ms | p95 ms | k-NN p50 ms | p95 ms | "
+              + "ours / k-NN, p50 | ours "
+              + TOOK
+              + " | k-NN "
+              + TOOK);
       compared.forEach(report::row);
     }
     report.table(
         "kNN and fusion of " + WINDOW + " hits, embeddings " + WITH_TOKENS,
-        "documents",
-        "p50 ms",
-        "p95 ms",
-        against,
-        TOOK);
+        "documents | p50 ms | p95 ms | " + against + " | " + TOOK);
     whole.forEach(report::row);
     report.table(
         "Bytes on disk a document, one segment",
-        "documents",
-        "embeddings",
-        "all",
-        "float vectors",
-        "quantised vectors",
-        "graph",
-        "doc values",
-        "_source",
-        "rest");
+        "documents | embeddings | all | float vectors | quantised vectors | "
+            + "graph | doc values | _source | rest");
     disk.forEach(report::row);
     report.publish();
   }
@@ -189,54 +161,61 @@ final class SearchBench {
     List<Set<String>> exact = index(documents);
     for (String index : indices) {
       sizes(index, documents);
-      double[] millis = new double[queries.length];
-      double took = 0;
-      double found = 0;
-      for (int q = -WARM; q < queries.length; q++) {
-        String body = knn(index, queries[Math.floorMod(q, queries.length)]);
-        long start = System.nanoTime();
-        Answer answer = search(index, body);
-        if (q >= 0) {
-          millis[q] = (System.nanoTime() - start) / 1e6;
-          took += answer.took;
-          answer.ids.retainAll(exact.get(q));
-          found += answer.ids.size();
-        }
-      }
-      Object[] times = times(index, millis);
-      knn.add(
-          new Object[] {
-            documents,
-            index,
-            String.format(Locale.ROOT, "%.4f", found / queries.length / WINDOW),
-            times[0],
-            times[1],
-            times[2],
-            took / queries.length
-          });
+      double[] found = {0};
+      Object[] times =
+          ask(
+              index,
+              queries.length,
+              index,
+              query -> SearchRequests.knn(index, query),
+              (ids, q) -> {
+                ids.retainAll(exact.get(q));
+                found[0] += ids.size();
+              });
+      String recall = String.format(Locale.ROOT, "%.4f", found[0] / queries.length / WINDOW);
+      knn.add(new Object[] {documents, index, recall, times[0], times[1], times[2], times[3]});
     }
     if (indices.contains(PEER)) {
       compare(documents);
     }
-    double[] millis = new double[queries.length / 4];
-    double took = 0;
-    for (int q = -WARM; q < millis.length; q++) {
-      String body = rescored(queries[Math.floorMod(q, queries.length)]);
-      long start = System.nanoTime();
-      Answer answer = search(WITH_TOKENS, body);
-      if (q >= 0) {
-        millis[q] = (System.nanoTime() - start) / 1e6;
-        took += answer.took;
-      }
-    }
-    Object[] times = times("whole", millis);
-    whole.add(new Object[] {documents, times[0], times[1], times[2], took / millis.length});
+    Object[] times =
+        ask("whole", queries.length / 4, WITH_TOKENS, SearchRequests::rescored, (ids, q) -> {});
+    whole.add(new Object[] {documents, times[0], times[1], times[2], times[3]});
     for (String index : indices) {
       client.call("DELETE", "/" + index, null);
     }
   }
 
-  /** Median, 95th percentile, and the median against that of the smallest size. */
+  /**
+   * Searches by the first queries, one after the other, after some to warm up.
+   *
+   * @param seen takes the ids that were found and the query's number
+   * @return {@link #times} and the mean of the node's own count, in ms
+   */
+  private Object[] ask(
+      String what,
+      int count,
+      String index,
+      Function<float[], String> body,
+      ObjIntConsumer<Set<String>> seen)
+      throws IOException {
+    double[] millis = new double[count];
+    double took = 0;
+    for (int q = -WARM; q < count; q++) {
+      String request = body.apply(queries[Math.floorMod(q, queries.length)]);
+      long start = System.nanoTime();
+      Answer answer = search(index, request);
+      if (q >= 0) {
+        millis[q] = (System.nanoTime() - start) / 1e6;
+        took += answer.took;
+        seen.accept(answer.ids, q);
+      }
+    }
+    Object[] times = times(what, millis);
+    return new Object[] {times[0], times[1], times[2], took / count};
+  }
+
+  /** Returns the median, 95th percentile, and the median against that of the smallest size. */
   private Object[] times(String what, double[] millis) {
     double[] sorted = millis.clone();
     Arrays.sort(sorted);
@@ -269,7 +248,7 @@ final class SearchBench {
     for (int q = 0; q < queries.length; q++) {
       for (int turn = 0; turn < both.size(); turn++) {
         int which = (q + turn) % both.size();
-        String body = knn(both.get(which), queries[q]);
+        String body = SearchRequests.knn(both.get(which), queries[q]);
         long start = System.nanoTime();
         took[which] += search(both.get(which), body).took / queries.length;
         millis[which][q] = (System.nanoTime() - start) / 1e6;
@@ -290,36 +269,6 @@ final class SearchBench {
         });
   }
 
-  private static String knn(String index, float[] query) {
-    return "{" + page(index.equals(PEER) ? theirs(query) : ours(query)) + "}";
-  }
-
-  private static String rescored(float[] query) {
-    return "{"
-        + page(ours(query))
-        + ",\"rescore\":{\"window_size\":"
-        + WINDOW
-        + ",\"fusion\":{\"field\":\"image\",\"query_text\":\""
-        + TEXT
-        + "\",\"on_failure\":\"fail\"}}}";
-  }
-
-  private static String page(String query) {
-    return "\"size\":" + WINDOW + ",\"_source\":false,\"query\":" + query;
-  }
-
-  private static String ours(float[] query) {
-    return "{\"cross_modal\":{\"field\":\"image\",\"query_vector\":"
-        + Arrays.toString(query)
-        + ",\"k\":"
-        + WINDOW
-        + "}}";
-  }
-
-  private static String theirs(float[] query) {
-    return "{\"knn\":{\"image\":{\"vector\":" + Arrays.toString(query) + ",\"k\":" + WINDOW + "}}}";
-  }
-
   /**
    * Fills an index for each encoding.
    *
@@ -327,7 +276,7 @@ final class SearchBench {
    */
   private List<Set<String>> index(int documents) throws IOException {
     for (String index : indices) {
-      client.call("PUT", "/" + index, mapping(index));
+      client.call("PUT", "/" + index, SearchRequests.mapping(index));
     }
     List<PriorityQueue<Neighbour>> best = new ArrayList<>();
     for (int q = 0; q < queries.length; q++) {
@@ -340,8 +289,7 @@ final class SearchBench {
         for (String index : indices) {
           StringBuilder lines = new StringBuilder();
           for (int i = from; i < to; i++) {
-            lines.append("{\"index\":{\"_id\":\"").append(i).append("\"}}\n{\"image\":");
-            lines.append(value(index, i, embeddings.get(i - from))).append("}\n");
+            lines.append(requests.document(index, i, embeddings.get(i - from)));
           }
           JsonObject answer = client.call("POST", "/" + index + "/_bulk", lines.toString());
           if (answer.get("errors").getAsBoolean()) {
@@ -362,15 +310,11 @@ final class SearchBench {
       }
     }
     return best.stream()
-        .map(
-            queue ->
-                queue.stream()
-                    .map(neighbour -> Integer.toString(neighbour.item))
-                    .collect(Collectors.toSet()))
+        .map(queue -> queue.stream().map(n -> Integer.toString(n.item)).collect(Collectors.toSet()))
         .toList();
   }
 
-  /** To one segment, for longer than a client waits for an answer. */
+  /** Merges to one segment, for longer than a client waits for an answer. */
   private void merge(String index) throws IOException {
     String task =
         client
@@ -411,69 +355,6 @@ final class SearchBench {
       sum += a[d] * b[d];
     }
     return sum;
-  }
-
-  private String value(String index, int item, float[] embedding) {
-    String vector = Arrays.toString(embedding);
-    if (index.equals(PEER)) {
-      return vector;
-    }
-    return index.equals(WITH_TOKENS)
-        ? "{\"embedding\":" + vector + ",\"tokens\":\"" + tokens.get(item % tokens.size()) + "\"}"
-        : "{\"embedding\":" + vector + "}";
-  }
-
-  /** Even noise, which nothing compresses: no index may look smaller than it would be. */
-  private static String tokens(ModelBundle model, int item) {
-    ModelConfig config = model.manifest().config();
-    int count = config.imageTokens(config.sensors().get(0));
-    SplittableRandom random = new SplittableRandom(item);
-    float[] values = new float[count * config.hidden()];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = random.nextInt(-127, 128) / 64f;
-    }
-    byte[] block =
-        TokenBlockFormat.write(
-            new TokenBlock(count, config.hidden(), values),
-            TokenEncoding.INT8,
-            model.manifest().fingerprints().tokenSpace());
-    return Base64.getEncoder().encodeToString(block);
-  }
-
-  private static String mapping(String index) {
-    boolean peer = index.equals(PEER);
-    return "{\"settings\":{\"index\":{\"number_of_shards\":1,\"number_of_replicas\":0,"
-        + "\"refresh_interval\":\"-1\",\"translog.durability\":\"async\","
-        + (peer ? "\"knn\":true" : "\"cross_modal\":true")
-        + "}},\"mappings\":{\"properties\":{\"image\":"
-        + (peer ? theirField() : field(index))
-        + "}}}";
-  }
-
-  private static String field(String encoding) {
-    return "{\"type\":\"cross_modal\",\"model\":\""
-        + MODEL
-        + "\",\"m\":"
-        + M
-        + ",\"ef_construction\":"
-        + EF_CONSTRUCTION
-        + ",\"vector_encoding\":\""
-        + encoding
-        + "\",\"tokens\":\""
-        + (encoding.equals(WITH_TOKENS) ? "int8" : "none")
-        + "\"}";
-  }
-
-  /** Embeddings have unit length, so that the inner product orders as the cosine does. */
-  private static String theirField() {
-    return "{\"type\":\"knn_vector\",\"dimension\":"
-        + DIMENSION
-        + ",\"method\":{\"name\":\"hnsw\",\"engine\":\"lucene\",\"space_type\":\"innerproduct\","
-        + "\"parameters\":{\"m\":"
-        + M
-        + ",\"ef_construction\":"
-        + EF_CONSTRUCTION
-        + "}}}";
   }
 
   private void sizes(String index, int documents) throws IOException {

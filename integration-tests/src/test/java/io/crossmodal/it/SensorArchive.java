@@ -6,6 +6,7 @@ package io.crossmodal.it;
 
 import com.google.gson.JsonObject;
 import io.crossmodal.it.CrossModalClient.Hit;
+import io.crossmodal.it.CrossModalClient.Tile;
 import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
@@ -28,8 +29,8 @@ import io.crossmodal.trainer.train.Optimiser;
 import io.crossmodal.trainer.train.OptionRecords;
 import io.crossmodal.trainer.train.TrainingException;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -89,16 +90,14 @@ public final class SensorArchive {
     }
     Path file = folder.resolve("sensors.zip");
     bundle.write(file, List.of());
-    JsonObject upload = new JsonObject();
-    upload.addProperty("bundle", base64(Files.readAllBytes(file)));
-    client.call("PUT", "/_plugins/_cross_modal/models/" + MODEL, upload.toString());
+    client.upload(MODEL, file);
     SensorArchive archive =
         new SensorArchive(client, index, DecodedPairs.decode(pairs, Split.TEST, SIZE));
-    archive.index();
+    client.indexTiles(index, MODEL, archive.documents());
     return archive;
   }
 
-  /** The steps of the training. */
+  /** Returns the steps of the training. */
   public static int steps() {
     return STEPS;
   }
@@ -124,58 +123,41 @@ public final class SensorArchive {
             STEPS));
   }
 
-  private void index() throws IOException {
-    client.call(
-        "PUT",
-        "/" + index,
-        "{\"mappings\":{\"properties\":{\"sensor\":{\"type\":\"keyword\"},\"image\":{\"type\":"
-            + "\"cross_modal\",\"model\":\""
-            + MODEL
-            + "\"}}}}");
-    StringBuilder lines = new StringBuilder();
+  private List<Tile> documents() {
+    List<Tile> documents = new ArrayList<>();
     for (int place = 0; place < places(); place++) {
       for (String sensor : SENSORS) {
-        JsonObject id = new JsonObject();
-        id.addProperty("_id", id(sensor, place));
-        JsonObject action = new JsonObject();
-        action.add("index", id);
-        JsonObject image = new JsonObject();
-        image.addProperty("bytes", base64(Files.readAllBytes(file(sensor, place))));
-        image.addProperty("sensor", sensor);
-        JsonObject document = new JsonObject();
-        document.add("image", image);
-        document.addProperty("sensor", sensor);
-        lines.append(action).append('\n').append(document).append('\n');
+        documents.add(new Tile(id(sensor, place), sensor, file(sensor, place)));
       }
     }
-    JsonObject answer = client.call("POST", "/" + index + "/_bulk?refresh=true", lines.toString());
-    if (answer.get("errors").getAsBoolean()) {
-      throw new IOException("the node refused tiles: " + answer);
-    }
+    return documents;
   }
 
-  /** How many places there are. */
+  /** Returns how many places there are. */
   public int places() {
     return tiles.pairs().size();
   }
 
-  /** The id of a place's document. */
+  /** Returns the id of a place's document. */
   public static String id(String sensor, int place) {
     return sensor + "-" + place;
   }
 
-  /** The GeoTIFF of a place. */
+  /** Returns the GeoTIFF of a place. */
   private Path file(String sensor, int place) {
     TilePair pair = tiles.pairs().get(place);
     return (sensor.equals(SENSORS.get(0)) ? pair.first() : pair.second()).get(0);
   }
 
-  /** What a place looks like. */
+  /** Returns what a place looks like. */
   public BandImage tile(String sensor, int place) {
     return (sensor.equals(SENSORS.get(0)) ? tiles.first() : tiles.second()).get(place);
   }
 
-  /** A GeoTIFF of a place seen in a mirror: the same place to a model, another file to an index. */
+  /**
+   * Returns a GeoTIFF of a place seen in a mirror: the same place to a model, another file to an
+   * index.
+   */
   public byte[] mirrored(String sensor, int place) {
     BandImage tile = tile(sensor, place);
     float[] values = new float[tile.values().length];

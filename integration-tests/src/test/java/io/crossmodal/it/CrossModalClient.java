@@ -14,6 +14,7 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.LinkedHashMap;
@@ -76,7 +77,7 @@ public final class CrossModalClient {
   }
 
   /**
-   * The same, leaving out what the node refuses.
+   * Indexes pictures likewise, leaving out what the node refuses.
    *
    * @return the node's reason for each picture that it refused, by file name
    */
@@ -110,6 +111,44 @@ public final class CrossModalClient {
     }
     send(new Request("POST", "/" + index + "/_refresh"), null);
     return refused;
+  }
+
+  /** Has the cluster serve a bundle; in one request, as its HTTP limit allows for small ones. */
+  public void upload(String model, Path bundle) throws IOException {
+    String bytes = Base64.getEncoder().encodeToString(Files.readAllBytes(bundle));
+    call("PUT", "/_plugins/_cross_modal/models/" + model, object("bundle", bytes).toString());
+  }
+
+  /**
+   * A tile of an archive of several sensors.
+   *
+   * @param id of its document
+   * @param file GeoTIFF or picture
+   */
+  public record Tile(String id, String sensor, Path file) {}
+
+  /** Makes an index of a model's tiles, with their sensors beside them, and fills it. */
+  public void indexTiles(String index, String model, List<Tile> tiles) throws IOException {
+    JsonObject image = object("type", "cross_modal");
+    image.addProperty("model", model);
+    JsonObject properties = objectOf("sensor", object("type", "keyword"));
+    properties.add(IMAGE, image);
+    JsonObject body = objectOf("mappings", objectOf("properties", properties));
+    call("PUT", "/" + index, body.toString());
+    StringBuilder lines = new StringBuilder();
+    for (Tile tile : tiles) {
+      String bytes = Base64.getEncoder().encodeToString(Files.readAllBytes(tile.file()));
+      JsonObject value = object("bytes", bytes);
+      value.addProperty("sensor", tile.sensor());
+      JsonObject document = objectOf(IMAGE, value);
+      document.addProperty("sensor", tile.sensor());
+      lines.append(objectOf("index", object("_id", tile.id()))).append('\n');
+      lines.append(document).append('\n');
+    }
+    JsonObject answer = call("POST", "/" + index + "/_bulk?refresh=true", lines.toString());
+    if (answer.get("errors").getAsBoolean()) {
+      throw new IOException("the node refused tiles: " + answer);
+    }
   }
 
   /**
@@ -161,13 +200,13 @@ public final class CrossModalClient {
     return hits;
   }
 
-  /** The answer to a GET. */
+  /** Returns the response to a GET. */
   public JsonObject get(String path) throws IOException {
     return send(new Request("GET", path), null);
   }
 
   /**
-   * The answer to any request.
+   * Returns the response to any request.
    *
    * @param json the body; null for none
    */
