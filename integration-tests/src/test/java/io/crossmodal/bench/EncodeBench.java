@@ -16,7 +16,6 @@ import io.crossmodal.trainer.cluster.ClusterClient;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.encode.BulkSink;
 import io.crossmodal.trainer.encode.DocumentFormat;
-import io.crossmodal.trainer.encode.EncodeOptions;
 import io.crossmodal.trainer.encode.EncodeRun;
 import io.crossmodal.trainer.encode.Journal;
 import io.crossmodal.trainer.encode.NdjsonSink;
@@ -90,11 +89,11 @@ final class EncodeBench {
     double[] bare = new double[ROUNDS];
     double[] lines = new double[ROUNDS];
     tower(pixels);
-    encode(receipts -> new NdjsonSink(OutputStream.nullOutputStream(), 0, format, receipts));
+    encode(listener -> new NdjsonSink(OutputStream.nullOutputStream(), 0, format, listener));
     for (int round = 0; round < ROUNDS; round++) {
       bare[round] = tower(pixels);
       lines[round] =
-          encode(receipts -> new NdjsonSink(OutputStream.nullOutputStream(), 0, format, receipts));
+          encode(listener -> new NdjsonSink(OutputStream.nullOutputStream(), 0, format, listener));
     }
     double towers = median(bare);
     Double indexed = work == null ? null : median(toNode(work));
@@ -116,14 +115,14 @@ final class EncodeBench {
         new CrossModalClient(node.client()).createIndex(INDEX, 1);
         rates[round] =
             encode(
-                receipts ->
+                listener ->
                     new BulkSink(
                         bulk ->
                             http.send("POST", "/" + INDEX + "/_bulk", bulk, Duration.ofMinutes(5)),
                         format,
                         2,
                         Retry.lasting(Duration.ofMinutes(5)),
-                        receipts));
+                        listener));
       }
     }
     return rates;
@@ -146,7 +145,8 @@ final class EncodeBench {
 
   /** Returns images per second. */
   private double encode(EncodeRun.SinkFactory sinks) throws Exception {
-    EncodeOptions options = new EncodeOptions(BATCH, Runtime.getRuntime().availableProcessors(), 0);
+    EncodeRun.Options options =
+        new EncodeRun.Options(BATCH, Runtime.getRuntime().availableProcessors(), 0);
     long start = System.nanoTime();
     try (Journal none = Journal.none()) {
       new EncodeRun(model, format, options, none).run(images, sinks, done -> {});

@@ -96,8 +96,8 @@ final class EncodeIT {
     return hits.get(0).getAsJsonObject().getAsJsonObject("_source").get("path").getAsString();
   }
 
-  /** Passes requests on to the node, except that the first bulks meet a full queue. */
-  private static HttpServer moody(AtomicInteger bulks, int refused) throws IOException {
+  /** Passes requests on to the node, except that the first transport meet a full queue. */
+  private static HttpServer moody(AtomicInteger transport, int refused) throws IOException {
     HttpServer server =
         HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
     HttpClient client = HttpClient.newHttpClient();
@@ -106,7 +106,7 @@ final class EncodeIT {
         exchange -> {
           try (exchange) {
             if (exchange.getRequestURI().getPath().endsWith("/_bulk")
-                && bulks.incrementAndGet() <= refused) {
+                && transport.incrementAndGet() <= refused) {
               exchange.getRequestBody().readAllBytes();
               exchange.sendResponseHeaders(429, -1);
             } else {
@@ -145,8 +145,8 @@ final class EncodeIT {
     assertTrue(encode(2, node.baseUri(), arguments).contains("--create-index"));
     List<String> creating = new ArrayList<>(arguments);
     creating.add("--create-index");
-    AtomicInteger bulks = new AtomicInteger();
-    HttpServer moody = moody(bulks, 2);
+    AtomicInteger transport = new AtomicInteger();
+    HttpServer moody = moody(transport, 2);
     try {
       URI full = URI.create("http://127.0.0.1:" + moody.getAddress().getPort());
       String printed = encode(0, full, creating);
@@ -154,7 +154,7 @@ final class EncodeIT {
     } finally {
       moody.stop(0);
     }
-    assertEquals(3, bulks.get(), "one request, refused twice");
+    assertEquals(3, transport.get(), "one request, refused twice");
     assertEquals(PICTURES, count("archive"));
 
     String again = encode(0, node.baseUri(), arguments);

@@ -15,11 +15,10 @@ import io.crossmodal.model.image.GeoTiffWriter;
 import io.crossmodal.trainer.data.DecodedPairs;
 import io.crossmodal.trainer.data.InvalidDatasetException;
 import io.crossmodal.trainer.data.PairDataset;
+import io.crossmodal.trainer.data.PairDataset.TilePair;
 import io.crossmodal.trainer.data.PairsCsvReader;
 import io.crossmodal.trainer.data.SensorSource;
 import io.crossmodal.trainer.data.Split;
-import io.crossmodal.trainer.data.SplitShares;
-import io.crossmodal.trainer.data.TilePair;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import io.crossmodal.trainer.data.scene.ScenePairsWriter;
 import io.crossmodal.trainer.sensors.SensorCalibrationFit;
@@ -81,7 +80,7 @@ public final class SensorArchive {
             table,
             SensorSource.S1,
             SensorSource.S2,
-            new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
+            new PairsCsvReader.Options(Optional.empty(), Split.Shares.DEFAULT, 1, 0));
     ModelBundle bundle =
         SensorTraining.open(folder.resolve("run"), options()).train(pairs, MODEL, trained::accept);
     try (FusionModel model = FusionModel.load(bundle, folder)) {

@@ -14,7 +14,6 @@ import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.data.PairsCsvReader;
 import io.crossmodal.trainer.data.SensorSource;
 import io.crossmodal.trainer.data.Split;
-import io.crossmodal.trainer.data.SplitShares;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import io.crossmodal.trainer.data.scene.ScenePairsWriter;
 import io.crossmodal.trainer.sensors.SensorOptions;
@@ -65,7 +64,7 @@ final class TextAndRadar {
             table,
             SensorSource.RGB,
             SensorSource.S1,
-            new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
+            new PairsCsvReader.Options(Optional.empty(), Split.Shares.DEFAULT, 1, 0));
     ModelBundle teacher = ModelBundle.demo();
     Path file = folder.resolve("both.zip");
     SensorTraining.open(folder.resolve("run"), options(teacher))

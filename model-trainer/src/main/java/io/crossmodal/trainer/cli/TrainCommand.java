@@ -119,8 +119,9 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
                 }
 
                 @Override
-                public void filterTrained(ModelBundle filter) throws IOException, BundleException {
-                  filter.write(run.resolve("filter.zip"), ExportCommand.goldenTexts(dataset));
+                public void biEncoderTrained(ModelBundle biEncoder)
+                    throws IOException, BundleException {
+                  biEncoder.write(run.resolve("filter.zip"), ExportCommand.goldenTexts(dataset));
                 }
 
                 @Override
@@ -134,8 +135,8 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
     System.out.println("wrote " + file);
     if (options.tasks().itc() == 0) {
       System.out.println(
-          "its filter is as random as it started (itc 0): run distill on it before export, or no"
-              + " kNN search will find anything with it");
+          "its bi-encoder is as random as it started (itc 0): run distill on it before export, or"
+              + " no kNN search will find anything with it");
     }
     return 0;
   }

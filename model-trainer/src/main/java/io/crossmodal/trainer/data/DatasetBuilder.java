@@ -76,7 +76,7 @@ final class DatasetBuilder {
    * @param name as messages call it
    * @param owner as messages call who used it
    */
-  boolean claim(String where, String key, String name, String owner) {
+  boolean register(String where, String key, String name, String owner) {
     String other = owners.putIfAbsent(key, owner);
     if (other != null) {
       problem(where + " repeats the " + name + " of " + other);
@@ -93,12 +93,12 @@ final class DatasetBuilder {
       return;
     }
     Path file = files.stream().filter(Files::isRegularFile).findFirst().orElse(files.get(0));
-    if (!claim(where, "file " + folder.relativize(file), "filename", entry.place())) {
+    if (!register(where, "file " + folder.relativize(file), "filename", entry.place())) {
       return;
     }
     if (entry.id().isPresent()) {
       String id = "imgid " + entry.id().get();
-      if (!claim(where, id, id, entry.filename())) {
+      if (!register(where, id, id, entry.filename())) {
         return;
       }
     }

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -52,11 +53,11 @@ public final class Datasets {
    * @throws IllegalArgumentException where an option does not go with the format
    * @throws IOException where a file cannot be read
    */
-  public static CaptionedDataset read(DatasetOptions options) throws IOException {
+  public static CaptionedDataset read(Options options) throws IOException {
     return read(options, recognise(options));
   }
 
-  static CaptionedDataset read(DatasetOptions options, Source source) throws IOException {
+  static CaptionedDataset read(Options options, Source source) throws IOException {
     Path images = options.images().orElse(source.images());
     if (!Files.isDirectory(images)) {
       throw new InvalidDatasetException(
@@ -66,17 +67,17 @@ public final class Datasets {
   }
 
   /** Reads the captions alone, of images that need not be there. */
-  static CaptionedDataset readCaptions(DatasetOptions options) throws IOException {
+  static CaptionedDataset readCaptions(Options options) throws IOException {
     return build(options, recognise(options), DatasetBuilder.withoutFiles());
   }
 
-  private static CaptionedDataset build(
-      DatasetOptions options, Source source, DatasetBuilder builder) throws IOException {
+  private static CaptionedDataset build(Options options, Source source, DatasetBuilder builder)
+      throws IOException {
     String name = source.reading().into(builder);
     return builder.build(options.path(), name, options.allowedProblems());
   }
 
-  private static Source recognise(DatasetOptions options) throws IOException {
+  private static Source recognise(Options options) throws IOException {
     Path path = options.path();
     FolderOptions folders = options.folders().orElse(FolderOptions.DEFAULT);
     Optional<Source> source = captionFiles(path, folders);
@@ -212,5 +213,39 @@ public final class Datasets {
     Path last = path.toAbsolutePath().normalize().getFileName();
     String name = last == null ? path.toString() : last.toString();
     return name.endsWith(".json") ? name.substring(0, name.length() - 5) : name;
+  }
+
+  /**
+   * Which data set to read, and how.
+   *
+   * @param path a caption file, a folder of caption files, or a folder of labelled folders
+   * @param images the folder that file names are relative to; empty for "images" beside the caption
+   *     file, or the caption file's own folder where there is none
+   * @param allowedProblems so many problems may be skipped, at reading and at decoding together: an
+   *     empty caption is left out alone, any other problem leaves its image out; 0 makes each an
+   *     error. The published RSICD has empty captions.
+   * @param folders for labelled folders, and for COCO's captions that name no split; empty for
+   *     {@link FolderOptions#DEFAULT}
+   */
+  public record Options(
+      Path path, Optional<Path> images, int allowedProblems, Optional<FolderOptions> folders) {
+
+    public Options {
+      Objects.requireNonNull(path, "path");
+      Objects.requireNonNull(images, "images");
+      Objects.requireNonNull(folders, "folders");
+      if (allowedProblems < 0) {
+        throw new IllegalArgumentException(
+            "allowedProblems must be at least 0, got " + allowedProblems);
+      }
+    }
+
+    /**
+     * Returns the usual options: images in their usual place, no problem allowed, labelled folders
+     * with the defaults.
+     */
+    public static Options of(Path path) {
+      return new Options(path, Optional.empty(), 0, Optional.empty());
+    }
   }
 }

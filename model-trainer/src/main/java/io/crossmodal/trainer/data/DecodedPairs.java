@@ -10,6 +10,7 @@ import io.crossmodal.model.image.GeoTiff;
 import io.crossmodal.model.image.Georeference;
 import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.trainer.data.PairDataset.TilePair;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.data;
 
+import io.crossmodal.trainer.data.PairDataset.TilePair;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -38,7 +39,7 @@ public final class PairsCsvReader {
    */
   public record Options(
       Optional<Map.Entry<String, String>> where,
-      SplitShares shares,
+      Split.Shares shares,
       long seed,
       int allowedProblems) {}
 
@@ -204,7 +205,7 @@ public final class PairsCsvReader {
    *
    * @param groups one a pair
    */
-  static Map<String, Split> deal(List<String> groups, SplitShares shares, long seed) {
+  static Map<String, Split> deal(List<String> groups, Split.Shares shares, long seed) {
     Map<String, Integer> sizes = new HashMap<>();
     groups.forEach(group -> sizes.merge(group, 1, Integer::sum));
     // Shuffled before they are sorted by size, so that equal sizes fall by the seed.

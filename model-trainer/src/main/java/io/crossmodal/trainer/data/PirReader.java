@@ -109,7 +109,7 @@ final class PirReader {
     if (group == null) {
       // Numbered within its file: other splits count from 0 again.
       String id = "image_id " + entry.get("image_id");
-      if (entry.has("image_id") && !builder.claim(where, id + file, id, image.get())) {
+      if (entry.has("image_id") && !builder.register(where, id + file, id, image.get())) {
         return;
       }
       group = new Group(place, image.get(), new ArrayList<>());

@@ -32,7 +32,7 @@ public final class ModelUpload {
   public static final int PART_BYTES = 8 << 20;
 
   // A node loads and tries the bundle before it answers.
-  private static final Duration PATIENCE = Duration.ofMinutes(15);
+  private static final Duration TIMEOUT = Duration.ofMinutes(15);
 
   private final ClusterClient cluster;
   private final int partBytes;
@@ -62,11 +62,11 @@ public final class ModelUpload {
       throws IOException, InterruptedException {
     String sha256 = Sha256.hex(bundle);
     int parts = parts(Files.size(bundle));
-    String answer = "";
+    String response = "";
     try (InputStream in = Files.newInputStream(bundle)) {
       for (int part = 0; part < parts; part++) {
         String bytes = Base64.getEncoder().encodeToString(in.readNBytes(partBytes));
-        answer =
+        response =
             call(
                 "PUT",
                 model(id) + "?part=" + part + "&parts=" + parts,
@@ -74,7 +74,7 @@ public final class ModelUpload {
         progress.accept(part + 1);
       }
     }
-    return answer;
+    return response;
   }
 
   /** Returns how many parts so many bytes are sent in. */
@@ -88,20 +88,20 @@ public final class ModelUpload {
    * @throws IOException when a node cannot, with its reason
    */
   public String load(String id) throws IOException, InterruptedException {
-    String answer = call("POST", model(id) + "/_load", "{}");
-    requireLoaded(id, answer);
-    return answer;
+    String response = call("POST", model(id) + "/_load", "{}");
+    requireLoaded(id, response);
+    return response;
   }
 
   /**
    * Checks that all nodes have loaded the model: the response is 200 as soon as all were asked, and
    * each says for itself what came of it.
    */
-  static void requireLoaded(String id, String answer) throws IOException {
+  static void requireLoaded(String id, String response) throws IOException {
     List<String> others = new ArrayList<>();
     try {
       JsonObject model =
-          JsonParser.parseString(answer)
+          JsonParser.parseString(response)
               .getAsJsonObject()
               .getAsJsonArray("models")
               .get(0)
@@ -115,7 +115,7 @@ public final class ModelUpload {
         }
       }
     } catch (JsonParseException | IllegalStateException | IndexOutOfBoundsException e) {
-      throw new IOException("no answer to loading a model: " + answer, e);
+      throw new IOException("no response to loading a model: " + response, e);
     }
     if (!others.isEmpty()) {
       throw new IOException(
@@ -133,6 +133,6 @@ public final class ModelUpload {
 
   private String call(String method, String path, String json)
       throws IOException, InterruptedException {
-    return cluster.call(method, path, json, PATIENCE);
+    return cluster.call(method, path, json, TIMEOUT);
   }
 }

@@ -5,11 +5,12 @@
 package io.crossmodal.trainer.encode;
 
 import com.google.gson.stream.JsonWriter;
+import io.crossmodal.model.Encoding;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.tokens.TokenBlockFormat;
-import io.crossmodal.trainer.encode.Ground.Position;
+import io.crossmodal.trainer.encode.Geolocation.Position;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStreamWriter;
@@ -18,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * Writes documents as the two lines each that {@code _bulk} takes: under the field a value that the
@@ -154,4 +156,20 @@ public record DocumentFormat(
         + "."
         + spaces.tokenSpace().substring(0, PREFIX);
   }
+
+  /**
+   * An encoded picture on its way to a sink.
+   *
+   * @param id of the document, from {@link ContentId}
+   * @param stamp of the file that it was read from
+   * @param digest of the content
+   * @param place where the picture lies
+   */
+  record Document(
+      String id,
+      String stamp,
+      String digest,
+      SourceImage image,
+      Optional<PictureReader.Place> place,
+      Encoding encoding) {}
 }

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.encode;
 
+import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.List;
@@ -12,7 +13,7 @@ import java.util.List;
 public interface DocumentSink extends Closeable {
 
   /** What became of documents; called by any thread. */
-  interface Receipts {
+  interface Listener {
     /**
      * Is told of documents that were kept for good.
      *

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.encode;
 
+import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -35,7 +35,7 @@ final class PictureReader {
    *
    * @param footprint its corners, counter-clockwise
    */
-  record Place(Ground.Position centre, List<Ground.Position> footprint) {}
+  record Place(Geolocation.Position centre, List<Geolocation.Position> footprint) {}
 
   /**
    * Decodes a picture's files to what the tower takes.
@@ -97,7 +97,7 @@ final class PictureReader {
     }
     return GeoTiff.open(file)
         .georeference()
-        .map(Ground::new)
+        .map(Geolocation::new)
         .map(ground -> new Place(ground.centre(), ground.footprint()));
   }
 }

@@ -47,7 +47,7 @@ public record Retry(
   }
 
   /** The waits of one document's way. Not thread-safe. */
-  final class Waits {
+  final class Backoff {
     private final long start = nanoTime.getAsLong();
     private Duration next = first;
 

@@ -6,7 +6,6 @@ package io.crossmodal.trainer.encode;
 
 import io.crossmodal.model.image.FileKind;
 import io.crossmodal.trainer.data.CaptionedDataset;
-import io.crossmodal.trainer.data.DatasetOptions;
 import io.crossmodal.trainer.data.Datasets;
 import io.crossmodal.trainer.data.PictureFiles;
 import java.io.IOException;
@@ -71,14 +70,14 @@ public record SourceImages(
    * </ul>
    *
    * @param images the folder of the pictures, for captions only
-   * @param allowedProblems as in {@link DatasetOptions}
+   * @param allowedProblems as in {@link Datasets.Options}
    * @throws io.crossmodal.trainer.data.InvalidDatasetException where captions have more problems
    * @throws IllegalArgumentException where there is no picture
    */
   public static SourceImages read(Path path, Optional<Path> images, int allowedProblems)
       throws IOException {
     if (Datasets.holdsCaptions(path)) {
-      return captioned(new DatasetOptions(path, images, allowedProblems, Optional.empty()));
+      return captioned(new Datasets.Options(path, images, allowedProblems, Optional.empty()));
     }
     if (images.isPresent()) {
       throw new IllegalArgumentException(
@@ -110,7 +109,7 @@ public record SourceImages(
         .toList();
   }
 
-  private static SourceImages captioned(DatasetOptions options) throws IOException {
+  private static SourceImages captioned(Datasets.Options options) throws IOException {
     CaptionedDataset dataset = Datasets.read(options);
     return new SourceImages(
         "captions of " + dataset.name(),

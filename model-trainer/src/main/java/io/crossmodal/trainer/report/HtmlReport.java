@@ -123,7 +123,7 @@ final class HtmlReport {
             + " own are framed in green.");
     for (RunReport.Example example : found.examples()) {
       element("h3", example.caption());
-      hits("filter", example.byFilter());
+      hits("filter", example.byBiEncoder());
       hits("filter's " + found.k() + ", then fusion", example.byFusion());
     }
     element("h2", "Where words look");
@@ -222,10 +222,10 @@ final class HtmlReport {
      * A caption's first pictures.
      *
      * @param caption the query
-     * @param byFilter best first
-     * @param byFusion best first, the filter's candidates re-ranked
+     * @param byBiEncoder best first
+     * @param byFusion best first, the bi-encoder's candidates re-ranked
      */
-    record Example(String caption, List<Hit> byFilter, List<Hit> byFusion) {}
+    record Example(String caption, List<Hit> byBiEncoder, List<Hit> byFusion) {}
 
     /**
      * A picture that was found.

@@ -13,16 +13,16 @@ import io.crossmodal.model.image.ImageFormatException;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-class GroundTest {
-  private static Ground ground(int epsg, int width, int height, List<Double> affine) {
-    return new Ground(new Georeference(epsg, width, height, affine));
+class GeolocationTest {
+  private static Geolocation ground(int epsg, int width, int height, List<Double> affine) {
+    return new Geolocation(new Georeference(epsg, width, height, affine));
   }
 
   /**
    * Forward UTM, north of the equator, by the series of Krüger as Karney 2011 gives it (equations 7
    * to 11 and 35, to the third order: millimetres within a zone).
    */
-  private static double[] utm(Ground.Position position, double meridian) {
+  private static double[] utm(Geolocation.Position position, double meridian) {
     double n = 1 / (2 * 298.257223563 - 1);
     double radius = 6378137 / (1 + n) * (1 + n * n / 4 + n * n * n * n / 64);
     double[] alpha = {
@@ -51,8 +51,8 @@ class GroundTest {
 
   @Test
   void placesLieOnEarth() {
-    Ground east = ground(4326, 2, 2, List.of(189.0, 1.0, 0.0, 11.0, 0.0, -1.0));
-    assertEquals(new Ground.Position(10, -170), east.centre());
+    Geolocation east = ground(4326, 2, 2, List.of(189.0, 1.0, 0.0, 11.0, 0.0, -1.0));
+    assertEquals(new Geolocation.Position(10, -170), east.centre());
     // Rows and columns mixed up, a pole overshot, metres that no zone has.
     for (List<Double> odd :
         List.of(
@@ -64,7 +64,7 @@ class GroundTest {
       for (double far : new double[] {1e8, 1e12, 1e200}) {
         List<Double> affine = List.of(far, 1.0, 0.0, far, 0.0, -1.0);
         try {
-          Ground.Position centre = ground(epsg, 2, 2, affine).centre();
+          Geolocation.Position centre = ground(epsg, 2, 2, affine).centre();
           assertTrue(Math.abs(centre.latitude()) <= 90, centre.toString());
           assertTrue(Math.abs(centre.longitude()) <= 180, centre.toString());
         } catch (ImageFormatException e) {
@@ -79,16 +79,17 @@ class GroundTest {
 
   @Test
   void placesInDegrees() {
-    Ground zone33 = ground(32633, 120, 120, List.of(404400.0, 10.0, 0.0, 5342400.0, 0.0, -10.0));
+    Geolocation zone33 =
+        ground(32633, 120, 120, List.of(404400.0, 10.0, 0.0, 5342400.0, 0.0, -10.0));
     // On the central meridian of its zone and on the equator the answer is known by definition.
-    Ground.Position origin =
+    Geolocation.Position origin =
         ground(32634, 2, 2, List.of(499990.0, 10.0, 0.0, 10.0, 0.0, -10.0)).centre();
     assertEquals(0, origin.latitude(), 1e-9);
     assertEquals(21, origin.longitude(), 1e-9);
-    Ground.Position south =
+    Geolocation.Position south =
         ground(32734, 2, 2, List.of(499990.0, 10.0, 0.0, 10000010.0, 0.0, -10.0)).centre();
     assertEquals(0, south.latitude(), 1e-9);
-    Ground.Position centre = zone33.centre();
+    Geolocation.Position centre = zone33.centre();
     // Against a Transverse Mercator series that is computed here, forward, at that centre.
     double[] metres = utm(centre, 15);
     assertEquals(405000, metres[0], 0.01);
@@ -96,11 +97,11 @@ class GroundTest {
     assertEquals(4, zone33.footprint().size());
     assertTrue(zone33.footprint().get(0).latitude() > zone33.footprint().get(1).latitude());
     assertTrue(zone33.footprint().get(3).longitude() > zone33.footprint().get(0).longitude());
-    Ground.Position web =
+    Geolocation.Position web =
         ground(3857, 2, 2, List.of(2226388.9815867, 1.0, 0.0, 1.0, 0.0, -1.0)).centre();
     assertEquals(20.0, web.longitude(), 1e-4);
     assertEquals(0.0, web.latitude(), 1e-4);
-    Ground degrees = ground(4326, 512, 512, List.of(-0.78, 1e-4, 0.0, 38.1, 0.0, -1e-4));
+    Geolocation degrees = ground(4326, 512, 512, List.of(-0.78, 1e-4, 0.0, 38.1, 0.0, -1e-4));
     assertEquals(38.1 - 256e-4, degrees.centre().latitude(), 1e-9);
     assertEquals(-0.78 + 256e-4, degrees.centre().longitude(), 1e-9);
     String unknown =

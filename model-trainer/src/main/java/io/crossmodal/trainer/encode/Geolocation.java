@@ -21,7 +21,7 @@ import org.locationtech.proj4j.ProjCoordinate;
  *
  * @param place where it lies in its coordinate reference system
  */
-record Ground(Georeference place) {
+record Geolocation(Georeference place) {
   private static final String ACCEPTED =
       "read are 4326 (degrees), 326xx and 327xx (UTM), 258xx (UTM, ETRS89) and 3857";
 
