@@ -22,7 +22,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
-/** Which data set a command works on: the options that all commands share. */
+/** Options that name a data set and how it is read, the same for all commands. */
 final class DatasetArguments {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;

@@ -20,7 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 
-/** Which pairs of tiles, and how they are read. */
+/** Options that name pairs of tiles and how they are read. */
 final class PairArguments {
   @Option(
       names = "--data",

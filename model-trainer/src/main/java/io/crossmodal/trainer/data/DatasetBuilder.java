@@ -14,8 +14,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Where every format's reader hands in its images: the checks that all formats share. Collects what
- * is wrong, so that all of it is reported at once.
+ * Collects the images that a format's reader finds, with the checks that all formats share.
+ * Collects what is wrong, so that all of it is reported at once.
  */
 final class DatasetBuilder {
 

@@ -18,7 +18,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 
-/** Which files of a folder are pictures, their bytes, and what a folder's name says of them. */
+/** Tells which files of a folder are pictures, reads them, and makes a class of a folder's name. */
 public final class PictureFiles {
   /** Twice what a decoder unpacks; a whole scene of several GB is no picture to encode. */
   private static final long MAX_BYTES = 512L << 20;

@@ -10,7 +10,7 @@ import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
 
-/** Names that follow from contents. All are hexadecimal. */
+/** Derives ids from contents. All are hexadecimal. */
 final class ContentId {
   /** 128 bits: no two of a billion pictures share one by chance. */
   private static final int DIGITS = 32;

@@ -9,10 +9,10 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.util.List;
 
-/** Where documents go. Used by one thread. */
+/** Takes documents to an index or a file. Used by one thread. */
 public interface DocumentSink extends Closeable {
 
-  /** What became of documents; called by any thread. */
+  /** Is told what became of documents, by any thread. */
   interface Listener {
     /**
      * Is told of documents that were kept for good.

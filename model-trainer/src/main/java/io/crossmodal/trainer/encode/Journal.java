@@ -24,7 +24,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a sink has kept, so that a run which was killed at any moment goes on where it was.
+ * Remembers what a sink has kept, so that a run which was killed at any moment goes on where it
+ * was.
  *
  * <p>A text file: a line that says for which target it is; then for each group of documents a line
  * {@code <id> <stamp>} each and a line {@code = <position>}. A group without its last line was cut

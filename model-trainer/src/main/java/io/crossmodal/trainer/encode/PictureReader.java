@@ -14,7 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** From the bytes of a picture's files to what the tower takes, and where it lies. Thread-safe. */
+/** Decodes a picture's files to what the tower takes, and tells where it lies. Thread-safe. */
 final class PictureReader {
   /**
    * Reflectance x 10,000 that is drawn white: that of the true-colour images that ESA delivers with

@@ -9,8 +9,9 @@ import java.util.Objects;
 import java.util.function.LongSupplier;
 
 /**
- * How long to wait before a cluster that is full, or away, is asked again: each time twice as long,
- * until it has kept no document for some time. A request that is under way then is waited for.
+ * Exponential backoff: how long to wait before a cluster that is full, or away, is asked again:
+ * each time twice as long, until it has kept no document for some time. A request that is under way
+ * then is waited for.
  *
  * @param first wait, above 0
  * @param longest wait
@@ -46,7 +47,7 @@ public record Retry(
         Duration.ofMillis(250), Duration.ofSeconds(30), patience, Thread::sleep, System::nanoTime);
   }
 
-  /** The waits of one document's way. Not thread-safe. */
+  /** The waits of one document. Not thread-safe. */
   final class Backoff {
     private final long start = nanoTime.getAsLong();
     private Duration next = first;

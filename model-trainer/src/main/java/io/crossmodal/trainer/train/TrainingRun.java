@@ -83,7 +83,7 @@ public final class TrainingRun {
     return new TrainingRun(run, options, initial);
   }
 
-  /** What a training on captions tells its caller. */
+  /** Listens to a training on captions. */
   @FunctionalInterface
   public interface Progress extends TrainingLoop.Progress {
     /** Is told once, where the bi-encoder is trained alone first: the model when others join. */
