@@ -161,7 +161,7 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
     NDArray ids = manager.create(batch.ids(), new Shape(b, n));
     NDArray mask = manager.create(batch.mask(), new Shape(b, n));
     return new Call(
-        step < options.joining() ? "filter_loss" : "loss",
+        step < options.joining() ? "itc_loss" : "loss",
         new NDList(
             pixels,
             ids,

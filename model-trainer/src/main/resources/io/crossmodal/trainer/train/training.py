@@ -102,7 +102,7 @@ class Training(Module):
     z = (self.mlm).forward(torch.index_select(torch.flatten(u, 0, 1), 0, at), self.model.text.word)  # (K, V)
     return torch.cross_entropy_loss(z, torch.index_select(y, 0, at))
 
-  # The filter's scale. Its own clamp has no gradient beyond the bound, so that a temperature which overshot
+  # The bi-encoder's scale. Its own clamp has no gradient beyond the bound, so that a temperature which overshot
   # would stay there for good.
   def scale(self: __torch__.training.Training) -> Tensor:
     l = self.model.filter.log_scale                                                              # (1)
@@ -153,7 +153,7 @@ class Training(Module):
     return torch.stack([torch.add(a, b), itc, itm, mlm, mvjrc], 0)
 
   # (5), of which L_itc alone counts: the stage before the other tasks join. Arguments of loss.
-  def filter_loss(self: __torch__.training.Training, pixels: Tensor, ids: Tensor, mask: Tensor, masked: Tensor, labels: Tensor, matches: Tensor, noise: Tensor, hard: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:
+  def itc_loss(self: __torch__.training.Training, pixels: Tensor, ids: Tensor, mask: Tensor, masked: Tensor, labels: Tensor, matches: Tensor, noise: Tensor, hard: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:
     s = (self.model).encode_image_SENSOR(pixels)                                                 # (B, M, H)
     w = (self.model).encode_text(ids, mask)                                                      # (B, N, H)
     e = (self.model).filter_image(torch.select(s, 1, 0))                                         # (B, D)
