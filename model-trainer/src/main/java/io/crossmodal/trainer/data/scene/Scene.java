@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * What is in a picture: the ground, at most one linear feature, and one to three groups of objects
@@ -71,6 +72,11 @@ public record Scene(
   /** Returns the group of this kind and colour, if there is one. */
   public Optional<ObjectGroup> group(ObjectKind kind, Colour colour) {
     return groups.stream().filter(g -> g.kind() == kind && g.colour() == colour).findFirst();
+  }
+
+  /** Returns whether there is a group of this kind and colour, and of this property. */
+  boolean has(ObjectKind kind, Colour colour, Predicate<ObjectGroup> property) {
+    return group(kind, colour).filter(property).isPresent();
   }
 
   /**
