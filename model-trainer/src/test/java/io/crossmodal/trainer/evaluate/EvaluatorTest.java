@@ -124,7 +124,6 @@ class EvaluatorTest {
   private static double recall(
       boolean imageQueries, boolean aware, int k, int cut, Calibration calibration) {
     int queries = imageQueries ? split.size() : TEXTS.size();
-    int answers = imageQueries ? TEXTS.size() : split.size();
     int hits = 0;
     for (int query = 0; query < queries; query++) {
       int q = query;
