@@ -7,19 +7,20 @@ package io.crossmodal.bench;
 import io.crossmodal.it.CrossModalClient;
 import io.crossmodal.it.OpenSearchNode;
 import io.crossmodal.it.PluginNode;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.trainer.cluster.ClusterClient;
+import io.crossmodal.trainer.cluster.Retry;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.encode.BulkSink;
 import io.crossmodal.trainer.encode.DocumentFormat;
 import io.crossmodal.trainer.encode.EncodeRun;
 import io.crossmodal.trainer.encode.Journal;
 import io.crossmodal.trainer.encode.NdjsonSink;
-import io.crossmodal.trainer.encode.Retry;
 import io.crossmodal.trainer.encode.SourceImage;
 import io.crossmodal.trainer.encode.SourceImages;
 import io.crossmodal.trainer.encode.TokenForm;
@@ -68,7 +69,7 @@ final class EncodeBench {
     try (FusionModel model = FusionModel.load(ModelBundle.demo(), work)) {
       new EncodeBench(model, images).measure(work, report);
     }
-    ModelBundle small = ModelBundle.random("small", ModelConfig.small(), SEED);
+    ModelBundle small = TestBundles.random("small", ModelConfig.small(), SEED);
     try (FusionModel model = FusionModel.load(small, work)) {
       new EncodeBench(model, images.subList(0, images.size() / 8)).measure(null, report);
     }

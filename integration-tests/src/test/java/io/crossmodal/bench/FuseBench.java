@@ -4,12 +4,14 @@
  */
 package io.crossmodal.bench;
 
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
-import io.crossmodal.model.TorchEngine;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.model.fixtures.TorchPeak;
 import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -54,13 +56,15 @@ final class FuseBench {
   private static void measure(Report report, ModelConfig.Preset preset, Precision precision)
       throws Exception {
     Path scratch = Files.createTempDirectory("fuse-");
-    ModelBundle bundle = ModelBundle.random("bench", preset.config(), 1);
+    ModelBundle bundle = TestBundles.random("bench", preset.config(), 1);
     String kept = System.getProperty("bench.bundles", "");
     if (!kept.isEmpty()) {
       // For time_bundle.py, on a machine that need not have a JVM.
       ModelBundle unused =
-          bundle.write(
-              Path.of(kept, preset.name().toLowerCase(Locale.ROOT) + ".zip"), List.of("a b c"));
+          BundleWriter.write(
+              bundle,
+              Path.of(kept, preset.name().toLowerCase(Locale.ROOT) + ".zip"),
+              List.of("a b c"));
     }
     ModelConfig config = bundle.manifest().config();
     int m = config.imageTokens(config.sensors().get(0));
@@ -82,7 +86,7 @@ final class FuseBench {
           long start = System.nanoTime();
           model.score(text, images);
           seconds = Math.min(seconds, (System.nanoTime() - start) / 1e9);
-          peak = Math.max(peak, TorchEngine.matrixProduct(SIDE));
+          peak = Math.max(peak, TorchPeak.matrixProduct(SIDE));
         }
         report.row(
             preset.name().toLowerCase(Locale.ROOT),

@@ -17,6 +17,8 @@ import io.crossmodal.it.OpenSearchNode;
 import io.crossmodal.it.PluginNode;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.cluster.ClusterClient;
 import io.crossmodal.trainer.deploy.ModelUpload;
 import java.io.IOException;
@@ -91,7 +93,7 @@ final class SearchBench {
     try (OpenSearchNode node =
         peer ? PluginNode.startWithNeighbours(folder) : PluginNode.start(folder, 0)) {
       Path file = work.resolve("bench.zip");
-      ModelBundle.random(MODEL, shape(), SEED).write(file, List.of("a b"));
+      BundleWriter.write(TestBundles.random(MODEL, shape(), SEED), file, List.of("a b"));
       ModelUpload upload =
           new ModelUpload(
               new ClusterClient(node.baseUri(), Optional.empty()), ModelUpload.PART_BYTES);

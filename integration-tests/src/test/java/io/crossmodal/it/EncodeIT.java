@@ -12,10 +12,11 @@ import com.google.gson.JsonObject;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.image.BandImage;
-import io.crossmodal.model.image.GeoTiffWriter;
-import io.crossmodal.model.image.Georeference;
+import io.crossmodal.trainer.bundle.BundleWriter;
+import io.crossmodal.trainer.data.GeoTiffWriter;
+import io.crossmodal.trainer.data.Georeference;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -201,7 +202,8 @@ final class EncodeIT {
   @Test
   void aBundleOfOtherSpacesIsRefusedBeforeAnythingIsSent() throws Exception {
     Path foreign = folder.resolve("foreign.zip");
-    ModelBundle.random("foreign", ModelConfig.micro(), 1).write(foreign, List.of("a b"));
+    BundleWriter.write(
+        TestBundles.random("foreign", ModelConfig.micro(), 1), foreign, List.of("a b"));
     call(
         "PUT",
         "/foreign",

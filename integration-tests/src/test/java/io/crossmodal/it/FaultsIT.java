@@ -12,6 +12,8 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -91,7 +93,8 @@ final class FaultsIT {
     Path folder = Nodes.folder("kill");
     Path file = folder.resolve("mine.zip");
     // Large enough for its load to take a while, small enough for one request.
-    ModelBundle.random("mine", ModelConfig.Preset.TINY.config(), 1).write(file, List.of("a b"));
+    BundleWriter.write(
+        TestBundles.random("mine", ModelConfig.Preset.TINY.config(), 1), file, List.of("a b"));
     OpenSearchNode.Builder builder = node(folder);
     OpenSearchNode first = builder.start();
     CompletableFuture<?> load;

@@ -6,6 +6,7 @@ package io.crossmodal.it;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -13,15 +14,18 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -80,7 +84,7 @@ final class LifecycleIT {
     with.install(PluginNode.zip());
     OpenSearchHome without = OpenSearchHome.create(folder.resolve("without"));
     Path file = folder.resolve("mine.zip");
-    ModelBundle.random("mine", ModelConfig.micro(), 42).write(file, List.of("a b"));
+    BundleWriter.write(TestBundles.random("mine", ModelConfig.micro(), 42), file, List.of("a b"));
 
     Map<String, Map<String, Double>> before = new TreeMap<>();
     try (OpenSearchNode node =
@@ -219,7 +223,34 @@ final class LifecycleIT {
       }
       Nodes.json(node, "PUT", "/pictures/_doc/2?refresh=true", "{\"caption\":\"a pond\"}");
       assertEquals(1, Nodes.json(node, "GET", "/pictures/_count", null).get("count").getAsInt());
+      uploadsLeaveRoom(node);
     }
+  }
+
+  /** Parts of bundles that nobody completes: refused while there is room to take them away. */
+  private static void uploadsLeaveRoom(OpenSearchNode node) throws IOException {
+    byte[] bytes = new byte[4 << 20];
+    new Random(1).nextBytes(bytes);
+    String part = "{\"bundle\":\"" + Base64.getEncoder().encodeToString(bytes) + "\"}";
+    List<String> begun = new ArrayList<>();
+    ResponseException refused = null;
+    for (int i = 0; refused == null && i < 40; i++) {
+      String model = MODELS + "endless-" + i % 8;
+      try {
+        Nodes.json(node, "PUT", model + "?part=" + i / 8 + "&parts=6", part);
+        begun.add(model);
+      } catch (ResponseException e) {
+        refused = e;
+      }
+    }
+    assertNotNull(refused, "40 parts of 4 MB on 300 MB");
+    assertEquals(507, refused.getResponse().getStatusLine().getStatusCode(), refused.getMessage());
+    assertTrue(refused.getMessage().contains("make room"), refused.getMessage());
+    for (String model : Set.copyOf(begun)) {
+      assertTrue(Nodes.json(node, "DELETE", model, null).get("acknowledged").getAsBoolean());
+    }
+    Nodes.json(node, "PUT", "/pictures/_doc/3?refresh=true", "{\"caption\":\"a lake\"}");
+    assertEquals(2, Nodes.json(node, "GET", "/pictures/_count", null).get("count").getAsInt());
   }
 
   private static boolean canMount() throws IOException, InterruptedException {

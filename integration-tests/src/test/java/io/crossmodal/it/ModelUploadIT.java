@@ -11,7 +11,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.cluster.ClusterClient;
 import io.crossmodal.trainer.deploy.ModelUpload;
 import java.io.IOException;
@@ -56,7 +57,7 @@ final class ModelUploadIT {
   void anUploadedModelServesAndSurvivesAPowerFailure() throws Exception {
     Path folder = Nodes.folder("upload");
     Path file = folder.resolve("mine.zip");
-    ModelBundle.random("mine", ModelConfig.micro(), 42).write(file, List.of("a b"));
+    BundleWriter.write(TestBundles.random("mine", ModelConfig.micro(), 42), file, List.of("a b"));
     byte[] bundle = Files.readAllBytes(file);
     OpenSearchHome home = Nodes.home(folder);
     OpenSearchNode.Builder builder =

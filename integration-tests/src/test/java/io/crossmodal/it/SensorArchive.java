@@ -7,12 +7,13 @@ package io.crossmodal.it;
 import com.google.gson.JsonObject;
 import io.crossmodal.it.CrossModalClient.Hit;
 import io.crossmodal.it.CrossModalClient.Tile;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.image.BandImage;
-import io.crossmodal.model.image.GeoTiffWriter;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.data.DecodedPairs;
+import io.crossmodal.trainer.data.GeoTiffWriter;
 import io.crossmodal.trainer.data.InvalidDatasetException;
 import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.data.PairDataset.TilePair;
@@ -88,7 +89,7 @@ public final class SensorArchive {
       bundle = bundle.withSensorCalibrations(fitted.cosines(), fitted.maxSims());
     }
     Path file = folder.resolve("sensors.zip");
-    bundle.write(file, List.of());
+    BundleWriter.write(bundle, file, List.of());
     client.upload(MODEL, file);
     SensorArchive archive =
         new SensorArchive(client, index, DecodedPairs.decode(pairs, Split.TEST, SIZE));

@@ -8,6 +8,7 @@ import com.google.gson.JsonObject;
 import io.crossmodal.it.CrossModalClient.Hit;
 import io.crossmodal.it.CrossModalClient.Tile;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.KarpathyReader;
 import io.crossmodal.trainer.data.PairDataset;
@@ -67,9 +68,11 @@ final class TextAndRadar {
             new PairsCsvReader.Options(Optional.empty(), Split.Shares.DEFAULT, 1, 0));
     ModelBundle teacher = ModelBundle.demo();
     Path file = folder.resolve("both.zip");
-    SensorTraining.open(folder.resolve("run"), options(teacher))
-        .train(teacher, pairs, MODEL, taken -> {})
-        .write(file, teacher.manifest().golden().texts());
+    BundleWriter.write(
+        SensorTraining.open(folder.resolve("run"), options(teacher))
+            .train(teacher, pairs, MODEL, taken -> {}),
+        file,
+        teacher.manifest().golden().texts());
     client.upload(MODEL, file);
     List<List<CaptionedImage>> tiles = new ArrayList<>();
     for (String sensor : SENSORS) {

@@ -4,13 +4,13 @@
  */
 package io.crossmodal.plugin;
 
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.plugin.codec.CrossModalCodecService;
 import io.crossmodal.plugin.details.DetailsExtBuilder;
 import io.crossmodal.plugin.details.DetailsFetchPhase;
-import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.ingest.DecodingBudget;
 import io.crossmodal.plugin.ingest.EncodingProcessorFactory;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;

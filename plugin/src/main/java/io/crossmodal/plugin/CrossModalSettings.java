@@ -136,7 +136,7 @@ public final class CrossModalSettings {
           RescoreLimits.MAX_WINDOW,
           1000,
           1,
-          100_000,
+          RescoreLimits.LARGEST_WINDOW,
           Setting.Property.NodeScope,
           Setting.Property.Dynamic);
 

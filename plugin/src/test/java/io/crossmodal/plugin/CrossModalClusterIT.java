@@ -6,8 +6,8 @@ package io.crossmodal.plugin;
 
 import static org.hamcrest.Matchers.containsString;
 
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions;
@@ -17,27 +17,19 @@ import io.crossmodal.plugin.rest.NodesReportAction;
 import io.crossmodal.plugin.rest.NodesReportRequest;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
-import org.opensearch.action.bulk.BulkRequestBuilder;
-import org.opensearch.action.bulk.BulkResponse;
 import org.opensearch.action.search.SearchResponse;
 import org.opensearch.client.Request;
 import org.opensearch.client.RequestOptions;
 import org.opensearch.client.Response;
 import org.opensearch.client.ResponseException;
 import org.opensearch.client.WarningsHandler;
-import org.opensearch.common.settings.Settings;
-import org.opensearch.common.xcontent.XContentType;
-import org.opensearch.plugins.Plugin;
 import org.opensearch.search.SearchHit;
 import org.opensearch.test.OpenSearchIntegTestCase;
-import org.opensearch.transport.Netty4ModulePlugin;
 
 /** Three nodes in one JVM: several shards, replicas, and no shared state. */
 @OpenSearchIntegTestCase.ClusterScope(
@@ -45,58 +37,8 @@ import org.opensearch.transport.Netty4ModulePlugin;
     numDataNodes = 3,
     numClientNodes = 0,
     supportsDedicatedMasters = false)
-@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
-public class CrossModalClusterIT extends OpenSearchIntegTestCase {
+public class CrossModalClusterIT extends ClusterTestCase {
   private static final int DOCUMENTS = 30;
-
-  @Override
-  protected Collection<Class<? extends Plugin>> nodePlugins() {
-    return List.of(MicroModelPlugin.class, Netty4ModulePlugin.class);
-  }
-
-  @Override
-  protected boolean addMockHttpTransport() {
-    return false;
-  }
-
-  @Override
-  protected Settings nodeSettings(int nodeOrdinal) {
-    return Settings.builder()
-        .put(super.nodeSettings(nodeOrdinal))
-        .put("http.type", "netty4")
-        .build();
-  }
-
-  private static long total(Counter counter) {
-    long total = 0;
-    for (ModelService service : internalCluster().getInstances(ModelService.class)) {
-      total += service.stats().get(counter);
-    }
-    return total;
-  }
-
-  private void indexImages() {
-    prepareCreate("pictures")
-        .setSettings(Settings.builder().put("number_of_shards", 3).put("number_of_replicas", 1))
-        .setMapping("{\"properties\":{\"image\":{\"type\":\"cross_modal\"}}}")
-        .get();
-    BulkRequestBuilder bulk = client().prepareBulk();
-    for (int i = 0; i < DOCUMENTS; i++) {
-      bulk.add(
-          client()
-              .prepareIndex("pictures")
-              .setId(Integer.toString(i))
-              .setSource(
-                  "{\"image\":{\"bytes\":\""
-                      + TestModels.base64(TestModels.png(random(), 20))
-                      + "\"}}",
-                  XContentType.JSON));
-    }
-    BulkResponse response = bulk.get();
-    assertFalse(response.buildFailureMessage(), response.hasFailures());
-    refresh("pictures");
-    ensureGreen("pictures");
-  }
 
   private static SearchResponse search(int window) {
     return client()
@@ -110,7 +52,7 @@ public class CrossModalClusterIT extends OpenSearchIntegTestCase {
   }
 
   public void testSearchAcrossShardsAndReplicas() throws Exception {
-    indexImages();
+    indexPictures("pictures", 3, 1, DOCUMENTS);
     assertEquals("replicas do not encode", DOCUMENTS, total(Counter.ENCODED_IMAGES));
 
     int window = randomIntBetween(1, 5);
@@ -171,7 +113,7 @@ public class CrossModalClusterIT extends OpenSearchIntegTestCase {
   }
 
   public void testOverHttp() throws Exception {
-    indexImages();
+    indexPictures("pictures", 3, 1, DOCUMENTS);
     String longText = "abc ".repeat(100).strip();
     Request search = new Request("POST", "/pictures/_search");
     search.setJsonEntity(

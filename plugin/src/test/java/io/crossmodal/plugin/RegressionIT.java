@@ -12,17 +12,11 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
-import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
-import org.opensearch.client.Request;
-import org.opensearch.client.Response;
-import org.opensearch.client.ResponseException;
-import org.opensearch.common.settings.Settings;
 import org.opensearch.common.xcontent.XContentHelper;
 import org.opensearch.common.xcontent.json.JsonXContent;
 import org.opensearch.common.xcontent.support.XContentMapValues;
@@ -38,8 +32,7 @@ import org.opensearch.transport.Netty4ModulePlugin;
     numDataNodes = 1,
     numClientNodes = 0,
     supportsDedicatedMasters = false)
-@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
-public class RegressionIT extends OpenSearchIntegTestCase {
+public class RegressionIT extends ClusterTestCase {
   private static final ModelBundle MODEL = TestModels.micro();
   private static final String SIDE = "'field':'image','query_text':'a pond beside a road'";
   private static final String QUERY = "{'cross_modal':{" + SIDE + ",'k':100}}";
@@ -74,69 +67,17 @@ public class RegressionIT extends OpenSearchIntegTestCase {
         MicroModelPlugin.class, Netty4ModulePlugin.class, ReindexModulePlugin.class, Scripts.class);
   }
 
-  @Override
-  protected boolean addMockHttpTransport() {
-    return false;
-  }
-
-  @Override
-  protected Settings nodeSettings(int nodeOrdinal) {
-    return Settings.builder()
-        .put(super.nodeSettings(nodeOrdinal))
-        .put("http.type", "netty4")
-        .build();
-  }
-
-  private record Answer(int status, String text) {
-    private Map<String, Object> json() {
-      return XContentHelper.convertToMap(JsonXContent.jsonXContent, text, false);
-    }
-
-    private Object at(String path) {
-      return XContentMapValues.extractValue(path, json());
-    }
-  }
-
-  private static Answer send(String method, String path, String body) throws IOException {
-    Request request = new Request(method, path);
-    if (body != null) {
-      request.setJsonEntity(body.replace('\'', '"'));
-    }
-    Response response;
-    try {
-      response = getRestClient().performRequest(request);
-    } catch (ResponseException e) {
-      response = e.getResponse();
-    }
-    return new Answer(
-        response.getStatusLine().getStatusCode(),
-        new String(response.getEntity().getContent().readAllBytes(), StandardCharsets.UTF_8));
-  }
-
-  private static Answer ok(String method, String path, String body) throws IOException {
-    Answer answer = send(method, path, body);
-    assertTrue(path + ": " + answer, answer.status / 100 == 2);
-    assertThat(path, answer.text, not(containsString("\"errors\":true")));
-    if (answer.json().get("_shards") instanceof Map<?, ?> shards) {
-      assertEquals(path + ": " + answer, 0, shards.get("failed"));
-    }
-    return answer;
-  }
-
   private static Answer refused(String method, String path, String body, String message)
       throws IOException {
-    Answer answer = send(method, path, body);
-    assertEquals(path + ": " + answer, 400, answer.status);
-    assertThat(answer.text, containsString(message));
-    return answer;
+    return refused(400, message, method, path, body);
   }
 
   /** One item of a bulk, refused. */
   private static void refusedInBulk(String lines, String message) throws IOException {
     Answer answer = send("POST", "/_bulk?refresh=true", lines);
-    assertEquals(answer.toString(), 200, answer.status);
-    assertThat(answer.text, containsString("\"status\":400"));
-    assertThat(answer.text, containsString(message));
+    assertEquals(answer.toString(), 200, answer.status());
+    assertThat(answer.text(), containsString("\"status\":400"));
+    assertThat(answer.text(), containsString(message));
   }
 
   private static void create(String index, String properties) throws IOException {
@@ -152,10 +93,6 @@ public class RegressionIT extends OpenSearchIntegTestCase {
             + "},'mappings':{'properties':{"
             + properties
             + "}}}");
-  }
-
-  private static String picture() {
-    return "{'bytes':'" + TestModels.base64(TestModels.png(random(), 20)) + "'}";
   }
 
   private static String embedding() {
@@ -187,7 +124,7 @@ public class RegressionIT extends OpenSearchIntegTestCase {
   private static Map<String, Object> image(String index, String id) throws IOException {
     // From the segment, where the codec has to give back what was sent.
     Answer found = ok("GET", "/" + index + "/_doc/" + id + "?realtime=false", null);
-    return image(found.at("_source"));
+    return image(found.value("_source"));
   }
 
   @SuppressWarnings("unchecked") // as the documents of these tests are
@@ -196,7 +133,7 @@ public class RegressionIT extends OpenSearchIntegTestCase {
   }
 
   private static List<?> hits(Answer found) {
-    return (List<?>) found.at("hits.hits");
+    return (List<?>) found.value("hits.hits");
   }
 
   public void testDataStreams() throws IOException {
@@ -208,14 +145,15 @@ public class RegressionIT extends OpenSearchIntegTestCase {
             + "'picture':{'type':'alias','path':'image'}}}}}");
     try {
       String document = "{'@timestamp':'2026-01-01T00:00:00Z','image':" + picture() + "}";
-      String id = (String) ok("POST", "/stream-a/_doc?refresh=true", document).at("_id");
+      String id = (String) ok("POST", "/stream-a/_doc?refresh=true", document).value("_id");
       String byId = "{'query':{'cross_modal':{'field':'image','query_id':'" + id + "'}}}";
       assertEquals(1, hits(ok("POST", "/stream-a/_search", byId)).size());
       ok("POST", "/stream-a/_rollover", null);
       ok("POST", "/stream-a/_doc?refresh=true", document);
       for (String name : List.of("stream-a", "stream-*", "str*", "_all", ".ds-stream-a-*")) {
         assertEquals(name, 2, hits(ok("POST", "/" + name + "/_search", SEARCH)).size());
-        assertEquals(2, ok("POST", "/" + name + "/_count", "{'query':" + QUERY + "}").at("count"));
+        assertEquals(
+            2, ok("POST", "/" + name + "/_count", "{'query':" + QUERY + "}").value("count"));
         String rescored = "{'query':" + QUERY + "," + FUSION + "}";
         assertEquals(2, hits(ok("POST", "/" + name + "/_search", rescored)).size());
         Answer several =
@@ -223,10 +161,10 @@ public class RegressionIT extends OpenSearchIntegTestCase {
                 "POST",
                 "/_msearch",
                 "{'index':'" + name + "'}\n" + rescored.replace("\n", "") + "\n");
-        assertThat(several.text, containsString("\"value\":2"));
+        assertThat(several.text(), containsString("\"value\":2"));
         assertEquals(
             true,
-            ok("POST", "/" + name + "/_validate/query", "{'query':" + QUERY + "}").at("valid"));
+            ok("POST", "/" + name + "/_validate/query", "{'query':" + QUERY + "}").value("valid"));
       }
       refused("POST", "/stream-a/_search", byId, "one of its backing indices");
       String backing = ".ds-stream-a-000001";
@@ -239,13 +177,14 @@ public class RegressionIT extends OpenSearchIntegTestCase {
               .size());
       assertEquals(
           true,
-          ok("POST", "/" + backing + "/_explain/" + id, "{'query':" + QUERY + "}").at("matched"));
+          ok("POST", "/" + backing + "/_explain/" + id, "{'query':" + QUERY + "}")
+              .value("matched"));
       assertEquals(
           2, hits(ok("POST", "/stream-a/_search", SEARCH.replace("'image'", "'picture'"))).size());
       assertEquals(
           2,
           ok("POST", "/stream-a/_delete_by_query?refresh=true", "{'query':" + QUERY + "}")
-              .at("deleted"));
+              .value("deleted"));
     } finally {
       ok("DELETE", "/_data_stream/stream-a", null);
       ok("DELETE", "/_index_template/streams", null);
@@ -289,10 +228,10 @@ public class RegressionIT extends OpenSearchIntegTestCase {
                       + rest
                       + "}");
           assertEquals(found.toString(), 4, hits(found).size());
-          assertEquals(4, found.text.split("red <em>boats</em> in a harbour", -1).length - 1);
-          assertThat(found.text, containsString("a <em>pond</em>"));
-          assertEquals(4, found.text.split("\"words\"", -1).length - 1);
-          assertEquals(3, found.text.split("\"nearest\"", -1).length - 1);
+          assertEquals(4, found.text().split("red <em>boats</em> in a harbour", -1).length - 1);
+          assertThat(found.text(), containsString("a <em>pond</em>"));
+          assertEquals(4, found.text().split("\"words\"", -1).length - 1);
+          assertEquals(3, found.text().split("\"nearest\"", -1).length - 1);
         }
       }
     }
@@ -312,16 +251,17 @@ public class RegressionIT extends OpenSearchIntegTestCase {
       assertEquals(3, hits(ok("POST", "/aliased/_search", body)).size());
     }
     assertEquals(
-        plain.at("hits.hits._score"),
-        ok("POST", "/aliased/_search", SEARCH).at("hits.hits._score"));
+        plain.value("hits.hits._score"),
+        ok("POST", "/aliased/_search", SEARCH).value("hits.hits._score"));
     assertEquals(
         ok("POST", "/aliased/_search", rescored.replace("'image'", "'site.image'"))
-            .at("hits.hits._score"),
-        ok("POST", "/aliased/_search", rescored).at("hits.hits._score"));
+            .value("hits.hits._score"),
+        ok("POST", "/aliased/_search", rescored).value("hits.hits._score"));
     String byId =
         "{'query':{'cross_modal':{'field':'image','query_id':'1'}},'rescore':{'fusion':{"
             + "'field':'image','query_id':'1'}}}";
-    assertEquals("1", ((List<?>) ok("POST", "/aliased/_search", byId).at("hits.hits._id")).get(0));
+    assertEquals(
+        "1", ((List<?>) ok("POST", "/aliased/_search", byId).value("hits.hits._id")).get(0));
     Answer exists = ok("POST", "/aliased/_search", "{'query':{'exists':{'field':'image'}}}");
     assertEquals(3, hits(exists).size());
   }
@@ -482,9 +422,9 @@ public class RegressionIT extends OpenSearchIntegTestCase {
             "/filtered/_search",
             "{'size':1,'_source':['caption'],'fields':['image','site.*'],'query':{'nested':{"
                 + "'path':'parts','query':{'match_all':{}},'inner_hits':{}}}}");
-    assertEquals(List.of(List.of(whole.get("image"))), fields.at("hits.hits.fields.image"));
-    assertThat(fields.text, not(containsString("true")));
-    assertThat(fields.text, containsString("a pond"));
+    assertEquals(List.of(List.of(whole.get("image"))), fields.value("hits.hits.fields.image"));
+    assertThat(fields.text(), not(containsString("true")));
+    assertThat(fields.text(), containsString("a pond"));
     // What is the codec's own is nobody's.
     for (String body :
         List.of(
@@ -497,8 +437,8 @@ public class RegressionIT extends OpenSearchIntegTestCase {
             "{'sort':['_cross_modal_kept']}",
             "{'docvalue_fields':['_cross_modal_kept']}")) {
       Answer answer = send("POST", "/filtered/_search", body);
-      assertThat(body, answer.status, lessThan(500));
-      assertThat(body, answer.text, not(containsString("image.embedding\"")));
+      assertThat(body, answer.status(), lessThan(500));
+      assertThat(body, answer.text(), not(containsString("image.embedding\"")));
     }
   }
 
@@ -511,7 +451,7 @@ public class RegressionIT extends OpenSearchIntegTestCase {
 
   @SuppressWarnings("unchecked") // as sources are
   private static Map<String, Object> whole() throws IOException {
-    return (Map<String, Object>) ok("GET", "/filtered/_doc/0", null).at("_source");
+    return (Map<String, Object>) ok("GET", "/filtered/_doc/0", null).value("_source");
   }
 
   /** Nobody maps, sends or finds what the codec keeps for itself; the index stays as it is. */
@@ -535,13 +475,13 @@ public class RegressionIT extends OpenSearchIntegTestCase {
       for (String kind : kinds) {
         String properties = "'" + name + "':{" + kind + "}";
         Answer later = send("PUT", "/archive/_mapping", "{'properties':{" + properties + "}}");
-        assertEquals(later.toString(), 400, later.status);
+        assertEquals(later.toString(), 400, later.status());
         Answer first =
             send(
                 "PUT",
                 "/first",
                 "{'mappings':{'properties':{'image':{'type':'cross_modal'}," + properties + "}}}");
-        assertEquals(first.toString(), 400, first.status);
+        assertEquals(first.toString(), 400, first.status());
         Answer flat =
             send(
                 "PUT",
@@ -549,12 +489,12 @@ public class RegressionIT extends OpenSearchIntegTestCase {
                 "{'mappings':{'disable_objects':true,'properties':{'image':{'type':'cross_modal'},"
                     + properties
                     + "}}}");
-        assertEquals(flat.toString(), 400, flat.status);
+        assertEquals(flat.toString(), 400, flat.status());
         Answer withoutOurs =
             send("PUT", "/first", "{'mappings':{'properties':{" + properties + "}}}");
         if (name.startsWith("_")) {
-          assertEquals(withoutOurs.toString(), 400, withoutOurs.status);
-        } else if (withoutOurs.status == 200) {
+          assertEquals(withoutOurs.toString(), 400, withoutOurs.status());
+        } else if (withoutOurs.status() == 200) {
           refused(
               "PUT", "/first/_mapping", "{'properties':{'image':{'type':'cross_modal'}}}", "image");
           ok("DELETE", "/first", null);
@@ -567,10 +507,10 @@ public class RegressionIT extends OpenSearchIntegTestCase {
           List.of("'_cross_modal_kept':V", "'_cross_modal_kept.a':V", "'image._tokens':V")) {
         String document = "{'o':{'embedding':'my text'}," + place.replace("V", value) + "}";
         Answer answer = send("PUT", "/archive/_doc/p?refresh=true", document);
-        assertThat(answer.toString(), answer.status, lessThan(500));
-        if (answer.status < 300) {
+        assertThat(answer.toString(), answer.status(), lessThan(500));
+        if (answer.status() < 300) {
           Answer read = ok("GET", "/archive/_doc/p?realtime=false", null);
-          assertEquals("my text", read.at("_source.o.embedding"));
+          assertEquals("my text", read.value("_source.o.embedding"));
         }
       }
     }
@@ -583,9 +523,9 @@ public class RegressionIT extends OpenSearchIntegTestCase {
     put("archive", "q", "{'words':'image.embedding','o':{'_cross_modal_kept':'o.embedding'}}");
     ok("POST", "/archive/_forcemerge?max_num_segments=1", null);
     assertEquals(
-        "green", ok("GET", "/_cluster/health/archive?wait_for_status=green", null).at("status"));
+        "green", ok("GET", "/_cluster/health/archive?wait_for_status=green", null).value("status"));
     Answer all = ok("POST", "/archive/_search", "{'query':{'match_all':{}}}");
-    assertThat(all.text, containsString("o.embedding"));
+    assertThat(all.text(), containsString("o.embedding"));
     assertTrue(image("archive", "sound").get("embedding") instanceof List<?>);
   }
 
@@ -620,7 +560,7 @@ public class RegressionIT extends OpenSearchIntegTestCase {
             "{'sensor':['" + text + "']}",
             "{'" + text + "':1}")) {
       Answer answer = refused("PUT", "/long/_doc/1", "{'image':" + value + "}", "");
-      assertThat(answer.text.length(), lessThan(3000));
+      assertThat(answer.text().length(), lessThan(3000));
     }
     for (String body :
         List.of(
@@ -634,7 +574,7 @@ public class RegressionIT extends OpenSearchIntegTestCase {
                 + text
                 + "'}}}")) {
       Answer answer = refused("POST", "/long/_search", body, "");
-      assertThat(answer.text.length(), lessThan(3000));
+      assertThat(answer.text().length(), lessThan(3000));
     }
     for (String parameter : List.of("model", "modality", "tokens", "vector_encoding", "spaces")) {
       Answer answer =
@@ -647,7 +587,7 @@ public class RegressionIT extends OpenSearchIntegTestCase {
                   + text
                   + "'}}}}",
               "");
-      assertThat(parameter, answer.text.length(), lessThan(3000));
+      assertThat(parameter, answer.text().length(), lessThan(3000));
     }
   }
 
@@ -656,8 +596,10 @@ public class RegressionIT extends OpenSearchIntegTestCase {
     create("first-spaces", "'image':{'type':'cross_modal'}");
     Answer mapping = ok("GET", "/first-spaces/_mapping", null);
     String field =
-        mapping.text.substring(
-            mapping.text.indexOf("{\"type\":\"cross_modal\""), mapping.text.length() - 4);
+        mapping
+            .text()
+            .substring(
+                mapping.text().indexOf("{\"type\":\"cross_modal\""), mapping.text().length() - 4);
     create("same-spaces", "'image':" + field);
     for (String change :
         List.of(

@@ -6,13 +6,12 @@ package io.crossmodal.plugin;
 
 import static org.hamcrest.Matchers.containsString;
 
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -23,7 +22,6 @@ import java.util.regex.Pattern;
 import org.apache.logging.log4j.Level;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
-import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.junit.Before;
 import org.opensearch.client.Request;
 import org.opensearch.client.Response;
@@ -32,10 +30,8 @@ import org.opensearch.client.ResponseListener;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.xcontent.XContentHelper;
 import org.opensearch.common.xcontent.json.JsonXContent;
-import org.opensearch.plugins.Plugin;
 import org.opensearch.test.MockLogAppender;
 import org.opensearch.test.OpenSearchIntegTestCase;
-import org.opensearch.transport.Netty4ModulePlugin;
 
 /**
  * Cross-modal searches beside the rest of OpenSearch, as users type them, each with a window per
@@ -46,8 +42,7 @@ import org.opensearch.transport.Netty4ModulePlugin;
     numDataNodes = 1,
     numClientNodes = 0,
     supportsDedicatedMasters = false)
-@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
-public class SearchFeaturesIT extends OpenSearchIntegTestCase {
+public class SearchFeaturesIT extends ClusterTestCase {
   private static final int PICTURES = 30;
   private static final int WINDOW = 12;
   private static final String SIDE = "'field':'image','query_text':'a pond beside a road'";
@@ -60,86 +55,32 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
           + ",{'match_all':{}}]}},'field_value_factor':{'field':'rank','factor':0.01}}}";
 
   @Override
-  protected Collection<Class<? extends Plugin>> nodePlugins() {
-    return List.of(MicroModelPlugin.class, Netty4ModulePlugin.class);
-  }
-
-  @Override
-  protected boolean addMockHttpTransport() {
-    return false;
-  }
-
-  @Override
   protected Settings nodeSettings(int nodeOrdinal) {
     return Settings.builder()
         .put(super.nodeSettings(nodeOrdinal))
-        .put("http.type", "netty4")
         // Shards of one search that rescore at once, whatever processors the node was drawn.
         .put("thread_pool.search.size", 8)
         .build();
   }
 
-  /** What came back. */
-  private record Answer(int status, String text) {
-    Map<String, Object> json() {
-      return XContentHelper.convertToMap(JsonXContent.jsonXContent, text, false);
-    }
-  }
-
-  private static Request request(String method, String path, String body) {
-    Request request = new Request(method, path);
-    if (body != null) {
-      request.setJsonEntity(body.replace('\'', '"'));
-    }
-    return request;
-  }
-
-  private static Answer answer(Response response) throws IOException {
-    return new Answer(
-        response.getStatusLine().getStatusCode(),
-        new String(response.getEntity().getContent().readAllBytes(), StandardCharsets.UTF_8));
-  }
-
-  private static Answer send(String method, String path, String body) throws IOException {
-    try {
-      return answer(getRestClient().performRequest(request(method, path, body)));
-    } catch (ResponseException e) {
-      return answer(e.getResponse());
-    }
-  }
-
-  private static Map<String, Object> ok(String method, String path, String body)
+  private static Map<String, Object> json(String method, String path, String body)
       throws IOException {
-    Answer answer = send(method, path, body);
-    assertTrue(path + ": " + answer, answer.status / 100 == 2);
-    return answer.json();
+    return ok(method, path, body).json();
   }
 
   private static Map<String, Object> search(String indices, String body) throws IOException {
-    Map<String, Object> found = ok("POST", "/" + indices + "/_search", body);
+    Map<String, Object> found = json("POST", "/" + indices + "/_search", body);
     assertEquals(found.toString(), 0, number(found, "_shards", "failed"));
     return found;
   }
 
   private static void refused(String path, String body, int status, String message)
       throws IOException {
-    Answer answer = send("POST", path, body);
-    assertEquals(answer.toString(), status, answer.status);
-    assertThat(answer.text, containsString(message));
-  }
-
-  /** What lies below some keys; the caller knows of what type it is. */
-  @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"})
-  private static <T> T at(Map<String, Object> map, String... path) {
-    Object value = map;
-    for (String key : path) {
-      value = ((Map<String, Object>) value).get(key);
-    }
-    return (T) value;
+    refused(status, message, "POST", path, body);
   }
 
   private static int number(Map<String, Object> map, String... path) {
-    return SearchFeaturesIT.<Number>at(map, path).intValue();
+    return ClusterTestCase.<Number>at(map, path).intValue();
   }
 
   private static List<Map<String, Object>> hits(Map<String, Object> response) {
@@ -171,10 +112,6 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
     return "'ext':{'cross_modal':{" + (global ? "'global_window':" + WINDOW : "") + "}}";
   }
 
-  private static long total(Counter counter) {
-    return internalCluster().getInstance(ModelService.class).stats().get(counter);
-  }
-
   private static void create(String index, int shards, String settings, String properties)
       throws IOException {
     ok(
@@ -187,10 +124,6 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
             + "},'mappings':{'properties':{"
             + properties
             + "}}}");
-  }
-
-  private static String picture() {
-    return "{'bytes':'" + TestModels.base64(TestModels.png(random(), 20)) + "'}";
   }
 
   private static void index(String index, String id, String body) throws IOException {
@@ -282,7 +215,7 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
   }
 
   public void testPagesOfAPointInTime() throws IOException {
-    String pit = at(ok("POST", "/scenes/_search/point_in_time?keep_alive=5m", null), "pit_id");
+    String pit = at(json("POST", "/scenes/_search/point_in_time?keep_alive=5m", null), "pit_id");
     try {
       for (boolean global : new boolean[] {true, false}) {
         String search =
@@ -299,9 +232,9 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
         List<String> pages = new ArrayList<>();
         for (int from = 0; from < WINDOW; from += 4) {
           if (whole == null) {
-            whole = ids(ok("POST", "/_search", String.format(Locale.ROOT, search, 0, WINDOW)));
+            whole = ids(json("POST", "/_search", String.format(Locale.ROOT, search, 0, WINDOW)));
           }
-          pages.addAll(ids(ok("POST", "/_search", String.format(Locale.ROOT, search, from, 4))));
+          pages.addAll(ids(json("POST", "/_search", String.format(Locale.ROOT, search, from, 4))));
           index("scenes", "new" + from + global, scene(from));
           ok("POST", "/scenes/_refresh", null);
         }
@@ -380,7 +313,7 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
                 + "{'index':'scenes'}\n"
                 + good)
             .replace('\'', '"'));
-    Map<String, Object> answer = answer(getRestClient().performRequest(request)).json();
+    Map<String, Object> answer = ok(request).json();
     List<Map<String, Object>> responses = at(answer, "responses");
     assertEquals(200, number(responses.get(0), "status"));
     assertEquals(400, number(responses.get(1), "status"));
@@ -430,7 +363,7 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
             + ","
             + ext(true)
             + "}";
-    Map<String, Object> found = ok("POST", "/scenes,old/_search?pre_filter_shard_size=1", search);
+    Map<String, Object> found = json("POST", "/scenes,old/_search?pre_filter_shard_size=1", search);
     assertTrue(found.toString(), number(found, "_shards", "skipped") >= 1);
     assertEquals(ids(search("scenes", search)), ids(found));
   }
@@ -640,7 +573,7 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
     ok("POST", "/parted/_refresh", null);
     for (boolean global : new boolean[] {false, true}) {
       Map<String, Object> found =
-          ok(
+          json(
               "POST",
               "/parted/_search?batched_reduce_size=2",
               "{'size':5,'query':"
@@ -674,7 +607,7 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
       Map<String, Object> found =
           search("routed", String.format(Locale.ROOT, query, ",'routing':'r" + i + "'"));
       assertEquals("routed/" + i, ids(found).get(0));
-      if (send("POST", "/routed/_search", String.format(Locale.ROOT, query, "")).status == 400) {
+      if (send("POST", "/routed/_search", String.format(Locale.ROOT, query, "")).status() == 400) {
         misrouted++;
       }
     }
@@ -700,13 +633,13 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
           "{'commands':[{'cancel':{'index':'scenes','shard':1,'node':'"
               + node
               + "','allow_primary':true}}]}");
-      Map<String, Object> found = ok("POST", "/scenes/_search", search);
+      Map<String, Object> found = json("POST", "/scenes/_search", search);
       assertEquals(3, number(found, "_shards", "total"));
       assertEquals(2, number(found, "_shards", "successful"));
       assertEquals(10, hits(found).size());
       assertEquals(2, number(reports(found).get(0), "shards"));
       assertEquals(
-          503, send("POST", "/scenes/_search?allow_partial_search_results=false", search).status);
+          503, send("POST", "/scenes/_search?allow_partial_search_results=false", search).status());
     } finally {
       ok("PUT", "/_cluster/settings", String.format(Locale.ROOT, recoveries, "null"));
     }
@@ -750,7 +683,7 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
               "POST",
               "/scenes/_search",
               String.format(Locale.ROOT, search, fusion("'timeout':'200ms'")));
-      assertEquals(failed.toString(), 504, failed.status);
+      assertEquals(failed.toString(), 504, failed.status());
 
       String bounded =
           String.format(Locale.ROOT, search, fusion("")).replace("'size'", "'timeout':'1s','size'");
@@ -758,7 +691,7 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
       assertEquals(true, over.get("timed_out"));
       assertTrue(hits(over).stream().allMatch(hit -> score(hit) < 1));
       assertTrue(
-          send("POST", "/scenes/_search?allow_partial_search_results=false", bounded).status
+          send("POST", "/scenes/_search?allow_partial_search_results=false", bounded).status()
               >= 500);
     } finally {
       batchWait("null");
@@ -813,11 +746,15 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
   }
 
   public void testAPipelineGivesAllSearchesAGlobalWindow() throws IOException {
-    Answer bad =
-        send(
-            "PUT", "/_search/pipeline/none", "{'phase_results_processors':[{'fusion_rerank':{}}]}");
-    assertEquals(400, bad.status);
-    assertThat(bad.text, containsString("window_size"));
+    for (String size : List.of("", "'window_size':0", "'window_size':100001")) {
+      Answer bad =
+          send(
+              "PUT",
+              "/_search/pipeline/none",
+              "{'phase_results_processors':[{'fusion_rerank':{" + size + "}}]}");
+      assertEquals(400, bad.status());
+      assertThat(bad.text(), containsString("[window_size] must be given, from 1 to 100000"));
+    }
     ok(
         "PUT",
         "/_search/pipeline/global",
@@ -832,7 +769,7 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
     String byPipeline = String.format(Locale.ROOT, search, "");
     List<String> expected = ids(search("scenes", byPart));
     assertNotEquals(expected, ids(search("scenes", byPipeline)));
-    Map<String, Object> named = ok("POST", "/scenes/_search?search_pipeline=global", byPipeline);
+    Map<String, Object> named = json("POST", "/scenes/_search?search_pipeline=global", byPipeline);
     assertEquals(expected, ids(named));
     assertEquals("global", reports(named).get(0).get("window"));
     ok("PUT", "/scenes/_settings", "{'index.search.default_pipeline':'global'}");
@@ -850,6 +787,16 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
         byPipeline.replace("'size':12", "'size':13"),
         400,
         "raise [fusion_rerank.window_size]");
+    String rerank = "{'fusion_rerank':{'window_size':5}}";
+    ok(
+        "PUT",
+        "/_search/pipeline/twice",
+        "{'phase_results_processors':[" + rerank + "," + rerank + "]}");
+    refused(
+        "/scenes/_search?search_pipeline=twice",
+        byPipeline,
+        400,
+        "its pipeline has 2 processors [fusion_rerank]: leave one");
 
     String factories = "cluster.search.enabled_system_generated_factories";
     ok("PUT", "/_cluster/settings", "{'transient':{'" + factories + "':['none']}}");
@@ -909,18 +856,18 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
       String block = blocks.group(2).strip();
       if (blocks.group(1).equals("text")) {
         int status = Integer.parseInt(block.substring(0, 3));
-        assertEquals(last.toString(), status, last.status);
-        assertThat(last.text, containsString(block.substring(3).strip()));
+        assertEquals(last.toString(), status, last.status());
+        assertThat(last.text(), containsString(block.substring(3).strip()));
         judged = true;
       } else if (block.startsWith("{")) {
-        assertEquals(last.toString(), 2, last.status / 100);
+        assertEquals(last.toString(), 2, last.status() / 100);
         assertShape(
             block,
             XContentHelper.convertToMap(JsonXContent.jsonXContent, block, false),
             last.json());
         judged = true;
       } else {
-        assertTrue(String.valueOf(last), judged || last.status / 100 == 2);
+        assertTrue(String.valueOf(last), judged || last.status() / 100 == 2);
         int line = block.indexOf('\n');
         String[] head = (line < 0 ? block : block.substring(0, line)).split(" ", 2);
         String body = line < 0 ? null : whole(block.substring(line + 1));
@@ -928,18 +875,18 @@ public class SearchFeaturesIT extends OpenSearchIntegTestCase {
           body = body.replace("<pit_id>", pit);
         }
         last = send(head[0], head[1], body);
-        if (last.status / 100 == 2 && last.json().get("pit_id") != null) {
+        if (last.status() / 100 == 2 && last.json().get("pit_id") != null) {
           pit = (String) last.json().get("pit_id");
         }
         judged = false;
         requests++;
         if (head[1].endsWith("_search")) {
           assertTrue(
-              block + last, last.status != 200 || number(last.json(), "_shards", "failed") == 0);
+              block + last, last.status() != 200 || number(last.json(), "_shards", "failed") == 0);
         }
       }
     }
-    assertTrue(String.valueOf(last), judged || last.status / 100 == 2);
+    assertTrue(String.valueOf(last), judged || last.status() / 100 == 2);
     assertTrue("found only " + requests, requests >= 15);
   }
 

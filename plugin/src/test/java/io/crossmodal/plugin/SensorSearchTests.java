@@ -9,8 +9,8 @@ import static org.hamcrest.Matchers.containsString;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.TestTiffs;
 import io.crossmodal.model.image.BandImage;
-import io.crossmodal.model.image.GeoTiffWriter;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
@@ -524,7 +524,6 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
   private static byte[] undefined() {
     float[] values = new float[2 * 20 * 20];
     Arrays.fill(values, 0, 400, Float.NaN);
-    return GeoTiffWriter.write(
-        new BandImage(2, 20, 20, values), GeoTiffWriter.Values.FLOAT32, null);
+    return TestTiffs.write(new BandImage(2, 20, 20, values));
   }
 }

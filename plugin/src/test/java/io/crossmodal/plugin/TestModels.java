@@ -10,12 +10,13 @@ import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.Sha256;
+import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.model.fixtures.TestTiffs;
 import io.crossmodal.model.image.BandImage;
-import io.crossmodal.model.image.GeoTiffWriter;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
-import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.mapper.Spaces;
@@ -53,18 +54,18 @@ public final class TestModels {
 
   /** The model that the tests' nodes serve, with an MLP filter. */
   public static ModelBundle micro() {
-    return ModelBundle.random(ID, ModelConfig.micro().withFilterMlp(true), 42);
+    return TestBundles.random(ID, ModelConfig.micro().withFilterMlp(true), 42);
   }
 
   /** A model of the same shape and other weights. */
   public static ModelBundle foreign() {
-    return ModelBundle.random("foreign", ModelConfig.micro(), 43);
+    return TestBundles.random("foreign", ModelConfig.micro(), 43);
   }
 
   /** Radar and optical towers over one space, without text. */
   public static ModelBundle sensors() {
     ModelConfig micro = ModelConfig.micro();
-    return ModelBundle.random(
+    return TestBundles.random(
         "sensors",
         ModelConfig.ofSensors(
             micro.hidden(),
@@ -84,8 +85,7 @@ public final class TestModels {
       values[i] =
           (float) (sensor.mean().get(band) + sensor.std().get(band) * random.nextGaussian());
     }
-    return GeoTiffWriter.write(
-        new BandImage(sensor.channels(), side, side, values), GeoTiffWriter.Values.FLOAT32, null);
+    return TestTiffs.write(new BandImage(sensor.channels(), side, side, values));
   }
 
   /** A field "field" of a model that is the only one. */
@@ -104,7 +104,7 @@ public final class TestModels {
   public static ModelBundle newHead(String id, long seed) throws IOException {
     ModelBundle micro = micro();
     Map<String, ScriptTensor> weights = new LinkedHashMap<>(micro.weights().tensors());
-    ModelBundle.random(id, ModelConfig.micro(), seed)
+    TestBundles.random(id, ModelConfig.micro(), seed)
         .weights()
         .tensors()
         .forEach(
@@ -226,7 +226,8 @@ public final class TestModels {
   public static byte[] zip(ModelBundle bundle, Path folder) {
     try {
       Path file = folder.resolve(bundle.manifest().id() + ".zip");
-      bundle.write(file, bundle.manifest().config().hasText() ? List.of("a b", "c") : List.of());
+      TestBundles.write(
+          bundle, file, bundle.manifest().config().hasText() ? List.of("a b", "c") : List.of());
       return Files.readAllBytes(file);
     } catch (IOException | BundleException e) {
       throw new AssertionError(e);

@@ -6,10 +6,10 @@ package io.crossmodal.plugin;
 
 import io.crossmodal.plugin.inference.DevicePolicy;
 import io.crossmodal.plugin.inference.InferenceSettings;
-import io.crossmodal.plugin.inference.MemoryBudget;
-import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.PrecisionPolicy;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;

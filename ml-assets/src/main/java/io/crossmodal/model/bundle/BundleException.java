@@ -4,6 +4,8 @@
  */
 package io.crossmodal.model.bundle;
 
+import io.crossmodal.model.Messages;
+
 /**
  * A bundle that must not be served; the message says what was expected and what was found. It may
  * repeat what the bundle holds, so it is cut: an answer must not be as long as a hostile manifest.
@@ -14,17 +16,11 @@ public final class BundleException extends Exception {
 
   /** Makes a refusal; of a longer message than 2,000 characters the rest is left out. */
   public BundleException(String message) {
-    super(cut(message));
+    super(Messages.excerpt(message, LONGEST));
   }
 
   /** Makes a refusal with its cause. */
   public BundleException(String message, Throwable cause) {
-    super(cut(message), cause);
-  }
-
-  private static String cut(String message) {
-    return message.length() <= LONGEST
-        ? message
-        : message.substring(0, LONGEST) + "... (" + message.length() + " characters)";
+    super(Messages.excerpt(message, LONGEST), cause);
   }
 }

@@ -4,7 +4,12 @@
  */
 package io.crossmodal.model.bundle;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.model.torchscript.MtgfeArchitecture;
+import io.crossmodal.model.torchscript.ScriptArchive;
+import io.crossmodal.model.torchscript.ScriptSources;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -18,12 +23,13 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipInputStream;
 
-/** Reads a bundle's zip entry by entry, each up to what it may have. */
+/** Reads a bundle's zip entry by entry, each up to what it may have, and checks what it says. */
 final class BundleReader {
   static final String MANIFEST = "manifest.json";
   static final String MODEL = "model.pt";
@@ -40,8 +46,55 @@ final class BundleReader {
 
   private BundleReader() {}
 
+  /** See {@link ModelBundle#open}. */
+  static ModelBundle read(ModelBundle.Content content, Path scratch, long most)
+      throws IOException, BundleException {
+    Path unpacked = ModelArchive.createUnpacked(scratch);
+    try (InputStream in = content.open()) {
+      return check(content, unpack(in, unpacked, most), unpacked);
+    } finally {
+      Files.deleteIfExists(unpacked);
+    }
+  }
+
+  private static ModelBundle check(ModelBundle.Content content, Unpacked entries, Path unpacked)
+      throws IOException, BundleException {
+    ModelManifest manifest = entries.manifest;
+    if (manifest.golden() == null) {
+      throw new BundleException(MANIFEST + " lacks golden outputs");
+    }
+    checkHash(MODEL, manifest.weightsSha256(), entries.modelSha256);
+    ModelConfig config = manifest.config();
+    List<String> vocabulary =
+        config.hasText() ? vocabulary(manifest, entries.vocabulary) : List.of();
+    WordPieceTokenizer tokenizer;
+    try {
+      tokenizer = ModelBundle.tokenizer(config, vocabulary);
+    } catch (IllegalArgumentException e) {
+      throw new BundleException(VOCABULARY + ": " + e.getMessage(), e);
+    }
+    try (ScriptArchive archive = ModelArchive.open(unpacked, config)) {
+      Fingerprints found = Fingerprints.of(config, vocabulary, archive.weights());
+      if (!found.equals(manifest.fingerprints())) {
+        throw new BundleException(
+            String.format(
+                Locale.ROOT,
+                "fingerprints: expected %s, found %s",
+                manifest.fingerprints(),
+                found));
+      }
+      Optional<String> foreign =
+          ScriptSources.difference(MtgfeArchitecture.sources(config), archive.sources());
+      return new ModelBundle(
+          manifest,
+          tokenizer,
+          ModelArchive.in(content, config, entries.modelSha256, foreign.orElse(null)));
+    }
+  }
+
   /** The word pieces of a manifest's vocabulary, which must be of its SHA-256 and size. */
-  static List<String> vocabulary(ModelManifest manifest, byte[] entry) throws BundleException {
+  private static List<String> vocabulary(ModelManifest manifest, byte[] entry)
+      throws BundleException {
     checkHash(VOCABULARY, manifest.vocabularySha256(), Sha256.hex(entry));
     List<String> vocabulary = new String(entry, StandardCharsets.UTF_8).lines().toList();
     if (vocabulary.size() != manifest.config().text().vocabularySize()) {
@@ -56,10 +109,10 @@ final class BundleReader {
   }
 
   /** What a bundle holds, but for its archive, which lies in a file. */
-  static final class Unpacked {
-    final ModelManifest manifest;
-    final byte[] vocabulary;
-    final String modelSha256;
+  private static final class Unpacked {
+    private final ModelManifest manifest;
+    private final byte[] vocabulary;
+    private final String modelSha256;
 
     private Unpacked(ModelManifest manifest, byte[] vocabulary, String modelSha256) {
       this.manifest = manifest;
@@ -75,7 +128,7 @@ final class BundleReader {
    * @param most bytes that the archive may unpack to
    * @throws BundleException when its entries are none of a bundle
    */
-  static Unpacked unpack(InputStream in, Path model, long most)
+  private static Unpacked unpack(InputStream in, Path model, long most)
       throws IOException, BundleException {
     Set<String> found = new LinkedHashSet<>();
     ModelManifest manifest = null;
@@ -88,7 +141,7 @@ final class BundleReader {
         if (!ENTRIES.contains(name)) {
           throw new BundleException(
               String.format(
-                  Locale.ROOT, "a bundle holds %s, found [%s]", ENTRIES, abbreviated(name)));
+                  Locale.ROOT, "a bundle holds %s, found [%s]", ENTRIES, Messages.excerpt(name)));
         }
         if (!found.add(name)) {
           throw new BundleException("a bundle holds one " + name + ", found several");
@@ -114,10 +167,6 @@ final class BundleReader {
       throw new BundleException("a bundle holds " + expected + ", found " + found);
     }
     return new Unpacked(manifest, vocabulary, sha256);
-  }
-
-  private static String abbreviated(String name) {
-    return name.length() <= 100 ? name : name.substring(0, 100) + "...";
   }
 
   private static ZipEntry next(ZipInputStream zip) throws IOException, BundleException {
@@ -159,7 +208,7 @@ final class BundleReader {
   /** Unpacks the archive up to the size that the config allows, and says its SHA-256. */
   private static String unpack(ZipInputStream zip, OutputStream out, ModelConfig config, long limit)
       throws IOException, BundleException {
-    long most = Math.min(limit, ModelBundle.weightBytes(config) + MAX_BESIDE_WEIGHTS);
+    long most = Math.min(limit, ModelArchive.weightBytes(config) + MAX_BESIDE_WEIGHTS);
     MessageDigest digest = Sha256.digest();
     byte[] buffer = new byte[1 << 16];
     for (long size = 0; ; ) {

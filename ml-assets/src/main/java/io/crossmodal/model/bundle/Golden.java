@@ -5,22 +5,14 @@
 package io.crossmodal.model.bundle;
 
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.Encoding;
-import io.crossmodal.model.FusionModel;
-import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.PairLogits;
-import io.crossmodal.model.SensorConfig;
-import io.crossmodal.model.image.PixelTensor;
-import io.crossmodal.model.text.TokenizedText;
-import java.util.ArrayList;
+import io.crossmodal.model.Precision;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 
 /**
- * Inputs with the outputs that every loaded copy of the model must repeat.
- *
- * <p>The pictures are waves computed from their index, so that a bundle need not carry pixels.
+ * Inputs with the outputs that every loaded copy of the model must repeat. The engine computes
+ * them; they are compared here, as values.
  *
  * @param texts the texts; none for a model without text
  * @param textEmbeddings filter embeddings of the texts
@@ -41,7 +33,7 @@ public record Golden(
   public static final int IMAGES = 2;
 
   /** fp32 on another CPU or thread count; observed differences are below 1e-5. */
-  private static final double FP32_TOLERANCE = 1e-3;
+  public static final double FP32_TOLERANCE = 1e-3;
 
   /** A bundle may not ask for more: beyond that the outputs say nothing about the model. */
   private static final double MAX_TOLERANCE = 0.01;
@@ -95,47 +87,8 @@ public record Golden(
     return Objects.requireNonNull(rows, name).stream().map(List::copyOf).toList();
   }
 
-  /** Runs the model over the golden inputs. */
-  static Golden of(FusionModel model, List<String> texts) {
-    ModelConfig config = model.bundle().manifest().config();
-    if (texts.isEmpty() == config.hasText()) {
-      throw new IllegalArgumentException(
-          config.hasText()
-              ? "golden outputs need at least one text, got none"
-              : "a model without text has no golden texts, got " + texts);
-    }
-    // One at a time: nobody waits for them, and a large picture takes memory.
-    List<Encoding> encodedTexts = new ArrayList<>();
-    for (String text : texts) {
-      TokenizedText tokenized = model.bundle().tokenizer().tokenize(text);
-      encodedTexts.addAll(model.encodeTexts(List.of(tokenized)));
-    }
-    List<SensorOutputs> sensors = new ArrayList<>();
-    for (SensorConfig sensor : config.sensors()) {
-      List<Encoding> images = new ArrayList<>();
-      for (int image = 0; image < IMAGES; image++) {
-        images.addAll(model.encodeImages(sensor.name(), List.of(wave(sensor, image))));
-      }
-      List<Float> itm = new ArrayList<>();
-      List<Float> filter = new ArrayList<>();
-      for (Encoding text : encodedTexts) {
-        PairLogits logits =
-            model.score(List.of(text.tokens()), images.stream().map(Encoding::tokens).toList());
-        itm.addAll(boxed(logits.itm()));
-        filter.addAll(boxed(logits.filter()));
-      }
-      sensors.add(new SensorOutputs(sensor.name(), embeddings(images), itm, filter));
-    }
-    return new Golden(List.copyOf(texts), embeddings(encodedTexts), sensors, FP32_TOLERANCE);
-  }
-
-  /**
-   * The model's outputs for the same inputs.
-   *
-   * @throws BundleException when they are others in number than these
-   */
-  private Golden outputs(FusionModel model) throws BundleException {
-    Golden now = of(model, texts);
+  /** Insists that a model computes as many values as these are. */
+  private void requireSameShape(Golden now) throws BundleException {
     count("sensors", sensors, now.sensors);
     count("text embeddings", flat(textEmbeddings), flat(now.textEmbeddings));
     for (int i = 0; i < sensors.size(); i++) {
@@ -145,7 +98,6 @@ public record Golden(
       count(expected.sensor + " matching logits", expected.itm, found.itm);
       count(expected.sensor + " filter logits", expected.filter, found.filter);
     }
-    return now;
   }
 
   private static void count(String what, List<?> expected, List<?> found) throws BundleException {
@@ -161,12 +113,36 @@ public record Golden(
   }
 
   /**
-   * Runs the model over the inputs and compares.
+   * Insists that a loaded model repeats these outputs.
    *
-   * @throws BundleException naming the first output that differs
+   * @param now what it computes for the same inputs
+   * @param precision it computes in: in fp32 outputs agree within the {@link #tolerance}, in
+   *     another one their {@link Deviation#withinTolerance deviation} counts
+   * @throws BundleException naming the first output that differs, or how far they are off
    */
-  void verify(FusionModel model) throws BundleException {
-    Golden now = outputs(model);
+  public void check(Golden now, Precision precision, Calibration calibration)
+      throws BundleException {
+    if (precision == Precision.FP32) {
+      verify(now);
+      return;
+    }
+    Deviation deviation = deviation(now, calibration);
+    if (!deviation.withinTolerance()) {
+      throw new BundleException(
+          String.format(
+              Locale.ROOT,
+              "%s is too coarse for this model: golden embeddings are off by %.4f (accepted %.2f),"
+                  + " logits by %.4f of their size (accepted %.2f)",
+              precision,
+              deviation.embedding,
+              Deviation.EMBEDDING,
+              deviation.logit,
+              Deviation.LOGIT));
+    }
+  }
+
+  private void verify(Golden now) throws BundleException {
+    requireSameShape(now);
     compare("text embeddings", flat(textEmbeddings), flat(now.textEmbeddings));
     for (int i = 0; i < sensors.size(); i++) {
       SensorOutputs expected = sensors.get(i);
@@ -198,13 +174,13 @@ public record Golden(
   }
 
   /**
-   * Runs a model of reduced precision over the inputs and compares.
+   * Compares with what a model of reduced precision computes for the same inputs.
    *
+   * @param calibration of the model
    * @throws BundleException when its outputs are others in number than these
    */
-  public Deviation deviation(FusionModel model) throws BundleException {
-    Golden now = outputs(model);
-    Calibration calibration = model.bundle().manifest().calibration();
+  public Deviation deviation(Golden now, Calibration calibration) throws BundleException {
+    requireSameShape(now);
     double embedding = largest(flat(textEmbeddings), flat(now.textEmbeddings));
     double logit = 0;
     for (int i = 0; i < sensors.size(); i++) {
@@ -244,31 +220,6 @@ public record Golden(
                 tolerance));
       }
     }
-  }
-
-  private static PixelTensor wave(SensorConfig sensor, int image) {
-    int c = sensor.channels();
-    int s = sensor.imageSize();
-    float[] values = new float[c * s * s];
-    for (int i = 0; i < values.length; i++) {
-      int x = i % s;
-      int y = i / s % s;
-      int channel = i / (s * s);
-      values[i] = (float) Math.sin(0.1 * (image + 1) * x + 0.05 * (channel + 1) * y);
-    }
-    return new PixelTensor(c, s, values);
-  }
-
-  private static List<List<Float>> embeddings(List<Encoding> encodings) {
-    return encodings.stream().map(e -> boxed(e.embedding())).toList();
-  }
-
-  private static List<Float> boxed(float[] values) {
-    List<Float> list = new ArrayList<>(values.length);
-    for (float value : values) {
-      list.add(value);
-    }
-    return list;
   }
 
   private static List<Float> flat(List<List<Float>> rows) {

@@ -9,6 +9,7 @@ import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
 import io.crossmodal.model.Calibration;
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorCalibration;
 import java.nio.charset.StandardCharsets;
@@ -96,11 +97,11 @@ public record ModelManifest(
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "%s has at most %d characters, got %d: [%.100s...]",
+              "%s has at most %d characters, got %d: [%s]",
               what,
               MAX_LENGTH,
               value.length(),
-              value));
+              Messages.excerpt(value)));
     }
   }
 
@@ -146,7 +147,7 @@ public record ModelManifest(
   public static void checkId(String id) {
     if (id == null || !ID.matcher(id).matches()) {
       throw new IllegalArgumentException(
-          String.format(Locale.ROOT, "id must match %s, got [%.100s]", ID.pattern(), id));
+          "id must match " + ID.pattern() + ", got [" + Messages.excerpt(id) + "]");
     }
   }
 
@@ -180,19 +181,7 @@ public record ModelManifest(
 
   /** The same model under another name. */
   public ModelManifest withId(String newId) {
-    return new ModelManifest(
-        formatVersion,
-        newId,
-        config,
-        vocabularySha256,
-        weightsSha256,
-        fingerprints,
-        calibration,
-        sensorCalibrations,
-        maxSimCalibrations,
-        training,
-        metrics,
-        golden);
+    return with(newId, sensorCalibrations, maxSimCalibrations, golden);
   }
 
   /** From the cosine of two images of these sensors to a probability, where it was fitted. */
@@ -220,19 +209,11 @@ public record ModelManifest(
   /** The same with other probabilities for its sensor pairs, and without golden outputs. */
   ModelManifest withSensorCalibrations(
       List<SensorCalibration> cosines, List<SensorCalibration> maxSims) {
-    return new ModelManifest(
-        formatVersion,
-        id,
-        config,
-        vocabularySha256,
-        weightsSha256,
-        fingerprints,
-        calibration,
-        cosines,
-        maxSims,
-        training,
-        metrics,
-        null);
+    return with(id, cosines, maxSims, null);
+  }
+
+  ModelManifest withGolden(Golden newGolden) {
+    return with(id, sensorCalibrations, maxSimCalibrations, newGolden);
   }
 
   /**
@@ -240,34 +221,37 @@ public record ModelManifest(
    * model is.
    */
   public ModelManifest brief() {
-    return new ModelManifest(
-        formatVersion,
-        id,
-        config,
-        vocabularySha256,
-        weightsSha256,
-        fingerprints,
-        calibration,
-        sensorCalibrations,
-        maxSimCalibrations,
-        new Training("", 0, 0, ""),
-        List.of(),
-        null);
+    return with(
+        id, sensorCalibrations, maxSimCalibrations, new Training("", 0, 0, ""), List.of(), null);
   }
 
-  ModelManifest withGolden(Golden newGolden) {
+  private ModelManifest with(
+      String newId,
+      List<SensorCalibration> cosines,
+      List<SensorCalibration> maxSims,
+      Golden newGolden) {
+    return with(newId, cosines, maxSims, training, metrics, newGolden);
+  }
+
+  private ModelManifest with(
+      String newId,
+      List<SensorCalibration> cosines,
+      List<SensorCalibration> maxSims,
+      Training newTraining,
+      List<Metric> newMetrics,
+      Golden newGolden) {
     return new ModelManifest(
         formatVersion,
-        id,
+        newId,
         config,
         vocabularySha256,
         weightsSha256,
         fingerprints,
         calibration,
-        sensorCalibrations,
-        maxSimCalibrations,
-        training,
-        metrics,
+        cosines,
+        maxSims,
+        newTraining,
+        newMetrics,
         newGolden);
   }
 }

@@ -4,13 +4,12 @@
  */
 package io.crossmodal.model.image;
 
-import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
 /**
- * A GeoTIFF file: bands of numbers and where they lie; see {@link TiffRaster} for the files that
- * are read. Only the first image of a file is read: overviews and masks follow it.
+ * A TIFF file of bands of numbers, a GeoTIFF perhaps; see {@link TiffRaster} for the files that are
+ * read. Only the first image of a file is read: overviews and masks follow it.
  *
  * @see <a href="https://docs.ogc.org/is/19-008r4/19-008r4.html">OGC GeoTIFF 1.1</a>
  */
@@ -22,17 +21,6 @@ public final class GeoTiff {
   private static final long MAX_BYTES = 256L << 20;
 
   private static final int GDAL_NO_DATA = 42113;
-  private static final int PIXEL_SCALE = 33550;
-  private static final int TIE_POINT = 33922;
-  private static final int TRANSFORMATION = 34264;
-  private static final int GEO_KEY_DIRECTORY = 34735;
-
-  // GeoTIFF 1.1, section 7.4 and annex B.
-  private static final int GT_RASTER_TYPE = 1025;
-  private static final int PIXEL_IS_POINT = 2;
-  private static final int GEODETIC_CRS = 2048;
-  private static final int PROJECTED_CRS = 3072;
-  private static final int USER_DEFINED = 32767;
 
   private final TiffRaster raster;
   private final TiffDirectory directory;
@@ -85,7 +73,7 @@ public final class GeoTiff {
 
   /** Heap that {@link #open} and {@link #read} take at most, the file itself not counted. */
   long bytes() {
-    return floatBytes() * (orientation == Orientation.UPRIGHT ? 1 : 2) + raster.readingBytes();
+    return floatBytes() * (isUpright() ? 1 : 2) + raster.readingBytes();
   }
 
   public int bands() {
@@ -128,61 +116,23 @@ public final class GeoTiff {
   }
 
   /**
-   * Where the picture lies, if the file says so: by pixel scale and tie point or by a
-   * transformation, with a coordinate reference system.
+   * Returns the numbers of one of the file's fields, such as those that say where it lies.
    *
-   * @throws ImageFormatException when what it says makes no sense
+   * @param tag of the field
+   * @return none where the file has no such field
+   * @throws ImageFormatException when the field holds no numbers
    */
-  public Optional<Georeference> georeference() {
+  public double[] numbers(int tag) {
     try {
-      double[] keys = directory.decimals(GEO_KEY_DIRECTORY);
-      double[] scale = directory.decimals(PIXEL_SCALE);
-      double[] tie = directory.decimals(TIE_POINT);
-      double[] m = directory.decimals(TRANSFORMATION);
-      if (keys.length == 0 || (m.length == 0 && (scale.length == 0 || tie.length == 0))) {
-        return Optional.empty();
-      }
-      if (orientation != Orientation.UPRIGHT) {
-        throw new IllegalArgumentException(
-            "the file has an orientation beside it; gdal_translate writes one without");
-      }
-      double[] a;
-      if (m.length > 0) {
-        a = new double[] {m[3], m[0], m[1], m[7], m[4], m[5]};
-      } else {
-        double x0 = tie[3] - tie[0] * scale[0];
-        double y0 = tie[4] + tie[1] * scale[1];
-        a = new double[] {x0, scale[0], 0, y0, 0, -scale[1]};
-      }
-      // With PixelIsPoint the coordinates are those of a pixel's centre.
-      double half = key(keys, GT_RASTER_TYPE) == PIXEL_IS_POINT ? 0.5 : 0;
-      int projected = key(keys, PROJECTED_CRS);
-      int system = projected != 0 ? projected : key(keys, GEODETIC_CRS);
-      return Optional.of(
-          new Georeference(
-              system == USER_DEFINED ? 0 : system,
-              raster.width(),
-              raster.height(),
-              List.of(
-                  a[0] - half * (a[1] + a[2]),
-                  a[1],
-                  a[2],
-                  a[3] - half * (a[4] + a[5]),
-                  a[4],
-                  a[5])));
+      return directory.decimals(tag);
     } catch (RuntimeException e) {
-      throw new ImageFormatException("damaged georeference: " + e.getMessage(), e);
+      throw new ImageFormatException("damaged TIFF: field " + tag + ": " + e.getMessage(), e);
     }
   }
 
-  /** A key's own short value; 0 where it is missing. Four numbers a key, after four of a header. */
-  private static int key(double[] keys, int id) {
-    for (int i = 4; i + 3 < keys.length; i += 4) {
-      if (keys[i] == id && keys[i + 1] == 0) {
-        return (int) keys[i + 3];
-      }
-    }
-    return 0;
+  /** Whether the file's rows and columns are the picture's: no orientation turns it. */
+  public boolean isUpright() {
+    return orientation == Orientation.UPRIGHT;
   }
 
   /**

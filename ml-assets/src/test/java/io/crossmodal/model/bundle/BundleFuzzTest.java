@@ -14,8 +14,9 @@ import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
-import io.crossmodal.model.Seeds;
-import io.crossmodal.model.Zips;
+import io.crossmodal.model.fixtures.Seeds;
+import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.model.fixtures.Zips;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -57,7 +58,8 @@ class BundleFuzzTest {
   @BeforeAll
   static void write() throws Exception {
     Path file = folder.resolve("micro.zip");
-    ModelBundle.random("micro", ModelConfig.micro(), 42).write(file, List.of("a tank"));
+    TestBundles.write(
+        TestBundles.random("micro", ModelConfig.micro(), 42), file, List.of("a tank"));
     bundle = Zips.read(Files.readAllBytes(file));
     archive = Zips.read(bundle.get(MODEL));
     Files.delete(file);

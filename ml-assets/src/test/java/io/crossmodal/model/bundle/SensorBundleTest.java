@@ -10,14 +10,15 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.crossmodal.model.Encoding;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.model.fixtures.TestTiffs;
 import io.crossmodal.model.image.BandImage;
-import io.crossmodal.model.image.GeoTiffWriter;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -50,11 +51,13 @@ class SensorBundleTest {
     ModelConfig config =
         config(kind, SensorConfig.s1(16), SensorConfig.s2(16), SensorConfig.rgb(16));
     Path file = folder.resolve("sensors.zip");
-    ModelBundle.random("sensors", config, 3)
-        .withSensorCalibrations(
-            List.of(new SensorCalibration("s1", "s2", 9.5, -4)),
-            List.of(new SensorCalibration("s2", "s1", 80, -60)))
-        .write(file, List.of());
+    TestBundles.write(
+        TestBundles.random("sensors", config, 3)
+            .withSensorCalibrations(
+                List.of(new SensorCalibration("s1", "s2", 9.5, -4)),
+                List.of(new SensorCalibration("s2", "s1", 80, -60))),
+        file,
+        List.of());
     ModelBundle bundle = ModelBundle.read(file);
     assertEquals(config, bundle.manifest().config());
     assertEquals(9.5, bundle.manifest().sensorCalibration("s1", "s2").orElseThrow().scale());
@@ -73,10 +76,8 @@ class SensorBundleTest {
           values[i] = random.nextInt(3000);
         }
         byte[] tile =
-            GeoTiffWriter.write(
-                new BandImage(sensor.channels(), 24, 24, values),
-                GeoTiffWriter.Values.UINT16,
-                null);
+            TestTiffs.write(
+                new BandImage(sensor.channels(), 24, 24, values), TestTiffs.Values.UINT16);
         Encoding encoding =
             model
                 .encodeImages(
@@ -104,10 +105,10 @@ class SensorBundleTest {
   void aSensorIsPartOfTheFingerprints() {
     ImageTowerConfig.Kind kind = ImageTowerConfig.Kind.CONVOLUTIONAL;
     Fingerprints plain =
-        ModelBundle.random("a", config(kind, SensorConfig.s1(16)), 1).manifest().fingerprints();
+        TestBundles.random("a", config(kind, SensorConfig.s1(16)), 1).manifest().fingerprints();
     SensorConfig s1 = SensorConfig.s1(16);
     SensorConfig other = new SensorConfig("s1", 16, s1.mean(), List.of(5.0, 5.0), s1.bands());
-    Fingerprints scaled = ModelBundle.random("a", config(kind, other), 1).manifest().fingerprints();
+    Fingerprints scaled = TestBundles.random("a", config(kind, other), 1).manifest().fingerprints();
     assertFalse(plain.filterSpace().equals(scaled.filterSpace()));
     assertFalse(SensorConfig.rgb(16).toString().contains("bands"));
   }
@@ -117,7 +118,7 @@ class SensorBundleTest {
   void manifestsWithoutMaxSimStayAsTheyAre() throws BundleException {
     List<SensorCalibration> cosines = List.of(new SensorCalibration("s1", "s1", 9.5, -4));
     ModelBundle bundle =
-        ModelBundle.random(
+        TestBundles.random(
             "s", config(ImageTowerConfig.Kind.CONVOLUTIONAL, SensorConfig.s1(16)), 1);
     byte[] old = bundle.withSensorCalibrations(cosines, List.of()).manifest().toJson();
     assertFalse(new String(old, StandardCharsets.UTF_8).contains("max_sim"));
@@ -136,10 +137,10 @@ class SensorBundleTest {
   @Test
   void whatDoesNotFitIsRefused() throws IOException {
     ModelConfig config = config(ImageTowerConfig.Kind.CONVOLUTIONAL, SensorConfig.s1(16));
-    ModelBundle bundle = ModelBundle.random("s", config, 1);
+    ModelBundle bundle = TestBundles.random("s", config, 1);
     assertThrows(
         IllegalArgumentException.class,
-        () -> bundle.write(folder.resolve("a.zip"), List.of("a text")));
+        () -> TestBundles.write(bundle, folder.resolve("a.zip"), List.of("a text")));
     assertThrows(
         IllegalArgumentException.class,
         () ->

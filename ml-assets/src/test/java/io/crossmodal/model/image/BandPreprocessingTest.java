@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.BandInput;
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.fixtures.TestTiffs;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -26,7 +27,7 @@ class BandPreprocessingTest {
   }
 
   private static byte[] file(BandImage image) {
-    return GeoTiffWriter.write(image, GeoTiffWriter.Values.FLOAT32, null);
+    return TestTiffs.write(image);
   }
 
   private static BandImage flat(int bands, float value) {

@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.crossmodal.model.BandInput;
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.fixtures.TestTiffs;
 import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
 import java.awt.image.ComponentColorModel;
@@ -49,9 +50,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class GeoTiffTest {
-  private static final Georeference UTM =
-      new Georeference(32634, 21, 17, List.of(600000.0, 10.0, 0.0, 4900000.0, 0.0, -10.0));
-
   private final long seed = System.nanoTime();
   private final SplittableRandom random = new SplittableRandom(seed);
 
@@ -73,13 +71,12 @@ class GeoTiffTest {
   }
 
   @ParameterizedTest
-  @EnumSource(GeoTiffWriter.Values.class)
-  void readsWhatItWrites(GeoTiffWriter.Values values) {
+  @EnumSource(TestTiffs.Values.class)
+  void readsEveryNumberOfBands(TestTiffs.Values values) {
     for (int bands : new int[] {1, 2, 10, 13}) {
       BandImage image = random(bands, 21, 17);
-      GeoTiff tiff = GeoTiff.open(GeoTiffWriter.write(image, values, UTM));
+      GeoTiff tiff = GeoTiff.open(TestTiffs.write(image, values));
       assertSame(image, tiff.read(), values + " x " + bands + ", seed " + seed);
-      assertEquals(Optional.of(UTM), tiff.georeference());
       assertEquals(Optional.empty(), tiff.noData());
     }
   }
@@ -429,15 +426,14 @@ class GeoTiffTest {
     BandImage image = random(2, 8, 8);
     image.values()[3] = Float.NaN;
     image.values()[70] = Float.NaN;
-    BandImage read =
-        GeoTiff.open(GeoTiffWriter.write(image, GeoTiffWriter.Values.FLOAT32, null)).read();
+    BandImage read = GeoTiff.open(TestTiffs.write(image, TestTiffs.Values.FLOAT32)).read();
     assertTrue(Float.isNaN(read.values()[3]) && Float.isNaN(read.values()[70]));
     assertEquals(2 / 128.0, read.undefined());
   }
 
   @Test
   void damageIsNamed() {
-    byte[] file = GeoTiffWriter.write(random(2, 40, 40), GeoTiffWriter.Values.FLOAT32, UTM);
+    byte[] file = TestTiffs.write(random(2, 40, 40), TestTiffs.Values.FLOAT32);
     for (int trial = 0; trial < 200; trial++) {
       int length = random.nextInt(file.length);
       String what = length + " of " + file.length + " bytes, seed " + seed;
@@ -452,7 +448,6 @@ class GeoTiffTest {
       bent[random.nextInt(bent.length)] ^= (byte) (1 + random.nextInt(255));
       try {
         GeoTiff tiff = GeoTiff.open(bent);
-        tiff.georeference();
         tiff.read();
       } catch (ImageFormatException expected) {
         assertTrue(expected.getMessage().length() > 10, expected.getMessage());
@@ -462,9 +457,9 @@ class GeoTiffTest {
 
   /** A strip that claims 2 GiB, say: the JDK's reader would allocate them before it looks. */
   @ParameterizedTest
-  @EnumSource(GeoTiffWriter.Values.class)
-  void noFieldMakesTheReaderAllocateWhatTheFileDoesNotHold(GeoTiffWriter.Values values) {
-    byte[] file = GeoTiffWriter.write(random(2, 40, 40), values, UTM);
+  @EnumSource(TestTiffs.Values.class)
+  void noFieldMakesTheReaderAllocateWhatTheFileDoesNotHold(TestTiffs.Values values) {
+    byte[] file = TestTiffs.write(random(2, 40, 40), values);
     for (int at = 8; at < 500; at++) {
       for (int bits : new int[] {0x7f, 0x40, 0x20}) {
         byte[] bent = file.clone();
@@ -538,17 +533,6 @@ class GeoTiffTest {
     }
   }
 
-  @Test
-  void sameGround() {
-    Georeference coarse =
-        new Georeference(32634, 10, 8, List.of(600000.0, 21.0, 0.0, 4900000.0, 0.0, -21.25));
-    assertTrue(UTM.covers(coarse));
-    assertTrue(!UTM.covers(new Georeference(32633, 21, 17, UTM.affine())));
-    assertTrue(
-        !UTM.covers(
-            new Georeference(32634, 21, 17, List.of(600010., 10., 0., 4900000., 0., -10.))));
-  }
-
   /** Every real file, with the JDK's own reader as the second opinion. */
   @Test
   void realFiles() throws IOException {
@@ -579,8 +563,6 @@ class GeoTiffTest {
             image.value(band, x, y),
             path + " at " + x + ", " + y + ", band " + band + ", seed " + seed);
       }
-      Georeference georeference = tiff.georeference().orElseThrow();
-      assertEquals(image.width(), georeference.width());
     }
     System.out.println(files.size() + " files of " + folder + " read");
   }

@@ -11,7 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.crossmodal.model.Seeds;
+import io.crossmodal.model.fixtures.Seeds;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -6,8 +6,8 @@ package io.crossmodal.model.tokens;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.crossmodal.model.AllocatedBytes;
-import io.crossmodal.model.Seeds;
+import io.crossmodal.model.fixtures.AllocatedBytes;
+import io.crossmodal.model.fixtures.Seeds;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;

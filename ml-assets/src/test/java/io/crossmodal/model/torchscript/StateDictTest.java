@@ -12,7 +12,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.Seeds;
+import io.crossmodal.model.fixtures.Seeds;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.cli;
 
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.Split;
@@ -89,7 +90,7 @@ final class DistillCommand implements Callable<Integer>, RecordOptions.Holder {
                   interruption.check();
                 });
       }
-      distilled.write(out, ExportCommand.goldenTexts(dataset));
+      BundleWriter.write(distilled, out, ExportCommand.goldenTexts(dataset));
       System.out.println("wrote " + out + "; calibrate it with export");
     }
     return 0;

@@ -7,6 +7,7 @@ package io.crossmodal.trainer.cli;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.Split;
@@ -72,16 +73,18 @@ final class ExportCommand implements Callable<Integer> {
       }
     }
     ModelManifest manifest = trained.manifest();
-    ModelBundle.of(
-            id,
-            manifest.config(),
-            trained.tokenizer().words(),
-            trained.weights(),
-            calibration,
-            manifest.training(),
-            metrics)
-        .withSensorCalibrations(manifest.sensorCalibrations(), manifest.fittedMaxSims())
-        .write(out, goldenTexts(dataset));
+    BundleWriter.write(
+        ModelBundle.of(
+                id,
+                manifest.config(),
+                trained.tokenizer().words(),
+                trained.weights(),
+                calibration,
+                manifest.training(),
+                metrics)
+            .withSensorCalibrations(manifest.sensorCalibrations(), manifest.fittedMaxSims()),
+        out,
+        goldenTexts(dataset));
     System.out.println("wrote " + out + " with " + calibration + " and " + metrics);
     return 0;
   }

@@ -5,9 +5,9 @@
 package io.crossmodal.trainer.cli;
 
 import ai.djl.util.Utils;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.evaluate.EncodedSplit;

@@ -7,6 +7,7 @@ package io.crossmodal.trainer.cli;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.checkpoint.InitialModel;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.Split;
@@ -121,7 +122,8 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
                 @Override
                 public void biEncoderTrained(ModelBundle biEncoder)
                     throws IOException, BundleException {
-                  biEncoder.write(run.resolve("filter.zip"), ExportCommand.goldenTexts(dataset));
+                  BundleWriter.write(
+                      biEncoder, run.resolve("filter.zip"), ExportCommand.goldenTexts(dataset));
                 }
 
                 @Override
@@ -131,7 +133,7 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
               });
     }
     Path file = run.resolve("model.zip");
-    bundle.write(file, ExportCommand.goldenTexts(dataset));
+    BundleWriter.write(bundle, file, ExportCommand.goldenTexts(dataset));
     System.out.println("wrote " + file);
     if (options.tasks().itc() == 0) {
       System.out.println(

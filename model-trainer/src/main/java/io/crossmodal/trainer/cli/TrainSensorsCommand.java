@@ -4,11 +4,12 @@
  */
 package io.crossmodal.trainer.cli;
 
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.sensors.SensorCalibrationFit;
 import io.crossmodal.trainer.sensors.SensorOptions;
@@ -89,7 +90,8 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
       bundle = calibrated(bundle, model, fitted);
     }
     Path file = run.resolve("model.zip");
-    bundle.write(file, teacher == null ? List.of() : teacher.manifest().golden().texts());
+    BundleWriter.write(
+        bundle, file, teacher == null ? List.of() : teacher.manifest().golden().texts());
     System.out.println("wrote " + file);
     return 0;
   }

@@ -7,7 +7,6 @@ package io.crossmodal.trainer.data;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.GeoTiff;
-import io.crossmodal.model.image.Georeference;
 import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.trainer.data.PairDataset.TilePair;
@@ -199,7 +198,7 @@ public record DecodedPairs(
   private static Tile tile(byte[] bytes, Path file) {
     try {
       GeoTiff tiff = GeoTiff.open(bytes);
-      return new Tile(tiff.read(), tiff.georeference());
+      return new Tile(tiff.read(), Georeference.of(tiff));
     } catch (ImageFormatException e) {
       throw new ImageFormatException(file.getFileName() + ": " + e.getMessage(), e);
     }

@@ -11,8 +11,10 @@ import com.google.gson.JsonParser;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.trainer.cluster.ClusterClient;
+import io.crossmodal.trainer.cluster.Retry;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -31,23 +33,32 @@ public final class ModelUpload {
   /** A node takes heap for four times a request, and has not much where it has its usual 1 GB. */
   public static final int PART_BYTES = 8 << 20;
 
+  private static final int TOO_MANY_REQUESTS = 429;
+
   // A node loads and tries the bundle before it answers.
   private static final Duration TIMEOUT = Duration.ofMinutes(15);
 
   private final ClusterClient cluster;
   private final int partBytes;
+  private final Retry retry;
 
   /**
-   * Makes an upload to one node.
+   * Makes an upload to one node, which sends a request again for five minutes while the node
+   * answers that it has no memory or place for it.
    *
    * @param partBytes most bytes in one request, before base64; at least 1
    */
   public ModelUpload(ClusterClient cluster, int partBytes) {
+    this(cluster, partBytes, Retry.lasting(Duration.ofMinutes(5)));
+  }
+
+  ModelUpload(ClusterClient cluster, int partBytes, Retry retry) {
     if (partBytes < 1) {
       throw new IllegalArgumentException("a part must have at least 1 byte, got " + partBytes);
     }
     this.cluster = Objects.requireNonNull(cluster, "cluster");
     this.partBytes = partBytes;
+    this.retry = Objects.requireNonNull(retry, "retry");
   }
 
   /**
@@ -133,6 +144,15 @@ public final class ModelUpload {
 
   private String call(String method, String path, String json)
       throws IOException, InterruptedException {
-    return cluster.call(method, path, json, TIMEOUT);
+    byte[] body = json.getBytes(StandardCharsets.UTF_8);
+    Retry.Backoff waits = retry.new Backoff();
+    ClusterClient.Response response = cluster.send(method, path, body, TIMEOUT);
+    while (response.status() == TOO_MANY_REQUESTS && waits.another()) {
+      response = cluster.send(method, path, body, TIMEOUT);
+    }
+    if (response.status() >= 300) {
+      throw cluster.refused(method, path, response);
+    }
+    return response.body();
   }
 }

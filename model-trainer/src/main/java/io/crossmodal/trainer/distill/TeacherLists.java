@@ -5,9 +5,9 @@
 package io.crossmodal.trainer.distill;
 
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.Encoding;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.tokens.TokenBlock;
 import java.util.ArrayList;
 import java.util.Arrays;

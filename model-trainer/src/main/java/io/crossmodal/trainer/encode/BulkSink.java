@@ -10,6 +10,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import io.crossmodal.trainer.cluster.ClusterClient.Response;
+import io.crossmodal.trainer.cluster.Retry;
 import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import java.io.IOException;
 import java.util.ArrayList;

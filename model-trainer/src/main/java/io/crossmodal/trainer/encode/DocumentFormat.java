@@ -5,10 +5,10 @@
 package io.crossmodal.trainer.encode;
 
 import com.google.gson.stream.JsonWriter;
-import io.crossmodal.model.Encoding;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.trainer.encode.Geolocation.Position;
 import java.io.ByteArrayOutputStream;

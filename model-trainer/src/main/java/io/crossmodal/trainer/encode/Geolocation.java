@@ -4,8 +4,8 @@
  */
 package io.crossmodal.trainer.encode;
 
-import io.crossmodal.model.image.Georeference;
 import io.crossmodal.model.image.ImageFormatException;
+import io.crossmodal.trainer.data.Georeference;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;

@@ -10,6 +10,7 @@ import io.crossmodal.model.image.GeoTiff;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.image.RgbImage;
+import io.crossmodal.trainer.data.Georeference;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -95,8 +96,7 @@ final class PictureReader {
     if (!GeoTiff.isTiff(file)) {
       return Optional.empty();
     }
-    return GeoTiff.open(file)
-        .georeference()
+    return Georeference.of(GeoTiff.open(file))
         .map(Geolocation::new)
         .map(ground -> new Place(ground.centre(), ground.footprint()));
   }

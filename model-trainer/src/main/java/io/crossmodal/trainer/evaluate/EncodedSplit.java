@@ -4,8 +4,8 @@
  */
 package io.crossmodal.trainer.evaluate;
 
-import io.crossmodal.model.Encoding;
-import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.image.RgbImage;

@@ -5,8 +5,8 @@
 package io.crossmodal.trainer.evaluate;
 
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.Encoding;
-import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.evaluate.CandidateScorer.ScoredDirection;
 import io.crossmodal.trainer.evaluate.Candidates.Relevance;

@@ -4,10 +4,10 @@
  */
 package io.crossmodal.trainer.report;
 
-import io.crossmodal.model.Encoding;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.WordPatchWeights;
+import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.image.RgbImage;

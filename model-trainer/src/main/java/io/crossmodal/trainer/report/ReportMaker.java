@@ -4,7 +4,7 @@
  */
 package io.crossmodal.trainer.report;
 
-import io.crossmodal.model.FusionModel;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;

@@ -5,9 +5,9 @@
 package io.crossmodal.trainer.sensors;
 
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.trainer.data.DecodedPairs;

@@ -15,6 +15,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.checkpoint.SmallImport;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.Split;
@@ -213,7 +215,8 @@ class CrossModalTest {
   void encodesWithSoManyProblemsAndNoMore() throws Exception {
     Path scenes = brokenScenes("encoded");
     Path bundle = folder.resolve("encoder.zip");
-    ModelBundle.random("micro", ModelConfig.micro(), SEED).write(bundle, List.of("a pond"));
+    BundleWriter.write(
+        TestBundles.random("micro", ModelConfig.micro(), SEED), bundle, List.of("a pond"));
     List<String> encode = new ArrayList<>(List.of("encode", "--data", scenes.toString()));
     encode.addAll(List.of("--bundle", bundle.toString(), "--out", folder.resolve("l").toString()));
     encode.addAll(List.of("--allow-problems", "2"));
@@ -236,7 +239,8 @@ class CrossModalTest {
     assertEquals(0, run(all.toArray(new String[0])), err.toString());
     String table = pairs.resolve("pairs.csv").toString();
     Path teacher = folder.resolve("micro.zip");
-    ModelBundle.random("micro", ModelConfig.micro(), SEED).write(teacher, List.of("a pond"));
+    BundleWriter.write(
+        TestBundles.random("micro", ModelConfig.micro(), SEED), teacher, List.of("a pond"));
     Path radar = folder.resolve("radar");
     List<String> s1 =
         new ArrayList<>(List.of("train-sensors", "--data", table, "--onto", teacher.toString()));
@@ -450,7 +454,8 @@ class CrossModalTest {
   @Test
   void distilsAndEvaluatesOnChangedPictures() throws Exception {
     Path teacher = folder.resolve("teacher.zip");
-    ModelBundle.random("teacher", ModelConfig.micro(), SEED).write(teacher, List.of("a"));
+    BundleWriter.write(
+        TestBundles.random("teacher", ModelConfig.micro(), SEED), teacher, List.of("a"));
     Path distilled = folder.resolve("distilled.zip");
     List<String> distill =
         new ArrayList<>(List.of("distill", "--data", data, "--bundle", teacher.toString()));
@@ -541,8 +546,11 @@ class CrossModalTest {
   void namesTheBundleThatKnowsNoTexts() throws Exception {
     Path run = Files.createDirectory(folder.resolve("no-texts"));
     Path bundle = run.resolve("model.zip");
-    ModelBundle.random("s", SensorOptions.Preset.MICRO.config(List.of(SensorConfig.rgb(16))), SEED)
-        .write(bundle, List.of());
+    BundleWriter.write(
+        TestBundles.random(
+            "s", SensorOptions.Preset.MICRO.config(List.of(SensorConfig.rgb(16))), SEED),
+        bundle,
+        List.of());
     String of = bundle.toString();
     String to = folder.resolve("x.zip").toString();
     for (List<String> arguments :
@@ -608,7 +616,8 @@ class CrossModalTest {
   @Test
   void namesTheSplitThatIsEmpty() throws Exception {
     Path bundle = folder.resolve("random.zip");
-    ModelBundle.random("random", ModelConfig.micro(), SEED).write(bundle, List.of("a"));
+    BundleWriter.write(
+        TestBundles.random("random", ModelConfig.micro(), SEED), bundle, List.of("a"));
     String trainOnly = MicroTraining.scenes(folder.resolve("trainonly"), 4, 0, 0, SEED).toString();
     assertUserError(
         List.of("evaluate", "--data", trainOnly, "--bundle", bundle.toString()), "split", "test");
@@ -693,7 +702,8 @@ class CrossModalTest {
       Files.copy(file, label.resolve(file.getFileName()));
     }
     Path bundle = folder.resolve("labelled.zip");
-    ModelBundle.random("random", ModelConfig.micro(), SEED).write(bundle, List.of("a"));
+    BundleWriter.write(
+        TestBundles.random("random", ModelConfig.micro(), SEED), bundle, List.of("a"));
     List<String> evaluate = new ArrayList<>(List.of("evaluate", "--data", root.toString()));
     evaluate.addAll(List.of("--bundle", bundle.toString(), "--split-shares", "0.0,0,1"));
     evaluate.addAll(List.of("--split-seed", "5"));
@@ -728,7 +738,8 @@ class CrossModalTest {
   @Test
   void anIdThatCannotBeServedIsRefused() throws Exception {
     Path bundle = folder.resolve("id.zip");
-    ModelBundle.random("random", ModelConfig.micro(), SEED).write(bundle, List.of("a"));
+    BundleWriter.write(
+        TestBundles.random("random", ModelConfig.micro(), SEED), bundle, List.of("a"));
     assertUserError(
         List.of(
             "export",

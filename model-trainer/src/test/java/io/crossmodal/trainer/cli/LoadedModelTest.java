@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import ai.djl.engine.EngineException;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.TestBundles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,7 +19,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
 class LoadedModelTest {
-  private static final ModelBundle BUNDLE = ModelBundle.random("micro", ModelConfig.micro(), 1);
+  private static final ModelBundle BUNDLE = TestBundles.random("micro", ModelConfig.micro(), 1);
 
   private final AtomicReference<Path> scratch = new AtomicReference<>();
 

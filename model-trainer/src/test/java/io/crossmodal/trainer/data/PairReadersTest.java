@@ -12,8 +12,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.crossmodal.model.BandInput;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.BandImage;
-import io.crossmodal.model.image.GeoTiffWriter;
-import io.crossmodal.model.image.Georeference;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -10,13 +10,15 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.crossmodal.model.Encoding;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.torchscript.ScriptTensor;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.train.Losses;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.nio.file.Path;
@@ -44,7 +46,7 @@ class DistillerTest {
   @BeforeAll
   static void encode() throws Exception {
     Random random = new Random(SEED);
-    teacher = FusionModel.load(ModelBundle.random("teacher", ModelConfig.micro(), SEED), folder);
+    teacher = FusionModel.load(TestBundles.random("teacher", ModelConfig.micro(), SEED), folder);
     images = teacher.encodeImages("rgb", pixels(random));
     List<String> words = new ArrayList<>();
     for (int i = 0; i < IMAGES; i++) {
@@ -169,7 +171,7 @@ class DistillerTest {
   @Test
   void theMlpFilterServesAloneSharedAndInABatch() throws Exception {
     Path file = folder.resolve("distilled.zip");
-    distil(options(2, 1e-2), new ArrayList<>()).write(file, List.of("abc"));
+    BundleWriter.write(distil(options(2, 1e-2), new ArrayList<>()), file, List.of("abc"));
     try (FusionModel model = FusionModel.load(ModelBundle.read(file), folder)) {
       List<TokenBlock> found = images.stream().map(Encoding::tokens).toList();
       List<TokenBlock> captions = texts.stream().map(Encoding::tokens).toList();

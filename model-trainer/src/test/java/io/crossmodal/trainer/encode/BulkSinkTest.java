@@ -12,6 +12,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.crossmodal.trainer.cluster.ClusterClient.Response;
+import io.crossmodal.trainer.cluster.Retry;
 import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.io.IOException;

@@ -4,10 +4,10 @@
  */
 package io.crossmodal.trainer.encode;
 
-import io.crossmodal.model.Encoding;
 import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import java.nio.file.Path;
@@ -18,7 +18,7 @@ import java.util.stream.IntStream;
 
 /** Documents of the smallest model, with random numbers in them. */
 final class Documents {
-  static final ModelManifest MODEL = ModelBundle.random("micro", ModelConfig.micro(), 7).manifest();
+  static final ModelManifest MODEL = TestBundles.random("micro", ModelConfig.micro(), 7).manifest();
   static final DocumentFormat FORMAT =
       new DocumentFormat("image", "rgb", MODEL, TokenForm.INT8, true);
 

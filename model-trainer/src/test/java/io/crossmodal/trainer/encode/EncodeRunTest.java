@@ -12,16 +12,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import io.crossmodal.model.Encoding;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.image.BandImage;
-import io.crossmodal.model.image.GeoTiffWriter;
-import io.crossmodal.model.image.Georeference;
 import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.trainer.data.GeoTiffWriter;
+import io.crossmodal.trainer.data.Georeference;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
@@ -59,7 +59,7 @@ class EncodeRunTest {
 
   @BeforeAll
   static void load() throws Exception {
-    model = FusionModel.load(ModelBundle.random("micro", ModelConfig.micro(), SEED), shared);
+    model = FusionModel.load(TestBundles.random("micro", ModelConfig.micro(), SEED), shared);
   }
 
   @AfterAll

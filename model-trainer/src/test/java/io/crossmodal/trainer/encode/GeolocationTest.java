@@ -8,8 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.crossmodal.model.image.Georeference;
 import io.crossmodal.model.image.ImageFormatException;
+import io.crossmodal.trainer.data.Georeference;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

@@ -10,11 +10,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.Encoding;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
-import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.train.MicroTraining;
@@ -49,7 +49,7 @@ class EvaluatorTest {
 
   @BeforeAll
   static void encode() throws Exception {
-    model = FusionModel.load(ModelBundle.random("micro", ModelConfig.micro(), SEED), folder);
+    model = FusionModel.load(TestBundles.random("micro", ModelConfig.micro(), SEED), folder);
     List<CaptionedImage> scenes =
         MicroTraining.read(MicroTraining.scenes(folder.resolve("scenes"), 0, 0, 14, SEED))
             .split(Split.TEST);
@@ -315,7 +315,7 @@ class EvaluatorTest {
   @Test
   void theMlpFilterHasItsOwnRows() throws Exception {
     ModelConfig config = ModelConfig.micro().withFilterMlp(true);
-    try (FusionModel own = FusionModel.load(ModelBundle.random("mlp", config, SEED), folder)) {
+    try (FusionModel own = FusionModel.load(TestBundles.random("mlp", config, SEED), folder)) {
       EncodedSplit encoded =
           EncodedSplit.encode(own, split, 0, EncodedSplit.Change.NONE, done -> {});
       List<EvaluationTable.Row> rows =

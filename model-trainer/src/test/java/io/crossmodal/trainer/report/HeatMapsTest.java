@@ -8,10 +8,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.text.WordSpan;
@@ -116,7 +117,7 @@ class HeatMapsTest {
         List.of(
             Files.readAllBytes(MicroTraining.read(data).split(Split.TEST).get(0).file()),
             Files.readAllBytes(MicroTraining.read(data).split(Split.TEST).get(1).file()));
-    ModelBundle bundle = ModelBundle.random("micro", ModelConfig.micro(), SEED);
+    ModelBundle bundle = TestBundles.random("micro", ModelConfig.micro(), SEED);
     try (FusionModel model = FusionModel.load(bundle, folder)) {
       List<BufferedImage> sheets =
           HeatMaps.sheets(model, pictures, List.of("six tanks by a pond", "a road"));

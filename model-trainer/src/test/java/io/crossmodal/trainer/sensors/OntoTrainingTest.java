@@ -11,18 +11,20 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.Encoding;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.torchscript.ScriptTensor;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.data.DecodedPairs;
 import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.data.PairDataset.TilePair;
@@ -64,17 +66,19 @@ class OntoTrainingTest {
             .write(folder.resolve("scenes"), () -> {});
     radar = pairs(SensorSource.RGB, SensorSource.S1);
     ModelConfig config = ModelConfig.micro().withFilterMlp(true);
-    ModelBundle random = ModelBundle.random("teacher", config, 4);
+    ModelBundle random = TestBundles.random("teacher", config, 4);
     teacher =
-        ModelBundle.of(
+        BundleWriter.write(
+            ModelBundle.of(
                 "teacher",
                 random.manifest().config(),
                 random.tokenizer().words(),
                 random.weights(),
                 new Calibration(0.5, 2, -3),
                 random.manifest().training(),
-                List.of(new ModelManifest.Metric("val.r@1", 12)))
-            .write(folder.resolve("teacher.zip"), TEXTS);
+                List.of(new ModelManifest.Metric("val.r@1", 12))),
+            folder.resolve("teacher.zip"),
+            TEXTS);
   }
 
   private static PairDataset pairs(SensorSource first, SensorSource second) throws Exception {
@@ -106,9 +110,10 @@ class OntoTrainingTest {
       throws Exception {
     SensorOptions options = options(onto, steps, 1, 16);
     Path file = folder.resolve(run + ".zip");
-    SensorTraining.open(folder.resolve(run), options)
-        .train(onto, data, run, taken -> {})
-        .write(file, TEXTS);
+    BundleWriter.write(
+        SensorTraining.open(folder.resolve(run), options).train(onto, data, run, taken -> {}),
+        file,
+        TEXTS);
     return ModelBundle.read(file);
   }
 
@@ -223,7 +228,7 @@ class OntoTrainingTest {
         () ->
             SensorTraining.open(folder.resolve("killed"), options)
                 .train(teacher, renamed, "s", taken -> {}));
-    SensorOptions other = options(ModelBundle.random("t", ModelConfig.micro(), 5), 12, 1, 16);
+    SensorOptions other = options(TestBundles.random("t", ModelConfig.micro(), 5), 12, 1, 16);
     assertTrue(
         assertThrows(
                 IllegalArgumentException.class,
@@ -237,11 +242,13 @@ class OntoTrainingTest {
   @Test
   void theResultTeachesTheNextSensor() throws Exception {
     ModelBundle both =
-        train("first", teacher, radar, 3)
-            .withSensorCalibrations(
-                List.of(new SensorCalibration("rgb", "s1", 2, -1)),
-                List.of(new SensorCalibration("rgb", "s1", 7, -5)))
-            .write(folder.resolve("calibrated.zip"), TEXTS);
+        BundleWriter.write(
+            train("first", teacher, radar, 3)
+                .withSensorCalibrations(
+                    List.of(new SensorCalibration("rgb", "s1", 2, -1)),
+                    List.of(new SensorCalibration("rgb", "s1", 7, -5))),
+            folder.resolve("calibrated.zip"),
+            TEXTS);
     for (SensorSource first : List.of(SensorSource.RGB, SensorSource.S1)) {
       PairDataset optical = pairs(first, SensorSource.S2);
       ModelBundle all = train("all-" + first.name(), both, optical, 3);
@@ -325,7 +332,7 @@ class OntoTrainingTest {
   void saysWhyATeacherCannotTeach() throws Exception {
     List<SensorConfig> sensors = List.of(SensorConfig.s1(16), SensorConfig.s2(16));
     ModelBundle textless =
-        ModelBundle.random("mute", SensorOptions.Preset.MICRO.config(sensors), 1);
+        TestBundles.random("mute", SensorOptions.Preset.MICRO.config(sensors), 1);
     SensorOptions mute = SensorOptions.onto(textless.manifest(), "s1");
     assertSays(() -> Teacher.load(textless, radar, mute, folder), "mute", "[s1, s2]", "text tower");
     SensorOptions options = options(teacher, 1, 1, 0);

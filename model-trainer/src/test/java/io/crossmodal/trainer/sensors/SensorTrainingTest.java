@@ -11,18 +11,19 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.data.DecodedPairs;
 import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.data.PairsCsvReader;
@@ -150,7 +151,7 @@ class SensorTrainingTest {
   @Test
   void trainsAndServesIt() throws Exception {
     Path file = folder.resolve("trained.zip");
-    train("trained", options(0)).write(file, List.of());
+    BundleWriter.write(train("trained", options(0)), file, List.of());
     ModelBundle bundle = ModelBundle.read(file);
     SensorEvaluation evaluation = new SensorEvaluation(pairs);
     try (FusionModel model = FusionModel.load(bundle, folder)) {
@@ -312,7 +313,8 @@ class SensorTrainingTest {
       assertTrue(pair.probability(1) >= pair.probability(0.5f), pair.toString());
     }
     Path file = folder.resolve("calibrated.zip");
-    bundle.withSensorCalibrations(fitted.cosines(), fitted.maxSims()).write(file, List.of());
+    BundleWriter.write(
+        bundle.withSensorCalibrations(fitted.cosines(), fitted.maxSims()), file, List.of());
     assertEquals(
         Optional.of(fitted.cosines().get(1)),
         ModelBundle.read(file).manifest().sensorCalibration("s1", "s2"));

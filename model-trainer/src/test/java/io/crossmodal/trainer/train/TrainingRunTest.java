@@ -15,21 +15,22 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.crossmodal.model.Calibration;
-import io.crossmodal.model.Encoding;
-import io.crossmodal.model.FusionModel;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.Precision;
-import io.crossmodal.model.ReferenceFusion;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.fixtures.ReferenceFusion;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DecodedImages;
@@ -821,7 +822,7 @@ class TrainingRunTest {
     ModelBundle trained =
         train("parity", MicroTraining.options(SEED, 4, MicroTraining.ALL, 1e-2, 10));
     Path file = folder.resolve("parity.zip");
-    trained.write(file, List.of(scenes.images().get(0).captions().get(0)));
+    BundleWriter.write(trained, file, List.of(scenes.images().get(0).captions().get(0)));
     ModelBundle bundle = ModelBundle.read(file);
     ReferenceFusion reference = new ReferenceFusion(bundle.manifest().config(), bundle.weights());
     try (FusionModel model = FusionModel.load(bundle, folder)) {

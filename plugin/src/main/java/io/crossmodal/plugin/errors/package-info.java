@@ -4,6 +4,6 @@
  */
 /**
  * The one place where the inference's failures become OpenSearch's, with their HTTP status. Called
- * by everything that answers a user. Beside it, how messages repeat what the user sent.
+ * by everything that answers a user.
  */
 package io.crossmodal.plugin.errors;

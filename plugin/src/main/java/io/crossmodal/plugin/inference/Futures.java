@@ -8,7 +8,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
 /** What futures must not keep to themselves. */
-final class Futures {
+public final class Futures {
   private Futures() {}
 
   /**
@@ -16,7 +16,7 @@ final class Futures {
    *
    * @return a future that ends after that, as the given one did
    */
-  static <T> CompletableFuture<T> reportingErrors(CompletableFuture<T> future) {
+  public static <T> CompletableFuture<T> reportingErrors(CompletableFuture<T> future) {
     return future.whenComplete((done, failure) -> reportError(failure));
   }
 
@@ -28,7 +28,7 @@ final class Futures {
    *
    * @param failure what a future gave, with or without the wrapping; null where there is none
    */
-  static void reportError(Throwable failure) {
+  public static void reportError(Throwable failure) {
     if (cause(failure) instanceof Error error && !(error instanceof LinkageError)) {
       new Thread(
               () -> {
@@ -40,7 +40,7 @@ final class Futures {
   }
 
   /** The failure itself, without the wrappings of futures. */
-  static Throwable cause(Throwable failure) {
+  public static Throwable cause(Throwable failure) {
     Throwable cause = failure;
     while (cause instanceof CompletionException && cause.getCause() != null) {
       cause = cause.getCause();

@@ -5,20 +5,44 @@
 package io.crossmodal.plugin.inference;
 
 import ai.djl.Device;
-import io.crossmodal.model.Encoding;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.model.tokens.Tokens;
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.batching.Job;
+import io.crossmodal.plugin.inference.batching.JobTimes;
+import io.crossmodal.plugin.inference.batching.ModelWorker;
+import io.crossmodal.plugin.inference.batching.Operation;
+import io.crossmodal.plugin.inference.batching.Priority;
+import io.crossmodal.plugin.inference.encoding.BatchedEncoding;
+import io.crossmodal.plugin.inference.encoding.DecodingMemory;
+import io.crossmodal.plugin.inference.encoding.Encoded;
+import io.crossmodal.plugin.inference.encoding.Outcomes;
+import io.crossmodal.plugin.inference.encoding.QueryEncodingCache;
+import io.crossmodal.plugin.inference.encoding.QueryInput;
+import io.crossmodal.plugin.inference.memory.DeviceBudgets;
+import io.crossmodal.plugin.inference.memory.GpuMemory;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.plugin.inference.registry.LoadedModel;
+import io.crossmodal.plugin.inference.registry.LoadedModels;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
+import io.crossmodal.plugin.inference.registry.ModelStatus;
+import io.crossmodal.plugin.inference.registry.ModelVersion;
+import io.crossmodal.plugin.inference.runtime.NativeRuntime;
+import io.crossmodal.plugin.inference.scoring.ScoredBy;
+import io.crossmodal.plugin.inference.scoring.Scores;
+import io.crossmodal.plugin.inference.scoring.Similarities;
+import io.crossmodal.plugin.inference.stats.InferenceStats;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -99,7 +123,8 @@ public final class ModelService implements AutoCloseable {
         () -> settings.device().choose(NativeRuntime.start(settings)));
   }
 
-  ModelService(
+  /** As the other, with the devices that models are loaded onto. */
+  public ModelService(
       ModelCatalog catalog,
       InferenceSettings settings,
       MemoryBudget budget,
@@ -439,8 +464,8 @@ public final class ModelService implements AutoCloseable {
 
   /**
    * Compares images with images by their patches, as {@link
-   * io.crossmodal.model.FusionModel#maxSim}. Pairs, deadline and thread as in {@link #score}, with
-   * queries for texts; any model can.
+   * io.crossmodal.model.engine.FusionModel#maxSim}. Pairs, deadline and thread as in {@link
+   * #score}, with queries for texts; any model can.
    *
    * @return a score each, in [-1, 1]
    */

@@ -27,7 +27,7 @@ public enum PrecisionPolicy {
   }
 
   /** What to load in, whatever it costs; empty for {@link #AUTO}. */
-  Optional<Precision> fixed() {
+  public Optional<Precision> fixed() {
     return Optional.ofNullable(fixed);
   }
 

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.ingest;
 
-import io.crossmodal.plugin.inference.QueryInput;
+import io.crossmodal.plugin.inference.encoding.QueryInput;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.util.Iterator;

@@ -4,14 +4,14 @@
  */
 package io.crossmodal.plugin.ingest;
 
-import io.crossmodal.model.Encoding;
+import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.plugin.errors.InferenceErrors;
-import io.crossmodal.plugin.inference.Encoded;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.plugin.inference.Outcomes;
-import io.crossmodal.plugin.inference.QueryInput;
+import io.crossmodal.plugin.inference.encoding.Encoded;
+import io.crossmodal.plugin.inference.encoding.Outcomes;
+import io.crossmodal.plugin.inference.encoding.QueryInput;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.mapper.DocumentValue;
 import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.mapper.FieldDefinition;

@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.mapper;
 
-import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import java.io.IOException;
 import java.util.Iterator;
 import java.util.List;

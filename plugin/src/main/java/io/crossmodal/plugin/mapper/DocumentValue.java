@@ -4,12 +4,12 @@
  */
 package io.crossmodal.plugin.mapper;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.model.tokens.TokenPooling;
-import io.crossmodal.plugin.errors.Messages;
-import io.crossmodal.plugin.inference.QueryInput;
+import io.crossmodal.plugin.inference.encoding.QueryInput;
 import java.io.IOException;
 import java.util.Base64;
 import java.util.List;

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.mapper;
 
-import io.crossmodal.plugin.errors.Messages;
+import io.crossmodal.model.Messages;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.util.HexFormat;

@@ -4,13 +4,13 @@
  */
 package io.crossmodal.plugin.mapper;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenPooling;
-import io.crossmodal.plugin.errors.Messages;
-import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.mapper;
 
-import io.crossmodal.plugin.errors.Messages;
+import io.crossmodal.model.Messages;
 import java.util.Locale;
 
 /** What a field holds; its other side is what it is searched with. */

@@ -4,10 +4,10 @@
  */
 package io.crossmodal.plugin.mapper;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelManifest;
-import io.crossmodal.plugin.errors.Messages;
 import java.io.IOException;
 import java.util.Collections;
 import java.util.LinkedHashMap;

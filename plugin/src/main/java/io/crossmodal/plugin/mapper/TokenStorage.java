@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.mapper;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.tokens.TokenEncoding;
-import io.crossmodal.plugin.errors.Messages;
 import java.util.Locale;
 import java.util.Optional;
 

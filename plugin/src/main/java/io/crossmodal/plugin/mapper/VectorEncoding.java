@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.mapper;
 
-import io.crossmodal.plugin.errors.Messages;
+import io.crossmodal.model.Messages;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;

@@ -9,7 +9,7 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.MemoryBudget;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -252,6 +252,11 @@ final class BundleStore {
   Path temporary() throws IOException {
     Files.createDirectories(directory);
     return Files.createTempFile(directory, "", TEMPORARY);
+  }
+
+  /** Returns the bytes that this node may still write to its disk. */
+  long usableBytes() throws IOException {
+    return Files.getFileStore(Files.createDirectories(directory)).getUsableSpace();
   }
 
   /** Takes a {@link #temporary} file as this node's copy of a bundle. */

@@ -17,6 +17,7 @@ import org.opensearch.OpenSearchTimeoutException;
 import org.opensearch.ResourceAlreadyExistsException;
 import org.opensearch.action.NoShardAvailableActionException;
 import org.opensearch.action.UnavailableShardsException;
+import org.opensearch.action.bulk.BulkItemResponse;
 import org.opensearch.action.bulk.BulkRequest;
 import org.opensearch.action.delete.DeleteRequest;
 import org.opensearch.action.get.GetResponse;
@@ -33,8 +34,10 @@ import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.action.ActionFuture;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.unit.TimeValue;
+import org.opensearch.common.util.concurrent.UncategorizedExecutionException;
 import org.opensearch.common.xcontent.XContentHelper;
 import org.opensearch.common.xcontent.XContentType;
+import org.opensearch.core.action.support.DefaultShardOperationFailedException;
 import org.opensearch.core.common.bytes.BytesReference;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.xcontent.MediaType;
@@ -296,7 +299,11 @@ public final class ModelIndex {
     }
     BulkRequest bulk = new BulkRequest();
     ids.forEach(id -> bulk.add(new DeleteRequest(NAME, id)));
-    await(client.bulk(bulk));
+    for (BulkItemResponse item : await(client.bulk(bulk))) {
+      if (item.isFailed()) {
+        throw unavailable(item.getFailure().getCause());
+      }
+    }
   }
 
   /**
@@ -331,7 +338,10 @@ public final class ModelIndex {
     if (!exists()) {
       return;
     }
-    await(client.admin().indices().prepareRefresh(NAME).execute());
+    for (DefaultShardOperationFailedException failure :
+        await(client.admin().indices().prepareRefresh(NAME).execute()).getShardFailures()) {
+      throw unavailable((Exception) failure.getCause());
+    }
     SearchHit[] page;
     Object[] after = {SequenceNumbers.NO_OPS_PERFORMED};
     do {
@@ -368,13 +378,16 @@ public final class ModelIndex {
         | SearchPhaseExecutionException
         | UnavailableShardsException e) {
       throw unavailable(e);
+    } catch (UncategorizedExecutionException e) {
+      // Of a checked one, as of a disk that is full.
+      throw unavailable(e.getCause() instanceof Exception cause ? cause : e);
     }
   }
 
   private static OpenSearchStatusException unavailable(Exception cause) {
     return new OpenSearchStatusException(
-        "the index [{}], which keeps the models, is closed or lacks a shard; open it or bring the"
-            + " shard back: {}",
+        "the index [{}], which keeps the models, does not answer: {}; open it if it is closed,"
+            + " bring its shard back if that is gone, make room if the disk is full",
         RestStatus.SERVICE_UNAVAILABLE,
         cause,
         NAME,

@@ -4,10 +4,10 @@
  */
 package io.crossmodal.plugin.models;
 
-import io.crossmodal.plugin.inference.MemoryBudget;
-import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.plugin.inference.ModelVersion;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
+import io.crossmodal.plugin.inference.registry.ModelVersion;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

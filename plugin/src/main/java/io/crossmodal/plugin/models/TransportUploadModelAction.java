@@ -10,8 +10,8 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.MappingFields;
@@ -35,6 +35,7 @@ import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.inject.Inject;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.action.ActionListener;
+import org.opensearch.core.common.unit.ByteSizeUnit;
 import org.opensearch.core.common.unit.ByteSizeValue;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.tasks.Task;
@@ -57,6 +58,13 @@ public final class TransportUploadModelAction
   private final ModelRegistry registry;
   private final ModelService service;
   private final ByteSizeValue maxSize;
+
+  /** The part, the file of all parts, the chunks: each in the index's log and segments, too. */
+  private static final int COPIES = 5;
+
+  /** What stays free on a disk beside an upload. */
+  private static final ByteSizeValue RESERVE = new ByteSizeValue(64, ByteSizeUnit.MB);
+
   private final int chunkSize;
   private final TimeValue uploadTimeout;
 
@@ -130,11 +138,34 @@ public final class TransportUploadModelAction
     }
   }
 
-  private UploadModelResponse whole(UploadModelRequest request) {
+  private UploadModelResponse whole(UploadModelRequest request) throws IOException {
+    requireRoom(request);
     return check(request, out -> out.write(request.bytes()));
   }
 
-  private UploadModelResponse part(UploadModelRequest request) {
+  /**
+   * Insists that this node's disk takes what is still to come of an upload and keeps a reserve: on
+   * a full disk OpenSearch cannot even write what would make room. Core's watermarks look twice a
+   * minute, and an upload is faster.
+   */
+  private void requireRoom(UploadModelRequest request) throws IOException {
+    long coming = (long) request.bytes().length * (request.parts() - request.part());
+    long needed = COPIES * coming + RESERVE.getBytes();
+    long usable = registry.store().usableBytes();
+    if (usable < needed) {
+      throw new OpenSearchStatusException(
+          "the disk of node [{}] has [{}] left, and the upload of model [{}] may need [{}]: make"
+              + " room, or send it to another node",
+          RestStatus.INSUFFICIENT_STORAGE,
+          clusterService.getNodeName(),
+          new ByteSizeValue(usable),
+          request.id(),
+          new ByteSizeValue(needed));
+    }
+  }
+
+  private UploadModelResponse part(UploadModelRequest request) throws IOException {
+    requireRoom(request);
     ModelIndex index = registry.index();
     ModelRecords.Upload upload = request.upload();
     begin(request, upload);

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.models;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.bundle.ModelManifest;
 import java.io.IOException;
 import java.util.Locale;
@@ -51,10 +52,9 @@ public final class UploadModelRequest extends ActionRequest {
     }
     if (sha256 != null && !sha256.matches("[0-9a-f]{64}")) {
       throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "[sha256] must be 64 hexadecimal digits in lower case, got [%.100s]",
-              sha256));
+          "[sha256] must be 64 hexadecimal digits in lower case, got ["
+              + Messages.excerpt(sha256)
+              + "]");
     }
     if (parts < 1 || parts > MAX_PARTS) {
       throw new IllegalArgumentException(
@@ -109,8 +109,9 @@ public final class UploadModelRequest extends ActionRequest {
     try {
       return parser.binaryValue();
     } catch (IOException e) {
+      // Without its cause, whose message may hold half a character: no answer could repeat that.
       throw new IllegalArgumentException(
-          "[bundle] holds no base64, or ends early: " + e.getMessage(), e);
+          "[bundle] holds no base64, or ends early: " + Messages.excerpt(e.getMessage()));
     }
   }
 

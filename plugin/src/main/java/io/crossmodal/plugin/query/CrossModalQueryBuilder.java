@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.query;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.SensorCalibration;
-import io.crossmodal.plugin.errors.Messages;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.mapper.FieldDefinition;

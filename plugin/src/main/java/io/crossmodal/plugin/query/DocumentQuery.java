@@ -4,10 +4,10 @@
  */
 package io.crossmodal.plugin.query;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
-import io.crossmodal.plugin.errors.Messages;
-import io.crossmodal.plugin.inference.ModelCatalog;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.DocumentValue;
 import io.crossmodal.plugin.mapper.FieldDefinition;

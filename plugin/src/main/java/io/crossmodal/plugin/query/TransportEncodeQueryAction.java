@@ -4,13 +4,13 @@
  */
 package io.crossmodal.plugin.query;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.errors.InferenceErrors;
-import io.crossmodal.plugin.errors.Messages;
-import io.crossmodal.plugin.inference.Encoded;
-import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.plugin.inference.QueryInput;
+import io.crossmodal.plugin.inference.encoding.Encoded;
+import io.crossmodal.plugin.inference.encoding.QueryInput;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.MappingFields;

@@ -6,7 +6,7 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.SensorCalibration;
-import io.crossmodal.plugin.inference.ScoredBy;
+import io.crossmodal.plugin.inference.scoring.ScoredBy;
 
 /** The score of a query and a document, with what it was made of. */
 public sealed interface PairScore permits PairScore.Fused, PairScore.Compared {

@@ -6,9 +6,9 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.InferenceStats;
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.stats.InferenceStats;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import java.io.IOException;
 import java.util.List;

@@ -12,6 +12,10 @@ import java.util.Locale;
  */
 public final class RescoreLimits {
   public static final String MAX_WINDOW = "plugins.cross_modal.rescore.max_window";
+
+  /** The most that {@link #MAX_WINDOW} may be. */
+  public static final int LARGEST_WINDOW = 100_000;
+
   public static final String MAX_HEAT_MAPS = "plugins.cross_modal.rescore.max_heat_maps";
 
   private volatile int maxWindow;

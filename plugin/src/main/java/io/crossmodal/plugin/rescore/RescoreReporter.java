@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.rescore;
 
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
-import io.crossmodal.plugin.inference.JobTimes;
+import io.crossmodal.plugin.inference.batching.JobTimes;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.rescore.RescoreReport.Degraded;
 import io.crossmodal.plugin.rescore.RescoreReport.Times;
 import java.util.ArrayList;

@@ -8,7 +8,7 @@ import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.MemoryBudget;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.scoring.ForeignTokensException;
 import java.io.IOException;
 import java.util.ArrayList;

@@ -6,7 +6,7 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.tokens.StoredTokens;
-import io.crossmodal.plugin.inference.MemoryBudget;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.scoring.ForeignTokensException;

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.rest;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.PrecisionPolicy;
 import java.io.IOException;
@@ -13,6 +14,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
+import org.opensearch.ResourceNotFoundException;
 import org.opensearch.action.ActionType;
 import org.opensearch.action.FailedNodeException;
 import org.opensearch.action.support.ActionFilters;
@@ -144,12 +146,17 @@ public final class LoadModelAction extends ActionType<NodesReportResponse> {
     /**
      * Asks the nodes.
      *
-     * @throws org.opensearch.ResourceNotFoundException when there is no such model
+     * @throws ResourceNotFoundException when there is no such model, or none of the nodes
      */
     @Override
     protected void doExecute(
         Task task, Request request, ActionListener<NodesReportResponse> listener) {
       ModelListing.check(service.catalog(), request.model);
+      if (clusterService.state().nodes().resolveNodes(request.nodesIds()).length == 0) {
+        throw new ResourceNotFoundException(
+            "no node of the cluster is [{}]: [node_id] takes ids, names, roles and attributes",
+            Messages.excerpt(String.join(",", request.nodesIds())));
+      }
       super.doExecute(task, request, listener);
     }
 

@@ -5,10 +5,10 @@
 package io.crossmodal.plugin.rest;
 
 import io.crossmodal.model.Precision;
-import io.crossmodal.plugin.inference.GpuMemory;
 import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.plugin.inference.ModelStatus;
-import io.crossmodal.plugin.inference.PrecisionTrial;
+import io.crossmodal.plugin.inference.memory.GpuMemory;
+import io.crossmodal.plugin.inference.registry.ModelStatus;
+import io.crossmodal.plugin.inference.registry.PrecisionTrial;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;

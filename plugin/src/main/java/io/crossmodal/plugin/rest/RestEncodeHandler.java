@@ -6,7 +6,7 @@ package io.crossmodal.plugin.rest;
 
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.MemoryBudget;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import java.io.IOException;
 import java.util.List;
 import org.opensearch.core.action.ActionListener;

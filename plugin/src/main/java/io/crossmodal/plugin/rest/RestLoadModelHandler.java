@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.rest;
 
-import io.crossmodal.plugin.inference.ModelCatalog;
 import io.crossmodal.plugin.inference.PrecisionPolicy;
+import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import java.io.IOException;
 import java.util.List;
 import org.opensearch.core.ParseField;

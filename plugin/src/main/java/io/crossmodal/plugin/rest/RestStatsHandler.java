@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.rest;
 
-import io.crossmodal.plugin.inference.GpuMemory;
+import io.crossmodal.plugin.inference.memory.GpuMemory;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;

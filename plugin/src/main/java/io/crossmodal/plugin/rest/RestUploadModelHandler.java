@@ -6,7 +6,7 @@ package io.crossmodal.plugin.rest;
 
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.MemoryBudget;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.models.UploadModelAction;
 import io.crossmodal.plugin.models.UploadModelRequest;
 import java.io.IOException;

@@ -4,10 +4,10 @@
  */
 package io.crossmodal.plugin.rest;
 
-import io.crossmodal.plugin.inference.InferenceStats;
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
-import io.crossmodal.plugin.inference.InferenceStats.Stage;
-import io.crossmodal.plugin.inference.InferenceStats.Summary;
+import io.crossmodal.plugin.inference.stats.InferenceStats;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Stage;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Summary;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Locale;

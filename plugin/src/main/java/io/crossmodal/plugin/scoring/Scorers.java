@@ -6,11 +6,11 @@ package io.crossmodal.plugin.scoring;
 
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.InferenceStats;
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
-import io.crossmodal.plugin.inference.InferenceStats.Stage;
-import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.plugin.inference.stats.InferenceStats;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Stage;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;

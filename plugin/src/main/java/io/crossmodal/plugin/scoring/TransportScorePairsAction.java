@@ -5,8 +5,8 @@
 package io.crossmodal.plugin.scoring;
 
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.MemoryBudget;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import org.opensearch.action.support.ActionFilters;

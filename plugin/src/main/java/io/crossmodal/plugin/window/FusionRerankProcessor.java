@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.window;
 
+import io.crossmodal.plugin.rescore.RescoreLimits;
 import java.util.Map;
 import org.opensearch.action.search.SearchPhaseContext;
 import org.opensearch.action.search.SearchPhaseName;
@@ -46,12 +47,14 @@ public final class FusionRerankProcessor extends AbstractProcessor
 
   private static int windowSize(String tag, Map<String, Object> config) {
     Integer size = ConfigurationUtils.readIntProperty(TYPE, tag, config, WINDOW_SIZE, null);
-    if (size == null || size < 1) {
+    if (size == null || size < 1 || size > RescoreLimits.LARGEST_WINDOW) {
       throw ConfigurationUtils.newConfigurationException(
           TYPE,
           tag,
           WINDOW_SIZE,
-          "must be given, at least 1" + (size == null ? "" : ", got " + size));
+          "must be given, from 1 to "
+              + RescoreLimits.LARGEST_WINDOW
+              + (size == null ? "" : ", got " + size));
     }
     return size;
   }

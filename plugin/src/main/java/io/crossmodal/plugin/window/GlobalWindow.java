@@ -5,9 +5,9 @@
 package io.crossmodal.plugin.window;
 
 import io.crossmodal.plugin.inference.Deadline;
-import io.crossmodal.plugin.inference.InferenceStats;
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.stats.InferenceStats;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;

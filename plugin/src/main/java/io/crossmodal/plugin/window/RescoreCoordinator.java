@@ -13,6 +13,7 @@ import io.crossmodal.plugin.rescore.RescoredSearch;
 import io.crossmodal.plugin.rescore.ShardReports;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.opensearch.action.search.SearchPhaseContext;
@@ -119,13 +120,23 @@ public final class RescoreCoordinator extends AbstractProcessor
   @Override
   public void evaluateConflicts(ProcessorConflictEvaluationContext pipelines) {
     // The one place that shows a system's processor the ones of the user's pipeline.
-    for (SearchPhaseResultsProcessor processor :
-        pipelines.getUserDefinedSearchPhaseResultsProcessors()) {
-      if (window == 0 && processor instanceof FusionRerankProcessor rerank) {
-        defer(
-            rerank.windowSize(),
-            FusionRerankProcessor.TYPE + "." + FusionRerankProcessor.WINDOW_SIZE);
-      }
+    List<FusionRerankProcessor> reranks =
+        pipelines.getUserDefinedSearchPhaseResultsProcessors().stream()
+            .filter(FusionRerankProcessor.class::isInstance)
+            .map(FusionRerankProcessor.class::cast)
+            .toList();
+    if (reranks.size() > 1) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "a search has one window, but its pipeline has %d processors [%s]: leave one",
+              reranks.size(),
+              FusionRerankProcessor.TYPE));
+    }
+    if (window == 0 && !reranks.isEmpty()) {
+      defer(
+          reranks.get(0).windowSize(),
+          FusionRerankProcessor.TYPE + "." + FusionRerankProcessor.WINDOW_SIZE);
     }
   }
 

@@ -6,11 +6,10 @@ package io.crossmodal.plugin.codec;
 
 import static org.opensearch.test.hamcrest.OpenSearchAssertions.assertNoFailures;
 
-import io.crossmodal.plugin.MicroModelPlugin;
+import io.crossmodal.plugin.ClusterTestCase;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.query.QuerySide;
 import java.io.IOException;
-import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,7 +19,6 @@ import org.apache.lucene.store.Directory;
 import org.apache.lucene.store.FilterDirectory;
 import org.apache.lucene.store.Lock;
 import org.apache.lucene.store.NoLockFactory;
-import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.action.DocWriteResponse;
 import org.opensearch.action.search.SearchResponse;
 import org.opensearch.common.settings.Settings;
@@ -30,7 +28,6 @@ import org.opensearch.index.IndexService;
 import org.opensearch.index.query.QueryBuilders;
 import org.opensearch.index.shard.IndexShard;
 import org.opensearch.indices.IndicesService;
-import org.opensearch.plugins.Plugin;
 import org.opensearch.search.SearchHit;
 import org.opensearch.test.OpenSearchIntegTestCase;
 
@@ -44,8 +41,7 @@ import org.opensearch.test.OpenSearchIntegTestCase;
     numDataNodes = 2,
     numClientNodes = 0,
     supportsDedicatedMasters = false)
-@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
-public class RandomIndexingIT extends OpenSearchIntegTestCase {
+public class RandomIndexingIT extends ClusterTestCase {
   private static final String INDEX = "archive";
   private static final int IDS = 25;
 
@@ -53,11 +49,6 @@ public class RandomIndexingIT extends OpenSearchIntegTestCase {
   private final Map<String, Object> expected = new TreeMap<>();
 
   private boolean filtered;
-
-  @Override
-  protected Collection<Class<? extends Plugin>> nodePlugins() {
-    return List.of(MicroModelPlugin.class);
-  }
 
   public void testCopiesReplicatedByDocument() throws Exception {
     drive("DOCUMENT");

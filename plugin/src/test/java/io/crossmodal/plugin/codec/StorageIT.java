@@ -4,16 +4,13 @@
  */
 package io.crossmodal.plugin.codec;
 
-import io.crossmodal.plugin.MicroModelPlugin;
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.ClusterTestCase;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.apache.lucene.util.BytesRef;
 import org.opensearch.action.admin.cluster.health.ClusterHealthResponse;
 import org.opensearch.action.bulk.BulkRequestBuilder;
@@ -28,7 +25,6 @@ import org.opensearch.index.IndexService;
 import org.opensearch.index.shard.IndexShard;
 import org.opensearch.indices.IndicesService;
 import org.opensearch.indices.recovery.RecoveryState;
-import org.opensearch.plugins.Plugin;
 import org.opensearch.search.SearchHit;
 import org.opensearch.snapshots.SnapshotState;
 import org.opensearch.test.InternalTestCluster;
@@ -43,25 +39,11 @@ import org.opensearch.test.OpenSearchIntegTestCase;
     numDataNodes = 2,
     numClientNodes = 0,
     supportsDedicatedMasters = false)
-@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
-public class StorageIT extends OpenSearchIntegTestCase {
+public class StorageIT extends ClusterTestCase {
   private static final String FIELDS =
       "\"image\":{\"type\":\"cross_modal\"},\"label\":{\"type\":\"keyword\"}";
 
   private final Map<String, Object> expected = new TreeMap<>();
-
-  @Override
-  protected Collection<Class<? extends Plugin>> nodePlugins() {
-    return List.of(MicroModelPlugin.class);
-  }
-
-  private static long encoded() {
-    long total = 0;
-    for (ModelService service : internalCluster().getInstances(ModelService.class)) {
-      total += service.stats().get(Counter.ENCODED_IMAGES);
-    }
-    return total;
-  }
 
   private void create(String mapping) {
     prepareCreate("pictures")
@@ -177,7 +159,7 @@ public class StorageIT extends OpenSearchIntegTestCase {
             + "}}");
     index(0, 10);
     flush("pictures");
-    long[] encoded = {encoded()};
+    long[] encoded = {total(Counter.ENCODED_IMAGES)};
     String replica = nodeOf("pictures", false);
     internalCluster()
         .restartNode(
@@ -185,9 +167,9 @@ public class StorageIT extends OpenSearchIntegTestCase {
             new InternalTestCluster.RestartCallback() {
               @Override
               public Settings onNodeStopped(String nodeName) throws Exception {
-                encoded[0] = encoded();
+                encoded[0] = total(Counter.ENCODED_IMAGES);
                 index(10, 20);
-                encoded[0] = encoded() - encoded[0];
+                encoded[0] = total(Counter.ENCODED_IMAGES) - encoded[0];
                 client().prepareUpdate("pictures", "1").setDoc("label", "changed").get();
                 client().prepareDelete("pictures", "2").get();
                 if (randomBoolean()) {
@@ -229,7 +211,7 @@ public class StorageIT extends OpenSearchIntegTestCase {
     index(0, 15);
     flush("pictures");
     index(15, 20);
-    long encoded = encoded();
+    long encoded = total(Counter.ENCODED_IMAGES);
     internalCluster().startDataOnlyNode();
     client()
         .admin()
@@ -240,7 +222,7 @@ public class StorageIT extends OpenSearchIntegTestCase {
     ensureGreen("pictures");
     assertCopies("pictures");
     assertThin("pictures");
-    assertEquals(encoded, encoded());
+    assertEquals(encoded, total(Counter.ENCODED_IMAGES));
     internalCluster().stopRandomNode(InternalTestCluster.nameFilter(nodeOf("pictures", true)));
     ClusterHealthResponse health =
         client().admin().cluster().prepareHealth("pictures").setWaitForYellowStatus().get();
@@ -258,7 +240,7 @@ public class StorageIT extends OpenSearchIntegTestCase {
     if (randomBoolean()) {
       forceMerge();
     }
-    long encoded = encoded();
+    long encoded = total(Counter.ENCODED_IMAGES);
     client()
         .admin()
         .cluster()
@@ -293,6 +275,6 @@ public class StorageIT extends OpenSearchIntegTestCase {
         "3", StoredDocuments.normal(client().prepareGet("pictures", "3").get().getSourceAsMap()));
     assertCopies("pictures");
     assertThin("pictures");
-    assertEquals(encoded, encoded());
+    assertEquals(encoded, total(Counter.ENCODED_IMAGES));
   }
 }

@@ -24,6 +24,9 @@ final class BodyFuzzer {
   private static final List<XContentType> TYPES =
       List.of(XContentType.JSON, XContentType.CBOR, XContentType.SMILE, XContentType.YAML);
 
+  /** Stands for the first half of a surrogate pair, which only JSON's escapes can write. */
+  private static final String HALF = "\ue000";
+
   private static final Object[] SCALARS = {
     null,
     true,
@@ -70,6 +73,8 @@ final class BodyFuzzer {
     ".",
     "\u0000",
     "\ud83d\ude80 \u202e\u0301\ufeff",
+    HALF + "half a rocket",
+    "a".repeat(99) + "\ud83d\ude80".repeat(9),
     "%s%n{}{{}}",
     "[CLS]",
     "AAAA",
@@ -253,7 +258,13 @@ final class BodyFuzzer {
 
   private static byte[] bytes(XContentType type, Map<String, Object> body) throws IOException {
     try (XContentBuilder builder = MediaTypeRegistry.contentBuilder(type)) {
-      return BytesReference.toBytes(BytesReference.bytes(builder.map(body)));
+      byte[] written = BytesReference.toBytes(BytesReference.bytes(builder.map(body)));
+      if (type != XContentType.JSON) {
+        return written;
+      }
+      return new String(written, StandardCharsets.UTF_8)
+          .replace(HALF, "\\ud83d")
+          .getBytes(StandardCharsets.UTF_8);
     }
   }
 

@@ -8,7 +8,7 @@ import static org.hamcrest.Matchers.containsString;
 
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
-import io.crossmodal.plugin.inference.QueryInput;
+import io.crossmodal.plugin.inference.encoding.QueryInput;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;

@@ -8,17 +8,14 @@ import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.not;
 
 import io.crossmodal.model.bundle.ModelBundle;
-import io.crossmodal.plugin.MicroModelPlugin;
+import io.crossmodal.plugin.ClusterTestCase;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.plugin.inference.ModelVersion;
-import io.crossmodal.plugin.rest.LoadModelAction;
+import io.crossmodal.plugin.inference.registry.ModelVersion;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
@@ -31,30 +28,21 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.ExceptionsHelper;
-import org.opensearch.client.Request;
-import org.opensearch.client.Response;
-import org.opensearch.client.ResponseException;
 import org.opensearch.cluster.ClusterName;
 import org.opensearch.cluster.ClusterState;
 import org.opensearch.cluster.coordination.OpenSearchNodeCommand;
 import org.opensearch.cluster.metadata.Metadata;
-import org.opensearch.common.action.ActionFuture;
 import org.opensearch.common.settings.Settings;
-import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.xcontent.XContentType;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.env.NodeEnvironment;
 import org.opensearch.gateway.PersistedClusterStateService;
-import org.opensearch.plugins.Plugin;
 import org.opensearch.test.InternalTestCluster;
 import org.opensearch.test.OpenSearchIntegTestCase;
-import org.opensearch.transport.Netty4ModulePlugin;
 import org.opensearch.transport.client.Client;
 
 /** Models on three nodes: replicated, judged by one cluster manager, there after a restart. */
@@ -63,25 +51,13 @@ import org.opensearch.transport.client.Client;
     numDataNodes = 3,
     numClientNodes = 0,
     supportsDedicatedMasters = false)
-@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
-public class ModelRegistryIT extends OpenSearchIntegTestCase {
+public class ModelRegistryIT extends ClusterTestCase {
   private static final String PATH = "/_plugins/_cross_modal/models/";
-
-  @Override
-  protected Collection<Class<? extends Plugin>> nodePlugins() {
-    return List.of(MicroModelPlugin.class, Netty4ModulePlugin.class);
-  }
-
-  @Override
-  protected boolean addMockHttpTransport() {
-    return false;
-  }
 
   @Override
   protected Settings nodeSettings(int nodeOrdinal) {
     return Settings.builder()
         .put(super.nodeSettings(nodeOrdinal))
-        .put("http.type", "netty4")
         .put(ModelSettings.CHUNK_SIZE.getKey(), "4kb")
         .put(ModelSettings.ALLOW_FOREIGN_CODE.getKey(), true)
         .build();
@@ -272,14 +248,14 @@ public class ModelRegistryIT extends OpenSearchIntegTestCase {
       assertBusy(() -> assertTrue("searches before", answers.size() > 3));
       for (int i = 0; i < 3; i++) {
         assertStatus(409, "is used by the indices", "DELETE", "mine", null);
-        send("POST", "mine/_unload", null);
-        send("POST", "mine/_load", null);
+        model("POST", "mine/_unload", null);
+        model("POST", "mine/_load", null);
         int before = answers.size();
         assertBusy(() -> assertTrue("searches in between", answers.size() > before));
       }
       assertEquals("all were answered", List.of("200"), List.copyOf(new TreeSet<>(answers)));
       client().admin().indices().prepareDelete("pictures").get();
-      assertThat(body(send("DELETE", "mine", null)), containsString("\"acknowledged\":true"));
+      assertThat(model("DELETE", "mine", null), containsString("\"acknowledged\":true"));
       int before = answers.size();
       assertBusy(() -> assertTrue("searches after", answers.size() > before + 3));
       stop.set(true);
@@ -300,103 +276,73 @@ public class ModelRegistryIT extends OpenSearchIntegTestCase {
 
   /** The status of the answer, or that of its first failed shard. */
   private static String search(String words) throws IOException {
-    Request request = new Request("POST", "/pictures/_search");
-    String side = "{\"field\":\"image\",\"query_text\":\"" + words + "\"}";
-    request.setJsonEntity(
-        "{\"query\":{\"cross_modal\":" + side + "},\"rescore\":{\"fusion\":" + side + "}}");
-    try {
-      Response response = getRestClient().performRequest(request);
-      Matcher failure = Pattern.compile("\"status\":(\\d+)").matcher(body(response));
-      return failure.find() ? failure.group(1) : "200";
-    } catch (ResponseException e) {
-      return Integer.toString(e.getResponse().getStatusLine().getStatusCode());
-    }
-  }
-
-  public void testANodeThatIsKilledWhileItLoadsAModel() throws Exception {
-    upload(client(), "mine", zip(TestModels.newHead("any", 7)));
-    ensureGreen(ModelIndex.NAME);
-    String victim = internalCluster().startNode();
-    String sha256 =
-        internalCluster().getInstance(ModelRegistry.class).catalog().version("mine").sha256();
-    ActionFuture<?> load =
-        client()
-            .execute(
-                LoadModelAction.INSTANCE, new LoadModelAction.Request("mine", true, null, victim));
-    if (randomBoolean()) {
-      // Otherwise in the middle of the fetch, or before.
-      assertBusy(
-          () ->
-              assertNotEquals(
-                  ModelService.State.NOT_LOADED,
-                  internalCluster()
-                      .getInstance(ModelService.class, victim)
-                      .status("mine")
-                      .state()));
-    }
-    internalCluster()
-        .restartNode(
-            victim,
-            new InternalTestCluster.RestartCallback() {
-              @Override
-              public Settings onNodeStopped(String node) throws Exception {
-                // Whoever asked is told of the node, not left waiting.
-                assertNotNull(load.actionGet(TimeValue.timeValueMinutes(1)));
-                return super.onNodeStopped(node);
-              }
-            });
-    assertEveryNodeHas("mine", sha256);
-    internalCluster()
-        .getInstance(ModelService.class, victim)
-        .load("mine", null)
-        .get(60, TimeUnit.SECONDS);
+    String side = "{'field':'image','query_text':'" + words + "'}";
+    Answer answer =
+        send(
+            "POST",
+            "/pictures/_search",
+            "{'query':{'cross_modal':" + side + "},'rescore':{'fusion':" + side + "}}");
+    Matcher failure = Pattern.compile("\"status\":(\\d+)").matcher(answer.text());
+    return answer.status() == 200 && failure.find()
+        ? failure.group(1)
+        : Integer.toString(answer.status());
   }
 
   public void testOverHttp() throws Exception {
     byte[] zip = zip(TestModels.newHead("any", 7));
     String whole = "{\"bundle\":\"" + TestModels.base64(zip) + "\"}";
-    assertThat(body(send("PUT", "mine", whole)), containsString("\"version\":1,\"created\":true"));
-    assertThat(body(send("PUT", "mine", whole)), containsString("\"created\":false"));
+    assertThat(model("PUT", "mine", whole), containsString("\"version\":1,\"created\":true"));
+    assertThat(model("PUT", "mine", whole), containsString("\"created\":false"));
 
     byte[][] parts = {Arrays.copyOf(zip, 1000), Arrays.copyOfRange(zip, 1000, zip.length)};
-    Response waits =
-        send("PUT", "parts?part=0&parts=2", "{\"bundle\":\"" + TestModels.base64(parts[0]) + "\"}");
-    assertEquals(202, waits.getStatusLine().getStatusCode());
-    assertThat(body(waits), containsString("\"missing_parts\":[1]"));
-    Response complete =
-        send("PUT", "parts?part=1&parts=2", "{\"bundle\":\"" + TestModels.base64(parts[1]) + "\"}");
-    assertEquals(200, complete.getStatusLine().getStatusCode());
+    Answer waits =
+        send(
+            "PUT",
+            path("parts?part=0&parts=2"),
+            "{\"bundle\":\"" + TestModels.base64(parts[0]) + "\"}");
+    assertEquals(202, waits.status());
+    assertThat(waits.text(), containsString("\"missing_parts\":[1]"));
+    Answer complete =
+        send(
+            "PUT",
+            path("parts?part=1&parts=2"),
+            "{\"bundle\":\"" + TestModels.base64(parts[1]) + "\"}");
+    assertEquals(200, complete.status());
 
-    String listed = body(send("GET", "", null));
+    String listed = model("GET", "", null);
     for (String id : List.of("micro", "mine", "parts")) {
       assertThat(listed, containsString("\"id\":\"" + id + "\""));
     }
-    assertThat(body(send("GET", "mine", null)), containsString("\"version\":1,\"sha256\":"));
+    assertThat(model("GET", "mine", null), containsString("\"version\":1,\"sha256\":"));
 
-    String loaded = body(send("POST", "mine/_load", "{\"precision\":\"fp32\"}"));
+    String loaded = model("POST", "mine/_load", "{\"precision\":\"fp32\"}");
     assertEquals(loaded, 4, loaded.split("\"state\":\"loaded\"", -1).length);
     assertThat(loaded, containsString("\"device\":\"cpu"));
     assertThat(loaded, containsString("\"memory_in_bytes\":"));
-    String unloaded = body(send("POST", "mine/_unload", null));
+    String unloaded = model("POST", "mine/_unload", null);
     assertEquals(unloaded, 4, unloaded.split("\"state\":\"not_loaded\"", -1).length);
     String one = internalCluster().getNodeNames()[0];
     assertThat(
-        body(send("POST", "mine/_load?node_id=" + one, null)),
+        model("POST", "mine/_load?node_id=" + one, null),
         containsString("\"name\":\"" + one + "\",\"state\":\"loaded\""));
-    String reduced = body(send("POST", "mine/_load", "{\"precision\":\"bf16\"}"));
+    String reduced = model("POST", "mine/_load", "{\"precision\":\"bf16\"}");
     assertEquals(reduced, 4, reduced.split("\"precision\":\"bf16\"", -1).length);
-    String measured = body(send("POST", "mine/_load?node_id=" + one, "{\"precision\":\"auto\"}"));
+    String measured = model("POST", "mine/_load?node_id=" + one, "{\"precision\":\"auto\"}");
     assertThat(measured, containsString("\"precisions\":{\"fp32\":{\"micros\":"));
 
     String foreign = "{\"bundle\":\"" + TestModels.base64(TestModels.withForeignCode(zip)) + "\"}";
-    assertThat(body(send("PUT", "trusted", foreign)), containsString("\"created\":true"));
+    assertThat(model("PUT", "trusted", foreign), containsString("\"created\":true"));
     assertThat(
-        body(send("POST", "trusted/_load?node_id=" + one, "{\"precision\":\"bf16\"}")),
+        model("POST", "trusted/_load?node_id=" + one, "{\"precision\":\"bf16\"}"),
         containsString("BF16 is for archives of this library's own code"));
     assertStatus(400, "[precision] must be one of", "POST", "mine/_load", "{\"precision\":\"x\"}");
     assertStatus(400, "unknown field [device]", "POST", "mine/_load", "{\"device\":\"cpu\"}");
     assertStatus(404, "unknown model [bad]", "POST", "bad/_load", null);
     assertStatus(404, "unknown model [bad]", "POST", "bad/_unload", null);
+    for (String action : List.of("_load", "_unload")) {
+      String none = "mine/" + action + "?node_id=nope";
+      assertStatus(404, "no node of the cluster is [nope]", "POST", none, null);
+    }
     assertStatus(400, "no base64", "PUT", "bad", "{\"bundle\":\"%%\"}");
     assertStatus(400, "ends early", "PUT", "bad", "{\"bundle\":\"AAAA");
     assertStatus(400, "no zip", "PUT", "bad", "{\"bundle\":\"AAAA\"}");
@@ -413,28 +359,23 @@ public class ModelRegistryIT extends OpenSearchIntegTestCase {
         "PUT",
         "mine",
         "{\"bundle\":\"" + TestModels.base64(zip(TestModels.foreign())) + "\"}");
-    assertThat(body(send("DELETE", "mine", null)), containsString("\"acknowledged\":true"));
+    assertThat(model("DELETE", "mine", null), containsString("\"acknowledged\":true"));
     assertStatus(404, "unknown model [mine]", "GET", "mine", null);
   }
 
-  private static Response send(String method, String path, String json) throws IOException {
-    Request request =
-        new Request(method, path.isEmpty() ? PATH.substring(0, PATH.length() - 1) : PATH + path);
-    if (json != null) {
-      request.setJsonEntity(json);
-    }
-    return getRestClient().performRequest(request);
+  private static String path(String path) {
+    return path.isEmpty() ? PATH.substring(0, PATH.length() - 1) : PATH + path;
+  }
+
+  private static String model(String method, String path, String json) throws IOException {
+    return ok(method, path(path), json).text();
   }
 
   private static void assertStatus(
-      int status, String message, String method, String path, String json) {
-    ResponseException e = expectThrows(ResponseException.class, () -> send(method, path, json));
-    assertEquals(e.getMessage(), status, e.getResponse().getStatusLine().getStatusCode());
+      int status, String message, String method, String path, String json) throws IOException {
+    Answer answer = send(method, path(path), json);
+    assertEquals(answer.text(), status, answer.status());
     assertThat(
-        e.getMessage().toLowerCase(Locale.ROOT), containsString(message.toLowerCase(Locale.ROOT)));
-  }
-
-  private static String body(Response response) throws IOException {
-    return new String(response.getEntity().getContent().readAllBytes(), StandardCharsets.UTF_8);
+        answer.text().toLowerCase(Locale.ROOT), containsString(message.toLowerCase(Locale.ROOT)));
   }
 }

@@ -10,6 +10,7 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.plugin.TestModels;
 import java.io.IOException;
 import java.util.List;
@@ -172,7 +173,7 @@ public class ModelsMetadataTests extends AbstractDiffableSerializationTestCase<M
             .toList();
     ModelConfig micro = ModelConfig.micro();
     ModelBundle many =
-        ModelBundle.random("many", ModelConfig.ofSensors(4, 1, 4, 4, micro.image(), sensors), 1);
+        TestBundles.random("many", ModelConfig.ofSensors(4, 1, 4, 4, micro.image(), sensors), 1);
     IllegalArgumentException e =
         expectThrows(IllegalArgumentException.class, () -> model("m", many, "abc"));
     assertThat(e.getMessage(), containsString("the cluster state takes a manifest of at most"));

@@ -8,7 +8,7 @@ import static org.hamcrest.Matchers.containsString;
 
 import io.crossmodal.plugin.TestService;
 import io.crossmodal.plugin.details.DetailsExtBuilder;
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;

@@ -7,7 +7,7 @@ package io.crossmodal.plugin.rest;
 import static org.hamcrest.Matchers.containsString;
 
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.MemoryBudget;
+import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;

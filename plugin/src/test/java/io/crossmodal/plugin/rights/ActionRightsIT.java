@@ -93,19 +93,19 @@ public class ActionRightsIT extends RightsTestCase {
           null,
           "PUT",
           "/open/_doc/" + i + "?refresh=true",
-          "{'caption':'a pond','image':{'bytes':'" + picture() + "'}}");
+          "{'caption':'a pond','image':{'bytes':'" + pictureBytes() + "'}}");
     }
     ok(
         null,
         "PUT",
         "/secret-hr/_doc/hr-7?refresh=true",
-        "{'salary':123,'note':'clandestine','image':{'bytes':'" + picture() + "'}}");
+        "{'salary':123,'note':'clandestine','image':{'bytes':'" + pictureBytes() + "'}}");
   }
 
   /** What one request needs; those of a role come in this order. */
   private static List<Map.Entry<String, Ask>> asked() throws IOException {
     List<Map.Entry<String, Ask>> all = new ArrayList<>();
-    String picture = picture();
+    String picture = pictureBytes();
     for (String side :
         List.of(WORDS, "'field':'image','query_image':'" + picture + "'", DOCUMENT)) {
       all.add(Map.entry(READER, search("open", query(side))));

@@ -62,7 +62,7 @@ public class DocumentRightsIT extends RightsTestCase {
             + "'tile':{'type':'cross_modal','model':'sensors'},'level':{'type':'keyword'}}}}");
     for (int i = 0; i < DOCUMENTS; i++) {
       boolean hidden = i % 2 == 1;
-      picture = picture();
+      picture = pictureBytes();
       String tile = TestModels.base64(TestModels.geoTiff(random(), SensorConfig.s1(16), 16));
       ok(
           null,

@@ -13,14 +13,15 @@ import io.crossmodal.model.tokens.StoredTokens;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
+import io.crossmodal.plugin.ClusterTestCase;
 import io.crossmodal.plugin.CrossModalPlugin;
 import io.crossmodal.plugin.CrossModalSettings;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.details.DetailsExtBuilder;
 import io.crossmodal.plugin.inference.Deadline;
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.plugin.inference.Scores;
+import io.crossmodal.plugin.inference.scoring.Scores;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions;
@@ -38,10 +39,7 @@ import java.util.Queue;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
-import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.ExceptionsHelper;
-import org.opensearch.action.bulk.BulkRequestBuilder;
-import org.opensearch.action.bulk.BulkResponse;
 import org.opensearch.action.search.SearchAction;
 import org.opensearch.action.search.SearchPhaseExecutionException;
 import org.opensearch.action.search.SearchRequestBuilder;
@@ -50,7 +48,6 @@ import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.action.ActionFuture;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.unit.TimeValue;
-import org.opensearch.common.xcontent.XContentType;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.tasks.TaskCancelledException;
 import org.opensearch.plugins.Plugin;
@@ -60,6 +57,7 @@ import org.opensearch.tasks.Task;
 import org.opensearch.test.InternalTestCluster;
 import org.opensearch.test.OpenSearchIntegTestCase;
 import org.opensearch.test.transport.MockTransportService;
+import org.opensearch.transport.Netty4ModulePlugin;
 import org.opensearch.transport.TransportChannel;
 import org.opensearch.transport.TransportService;
 
@@ -68,8 +66,7 @@ import org.opensearch.transport.TransportService;
     scope = OpenSearchIntegTestCase.Scope.TEST,
     numDataNodes = 2,
     numClientNodes = 0)
-@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
-public class RemoteScoringIT extends OpenSearchIntegTestCase {
+public class RemoteScoringIT extends ClusterTestCase {
   private static final ModelBundle MODEL = TestModels.micro();
   private static final QuerySide WORDS = QuerySide.text("a pond");
   private static final int PICTURES = 20;
@@ -94,7 +91,8 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
 
   @Override
   protected Collection<Class<? extends Plugin>> nodePlugins() {
-    return List.of(OddModelPlugin.class, MockTransportService.TestPlugin.class);
+    return List.of(
+        OddModelPlugin.class, Netty4ModulePlugin.class, MockTransportService.TestPlugin.class);
   }
 
   private static String startScorer(Settings settings) {
@@ -136,29 +134,6 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
             .cluster()
             .prepareUpdateSettings()
             .setTransientSettings(Settings.builder().put(key, value)));
-  }
-
-  private void index() {
-    prepareCreate("pictures")
-        .setSettings(Settings.builder().put("number_of_shards", 2).put("number_of_replicas", 0))
-        .setMapping("{\"properties\":{\"image\":{\"type\":\"cross_modal\"}}}")
-        .get();
-    BulkRequestBuilder bulk = client().prepareBulk();
-    for (int i = 0; i < PICTURES; i++) {
-      bulk.add(
-          client()
-              .prepareIndex("pictures")
-              .setId(Integer.toString(i))
-              .setSource(
-                  "{\"image\":{\"bytes\":\""
-                      + TestModels.base64(TestModels.png(random(), 20))
-                      + "\"}}",
-                  XContentType.JSON));
-    }
-    BulkResponse response = bulk.get();
-    assertFalse(response.buildFailureMessage(), response.hasFailures());
-    refresh("pictures");
-    ensureGreen("pictures");
   }
 
   private static SearchRequestBuilder search(FailurePolicy onFailure, int filterSize) {
@@ -233,7 +208,7 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
   }
 
   public void testAScorerScoresAsTheNodesThemselvesDo() throws Exception {
-    index();
+    indexPictures("pictures", 2, 0, PICTURES);
     int filterSize = randomFrom(0, 4);
     SearchRequestBuilder search = search(FailurePolicy.FAIL, filterSize);
     SearchResponse alone = search.get();
@@ -270,7 +245,7 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
   }
 
   public void testAScorerThatGoesAwayLeavesTheWorkToThePolicy() throws Exception {
-    index();
+    indexPictures("pictures", 2, 0, PICTURES);
     SearchRequestBuilder search = search(FailurePolicy.KEEP_FIRST_PASS, 0);
     Map<String, Float> alone = scores(search.get());
 
@@ -304,7 +279,7 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
   }
 
   public void testTheOtherScorerTakesOver() throws Exception {
-    index();
+    indexPictures("pictures", 2, 0, PICTURES);
     SearchRequestBuilder search = search(FailurePolicy.FAIL, 0);
     Map<String, Float> alone = scores(search.get());
     long pairs = onData(Counter.PAIRS);
@@ -326,7 +301,7 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
   }
 
   public void testTimeAndCancellationReachTheScorer() throws Exception {
-    index();
+    indexPictures("pictures", 2, 0, PICTURES);
     SearchRequestBuilder search = search(FailurePolicy.FAIL, 0);
     search.get();
     String scorer = startScorer(Settings.EMPTY);
@@ -359,7 +334,7 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
 
   /** As a process that was stopped, and goes on later. */
   public void testAScorerThatNeverAnswersHasHalfOfTheTime() throws Exception {
-    index();
+    indexPictures("pictures", 2, 0, PICTURES);
     SearchRequestBuilder search = search(FailurePolicy.FAIL, 0);
     Map<String, Float> alone = scores(search.get());
     String scorer = startScorer(Settings.EMPTY);
@@ -433,7 +408,7 @@ public class RemoteScoringIT extends OpenSearchIntegTestCase {
   }
 
   public void testAScorerComparesImages() throws Exception {
-    index();
+    indexPictures("pictures", 2, 0, PICTURES);
     QuerySide picture = QuerySide.image(TestModels.png(random(), 20), null);
     boolean calibrate = randomBoolean();
     SearchRequestBuilder search = search(picture, FailurePolicy.FAIL, 0);

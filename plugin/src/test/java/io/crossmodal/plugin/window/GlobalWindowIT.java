@@ -6,11 +6,11 @@ package io.crossmodal.plugin.window;
 
 import static org.hamcrest.Matchers.containsString;
 
+import io.crossmodal.plugin.ClusterTestCase;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.details.DetailsExtBuilder;
-import io.crossmodal.plugin.inference.InferenceStats.Counter;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.query.QuerySide;
 import io.crossmodal.plugin.rescore.FusionOptions;
@@ -26,7 +26,6 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.action.bulk.BulkRequestBuilder;
 import org.opensearch.action.bulk.BulkResponse;
 import org.opensearch.action.search.SearchRequestBuilder;
@@ -52,6 +51,7 @@ import org.opensearch.search.query.QuerySearchRequest;
 import org.opensearch.tasks.CancellableTask;
 import org.opensearch.test.OpenSearchIntegTestCase;
 import org.opensearch.test.transport.MockTransportService;
+import org.opensearch.transport.Netty4ModulePlugin;
 import org.opensearch.transport.NodeNotConnectedException;
 import org.opensearch.transport.TransportChannel;
 import org.opensearch.transport.TransportService;
@@ -62,8 +62,7 @@ import org.opensearch.transport.TransportService;
     numDataNodes = 3,
     numClientNodes = 0,
     supportsDedicatedMasters = false)
-@SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
-public class GlobalWindowIT extends OpenSearchIntegTestCase {
+public class GlobalWindowIT extends ClusterTestCase {
   private static final int PICTURES = 40;
   private static final int WINDOW = 16;
   private static final List<Integer> SHARDS = List.of(1, 3, 7);
@@ -72,15 +71,8 @@ public class GlobalWindowIT extends OpenSearchIntegTestCase {
 
   @Override
   protected Collection<Class<? extends Plugin>> nodePlugins() {
-    return List.of(MicroModelPlugin.class, MockTransportService.TestPlugin.class);
-  }
-
-  private static long total(Counter counter) {
-    long total = 0;
-    for (ModelService service : internalCluster().getInstances(ModelService.class)) {
-      total += service.stats().get(counter);
-    }
-    return total;
+    return List.of(
+        MicroModelPlugin.class, Netty4ModulePlugin.class, MockTransportService.TestPlugin.class);
   }
 
   private static String index(int shards) {

@@ -4,8 +4,8 @@
  */
 package io.crossmodal.trainer.data.scene;
 
-import io.crossmodal.model.image.GeoTiffWriter;
-import io.crossmodal.model.image.Georeference;
+import io.crossmodal.trainer.data.GeoTiffWriter;
+import io.crossmodal.trainer.data.Georeference;
 import io.crossmodal.trainer.data.Split;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;

@@ -1,0 +1,112 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.engine;
+
+import io.crossmodal.model.ImageTowerConfig;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
+
+/**
+ * How much memory a call of a model takes at its peak, beside the weights: the arrays that go in,
+ * once in the Java heap and once in native memory, and the widest moment of the layers, in 32-bit
+ * numbers. Without gradients a layer's values are freed when the next one has read them, so the
+ * number of layers does not matter.
+ *
+ * <p>An estimate from the shapes, meant for a budget that must be known before the call. Letters as
+ * in {@code nn.py}; B items, N and M the tokens of the longest text and of an image.
+ */
+public final class Footprint {
+  // A layer norm's or a residual's input, its output, and the sum of both.
+  private static final int RESIDUAL = 3;
+
+  private Footprint() {}
+
+  /** {@link FusionModel#score} of B pairs, in bytes. */
+  public static long score(ModelConfig config, int pairs, int n, int m) {
+    long h = config.hidden();
+    long in = h * (n + m);
+    long keysAndValues = 2 * h * m;
+    long attention = RESIDUAL * h * n + (long) config.heads() * n * Math.max(n, m);
+    long feedForward = RESIDUAL * h * n + 2L * config.feedForward() * n;
+    return bytes(pairs, 2 * in + keysAndValues + Math.max(attention, feedForward));
+  }
+
+  /** {@link FusionModel#attention} of B pairs, in bytes. */
+  public static long attention(ModelConfig config, int pairs, int n, int m) {
+    // Beside what a score needs: the softmax of all heads, and their mean in native memory, in the
+    // heap, and cut to the text's length.
+    return score(config, pairs, n, m) + bytes(pairs, (config.heads() + 3L) * n * m);
+  }
+
+  /**
+   * {@link FusionModel#maxSim} of B pairs, in bytes.
+   *
+   * @param n tokens of the query with the most
+   */
+  public static long maxSim(ModelConfig config, int pairs, int n, int m) {
+    // Tokens in the heap, in native memory and at length 1; cosines, and their maxima with the
+    // places where they were found, in 64 bits.
+    return bytes(pairs, 3L * config.hidden() * (n + m) + (long) n * m + 3L * n);
+  }
+
+  /** {@link FusionModel#filterByMlp} of B pairs, in bytes. */
+  public static long filterByMlp(ModelConfig config, int pairs) {
+    // Both class tokens in heap and native memory, side by side, and two of the layers.
+    return bytes(pairs, (2 * 2 + 2 + RESIDUAL) * (long) config.hidden());
+  }
+
+  /** {@link FusionModel#encodeTexts} of B texts, in bytes. */
+  public static long encodeTexts(ModelConfig config, int texts, int n) {
+    return bytes(texts, tower(config, n));
+  }
+
+  /** {@link FusionModel#encodeImages} of B images, in bytes. */
+  public static long encodeImages(ModelConfig config, SensorConfig sensor, int images) {
+    long pixels = (long) sensor.channels() * sensor.imageSize() * sensor.imageSize();
+    int m = config.imageTokens(sensor);
+    long widest =
+        config.image().kind() == ImageTowerConfig.Kind.VISION_TRANSFORMER
+            ? tower(config, m)
+            : convolutions(config.image(), sensor.imageSize());
+    return bytes(images, 2 * pixels + widest + (long) config.hidden() * m);
+  }
+
+  /** Values that a transformer layer holds of one item of N tokens. */
+  private static long tower(ModelConfig config, long n) {
+    long h = config.hidden();
+    long attention = (RESIDUAL + 3) * h * n + config.heads() * n * n;
+    long feedForward = RESIDUAL * h * n + 2L * config.feedForward() * n;
+    return Math.max(attention, feedForward);
+  }
+
+  /** Values that the widest convolution holds of one image: its input, output, norm and sum. */
+  private static long convolutions(ImageTowerConfig tower, long side) {
+    long widest = 0;
+    long before = 0;
+    for (int width : tower.stems()) {
+      side /= 2;
+      long after = width * side * side;
+      widest = Math.max(widest, before + RESIDUAL * after);
+      before = after;
+    }
+    if (tower.kind() == ImageTowerConfig.Kind.RESNET) {
+      side /= 2;
+      before /= 4;
+    }
+    for (ImageTowerConfig.Stage stage : tower.stages()) {
+      side /= stage.stride();
+      long after = stage.width() * side * side;
+      // The shortcut's means are at most as large as what goes in.
+      long shortcut = tower.hasShortcuts() ? before / stage.stride() / stage.stride() : 0;
+      widest = Math.max(widest, before + shortcut + (RESIDUAL + 1) * after);
+      before = after;
+    }
+    return widest;
+  }
+
+  private static long bytes(int items, long values) {
+    return items * values * Float.BYTES;
+  }
+}

@@ -1,0 +1,75 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.cluster;
+
+import java.time.Duration;
+import java.util.Objects;
+import java.util.function.LongSupplier;
+
+/**
+ * Exponential backoff: how long to wait before a cluster that is full, or away, is asked again:
+ * each time twice as long, until it has kept no document for some time. A request that is under way
+ * then is waited for.
+ *
+ * @param first wait, above 0
+ * @param longest wait
+ * @param patience for so long without any document kept, requests included; 0 to ask once
+ * @param sleeper waits
+ * @param nanoTime the time, as {@link System#nanoTime} tells it
+ */
+public record Retry(
+    Duration first, Duration longest, Duration patience, Sleeper sleeper, LongSupplier nanoTime) {
+
+  /** Waits; tests do not. */
+  @FunctionalInterface
+  public interface Sleeper {
+    void sleep(Duration duration) throws InterruptedException;
+  }
+
+  public Retry {
+    if (first.isZero() || first.isNegative() || longest.compareTo(first) < 0) {
+      throw new IllegalArgumentException(
+          "waits must be above 0 and grow, got " + first + " to " + longest);
+    }
+    if (patience.isNegative()) {
+      throw new IllegalArgumentException(
+          "patience with the cluster must be at least 0 s, got " + patience.toSeconds() + " s");
+    }
+    Objects.requireNonNull(sleeper, "sleeper");
+    Objects.requireNonNull(nanoTime, "nanoTime");
+  }
+
+  /** Returns waits from a quarter of a second to half a minute. */
+  public static Retry lasting(Duration patience) {
+    return new Retry(
+        Duration.ofMillis(250), Duration.ofSeconds(30), patience, Thread::sleep, System::nanoTime);
+  }
+
+  /** The waits of one document, or of another request. Not thread-safe. */
+  public final class Backoff {
+    private final long start = nanoTime.getAsLong();
+    private Duration next = first;
+
+    /** Returns the time since these waits began. */
+    public Duration passed() {
+      return Duration.ofNanos(nanoTime.getAsLong() - start);
+    }
+
+    /** Waits, if there is patience for another wait, and returns whether there was. */
+    public boolean another() throws InterruptedException {
+      Duration left = patience.minus(passed());
+      if (!left.isPositive()) {
+        return false;
+      }
+      sleeper.sleep(shorter(next, left));
+      next = shorter(next.multipliedBy(2), longest);
+      return true;
+    }
+
+    private static Duration shorter(Duration a, Duration b) {
+      return a.compareTo(b) < 0 ? a : b;
+    }
+  }
+}

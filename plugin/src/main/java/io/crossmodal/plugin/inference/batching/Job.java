@@ -1,0 +1,143 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.inference.batching;
+
+import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.inference.InferenceException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * One caller's items, which the worker takes in slices and may merge with those of others. Guarded
+ * by the worker's lock for what waits, by its own for the outcomes: slices of one job may be in
+ * calls on several devices.
+ */
+public final class Job<I, O> {
+  private final Operation<I, O> operation;
+  private final List<I> items;
+  private final Deadline deadline;
+  private final CompletableFuture<List<O>> result = new CompletableFuture<>();
+  private final long arrived = System.nanoTime();
+  private final List<O> outcomes;
+  private int taken;
+  private int done;
+  private long queuedNanos;
+  private long copyNanos;
+  private long modelNanos;
+
+  /** Some of a job's items, in one call. */
+  record Slice<I, O>(Job<I, O> job, int from, int to) {
+    List<I> items() {
+      return job.items.subList(from, to);
+    }
+
+    int size() {
+      return to - from;
+    }
+  }
+
+  /**
+   * @param items not empty
+   */
+  public Job(Operation<I, O> operation, List<I> items, Deadline deadline) {
+    this.operation = operation;
+    this.items = List.copyOf(items);
+    this.deadline = deadline;
+    this.outcomes = new ArrayList<>(Collections.nCopies(items.size(), null));
+  }
+
+  Operation<I, O> operation() {
+    return operation;
+  }
+
+  /** As many outcomes as items; completes on the worker. Whoever gives up cancels it. */
+  public CompletableFuture<List<O>> result() {
+    return result;
+  }
+
+  long ageNanos() {
+    return System.nanoTime() - arrived;
+  }
+
+  /** Whether no slice was taken yet. */
+  boolean untouched() {
+    return taken == 0;
+  }
+
+  /** Items that no slice has taken yet. */
+  int waiting() {
+    return items.size() - taken;
+  }
+
+  /** Whether its model is warm, or will never be. */
+  boolean ready() {
+    return operation.on().settled();
+  }
+
+  Deadline deadline() {
+    return deadline;
+  }
+
+  /** Whether nobody waits for the outcomes any more. */
+  boolean abandoned() {
+    return result.isDone() || deadline.expired();
+  }
+
+  /** Tells whoever still waits that it is too late. */
+  void expire() {
+    result.completeExceptionally(
+        new InferenceException.DeadlineExceeded("a job of " + items.size() + " items"));
+  }
+
+  Slice<I, O> take(int most) {
+    if (untouched()) {
+      queuedNanos = ageNanos();
+    }
+    int from = taken;
+    taken = Math.min(items.size(), from + most);
+    return new Slice<>(this, from, taken);
+  }
+
+  /**
+   * Adds a call that computed some of its items, before their outcomes are placed.
+   *
+   * @param copies of the call's nanoseconds, those that were copies into and out of the device
+   */
+  void computed(long nanos, long copies) {
+    synchronized (outcomes) {
+      copyNanos += copies;
+      modelNanos += nanos - copies;
+    }
+  }
+
+  /** Where the job's time went; of a job that is complete. */
+  public JobTimes times() {
+    synchronized (outcomes) {
+      return new JobTimes(queuedNanos, copyNanos, modelNanos);
+    }
+  }
+
+  /** Keeps a slice's outcomes; the last slice completes the job. */
+  void place(Slice<I, O> slice, List<O> slicesOutcomes) {
+    boolean complete;
+    synchronized (outcomes) {
+      for (int i = 0; i < slice.size(); i++) {
+        outcomes.set(slice.from() + i, slicesOutcomes.get(i));
+      }
+      done += slice.size();
+      complete = done == items.size();
+    }
+    if (complete) {
+      result.complete(outcomes);
+    }
+  }
+
+  /** Ends the job; its other slices are abandoned. */
+  void fail(Throwable cause) {
+    result.completeExceptionally(cause);
+  }
+}

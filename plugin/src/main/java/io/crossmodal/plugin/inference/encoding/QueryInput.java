@@ -1,0 +1,86 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.inference.encoding;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.Objects;
+
+/** What a user searches with, before it is encoded. */
+public sealed interface QueryInput permits QueryInput.Text, QueryInput.Image {
+
+  /** A digest that tells two inputs apart, hexadecimal. */
+  String digest();
+
+  /**
+   * A text to search with.
+   *
+   * @param text not blank
+   */
+  record Text(String text) implements QueryInput {
+    @Override
+    public String digest() {
+      return sha256("text", "", text.getBytes(StandardCharsets.UTF_8));
+    }
+  }
+
+  /** An image file's bytes and the sensor that took it. */
+  final class Image implements QueryInput {
+    private final String sensor;
+    private final byte[] bytes;
+
+    /**
+     * @param bytes a JPEG, PNG or TIFF file; kept, not copied
+     */
+    public Image(String sensor, byte[] bytes) {
+      this.sensor = Objects.requireNonNull(sensor, "sensor");
+      this.bytes = Objects.requireNonNull(bytes, "bytes");
+    }
+
+    public String sensor() {
+      return sensor;
+    }
+
+    public byte[] bytes() {
+      return bytes;
+    }
+
+    @Override
+    public String digest() {
+      return sha256("image", sensor, bytes);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Image image
+          && sensor.equals(image.sensor)
+          && Arrays.equals(bytes, image.bytes);
+    }
+
+    @Override
+    public int hashCode() {
+      return 31 * sensor.hashCode() + Arrays.hashCode(bytes);
+    }
+  }
+
+  /**
+   * Digest of one content: its kind, its sensor (empty for text) and its bytes, separated so that
+   * no two contents share one input.
+   *
+   * @return 64 hexadecimal digits
+   */
+  static String sha256(String kind, String sensor, byte[] content) {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      digest.update((kind + '\0' + sensor + '\0').getBytes(StandardCharsets.UTF_8));
+      return HexFormat.of().formatHex(digest.digest(content));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
+  }
+}

@@ -1,0 +1,9 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+/**
+ * What a node's models did and where the time went. Entry class: {@link InferenceStats}. Callers:
+ * all of inference counts; the rescorer counts its own; the REST handlers read.
+ */
+package io.crossmodal.plugin.inference.stats;
