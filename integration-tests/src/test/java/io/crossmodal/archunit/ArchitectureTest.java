@@ -14,9 +14,10 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 final class ArchitectureTest {
-  private static final JavaClasses MAIN =
+  private static final JavaClasses ALL =
       new ClassFileImporter()
-          .withImportOption(location -> location.contains("/integration-tests/target/classes/"))
+          .withImportOption(
+              location -> location.contains("/integration-tests/target/test-classes/"))
           .importPackages("io.crossmodal");
 
   @Test
@@ -25,14 +26,14 @@ final class ArchitectureTest {
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage("io.crossmodal.plugin..", "org.apache.lucene..", "ai.djl.ndarray..")
-        .because("fixtures, benchmarks and demo are users of the plugin")
-        .check(MAIN);
+        .because("fixtures, tests, benchmarks and demo are users of the plugin")
+        .check(ALL);
   }
 
   @Test
   void everyPackageSaysWhatItIs() {
     List<String> silent =
-        MAIN.stream()
+        ALL.stream()
             .map(type -> type.getPackage())
             .distinct()
             .filter(found -> found.tryGetPackageInfo().isEmpty())

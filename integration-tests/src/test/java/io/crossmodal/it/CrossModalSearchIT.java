@@ -12,7 +12,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import io.crossmodal.it.CrossModalClient.Hit;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.ModelConfig;
@@ -448,7 +447,10 @@ final class CrossModalSearchIT {
     assertEquals("{\"count\":" + (bad.size() + 1) + "}", count);
   }
 
-  /** A value made outside: an embedding of the right length that begins as given, and tokens. */
+  /**
+   * Returns a value made outside: an embedding of the right length that begins as given, and
+   * tokens.
+   */
   private static String beforehand(String embedding, byte[] tokens) {
     return "{\"embedding\":"
         + embedding.replace("NaN", "\"NaN\"")
@@ -591,14 +593,14 @@ final class CrossModalSearchIT {
   }
 
   private static long encodings() throws IOException {
-    String stats = Nodes.call(node, "GET", "/_plugins/_cross_modal/stats", null);
-    JsonObject nodes = JsonParser.parseString(stats).getAsJsonObject().getAsJsonObject("nodes");
+    JsonObject nodes =
+        Nodes.json(node, "GET", "/_plugins/_cross_modal/stats", null).getAsJsonObject("nodes");
     String name = nodes.keySet().iterator().next();
     return nodes.getAsJsonObject(name).get("encoded_images").getAsLong();
   }
 
   private static JsonObject post(String path, String json) throws IOException {
-    return JsonParser.parseString(Nodes.call(node, "POST", path, json)).getAsJsonObject();
+    return Nodes.json(node, "POST", path, json);
   }
 
   private static String base64(byte[] bytes) {

@@ -9,7 +9,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.crossmodal.model.ModelConfig;
@@ -82,7 +81,7 @@ final class EncodeIT {
   }
 
   private static JsonObject call(String method, String path, String json) throws IOException {
-    return JsonParser.parseString(Nodes.call(node, method, path, json)).getAsJsonObject();
+    return Nodes.json(node, method, path, json);
   }
 
   private static int count(String index) throws IOException {
@@ -98,8 +97,8 @@ final class EncodeIT {
     return hits.get(0).getAsJsonObject().getAsJsonObject("_source").get("path").getAsString();
   }
 
-  /** Passes requests on to the node, except that the first bulks meet a full queue. */
-  private static HttpServer moody(AtomicInteger bulks, int refused) throws IOException {
+  /** Passes requests on to the node, except that the first transport meet a full queue. */
+  private static HttpServer moody(AtomicInteger transport, int refused) throws IOException {
     HttpServer server =
         HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
     HttpClient client = HttpClient.newHttpClient();
@@ -108,7 +107,7 @@ final class EncodeIT {
         exchange -> {
           try (exchange) {
             if (exchange.getRequestURI().getPath().endsWith("/_bulk")
-                && bulks.incrementAndGet() <= refused) {
+                && transport.incrementAndGet() <= refused) {
               exchange.getRequestBody().readAllBytes();
               exchange.sendResponseHeaders(429, -1);
             } else {
@@ -147,8 +146,8 @@ final class EncodeIT {
     assertTrue(encode(2, node.baseUri(), arguments).contains("--create-index"));
     List<String> creating = new ArrayList<>(arguments);
     creating.add("--create-index");
-    AtomicInteger bulks = new AtomicInteger();
-    HttpServer moody = moody(bulks, 2);
+    AtomicInteger transport = new AtomicInteger();
+    HttpServer moody = moody(transport, 2);
     try {
       URI full = URI.create("http://127.0.0.1:" + moody.getAddress().getPort());
       String printed = encode(0, full, creating);
@@ -156,7 +155,7 @@ final class EncodeIT {
     } finally {
       moody.stop(0);
     }
-    assertEquals(3, bulks.get(), "one request, refused twice");
+    assertEquals(3, transport.get(), "one request, refused twice");
     assertEquals(PICTURES, count("archive"));
 
     String again = encode(0, node.baseUri(), arguments);

@@ -10,7 +10,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.fixtures.TestBundles;
@@ -29,21 +28,12 @@ import org.opensearch.client.ResponseException;
 final class FaultsIT {
   private static final String MODELS = "/_plugins/_cross_modal/models/";
 
-  private static JsonObject call(OpenSearchNode node, String method, String path, String json)
-      throws IOException {
-    return JsonParser.parseString(Nodes.call(node, method, path, json)).getAsJsonObject();
-  }
-
   private static OpenSearchNode.Builder node(Path folder) throws IOException {
-    OpenSearchHome home = OpenSearchHome.create(folder.resolve("home"));
-    home.install(PluginNode.zip());
-    return OpenSearchNode.builder(home, folder.resolve("node"))
-        .heapMegabytes(1024)
-        .environment("OMP_WAIT_POLICY", "passive");
+    return Nodes.builder(Nodes.home(folder), folder.resolve("node"));
   }
 
   private static int hits(OpenSearchNode node, String query) throws IOException {
-    return call(node, "POST", "/pictures/_search", query)
+    return Nodes.json(node, "POST", "/pictures/_search", query)
         .getAsJsonObject("hits")
         .getAsJsonArray("hits")
         .size();
@@ -61,18 +51,13 @@ final class FaultsIT {
             .environment("PYTORCH_VERSION", "2.7.1")
             .environment("PYTORCH_FLAVOR", "cpu")
             .start()) {
-      call(
-          node,
-          "PUT",
-          "/pictures",
-          "{\"settings\":{\"number_of_replicas\":0},\"mappings\":{\"properties\":"
-              + "{\"image\":{\"type\":\"cross_modal\"},\"caption\":{\"type\":\"text\"}}}}");
+      Nodes.json(node, "PUT", "/pictures", Nodes.PICTURES);
       JsonArray embedding = new JsonArray();
       int dimension = ModelBundle.demo().manifest().config().filterDimension();
       for (int i = 0; i < dimension; i++) {
         embedding.add(i == 0 ? 1 : 0);
       }
-      call(
+      Nodes.json(
           node,
           "PUT",
           "/pictures/_doc/1?refresh=true",
@@ -91,7 +76,7 @@ final class FaultsIT {
           refused.getMessage().contains("install the plugin's zip that contains it"),
           refused.getMessage());
       JsonObject listed =
-          call(node, "GET", MODELS + "scenes-tiny", null)
+          Nodes.json(node, "GET", MODELS + "scenes-tiny", null)
               .getAsJsonArray("models")
               .get(0)
               .getAsJsonObject()
@@ -114,7 +99,7 @@ final class FaultsIT {
     OpenSearchNode first = builder.start();
     CompletableFuture<?> load;
     try {
-      call(
+      Nodes.json(
           first,
           "PUT",
           MODELS + "mine",
@@ -123,14 +108,14 @@ final class FaultsIT {
           CompletableFuture.runAsync(
               () -> {
                 try {
-                  call(first, "POST", MODELS + "mine/_load", null);
+                  Nodes.json(first, "POST", MODELS + "mine/_load", null);
                 } catch (IOException e) {
                   // The node is gone, and its answer with it.
                   System.out.println("the load was cut off: " + e);
                 }
               });
       while (!load.isDone()
-          && !call(first, "GET", MODELS + "mine", null).toString().contains("\"loading\"")) {
+          && !Nodes.json(first, "GET", MODELS + "mine", null).toString().contains("\"loading\"")) {
         Thread.onSpinWait();
       }
     } finally {
@@ -139,7 +124,7 @@ final class FaultsIT {
     load.join();
 
     try (OpenSearchNode second = builder.start()) {
-      String loaded = call(second, "POST", MODELS + "mine/_load", null).toString();
+      String loaded = Nodes.json(second, "POST", MODELS + "mine/_load", null).toString();
       assertTrue(loaded.contains("\"state\":\"loaded\""), loaded);
       try (Stream<Path> files = Files.walk(folder.resolve("node"))) {
         List<Path> left =

@@ -42,18 +42,16 @@ final class KilledNodeIT {
   static void start() throws Exception {
     folder = Nodes.folder("killed");
     images = Nodes.scenes(folder, PICTURES);
-    home = OpenSearchHome.create(folder.resolve("home"));
-    home.install(PluginNode.zip());
+    home = Nodes.home(folder);
     for (int i = 0; i < 3; i++) {
       nodes.add(startNode("node-" + i));
     }
   }
 
   private static OpenSearchNode startNode(String name) throws IOException {
-    return OpenSearchNode.builder(home, folder.resolve(name))
+    return Nodes.builder(home, folder.resolve(name))
         .name(name)
         .heapMegabytes(768)
-        .environment("OMP_WAIT_POLICY", "passive")
         .environment("OMP_NUM_THREADS", "1")
         .joining(nodes.toArray(new OpenSearchNode[0]))
         .start();
@@ -98,7 +96,7 @@ final class KilledNodeIT {
     return nodes.stream().filter(one -> one != node).findFirst().orElseThrow();
   }
 
-  /** The node that leads the cluster, or one that does not. */
+  /** Returns the node that leads the cluster, or one that does not. */
   private static OpenSearchNode leader(boolean leads) throws IOException {
     String name = Nodes.call(nodes.get(0), "GET", "/_cat/cluster_manager?h=node", null).strip();
     return nodes.stream()
@@ -206,7 +204,7 @@ final class KilledNodeIT {
         + "}}}";
   }
 
-  /** Whether an answer is whole. One that is not has to say so. */
+  /** Returns whether an answer is whole. One that is not has to say so. */
   private static boolean whole(JsonObject answer) {
     JsonObject shards = answer.getAsJsonObject("_shards");
     boolean all = shards.get("successful").getAsInt() == shards.get("total").getAsInt();

@@ -13,12 +13,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.trainer.bundle.BundleWriter;
-import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -37,7 +34,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
-import javax.imageio.ImageIO;
 import org.apache.hc.core5.http.ContentType;
 import org.apache.hc.core5.http.io.entity.ByteArrayEntity;
 import org.junit.jupiter.api.Test;
@@ -55,30 +51,19 @@ final class LifecycleIT {
   /** With their own graph parameters, and with the default ones. */
   private static final List<String> INDICES = List.of("own", "usual");
 
-  private static JsonObject call(OpenSearchNode node, String method, String path, String json)
-      throws IOException {
-    return JsonParser.parseString(Nodes.call(node, method, path, json)).getAsJsonObject();
-  }
-
   private static OpenSearchNode.Builder node(OpenSearchHome home, Path folder) {
-    return OpenSearchNode.builder(home, folder.resolve("node"))
-        .heapMegabytes(1024)
-        .environment("OMP_WAIT_POLICY", "passive");
+    return Nodes.builder(home, folder.resolve("node"));
   }
 
-  private static String picture(int colour) throws IOException {
-    BufferedImage image = new BufferedImage(20, 20, BufferedImage.TYPE_INT_RGB);
-    image.createGraphics().fillRect(colour % 10, colour % 7, 5 + colour, 3);
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ImageIO.write(image, "png", out);
-    return Base64.getEncoder().encodeToString(out.toByteArray());
+  private static String picture(int number) throws IOException {
+    return Base64.getEncoder().encodeToString(Nodes.picture(number));
   }
 
   private static Map<String, Double> search(OpenSearchNode node, String index) throws IOException {
     String side = "{\"field\":\"image\",\"query_text\":\"a b\"}";
     Map<String, Double> scores = new TreeMap<>();
     for (JsonElement hit :
-        call(
+        Nodes.json(
                 node,
                 "POST",
                 "/" + index + "/_search",
@@ -106,10 +91,10 @@ final class LifecycleIT {
         node(with, folder).setting("plugins.cross_modal.precision", "fp32").start()) {
       manyUploadsAtOnce(node);
       String bundle = Base64.getEncoder().encodeToString(Files.readAllBytes(file));
-      call(node, "PUT", MODELS + "mine", "{\"bundle\":\"" + bundle + "\"}");
+      Nodes.json(node, "PUT", MODELS + "mine", "{\"bundle\":\"" + bundle + "\"}");
       for (String index : INDICES) {
         boolean own = index.equals("own");
-        call(
+        Nodes.json(
             node,
             "PUT",
             "/" + index,
@@ -120,7 +105,7 @@ final class LifecycleIT {
                 + (own ? ",\"m\":8,\"ef_construction\":50,\"vector_encoding\":\"int8\"" : "")
                 + "}}}}");
         for (int i = 0; i < 4; i++) {
-          call(
+          Nodes.json(
               node,
               "PUT",
               "/" + index + "/_doc/" + i + "?refresh=true",
@@ -129,14 +114,15 @@ final class LifecycleIT {
         before.put(index, search(node, index));
         assertEquals(4, before.get(index).size());
       }
-      call(node, "PUT", "/notes/_doc/1?refresh=true", "{\"caption\":\"of no interest to models\"}");
+      Nodes.json(
+          node, "PUT", "/notes/_doc/1?refresh=true", "{\"caption\":\"of no interest to models\"}");
     }
 
     try (OpenSearchNode node = node(without, folder).withoutAwaitingShards().start()) {
-      call(node, "GET", "/_cluster/health/notes?wait_for_status=yellow&timeout=5m", null);
-      assertEquals(1, call(node, "GET", "/notes/_count", null).get("count").getAsInt());
+      Nodes.json(node, "GET", "/_cluster/health/notes?wait_for_status=yellow&timeout=5m", null);
+      assertEquals(1, Nodes.json(node, "GET", "/notes/_count", null).get("count").getAsInt());
       // A state is written by whoever leads, without what it does not know.
-      call(node, "PUT", "/more/_doc/1?refresh=true", "{\"caption\":\"written without\"}");
+      Nodes.json(node, "PUT", "/more/_doc/1?refresh=true", "{\"caption\":\"written without\"}");
     }
 
     try (OpenSearchNode node =
@@ -146,7 +132,7 @@ final class LifecycleIT {
             .start()) {
       for (String index : INDICES) {
         JsonObject health =
-            call(
+            Nodes.json(
                 node,
                 "GET",
                 "/_cluster/health/" + index + "?wait_for_status=green&timeout=3m",
@@ -164,7 +150,7 @@ final class LifecycleIT {
         Map<String, Double> after = search(node, index);
         assertEquals(before.get(index).keySet(), after.keySet());
         before.get(index).forEach((id, score) -> assertEquals(score, after.get(id), 1e-4, id));
-        call(
+        Nodes.json(
             node,
             "PUT",
             "/" + index + "/_doc/new?refresh=true",
@@ -174,7 +160,7 @@ final class LifecycleIT {
     }
   }
 
-  /** Parts of 80 MB from eight clients, to a heap of 1 GB: some are asked to come again. */
+  /** Sends parts of 80 MB from eight clients, to a heap of 1 GB: some are asked to come again. */
   private static void manyUploadsAtOnce(OpenSearchNode node) throws IOException {
     byte[] head =
         ("{\"sha256\":\"" + "0".repeat(64) + "\",\"bundle\":\"").getBytes(StandardCharsets.UTF_8);
@@ -217,22 +203,16 @@ final class LifecycleIT {
   void aFullDiskIsNamedAndAllElseWorks() throws Exception {
     assumeTrue(canMount(), "this machine lets its user mount no file system");
     Path folder = Nodes.folder("full");
-    OpenSearchHome home = OpenSearchHome.create(folder.resolve("home"));
-    home.install(PluginNode.zip());
+    OpenSearchHome home = Nodes.home(folder);
     // Libtorch takes 430 MB.
     try (OpenSearchNode node = node(home, folder).diskMegabytes(300).start()) {
-      call(
-          node,
-          "PUT",
-          "/pictures",
-          "{\"settings\":{\"number_of_replicas\":0},\"mappings\":{\"properties\":"
-              + "{\"image\":{\"type\":\"cross_modal\"},\"caption\":{\"type\":\"text\"}}}}");
+      Nodes.json(node, "PUT", "/pictures", Nodes.PICTURES);
       for (int i = 0; i < 2; i++) {
         ResponseException refused =
             assertThrows(
                 ResponseException.class,
                 () ->
-                    call(
+                    Nodes.json(
                         node,
                         "PUT",
                         "/pictures/_doc/1?refresh=true",
@@ -241,8 +221,8 @@ final class LifecycleIT {
             503, refused.getResponse().getStatusLine().getStatusCode(), refused.getMessage());
         assertTrue(refused.getMessage().contains("No space left on device"), refused.getMessage());
       }
-      call(node, "PUT", "/pictures/_doc/2?refresh=true", "{\"caption\":\"a pond\"}");
-      assertEquals(1, call(node, "GET", "/pictures/_count", null).get("count").getAsInt());
+      Nodes.json(node, "PUT", "/pictures/_doc/2?refresh=true", "{\"caption\":\"a pond\"}");
+      assertEquals(1, Nodes.json(node, "GET", "/pictures/_count", null).get("count").getAsInt());
       uploadsLeaveRoom(node);
     }
   }
@@ -257,7 +237,7 @@ final class LifecycleIT {
     for (int i = 0; refused == null && i < 40; i++) {
       String model = MODELS + "endless-" + i % 8;
       try {
-        call(node, "PUT", model + "?part=" + i / 8 + "&parts=6", part);
+        Nodes.json(node, "PUT", model + "?part=" + i / 8 + "&parts=6", part);
         begun.add(model);
       } catch (ResponseException e) {
         refused = e;
@@ -267,10 +247,10 @@ final class LifecycleIT {
     assertEquals(507, refused.getResponse().getStatusLine().getStatusCode(), refused.getMessage());
     assertTrue(refused.getMessage().contains("make room"), refused.getMessage());
     for (String model : Set.copyOf(begun)) {
-      assertTrue(call(node, "DELETE", model, null).get("acknowledged").getAsBoolean());
+      assertTrue(Nodes.json(node, "DELETE", model, null).get("acknowledged").getAsBoolean());
     }
-    call(node, "PUT", "/pictures/_doc/3?refresh=true", "{\"caption\":\"a lake\"}");
-    assertEquals(2, call(node, "GET", "/pictures/_count", null).get("count").getAsInt());
+    Nodes.json(node, "PUT", "/pictures/_doc/3?refresh=true", "{\"caption\":\"a lake\"}");
+    assertEquals(2, Nodes.json(node, "GET", "/pictures/_count", null).get("count").getAsInt());
   }
 
   private static boolean canMount() throws IOException, InterruptedException {

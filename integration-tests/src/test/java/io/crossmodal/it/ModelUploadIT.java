@@ -10,14 +10,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.cluster.ClusterClient;
 import io.crossmodal.trainer.deploy.ModelUpload;
-import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,7 +25,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.opensearch.client.ResponseException;
 
@@ -40,27 +36,14 @@ final class ModelUploadIT {
           + " pond\"}},\"rescore\":{\"window_size\":5,\"fusion\":{\"field\":\"image\",\"query_text\":\"a"
           + " pond\"}}}";
 
-  private static JsonObject call(OpenSearchNode node, String method, String path, String json)
-      throws IOException {
-    return JsonParser.parseString(Nodes.call(node, method, path, json)).getAsJsonObject();
-  }
-
   private static String base64(byte[] bytes) {
     return Base64.getEncoder().encodeToString(bytes);
-  }
-
-  private static byte[] picture(int colour) throws IOException {
-    BufferedImage image = new BufferedImage(20, 20, BufferedImage.TYPE_INT_RGB);
-    image.createGraphics().fillRect(colour % 10, colour % 7, 5 + colour, 3);
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ImageIO.write(image, "png", out);
-    return out.toByteArray();
   }
 
   private static Map<String, Double> search(OpenSearchNode node) throws IOException {
     Map<String, Double> scores = new TreeMap<>();
     for (JsonElement hit :
-        call(node, "POST", "/pictures/_search", SEARCH)
+        Nodes.json(node, "POST", "/pictures/_search", SEARCH)
             .getAsJsonObject("hits")
             .getAsJsonArray("hits")) {
       double score = hit.getAsJsonObject().get("_score").getAsDouble();
@@ -76,8 +59,7 @@ final class ModelUploadIT {
     Path file = folder.resolve("mine.zip");
     BundleWriter.write(TestBundles.random("mine", ModelConfig.micro(), 42), file, List.of("a b"));
     byte[] bundle = Files.readAllBytes(file);
-    OpenSearchHome home = OpenSearchHome.create(folder.resolve("home"));
-    home.install(PluginNode.zip());
+    OpenSearchHome home = Nodes.home(folder);
     OpenSearchNode.Builder builder =
         OpenSearchNode.builder(home, folder.resolve("node"))
             .heapMegabytes(1024)
@@ -90,14 +72,14 @@ final class ModelUploadIT {
     try {
       int half = bundle.length / 2;
       JsonObject waits =
-          call(
+          Nodes.json(
               node,
               "PUT",
               MODELS + "mine?part=0&parts=2",
               "{\"bundle\":\"" + base64(Arrays.copyOf(bundle, half)) + "\"}");
       assertEquals("[1]", waits.get("missing_parts").toString());
       JsonObject whole =
-          call(
+          Nodes.json(
               node,
               "PUT",
               MODELS + "mine?part=1&parts=2",
@@ -114,18 +96,18 @@ final class ModelUploadIT {
       IOException shipped =
           assertThrows(IOException.class, () -> upload.send(file, "scenes-tiny", parts -> {}));
       assertTrue(shipped.getMessage().contains("scenes-tiny"), shipped.getMessage());
-      call(
+      Nodes.json(
           node,
           "PUT",
           "/pictures",
           "{\"settings\":{\"number_of_replicas\":0},\"mappings\":{\"properties\":"
               + "{\"image\":{\"type\":\"cross_modal\",\"model\":\"mine\"}}}}");
       for (int i = 0; i < 4; i++) {
-        call(
+        Nodes.json(
             node,
             "PUT",
             "/pictures/_doc/" + i + "?refresh=true",
-            "{\"image\":{\"bytes\":\"" + base64(picture(i)) + "\"}}");
+            "{\"image\":{\"bytes\":\"" + base64(Nodes.picture(i)) + "\"}}");
       }
       before = search(node);
       assertEquals(4, before.size());
@@ -141,12 +123,13 @@ final class ModelUploadIT {
       OpenSearchNode running = node;
       ResponseException used =
           assertThrows(
-              ResponseException.class, () -> call(running, "DELETE", MODELS + "mine", null));
+              ResponseException.class, () -> Nodes.json(running, "DELETE", MODELS + "mine", null));
       assertEquals(409, used.getResponse().getStatusLine().getStatusCode());
-      call(node, "DELETE", "/pictures", null);
-      call(node, "DELETE", MODELS + "mine", null);
+      Nodes.json(node, "DELETE", "/pictures", null);
+      Nodes.json(node, "DELETE", MODELS + "mine", null);
       ResponseException gone =
-          assertThrows(ResponseException.class, () -> call(running, "GET", MODELS + "mine", null));
+          assertThrows(
+              ResponseException.class, () -> Nodes.json(running, "GET", MODELS + "mine", null));
       assertEquals(404, gone.getResponse().getStatusLine().getStatusCode());
     } finally {
       node.close();

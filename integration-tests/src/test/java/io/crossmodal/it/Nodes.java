@@ -4,14 +4,19 @@
  */
 package io.crossmodal.it;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.KarpathyReader;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import javax.imageio.ImageIO;
 import org.opensearch.client.Request;
 
 /** What the tests of this package share. */
@@ -34,6 +39,40 @@ final class Nodes {
             new SceneDatasetWriter(new SceneDatasetWriter.Config(0, 0, count, 77, 128, 0.3))
                 .write(folder.resolve("scenes"), 2, () -> {}))
         .images();
+  }
+
+  /** The body of a new index of pictures and captions. */
+  static final String PICTURES =
+      "{\"settings\":{\"number_of_replicas\":0},\"mappings\":{\"properties\":"
+          + "{\"image\":{\"type\":\"cross_modal\"},\"caption\":{\"type\":\"text\"}}}}";
+
+  /** Lays out an OpenSearch with our plugin. */
+  static OpenSearchHome home(Path folder) throws IOException {
+    OpenSearchHome home = OpenSearchHome.create(folder.resolve("home"));
+    home.install(PluginNode.zip());
+    return home;
+  }
+
+  /** Describes a node whose libtorch does not keep processors busy with waiting. */
+  static OpenSearchNode.Builder builder(OpenSearchHome home, Path folder) {
+    return OpenSearchNode.builder(home, folder)
+        .heapMegabytes(1024)
+        .environment("OMP_WAIT_POLICY", "passive");
+  }
+
+  /** Returns a small PNG, another one for each number. */
+  static byte[] picture(int number) throws IOException {
+    BufferedImage image = new BufferedImage(20, 20, BufferedImage.TYPE_INT_RGB);
+    image.createGraphics().fillRect(number % 10, number % 7, 5 + number, 3);
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ImageIO.write(image, "png", out);
+    return out.toByteArray();
+  }
+
+  /** Sends a request and returns the answer, a JSON object. */
+  static JsonObject json(OpenSearchNode node, String method, String path, String json)
+      throws IOException {
+    return JsonParser.parseString(call(node, method, path, json)).getAsJsonObject();
   }
 
   /** Sends a request and returns the answer's body. */

@@ -44,7 +44,7 @@ final class OpenSearchNodeIT {
     }
   }
 
-  /** What a user combines cross-modal search with, and needs a module for. */
+  /** Checks what a user combines cross-modal search with, and needs a module for. */
   private static void ordinaryUseWorks(OpenSearchNode node) throws IOException {
     Nodes.call(
         node,

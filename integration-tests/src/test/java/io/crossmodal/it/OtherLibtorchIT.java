@@ -44,11 +44,7 @@ final class OtherLibtorchIT {
           "-Dai.djl.offline=false");
 
   private static OpenSearchNode.Builder node(Path folder) throws IOException {
-    OpenSearchHome home = OpenSearchHome.create(folder.resolve("home"));
-    home.install(PluginNode.zip());
-    return OpenSearchNode.builder(home, folder.resolve("node"))
-        .heapMegabytes(1024)
-        .environment("OMP_WAIT_POLICY", "passive");
+    return Nodes.builder(Nodes.home(folder), folder.resolve("node"));
   }
 
   private static Properties properties(OpenSearchNode node)

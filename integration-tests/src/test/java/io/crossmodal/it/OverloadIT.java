@@ -41,8 +41,7 @@ final class OverloadIT {
   @BeforeAll
   static void start() throws Exception {
     folder = Nodes.folder("overload");
-    home = OpenSearchHome.create(folder.resolve("home"));
-    home.install(PluginNode.zip());
+    home = Nodes.home(folder);
     node = builder("data").start();
     for (String index : List.of("few", "many")) {
       call(
@@ -57,11 +56,9 @@ final class OverloadIT {
   }
 
   private static OpenSearchNode.Builder builder(String name) {
-    return OpenSearchNode.builder(home, folder.resolve(name))
+    return Nodes.builder(home, folder.resolve(name))
         .name(name)
-        .heapMegabytes(1024)
-        .setting("plugins.cross_modal.precision", "fp32")
-        .environment("OMP_WAIT_POLICY", "passive");
+        .setting("plugins.cross_modal.precision", "fp32");
   }
 
   @AfterAll

@@ -56,7 +56,9 @@ final class PluginInstallIT {
     }
   }
 
-  /** The setting stands for a version of the plugin whose nodes speak otherwise. */
+  /**
+   * Checks a refusal: the setting stands for a version of the plugin whose nodes speak otherwise.
+   */
   private static void refusesANodeOfAnotherFormat(OpenSearchHome home, OpenSearchNode node)
       throws IOException {
     Path other = folder.resolve("other");

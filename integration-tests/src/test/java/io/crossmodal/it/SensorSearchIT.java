@@ -44,7 +44,10 @@ final class SensorSearchIT {
     }
   }
 
-  /** Percent of the places that are among the first hits of a search by a mirrored tile of them. */
+  /**
+   * Returns the percent of the places that are among the first hits of a search by a mirrored tile
+   * of them.
+   */
   private static double found(String sensor, String wanted, boolean rescore) throws Exception {
     int found = 0;
     for (int place = 0; place < archive.places(); place++) {

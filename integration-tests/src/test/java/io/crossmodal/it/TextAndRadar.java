@@ -6,6 +6,7 @@ package io.crossmodal.it;
 
 import com.google.gson.JsonObject;
 import io.crossmodal.it.CrossModalClient.Hit;
+import io.crossmodal.it.CrossModalClient.Tile;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.data.CaptionedImage;
@@ -14,7 +15,6 @@ import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.data.PairsCsvReader;
 import io.crossmodal.trainer.data.SensorSource;
 import io.crossmodal.trainer.data.Split;
-import io.crossmodal.trainer.data.SplitShares;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import io.crossmodal.trainer.data.scene.ScenePairsWriter;
 import io.crossmodal.trainer.sensors.SensorOptions;
@@ -22,10 +22,8 @@ import io.crossmodal.trainer.sensors.SensorTraining;
 import io.crossmodal.trainer.train.Optimiser;
 import io.crossmodal.trainer.train.OptionRecords;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -67,7 +65,7 @@ final class TextAndRadar {
             table,
             SensorSource.RGB,
             SensorSource.S1,
-            new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
+            new PairsCsvReader.Options(Optional.empty(), Split.Shares.DEFAULT, 1, 0));
     ModelBundle teacher = ModelBundle.demo();
     Path file = folder.resolve("both.zip");
     BundleWriter.write(
@@ -75,15 +73,13 @@ final class TextAndRadar {
             .train(teacher, pairs, MODEL, taken -> {}),
         file,
         teacher.manifest().golden().texts());
-    JsonObject upload = new JsonObject();
-    upload.addProperty("bundle", base64(file));
-    client.call("PUT", "/_plugins/_cross_modal/models/" + MODEL, upload.toString());
+    client.upload(MODEL, file);
     List<List<CaptionedImage>> tiles = new ArrayList<>();
     for (String sensor : SENSORS) {
       tiles.add(KarpathyReader.read(table.resolveSibling(sensor + ".json")).split(Split.TEST));
     }
     TextAndRadar archive = new TextAndRadar(client, index, tiles);
-    archive.index();
+    client.indexTiles(index, MODEL, archive.documents());
     return archive;
   }
 
@@ -103,47 +99,29 @@ final class TextAndRadar {
             STEPS));
   }
 
-  private void index() throws IOException {
-    client.call(
-        "PUT",
-        "/" + index,
-        "{\"mappings\":{\"properties\":{\"sensor\":{\"type\":\"keyword\"},\"image\":{\"type\":"
-            + "\"cross_modal\",\"model\":\""
-            + MODEL
-            + "\"}}}}");
-    StringBuilder lines = new StringBuilder();
-    for (int sensor = 0; sensor < SENSORS.size(); sensor++) {
+  private List<Tile> documents() {
+    List<Tile> documents = new ArrayList<>();
+    for (int s = 0; s < SENSORS.size(); s++) {
+      String sensor = SENSORS.get(s);
       for (int place = 0; place < places(); place++) {
-        JsonObject id = new JsonObject();
-        id.addProperty("_id", SensorArchive.id(SENSORS.get(sensor), place));
-        JsonObject action = new JsonObject();
-        action.add("index", id);
-        JsonObject image = new JsonObject();
-        image.addProperty("bytes", base64(tiles.get(sensor).get(place).file()));
-        image.addProperty("sensor", SENSORS.get(sensor));
-        JsonObject document = new JsonObject();
-        document.add("image", image);
-        document.addProperty("sensor", SENSORS.get(sensor));
-        lines.append(action).append('\n').append(document).append('\n');
+        Path file = tiles.get(s).get(place).file();
+        documents.add(new Tile(SensorArchive.id(sensor, place), sensor, file));
       }
     }
-    JsonObject answer = client.call("POST", "/" + index + "/_bulk?refresh=true", lines.toString());
-    if (answer.get("errors").getAsBoolean()) {
-      throw new IOException("the node refused tiles: " + answer);
-    }
+    return documents;
   }
 
-  /** How many places there are. */
+  /** Returns how many places there are. */
   int places() {
     return tiles.get(0).size();
   }
 
-  /** What is said of a place. */
+  /** Returns what is said of a place. */
   List<String> captions(int place) {
     return tiles.get(0).get(place).captions();
   }
 
-  /** How many captions there are. */
+  /** Returns how many captions there are. */
   int texts() {
     return tiles.get(0).stream().mapToInt(tile -> tile.captions().size()).sum();
   }
@@ -159,9 +137,5 @@ final class TextAndRadar {
     side.addProperty("query_text", text);
     int most = 2 * places();
     return client.search(index, side, most, wanted, rescore ? most : 0, most);
-  }
-
-  private static String base64(Path file) throws IOException {
-    return Base64.getEncoder().encodeToString(Files.readAllBytes(file));
   }
 }

@@ -27,8 +27,8 @@ import java.util.regex.Pattern;
  * Makes the starting weights of the paper's model (sections 3.1 and 3.2) from two published
  * checkpoints, BERT and a vision transformer.
  *
- * <p>Cross-attention with its layer norm, matching head and filter are in neither; training
- * initialises them anew.
+ * <p>Cross-attention with its layer norm, matching head and the bi-encoder's heads are in neither;
+ * training initialises them anew.
  */
 public final class CheckpointImport {
   /** What no vocabulary of lower-cased texts holds; {@code [CLS]} and {@code [unused1]} may be. */

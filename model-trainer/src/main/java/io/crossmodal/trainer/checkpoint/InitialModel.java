@@ -295,8 +295,8 @@ public final class InitialModel {
     }
 
     /**
-     * {@code fusion.layer3.norm2.bias} and its like, of every layer, are {@code
-     * fusion.layer*.norm2}.
+     * Counts tensors by groups: {@code fusion.layer3.norm2.bias} and its like, of every layer, are
+     * {@code fusion.layer*.norm2}.
      */
     private Map<String, Integer> groups() {
       Map<String, Integer> groups = new TreeMap<>();

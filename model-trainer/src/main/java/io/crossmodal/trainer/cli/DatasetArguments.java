@@ -6,12 +6,10 @@ package io.crossmodal.trainer.cli;
 
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
-import io.crossmodal.trainer.data.DatasetOptions;
 import io.crossmodal.trainer.data.Datasets;
 import io.crossmodal.trainer.data.FolderOptions;
 import io.crossmodal.trainer.data.InvalidDatasetException;
 import io.crossmodal.trainer.data.Split;
-import io.crossmodal.trainer.data.SplitShares;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -24,7 +22,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
-/** Which data set a command works on: the options that all commands share. */
+/** Options that name a data set and how it is read, the same for all commands. */
 final class DatasetArguments {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
@@ -64,7 +62,7 @@ final class DatasetArguments {
       description =
           "labelled folders and COCO files that name no split: shares of the splits, the same for"
               + " all commands on one data set (default: 0.8,0.1,0.1)")
-  private SplitShares shares;
+  private Split.Shares shares;
 
   @Option(
       names = "--split-seed",
@@ -74,15 +72,15 @@ final class DatasetArguments {
   private Long splitSeed;
 
   /** Reads "0.8,0.1,0.1". */
-  static final class Shares implements ITypeConverter<SplitShares> {
+  static final class Shares implements ITypeConverter<Split.Shares> {
     private static final Pattern COMMA = Pattern.compile(",");
 
     @Override
-    public SplitShares convert(String value) {
+    public Split.Shares convert(String value) {
       try {
         List<Double> shares = COMMA.splitAsStream(value).map(Double::valueOf).toList();
         if (shares.size() == 3) {
-          return new SplitShares(shares.get(0), shares.get(1), shares.get(2));
+          return new Split.Shares(shares.get(0), shares.get(1), shares.get(2));
         }
       } catch (NumberFormatException e) {
         // Said below.
@@ -101,7 +99,7 @@ final class DatasetArguments {
 
   CaptionedDataset read() throws IOException {
     return Datasets.read(
-        new DatasetOptions(data, Optional.ofNullable(images), allowedProblems, folders()));
+        new Datasets.Options(data, Optional.ofNullable(images), allowedProblems, folders()));
   }
 
   /**

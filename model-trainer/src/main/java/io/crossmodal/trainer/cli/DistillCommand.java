@@ -26,15 +26,15 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** {@code distill}: both filters of a trained model, from its fusion encoder. */
+/** {@code distill}: bi-encoder and MLP pre-ranker of a trained model, from its fusion encoder. */
 @Command(
     name = "distill",
     mixinStandardHelpOptions = true,
     modelTransformer = RecordOptions.Transformer.class,
     showDefaultValues = true,
     description =
-        "Distils the fusion encoder of a bundle into its filter (a dot product, for the kNN field)"
-            + " and into the paper's MLP filter. Calibrate the result with export.")
+        "Distils the fusion encoder of a bundle into its bi-encoder (a dot product, for the kNN"
+            + " field) and into the paper's MLP pre-ranker. Calibrate the result with export.")
 final class DistillCommand implements Callable<Integer>, RecordOptions.Holder {
   @Mixin private DatasetArguments data;
 

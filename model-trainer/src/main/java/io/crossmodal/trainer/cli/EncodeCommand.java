@@ -13,7 +13,6 @@ import io.crossmodal.trainer.cluster.Retry;
 import io.crossmodal.trainer.data.InvalidDatasetException;
 import io.crossmodal.trainer.encode.BulkSink;
 import io.crossmodal.trainer.encode.DocumentFormat;
-import io.crossmodal.trainer.encode.EncodeOptions;
 import io.crossmodal.trainer.encode.EncodeRun;
 import io.crossmodal.trainer.encode.Journal;
 import io.crossmodal.trainer.encode.NdjsonSink;
@@ -56,7 +55,7 @@ import picocli.CommandLine.Spec;
     })
 final class EncodeCommand implements Callable<Integer> {
   /** For one request: a node that is busy answers late. */
-  private static final Duration PATIENCE = Duration.ofMinutes(5);
+  private static final Duration TIMEOUT = Duration.ofMinutes(5);
 
   private static final String STANDARD_OUTPUT = "-";
 
@@ -175,29 +174,31 @@ final class EncodeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    EncodeOptions all = new EncodeOptions(batch, threads, allowedProblems);
+    EncodeRun.Options all = new EncodeRun.Options(batch, threads, allowedProblems);
     Retry retry = Retry.lasting(Duration.ofSeconds(retrySeconds));
     SourceImages source = SourceImages.read(data, Optional.ofNullable(images), allowedProblems);
-    EncodeOptions options = all.after(source.problems().size());
+    EncodeRun.Options options = all.after(source.problems().size());
     ModelBundle read = bundle == null ? ModelBundle.demo() : ModelBundle.read(bundle);
+    Job job = new Job(source, read, options);
     if (target.index != null) {
-      return toIndex(source, read, options, retry);
+      return toIndex(job, retry);
     } else if (createIndex || model != null) {
       throw new IllegalArgumentException("--create-index and --model are for --index only");
     } else if (target.out.toString().equals(STANDARD_OUTPUT)) {
       DocumentFormat format = format(read.manifest(), tokens, true);
       try (Journal none = Journal.none()) {
-        return run(
-            source, read, format, options, none, r -> new NdjsonSink(System.out, 0, format, r));
+        return run(job, format, none, r -> new NdjsonSink(System.out, 0, format, r));
       }
     }
-    return toFile(source, read, options);
+    return toFile(job);
   }
 
-  private int toIndex(SourceImages source, ModelBundle read, EncodeOptions options, Retry retry)
-      throws Exception {
+  /** What is encoded, by which model, and how. */
+  private record Job(SourceImages source, ModelBundle bundle, EncodeRun.Options options) {}
+
+  private int toIndex(Job job, Retry retry) throws Exception {
     ClusterClient cluster = node.client();
-    ModelManifest manifest = read.manifest();
+    ModelManifest manifest = job.bundle().manifest();
     if (createIndex) {
       String served = model == null ? manifest.id() : model;
       if (TargetIndex.create(cluster, target.index, field, manifest, served, tokens)) {
@@ -219,36 +220,28 @@ final class EncodeCommand implements Callable<Integer> {
     String name = index.name() + " " + index.incarnation();
     try (Journal known = open(file, name, format, 0)) {
       return run(
-          source,
-          read,
+          job,
           format,
-          options,
           known,
-          receipts ->
+          listener ->
               new BulkSink(
-                  lines -> cluster.send("POST", index.bulkPath(), lines, PATIENCE),
+                  lines -> cluster.send("POST", index.bulkPath(), lines, TIMEOUT),
                   format,
                   connections,
                   retry,
-                  receipts));
+                  listener));
     }
   }
 
-  private int toFile(SourceImages source, ModelBundle read, EncodeOptions options)
-      throws Exception {
-    DocumentFormat format = format(read.manifest(), tokens, true);
+  private int toFile(Job job) throws Exception {
+    DocumentFormat format = format(job.bundle().manifest(), tokens, true);
     Path out = target.out;
     Path file = journal == null ? out.resolveSibling(out.getFileName() + ".journal") : journal;
     // What the journal does not know is cut off, once it is known that no other run writes it.
     long written = Files.exists(out) ? Files.size(out) : 0;
     try (Journal known = open(file, "file", format, written)) {
       return run(
-          source,
-          read,
-          format,
-          options,
-          known,
-          receipts -> NdjsonSink.file(out, known.position(), format, receipts));
+          job, format, known, listener -> NdjsonSink.file(out, known.position(), format, listener));
     }
   }
 
@@ -279,18 +272,13 @@ final class EncodeCommand implements Callable<Integer> {
   }
 
   /** Returns the exit status. */
-  private int run(
-      SourceImages source,
-      ModelBundle read,
-      DocumentFormat format,
-      EncodeOptions options,
-      Journal known,
-      EncodeRun.SinkFactory sinks)
+  private int run(Job job, DocumentFormat format, Journal known, EncodeRun.SinkFactory sinks)
       throws Exception {
+    SourceImages source = job.source();
     say(data + ": " + source.images().size() + " " + source.kind());
     EncodeRun.Summary summary;
     try (Interruption interruption = new Interruption();
-        LoadedModel encoder = LoadedModel.of(read);
+        LoadedModel encoder = LoadedModel.of(job.bundle());
         ProgressBar bar =
             new ProgressBarBuilder()
                 .setTaskName("encode")
@@ -299,7 +287,7 @@ final class EncodeCommand implements Callable<Integer> {
                 .showSpeed()
                 .build()) {
       summary =
-          new EncodeRun(encoder.model(), format, options, known)
+          new EncodeRun(encoder.model(), format, job.options(), known)
               .run(
                   source.images(),
                   sinks,
@@ -336,7 +324,7 @@ final class EncodeCommand implements Callable<Integer> {
     return there > 0 ? SOME_LEFT_OUT : ALL_LEFT_OUT;
   }
 
-  /** Standard output may be where the documents go. */
+  /** Prints to standard error: standard output may be where the documents go. */
   private void say(String line) {
     command.commandLine().getErr().println(line);
   }

@@ -27,7 +27,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** {@code evaluate}: what the filter, the fusion encoder and both reach on one split. */
+/** {@code evaluate}: what the bi-encoder, the fusion encoder and both reach on one split. */
 @Command(
     name = "evaluate",
     mixinStandardHelpOptions = true,
@@ -45,21 +45,11 @@ final class EvaluateCommand implements Callable<Integer> {
   @Option(names = "--split", defaultValue = "TEST", description = "${COMPLETION-CANDIDATES}")
   private Split split;
 
-  @Option(
-      names = "--k",
-      defaultValue = "16,32,64,128,256",
-      split = ",",
-      description = "candidates that are re-ranked; may be repeated")
-  private List<Integer> ks;
-
-  @Option(
-      names = "--full",
-      description = "score every pair too, and count what the filter misses; quadratic")
-  private boolean full;
+  @Mixin private DepthArguments depth;
 
   @Option(
       names = "--lambda",
-      description = "weight of the filter's logit instead of the bundle's; 0 as in the paper")
+      description = "weight of the bi-encoder's logit instead of the bundle's; 0 as in the paper")
   private Double lambda;
 
   @Option(
@@ -89,6 +79,26 @@ final class EvaluateCommand implements Callable<Integer> {
       description = "of --change, 0 to 10; the paper's views are made with 7")
   private double magnitude;
 
+  /** How deep the fusion encoder looks: the options that all commands share. */
+  static final class DepthArguments {
+    @Option(
+        names = "--k",
+        defaultValue = "16,32,64,128,256",
+        split = ",",
+        description = "candidates that are re-ranked; may be repeated")
+    private List<Integer> ks;
+
+    @Option(
+        names = "--full",
+        description = "score every pair too, and count what the bi-encoder misses; quadratic")
+    private boolean full;
+
+    /** Returns the depths, or refuses them. */
+    Depths depths() {
+      return new Depths(ks, full);
+    }
+  }
+
   /** Changes an image, in every run alike. */
   private RgbImage changed(int number, RgbImage picture) {
     return change.apply(picture, magnitude, new SplittableRandom(number));
@@ -102,7 +112,7 @@ final class EvaluateCommand implements Callable<Integer> {
     if (!(magnitude >= 0 && magnitude <= ImageChange.MAX_MAGNITUDE)) {
       throw new IllegalArgumentException("magnitude must lie in [0, 10], got " + magnitude);
     }
-    Depths depths = new Depths(ks, full);
+    Depths depths = depth.depths();
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> all = data.images(dataset, split);
     List<CaptionedImage> images = all.subList(0, Math.min(limit, all.size()));

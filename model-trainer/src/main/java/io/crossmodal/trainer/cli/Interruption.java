@@ -25,6 +25,8 @@ final class Interruption implements AutoCloseable {
   }
 
   /**
+   * Watches over what is not resumed.
+   *
    * @param afterwards what to tell the user
    */
   Interruption(String afterwards) {

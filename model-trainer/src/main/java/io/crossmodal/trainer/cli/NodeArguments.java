@@ -13,7 +13,7 @@ import java.util.Optional;
 import javax.net.ssl.SSLContext;
 import picocli.CommandLine.Option;
 
-/** Which cluster a command talks to, and as whom. */
+/** Options that name a cluster, and the user who talks to it. */
 final class NodeArguments {
   private static final String PASSWORD = "CROSSMODAL_PASSWORD";
 

@@ -11,7 +11,6 @@ import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.data.PairsCsvReader;
 import io.crossmodal.trainer.data.SensorSource;
 import io.crossmodal.trainer.data.Split;
-import io.crossmodal.trainer.data.SplitShares;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,7 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 
-/** Which pairs of tiles, and how they are read. */
+/** Options that name pairs of tiles and how they are read. */
 final class PairArguments {
   @Option(
       names = "--data",
@@ -129,7 +128,7 @@ final class PairArguments {
         data,
         first,
         second,
-        new PairsCsvReader.Options(wanted, new SplitShares(0.7, 0.1, 0.2), splitSeed, allowed));
+        new PairsCsvReader.Options(wanted, new Split.Shares(0.7, 0.1, 0.2), splitSeed, allowed));
   }
 
   private PairDataset bigEarthNet() throws IOException {

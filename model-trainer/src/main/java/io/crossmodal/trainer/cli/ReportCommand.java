@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code report}: a run as one HTML file. */
@@ -40,15 +41,7 @@ final class ReportCommand implements Callable<Integer> {
   @Option(names = "--split", defaultValue = "VAL", description = "${COMPLETION-CANDIDATES}")
   private Split split;
 
-  @Option(
-      names = "--k",
-      defaultValue = "16,32,64,128,256",
-      split = ",",
-      description = "candidates that are re-ranked; may be repeated")
-  private List<Integer> ks;
-
-  @Option(names = "--full", description = "score every pair too; quadratic")
-  private boolean full;
+  @Mixin private EvaluateCommand.DepthArguments depth;
 
   @Option(names = "--seed", defaultValue = "1", description = "of the choice of examples")
   private long seed;
@@ -61,7 +54,7 @@ final class ReportCommand implements Callable<Integer> {
   }
 
   private Path withRetrieval(ReportMaker maker) throws IOException, BundleException {
-    Depths depths = new Depths(ks, full);
+    Depths depths = depth.depths();
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> images = data.images(dataset, split);
     try (LoadedModel model = LoadedModel.withText(run.resolve("model.zip"))) {

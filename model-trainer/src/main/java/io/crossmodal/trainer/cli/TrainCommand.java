@@ -120,9 +120,10 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
                 }
 
                 @Override
-                public void filterTrained(ModelBundle filter) throws IOException, BundleException {
+                public void biEncoderTrained(ModelBundle biEncoder)
+                    throws IOException, BundleException {
                   BundleWriter.write(
-                      filter, run.resolve("filter.zip"), ExportCommand.goldenTexts(dataset));
+                      biEncoder, run.resolve("filter.zip"), ExportCommand.goldenTexts(dataset));
                 }
 
                 @Override
@@ -136,8 +137,8 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
     System.out.println("wrote " + file);
     if (options.tasks().itc() == 0) {
       System.out.println(
-          "its filter is as random as it started (itc 0): run distill on it before export, or no"
-              + " kNN search will find anything with it");
+          "its bi-encoder is as random as it started (itc 0): run distill on it before export, or"
+              + " no kNN search will find anything with it");
     }
     return 0;
   }

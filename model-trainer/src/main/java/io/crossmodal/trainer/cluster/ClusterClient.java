@@ -28,19 +28,19 @@ public final class ClusterClient {
   private final Optional<String> authorization;
 
   /**
-   * What a node answered.
+   * The response of a node.
    *
    * @param status of HTTP
    */
-  public record Answer(int status, String body) {}
+  public record Response(int status, String body) {}
 
-  /** A client that trusts whom the JVM trusts, see the other constructor. */
+  /** Makes a client that trusts whom the JVM trusts, see the other constructor. */
   public ClusterClient(URI node, Optional<String> authorization) {
     this(node, authorization, Optional.empty());
   }
 
   /**
-   * A client of one node.
+   * Makes a client of one node.
    *
    * @param node its HTTP address, such as {@code http://localhost:9200}, with a path where a proxy
    *     serves it under one
@@ -74,7 +74,7 @@ public final class ClusterClient {
     this.base = node.toString().replaceFirst("/+$", "");
   }
 
-  /** A user and his password as HTTP sends them. */
+  /** Returns the header {@code Authorization} of a user and his password. */
   public static String basic(String user, String password) {
     byte[] pair = (user + ":" + password).getBytes(StandardCharsets.UTF_8);
     return "Basic " + Base64.getEncoder().encodeToString(pair);
@@ -89,14 +89,14 @@ public final class ClusterClient {
    *
    * @param path begins with a slash
    * @param body JSON, or lines of JSON for {@code _bulk}
-   * @param patience how long to wait for the answer
+   * @param timeout how long to wait for the response
    * @throws IOException when the node does not answer
    */
-  public Answer send(String method, String path, byte[] body, Duration patience)
+  public Response send(String method, String path, byte[] body, Duration timeout)
       throws IOException, InterruptedException {
     HttpRequest.Builder request =
         HttpRequest.newBuilder(URI.create(base + path))
-            .timeout(patience)
+            .timeout(timeout)
             .header("content-type", "application/json")
             .method(
                 method,
@@ -107,7 +107,7 @@ public final class ClusterClient {
     try {
       HttpResponse<String> response =
           http.send(request.build(), HttpResponse.BodyHandlers.ofString(StandardCharsets.UTF_8));
-      return new Answer(response.statusCode(), response.body());
+      return new Response(response.statusCode(), response.body());
     } catch (SSLException e) {
       throw new IOException(
           node
@@ -124,20 +124,20 @@ public final class ClusterClient {
    * Sends JSON that the node has to accept.
    *
    * @param json empty for none
-   * @return the answer's body
+   * @return the response's body
    * @throws IOException when the node refuses it, with the node's reason, or does not answer
    */
-  public String call(String method, String path, String json, Duration patience)
+  public String call(String method, String path, String json, Duration timeout)
       throws IOException, InterruptedException {
-    Answer answer = send(method, path, json.getBytes(StandardCharsets.UTF_8), patience);
-    if (answer.status() >= 300) {
-      throw refused(method, path, answer);
+    Response response = send(method, path, json.getBytes(StandardCharsets.UTF_8), timeout);
+    if (response.status() >= 300) {
+      throw refused(method, path, response);
     }
-    return answer.body();
+    return response.body();
   }
 
-  /** What to throw for an answer that is a refusal. */
-  public IOException refused(String method, String path, Answer answer) {
+  /** Makes what to throw for a response that is a refusal. */
+  public IOException refused(String method, String path, Response response) {
     return new IOException(
         String.format(
             Locale.ROOT,
@@ -145,7 +145,7 @@ public final class ClusterClient {
             node,
             method,
             path,
-            answer.status(),
-            answer.body()));
+            response.status(),
+            response.body()));
   }
 }

@@ -9,8 +9,9 @@ import java.util.Objects;
 import java.util.function.LongSupplier;
 
 /**
- * How long to wait before a cluster that is full, or away, is asked again: each time twice as long,
- * until it has kept no document for some time. A request that is under way then is waited for.
+ * Exponential backoff: how long to wait before a cluster that is full, or away, is asked again:
+ * each time twice as long, until it has kept no document for some time. A request that is under way
+ * then is waited for.
  *
  * @param first wait, above 0
  * @param longest wait
@@ -40,23 +41,23 @@ public record Retry(
     Objects.requireNonNull(nanoTime, "nanoTime");
   }
 
-  /** A quarter of a second to half a minute. */
+  /** Returns waits from a quarter of a second to half a minute. */
   public static Retry lasting(Duration patience) {
     return new Retry(
         Duration.ofMillis(250), Duration.ofSeconds(30), patience, Thread::sleep, System::nanoTime);
   }
 
-  /** The waits of one document's way. Not thread-safe. */
-  public final class Waits {
+  /** The waits of one document, or of another request. Not thread-safe. */
+  public final class Backoff {
     private final long start = nanoTime.getAsLong();
     private Duration next = first;
 
-    /** Time since these waits began. */
+    /** Returns the time since these waits began. */
     public Duration passed() {
       return Duration.ofNanos(nanoTime.getAsLong() - start);
     }
 
-    /** Whether there is patience for another wait; if so, waits. */
+    /** Waits, if there is patience for another wait, and returns whether there was. */
     public boolean another() throws InterruptedException {
       Duration left = patience.minus(passed());
       if (!left.isPositive()) {

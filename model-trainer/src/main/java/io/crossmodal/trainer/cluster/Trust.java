@@ -22,7 +22,7 @@ import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509ExtendedTrustManager;
 
-/** Whose certificates a client takes over TLS, other than those that the JVM trusts. */
+/** Makes TLS contexts of clients that trust other certificates than the JVM does. */
 public final class Trust {
   private Trust() {}
 

@@ -30,14 +30,14 @@ public enum Augmentation {
   private static final int RANDAUGMENT_CHANGES = 2;
   private static final double RANDAUGMENT_MAGNITUDE = 7;
 
-  /** The side to keep an image in memory at that is shown to the model at {@code side}. */
+  /** Returns the side to keep an image in memory at that is shown to the model at {@code side}. */
   public int sourceSide(int side) {
     // A crop needs pixels to spare, or it would be blurred where the whole image is not.
     return this == AERIAL ? side + side / 4 : side;
   }
 
   /**
-   * A changed copy of a square image.
+   * Returns a changed copy of a square image.
    *
    * @param side of the copy, in pixels
    * @param sampled whether it is {@linkplain RgbImage#sample looked up} in the image, as the sensor
@@ -55,7 +55,7 @@ public enum Augmentation {
     };
   }
 
-  /** Edges are repeated where a shift uncovers them. */
+  /** Shifts a copy, repeating edges where a shift uncovers them. */
   private static RgbImage jitter(RgbImage image, SplittableRandom random) {
     int side = image.width();
     int reach = (int) Math.round(JITTER_SHIFT * side);

@@ -6,6 +6,7 @@ package io.crossmodal.trainer.data;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import io.crossmodal.trainer.data.PairDataset.TilePair;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,6 +31,9 @@ import java.util.stream.Stream;
  * or the table's.
  */
 public final class BigEarthNetReader {
+  /** Classes of the 19 by those of the 43. */
+  private static final Map<String, String> NINETEEN = nineteen();
+
   private static final String METADATA = "_labels_metadata.json";
 
   private BigEarthNetReader() {}
@@ -155,7 +159,7 @@ public final class BigEarthNetReader {
         allowedProblems - problems.size());
   }
 
-  /** The wanted patches' folders, wherever below the root both versions have them. */
+  /** Returns the wanted patches' folders, wherever below the root both versions have them. */
   private static Map<String, Path> folders(Path root, Set<String> names) throws IOException {
     Map<String, Path> folders = new HashMap<>();
     try (Stream<Path> walk = Files.find(root, 3, (path, file) -> file.isDirectory())) {
@@ -189,8 +193,31 @@ public final class BigEarthNetReader {
     Set<String> labels = new LinkedHashSet<>();
     for (JsonElement label : object.getAsJsonArray("labels")) {
       // Some of the 43 have no counterpart among the 19: they are dropped, as the authors do.
-      CorineLabels.nineteen(label.getAsString()).ifPresent(labels::add);
+      nineteen(label.getAsString()).ifPresent(labels::add);
     }
     return labels;
+  }
+
+  /**
+   * Returns the class of the 19 that one of the 43 CORINE classes is gathered to; empty where there
+   * is none for it.
+   *
+   * @see "Sumbul et al. 2021, BigEarthNet-MM, table 2"
+   */
+  static Optional<String> nineteen(String label) {
+    return Optional.ofNullable(NINETEEN.get(label));
+  }
+
+  private static Map<String, String> nineteen() {
+    Map<String, String> nineteen = new HashMap<>();
+    TextFiles.resource(BigEarthNetReader.class, "corine.json")
+        .asMap()
+        .forEach(
+            (name, members) -> {
+              for (JsonElement member : members.getAsJsonArray()) {
+                nineteen.put(member.getAsString(), name);
+              }
+            });
+    return Map.copyOf(nineteen);
   }
 }

@@ -24,15 +24,15 @@ public record CaptionedDataset(
     problems = List.copyOf(problems);
   }
 
-  /** The images of one split, in order. */
+  /** Returns the images of one split, in order. */
   public List<CaptionedImage> split(Split split) {
     return images.stream().filter(image -> image.split() == split).toList();
   }
 
   /**
-   * The key by which captions count as the same in duplicate-aware evaluation: lower case, every
-   * character that is neither letter nor digit taken out (so "t-shirt's" is "tshirts"), runs of
-   * white space folded to one blank, none at the ends. On RSICD and UCM this gives the same
+   * Returns the key by which captions count as the same in duplicate-aware evaluation: lower case,
+   * every character that is neither letter nor digit taken out (so "t-shirt's" is "tshirts"), runs
+   * of white space folded to one blank, none at the ends. On RSICD and UCM this gives the same
    * duplicates as taking out "." and "," alone, the usual convention.
    */
   public static String captionKey(String caption) {
@@ -56,7 +56,8 @@ public record CaptionedDataset(
   }
 
   /**
-   * Vowel signs of Devanagari, Thai and others are marks; without them words would fall together.
+   * Returns whether a character is a mark: vowel signs of Devanagari, Thai and others are, and
+   * without them words would fall together.
    */
   private static boolean isMark(int character) {
     int type = Character.getType(character);

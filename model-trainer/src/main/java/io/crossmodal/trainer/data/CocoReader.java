@@ -41,7 +41,7 @@ final class CocoReader {
   }
 
   /**
-   * The files of one data set.
+   * Returns the files of one data set.
    *
    * @param files at least one, all in the same folder
    */
@@ -57,7 +57,7 @@ final class CocoReader {
         });
   }
 
-  /** Whether a file's name says of which split its images are. */
+  /** Returns whether a file's name says of which split its images are. */
   static boolean namesItsSplit(Path file) {
     return name(file).isPresent();
   }
@@ -66,7 +66,7 @@ final class CocoReader {
     return Optional.of(NAME.matcher(file.getFileName().toString())).filter(Matcher::matches);
   }
 
-  /** As COCO is unpacked, captions lie in a folder beside those of the images. */
+  /** Returns the folder of the images: as COCO is unpacked, captions lie in a folder beside it. */
   private static Path images(Path file) {
     Path above = file.toAbsolutePath().normalize().getParent().getParent();
     return name(file)

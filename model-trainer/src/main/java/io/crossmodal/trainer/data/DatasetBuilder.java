@@ -14,8 +14,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Where every format's reader hands in its images: the checks that all formats share. Collects what
- * is wrong, so that all of it is reported at once.
+ * Collects the images that a format's reader finds, with the checks that all formats share.
+ * Collects what is wrong, so that all of it is reported at once.
  */
 final class DatasetBuilder {
 
@@ -54,12 +54,12 @@ final class DatasetBuilder {
     this.filesExpected = filesExpected;
   }
 
-  /** Every image must lie in the folder. */
+  /** Makes a builder whose images must lie in the folder. */
   static DatasetBuilder of(Path folder) {
     return new DatasetBuilder(folder, true);
   }
 
-  /** For captions whose images are not at hand. */
+  /** Makes a builder of captions whose images are not at hand. */
   static DatasetBuilder withoutFiles() {
     return new DatasetBuilder(Path.of(""), false);
   }
@@ -70,13 +70,13 @@ final class DatasetBuilder {
   }
 
   /**
-   * Whether a name or number is used for the first time; a second time is a problem.
+   * Takes a name or number, and returns whether it was free; a second use is a problem.
    *
    * @param key among all names and numbers of the data set
    * @param name as messages call it
    * @param owner as messages call who used it
    */
-  boolean claim(String where, String key, String name, String owner) {
+  boolean register(String where, String key, String name, String owner) {
     String other = owners.putIfAbsent(key, owner);
     if (other != null) {
       problem(where + " repeats the " + name + " of " + other);
@@ -93,12 +93,12 @@ final class DatasetBuilder {
       return;
     }
     Path file = files.stream().filter(Files::isRegularFile).findFirst().orElse(files.get(0));
-    if (!claim(where, "file " + folder.relativize(file), "filename", entry.place())) {
+    if (!register(where, "file " + folder.relativize(file), "filename", entry.place())) {
       return;
     }
     if (entry.id().isPresent()) {
       String id = "imgid " + entry.id().get();
-      if (!claim(where, id, id, entry.filename())) {
+      if (!register(where, id, id, entry.filename())) {
         return;
       }
     }
@@ -139,7 +139,7 @@ final class DatasetBuilder {
   }
 
   /**
-   * The data set.
+   * Returns the data set.
    *
    * @param source for messages
    * @throws InvalidDatasetException listing all problems where there are more than allowed; also

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -52,11 +53,11 @@ public final class Datasets {
    * @throws IllegalArgumentException where an option does not go with the format
    * @throws IOException where a file cannot be read
    */
-  public static CaptionedDataset read(DatasetOptions options) throws IOException {
+  public static CaptionedDataset read(Options options) throws IOException {
     return read(options, recognise(options));
   }
 
-  static CaptionedDataset read(DatasetOptions options, Source source) throws IOException {
+  static CaptionedDataset read(Options options, Source source) throws IOException {
     Path images = options.images().orElse(source.images());
     if (!Files.isDirectory(images)) {
       throw new InvalidDatasetException(
@@ -65,18 +66,18 @@ public final class Datasets {
     return build(options, source, DatasetBuilder.of(images));
   }
 
-  /** The captions alone, of images that need not be there. */
-  static CaptionedDataset readCaptions(DatasetOptions options) throws IOException {
+  /** Reads the captions alone, of images that need not be there. */
+  static CaptionedDataset readCaptions(Options options) throws IOException {
     return build(options, recognise(options), DatasetBuilder.withoutFiles());
   }
 
-  private static CaptionedDataset build(
-      DatasetOptions options, Source source, DatasetBuilder builder) throws IOException {
+  private static CaptionedDataset build(Options options, Source source, DatasetBuilder builder)
+      throws IOException {
     String name = source.reading().into(builder);
     return builder.build(options.path(), name, options.allowedProblems());
   }
 
-  private static Source recognise(DatasetOptions options) throws IOException {
+  private static Source recognise(Options options) throws IOException {
     Path path = options.path();
     FolderOptions folders = options.folders().orElse(FolderOptions.DEFAULT);
     Optional<Source> source = captionFiles(path, folders);
@@ -100,7 +101,7 @@ public final class Datasets {
     return LabelledFolderReader.source(path, folders);
   }
 
-  /** Whether a path is, or holds, a file of captions that {@link #read} takes. */
+  /** Returns whether a path is, or holds, a file of captions that {@link #read} takes. */
   public static boolean holdsCaptions(Path path) throws IOException {
     return captionFiles(path, FolderOptions.DEFAULT).isPresent();
   }
@@ -133,7 +134,10 @@ public final class Datasets {
     };
   }
 
-  /** JSON files that hold something else, such as a table of labels, do not count. */
+  /**
+   * Returns the JSON files with captions, if any; those that hold something else, such as a table
+   * of labels, do not count.
+   */
   private static Optional<Source> jsonFiles(Path folder, FolderOptions folders) throws IOException {
     List<Path> coco = new ArrayList<>();
     List<Path> karpathy = new ArrayList<>();
@@ -197,17 +201,51 @@ public final class Datasets {
         path + " holds no data set that is known here" + hint + "; " + EXPECTED);
   }
 
-  /** The folder "images" beside a caption file, or the file's own where there is none. */
+  /** Returns the folder "images" beside a caption file, or the file's own where there is none. */
   static Path imagesBeside(Path file) {
     Path beside = file.toAbsolutePath().getParent();
     Path images = beside.resolve("images");
     return Files.isDirectory(images) ? images : beside;
   }
 
-  /** The last part of a path, without ".json". */
+  /** Returns the last part of a path, without ".json". */
   static String name(Path path) {
     Path last = path.toAbsolutePath().normalize().getFileName();
     String name = last == null ? path.toString() : last.toString();
     return name.endsWith(".json") ? name.substring(0, name.length() - 5) : name;
+  }
+
+  /**
+   * Which data set to read, and how.
+   *
+   * @param path a caption file, a folder of caption files, or a folder of labelled folders
+   * @param images the folder that file names are relative to; empty for "images" beside the caption
+   *     file, or the caption file's own folder where there is none
+   * @param allowedProblems so many problems may be skipped, at reading and at decoding together: an
+   *     empty caption is left out alone, any other problem leaves its image out; 0 makes each an
+   *     error. The published RSICD has empty captions.
+   * @param folders for labelled folders, and for COCO's captions that name no split; empty for
+   *     {@link FolderOptions#DEFAULT}
+   */
+  public record Options(
+      Path path, Optional<Path> images, int allowedProblems, Optional<FolderOptions> folders) {
+
+    public Options {
+      Objects.requireNonNull(path, "path");
+      Objects.requireNonNull(images, "images");
+      Objects.requireNonNull(folders, "folders");
+      if (allowedProblems < 0) {
+        throw new IllegalArgumentException(
+            "allowedProblems must be at least 0, got " + allowedProblems);
+      }
+    }
+
+    /**
+     * Returns the usual options: images in their usual place, no problem allowed, labelled folders
+     * with the defaults.
+     */
+    public static Options of(Path path) {
+      return new Options(path, Optional.empty(), 0, Optional.empty());
+    }
   }
 }

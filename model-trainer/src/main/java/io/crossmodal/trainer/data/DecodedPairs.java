@@ -9,6 +9,7 @@ import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.GeoTiff;
 import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.trainer.data.PairDataset.TilePair;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -123,7 +124,7 @@ public record DecodedPairs(
     return new ImagePreprocessor(unscaled(source, side)).prepare(tile.image());
   }
 
-  /** The sensor with means of 0 and deviations of 1. */
+  /** Returns the sensor with means of 0 and deviations of 1. */
   private static SensorConfig unscaled(SensorSource source, int side) {
     int channels = source.bands().size();
     return new SensorConfig(

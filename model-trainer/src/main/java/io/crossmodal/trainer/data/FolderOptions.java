@@ -18,7 +18,7 @@ import java.util.Objects;
  * @param shares of the three splits, in each class
  * @param seed the same seed gives the same split
  */
-public record FolderOptions(List<String> templates, SplitShares shares, long seed) {
+public record FolderOptions(List<String> templates, Split.Shares shares, long seed) {
   /** Stands for the name of the class. */
   public static final String CLASS = "{class}";
 
@@ -32,7 +32,7 @@ public record FolderOptions(List<String> templates, SplitShares shares, long see
           "{class} seen from above");
 
   /** What is used where nothing else is said. */
-  public static final FolderOptions DEFAULT = new FolderOptions(TEMPLATES, SplitShares.DEFAULT, 1);
+  public static final FolderOptions DEFAULT = new FolderOptions(TEMPLATES, Split.Shares.DEFAULT, 1);
 
   public FolderOptions {
     Objects.requireNonNull(shares, "shares");
@@ -49,8 +49,9 @@ public record FolderOptions(List<String> templates, SplitShares shares, long see
   }
 
   /**
-   * The split of an image, by its name and the seed and nothing else: images can be added or taken
-   * away, and no other changes its split. The price is that the shares hold on average only.
+   * Returns the split of an image, by its name and the seed and nothing else: images can be added
+   * or taken away, and no other changes its split. The price is that the shares hold on average
+   * only.
    */
   Split split(String file) {
     byte[] key = (seed + " " + file).getBytes(StandardCharsets.UTF_8);

@@ -88,7 +88,7 @@ public enum ImageChange {
   private static final int FILL = 128;
 
   /**
-   * A changed picture of the same extents.
+   * Returns a changed picture of the same extents.
    *
    * @param magnitude 0 to {@link #MAX_MAGNITUDE}; the paper uses 7
    * @param random chooses the direction where there are two
@@ -179,8 +179,8 @@ public enum ImageChange {
   }
 
   /**
-   * Each pixel (x, y), seen from the centre, takes the value found bilinearly at (a x + b y + dx, c
-   * x + d y + dy).
+   * Maps a picture: each pixel (x, y), seen from the centre, takes the value found bilinearly at (a
+   * x + b y + dx, c x + d y + dy).
    */
   private static RgbImage affine(
       RgbImage image, double a, double b, double c, double d, double dx, double dy) {

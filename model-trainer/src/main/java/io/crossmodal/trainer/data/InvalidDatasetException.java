@@ -32,7 +32,7 @@ public final class InvalidDatasetException extends IllegalArgumentException {
     this.problems = List.copyOf(problems);
   }
 
-  /** All problems, one line each. */
+  /** Returns all problems, one line each. */
   public List<String> problems() {
     return problems;
   }
@@ -48,7 +48,7 @@ public final class InvalidDatasetException extends IllegalArgumentException {
     }
   }
 
-  /** How many problems there are and the first ten of them, a line each. */
+  /** Returns how many problems there are and the first ten of them, a line each. */
   public static String summary(String what, List<String> problems) {
     StringBuilder text = new StringBuilder(what);
     text.append(": ")

@@ -37,7 +37,7 @@ public final class KarpathyReader {
    * @throws IOException where the file cannot be read
    */
   public static CaptionedDataset read(Path json) throws IOException {
-    return read(DatasetOptions.of(json));
+    return read(Datasets.Options.of(json));
   }
 
   /**
@@ -45,17 +45,17 @@ public final class KarpathyReader {
    *
    * @param json the JSON file, UTF-8
    * @param images the folder that the filenames are relative to
-   * @param allowedProblems as in {@link DatasetOptions}
+   * @param allowedProblems as in {@link Datasets.Options}
    * @throws InvalidDatasetException where there are more problems, listing all of them; also where
    *     the JSON itself is damaged or nothing usable is left
    * @throws IOException where the file cannot be read
    */
   public static CaptionedDataset read(Path json, Path images, int allowedProblems)
       throws IOException {
-    return read(new DatasetOptions(json, Optional.of(images), allowedProblems, Optional.empty()));
+    return read(new Datasets.Options(json, Optional.of(images), allowedProblems, Optional.empty()));
   }
 
-  private static CaptionedDataset read(DatasetOptions options) throws IOException {
+  private static CaptionedDataset read(Datasets.Options options) throws IOException {
     if (!Files.isRegularFile(options.path())) {
       throw new InvalidDatasetException(
           options.path() + " is not a file; a Karpathy-style JSON is expected there");

@@ -29,7 +29,7 @@ final class LabelledFolderReader {
     this.options = options;
   }
 
-  /** The folders that hold pictures, in alphabetical order. */
+  /** Returns the folders that hold pictures, in alphabetical order. */
   static List<Path> classes(Path folder) throws IOException {
     return list(
         folder,

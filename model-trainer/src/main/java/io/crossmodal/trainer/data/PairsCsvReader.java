@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.data;
 
+import io.crossmodal.trainer.data.PairDataset.TilePair;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -38,7 +39,7 @@ public final class PairsCsvReader {
    */
   public record Options(
       Optional<Map.Entry<String, String>> where,
-      SplitShares shares,
+      Split.Shares shares,
       long seed,
       int allowedProblems) {}
 
@@ -112,7 +113,7 @@ public final class PairsCsvReader {
         options.allowedProblems() - problems.size());
   }
 
-  /** The names of a table's columns. */
+  /** Returns the names of a table's columns. */
   public static List<String> columns(Path file) throws IOException {
     List<TextFiles.Line> lines = TextFiles.table(file);
     return lines.isEmpty() ? List.of() : lines.get(0).cells();
@@ -135,7 +136,7 @@ public final class PairsCsvReader {
       return get("id").orElse("line " + line);
     }
 
-    /** A row of its own group where the table knows none. */
+    /** Returns the group of the place; where the table knows none, the row is one of its own. */
     String group() {
       return get("group").orElse(id());
     }
@@ -204,7 +205,7 @@ public final class PairsCsvReader {
    *
    * @param groups one a pair
    */
-  static Map<String, Split> deal(List<String> groups, SplitShares shares, long seed) {
+  static Map<String, Split> deal(List<String> groups, Split.Shares shares, long seed) {
     Map<String, Integer> sizes = new HashMap<>();
     groups.forEach(group -> sizes.merge(group, 1, Integer::sum));
     // Shuffled before they are sorted by size, so that equal sizes fall by the seed.

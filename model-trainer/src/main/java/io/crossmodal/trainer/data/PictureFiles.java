@@ -18,7 +18,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 
-/** Which files of a folder are pictures, their bytes, and what a folder's name says of them. */
+/** Tells which files of a folder are pictures, reads them, and makes a class of a folder's name. */
 public final class PictureFiles {
   /** Twice what a decoder unpacks; a whole scene of several GB is no picture to encode. */
   private static final long MAX_BYTES = 512L << 20;
@@ -37,7 +37,7 @@ public final class PictureFiles {
 
   private PictureFiles() {}
 
-  /** Whether a file is a JPEG, PNG or TIFF by its suffix, and not hidden. */
+  /** Returns whether a file is a JPEG, PNG or TIFF by its suffix, and not hidden. */
   public static boolean isPicture(Path file) {
     String name = file.getFileName().toString();
     String suffix = name.substring(name.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
@@ -45,8 +45,8 @@ public final class PictureFiles {
   }
 
   /**
-   * Files that are no pictures by their suffix and are pictures all the same, of kinds that are not
-   * read or under another suffix: how many of each kind. Nobody should miss them untold.
+   * Counts, by kind, files that are no pictures by their suffix and are pictures all the same, of
+   * kinds that are not read or under another suffix. Nobody should miss them untold.
    */
   public static SortedMap<FileKind, Integer> unread(List<Path> files) throws IOException {
     SortedMap<FileKind, Integer> kinds = new TreeMap<>();
@@ -60,7 +60,7 @@ public final class PictureFiles {
     return kinds;
   }
 
-  /** "3 WebP files, which are not read: convert them, as by ...". */
+  /** Returns a line such as "3 WebP files, which are not read: convert them, as by ...". */
   public static String unread(FileKind kind, int files) {
     return String.format(
         Locale.ROOT,
@@ -73,13 +73,13 @@ public final class PictureFiles {
             : ", not read: convert, as by " + kind.conversion());
   }
 
-  /** Whether a name begins with a dot. */
+  /** Returns whether a name begins with a dot. */
   public static boolean isHidden(Path path) {
     return path.getFileName().toString().startsWith(".");
   }
 
   /**
-   * A picture file's bytes.
+   * Reads a picture file's bytes.
    *
    * @throws ImageFormatException when there are more than a picture may have
    */
@@ -92,7 +92,7 @@ public final class PictureFiles {
     return Files.readAllBytes(file);
   }
 
-  /** Words in lower case: "BareLand" and "bare_land" are "bare land". */
+  /** Returns a folder's name as words in lower case: "BareLand" and "bare_land" are "bare land". */
   public static String className(String folder) {
     String sorted = SORTING_LETTER.matcher(folder).replaceFirst("");
     return WORD_START.matcher(sorted).replaceAll(" ").strip().toLowerCase(Locale.ROOT);

@@ -38,7 +38,7 @@ final class PirReader {
   }
 
   /**
-   * The files of one data set.
+   * Returns the files of one data set.
    *
    * @param files at least one, all in the same folder
    */
@@ -54,7 +54,9 @@ final class PirReader {
         });
   }
 
-  /** The part of a file's name before its split ("rsitmd"); empty where it names no split. */
+  /**
+   * Returns the part of a file's name before its split ("rsitmd"); empty where it names no split.
+   */
   static Optional<String> stem(Path file) {
     Matcher matcher = SPLIT.matcher(file.getFileName().toString());
     return matcher.matches()
@@ -107,7 +109,7 @@ final class PirReader {
     if (group == null) {
       // Numbered within its file: other splits count from 0 again.
       String id = "image_id " + entry.get("image_id");
-      if (entry.has("image_id") && !builder.claim(where, id + file, id, image.get())) {
+      if (entry.has("image_id") && !builder.register(where, id + file, id, image.get())) {
         return;
       }
       group = new Group(place, image.get(), new ArrayList<>());

@@ -30,7 +30,7 @@ final class PrecompReader {
     this.builder = builder;
   }
 
-  /** The caption files of a folder, in alphabetical order. */
+  /** Returns the caption files of a folder, in alphabetical order. */
   static List<Path> captionFiles(Path folder) throws IOException {
     try (Stream<Path> files = Files.list(folder)) {
       return files.filter(PrecompReader::isCaptionFile).sorted().toList();
@@ -42,7 +42,7 @@ final class PrecompReader {
   }
 
   /**
-   * The caption files of one data set.
+   * Returns the caption files of one data set.
    *
    * @param files at least one, all in the same folder
    */

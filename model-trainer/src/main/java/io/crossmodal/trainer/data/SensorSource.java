@@ -55,13 +55,13 @@ public record SensorSource(String name, List<Band> bands, BandInput.Values value
     }
   }
 
-  /** Ordinary pictures of a sensor. */
+  /** Returns a source of ordinary pictures. */
   private static SensorSource pictures(String name) {
     return new SensorSource(
         name, List.of(new Band("red", 0), new Band("green", 0), new Band("blue", 0)), null);
   }
 
-  /** Files that hold what a model's sensor takes. */
+  /** Returns files that hold what a model's sensor takes. */
   public static SensorSource of(SensorConfig sensor) {
     return sensor.bands() == null
         ? pictures(sensor.name())
@@ -71,7 +71,7 @@ public record SensorSource(String name, List<Band> bands, BandInput.Values value
             sensor.bands().values());
   }
 
-  /** Whether the files are ordinary pictures. */
+  /** Returns whether the files are ordinary pictures. */
   public boolean isPicture() {
     return values == null;
   }
@@ -115,12 +115,12 @@ public record SensorSource(String name, List<Band> bands, BandInput.Values value
     }
   }
 
-  /** The bands as a bundle names them; null for ordinary pictures. */
+  /** Returns the bands as a bundle names them; null for ordinary pictures. */
   public BandInput input() {
     return isPicture() ? null : new BandInput(bands.stream().map(Band::name).toList(), values);
   }
 
-  /** The places of the bands in a file, from 0; empty where the file holds them alone. */
+  /** Returns the places of the bands in a file, from 0; empty where the file holds them alone. */
   int[] indices() {
     return bands.stream().mapToInt(Band::index).filter(i -> i > 0).map(i -> i - 1).toArray();
   }

@@ -32,11 +32,21 @@ import org.apache.commons.csv.CSVFormat;
 import org.apache.commons.csv.CSVParser;
 import org.apache.commons.csv.CSVRecord;
 
-/** Text and JSON files, with errors that name the file. */
-final class TextFiles {
+/** Reads text and JSON files, with errors that name the file. */
+public final class TextFiles {
   private TextFiles() {}
 
-  /** The lines of a UTF-8 file. */
+  /** Returns the JSON object of a resource that lies beside a class. */
+  public static JsonObject resource(Class<?> owner, String name) {
+    try (Reader json =
+        new InputStreamReader(owner.getResourceAsStream(name), StandardCharsets.UTF_8)) {
+      return JsonParser.parseReader(json).getAsJsonObject();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Reads the lines of a UTF-8 file. */
   static List<String> lines(Path file) throws IOException {
     try {
       return Files.readAllLines(file);
@@ -54,7 +64,8 @@ final class TextFiles {
   record Line(long line, List<String> cells) {}
 
   /**
-   * The rows of a CSV file, RFC 4180 and UTF-8, the header among them; blank lines are left out.
+   * Reads the rows of a CSV file, RFC 4180 and UTF-8, the header among them; blank lines are left
+   * out.
    */
   static List<Line> table(Path file) throws IOException {
     List<Line> rows = new ArrayList<>();
@@ -74,7 +85,7 @@ final class TextFiles {
     return rows;
   }
 
-  /** A whole JSON file. */
+  /** Reads a whole JSON file. */
   static JsonElement json(Path file) throws IOException {
     try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
       return JsonParser.parseReader(reader);
@@ -146,7 +157,10 @@ final class TextFiles {
     return shape;
   }
 
-  /** The names of an array's first entry; none where it is no object. The array is read whole. */
+  /**
+   * Returns the names of an array's first entry; none where it is no object. The array is read
+   * whole.
+   */
   private static Set<String> firstNames(JsonReader json) throws IOException {
     Set<String> names = new HashSet<>();
     json.beginArray();
@@ -169,12 +183,12 @@ final class TextFiles {
     return text(object.get(field));
   }
 
-  /** The text; empty where there stands something else, or nothing. */
+  /** Returns the text; empty where there stands something else, or nothing. */
   static Optional<String> text(JsonElement value) {
     return primitive(value).filter(JsonPrimitive::isString).map(JsonPrimitive::getAsString);
   }
 
-  /** The whole number; empty where there stands something else, or nothing. */
+  /** Returns the whole number; empty where there stands something else, or nothing. */
   static Optional<Integer> integer(JsonElement value) {
     return primitive(value)
         .filter(JsonPrimitive::isNumber)

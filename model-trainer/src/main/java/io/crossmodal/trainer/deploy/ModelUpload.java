@@ -36,15 +36,15 @@ public final class ModelUpload {
   private static final int TOO_MANY_REQUESTS = 429;
 
   // A node loads and tries the bundle before it answers.
-  private static final Duration PATIENCE = Duration.ofMinutes(15);
+  private static final Duration TIMEOUT = Duration.ofMinutes(15);
 
   private final ClusterClient cluster;
   private final int partBytes;
   private final Retry retry;
 
   /**
-   * An upload to one node, which sends a request again for five minutes while the node answers that
-   * it has no memory or place for it.
+   * Makes an upload to one node, which sends a request again for five minutes while the node
+   * answers that it has no memory or place for it.
    *
    * @param partBytes most bytes in one request, before base64; at least 1
    */
@@ -73,11 +73,11 @@ public final class ModelUpload {
       throws IOException, InterruptedException {
     String sha256 = Sha256.hex(bundle);
     int parts = parts(Files.size(bundle));
-    String answer = "";
+    String response = "";
     try (InputStream in = Files.newInputStream(bundle)) {
       for (int part = 0; part < parts; part++) {
         String bytes = Base64.getEncoder().encodeToString(in.readNBytes(partBytes));
-        answer =
+        response =
             call(
                 "PUT",
                 model(id) + "?part=" + part + "&parts=" + parts,
@@ -85,10 +85,10 @@ public final class ModelUpload {
         progress.accept(part + 1);
       }
     }
-    return answer;
+    return response;
   }
 
-  /** Parts that so many bytes are sent in. */
+  /** Returns how many parts so many bytes are sent in. */
   public int parts(long bytes) {
     return Math.toIntExact(Math.max(1, (bytes + partBytes - 1) / partBytes));
   }
@@ -99,19 +99,20 @@ public final class ModelUpload {
    * @throws IOException when a node cannot, with its reason
    */
   public String load(String id) throws IOException, InterruptedException {
-    String answer = call("POST", model(id) + "/_load", "{}");
-    requireLoaded(id, answer);
-    return answer;
+    String response = call("POST", model(id) + "/_load", "{}");
+    requireLoaded(id, response);
+    return response;
   }
 
   /**
-   * The node answers 200 as soon as it has asked all nodes; each says for itself what came of it.
+   * Checks that all nodes have loaded the model: the response is 200 as soon as all were asked, and
+   * each says for itself what came of it.
    */
-  static void requireLoaded(String id, String answer) throws IOException {
+  static void requireLoaded(String id, String response) throws IOException {
     List<String> others = new ArrayList<>();
     try {
       JsonObject model =
-          JsonParser.parseString(answer)
+          JsonParser.parseString(response)
               .getAsJsonObject()
               .getAsJsonArray("models")
               .get(0)
@@ -125,7 +126,7 @@ public final class ModelUpload {
         }
       }
     } catch (JsonParseException | IllegalStateException | IndexOutOfBoundsException e) {
-      throw new IOException("no answer to loading a model: " + answer, e);
+      throw new IOException("no response to loading a model: " + response, e);
     }
     if (!others.isEmpty()) {
       throw new IOException(
@@ -144,14 +145,14 @@ public final class ModelUpload {
   private String call(String method, String path, String json)
       throws IOException, InterruptedException {
     byte[] body = json.getBytes(StandardCharsets.UTF_8);
-    Retry.Waits waits = retry.new Waits();
-    ClusterClient.Answer answer = cluster.send(method, path, body, PATIENCE);
-    while (answer.status() == TOO_MANY_REQUESTS && waits.another()) {
-      answer = cluster.send(method, path, body, PATIENCE);
+    Retry.Backoff waits = retry.new Backoff();
+    ClusterClient.Response response = cluster.send(method, path, body, TIMEOUT);
+    while (response.status() == TOO_MANY_REQUESTS && waits.another()) {
+      response = cluster.send(method, path, body, TIMEOUT);
     }
-    if (answer.status() >= 300) {
-      throw cluster.refused(method, path, answer);
+    if (response.status() >= 300) {
+      throw cluster.refused(method, path, response);
     }
-    return answer.body();
+    return response.body();
   }
 }

@@ -8,12 +8,12 @@ import io.crossmodal.trainer.train.OptionRecords;
 import java.util.Locale;
 
 /**
- * How filters are distilled.
+ * How bi-encoder and MLP pre-ranker are distilled.
  *
  * @param seed of the sample, the candidates, the order and the MLP's start
  * @param sample at most so many training images take part, each with one caption an epoch's list is
  *     made of; the teacher scores {@code sample x (1 + hard + easy)} pairs once
- * @param hard candidates a text besides its own image: those the filter now ranks highest
+ * @param hard candidates a text besides its own image: those the bi-encoder now ranks highest
  * @param easy candidates a text drawn uniformly, so that the MLP learns what is far off
  * @param epochs passes over the texts (the paper: 30)
  * @param batch Q, texts per step (the paper: 128)

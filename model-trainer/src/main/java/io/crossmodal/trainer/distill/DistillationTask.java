@@ -20,7 +20,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Distillation: both filters with their losses, and what a batch of the teacher's lists is to them.
+ * Distillation: bi-encoder and MLP pre-ranker with their losses, and what a batch of the teacher's
+ * lists is to them.
  */
 final class DistillationTask implements TrainingTask<DistillationTask.Batch> {
   private final ModelConfig config;
@@ -31,7 +32,7 @@ final class DistillationTask implements TrainingTask<DistillationTask.Batch> {
   /**
    * Makes a task.
    *
-   * @param teacher its filter is where the dot product starts
+   * @param teacher its bi-encoder is where the dot product starts
    * @param steps in all
    */
   DistillationTask(ModelConfig config, StateDict teacher, DistillationOptions options, int steps) {

@@ -26,10 +26,11 @@ import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 
 /**
- * Makes the two filters of a model from what its fusion encoder says of training pairs.
+ * Distils a model's fusion encoder, a cross-encoder, into its bi-encoder and into an MLP
+ * pre-ranker, by what it says of training pairs.
  *
  * <p>The teacher scores every pair once and its class tokens are kept, so an epoch costs no tower
- * and no fusion. In a bundle the dot product replaces the filter that the towers were trained with;
+ * and no fusion. In a bundle the dot product replaces the head that the towers were trained with;
  * the calibration is void then and must be fitted again.
  */
 public final class Distiller {
@@ -75,12 +76,12 @@ public final class Distiller {
   }
 
   /**
-   * Distils.
+   * Distils both.
    *
    * @param scratch an existing folder for temporary files
    * @param scored told the texts that the teacher has scored
    * @param epoch told the mean losses of each epoch
-   * @return the teacher with both filters, not calibrated
+   * @return the teacher with both, not calibrated
    * @throws TrainingException when a loss is no finite number
    */
   public ModelBundle distil(Path scratch, IntConsumer scored, Consumer<Losses> epoch)
@@ -90,11 +91,11 @@ public final class Distiller {
     ModelConfig config = before.manifest().config().withFilterMlp(true);
     Map<String, ScriptTensor> tensors = new LinkedHashMap<>(before.weights().tensors());
     int steps = texts.size() / options.batch() * options.epochs();
-    try (TrainingModule<DistillationTask.Batch> filters =
+    try (TrainingModule<DistillationTask.Batch> students =
         new TrainingModule<>(
             new DistillationTask(config, before.weights(), options, steps), scratch)) {
-      learn(filters, lists, epoch);
-      tensors.putAll(filters.averaged().tensors());
+      learn(students, lists, epoch);
+      tensors.putAll(students.averaged().tensors());
     }
     return ModelBundle.of(
         before.manifest().id(),
@@ -107,7 +108,7 @@ public final class Distiller {
   }
 
   private void learn(
-      TrainingModule<DistillationTask.Batch> filters, TeacherLists lists, Consumer<Losses> told)
+      TrainingModule<DistillationTask.Batch> students, TeacherLists lists, Consumer<Losses> told)
       throws TrainingException {
     SplittableRandom random = new SplittableRandom(options.seed());
     for (int epoch = 0; epoch < options.epochs(); epoch++) {
@@ -115,7 +116,7 @@ public final class Distiller {
       List<Losses> each = new ArrayList<>();
       for (int from = 0; from + options.batch() <= order.size(); from += options.batch()) {
         Losses losses =
-            filters.step(List.of(batch(lists, order.subList(from, from + options.batch()))));
+            students.step(List.of(batch(lists, order.subList(from, from + options.batch()))));
         if (!losses.finite()) {
           throw new TrainingException(
               "a loss of the distillation is no finite number ("

@@ -17,11 +17,12 @@ import java.util.function.IntConsumer;
 import java.util.stream.IntStream;
 
 /**
- * The teacher's lists: its logits for each text's candidates; made once, before the filters learn.
+ * The teacher's lists: its logits for each text's candidates; made once, before the students learn.
  *
  * @param candidates (texts, K) image numbers, the text's own first; no other one matches
  * @param itm (texts, K) matching logits
- * @param ranking (texts, K) the logits that the teacher ranks by, its own filter's share included
+ * @param ranking (texts, K) the logits that the teacher ranks by, its own bi-encoder's share
+ *     included
  */
 @SuppressWarnings("ArrayRecordComponent") // made once, never compared
 record TeacherLists(int[][] candidates, float[][] itm, float[][] ranking) {

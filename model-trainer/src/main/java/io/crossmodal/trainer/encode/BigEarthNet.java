@@ -39,13 +39,13 @@ final class BigEarthNet {
 
   private BigEarthNet() {}
 
-  /** Whether a file is the red band of a patch, by its name. */
+  /** Returns whether a file is the red band of a patch, by its name. */
   static boolean isPatch(Path file) {
     return NAME.matcher(file.getFileName().toString()).matches();
   }
 
   /**
-   * A patch.
+   * Returns a patch as a picture to encode.
    *
    * @param red a file that {@link #isPatch}
    * @param notes told what is wrong with its JSON, without which the patch is as good

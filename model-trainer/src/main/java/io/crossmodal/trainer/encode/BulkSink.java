@@ -9,8 +9,9 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
-import io.crossmodal.trainer.cluster.ClusterClient.Answer;
+import io.crossmodal.trainer.cluster.ClusterClient.Response;
 import io.crossmodal.trainer.cluster.Retry;
+import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,31 +34,33 @@ public final class BulkSink implements DocumentSink {
 
   /** Sends the lines of one request. */
   @FunctionalInterface
-  public interface Bulks {
-    Answer post(byte[] lines) throws IOException, InterruptedException;
+  public interface Transport {
+    Response post(byte[] lines) throws IOException, InterruptedException;
   }
 
-  private final Bulks bulks;
+  private final Transport transport;
   private final DocumentFormat format;
   private final Retry retry;
-  private final Receipts receipts;
+  private final Listener listener;
   private final int connections;
   private final Semaphore room;
   private final ExecutorService senders;
   private final AtomicReference<Exception> failure = new AtomicReference<>();
 
   /**
+   * Makes a sink.
+   *
    * @param connections requests at a time, at least 1
    */
   public BulkSink(
-      Bulks bulks, DocumentFormat format, int connections, Retry retry, Receipts receipts) {
+      Transport transport, DocumentFormat format, int connections, Retry retry, Listener listener) {
     if (connections < 1) {
       throw new IllegalArgumentException("connections must be at least 1, got " + connections);
     }
-    this.bulks = Objects.requireNonNull(bulks, "bulks");
+    this.transport = Objects.requireNonNull(transport, "transport");
     this.format = Objects.requireNonNull(format, "format");
     this.retry = Objects.requireNonNull(retry, "retry");
-    this.receipts = Objects.requireNonNull(receipts, "receipts");
+    this.listener = Objects.requireNonNull(listener, "listener");
     this.connections = connections;
     this.room = new Semaphore(connections);
     this.senders = Executors.newFixedThreadPool(connections);
@@ -112,7 +115,7 @@ public final class BulkSink implements DocumentSink {
 
   private void deliver(List<Document> documents) throws IOException, InterruptedException {
     List<Document> left = documents;
-    Retry.Waits waits = retry.new Waits();
+    Retry.Backoff waits = retry.new Backoff();
     while (!left.isEmpty()) {
       Reply reply = post(left);
       if (reply.tooLarge) {
@@ -120,7 +123,7 @@ public final class BulkSink implements DocumentSink {
         return;
       }
       if (reply.again.size() < left.size()) {
-        waits = retry.new Waits();
+        waits = retry.new Backoff();
       }
       left = reply.again;
       if (!left.isEmpty() && !waits.another()) {
@@ -138,7 +141,7 @@ public final class BulkSink implements DocumentSink {
 
   private void halves(List<Document> documents) throws IOException, InterruptedException {
     if (documents.size() == 1) {
-      receipts.refused(documents.get(0), "the document exceeds the node's http.max_content_length");
+      listener.refused(documents.get(0), "the document exceeds the node's http.max_content_length");
       return;
     }
     int half = documents.size() / 2;
@@ -157,23 +160,23 @@ public final class BulkSink implements DocumentSink {
 
   private Reply post(List<Document> documents) throws IOException, InterruptedException {
     byte[] lines = format.lines(documents);
-    Answer answer;
+    Response response;
     try {
-      answer = bulks.post(lines);
+      response = transport.post(lines);
     } catch (IOException e) {
       return new Reply(documents, e.getMessage(), false);
     }
-    if (PASSING.contains(answer.status())) {
-      return new Reply(documents, answer.status() + " " + answer.body(), false);
+    if (PASSING.contains(response.status())) {
+      return new Reply(documents, response.status() + " " + response.body(), false);
     }
-    if (answer.status() == TOO_LARGE) {
-      return new Reply(documents, answer.body(), true);
+    if (response.status() == TOO_LARGE) {
+      return new Reply(documents, response.body(), true);
     }
-    if (answer.status() >= 300) {
+    if (response.status() >= 300) {
       throw new IOException(
-          "the node refused a bulk with " + answer.status() + ": " + answer.body());
+          "the node refused a bulk with " + response.status() + ": " + response.body());
     }
-    return items(documents, answer.body());
+    return items(documents, response.body());
   }
 
   private Reply items(List<Document> documents, String body) throws IOException {
@@ -200,16 +203,16 @@ public final class BulkSink implements DocumentSink {
         again.add(document);
         reason = reason(item);
       } else {
-        receipts.refused(document, reason(item));
+        listener.refused(document, reason(item));
       }
     }
     if (!kept.isEmpty()) {
-      receipts.kept(kept, 0);
+      listener.kept(kept, 0);
     }
     return new Reply(again, reason, false);
   }
 
-  /** What the node says first, which names the field, and last, which names the cause. */
+  /** Returns what the node says first, which names the field, and last, which names the cause. */
   private static String reason(JsonObject item) {
     List<String> reasons = new ArrayList<>();
     JsonElement error = item.get("error");

@@ -10,7 +10,7 @@ import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
 
-/** Names that follow from contents. All are hexadecimal. */
+/** Derives ids from contents. All are hexadecimal. */
 final class ContentId {
   /** 128 bits: no two of a billion pictures share one by chance. */
   private static final int DIGITS = 32;
@@ -18,8 +18,8 @@ final class ContentId {
   private ContentId() {}
 
   /**
-   * Digest of a picture and its sensor, as the plugin's {@code encoded_from} has it: SHA-256 of
-   * "image", the sensor and the file, the first two ended by a zero byte.
+   * Returns the digest of a picture and its sensor, as the plugin's {@code encoded_from} has it:
+   * SHA-256 of "image", the sensor and the file, the first two ended by a zero byte.
    *
    * @param files one, or the bands that make a picture
    */
@@ -30,12 +30,12 @@ final class ContentId {
     return HexFormat.of().formatHex(digest.digest());
   }
 
-  /** The id of the document that holds this content in this field. */
+  /** Returns the id of the document that holds this content in this field. */
   static String document(String field, String digest) {
     return shortened(field + "\0" + digest);
   }
 
-  /** A name of 128 bits for a text. */
+  /** Returns a name of 128 bits for a text. */
   static String shortened(String text) {
     return Sha256.hex(text.getBytes(StandardCharsets.UTF_8)).substring(0, DIGITS);
   }

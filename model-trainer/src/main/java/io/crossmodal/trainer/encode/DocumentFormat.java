@@ -8,8 +8,9 @@ import com.google.gson.stream.JsonWriter;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.tokens.TokenBlockFormat;
-import io.crossmodal.trainer.encode.Ground.Position;
+import io.crossmodal.trainer.encode.Geolocation.Position;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStreamWriter;
@@ -18,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * Writes documents as the two lines each that {@code _bulk} takes: under the field a value that the
@@ -54,7 +56,7 @@ public record DocumentFormat(
     }
   }
 
-  /** About how many bytes a document takes. */
+  /** Returns about how many bytes a document takes. */
   int documentBytes() {
     ModelConfig config = model.config();
     long values = (long) config.imageTokens(config.sensor(sensor)) * config.hidden();
@@ -62,7 +64,7 @@ public record DocumentFormat(
     return Math.toIntExact(500 + 13L * config.filterDimension() + block * 4 / 3);
   }
 
-  /** The lines of these documents, UTF-8, each ended by a line feed. */
+  /** Returns the lines of these documents, UTF-8, each ended by a line feed. */
   byte[] lines(List<Document> documents) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream(documents.size() * documentBytes());
     try (OutputStreamWriter out = new OutputStreamWriter(bytes, StandardCharsets.UTF_8)) {
@@ -143,8 +145,8 @@ public record DocumentFormat(
   }
 
   /**
-   * From what and by which model, in the form that the plugin checks against the field: an
-   * embedding of another model's space is refused though it has the right length.
+   * Returns from what and by which model it was encoded, in the form that the plugin checks against
+   * the field: an embedding of another model's space is refused though it has the right length.
    */
   private String mark(Document document) {
     Fingerprints spaces = model.fingerprints();
@@ -154,4 +156,20 @@ public record DocumentFormat(
         + "."
         + spaces.tokenSpace().substring(0, PREFIX);
   }
+
+  /**
+   * An encoded picture on its way to a sink.
+   *
+   * @param id of the document, from {@link ContentId}
+   * @param stamp of the file that it was read from
+   * @param digest of the content
+   * @param place where the picture lies
+   */
+  record Document(
+      String id,
+      String stamp,
+      String digest,
+      SourceImage image,
+      Optional<PictureReader.Place> place,
+      Encoding encoding) {}
 }

@@ -4,23 +4,24 @@
  */
 package io.crossmodal.trainer.encode;
 
+import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.List;
 
-/** Where documents go. Used by one thread. */
+/** Takes documents to an index or a file. Used by one thread. */
 public interface DocumentSink extends Closeable {
 
-  /** What became of documents; called by any thread. */
-  interface Receipts {
+  /** Is told what became of documents, by any thread. */
+  interface Listener {
     /**
-     * Kept for good.
+     * Is told of documents that were kept for good.
      *
      * @param position how long the output is with them, for those that have a length; else 0
      */
     void kept(List<Document> documents, long position) throws IOException;
 
-    /** Refused for good. */
+    /** Is told of a document that was refused for good. */
     void refused(Document document, String reason);
   }
 

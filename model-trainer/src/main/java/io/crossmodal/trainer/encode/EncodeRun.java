@@ -9,6 +9,7 @@ import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.trainer.data.InvalidDatasetException;
 import io.crossmodal.trainer.data.PictureFiles;
+import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -43,7 +44,7 @@ public final class EncodeRun {
 
   private final FusionModel model;
   private final DocumentFormat format;
-  private final EncodeOptions options;
+  private final Options options;
   private final Journal journal;
   private final PictureReader reader;
   private final List<String> problems = new ArrayList<>();
@@ -69,10 +70,11 @@ public final class EncodeRun {
   }
 
   /**
+   * Makes a run.
+   *
    * @param format of the documents that the sink will write
    */
-  public EncodeRun(
-      FusionModel model, DocumentFormat format, EncodeOptions options, Journal journal) {
+  public EncodeRun(FusionModel model, DocumentFormat format, Options options, Journal journal) {
     this.model = model;
     this.format = format;
     this.options = options;
@@ -86,11 +88,11 @@ public final class EncodeRun {
   /** Makes a sink that tells what it kept. */
   @FunctionalInterface
   public interface SinkFactory {
-    DocumentSink open(DocumentSink.Receipts receipts) throws IOException;
+    DocumentSink open(DocumentSink.Listener listener) throws IOException;
   }
 
   /** What became of a picture before it was encoded. */
-  private enum Fate {
+  private enum Outcome {
     READY,
     KNOWN,
     BROKEN
@@ -104,7 +106,7 @@ public final class EncodeRun {
    * @param digest of its content
    */
   private record Prepared(
-      Fate fate,
+      Outcome outcome,
       SourceImage image,
       String problem,
       String stamp,
@@ -112,11 +114,11 @@ public final class EncodeRun {
       Optional<PictureReader.Place> place,
       PixelTensor pixels) {
     static Prepared known(SourceImage image) {
-      return new Prepared(Fate.KNOWN, image, "", "", "", Optional.empty(), null);
+      return new Prepared(Outcome.KNOWN, image, "", "", "", Optional.empty(), null);
     }
 
     static Prepared broken(SourceImage image, String reason) {
-      return new Prepared(Fate.BROKEN, image, reason, "", "", Optional.empty(), null);
+      return new Prepared(Outcome.BROKEN, image, reason, "", "", Optional.empty(), null);
     }
   }
 
@@ -132,7 +134,7 @@ public final class EncodeRun {
   public Summary run(List<SourceImage> images, SinkFactory sinks, IntConsumer progress)
       throws IOException, InterruptedException {
     ExecutorService readers = Executors.newFixedThreadPool(options.threads());
-    try (DocumentSink sink = sinks.open(new Receipts())) {
+    try (DocumentSink sink = sinks.open(new Listener())) {
       return run(images, readers, sink, progress);
     } finally {
       readers.shutdownNow();
@@ -158,10 +160,10 @@ public final class EncodeRun {
       }
       Prepared next = await(ahead.remove());
       done++;
-      if (next.fate == Fate.BROKEN) {
+      if (next.outcome == Outcome.BROKEN) {
         problem(next.image.place() + ": " + next.problem);
         check();
-      } else if (next.fate == Fate.KNOWN) {
+      } else if (next.outcome == Outcome.KNOWN) {
         known++;
       } else if (!seen.add(next.digest) || journal.holds(id(next))) {
         repeated++;
@@ -224,7 +226,7 @@ public final class EncodeRun {
         unplaced = e.getMessage();
       }
       String digest = ContentId.digest(format.sensor(), files);
-      return new Prepared(Fate.READY, image, unplaced, stamp, digest, place, pixels);
+      return new Prepared(Outcome.READY, image, unplaced, stamp, digest, place, pixels);
     } catch (IllegalArgumentException e) {
       return Prepared.broken(image, e.getMessage());
     } catch (NoSuchFileException e) {
@@ -299,7 +301,7 @@ public final class EncodeRun {
     }
   }
 
-  private final class Receipts implements DocumentSink.Receipts {
+  private final class Listener implements DocumentSink.Listener {
     @Override
     public void kept(List<Document> documents, long position) throws IOException {
       journal.add(documents, position);
@@ -311,6 +313,32 @@ public final class EncodeRun {
     @Override
     public void refused(Document document, String reason) {
       problem(document.image().place() + ": " + reason);
+    }
+  }
+
+  /**
+   * How to encode.
+   *
+   * @param batch pictures in one call of the model, at least 1
+   * @param threads that read and decode, at least 1
+   * @param allowedProblems pictures that may be left out, broken or refused
+   */
+  public record Options(int batch, int threads, int allowedProblems) {
+    public Options {
+      atLeast("batch", batch, 1);
+      atLeast("threads", threads, 1);
+      atLeast("allowedProblems", allowedProblems, 0);
+    }
+
+    /** Returns what is left to an archive of which so many pictures are left out already. */
+    public Options after(int problems) {
+      return new Options(batch, threads, allowedProblems - problems);
+    }
+
+    private static void atLeast(String name, int value, int least) {
+      if (value < least) {
+        throw new IllegalArgumentException(name + " must be at least " + least + ", got " + value);
+      }
     }
   }
 }

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.encode;
 
+import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -23,7 +24,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What a sink has kept, so that a run which was killed at any moment goes on where it was.
+ * Remembers what a sink has kept, so that a run which was killed at any moment goes on where it
+ * was.
  *
  * <p>A text file: a line that says for which target it is; then for each group of documents a line
  * {@code <id> <stamp>} each and a line {@code = <position>}. A group without its last line was cut
@@ -43,7 +45,7 @@ public final class Journal implements Closeable {
     this.file = file;
   }
 
-  /** A journal that is forgotten. */
+  /** Returns a journal that is forgotten. */
   public static Journal none() {
     return new Journal(null);
   }
@@ -145,22 +147,22 @@ public final class Journal implements Closeable {
     }
   }
 
-  /** Whether the file of this stamp was kept. */
+  /** Returns whether the file of this stamp was kept. */
   boolean holdsFile(String stamp) {
     return stamps.contains(stamp);
   }
 
-  /** Whether the document was kept. */
+  /** Returns whether the document was kept. */
   boolean holds(String id) {
     return ids.contains(id);
   }
 
-  /** Documents kept. */
+  /** Returns how many documents were kept. */
   public int size() {
     return ids.size();
   }
 
-  /** Length of the sink's output with all that was kept. */
+  /** Returns the length of the sink's output with all that was kept. */
   public long position() {
     return position;
   }

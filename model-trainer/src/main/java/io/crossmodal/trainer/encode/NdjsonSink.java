@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.encode;
 
+import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -17,7 +18,7 @@ import java.util.List;
 public final class NdjsonSink implements DocumentSink {
   private final OutputStream out;
   private final DocumentFormat format;
-  private final Receipts receipts;
+  private final Listener listener;
   private long position;
 
   /**
@@ -25,11 +26,11 @@ public final class NdjsonSink implements DocumentSink {
    *
    * @param position bytes that it has already
    */
-  public NdjsonSink(OutputStream out, long position, DocumentFormat format, Receipts receipts) {
+  public NdjsonSink(OutputStream out, long position, DocumentFormat format, Listener listener) {
     this.out = out;
     this.position = position;
     this.format = format;
-    this.receipts = receipts;
+    this.listener = listener;
   }
 
   /**
@@ -37,12 +38,12 @@ public final class NdjsonSink implements DocumentSink {
    *
    * @param position bytes of it that the journal knows; what lies behind them is cut off
    */
-  public static NdjsonSink file(Path file, long position, DocumentFormat format, Receipts receipts)
+  public static NdjsonSink file(Path file, long position, DocumentFormat format, Listener listener)
       throws IOException {
     FileChannel channel =
         FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     channel.truncate(position).position(position);
-    return new NdjsonSink(Channels.newOutputStream(channel), position, format, receipts);
+    return new NdjsonSink(Channels.newOutputStream(channel), position, format, listener);
   }
 
   @Override
@@ -54,7 +55,7 @@ public final class NdjsonSink implements DocumentSink {
       throw new IOException("standard output was closed");
     }
     position += lines.length;
-    receipts.kept(documents, position);
+    listener.kept(documents, position);
   }
 
   @Override

@@ -15,7 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** From the bytes of a picture's files to what the tower takes, and where it lies. Thread-safe. */
+/** Decodes a picture's files to what the tower takes, and tells where it lies. Thread-safe. */
 final class PictureReader {
   /**
    * Reflectance x 10,000 that is drawn white: that of the true-colour images that ESA delivers with
@@ -36,10 +36,10 @@ final class PictureReader {
    *
    * @param footprint its corners, counter-clockwise
    */
-  record Place(Ground.Position centre, List<Ground.Position> footprint) {}
+  record Place(Geolocation.Position centre, List<Geolocation.Position> footprint) {}
 
   /**
-   * Decodes.
+   * Decodes a picture's files to what the tower takes.
    *
    * @param files one picture, or bands red, green and blue
    * @throws IllegalArgumentException when it cannot, saying why
@@ -87,7 +87,7 @@ final class PictureReader {
   }
 
   /**
-   * Where a picture lies, if it is a GeoTIFF that says so.
+   * Returns where a picture lies, if it is a GeoTIFF that says so.
    *
    * @throws IllegalArgumentException when what it says is damaged, or in a coordinate reference
    *     system that is not read
@@ -97,7 +97,7 @@ final class PictureReader {
       return Optional.empty();
     }
     return Georeference.of(GeoTiff.open(file))
-        .map(Ground::new)
+        .map(Geolocation::new)
         .map(ground -> new Place(ground.centre(), ground.footprint()));
   }
 }

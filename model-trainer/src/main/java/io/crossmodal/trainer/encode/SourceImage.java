@@ -41,13 +41,13 @@ public record SourceImage(
     Objects.requireNonNull(acquired, "acquired");
   }
 
-  /** A picture file. */
+  /** Returns a picture file. */
   static SourceImage of(
       String path, Path file, List<String> captions, Optional<String> sceneClass) {
     return new SourceImage(path, List.of(file), captions, sceneClass, List.of(), Optional.empty());
   }
 
-  /** For messages. */
+  /** Returns the file, or folder of files, to name in messages. */
   Path place() {
     return files.size() == 1 ? files.get(0) : files.get(0).getParent();
   }

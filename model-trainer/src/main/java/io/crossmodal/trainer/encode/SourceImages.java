@@ -6,7 +6,6 @@ package io.crossmodal.trainer.encode;
 
 import io.crossmodal.model.image.FileKind;
 import io.crossmodal.trainer.data.CaptionedDataset;
-import io.crossmodal.trainer.data.DatasetOptions;
 import io.crossmodal.trainer.data.Datasets;
 import io.crossmodal.trainer.data.PictureFiles;
 import java.io.IOException;
@@ -71,14 +70,14 @@ public record SourceImages(
    * </ul>
    *
    * @param images the folder of the pictures, for captions only
-   * @param allowedProblems as in {@link DatasetOptions}
+   * @param allowedProblems as in {@link Datasets.Options}
    * @throws io.crossmodal.trainer.data.InvalidDatasetException where captions have more problems
    * @throws IllegalArgumentException where there is no picture
    */
   public static SourceImages read(Path path, Optional<Path> images, int allowedProblems)
       throws IOException {
     if (Datasets.holdsCaptions(path)) {
-      return captioned(new DatasetOptions(path, images, allowedProblems, Optional.empty()));
+      return captioned(new Datasets.Options(path, images, allowedProblems, Optional.empty()));
     }
     if (images.isPresent()) {
       throw new IllegalArgumentException(
@@ -103,14 +102,14 @@ public record SourceImages(
     return read;
   }
 
-  /** The kinds that are not read, a line each. */
+  /** Returns the kinds that are not read, a line each. */
   public List<String> unreadLines() {
     return unread.entrySet().stream()
         .map(kind -> PictureFiles.unread(kind.getKey(), kind.getValue()))
         .toList();
   }
 
-  private static SourceImages captioned(DatasetOptions options) throws IOException {
+  private static SourceImages captioned(Datasets.Options options) throws IOException {
     CaptionedDataset dataset = Datasets.read(options);
     return new SourceImages(
         "captions of " + dataset.name(),
@@ -211,7 +210,7 @@ public record SourceImages(
         "Sentinel-2 patches of BigEarthNet", images, problems, unlabelled, unread);
   }
 
-  /** The same on every platform. */
+  /** Returns a path that is the same on every platform. */
   private static String slashed(Path relative) {
     return relative.toString().replace(relative.getFileSystem().getSeparator(), "/");
   }

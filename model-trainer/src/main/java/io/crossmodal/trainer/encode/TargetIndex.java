@@ -10,7 +10,7 @@ import com.google.gson.JsonParser;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.cluster.ClusterClient;
-import io.crossmodal.trainer.cluster.ClusterClient.Answer;
+import io.crossmodal.trainer.cluster.ClusterClient.Response;
 import java.io.IOException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -31,7 +31,7 @@ import java.util.regex.Pattern;
  * @param places whether it has a geo_shape {@code footprint} and a geo_point {@code centre}
  */
 public record TargetIndex(String name, String incarnation, TokenForm tokens, boolean places) {
-  private static final Duration PATIENCE = Duration.ofMinutes(2);
+  private static final Duration TIMEOUT = Duration.ofMinutes(2);
   private static final Pattern NAME = Pattern.compile("[^,*\\s/?#\"<>|\\\\]+");
   private static final String MODELS = "/_plugins/_cross_modal/models/";
 
@@ -46,19 +46,19 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens, boo
   public static TargetIndex of(
       ClusterClient cluster, String index, String field, ModelManifest model)
       throws IOException, InterruptedException {
-    Answer answer = cluster.send("GET", path(index), new byte[0], PATIENCE);
-    if (answer.status() == 404) {
+    Response response = cluster.send("GET", path(index), new byte[0], TIMEOUT);
+    if (response.status() == 404) {
       throw new IOException(
           cluster.node() + " has no index [" + index + "]; --create-index makes one");
     }
-    if (answer.status() >= 300) {
-      throw cluster.refused("GET", path(index), answer);
+    if (response.status() >= 300) {
+      throw cluster.refused("GET", path(index), response);
     }
-    return of(index, field, model, JsonParser.parseString(answer.body()).getAsJsonObject());
+    return of(index, field, model, JsonParser.parseString(response.body()).getAsJsonObject());
   }
 
   /**
-   * Reads the answer to {@code GET /index}.
+   * Reads the response to {@code GET /index}.
    *
    * @param indices settings and mappings by concrete name; several for an alias of several
    */
@@ -138,18 +138,18 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens, boo
       String served,
       TokenForm tokens)
       throws IOException, InterruptedException {
-    if (cluster.send("HEAD", path(index), new byte[0], PATIENCE).status() == 200) {
+    if (cluster.send("HEAD", path(index), new byte[0], TIMEOUT).status() == 200) {
       return false;
     }
     checkServed(cluster, model, served);
-    cluster.call("PUT", path(index), mapping(field, served, tokens).toString(), PATIENCE);
+    cluster.call("PUT", path(index), mapping(field, served, tokens).toString(), TIMEOUT);
     return true;
   }
 
   private static void checkServed(ClusterClient cluster, ModelManifest model, String served)
       throws IOException, InterruptedException {
-    Answer answer = cluster.send("GET", MODELS + encoded(served), new byte[0], PATIENCE);
-    if (answer.status() == 404) {
+    Response response = cluster.send("GET", MODELS + encoded(served), new byte[0], TIMEOUT);
+    if (response.status() == 404) {
       throw new IOException(
           String.format(
               Locale.ROOT,
@@ -159,11 +159,11 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens, boo
               cluster.node(),
               served));
     }
-    if (answer.status() >= 300) {
-      throw cluster.refused("GET", MODELS + served, answer);
+    if (response.status() >= 300) {
+      throw cluster.refused("GET", MODELS + served, response);
     }
     JsonObject fingerprints =
-        JsonParser.parseString(answer.body())
+        JsonParser.parseString(response.body())
             .getAsJsonObject()
             .getAsJsonArray("models")
             .get(0)
@@ -210,7 +210,7 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens, boo
     return type;
   }
 
-  /** Path of its {@code _bulk}. */
+  /** Returns the path of its {@code _bulk}. */
   public String bulkPath() {
     return path(name) + "/_bulk";
   }

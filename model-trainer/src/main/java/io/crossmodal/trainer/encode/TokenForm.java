@@ -21,12 +21,12 @@ public enum TokenForm {
     this.encoding = encoding;
   }
 
-  /** How a block is written; empty for no block at all. */
+  /** Returns how a block is written; empty for no block at all. */
   Optional<TokenEncoding> encoding() {
     return Optional.ofNullable(encoding);
   }
 
-  /** As a mapping has it. */
+  /** Returns the value as a mapping has it. */
   String key() {
     return name().toLowerCase(Locale.ROOT);
   }

@@ -68,14 +68,14 @@ public final class CalibrationFit {
   }
 
   private static double logit(Candidates candidates, int q, int a, double lambda) {
-    return candidates.itm()[q][a] + lambda * candidates.filter()[q][a];
+    return candidates.itm()[q][a] + lambda * candidates.biEncoder()[q][a];
   }
 
   /**
    * Fits scale and bias by Newton's method, with a little ridge so that it cannot run away.
    *
-   * <p>It works on standardised logits: a sum with the filter's may lie at a hundred, where steps
-   * of bounded length would not arrive.
+   * <p>It works on standardised logits: a sum with the bi-encoder's may lie at a hundred, where
+   * steps of bounded length would not arrive.
    *
    * @param logits per query and candidate what pairs are ranked by
    * @param right per query and candidate whether they belong together

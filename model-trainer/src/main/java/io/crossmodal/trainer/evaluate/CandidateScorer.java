@@ -19,7 +19,10 @@ import java.util.function.IntToDoubleFunction;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 
-/** One direction of retrieval: finds each query's candidates by the filter and scores the pairs. */
+/**
+ * One direction of retrieval: finds each query's candidates by a first stage and scores the pairs
+ * by the fusion encoder.
+ */
 final class CandidateScorer {
   /** Pairs of the first call of a query. */
   private static final int SMALLEST_CALL = 16;
@@ -41,7 +44,7 @@ final class CandidateScorer {
   }
 
   /**
-   * Returns per query its best answers by the filter, best first.
+   * Returns per query its best answers by the bi-encoder, best first.
    *
    * @param k at most so many, at least 1
    */
@@ -52,12 +55,12 @@ final class CandidateScorer {
   }
 
   /**
-   * Returns per query its best answers by the MLP filter, best first: no index helps it, so it
+   * Returns per query its best answers by the MLP pre-ranker, best first: no index helps it, so it
    * meets every answer.
    *
    * @param k at most so many, at least 1
    */
-  int[][] nearestByMlp(int k) {
+  int[][] preRankedByMlp(int k) {
     List<TokenBlock> classes = answers.stream().map(a -> a.tokens().classToken()).toList();
     int[][] nearest = new int[queries.size()][];
     for (int q = 0; q < nearest.length; q++) {
@@ -107,7 +110,7 @@ final class CandidateScorer {
       int[][] nearest, List<Integer> cuts, Candidates.Relevance relevance, LongConsumer progress) {
     int k = cuts.get(cuts.size() - 1);
     float[][] itm = new float[queries.size()][k];
-    float[][] filter = new float[queries.size()][k];
+    float[][] biEncoder = new float[queries.size()][k];
     double[][] millis = new double[cuts.size()][queries.size()];
     long pairs = 0;
     for (int q = 0; q < queries.size(); q++) {
@@ -118,7 +121,7 @@ final class CandidateScorer {
           int to = Math.min(cuts.get(c), endOfCall(from));
           PairLogits logits = score(q, Arrays.copyOfRange(nearest[q], from, to));
           System.arraycopy(logits.itm(), 0, itm[q], from, to - from);
-          System.arraycopy(logits.filter(), 0, filter[q], from, to - from);
+          System.arraycopy(logits.filter(), 0, biEncoder[q], from, to - from);
           from = to;
         }
         millis[c][q] = (System.nanoTime() - since) / 1e6;
@@ -127,7 +130,7 @@ final class CandidateScorer {
       progress.accept(pairs);
     }
     return new ScoredDirection(
-        new Candidates(nearest, itm, filter),
+        new Candidates(nearest, itm, biEncoder),
         relevance.of(imageQueries, false),
         relevance.of(imageQueries, true),
         cut -> median(millis[cuts.indexOf(cut)]),
@@ -187,17 +190,17 @@ final class CandidateScorer {
       return new ScoredDirection(candidates, strict, aware, medianMillis, computed, first);
     }
 
-    /** Returns the filter's own order. */
-    Row.Direction filter() {
+    /** Returns the first stage's own order. */
+    Row.Direction firstStage() {
       return new Row.Direction(
-          Retrieval.of(candidates.filterRanks(strict)),
-          Retrieval.of(candidates.filterRanks(aware)),
+          Retrieval.of(candidates.firstStageRanks(strict)),
+          Retrieval.of(candidates.firstStageRanks(aware)),
           null,
           false,
           null);
     }
 
-    /** Returns the filter's first k, re-ranked. */
+    /** Returns the first stage's first k, re-ranked. */
     Row.Direction fusion(int k, Calibration calibration) {
       return new Row.Direction(
           Retrieval.of(candidates.fusionRanks(k, calibration, strict)),

@@ -15,14 +15,15 @@ import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
- * A filter's best answers to each query of one direction, with the logits of the first K pairs.
+ * A first stage's best answers to each query of one direction, with the logits of the first K
+ * pairs.
  *
  * @param answers per query the answers' numbers, best first; at least K
  * @param itm per query and answer the matching logit
- * @param filter per query and answer the filter's logit
+ * @param biEncoder per query and answer the bi-encoder's logit
  */
 @SuppressWarnings("ArrayRecordComponent") // a table, never compared
-record Candidates(int[][] answers, float[][] itm, float[][] filter) {
+record Candidates(int[][] answers, float[][] itm, float[][] biEncoder) {
 
   /** Whether an answer is right for a query. */
   @FunctionalInterface
@@ -34,8 +35,8 @@ record Candidates(int[][] answers, float[][] itm, float[][] filter) {
     return answers.length;
   }
 
-  /** Returns the ranks of the best right answers by the filter's own order. */
-  int[] filterRanks(Right right) {
+  /** Returns the ranks of the best right answers by the first stage's own order. */
+  int[] firstStageRanks(Right right) {
     return IntStream.range(0, queries())
         .map(
             q ->
@@ -72,7 +73,7 @@ record Candidates(int[][] answers, float[][] itm, float[][] filter) {
     int rank = 1;
     for (int a = 0; a < k; a++) {
       double other = logit(q, a, calibration);
-      // Ties keep the filter's order.
+      // Ties keep the first stage's order.
       if (other > logit || (other == logit && a < best)) {
         rank++;
       }
@@ -93,7 +94,7 @@ record Candidates(int[][] answers, float[][] itm, float[][] filter) {
   }
 
   private double logit(int q, int a, Calibration calibration) {
-    return calibration.logit(itm[q][a], filter[q][a]);
+    return calibration.logit(itm[q][a], biEncoder[q][a]);
   }
 
   /**
@@ -103,19 +104,19 @@ record Candidates(int[][] answers, float[][] itm, float[][] filter) {
    */
   Candidates transposed(int[][] back) {
     float[][] denseItm = dense(itm);
-    float[][] denseFilter = dense(filter);
+    float[][] denseBiEncoder = dense(biEncoder);
     float[][] itmBack = new float[back.length][queries()];
-    float[][] filterBack = new float[back.length][queries()];
+    float[][] biEncoderBack = new float[back.length][queries()];
     for (int a = 0; a < back.length; a++) {
       for (int i = 0; i < queries(); i++) {
         itmBack[a][i] = denseItm[back[a][i]][a];
-        filterBack[a][i] = denseFilter[back[a][i]][a];
+        biEncoderBack[a][i] = denseBiEncoder[back[a][i]][a];
       }
     }
-    return new Candidates(back, itmBack, filterBack);
+    return new Candidates(back, itmBack, biEncoderBack);
   }
 
-  /** Returns logits per query in the answers' own order, not in the filter's. */
+  /** Returns logits per query in the answers' own order, not in the first stage's. */
   private float[][] dense(float[][] logits) {
     float[][] dense = new float[queries()][];
     for (int q = 0; q < dense.length; q++) {

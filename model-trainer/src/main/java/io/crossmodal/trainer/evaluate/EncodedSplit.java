@@ -67,7 +67,7 @@ public record EncodedSplit(
   }
 
   /**
-   * Encodes.
+   * Encodes images and captions.
    *
    * @param sensor that the pictures are of; multi-band ones are all held in memory, 4 C x S x S
    *     bytes each

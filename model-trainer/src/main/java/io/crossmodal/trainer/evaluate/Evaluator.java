@@ -19,8 +19,8 @@ import java.util.function.LongConsumer;
 import java.util.stream.Stream;
 
 /**
- * Retrieval in both directions over one split: the filter alone, its best k re-ranked by the fusion
- * encoder, every pair scored by the fusion encoder.
+ * Retrieval in both directions over one split: the bi-encoder alone, its best k re-ranked by the
+ * fusion encoder, every pair scored by the fusion encoder.
  *
  * <p>Each tower runs once per text and image, and in each direction the fusion encoder scores a
  * pair once; smaller k are prefixes of the largest.
@@ -71,14 +71,14 @@ public final class Evaluator {
   }
 
   /**
-   * Returns a row for the filter alone, one for full fusion where it is asked for, one for each k;
-   * the same by the MLP filter where the model has one.
+   * Returns a row for the bi-encoder alone, one for full fusion where it is asked for, one for each
+   * k; the same by the MLP pre-ranker where the model has one.
    *
    * <p>Full fusion scores all pairs from the texts' side; pictures as queries take their scores
    * from there, and their times are then computed from the time of a pair.
    *
    * @param depths as they {@linkplain Depths#within fit} the images
-   * @param calibration its lambda weighs the filter's logit; with 0 pairs are ranked by the
+   * @param calibration its lambda weighs the bi-encoder's logit; with 0 pairs are ranked by the
    *     matching logit alone, as in the paper
    * @param progress told the pairs scored so far
    */
@@ -112,14 +112,16 @@ public final class Evaluator {
     return rows;
   }
 
-  /** Returns the paper's own cascade: its MLP filter over every pair, then the fusion encoder. */
+  /**
+   * Returns the paper's own cascade: its MLP pre-ranker over every pair, then the fusion encoder.
+   */
   private List<Row> byMlp(List<Integer> ks, Calibration calibration) {
-    // Where every k is beyond the archive, only the filter's own order is asked for.
+    // Where every k is beyond the archive, only the first stage's own order is asked for.
     List<Integer> cuts = ks.isEmpty() ? List.of(Math.min(ScoredDirection.TOP, images.size())) : ks;
     int found = Math.max(ScoredDirection.TOP, cuts.get(cuts.size() - 1));
     List<ScoredDirection> both = new ArrayList<>();
     for (CandidateScorer scorer : List.of(scorer(false), scorer(true))) {
-      both.add(scorer.score(scorer.nearestByMlp(found), cuts, relevance, pairs -> {}));
+      both.add(scorer.score(scorer.preRankedByMlp(found), cuts, relevance, pairs -> {}));
     }
     return rows(
         "MLP filter only",
@@ -130,16 +132,16 @@ public final class Evaluator {
         calibration);
   }
 
-  /** Returns a row for a filter alone, and one for each k. */
+  /** Returns a row for a first stage alone, and one for each k. */
   private static List<Row> rows(
-      String filter,
+      String firstStage,
       String fused,
       ScoredDirection imageToText,
       ScoredDirection textToImage,
       List<Integer> ks,
       Calibration calibration) {
     List<Row> rows = new ArrayList<>();
-    rows.add(Row.of(filter, imageToText.filter(), textToImage.filter()));
+    rows.add(Row.of(firstStage, imageToText.firstStage(), textToImage.firstStage()));
     for (int k : ks) {
       rows.add(
           Row.of(
@@ -207,7 +209,7 @@ public final class Evaluator {
 
   private ScoredDirection bestOf(boolean imageQueries, List<Integer> ks, LongConsumer progress) {
     CandidateScorer scorer = scorer(imageQueries);
-    // The filter's own R@10 needs ten, whatever is re-ranked.
+    // The bi-encoder's own R@10 needs ten, whatever is re-ranked.
     int found = Math.max(ScoredDirection.TOP, ks.get(ks.size() - 1));
     return scorer.score(scorer.nearest(found), ks, relevance, progress);
   }
@@ -254,8 +256,8 @@ public final class Evaluator {
   }
 
   /**
-   * How deep the fusion encoder looks: at the filter's best k answers, for several k, and perhaps
-   * at all.
+   * How deep the fusion encoder looks: at the first stage's best k answers, for several k, and
+   * perhaps at all.
    *
    * @param ks candidates of a query, ascending, each at least 1
    * @param full whether every pair is scored, which is quadratic
@@ -292,8 +294,8 @@ public final class Evaluator {
    * A caption's first pictures.
    *
    * @param text number of the caption
-   * @param byFilter numbers of the images, best first
-   * @param byFusion numbers of the images, best first, the filter's candidates re-ranked
+   * @param byBiEncoder numbers of the images, best first
+   * @param byFusion numbers of the images, best first, the bi-encoder's candidates re-ranked
    */
-  public record Search(int text, List<Integer> byFilter, List<Integer> byFusion) {}
+  public record Search(int text, List<Integer> byBiEncoder, List<Integer> byFusion) {}
 }

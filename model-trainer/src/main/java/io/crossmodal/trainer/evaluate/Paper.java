@@ -6,14 +6,8 @@ package io.crossmodal.trainer.evaluate;
 
 import com.google.gson.FieldNamingPolicy;
 import com.google.gson.GsonBuilder;
-import com.google.gson.reflect.TypeToken;
-import java.io.IOException;
-import java.io.InputStreamReader;
-import java.io.Reader;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
+import io.crossmodal.trainer.data.TextFiles;
 import java.util.List;
-import java.util.Map;
 
 /**
  * The test results that the MTGFE paper prints (tables 2, 3 and 4), per data set, and what speaks
@@ -41,17 +35,9 @@ public enum Paper {
 
   /** Returns what the paper says of this data set. */
   public Results results() {
-    try (Reader json =
-        new InputStreamReader(
-            Paper.class.getResourceAsStream("paper.json"), StandardCharsets.UTF_8)) {
-      Map<String, Results> all =
-          new GsonBuilder()
-              .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
-              .create()
-              .fromJson(json, new TypeToken<Map<String, Results>>() {}.getType());
-      return all.get(name());
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return new GsonBuilder()
+        .setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES)
+        .create()
+        .fromJson(TextFiles.resource(Paper.class, "paper.json").get(name()), Results.class);
   }
 }

@@ -123,7 +123,7 @@ final class HtmlReport {
             + " own are framed in green.");
     for (RunReport.Example example : found.examples()) {
       element("h3", example.caption());
-      hits("filter", example.byFilter());
+      hits("filter", example.byBiEncoder());
       hits("filter's " + found.k() + ", then fusion", example.byFusion());
     }
     element("h2", "Where words look");
@@ -172,7 +172,10 @@ final class HtmlReport {
     out.writeEndElement();
   }
 
-  /** Captions come from files; control characters have no place in HTML, escaped or not. */
+  /**
+   * Returns a text without control characters: captions come from files, and these have no place in
+   * HTML, escaped or not.
+   */
   private static String printable(String text) {
     StringBuilder printable = new StringBuilder(text.length());
     text.codePoints()
@@ -219,10 +222,10 @@ final class HtmlReport {
      * A caption's first pictures.
      *
      * @param caption the query
-     * @param byFilter best first
-     * @param byFusion best first, the filter's candidates re-ranked
+     * @param byBiEncoder best first
+     * @param byFusion best first, the bi-encoder's candidates re-ranked
      */
-    record Example(String caption, List<Hit> byFilter, List<Hit> byFusion) {}
+    record Example(String caption, List<Hit> byBiEncoder, List<Hit> byFusion) {}
 
     /**
      * A picture that was found.

@@ -78,7 +78,7 @@ public final class ReportMaker {
       examples.add(
           new RunReport.Example(
               evaluator.caption(search.text()),
-              hits(evaluator, search.text(), search.byFilter()),
+              hits(evaluator, search.text(), search.byBiEncoder()),
               hits(evaluator, search.text(), search.byFusion())));
     }
     return write(

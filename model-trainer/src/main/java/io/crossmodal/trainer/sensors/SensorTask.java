@@ -14,6 +14,7 @@ import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptModule;
 import io.crossmodal.model.torchscript.Weights;
 import io.crossmodal.trainer.train.FeatureQueue;
+import io.crossmodal.trainer.train.TrainableScript;
 import io.crossmodal.trainer.train.TrainingTask;
 import java.util.List;
 import java.util.Map;
@@ -96,16 +97,11 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
   }
 
   static Map<String, String> sources(ModelConfig config) {
-    Map<String, String> sources =
-        MtgfeArchitecture.sources(config, SensorTask.class, "cross_sensor");
     List<SensorConfig> sensors = config.sensors();
-    sources.computeIfPresent(
+    return TrainableScript.filledIn(
+        MtgfeArchitecture.sources(config, SensorTask.class, "cross_sensor"),
         "cross_sensor",
-        (name, source) ->
-            source
-                .replace("FIRST", sensors.get(0).name())
-                .replace("SECOND", sensors.get(sensors.size() - 1).name()));
-    return sources;
+        Map.of("FIRST", sensors.get(0).name(), "SECOND", sensors.get(sensors.size() - 1).name()));
   }
 
   @Override

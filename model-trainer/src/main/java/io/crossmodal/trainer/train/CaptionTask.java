@@ -77,16 +77,16 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
 
   @Override
   public Map<String, String> sources() {
-    Map<String, String> sources =
+    return TrainableScript.filledIn(
         MtgfeArchitecture.sources(
             config,
             options.regularisation().dropout(),
             options.precision(),
             CaptionTask.class,
             "contrast",
-            "training");
-    sources.computeIfPresent("training", (name, source) -> source.replace("SENSOR", sensor.name()));
-    return sources;
+            "training"),
+        "training",
+        Map.of("SENSOR", sensor.name()));
   }
 
   @Override
@@ -103,15 +103,15 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
     return used(parameter, options.tasks(), config.image());
   }
 
-  /** Returns what the filter alone has no use for. */
+  /** Returns what the bi-encoder alone has no use for. */
   @Override
   public AdamW.Delayed delayed(List<String> trained) {
     if (options.joining() == 0) {
       return AdamW.Delayed.NONE;
     }
-    TrainingOptions.Tasks filterAlone = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0);
+    TrainingOptions.Tasks contrastAlone = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0);
     Set<String> delayed = new HashSet<>(trained);
-    delayed.removeIf(name -> used(name, filterAlone, config.image()));
+    delayed.removeIf(name -> used(name, contrastAlone, config.image()));
     return new AdamW.Delayed(delayed, options.joining());
   }
 
@@ -132,7 +132,8 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
     if (name.startsWith("model.filter.")) {
       return tasks.itc() > 0;
     }
-    // The filter reads a convolutional tower's mean, which passes by what makes its tokens.
+    // The bi-encoder's head reads a convolutional tower's mean, which passes by what makes its
+    // tokens.
     boolean tokens =
         name.startsWith("model.image_")
             && tower.kind() != ImageTowerConfig.Kind.VISION_TRANSFORMER
@@ -160,7 +161,7 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
     NDArray ids = manager.create(batch.ids(), new Shape(b, n));
     NDArray mask = manager.create(batch.mask(), new Shape(b, n));
     return new Call(
-        step < options.joining() ? "filter_loss" : "loss",
+        step < options.joining() ? "itc_loss" : "loss",
         new NDList(
             pixels,
             ids,
@@ -225,11 +226,11 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
     private final TrainableScript script;
 
     MomentumEncoder(ModelConfig config, Weights start, Path scratch) throws IOException {
-      SensorConfig sensor = config.sensors().get(0);
       Map<String, String> sources =
-          MtgfeArchitecture.sources(config, MomentumEncoder.class, "momentum");
-      sources.computeIfPresent(
-          "momentum", (name, source) -> source.replace("SENSOR", sensor.name()));
+          TrainableScript.filledIn(
+              MtgfeArchitecture.sources(config, MomentumEncoder.class, "momentum"),
+              "momentum",
+              Map.of("SENSOR", config.sensors().get(0).name()));
       this.script =
           TrainableScript.evaluating(
               new ScriptModule("momentum.Momentum")

@@ -7,13 +7,9 @@ package io.crossmodal.trainer.train;
 import com.google.gson.Gson;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
+import io.crossmodal.trainer.data.TextFiles;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -58,12 +54,7 @@ public final class OptionRecords {
   }
 
   private static JsonObject recipes(Class<? extends Record> type) {
-    try (InputStream in = type.getResourceAsStream(RECIPES)) {
-      return JsonParser.parseString(new String(in.readAllBytes(), StandardCharsets.UTF_8))
-          .getAsJsonObject();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return TextFiles.resource(type, RECIPES);
   }
 
   /**

@@ -11,15 +11,15 @@ import java.util.Map;
 public enum Recipe {
   /**
    * What section 4.2 states: ITM, MLM and MVJRC with equal weights, negatives drawn uniformly, 60
-   * epochs. Decision 0009 says what it leaves open. It trains no filter: distil one afterwards, or
-   * rank by the fusion encoder alone.
+   * epochs. Decision 0009 says what it leaves open. It trains no bi-encoder: distil one afterwards,
+   * or rank by the fusion encoder alone.
    */
   PAPER(60),
   /** What trains a small model from scratch on a CPU best, as far as docs/results measured. */
   SCRATCH(1.5),
   /**
-   * Photographs from scratch: the filter first, then ITM and MLM beside it. Shared out for 30 and
-   * 60 minutes on two quiet cores; docs/results/photographs.md says what was measured.
+   * Photographs from scratch: the bi-encoder first, then ITM and MLM beside it. Shared out for 30
+   * and 60 minutes on two quiet cores; docs/results/photographs.md says what was measured.
    */
   PHOTOGRAPHS(13.6);
 

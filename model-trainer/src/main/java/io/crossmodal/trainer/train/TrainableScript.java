@@ -94,6 +94,27 @@ public final class TrainableScript implements AutoCloseable {
     }
   }
 
+  /**
+   * Puts values in place of the words that stand for them in one module's source.
+   *
+   * @param sources by module name
+   * @param values by the word
+   * @throws IllegalStateException where a word does not stand there
+   */
+  public static Map<String, String> filledIn(
+      Map<String, String> sources, String module, Map<String, String> values) {
+    Map<String, String> complete = new LinkedHashMap<>(sources);
+    values.forEach(
+        (word, value) -> {
+          String source = complete.get(module);
+          if (source == null || !source.contains(word)) {
+            throw new IllegalStateException("no " + word + " in the source of " + module);
+          }
+          complete.put(module, source.replace(word, value));
+        });
+    return complete;
+  }
+
   private String bufferList() {
     List<String> names = new ArrayList<>();
     initial

@@ -41,7 +41,7 @@ public final class TrainingLoop {
     this.checkpointEvery = checkpointEvery;
   }
 
-  /** What a training tells its caller. */
+  /** Listens to a training. */
   @FunctionalInterface
   public interface Progress {
     /**

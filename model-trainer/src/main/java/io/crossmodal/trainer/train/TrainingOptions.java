@@ -69,7 +69,7 @@ public record TrainingOptions(
   /**
    * The losses; a weight of 0 leaves a task out.
    *
-   * @param itc image-text contrast, which makes the filter's embedding
+   * @param itc image-text contrast, which makes the bi-encoder's embeddings
    * @param itm image-text matching, equation (7)
    * @param mlm masked language modelling, equation (3)
    * @param mvjrc multi-view joint representations contrast, equation (6)
@@ -128,7 +128,7 @@ public record TrainingOptions(
   }
 
   /**
-   * A run may begin with what is cheap: the filter alone, on small images.
+   * A run may begin with what is cheap: the bi-encoder alone, on small images.
    *
    * @param filterAlone share of the steps, from the first, in which ITC is the only task
    * @param secondPeak the schedule of the learning rate starts again when the other tasks join, to
@@ -187,13 +187,13 @@ public record TrainingOptions(
     }
     if (tasks.itm() > 0 && tasks.hardNegatives() > 0 && tasks.itc() == 0) {
       throw new IllegalArgumentException(
-          "hard_negatives are drawn by itc, which is 0 and leaves the filter random; give"
+          "hard_negatives are drawn by itc, which is 0 and leaves the bi-encoder random; give"
               + " hard_negatives 0, got "
               + tasks.hardNegatives());
     }
     if (stages.filterAlone() > 0 && tasks.itc() == 0) {
       throw new IllegalArgumentException(
-          "filter_alone needs itc, which trains the filter, above 0");
+          "filter_alone needs itc, which trains the bi-encoder, above 0");
     }
     if (tasks.mvjrc() > 0 && regularisation.augmentation() == Augmentation.NONE) {
       throw new IllegalArgumentException(

@@ -83,11 +83,11 @@ public final class TrainingRun {
     return new TrainingRun(run, options, initial);
   }
 
-  /** What a training on captions tells its caller. */
+  /** Listens to a training on captions. */
   @FunctionalInterface
   public interface Progress extends TrainingLoop.Progress {
-    /** Is told once, where the filter is trained alone first: the model when others join. */
-    default void filterTrained(ModelBundle filter) throws IOException, BundleException {}
+    /** Is told once, where the bi-encoder is trained alone first: the model when others join. */
+    default void biEncoderTrained(ModelBundle biEncoder) throws IOException, BundleException {}
   }
 
   /**
@@ -141,7 +141,7 @@ public final class TrainingRun {
               progress,
               taken -> {
                 if (taken == options.joining()) {
-                  progress.filterTrained(bundle.get());
+                  progress.biEncoderTrained(bundle.get());
                 }
               });
       return bundle.get();
@@ -161,7 +161,8 @@ public final class TrainingRun {
         config,
         vocabulary,
         module.averaged().below("model"),
-        // Without ITC the filter is as random as it started, and must have no say in the ranking.
+        // Without ITC the bi-encoder is as random as it started, and must have no say in the
+        // ranking.
         options.tasks().itc() > 0 ? Calibration.NONE : new Calibration(0, 1, 0),
         trained(dataSet, options.seed(), epochs),
         List.of());

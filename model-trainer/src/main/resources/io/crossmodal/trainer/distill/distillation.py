@@ -1,5 +1,5 @@
-# Section 3.4: the fusion encoder teaches two filters, which see class tokens only. Q texts, each with K
-# candidate images of which the first is its own.
+# Section 3.4: the fusion encoder teaches a bi-encoder and an MLP pre-ranker, which see class tokens only.
+# Q texts, each with K candidate images of which the first is its own.
 
 class Distillation(Module):
   filter : __torch__.mtgfe.Filter

@@ -88,7 +88,7 @@ class Training(Module):
     z = self.mlm(torch.index_select(u.flatten(0, 1), 0, at), self.model.text.word)  # (K, V)
     return torch.cross_entropy_loss(z, torch.index_select(y, 0, at))
 
-  # The filter's scale. Its own clamp has no gradient beyond the bound, so that a temperature which overshot
+  # The bi-encoder's scale. Its own clamp has no gradient beyond the bound, so that a temperature which overshot
   # would stay there for good.
   def scale(self) -> Tensor:
     l = self.model.filter.log_scale                                   # (1)
@@ -129,7 +129,7 @@ class Training(Module):
     return torch.stack([a + b, itc, itm, mlm, mvjrc], 0)
 
   # (5), of which L_itc alone counts: the stage before the other tasks join. Arguments of loss.
-  def filter_loss(self, pixels: Tensor, ids: Tensor, mask: Tensor, masked: Tensor, labels: Tensor, matches: Tensor, noise: Tensor, hard: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:
+  def itc_loss(self, pixels: Tensor, ids: Tensor, mask: Tensor, masked: Tensor, labels: Tensor, matches: Tensor, noise: Tensor, hard: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:
     s = self.model.encode_image_SENSOR(pixels)  # (B, M, H)
     w = self.model.encode_text(ids, mask)       # (B, N, H)
     e = self.model.filter_image(s[:, 0])        # (B, D)

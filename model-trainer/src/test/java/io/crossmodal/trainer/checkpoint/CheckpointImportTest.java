@@ -506,30 +506,24 @@ class CheckpointImportTest {
     List<String> twice = new ArrayList<>(SmallImport.vocabulary());
     twice.set(9, "a");
     Path vocab = folder.resolve("words.txt");
-    CheckpointImport small = new CheckpointImport(SmallImport.SHAPE);
+    Action run =
+        () ->
+            new CheckpointImport(SmallImport.SHAPE)
+                .run(
+                    bert,
+                    vision,
+                    vocab,
+                    CheckpointImport.PixelNormalisation.HALF,
+                    folder.resolve("refused"));
     for (List<String> words : List.of(cased, bare, twice)) {
       Files.write(vocab, words);
       assertRefused(
-          () ->
-              small.run(
-                  bert,
-                  vision,
-                  vocab,
-                  CheckpointImport.PixelNormalisation.HALF,
-                  folder.resolve("refused")),
+          run,
           vocab.toString(),
           words == cased ? "[London]" : words == bare ? "[MASK]" : "[a] twice");
     }
     Files.write(vocab, new byte[] {(byte) 0xff, (byte) 0xfe});
-    assertRefused(
-        () ->
-            small.run(
-                bert,
-                vision,
-                vocab,
-                CheckpointImport.PixelNormalisation.HALF,
-                folder.resolve("refused")),
-        "UTF-8");
+    assertRefused(run, "UTF-8");
   }
 
   @Test

@@ -330,35 +330,26 @@ class CrossModalTest {
     assertNotEquals("", bundle.manifest().golden().texts().get(0));
 
     out.getBuffer().setLength(0);
-    assertEquals(
-        0,
-        run("evaluate", "--data", data, "--bundle", exported.toString(), "--k", "500"),
-        err.toString());
+    evaluate(data, exported, "--k", "500");
     assertTrue(out.toString().contains("4 images, 20 texts"), out.toString());
     // Four images are fewer than 500 candidates.
     assertRows(List.of("filter only", "full fusion"));
 
     Path json = folder.resolve("table.json");
-    assertEquals(
-        0,
-        run(
-            "evaluate",
-            "--data",
-            data,
-            "--bundle",
-            exported.toString(),
-            "--k",
-            "2",
-            "--k",
-            "4",
-            "--full",
-            "--lambda",
-            "0",
-            "--paper",
-            "sydney",
-            "--json",
-            json.toString()),
-        err.toString());
+    evaluate(
+        data,
+        exported,
+        "--k",
+        "2",
+        "--k",
+        "4",
+        "--full",
+        "--lambda",
+        "0",
+        "--paper",
+        "sydney",
+        "--json",
+        json.toString());
     String printed = out.toString();
     assertRows(
         List.of(
@@ -372,19 +363,7 @@ class CrossModalTest {
     assertTrue(Files.readString(json).contains("\"top_ten_found\": 100.0"), Files.readString(json));
 
     out.getBuffer().setLength(0);
-    assertEquals(
-        0,
-        run(
-            "evaluate",
-            "--data",
-            data,
-            "--bundle",
-            exported.toString(),
-            "--split",
-            "val",
-            "--limit",
-            "2"),
-        err.toString());
+    evaluate(data, exported, "--split", "val", "--limit", "2");
     assertTrue(out.toString().contains("2 images, 10 texts"), out.toString());
     assertTrue(out.toString().contains("- The first 2 of the split's 4 images"), out.toString());
     assertFalse(printed.contains("of the split's"), printed);
@@ -392,6 +371,13 @@ class CrossModalTest {
     // The same run with other options is another run.
     assertEquals(2, run(train("run", "--seed", "9").toArray(new String[0])));
     assertTrue(err.toString().contains("run of other options"), err.toString());
+  }
+
+  private void evaluate(String data, Path bundle, String... options) {
+    List<String> arguments =
+        new ArrayList<>(List.of("evaluate", "--data", data, "--bundle", bundle.toString()));
+    arguments.addAll(List.of(options));
+    assertEquals(0, run(arguments.toArray(new String[0])), err.toString());
   }
 
   @Test

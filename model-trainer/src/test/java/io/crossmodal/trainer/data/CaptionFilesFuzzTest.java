@@ -148,7 +148,7 @@ class CaptionFilesFuzzTest {
   private void read(String name, Path file) throws IOException {
     if (name.equals("pairs.csv")) {
       PairsCsvReader.Options options =
-          new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 5);
+          new PairsCsvReader.Options(Optional.empty(), Split.Shares.DEFAULT, 1, 5);
       PairsCsvReader.read(file, SensorSource.RGB, SensorSource.S1, options);
     } else if (name.equals("splits.csv")) {
       BigEarthNetReader.read(folder, Map.of(Split.TRAIN, file), 5);

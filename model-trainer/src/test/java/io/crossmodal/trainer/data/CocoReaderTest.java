@@ -43,7 +43,7 @@ class CocoReaderTest {
     Files.writeString(
         folder.resolve("annotations/instances_val2017.json"),
         "{\"images\": [{\"id\": 1, \"file_name\": \"x\"}], \"annotations\": [{\"bbox\": []}]}");
-    CaptionedDataset dataset = Datasets.read(DatasetOptions.of(folder.resolve("annotations")));
+    CaptionedDataset dataset = Datasets.read(Datasets.Options.of(folder.resolve("annotations")));
     assertEquals(5, dataset.split(Split.TRAIN).size());
     assertEquals(2, dataset.split(Split.VAL).size());
     assertEquals(List.of("pond 1010", "pond 1011"), dataset.split(Split.VAL).get(1).captions());
@@ -53,13 +53,13 @@ class CocoReaderTest {
   @Test
   void whereNoSplitIsNamedImagesAreDealtOut() throws IOException {
     Path json = write("coco-captions.json", "annotations", 0, 200);
-    CaptionedDataset dataset = Datasets.read(DatasetOptions.of(json));
+    CaptionedDataset dataset = Datasets.read(Datasets.Options.of(json));
     for (Split split : Split.values()) {
       int images = dataset.split(split).size();
       assertTrue(images > 5 && images < 190, split + ": " + images);
     }
-    FolderOptions all = new FolderOptions(FolderOptions.TEMPLATES, new SplitShares(0, 0, 1), 1);
-    DatasetOptions options = new DatasetOptions(json, Optional.empty(), 0, Optional.of(all));
+    FolderOptions all = new FolderOptions(FolderOptions.TEMPLATES, new Split.Shares(0, 0, 1), 1);
+    Datasets.Options options = new Datasets.Options(json, Optional.empty(), 0, Optional.of(all));
     assertEquals(200, Datasets.read(options).split(Split.TEST).size());
   }
 
@@ -73,7 +73,7 @@ class CocoReaderTest {
          "annotations": [{"caption": "x", "image_id": 9}, {"caption": "y"}]}
         """);
     InvalidDatasetException e =
-        assertThrows(InvalidDatasetException.class, () -> Datasets.read(DatasetOptions.of(json)));
+        assertThrows(InvalidDatasetException.class, () -> Datasets.read(Datasets.Options.of(json)));
     String all = String.join("\n", e.problems());
     for (String part :
         List.of(

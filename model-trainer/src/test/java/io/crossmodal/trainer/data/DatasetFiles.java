@@ -52,7 +52,7 @@ final class DatasetFiles {
   }
 
   static CaptionedDataset read(Path path, int allowed) throws IOException {
-    return Datasets.read(new DatasetOptions(path, Optional.empty(), allowed, Optional.empty()));
+    return Datasets.read(new Datasets.Options(path, Optional.empty(), allowed, Optional.empty()));
   }
 
   /** The only problem, where none is allowed; skipped, where one is. */

@@ -252,7 +252,7 @@ class DatasetsTest {
     assertUseless(one, "one holds no data set that is known here; expected", "two or more folders");
   }
 
-  private static void assertRefused(DatasetOptions options, String part) {
+  private static void assertRefused(Datasets.Options options, String part) {
     IllegalArgumentException e =
         assertThrows(IllegalArgumentException.class, () -> Datasets.read(options));
     assertTrue(e.getMessage().contains(part), e.getMessage());
@@ -263,19 +263,21 @@ class DatasetsTest {
     Path json = pir("toy_train.json", GOOD);
     Optional<Path> images = Optional.of(folder.resolve("images"));
     assertRefused(
-        new DatasetOptions(json, images, 0, Optional.of(FolderOptions.DEFAULT)),
+        new Datasets.Options(json, images, 0, Optional.of(FolderOptions.DEFAULT)),
         "for labelled folders only");
     assertRefused(
-        new DatasetOptions(images.get(), images, 0, Optional.empty()), "name no folder of images");
+        new Datasets.Options(images.get(), images, 0, Optional.empty()),
+        "name no folder of images");
     assertRefused(
-        new DatasetOptions(json, Optional.of(folder.resolve("gone")), 0, Optional.empty()),
+        new Datasets.Options(json, Optional.of(folder.resolve("gone")), 0, Optional.empty()),
         "gone is not a folder; the images of " + json);
     Files.move(images.get(), folder.resolve("pictures"));
     Optional<Path> pictures = Optional.of(folder.resolve("pictures"));
     assertEquals(
-        1, Datasets.read(new DatasetOptions(json, pictures, 0, Optional.empty())).images().size());
+        1,
+        Datasets.read(new Datasets.Options(json, pictures, 0, Optional.empty())).images().size());
     assertThrows(
         IllegalArgumentException.class,
-        () -> new DatasetOptions(json, pictures, -1, Optional.empty()));
+        () -> new Datasets.Options(json, pictures, -1, Optional.empty()));
   }
 }

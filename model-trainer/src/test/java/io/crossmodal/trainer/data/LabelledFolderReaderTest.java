@@ -38,10 +38,10 @@ class LabelledFolderReaderTest {
   }
 
   private CaptionedDataset readWith(FolderOptions options) throws IOException {
-    return Datasets.read(new DatasetOptions(folder, Optional.empty(), 0, Optional.of(options)));
+    return Datasets.read(new Datasets.Options(folder, Optional.empty(), 0, Optional.of(options)));
   }
 
-  private static FolderOptions options(SplitShares shares, long seed) {
+  private static FolderOptions options(Split.Shares shares, long seed) {
     return new FolderOptions(FolderOptions.TEMPLATES, shares, seed);
   }
 
@@ -75,7 +75,7 @@ class LabelledFolderReaderTest {
     List<String> own = List.of("{class}, {class}!", "only {class}");
     assertEquals(
         List.of("bare land, bare land!", "only bare land"),
-        readWith(new FolderOptions(own, SplitShares.DEFAULT, 1)).images().get(0).captions());
+        readWith(new FolderOptions(own, Split.Shares.DEFAULT, 1)).images().get(0).captions());
   }
 
   @Test
@@ -98,7 +98,7 @@ class LabelledFolderReaderTest {
   @Test
   void addingAPictureMovesNoOther() throws IOException {
     SplittableRandom random = new SplittableRandom(SEED);
-    SplitShares shares = new SplitShares(0.5, 0.25, 0.25);
+    Split.Shares shares = new Split.Shares(0.5, 0.25, 0.25);
     Set<String> names = new HashSet<>();
     Map<String, Split> before = new HashMap<>();
     for (int round = 0; round < 4; round++) {
@@ -123,7 +123,7 @@ class LabelledFolderReaderTest {
     for (int i = 0; i < each; i++) {
       files("Forest/f" + i + ".jpg", "River/r" + i + ".jpg");
     }
-    CaptionedDataset read = readWith(options(new SplitShares(0.6, 0.3, 0.1), SEED));
+    CaptionedDataset read = readWith(options(new Split.Shares(0.6, 0.3, 0.1), SEED));
     for (String label : List.of("Forest/", "River/")) {
       // Five standard deviations of a binomial of 300: chance fails it once in a million seeds.
       assertShare(read, label, Split.TRAIN, 0.6 * each, 43);
@@ -142,15 +142,15 @@ class LabelledFolderReaderTest {
   void aShareOfZeroGetsNothing() {
     SplittableRandom random = new SplittableRandom(SEED);
     double last = Math.nextDown(1.0);
-    assertEquals(Split.TRAIN, new SplitShares(1, 0, 0).at(last));
-    assertEquals(Split.VAL, new SplitShares(0, 1, 0).at(0));
-    assertEquals(Split.TEST, new SplitShares(0, 0, 1).at(0));
+    assertEquals(Split.TRAIN, new Split.Shares(1, 0, 0).at(last));
+    assertEquals(Split.VAL, new Split.Shares(0, 1, 0).at(0));
+    assertEquals(Split.TEST, new Split.Shares(0, 0, 1).at(0));
     // 0.7 + 0.2 + 0.1 is 0.9999999999999999, and 0.7 + 0.1 + 0.2 is as well.
-    assertEquals(Split.TEST, new SplitShares(0.7, 0.2, 0.1).at(last));
+    assertEquals(Split.TEST, new Split.Shares(0.7, 0.2, 0.1).at(last));
     for (int i = 0; i < 1000; i++) {
       double train = random.nextDouble();
-      assertEquals(Split.VAL, new SplitShares(train, 1 - train, 0).at(last));
-      assertNotEquals(Split.VAL, new SplitShares(train, 0, 1 - train).at(random.nextDouble()));
+      assertEquals(Split.VAL, new Split.Shares(train, 1 - train, 0).at(last));
+      assertNotEquals(Split.VAL, new Split.Shares(train, 0, 1 - train).at(random.nextDouble()));
     }
   }
 
@@ -158,7 +158,7 @@ class LabelledFolderReaderTest {
   @Test
   void theSplitIsTheSameForEver() throws IOException {
     files("A/1.jpg", "A/2.jpg", "A/3.jpg", "B/1.jpg", "B/2.jpg", "B/3.jpg", "B/4.jpg");
-    Map<String, Split> found = splits(readWith(options(new SplitShares(0.4, 0.3, 0.3), 1)));
+    Map<String, Split> found = splits(readWith(options(new Split.Shares(0.4, 0.3, 0.3), 1)));
     assertEquals(
         Map.of(
             "A/1.jpg", Split.TEST,
@@ -177,14 +177,14 @@ class LabelledFolderReaderTest {
     assertOneProblem(folder, "the folder " + folder.resolve("Empty") + " holds no JPEG");
     Files.delete(folder.resolve("Empty/notes.txt"));
     assertOneProblem(folder, "Empty");
-    assertRefused(() -> new SplitShares(0.8, 0.1, 0.2), "add up to 1, got 0.8, 0.1, 0.2");
-    assertRefused(() -> new SplitShares(-0.1, 1, 0.1), "at least 0");
-    assertRefused(() -> new SplitShares(Double.NaN, 1, 0), "NaN");
+    assertRefused(() -> new Split.Shares(0.8, 0.1, 0.2), "add up to 1, got 0.8, 0.1, 0.2");
+    assertRefused(() -> new Split.Shares(-0.1, 1, 0.1), "at least 0");
+    assertRefused(() -> new Split.Shares(Double.NaN, 1, 0), "NaN");
     assertRefused(
-        () -> new FolderOptions(List.of("a picture"), SplitShares.DEFAULT, 1),
+        () -> new FolderOptions(List.of("a picture"), Split.Shares.DEFAULT, 1),
         "must hold {class}, got \"a picture\"");
     assertRefused(
-        () -> new FolderOptions(List.of(), SplitShares.DEFAULT, 1),
+        () -> new FolderOptions(List.of(), Split.Shares.DEFAULT, 1),
         "at least one caption template");
   }
 

@@ -62,7 +62,7 @@ class PairReadersTest {
         table,
         RADAR,
         OPTICAL,
-        new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, allowed));
+        new PairsCsvReader.Options(Optional.empty(), Split.Shares.DEFAULT, 1, allowed));
   }
 
   private static void assertSays(Exception e, String... parts) {
@@ -164,7 +164,7 @@ class PairReadersTest {
     Path table = folder.resolve("pairs.csv");
     Files.write(table, List.of("s1,s2,split", "s1.tif,stack.tif,train"));
     PairsCsvReader.Options options =
-        new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0);
+        new PairsCsvReader.Options(Optional.empty(), Split.Shares.DEFAULT, 1, 0);
     DecodedPairs pairs =
         DecodedPairs.decode(
             PairsCsvReader.read(
@@ -202,7 +202,7 @@ class PairReadersTest {
       }
     }
     Map<String, Split> dealt =
-        PairsCsvReader.deal(groups, new SplitShares(0.7, 0.1, 0.2), System.nanoTime());
+        PairsCsvReader.deal(groups, new Split.Shares(0.7, 0.1, 0.2), System.nanoTime());
     assertEquals(30, dealt.size());
     double test = groups.stream().filter(g -> dealt.get(g) == Split.TEST).count();
     assertEquals(0.2, test / groups.size(), 0.05);
@@ -273,8 +273,9 @@ class PairReadersTest {
 
   @Test
   void labelsAreGathered() {
-    assertEquals(Optional.of("Urban fabric"), CorineLabels.nineteen("Continuous urban fabric"));
-    assertEquals(Optional.empty(), CorineLabels.nineteen("Airports"));
+    assertEquals(
+        Optional.of("Urban fabric"), BigEarthNetReader.nineteen("Continuous urban fabric"));
+    assertEquals(Optional.empty(), BigEarthNetReader.nineteen("Airports"));
   }
 
   @Test

@@ -40,7 +40,7 @@ class PublishedDatasetsTest {
   private static CaptionedDataset captions(String name, int allowed) throws IOException {
     Path path = shared("data/captions").resolve(name);
     return Datasets.readCaptions(
-        new DatasetOptions(path, Optional.empty(), allowed, Optional.empty()));
+        new Datasets.Options(path, Optional.empty(), allowed, Optional.empty()));
   }
 
   /** The usual convention, of which {@link CaptionedDataset#captionKey} is a stricter variant. */
@@ -181,7 +181,7 @@ class PublishedDatasetsTest {
   void withoutTheirImagesTheyAreRefused() {
     Path path = shared("data/captions").resolve("precomp/ucm_precomp");
     InvalidDatasetException e =
-        assertThrows(InvalidDatasetException.class, () -> Datasets.read(DatasetOptions.of(path)));
+        assertThrows(InvalidDatasetException.class, () -> Datasets.read(Datasets.Options.of(path)));
     assertEquals(2100, e.problems().size());
   }
 
@@ -189,7 +189,7 @@ class PublishedDatasetsTest {
   void rsicdAid() throws IOException {
     Path folder = shared("data/rsicd-aid");
     CaptionedDataset read =
-        Datasets.read(new DatasetOptions(folder, Optional.empty(), 3, Optional.empty()));
+        Datasets.read(new Datasets.Options(folder, Optional.empty(), 3, Optional.empty()));
     assertEquals("rsicd-aid", read.name());
     assertEquals(8087, read.split(Split.TRAIN).size());
     assertEquals(0, read.problemsLeft());

@@ -11,8 +11,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import io.crossmodal.trainer.cluster.ClusterClient.Answer;
+import io.crossmodal.trainer.cluster.ClusterClient.Response;
 import io.crossmodal.trainer.cluster.Retry;
+import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -52,7 +53,7 @@ class BulkSinkTest {
   }
 
   /** What a sink says. */
-  private static final class Told implements DocumentSink.Receipts {
+  private static final class Told implements DocumentSink.Listener {
     final List<String> kept = new ArrayList<>();
     final Map<String, String> refused = new HashMap<>();
 
@@ -68,7 +69,7 @@ class BulkSinkTest {
   }
 
   /** A cluster that keeps documents by id, when it feels like it. */
-  private static final class Cluster implements BulkSink.Bulks {
+  private static final class Cluster implements BulkSink.Transport {
     private final SplittableRandom random = new SplittableRandom(SEED);
     private final Set<String> unwanted;
     final Map<String, String> documents = new HashMap<>();
@@ -81,15 +82,15 @@ class BulkSinkTest {
     }
 
     @Override
-    public synchronized Answer post(byte[] bytes) throws IOException {
+    public synchronized Response post(byte[] bytes) throws IOException {
       List<String> lines = new String(bytes, StandardCharsets.UTF_8).lines().toList();
       requests.add(lines.size() / 2);
       if (bytes.length > longest) {
-        return new Answer(413, "too large");
+        return new Response(413, "too large");
       }
       double luck = random.nextDouble() / Math.max(trouble, 1e-9);
       if (luck < 0.3) {
-        return new Answer(luck < 0.1 ? 503 : 429, "full");
+        return new Response(luck < 0.1 ? 503 : 429, "full");
       }
       if (luck < 0.4) {
         throw new IOException("cut off before");
@@ -109,7 +110,7 @@ class BulkSinkTest {
       }
       JsonObject answer = new JsonObject();
       answer.add("items", items);
-      return new Answer(200, answer.toString());
+      return new Response(200, answer.toString());
     }
 
     private JsonObject item(String id, String document) {
@@ -133,8 +134,8 @@ class BulkSinkTest {
     return documents.stream().map(Document::id).collect(Collectors.toSet());
   }
 
-  private BulkSink sink(BulkSink.Bulks bulks, int connections, int patience) {
-    return new BulkSink(bulks, Documents.FORMAT, connections, retry(patience), told);
+  private BulkSink sink(BulkSink.Transport transport, int connections, int patience) {
+    return new BulkSink(transport, Documents.FORMAT, connections, retry(patience), told);
   }
 
   @Test
@@ -165,13 +166,13 @@ class BulkSinkTest {
   void onlyWhatFailedIsSentAgain() throws Exception {
     List<Document> documents = Documents.some(4, SEED);
     List<Integer> sent = new ArrayList<>();
-    BulkSink.Bulks once =
+    BulkSink.Transport once =
         lines -> {
           int count = (int) new String(lines, StandardCharsets.UTF_8).lines().count() / 2;
           sent.add(count);
           String full = "{\"index\":{\"status\":429,\"error\":{\"reason\":\"full\"}}}";
           String kept = "{\"index\":{\"status\":200}}";
-          return new Answer(
+          return new Response(
               200,
               "{\"items\":["
                   + (count == 4 ? String.join(",", kept, full, kept, full) : kept + "," + kept)
@@ -187,7 +188,7 @@ class BulkSinkTest {
 
   @Test
   void waitsLongerAndLongerThenGivesUp() throws Exception {
-    try (BulkSink sink = sink(lines -> new Answer(429, "full"), 1, 30)) {
+    try (BulkSink sink = sink(lines -> new Response(429, "full"), 1, 30)) {
       sink.send(Documents.some(2, SEED));
       IOException given = assertThrows(IOException.class, sink::finish);
       assertTrue(given.getMessage().contains("given up after 30 s"), given.getMessage());
@@ -201,7 +202,7 @@ class BulkSinkTest {
   /** A node that takes connections and answers late, or never, has no more time than a full one. */
   @Test
   void theTimeThatRequestsTakeCounts() throws Exception {
-    BulkSink.Bulks silent =
+    BulkSink.Transport silent =
         lines -> {
           now.addAndGet(Duration.ofMinutes(5).toNanos());
           throw new IOException("timed out");
@@ -217,14 +218,14 @@ class BulkSinkTest {
 
   @Test
   void aRefusalOfTheWholeRequestEndsTheRun() throws Exception {
-    try (BulkSink sink = sink(lines -> new Answer(403, "no permission"), 1, 30)) {
+    try (BulkSink sink = sink(lines -> new Response(403, "no permission"), 1, 30)) {
       sink.send(Documents.some(2, SEED));
       IOException refused = assertThrows(IOException.class, sink::finish);
       assertTrue(refused.getMessage().contains("403: no permission"), refused.getMessage());
     }
     assertEquals(List.of(), waits);
     for (String odd : List.of("<html>", "{}", "{\"items\":[]}", "[]")) {
-      try (BulkSink sink = sink(lines -> new Answer(200, odd), 1, 30)) {
+      try (BulkSink sink = sink(lines -> new Response(200, odd), 1, 30)) {
         sink.send(Documents.some(2, SEED));
         IOException strange = assertThrows(IOException.class, sink::finish);
         assertTrue(strange.getMessage().contains(odd), strange.getMessage());

@@ -9,6 +9,7 @@ import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;

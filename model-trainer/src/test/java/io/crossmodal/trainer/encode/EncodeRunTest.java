@@ -90,10 +90,10 @@ class EncodeRunTest {
     long written = Files.exists(file) ? Files.size(file) : 0;
     SourceImages source = SourceImages.read(folder.resolve("pictures"), Optional.empty(), 0);
     try (Journal journal = Journal.open(folder.resolve(out + ".journal"), "file", written, false)) {
-      return new EncodeRun(model, format, new EncodeOptions(4, 3, allowed), journal)
+      return new EncodeRun(model, format, new EncodeRun.Options(4, 3, allowed), journal)
           .run(
               source.images(),
-              receipts -> NdjsonSink.file(file, journal.position(), format, receipts),
+              listener -> NdjsonSink.file(file, journal.position(), format, listener),
               progress);
     }
   }
@@ -243,10 +243,10 @@ class EncodeRunTest {
     Path out = folder.resolve("real");
     try (Journal none = Journal.none()) {
       EncodeRun.Summary summary =
-          new EncodeRun(model, format, new EncodeOptions(4, 2, 0), none)
+          new EncodeRun(model, format, new EncodeRun.Options(4, 2, 0), none)
               .run(
                   source.images(),
-                  receipts -> NdjsonSink.file(out, 0, format, receipts),
+                  listener -> NdjsonSink.file(out, 0, format, listener),
                   done -> {});
       assertEquals(new EncodeRun.Summary(6, 0, 0, List.of(), List.of()), summary);
     }

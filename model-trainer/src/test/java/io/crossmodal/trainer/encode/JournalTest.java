@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.io.IOException;
 import java.nio.file.Files;

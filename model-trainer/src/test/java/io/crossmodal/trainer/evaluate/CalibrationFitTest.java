@@ -82,28 +82,19 @@ class CalibrationFitTest {
   /** A filter that was trained for long has logits of some tens, and lambda multiplies them. */
   @Test
   void arrivesWhereLogitsLieFarFromZero() {
-    int n = 20_000;
-    float[][] itm = new float[1][n];
-    boolean[][] right = new boolean[1][n];
-    int matches = 0;
-    for (int a = 0; a < n; a++) {
-      right[0][a] = random.nextInt(16) == 0;
-      matches += right[0][a] ? 1 : 0;
-      itm[0][a] = (float) (90 + (right[0][a] ? 3 : 0) + random.nextGaussian());
-    }
-    Calibration fitted =
-        CalibrationFit.fit(new Candidates(answers(1, n), itm, new float[1][n]), right);
-    double mean = 0;
-    for (float logit : itm[0]) {
-      mean += fitted.probability(logit, 0) / n;
-    }
-    assertEquals((double) matches / n, mean, 1e-3, fitted.toString());
     // Two normal distributions a gap apart: the log odds rise by gap / variance.
+    Calibration fitted = fitTo(3);
     assertEquals(3, fitted.scale(), 0.3, fitted.toString());
   }
 
   @Test
   void whereLogitsMisleadPairsAreAsLikelyAsOnAverage() {
+    Calibration fitted = fitTo(-3);
+    assertTrue(fitted.scale() > 0 && fitted.scale() < 0.01, fitted.toString());
+  }
+
+  /** Fits to logits about 90, matches a gap above the others, and checks the mean probability. */
+  private Calibration fitTo(double gap) {
     int n = 20_000;
     float[][] itm = new float[1][n];
     boolean[][] right = new boolean[1][n];
@@ -111,7 +102,7 @@ class CalibrationFitTest {
     for (int a = 0; a < n; a++) {
       right[0][a] = random.nextInt(16) == 0;
       matches += right[0][a] ? 1 : 0;
-      itm[0][a] = (float) (90 - (right[0][a] ? 3 : 0) + random.nextGaussian());
+      itm[0][a] = (float) (90 + (right[0][a] ? gap : 0) + random.nextGaussian());
     }
     Calibration fitted =
         CalibrationFit.fit(new Candidates(answers(1, n), itm, new float[1][n]), right);
@@ -120,6 +111,7 @@ class CalibrationFitTest {
       mean += fitted.probability(logit, 0) / n;
     }
     assertEquals((double) matches / n, mean, 1e-3, fitted.toString());
+    return fitted;
   }
 
   @RepeatedTest(5)

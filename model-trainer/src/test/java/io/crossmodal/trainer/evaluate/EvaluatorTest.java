@@ -109,22 +109,25 @@ class EvaluatorTest {
             .anyMatch(other -> OWNERS.get(other) == i && TEXTS.get(other).equals(TEXTS.get(t)));
   }
 
+  /** Returns a query's first answers by the dot product, best first. */
+  private static List<Integer> nearest(boolean imageQueries, int query, int k) {
+    return IntStream.range(0, imageQueries ? TEXTS.size() : split.size())
+        .boxed()
+        .sorted(
+            Comparator.comparingDouble(
+                a -> -(imageQueries ? similarity[a][query] : similarity[query][a])))
+        .limit(k)
+        .toList();
+  }
+
   /** The share of queries, in percent, with a right answer among the first {@code cut}. */
   private static double recall(
       boolean imageQueries, boolean aware, int k, int cut, Calibration calibration) {
     int queries = imageQueries ? split.size() : TEXTS.size();
-    int answers = imageQueries ? TEXTS.size() : split.size();
     int hits = 0;
     for (int query = 0; query < queries; query++) {
       int q = query;
-      List<Integer> order =
-          IntStream.range(0, answers)
-              .boxed()
-              .sorted(
-                  Comparator.comparingDouble(
-                      a -> -(imageQueries ? similarity[a][q] : similarity[q][a])))
-              .limit(k)
-              .toList();
+      List<Integer> order = nearest(imageQueries, q, k);
       if (calibration != null) {
         order =
             order.stream()
@@ -267,14 +270,7 @@ class EvaluatorTest {
         int found = 0;
         for (int query = 0; query < queries; query++) {
           int q = query;
-          List<Integer> first =
-              IntStream.range(0, answers)
-                  .boxed()
-                  .sorted(
-                      Comparator.comparingDouble(
-                          a -> -(imageQueries ? similarity[a][q] : similarity[q][a])))
-                  .limit(k)
-                  .toList();
+          List<Integer> first = nearest(imageQueries, q, k);
           found +=
               (int)
                   IntStream.range(0, answers)

@@ -27,11 +27,10 @@ import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.data.DecodedPairs;
 import io.crossmodal.trainer.data.PairDataset;
+import io.crossmodal.trainer.data.PairDataset.TilePair;
 import io.crossmodal.trainer.data.PairsCsvReader;
 import io.crossmodal.trainer.data.SensorSource;
 import io.crossmodal.trainer.data.Split;
-import io.crossmodal.trainer.data.SplitShares;
-import io.crossmodal.trainer.data.TilePair;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import io.crossmodal.trainer.data.scene.ScenePairsWriter;
 import io.crossmodal.trainer.train.Losses;
@@ -87,7 +86,7 @@ class OntoTrainingTest {
         table,
         first,
         second,
-        new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
+        new PairsCsvReader.Options(Optional.empty(), Split.Shares.DEFAULT, 1, 0));
   }
 
   private static SensorOptions options(ModelBundle teacher, int steps, double tokens, int queue) {

@@ -29,7 +29,6 @@ import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.data.PairsCsvReader;
 import io.crossmodal.trainer.data.SensorSource;
 import io.crossmodal.trainer.data.Split;
-import io.crossmodal.trainer.data.SplitShares;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import io.crossmodal.trainer.data.scene.ScenePairsWriter;
 import io.crossmodal.trainer.train.MicroTraining;
@@ -63,7 +62,7 @@ class SensorTrainingTest {
             table,
             SensorSource.S1,
             SensorSource.S2,
-            new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
+            new PairsCsvReader.Options(Optional.empty(), Split.Shares.DEFAULT, 1, 0));
   }
 
   private static SensorOptions options(int queue) {
@@ -137,7 +136,7 @@ class SensorTrainingTest {
             table,
             SensorSource.S1,
             SensorSource.S2,
-            new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
+            new PairsCsvReader.Options(Optional.empty(), Split.Shares.DEFAULT, 1, 0));
     SensorTraining.open(folder.resolve("tiles"), options).train(pairs, "s", taken -> {});
     String message =
         assertThrows(
@@ -301,7 +300,7 @@ class SensorTrainingTest {
             table,
             SensorSource.S1,
             SensorSource.S2,
-            new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
+            new PairsCsvReader.Options(Optional.empty(), Split.Shares.DEFAULT, 1, 0));
     ModelBundle bundle = SensorTraining.untrained(validated, options(0), "u");
     SensorCalibrationFit.Fitted fitted;
     try (FusionModel model = FusionModel.load(bundle, folder)) {

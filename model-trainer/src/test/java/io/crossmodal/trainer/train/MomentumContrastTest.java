@@ -6,6 +6,7 @@ package io.crossmodal.trainer.train;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDArray;
@@ -17,8 +18,10 @@ import ai.djl.training.ParameterStore;
 import io.crossmodal.model.torchscript.ScriptModule;
 import io.crossmodal.model.torchscript.ScriptSources;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -161,5 +164,21 @@ class MomentumContrastTest {
       flat[i] = (float) x[i / x[0].length][i % x[0].length];
     }
     return flat;
+  }
+
+  /** A word that stands nowhere would leave a script that trains something else. */
+  @Test
+  void wordsOfASourceThatStandNowhereAreRefused() {
+    Map<String, String> sources = Map.of("a", "encode_SENSOR(x)", "b", "encode_SENSOR(y)");
+    assertEquals(
+        Map.of("a", "encode_rgb(x)", "b", "encode_SENSOR(y)"),
+        TrainableScript.filledIn(sources, "a", Map.of("SENSOR", "rgb")));
+    for (String module : List.of("a", "c")) {
+      IllegalStateException refused =
+          assertThrows(
+              IllegalStateException.class,
+              () -> TrainableScript.filledIn(sources, module, Map.of("FIRST", "rgb")));
+      assertEquals("no FIRST in the source of " + module, refused.getMessage());
+    }
   }
 }

@@ -143,20 +143,24 @@ class TrainingFailureTest {
     }
   }
 
-  /** The half line is what a full disk leaves of a line. */
-  @Test
-  void aHalfLineOfMetricsIsDropped() throws Exception {
-    Path run = folder.resolve("half");
+  private static void stopAt(int last, Path run) {
     assertThrows(
         IllegalStateException.class,
         () ->
             train(
                 run,
                 step -> {
-                  if (step == 5) {
+                  if (step == last) {
                     throw new IllegalStateException();
                   }
                 }));
+  }
+
+  /** The half line is what a full disk leaves of a line. */
+  @Test
+  void aHalfLineOfMetricsIsDropped() throws Exception {
+    Path run = folder.resolve("half");
+    stopAt(5, run);
     Path metrics = run.resolve("metrics.jsonl");
     Files.writeString(metrics, "{\"step\":1,\"losses\":{}}\n{\"step\":2,\"los");
     train(run, step -> {});
@@ -173,16 +177,7 @@ class TrainingFailureTest {
       Assumptions.abort();
     }
     Path run = folder.resolve("full");
-    assertThrows(
-        IllegalStateException.class,
-        () ->
-            train(
-                run,
-                step -> {
-                  if (step == 3) {
-                    throw new IllegalStateException();
-                  }
-                }));
+    stopAt(3, run);
     Path checkpoint = run.resolve("checkpoint.safetensors");
     byte[] before = Files.readAllBytes(checkpoint);
     String said = trainInAProcess(run, before.length / 1024 / 2);

@@ -140,7 +140,7 @@ class TrainingRunTest {
   @Test
   void theFilterIsHandedOverBeforeTheOtherTasksJoin() throws Exception {
     List<Integer> steps = new ArrayList<>();
-    List<ModelBundle> filters = new ArrayList<>();
+    List<ModelBundle> biEncoders = new ArrayList<>();
     ModelBundle last =
         TrainingRun.open(folder.resolve("handed"), STAGED)
             .train(
@@ -153,18 +153,18 @@ class TrainingRunTest {
                   }
 
                   @Override
-                  public void filterTrained(ModelBundle filter) {
+                  public void biEncoderTrained(ModelBundle biEncoder) {
                     assertEquals(List.of(1, 2, 3, 4), steps);
-                    filters.add(filter);
+                    biEncoders.add(biEncoder);
                   }
                 });
-    assertEquals(1, filters.size());
+    assertEquals(1, biEncoders.size());
     StateDict initial =
         StateDict.of(
             MtgfeArchitecture.build(
                 last.manifest().config(),
                 (name, init, shape) -> Weights.random(SEED).get("model." + name, init, shape)));
-    StateDict first = filters.get(0).weights();
+    StateDict first = biEncoders.get(0).weights();
     for (String name : initial.names()) {
       float[] start = initial.tensors().get(name).values();
       float[] then = first.tensors().get(name).values();

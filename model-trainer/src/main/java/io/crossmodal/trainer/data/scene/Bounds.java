@@ -30,6 +30,14 @@ public record Bounds(double minX, double minY, double maxX, double maxY) {
     return (minY + maxY) / 2;
   }
 
+  double width() {
+    return maxX - minX;
+  }
+
+  double height() {
+    return maxY - minY;
+  }
+
   Bounds grow(double margin) {
     return new Bounds(minX - margin, minY - margin, maxX + margin, maxY + margin);
   }

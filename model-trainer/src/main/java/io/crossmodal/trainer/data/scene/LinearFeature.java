@@ -76,6 +76,11 @@ public record LinearFeature(
     }
   }
 
+  /** Returns a feature of that kind on the same course, without a crossing. */
+  LinearFeature bare(Kind other) {
+    return new LinearFeature(other, direction, offset, amplitude, phase, Crossing.NONE, 0);
+  }
+
   private double bend(double t) {
     return amplitude * Math.sin(2 * Math.PI * t + phase);
   }

@@ -37,11 +37,11 @@ public record ObjectGroup(
 
   /** Returns the box around all objects of the group. */
   public Bounds bounds() {
-    Bounds all = objects.get(0).bounds();
-    for (Member object : objects) {
-      all = all.union(object.bounds());
-    }
-    return all;
+    return bounds(objects);
+  }
+
+  static Bounds bounds(List<Member> objects) {
+    return objects.stream().map(Member::bounds).reduce(Bounds::union).orElseThrow();
   }
 
   /** Returns where in the frame the whole group clearly stands, or {@link Region#NONE}. */

@@ -14,6 +14,7 @@ import static io.crossmodal.trainer.data.scene.ObjectKind.Colour.RED;
 import static io.crossmodal.trainer.data.scene.ObjectKind.Colour.WHITE;
 import static io.crossmodal.trainer.data.scene.ObjectKind.Colour.YELLOW;
 
+import java.awt.Color;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
@@ -112,37 +113,26 @@ public enum ObjectKind {
    * The colours that captions may name. {@link #NATURAL} objects have one look and no colour word.
    */
   public enum Colour {
-    WHITE(240, 240, 236),
-    GREY(138, 141, 146),
-    RED(196, 42, 38),
-    BLUE(40, 88, 200),
-    GREEN(34, 120, 62),
-    BROWN(118, 74, 38),
-    YELLOW(240, 206, 40),
-    ORANGE(228, 118, 36),
+    WHITE(new Color(240, 240, 236)),
+    GREY(new Color(138, 141, 146)),
+    RED(new Color(196, 42, 38)),
+    BLUE(new Color(40, 88, 200)),
+    GREEN(new Color(34, 120, 62)),
+    BROWN(new Color(118, 74, 38)),
+    YELLOW(new Color(240, 206, 40)),
+    ORANGE(new Color(228, 118, 36)),
     /** The object's own look; never named. */
-    NATURAL(0, 0, 0);
+    NATURAL(new Color(0, 0, 0));
 
-    private final int red;
-    private final int green;
-    private final int blue;
+    @SuppressWarnings("ImmutableEnumChecker") // a Color never changes
+    private final Color rgb;
 
-    Colour(int red, int green, int blue) {
-      this.red = red;
-      this.green = green;
-      this.blue = blue;
+    Colour(Color rgb) {
+      this.rgb = rgb;
     }
 
-    int red() {
-      return red;
-    }
-
-    int green() {
-      return green;
-    }
-
-    int blue() {
-      return blue;
+    Color rgb() {
+      return rgb;
     }
 
     /** Returns the English word, lower case. */

@@ -33,6 +33,8 @@ final class ObjectPainter {
   private final double sunY;
 
   /**
+   * Makes a painter.
+   *
    * @param sunX where a shadow falls, per unit of height
    * @param sunY likewise
    */
@@ -97,19 +99,14 @@ final class ObjectPainter {
   /** Paints the paved ground under a group of planes or cars. */
   void pave(ObjectGroup group) {
     Bounds all = group.bounds().grow(0.019);
-    fill(
-        new Rectangle2D.Double(
-            all.minX(), all.minY(), all.maxX() - all.minX(), all.maxY() - all.minY()),
-        ASPHALT);
+    fill(new Rectangle2D.Double(all.minX(), all.minY(), all.width(), all.height()), ASPHALT);
   }
 
   /** Paints the cleared ground around a group in a forest. */
   void clear(ObjectGroup group) {
     Bounds all = group.bounds().grow(0.016);
-    double width = all.maxX() - all.minX();
-    double height = all.maxY() - all.minY();
     fill(
-        new RoundRectangle2D.Double(all.minX(), all.minY(), width, height, 0.08, 0.08),
+        new RoundRectangle2D.Double(all.minX(), all.minY(), all.width(), all.height(), 0.08, 0.08),
         new Color(136, 134, 92));
   }
 
@@ -330,7 +327,7 @@ final class ObjectPainter {
   /** Returns the object's colour, a little different each time. */
   private Color tint(Colour colour) {
     double light = random.between(0.95, 1.04);
-    return scaled(new Color(colour.red(), colour.green(), colour.blue()), light);
+    return scaled(colour.rgb(), light);
   }
 
   private static Color scaled(Color colour, double by) {

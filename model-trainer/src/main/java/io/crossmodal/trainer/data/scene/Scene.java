@@ -9,8 +9,10 @@ import io.crossmodal.trainer.data.scene.ObjectKind.Colour;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * What is in a picture: the ground, at most one linear feature, and one to three groups of objects
@@ -72,6 +74,11 @@ public record Scene(
     return groups.stream().filter(g -> g.kind() == kind && g.colour() == colour).findFirst();
   }
 
+  /** Returns whether there is a group of this kind and colour, and of this property. */
+  boolean has(ObjectKind kind, Colour colour, Predicate<ObjectGroup> property) {
+    return group(kind, colour).filter(property).isPresent();
+  }
+
   /**
    * Returns everything that a full description could say: equal signatures cannot be told apart by
    * words.
@@ -79,26 +86,18 @@ public record Scene(
   public String signature() {
     StringBuilder text = new StringBuilder(terrain.name());
     shore.ifPresent(s -> text.append(" sea ").append(s.side()));
-    feature.ifPresent(
-        f ->
-            text.append(' ')
-                .append(f.kind())
-                .append(' ')
-                .append(f.direction())
-                .append(' ')
-                .append(f.crossing()));
+    feature.ifPresent(f -> text.append(" " + f.kind() + " " + f.direction() + " " + f.crossing()));
     groups.stream()
         .map(
             g ->
-                " | "
-                    + g.count()
-                    + " "
-                    + g.colour()
-                    + " "
-                    + g.kind()
-                    + " "
-                    + g.region()
-                    + (g.inRow() ? " row" : ""))
+                String.format(
+                    Locale.ROOT,
+                    " | %d %s %s %s%s",
+                    g.count(),
+                    g.colour(),
+                    g.kind(),
+                    g.region(),
+                    g.inRow() ? " row" : ""))
         .sorted()
         .forEach(text::append);
     return text.toString();
@@ -142,10 +141,7 @@ public record Scene(
     boolean holds(Bounds box, boolean inSea) {
       for (double u = 0; u <= 1; u += 0.5) {
         for (double v = 0; v <= 1; v += 0.5) {
-          double seaward =
-              seaward(
-                  box.minX() + u * (box.maxX() - box.minX()),
-                  box.minY() + v * (box.maxY() - box.minY()));
+          double seaward = seaward(box.minX() + u * box.width(), box.minY() + v * box.height());
           if (inSea ? seaward < 0.02 : seaward > -0.03) {
             return false;
           }

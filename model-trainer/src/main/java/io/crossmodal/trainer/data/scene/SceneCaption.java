@@ -45,10 +45,9 @@ public record SceneCaption(String text, List<Statement> claims) {
     record Count(ObjectKind kind, Optional<Colour> colour, int count) implements Statement {
       @Override
       public boolean holds(Scene scene) {
-        if (colour.isEmpty()) {
-          return scene.count(kind) == count;
-        }
-        return scene.group(kind, colour.get()).map(g -> g.count() == count).orElse(false);
+        return colour.isEmpty()
+            ? scene.count(kind) == count
+            : scene.has(kind, colour.get(), g -> g.count() == count);
       }
     }
 
@@ -56,7 +55,7 @@ public record SceneCaption(String text, List<Statement> claims) {
     record In(ObjectKind kind, Colour colour, Region region) implements Statement {
       @Override
       public boolean holds(Scene scene) {
-        return scene.group(kind, colour).map(g -> g.region() == region).orElse(false);
+        return scene.has(kind, colour, g -> g.region() == region);
       }
     }
 
@@ -64,7 +63,7 @@ public record SceneCaption(String text, List<Statement> claims) {
     record Row(ObjectKind kind, Colour colour) implements Statement {
       @Override
       public boolean holds(Scene scene) {
-        return scene.group(kind, colour).map(ObjectGroup::inRow).orElse(false);
+        return scene.has(kind, colour, ObjectGroup::inRow);
       }
     }
 
@@ -74,9 +73,10 @@ public record SceneCaption(String text, List<Statement> claims) {
         implements Statement {
       @Override
       public boolean holds(Scene scene) {
-        Optional<ObjectGroup> a = scene.group(kind, colour);
-        Optional<ObjectGroup> b = scene.group(otherKind, otherColour);
-        return a.isPresent() && b.isPresent() && relation.holds(a.get().bounds(), b.get().bounds());
+        return scene.has(
+            kind,
+            colour,
+            a -> scene.has(otherKind, otherColour, b -> relation.holds(a.bounds(), b.bounds())));
       }
     }
 
@@ -99,11 +99,9 @@ public record SceneCaption(String text, List<Statement> claims) {
         implements Statement {
       @Override
       public boolean holds(Scene scene) {
-        Optional<ObjectGroup> group = scene.group(kind, colour);
-        return group.isPresent()
-            && scene.feature().isPresent()
-            && scene.feature().get().kind() == feature
-            && scene.feature().get().holds(relation, group.get().bounds());
+        return scene.feature().stream()
+            .filter(f -> f.kind() == feature)
+            .anyMatch(f -> scene.has(kind, colour, g -> f.holds(relation, g.bounds())));
       }
     }
 
@@ -119,7 +117,7 @@ public record SceneCaption(String text, List<Statement> claims) {
     record SeaAt(Region side) implements Statement {
       @Override
       public boolean holds(Scene scene) {
-        return scene.shore().map(s -> s.side() == side).orElse(false);
+        return scene.shore().stream().anyMatch(s -> s.side() == side);
       }
     }
 
@@ -128,15 +126,13 @@ public record SceneCaption(String text, List<Statement> claims) {
         implements Statement {
       @Override
       public boolean holds(Scene scene) {
-        return scene
-            .feature()
-            .map(
+        return scene.feature().stream()
+            .filter(f -> f.kind() == feature)
+            .anyMatch(
                 f ->
-                    f.kind() == feature
-                        && (direction.isEmpty()
-                            || f.direction() == direction.get()
-                            || (f.direction().diagonal() && direction.get().diagonal())))
-            .orElse(false);
+                    direction.isEmpty()
+                        || f.direction() == direction.get()
+                        || (f.direction().diagonal() && direction.get().diagonal()));
       }
     }
 
@@ -144,7 +140,7 @@ public record SceneCaption(String text, List<Statement> claims) {
     record Has(LinearFeature.Crossing crossing) implements Statement {
       @Override
       public boolean holds(Scene scene) {
-        return scene.feature().map(f -> f.crossing() == crossing).orElse(false);
+        return scene.feature().stream().anyMatch(f -> f.crossing() == crossing);
       }
     }
   }

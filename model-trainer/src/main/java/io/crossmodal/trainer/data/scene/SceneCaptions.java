@@ -4,6 +4,9 @@
  */
 package io.crossmodal.trainer.data.scene;
 
+import com.google.gson.Gson;
+import com.google.gson.reflect.TypeToken;
+import io.crossmodal.trainer.data.TextFiles;
 import io.crossmodal.trainer.data.scene.Bounds.Relation;
 import io.crossmodal.trainer.data.scene.LinearFeature.Crossing;
 import io.crossmodal.trainer.data.scene.ObjectGroup.Region;
@@ -13,12 +16,14 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
 /**
  * Writes five different captions of a scene, all of them true: the whole layout; counts and
- * colours; a relation; places in the frame; a short one. Says only what can be seen. Stateless.
+ * colours; a relation; places in the frame; a short one. Says only what can be seen; the words are
+ * in {@code phrases.json}. Stateless.
  */
 public final class SceneCaptions {
 
@@ -33,6 +38,13 @@ public final class SceneCaptions {
 
   /** How far from the frame a group may be that is "near the edge", a fraction of the side. */
   private static final double NEAR_EDGE = 0.12;
+
+  /** By part of speech, then by what is said; more often what stands there more often. */
+  private static final Map<String, Map<String, List<String>>> PHRASES =
+      new Gson()
+          .fromJson(
+              TextFiles.resource(SceneCaptions.class, "phrases.json"),
+              new TypeToken<Map<String, Map<String, List<String>>>>() {}.getType());
 
   private SceneCaptions() {}
 
@@ -91,6 +103,12 @@ public final class SceneCaptions {
             case 3 -> places();
             default -> brief();
           };
+    }
+
+    /** Returns one of the ways to say this; nothing is drawn where there is but one. */
+    private String phrase(String part, Enum<?> what) {
+      List<String> ways = PHRASES.get(part).get(what.name());
+      return ways.size() == 1 ? ways.get(0) : random.pick(ways);
     }
 
     // --- the five styles ---
@@ -306,39 +324,15 @@ public final class SceneCaptions {
     private String noun(ObjectGroup group, boolean colour) {
       boolean one = group.count() == 1;
       String tint = colour && group.colour() != Colour.NATURAL ? group.colour().word() + " " : "";
-      return switch (group.kind()) {
-        case STORAGE_TANK ->
-            tint + plural(random.pick("storage tank", "storage tank", "tank"), one);
-        case BUILDING -> building(tint, one);
-        case SWIMMING_POOL -> plural(random.pick("swimming pool", "swimming pool", "pool"), one);
-        case PLANE -> tint + plural(random.pick("plane", "plane", "airplane"), one);
-        case SHIP -> tint + plural(random.pick("ship", "ship", "boat"), one);
-        case CAR -> tint + plural("car", one);
-        case TENNIS_COURT -> tint + plural("tennis court", one);
-        case BASEBALL_FIELD -> plural(random.pick("baseball field", "baseball diamond"), one);
-        case RUNNING_TRACK -> tint + plural("running track", one);
-        case GREENHOUSE -> plural("greenhouse", one);
-        case TREE -> plural("tree", one);
-        case POND -> plural("pond", one);
-        case SOLAR_PANEL -> plural("solar panel", one);
-        default -> plural("wind turbine", one);
-      };
-    }
-
-    private String building(String tint, boolean one) {
-      String noun = plural(random.pick("building", "house"), one);
-      if (tint.isEmpty()) {
-        return noun;
+      String noun = phrase("noun", group.kind()) + (one ? "" : "s");
+      if (group.kind() != ObjectKind.BUILDING || tint.isEmpty()) {
+        return tint + noun;
       }
       return switch (random.below(3)) {
-        case 0 -> noun + " with " + (one ? "a " : "") + tint + plural("roof", one);
+        case 0 -> noun + " with " + (one ? "a " + tint + "roof" : tint + "roofs");
         case 1 -> tint + "roofed " + noun;
         default -> tint + noun;
       };
-    }
-
-    private static String plural(String noun, boolean one) {
-      return one ? noun : noun + "s";
     }
 
     private String row(ObjectGroup group) {
@@ -358,26 +352,16 @@ public final class SceneCaptions {
       }
       claims.add(new Statement.In(group.kind(), group.colour(), region));
       Bounds box = group.bounds();
-      return Optional.of(
+
+      double edge =
           switch (region) {
-            case UPPER_LEFT -> corner("upper", "top", "left");
-            case UPPER_RIGHT -> corner("upper", "top", "right");
-            case LOWER_LEFT -> corner("lower", "bottom", "left");
-            case LOWER_RIGHT -> corner("lower", "bottom", "right");
-            case TOP -> edge("at the top", "top", box.minY());
-            case BOTTOM -> edge("at the bottom", "bottom", 1 - box.maxY());
-            case LEFT -> edge("on the left side", "left", box.minX());
-            case RIGHT -> edge("on the right side", "right", 1 - box.maxX());
-            default -> random.pick("in the middle", "in the center");
-          });
-    }
-
-    private String corner(String upper, String top, String left) {
-      return random.pick("in the " + upper + " " + left + " corner", "at the " + top + " " + left);
-    }
-
-    private String edge(String place, String side, double distance) {
-      return distance < NEAR_EDGE ? random.pick(place, "near the " + side + " edge") : place;
+            case TOP -> box.minY();
+            case BOTTOM -> 1 - box.maxY();
+            case LEFT -> box.minX();
+            case RIGHT -> 1 - box.maxX();
+            default -> 1;
+          };
+      return Optional.of(phrase(edge < NEAR_EDGE ? "place near the edge" : "place", region));
     }
 
     private static List<Relation> relations(ObjectGroup a, ObjectGroup b) {
@@ -392,13 +376,7 @@ public final class SceneCaptions {
 
     private String relation(ObjectGroup a, Relation relation, ObjectGroup b) {
       claims.add(new Statement.Relates(a.kind(), a.colour(), relation, b.kind(), b.colour()));
-      return switch (relation) {
-        case LEFT_OF -> random.pick("to the left of", "left of");
-        case RIGHT_OF -> random.pick("to the right of", "right of");
-        case ABOVE -> "above";
-        case BELOW -> "below";
-        default -> random.pick("beside", "next to", "near");
-      };
+      return phrase("relation to a group", relation);
     }
 
     private Optional<String> toFeature(ObjectGroup group) {
@@ -417,25 +395,9 @@ public final class SceneCaptions {
       }
       Relation relation = random.pick(found);
       claims.add(new Statement.ToFeature(group.kind(), group.colour(), relation, feature.kind()));
-      String noun = " the " + feature.kind().name().toLowerCase(Locale.ROOT);
-      switch (relation) {
-        case LEFT_OF -> {
-          return Optional.of("to the left of" + noun);
-        }
-        case RIGHT_OF -> {
-          return Optional.of("to the right of" + noun);
-        }
-        case ABOVE -> {
-          return Optional.of("above" + noun);
-        }
-        case BELOW -> {
-          return Optional.of("below" + noun);
-        }
-        default -> {
-          boolean along = group.inRow() && group.region() == Region.NONE;
-          return Optional.of((along ? "along" : random.pick("beside", "next to")) + noun);
-        }
-      }
+      boolean along = relation == Relation.BESIDE && group.inRow() && group.region() == Region.NONE;
+      String side = along ? "along" : phrase("relation to a feature", relation);
+      return Optional.of(side + " the " + noun(feature));
     }
 
     // --- the ground ---
@@ -444,17 +406,10 @@ public final class SceneCaptions {
     private String feature() {
       LinearFeature feature = scene.feature().orElseThrow();
       claims.add(new Statement.Crossed(feature.kind(), Optional.of(feature.direction())));
-      String noun = feature.kind().name().toLowerCase(Locale.ROOT);
       String verb = feature.kind() == LinearFeature.Kind.RIVER ? "flowing" : "running";
-
-      String way =
-          switch (feature.direction()) {
-            case LEFT_TO_RIGHT -> "from left to right";
-            case TOP_TO_BOTTOM -> "from top to bottom";
-            default -> "diagonally";
-          };
+      String way = phrase("course", feature.direction());
       String with = random.chance(0.6) ? crossingOf(feature) : "";
-      return "a " + noun + with + " " + verb + " " + way;
+      return "a " + noun(feature) + with + " " + verb + " " + way;
     }
 
     private String crossingOf(LinearFeature feature) {
@@ -472,35 +427,21 @@ public final class SceneCaptions {
       }
       LinearFeature feature = scene.feature().get();
       claims.add(new Statement.Crossed(feature.kind(), Optional.empty()));
-      return " with a " + feature.kind().name().toLowerCase(Locale.ROOT) + crossingOf(feature);
+      return " with a " + noun(feature) + crossingOf(feature);
+    }
+
+    private static String noun(LinearFeature feature) {
+      return feature.kind().name().toLowerCase(Locale.ROOT);
     }
 
     private String ground() {
       claims.add(new Statement.On(scene.terrain()));
-      return switch (scene.terrain()) {
-        case FARMLAND -> random.pick(" on farmland", " in the fields", " on green farmland");
-        case GRASSLAND -> random.pick(" on grassland", " on a meadow", " on green grass");
-        case FOREST -> random.pick(" in a forest", " in the woods", " in a dense forest");
-        case DESERT -> random.pick(" in the desert", " on yellow sand", " in a sandy desert");
-        case BARE_SOIL -> random.pick(" on bare land", " on bare brown soil", " on bare ground");
-        case CITY -> random.pick(" in the city", " in a town", " among city blocks");
-        case SEA -> random.pick(" on the sea", " in open water", " on blue water");
-        default -> random.pick(" on the coast", " by the sea", " at the shore");
-      };
+      return phrase("on the ground", scene.terrain());
     }
 
     private String groundNoun() {
       claims.add(new Statement.On(scene.terrain()));
-      return switch (scene.terrain()) {
-        case FARMLAND -> random.pick("farmland", "a cultivated area");
-        case GRASSLAND -> random.pick("grassland", "a meadow");
-        case FOREST -> random.pick("a forest", "a wooded area");
-        case DESERT -> random.pick("a desert", "a sandy area");
-        case BARE_SOIL -> random.pick("bare land", "a bare area");
-        case CITY -> random.pick("a city", "an urban area");
-        case SEA -> random.pick("the open sea", "blue water");
-        default -> random.pick("a coast", "a coastal area");
-      };
+      return phrase("ground", scene.terrain());
     }
 
     private String shore() {
@@ -508,12 +449,7 @@ public final class SceneCaptions {
         return "";
       }
       claims.add(new Statement.SeaAt(scene.shore().get().side()));
-      return switch (scene.shore().get().side()) {
-        case LEFT -> " with the sea on the left";
-        case RIGHT -> " with the sea on the right";
-        case TOP -> " with the sea at the top";
-        default -> " with the sea at the bottom";
-      };
+      return phrase("with the sea", scene.shore().get().side());
     }
   }
 }

@@ -4,14 +4,8 @@
  */
 package io.crossmodal.trainer.data.scene;
 
-import io.crossmodal.trainer.data.scene.LinearFeature.Crossing;
-import io.crossmodal.trainer.data.scene.LinearFeature.Direction;
 import io.crossmodal.trainer.data.scene.ObjectGroup.Member;
-import io.crossmodal.trainer.data.scene.ObjectGroup.Region;
-import io.crossmodal.trainer.data.scene.ObjectKind.Colour;
 import io.crossmodal.trainer.data.scene.Scene.Change;
-import io.crossmodal.trainer.data.scene.Scene.Coastline;
-import io.crossmodal.trainer.data.scene.Scene.Terrain;
 import io.crossmodal.trainer.data.scene.Scene.Twin;
 import io.crossmodal.trainer.data.scene.ScenePlan.Arrangement;
 import io.crossmodal.trainer.data.scene.ScenePlan.GroupPlan;
@@ -55,6 +49,8 @@ public final class SceneGenerator {
   private final double twinShare;
 
   /**
+   * Makes a generator.
+   *
    * @param seed any number
    * @param twinShare the share of scenes that are near twins of an earlier one, 0 to 0.9
    */
@@ -96,13 +92,13 @@ public final class SceneGenerator {
 
   private Draft fresh(int index) {
     SceneRandom random = new SceneRandom(seed, index, PLAN);
-    ScenePlan empty = emptyPlan(random);
+    ScenePlan empty = ScenePlan.empty(random);
     int wanted = random.weighted(List.of(1, 2, 3), 8, 47, 45);
     while (true) {
       // Kinds and counts outlive several layouts, or scenes with many objects would be rare.
-      List<GroupPlan> drawn = groups(empty, wanted, random);
+      List<GroupPlan> drawn = empty.draw(wanted, random);
       for (int i = 0; i < REGION_TRIES; i++) {
-        ScenePlan plan = withRegions(empty, drawn, random);
+        ScenePlan plan = empty.withGroups(drawn, random);
         Optional<List<ObjectGroup>> groups = layOut(plan, random, 2);
         if (groups.isPresent()) {
           return new Draft(plan, scene(index, plan, groups.get(), Optional.empty()));
@@ -124,7 +120,7 @@ public final class SceneGenerator {
     Draft base = fresh(original);
     for (int i = 0; i < TWIN_TRIES; i++) {
       Change change = random.weighted(List.of(Change.values()), 22, 36, 22, 20, 10);
-      Optional<ScenePlan> changed = change(base.plan(), change, random);
+      Optional<ScenePlan> changed = base.plan().changed(change, random);
       if (changed.isPresent() && changed.get().hasDistinctGroups()) {
         Optional<List<ObjectGroup>> groups = layOut(changed.get(), random, LAYOUT_TRIES);
         if (groups.isPresent()) {
@@ -167,209 +163,6 @@ public final class SceneGenerator {
         >= TELLING_CAPTIONS;
   }
 
-  private static Optional<ScenePlan> change(ScenePlan plan, Change change, SceneRandom random) {
-    int at = random.below(plan.groups().size());
-    GroupPlan group = plan.groups().get(at);
-    switch (change) {
-      case COUNT -> {
-        int count = group.count() + (random.chance(0.5) ? 1 : -1);
-        boolean line = group.arrangement() == Arrangement.ALONG_FEATURE;
-        return count < (line ? 3 : 1) || count > group.kind().maxCount()
-            ? Optional.empty()
-            : Optional.of(plan.withGroup(at, group.withCount(count)));
-      }
-      case COLOUR -> {
-        List<Colour> others = new ArrayList<>(group.kind().colours());
-        others.removeIf(c -> c == group.colour() || !plan.terrain().shows(c));
-        return others.isEmpty()
-            ? Optional.empty()
-            : Optional.of(plan.withGroup(at, group.withColour(random.pick(others))));
-      }
-      case COLOUR_SWAP -> {
-        return swapColours(plan, at, random.below(plan.groups().size()));
-      }
-      case SIDE -> {
-        return changeSide(plan, at, random);
-      }
-      default -> {
-        return plan.feature().map(f -> plan.withFeature(changeFeature(f, random)));
-      }
-    }
-  }
-
-  private static Optional<ScenePlan> swapColours(ScenePlan plan, int a, int b) {
-    GroupPlan first = plan.groups().get(a);
-    GroupPlan second = plan.groups().get(b);
-    if (first.colour() == second.colour()
-        || !first.kind().colours().contains(second.colour())
-        || !second.kind().colours().contains(first.colour())
-        || (first.kind() == second.kind() && first.count() == second.count())) {
-      return Optional.empty();
-    }
-    return Optional.of(
-        plan.withGroup(a, first.withColour(second.colour()))
-            .withGroup(b, second.withColour(first.colour())));
-  }
-
-  private static Optional<ScenePlan> changeSide(ScenePlan plan, int a, SceneRandom random) {
-    GroupPlan first = plan.groups().get(a);
-    int b = random.below(plan.groups().size());
-    GroupPlan second = plan.groups().get(b);
-    if (first.region() == Region.NONE || second.region() == Region.NONE) {
-      return Optional.empty();
-    }
-    if (a != b) {
-      return Optional.of(
-          plan.withGroup(a, first.withRegion(second.region()))
-              .withGroup(b, second.withRegion(first.region())));
-    }
-    Region moved = first.region().mirrored(random.chance(0.5));
-    boolean taken = plan.groups().stream().anyMatch(g -> g.region() == moved);
-    return taken ? Optional.empty() : Optional.of(plan.withGroup(a, first.withRegion(moved)));
-  }
-
-  private static LinearFeature changeFeature(LinearFeature feature, SceneRandom random) {
-    if (feature.crossing() != Crossing.NONE) {
-      return new LinearFeature(
-          feature.kind(),
-          feature.direction(),
-          feature.offset(),
-          feature.amplitude(),
-          feature.phase(),
-          Crossing.NONE,
-          0);
-    }
-    List<LinearFeature.Kind> others = new ArrayList<>(List.of(LinearFeature.Kind.values()));
-    others.remove(feature.kind());
-    return new LinearFeature(
-        random.pick(others),
-        feature.direction(),
-        feature.offset(),
-        feature.amplitude(),
-        feature.phase(),
-        Crossing.NONE,
-        0);
-  }
-
-  // --- plans ------------------------------------------------------------------------------------
-
-  private static ScenePlan emptyPlan(SceneRandom random) {
-    Terrain terrain = random.weighted(List.of(Terrain.values()), 16, 14, 12, 14, 13, 15, 5, 11);
-    Optional<Coastline> shore =
-        terrain == Terrain.COAST ? Optional.of(shore(random)) : Optional.empty();
-    Optional<LinearFeature> feature =
-        terrain.allowsFeature() && random.chance(0.62)
-            ? Optional.of(feature(random))
-            : Optional.empty();
-    return new ScenePlan(terrain, shore, feature, List.of());
-  }
-
-  private static List<GroupPlan> groups(ScenePlan plan, int wanted, SceneRandom random) {
-    List<GroupPlan> groups = new ArrayList<>();
-    while (groups.size() < wanted) {
-      ObjectKind kind = kind(plan.terrain(), groups, random);
-      Colour colour = random.pick(kind.colours());
-      boolean taken = groups.stream().anyMatch(g -> g.kind() == kind && g.colour() == colour);
-      if (plan.terrain().shows(colour) && !taken) {
-        int count = 1 + random.below(kind.maxCount());
-        Arrangement arrangement = arrangement(plan, kind, count, random);
-        groups.add(new GroupPlan(kind, colour, count, Region.NONE, arrangement));
-      }
-    }
-    return groups;
-  }
-
-  private static ObjectKind kind(Terrain terrain, List<GroupPlan> groups, SceneRandom random) {
-    if (!groups.isEmpty() && random.chance(0.22)) {
-      // The same kind in another colour: only a model that binds colour to count gets it right.
-      return groups.get(0).kind();
-    }
-    if (terrain == Terrain.COAST && random.chance(0.35)) {
-      return ObjectKind.SHIP;
-    }
-    while (true) {
-      ObjectKind kind = random.pick(List.of(ObjectKind.values()));
-      if (kind.fits(terrain)) {
-        return kind;
-      }
-    }
-  }
-
-  private static Arrangement arrangement(
-      ScenePlan plan, ObjectKind kind, int count, SceneRandom random) {
-    boolean straight = plan.feature().isPresent() && !plan.feature().get().direction().diagonal();
-    if (straight && kind.mayLineFeature() && count >= 3 && count <= 5 && random.chance(0.6)) {
-      return Arrangement.ALONG_FEATURE;
-    }
-    if (count >= 3 && random.chance(0.4)) {
-      return random.chance(0.5) ? Arrangement.ROW_ACROSS : Arrangement.ROW_DOWN;
-    }
-    return Arrangement.CLUSTER;
-  }
-
-  /** Gives each group a ninth of the frame of its own, on the right ground. */
-  private static ScenePlan withRegions(ScenePlan plan, List<GroupPlan> groups, SceneRandom random) {
-    List<Region> free = new ArrayList<>(List.of(Region.values()));
-    free.remove(Region.NONE);
-    random.shuffle(free);
-    List<GroupPlan> placed = new ArrayList<>();
-    for (GroupPlan group : groups) {
-      Region region = Region.NONE;
-      if (group.arrangement() != Arrangement.ALONG_FEATURE) {
-        region = free.stream().filter(r -> suits(plan, group, r)).findFirst().orElse(free.get(0));
-        free.remove(region);
-      }
-      placed.add(group.withRegion(region));
-    }
-    return new ScenePlan(plan.terrain(), plan.shore(), plan.feature(), placed);
-  }
-
-  private static boolean suits(ScenePlan plan, GroupPlan group, Region region) {
-    double x = region.anchorX();
-    double y = region.anchorY();
-    if (plan.shore().isPresent()) {
-      double seaward = plan.shore().get().seaward(x, y);
-      return group.kind().floats() ? seaward > 0.07 : seaward < -0.08;
-    }
-    if (plan.feature().isPresent()) {
-      return plan.feature().get().gapTo(new Bounds(x, y, x, y)) > 0.06;
-    }
-    return true;
-  }
-
-  private static Coastline shore(SceneRandom random) {
-    Region side = random.pick(List.of(Region.LEFT, Region.RIGHT, Region.TOP, Region.BOTTOM));
-    return new Coastline(
-        side, random.between(0.36, 0.54), random.between(0.01, 0.035), random.between(0, 6.28));
-  }
-
-  private static LinearFeature feature(SceneRandom random) {
-    LinearFeature.Kind kind = random.weighted(List.of(LinearFeature.Kind.values()), 45, 25, 30);
-    Direction direction = random.weighted(List.of(Direction.values()), 36, 36, 14, 14);
-    double offset =
-        direction.diagonal()
-            ? 0.5
-            : 0.5 + random.pick(List.of(-0.17, 0.0, 0.17)) + random.between(-0.05, 0.05);
-    double amplitude =
-        kind == LinearFeature.Kind.RIVER
-            ? random.between(0.015, 0.045)
-            : random.between(0, kind == LinearFeature.Kind.ROAD ? 0.02 : 0.012);
-    Crossing crossing = Crossing.NONE;
-    if (kind == LinearFeature.Kind.RIVER && random.chance(0.45)) {
-      crossing = Crossing.BRIDGE;
-    } else if (kind == LinearFeature.Kind.ROAD && random.chance(0.25)) {
-      crossing = Crossing.ROUNDABOUT;
-    }
-    return new LinearFeature(
-        kind,
-        direction,
-        offset,
-        amplitude,
-        random.between(0, 6.28),
-        crossing,
-        random.between(0.25, 0.75));
-  }
-
   // --- layout -----------------------------------------------------------------------------------
 
   private static Optional<List<ObjectGroup>> layOut(ScenePlan plan, SceneRandom random, int tries) {
@@ -410,10 +203,9 @@ public final class SceneGenerator {
 
   private static boolean fits(
       ScenePlan plan, GroupPlan group, List<Member> objects, List<Bounds> boxes) {
-    Bounds all = objects.get(0).bounds();
+    Bounds all = ObjectGroup.bounds(objects);
     for (int i = 0; i < objects.size(); i++) {
       Bounds box = objects.get(i).bounds();
-      all = all.union(box);
       for (int j = 0; j < i; j++) {
         if (box.gapTo(objects.get(j).bounds()) < OBJECT_GAP) {
           return false;
@@ -429,10 +221,8 @@ public final class SceneGenerator {
     if (!all.inside(FRAME)) {
       return false;
     }
-    for (Bounds other : boxes) {
-      if (all.gapTo(other) < GROUP_GAP) {
-        return false;
-      }
+    if (boxes.stream().anyMatch(other -> all.gapTo(other) < GROUP_GAP)) {
+      return false;
     }
     if (group.kind().paved() && plan.feature().isPresent()) {
       // The paved ground must not reach over a river or railway between its objects.
@@ -455,8 +245,8 @@ public final class SceneGenerator {
     boolean free = !kind.aligned();
     double diagonal = Math.max(sample.width(), sample.height());
     Bounds box = sample.bounds();
-    double pitchX = (free ? diagonal : box.maxX() - box.minX()) + OBJECT_GAP + 2 * jitter;
-    double pitchY = (free ? diagonal : box.maxY() - box.minY()) + OBJECT_GAP + 2 * jitter;
+    double pitchX = (free ? diagonal : box.width()) + OBJECT_GAP + 2 * jitter;
+    double pitchY = (free ? diagonal : box.height()) + OBJECT_GAP + 2 * jitter;
     int columns = columns(group.arrangement(), n, pitchX, pitchY, random);
     int rows = (n + columns - 1) / columns;
     List<Integer> slots = new ArrayList<>();
@@ -522,17 +312,10 @@ public final class SceneGenerator {
   }
 
   private static List<Member> intoFrame(List<Member> objects) {
-    Bounds all = objects.get(0).bounds();
-    for (Member object : objects) {
-      all = all.union(object.bounds());
-    }
+    Bounds all = ObjectGroup.bounds(objects);
     double dx = Math.max(0, FRAME.minX() - all.minX()) - Math.max(0, all.maxX() - FRAME.maxX());
     double dy = Math.max(0, FRAME.minY() - all.minY()) - Math.max(0, all.maxY() - FRAME.maxY());
-    List<Member> moved = new ArrayList<>();
-    for (Member object : objects) {
-      moved.add(object.movedBy(dx, dy));
-    }
-    return moved;
+    return objects.stream().map(object -> object.movedBy(dx, dy)).toList();
   }
 
   private static List<Member> alongFeature(

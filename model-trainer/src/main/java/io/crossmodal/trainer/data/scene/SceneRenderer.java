@@ -7,7 +7,6 @@ package io.crossmodal.trainer.data.scene;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
-import java.util.List;
 
 /**
  * Draws scenes with Java2D, off-screen. The same scene and size always give the same pixels; scenes
@@ -23,6 +22,8 @@ public final class SceneRenderer {
   private final int size;
 
   /**
+   * Makes a renderer.
+   *
    * @param size the side of the square picture in pixels, 32 to 2048
    */
   public SceneRenderer(int size) {
@@ -59,13 +60,12 @@ public final class SceneRenderer {
         }
       }
       scene.feature().ifPresent(painter::paint);
-      List<ObjectGroup> order = scene.groups();
-      for (ObjectGroup group : order) {
+      for (ObjectGroup group : scene.groups()) {
         if (group.kind().paved()) {
           painter.pave(group);
         }
       }
-      for (ObjectGroup group : order) {
+      for (ObjectGroup group : scene.groups()) {
         for (ObjectGroup.Member object : group.objects()) {
           painter.paint(group.kind(), group.colour(), object);
         }

@@ -102,10 +102,7 @@ public final class SensorRenderer {
           paint(g, GroundCover.ASPHALT);
           g.fill(
               new Rectangle2D.Double(
-                  box.minX() - 0.03,
-                  box.minY() - 0.03,
-                  box.maxX() - box.minX() + 0.06,
-                  box.maxY() - box.minY() + 0.06));
+                  box.minX() - 0.03, box.minY() - 0.03, box.width() + 0.06, box.height() + 0.06));
         }
       }
       for (ObjectGroup group : scene.groups()) {
@@ -177,8 +174,8 @@ public final class SensorRenderer {
         double surface = 1.5 * rough.fractal(6.0 * x / size, 6.0 * y / size, 3);
         // Thick growth scatters within its volume, which turns the polarisation.
         double growth = here.grows() ? 5 * green(rgb[at]) : 0;
-        double vv = here.vv() + surface + 0.6 * growth;
-        double vh = here.vh() + surface + growth;
+        double vv = here.vv + surface + 0.6 * growth;
+        double vh = here.vh + surface + growth;
         int facing = x + (fromTheLeft ? -1 : 1);
         if (here.stands() && facing >= 0 && facing < size && !ground[y * size + facing].stands()) {
           vv += 9;
@@ -221,7 +218,7 @@ public final class SensorRenderer {
         double reflectance =
             band < RGB_OF_BAND.length
                 ? air + 10 * ((rgb[i] >> (8 * (2 - RGB_OF_BAND[band]))) & 255)
-                : ground[i].reflectance(band) * (0.6 + 0.8 * light);
+                : ground[i].reflectance[band] * (0.6 + 0.8 * light);
         values[band * size * size + i] =
             (float) Math.max(0, reflectance * (1 + random.between(-0.03, 0.03)));
       }
@@ -245,9 +242,12 @@ public final class SensorRenderer {
     ROOF(-5, -12, 1500, 1600, 1700, 1750, 1800, 1850, 1900, 1950, 2100, 2000),
     METAL(-3, -11, 2200, 2300, 2350, 2400, 2400, 2450, 2500, 2500, 2300, 2100);
 
+    /** Backscatter in dB, co-polarised and cross-polarised. */
     private final double vv;
+
     private final double vh;
 
+    /** Times 10,000, in the order of the bands of {@code SensorSource.S2}. */
     @SuppressWarnings("ImmutableEnumChecker") // never handed out
     private final double[] reflectance;
 
@@ -255,24 +255,6 @@ public final class SensorRenderer {
       this.vv = vv;
       this.vh = vh;
       this.reflectance = reflectance;
-    }
-
-    /** Returns the backscatter in dB. */
-    double vv() {
-      return vv;
-    }
-
-    /** Returns the cross-polarised backscatter in dB. */
-    double vh() {
-      return vh;
-    }
-
-    /**
-     * Returns reflectance times 10,000, in the order of {@link
-     * io.crossmodal.trainer.data.SensorSource#S2}'s bands.
-     */
-    double reflectance(int band) {
-      return reflectance[band];
     }
 
     boolean grows() {

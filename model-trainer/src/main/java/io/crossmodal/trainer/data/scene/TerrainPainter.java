@@ -72,8 +72,8 @@ final class TerrainPainter {
   }
 
   private void split(Bounds box, int depth) {
-    double width = box.maxX() - box.minX();
-    double height = box.maxY() - box.minY();
+    double width = box.width();
+    double height = box.height();
     if (depth == 0) {
       double yellow = random.between(0, 1);
       double light = random.between(0.86, 1.1);

@@ -19,7 +19,6 @@ import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.data.PairsCsvReader;
 import io.crossmodal.trainer.data.SensorSource;
 import io.crossmodal.trainer.data.Split;
-import io.crossmodal.trainer.data.SplitShares;
 import java.awt.image.BufferedImage;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -73,7 +72,7 @@ class ScenePairsWriterTest {
             table,
             SensorSource.RGB,
             SensorSource.S1,
-            new PairsCsvReader.Options(Optional.empty(), SplitShares.DEFAULT, 1, 0));
+            new PairsCsvReader.Options(Optional.empty(), Split.Shares.DEFAULT, 1, 0));
     assertEquals(
         List.of("id", "rgb", "s1", "s2", "labels", "group", "split"),
         PairsCsvReader.columns(table));
