@@ -97,8 +97,7 @@ final class ArchitectureTest {
   @Test
   void noFileIsTooLongToRead() {
     assertEquals(
-        List.of(),
-        SourceFiles.tooLong(SourceFiles.moduleOf(ArchitectureTest.class), List.of()));
+        List.of(), SourceFiles.tooLong(SourceFiles.moduleOf(ArchitectureTest.class), List.of()));
   }
 
   @Test
