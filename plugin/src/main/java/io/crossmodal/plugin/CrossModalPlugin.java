@@ -266,7 +266,7 @@ public class CrossModalPlugin extends Plugin
   @Override
   public Map<String, Mapper.TypeParser> getMappers() {
     return Map.of(
-        CrossModalFieldMapper.TYPE, new CrossModalTypeParser(node.catalog, node.service::get));
+        CrossModalFieldMapper.TYPE, new CrossModalTypeParser(node.catalog, node::scoring));
   }
 
   @Override
@@ -312,7 +312,7 @@ public class CrossModalPlugin extends Plugin
       getSystemGeneratedSearchPhaseResultsProcessors(SearchPipelinePlugin.Parameters parameters) {
     return Map.of(
         ReportProcessor.TYPE,
-        new RescoreCoordinator.Factory(node.window, node.service::get, node.limits::get));
+        new RescoreCoordinator.Factory(node.window, node::scoring, node.limits::get));
   }
 
   @Override
@@ -341,7 +341,7 @@ public class CrossModalPlugin extends Plugin
         "cross_modal_encoding",
         new EncodingProcessorFactory(
             node.catalog,
-            node.service::get,
+            node::encoding,
             new DecodingBudget(CrossModalSettings.MAX_PIXELS.get(parameters.env.settings())),
             parameters.threadContext));
   }

@@ -5,9 +5,13 @@
 package io.crossmodal.plugin;
 
 import io.crossmodal.model.engine.FusionModel;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.InferenceSettings;
+import io.crossmodal.plugin.inference.encoding.EncodingService;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
+import io.crossmodal.plugin.inference.runtime.NativeRuntime;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.models.ModelRegistry;
 import io.crossmodal.plugin.rescore.RescoreAdmission;
 import io.crossmodal.plugin.rescore.RescoreLimits;
@@ -49,7 +53,7 @@ final class NodeComponents implements Closeable {
   final SetOnce<CircuitBreaker> nativeMemory = new SetOnce<>();
   final SetOnce<CircuitBreaker> requests = new SetOnce<>();
   final WindowTransport window = new WindowTransport();
-  final SetOnce<ModelService> service = new SetOnce<>();
+  private final SetOnce<NodeInference> inference = new SetOnce<>();
   final SetOnce<Scorers> scorers = new SetOnce<>();
   final SetOnce<RescoreLimits> limits = new SetOnce<>();
   final SetOnce<RescoreAdmission> admission = new SetOnce<>();
@@ -57,6 +61,16 @@ final class NodeComponents implements Closeable {
 
   NodeComponents(ModelCatalog catalog) {
     this.catalog = catalog;
+  }
+
+  /** Returns the node's encoding; not before {@link #create}. */
+  EncodingService encoding() {
+    return inference.get().encoding();
+  }
+
+  /** Returns the node's scoring; not before {@link #create}. */
+  ScoringService scoring() {
+    return inference.get().scoring();
   }
 
   /** Returns the heap that requests take, under the circuit breaker {@code request}. */
@@ -97,30 +111,41 @@ final class NodeComponents implements Closeable {
             client,
             clusterService,
             threadPool,
-            service::get,
+            () -> inference.get().refresh(),
             heap(),
             NodeFormat::hasPlugin));
-    service.set(
-        new ModelService(
+    InferenceSettings serving = CrossModalSettings.inference(settings, settings, directory);
+    NodeInference models =
+        new NodeInference(
             catalog,
-            CrossModalSettings.inference(settings, settings, directory),
+            serving,
+            () -> NativeRuntime.devices(serving),
             new NativeMemoryBreaker(nativeMemory.get()),
             heap(),
-            threadPool.executor(HELPERS),
-            threadPool.executor(DECODERS),
-            OpenSearchExecutors.allocatedProcessors(settings)));
+            new EncodingService.Threads(
+                threadPool.executor(HELPERS),
+                threadPool.executor(DECODERS),
+                OpenSearchExecutors.allocatedProcessors(settings)));
+    inference.set(models);
     ClusterSettings cluster = clusterService.getClusterSettings();
     // A consumer that throws costs the cluster its manager.
     cluster.addSettingsUpdateConsumer(
-        changed -> service.get().update(CrossModalSettings.inference(settings, changed, directory)),
+        changed -> models.update(CrossModalSettings.inference(settings, changed, directory)),
         CrossModalSettings.DYNAMIC_INFERENCE);
     scorers.set(
         new Scorers(
-            clusterService, service.get(), HELPERS, CrossModalSettings.SCORING.get(settings)));
+            clusterService, models.scoring(), HELPERS, CrossModalSettings.SCORING.get(settings)));
     cluster.addSettingsUpdateConsumer(CrossModalSettings.SCORING, scorers.get()::update);
     limits.set(RescoreLimits.following(cluster, settings));
-    admission.set(new RescoreAdmission(threadPool, service.get(), limits.get()));
-    return List.of(service.get(), registry.get(), scorers.get(), window);
+    admission.set(new RescoreAdmission(threadPool, models.scoring(), limits.get()));
+    return List.of(
+        models,
+        models.encoding(),
+        models.scoring(),
+        models.models(),
+        registry.get(),
+        scorers.get(),
+        window);
   }
 
   @Override
@@ -128,8 +153,8 @@ final class NodeComponents implements Closeable {
     if (registry.get() != null) {
       registry.get().close();
     }
-    if (service.get() != null) {
-      service.get().close();
+    if (inference.get() != null) {
+      inference.get().close();
     }
   }
 }

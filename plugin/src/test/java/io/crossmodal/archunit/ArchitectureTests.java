@@ -6,7 +6,10 @@ package io.crossmodal.archunit;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
+import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaPackage;
@@ -62,6 +65,44 @@ public class ArchitectureTests extends OpenSearchTestCase {
             .dependOnClassesThat()
             .resideInAPackage("ai.djl.ndarray..")
             .because("native memory has one owner: elsewhere values are float[] and records"));
+  }
+
+  public void testPackagesHaveNoCycles() {
+    check(slices().matching("io.crossmodal.(**)").should().beFreeOfCycles());
+  }
+
+  /** Each uses those below it alone. */
+  public void testInferenceHasLayers() {
+    String inference = "io.crossmodal.plugin.inference";
+    check(
+        layeredArchitecture()
+            .consideringOnlyDependenciesInAnyPackage(inference + "..")
+            .layer("node")
+            .definedBy(inference + ".node")
+            .layer("services")
+            .definedBy(inference + ".encoding", inference + ".scoring")
+            .layer("batching")
+            .definedBy(inference + ".batching")
+            .layer("registry")
+            .definedBy(inference + ".registry")
+            .layer("resources")
+            .definedBy(inference + ".runtime", inference + ".memory", inference + ".stats")
+            .layer("vocabulary")
+            .definedBy(inference)
+            .whereLayer("node")
+            .mayOnlyAccessLayers("services", "batching", "registry", "resources", "vocabulary")
+            .whereLayer("services")
+            .mayOnlyAccessLayers("batching", "registry", "resources", "vocabulary")
+            .whereLayer("batching")
+            .mayOnlyAccessLayers("registry", "resources", "vocabulary")
+            .whereLayer("registry")
+            .mayOnlyAccessLayers("resources", "vocabulary")
+            .whereLayer("resources")
+            .mayOnlyAccessLayers("vocabulary")
+            .whereLayer("vocabulary")
+            .mayNotAccessAnyLayer()
+            .ensureAllClassesAreContainedInArchitectureIgnoring(
+                DescribedPredicate.not(JavaClass.Predicates.resideInAPackage(inference + ".."))));
   }
 
   /**

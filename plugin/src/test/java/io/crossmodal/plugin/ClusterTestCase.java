@@ -6,7 +6,7 @@ package io.crossmodal.plugin;
 
 import static org.hamcrest.Matchers.containsString;
 
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -181,7 +181,7 @@ public abstract class ClusterTestCase extends OpenSearchIntegTestCase {
   /** Returns a counter's sum over all models and nodes. */
   protected static long total(Counter counter) {
     long total = 0;
-    for (ModelService service : internalCluster().getInstances(ModelService.class)) {
+    for (NodeInference service : internalCluster().getInstances(NodeInference.class)) {
       total += service.stats().get(counter);
     }
     return total;

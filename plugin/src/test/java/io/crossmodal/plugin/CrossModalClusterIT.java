@@ -9,7 +9,8 @@ import static org.hamcrest.Matchers.containsString;
 import io.crossmodal.plugin.action.NodeReport;
 import io.crossmodal.plugin.action.NodesReportAction;
 import io.crossmodal.plugin.action.QuerySource;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.node.NodeInference;
+import io.crossmodal.plugin.inference.registry.ModelStatus;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.rescore.FusionOptions;
@@ -91,13 +92,12 @@ public class CrossModalClusterIT extends ClusterTestCase {
   }
 
   public void testNodesShareNoState() {
-    Set<ModelService> services = new HashSet<>();
-    internalCluster().getInstances(ModelService.class).forEach(services::add);
+    Set<NodeInference> services = new HashSet<>();
+    internalCluster().getInstances(NodeInference.class).forEach(services::add);
     assertEquals(3, services.size());
     String one = internalCluster().getNodeNames()[0];
-    internalCluster()
-        .getInstance(ModelService.class, one)
-        .encodeTexts(TestModels.ID, List.of("a"))
+    TestService.encodeTexts(
+            internalCluster().getInstance(NodeInference.class, one), TestModels.ID, List.of("a"))
         .join();
     for (NodeReport node :
         client()
@@ -107,7 +107,7 @@ public class CrossModalClusterIT extends ClusterTestCase {
       boolean asked = node.getNode().getName().equals(one);
       assertEquals(asked ? 1L : 0L, (long) node.usage().counts().get("encoded_texts"));
       assertEquals(
-          asked ? ModelService.State.LOADED : ModelService.State.NOT_LOADED,
+          asked ? ModelStatus.State.LOADED : ModelStatus.State.NOT_LOADED,
           node.models().get(TestModels.ID).status().state());
     }
   }

@@ -15,7 +15,7 @@ import io.crossmodal.plugin.action.EncodeRequest;
 import io.crossmodal.plugin.action.EncodeResponse;
 import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.codec.CrossModalCodecService;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.mapper.VectorEncoding;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
@@ -93,7 +93,7 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
   }
 
   private long count(Counter counter) {
-    return getInstanceFromNode(ModelService.class).stats().get(counter);
+    return getInstanceFromNode(NodeInference.class).stats().get(counter);
   }
 
   private void create(String index, String properties) {

@@ -12,7 +12,7 @@ import io.crossmodal.plugin.action.EncodeRequest;
 import io.crossmodal.plugin.action.EncodeResponse;
 import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.ext.CrossModalExtBuilder;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.rescore.FusionOptions;
@@ -98,7 +98,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
   }
 
   private long count(Counter counter) {
-    return getInstanceFromNode(ModelService.class).stats().get(counter);
+    return getInstanceFromNode(NodeInference.class).stats().get(counter);
   }
 
   private void index() {
@@ -162,7 +162,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
 
   /** Whoever waits is told first; the queue learns of it a moment later. */
   private void assertQueueIsEmpty() throws Exception {
-    ModelService service = getInstanceFromNode(ModelService.class);
+    NodeInference service = getInstanceFromNode(NodeInference.class);
     assertBusy(() -> assertEquals(0, service.queued()));
   }
 
@@ -187,7 +187,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
 
   public void testACancelledSearchTakesItsQueryOutOfTheQueue() throws Exception {
     index();
-    ModelService service = getInstanceFromNode(ModelService.class);
+    NodeInference service = getInstanceFromNode(NodeInference.class);
     hang();
     ActionFuture<SearchResponse> running = unknownWords().execute();
     assertBusy(() -> assertEquals(1, service.queued()));
@@ -206,7 +206,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
   }
 
   public void testEncodeEndsWithItsTask() throws Exception {
-    ModelService service = getInstanceFromNode(ModelService.class);
+    NodeInference service = getInstanceFromNode(NodeInference.class);
     hang();
     ActionFuture<EncodeResponse> running = encode();
     assertBusy(() -> assertEquals(1, service.queued()));
@@ -238,7 +238,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
   public void testRescoresLeaveHalfOfTheSearchThreads() throws Exception {
     index();
     createIndex("plain");
-    ModelService service = getInstanceFromNode(ModelService.class);
+    NodeInference service = getInstanceFromNode(NodeInference.class);
     SearchRequestBuilder search = search(FailurePolicy.FAIL, null);
     SearchRequestBuilder keeps = search(FailurePolicy.KEEP_FIRST_PASS, null);
     search.get();
@@ -369,7 +369,7 @@ public class SearchBoundsTests extends OpenSearchSingleNodeTestCase {
   public void testACancelledSearchLeavesTheQueue() throws Exception {
     index();
     SearchRequestBuilder search = search(FailurePolicy.FAIL, null);
-    ModelService service = getInstanceFromNode(ModelService.class);
+    NodeInference service = getInstanceFromNode(NodeInference.class);
     hang();
     ActionFuture<SearchResponse> running = search.execute();
     assertBusy(() -> assertEquals(1, service.queued()));

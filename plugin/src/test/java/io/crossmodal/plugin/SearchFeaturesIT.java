@@ -6,7 +6,7 @@ package io.crossmodal.plugin;
 
 import static org.hamcrest.Matchers.containsString;
 
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.io.IOException;
 import java.io.InputStream;
@@ -739,7 +739,7 @@ public class SearchFeaturesIT extends ClusterTestCase {
               assertEquals(
                   "nothing waits for the model",
                   0,
-                  internalCluster().getInstance(ModelService.class).queued()));
+                  internalCluster().getInstance(NodeInference.class).queued()));
     } finally {
       batchWait("null");
     }

@@ -6,23 +6,30 @@ package io.crossmodal.plugin;
 
 import io.crossmodal.plugin.inference.DevicePolicy;
 import io.crossmodal.plugin.inference.InferenceSettings;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.PrecisionPolicy;
+import io.crossmodal.plugin.inference.encoding.Encoded;
+import io.crossmodal.plugin.inference.encoding.EncodingRequest;
+import io.crossmodal.plugin.inference.encoding.EncodingService;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
+import io.crossmodal.plugin.inference.runtime.NativeRuntime;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
-/** A model service without a node. */
+/** Inference without a node. */
 public final class TestService implements AutoCloseable {
   private final ExecutorService helpers = Executors.newFixedThreadPool(2);
-  private final ModelService service;
+  private final NodeInference inference;
 
   /**
-   * A service whose calls do not wait for company.
+   * Inference whose calls do not wait for company.
    *
    * @param queueSize jobs that may wait
    * @param batch most items in one call of the model
@@ -35,15 +42,47 @@ public final class TestService implements AutoCloseable {
   }
 
   public TestService(InferenceSettings settings, MemoryBudget budget, MemoryBudget heap) {
-    service =
-        new ModelService(
-            new ModelCatalog(() -> List.of(TestModels.micro())),
-            settings,
-            budget,
-            heap,
-            helpers,
-            helpers,
-            2);
+    inference =
+        inference(
+            new ModelCatalog(() -> List.of(TestModels.micro())), settings, budget, heap, helpers);
+  }
+
+  /** Inference whose two helpers prepare queries and documents. */
+  public static NodeInference inference(
+      ModelCatalog catalog,
+      InferenceSettings settings,
+      MemoryBudget budget,
+      MemoryBudget heap,
+      Executor helpers) {
+    return new NodeInference(
+        catalog,
+        settings,
+        () -> NativeRuntime.devices(settings),
+        budget,
+        heap,
+        new EncodingService.Threads(helpers, helpers, 2));
+  }
+
+  /** Encodes texts of documents and keeps all outcomes. */
+  public static CompletableFuture<List<Encoded>> encodeTexts(
+      NodeInference inference, String model, List<String> texts) {
+    List<Encoded> all = new ArrayList<>();
+    return inference
+        .encoding()
+        .encodeTexts(EncodingRequest.ofDocuments(model, texts, (item, outcome) -> all.add(outcome)))
+        .thenApply(done -> all);
+  }
+
+  /** Encodes images of documents and keeps all outcomes. */
+  public static CompletableFuture<List<Encoded>> encodeImages(
+      NodeInference inference, String sensor, List<byte[]> images) {
+    List<Encoded> all = new ArrayList<>();
+    return inference
+        .encoding()
+        .encodeImages(
+            sensor,
+            EncodingRequest.ofDocuments(TestModels.ID, images, (item, outcome) -> all.add(outcome)))
+        .thenApply(done -> all);
   }
 
   public static InferenceSettings settings(
@@ -63,13 +102,13 @@ public final class TestService implements AutoCloseable {
         directory);
   }
 
-  public ModelService get() {
-    return service;
+  public NodeInference get() {
+    return inference;
   }
 
   @Override
   public void close() {
-    service.close();
+    inference.close();
     helpers.shutdownNow();
   }
 }

@@ -9,9 +9,9 @@ import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.encoding.Encoded;
-import io.crossmodal.plugin.inference.encoding.Outcomes;
+import io.crossmodal.plugin.inference.encoding.EncodingRequest;
+import io.crossmodal.plugin.inference.encoding.EncodingService;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.mapper.Spaces;
@@ -45,14 +45,14 @@ public final class EncodeAction extends ActionType<EncodeResponse> {
     private static final double BASE64 = 4.0 / 3;
 
     private final ThreadPool threadPool;
-    private final ModelService service;
+    private final EncodingService service;
 
     @Inject
     public Transport(
         TransportService transportService,
         ActionFilters actionFilters,
         ThreadPool threadPool,
-        ModelService service) {
+        EncodingService service) {
       super(NAME, transportService, actionFilters, EncodeRequest::new);
       this.threadPool = threadPool;
       this.service = service;
@@ -61,7 +61,7 @@ public final class EncodeAction extends ActionType<EncodeResponse> {
     @Override
     protected void doExecute(
         Task task, EncodeRequest request, ActionListener<EncodeResponse> listener) {
-      ModelCatalog catalog = service.catalog();
+      ModelCatalog catalog = service.models().catalog();
       InferenceErrors.checkKnown(catalog, request.model());
       ModelManifest model = catalog.manifest(request.model());
       ActionListener<EncodeResponse> inContext =
@@ -113,14 +113,14 @@ public final class EncodeAction extends ActionType<EncodeResponse> {
                       + " [plugins.cross_modal.rescore.longest_wait]),",
                   request.size(),
                   model,
-                  service.status(model).state(),
+                  service.models().status(model).state(),
                   wait));
     }
 
     private void encode(
         EncodeRequest request, ModelManifest model, CompletableFuture<EncodeResponse> answer) {
       EncodeResponse.Item[] items = new EncodeResponse.Item[request.size()];
-      Outcomes outcomes =
+      EncodingRequest.Listener listener =
           (i, outcome) -> {
             if (outcome instanceof Encoded.Failure failure
                 && failure.cause() instanceof InferenceException) {
@@ -132,13 +132,13 @@ public final class EncodeAction extends ActionType<EncodeResponse> {
           };
       CompletableFuture<?> unused =
           (request.images().isEmpty()
-                  ? service.encodeTexts(model.id(), request.texts(), answer, outcomes)
+                  ? service.encodeTexts(
+                      EncodingRequest.ofDocuments(model.id(), request.texts(), listener)
+                          .cancelledBy(answer))
                   : service.encodeImages(
-                      model.id(),
                       Spaces.of(model).sensor(request.sensor()),
-                      request.images(),
-                      answer,
-                      outcomes))
+                      EncodingRequest.ofDocuments(model.id(), request.images(), listener)
+                          .cancelledBy(answer)))
               .whenComplete(
                   (done, failure) -> {
                     if (failure != null) {

@@ -7,8 +7,8 @@ package io.crossmodal.plugin.action;
 import io.crossmodal.model.Messages;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.errors.InferenceErrors;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.encoding.Encoded;
+import io.crossmodal.plugin.inference.encoding.EncodingService;
 import io.crossmodal.plugin.inference.encoding.QueryInput;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
@@ -67,7 +67,7 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
     private final IndexNameExpressionResolver resolver;
     private final ThreadPool threadPool;
     private final Client client;
-    private final ModelService service;
+    private final EncodingService service;
     private final RemoteClusterService remoteClusters;
     private final MappedFields fields = new MappedFields();
 
@@ -79,7 +79,7 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
         IndexNameExpressionResolver resolver,
         ThreadPool threadPool,
         Client client,
-        ModelService service) {
+        EncodingService service) {
       super(NAME, transportService, actionFilters, EncodeQueryRequest::new);
       this.clusterService = clusterService;
       this.resolver = resolver;
@@ -106,7 +106,7 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
       Index[] indices = indices(request, state);
       FieldDefinition field = field(request, state, indices);
       if (request.source() instanceof QuerySource.Document document) {
-        new DocumentQuery(state, resolver, fields, service.catalog())
+        new DocumentQuery(state, resolver, fields, service.models().catalog())
             .read(
                 client,
                 request,
@@ -170,7 +170,7 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
                   "the encoding of [%s] by model [%s], which is %s on this node and had [%s],",
                   request.source().key(),
                   model,
-                  service.status(model).state(),
+                  service.models().status(model).state(),
                   wait));
     }
 
@@ -236,7 +236,7 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
      * model.
      */
     private FieldDefinition field(EncodeQueryRequest request, ClusterState state, Index[] indices) {
-      ModelCatalog catalog = service.catalog();
+      ModelCatalog catalog = service.models().catalog();
       FieldDefinition anyField = FieldDefinition.of(request.field(), Map.of(), catalog);
       if (!request.indicesKnown()) {
         return anyField;

@@ -6,8 +6,8 @@ package io.crossmodal.plugin.action;
 
 import io.crossmodal.model.Messages;
 import io.crossmodal.plugin.errors.InferenceErrors;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.PrecisionPolicy;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import java.io.IOException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -128,7 +128,7 @@ public final class LoadModelAction extends ActionType<NodesReportAction.Response
         ClusterService clusterService,
         TransportService transportService,
         ActionFilters actionFilters,
-        ModelService service) {
+        NodeInference inference) {
       super(
           NAME,
           threadPool,
@@ -138,7 +138,7 @@ public final class LoadModelAction extends ActionType<NodesReportAction.Response
           Request::new,
           NodeRequest::new,
           ThreadPool.Names.GENERIC,
-          service);
+          inference);
     }
 
     /**
@@ -149,7 +149,7 @@ public final class LoadModelAction extends ActionType<NodesReportAction.Response
     @Override
     protected void doExecute(
         Task task, Request request, ActionListener<NodesReportAction.Response> listener) {
-      InferenceErrors.checkKnown(service.catalog(), request.order.model());
+      InferenceErrors.checkKnown(inference.catalog(), request.order.model());
       if (clusterService.state().nodes().resolveNodes(request.nodesIds()).length == 0) {
         throw new ResourceNotFoundException(
             "no node of the cluster is [{}]: [node_id] takes ids, names, roles and attributes",
@@ -168,7 +168,7 @@ public final class LoadModelAction extends ActionType<NodesReportAction.Response
       if (request.order.load()) {
         load(request.order.model(), request.order.precision());
       } else {
-        service.unload(request.order.model());
+        inference.models().unload(request.order.model());
       }
       return super.nodeOperation(request);
     }
@@ -176,7 +176,7 @@ public final class LoadModelAction extends ActionType<NodesReportAction.Response
     /** Waits for the load, whose outcome is in the report. */
     private void load(String model, PrecisionPolicy precision) {
       try {
-        service.load(model, precision).get(LONGEST_LOAD_MINUTES, TimeUnit.MINUTES);
+        inference.models().load(model, precision).get(LONGEST_LOAD_MINUTES, TimeUnit.MINUTES);
       } catch (ExecutionException | TimeoutException e) {
         LOGGER.warn("model [{}] was asked for and is not loaded", model, e);
       } catch (InterruptedException e) {

@@ -5,10 +5,10 @@
 package io.crossmodal.plugin.action;
 
 import io.crossmodal.model.Precision;
-import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.plugin.inference.memory.GpuMemory;
+import io.crossmodal.plugin.inference.memory.DeviceBudgets.GpuMemory;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.registry.ModelStatus;
-import io.crossmodal.plugin.inference.registry.PrecisionTrial;
+import io.crossmodal.plugin.inference.registry.ModelStatus.PrecisionTrial;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -30,7 +30,7 @@ public final class NodeReport extends BaseNodeResponse {
     private static Model read(StreamInput in) throws IOException {
       return new Model(
           new ModelStatus(
-              in.readEnum(ModelService.State.class),
+              in.readEnum(ModelStatus.State.class),
               in.readVLong(),
               in.readStringList(),
               in.readString(),
@@ -70,14 +70,14 @@ public final class NodeReport extends BaseNodeResponse {
     }
   }
 
-  NodeReport(DiscoveryNode node, ModelService service) {
+  NodeReport(DiscoveryNode node, NodeInference inference) {
     super(node);
-    queued = service.queued();
-    usage = Usage.of(service.stats());
-    gpus = service.gpus();
+    queued = inference.queued();
+    usage = Usage.of(inference.stats());
+    gpus = inference.gpus();
     models = new LinkedHashMap<>();
-    for (String id : service.catalog().ids()) {
-      models.put(id, new Model(service.status(id), Usage.of(service.stats().of(id))));
+    for (String id : inference.catalog().ids()) {
+      models.put(id, new Model(inference.models().status(id), Usage.of(inference.stats().of(id))));
     }
   }
 

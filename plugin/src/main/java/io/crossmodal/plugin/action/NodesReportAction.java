@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.action;
 
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import java.io.IOException;
 import java.util.List;
 import org.opensearch.action.ActionType;
@@ -77,7 +77,7 @@ public final class NodesReportAction extends ActionType<NodesReportAction.Respon
   abstract static class ReportingTransport<
           Q extends BaseNodesRequest<Q>, N extends TransportRequest>
       extends TransportNodesAction<Q, Response, N, NodeReport> {
-    final ModelService service;
+    final NodeInference inference;
 
     /**
      * @param pool of the threads that serve a node's request
@@ -91,7 +91,7 @@ public final class NodesReportAction extends ActionType<NodesReportAction.Respon
         Writeable.Reader<Q> request,
         Writeable.Reader<N> nodeRequest,
         String pool,
-        ModelService service) {
+        NodeInference inference) {
       super(
           name,
           threadPool,
@@ -102,7 +102,7 @@ public final class NodesReportAction extends ActionType<NodesReportAction.Respon
           nodeRequest,
           pool,
           NodeReport.class);
-      this.service = service;
+      this.inference = inference;
     }
 
     @Override
@@ -118,7 +118,7 @@ public final class NodesReportAction extends ActionType<NodesReportAction.Respon
 
     @Override
     protected NodeReport nodeOperation(N request) {
-      return new NodeReport(clusterService.localNode(), service);
+      return new NodeReport(clusterService.localNode(), inference);
     }
   }
 
@@ -139,7 +139,7 @@ public final class NodesReportAction extends ActionType<NodesReportAction.Respon
         ClusterService clusterService,
         TransportService transportService,
         ActionFilters actionFilters,
-        ModelService service) {
+        NodeInference inference) {
       super(
           NAME,
           threadPool,
@@ -149,7 +149,7 @@ public final class NodesReportAction extends ActionType<NodesReportAction.Respon
           Request::new,
           NodeRequest::new,
           ThreadPool.Names.MANAGEMENT,
-          service);
+          inference);
     }
 
     @Override

@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.errors;
 
+import io.crossmodal.plugin.inference.Futures;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import org.opensearch.OpenSearchStatusException;
 import org.opensearch.ResourceNotFoundException;
@@ -33,10 +33,10 @@ public final class InferenceErrors {
    * search threads or a full memory budget, 504 for a deadline (as core's own search timeout), 503
    * for a model that is not there, 500 for a model that broke.
    *
-   * @param failure as a future of {@link ModelService} gives it
+   * @param failure as a future of inference gives it
    */
   public static RuntimeException toOpenSearch(Throwable failure) {
-    RuntimeException cause = ModelService.unwrap(failure);
+    RuntimeException cause = Futures.unwrap(failure);
     if (cause instanceof InferenceException.QueueFull
         || cause instanceof InferenceException.SearchThreadsBusy) {
       OpenSearchRejectedExecutionException rejected =

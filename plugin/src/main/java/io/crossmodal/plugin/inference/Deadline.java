@@ -15,13 +15,13 @@ public record Deadline(long nanoTime) {
   // Far enough for anybody, near enough for nanoTime's differences not to overflow.
   private static final Duration LONGEST = Duration.ofDays(365);
 
-  /** A deadline that lies {@code wait} from now. */
+  /** Returns a deadline that lies {@code wait} from now. */
   public static Deadline after(Duration wait) {
     Duration bounded = wait.compareTo(LONGEST) > 0 ? LONGEST : wait;
     return new Deadline(System.nanoTime() + bounded.toNanos());
   }
 
-  /** A deadline that will not be met in the life of this node. */
+  /** Returns a deadline that will not be met in the life of this node. */
   public static Deadline none() {
     return after(LONGEST);
   }

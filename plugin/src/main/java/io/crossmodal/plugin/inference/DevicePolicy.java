@@ -18,12 +18,12 @@ public enum DevicePolicy {
   GPU;
 
   /**
-   * The devices that each hold a copy of a model.
+   * Returns the devices that each hold a copy of a model.
    *
    * @param gpus that the engine has found
    * @throws InferenceException.ModelUnavailable when a GPU is required and there is none
    */
-  List<Device> choose(int gpus) {
+  public List<Device> choose(int gpus) {
     if (this == GPU && gpus == 0) {
       throw new InferenceException.ModelUnavailable(
           "[plugins.cross_modal.device] is gpu, but the PyTorch library of this node finds no GPU:"

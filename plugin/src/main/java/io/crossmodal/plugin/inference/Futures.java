@@ -28,7 +28,7 @@ public final class Futures {
    *
    * @param failure what a future gave, with or without the wrapping; null where there is none
    */
-  public static void reportError(Throwable failure) {
+  private static void reportError(Throwable failure) {
     if (cause(failure) instanceof Error error && !(error instanceof LinkageError)) {
       new Thread(
               () -> {
@@ -39,8 +39,22 @@ public final class Futures {
     }
   }
 
-  /** The failure itself, without the wrappings of futures. */
-  public static Throwable cause(Throwable failure) {
+  /**
+   * Returns the failure of inference itself, without the wrappings of futures, and reports an Error
+   * as {@link #reportError}.
+   *
+   * @return an {@link InferenceException.ModelFailed} for what is no {@link RuntimeException}
+   */
+  public static RuntimeException unwrap(Throwable failure) {
+    reportError(failure);
+    Throwable cause = cause(failure);
+    return cause instanceof RuntimeException known
+        ? known
+        : new InferenceException.ModelFailed("the model failed: " + cause, cause);
+  }
+
+  /** Returns the failure itself, without the wrappings of futures. */
+  private static Throwable cause(Throwable failure) {
     Throwable cause = failure;
     while (cause instanceof CompletionException && cause.getCause() != null) {
       cause = cause.getCause();

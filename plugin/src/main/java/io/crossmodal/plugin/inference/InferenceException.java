@@ -5,17 +5,14 @@
 package io.crossmodal.plugin.inference;
 
 /** Why the model gave no answer, where the caller's input was not to blame. */
+@SuppressWarnings("serial") // nodes send refusals by type, never these objects
 public abstract class InferenceException extends RuntimeException {
-  private static final long serialVersionUID = 1L;
-
   InferenceException(String message, Throwable cause) {
     super(message, cause);
   }
 
   /** The worker's queue is full: try again later, or send less at once. */
   public static class QueueFull extends InferenceException {
-    private static final long serialVersionUID = 1L;
-
     public QueueFull(int capacity) {
       this(
           "the model's queue is full, it holds ["
@@ -31,8 +28,6 @@ public abstract class InferenceException extends RuntimeException {
 
   /** Half of the node's search threads rescore, and as many searches wait for them as may. */
   public static final class SearchThreadsBusy extends InferenceException {
-    private static final long serialVersionUID = 1L;
-
     public SearchThreadsBusy(String message) {
       super(message, null);
     }
@@ -40,8 +35,6 @@ public abstract class InferenceException extends RuntimeException {
 
   /** What waits in the queue takes longer than the caller can wait. */
   public static final class QueueTooSlow extends QueueFull {
-    private static final long serialVersionUID = 1L;
-
     /**
      * @param expectedMillis until the jobs that wait already are done
      * @param remainingMillis until the caller's deadline
@@ -59,8 +52,6 @@ public abstract class InferenceException extends RuntimeException {
 
   /** There is no memory for the model, or for the smallest call of it. */
   public static final class MemoryExceeded extends InferenceException {
-    private static final long serialVersionUID = 1L;
-
     /**
      * @param what the memory was for
      * @param why what the budget says
@@ -76,8 +67,6 @@ public abstract class InferenceException extends RuntimeException {
 
   /** The caller's deadline passed before the model answered. */
   public static final class DeadlineExceeded extends InferenceException {
-    private static final long serialVersionUID = 1L;
-
     public DeadlineExceeded(String what) {
       super(what + " did not finish before its deadline", null);
     }
@@ -85,8 +74,6 @@ public abstract class InferenceException extends RuntimeException {
 
   /** The model cannot be loaded on this node, or the node is shutting down. */
   public static final class ModelUnavailable extends InferenceException {
-    private static final long serialVersionUID = 1L;
-
     public ModelUnavailable(String message, Throwable cause) {
       super(message, cause);
     }
@@ -94,8 +81,6 @@ public abstract class InferenceException extends RuntimeException {
 
   /** The model threw while it computed. */
   public static final class ModelFailed extends InferenceException {
-    private static final long serialVersionUID = 1L;
-
     public ModelFailed(String message, Throwable cause) {
       super(message, cause);
     }

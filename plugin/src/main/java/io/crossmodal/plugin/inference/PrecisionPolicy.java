@@ -26,13 +26,13 @@ public enum PrecisionPolicy {
     this.fixed = fixed;
   }
 
-  /** What to load in, whatever it costs; empty for {@link #AUTO}. */
+  /** Returns what to load in, whatever it costs; empty for {@link #AUTO}. */
   public Optional<Precision> fixed() {
     return Optional.ofNullable(fixed);
   }
 
   /**
-   * The constant of a name as users write it.
+   * Returns the constant of a name as users write it.
    *
    * @throws IllegalArgumentException for a name that is none of them
    */

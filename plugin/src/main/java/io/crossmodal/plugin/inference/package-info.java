@@ -3,17 +3,17 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * Everything that touches the model: one {@link io.crossmodal.plugin.inference.ModelService} per
- * node, whose worker threads, one for each device, own all native memory. Knows nothing of
- * OpenSearch or Lucene, so that it can be tested without a node.
+ * Everything that touches a model, without OpenSearch or Lucene, so that it can be tested and timed
+ * without a node. This package holds the words that all of its packages use: settings, deadlines,
+ * policies and the failures that callers see.
  *
- * <p>This package itself holds the words that all of its packages use: settings, deadlines and the
- * failures that callers see. Of them, {@code memory} and {@code stats} count, {@code runtime}
- * starts the engine, {@code registry} owns the models, {@code batching} calls them, {@code
- * encoding} and {@code scoring} are what callers ask for.
+ * <p>Its packages, each of which uses those after it alone: {@code node} composes; {@code encoding}
+ * and {@code scoring} are what callers ask; {@code batching} calls models on threads of its own;
+ * {@code registry} owns them in native memory; {@code runtime} starts the engine; {@code memory}
+ * and {@code stats} count.
  *
- * <p>Entry class: {@link io.crossmodal.plugin.inference.ModelService}. Callers: the ingest
- * processor, the query encoding action, the rescorer and the REST handlers; each gets it from the
- * plugin's composition root.
+ * <p>Entry class: {@link io.crossmodal.plugin.inference.node.NodeInference}. Callers: the ingest
+ * processor and the query encoding action (encoding), the rescorer (scoring), and the REST
+ * handlers; each gets what it needs from the plugin's composition root.
  */
 package io.crossmodal.plugin.inference;

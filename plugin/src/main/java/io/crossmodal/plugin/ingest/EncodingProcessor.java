@@ -7,9 +7,9 @@ package io.crossmodal.plugin.ingest;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.encoding.Encoded;
-import io.crossmodal.plugin.inference.encoding.Outcomes;
+import io.crossmodal.plugin.inference.encoding.EncodingRequest;
+import io.crossmodal.plugin.inference.encoding.EncodingService;
 import io.crossmodal.plugin.inference.encoding.QueryInput;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.mapper.DocumentValue;
@@ -48,8 +48,8 @@ import org.opensearch.ingest.IngestDocumentWrapper;
 final class EncodingProcessor extends AbstractBatchingSystemProcessor {
   static final String TYPE = "cross_modal_encoding";
 
-  // The whole bulk at once: the model service cuts it to batches that fit the model, and what each
-  // batch became is stored in the documents before the next one is encoded.
+  // The whole bulk at once: the service cuts it to batches that fit the model, and what each batch
+  // became is stored in the documents before the next one is encoded.
   private static final int WHOLE_BULK = Integer.MAX_VALUE;
 
   private static final long BOXED_FLOAT = 20;
@@ -57,7 +57,7 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
   private static final double BASE64 = 4.0 / 3;
 
   private final List<FieldDefinition> fields;
-  private final Supplier<ModelService> service;
+  private final Supplier<EncodingService> encoding;
   private final DecodingBudget budget;
   private final ThreadContext threadContext;
 
@@ -65,12 +65,12 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
       String tag,
       String description,
       List<FieldDefinition> fields,
-      Supplier<ModelService> service,
+      Supplier<EncodingService> encoding,
       DecodingBudget budget,
       ThreadContext threadContext) {
     super(tag, description, WHOLE_BULK);
     this.fields = fields;
-    this.service = service;
+    this.encoding = encoding;
     this.budget = budget;
     this.threadContext = threadContext;
   }
@@ -189,7 +189,7 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
    * @throws InferenceException.MemoryExceeded saying what to do
    */
   private MemoryBudget.Reservation reserve(List<Item> items) {
-    return service
+    return encoding
         .get()
         .heap()
         .reserve(
@@ -230,32 +230,36 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
     return items;
   }
 
-  private CompletableFuture<Void> encode(Group group, List<Item> items, Outcomes outcomes) {
+  private CompletableFuture<Void> encode(
+      Group group, List<Item> items, EncodingRequest.Listener listener) {
     try {
-      return start(group, items, outcomes);
+      return start(group, items, listener);
     } catch (RuntimeException e) {
       return CompletableFuture.failedFuture(e);
     }
   }
 
-  private CompletableFuture<Void> start(Group group, List<Item> items, Outcomes outcomes) {
+  private CompletableFuture<Void> start(
+      Group group, List<Item> items, EncodingRequest.Listener listener) {
     List<QueryInput> contents =
         items.stream().map(item -> item.value.content().orElseThrow()).toList();
     if (group.sensor.isEmpty()) {
-      return service
+      return encoding
           .get()
           .encodeTexts(
-              group.model,
-              contents.stream().map(content -> ((QueryInput.Text) content).text()).toList(),
-              outcomes);
+              EncodingRequest.ofDocuments(
+                  group.model,
+                  contents.stream().map(content -> ((QueryInput.Text) content).text()).toList(),
+                  listener));
     }
-    return service
+    return encoding
         .get()
         .encodeImages(
-            group.model,
             group.sensor,
-            contents.stream().map(content -> ((QueryInput.Image) content).bytes()).toList(),
-            outcomes);
+            EncodingRequest.ofDocuments(
+                group.model,
+                contents.stream().map(content -> ((QueryInput.Image) content).bytes()).toList(),
+                listener));
   }
 
   private static void complete(Item item, Encoded outcome, Map<String, Integer> notices) {

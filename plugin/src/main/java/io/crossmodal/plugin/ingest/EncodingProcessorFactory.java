@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.ingest;
 
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.encoding.EncodingService;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.FieldDefinition;
@@ -20,7 +20,7 @@ import org.opensearch.plugins.IngestPlugin.SystemIngestPipelineConfigKeys;
 /** Makes an {@link EncodingProcessor} for an index whose mapping, or template, has our fields. */
 public final class EncodingProcessorFactory extends AbstractBatchingSystemProcessor.Factory {
   private final ModelCatalog catalog;
-  private final Supplier<ModelService> service;
+  private final Supplier<EncodingService> encoding;
   private final DecodingBudget budget;
   private final ThreadContext threadContext;
 
@@ -29,12 +29,12 @@ public final class EncodingProcessorFactory extends AbstractBatchingSystemProces
    */
   public EncodingProcessorFactory(
       ModelCatalog catalog,
-      Supplier<ModelService> service,
+      Supplier<EncodingService> encoding,
       DecodingBudget budget,
       ThreadContext threadContext) {
     super(EncodingProcessor.TYPE);
     this.catalog = catalog;
-    this.service = service;
+    this.encoding = encoding;
     this.budget = budget;
     this.threadContext = threadContext;
   }
@@ -55,7 +55,7 @@ public final class EncodingProcessorFactory extends AbstractBatchingSystemProces
     return fields.isEmpty()
         ? null
         : new EncodingProcessor(
-            tag, description, List.copyOf(fields.values()), service, budget, threadContext);
+            tag, description, List.copyOf(fields.values()), encoding, budget, threadContext);
   }
 
   @SuppressWarnings("unchecked") // the keys of JSON objects are strings

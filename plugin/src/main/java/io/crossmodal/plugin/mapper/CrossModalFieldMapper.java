@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.mapper;
 
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.util.List;
@@ -49,7 +49,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
    */
   public static final class Builder extends ParametrizedFieldMapper.Builder {
     private final ModelCatalog catalog;
-    private final Supplier<ModelService> service;
+    private final Supplier<ScoringService> scoring;
     private final Predicate<String> mapped;
     private final Parameter<String> model;
     private final Parameter<Spaces> spaces;
@@ -88,11 +88,11 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
     Builder(
         String name,
         ModelCatalog catalog,
-        Supplier<ModelService> service,
+        Supplier<ScoringService> scoring,
         Predicate<String> mapped) {
       super(name);
       this.catalog = catalog;
-      this.service = service;
+      this.scoring = scoring;
       this.mapped = mapped;
       this.model =
           new Parameter<>(
@@ -177,16 +177,16 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
               catalog);
       return new CrossModalFieldMapper(
           name,
-          new CrossModalFieldType(definition, hnsw(), meta.getValue(), service),
+          new CrossModalFieldType(definition, hnsw(), meta.getValue(), scoring),
           multiFieldsBuilder.build(this, context),
           copyTo.build(),
           catalog,
-          service);
+          scoring);
     }
   }
 
   private final ModelCatalog catalog;
-  private final Supplier<ModelService> service;
+  private final Supplier<ScoringService> scoring;
 
   private CrossModalFieldMapper(
       String simpleName,
@@ -194,10 +194,10 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
       MultiFields multiFields,
       CopyTo copyTo,
       ModelCatalog catalog,
-      Supplier<ModelService> service) {
+      Supplier<ScoringService> scoring) {
     super(simpleName, type, multiFields, copyTo);
     this.catalog = catalog;
-    this.service = service;
+    this.scoring = scoring;
   }
 
   @Override
@@ -207,7 +207,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
 
   @Override
   public ParametrizedFieldMapper.Builder getMergeBuilder() {
-    return new Builder(simpleName(), catalog, service, path -> true).init(this);
+    return new Builder(simpleName(), catalog, scoring, path -> true).init(this);
   }
 
   @Override

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.mapper;
 
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;
@@ -28,17 +28,17 @@ import org.opensearch.search.lookup.SourceLookup;
 public final class CrossModalFieldType extends MappedFieldType {
   private final FieldDefinition definition;
   private final HnswParameters hnsw;
-  private final Supplier<ModelService> service;
+  private final Supplier<ScoringService> scoring;
 
   public CrossModalFieldType(
       FieldDefinition definition,
       HnswParameters hnsw,
       Map<String, String> meta,
-      Supplier<ModelService> service) {
+      Supplier<ScoringService> scoring) {
     super(definition.path(), true, false, false, TextSearchInfo.NONE, meta);
     this.definition = definition;
     this.hnsw = hnsw;
-    this.service = service;
+    this.scoring = scoring;
   }
 
   /**
@@ -68,9 +68,9 @@ public final class CrossModalFieldType extends MappedFieldType {
     return hnsw;
   }
 
-  /** Returns the node's model service, the one that this field type's plugin made. */
-  public ModelService service() {
-    return service.get();
+  /** Returns the scoring of this node, by the plugin that made this field type. */
+  public ScoringService scoring() {
+    return scoring.get();
   }
 
   @Override

@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.mapper;
 
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -18,14 +18,14 @@ import org.opensearch.index.mapper.MapperService;
 /** Makes mappers whose models come from this node's catalog. */
 public final class CrossModalTypeParser implements Mapper.TypeParser {
   private final ModelCatalog catalog;
-  private final Supplier<ModelService> service;
+  private final Supplier<ScoringService> scoring;
 
   /**
-   * @param service asked at search time only: mappings are parsed before the node has one
+   * @param scoring asked at search time only: mappings are parsed before the node has one
    */
-  public CrossModalTypeParser(ModelCatalog catalog, Supplier<ModelService> service) {
+  public CrossModalTypeParser(ModelCatalog catalog, Supplier<ScoringService> scoring) {
     this.catalog = catalog;
-    this.service = service;
+    this.scoring = scoring;
   }
 
   @Override
@@ -54,7 +54,7 @@ public final class CrossModalTypeParser implements Mapper.TypeParser {
     }
     CrossModalFieldMapper.Builder builder =
         new CrossModalFieldMapper.Builder(
-            name, catalog, service, path -> isMapped(context.mapperService(), path));
+            name, catalog, scoring, path -> isMapped(context.mapperService(), path));
     builder.parse(name, context, node);
     return builder;
   }

@@ -101,7 +101,7 @@ final class BundleStore {
   }
 
   /**
-   * The checked bundle, from this node's disk or else from the cluster.
+   * Fetches the checked bundle, from this node's disk or else from the cluster.
    *
    * @return fails with {@link InferenceException.ModelUnavailable}
    */
@@ -172,7 +172,9 @@ final class BundleStore {
     }
   }
 
-  /** A copy that was deleted behind the node's back, or that nobody needed for long, comes back. */
+  /**
+   * Opens the node's copy; one that was deleted, or that nobody needed for long, is fetched anew.
+   */
   private InputStream openOrFetch(StoredModel model) throws IOException {
     Path file = file(model.sha256());
     if (!Files.exists(file)) {
@@ -237,7 +239,7 @@ final class BundleStore {
     }
   }
 
-  /** A new, empty file beside the bundles, on the same volume. */
+  /** Returns a new, empty file beside the bundles, on the same volume. */
   Path temporary() throws IOException {
     Files.createDirectories(directory);
     return Files.createTempFile(directory, "", TEMPORARY);

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.models;
 
+import io.crossmodal.model.Messages;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -121,12 +122,12 @@ public final class ModelIndex {
     }
   }
 
-  /** Whether there is such an index. */
+  /** Returns whether there is such an index. */
   boolean exists() {
     return clusterService.state().metadata().hasIndex(NAME);
   }
 
-  /** Whether the index's documents can be read now, so far as the cluster state tells. */
+  /** Returns whether the index's documents can be read now, so far as the cluster state tells. */
   boolean readable() {
     IndexRoutingTable routing = clusterService.state().routingTable().index(NAME);
     return routing != null && routing.allPrimaryShardsActive();
@@ -204,23 +205,19 @@ public final class ModelIndex {
               + " the models again",
           RestStatus.SERVICE_UNAVAILABLE,
           NAME,
-          abbreviated(String.valueOf(found)));
+          Messages.excerpt(found));
     }
     // Of an earlier version of the plugin.
     await(client.admin().indices().preparePutMapping(NAME).setSource(MAPPING).execute());
   }
 
-  private static String abbreviated(String text) {
-    return text.length() <= 100 ? text : text.substring(0, 100) + "...";
-  }
-
-  /** A chunk's bytes; null where there is none. */
+  /** Returns a chunk's bytes; null where there is none. */
   byte[] get(String id) {
     Map<String, Object> source = source(id);
     return source == null ? null : (byte[]) source.get(BYTES);
   }
 
-  /** A record; null where there is none. */
+  /** Returns a record; null where there is none. */
   Entry entry(String id) {
     Map<String, Object> source = source(id);
     return source == null ? null : entry(id, source);
@@ -259,7 +256,7 @@ public final class ModelIndex {
     return source.get(field) instanceof Number number ? number.longValue() : 0;
   }
 
-  /** All records of a kind. */
+  /** Returns all records of a kind. */
   List<Entry> entries(String kind) {
     List<Entry> entries = new ArrayList<>();
     forEach(
@@ -273,7 +270,7 @@ public final class ModelIndex {
     return entries;
   }
 
-  /** Those of the ids that no document has. */
+  /** Returns those of the ids that no document has. */
   List<String> missing(List<String> ids) {
     MultiGetRequest request = new MultiGetRequest();
     for (String id : ids) {
@@ -333,7 +330,7 @@ public final class ModelIndex {
         });
   }
 
-  /** Gives the documents in pages, in the order in which they were written last. */
+  /** Visits the documents in pages, in the order in which they were written last. */
   private void forEach(QueryBuilder query, boolean withSource, Consumer<SearchHit[]> visitor) {
     if (!exists()) {
       return;

@@ -74,7 +74,7 @@ final class ModelRecords {
     }
   }
 
-  /** Says that an upload is under way, once more while it goes on. */
+  /** Records that an upload is under way, again while it goes on. */
   void renew(Upload upload) {
     Map<String, Object> about =
         Map.of("id", upload.id(), "sha256", upload.sha256(), "parts", upload.parts());
@@ -83,26 +83,26 @@ final class ModelRecords {
             upload.recordId(), UPLOAD, json((json, params) -> json.map(about)), 0, 0));
   }
 
-  /** Says that an upload has ended. */
+  /** Deletes the record and the parts of an upload that has ended. */
   void end(Upload upload) {
     List<String> ids = new ArrayList<>(upload.partIds());
     ids.add(upload.recordId());
     index.delete(ids);
   }
 
-  /** The upload in parts under way for a model; null where there is none. */
+  /** Returns the upload in parts under way for a model; null where there is none. */
   Upload upload(String id) {
     ModelIndex.Entry entry = index.entry(new Upload(id, "", 1).recordId());
     return entry == null ? null : upload(entry);
   }
 
-  /** When an upload was last renewed, in milliseconds since 1970; 0 where there is none. */
+  /** Returns when an upload was last renewed, in milliseconds since 1970; 0 where there is none. */
   long created(Upload upload) {
     ModelIndex.Entry entry = index.entry(upload.recordId());
     return entry == null ? 0 : entry.created();
   }
 
-  /** Ids of the models that uploads in parts are under way for, in order. */
+  /** Returns ids of the models that uploads in parts are under way for, in order. */
   List<String> uploads() {
     return index.entries(UPLOAD).stream()
         .map(ModelRecords::upload)
@@ -112,7 +112,7 @@ final class ModelRecords {
         .toList();
   }
 
-  /** Gives an upload in parts up, if there is one for the model. */
+  /** Abandons the upload in parts for a model, if there is one. */
   boolean abandon(String id) {
     Upload upload = upload(id);
     if (upload != null) {
@@ -134,7 +134,7 @@ final class ModelRecords {
   }
 
   /**
-   * Models that have a record and no place in the cluster state.
+   * Returns the models that have a record and no place in the cluster state.
    *
    * @param known the cluster state's
    */
@@ -167,7 +167,7 @@ final class ModelRecords {
    * @param uploadTimeout after which an upload that is not renewed has ended
    * @param keepUnused for how long a retired record stays, and with it its bundle
    */
-  void tend(ModelsMetadata models, long now, TimeValue uploadTimeout, TimeValue keepUnused) {
+  void maintain(ModelsMetadata models, long now, TimeValue uploadTimeout, TimeValue keepUnused) {
     Map<String, StoredModel> missing = new HashMap<>();
     models.models().values().forEach(model -> missing.put(recordId(model), model));
     Set<String> needed = new HashSet<>();
@@ -215,7 +215,7 @@ final class ModelRecords {
     return MODEL + "." + model.id() + "." + model.sha256();
   }
 
-  /** The model that a record names; null where this node cannot read it. */
+  /** Returns the model that a record names; null where this node cannot read it. */
   private static StoredModel readable(ModelIndex.Entry entry) {
     try (XContentParser parser = parser(entry.about())) {
       return StoredModel.fromXContent(parser);

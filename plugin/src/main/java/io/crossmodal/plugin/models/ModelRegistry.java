@@ -4,16 +4,21 @@
  */
 package io.crossmodal.plugin.models;
 
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.inference.registry.ModelVersion;
+import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
+import io.crossmodal.plugin.mapper.FieldDefinition;
+import io.crossmodal.plugin.mapper.MappingFields;
 import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.BiConsumer;
 import java.util.function.Predicate;
-import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
@@ -23,7 +28,7 @@ import org.opensearch.cluster.ClusterState;
 import org.opensearch.cluster.ClusterStateApplier;
 import org.opensearch.cluster.ClusterStateListener;
 import org.opensearch.cluster.ClusterStateUpdateTask;
-import org.opensearch.cluster.metadata.Metadata;
+import org.opensearch.cluster.metadata.IndexMetadata;
 import org.opensearch.cluster.node.DiscoveryNode;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.settings.Settings;
@@ -51,7 +56,7 @@ public final class ModelRegistry
   private final ModelIndex index;
   private final ModelRecords records;
   private final BundleStore store;
-  private final Supplier<ModelService> service;
+  private final Runnable onChange;
   private final Predicate<DiscoveryNode> hasPlugin;
   private final TimeValue uploadTimeout;
   private final TimeValue keepUnused;
@@ -59,7 +64,7 @@ public final class ModelRegistry
 
   // Only the thread that applies cluster states touches these two.
   private ModelsMetadata applied;
-  private ModelsMetadata tended;
+  private ModelsMetadata maintained;
 
   /** Whether this node, since it is the cluster manager, has looked for models that were lost. */
   private volatile boolean restored;
@@ -67,7 +72,7 @@ public final class ModelRegistry
   /**
    * @param catalog to be kept up to date
    * @param directory for bundles, of this class alone, below the node's data path
-   * @param service to be told of changes; asked when there are some
+   * @param onChange run after each change of the catalog, off the thread that applies states
    * @param heap what checking a bundle asks for memory
    * @param hasPlugin whether a node can read the cluster state's models
    */
@@ -77,13 +82,13 @@ public final class ModelRegistry
       Client client,
       ClusterService clusterService,
       ThreadPool threadPool,
-      Supplier<ModelService> service,
+      Runnable onChange,
       MemoryBudget heap,
       Predicate<DiscoveryNode> hasPlugin) {
     this.catalog = catalog;
     this.clusterService = clusterService;
     this.threadPool = threadPool;
-    this.service = service;
+    this.onChange = onChange;
     this.hasPlugin = hasPlugin;
     this.index = new ModelIndex(client, clusterService);
     this.records = new ModelRecords(index);
@@ -107,18 +112,43 @@ public final class ModelRegistry
     sweeps = threadPool.scheduleWithFixedDelay(this::tick, uploadTimeout, ThreadPool.Names.GENERIC);
   }
 
-  /** The models that this node knows. */
+  /** Returns the models that this node knows. */
   public ModelCatalog catalog() {
     return catalog;
   }
 
-  /** Names of the nodes that could not read the cluster state if there were models in it. */
+  /**
+   * Returns names of the nodes that could not read the cluster state if there were models in it.
+   */
   List<String> nodesWithoutPlugin(ClusterState state) {
     return state.nodes().getNodes().values().stream()
         .filter(hasPlugin.negate())
         .map(DiscoveryNode::getName)
         .sorted()
         .toList();
+  }
+
+  /** Returns the names of the indices that have a field of a model, in alphabetical order. */
+  List<String> users(ClusterState state, String model) {
+    Set<String> users = new TreeSet<>();
+    forEachField(state, model, (index, field) -> users.add(index));
+    return List.copyOf(users);
+  }
+
+  /** Visits the fields of a model in all indices, each with its index's name and its mapping. */
+  void forEachField(ClusterState state, String model, BiConsumer<String, Map<?, ?>> visitor) {
+    for (IndexMetadata index : state.metadata()) {
+      if (index.mapping() != null) {
+        MappingFields.visit(
+            index.mapping().sourceAsMap(),
+            (path, field) -> {
+              if (CrossModalFieldMapper.TYPE.equals(field.get("type"))
+                  && FieldDefinition.modelId(field, catalog).equals(model)) {
+                visitor.accept(index.getIndex().getName(), field);
+              }
+            });
+      }
+    }
   }
 
   ModelIndex index() {
@@ -153,8 +183,8 @@ public final class ModelRegistry
     if (state.blocks().hasGlobalBlock(GatewayService.STATE_NOT_RECOVERED_BLOCK)) {
       return;
     }
-    boolean changed = !applied.equals(tended);
-    tended = applied;
+    boolean changed = !applied.equals(maintained);
+    maintained = applied;
     if (changed) {
       later("cannot tidy the node's bundles", this::retain);
     }
@@ -165,7 +195,7 @@ public final class ModelRegistry
             && (event.routingTableChanged()
                 || !event.previousState().nodes().isLocalNodeElectedClusterManager()))) {
       // Until the index's shard is there nothing tells whether models were lost.
-      tendSoon();
+      maintainSoon();
     }
   }
 
@@ -185,10 +215,13 @@ public final class ModelRegistry
                   () -> store.fetch(model)));
     }
     catalog.update(versions);
-    later("cannot follow the cluster's models", () -> service.get().refresh());
+    later("cannot follow the cluster's models", onChange::run);
   }
 
-  /** Asks for the state when it runs: such tasks may overtake each other. */
+  /**
+   * Deletes copies that no model needs. Reads the state when it runs: such tasks may overtake each
+   * other.
+   */
   private void retain() {
     store.retain(
         ModelsMetadata.of(clusterService.state()).models().values().stream()
@@ -198,18 +231,15 @@ public final class ModelRegistry
 
   private void tick() {
     retain();
-    tend();
+    maintain();
   }
 
-  /**
-   * Has the system index brought to what the cluster state says, and models restored that it lost,
-   * if this node is the cluster manager.
-   */
-  void tendSoon() {
-    later("cannot tend the models' index", this::tend);
+  /** Schedules {@link #maintain} where this node is the cluster manager. */
+  void maintainSoon() {
+    later("cannot maintain the models' index", this::maintain);
   }
 
-  private synchronized void tend() {
+  private synchronized void maintain() {
     ClusterState state = clusterService.state();
     if (!state.nodes().isLocalNodeElectedClusterManager()
         || state.blocks().hasGlobalBlock(GatewayService.STATE_NOT_RECOVERED_BLOCK)) {
@@ -229,18 +259,19 @@ public final class ModelRegistry
       } finally {
         if (!restored) {
           // No further change of the state may come to ask for it.
-          threadPool.scheduleUnlessShuttingDown(RETRY, ThreadPool.Names.GENERIC, this::tendSoon);
+          threadPool.scheduleUnlessShuttingDown(
+              RETRY, ThreadPool.Names.GENERIC, this::maintainSoon);
         }
       }
     }
-    records.tend(
+    records.maintain(
         ModelsMetadata.of(clusterService.state()),
         System.currentTimeMillis(),
         uploadTimeout,
         keepUnused);
   }
 
-  /** Names models anew that the cluster state lost: it was once started without the plugin. */
+  /** Registers models again that the cluster state lost: it was once started without the plugin. */
   private void restore(List<StoredModel> lost) {
     if (lost.isEmpty()) {
       return;
@@ -263,10 +294,7 @@ public final class ModelRegistry
                 models = models.with(model);
               }
             }
-            return ClusterState.builder(before)
-                .metadata(
-                    Metadata.builder(before.metadata()).putCustom(ModelsMetadata.TYPE, models))
-                .build();
+            return models.in(before);
           }
 
           @Override

@@ -77,22 +77,35 @@ public final class ModelsMetadata extends AbstractNamedDiffable<Metadata.Custom>
     return readDiffFrom(Metadata.Custom.class, TYPE, in);
   }
 
+  /** Returns the models of a state; none where it has no such section. */
   static ModelsMetadata of(ClusterState state) {
     ModelsMetadata models = state.metadata().custom(TYPE);
     return models == null ? EMPTY : models;
   }
 
-  /** In alphabetical order. */
+  /** Returns a state with these models: the same one where it has them. */
+  ClusterState in(ClusterState state) {
+    if (equals(of(state))) {
+      return state;
+    }
+    Metadata.Builder metadata = Metadata.builder(state.metadata());
+    // Nodes without the plugin cannot read an empty section either.
+    return ClusterState.builder(state)
+        .metadata(models.isEmpty() ? metadata.removeCustom(TYPE) : metadata.putCustom(TYPE, this))
+        .build();
+  }
+
+  /** Returns the models' ids, in alphabetical order. */
   public Set<String> ids() {
     return models.keySet();
   }
 
-  /** By id, in alphabetical order. */
+  /** Returns the models by id, in alphabetical order. */
   Map<String, StoredModel> models() {
     return models;
   }
 
-  /** These with one more, or another version of one. */
+  /** Returns these models with one more, or another version of one. */
   ModelsMetadata with(StoredModel model) {
     List<StoredModel> all = new ArrayList<>(models.values());
     all.removeIf(other -> other.id().equals(model.id()));

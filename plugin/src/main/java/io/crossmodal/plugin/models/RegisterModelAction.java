@@ -9,16 +9,9 @@ import java.util.List;
 import org.opensearch.OpenSearchStatusException;
 import org.opensearch.action.ActionRequestValidationException;
 import org.opensearch.action.ActionType;
-import org.opensearch.action.support.ActionFilters;
 import org.opensearch.action.support.clustermanager.AcknowledgedRequest;
-import org.opensearch.action.support.clustermanager.TransportClusterManagerNodeAction;
 import org.opensearch.cluster.AckedClusterStateUpdateTask;
 import org.opensearch.cluster.ClusterState;
-import org.opensearch.cluster.block.ClusterBlockException;
-import org.opensearch.cluster.block.ClusterBlockLevel;
-import org.opensearch.cluster.metadata.IndexNameExpressionResolver;
-import org.opensearch.cluster.metadata.Metadata;
-import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.inject.Inject;
 import org.opensearch.core.action.ActionListener;
 import org.opensearch.core.action.ActionResponse;
@@ -26,7 +19,6 @@ import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.threadpool.ThreadPool;
-import org.opensearch.transport.TransportService;
 
 /**
  * Names a bundle, whose bytes are in place, in the cluster state: as a new model, or as the next
@@ -88,19 +80,19 @@ public final class RegisterModelAction extends ActionType<RegisterModelAction.Re
       out.writeBoolean(created);
     }
 
-    /** With its version. */
+    /** Returns the model with its version. */
     StoredModel model() {
       return model;
     }
 
-    /** Whether it was not there before. */
+    /** Returns whether it was not there before. */
     boolean created() {
       return created;
     }
   }
 
   /**
-   * The state's models with one more.
+   * Returns the state's models with one more.
    *
    * @return the same object where the same bundle has that name already
    * @throws OpenSearchStatusException 409 when the id stands for a model of other spaces, 400 when
@@ -124,9 +116,9 @@ public final class RegisterModelAction extends ActionType<RegisterModelAction.Re
               + " another id",
           RestStatus.CONFLICT,
           model.id(),
-          current.filterSpace(),
+          current.embeddingSpace(),
           current.tokenSpace(),
-          model.filterSpace(),
+          model.embeddingSpace(),
           model.tokenSpace());
     }
     return current.sha256().equals(model.sha256())
@@ -135,7 +127,7 @@ public final class RegisterModelAction extends ActionType<RegisterModelAction.Re
   }
 
   /**
-   * The cluster state goes to every node, and one that cannot read it drops out.
+   * Refuses models where a node could not read them: the cluster state goes to every node.
    *
    * @throws OpenSearchStatusException 409 when there are nodes without the plugin
    */
@@ -150,41 +142,15 @@ public final class RegisterModelAction extends ActionType<RegisterModelAction.Re
   }
 
   /** Runs on the cluster manager. */
-  public static final class Transport extends TransportClusterManagerNodeAction<Request, Response> {
-    private final ModelRegistry registry;
-
+  public static final class Transport extends ModelStateAction<Request, Response> {
     @Inject
-    public Transport(
-        TransportService transportService,
-        ClusterService clusterService,
-        ThreadPool threadPool,
-        ActionFilters actionFilters,
-        IndexNameExpressionResolver resolver,
-        ModelRegistry registry) {
-      super(
-          NAME,
-          transportService,
-          clusterService,
-          threadPool,
-          actionFilters,
-          Request::new,
-          resolver);
-      this.registry = registry;
+    public Transport(Services services) {
+      super(INSTANCE, Request::new, services);
     }
 
     @Override
     protected String executor() {
       return ThreadPool.Names.SAME;
-    }
-
-    @Override
-    protected Response read(StreamInput in) throws IOException {
-      return new Response(in);
-    }
-
-    @Override
-    protected ClusterBlockException checkBlock(Request request, ClusterState state) {
-      return state.blocks().globalBlockedException(ClusterBlockLevel.METADATA_WRITE);
     }
 
     @Override
@@ -202,12 +168,7 @@ public final class RegisterModelAction extends ActionType<RegisterModelAction.Re
               ModelsMetadata models = ModelsMetadata.of(before);
               ModelsMetadata after = register(models, request.model);
               response = new Response(after.models().get(id), !after.equals(models));
-              return after.equals(models)
-                  ? before
-                  : ClusterState.builder(before)
-                      .metadata(
-                          Metadata.builder(before.metadata()).putCustom(ModelsMetadata.TYPE, after))
-                      .build();
+              return after.in(before);
             }
 
             @Override

@@ -31,7 +31,7 @@ import org.opensearch.core.xcontent.XContentParser;
  * @param sha256 of the bundle, hexadecimal
  * @param size of the bundle in bytes
  * @param chunkSize bytes of every chunk but the last
- * @param filterSpace fingerprint, for nodes that cannot read the manifest
+ * @param embeddingSpace fingerprint, for nodes that cannot read the manifest
  * @param tokenSpace fingerprint
  * @param manifest the bundle's {@linkplain ModelManifest#brief in brief}, as JSON
  */
@@ -41,7 +41,7 @@ public record StoredModel(
     String sha256,
     long size,
     int chunkSize,
-    String filterSpace,
+    String embeddingSpace,
     String tokenSpace,
     CompressedXContent manifest)
     implements Writeable, ToXContentObject {
@@ -81,7 +81,7 @@ public record StoredModel(
   public StoredModel {
     ModelManifest.checkId(id);
     Objects.requireNonNull(sha256, "sha256");
-    Objects.requireNonNull(filterSpace, "filterSpace");
+    Objects.requireNonNull(embeddingSpace, "embeddingSpace");
     Objects.requireNonNull(tokenSpace, "tokenSpace");
     Objects.requireNonNull(manifest, "manifest");
     if (size < 1 || chunkSize < 1 || version < 1) {
@@ -108,7 +108,7 @@ public record StoredModel(
   }
 
   /**
-   * The first version of a bundle under an id.
+   * Returns the first version of a bundle under an id.
    *
    * @throws IllegalArgumentException when its manifest is too long for the cluster state
    */
@@ -152,22 +152,22 @@ public record StoredModel(
 
   StoredModel withVersion(long newVersion) {
     return new StoredModel(
-        id, newVersion, sha256, size, chunkSize, filterSpace, tokenSpace, manifest);
+        id, newVersion, sha256, size, chunkSize, embeddingSpace, tokenSpace, manifest);
   }
 
-  /** Whether embeddings and tokens of both may be mixed. */
+  /** Returns whether embeddings and tokens of both may be mixed. */
   boolean sameSpaces(StoredModel other) {
-    return filterSpace.equals(other.filterSpace) && tokenSpace.equals(other.tokenSpace);
+    return embeddingSpace.equals(other.embeddingSpace) && tokenSpace.equals(other.tokenSpace);
   }
 
-  /** Ids of the documents that hold the bundle, in order; the same bundle has the same. */
+  /** Returns ids of the documents that hold the bundle, in order; the same bundle has the same. */
   List<String> chunks() {
     return IntStream.range(0, Math.toIntExact((size + chunkSize - 1) / chunkSize))
         .mapToObj(i -> "chunk." + sha256 + "." + chunkSize + "." + i)
         .toList();
   }
 
-  /** The manifest's JSON, UTF-8. */
+  /** Returns the manifest's JSON, UTF-8. */
   byte[] manifestJson() {
     return manifest.string().getBytes(StandardCharsets.UTF_8);
   }
@@ -179,7 +179,7 @@ public record StoredModel(
     out.writeString(sha256);
     out.writeVLong(size);
     out.writeVInt(chunkSize);
-    out.writeString(filterSpace);
+    out.writeString(embeddingSpace);
     out.writeString(tokenSpace);
     manifest.writeTo(out);
   }
@@ -193,7 +193,7 @@ public record StoredModel(
         .field("sha256", sha256)
         .field("size", size)
         .field("chunk_size", chunkSize)
-        .field("filter_space", filterSpace)
+        .field("filter_space", embeddingSpace)
         .field("token_space", tokenSpace)
         .field("manifest", Base64.getEncoder().encodeToString(manifest.compressed()))
         .endObject();

@@ -11,11 +11,8 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.registry.LoadedModels;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
-import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
-import io.crossmodal.plugin.mapper.FieldDefinition;
-import io.crossmodal.plugin.mapper.MappingFields;
 import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.io.InputStream;
@@ -32,7 +29,6 @@ import org.opensearch.OpenSearchStatusException;
 import org.opensearch.action.ActionRunnable;
 import org.opensearch.action.support.ActionFilters;
 import org.opensearch.action.support.HandledTransportAction;
-import org.opensearch.cluster.metadata.IndexMetadata;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.inject.Inject;
 import org.opensearch.common.unit.TimeValue;
@@ -58,7 +54,7 @@ public final class TransportUploadModelAction
   private final ClusterService clusterService;
   private final Client client;
   private final ModelRegistry registry;
-  private final ModelService service;
+  private final LoadedModels models;
   private final ByteSizeValue maxSize;
 
   /** The part, the file of all parts, the chunks: each in the index's log and segments, too. */
@@ -78,13 +74,13 @@ public final class TransportUploadModelAction
       ClusterService clusterService,
       Client client,
       ModelRegistry registry,
-      ModelService service) {
+      LoadedModels models) {
     super(UploadModelAction.NAME, transportService, actionFilters, UploadModelRequest::new);
     this.threadPool = threadPool;
     this.clusterService = clusterService;
     this.client = client;
     this.registry = registry;
-    this.service = service;
+    this.models = models;
     this.maxSize = CrossModalSettings.MODEL_MAX_SIZE.get(clusterService.getSettings());
     this.uploadTimeout = CrossModalSettings.UPLOAD_TIMEOUT.get(clusterService.getSettings());
     this.chunkSize =
@@ -117,20 +113,15 @@ public final class TransportUploadModelAction
     }
     Fingerprints shipped = catalog.manifest(id).fingerprints();
     boolean[] found = {false, false};
-    for (IndexMetadata index : clusterService.state().metadata()) {
-      if (index.mapping() != null) {
-        MappingFields.visit(
-            index.mapping().sourceAsMap(),
-            (path, field) -> {
-              if (CrossModalFieldMapper.TYPE.equals(field.get("type"))
-                  && FieldDefinition.modelId(field, catalog).equals(id)
-                  && field.get("spaces") instanceof Map<?, ?> spaces) {
-                found[0] |= former.test(spaces, shipped);
-                found[1] |= shipped.filterSpace().equals(spaces.get("filter"));
-              }
-            });
-      }
-    }
+    registry.forEachField(
+        clusterService.state(),
+        id,
+        (index, field) -> {
+          if (field.get("spaces") instanceof Map<?, ?> spaces) {
+            found[0] |= former.test(spaces, shipped);
+            found[1] |= shipped.filterSpace().equals(spaces.get("filter"));
+          }
+        });
     if (!found[0] || found[1]) {
       throw new OpenSearchStatusException(
           "model [{}] comes with the plugin and cannot be replaced, choose another id; only the"
@@ -184,7 +175,7 @@ public final class TransportUploadModelAction
     return response;
   }
 
-  /** Bounds what parts take: few uploads at once, one a model, none larger than may be. */
+  /** Bounds what parts take: few uploads at once, one for each model, none larger than may be. */
   private void begin(UploadModelRequest request, ModelRecords.Upload upload) {
     ModelRecords records = registry.records();
     if (request.bytes().length * (request.parts() - 1L) > maxSize.getBytes()) {
@@ -330,10 +321,10 @@ public final class TransportUploadModelAction
     }
   }
 
-  /** Has this node load it, so that no node has to find out later. */
+  /** Loads the bundle on this node once, so that no node has to find out later. */
   private void verify(UploadModelRequest request, ModelBundle bundle) {
     try {
-      service.verify(bundle).get();
+      models.verify(bundle).get();
       if (bundle.hasForeignCode()) {
         LOGGER.info(
             "model [{}]: model.pt holds other code than this plugin's, perhaps another version's;"
@@ -363,7 +354,7 @@ public final class TransportUploadModelAction
     }
   }
 
-  /** Of the engine, or the device, or memory: no word about the bundle. */
+  /** Returns a failure of the engine, the device or memory, which says nothing about the bundle. */
   private static RuntimeException failed(UploadModelRequest request, Throwable cause) {
     return cause instanceof InferenceException
         ? InferenceErrors.toOpenSearch(cause)

@@ -142,7 +142,7 @@ public final class UploadModelRequest extends ActionRequest {
     return parts;
   }
 
-  /** What this is a part of. */
+  /** Returns the upload that this is a part of. */
   ModelRecords.Upload upload() {
     return new ModelRecords.Upload(id, Objects.requireNonNullElse(sha256, ""), parts);
   }

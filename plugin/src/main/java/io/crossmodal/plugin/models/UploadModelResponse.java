@@ -29,7 +29,7 @@ public final class UploadModelResponse extends ActionResponse implements StatusT
   }
 
   /**
-   * A whole upload.
+   * Returns the response to a whole upload.
    *
    * @param created false where the same bundle was there before
    */
@@ -38,7 +38,7 @@ public final class UploadModelResponse extends ActionResponse implements StatusT
   }
 
   /**
-   * An upload that is not whole yet.
+   * Returns the response to an upload that is not whole yet.
    *
    * @param missing numbers of the parts to come
    */
@@ -67,7 +67,7 @@ public final class UploadModelResponse extends ActionResponse implements StatusT
     return model == null ? RestStatus.ACCEPTED : RestStatus.OK;
   }
 
-  /** Counts from 1; 0 while parts are missing. */
+  /** Returns the version's number, which counts from 1; 0 while parts are missing. */
   public long version() {
     return model == null ? 0 : model.version();
   }
@@ -93,7 +93,7 @@ public final class UploadModelResponse extends ActionResponse implements StatusT
         .field("sha256", model.sha256())
         .field("size_in_bytes", model.size())
         .startObject("fingerprints")
-        .field("filter_space", model.filterSpace())
+        .field("filter_space", model.embeddingSpace())
         .field("token_space", model.tokenSpace())
         .endObject()
         .endObject();

@@ -8,7 +8,7 @@
  * io.crossmodal.plugin.models.ModelIndex}) with records of what they are ({@link
  * io.crossmodal.plugin.models.ModelRecords}), and each node that needs one keeps a checked copy
  * below its data path. An id is an alias: it moves to the next version when a bundle of the same
- * filter and token space is uploaded under it. A version never changes.
+ * embedding and token space is uploaded under it. A version never changes.
  *
  * <p>Entry class: {@link io.crossmodal.plugin.models.ModelRegistry}, made by the plugin. The REST
  * handlers call {@link io.crossmodal.plugin.models.UploadModelAction} and {@link

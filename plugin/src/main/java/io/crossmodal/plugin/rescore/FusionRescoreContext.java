@@ -9,8 +9,8 @@ import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.ext.RescoreReport;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.FieldDefinition;
@@ -164,7 +164,7 @@ final class FusionRescoreContext extends RescoreContext {
   /** Returns what the tokens of a rescore take of the heap; the caller's to close. */
   MemoryBudget.Growing memory() {
     return new MemoryBudget.Growing(
-        hasField() ? service().heap() : MemoryBudget.UNLIMITED,
+        hasField() ? scoring().heap() : MemoryBudget.UNLIMITED,
         "a part of the tokens of a window of ["
             + getWindowSize()
             + "] hits, of which a smaller one needs less,");
@@ -219,13 +219,13 @@ final class FusionRescoreContext extends RescoreContext {
     return work.options();
   }
 
-  ModelService service() {
-    return field.service();
+  ScoringService scoring() {
+    return field.scoring();
   }
 
   /** Returns what the field's model did on this node. */
   InferenceStats stats() {
-    return service().stats().of(field.definition().modelId());
+    return scoring().stats().of(field.definition().modelId());
   }
 
   void bound(SearchBounds search) {
@@ -262,7 +262,7 @@ final class FusionRescoreContext extends RescoreContext {
    * counted from now, and the node's.
    */
   Deadline deadline() {
-    Duration longest = service().longestWait();
+    Duration longest = scoring().longestWait();
     if (options().timeout() != null) {
       Duration asked = Duration.ofNanos(options().timeout().nanos());
       longest = asked.compareTo(longest) < 0 ? asked : longest;

@@ -5,7 +5,7 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.SensorCalibration;
-import io.crossmodal.plugin.inference.scoring.ScoredBy;
+import io.crossmodal.plugin.inference.scoring.ScoringService.ModelInfo;
 import java.util.Map;
 
 /** The score of a query and a document, with what it was made of. */
@@ -14,7 +14,7 @@ sealed interface PairScore permits PairScore.Fused, PairScore.Compared {
   float p();
 
   /** Returns the model that gave it. */
-  ScoredBy model();
+  ModelInfo model();
 
   /** Adds what p was made of to the description of a hit. */
   void describe(Map<String, Object> object);
@@ -26,8 +26,8 @@ sealed interface PairScore permits PairScore.Fused, PairScore.Compared {
    * @param itm logit of the fusion encoder
    * @param preRank logit of the pre-ranker
    */
-  record Fused(float p, float itm, float preRank, ScoredBy model) implements PairScore {
-    static Fused of(float itm, float preRank, ScoredBy model) {
+  record Fused(float p, float itm, float preRank, ModelInfo model) implements PairScore {
+    static Fused of(float itm, float preRank, ModelInfo model) {
       return new Fused(model.calibration().probability(itm, preRank), itm, preRank, model);
     }
 
@@ -49,9 +49,9 @@ sealed interface PairScore permits PairScore.Fused, PairScore.Compared {
    * @param maxSim how alike their patches are, in [-1, 1]
    * @param calibration what makes p of it, by the sensors of both; null for none
    */
-  record Compared(float p, float maxSim, SensorCalibration calibration, ScoredBy model)
+  record Compared(float p, float maxSim, SensorCalibration calibration, ModelInfo model)
       implements PairScore {
-    static Compared of(float maxSim, SensorCalibration calibration, ScoredBy model) {
+    static Compared of(float maxSim, SensorCalibration calibration, ModelInfo model) {
       float p =
           calibration == null
               // Sums of cosines may leave [-1, 1] by a rounding.

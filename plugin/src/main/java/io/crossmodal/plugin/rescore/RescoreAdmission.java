@@ -7,7 +7,7 @@ package io.crossmodal.plugin.rescore;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.ext.CrossModalExtBuilder;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
@@ -58,7 +58,7 @@ public final class RescoreAdmission implements TransportInterceptor {
           SearchTransportService.FETCH_ID_ACTION_NAME);
 
   private final ThreadPool threadPool;
-  private final ModelService service;
+  private final ScoringService scoring;
   private final RescoreLimits limits;
   private final int places;
   private final Semaphore free;
@@ -67,11 +67,11 @@ public final class RescoreAdmission implements TransportInterceptor {
 
   /**
    * @param threadPool whose pool {@code search} is shared
-   * @param service for its longest wait and stats
+   * @param scoring for its longest wait and stats
    */
-  public RescoreAdmission(ThreadPool threadPool, ModelService service, RescoreLimits limits) {
+  public RescoreAdmission(ThreadPool threadPool, ScoringService scoring, RescoreLimits limits) {
     this.threadPool = threadPool;
-    this.service = service;
+    this.scoring = scoring;
     this.limits = limits;
     this.places = Math.max(1, threadPool.info(ThreadPool.Names.SEARCH).getMax() / 2);
     this.free = new Semaphore(places);
@@ -209,7 +209,7 @@ public final class RescoreAdmission implements TransportInterceptor {
 
     /** Returns how long it may wait: as long as its rescore may last. */
     private TimeValue longest() {
-      TimeValue longest = TimeValue.timeValueNanos(service.longestWait().toNanos());
+      TimeValue longest = TimeValue.timeValueNanos(scoring.longestWait().toNanos());
       longest = shorter(longest, search.source().timeout());
       for (FusionRescorerBuilder rescorer : rescorers) {
         longest = shorter(longest, rescorer.options().timeout());
@@ -289,7 +289,7 @@ public final class RescoreAdmission implements TransportInterceptor {
     }
 
     private void stats(Counter counter) {
-      InferenceStats stats = service.stats();
+      InferenceStats stats = scoring.stats();
       for (FusionRescorerBuilder rescorer : rescorers) {
         rescorer.modelIfKnown().map(stats::of).orElse(stats).increment(counter);
       }

@@ -8,13 +8,13 @@ import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.errors.ForeignTokensException;
 import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.inference.Futures;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.plugin.inference.scoring.Scores;
-import io.crossmodal.plugin.inference.scoring.Similarities;
+import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
+import io.crossmodal.plugin.inference.scoring.ScoringService.Similarities;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.rescore.TokenReader.Candidate;
-import io.crossmodal.plugin.scoring.PairQuestion;
+import io.crossmodal.plugin.scoring.PairOperation;
 import io.crossmodal.plugin.scoring.Pairs;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,7 +47,8 @@ final class RescoreModel {
   /** Returns the pre-ranker's logit of each candidate. */
   List<Float> preRank(List<Candidate> candidates) {
     return ask(
-        PairQuestion.FILTER, tokens(candidates).stream().<Tokens>map(Tokens::classToken).toList());
+        PairOperation.PRE_RANK,
+        tokens(candidates).stream().<Tokens>map(Tokens::classToken).toList());
   }
 
   /**
@@ -56,7 +57,7 @@ final class RescoreModel {
   List<PairScore> score(List<Candidate> candidates) {
     List<PairScore> scores = new ArrayList<>(candidates.size());
     if (context.comparesImages()) {
-      Similarities similarities = ask(PairQuestion.MAX_SIM, tokens(candidates));
+      Similarities similarities = ask(PairOperation.MAX_SIM, tokens(candidates));
       context.reporter().asked(similarities.times());
       for (int i = 0; i < candidates.size(); i++) {
         scores.add(
@@ -67,7 +68,7 @@ final class RescoreModel {
       }
       return scores;
     }
-    Scores logits = ask(PairQuestion.SCORE, tokens(candidates));
+    Scores logits = ask(PairOperation.SCORE, tokens(candidates));
     context.reporter().asked(logits.times());
     for (int i = 0; i < candidates.size(); i++) {
       scores.add(PairScore.Fused.of(logits.itm()[i], logits.filter()[i], logits.model()));
@@ -85,14 +86,14 @@ final class RescoreModel {
 
   /** Returns where the tokens of the text look in the image, for each candidate. */
   List<WordPatchWeights> attention(List<Candidate> candidates) {
-    return ask(PairQuestion.ATTENTION, tokens(candidates));
+    return ask(PairOperation.ATTENTION, tokens(candidates));
   }
 
   private static List<Tokens> tokens(List<Candidate> candidates) {
     return candidates.stream().map(Candidate::tokens).toList();
   }
 
-  private <T> T ask(PairQuestion<T> question, List<Tokens> candidates) {
+  private <T> T ask(PairOperation<T> question, List<Tokens> candidates) {
     Pairs pairs =
         new Pairs(
             context.field().definition().modelId(),
@@ -103,7 +104,7 @@ final class RescoreModel {
     return await(
         context.elsewhere()
             ? context.search().ask(question, pairs, deadline)
-            : question.ask(context.service(), pairs, deadline));
+            : question.ask(context.scoring(), pairs, deadline));
   }
 
   private <T> T await(CompletableFuture<T> future) {
@@ -125,7 +126,7 @@ final class RescoreModel {
       Thread.currentThread().interrupt();
       throw new TaskCancelledException("interrupted while rescoring");
     } catch (ExecutionException e) {
-      throw ModelService.unwrap(e.getCause());
+      throw Futures.unwrap(e.getCause());
     } finally {
       // Takes what has not begun out of the worker's way, whatever ended the wait.
       future.cancel(true);

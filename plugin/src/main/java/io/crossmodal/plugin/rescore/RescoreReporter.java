@@ -7,7 +7,7 @@ package io.crossmodal.plugin.rescore;
 import io.crossmodal.plugin.ext.RescoreReport;
 import io.crossmodal.plugin.ext.RescoreReport.Degraded;
 import io.crossmodal.plugin.ext.RescoreReport.Times;
-import io.crossmodal.plugin.inference.batching.JobTimes;
+import io.crossmodal.plugin.inference.batching.Job;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,7 +41,7 @@ final class RescoreReporter {
     missing += missingHits;
   }
 
-  void asked(JobTimes times) {
+  void asked(Job.Times times) {
     queueNanos += times.queueNanos();
     copyNanos += times.copyNanos();
     modelNanos += times.modelNanos();

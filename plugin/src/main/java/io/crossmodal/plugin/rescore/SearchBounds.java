@@ -7,7 +7,7 @@ package io.crossmodal.plugin.rescore;
 import io.crossmodal.plugin.ext.RescoreReport;
 import io.crossmodal.plugin.ext.ShardReports;
 import io.crossmodal.plugin.inference.Deadline;
-import io.crossmodal.plugin.scoring.PairQuestion;
+import io.crossmodal.plugin.scoring.PairOperation;
 import io.crossmodal.plugin.scoring.Pairs;
 import io.crossmodal.plugin.scoring.Scorers;
 import java.time.Duration;
@@ -130,7 +130,7 @@ final class SearchBounds {
   }
 
   /** Asks another node, as a part of this search. */
-  <T> CompletableFuture<T> ask(PairQuestion<T> question, Pairs pairs, Deadline until) {
+  <T> CompletableFuture<T> ask(PairOperation<T> question, Pairs pairs, Deadline until) {
     return scorers.ask(question, pairs, until, search.getTask());
   }
 

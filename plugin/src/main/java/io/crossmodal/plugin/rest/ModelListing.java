@@ -10,11 +10,10 @@ import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.action.NodeReport;
 import io.crossmodal.plugin.action.NodesReportAction;
 import io.crossmodal.plugin.errors.InferenceErrors;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.inference.registry.ModelStatus;
+import io.crossmodal.plugin.inference.registry.ModelStatus.PrecisionTrial;
 import io.crossmodal.plugin.inference.registry.ModelVersion;
-import io.crossmodal.plugin.inference.registry.PrecisionTrial;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
@@ -90,7 +89,7 @@ final class ModelListing extends RestBuilderListener<NodesReportAction.Response>
     if (status.version() > 0) {
       builder.field("version", status.version());
     }
-    if (status.state() == ModelService.State.LOADED) {
+    if (status.state() == ModelStatus.State.LOADED) {
       builder
           .field("device", String.join(",", status.devices()))
           .field("precision", status.precision())

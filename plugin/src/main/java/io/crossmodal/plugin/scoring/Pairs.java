@@ -19,7 +19,7 @@ import org.opensearch.core.common.io.stream.Writeable;
 /**
  * A query and its candidates.
  *
- * @param model id of the model that is asked about them
+ * @param model id of the model to score them
  * @param tokenSpace fingerprint of the space that all tokens are of
  * @param query its tokens
  * @param queryAsks whether the candidates are images, and the query a text or an image; otherwise
@@ -82,7 +82,7 @@ public record Pairs(
     }
   }
 
-  /** Heap that the candidates' tokens take. */
+  /** Returns the heap that the candidates' tokens take, in bytes. */
   long bytes() {
     long bytes = 0;
     for (Tokens candidate : candidates) {
@@ -94,11 +94,11 @@ public record Pairs(
     return bytes;
   }
 
-  /** Heap that the answer to {@link PairQuestion#ATTENTION} takes. */
+  /** Returns the heap that the response to {@link PairOperation#ATTENTION} takes, in bytes. */
   long attentionBytes() {
-    long asking = query.count();
+    long queryTokens = query.count();
     return candidates.stream()
-        .mapToLong(candidate -> asking * candidate.count() * Float.BYTES)
+        .mapToLong(candidate -> queryTokens * candidate.count() * Float.BYTES)
         .sum();
   }
 

@@ -18,16 +18,16 @@ import org.opensearch.core.tasks.TaskId;
 import org.opensearch.tasks.CancellableTask;
 import org.opensearch.tasks.Task;
 
-/** A question about pairs, and until when its answer is of use. */
+/** An operation on pairs, and until when its response is of use. */
 final class PairsRequest extends ActionRequest {
-  private final PairQuestion<?> question;
+  private final PairOperation<?> operation;
   // Exactly one of both is set.
   private final Pairs pairs;
   private final ForeignTokensException damaged;
   private final Deadline deadline;
 
-  PairsRequest(PairQuestion<?> question, Pairs pairs, Deadline deadline) {
-    this.question = question;
+  PairsRequest(PairOperation<?> operation, Pairs pairs, Deadline deadline) {
+    this.operation = operation;
     this.pairs = pairs;
     this.damaged = null;
     this.deadline = deadline;
@@ -36,7 +36,7 @@ final class PairsRequest extends ActionRequest {
   PairsRequest(StreamInput in) throws IOException {
     super(in);
     WireFormat.read(in, ScorePairsAction.NAME);
-    question = PairQuestion.read(in);
+    operation = PairOperation.read(in);
     // Nodes' clocks differ; what is left of the time does not.
     deadline = Deadline.after(Duration.ofNanos(in.readZLong()));
     Pairs read = null;
@@ -54,7 +54,7 @@ final class PairsRequest extends ActionRequest {
   public void writeTo(StreamOutput out) throws IOException {
     super.writeTo(out);
     WireFormat.write(out);
-    question.write(out);
+    operation.write(out);
     out.writeZLong(deadline.remainingNanos());
     pairs.writeTo(out);
   }
@@ -64,12 +64,12 @@ final class PairsRequest extends ActionRequest {
     return null;
   }
 
-  PairQuestion<?> question() {
-    return question;
+  PairOperation<?> operation() {
+    return operation;
   }
 
   /**
-   * The pairs.
+   * Returns the pairs.
    *
    * @throws ForeignTokensException when tokens came damaged: an answer for who asked, not for the
    *     connection

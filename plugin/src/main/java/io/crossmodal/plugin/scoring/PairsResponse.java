@@ -13,9 +13,9 @@ import org.opensearch.core.action.ActionResponse;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
 
-/** The answer to a {@link PairsRequest}, or why there is none. */
+/** The response to a {@link PairsRequest}: what the operation gave, or why it gave nothing. */
 final class PairsResponse extends ActionResponse {
-  private final PairQuestion<?> question;
+  private final PairOperation<?> operation;
   private final Object answer;
   private final Refusal refusal;
   private final String why;
@@ -49,7 +49,7 @@ final class PairsResponse extends ActionResponse {
       return failure instanceof IllegalArgumentException ? BAD_REQUEST : FAILED;
     }
 
-    /** What {@link #of} was told, as it is thrown on the node that asked. */
+    /** Returns the exception to throw on the node that sent the request. */
     RuntimeException toException(String why) {
       return switch (this) {
         case QUEUE_FULL -> new InferenceException.QueueFull(why);
@@ -63,68 +63,68 @@ final class PairsResponse extends ActionResponse {
     }
   }
 
-  private PairsResponse(PairQuestion<?> question, Object answer, Refusal refusal, String why) {
-    this.question = question;
+  private PairsResponse(PairOperation<?> operation, Object answer, Refusal refusal, String why) {
+    this.operation = operation;
     this.answer = answer;
     this.refusal = refusal;
     this.why = why;
   }
 
-  static <T> PairsResponse answer(PairQuestion<T> question, T answer) {
-    return new PairsResponse(question, Objects.requireNonNull(answer, "answer"), null, "");
+  static <T> PairsResponse answer(PairOperation<T> operation, T answer) {
+    return new PairsResponse(operation, Objects.requireNonNull(answer, "answer"), null, "");
   }
 
-  static PairsResponse refused(PairQuestion<?> question, RuntimeException failure) {
+  static PairsResponse refused(PairOperation<?> operation, RuntimeException failure) {
     return new PairsResponse(
-        question, null, Refusal.of(failure), String.valueOf(failure.getMessage()));
+        operation, null, Refusal.of(failure), String.valueOf(failure.getMessage()));
   }
 
   PairsResponse(StreamInput in) throws IOException {
     super(in);
     WireFormat.read(in, ScorePairsAction.NAME);
-    question = PairQuestion.read(in);
+    operation = PairOperation.read(in);
     refusal = in.readBoolean() ? in.readEnum(Refusal.class) : null;
     why = in.readString();
-    answer = refusal == null ? question.readAnswer(in) : null;
+    answer = refusal == null ? operation.readAnswer(in) : null;
   }
 
   @Override
   public void writeTo(StreamOutput out) throws IOException {
     WireFormat.write(out);
-    question.write(out);
+    operation.write(out);
     out.writeBoolean(refusal != null);
     if (refusal != null) {
       out.writeEnum(refusal);
     }
     out.writeString(why);
     if (refusal == null) {
-      writeAnswer(out, question);
+      writeAnswer(out, operation);
     }
   }
 
-  @SuppressWarnings("unchecked") // made of an answer to this very question
-  private <T> void writeAnswer(StreamOutput out, PairQuestion<T> asked) throws IOException {
+  @SuppressWarnings("unchecked") // made of a response to this very operation
+  private <T> void writeAnswer(StreamOutput out, PairOperation<T> asked) throws IOException {
     asked.writeAnswer(out, (T) answer);
   }
 
-  /** Null where there is an answer. */
+  /** Returns why there is no response; null where there is one. */
   Refusal refusal() {
     return refusal;
   }
 
-  /** The scorer's own words; empty where there is an answer. */
+  /** Returns the scorer's own words; empty where there is a response. */
   String why() {
     return why;
   }
 
   /**
-   * The answer.
+   * Returns the response.
    *
-   * @throws IllegalStateException when it is one to another question, or none
+   * @throws IllegalStateException when it is of another operation, or a refusal
    */
-  @SuppressWarnings("unchecked") // made of an answer to this very question
-  <T> T answer(PairQuestion<T> asked) {
-    if (asked != question || answer == null) {
+  @SuppressWarnings("unchecked") // made of a response to this very operation
+  <T> T answer(PairOperation<T> asked) {
+    if (asked != operation || answer == null) {
       throw new IllegalStateException("this is no answer to what was asked");
     }
     return (T) answer;

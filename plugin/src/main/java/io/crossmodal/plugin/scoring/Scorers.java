@@ -6,8 +6,8 @@ package io.crossmodal.plugin.scoring;
 
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Stage;
@@ -55,20 +55,20 @@ public final class Scorers {
   private static final long GRACE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
   private final ClusterService clusterService;
-  private final ModelService service;
+  private final ScoringService scoring;
   private final String executor;
   private final SetOnce<TransportService> transport = new SetOnce<>();
   private final AtomicInteger turn = new AtomicInteger();
-  private final Resting resting = new Resting(System::nanoTime);
+  private final ScorerBackoff backoff = new ScorerBackoff(System::nanoTime);
   private volatile ScoringPlace place;
 
   /**
    * @param executor name of the thread pool that reads tokens and continues after answers
    */
   public Scorers(
-      ClusterService clusterService, ModelService service, String executor, ScoringPlace place) {
+      ClusterService clusterService, ScoringService scoring, String executor, ScoringPlace place) {
     this.clusterService = clusterService;
-    this.service = service;
+    this.scoring = scoring;
     this.executor = executor;
     this.place = place;
   }
@@ -86,7 +86,7 @@ public final class Scorers {
     place = changed;
   }
 
-  /** Whether this node has others score now. */
+  /** Returns whether this node has others score now. */
   public boolean elsewhere() {
     return switch (place) {
       case LOCAL -> false;
@@ -112,8 +112,8 @@ public final class Scorers {
   }
 
   /**
-   * The scorers in the order in which to ask them, beginning with another each time. Who did not
-   * answer in time comes last, or not at all where this node can score itself.
+   * Returns the scorers in the order in which to ask them, beginning with another each time. Who
+   * did not answer in time comes last, or not at all where this node can score itself.
    */
   private List<DiscoveryNode> inTurn(ScoringPlace now) {
     List<DiscoveryNode> nodes = others();
@@ -124,7 +124,7 @@ public final class Scorers {
     List<DiscoveryNode> rested = new ArrayList<>();
     List<DiscoveryNode> last = new ArrayList<>();
     for (DiscoveryNode node : nodes) {
-      (resting.mayAsk(node.getId()) ? rested : last).add(node);
+      (backoff.mayAsk(node.getId()) ? rested : last).add(node);
     }
     if (now == ScoringPlace.REMOTE) {
       rested.addAll(last);
@@ -133,27 +133,28 @@ public final class Scorers {
   }
 
   /**
-   * Asks a scorer, and the next one where it gives no answer in its share of the time; what comes
-   * after the last follows {@link ScoringPlace}.
+   * Sends an operation to a scorer, and to the next one where it gives no response in its share of
+   * the time; what comes after the last follows {@link ScoringPlace}.
    *
    * @param search the task of the shard's search; null for none
-   * @return fails as {@link PairQuestion#ask} does; cancelling it reaches the scorer
+   * @return fails as {@link PairOperation#ask} does; cancelling it reaches the scorer
    * @throws InferenceException.MemoryExceeded when there is no heap for the tokens' copies
    */
   public <T> CompletableFuture<T> ask(
-      PairQuestion<T> question, Pairs pairs, Deadline deadline, Task search) {
+      PairOperation<T> operation, Pairs pairs, Deadline deadline, Task search) {
     MemoryBudget.Reservation sent =
-        service.heap().reserve("the tokens on their way to a scorer", pairs.bytes());
+        scoring.heap().reserve("the tokens on their way to a scorer", pairs.bytes());
     ScoringPlace now = place;
-    Asking<T> asking = new Asking<>(question, pairs, deadline, search, inTurn(now).iterator(), now);
-    CompletableFuture<?> unused = asking.result.whenComplete((given, failed) -> sent.close());
-    asking.next();
-    return asking.result;
+    RemoteRequest<T> request =
+        new RemoteRequest<>(operation, pairs, deadline, search, inTurn(now).iterator(), now);
+    CompletableFuture<?> unused = request.result.whenComplete((given, failed) -> sent.close());
+    request.next();
+    return request.result;
   }
 
-  /** One question on its way from scorer to scorer. */
-  private final class Asking<T> {
-    private final PairQuestion<T> question;
+  /** One operation that is sent from scorer to scorer until one responds. */
+  private final class RemoteRequest<T> {
+    private final PairOperation<T> operation;
     private final Pairs pairs;
     private final Deadline deadline;
     private final Task search;
@@ -168,20 +169,20 @@ public final class Scorers {
                 + ": true], or set [plugins.cross_modal.scoring] to auto or local",
             null);
 
-    private Asking(
-        PairQuestion<T> question,
+    private RemoteRequest(
+        PairOperation<T> operation,
         Pairs pairs,
         Deadline deadline,
         Task search,
         Iterator<DiscoveryNode> nodes,
         ScoringPlace place) {
-      this.question = question;
+      this.operation = operation;
       this.pairs = pairs;
       this.deadline = deadline;
       this.search = search;
       this.nodes = nodes;
       this.place = place;
-      this.stats = service.stats().of(pairs.model());
+      this.stats = scoring.stats().of(pairs.model());
     }
 
     private void next() {
@@ -193,9 +194,9 @@ public final class Scorers {
         return;
       }
       DiscoveryNode node = nodes.next();
-      Errand errand;
+      ChildTask childTask;
       try {
-        errand = Errand.begin(transport.get(), ScorePairsAction.NAME, search);
+        childTask = ChildTask.begin(transport.get(), ScorePairsAction.NAME, search);
       } catch (TaskCancelledException e) {
         result.completeExceptionally(e);
         return;
@@ -204,12 +205,12 @@ public final class Scorers {
           result.whenComplete(
               (given, failed) -> {
                 if (result.isCancelled()) {
-                  errand.cancel("nobody waits for the scores any more");
+                  childTask.cancel("nobody waits for the scores any more");
                 }
               });
       Deadline share = share();
       long nanos = Math.max(1, share.remainingNanos());
-      Attempt attempt = new Attempt(node, errand);
+      Attempt attempt = new Attempt(node, childTask);
       attempt.end =
           transport
               .get()
@@ -220,8 +221,8 @@ public final class Scorers {
           .sendChildRequest(
               node,
               ScorePairsAction.NAME,
-              new PairsRequest(question, pairs, share),
-              errand.task(),
+              new PairsRequest(operation, pairs, share),
+              childTask.task(),
               TransportRequestOptions.builder()
                   .withTimeout(TimeValue.timeValueNanos(nanos + GRACE_NANOS))
                   .build(),
@@ -229,9 +230,9 @@ public final class Scorers {
     }
 
     /**
-     * Until when a scorer may answer: for half of the time that is left, but for as long as all but
-     * one of a hundred answers took, so that somebody else has time to answer after it. The last
-     * has all of it.
+     * Returns until when a scorer may answer: for half of the time that is left, but for as long as
+     * all but one of a hundred answers took, so that somebody else has time to answer after it. The
+     * last has all of it.
      */
     private Deadline share() {
       if (place == ScoringPlace.REMOTE && !nodes.hasNext()) {
@@ -242,17 +243,17 @@ public final class Scorers {
       return deadline.earlier(Deadline.after(Duration.ofNanos(Math.max(0, Math.max(half, usual)))));
     }
 
-    /** Goes on to the next, and has the node asked last for a while. */
+    /** Goes on to the next scorer, and has this one asked last for a while. */
     private void late(DiscoveryNode node) {
-      resting.late(node.getId());
+      backoff.late(node.getId());
       failed(Counter.REMOTE_TIMEOUTS, new InferenceException.DeadlineExceeded("a rescore"));
     }
 
     private void answered(PairsResponse response, DiscoveryNode node) {
       if (response.refusal() == null) {
         stats.increment(Counter.REMOTE_ANSWERS);
-        resting.answered(node.getId());
-        result.complete(response.answer(question));
+        backoff.answered(node.getId());
+        result.complete(response.answer(operation));
         return;
       }
       RuntimeException refused =
@@ -297,7 +298,7 @@ public final class Scorers {
       stats.increment(Counter.REMOTE_FALLBACKS);
       CompletableFuture<T> local;
       try {
-        local = question.ask(service, pairs, deadline);
+        local = operation.ask(scoring, pairs, deadline);
       } catch (RuntimeException e) {
         result.completeExceptionally(e);
         return;
@@ -320,23 +321,23 @@ public final class Scorers {
               });
     }
 
-    /** A question to one scorer: what comes first counts, its answer or the end of its time. */
+    /** A request to one scorer: what comes first counts, its response or the end of its time. */
     private final class Attempt implements TransportResponseHandler<PairsResponse> {
       private final DiscoveryNode node;
-      private final Errand errand;
+      private final ChildTask childTask;
       private final long start = System.nanoTime();
       private final AtomicBoolean open = new AtomicBoolean(true);
       private volatile Scheduler.ScheduledCancellable end;
 
-      private Attempt(DiscoveryNode node, Errand errand) {
+      private Attempt(DiscoveryNode node, ChildTask childTask) {
         this.node = node;
-        this.errand = errand;
+        this.childTask = childTask;
       }
 
       private void late() {
         if (open.compareAndSet(true, false)) {
-          errand.cancel("it did not answer in its share of the time");
-          Asking.this.late(node);
+          childTask.cancel("it did not answer in its share of the time");
+          RemoteRequest.this.late(node);
         }
       }
 
@@ -352,7 +353,7 @@ public final class Scorers {
 
       @Override
       public void handleResponse(PairsResponse response) {
-        errand.end();
+        childTask.end();
         end.cancel();
         if (open.compareAndSet(true, false)) {
           stats.record(Stage.REMOTE, System.nanoTime() - start);
@@ -362,7 +363,7 @@ public final class Scorers {
 
       @Override
       public void handleException(TransportException e) {
-        errand.end();
+        childTask.end();
         end.cancel();
         if (open.compareAndSet(true, false)) {
           failed(e, node);

@@ -4,9 +4,10 @@
  */
 package io.crossmodal.plugin.scoring;
 
+import io.crossmodal.plugin.inference.Futures;
 import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import org.opensearch.action.support.ActionFilters;
@@ -18,12 +19,12 @@ import org.opensearch.tasks.Task;
 import org.opensearch.transport.TransportService;
 
 /**
- * Answers questions about other nodes' pairs. They wait in the same queue as this node's own and
- * leave it when their task is cancelled or their time is over.
+ * Runs operations on other nodes' pairs. They wait in the same queue as this node's own and leave
+ * it when their task is cancelled or their time is over.
  */
 public final class TransportScorePairsAction
     extends HandledTransportAction<PairsRequest, PairsResponse> {
-  private final ModelService service;
+  private final ScoringService scoring;
 
   /**
    * @param scorers gets to know how this node reaches others: a plugin is told nowhere else
@@ -32,7 +33,7 @@ public final class TransportScorePairsAction
   public TransportScorePairsAction(
       TransportService transportService,
       ActionFilters actionFilters,
-      ModelService service,
+      ScoringService scoring,
       Scorers scorers) {
     super(
         ScorePairsAction.NAME,
@@ -40,35 +41,35 @@ public final class TransportScorePairsAction
         actionFilters,
         PairsRequest::new,
         scorers.executor());
-    this.service = service;
+    this.scoring = scoring;
     scorers.connect(transportService);
   }
 
   @Override
   protected void doExecute(
       Task task, PairsRequest request, ActionListener<PairsResponse> listener) {
-    answer(request.question(), request, (PairsRequest.PairsTask) task, listener);
+    answer(request.operation(), request, (PairsRequest.PairsTask) task, listener);
   }
 
   private <T> void answer(
-      PairQuestion<T> question,
+      PairOperation<T> operation,
       PairsRequest request,
       PairsRequest.PairsTask task,
       ActionListener<PairsResponse> listener) {
     CompletableFuture<T> answer;
     MemoryBudget.Growing memory =
-        new MemoryBudget.Growing(service.heap(), "what a scorer was asked by another node");
+        new MemoryBudget.Growing(scoring.heap(), "what a scorer was asked by another node");
     try {
       Pairs pairs = request.pairs();
       memory.add(pairs.bytes());
-      if (question == PairQuestion.ATTENTION) {
+      if (operation == PairOperation.ATTENTION) {
         memory.add(pairs.attentionBytes());
       }
       check(pairs);
-      answer = question.ask(service, pairs, request.deadline());
+      answer = operation.ask(scoring, pairs, request.deadline());
     } catch (RuntimeException e) {
       memory.close();
-      listener.onResponse(PairsResponse.refused(question, e));
+      listener.onResponse(PairsResponse.refused(operation, e));
       return;
     }
     task.whenCancelled(() -> answer.cancel(true));
@@ -77,22 +78,22 @@ public final class TransportScorePairsAction
             (given, failure) -> {
               memory.close();
               if (failure == null) {
-                listener.onResponse(PairsResponse.answer(question, given));
+                listener.onResponse(PairsResponse.answer(operation, given));
               } else if (failure instanceof CancellationException) {
                 listener.onFailure(new TaskCancelledException("cancelled while rescoring"));
               } else {
-                listener.onResponse(PairsResponse.refused(question, ModelService.unwrap(failure)));
+                listener.onResponse(PairsResponse.refused(operation, Futures.unwrap(failure)));
               }
             });
   }
 
   /** The model's name may mean another model here, for a moment or in a plugin of other age. */
   private void check(Pairs pairs) {
-    if (!service.catalog().has(pairs.model())) {
+    if (!scoring.models().catalog().has(pairs.model())) {
       throw new InferenceException.ModelUnavailable(
           "the scorer does not know the model [" + pairs.model() + "]", null);
     }
-    String here = service.catalog().manifest(pairs.model()).fingerprints().tokenSpace();
+    String here = scoring.models().catalog().manifest(pairs.model()).fingerprints().tokenSpace();
     if (!here.equals(pairs.tokenSpace())) {
       throw new InferenceException.ModelUnavailable(
           "the scorer's model ["

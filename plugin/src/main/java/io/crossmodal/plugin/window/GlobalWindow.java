@@ -8,7 +8,7 @@ import io.crossmodal.plugin.ext.RescoreReport;
 import io.crossmodal.plugin.ext.RescoreReport.Degraded;
 import io.crossmodal.plugin.ext.ShardReports;
 import io.crossmodal.plugin.inference.Deadline;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.rescore.FusionOptions;
@@ -55,7 +55,7 @@ final class GlobalWindow {
   private final List<QuerySearchResult> shards;
   private final SearchPhaseContext context;
   private final SecondRound round;
-  private final ModelService service;
+  private final ScoringService scoring;
   private final int ordinal;
   private final FusionRescorerBuilder rescorer;
   private final FusionOptions options;
@@ -78,17 +78,17 @@ final class GlobalWindow {
       List<QuerySearchResult> shards,
       SearchPhaseContext context,
       WindowTransport transport,
-      ModelService service) {
+      ScoringService scoring) {
     this.window = window;
     this.shards = shards;
     this.context = context;
     this.round = new SecondRound(context, transport);
-    this.service = service;
+    this.scoring = scoring;
     List<RescorerBuilder<?>> rescorers = RescoredSearch.rescorers(context.getRequest().source());
     this.ordinal = rescorers.size() - 1;
     this.rescorer = (FusionRescorerBuilder) rescorers.get(ordinal);
     this.options = rescorer.options();
-    this.stats = service.stats().of(rescorer.model());
+    this.stats = scoring.stats().of(rescorer.model());
   }
 
   /** Rescores; afterwards the shards' results hold final scores, sorted. */
@@ -285,7 +285,7 @@ final class GlobalWindow {
    * Returns when this stops waiting: after the shards do, which bound their rescores themselves.
    */
   private Deadline deadline() {
-    Duration longest = service.longestWait();
+    Duration longest = scoring.longestWait();
     if (options.timeout() != null) {
       Duration asked = Duration.ofNanos(options.timeout().nanos());
       longest = asked.compareTo(longest) < 0 ? asked : longest;

@@ -8,7 +8,7 @@ import io.crossmodal.plugin.ext.CrossModalExtBuilder;
 import io.crossmodal.plugin.ext.ReportProcessor;
 import io.crossmodal.plugin.ext.RescoreReport;
 import io.crossmodal.plugin.ext.ShardReports;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import io.crossmodal.plugin.rescore.RescoreLimits;
 import io.crossmodal.plugin.rescore.RescoredSearch;
@@ -40,7 +40,7 @@ public final class RescoreCoordinator extends AbstractProcessor
     implements SearchPhaseResultsProcessor, SystemGeneratedProcessor {
   private final SearchRequest request;
   private final WindowTransport transport;
-  private final Supplier<ModelService> service;
+  private final Supplier<ScoringService> scoring;
   private final RescoreLimits limits;
   private int window;
 
@@ -49,12 +49,12 @@ public final class RescoreCoordinator extends AbstractProcessor
       String description,
       SearchRequest request,
       WindowTransport transport,
-      Supplier<ModelService> service,
+      Supplier<ScoringService> scoring,
       RescoreLimits limits) {
     super(tag, description, false);
     this.request = request;
     this.transport = transport;
-    this.service = service;
+    this.scoring = scoring;
     this.limits = limits;
   }
 
@@ -62,11 +62,11 @@ public final class RescoreCoordinator extends AbstractProcessor
    * Prepares the searches that are to be coordinated.
    *
    * @param transport to the shards
-   * @param service for its longest wait and stats
+   * @param scoring for its longest wait and stats
    * @param limits that searches are held to
    */
   public record Factory(
-      WindowTransport transport, Supplier<ModelService> service, Supplier<RescoreLimits> limits)
+      WindowTransport transport, Supplier<ScoringService> scoring, Supplier<RescoreLimits> limits)
       implements SystemGeneratedFactory<SearchPhaseResultsProcessor> {
     @Override
     public boolean shouldGenerate(ProcessorGenerationContext context) {
@@ -93,7 +93,7 @@ public final class RescoreCoordinator extends AbstractProcessor
       SearchRequest request =
           (SearchRequest) config.get(SystemGeneratedSearchPipelineConfigKeys.SEARCH_REQUEST);
       RescoreCoordinator coordinator =
-          new RescoreCoordinator(tag, description, request, transport, service, limits.get());
+          new RescoreCoordinator(tag, description, request, transport, scoring, limits.get());
       for (FusionRescorerBuilder fusion : RescoredSearch.fusions(request.source())) {
         if (fusion.windowSize() != null) {
           limits.get().checkWindow(fusion.windowSize(), "window_size");
@@ -166,7 +166,7 @@ public final class RescoreCoordinator extends AbstractProcessor
     }
     if (window > 0 && context.getNumShards() > 1) {
       RescoreReport global =
-          new GlobalWindow(window, shards, context, transport, service.get()).rescore();
+          new GlobalWindow(window, shards, context, transport, scoring.get()).rescore();
       // There is one, for it is the only rescore where the window is global.
       reports = List.of(global);
     } else if (window > 0) {

@@ -6,7 +6,7 @@ package io.crossmodal.plugin.window;
 
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
-import io.crossmodal.plugin.scoring.Errand;
+import io.crossmodal.plugin.scoring.ChildTask;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -58,13 +58,13 @@ final class SecondRound {
   /**
    * A shard's response, which may never come.
    *
-   * @param errand null where the request could not be sent
+   * @param childTask null where the request could not be sent
    */
-  record Response(CompletableFuture<QuerySearchResult> result, Errand errand) {
+  record Response(CompletableFuture<QuerySearchResult> result, ChildTask childTask) {
     /** Cancels the request on the shard. */
     void cancel() {
-      if (errand != null && !result.isDone()) {
-        errand.cancel("the global window is over");
+      if (childTask != null && !result.isDone()) {
+        childTask.cancel("the global window is over");
       }
     }
   }
@@ -78,7 +78,7 @@ final class SecondRound {
    */
   Response ask(QuerySearchResult first, int[] docs, FusionRescorerBuilder rescorer) {
     CompletableFuture<QuerySearchResult> answer = new CompletableFuture<>();
-    Errand errand = null;
+    ChildTask childTask = null;
     try {
       SearchShardTarget target = first.getSearchShardTarget();
       ShardSearchRequest again = new ShardSearchRequest(first.getShardSearchRequest());
@@ -93,7 +93,7 @@ final class SecondRound {
         source.timeout(TimeValue.timeValueNanos(Math.max(1, searchDeadline().remainingNanos())));
       }
       again.source(source);
-      errand =
+      childTask =
           transport.ask(
               context.getConnection(target.getClusterAlias(), target.getNodeId()),
               new QuerySearchRequest(
@@ -104,7 +104,7 @@ final class SecondRound {
       // Such as a node that has just left.
       answer.completeExceptionally(e);
     }
-    return new Response(answer, errand);
+    return new Response(answer, childTask);
   }
 
   /**

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.window;
 
-import io.crossmodal.plugin.scoring.Errand;
+import io.crossmodal.plugin.scoring.ChildTask;
 import java.util.concurrent.Semaphore;
 import org.apache.lucene.util.SetOnce;
 import org.opensearch.action.ActionListenerResponseHandler;
@@ -54,23 +54,23 @@ public final class WindowTransport {
    *
    * @return handle by which the request can be cancelled
    */
-  Errand ask(
+  ChildTask ask(
       Transport.Connection connection,
       QuerySearchRequest request,
       Task search,
       ActionListener<QuerySearchResult> listener) {
-    Errand errand =
-        Errand.begin(transport.get(), SearchTransportService.QUERY_ID_ACTION_NAME, search);
+    ChildTask childTask =
+        ChildTask.begin(transport.get(), SearchTransportService.QUERY_ID_ACTION_NAME, search);
     transport
         .get()
         .sendChildRequest(
             connection,
             SearchTransportService.QUERY_ID_ACTION_NAME,
             request,
-            errand.task(),
+            childTask.task(),
             new ActionListenerResponseHandler<>(
-                ActionListener.runBefore(listener, errand::end), QuerySearchResult::new));
-    return errand;
+                ActionListener.runBefore(listener, childTask::end), QuerySearchResult::new));
+    return childTask;
   }
 
   /**

@@ -11,7 +11,7 @@ import io.crossmodal.model.tokens.TokenPooling;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.action.QuerySource;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.rescore.FusionOptions;
@@ -87,7 +87,7 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
   }
 
   private long encoded() {
-    var stats = getInstanceFromNode(ModelService.class).stats();
+    var stats = getInstanceFromNode(NodeInference.class).stats();
     return stats.get(Counter.ENCODED_IMAGES) + stats.get(Counter.ENCODED_TEXTS);
   }
 

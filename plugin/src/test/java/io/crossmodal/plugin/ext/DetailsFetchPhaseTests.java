@@ -19,7 +19,7 @@ import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.action.QuerySource;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.rescore.FusionOptions;
@@ -71,7 +71,7 @@ public class DetailsFetchPhaseTests extends OpenSearchSingleNodeTestCase {
   }
 
   private long count(Counter counter) {
-    return getInstanceFromNode(ModelService.class).stats().get(counter);
+    return getInstanceFromNode(NodeInference.class).stats().get(counter);
   }
 
   private void create(String index, int shards, String properties) {

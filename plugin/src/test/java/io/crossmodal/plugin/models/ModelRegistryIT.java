@@ -10,7 +10,7 @@ import static org.hamcrest.Matchers.not;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.plugin.ClusterTestCase;
 import io.crossmodal.plugin.TestModels;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.registry.ModelVersion;
 import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
@@ -269,7 +269,7 @@ public class ModelRegistryIT extends ClusterTestCase {
     }
     // Shards that vanish under a search are core's; 404 is said of an index that is gone.
     assertThat(new TreeSet<>(answers).toString(), not(containsString("500")));
-    for (ModelService service : internalCluster().getInstances(ModelService.class)) {
+    for (NodeInference service : internalCluster().getInstances(NodeInference.class)) {
       assertBusy(() -> assertEquals(0, service.queued()));
       assertFalse(service.catalog().has("mine"));
     }

@@ -12,7 +12,7 @@ import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.action.QuerySource;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.registry.ModelVersion;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.mapper.Spaces;
@@ -471,12 +471,12 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
           .get();
     }
     Map<String, Float> before = rescored();
-    ModelService service = getInstanceFromNode(ModelService.class);
-    assertEquals(1, service.status("mine").version());
+    NodeInference service = getInstanceFromNode(NodeInference.class);
+    assertEquals(1, service.models().status("mine").version());
     long encoded = service.stats().get(InferenceStats.Counter.ENCODED_IMAGES);
     upload("mine", TestModels.zip(TestModels.newHead("any", 7), createTempDir()));
-    service.load("mine", null).get(60, TimeUnit.SECONDS);
-    assertEquals(2, service.status("mine").version());
+    service.models().load("mine", null).get(60, TimeUnit.SECONDS);
+    assertEquals(2, service.models().status("mine").version());
     Map<String, Float> after = rescored();
     assertEquals(before.keySet(), after.keySet());
     assertNotEquals("another head, other scores", before, after);
@@ -673,11 +673,12 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
           records.renew(upload);
           assertTrue("a later one", records.created(upload) > first);
         });
-    records.tend(
+    records.maintain(
         ModelsMetadata.EMPTY, records.created(upload), TimeValue.ZERO, TimeValue.timeValueDays(7));
     assertEquals("the part is older, its upload is not", 1, documents());
     assertEquals(List.of(2), upload("slow", parts[1], sha256, 1, 3).missing());
-    records.tend(ModelsMetadata.EMPTY, Long.MAX_VALUE, TimeValue.ZERO, TimeValue.timeValueDays(7));
+    records.maintain(
+        ModelsMetadata.EMPTY, Long.MAX_VALUE, TimeValue.ZERO, TimeValue.timeValueDays(7));
     assertEquals("given up", 0, documents());
     assertNull(records.upload("slow"));
     assertEquals(List.of(0, 1), upload("slow", parts[2], sha256, 2, 3).missing());
@@ -779,14 +780,16 @@ public class ModelUploadTests extends OpenSearchSingleNodeTestCase {
     assertBusy(() -> assertEquals(List.of(second), records.lost(ModelsMetadata.EMPTY)));
     long now = System.currentTimeMillis();
     TimeValue week = TimeValue.timeValueDays(7);
-    records.tend(ModelsMetadata.of(cluster.state()), now + week.millis() / 2, TimeValue.ZERO, week);
+    records.maintain(
+        ModelsMetadata.of(cluster.state()), now + week.millis() / 2, TimeValue.ZERO, week);
     assertEquals(chunks, documents());
-    records.tend(ModelsMetadata.of(cluster.state()), now + 2 * week.millis(), TimeValue.ZERO, week);
+    records.maintain(
+        ModelsMetadata.of(cluster.state()), now + 2 * week.millis(), TimeValue.ZERO, week);
     assertEquals("the version before is gone", (head.length + 4095) / 4096, documents());
     delete("mine");
-    records.tend(ModelsMetadata.EMPTY, now + week.millis() / 2, TimeValue.ZERO, week);
+    records.maintain(ModelsMetadata.EMPTY, now + week.millis() / 2, TimeValue.ZERO, week);
     assertEquals((head.length + 4095) / 4096, documents());
-    records.tend(ModelsMetadata.EMPTY, now + 2 * week.millis(), TimeValue.ZERO, week);
+    records.maintain(ModelsMetadata.EMPTY, now + 2 * week.millis(), TimeValue.ZERO, week);
     assertEquals(0, documents());
   }
 

@@ -103,9 +103,9 @@ public class ModelsMetadataTests extends AbstractDiffableSerializationTestCase<M
     assertEquals(RestStatus.CONFLICT, e.status());
     for (String part :
         List.of(
-            first.filterSpace(),
+            first.embeddingSpace(),
             first.tokenSpace(),
-            foreign.filterSpace(),
+            foreign.embeddingSpace(),
             foreign.tokenSpace(),
             "choose another id")) {
       assertThat(e.getMessage(), containsString(part));

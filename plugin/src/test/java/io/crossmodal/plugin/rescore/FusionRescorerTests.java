@@ -20,7 +20,8 @@ import io.crossmodal.plugin.errors.ForeignTokensException;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
-import io.crossmodal.plugin.inference.scoring.Scores;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
+import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.FieldDefinition;
@@ -207,7 +208,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
         window,
         "field",
         new CrossModalFieldType(
-            definition(modality), HnswParameters.DEFAULT, Map.of(), () -> test.get()),
+            definition(modality), HnswParameters.DEFAULT, Map.of(), () -> test.get().scoring()),
         new QueryState.Encoded<>(
             new QuerySource.Label("query", "?"),
             new EncodedQuery.Tokens(
@@ -260,11 +261,13 @@ public class FusionRescorerTests extends OpenSearchTestCase {
     }
     Scores logits =
         test.get()
+            .scoring()
             .score(
-                TestModels.ID,
-                List.of(image ? query : candidate),
-                List.of(image ? candidate : query),
-                Deadline.none())
+                new ScoringService.Request(
+                    TestModels.ID,
+                    List.of(image ? query : candidate),
+                    List.of(image ? candidate : query),
+                    Deadline.none()))
             .get(60, TimeUnit.SECONDS);
     return MODEL.manifest().calibration().probability(logits.itm()[0], logits.filter()[0]);
   }
@@ -558,11 +561,13 @@ public class FusionRescorerTests extends OpenSearchTestCase {
       List<TokenBlock> blocks = index.docs.stream().map(index.blocks::get).toList();
       List<Float> logits =
           test.get()
-              .filter(
-                  TestModels.ID,
-                  image ? List.of(query) : blocks,
-                  image ? blocks : List.of(query),
-                  Deadline.none())
+              .scoring()
+              .preRank(
+                  new ScoringService.Request(
+                      TestModels.ID,
+                      image ? List.of(query) : blocks,
+                      image ? blocks : List.of(query),
+                      Deadline.none()))
               .get(60, TimeUnit.SECONDS);
       Set<Integer> passed =
           IntStream.range(0, hits.length)

@@ -101,7 +101,8 @@ public class RescoreAdmissionTests extends OpenSearchTestCase {
             getTestName(), Settings.builder().put("thread_pool.search.size", THREADS).build());
     service = new TestService(createTempDir(), 100, 10);
     RescoreAdmission admission =
-        new RescoreAdmission(threadPool, service.get(), new RescoreLimits(1000, 100, MAY_WAIT));
+        new RescoreAdmission(
+            threadPool, service.get().scoring(), new RescoreLimits(1000, 100, MAY_WAIT));
     door = door(admission, SearchTransportService.QUERY_ACTION_NAME);
   }
 
@@ -266,7 +267,7 @@ public class RescoreAdmissionTests extends OpenSearchTestCase {
 
   public void testAHandlerThatThrowsGivesItsPlaceBack() {
     RescoreAdmission admission =
-        new RescoreAdmission(threadPool, service.get(), new RescoreLimits(1000, 100, 0));
+        new RescoreAdmission(threadPool, service.get().scoring(), new RescoreLimits(1000, 100, 0));
     TransportRequestHandler<TransportRequest> throwing =
         admission.interceptHandler(
             SearchTransportService.QUERY_ID_ACTION_NAME,
@@ -295,7 +296,7 @@ public class RescoreAdmissionTests extends OpenSearchTestCase {
   /** Hits whose rescore is described ask the model once more; others do not. */
   public void testAPageThatIsDescribedWaitsToo() throws Exception {
     RescoreAdmission admission =
-        new RescoreAdmission(threadPool, service.get(), new RescoreLimits(1000, 100, 0));
+        new RescoreAdmission(threadPool, service.get().scoring(), new RescoreLimits(1000, 100, 0));
     TransportRequestHandler<TransportRequest> fetch =
         door(admission, SearchTransportService.FETCH_ID_ACTION_NAME);
     boolean heatMap = randomBoolean();

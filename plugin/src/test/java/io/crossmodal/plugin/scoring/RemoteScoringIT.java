@@ -19,8 +19,9 @@ import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.ext.CrossModalExtBuilder;
 import io.crossmodal.plugin.inference.Deadline;
-import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.plugin.inference.scoring.Scores;
+import io.crossmodal.plugin.inference.node.NodeInference;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
+import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.rescore.FusionOptions;
@@ -111,13 +112,13 @@ public class RemoteScoringIT extends ClusterTestCase {
         });
   }
 
-  private static ModelService service(String node) {
-    return internalCluster().getInstance(ModelService.class, node);
+  private static NodeInference service(String node) {
+    return internalCluster().getInstance(NodeInference.class, node);
   }
 
   private static long onData(Counter counter) {
     long total = 0;
-    for (ModelService service : internalCluster().getDataNodeInstances(ModelService.class)) {
+    for (NodeInference service : internalCluster().getDataNodeInstances(NodeInference.class)) {
       total += service.stats().get(counter);
     }
     return total;
@@ -257,7 +258,7 @@ public class RemoteScoringIT extends ClusterTestCase {
     assertBusy(
         () -> {
           int queued = 0;
-          for (ModelService data : internalCluster().getDataNodeInstances(ModelService.class)) {
+          for (NodeInference data : internalCluster().getDataNodeInstances(NodeInference.class)) {
             queued += data.queued();
           }
           assertEquals("each shard's window waits on its own node now", 2, queued);
@@ -371,12 +372,12 @@ public class RemoteScoringIT extends ClusterTestCase {
 
   public void testOneQuestionTriesAScorerThatWasLateAgain() {
     AtomicLong clock = new AtomicLong(randomLong());
-    Resting resting = new Resting(clock::get);
+    ScorerBackoff resting = new ScorerBackoff(clock::get);
     assertTrue(resting.mayAsk("a"));
     resting.late("a");
     assertFalse(resting.mayAsk("a"));
     assertTrue(resting.mayAsk("b"));
-    clock.addAndGet(Resting.NANOS - 1);
+    clock.addAndGet(ScorerBackoff.NANOS - 1);
     assertFalse(resting.mayAsk("a"));
     clock.addAndGet(1);
     assertTrue("the one that tries", resting.mayAsk("a"));
@@ -398,7 +399,7 @@ public class RemoteScoringIT extends ClusterTestCase {
   /** Asks as another node would. */
   private PairsResponse ask(String node, Pairs pairs) throws IOException {
     PairsRequest request =
-        new PairsRequest(PairQuestion.SCORE, pairs, Deadline.after(Duration.ofMinutes(1)));
+        new PairsRequest(PairOperation.SCORE, pairs, Deadline.after(Duration.ofMinutes(1)));
     return internalCluster()
         .client(node)
         .execute(
@@ -440,10 +441,13 @@ public class RemoteScoringIT extends ClusterTestCase {
     PairsResponse answer =
         ask(scorer, new Pairs(TestModels.ID, space, query, true, List.of(fitting)));
     assertNull(answer.why(), answer.refusal());
-    Scores scores = answer.answer(PairQuestion.SCORE);
+    Scores scores = answer.answer(PairOperation.SCORE);
     Scores expected =
         service(scorer)
-            .score(TestModels.ID, List.of(query), List.of(fitting.block()), Deadline.none())
+            .scoring()
+            .score(
+                new ScoringService.Request(
+                    TestModels.ID, List.of(query), List.of(fitting.block()), Deadline.none()))
             .get();
     assertEquals(expected.itm()[0], scores.itm()[0], TOLERANCE);
     assertEquals(expected.model(), scores.model());

@@ -29,6 +29,40 @@ public final class Job<I, O> {
   private long copyNanos;
   private long modelNanos;
 
+  /** Whose work comes first. The worker has a queue of its own for each. */
+  public enum Priority {
+    /** Somebody waits for a search. */
+    SEARCH,
+    /**
+     * Documents on their way in. One call in {@link JobQueues#INGEST_TURN} is theirs however many
+     * searches wait, so that neither starves the other.
+     */
+    INGEST
+  }
+
+  /**
+   * Where a job's time went, in nanoseconds.
+   *
+   * @param queueNanos from asking the worker to its first call
+   * @param copyNanos of the copies into and out of the device, of the calls that took part in it
+   * @param modelNanos of these calls but for the copies; a call that also served others counts
+   *     whole
+   */
+  public record Times(long queueNanos, long copyNanos, long modelNanos) {
+    /** Those of no job. */
+    public static final Times NONE = new Times(0, 0, 0);
+
+    /**
+     * Returns the times of two jobs of one request, which wait side by side, compute one by one.
+     */
+    public Times and(Times other) {
+      return new Times(
+          Math.max(queueNanos, other.queueNanos),
+          copyNanos + other.copyNanos,
+          modelNanos + other.modelNanos);
+    }
+  }
+
   /** Some of a job's items, in one call. */
   record Slice<I, O>(Job<I, O> job, int from, int to) {
     List<I> items() {
@@ -54,7 +88,7 @@ public final class Job<I, O> {
     return operation;
   }
 
-  /** As many outcomes as items; completes on the worker. Whoever gives up cancels it. */
+  /** Returns as many outcomes as items, in their order; completes on the worker. */
   public CompletableFuture<List<O>> result() {
     return result;
   }
@@ -63,17 +97,17 @@ public final class Job<I, O> {
     return System.nanoTime() - arrived;
   }
 
-  /** Whether no slice was taken yet. */
+  /** Returns whether no slice was taken yet. */
   boolean untouched() {
     return taken == 0;
   }
 
-  /** Items that no slice has taken yet. */
+  /** Returns items that no slice has taken yet. */
   int waiting() {
     return items.size() - taken;
   }
 
-  /** Whether its model is warm, or will never be. */
+  /** Returns whether its model is warm, or will never be. */
   boolean ready() {
     return operation.on().settled();
   }
@@ -82,7 +116,7 @@ public final class Job<I, O> {
     return deadline;
   }
 
-  /** Whether nobody waits for the outcomes any more. */
+  /** Returns whether nobody waits for the outcomes any more. */
   boolean abandoned() {
     return result.isDone() || deadline.expired();
   }
@@ -114,10 +148,10 @@ public final class Job<I, O> {
     }
   }
 
-  /** Where the job's time went; of a job that is complete. */
-  public JobTimes times() {
+  /** Returns where the time of a complete job went. */
+  public Times times() {
     synchronized (outcomes) {
-      return new JobTimes(queuedNanos, copyNanos, modelNanos);
+      return new Times(queuedNanos, copyNanos, modelNanos);
     }
   }
 

@@ -29,37 +29,48 @@ import java.util.List;
  * @param <O> its outcome
  */
 public sealed interface Operation<I, O> {
-  /** The version of the model that computes. */
+  /** Returns the version of the model that computes. */
   LoadedModel on();
 
-  /** Id of the model. */
+  /** Returns the id of the model. */
   default String model() {
     return on().version().id();
   }
 
-  /** Most items in one call. */
-  int most(InferenceSettings settings);
+  /** Returns how many items one call takes at most. */
+  int maxItems(InferenceSettings settings);
 
-  /** Memory that a call takes, in bytes, beside the model's weights. */
+  /** Returns the memory that a call takes, in bytes, beside the model's weights. */
   long bytes(FusionModel model, List<I> items);
 
-  /** The call itself; as many outcomes as items. */
+  /** Calls the model; returns as many outcomes as items. */
   List<O> run(FusionModel model, List<I> items);
 
   /** Counts a call that succeeded. */
   void count(InferenceStats stats, int items);
+
+  /** Operations of a tower on prepared items. */
+  sealed interface OnItems<I> extends Operation<I, Encoding> {
+    @Override
+    default int maxItems(InferenceSettings settings) {
+      return settings.encodeBatch();
+    }
+  }
+
+  /** Operations on the tokens of pairs. */
+  sealed interface OnPairs<O> extends Operation<Pair, O> {
+    @Override
+    default int maxItems(InferenceSettings settings) {
+      return settings.scoreBatch();
+    }
+  }
 
   private static ModelConfig config(FusionModel model) {
     return model.bundle().manifest().config();
   }
 
   /** Runs the text tower. */
-  record EncodeTexts(LoadedModel on) implements Operation<TokenizedText, Encoding> {
-    @Override
-    public int most(InferenceSettings settings) {
-      return settings.encodeBatch();
-    }
-
+  record EncodeTexts(LoadedModel on) implements OnItems<TokenizedText> {
     @Override
     public long bytes(FusionModel model, List<TokenizedText> texts) {
       int longest = texts.stream().mapToInt(TokenizedText::length).max().orElse(0);
@@ -78,12 +89,7 @@ public sealed interface Operation<I, O> {
   }
 
   /** Runs a sensor's image tower. */
-  record EncodeImages(LoadedModel on, String sensor) implements Operation<PixelTensor, Encoding> {
-    @Override
-    public int most(InferenceSettings settings) {
-      return settings.encodeBatch();
-    }
-
+  record EncodeImages(LoadedModel on, String sensor) implements OnItems<PixelTensor> {
     @Override
     public long bytes(FusionModel model, List<PixelTensor> images) {
       ModelConfig config = config(model);
@@ -149,13 +155,7 @@ public sealed interface Operation<I, O> {
    *     keys and values are then computed once; null where the images differ. Such pairs share a
    *     call with pairs of the same image only.
    */
-  record Score(LoadedModel on, int imageTokens, Tokens sharedImage)
-      implements Operation<Pair, PairLogit> {
-    @Override
-    public int most(InferenceSettings settings) {
-      return settings.scoreBatch();
-    }
-
+  record Score(LoadedModel on, int imageTokens, Tokens sharedImage) implements OnPairs<PairLogit> {
     @Override
     public long bytes(FusionModel model, List<Pair> pairs) {
       int longest = Pair.longest(pairs);
@@ -190,12 +190,7 @@ public sealed interface Operation<I, O> {
    *
    * @param imageTokens M, the same for all images that are found in a call; queries may have others
    */
-  record MaxSim(LoadedModel on, int imageTokens) implements Operation<Pair, Float> {
-    @Override
-    public int most(InferenceSettings settings) {
-      return settings.scoreBatch();
-    }
-
+  record MaxSim(LoadedModel on, int imageTokens) implements OnPairs<Float> {
     @Override
     public long bytes(FusionModel model, List<Pair> pairs) {
       return Footprint.maxSim(config(model), pairs.size(), Pair.longest(pairs), imageTokens);
@@ -227,12 +222,7 @@ public sealed interface Operation<I, O> {
    *
    * @param imageTokens M, the same for all pairs of a call; their patches form a square
    */
-  record Attention(LoadedModel on, int imageTokens) implements Operation<Pair, WordPatchWeights> {
-    @Override
-    public int most(InferenceSettings settings) {
-      return settings.scoreBatch();
-    }
-
+  record Attention(LoadedModel on, int imageTokens) implements OnPairs<WordPatchWeights> {
     @Override
     public long bytes(FusionModel model, List<Pair> pairs) {
       return Footprint.attention(config(model), pairs.size(), Pair.longest(pairs), imageTokens);
@@ -253,13 +243,8 @@ public sealed interface Operation<I, O> {
     }
   }
 
-  /** Runs the paper's MLP filter on the class tokens of pairs. */
-  record Filter(LoadedModel on) implements Operation<Pair, Float> {
-    @Override
-    public int most(InferenceSettings settings) {
-      return settings.scoreBatch();
-    }
-
+  /** Runs the pre-ranker, the paper's MLP filter, on the class tokens of pairs. */
+  record PreRank(LoadedModel on) implements OnPairs<Float> {
     @Override
     public long bytes(FusionModel model, List<Pair> pairs) {
       return Footprint.filterByMlp(config(model), pairs.size());

@@ -14,7 +14,7 @@ import java.util.Optional;
 
 /**
  * Computes the items of a call in as few pieces as it takes: in halves where the budget does not
- * grant the memory or the engine breaks off, and on a spare device from the first item that the
+ * grant the memory or the engine breaks off, and on a fallback device from the first item that the
  * device does not even take alone.
  *
  * <p>The engine says in words alone whether it was short of memory or of something else, and words
@@ -39,21 +39,24 @@ final class SplitCall {
    * Computes items.
    *
    * @param items at least one
-   * @param spare computes what the device does not; empty where the failure is to be told
+   * @param fallback computes what the device does not; empty where the failure is to be told
    * @throws InferenceException.MemoryExceeded as the last device threw it for a single item
    * @throws EngineException likewise
    */
   static <I, O> List<O> compute(
-      List<I> items, Attempt<I, O> device, Optional<Attempt<I, O>> spare, InferenceStats counts) {
+      List<I> items,
+      Attempt<I, O> device,
+      Optional<Attempt<I, O>> fallback,
+      InferenceStats counts) {
     List<O> outcomes = new ArrayList<>(items.size());
     try {
       append(items, device, outcomes, counts);
     } catch (EngineException | InferenceException.MemoryExceeded e) {
-      if (spare.isEmpty()) {
+      if (fallback.isEmpty()) {
         throw e;
       }
       counts.increment(Counter.SPARE_BATCHES);
-      append(items.subList(outcomes.size(), items.size()), spare.get(), outcomes, counts);
+      append(items.subList(outcomes.size(), items.size()), fallback.get(), outcomes, counts);
     }
     return outcomes;
   }

@@ -6,7 +6,6 @@ package io.crossmodal.plugin.inference.encoding;
 
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.plugin.inference.Futures;
-import io.crossmodal.plugin.inference.ModelService;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -23,16 +22,24 @@ import java.util.function.IntFunction;
  * any size holds two batches of prepared items, one of encodings and one place in the queue.
  *
  * @param <T> a prepared item
+ * @param count items
+ * @param batch most items prepared and encoded together
+ * @param helper prepares, and hands outcomes on
+ * @param helpers threads of {@code helper} that may prepare at once
+ * @param prepare makes an item fit for the model by its index; an item for which it throws fails
+ * @param encode encodes prepared items
+ * @param outcome of an item and its encoding
+ * @param listener gets the outcomes, in the items' order
  */
-public final class BatchedEncoding<T> {
-  private final int count;
-  private final int batch;
-  private final Executor helper;
-  private final int helpers;
-  private final IntFunction<T> prepare;
-  private final Function<List<T>, CompletableFuture<List<Encoding>>> encode;
-  private final BiFunction<T, Encoding, Encoded.Success> outcome;
-  private final Outcomes outcomes;
+record BatchedEncoding<T>(
+    int count,
+    int batch,
+    Executor helper,
+    int helpers,
+    IntFunction<T> prepare,
+    Function<List<T>, CompletableFuture<List<Encoding>>> encode,
+    BiFunction<T, Encoding, Encoded.Success> outcome,
+    EncodingRequest.Listener listener) {
 
   /**
    * An item that is fit for the model, or why it is not.
@@ -41,37 +48,8 @@ public final class BatchedEncoding<T> {
    */
   private record Prepared<T>(T item, RuntimeException failure) {}
 
-  /**
-   * @param count items
-   * @param batch most items prepared and encoded together
-   * @param helper prepares, and hands outcomes on
-   * @param helpers threads of {@code helper} that may prepare at once
-   * @param prepare makes an item fit for the model by its index; an item for which it throws fails
-   * @param encode encodes prepared items
-   * @param outcome of an item and its encoding
-   * @param outcomes gets them, in the items' order
-   */
-  public BatchedEncoding(
-      int count,
-      int batch,
-      Executor helper,
-      int helpers,
-      IntFunction<T> prepare,
-      Function<List<T>, CompletableFuture<List<Encoding>>> encode,
-      BiFunction<T, Encoding, Encoded.Success> outcome,
-      Outcomes outcomes) {
-    this.count = count;
-    this.batch = batch;
-    this.helper = helper;
-    this.helpers = helpers;
-    this.prepare = prepare;
-    this.encode = encode;
-    this.outcome = outcome;
-    this.outcomes = outcomes;
-  }
-
   /** Completes on the helper when the last outcome was handed on. */
-  public CompletableFuture<Void> run() {
+  CompletableFuture<Void> run() {
     return from(0, prepare(0));
   }
 
@@ -109,15 +87,15 @@ public final class BatchedEncoding<T> {
       if (prepared.failure != null) {
         encoded = new Encoded.Failure(prepared.failure);
       } else if (failure != null) {
-        encoded = new Encoded.Failure(ModelService.unwrap(failure));
+        encoded = new Encoded.Failure(Futures.unwrap(failure));
       } else {
         encoded = outcome.apply(prepared.item, encodings.get(next++));
       }
-      outcomes.take(from + i, encoded);
+      listener.onEncoded(from + i, encoded);
     }
   }
 
-  /** Prepares the batch from an index on, in parallel. */
+  /** Prepares the batch that begins at an index, in parallel. */
   private CompletableFuture<List<Prepared<T>>> prepare(int from) {
     int size = Math.min(count - from, batch);
     if (size <= 0) {

@@ -20,7 +20,7 @@ import java.util.function.Supplier;
  * one by one, and one that is too large ends as an error of its own. A search's is refused at once,
  * for the thread that would wait reads all searches. Thread-safe.
  */
-public final class DecodingMemory {
+final class DecodingMemory {
   private static final String WHAT = "decoding a picture";
 
   private final MemoryBudget heap;
@@ -29,7 +29,7 @@ public final class DecodingMemory {
   private final Condition decoded = lock.newCondition();
   private int decoding;
 
-  public DecodingMemory(MemoryBudget heap, InferenceStats stats) {
+  DecodingMemory(MemoryBudget heap, InferenceStats stats) {
     this.heap = heap;
     this.stats = stats;
   }
@@ -38,12 +38,12 @@ public final class DecodingMemory {
    * Decodes a document's picture while the memory for it is taken.
    *
    * @param bytes that decoding takes at most
-   * @param gone ends the wait when it is done
+   * @param cancelled ends the wait when it is done
    * @throws InferenceException.MemoryExceeded when there is not so much for this picture alone
    * @throws CancellationException when nobody waits for the picture any more
    */
-  public <T> T inTurn(long bytes, CompletableFuture<?> gone, Supplier<T> decode) {
-    return during(take(bytes, gone), decode);
+  <T> T decodeInTurn(long bytes, CompletableFuture<?> cancelled, Supplier<T> decode) {
+    return during(take(bytes, cancelled), decode);
   }
 
   /**
@@ -52,7 +52,7 @@ public final class DecodingMemory {
    * @param bytes that decoding takes at most
    * @throws InferenceException.MemoryExceeded when there is not so much now
    */
-  public <T> T now(long bytes, Supplier<T> decode) {
+  <T> T decodeNow(long bytes, Supplier<T> decode) {
     MemoryBudget.Reservation memory;
     lock.lock();
     try {
@@ -91,11 +91,11 @@ public final class DecodingMemory {
     }
   }
 
-  private MemoryBudget.Reservation take(long bytes, CompletableFuture<?> gone) {
+  private MemoryBudget.Reservation take(long bytes, CompletableFuture<?> cancelled) {
     lock.lock();
     try {
       for (boolean first = true; true; first = false) {
-        if (gone.isDone()) {
+        if (cancelled.isDone()) {
           throw new CancellationException("nobody waits for it any more");
         }
         try {
@@ -110,7 +110,7 @@ public final class DecodingMemory {
         if (first) {
           stats.increment(Counter.DECODING_WAITS);
           // Runs here and now where it is done already, which holds the lock.
-          CompletableFuture<?> unused = gone.whenComplete((done, failure) -> wake());
+          CompletableFuture<?> unused = cancelled.whenComplete((done, failure) -> wake());
           continue;
         }
         decoded.await();

@@ -18,14 +18,14 @@ import java.util.function.Function;
  * asks meanwhile waits for the same encoding, with a future of his own, and the last one who stops
  * waiting ends it. Thread-safe.
  */
-public final class QueryEncodingCache {
+final class QueryEncodingCache {
 
   /**
    * @param space the fingerprints of the spaces that the encoding lives in; the id of a model would
    *     not do, for its weights may be replaced
    * @param digest of the query
    */
-  public record Key(String space, String digest) {}
+  record Key(String space, String digest) {}
 
   /** An encoding under way. */
   private static final class Pending {
@@ -42,7 +42,7 @@ public final class QueryEncodingCache {
   /**
    * @param capacity in bytes
    */
-  public QueryEncodingCache(long capacity, InferenceStats stats) {
+  QueryEncodingCache(long capacity, InferenceStats stats) {
     this.capacity = capacity;
     this.stats = stats;
   }
@@ -53,7 +53,7 @@ public final class QueryEncodingCache {
    * @param encode starts the encoding; gets a future that is done when nobody waits for it any more
    * @return the caller's own: to complete it says that he does not wait any more
    */
-  public CompletableFuture<Encoded.Success> get(
+  CompletableFuture<Encoded.Success> get(
       Key key, Function<CompletableFuture<?>, CompletableFuture<Encoded.Success>> encode) {
     Pending pending;
     boolean first;
@@ -115,7 +115,7 @@ public final class QueryEncodingCache {
     }
   }
 
-  /** Queries that are encoded or under way. */
+  /** Returns the number of queries that are encoded or under way. */
   synchronized int size() {
     return encoded.size() + underWay.size();
   }

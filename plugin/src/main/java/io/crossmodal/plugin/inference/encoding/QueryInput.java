@@ -14,7 +14,7 @@ import java.util.Objects;
 /** What a user searches with, before it is encoded. */
 public sealed interface QueryInput permits QueryInput.Text, QueryInput.Image {
 
-  /** A digest that tells two inputs apart, hexadecimal. */
+  /** Returns a digest that tells two inputs apart, hexadecimal. */
   String digest();
 
   /**

@@ -3,10 +3,10 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * Texts, images and queries become embeddings and tokens: prepared on helpers, encoded by the
- * worker batch by batch.
+ * Texts, images and queries become embeddings and tokens: prepared on threads of their own, encoded
+ * by the worker batch by batch.
  *
- * <p>Entry class: {@link QueryInput} for what is searched with, {@link Encoded} for what comes out.
- * Callers: the ingest processor, the query encoding action and the REST handlers.
+ * <p>Entry class: {@link io.crossmodal.plugin.inference.encoding.EncodingService}. Callers: the
+ * ingest processor, the query encoding action and the REST handlers.
  */
 package io.crossmodal.plugin.inference.encoding;

@@ -26,6 +26,14 @@ public final class DeviceBudgets {
   private final Map<Device, Card> cards = new ConcurrentHashMap<>();
 
   /**
+   * A GPU's memory as the node counts it.
+   *
+   * @param used bytes of weights and of calls under way
+   * @param limit bytes that the node grants itself
+   */
+  public record GpuMemory(long used, long limit) {}
+
+  /**
    * @param node bounds what calls on the CPU take
    * @param free bytes that are free on a GPU; asked once for each
    */
@@ -68,7 +76,7 @@ public final class DeviceBudgets {
     }
   }
 
-  /** The GPUs in use, by their names such as {@code gpu(0)}. */
+  /** Returns the GPUs in use, by their names such as {@code gpu(0)}. */
   public Map<String, GpuMemory> gpus() {
     Map<String, GpuMemory> gpus = new TreeMap<>();
     cards.values().forEach(card -> gpus.put(card.name, new GpuMemory(card.used.get(), card.limit)));

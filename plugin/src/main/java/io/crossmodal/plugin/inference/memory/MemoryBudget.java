@@ -54,7 +54,7 @@ public interface MemoryBudget {
   }
 
   /**
-   * Takes memory.
+   * Reserves memory.
    *
    * @param what it is for, as a message should call it
    * @throws InferenceException.MemoryExceeded when there is not so much

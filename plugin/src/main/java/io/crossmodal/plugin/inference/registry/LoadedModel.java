@@ -39,13 +39,13 @@ public final class LoadedModel {
   public final class Lease implements AutoCloseable {
     private boolean ended;
 
-    /** What it keeps. */
+    /** Returns the model that it keeps. */
     public LoadedModel of() {
       return LoadedModel.this;
     }
 
     /**
-     * The warm model.
+     * Returns the warm model.
      *
      * @throws InferenceException when it could not be loaded, or was freed before this lease began
      */
@@ -74,7 +74,7 @@ public final class LoadedModel {
     }
   }
 
-  /** What it was loaded from, or is to be. */
+  /** Returns what it was loaded from, or is to be. */
   public ModelVersion version() {
     return version;
   }
@@ -83,19 +83,19 @@ public final class LoadedModel {
     return policy;
   }
 
-  /** Whether this is what an id should stand for. */
+  /** Returns whether this is what an id should stand for. */
   boolean is(ModelVersion wanted, PrecisionPolicy inPrecision) {
     return version == wanted && policy == inPrecision;
   }
 
-  /** Has it stay in memory until the lease ends. */
+  /** Leases it: it stays in memory until the lease ends. */
   public synchronized Lease lease() {
     leases++;
     return new Lease();
   }
 
   /**
-   * Takes note of what a call took.
+   * Records the time of a call.
    *
    * @param operation kind of it
    */
@@ -106,39 +106,42 @@ public final class LoadedModel {
         (average, latest) -> average + LATEST * (latest - average));
   }
 
-  /** Nanoseconds that an item of such operations takes lately; 0 where none was computed yet. */
+  /**
+   * Returns nanoseconds that an item of such operations takes lately; 0 where none was computed
+   * yet.
+   */
   public double nanosOfItem(Class<?> operation) {
     return nanosOfItem.getOrDefault(operation, 0.0);
   }
 
-  /** Completes when the model is warm; fails when it could not be loaded. */
+  /** Returns a future that completes when the model is warm, and fails when it cannot be loaded. */
   CompletableFuture<Void> done() {
     return done;
   }
 
-  /** Whether loading has ended, well or not. */
+  /** Returns whether loading has ended, well or not. */
   public boolean settled() {
     return done.isDone();
   }
 
-  /** Why it could not be loaded; null where it could, or is still loading. */
+  /** Returns why it could not be loaded; null where it could, or is still loading. */
   synchronized InferenceException failure() {
     return failure;
   }
 
-  /** Whether another attempt would fail as this one did. */
+  /** Returns whether another attempt would fail as this one did. */
   synchronized boolean broken() {
     return broken;
   }
 
-  /** Loading has ended well; {@link #settle} tells those who wait. */
+  /** Takes the model that was loaded; {@link #settle} tells those who wait. */
   synchronized void loaded(ModelLoader.Loaded warm) {
     model = warm;
     freeIfUnused();
   }
 
   /**
-   * Loading has ended otherwise; {@link #settle} tells those who wait.
+   * Takes note that loading failed; {@link #settle} tells those who wait.
    *
    * @param lasting whether another attempt would end the same way
    */
@@ -147,7 +150,7 @@ public final class LoadedModel {
     broken = lasting;
   }
 
-  /** Lets the jobs go on that wait for this model. */
+  /** Completes {@link #done}, so that the jobs that wait for this model go on. */
   void settle() {
     InferenceException cause = failure();
     if (cause == null) {
@@ -157,13 +160,13 @@ public final class LoadedModel {
     }
   }
 
-  /** Lets go of it, as soon as nobody uses it. */
+  /** Frees it as soon as nobody uses it. */
   synchronized void retire() {
     retired = true;
     freeIfUnused();
   }
 
-  /** Lets go of it now, for nobody can use it any more. */
+  /** Frees it now, for nobody can use it any more. */
   synchronized void free() {
     retired = true;
     leases = 0;

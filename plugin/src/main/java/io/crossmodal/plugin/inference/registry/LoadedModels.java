@@ -11,7 +11,6 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.plugin.inference.Futures;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceSettings;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.PrecisionPolicy;
 import io.crossmodal.plugin.inference.memory.DeviceBudgets;
 import java.util.ArrayList;
@@ -26,6 +25,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
@@ -104,8 +104,13 @@ public final class LoadedModels implements AutoCloseable {
     loader.allowCoreThreadTimeOut(true);
   }
 
+  /** Returns the models that this node knows. */
+  public ModelCatalog catalog() {
+    return catalog;
+  }
+
   /**
-   * The version that serves an id, warm or about to be; the first call has it loaded.
+   * Returns the version that serves an id, warm or about to be; the first call has it loaded.
    *
    * @throws IllegalArgumentException when there is no such model
    * @throws InferenceException.ModelUnavailable when the node is shutting down
@@ -115,15 +120,41 @@ public final class LoadedModels implements AutoCloseable {
   }
 
   /**
-   * The version that serves an id, and keeps doing so until the lease ends. Taken under the lock
-   * that versions are swapped under: between {@link #serving} and a lease of one's own, another
-   * version may take its place and have it freed.
+   * Leases the version that serves an id, which keeps doing so until the lease ends. Taken under
+   * the lock that versions are swapped under: between {@link #serving} and a lease of one's own,
+   * another version may take its place and have it freed.
    *
    * @throws IllegalArgumentException when there is no such model
    * @throws InferenceException.ModelUnavailable when the node is shutting down
    */
   public synchronized LoadedModel.Lease lease(String id) {
     return serving(id).lease();
+  }
+
+  /**
+   * Runs something on the version that serves an id, which is leased until it is done.
+   *
+   * @return what {@code work} returns, or fails with an {@link InferenceException} where there is
+   *     no version to lease
+   * @throws IllegalArgumentException when there is no such model
+   */
+  public <T> CompletableFuture<T> whileLeased(
+      String id, Function<LoadedModel, CompletableFuture<T>> work) {
+    LoadedModel.Lease lease;
+    try {
+      lease = lease(id);
+    } catch (InferenceException e) {
+      return CompletableFuture.failedFuture(e);
+    }
+    CompletableFuture<T> result;
+    try {
+      result = work.apply(lease.of());
+    } catch (RuntimeException e) {
+      lease.close();
+      throw e;
+    }
+    CompletableFuture<?> unused = result.whenComplete((done, failure) -> lease.close());
+    return result;
   }
 
   private synchronized LoadedModel serving(String id, PrecisionPolicy fresh) {
@@ -150,14 +181,14 @@ public final class LoadedModels implements AutoCloseable {
     return slot.serving;
   }
 
-  /** Whether it failed and another attempt may do better. */
+  /** Returns whether it failed and another attempt may do better. */
   private static boolean worthAnotherTry(LoadedModel model, ModelVersion current) {
     return model.failure() != null && (model.version() != current || !model.broken());
   }
 
   /**
-   * Has the current version loaded, also where that failed before. What is served in another
-   * precision serves until it is warm.
+   * Loads the current version, also where that failed before. What is served in another precision
+   * serves until it is warm.
    *
    * @param policy for this version and those after it; null for what it was
    * @return completes when it is warm
@@ -211,7 +242,7 @@ public final class LoadedModels implements AutoCloseable {
     lost.forEach(this::unload);
   }
 
-  /** Where a model stands. */
+  /** Returns where a model stands. */
   public synchronized ModelStatus status(String id) {
     Slot slot = slots.get(id);
     if (slot == null) {
@@ -221,15 +252,15 @@ public final class LoadedModels implements AutoCloseable {
     String error = failed == null ? "" : failed.failure().getMessage();
     long version = slot.serving.version().number();
     if (slot.serving.failure() != null) {
-      return ModelStatus.without(ModelService.State.FAILED, version, error);
+      return ModelStatus.without(ModelStatus.State.FAILED, version, error);
     }
     if (!slot.serving.settled()) {
-      return ModelStatus.without(ModelService.State.LOADING, version, error);
+      return ModelStatus.without(ModelStatus.State.LOADING, version, error);
     }
     try (LoadedModel.Lease lease = slot.serving.lease()) {
       ModelLoader.Loaded model = lease.model();
       return new ModelStatus(
-          ModelService.State.LOADED,
+          ModelStatus.State.LOADED,
           version,
           model.copies().stream().map(copy -> copy.device().toString()).toList(),
           model.copies().get(0).precision().name().toLowerCase(Locale.ROOT),
@@ -281,7 +312,7 @@ public final class LoadedModels implements AutoCloseable {
   }
 
   private static InferenceException failure(Throwable failure) {
-    RuntimeException cause = ModelService.unwrap(failure);
+    RuntimeException cause = Futures.unwrap(failure);
     if (cause instanceof RejectedExecutionException) {
       return closing();
     }

@@ -34,7 +34,7 @@ public final class ModelCatalog {
   }
 
   /**
-   * Names the cluster's models anew.
+   * Replaces the cluster's models.
    *
    * @param versions one for each id; a version that is known already must be the same object, so
    *     that what was fetched stays fetched
@@ -49,13 +49,13 @@ public final class ModelCatalog {
     stored = Collections.unmodifiableMap(byId);
   }
 
-  /** The cluster's models, without those that come with the plugin. */
+  /** Returns the cluster's models, without those that come with the plugin. */
   public Map<String, ModelVersion> stored() {
     return stored;
   }
 
   /**
-   * The version that an id stands for now.
+   * Returns the version that an id stands for now.
    *
    * @throws IllegalArgumentException when there is no such model, naming those there are
    */
@@ -73,7 +73,7 @@ public final class ModelCatalog {
   }
 
   /**
-   * What is known of a model.
+   * Returns what is known of a model.
    *
    * @throws IllegalArgumentException when there is no such model, naming those there are
    */
@@ -81,7 +81,7 @@ public final class ModelCatalog {
     return version(id).manifest();
   }
 
-  /** Those that come with the plugin first. */
+  /** Returns the ids of all models; those that come with the plugin come first. */
   public Set<String> ids() {
     Set<String> ids = new LinkedHashSet<>(shipped().keySet());
     ids.addAll(stored.keySet());
@@ -92,12 +92,12 @@ public final class ModelCatalog {
     return stored.containsKey(id) || isShipped(id);
   }
 
-  /** Whether a model comes with the plugin. */
+  /** Returns whether a model comes with the plugin. */
   public boolean isShipped(String id) {
     return shipped().containsKey(id);
   }
 
-  /** The model for mappings that name none. */
+  /** Returns the model for mappings that name none. */
   public String defaultId() {
     return shipped().keySet().iterator().next();
   }

@@ -20,6 +20,7 @@ import io.crossmodal.plugin.inference.InferenceSettings;
 import io.crossmodal.plugin.inference.PrecisionPolicy;
 import io.crossmodal.plugin.inference.memory.DeviceBudgets;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.plugin.inference.registry.ModelStatus.PrecisionTrial;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.ArrayList;
@@ -61,13 +62,13 @@ public final class ModelLoader {
    * A model in native memory.
    *
    * @param copies one for each device, in the devices' order
-   * @param spare takes what a GPU does not; empty where the CPU computes anyway or must not
+   * @param fallback takes what a GPU does not; empty where the CPU computes anyway or must not
    * @param trials the precisions that were compared; empty where there was no choice
    */
   public record Loaded(
       List<FusionModel> copies,
       List<MemoryBudget.Reservation> memory,
-      Optional<Spare> spare,
+      Optional<CpuFallback> fallback,
       List<PrecisionTrial> trials)
       implements AutoCloseable {
     public Loaded {
@@ -76,17 +77,17 @@ public final class ModelLoader {
       trials = List.copyOf(trials);
     }
 
-    /** Weights of all copies. */
+    /** Returns weights of all copies. */
     public long bytes() {
       return copies.stream().mapToLong(FusionModel::weightBytes).sum()
-          + spare.map(Spare::bytes).orElse(0L);
+          + fallback.map(CpuFallback::bytes).orElse(0L);
     }
 
     @Override
     public void close() {
       copies.forEach(FusionModel::close);
       memory.forEach(MemoryBudget.Reservation::close);
-      spare.ifPresent(Spare::close);
+      fallback.ifPresent(CpuFallback::close);
     }
   }
 
@@ -94,19 +95,19 @@ public final class ModelLoader {
    * A copy on the CPU, loaded when it is first needed: most GPUs never give out, and a node with
    * GPUs may lack the memory for it. Used by one thread at a time, whichever asks.
    */
-  public final class Spare implements AutoCloseable {
+  public final class CpuFallback implements AutoCloseable {
     private final ModelBundle bundle;
     private Copy copy;
 
     // Read by those who only ask, while a call may run for long.
     private volatile long bytes;
 
-    Spare(ModelBundle bundle) {
+    CpuFallback(ModelBundle bundle) {
       this.bundle = bundle;
     }
 
     /**
-     * Has the copy do something.
+     * Calls the copy.
      *
      * @throws InferenceException when it cannot be loaded
      */
@@ -171,7 +172,7 @@ public final class ModelLoader {
           copies.stream().map(Copy::model).toList(),
           copies.stream().map(Copy::memory).toList(),
           settings.device() == DevicePolicy.AUTO && on.get(0).isGpu()
-              ? Optional.of(new Spare(bundle))
+              ? Optional.of(new CpuFallback(bundle))
               : Optional.empty(),
           trials);
     } finally {
@@ -181,7 +182,10 @@ public final class ModelLoader {
     }
   }
 
-  /** The precision that is not to be measured; a model of images alone has no other than fp32. */
+  /**
+   * Returns the precision that is not to be measured; a model of images alone has no other than
+   * fp32.
+   */
   private static Optional<Precision> fixed(ModelBundle bundle, PrecisionPolicy policy)
       throws BundleException {
     if (bundle.manifest().config().hasText()) {
@@ -222,7 +226,7 @@ public final class ModelLoader {
     }
   }
 
-  /** Memory of the largest call that golden outputs take, at most. */
+  /** Returns memory of the largest call that golden outputs take, at most. */
   private static long goldenBytes(ModelConfig config) {
     long most = 0;
     for (SensorConfig sensor : config.sensors()) {
@@ -235,7 +239,7 @@ public final class ModelLoader {
     return most;
   }
 
-  /** Only fp32 must do: whatever else fails is a trial that failed. */
+  /** Loads the fastest precision. Only fp32 must do: whatever else fails is a trial that failed. */
   private Copy fastest(ModelBundle bundle, Device device, List<PrecisionTrial> trials)
       throws BundleException {
     Copy best = copy(bundle, device, Precision.FP32);
@@ -274,7 +278,7 @@ public final class ModelLoader {
     return best;
   }
 
-  /** The shortest of a few score calls. */
+  /** Returns the shortest of a few score calls. */
   private static long micros(FusionModel model) {
     ModelConfig config = model.bundle().manifest().config();
     Random random = new Random(1);

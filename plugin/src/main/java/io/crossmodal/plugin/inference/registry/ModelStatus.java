@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.inference.registry;
 
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.model.Precision;
 import java.util.List;
 import java.util.Objects;
 
@@ -19,14 +19,42 @@ import java.util.Objects;
  * @param error why it, or its next version, could not be loaded; empty for no reason
  */
 public record ModelStatus(
-    ModelService.State state,
+    State state,
     long version,
     List<String> devices,
     String precision,
     long bytes,
     List<PrecisionTrial> trials,
     String error) {
-  static final ModelStatus NOT_LOADED = without(ModelService.State.NOT_LOADED, 0, "");
+  /** How far a model has come on this node. */
+  public enum State {
+    /** Not asked for yet. */
+    NOT_LOADED,
+    /** On its way; its jobs wait, those of others do not. */
+    LOADING,
+    /** Warm. */
+    LOADED,
+    /** Could not be loaded. */
+    FAILED
+  }
+
+  /**
+   * How a model did in one precision when it was loaded.
+   *
+   * @param embedding as {@link io.crossmodal.model.bundle.Golden.Deviation#embedding}; 0 for fp32
+   * @param logit as {@link io.crossmodal.model.bundle.Golden.Deviation#logit}; 0 for fp32
+   * @param micros of a score call, the same in all precisions; 0 where it could not be loaded
+   * @param error why it could not be loaded; empty where it could
+   */
+  public record PrecisionTrial(
+      Precision precision, double embedding, double logit, long micros, String error) {
+    public PrecisionTrial {
+      Objects.requireNonNull(precision, "precision");
+      Objects.requireNonNull(error, "error");
+    }
+  }
+
+  static final ModelStatus NOT_LOADED = without(State.NOT_LOADED, 0, "");
 
   public ModelStatus {
     Objects.requireNonNull(state, "state");
@@ -37,7 +65,7 @@ public record ModelStatus(
   }
 
   /** Of a model that is not loaded. */
-  static ModelStatus without(ModelService.State state, long version, String error) {
+  static ModelStatus without(State state, long version, String error) {
     return new ModelStatus(state, version, List.of(), "", 0, List.of(), error);
   }
 }

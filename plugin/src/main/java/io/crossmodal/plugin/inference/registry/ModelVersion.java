@@ -41,7 +41,7 @@ public final class ModelVersion {
     this.source = Objects.requireNonNull(source, "source");
   }
 
-  /** A model that comes with this library. */
+  /** Returns a version of a model that comes with this library. */
   static ModelVersion shipped(ModelBundle bundle) {
     ModelManifest manifest = bundle.manifest();
     return new ModelVersion(
@@ -49,7 +49,7 @@ public final class ModelVersion {
   }
 
   /**
-   * A model that the cluster keeps.
+   * Returns a version of a model that the cluster keeps.
    *
    * @param manifest as {@link ModelManifest#toJson} gives it; one that this code cannot read, for
    *     it is of a newer format, is reported when somebody asks for it
@@ -73,18 +73,18 @@ public final class ModelVersion {
     return id;
   }
 
-  /** Counts from 1 with each upload under this id. */
+  /** Returns the version's number, which counts from 1 with each upload under this id. */
   public long number() {
     return number;
   }
 
-  /** Of the bundle, hexadecimal; empty for a model that was shipped. */
+  /** Returns the bundle's SHA-256, hexadecimal; empty for a model that was shipped. */
   public String sha256() {
     return sha256;
   }
 
   /**
-   * What is known of the model without its bytes.
+   * Returns what is known of the model without its bytes.
    *
    * @throws IllegalArgumentException when this node is too old to read it
    */
@@ -101,7 +101,7 @@ public final class ModelVersion {
   }
 
   /**
-   * The checked bytes. Callers share one fetch; after a failure the next call tries again.
+   * Returns the checked bytes. Callers share one fetch; after a failure the next call tries again.
    *
    * @return fails with {@link InferenceException.ModelUnavailable}
    */
@@ -112,12 +112,12 @@ public final class ModelVersion {
     return bundle;
   }
 
-  /** Whether this node understands the manifest. */
+  /** Returns whether this node understands the manifest. */
   boolean readable() {
     return manifest != null;
   }
 
-  /** Whether embeddings and tokens of both may be mixed. */
+  /** Returns whether embeddings and tokens of both may be mixed. */
   boolean sameSpaces(ModelVersion other) {
     Fingerprints mine = manifest().fingerprints();
     Fingerprints theirs = other.manifest().fingerprints();
@@ -125,7 +125,7 @@ public final class ModelVersion {
         && mine.tokenSpace().equals(theirs.tokenSpace());
   }
 
-  /** Whether this is that version of that model. */
+  /** Returns whether this is that version of that model. */
   public boolean is(String otherId, long otherNumber, String otherSha256) {
     return id.equals(otherId) && number == otherNumber && sha256.equals(otherSha256);
   }

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.inference.runtime;
 
 import ai.djl.util.Platform;
 import ai.djl.util.Utils;
+import io.crossmodal.model.Messages;
 import io.crossmodal.plugin.inference.InferenceException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -30,7 +31,6 @@ record Libtorch(Path folder, String version, String flavor) {
 
   private static final String LIBRARY = System.mapLibraryName("torch");
   private static final String JNI_LIBRARY = System.mapLibraryName("djl_torch");
-  private static final int SHOWN = 100;
 
   /**
    * Finds the operator's libtorch. {@link #PATH} means this plugin where {@link #VERSION} beside it
@@ -57,7 +57,12 @@ record Libtorch(Path folder, String version, String flavor) {
         return Optional.empty();
       }
       throw refused(
-          PATH + " stands in the environment, and " + VERSION + " says [" + cut(version) + "]",
+          PATH
+              + " stands in the environment, and "
+              + VERSION
+              + " says ["
+              + Messages.excerpt(version)
+              + "]",
           "this plugin needs libtorch " + ours,
           "take both out of the node's environment; a plugin that needs them can have them as"
               + " system properties (-D in jvm.options)");
@@ -65,13 +70,13 @@ record Libtorch(Path folder, String version, String flavor) {
     Path folder = Path.of(path);
     if (!Files.isRegularFile(folder.resolve(LIBRARY))) {
       throw refused(
-          PATH + " is [" + cut(path) + "]",
+          PATH + " is [" + Messages.excerpt(path) + "]",
           "there is no " + LIBRARY + " in it",
           "name the folder of libtorch's libraries, or take the variable away");
     }
     if (flavor == null || flavor.isEmpty()) {
       throw refused(
-          PATH + " is [" + cut(path) + "] without " + FLAVOR,
+          PATH + " is [" + Messages.excerpt(path) + "] without " + FLAVOR,
           "the library may be one for the CPU or for CUDA",
           "set " + FLAVOR + " to cpu, or to the CUDA build such as cu128");
     }
@@ -149,7 +154,7 @@ record Libtorch(Path folder, String version, String flavor) {
     return Platform.detectPlatform("pytorch");
   }
 
-  /** A version without the date of its build. */
+  /** Returns a version without the date of its build. */
   private static String release(String version) {
     return version.replaceAll("-.*", "");
   }
@@ -158,10 +163,6 @@ record Libtorch(Path folder, String version, String flavor) {
       String name, UnaryOperator<String> environment, UnaryOperator<String> properties) {
     String value = environment.apply(name);
     return value == null ? properties.apply(name) : value;
-  }
-
-  static String cut(String value) {
-    return value == null || value.length() <= SHOWN ? value : value.substring(0, SHOWN) + "...";
   }
 
   private static InferenceException.ModelUnavailable refused(

@@ -9,6 +9,7 @@ import ai.djl.engine.Engine;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.pytorch.jni.LibUtils;
 import ai.djl.util.cuda.CudaUtils;
+import io.crossmodal.model.Messages;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceSettings;
 import java.io.IOException;
@@ -59,7 +60,7 @@ public final class NativeRuntime {
    * @throws InferenceException.ModelUnavailable when the native library is missing, does not start,
    *     or must not because another one is loaded; it says what to do
    */
-  public static int start(InferenceSettings settings) {
+  static int start(InferenceSettings settings) {
     Thread thread = Thread.currentThread();
     ClassLoader before = thread.getContextClassLoader();
     thread.setContextClassLoader(NativeRuntime.class.getClassLoader());
@@ -79,6 +80,17 @@ public final class NativeRuntime {
     } finally {
       thread.setContextClassLoader(before);
     }
+  }
+
+  /**
+   * Starts the engine where it does not run yet, and chooses where models compute.
+   *
+   * @return at least one
+   * @throws InferenceException.ModelUnavailable as {@link #start}, and where a GPU is required and
+   *     there is none
+   */
+  public static List<Device> devices(InferenceSettings settings) {
+    return settings.device().choose(start(settings));
   }
 
   private static Engine start(Path directory, int threads) throws IOException, JMException {
@@ -101,7 +113,7 @@ public final class NativeRuntime {
         .orElseGet(() -> Libtorch.unpacked(directory));
   }
 
-  /** Whether this class loader's DJL has its native library. */
+  /** Returns whether this class loader's DJL has its native library. */
   private static boolean runs() {
     try {
       JniUtils.isGradMode();
@@ -115,7 +127,7 @@ public final class NativeRuntime {
     return new Libtorch(Path.of(LibUtils.getLibtorchPath()), LibUtils.getVersion(), null);
   }
 
-  /** What DJL 0.35 reads while it starts: all that decides which code it loads. */
+  /** Returns what DJL 0.35 reads while it starts: all that decides which code it loads. */
   private static Map<String, String> properties(Libtorch library, Path directory, int threads) {
     Map<String, String> values = new HashMap<>();
     values.put(Libtorch.PATH, library.folder().toString());
@@ -151,7 +163,7 @@ public final class NativeRuntime {
           && !own.equals(String.valueOf(file.getParent()))) {
         throw new InferenceException.ModelUnavailable(
             "this node's process has loaded another libtorch, ["
-                + Libtorch.cut(file.toString())
+                + Messages.excerpt(file)
                 + "], and two of them may end it: run local models of ml-commons on other nodes"
                 + " (plugins.ml_commons.only_run_on_ml_node), or give this plugin's models to other"
                 + " nodes (node.attr.cross_modal.scorer, plugins.cross_modal.scoring: remote);"
@@ -195,7 +207,7 @@ public final class NativeRuntime {
     return root == thrown ? "" : ", because of " + root;
   }
 
-  /** Bytes that nobody has taken on a GPU. */
+  /** Returns bytes that nobody has taken on a GPU. */
   public static long freeMemory(Device gpu) {
     MemoryUsage memory = CudaUtils.getGpuMemory(gpu);
     return memory.getMax() - memory.getCommitted();

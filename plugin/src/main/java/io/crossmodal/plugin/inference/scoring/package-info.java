@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * What comes out of a question about pairs. Entry class: {@link Scores}. Callers: the rescorer, the
- * scoring of pairs for other nodes, and the details of hits.
+ * Pairs of tokens become scores. Entry class: {@link
+ * io.crossmodal.plugin.inference.scoring.ScoringService}. Callers: the rescorer, the scoring for
+ * other nodes, and the details of hits.
  */
 package io.crossmodal.plugin.inference.scoring;

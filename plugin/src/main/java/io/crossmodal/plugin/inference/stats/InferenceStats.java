@@ -42,7 +42,7 @@ public final class InferenceStats {
     PAIRS,
     /** Pairs of images compared by their patches. */
     IMAGE_PAIRS,
-    /** Text-image pairs that the MLP filter looked at. */
+    /** Text-image pairs that the pre-ranker, the MLP filter, scored. */
     FILTERED_PAIRS,
     /** Text-image pairs whose word x patch weights were drawn. */
     HEAT_MAPS,
@@ -148,7 +148,7 @@ public final class InferenceStats {
     }
   }
 
-  /** A model's own share; what is counted there is counted here too. */
+  /** Returns a model's own share; what is counted there is counted here too. */
   public InferenceStats of(String model) {
     return models.computeIfAbsent(model, id -> new InferenceStats(this));
   }

@@ -14,16 +14,18 @@ import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.TestService;
 import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.plugin.inference.Futures;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceSettings;
-import io.crossmodal.plugin.inference.ModelService;
+import io.crossmodal.plugin.inference.batching.Job.Priority;
 import io.crossmodal.plugin.inference.memory.DeviceBudgets;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.registry.LoadedModel;
 import io.crossmodal.plugin.inference.registry.LoadedModels;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
-import io.crossmodal.plugin.inference.scoring.Scores;
-import io.crossmodal.plugin.inference.scoring.Similarities;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
+import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
+import io.crossmodal.plugin.inference.scoring.ScoringService.Similarities;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Stage;
@@ -82,7 +84,10 @@ public class ModelWorkerTests extends OpenSearchTestCase {
 
   private static CompletableFuture<Scores> score(TestService test, Search search) {
     return test.get()
-        .score(TestModels.ID, List.of(search.text()), search.images(), Deadline.none());
+        .scoring()
+        .score(
+            new ScoringService.Request(
+                TestModels.ID, List.of(search.text()), search.images(), Deadline.none()));
   }
 
   private static <T> T get(CompletableFuture<T> future) throws Exception {
@@ -90,8 +95,7 @@ public class ModelWorkerTests extends OpenSearchTestCase {
   }
 
   private static Throwable failure(CompletableFuture<?> future) {
-    return ModelService.unwrap(
-        expectThrows(ExecutionException.class, () -> get(future)).getCause());
+    return Futures.unwrap(expectThrows(ExecutionException.class, () -> get(future)).getCause());
   }
 
   private void assertScoresAreThoseOfEachPairAlone(List<Search> searches, List<Scores> scores)
@@ -204,8 +208,7 @@ public class ModelWorkerTests extends OpenSearchTestCase {
       all.add(score(test, search(1)));
       for (int i = 0; i < 3; i++) {
         all.add(
-            test.get()
-                .encodeTexts(TestModels.ID, List.of("a"))
+            TestService.encodeTexts(test.get(), TestModels.ID, List.of("a"))
                 .whenComplete((encoded, failure) -> order.add("document")));
       }
       assertBusy(() -> assertTrue(test.get().queued() >= 3));
@@ -216,7 +219,7 @@ public class ModelWorkerTests extends OpenSearchTestCase {
       for (CompletableFuture<?> future : all) {
         get(future);
       }
-      int first = ModelWorker.INGEST_TURN - 2;
+      int first = JobQueues.INGEST_TURN - 2;
       assertEquals(Collections.nCopies(first, "search"), order.subList(0, first));
       assertTrue(
           "documents do not wait for the last search: " + order,
@@ -281,7 +284,10 @@ public class ModelWorkerTests extends OpenSearchTestCase {
       CompletableFuture<Scores> first = score(test, search(1));
       List<CompletableFuture<Similarities>> jobs = new ArrayList<>();
       for (List<TokenBlock> query : List.of(small, large, small)) {
-        jobs.add(test.get().maxSim(TestModels.ID, query, images, Deadline.none()));
+        jobs.add(
+            test.get()
+                .scoring()
+                .maxSim(new ScoringService.Request(TestModels.ID, query, images, Deadline.none())));
       }
       gate.open.countDown();
       get(first);

@@ -42,7 +42,7 @@ public class DecodingMemoryTests extends OpenSearchTestCase {
     CompletableFuture<String> one =
         CompletableFuture.supplyAsync(
             () ->
-                memory.inTurn(
+                memory.decodeInTurn(
                     60,
                     STAYS,
                     () -> {
@@ -50,9 +50,9 @@ public class DecodingMemoryTests extends OpenSearchTestCase {
                       return first.join();
                     }));
     assertTrue(begun.await(60, TimeUnit.SECONDS));
-    assertEquals("fits beside it", "c", memory.inTurn(40, STAYS, () -> "c"));
+    assertEquals("fits beside it", "c", memory.decodeInTurn(40, STAYS, () -> "c"));
     CompletableFuture<String> two =
-        CompletableFuture.supplyAsync(() -> memory.inTurn(60, STAYS, () -> "b"));
+        CompletableFuture.supplyAsync(() -> memory.decodeInTurn(60, STAYS, () -> "b"));
     assertTrue(refused.await(60, TimeUnit.SECONDS));
     assertFalse(two.isDone());
     first.complete("a");
@@ -63,13 +63,13 @@ public class DecodingMemoryTests extends OpenSearchTestCase {
   }
 
   public void testNobodyWaitsForMemoryWhoIsNotWaitedFor() throws Exception {
-    memory.inTurn(
+    memory.decodeInTurn(
         60,
         STAYS,
         () -> {
           CompletableFuture<Void> gone = new CompletableFuture<>();
           CompletableFuture<String> waits =
-              CompletableFuture.supplyAsync(() -> memory.inTurn(60, gone, () -> "never"));
+              CompletableFuture.supplyAsync(() -> memory.decodeInTurn(60, gone, () -> "never"));
           assertTrue(await(refused));
           assertFalse(waits.isDone());
           gone.complete(null);
@@ -82,13 +82,13 @@ public class DecodingMemoryTests extends OpenSearchTestCase {
   }
 
   public void testASearchDoesNotWait() {
-    memory.inTurn(
+    memory.decodeInTurn(
         60,
         STAYS,
         () -> {
           expectThrows(
-              InferenceException.MemoryExceeded.class, () -> memory.now(60, () -> "never"));
-          assertEquals("fits beside it", "c", memory.now(40, () -> "c"));
+              InferenceException.MemoryExceeded.class, () -> memory.decodeNow(60, () -> "never"));
+          assertEquals("fits beside it", "c", memory.decodeNow(40, () -> "c"));
           return null;
         });
     assertEquals(1, stats.get(Counter.DECODING_REJECTIONS));
@@ -108,7 +108,7 @@ public class DecodingMemoryTests extends OpenSearchTestCase {
     InferenceException e =
         expectThrows(
             InferenceException.MemoryExceeded.class,
-            () -> memory.inTurn(101, STAYS, () -> "never"));
+            () -> memory.decodeInTurn(101, STAYS, () -> "never"));
     assertThat(e.getMessage(), containsString("decoding a picture needs 101 bytes"));
     assertEquals(0, stats.get(Counter.DECODING_WAITS));
   }
@@ -117,13 +117,13 @@ public class DecodingMemoryTests extends OpenSearchTestCase {
     expectThrows(
         IllegalArgumentException.class,
         () ->
-            memory.inTurn(
+            memory.decodeInTurn(
                 100,
                 STAYS,
                 () -> {
                   throw new IllegalArgumentException("damaged");
                 }));
     assertEquals(0, used.get());
-    assertEquals("a", memory.now(100, () -> "a"));
+    assertEquals("a", memory.decodeNow(100, () -> "a"));
   }
 }

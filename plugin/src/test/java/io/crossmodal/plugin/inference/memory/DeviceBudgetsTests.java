@@ -31,7 +31,11 @@ public class DeviceBudgetsTests extends OpenSearchTestCase {
       assertNotNull(second);
       assertEquals(5000, node.get());
       assertEquals(
-          Map.of("gpu(0)", new GpuMemory(600, 900), "gpu(1)", new GpuMemory(1800, 1800)),
+          Map.of(
+              "gpu(0)",
+              new DeviceBudgets.GpuMemory(600, 900),
+              "gpu(1)",
+              new DeviceBudgets.GpuMemory(1800, 1800)),
           budgets.gpus());
       InferenceException full =
           expectThrows(

@@ -16,13 +16,16 @@ import io.crossmodal.plugin.TestService;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.InferenceSettings;
-import io.crossmodal.plugin.inference.ModelService;
 import io.crossmodal.plugin.inference.PrecisionPolicy;
 import io.crossmodal.plugin.inference.encoding.Encoded;
+import io.crossmodal.plugin.inference.encoding.EncodingService;
 import io.crossmodal.plugin.inference.memory.DeviceBudgets;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.plugin.inference.node.NodeInference;
+import io.crossmodal.plugin.inference.registry.ModelStatus.PrecisionTrial;
 import io.crossmodal.plugin.inference.runtime.NativeRuntime;
-import io.crossmodal.plugin.inference.scoring.Scores;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
+import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -69,7 +72,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
   }
 
   private static List<Device> cpus(InferenceSettings settings, int count) {
-    assertTrue(NativeRuntime.start(settings) >= 0);
+    assertFalse(NativeRuntime.devices(settings).isEmpty());
     return Collections.nCopies(count, Device.cpu());
   }
 
@@ -112,7 +115,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       catalog.update(List.of(version(2, arrives)));
       models.refresh();
       assertSame("until the next one is warm", first, models.serving(ID));
-      assertEquals(ModelService.State.LOADED, models.status(ID).state());
+      assertEquals(ModelStatus.State.LOADED, models.status(ID).state());
       arrives.complete(TestModels.newHead(ID, 2));
       get(models.load(ID, null));
       LoadedModel second = models.serving(ID);
@@ -165,7 +168,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       assertThat(e.getCause().getMessage(), containsString("chunk 3 is missing"));
       assertSame(first, models.serving(ID));
       ModelStatus status = models.status(ID);
-      assertEquals(ModelService.State.LOADED, status.state());
+      assertEquals(ModelStatus.State.LOADED, status.state());
       assertEquals(1, status.version());
       assertThat(status.error(), containsString("chunk 3 is missing"));
 
@@ -190,9 +193,9 @@ public class LoadedModelsTests extends OpenSearchTestCase {
                 ID, 1, "sha", TestModels.micro().manifest().toJson(), () -> attempts.remove(0))));
     try (LoadedModels models = models()) {
       expectThrows(ExecutionException.class, () -> get(models.serving(ID).done()));
-      assertEquals(ModelService.State.FAILED, models.status(ID).state());
+      assertEquals(ModelStatus.State.FAILED, models.status(ID).state());
       get(models.serving(ID).done());
-      assertEquals(ModelService.State.LOADED, models.status(ID).state());
+      assertEquals(ModelStatus.State.LOADED, models.status(ID).state());
       assertEquals(List.of(), attempts);
     }
   }
@@ -203,7 +206,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       get(models.load(ID, null));
       LoadedModel.Lease job = models.serving(ID).lease();
       models.unload(ID);
-      assertEquals(ModelService.State.NOT_LOADED, models.status(ID).state());
+      assertEquals(ModelStatus.State.NOT_LOADED, models.status(ID).state());
       assertTrue("while a job has it", used.get() > 0);
       job.close();
       assertEquals(0, used.get());
@@ -294,7 +297,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       get(next);
       warm.countDown();
       unloading.join();
-      assertEquals(ModelService.State.NOT_LOADED, models.status(ID).state());
+      assertEquals(ModelStatus.State.NOT_LOADED, models.status(ID).state());
       assertEquals("weights of both", 0, used.get());
     }
   }
@@ -323,14 +326,14 @@ public class LoadedModelsTests extends OpenSearchTestCase {
             },
             () -> {})) {
       assertThat(failure(models.serving(ID).done()), instanceOf(InferenceException.class));
-      assertEquals(ModelService.State.FAILED, models.status(ID).state());
+      assertEquals(ModelStatus.State.FAILED, models.status(ID).state());
       assertThat(
           "the node is to blame",
           failure(models.verify(TestModels.micro())),
           instanceOf(InferenceException.ModelFailed.class));
       devices.clear();
       get(models.serving(ID).done());
-      assertEquals(ModelService.State.LOADED, models.status(ID).state());
+      assertEquals(ModelStatus.State.LOADED, models.status(ID).state());
       get(models.verify(TestModels.micro()));
     }
     assertEquals(0, used.get());
@@ -353,15 +356,13 @@ public class LoadedModelsTests extends OpenSearchTestCase {
     AtomicBoolean over = new AtomicBoolean();
     ExecutorService callers = Executors.newFixedThreadPool(2);
     ExecutorService helpers = Executors.newFixedThreadPool(2);
-    ModelService service =
-        new ModelService(
+    NodeInference service =
+        TestService.inference(
             catalog,
             TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
             budget,
             MemoryBudget.UNLIMITED,
-            helpers,
-            helpers,
-            2);
+            helpers);
     TokenBlock text = TestModels.tokens(random(), TestModels.micro(), 3);
     List<TokenBlock> images = new ArrayList<>();
     for (int i = 0; i < 20; i++) {
@@ -379,11 +380,15 @@ public class LoadedModelsTests extends OpenSearchTestCase {
                   while (!over.get()) {
                     assertEquals(
                         20,
-                        get(service.score(ID, List.of(text), images, Deadline.none()))
+                        get(service
+                                .scoring()
+                                .score(
+                                    new ScoringService.Request(
+                                        ID, List.of(text), images, Deadline.none())))
                             .itm()
                             .length);
                     assertTrue(
-                        get(service.encodeTexts(ID, List.of("a"))).get(0)
+                        get(TestService.encodeTexts(service, ID, List.of("a"))).get(0)
                             instanceof Encoded.Success);
                     answered++;
                   }
@@ -393,9 +398,9 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       for (int number = 2; number < 8; number++) {
         catalog.update(List.of(newHead(number)));
         service.refresh();
-        get(service.load(ID, null));
+        get(service.models().load(ID, null));
         if (randomBoolean()) {
-          service.unload(ID);
+          service.models().unload(ID);
         }
       }
       over.set(true);
@@ -485,9 +490,8 @@ public class LoadedModelsTests extends OpenSearchTestCase {
     ExecutorService helpers = Executors.newFixedThreadPool(1);
     InferenceSettings settings =
         TestService.settings(createTempDir(), 1000, 64, true, Duration.ZERO);
-    try (ModelService narrow =
-            new ModelService(
-                catalog, settings, budget, MemoryBudget.UNLIMITED, helpers, helpers, 1);
+    try (NodeInference narrow =
+            TestService.inference(catalog, settings, budget, MemoryBudget.UNLIMITED, helpers);
         TestService whole = new TestService(createTempDir(), 1000, 64)) {
       List<TokenBlock> text = List.of(TestModels.tokens(random(), TestModels.micro(), 3));
       List<TokenBlock> images = new ArrayList<>();
@@ -495,8 +499,15 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       for (int i = randomIntBetween(7, 50); i > 0; i--) {
         images.add(TestModels.tokens(random(), TestModels.micro(), m));
       }
-      float[] itm = get(narrow.score(ID, text, images, Deadline.none())).itm();
-      float[] expected = get(whole.get().score(TestModels.ID, text, images, Deadline.none())).itm();
+      float[] itm =
+          get(narrow.scoring().score(new ScoringService.Request(ID, text, images, Deadline.none())))
+              .itm();
+      float[] expected =
+          get(whole
+                  .get()
+                  .scoring()
+                  .score(new ScoringService.Request(TestModels.ID, text, images, Deadline.none())))
+              .itm();
       assertArrayEquals(expected, itm, 1e-4f);
       InferenceStats stats = narrow.stats();
       assertTrue(stats.get(InferenceStats.Counter.ENGINE_FAILURES) >= 1);
@@ -504,7 +515,7 @@ public class LoadedModelsTests extends OpenSearchTestCase {
           stats.get(InferenceStats.Counter.ENGINE_FAILURES),
           stats.get(InferenceStats.Counter.SPLIT_BATCHES));
       assertEquals(images.size(), stats.get(InferenceStats.Counter.PAIRS));
-      assertEquals("weights alone", narrow.status(ID).bytes(), used.get());
+      assertEquals("weights alone", narrow.models().status(ID).bytes(), used.get());
     } finally {
       helpers.shutdownNow();
     }
@@ -516,14 +527,14 @@ public class LoadedModelsTests extends OpenSearchTestCase {
     ModelLoader loader =
         new ModelLoader(settings, new DeviceBudgets(budget, gpu -> 0), () -> cpus(settings, 1));
     try (ModelLoader.Loaded loaded = loader.load(TestModels.micro(), PrecisionPolicy.FP32)) {
-      assertEquals("the CPU is its own last resort", Optional.empty(), loaded.spare());
+      assertEquals("the CPU is its own last resort", Optional.empty(), loaded.fallback());
     }
-    try (ModelLoader.Spare spare = loader.new Spare(TestModels.micro())) {
+    try (ModelLoader.CpuFallback fallback = loader.new CpuFallback(TestModels.micro())) {
       assertEquals(0, used.get());
       for (int i = 0; i < 2; i++) {
         assertEquals(
             Device.cpu(),
-            spare.use(model -> model.encodeTexts(List.of()).isEmpty() ? model.device() : null));
+            fallback.use(model -> model.encodeTexts(List.of()).isEmpty() ? model.device() : null));
         assertEquals(weights(), used.get());
       }
     }
@@ -534,19 +545,17 @@ public class LoadedModelsTests extends OpenSearchTestCase {
     catalog.update(List.of(version(1, TestModels.micro())));
     ExecutorService helpers = Executors.newFixedThreadPool(1);
     InferenceSettings settings = settings();
-    try (ModelService service =
-        new ModelService(
+    try (NodeInference service =
+        new NodeInference(
             catalog,
             settings,
+            () -> cpus(settings, 2),
             budget,
             MemoryBudget.UNLIMITED,
-            helpers,
-            helpers,
-            1,
-            () -> cpus(settings, 2))) {
-      get(service.load(ID, null));
-      assertEquals(2, service.status(ID).devices().size());
-      assertEquals(2 * weights(), service.status(ID).bytes());
+            new EncodingService.Threads(helpers, helpers, 1))) {
+      get(service.models().load(ID, null));
+      assertEquals(2, service.models().status(ID).devices().size());
+      assertEquals(2 * weights(), service.models().status(ID).bytes());
       assertEquals(2 * weights(), used.get());
       assertEquals(
           2,
@@ -564,7 +573,10 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       // Jobs of several calls each, so that their slices meet on both.
       List<CompletableFuture<Scores>> answers = new ArrayList<>();
       for (int i = 0; i < 20; i++) {
-        answers.add(service.score(ID, List.of(text), images, Deadline.none()));
+        answers.add(
+            service
+                .scoring()
+                .score(new ScoringService.Request(ID, List.of(text), images, Deadline.none())));
       }
       float[] expected = get(answers.get(0)).itm();
       assertEquals(images.size(), expected.length);
@@ -581,24 +593,30 @@ public class LoadedModelsTests extends OpenSearchTestCase {
   public void testEachVersionAnswersWithItsOwnHead() throws Exception {
     catalog.update(List.of(version(1, TestModels.micro())));
     ExecutorService helpers = Executors.newFixedThreadPool(1);
-    try (ModelService service =
-        new ModelService(
+    try (NodeInference service =
+        TestService.inference(
             catalog,
             TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
             budget,
             MemoryBudget.UNLIMITED,
-            helpers,
-            helpers,
-            1)) {
+            helpers)) {
       List<TokenBlock> text = List.of(TestModels.tokens(random(), TestModels.micro(), 3));
       List<TokenBlock> image =
           List.of(
               TestModels.tokens(
                   random(), TestModels.micro(), TestModels.imageTokens(TestModels.micro())));
-      Scores before = get(service.score(ID, text, image, Deadline.none()));
+      Scores before =
+          get(
+              service
+                  .scoring()
+                  .score(new ScoringService.Request(ID, text, image, Deadline.none())));
       catalog.update(List.of(newHead(7)));
-      get(service.load(ID, null));
-      Scores after = get(service.score(ID, text, image, Deadline.none()));
+      get(service.models().load(ID, null));
+      Scores after =
+          get(
+              service
+                  .scoring()
+                  .score(new ScoringService.Request(ID, text, image, Deadline.none())));
       assertNotEquals(before.itm()[0], after.itm()[0], 1e-6f);
       assertEquals("the filter is the spaces' own", before.filter()[0], after.filter()[0], 1e-4f);
       assertEquals(1, before.model().number());

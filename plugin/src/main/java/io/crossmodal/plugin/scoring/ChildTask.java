@@ -17,16 +17,16 @@ import org.opensearch.tasks.TaskAwareRequest;
 import org.opensearch.transport.TransportService;
 
 /**
- * A question to another node that can be taken back without the search that it is a part of: a task
+ * A request to another node that can be cancelled without the search that it is a part of: a task
  * of this node between the search's and that of the other node. Thread-safe.
  */
-public final class Errand {
-  private static final Logger LOGGER = LogManager.getLogger(Errand.class);
+public final class ChildTask {
+  private static final Logger LOGGER = LogManager.getLogger(ChildTask.class);
 
   private final TransportService transport;
-  private final Between task;
+  private final IntermediateTask task;
 
-  private Errand(TransportService transport, Between task) {
+  private ChildTask(TransportService transport, IntermediateTask task) {
     this.transport = transport;
     this.task = task;
   }
@@ -38,26 +38,28 @@ public final class Errand {
    * @param parent the search's task on this node; null for none
    * @throws TaskCancelledException when the search was cancelled
    */
-  public static Errand begin(TransportService transport, String action, Task parent) {
+  public static ChildTask begin(TransportService transport, String action, Task parent) {
     TaskId of =
         parent == null
             ? TaskId.EMPTY_TASK_ID
             : new TaskId(transport.getLocalNode().getId(), parent.getId());
-    return new Errand(
-        transport, (Between) transport.getTaskManager().register("direct", action, new Asked(of)));
+    return new ChildTask(
+        transport,
+        (IntermediateTask)
+            transport.getTaskManager().register("direct", action, new TaskRequest(of)));
   }
 
-  /** What the question is sent as a child of. */
+  /** Returns the task that the request is sent as a child of. */
   public Task task() {
     return task;
   }
 
-  /** Has the other node forget it. */
+  /** Cancels the request on the other node. */
   public void cancel(String why) {
     ThreadContext context = transport.getThreadPool().getThreadContext();
     ThreadContext.StoredContext before = context.stashContext();
     try {
-      // Between nodes, whoever searches.
+      // IntermediateTask nodes, whoever searches.
       context.markAsSystemContext();
       transport
           .getTaskManager()
@@ -73,16 +75,16 @@ public final class Errand {
     }
   }
 
-  /** Has no more to do with the other node. */
+  /** Ends the task; the other node has answered, or will not. */
   public void end() {
     transport.getTaskManager().unregister(task);
   }
 
   /** Makes the task. */
-  private static final class Asked implements TaskAwareRequest {
+  private static final class TaskRequest implements TaskAwareRequest {
     private TaskId parent;
 
-    private Asked(TaskId parent) {
+    private TaskRequest(TaskId parent) {
       this.parent = parent;
     }
 
@@ -99,13 +101,13 @@ public final class Errand {
     @Override
     public Task createTask(
         long id, String type, String action, TaskId of, Map<String, String> headers) {
-      return new Between(id, type, action, of, headers);
+      return new IntermediateTask(id, type, action, of, headers);
     }
   }
 
   /** A shard's search does not pass its cancellation on; this does. */
-  private static final class Between extends CancellableTask {
-    private Between(
+  private static final class IntermediateTask extends CancellableTask {
+    private IntermediateTask(
         long id, String type, String action, TaskId parent, Map<String, String> headers) {
       super(id, type, action, "asks another node", parent, headers);
     }

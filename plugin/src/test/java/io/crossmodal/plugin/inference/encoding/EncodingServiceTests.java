@@ -2,21 +2,22 @@
  * Copyright the cross-modal project contributors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.crossmodal.plugin.inference;
+package io.crossmodal.plugin.inference.encoding;
 
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.instanceOf;
 
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.Encoding;
-import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.TestService;
-import io.crossmodal.plugin.inference.encoding.Encoded;
-import io.crossmodal.plugin.inference.encoding.QueryInput;
+import io.crossmodal.plugin.inference.Futures;
+import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.plugin.inference.InferenceSettings;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
-import io.crossmodal.plugin.inference.scoring.Scores;
+import io.crossmodal.plugin.inference.runtime.NativeRuntime;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.nio.charset.StandardCharsets;
@@ -38,7 +39,7 @@ import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.test.OpenSearchTestCase;
 
 @SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
-public class ModelServiceTests extends OpenSearchTestCase {
+public class EncodingServiceTests extends OpenSearchTestCase {
   private static final ModelBundle MODEL = TestModels.micro();
 
   // Scores of one pair alone and in a batch: the sums run in another order.
@@ -49,8 +50,7 @@ public class ModelServiceTests extends OpenSearchTestCase {
   }
 
   private static Throwable failure(CompletableFuture<?> future) {
-    return ModelService.unwrap(
-        expectThrows(ExecutionException.class, () -> get(future)).getCause());
+    return Futures.unwrap(expectThrows(ExecutionException.class, () -> get(future)).getCause());
   }
 
   public void testABadItemFailsAlone() throws Exception {
@@ -70,7 +70,7 @@ public class ModelServiceTests extends OpenSearchTestCase {
                     TestModels.png(random(), 1),
                     new byte[0]));
       }
-      List<Encoded> outcomes = get(test.get().encodeImages(TestModels.ID, "rgb", images));
+      List<Encoded> outcomes = get(TestService.encodeImages(test.get(), "rgb", images));
       assertEquals(images.size(), outcomes.size());
       for (int i = 0; i < outcomes.size(); i++) {
         if (isGood.get(i)) {
@@ -89,13 +89,14 @@ public class ModelServiceTests extends OpenSearchTestCase {
   public void testTextsComeBackInOrderAndSayWhenTheyAreCut() throws Exception {
     try (TestService test = new TestService(createTempDir(), 100, randomIntBetween(1, 3))) {
       List<String> texts = List.of("ab", " ", "abc", "a".repeat(200), "a");
-      List<Encoded> outcomes = get(test.get().encodeTexts(TestModels.ID, texts));
+      List<Encoded> outcomes = get(TestService.encodeTexts(test.get(), TestModels.ID, texts));
       int d = MODEL.manifest().config().filterDimension();
       for (int i : new int[] {0, 2, 3, 4}) {
         Encoded.Success success = (Encoded.Success) outcomes.get(i);
         Encoding alone =
             ((Encoded.Success)
-                    get(test.get().encodeTexts(TestModels.ID, List.of(texts.get(i)))).get(0))
+                    get(TestService.encodeTexts(test.get(), TestModels.ID, List.of(texts.get(i))))
+                        .get(0))
                 .encoding();
         assertEquals(alone.tokens().count(), success.encoding().tokens().count());
         assertEquals(d, alone.embedding().length);
@@ -118,14 +119,16 @@ public class ModelServiceTests extends OpenSearchTestCase {
       InferenceStats stats = test.get().stats();
       get(
           test.get()
+              .encoding()
               .encodeTexts(
-                  TestModels.ID,
-                  texts,
-                  (item, outcome) -> {
-                    assertEquals(attempted.size(), item);
-                    assertEquals(texts.get(item).isBlank(), outcome instanceof Encoded.Failure);
-                    attempted.add(stats.get(Counter.ENCODED_TEXTS));
-                  }));
+                  EncodingRequest.ofDocuments(
+                      TestModels.ID,
+                      texts,
+                      (item, outcome) -> {
+                        assertEquals(attempted.size(), item);
+                        assertEquals(texts.get(item).isBlank(), outcome instanceof Encoded.Failure);
+                        attempted.add(stats.get(Counter.ENCODED_TEXTS));
+                      })));
       for (int i = 0; i < texts.size(); i++) {
         int soFar = Math.min(texts.size(), (i / batch + 1) * batch);
         assertEquals(
@@ -140,19 +143,19 @@ public class ModelServiceTests extends OpenSearchTestCase {
   public void testAQueryDoesNotWaitForDocumentsThatAreDecoded() throws Exception {
     ExecutorService helpers = Executors.newFixedThreadPool(1);
     BlockingQueue<Runnable> decoder = new LinkedBlockingQueue<>();
-    try (ModelService service =
-        new ModelService(
+    InferenceSettings settings = TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO);
+    try (NodeInference service =
+        new NodeInference(
             new ModelCatalog(() -> List.of(MODEL)),
-            TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
+            settings,
+            () -> NativeRuntime.devices(settings),
             MemoryBudget.UNLIMITED,
             MemoryBudget.UNLIMITED,
-            helpers,
-            decoder::add,
-            2)) {
+            new EncodingService.Threads(helpers, decoder::add, 2))) {
       byte[] image = TestModels.png(random(), 20);
       CompletableFuture<List<Encoded>> bulk =
-          service.encodeImages(TestModels.ID, "rgb", List.of(image, image));
-      get(service.encodeQuery(TestModels.ID, new QueryInput.Text("a pond")));
+          TestService.encodeImages(service, "rgb", List.of(image, image));
+      get(service.encoding().encodeQuery(TestModels.ID, new QueryInput.Text("a pond")));
       assertEquals(0, service.stats().get(Counter.ENCODED_IMAGES));
       while (!bulk.isDone()) {
         decoder.take().run();
@@ -186,7 +189,7 @@ public class ModelServiceTests extends OpenSearchTestCase {
     long limit = MODEL.preprocessor("rgb").bytes(large) - 1;
     try (TestService test = service(createTempDir(), heap(limit, used))) {
       List<Encoded> outcomes =
-          get(test.get().encodeImages(TestModels.ID, "rgb", List.of(small, large, small, small)));
+          get(TestService.encodeImages(test.get(), "rgb", List.of(small, large, small, small)));
       for (int i = 0; i < 4; i++) {
         if (i == 1) {
           RuntimeException cause = ((Encoded.Failure) outcomes.get(i)).cause();
@@ -221,27 +224,29 @@ public class ModelServiceTests extends OpenSearchTestCase {
           }
           return memory;
         };
-    try (ModelService service =
-        new ModelService(
+    InferenceSettings settings = TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO);
+    try (NodeInference service =
+        new NodeInference(
             new ModelCatalog(() -> List.of(MODEL)),
-            TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
+            settings,
+            () -> NativeRuntime.devices(settings),
             MemoryBudget.UNLIMITED,
             held,
-            helpers,
-            decoder,
-            2)) {
-      get(service.load(TestModels.ID, null));
+            new EncodingService.Threads(helpers, decoder, 2))) {
+      get(service.models().load(TestModels.ID, null));
       CompletableFuture<List<Encoded>> bulk =
-          service.encodeImages(TestModels.ID, "rgb", List.of(TestModels.png(random(), 500)));
+          TestService.encodeImages(service, "rgb", List.of(TestModels.png(random(), 500)));
       await(decoding);
       for (int i = 0; i < 4; i++) {
         assertThat(
             failure(
-                service.encodeQuery(
-                    TestModels.ID, new QueryInput.Image("rgb", TestModels.png(random(), 500)))),
+                service
+                    .encoding()
+                    .encodeQuery(
+                        TestModels.ID, new QueryInput.Image("rgb", TestModels.png(random(), 500)))),
             instanceOf(InferenceException.MemoryExceeded.class));
       }
-      get(service.encodeQuery(TestModels.ID, new QueryInput.Text("a pond")));
+      get(service.encoding().encodeQuery(TestModels.ID, new QueryInput.Text("a pond")));
       assertEquals(4, service.stats().get(Counter.DECODING_REJECTIONS));
       over.countDown();
       assertThat(get(bulk).get(0), instanceOf(Encoded.Success.class));
@@ -276,24 +281,12 @@ public class ModelServiceTests extends OpenSearchTestCase {
         };
     try (TestService test = service(createTempDir(), heap)) {
       CompletableFuture<List<Encoded>> images =
-          test.get().encodeImages(TestModels.ID, "rgb", List.of(TestModels.png(random(), 20)));
+          TestService.encodeImages(test.get(), "rgb", List.of(TestModels.png(random(), 20)));
       assertSame(error, get(uncaught));
       expectThrows(ExecutionException.class, () -> get(images));
     } finally {
       Thread.setDefaultUncaughtExceptionHandler(before);
     }
-  }
-
-  public void testModelsThatAreKnownAndNeverAskedCostNothing() {
-    InferenceStats stats = new InferenceStats();
-    stats.of("asked").record(InferenceStats.Stage.MODEL, 5_000_000);
-    stats.of("asked").increment(Counter.BATCHES);
-    assertEquals(0, stats.of("known").get(InferenceStats.Stage.MODEL).count());
-    assertEquals(5000, (double) stats.of("asked").get(InferenceStats.Stage.MODEL).max(), 50);
-    stats.retain(id -> id.equals("known"));
-    assertEquals("gone with its model", 0, stats.of("asked").get(Counter.BATCHES));
-    assertEquals("stays in the whole", 1, stats.get(Counter.BATCHES));
-    assertEquals(1, stats.get(InferenceStats.Stage.MODEL).count());
   }
 
   /** Two batches of pictures as numbers, and one of encodings. */
@@ -302,10 +295,10 @@ public class ModelServiceTests extends OpenSearchTestCase {
     try (TestService test = service(createTempDir(), heap(4000, used))) {
       byte[] picture = TestModels.png(random(), 20);
       Throwable refused =
-          failure(test.get().encodeImages(TestModels.ID, "rgb", List.of(picture, picture)));
+          failure(TestService.encodeImages(test.get(), "rgb", List.of(picture, picture)));
       assertThat(refused, instanceOf(InferenceException.MemoryExceeded.class));
       assertThat(
-          failure(test.get().encodeTexts(TestModels.ID, List.of("a", "b", "c", "d"))),
+          failure(TestService.encodeTexts(test.get(), TestModels.ID, List.of("a", "b", "c", "d"))),
           instanceOf(InferenceException.MemoryExceeded.class));
       assertEquals(0, used.get());
     }
@@ -334,14 +327,25 @@ public class ModelServiceTests extends OpenSearchTestCase {
         switch (randomIntBetween(0, 3)) {
           case 0 ->
               all.add(
-                  test.get().encodeImages(TestModels.ID, "rgb", images, gone, (item, out) -> {}));
+                  test.get()
+                      .encoding()
+                      .encodeImages(
+                          "rgb",
+                          EncodingRequest.ofDocuments(TestModels.ID, images, (item, out) -> {})
+                              .cancelledBy(gone)));
           case 1 ->
               all.add(
                   test.get()
+                      .encoding()
                       .encodeQuery(TestModels.ID, new QueryInput.Image("rgb", images.get(0))));
           case 2 ->
-              all.add(test.get().encodeQuery(TestModels.ID, new QueryInput.Text("pond " + i % 7)));
-          default -> all.add(test.get().encodeTexts(TestModels.ID, List.of("a", " ", "road")));
+              all.add(
+                  test.get()
+                      .encoding()
+                      .encodeQuery(TestModels.ID, new QueryInput.Text("pond " + i % 7)));
+          default ->
+              all.add(
+                  TestService.encodeTexts(test.get(), TestModels.ID, List.of("a", " ", "road")));
         }
         if (rarely()) {
           gone.complete(null);
@@ -377,15 +381,17 @@ public class ModelServiceTests extends OpenSearchTestCase {
       List<Encoded> outcomes = new ArrayList<>();
       get(
           test.get()
+              .encoding()
               .encodeImages(
-                  TestModels.ID,
                   "rgb",
-                  Collections.nCopies(40, picture),
-                  gone,
-                  (item, outcome) -> {
-                    outcomes.add(outcome);
-                    gone.complete(null);
-                  }));
+                  EncodingRequest.ofDocuments(
+                          TestModels.ID,
+                          Collections.nCopies(40, picture),
+                          (item, outcome) -> {
+                            outcomes.add(outcome);
+                            gone.complete(null);
+                          })
+                      .cancelledBy(gone)));
       assertEquals(40, outcomes.size());
       assertThat(outcomes.get(0), instanceOf(Encoded.Success.class));
       assertThat(outcomes.get(39), instanceOf(Encoded.Failure.class));
@@ -397,147 +403,18 @@ public class ModelServiceTests extends OpenSearchTestCase {
   public void testAQueryIsEncodedOnce() throws Exception {
     try (TestService test = new TestService(createTempDir(), 100, 8)) {
       QueryInput.Text query = new QueryInput.Text("a pond");
-      CompletableFuture<Encoded.Success> first = test.get().encodeQuery(TestModels.ID, query);
+      CompletableFuture<Encoded.Success> first =
+          test.get().encoding().encodeQuery(TestModels.ID, query);
       CompletableFuture<Encoded.Success> second =
-          test.get().encodeQuery(TestModels.ID, new QueryInput.Text("a pond"));
+          test.get().encoding().encodeQuery(TestModels.ID, new QueryInput.Text("a pond"));
       assertSame(get(first).encoding(), get(second).encoding());
-      get(test.get().encodeQuery(TestModels.ID, new QueryInput.Text("a road")));
+      get(test.get().encoding().encodeQuery(TestModels.ID, new QueryInput.Text("a road")));
       assertEquals(2, test.get().stats().get(Counter.ENCODED_TEXTS));
       assertEquals(1, test.get().stats().get(Counter.QUERY_CACHE_HITS));
       assertEquals(2, test.get().stats().get(Counter.QUERY_CACHE_MISSES));
       assertThat(
-          failure(test.get().encodeQuery(TestModels.ID, new QueryInput.Text(" "))),
+          failure(test.get().encoding().encodeQuery(TestModels.ID, new QueryInput.Text(" "))),
           instanceOf(IllegalArgumentException.class));
-    }
-  }
-
-  public void testScoreAloneIsScoreInABatch() throws Exception {
-    try (TestService test = new TestService(createTempDir(), 100, randomIntBetween(1, 5))) {
-      TokenBlock text = TestModels.tokens(random(), MODEL, randomIntBetween(2, 8));
-      List<TokenBlock> images = new ArrayList<>();
-      for (int i = 0; i < 7; i++) {
-        images.add(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL)));
-      }
-      Scores batch = get(test.get().score(TestModels.ID, List.of(text), images, Deadline.none()));
-      for (int i = 0; i < images.size(); i++) {
-        Scores alone =
-            get(
-                test.get()
-                    .score(TestModels.ID, List.of(text), List.of(images.get(i)), Deadline.none()));
-        assertEquals(alone.itm()[0], batch.itm()[i], TOLERANCE);
-        assertEquals(alone.filter()[0], batch.filter()[i], TOLERANCE);
-      }
-      assertEquals(14, test.get().stats().get(Counter.PAIRS));
-    }
-  }
-
-  public void testTextsOfDifferentLengthsAgainstOneImage() throws Exception {
-    try (TestService test = new TestService(createTempDir(), 100, 8)) {
-      TokenBlock image = TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL));
-      List<TokenBlock> texts = new ArrayList<>();
-      for (int i = 0; i < 5; i++) {
-        texts.add(TestModels.tokens(random(), MODEL, randomIntBetween(2, 10)));
-      }
-      Scores batch = get(test.get().score(TestModels.ID, texts, List.of(image), Deadline.none()));
-      for (int i = 0; i < texts.size(); i++) {
-        float alone =
-            get(test.get()
-                    .score(TestModels.ID, List.of(texts.get(i)), List.of(image), Deadline.none()))
-                .itm()[0];
-        assertEquals("padded as alone", alone, batch.itm()[i], TOLERANCE);
-      }
-    }
-  }
-
-  public void testAJobPastItsDeadlineIsDropped() throws Exception {
-    try (TestService test = new TestService(createTempDir(), 100, 8)) {
-      List<TokenBlock> text = List.of(TestModels.tokens(random(), MODEL, 3));
-      List<TokenBlock> image =
-          List.of(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL)));
-      Throwable late =
-          failure(
-              test.get().score(TestModels.ID, text, image, Deadline.after(Duration.ofNanos(1))));
-      assertThat(late, instanceOf(InferenceException.DeadlineExceeded.class));
-      assertEquals(0, test.get().stats().get(Counter.PAIRS));
-    }
-  }
-
-  public void testAFullQueueRefuses() throws Exception {
-    try (TestService test = new TestService(createTempDir(), 1, 8)) {
-      List<TokenBlock> text = List.of(TestModels.tokens(random(), MODEL, 3));
-      List<TokenBlock> image =
-          List.of(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL)));
-      // The first loads the model, which takes far longer than submitting the others.
-      List<CompletableFuture<Scores>> jobs = new ArrayList<>();
-      for (int i = 0; i < 10; i++) {
-        jobs.add(test.get().score(TestModels.ID, text, image, Deadline.none()));
-      }
-      int refused = 0;
-      for (CompletableFuture<Scores> job : jobs) {
-        try {
-          get(job);
-        } catch (ExecutionException e) {
-          assertThat(e.getCause(), instanceOf(InferenceException.QueueFull.class));
-          assertThat(e.getCause().getMessage(), containsString("it holds [1] jobs"));
-          refused++;
-        }
-      }
-      assertTrue("some of 10 jobs find the queue of 1 full", refused > 0 && refused < 10);
-      assertEquals(refused, test.get().stats().get(Counter.REJECTIONS));
-    }
-  }
-
-  public void testClosingFailsWhatWaitsAndWhatComes() throws Exception {
-    TestService test = new TestService(createTempDir(), 100, 8);
-    List<CompletableFuture<List<Encoded>>> waiting = new ArrayList<>();
-    for (int i = 0; i < 20; i++) {
-      waiting.add(test.get().encodeTexts(TestModels.ID, List.of("a")));
-    }
-    test.get().close();
-    for (CompletableFuture<List<Encoded>> future : waiting) {
-      for (Encoded outcome : get(future)) {
-        if (outcome instanceof Encoded.Failure failed) {
-          assertThat(failed.cause(), instanceOf(InferenceException.ModelUnavailable.class));
-        }
-      }
-    }
-    assertThat(
-        failure(
-            test.get()
-                .score(
-                    TestModels.ID,
-                    List.of(TestModels.tokens(random(), MODEL, 3)),
-                    List.of(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL))),
-                    Deadline.none())),
-        instanceOf(InferenceException.ModelUnavailable.class));
-    test.close();
-  }
-
-  public void testAnEngineThatDoesNotStartFailsEveryJob() throws Exception {
-    InferenceException missing =
-        new InferenceException.ModelUnavailable("the native library is missing", null);
-    try (ModelService service =
-        new ModelService(
-            new ModelCatalog(() -> List.of(MODEL)),
-            TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
-            MemoryBudget.UNLIMITED,
-            MemoryBudget.UNLIMITED,
-            Runnable::run,
-            Runnable::run,
-            1,
-            () -> {
-              throw missing;
-            })) {
-      for (int i = 0; i < 2; i++) {
-        CompletableFuture<Scores> scores =
-            service.score(
-                TestModels.ID,
-                List.of(TestModels.tokens(random(), MODEL, 3)),
-                List.of(TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL))),
-                Deadline.none());
-        assertSame(missing, failure(scores));
-      }
-      assertEquals(ModelService.State.FAILED, service.status(TestModels.ID).state());
     }
   }
 
@@ -546,11 +423,11 @@ public class ModelServiceTests extends OpenSearchTestCase {
       IllegalArgumentException model =
           expectThrows(
               IllegalArgumentException.class,
-              () -> test.get().encodeTexts("nothing", List.of("a")).join());
+              () -> TestService.encodeTexts(test.get(), "nothing", List.of("a")).join());
       assertThat(model.getMessage(), containsString("this node has [micro]"));
       expectThrows(
           IllegalArgumentException.class,
-          () -> test.get().encodeImages(TestModels.ID, "s1", List.of(new byte[1])).join());
+          () -> TestService.encodeImages(test.get(), "s1", List.of(new byte[1])).join());
     }
   }
 }

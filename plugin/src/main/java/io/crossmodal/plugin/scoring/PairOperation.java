@@ -9,50 +9,51 @@ import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.inference.Deadline;
-import io.crossmodal.plugin.inference.ModelService;
-import io.crossmodal.plugin.inference.batching.JobTimes;
-import io.crossmodal.plugin.inference.scoring.ScoredBy;
-import io.crossmodal.plugin.inference.scoring.Scores;
-import io.crossmodal.plugin.inference.scoring.Similarities;
+import io.crossmodal.plugin.inference.batching.Job;
+import io.crossmodal.plugin.inference.scoring.ScoringService;
+import io.crossmodal.plugin.inference.scoring.ScoringService.ModelInfo;
+import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
+import io.crossmodal.plugin.inference.scoring.ScoringService.Similarities;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BiFunction;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
 import org.opensearch.core.common.io.stream.Writeable;
 
 /**
- * What can be asked about pairs, here or on another node.
+ * What a model can compute of pairs, here or on another node.
  *
- * @param <T> the answer
+ * @param <T> the response
  */
-public final class PairQuestion<T> {
+public final class PairOperation<T> {
   /** The fusion encoder's logits. */
-  public static final PairQuestion<Scores> SCORE =
-      new PairQuestion<>(
-          0, ModelService::score, PairQuestion::writeScores, PairQuestion::readScores);
+  public static final PairOperation<Scores> SCORE =
+      new PairOperation<>(
+          0, ScoringService::score, PairOperation::writeScores, PairOperation::readScores);
 
-  /** The MLP filter's logits. */
-  public static final PairQuestion<List<Float>> FILTER =
-      new PairQuestion<>(
+  /** The pre-ranker's logits. */
+  public static final PairOperation<List<Float>> PRE_RANK =
+      new PairOperation<>(
           1,
-          ModelService::filter,
+          ScoringService::preRank,
           (out, logits) -> out.writeCollection(logits, StreamOutput::writeFloat),
           in -> in.readList(StreamInput::readFloat));
 
   /** Where the text's tokens look. */
-  public static final PairQuestion<List<WordPatchWeights>> ATTENTION =
-      new PairQuestion<>(
+  public static final PairOperation<List<WordPatchWeights>> ATTENTION =
+      new PairOperation<>(
           2,
-          ModelService::attention,
-          (out, tables) -> out.writeCollection(tables, PairQuestion::writeTable),
-          in -> in.readList(PairQuestion::readTable));
+          ScoringService::attention,
+          (out, tables) -> out.writeCollection(tables, PairOperation::writeTable),
+          in -> in.readList(PairOperation::readTable));
 
   /** How alike the query and its candidates are, all of them images. */
-  public static final PairQuestion<Similarities> MAX_SIM =
-      new PairQuestion<>(
+  public static final PairOperation<Similarities> MAX_SIM =
+      new PairOperation<>(
           3,
-          ModelService::maxSim,
+          ScoringService::maxSim,
           (out, answer) -> {
             out.writeCollection(answer.values(), StreamOutput::writeFloat);
             writeModel(out, answer.model(), answer.times());
@@ -60,25 +61,18 @@ public final class PairQuestion<T> {
           in ->
               new Similarities(in.readList(StreamInput::readFloat), readModel(in), readTimes(in)));
 
-  private static final List<PairQuestion<?>> ALL = List.of(SCORE, FILTER, ATTENTION, MAX_SIM);
-
-  /** A method of {@link ModelService}. */
-  private interface Method<T> {
-    CompletableFuture<T> call(
-        ModelService service,
-        String model,
-        List<? extends Tokens> asking,
-        List<? extends Tokens> images,
-        Deadline deadline);
-  }
+  private static final List<PairOperation<?>> ALL = List.of(SCORE, PRE_RANK, ATTENTION, MAX_SIM);
 
   private final int code;
-  private final Method<T> method;
+  private final BiFunction<ScoringService, ScoringService.Request, CompletableFuture<T>> method;
   private final Writeable.Writer<T> writer;
   private final Writeable.Reader<T> reader;
 
-  private PairQuestion(
-      int code, Method<T> method, Writeable.Writer<T> writer, Writeable.Reader<T> reader) {
+  private PairOperation(
+      int code,
+      BiFunction<ScoringService, ScoringService.Request, CompletableFuture<T>> method,
+      Writeable.Writer<T> writer,
+      Writeable.Reader<T> reader) {
     this.code = code;
     this.method = method;
     this.writer = writer;
@@ -86,24 +80,25 @@ public final class PairQuestion<T> {
   }
 
   /**
-   * Has this node answer.
+   * Submits it to this node's own models.
    *
-   * @return fails as {@link ModelService#score} does
+   * @return fails as {@link ScoringService#score} does
    */
-  public CompletableFuture<T> ask(ModelService service, Pairs pairs, Deadline deadline) {
+  public CompletableFuture<T> ask(ScoringService scoring, Pairs pairs, Deadline deadline) {
     List<? extends Tokens> query = List.of(pairs.query());
-    return method.call(
-        service,
-        pairs.model(),
-        pairs.queryAsks() ? query : pairs.candidates(),
-        pairs.queryAsks() ? pairs.candidates() : query,
-        deadline);
+    return method.apply(
+        scoring,
+        new ScoringService.Request(
+            pairs.model(),
+            pairs.queryAsks() ? query : pairs.candidates(),
+            pairs.queryAsks() ? pairs.candidates() : query,
+            deadline));
   }
 
-  static PairQuestion<?> read(StreamInput in) throws IOException {
+  static PairOperation<?> read(StreamInput in) throws IOException {
     int code = in.readVInt();
     if (code >= ALL.size()) {
-      throw new IOException("unknown question " + code);
+      throw new IOException("unknown operation " + code);
     }
     return ALL.get(code);
   }
@@ -131,7 +126,7 @@ public final class PairQuestion<T> {
     return new Scores(logits, readModel(in), readTimes(in));
   }
 
-  private static void writeModel(StreamOutput out, ScoredBy model, JobTimes times)
+  private static void writeModel(StreamOutput out, ModelInfo model, Job.Times times)
       throws IOException {
     out.writeString(model.id());
     out.writeVLong(model.number());
@@ -143,15 +138,15 @@ public final class PairQuestion<T> {
     out.writeVLong(times.modelNanos());
   }
 
-  private static ScoredBy readModel(StreamInput in) throws IOException {
-    return new ScoredBy(
+  private static ModelInfo readModel(StreamInput in) throws IOException {
+    return new ModelInfo(
         in.readString(),
         in.readVLong(),
         new Calibration(in.readDouble(), in.readDouble(), in.readDouble()));
   }
 
-  private static JobTimes readTimes(StreamInput in) throws IOException {
-    return new JobTimes(in.readVLong(), in.readVLong(), in.readVLong());
+  private static Job.Times readTimes(StreamInput in) throws IOException {
+    return new Job.Times(in.readVLong(), in.readVLong(), in.readVLong());
   }
 
   private static void writeTable(StreamOutput out, WordPatchWeights table) throws IOException {

@@ -10,10 +10,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 
 /**
- * Scorers that did not answer in time: asked last for a while, then tried by one question.
+ * Scorers that did not answer in time: asked last for a while, then tried by one request.
  * Thread-safe.
  */
-final class Resting {
+final class ScorerBackoff {
   static final long NANOS = TimeUnit.SECONDS.toNanos(10);
 
   private final LongSupplier nanoTime;
@@ -23,11 +23,13 @@ final class Resting {
   /**
    * @param nanoTime the clock, as {@link System#nanoTime}
    */
-  Resting(LongSupplier nanoTime) {
+  ScorerBackoff(LongSupplier nanoTime) {
     this.nanoTime = nanoTime;
   }
 
-  /** Whether a scorer has answered in time, or this question is the one that tries it again. */
+  /**
+   * Returns whether a scorer has answered in time, or this request is the one that tries it again.
+   */
   boolean mayAsk(String node) {
     Long end = until.get(node);
     long now = nanoTime.getAsLong();
