@@ -266,7 +266,8 @@ public class CrossModalPlugin extends Plugin
   @Override
   public Map<String, Mapper.TypeParser> getMappers() {
     return Map.of(
-        CrossModalFieldMapper.TYPE, new CrossModalTypeParser(node.catalog, node::scoring));
+        CrossModalFieldMapper.TYPE,
+        new CrossModalTypeParser(node.catalog, () -> node.inference.get().scoring()));
   }
 
   @Override
@@ -312,7 +313,8 @@ public class CrossModalPlugin extends Plugin
       getSystemGeneratedSearchPhaseResultsProcessors(SearchPipelinePlugin.Parameters parameters) {
     return Map.of(
         ReportProcessor.TYPE,
-        new RescoreCoordinator.Factory(node.window, node::scoring, node.limits::get));
+        new RescoreCoordinator.Factory(
+            node.window, () -> node.inference.get().scoring(), node.limits::get));
   }
 
   @Override
@@ -341,7 +343,7 @@ public class CrossModalPlugin extends Plugin
         "cross_modal_encoding",
         new EncodingProcessorFactory(
             node.catalog,
-            node::encoding,
+            () -> node.inference.get().encoding(),
             new DecodingBudget(CrossModalSettings.MAX_PIXELS.get(parameters.env.settings())),
             parameters.threadContext));
   }

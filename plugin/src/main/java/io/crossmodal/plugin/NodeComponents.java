@@ -11,7 +11,6 @@ import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.node.NodeInference;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.inference.runtime.NativeRuntime;
-import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.models.ModelRegistry;
 import io.crossmodal.plugin.rescore.RescoreAdmission;
 import io.crossmodal.plugin.rescore.RescoreLimits;
@@ -53,7 +52,7 @@ final class NodeComponents implements Closeable {
   final SetOnce<CircuitBreaker> nativeMemory = new SetOnce<>();
   final SetOnce<CircuitBreaker> requests = new SetOnce<>();
   final WindowTransport window = new WindowTransport();
-  private final SetOnce<NodeInference> inference = new SetOnce<>();
+  final SetOnce<NodeInference> inference = new SetOnce<>();
   final SetOnce<Scorers> scorers = new SetOnce<>();
   final SetOnce<RescoreLimits> limits = new SetOnce<>();
   final SetOnce<RescoreAdmission> admission = new SetOnce<>();
@@ -61,16 +60,6 @@ final class NodeComponents implements Closeable {
 
   NodeComponents(ModelCatalog catalog) {
     this.catalog = catalog;
-  }
-
-  /** Returns the node's encoding; not before {@link #create}. */
-  EncodingService encoding() {
-    return inference.get().encoding();
-  }
-
-  /** Returns the node's scoring; not before {@link #create}. */
-  ScoringService scoring() {
-    return inference.get().scoring();
   }
 
   /** Returns the heap that requests take, under the circuit breaker {@code request}. */
@@ -115,7 +104,7 @@ final class NodeComponents implements Closeable {
             heap(),
             NodeFormat::hasPlugin));
     InferenceSettings serving = CrossModalSettings.inference(settings, settings, directory);
-    NodeInference models =
+    NodeInference made =
         new NodeInference(
             catalog,
             serving,
@@ -126,23 +115,23 @@ final class NodeComponents implements Closeable {
                 threadPool.executor(HELPERS),
                 threadPool.executor(DECODERS),
                 OpenSearchExecutors.allocatedProcessors(settings)));
-    inference.set(models);
+    inference.set(made);
     ClusterSettings cluster = clusterService.getClusterSettings();
     // A consumer that throws costs the cluster its manager.
     cluster.addSettingsUpdateConsumer(
-        changed -> models.update(CrossModalSettings.inference(settings, changed, directory)),
+        changed -> made.update(CrossModalSettings.inference(settings, changed, directory)),
         CrossModalSettings.DYNAMIC_INFERENCE);
     scorers.set(
         new Scorers(
-            clusterService, models.scoring(), HELPERS, CrossModalSettings.SCORING.get(settings)));
+            clusterService, made.scoring(), HELPERS, CrossModalSettings.SCORING.get(settings)));
     cluster.addSettingsUpdateConsumer(CrossModalSettings.SCORING, scorers.get()::update);
     limits.set(RescoreLimits.following(cluster, settings));
-    admission.set(new RescoreAdmission(threadPool, models.scoring(), limits.get()));
+    admission.set(new RescoreAdmission(threadPool, made.scoring(), limits.get()));
     return List.of(
-        models,
-        models.encoding(),
-        models.scoring(),
-        models.models(),
+        made,
+        made.encoding(),
+        made.scoring(),
+        made.models(),
         registry.get(),
         scorers.get(),
         window);

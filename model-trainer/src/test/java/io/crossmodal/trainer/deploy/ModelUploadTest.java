@@ -63,7 +63,7 @@ class ModelUploadTest {
   void sendsAgainWhatTheNodeHasNoPlaceFor() throws Exception {
     Path bundle = Files.write(folder.resolve("model.zip"), new byte[] {1, 2, 3});
     List<String> asked = new ArrayList<>();
-    HttpServer node = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
+    HttpServer node = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
     node.createContext(
         "/",
         exchange -> {
