@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.opensearch.common.settings.Setting;
 import org.opensearch.common.settings.Settings;
+import org.opensearch.core.common.unit.ByteSizeValue;
 import org.opensearch.test.OpenSearchTestCase;
 
 public class CrossModalSettingsTests extends OpenSearchTestCase {
@@ -49,6 +50,13 @@ public class CrossModalSettingsTests extends OpenSearchTestCase {
     return rows;
   }
 
+  private static String defaultOf(Setting<?> setting) {
+    Object value = setting.get(Settings.EMPTY);
+    return value instanceof ByteSizeValue size
+        ? size.toString()
+        : setting.getDefaultRaw(Settings.EMPTY);
+  }
+
   public void testOperationsListsEachWithItsDefault() throws IOException {
     Map<String, List<String>> expected = new TreeMap<>();
     for (Setting<?> setting : CrossModalSettings.all()) {
@@ -58,8 +66,7 @@ public class CrossModalSettingsTests extends OpenSearchTestCase {
         expected.put(
             name,
             List.of(
-                IN_WORDS.getOrDefault(name, setting.getDefaultRaw(Settings.EMPTY)),
-                setting.isDynamic() ? "yes" : ""));
+                IN_WORDS.getOrDefault(name, defaultOf(setting)), setting.isDynamic() ? "yes" : ""));
       } else {
         assertTrue(operations().contains("| `" + setting.getKey() + "` |"));
       }
