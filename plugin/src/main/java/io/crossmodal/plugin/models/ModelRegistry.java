@@ -215,7 +215,7 @@ public final class ModelRegistry
                   () -> store.fetch(model)));
     }
     catalog.update(versions);
-    later("cannot follow the cluster's models", onChange::run);
+    later("cannot follow the cluster's models", onChange);
   }
 
   /**

@@ -10,7 +10,10 @@ import static org.hamcrest.Matchers.not;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.plugin.ClusterTestCase;
 import io.crossmodal.plugin.TestModels;
+import io.crossmodal.plugin.action.LoadModelAction;
 import io.crossmodal.plugin.inference.node.NodeInference;
+import io.crossmodal.plugin.inference.registry.LoadedModels;
+import io.crossmodal.plugin.inference.registry.ModelStatus;
 import io.crossmodal.plugin.inference.registry.ModelVersion;
 import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
@@ -29,6 +32,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -37,7 +41,9 @@ import org.opensearch.cluster.ClusterName;
 import org.opensearch.cluster.ClusterState;
 import org.opensearch.cluster.coordination.OpenSearchNodeCommand;
 import org.opensearch.cluster.metadata.Metadata;
+import org.opensearch.common.action.ActionFuture;
 import org.opensearch.common.settings.Settings;
+import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.xcontent.XContentType;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.env.NodeEnvironment;
@@ -287,6 +293,45 @@ public class ModelRegistryIT extends ClusterTestCase {
     return answer.status() == 200 && failure.find()
         ? failure.group(1)
         : Integer.toString(answer.status());
+  }
+
+  public void testANodeThatIsKilledWhileItLoadsAModel() throws Exception {
+    upload(client(), "mine", zip(TestModels.newHead("any", 7)));
+    ensureGreen(ModelIndex.NAME);
+    String victim = internalCluster().startNode();
+    String sha256 =
+        internalCluster().getInstance(ModelRegistry.class).catalog().version("mine").sha256();
+    ActionFuture<?> load =
+        client()
+            .execute(
+                LoadModelAction.INSTANCE, new LoadModelAction.Request("mine", true, null, victim));
+    if (randomBoolean()) {
+      // Otherwise in the middle of the fetch, or before.
+      assertBusy(
+          () ->
+              assertNotEquals(
+                  ModelStatus.State.NOT_LOADED,
+                  internalCluster()
+                      .getInstance(LoadedModels.class, victim)
+                      .status("mine")
+                      .state()));
+    }
+    internalCluster()
+        .restartNode(
+            victim,
+            new InternalTestCluster.RestartCallback() {
+              @Override
+              public Settings onNodeStopped(String node) throws Exception {
+                // Whoever asked is told of the node, not left waiting.
+                assertNotNull(load.actionGet(TimeValue.timeValueMinutes(1)));
+                return super.onNodeStopped(node);
+              }
+            });
+    assertEveryNodeHas("mine", sha256);
+    internalCluster()
+        .getInstance(LoadedModels.class, victim)
+        .load("mine", null)
+        .get(60, TimeUnit.SECONDS);
   }
 
   public void testOverHttp() throws Exception {
