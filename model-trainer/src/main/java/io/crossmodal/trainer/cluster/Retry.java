@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.cluster;
 
+import java.io.IOException;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.function.LongSupplier;
@@ -21,6 +22,8 @@ import java.util.function.LongSupplier;
  */
 public record Retry(
     Duration first, Duration longest, Duration patience, Sleeper sleeper, LongSupplier nanoTime) {
+
+  private static final int TOO_MANY_REQUESTS = 429;
 
   /** Waits; tests do not. */
   @FunctionalInterface
@@ -45,6 +48,28 @@ public record Retry(
   public static Retry lasting(Duration patience) {
     return new Retry(
         Duration.ofMillis(250), Duration.ofSeconds(30), patience, Thread::sleep, System::nanoTime);
+  }
+
+  /** Sends a request. */
+  @FunctionalInterface
+  public interface Request {
+    ClusterClient.Response send() throws IOException, InterruptedException;
+  }
+
+  /**
+   * Sends a request, and again while the node answers 429: that it has no memory or place for it
+   * now.
+   *
+   * @return the first other response, or the last one
+   */
+  public ClusterClient.Response whileBusy(Request request)
+      throws IOException, InterruptedException {
+    Backoff waits = new Backoff();
+    ClusterClient.Response response = request.send();
+    while (response.status() == TOO_MANY_REQUESTS && waits.another()) {
+      response = request.send();
+    }
+    return response;
   }
 
   /** The waits of one document, or of another request. Not thread-safe. */

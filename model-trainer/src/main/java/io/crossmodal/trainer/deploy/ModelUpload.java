@@ -33,14 +33,12 @@ public final class ModelUpload {
   /** A node takes heap for four times a request, and has not much where it has its usual 1 GB. */
   public static final int PART_BYTES = 8 << 20;
 
-  private static final int TOO_MANY_REQUESTS = 429;
-
   // A node loads and tries the bundle before it answers.
   private static final Duration TIMEOUT = Duration.ofMinutes(15);
 
   private final ClusterClient cluster;
   private final int partBytes;
-  private final Retry retry;
+  private final Retry retry = Retry.lasting(Duration.ofMinutes(5));
 
   /**
    * Makes an upload to one node, which sends a request again for five minutes while the node
@@ -49,16 +47,11 @@ public final class ModelUpload {
    * @param partBytes most bytes in one request, before base64; at least 1
    */
   public ModelUpload(ClusterClient cluster, int partBytes) {
-    this(cluster, partBytes, Retry.lasting(Duration.ofMinutes(5)));
-  }
-
-  ModelUpload(ClusterClient cluster, int partBytes, Retry retry) {
     if (partBytes < 1) {
       throw new IllegalArgumentException("a part must have at least 1 byte, got " + partBytes);
     }
     this.cluster = Objects.requireNonNull(cluster, "cluster");
     this.partBytes = partBytes;
-    this.retry = Objects.requireNonNull(retry, "retry");
   }
 
   /**
@@ -145,11 +138,8 @@ public final class ModelUpload {
   private String call(String method, String path, String json)
       throws IOException, InterruptedException {
     byte[] body = json.getBytes(StandardCharsets.UTF_8);
-    Retry.Backoff waits = retry.new Backoff();
-    ClusterClient.Response response = cluster.send(method, path, body, TIMEOUT);
-    while (response.status() == TOO_MANY_REQUESTS && waits.another()) {
-      response = cluster.send(method, path, body, TIMEOUT);
-    }
+    ClusterClient.Response response =
+        retry.whileBusy(() -> cluster.send(method, path, body, TIMEOUT));
     if (response.status() >= 300) {
       throw cluster.refused(method, path, response);
     }

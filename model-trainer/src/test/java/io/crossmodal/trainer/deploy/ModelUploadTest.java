@@ -9,19 +9,13 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.sun.net.httpserver.HttpServer;
 import io.crossmodal.trainer.cluster.ClusterClient;
-import io.crossmodal.trainer.cluster.Retry;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -57,50 +51,6 @@ class ModelUploadTest {
                 new ModelUpload(new ClusterClient(nobody, Optional.empty()), 10)
                     .send(bundle, "mine", done -> {}));
     assertTrue(gone.getMessage().startsWith(nobody + " does not answer"), gone.getMessage());
-  }
-
-  @Test
-  void sendsAgainWhatTheNodeHasNoPlaceFor() throws Exception {
-    Path bundle = Files.write(folder.resolve("model.zip"), new byte[] {1, 2, 3});
-    List<String> asked = new ArrayList<>();
-    HttpServer node =
-        HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-    node.createContext(
-        "/",
-        exchange -> {
-          exchange.getRequestBody().readAllBytes();
-          asked.add(exchange.getRequestURI().getQuery());
-          exchange.sendResponseHeaders(asked.size() % 3 == 0 ? 200 : 429, -1);
-          exchange.close();
-        });
-    node.start();
-    try {
-      ClusterClient client =
-          new ClusterClient(
-              URI.create("http://127.0.0.1:" + node.getAddress().getPort()), Optional.empty());
-      List<Duration> waits = new ArrayList<>();
-      Duration second = Duration.ofSeconds(1);
-      Retry retry = new Retry(second, second, Duration.ofDays(1), waits::add, System::nanoTime);
-      new ModelUpload(client, 2, retry).send(bundle, "mine", done -> {});
-      assertEquals(
-          List.of(
-              "part=0&parts=2",
-              "part=0&parts=2",
-              "part=0&parts=2",
-              "part=1&parts=2",
-              "part=1&parts=2",
-              "part=1&parts=2"),
-          asked);
-      assertEquals(List.of(second, second, second, second), waits);
-      Retry none = new Retry(second, second, Duration.ZERO, waits::add, System::nanoTime);
-      ModelUpload impatient = new ModelUpload(client, 2, none);
-      String refused =
-          assertThrows(IOException.class, () -> impatient.send(bundle, "mine", done -> {}))
-              .getMessage();
-      assertTrue(refused.contains("429"), refused);
-    } finally {
-      node.stop(0);
-    }
   }
 
   @Test
