@@ -118,7 +118,8 @@ public class GlobalWindowIT extends ClusterTestCase {
     return new FusionOptions(
         mode == FusionScoreMode.REPLACE
             ? new ScoreCombiner(mode, 1, 1)
-            // Heavy enough that no hit behind the window overtakes one in it: but for replace, shards
+            // Heavy enough that no hit behind the window overtakes one in it: but for replace,
+            // shards
             // are merged by score as after core's rescorer.
             : new ScoreCombiner(mode, 0.5f, 8),
         missing,
