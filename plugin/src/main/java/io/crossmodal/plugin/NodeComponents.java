@@ -36,8 +36,8 @@ import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.client.Client;
 
 /**
- * What lives as long as the node. OpenSearch hands over what it is made of in several calls: what
- * is asked for before {@link #create} gets a supplier.
+ * The composition root: builds and closes what lives as long as the node. OpenSearch hands over
+ * what it is made of in several calls: what is asked for before {@link #create} gets a supplier.
  */
 final class NodeComponents implements Closeable {
   private static final Logger LOGGER = LogManager.getLogger(NodeComponents.class);

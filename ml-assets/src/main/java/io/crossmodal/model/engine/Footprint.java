@@ -67,9 +67,10 @@ public final class Footprint {
     long pixels = (long) sensor.channels() * sensor.imageSize() * sensor.imageSize();
     int m = config.imageTokens(sensor);
     long widest =
-        config.image().kind() == ImageTowerConfig.Kind.VISION_TRANSFORMER
-            ? tower(config, m)
-            : convolutions(config.image(), sensor.imageSize());
+        switch (config.image().kind()) {
+          case VISION_TRANSFORMER -> tower(config, m);
+          case CONVOLUTIONAL, RESNET -> convolutions(config.image(), sensor.imageSize());
+        };
     return bytes(images, 2 * pixels + widest + (long) config.hidden() * m);
   }
 

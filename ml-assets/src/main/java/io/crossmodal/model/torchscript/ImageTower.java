@@ -34,9 +34,10 @@ final class ImageTower {
 
   /** Returns the TorchScript class of a kind of tower. */
   static String type(ImageTowerConfig.Kind kind) {
-    return kind == ImageTowerConfig.Kind.VISION_TRANSFORMER
-        ? "VisionTransformer"
-        : "ConvolutionalTower";
+    return switch (kind) {
+      case VISION_TRANSFORMER -> "VisionTransformer";
+      case CONVOLUTIONAL, RESNET -> "ConvolutionalTower";
+    };
   }
 
   /** Returns the declarations of a tower's stages, as {@code grid.py} needs them. */
@@ -59,9 +60,10 @@ final class ImageTower {
   /** Returns the tower of a sensor, whose tensors lie below {@code path}. */
   ScriptModule build(String path, SensorConfig sensor) {
     ScriptModule tower = new ScriptModule("image." + type(image.kind()));
-    return image.kind() == ImageTowerConfig.Kind.VISION_TRANSFORMER
-        ? visionTransformer(tower, path, sensor)
-        : convolutional(tower, path, sensor);
+    return switch (image.kind()) {
+      case VISION_TRANSFORMER -> visionTransformer(tower, path, sensor);
+      case CONVOLUTIONAL, RESNET -> convolutional(tower, path, sensor);
+    };
   }
 
   private ScriptModule visionTransformer(ScriptModule tower, String path, SensorConfig sensor) {

@@ -7,7 +7,7 @@ package io.crossmodal.plugin.inference;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
-/** What futures must not keep to themselves. */
+/** Unwraps failures of futures, and reports the errors of the node that they would swallow. */
 public final class Futures {
   private Futures() {}
 

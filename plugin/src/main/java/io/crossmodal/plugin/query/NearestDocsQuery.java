@@ -29,9 +29,10 @@ import org.opensearch.index.mapper.MappedFieldType;
 import org.opensearch.index.query.QueryShardContext;
 
 /**
- * A search for nearest vectors that may also meet a reader without any. Highlighters and the
- * percolator ask queries about one document in a {@link MemoryIndex}; Lucene's vector queries fail
- * there, and the highlights of all other clauses with them. This one has no terms to highlight.
+ * A kNN query that matches nothing in a reader without vectors, where Lucene's own fails.
+ * Highlighters and the percolator ask queries about one document in a {@link MemoryIndex}; Lucene's
+ * vector queries fail there, and the highlights of all other clauses with them. This one has no
+ * terms to highlight.
  */
 final class NearestDocsQuery extends Query {
   private final Query search;

@@ -15,7 +15,7 @@ import org.opensearch.core.xcontent.ToXContentFragment;
 import org.opensearch.core.xcontent.XContentBuilder;
 
 /**
- * How a rescorer behaves.
+ * The options of the rescore clause {@code fusion}.
  *
  * @param combiner makes final scores
  * @param missing policy for hits without tokens

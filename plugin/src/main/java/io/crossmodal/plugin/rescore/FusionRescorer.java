@@ -32,9 +32,9 @@ import org.opensearch.search.rescore.RescoreContext;
 import org.opensearch.search.rescore.Rescorer;
 
 /**
- * Steps 4 to 8 of a search, on the search thread of one shard: gathers the window's tokens in
- * document order, has them scored in one call, and combines. Hits go in as core gives them, best
- * first, and come out sorted by score, then document. Stateless.
+ * Rescores the window of one shard on its search thread: gathers the window's tokens in document
+ * order, has them scored in one call, and combines (steps 4 to 8 of ARCHITECTURE.md). Hits go in as
+ * core gives them, best first, and come out sorted by score, then document. Stateless.
  */
 public final class FusionRescorer implements Rescorer {
   static final FusionRescorer INSTANCE = new FusionRescorer();

@@ -236,7 +236,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
    *
    * @param window how many
    */
-  public FusionRescorerBuilder ofChosen(int window) {
+  public FusionRescorerBuilder forScoring(int window) {
     FusionOptions options = work.options();
     FusionOptions alone =
         new FusionOptions(
@@ -254,7 +254,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
    *
    * @param window how many
    */
-  public FusionRescorerBuilder preRankOfChosen(int window) {
+  public FusionRescorerBuilder forPreRanking(int window) {
     return with(work.with(work.options(), Stage.PRE_RANK)).windowSize(window);
   }
 

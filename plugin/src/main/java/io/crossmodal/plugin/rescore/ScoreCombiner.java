@@ -8,7 +8,8 @@ import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
 import java.util.Objects;
 
 /**
- * Step 8 of a search: what a hit's final score is. Scoring and explain share it.
+ * Combines a hit's first score with its fusion score, for the search and for explain alike (step 8
+ * of ARCHITECTURE.md).
  *
  * <p>With {@link FusionScoreMode#REPLACE} a rescored hit scores 1 + p, which lies in [1, 2], and
  * any other hit s / (1 + s), which lies in [0, 1) and keeps the first pass's order: no hit without

@@ -24,10 +24,10 @@ import org.opensearch.search.query.QueryPhaseExecutionException;
 import org.opensearch.search.rescore.RescoreContext;
 
 /**
- * What a search says of its own end: its {@code timeout}, and whether its task was cancelled. Core
- * enforces neither while it rescores, and tells rescorers of neither; so this asks at the start of
- * the query phase, and of a fetch phase that comes in a request of its own, where the time counts
- * anew. It also knows which hits are fetched.
+ * The bounds of one search, for its rescores: its {@code timeout}, its cancellation. Core enforces
+ * neither while it rescores, and tells rescorers of neither; so this asks at the start of the query
+ * phase, and of a fetch phase that comes in a request of its own, where the time counts anew. It
+ * also knows which hits are fetched.
  */
 final class SearchBounds {
   private final SearchContext search;

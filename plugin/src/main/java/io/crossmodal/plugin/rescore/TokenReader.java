@@ -23,9 +23,9 @@ import org.apache.lucene.index.SortedDocValues;
 import org.apache.lucene.util.BytesRef;
 
 /**
- * Step 4 of a search: gathers stored token blocks, and the sensors that they are of where p depends
- * on them, going forward through the shard's segments. Blocks stay as they are stored until a model
- * takes them into its batch, on this node or another.
+ * Reads the token blocks of a window, and the sensors that they are of where p depends on them,
+ * going forward through the shard's segments (step 4 of ARCHITECTURE.md). Blocks stay as they are
+ * stored until a model takes them into its batch, on this node or another.
  */
 final class TokenReader {
   /** Blocks share arrays of at most this size: G1 treats larger ones apart in a small heap. */

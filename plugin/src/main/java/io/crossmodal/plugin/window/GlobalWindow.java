@@ -104,7 +104,7 @@ final class GlobalWindow {
       if (options.filterSize() > 0 && options.filterSize() < chosen.size()) {
         fused = preRank(chosen, deadline, scores);
       }
-      scores.putAll(ask(fused, rescorer::ofChosen, deadline));
+      scores.putAll(ask(fused, rescorer::forScoring, deadline));
     }
     failedShards.forEach(
         (shard, failure) -> {
@@ -168,7 +168,7 @@ final class GlobalWindow {
    * @param scores gets those that need no fusion
    */
   private List<Hit> preRank(List<Hit> chosen, Deadline deadline, Map<Hit, Float> scores) {
-    Map<Hit, Float> logits = ask(chosen, rescorer::preRankOfChosen, deadline);
+    Map<Hit, Float> logits = ask(chosen, rescorer::forPreRanking, deadline);
     List<Hit> fused = new ArrayList<>();
     logits.forEach(
         (hit, logit) -> {

@@ -32,9 +32,9 @@ import org.opensearch.search.pipeline.SystemGeneratedProcessor;
 import org.opensearch.search.query.QuerySearchResult;
 
 /**
- * Step 9 of a search, before core's part of it: between query and fetch, on the coordinating node,
- * rescores the hits of a global window and gathers what the shards report. OpenSearch makes one for
- * each search that has a fusion rescore.
+ * Coordinates a search's rescores: between query and fetch, on the coordinating node, rescores the
+ * hits of a global window and gathers what the shards report (step 9 of ARCHITECTURE.md).
+ * OpenSearch makes one for each search that has a fusion rescore.
  */
 public final class RescoreCoordinator extends AbstractProcessor
     implements SearchPhaseResultsProcessor, SystemGeneratedProcessor {

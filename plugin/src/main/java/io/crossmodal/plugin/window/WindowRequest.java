@@ -13,7 +13,7 @@ import org.opensearch.action.search.SearchType;
 import org.opensearch.search.builder.SearchSourceBuilder;
 import org.opensearch.search.rescore.RescorerBuilder;
 
-/** What becomes of a search request whose rescores are coordinated, before it goes to shards. */
+/** Rewrites a search request whose rescores are coordinated, before it goes to shards. */
 final class WindowRequest {
   /** The query of the neural-search plugin. */
   private static final String HYBRID = "hybrid";

@@ -15,14 +15,11 @@ import org.opensearch.core.common.io.stream.StreamOutput;
  * before a byte is taken for another.
  */
 public final class WireFormat {
-  /**
-   * Raised with each change to what nodes send each other or keep in the cluster state. A node
-   * writes this and reads this and the one before.
-   */
+  /** Raised with each change to what nodes send each other or keep in the cluster state. */
   public static final int NUMBER = 4;
 
-  // The one before, but for 3 and older, which wrote no number.
-  private static final int OLDEST = Math.max(4, NUMBER - 1);
+  // Lower only when every reader obeys the number that read returns; 3 and older wrote none.
+  private static final int OLDEST = NUMBER;
 
   // The length of a name or an index comes first without a number: both are below this.
   private static final int MARK = 0x80;

@@ -37,8 +37,8 @@ public class FusionRescorerBuilderTests
     return switch (randomInt(4)) {
       case 0 -> builder.reported();
       case 1 -> builder.deferred(randomIntBetween(1, 500));
-      case 2 -> builder.ofChosen(randomIntBetween(1, 500)).reported();
-      case 3 -> builder.preRankOfChosen(randomIntBetween(1, 500));
+      case 2 -> builder.forScoring(randomIntBetween(1, 500)).reported();
+      case 3 -> builder.forPreRanking(randomIntBetween(1, 500));
       default -> builder;
     };
   }
@@ -46,7 +46,7 @@ public class FusionRescorerBuilderTests
   @Override
   protected FusionRescorerBuilder mutateInstance(FusionRescorerBuilder builder) {
     return builder.isDeferred()
-        ? builder.preRankOfChosen(builder.windowSize())
+        ? builder.forPreRanking(builder.windowSize())
         : builder.deferred(builder.windowSize() == null ? 7 : builder.windowSize());
   }
 

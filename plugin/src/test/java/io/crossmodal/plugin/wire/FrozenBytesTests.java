@@ -248,11 +248,11 @@ public class FrozenBytesTests extends OpenSearchTestCase {
         FusionRescorerBuilder::new);
     assertSent(
         "01048405696d61676500000007706963747572650001000000003f80000000010000000001",
-        typed.ofChosen(4),
+        typed.forScoring(4),
         FusionRescorerBuilder::new);
     assertSent(
         "01048405696d616765000000077069637475726500003f8000003f80000000010000020001",
-        typed.preRankOfChosen(4),
+        typed.forPreRanking(4),
         FusionRescorerBuilder::new);
     assertSent(
         "01048405696d616765000000077069637475726500003f8000003f80000000010000010001",

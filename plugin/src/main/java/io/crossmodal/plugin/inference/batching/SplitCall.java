@@ -13,9 +13,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Computes the items of a call in as few pieces as it takes: in halves where the budget does not
- * grant the memory or the engine breaks off, and on a fallback device from the first item that the
- * device does not even take alone.
+ * Runs a call, halving it where the budget does not grant the memory or the engine breaks off, and
+ * continues on a fallback device from the first item that the device does not even take alone.
  *
  * <p>The engine says in words alone whether it was short of memory or of something else, and words
  * change. So whatever it throws is treated alike. A call of n items that no device takes costs

@@ -11,9 +11,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * One version of a model on its way into native memory, in it, and out of it. Whoever wants it to
- * stay holds a lease; it is freed when it is retired and the last lease has ended, so that a job
- * that began with a version ends with it. Compared by identity. Thread-safe.
+ * A version of a model in native memory, freed when it is retired and its last lease has ended: a
+ * job that began with a version ends with it. Compared by identity. Thread-safe.
  */
 public final class LoadedModel {
   /** What the latest call weighs in the moving average of calls' times. */
