@@ -252,8 +252,8 @@ final class BodyFuzzer {
   }
 
   /** Writes a body as it is. */
-  static Body json(Map<String, Object> body) throws IOException {
-    return new Body(XContentType.JSON, new BytesArray(bytes(XContentType.JSON, body)), false);
+  static Body plain(XContentType type, Map<String, Object> body) throws IOException {
+    return new Body(type, new BytesArray(bytes(type, body)), false);
   }
 
   private static byte[] bytes(XContentType type, Map<String, Object> body) throws IOException {
