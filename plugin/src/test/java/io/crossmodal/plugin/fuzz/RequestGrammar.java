@@ -9,6 +9,7 @@ import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.plugin.TestModels;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -116,7 +117,18 @@ final class RequestGrammar {
         (key, value) -> {
           if (key.equals("cross_modal")) {
             left.put("match_all", map());
-          } else if (!List.of("rescore", "ext", "image", "words", "bare").contains(key)) {
+          } else if (key.equals("rescore")) {
+            // What a change has made of the clause may be no clause of ours any more.
+            List<Object> others =
+                (value instanceof List<?> list ? list : Collections.singletonList(value))
+                    .stream()
+                        .filter(one -> !(one instanceof Map<?, ?> map && map.containsKey("fusion")))
+                        .map(one -> withoutOurs((Object) one))
+                        .collect(Collectors.toList());
+            if (!others.isEmpty()) {
+              left.put(key, value instanceof List ? others : others.get(0));
+            }
+          } else if (!List.of("ext", "image", "words", "bare").contains(key)) {
             left.put(key, withoutOurs(value));
           }
         });
