@@ -236,10 +236,20 @@ final class BodyFuzzer {
     return node;
   }
 
-  /** Writes a body, and damages its bytes in one of five. */
-  Body write(Map<String, Object> body) throws IOException {
+  /**
+   * Writes a body, and damages its bytes in one of five.
+   *
+   * @param halves whether it may hold half of a surrogate pair
+   */
+  Body write(Map<String, Object> body, boolean halves) throws IOException {
     XContentType type = chance(0.7) ? XContentType.JSON : any(TYPES);
     byte[] bytes = bytes(type, body);
+    if (!halves && type == XContentType.JSON) {
+      bytes =
+          new String(bytes, StandardCharsets.UTF_8)
+              .replace("\\ud83d", "")
+              .getBytes(StandardCharsets.UTF_8);
+    }
     boolean damaged = chance(0.2);
     if (damaged) {
       bytes = damaged(bytes);

@@ -194,7 +194,12 @@ public class RequestFuzzTests extends ClusterTestCase {
     BodyFuzzer fuzzer = new BodyFuzzer(new Random(31 * root + number));
     RequestGrammar.Request request = new RequestGrammar(fuzzer, pictures, model).next();
     fuzzer.damage(request.body());
-    BodyFuzzer.Body body = fuzzer.write(request.body());
+    BodyFuzzer.Body body =
+        fuzzer.write(
+            request.body(),
+            // OpenSearch alone fails to give back a document with half of a surrogate pair.
+            !request.path().startsWith("/docs/_")
+                || request.path().matches("/docs/_(search|count).*"));
     // An index of each case's own: core waits for the shards of one that another client deletes.
     boolean creates = request.path().equals("/fuzzed");
     String path = creates ? "/fuzzed-" + number : request.path();
