@@ -194,12 +194,7 @@ public class RequestFuzzTests extends ClusterTestCase {
     BodyFuzzer fuzzer = new BodyFuzzer(new Random(31 * root + number));
     RequestGrammar.Request request = new RequestGrammar(fuzzer, pictures, model).next();
     fuzzer.damage(request.body());
-    BodyFuzzer.Body body =
-        fuzzer.write(
-            request.body(),
-            // OpenSearch alone fails to give back a document with half of a surrogate pair.
-            !request.path().startsWith("/docs/_")
-                || request.path().matches("/docs/_(search|count).*"));
+    BodyFuzzer.Body body = fuzzer.write(request.body());
     // An index of each case's own: core waits for the shards of one that another client deletes.
     boolean creates = request.path().equals("/fuzzed");
     String path = creates ? "/fuzzed-" + number : request.path();
@@ -247,7 +242,8 @@ public class RequestFuzzTests extends ClusterTestCase {
     String path = request.path() + (request.path().contains("?") ? "&" : "?") + "error_trace=true";
     Answer again =
         send(request.method(), path, body.type().mediaType(), BytesReference.toBytes(body.bytes()));
-    String trace = again.text();
+    // Through which each failure of a shard passes, whoever's it is.
+    String trace = again.text().replaceAll("io\\.crossmodal[\\w.]*RescoreAdmission\\$Once", "");
     if (!trace.contains("io.crossmodal") && !trace.contains("too many rewrite rounds")) {
       BodyFuzzer.Body without =
           BodyFuzzer.plain(body.type(), RequestGrammar.withoutOurs(request.body()));
