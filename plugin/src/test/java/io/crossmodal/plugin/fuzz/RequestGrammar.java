@@ -116,7 +116,11 @@ final class RequestGrammar {
     body.forEach(
         (key, value) -> {
           if (key.equals("cross_modal")) {
-            left.put("match_all", map());
+            if (value instanceof Map<?, ?> ours && ours.get("filter") != null) {
+              left.put("bool", map("filter", withoutOurs(ours.get("filter"))));
+            } else {
+              left.put("match_all", map());
+            }
           } else if (key.equals("rescore")) {
             // What a change has made of the clause may be no clause of ours any more.
             List<Object> others =
