@@ -219,6 +219,8 @@ final class OverloadIT {
             .setting("node.attr.cross_modal.scorer", "true")
             .joining(node)
             .start()) {
+      // Else the first question finds it loading, and on a busy machine the answer comes too late.
+      Nodes.call(node, "POST", "/_plugins/_cross_modal/models/scenes-tiny/_load", null);
       long remote = counter("remote_answers");
       fused("");
       assertEquals(remote + 1, counter("remote_answers"));
