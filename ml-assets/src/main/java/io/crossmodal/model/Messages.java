@@ -9,6 +9,9 @@ public final class Messages {
   /** Characters of a value that a message repeats at most. */
   public static final int EXCERPT = 100;
 
+  /** Characters of a path at most: Linux has none that is longer. */
+  private static final int LONGEST_PATH = 4_096;
+
   private static final int REPLACEMENT_CHARACTER = 0xFFFD;
 
   private Messages() {}
@@ -43,6 +46,17 @@ public final class Messages {
         + "... ("
         + text.length()
         + " characters)";
+  }
+
+  /**
+   * Returns a path of this machine's disks as a message names it: whole, for its reader has to find
+   * it.
+   *
+   * @param path a {@link java.nio.file.Path}, or what a setting gives for one
+   * @return at most {@link #LONGEST_PATH} characters of it
+   */
+  public static String path(Object path) {
+    return excerpt(path, LONGEST_PATH);
   }
 
   private static String wellFormed(String text) {

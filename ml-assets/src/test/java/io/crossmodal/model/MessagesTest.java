@@ -16,6 +16,14 @@ class MessagesTest {
   private static final String PAIR = "\uD83D\uDE00";
 
   @Test
+  void pathsAreWhole() {
+    String path = "/folder".repeat(100);
+    assertEquals(path, Messages.path(path));
+    assertEquals(
+        "/" + "x".repeat(4_095) + "... (4097 characters)", Messages.path("/" + "x".repeat(4_096)));
+  }
+
+  @Test
   void cutsWhatIsLong() {
     assertEquals("null", Messages.excerpt(null));
     assertEquals("x".repeat(100), Messages.excerpt("x".repeat(100)));

@@ -70,13 +70,13 @@ record Libtorch(Path folder, String version, String flavor) {
     Path folder = Path.of(path);
     if (!Files.isRegularFile(folder.resolve(LIBRARY))) {
       throw refused(
-          PATH + " is [" + Messages.excerpt(path) + "]",
+          PATH + " is [" + Messages.path(path) + "]",
           "there is no " + LIBRARY + " in it",
           "name the folder of libtorch's libraries, or take the variable away");
     }
     if (flavor == null || flavor.isEmpty()) {
       throw refused(
-          PATH + " is [" + Messages.excerpt(path) + "] without " + FLAVOR,
+          PATH + " is [" + Messages.path(path) + "] without " + FLAVOR,
           "the library may be one for the CPU or for CUDA",
           "set " + FLAVOR + " to cpu, or to the CUDA build such as cu128");
     }

@@ -163,7 +163,7 @@ public final class NativeRuntime {
           && !own.equals(String.valueOf(file.getParent()))) {
         throw new InferenceException.ModelUnavailable(
             "this node's process has loaded another libtorch, ["
-                + Messages.excerpt(file)
+                + Messages.path(file)
                 + "], and two of them may end it: run local models of ml-commons on other nodes"
                 + " (plugins.ml_commons.only_run_on_ml_node), or give this plugin's models to other"
                 + " nodes (node.attr.cross_modal.scorer, plugins.cross_modal.scoring: remote);"

@@ -108,7 +108,9 @@ public class NativeRuntimeTests extends OpenSearchTestCase {
     Path real = own.toRealPath();
     for (String library : List.of("c10", "torch", "torch_cpu")) {
       String file = System.mapLibraryName(library);
-      String foreign = "/var/lib/ml cache/pytorch/2.5.1-cpu/" + file;
+      // Whole, however long it is: the operator has to find it.
+      String deep = "a-folder-below/".repeat(randomIntBetween(0, 20));
+      String foreign = "/var/lib/ml cache/" + deep + "pytorch/2.5.1-cpu/" + file;
       String line = "7fa7e4c5e000-7fa7e4d6c000 r-xp 00000000 fe:00 10004524        ";
       String ours = line + real.resolve(file) + '\n' + line + "/usr/lib/libc.so.6\n";
       NativeRuntime.refuseBeside(NativeRuntime.files("Dynamic libraries:\n" + ours), own);
