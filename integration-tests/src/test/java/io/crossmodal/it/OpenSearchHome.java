@@ -163,6 +163,15 @@ public final class OpenSearchHome {
     return List.of(folder.resolve("opensearch-knn.zip"), folder.resolve("neural-search.zip"));
   }
 
+  /**
+   * Returns the version of the assembled installation.
+   *
+   * @throws IOException if there is none
+   */
+  static String version() throws IOException {
+    return assembled().getFileName().toString().replaceFirst("^opensearch-", "");
+  }
+
   /** Returns the java command of the JDK that runs this code. */
   static String java() {
     return Path.of(System.getProperty("java.home"), "bin", "java").toString();

@@ -32,6 +32,7 @@ final class OverloadIT {
 
   private static final int CLIENTS = 8;
   private static final int LIGHT = 100;
+  private static final int MOST_QUESTIONS = 1000;
   private static final String SIDE = "\"field\":\"image\",\"query_text\":\"two white tanks\"";
 
   private static Path folder;
@@ -219,11 +220,16 @@ final class OverloadIT {
             .setting("node.attr.cross_modal.scorer", "true")
             .joining(node)
             .start()) {
-      // Else the first question finds it loading, and on a busy machine the answer comes too late.
+      // Else the first question finds it loading.
       Nodes.call(node, "POST", "/_plugins/_cross_modal/models/scenes-tiny/_load", null);
       long remote = counter("remote_answers");
-      fused("");
-      assertEquals(remote + 1, counter("remote_answers"));
+      // On a busy machine its first answer may still come later than a search waits for it.
+      for (int asked = 0; counter("remote_answers") == remote; asked++) {
+        assertTrue(asked < MOST_QUESTIONS, () -> "the scorer answers none of them");
+        fused("");
+      }
+      long timeouts = counter("remote_timeouts");
+      long fallbacks = counter("remote_fallbacks");
       long timeout = 12_000;
       String bounded = ",\"timeout\":\"" + timeout + "ms\"";
       JsonObject late;
@@ -241,8 +247,8 @@ final class OverloadIT {
       System.out.println("beside a stopped scorer: " + took + " of " + timeout + " ms");
       assertTrue(took < timeout, late.toString());
       assertTrue(next.get("took").getAsLong() < timeout / 2, next.toString());
-      assertEquals(1, counter("remote_timeouts"));
-      assertEquals(2, counter("remote_fallbacks"));
+      assertEquals(timeouts + 1, counter("remote_timeouts"));
+      assertEquals(fallbacks + 2, counter("remote_fallbacks"));
     }
   }
 }
