@@ -105,7 +105,7 @@ public final class SensorArchive {
   /** Contrasts patches too: late interaction needs it (decision 0014). */
   private static SensorOptions options() {
     return OptionRecords.with(
-        SensorOptions.scratch(),
+        SensorOptions.Recipe.SCRATCH.options(),
         Map.of(
             "preset",
             SensorOptions.Preset.MICRO,

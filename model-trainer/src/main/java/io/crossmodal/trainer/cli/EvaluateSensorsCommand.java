@@ -5,14 +5,17 @@
 package io.crossmodal.trainer.cli;
 
 import com.google.gson.GsonBuilder;
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.trainer.data.PairDataset;
+import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.sensors.SensorEvaluation;
 import io.crossmodal.trainer.sensors.SensorOptions;
 import io.crossmodal.trainer.sensors.SensorTraining;
 import io.crossmodal.trainer.train.OptionRecords;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -41,29 +44,49 @@ final class EvaluateSensorsCommand implements Callable<Integer> {
 
   @Option(
       names = "--side",
-      defaultValue = "64",
-      description = "pixels of the tiles of untrained models and of the descriptor")
-  private int side;
+      description =
+          "pixels of the tiles of untrained models and of the descriptor; default: the first"
+              + " bundle's, or 64")
+  private Integer side;
+
+  @Option(
+      names = "--all-test",
+      description =
+          "every row of the CSV is a test pair: for a file of pairs that nobody trained on, without"
+              + " a column split")
+  private boolean allTest;
 
   @Option(names = "--json", description = "file to write the rows to")
   private Path json;
 
   @Override
   public Integer call() throws Exception {
-    PairDataset dataset = data.read();
-    SensorEvaluation evaluation = new SensorEvaluation(dataset);
+    List<ModelBundle> models = new ArrayList<>();
     for (Path file : bundles) {
-      add(evaluation, ModelBundle.read(file));
+      models.add(ModelBundle.read(file));
+    }
+    List<SensorConfig> known =
+        models.isEmpty() ? List.of() : models.get(0).manifest().config().sensors();
+    PairDataset dataset = data.readAs(allTest ? Split.TEST : null, known);
+    int pixels =
+        side == null && !known.isEmpty()
+            ? models.get(0).manifest().config().sensor(dataset.first().name()).imageSize()
+            : side == null ? SensorOptions.Preset.CONVOLUTIONAL.imageSize() : side;
+    SensorEvaluation evaluation = new SensorEvaluation(dataset);
+    for (ModelBundle model : models) {
+      add(evaluation, model);
     }
     for (long seed : untrained) {
       add(
           evaluation,
           SensorTraining.untrained(
               dataset,
-              OptionRecords.with(SensorOptions.scratch(), Map.of("seed", seed, "image_size", side)),
+              OptionRecords.with(
+                  SensorOptions.Recipe.SCRATCH.options(),
+                  Map.of("seed", seed, "image_size", pixels)),
               "untrained-" + seed));
     }
-    evaluation.addDescriptor(side);
+    evaluation.addDescriptor(pixels);
     System.out.print(evaluation.markdown());
     if (json != null) {
       Files.writeString(

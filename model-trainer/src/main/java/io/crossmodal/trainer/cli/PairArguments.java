@@ -18,7 +18,9 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 
 /** Options that name pairs of tiles and how they are read. */
 final class PairArguments {
@@ -34,11 +36,22 @@ final class PairArguments {
       description =
           "what a CSV's files hold, twice:"
               + " NAME=BAND[:INDEX],...@decibel|as_stored|power_to_decibel, or rgb for pictures, s1"
-              + " and s2 for Sentinel-1 and Sentinel-2 as BigEarthNet has them; default: s1 and s2")
+              + " and s2 for Sentinel-1 and Sentinel-2 as BigEarthNet has them; default: the"
+              + " model's two, else s1 and s2")
   private List<String> sensors;
 
   @Option(names = "--where", description = "COLUMN=VALUE: take these rows of the CSV")
   private String where;
+
+  @Option(
+      names = "--place",
+      paramLabel = "COLUMN[=REGEX]",
+      converter = PlaceConverter.class,
+      description =
+          "which rows of the CSV show one place at several times, and are no negatives of each"
+              + " other: those that agree in this column, or in the group of REGEX, such as"
+              + " 'id=(.+)_(?:before|after)'; default: column place, if there is one")
+  private PairsCsvReader.Place place;
 
   @Option(
       names = "--split-seed",
@@ -62,8 +75,36 @@ final class PairArguments {
       description = "pairs that may be left out because something is wrong with them")
   private int allowed;
 
-  PairDataset read() throws IOException {
-    return read(List.of());
+  /** {@code --place}; picocli prints its message. */
+  static final class PlaceConverter implements ITypeConverter<PairsCsvReader.Place> {
+    @Override
+    public PairsCsvReader.Place convert(String text) {
+      try {
+        return PairsCsvReader.Place.parse(text);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    }
+  }
+
+  /** Split that all rows of a CSV are in; null: as the file has them. */
+  private Split all;
+
+  /**
+   * Reads the pairs.
+   *
+   * @param split that all rows of a CSV are taken to be in; null: as the file has them
+   * @param known sensors of a model, which need no more than their name
+   */
+  PairDataset readAs(Split split, List<SensorConfig> known) throws IOException {
+    if (split != null && Files.isDirectory(data)) {
+      throw new IllegalArgumentException(
+          "--all-test belongs to a CSV file; "
+              + data
+              + " is a folder, whose lists have the splits");
+    }
+    this.all = split;
+    return read(known);
   }
 
   /**
@@ -102,9 +143,12 @@ final class PairArguments {
     if (sensors != null && sensors.size() != 2) {
       throw new IllegalArgumentException("--sensor is given twice or not at all, got " + sensors);
     }
-    return csv(
-        sensors == null ? SensorSource.S1 : source(sensors.get(0), known),
-        sensors == null ? SensorSource.S2 : source(sensors.get(1), known));
+    if (sensors == null) {
+      return known.size() == 2
+          ? csv(SensorSource.of(known.get(0)), SensorSource.of(known.get(1)))
+          : csv(SensorSource.S1, SensorSource.S2);
+    }
+    return csv(source(sensors.get(0), known), source(sensors.get(1), known));
   }
 
   private static SensorSource source(String text, List<SensorConfig> known) {
@@ -128,7 +172,13 @@ final class PairArguments {
         data,
         first,
         second,
-        new PairsCsvReader.Options(wanted, new Split.Shares(0.7, 0.1, 0.2), splitSeed, allowed));
+        new PairsCsvReader.Options(
+            wanted,
+            Optional.ofNullable(place),
+            Optional.ofNullable(all),
+            new Split.Shares(0.7, 0.1, 0.2),
+            splitSeed,
+            allowed));
   }
 
   private PairDataset bigEarthNet() throws IOException {

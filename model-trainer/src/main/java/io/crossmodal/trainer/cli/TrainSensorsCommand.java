@@ -59,7 +59,15 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
               + " --sensor, such as --sensor rgb --sensor s1")
   private Path onto;
 
-  private final RecordOptions given = new RecordOptions(SensorOptions.class, "SCRATCH", "ONTO");
+  @Option(
+      names = "--recipe",
+      description =
+          "${COMPLETION-CANDIDATES}: gives every option below that is not given; default: SCRATCH;"
+              + " not with --onto, which has its own")
+  private SensorOptions.Recipe recipe;
+
+  private final RecordOptions given =
+      new RecordOptions(SensorOptions.class, "SCRATCH", "PAPER", "ONTO");
 
   @Override
   public RecordOptions recordOptions() {
@@ -69,16 +77,17 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
   @Override
   public Integer call() throws Exception {
     ModelManifest.checkId(id);
-    if (onto != null && (given.has("preset") || given.has("image_size"))) {
+    if (onto != null && (given.has("preset") || given.has("image_size") || recipe != null)) {
       throw new IllegalArgumentException(
-          "--onto takes shape and size of the teacher: leave --preset and --image-size out");
+          "--onto takes shape and size of the teacher and has a recipe of its own: leave --preset,"
+              + " --image-size and --recipe out");
     }
     ModelBundle teacher = onto == null ? null : ModelBundle.read(onto);
     PairDataset dataset =
         data.read(teacher == null ? List.of() : teacher.manifest().config().sensors());
     SensorOptions options =
         teacher == null
-            ? fromScratch()
+            ? twoSensors()
             : given.applyTo(SensorOptions.onto(teacher.manifest(), dataset.first().name()));
     List<PairDataset> fitted = new ArrayList<>(List.of(dataset));
     if (teacher != null) {
@@ -96,8 +105,9 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
     return 0;
   }
 
-  private SensorOptions fromScratch() {
-    SensorOptions options = given.applyTo(SensorOptions.scratch());
+  private SensorOptions twoSensors() {
+    SensorOptions.Recipe chosen = recipe == null ? SensorOptions.Recipe.SCRATCH : recipe;
+    SensorOptions options = given.applyTo(chosen.options());
     return given.has("image_size")
         ? options
         : OptionRecords.with(options, Map.of("image_size", options.preset().imageSize()));

@@ -138,6 +138,7 @@ public final class BigEarthNetReader {
                 files(s2, pair.s2(), SensorSource.S2),
                 labels,
                 pair.s2(),
+                pair.s2(),
                 pair.split()));
       } catch (InvalidDatasetException e) {
         problems.add(e.getMessage());

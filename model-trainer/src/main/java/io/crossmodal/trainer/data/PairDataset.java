@@ -47,6 +47,8 @@ public record PairDataset(
    * @param labels what is there; empty where the data set has no labels. Training never looks at
    *     them
    * @param group tiles of one group touch or overlap, so they are never in two splits
+   * @param place that the tiles show; pairs of one place, at other times, are no negatives of each
+   *     other
    * @param split that it is in
    */
   public record TilePair(
@@ -55,6 +57,7 @@ public record PairDataset(
       List<Path> second,
       Set<String> labels,
       String group,
+      String place,
       Split split) {
     public TilePair {
       first = List.copyOf(first);

@@ -21,27 +21,74 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 
 /**
  * Reads a table of tile pairs: a CSV file with a header, whose columns {@code <first sensor>} and
  * {@code <second sensor>} hold paths relative to the file. Optional columns: {@code id}, {@code
  * labels} (separated by semicolons), {@code group} and {@code split}. Without {@code split} whole
- * groups are dealt out by shares.
+ * groups are dealt out by shares. A column {@code place} says which rows show one place at several
+ * times.
  */
 public final class PairsCsvReader {
   /**
    * How a table is read.
    *
    * @param where a column and the value that a row must have there to be taken
+   * @param place what says where a row's tiles lie; empty: the column {@code place}, and where
+   *     there is none each row lies elsewhere
+   * @param split that all rows are in, whatever the table says; empty: the table's
    * @param shares of the splits where the table has none
    * @param seed of dealing groups out to splits
    * @param allowedProblems rows that may be unusable
    */
   public record Options(
       Optional<Map.Entry<String, String>> where,
+      Optional<Place> place,
+      Optional<Split> split,
       Split.Shares shares,
       long seed,
-      int allowedProblems) {}
+      int allowedProblems) {
+    /** Reads places from the column of that name, and splits as the table has them. */
+    public Options(
+        Optional<Map.Entry<String, String>> where,
+        Split.Shares shares,
+        long seed,
+        int allowedProblems) {
+      this(where, Optional.empty(), Optional.empty(), shares, seed, allowedProblems);
+    }
+  }
+
+  /**
+   * A column that says where tiles lie.
+   *
+   * @param column its name
+   * @param part of its cells that says so: the first group of the whole cell's match
+   */
+  public record Place(String column, Pattern part) {
+    private static final String SYNTAX = "COLUMN, or COLUMN=REGEX with one group";
+
+    /**
+     * Parses {@code COLUMN} or {@code COLUMN=REGEX}.
+     *
+     * @throws IllegalArgumentException saying what is accepted
+     */
+    public static Place parse(String text) {
+      int at = text.indexOf('=');
+      try {
+        Pattern part = Pattern.compile(at < 0 ? "(.*)" : text.substring(at + 1));
+        if (at != 0 && part.matcher("").groupCount() == 1) {
+          return new Place(at < 0 ? text : text.substring(0, at), part);
+        }
+      } catch (PatternSyntaxException e) {
+        throw new IllegalArgumentException(
+            "a place is " + SYNTAX + ", got [" + text + "]: " + e.getDescription(), e);
+      }
+      throw new IllegalArgumentException("a place is " + SYNTAX + ", got [" + text + "]");
+    }
+  }
 
   private PairsCsvReader() {}
 
@@ -62,6 +109,7 @@ public final class PairsCsvReader {
       column(file, header, needed);
     }
     options.where().ifPresent(where -> column(file, header, where.getKey()));
+    options.place().ifPresent(place -> column(file, header, place.column()));
     List<String> problems = new ArrayList<>();
     List<Row> rows = new ArrayList<>();
     Set<String> ids = new HashSet<>();
@@ -87,14 +135,14 @@ public final class PairsCsvReader {
       rows.add(row);
     }
     Map<String, Split> dealt =
-        header.contains("split")
+        header.contains("split") || options.split().isPresent()
             ? Map.of()
             : deal(rows.stream().map(Row::group).toList(), options.shares(), options.seed());
     Path folder = file.toAbsolutePath().normalize().getParent();
     Map<String, Split> ofGroup = new HashMap<>(dealt);
     List<TilePair> pairs = new ArrayList<>();
     for (Row row : rows) {
-      pair(row, folder, first, second, ofGroup, problems).ifPresent(pairs::add);
+      pair(row, folder, first, second, options, ofGroup, problems).ifPresent(pairs::add);
     }
     InvalidDatasetException.check(
         file + " cannot be used (" + options.allowedProblems() + " problems allowed)",
@@ -140,6 +188,15 @@ public final class PairsCsvReader {
     String group() {
       return get("group").orElse(id());
     }
+
+    /** Returns where the row's tiles lie; empty where its cell is not as it is said to be. */
+    Optional<String> place(Optional<Place> given) {
+      if (given.isEmpty()) {
+        return Optional.of(get("place").orElse(id()));
+      }
+      Matcher cell = given.get().part().matcher(get(given.get().column()).orElseThrow());
+      return cell.matches() ? Optional.ofNullable(cell.group(1)) : Optional.empty();
+    }
   }
 
   private static Optional<TilePair> pair(
@@ -147,6 +204,7 @@ public final class PairsCsvReader {
       Path folder,
       SensorSource first,
       SensorSource second,
+      Options options,
       Map<String, Split> ofGroup,
       List<String> problems) {
     List<Path> files = new ArrayList<>();
@@ -168,8 +226,22 @@ public final class PairsCsvReader {
       }
       files.add(path);
     }
+    Optional<String> place = row.place(options.place());
+    if (place.isEmpty()) {
+      problems.add(
+          String.format(
+              Locale.ROOT,
+              "%s has [%s] in column %s, which does not match %s",
+              row.id(),
+              row.get(options.place().orElseThrow().column()).orElseThrow(),
+              options.place().orElseThrow().column(),
+              options.place().orElseThrow().part()));
+      return Optional.empty();
+    }
     Split split;
-    if (row.get("split").isPresent()) {
+    if (options.split().isPresent()) {
+      split = options.split().get();
+    } else if (row.get("split").isPresent()) {
       Optional<Split> named = Split.of(row.get("split").get());
       if (named.isEmpty()) {
         problems.add(row.id() + " has split [" + row.get("split").get() + "]; " + Split.EXPECTED);
@@ -197,7 +269,13 @@ public final class PairsCsvReader {
             all -> Arrays.stream(all.split(";")).filter(l -> !l.isBlank()).forEach(labels::add));
     return Optional.of(
         new TilePair(
-            row.id(), List.of(files.get(0)), List.of(files.get(1)), labels, row.group(), split));
+            row.id(),
+            List.of(files.get(0)),
+            List.of(files.get(1)),
+            labels,
+            row.group(),
+            place.get(),
+            split));
   }
 
   /**

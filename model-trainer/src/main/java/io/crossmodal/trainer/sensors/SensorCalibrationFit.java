@@ -37,7 +37,7 @@ public final class SensorCalibrationFit {
   private static final double SIGNIFICANT = 2;
 
   private static final SensorOptions.Augmentation VIEW =
-      new SensorOptions.Augmentation(0.6, true, 0, 0);
+      new SensorOptions.Augmentation(0.6, true, 0, 0, 0, 0);
 
   private SensorCalibrationFit() {}
 

@@ -51,7 +51,8 @@ public record SensorOptions(
    * @param neighbours weight of (iii), the cosines of nearest neighbours within a modality
    * @param patches weight of the contrast of patch tokens, which the paper does not have
    * @param tokens weight of the mean squared difference from a teacher's tokens; 0 without one
-   * @param temperature of (i) and of the patches
+   * @param temperature of the patches, and of (i) at the start
+   * @param learnTemperature whether that of (i) is learnt
    * @param nearest k, neighbours of an anchor in (iii)
    * @param neighboursFrom share of the steps before (iii) takes part: neighbours by random features
    *     would be noise
@@ -65,6 +66,7 @@ public record SensorOptions(
       double patches,
       double tokens,
       double temperature,
+      boolean learnTemperature,
       int nearest,
       double neighboursFrom,
       int queue) {
@@ -94,12 +96,21 @@ public record SensorOptions(
    * @param turns whether tiles are flipped and turned by quarters
    * @param speckle deviation of the noise that is added to radar bands, in deviations of a band:
    *     speckle multiplies powers, so it adds to decibels
-   * @param light reach of the change of gain of optical bands, all alike; radar has none, its level
-   *     is a measurement
+   * @param light reach of the change of gain of optical bands, all alike
+   * @param contrast reach of the stretch of a band around its mean in the tile: each optical band
+   *     for itself, those of radar alike, drawn apart for the two sensors
+   * @param level reach of the shift of a band, in its deviations, drawn likewise; in decibels it is
+   *     what another calibration or angle of incidence does
    */
-  public record Augmentation(double smallestCrop, boolean turns, double speckle, double light) {
+  public record Augmentation(
+      double smallestCrop,
+      boolean turns,
+      double speckle,
+      double light,
+      double contrast,
+      double level) {
     /** Nothing. */
-    public static final Augmentation NONE = new Augmentation(1, false, 0, 0);
+    public static final Augmentation NONE = new Augmentation(1, false, 0, 0, 0, 0);
 
     public Augmentation {
       if (!(smallestCrop > 0 && smallestCrop <= 1)) {
@@ -108,6 +119,13 @@ public record SensorOptions(
       if (!(speckle >= 0 && light >= 0 && light < 1)) {
         throw new IllegalArgumentException(
             "speckle must be at least 0 and light in [0, 1), got " + speckle + " and " + light);
+      }
+      if (!(contrast >= 0 && contrast < 1 && level >= 0 && Double.isFinite(level))) {
+        throw new IllegalArgumentException(
+            "contrast must lie in [0, 1) and level be at least 0, got "
+                + contrast
+                + " and "
+                + level);
       }
     }
 
@@ -161,10 +179,18 @@ public record SensorOptions(
     return OptionRecords.of(SensorOptions.class, values);
   }
 
-  /** Returns what docs/results/sensors.md measured, from scratch on a CPU. */
-  public static SensorOptions scratch() {
-    return OptionRecords.of(
-        SensorOptions.class, OptionRecords.recipe(SensorOptions.class, "SCRATCH"));
+  /** Ways to train two sensors; docs/results/sensors.md has what each reaches. */
+  public enum Recipe {
+    /** NT-Xent alone, from scratch on a CPU. */
+    SCRATCH,
+    /** The same with the three losses of SS-CM-RSIR. */
+    PAPER;
+
+    /** Returns the recipe's options. */
+    public SensorOptions options() {
+      return OptionRecords.of(
+          SensorOptions.class, OptionRecords.recipe(SensorOptions.class, name()));
+    }
   }
 
   /**

@@ -9,9 +9,12 @@ import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.trainer.data.DecodedPairs;
+import io.crossmodal.trainer.data.PairDataset.TilePair;
 import io.crossmodal.trainer.train.RandomSource;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.SplittableRandom;
 
 /** The pairs of a training split, and its batches by number: the same for the same options. */
@@ -22,12 +25,13 @@ final class SensorSet {
    * @param images B, of each sensor
    * @param first (B, C1, S, S)
    * @param second (B, C2, S, S)
-   * @param places P token numbers that the patches are compared at
+   * @param place (B) a number for each place that the pairs show
+   * @param tokens P numbers of the tokens whose patches are compared
    */
   @SuppressWarnings("ArrayRecordComponent") // handed to native memory once, never compared
-  record Batch(int images, float[] first, float[] second, long[] places) {}
+  record Batch(int images, float[] first, float[] second, long[] place, long[] tokens) {}
 
-  private static final int PLACES = 4;
+  private static final int TOKENS = 4;
 
   private final SensorOptions options;
   private final RandomSource randoms;
@@ -35,6 +39,7 @@ final class SensorSet {
   private final List<BandImage> second;
   private final SensorConfig firstSensor;
   private final SensorConfig secondSensor;
+  private final long[] place;
   private final int tokens;
 
   /**
@@ -70,6 +75,10 @@ final class SensorSet {
     this.randoms = new RandomSource(options.seed());
     this.first = pairs.first();
     this.second = pairs.second();
+    List<String> distinct = pairs.pairs().stream().map(TilePair::place).distinct().toList();
+    Map<String, Long> numbers = new HashMap<>();
+    distinct.forEach(name -> numbers.put(name, (long) numbers.size()));
+    this.place = pairs.pairs().stream().mapToLong(pair -> numbers.get(pair.place())).toArray();
     this.firstSensor = first;
     this.secondSensor = second;
     this.tokens = config.imageTokens(first);
@@ -90,8 +99,10 @@ final class SensorSet {
     int from = number % perEpoch * b;
     float[] a = new float[b * values(firstSensor)];
     float[] c = new float[b * values(secondSensor)];
+    long[] at = new long[b];
     for (int i = 0; i < b; i++) {
       int pair = order[from + i];
+      at[i] = place[pair];
       SplittableRandom random = randoms.random(2, (long) number * b + i);
       View view = View.draw(options.augmentation(), random);
       // A teacher says what it makes of the place as it is.
@@ -100,15 +111,15 @@ final class SensorSet {
       put(view, true, secondSensor, second.get(pair), random, c, i);
     }
     SplittableRandom random = randoms.random(3, number);
-    // Token 0 is [CLS]. A place that came twice would be its own negative.
-    long[] places =
+    // Token 0 is [CLS]. One that came twice would be its own negative.
+    long[] compared =
         random
             .ints(1, tokens)
             .distinct()
-            .limit(Math.min(PLACES, tokens - 1))
+            .limit(Math.min(TOKENS, tokens - 1))
             .asLongStream()
             .toArray();
-    return new Batch(b, a, c, places);
+    return new Batch(b, a, c, at, compared);
   }
 
   private static int values(SensorConfig sensor) {
@@ -177,13 +188,20 @@ final class SensorSet {
       return new BandImage(seen.bands(), side, side, out);
     }
 
-    /** Adds speckle to radar's z-scores, changes the gain of optical ones; in place. */
+    /**
+     * Changes a tile's z-scores, in place: contrast and level of both kinds, the bands of a radar
+     * alike, for their ratio is what they measure; then speckle of radar, the gain of optical
+     * bands.
+     */
     void change(
         float[] normal,
         SensorConfig sensor,
         SensorOptions.Augmentation augmentation,
         SplittableRandom random) {
-      if (sensor.bands() != null && sensor.bands().values().radar()) {
+      if (augmentation.contrast() > 0 || augmentation.level() > 0) {
+        changeBands(normal, sensor, augmentation, random);
+      }
+      if (isRadar(sensor)) {
         if (augmentation.speckle() > 0) {
           for (int i = 0; i < normal.length; i++) {
             normal[i] += (float) (augmentation.speckle() * random.nextGaussian());
@@ -196,6 +214,34 @@ final class SensorSet {
           // The gain of the values themselves, of which these are z-scores.
           double offset = sensor.mean().get(i / area) / sensor.std().get(i / area);
           normal[i] = (float) (gain * (normal[i] + offset) - offset);
+        }
+      }
+    }
+
+    private static boolean isRadar(SensorConfig sensor) {
+      return sensor.bands() != null && sensor.bands().values().radar();
+    }
+
+    /** Stretches each band around its mean and shifts it. */
+    private static void changeBands(
+        float[] normal,
+        SensorConfig sensor,
+        SensorOptions.Augmentation augmentation,
+        SplittableRandom random) {
+      int area = normal.length / sensor.channels();
+      double stretch = 0;
+      double shift = 0;
+      for (int band = 0; band < sensor.channels(); band++) {
+        if (band == 0 || !isRadar(sensor)) {
+          stretch = 1 + augmentation.contrast() * (2 * random.nextDouble() - 1);
+          shift = augmentation.level() * (2 * random.nextDouble() - 1);
+        }
+        double mean = 0;
+        for (int i = band * area; i < (band + 1) * area; i++) {
+          mean += normal[i] / area;
+        }
+        for (int i = band * area; i < (band + 1) * area; i++) {
+          normal[i] = (float) (stretch * (normal[i] - mean) + mean + shift);
         }
       }
     }

@@ -12,6 +12,7 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptModule;
+import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.Weights;
 import io.crossmodal.trainer.train.FeatureQueue;
 import io.crossmodal.trainer.train.TrainableScript;
@@ -74,7 +75,7 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
             .with(
                 "mutual",
                 new ScriptModule("cross_sensor.MutualInformation")
-                    .with("temperature", losses.temperature()))
+                    .with("log_scale", logScale(losses.temperature())))
             .with("angular", new ScriptModule("cross_sensor.AngularDistance"))
             .with(
                 "neighbours",
@@ -84,6 +85,11 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
                 new ScriptModule("cross_sensor.Patches").with("temperature", losses.temperature()))
             .with("tokens", new ScriptModule("cross_sensor.SameTokens"));
     return new ScriptModule(name).with("model", model).with("objective", objective);
+  }
+
+  /** Returns the logarithm of the factor that cosines are multiplied by, (1). */
+  static ScriptTensor logScale(double temperature) {
+    return ScriptTensor.parameter(new float[] {(float) -Math.log(temperature)}, 1);
   }
 
   @Override
@@ -119,6 +125,9 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
     boolean patchOnly = name.contains(".project.") || name.endsWith(".position");
     boolean transformer = config.image().layers() > 0;
     SensorOptions.Losses losses = options.losses();
+    if (name.equals("objective.mutual.log_scale")) {
+      return losses.learnTemperature() && losses.mutual() > 0;
+    }
     if (name.startsWith("model.filter.")) {
       return teacher == null && losses.mutual() + losses.angular() + losses.neighbours() > 0;
     }
@@ -142,7 +151,8 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
         new NDList(
             pixels(manager, batch.second(), batch.images(), sensors.get(sensors.size() - 1)),
             queue.features(),
-            manager.create(batch.places()),
+            manager.create(batch.place()),
+            manager.create(batch.tokens()),
             manager.create(options.weights(step))));
     return new Call(teacher == null ? "across" : "onto", inputs);
   }

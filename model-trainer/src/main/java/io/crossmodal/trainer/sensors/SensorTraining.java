@@ -137,13 +137,15 @@ public final class SensorTraining {
   }
 
   /**
-   * Returns the model that a training would start from, with the statistics of its training split:
-   * the baseline that every table needs.
+   * Returns the model that a training would start from, with the statistics of the training split,
+   * or of the test split where there is no other: the baseline that every table needs.
    */
   public static ModelBundle untrained(PairDataset dataset, SensorOptions options, String id) {
     DecodedPairs pairs =
         DecodedPairs.decode(
-            dataset, Split.TRAIN, options.augmentation().sourceSide(options.imageSize()));
+            dataset,
+            dataset.split(Split.TRAIN).isEmpty() ? Split.TEST : Split.TRAIN,
+            options.augmentation().sourceSide(options.imageSize()));
     ModelConfig config = config(options, dataset, pairs);
     StateDict state = StateDict.of(SensorTask.model(config, options.seed()));
     return bundle(id, config, state, dataset.name(), options.seed(), 0);

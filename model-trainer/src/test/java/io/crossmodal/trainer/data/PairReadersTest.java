@@ -117,6 +117,60 @@ class PairReadersTest {
   }
 
   @Test
+  void rowsOfOnePlace() throws IOException {
+    String[] lines = {
+      "id,s1,s2,place", "7_before,s1.tif,s2.tif,x", "7_after,s1.tif,s2.tif,y", "8,s1.tif,s2.tif,x"
+    };
+    assertEquals(List.of("x", "y", "x"), places(read(0, lines)));
+    assertEquals(List.of("x", "y", "x"), places(readBy("place", Optional.empty())));
+    assertEquals(List.of("7", "7", "8"), places(readBy("id=(\\d+)(?:_.*)?", Optional.empty())));
+    assertSays(
+        assertThrows(InvalidDatasetException.class, () -> readBy("id=(\\d+)_.*", Optional.empty())),
+        "8 has [8] in column id, which does not match (\\d+)_.*");
+    assertSays(
+        assertThrows(InvalidDatasetException.class, () -> readBy("where", Optional.empty())),
+        "no column [where]");
+    for (String wrong : List.of("=(.*)", "id=", "id=(", "id=(.)(.)")) {
+      assertSays(
+          assertThrows(IllegalArgumentException.class, () -> PairsCsvReader.Place.parse(wrong)),
+          "COLUMN=REGEX",
+          "[" + wrong + "]");
+    }
+  }
+
+  @Test
+  void rowsWithoutPlaceLieApart() throws IOException {
+    assertEquals(
+        List.of("a", "b"), places(read(0, "id,s1,s2", "a,s1.tif,s2.tif", "b,s1.tif,s2.tif")));
+  }
+
+  /** What a held-out file's own splits say does not count then, nor that a group has two. */
+  @Test
+  void allRowsInOneSplit() throws IOException {
+    read(1, "id,s1,s2,group,split", "a,s1.tif,s2.tif,g,train", "b,s1.tif,s2.tif,g,test");
+    PairDataset pairs = readBy("id", Optional.of(Split.TEST));
+    assertEquals(2, pairs.split(Split.TEST).size());
+  }
+
+  private PairDataset readBy(String place, Optional<Split> split) throws IOException {
+    return PairsCsvReader.read(
+        folder.resolve("pairs.csv"),
+        RADAR,
+        OPTICAL,
+        new PairsCsvReader.Options(
+            Optional.empty(),
+            Optional.of(PairsCsvReader.Place.parse(place)),
+            split,
+            Split.Shares.DEFAULT,
+            1,
+            0));
+  }
+
+  private static List<String> places(PairDataset pairs) {
+    return pairs.pairs().stream().map(PairDataset.TilePair::place).toList();
+  }
+
+  @Test
   void badTilesAreListedSkippedOrRefused() throws IOException {
     BandImage holes = flat(2, 24, -12);
     Arrays.fill(holes.values(), 0, 24 * 12, Float.NaN);

@@ -65,14 +65,21 @@ class CrossSensorLossesTest {
     return sum;
   }
 
-  /** -mean log [exp(cos(i, partner) / tau) / sum over k != i of exp(cos(i, k) / tau)]. */
-  private static double mutual(double[][] z, double[][] keys) {
+  /**
+   * -mean log [exp(cos(i, partner) / tau) / sum over the partner and k elsewhere of exp(cos(i, k) /
+   * tau)].
+   *
+   * @param place of each pair
+   */
+  private static double mutual(double[][] z, double[][] keys, long[] place) {
     int n = z.length;
     double loss = 0;
     for (int i = 0; i < n; i++) {
       double sum = 0;
       for (int k = 0; k < n; k++) {
-        sum += k == i ? 0 : Math.exp(dot(z[i], z[k]) / TEMPERATURE);
+        boolean partner = k == (i + n / 2) % n;
+        boolean elsewhere = place[k % (n / 2)] != place[i % (n / 2)];
+        sum += partner || elsewhere ? Math.exp(dot(z[i], z[k]) / TEMPERATURE) : 0;
       }
       for (double[] key : keys) {
         sum += Math.exp(dot(z[i], key) / TEMPERATURE);
@@ -115,11 +122,14 @@ class CrossSensorLossesTest {
   @CsvSource({"0", "3"})
   void mutualInformation(int queue) throws Exception {
     double[][] keys = unit(queue, D);
+    long[] place = random.longs(B, 0, B).toArray();
     check(
-        new ScriptModule("cross_sensor.MutualInformation").with("temperature", TEMPERATURE),
+        new ScriptModule("cross_sensor.MutualInformation")
+            .with("log_scale", SensorTask.logScale(TEMPERATURE)),
         unit(2 * B, D),
         keys,
-        z -> mutual(z, keys));
+        z -> mutual(z, keys, place),
+        place);
   }
 
   @Test
@@ -157,8 +167,17 @@ class CrossSensorLossesTest {
         });
   }
 
+  /**
+   * Checks a loss and its gradient.
+   *
+   * @param place further argument, none where empty
+   */
   private static void check(
-      ScriptModule loss, double[][] x, double[][] other, ToDoubleFunction<double[][]> slow)
+      ScriptModule loss,
+      double[][] x,
+      double[][] other,
+      ToDoubleFunction<double[][]> slow,
+      long... place)
       throws Exception {
     try (TrainableScript script =
         new TrainableScript(
@@ -171,6 +190,9 @@ class CrossSensorLossesTest {
       NDArray asking = manager.create(flat(x), new Shape(x.length, D));
       asking.setRequiresGradient(true);
       NDList inputs = new NDList(asking, manager.create(flat(other), new Shape(other.length, D)));
+      if (place.length > 0) {
+        inputs.add(manager.create(place));
+      }
       try (GradientCollector collector = Engine.getInstance().newGradientCollector()) {
         NDArray found =
             script
@@ -194,24 +216,28 @@ class CrossSensorLossesTest {
     }
   }
 
-  /** Patch tokens: the same place of the other sensor is right, every other place is wrong. */
+  /** Patch tokens: the same ground of the other sensor is right, all other ground is wrong. */
   @Test
   void patches() throws Exception {
     int m = 5;
     int h = 6;
     double[][] s = unit(B * m, h);
     double[][] t = unit(B * m, h);
-    long[] places = {1, 4};
-    int n = B * places.length;
+    long[] tokens = {1, 4};
+    long[] place = random.longs(B, 0, B).toArray();
+    int n = B * tokens.length;
     double expected = 0;
     for (int i = 0; i < n; i++) {
       double rows = 0;
       double columns = 0;
       for (int k = 0; k < n; k++) {
-        rows += Math.exp(dot(at(s, m, places, i), at(t, m, places, k)) / TEMPERATURE);
-        columns += Math.exp(dot(at(s, m, places, k), at(t, m, places, i)) / TEMPERATURE);
+        boolean sameGround = place[i / 2] == place[k / 2] && i % 2 == k % 2;
+        if (k == i || !sameGround) {
+          rows += Math.exp(dot(at(s, m, tokens, i), at(t, m, tokens, k)) / TEMPERATURE);
+          columns += Math.exp(dot(at(s, m, tokens, k), at(t, m, tokens, i)) / TEMPERATURE);
+        }
       }
-      double own = Math.exp(dot(at(s, m, places, i), at(t, m, places, i)) / TEMPERATURE);
+      double own = Math.exp(dot(at(s, m, tokens, i), at(t, m, tokens, i)) / TEMPERATURE);
       expected -= (Math.log(own / rows) + Math.log(own / columns)) / (2 * n);
     }
     try (TrainableScript script =
@@ -226,7 +252,8 @@ class CrossSensorLossesTest {
           new NDList(
               manager.create(flat(s), new Shape(B, m, h)),
               manager.create(flat(t), new Shape(B, m, h)),
-              manager.create(places));
+              manager.create(place),
+              manager.create(tokens));
       float found =
           script
               .block()
@@ -237,8 +264,8 @@ class CrossSensorLossesTest {
     }
   }
 
-  private static double[] at(double[][] tokens, int m, long[] places, int i) {
-    return tokens[i / places.length * m + (int) places[i % places.length]];
+  private static double[] at(double[][] all, int m, long[] tokens, int i) {
+    return all[i / tokens.length * m + (int) tokens[i % tokens.length]];
   }
 
   private static float[] flat(double[][] x) {

@@ -101,7 +101,7 @@ class OntoTrainingTest {
         "optimiser",
         new Optimiser(3e-3, 2, 0.02, 1, 0.5),
         "losses",
-        new SensorOptions.Losses(1, 0.5, 0.5, 0.25, tokens, 0.2, 2, 0.25, queue),
+        new SensorOptions.Losses(1, 0.5, 0.5, 0.25, tokens, 0.2, false, 2, 0.25, queue),
         "checkpoint_every",
         5);
   }
@@ -312,7 +312,7 @@ class OntoTrainingTest {
       SensorOptions base = options(teacher, 1, 1, 0);
       SensorOptions options =
           MicroTraining.with(
-              base, "augmentation", new SensorOptions.Augmentation(0.5, true, 0, light));
+              base, "augmentation", new SensorOptions.Augmentation(0.5, true, 0, light, 0, 0));
       SensorSet.Batch batch =
           new SensorSet(options, teacher.manifest().config(), shown, other, same).batch(0);
       double difference = 0;
@@ -354,7 +354,7 @@ class OntoTrainingTest {
         () -> Teacher.load(teacher, radar, MicroTraining.with(options, "image_size", 32), folder),
         "16",
         "32");
-    SensorOptions scratch = SensorOptions.scratch();
+    SensorOptions scratch = SensorOptions.Recipe.SCRATCH.options();
     assertSays(
         () ->
             SensorTraining.open(folder.resolve("scratch"), scratch)

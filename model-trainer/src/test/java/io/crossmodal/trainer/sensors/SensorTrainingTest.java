@@ -67,7 +67,7 @@ class SensorTrainingTest {
 
   private static SensorOptions options(int queue) {
     return MicroTraining.with(
-        SensorOptions.scratch(),
+        SensorOptions.Recipe.SCRATCH.options(),
         "preset",
         SensorOptions.Preset.MICRO,
         "image_size",
@@ -81,7 +81,7 @@ class SensorTrainingTest {
         "optimiser",
         new Optimiser(3e-3, 2, 0.02, 1, 0.5),
         "losses",
-        new SensorOptions.Losses(1, 1, 1, 1, 0, 0.2, 2, 0.25, queue),
+        new SensorOptions.Losses(1, 1, 1, 1, 0, 0.2, false, 2, 0.25, queue),
         "checkpoint_every",
         5);
   }
@@ -259,7 +259,7 @@ class SensorTrainingTest {
     BandImage one = two.select(0);
     for (int trial = 0; trial < 50; trial++) {
       SensorSet.View view =
-          SensorSet.View.draw(new SensorOptions.Augmentation(0.4, true, 0.2, 0.1), random);
+          SensorSet.View.draw(new SensorOptions.Augmentation(0.4, true, 0.2, 0.1, 0, 0), random);
       BandImage a = view.place(one, 16);
       BandImage b = view.place(two, 16);
       for (int i = 0; i < 256; i++) {
@@ -272,7 +272,8 @@ class SensorTrainingTest {
   /** Radar's level is a measurement: only noise of mean 0 may touch it. */
   @Test
   void radarKeepsItsLevel() {
-    SensorOptions.Augmentation augmentation = new SensorOptions.Augmentation(1, false, 0.5, 0.5);
+    SensorOptions.Augmentation augmentation =
+        new SensorOptions.Augmentation(1, false, 0.5, 0.5, 0, 0);
     SplittableRandom random = new SplittableRandom(4);
     float[] radar = new float[2 * 64 * 64];
     SensorSet.View view = SensorSet.View.draw(augmentation, random);
@@ -288,6 +289,38 @@ class SensorTrainingTest {
     float[] optical = new float[10 * 4];
     view.change(optical, SensorConfig.s2(2), augmentation, random);
     assertTrue(optical[0] != 0 && optical[0] == optical[3]);
+  }
+
+  /** The ratio of radar's bands is what they measure; optical bands vary apart. */
+  @Test
+  void bandsOfRadarAreChangedAlike() {
+    SensorOptions.Augmentation augmentation =
+        new SensorOptions.Augmentation(1, false, 0, 0, 0.4, 0.8);
+    long seed = System.nanoTime();
+    SplittableRandom random = new SplittableRandom(seed);
+    SensorSet.View view = SensorSet.View.draw(augmentation, random);
+    for (int trial = 0; trial < 20; trial++) {
+      float[] radar = new float[2 * 8 * 8];
+      float[] optical = new float[10 * 8 * 8];
+      for (int i = 0; i < 64; i++) {
+        float value = (float) random.nextDouble(-2, 2);
+        for (int at = i; at < optical.length; at += 64) {
+          optical[at] = value;
+        }
+        radar[i] = value;
+        radar[64 + i] = value;
+      }
+      float[] before = radar.clone();
+      view.change(radar, SensorConfig.s1(8), augmentation, random);
+      view.change(optical, SensorConfig.s2(8), augmentation, random);
+      double ratio = (radar[1] - radar[0]) / (before[1] - before[0]);
+      assertTrue(ratio > 0.59 && ratio < 1.41, "seed " + seed + ": " + ratio);
+      for (int i = 0; i < 64; i++) {
+        assertEquals(radar[i], radar[64 + i], 1e-5, "seed " + seed);
+        assertTrue(Math.abs(radar[i] - before[i]) < 0.4 * 4 + 0.8, "seed " + seed);
+      }
+      assertTrue(optical[0] != optical[64], "seed " + seed);
+    }
   }
 
   @Test
@@ -326,7 +359,7 @@ class SensorTrainingTest {
     assertTrue(message.contains("queue") && message.contains("9"), message);
     assertThrows(
         IllegalArgumentException.class,
-        () -> new SensorOptions.Losses(0, 0, 0, 0, 0, 0.1, 1, 0, 0));
+        () -> new SensorOptions.Losses(0, 0, 0, 0, 0, 0.1, false, 1, 0, 0));
     SensorOptions options = options(0);
     assertEquals(0, options.weights(2)[2]);
     assertEquals(1, options.weights(3)[2]);
