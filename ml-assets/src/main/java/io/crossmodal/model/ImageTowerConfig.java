@@ -11,20 +11,26 @@ import java.util.Objects;
 
 /**
  * The image tower: the vision transformer of MTGFE's paper, a residual convolutional net for
- * training from scratch, or the ResNet of SS-CM-RSIR's paper.
+ * training from scratch, the ResNet of SS-CM-RSIR's paper, or an EfficientNet-Lite with the weights
+ * of another training.
  *
- * @param kind which of the three
+ * @param kind which of them
  * @param patch side of a patch in pixels (vision transformer, else 0)
  * @param layers transformer layers (vision transformer, else 0)
  * @param stems widths of the plain 3x3 convolutions at the start, each with stride 2
  *     (convolutional); the width of the one 7x7 convolution, which maximum pooling follows, both
- *     with stride 2 (ResNet)
- * @param stages residual stages behind the stems (convolutional), bottleneck blocks (ResNet)
+ *     with stride 2 (ResNet); the width of the one 3x3 convolution of stride 2 (EfficientNet-Lite)
+ * @param stages residual stages behind the stems (convolutional), bottleneck blocks (ResNet),
+ *     inverted bottlenecks (EfficientNet-Lite)
  * @param layerNormEpsilon of this tower's layer norms; null: {@link ModelConfig#layerNormEpsilon}
  * @param shortcuts whether a stage is one residual block with a shortcut around its stride too
  *     (convolutional); null: false
- * @param pooling how [CLS] is made of the grid (not of a vision transformer); null: {@link
+ * @param pooling how [CLS] is made of the grid (of a convolutional tower or a ResNet); null: {@link
  *     Pooling#MEAN}
+ * @param head width of the 1x1 convolution behind the last block (EfficientNet-Lite); null for the
+ *     others
+ * @param fineTokens whether a token takes in the four places that it covers of the grid before the
+ *     last reduction (EfficientNet-Lite); null: false
  */
 public record ImageTowerConfig(
     Kind kind,
@@ -34,17 +40,23 @@ public record ImageTowerConfig(
     List<Stage> stages,
     Double layerNormEpsilon,
     Boolean shortcuts,
-    Pooling pooling) {
+    Pooling pooling,
+    Integer head,
+    Boolean fineTokens) {
   private static final int MOST_CELLS = 4;
   private static final int MAX_WIDTH = 16_384;
   private static final int MAX_STAGES = 256;
 
-  /** The towers of {@code vit.py}, {@code convnet.py} and {@code resnet.py}. */
+  /**
+   * The towers of {@code vit.py}, {@code convnet.py}, {@code resnet.py}, {@code efficientnet.py}.
+   */
   public enum Kind {
     VISION_TRANSFORMER,
     CONVOLUTIONAL,
     /** He et al. 2016, section 4.1; it ends as the convolutional tower does. */
-    RESNET
+    RESNET,
+    /** Tan and Le 2019, as its Lite variants are: for pretrained weights, whose statistics stay. */
+    EFFICIENTNET_LITE
   }
 
   /** What [CLS] is a linear function of. */
@@ -57,17 +69,45 @@ public record ImageTowerConfig(
 
   /**
    * A strided 3x3 convolution followed by one residual block; with {@link #shortcuts}, one residual
-   * block of that stride; of a ResNet, one bottleneck block, a quarter as wide inside.
+   * block of that stride; of a ResNet, one bottleneck block, a quarter as wide inside; of an
+   * EfficientNet-Lite, one inverted bottleneck.
    *
    * @param width output channels
    * @param stride 1 or 2
+   * @param kernel side of the depthwise convolution (EfficientNet-Lite), else null
+   * @param expansion how much wider it is inside than its input (EfficientNet-Lite), else null
    */
-  public record Stage(int width, int stride) {
+  public record Stage(int width, int stride, Integer kernel, Integer expansion) {
+    public Stage(int width, int stride) {
+      this(width, stride, null, null);
+    }
+
     public Stage {
       Checks.within("width", width, 1, MAX_WIDTH);
       if (stride != 1 && stride != 2) {
         throw new IllegalArgumentException("stride must be 1 or 2, got " + stride);
       }
+      if ((kernel == null) != (expansion == null)) {
+        throw new IllegalArgumentException(
+            "kernel and expansion belong together, got " + kernel + " and " + expansion);
+      }
+      if (kernel != null && kernel != 3 && kernel != 5 && kernel != 7) {
+        throw new IllegalArgumentException("kernel must be 3, 5 or 7, got " + kernel);
+      }
+      if (expansion != null) {
+        Checks.within("expansion", expansion, 1, 16);
+      }
+    }
+
+    /** Silent about what is not set: fingerprints of older bundles hash this text. */
+    @Override
+    public String toString() {
+      return String.format(
+          Locale.ROOT,
+          "Stage[width=%d, stride=%d%s]",
+          width,
+          stride,
+          kernel == null ? "" : ", kernel=" + kernel + ", expansion=" + expansion);
     }
   }
 
@@ -88,7 +128,8 @@ public record ImageTowerConfig(
     if (kind == Kind.RESNET) {
       requireBottlenecks(stems, stages);
     }
-    if (pooling != null && kind == Kind.VISION_TRANSFORMER) {
+    requireEfficientNet(kind, stems, stages, head, fineTokens);
+    if (pooling != null && kind != Kind.CONVOLUTIONAL && kind != Kind.RESNET) {
       throw new IllegalArgumentException(
           "pooling belongs to a convolutional tower or a ResNet, got " + pooling + " for " + kind);
     }
@@ -103,21 +144,24 @@ public record ImageTowerConfig(
 
   public static ImageTowerConfig visionTransformer(int patch, int layers) {
     return new ImageTowerConfig(
-        Kind.VISION_TRANSFORMER, patch, layers, List.of(), List.of(), null, null, null);
+        Kind.VISION_TRANSFORMER, patch, layers, List.of(), List.of(), null, null, null, null, null);
   }
 
   public static ImageTowerConfig convolutional(List<Integer> stems, List<Stage> stages) {
-    return new ImageTowerConfig(Kind.CONVOLUTIONAL, 0, 0, stems, stages, null, null, null);
+    return new ImageTowerConfig(
+        Kind.CONVOLUTIONAL, 0, 0, stems, stages, null, null, null, null, null);
   }
 
   /** A convolutional tower each of whose stages is one residual block. */
   public static ImageTowerConfig residual(List<Integer> stems, List<Stage> stages) {
-    return new ImageTowerConfig(Kind.CONVOLUTIONAL, 0, 0, stems, stages, null, true, null);
+    return new ImageTowerConfig(
+        Kind.CONVOLUTIONAL, 0, 0, stems, stages, null, true, null, null, null);
   }
 
   /** A ResNet of any depth and width. */
   public static ImageTowerConfig resnet(int stem, List<Stage> blocks) {
-    return new ImageTowerConfig(Kind.RESNET, 0, 0, List.of(stem), blocks, null, null, null);
+    return new ImageTowerConfig(
+        Kind.RESNET, 0, 0, List.of(stem), blocks, null, null, null, null, null);
   }
 
   /** ResNet-50, 3 + 4 + 6 + 3 blocks, strided in the 3x3 convolution of a block. */
@@ -130,6 +174,91 @@ public record ImageTowerConfig(
       }
     }
     return resnet(64, blocks);
+  }
+
+  /**
+   * An EfficientNet-Lite of any blocks.
+   *
+   * @param fineTokens see {@link #fineTokens}
+   */
+  public static ImageTowerConfig efficientNetLite(
+      int stem, List<Stage> blocks, int head, boolean fineTokens) {
+    return new ImageTowerConfig(
+        Kind.EFFICIENTNET_LITE,
+        0,
+        0,
+        List.of(stem),
+        blocks,
+        null,
+        null,
+        null,
+        head,
+        fineTokens ? true : null);
+  }
+
+  /** EfficientNet-Lite0: B0's seven rows of table 1, Tan and Le 2019; 3.4 million parameters. */
+  public static ImageTowerConfig efficientNetLite0() {
+    int[][] rows = {
+      // blocks, width, stride, kernel, expansion
+      {1, 16, 1, 3, 1},
+      {2, 24, 2, 3, 6},
+      {2, 40, 2, 5, 6},
+      {3, 80, 2, 3, 6},
+      {3, 112, 1, 5, 6},
+      {4, 192, 2, 5, 6},
+      {1, 320, 1, 3, 6}
+    };
+    List<Stage> blocks = new ArrayList<>();
+    for (int[] row : rows) {
+      for (int block = 0; block < row[0]; block++) {
+        blocks.add(new Stage(row[1], block == 0 ? row[2] : 1, row[3], row[4]));
+      }
+    }
+    return efficientNetLite(32, blocks, 1280, true);
+  }
+
+  private static void requireEfficientNet(
+      Kind kind, List<Integer> stems, List<Stage> stages, Integer head, Boolean fineTokens) {
+    boolean lite = kind == Kind.EFFICIENTNET_LITE;
+    if ((head != null) != lite || (fineTokens != null && !lite)) {
+      throw new IllegalArgumentException(
+          "head, which must be there, and fine_tokens belong to an EfficientNet-Lite, got "
+              + head
+              + " and "
+              + fineTokens
+              + " for "
+              + kind);
+    }
+    for (Stage stage : stages) {
+      if ((stage.kernel() != null) != lite) {
+        throw new IllegalArgumentException(
+            "kernel and expansion belong to the blocks of an EfficientNet-Lite, all of them, got "
+                + stage
+                + " for "
+                + kind);
+      }
+    }
+    if (!lite) {
+      return;
+    }
+    Checks.within("head", head, 1, MAX_WIDTH);
+    if (stems.size() != 1) {
+      throw new IllegalArgumentException("an EfficientNet-Lite has one stem, got stems " + stems);
+    }
+    int width = stems.get(0);
+    for (Stage stage : stages) {
+      Checks.within("a block's width inside", (long) width * stage.expansion(), 1, MAX_WIDTH);
+      if (stage.expansion() == 1 && stage.stride() == 1 && stage.width() == width) {
+        throw new IllegalArgumentException(
+            "a block that keeps its input's shape must expand it, got " + stage);
+      }
+      width = stage.width();
+    }
+    boolean reduces = stages.subList(1, stages.size()).stream().anyMatch(s -> s.stride() == 2);
+    if (!reduces) {
+      throw new IllegalArgumentException(
+          "an EfficientNet-Lite needs a block of stride 2 behind its first, got " + stages);
+    }
   }
 
   private static void requireBottlenecks(List<Integer> stems, List<Stage> stages) {
@@ -146,13 +275,14 @@ public record ImageTowerConfig(
 
   /** The same tower whose layer norms have an epsilon of their own (timm's ViT: 1e-6). */
   public ImageTowerConfig withLayerNormEpsilon(double epsilon) {
-    return new ImageTowerConfig(kind, patch, layers, stems, stages, epsilon, shortcuts, pooling);
+    return new ImageTowerConfig(
+        kind, patch, layers, stems, stages, epsilon, shortcuts, pooling, head, fineTokens);
   }
 
   /** The same tower whose [CLS] is made in this way. */
   public ImageTowerConfig withPooling(Pooling way) {
     return new ImageTowerConfig(
-        kind, patch, layers, stems, stages, layerNormEpsilon, shortcuts, way);
+        kind, patch, layers, stems, stages, layerNormEpsilon, shortcuts, way, head, fineTokens);
   }
 
   /** Pixels of the image per token and side. */
@@ -198,6 +328,21 @@ public record ImageTowerConfig(
     return hasCells() ? Math.min(MOST_CELLS, gridSide(imageSize)) : 1;
   }
 
+  /** Whether a token takes in the finer grid that it covers. */
+  public boolean hasFineTokens() {
+    return Boolean.TRUE.equals(fineTokens);
+  }
+
+  /** The last stage of stride 2, from 0: a tower is cut before it. */
+  public int lastReduction() {
+    for (int i = stages.size() - 1; i > 0; i--) {
+      if (stages.get(i).stride() == 2) {
+        return i;
+      }
+    }
+    return 0;
+  }
+
   /** Whether every stage is one residual block. */
   public boolean hasShortcuts() {
     return Boolean.TRUE.equals(shortcuts);
@@ -219,7 +364,7 @@ public record ImageTowerConfig(
   public String toString() {
     return String.format(
         Locale.ROOT,
-        "ImageTowerConfig[kind=%s, patch=%d, layers=%d, stems=%s, stages=%s%s%s%s]",
+        "ImageTowerConfig[kind=%s, patch=%d, layers=%d, stems=%s, stages=%s%s%s%s%s%s]",
         kind,
         patch,
         layers,
@@ -227,6 +372,8 @@ public record ImageTowerConfig(
         stages,
         layerNormEpsilon == null ? "" : ", layerNormEpsilon=" + layerNormEpsilon,
         shortcuts == null ? "" : ", shortcuts=" + shortcuts,
-        pooling == null ? "" : ", pooling=" + pooling);
+        pooling == null ? "" : ", pooling=" + pooling,
+        head == null ? "" : ", head=" + head,
+        fineTokens == null ? "" : ", fineTokens=" + fineTokens);
   }
 }

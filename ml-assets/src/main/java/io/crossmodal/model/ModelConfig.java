@@ -129,6 +129,7 @@ public record ModelConfig(
     TINY,
     COMPACT,
     SMALL,
+    AERIAL,
     BASE;
 
     public ModelConfig config() {
@@ -137,6 +138,7 @@ public record ModelConfig(
         case TINY -> tiny();
         case COMPACT -> compact();
         case SMALL -> small();
+        case AERIAL -> aerial();
         case BASE -> base();
       };
     }
@@ -208,6 +210,23 @@ public record ModelConfig(
         new TextConfig(30522, 64, 4),
         ImageTowerConfig.visionTransformer(16, 8),
         4,
+        List.of(SensorConfig.rgb(224)));
+  }
+
+  /**
+   * For photographs from above, over pretrained weights that a CPU can bear: EfficientNet-Lite0 and
+   * the layers of a BERT of 384, such as bge-small, six for texts and three for the fusion.
+   */
+  public static ModelConfig aerial() {
+    return new ModelConfig(
+        384,
+        12,
+        1536,
+        384,
+        1e-12,
+        new TextConfig(30522, 64, 6, TextConfig.Kind.BERT_MEAN),
+        ImageTowerConfig.efficientNetLite0(),
+        3,
         List.of(SensorConfig.rgb(224)));
   }
 

@@ -20,6 +20,8 @@ public record TextConfig(int vocabularySize, int maxTokens, int layers, Kind kin
   public enum Kind {
     /** BERT's post-layer-norm layers, as the paper has. */
     BERT,
+    /** The same layers; the tower's [CLS] is the mean of its tokens, as in sentence encoders. */
+    BERT_MEAN,
     /**
      * Pre-layer-norm layers that start near zero, so that training starts from a bag of words; the
      * tower's [CLS] is the mean of its tokens. For training from scratch.
@@ -38,7 +40,7 @@ public record TextConfig(int vocabularySize, int maxTokens, int layers, Kind kin
     this(vocabularySize, maxTokens, layers, null);
   }
 
-  /** Whether [CLS] is the mean of the tokens. */
+  /** Whether the layers are those of {@link Kind#MEAN}. */
   public boolean isMean() {
     return kind == Kind.MEAN;
   }

@@ -100,6 +100,8 @@ class ModelConfigTest {
                 List.of(),
                 null,
                 true,
+                null,
+                null,
                 null),
         "shortcuts",
         "VISION_TRANSFORMER");
@@ -140,6 +142,8 @@ class ModelConfigTest {
                 0,
                 List.of(8, 8),
                 fifty.stages(),
+                null,
+                null,
                 null,
                 null,
                 null),

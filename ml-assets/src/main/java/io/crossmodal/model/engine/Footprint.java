@@ -70,6 +70,7 @@ public final class Footprint {
         switch (config.image().kind()) {
           case VISION_TRANSFORMER -> tower(config, m);
           case CONVOLUTIONAL, RESNET -> convolutions(config.image(), sensor.imageSize());
+          case EFFICIENTNET_LITE -> inverted(config, sensor);
         };
     return bytes(images, 2 * pixels + widest + (long) config.hidden() * m);
   }
@@ -105,6 +106,29 @@ public final class Footprint {
       before = after;
     }
     return widest;
+  }
+
+  /** Values that the widest inverted bottleneck, or the tower's end, holds of one image. */
+  private static long inverted(ModelConfig config, SensorConfig sensor) {
+    ImageTowerConfig tower = config.image();
+    long side = sensor.imageSize() / 2;
+    long before = tower.stems().get(0) * side * side;
+    // The padded pixels beside the stem's output.
+    long widest =
+        2L * sensor.channels() * sensor.imageSize() * sensor.imageSize() + RESIDUAL * before;
+    for (ImageTowerConfig.Stage stage : tower.stages()) {
+      long expanded = before * stage.expansion();
+      side /= stage.stride();
+      long convolved = expanded / stage.stride() / stage.stride();
+      long after = stage.width() * side * side;
+      // The expanded input with its ReLU, or with the padded copy that the convolution reads.
+      widest = Math.max(widest, before + 2 * expanded + 2 * convolved + RESIDUAL * after);
+      before = after;
+    }
+    int finest = tower.stages().get(tower.lastReduction() - 1).width();
+    long finer = tower.hasFineTokens() ? 2 * 4 * finest * side * side : 0;
+    long end = before + finer + RESIDUAL * (tower.head() + (long) config.hidden()) * side * side;
+    return Math.max(widest, end);
   }
 
   private static long bytes(int items, long values) {

@@ -29,6 +29,7 @@ final class ImageTower {
       case VISION_TRANSFORMER -> List.of("vit");
       case CONVOLUTIONAL -> List.of("convnet", "grid");
       case RESNET -> List.of("resnet", "grid");
+      case EFFICIENTNET_LITE -> List.of("efficientnet");
     };
   }
 
@@ -37,10 +38,11 @@ final class ImageTower {
     return switch (kind) {
       case VISION_TRANSFORMER -> "VisionTransformer";
       case CONVOLUTIONAL, RESNET -> "ConvolutionalTower";
+      case EFFICIENTNET_LITE -> "EfficientNetLite";
     };
   }
 
-  /** Returns the declarations of a tower's stages, as {@code grid.py} needs them. */
+  /** Returns the declarations of a tower's stages, as its resource needs them. */
   static List<String> stages(ImageTowerConfig image) {
     return IntStream.range(0, image.stages().size())
         .mapToObj(i -> "stage" + i + " : __torch__.image." + stageType(image, i))
@@ -50,6 +52,10 @@ final class ImageTower {
   private static String stageType(ImageTowerConfig image, int stage) {
     if (image.kind() == ImageTowerConfig.Kind.RESNET) {
       return image.projects(stage) ? "ReducingBottleneck" : "Bottleneck";
+    }
+    if (image.kind() == ImageTowerConfig.Kind.EFFICIENTNET_LITE) {
+      String inverted = image.projects(stage) ? "Inverted" : "InvertedResidual";
+      return image.stages().get(stage).expansion() == 1 ? "Separable" : inverted;
     }
     if (image.hasShortcuts()) {
       return image.projects(stage) ? "ReducingBlock" : "ResidualBlock";
@@ -63,6 +69,7 @@ final class ImageTower {
     return switch (image.kind()) {
       case VISION_TRANSFORMER -> visionTransformer(tower, path, sensor);
       case CONVOLUTIONAL, RESNET -> convolutional(tower, path, sensor);
+      case EFFICIENTNET_LITE -> efficientNet(tower, path, sensor);
     };
   }
 
@@ -157,6 +164,60 @@ final class ImageTower {
         .with("weight", weights.get(path + ".weight", init, out, in, kernel, kernel))
         .with("stride", stride)
         .with("norm", Layers.batchNorm(weights, path + ".norm", out, gain));
+  }
+
+  private ScriptModule efficientNet(ScriptModule tower, String path, SensorConfig sensor) {
+    int h = config.hidden();
+    int width = image.stems().get(0);
+    tower.with("stem", normed(path + ".stem", sensor.channels(), width, 3, 2, 1));
+    for (int i = 0; i < image.stages().size(); i++) {
+      ImageTowerConfig.Stage stage = image.stages().get(i);
+      String block = path + ".stage" + i;
+      int inner = width * stage.expansion();
+      ScriptModule module = new ScriptModule("image." + stageType(image, i));
+      if (inner != width) {
+        module.with("expand", pointwise(block + ".expand", width, inner));
+      }
+      tower.with(
+          "stage" + i,
+          module
+              .with(
+                  "depthwise",
+                  normed(block + ".depthwise", inner, inner, stage.kernel(), stage.stride(), inner))
+              .with("project", pointwise(block + ".project", inner, stage.width())));
+      width = stage.width();
+    }
+    tower
+        .with("head", pointwise(path + ".head", width, image.head()))
+        .with("embed", Layers.linear(weights, path + ".embed", image.head(), h));
+    if (image.hasFineTokens()) {
+      int finer = image.stages().get(image.lastReduction() - 1).width();
+      tower.with("fine", Layers.linear(weights, path + ".fine", 4 * finer, h));
+    }
+    int places = config.imageTokens(sensor) - 1;
+    return tower
+        .with("position", weights.get(path + ".position", Init.normal(0.02), 1, places, h))
+        .with("norm", layerNorm(path + ".norm"));
+  }
+
+  /** A square convolution of {@code efficientnet.py} and its norm. */
+  private ScriptModule normed(String path, int in, int out, int kernel, int stride, int groups) {
+    Init init = Init.normal(Math.sqrt(2.0 * groups / ((double) kernel * kernel * out)));
+    return new ScriptModule("image.Convolution")
+        .with("weight", weights.get(path + ".weight", init, out, in / groups, kernel, kernel))
+        .with("stride", stride)
+        .with("groups", groups)
+        .with("norm", norm(path + ".norm", out));
+  }
+
+  private ScriptModule pointwise(String path, int in, int out) {
+    return new ScriptModule("image.Pointwise")
+        .with("weight", weights.get(path + ".weight", Init.normal(Math.sqrt(2.0 / out)), out, in))
+        .with("norm", norm(path + ".norm", out));
+  }
+
+  private ScriptModule norm(String path, int width) {
+    return Layers.normTensors(new ScriptModule("image.Norm"), weights, path, width, 1);
   }
 
   private ScriptModule layerNorm(String path) {

@@ -38,8 +38,13 @@ public final class Layers {
   }
 
   static ScriptModule batchNorm(Weights weights, String path, int width, double gain) {
-    return new ScriptModule("nn.BatchNorm")
-        .with("weight", weights.get(path + ".weight", Init.constant(gain), width))
+    return normTensors(new ScriptModule("nn.BatchNorm"), weights, path, width, gain);
+  }
+
+  /** Adds the four tensors of a batch norm. */
+  static ScriptModule normTensors(
+      ScriptModule norm, Weights weights, String path, int width, double gain) {
+    return norm.with("weight", weights.get(path + ".weight", Init.constant(gain), width))
         .with("bias", weights.get(path + ".bias", Init.constant(0), width))
         .with("running_mean", weights.get(path + ".running_mean", Init.buffer(0), width))
         .with("running_var", weights.get(path + ".running_var", Init.buffer(1), width));

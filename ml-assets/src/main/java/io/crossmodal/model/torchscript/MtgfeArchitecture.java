@@ -8,6 +8,7 @@ import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.TextConfig;
 import io.crossmodal.model.torchscript.Weights.Init;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -133,6 +134,13 @@ public final class MtgfeArchitecture {
     ranges.put("IMAGE_STEMS", upTo(image.stems().size()));
     ranges.put("IMAGE_STAGES", upTo(image.stages().size()));
     ranges.put("STAGES", ImageTower.stages(image));
+    boolean cut = image.kind() == ImageTowerConfig.Kind.EFFICIENTNET_LITE;
+    int reduction = cut ? image.lastReduction() : 0;
+    ranges.put("BOTTOM", upTo(reduction));
+    ranges.put("TOP", upTo(image.stages().size()).subList(reduction, image.stages().size()));
+    ranges.put("FINE", once(image.hasFineTokens()));
+    ranges.put("CUT", once(cut));
+    ranges.put("CUT_SENSORS", cut ? sensors : List.of());
     ranges.put("RESNET", once(image.kind() == ImageTowerConfig.Kind.RESNET));
     ranges.put("MEAN_POOLING", once(!image.hasCells()));
     ranges.put("GRID_POOLING", once(image.hasCells()));
@@ -141,6 +149,7 @@ public final class MtgfeArchitecture {
     ranges.put("MIXED", once(precision == Precision.BF16));
     ranges.put("SENSORS", sensors);
     if (config.hasText()) {
+      ranges.put("MEAN_OF_TOKENS", once(config.text().kind() == TextConfig.Kind.BERT_MEAN));
       ranges.put("TEXT_LAYERS", upTo(config.text().layers()));
       int fusion = config.fusionLayers();
       ranges.put("FUSION_LAYERS", upTo(fusion));

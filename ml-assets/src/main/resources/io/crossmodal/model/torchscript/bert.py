@@ -1,4 +1,6 @@
-# The text tower f_txt of section 3.1.2: BERT's embeddings and its first layers, post-layer-norm.
+# The text tower f_txt of section 3.1.2: BERT's embeddings and its first layers, post-layer-norm. Where
+# the embedding is made of the mean of the tokens, as sentence encoders have it, that takes the place of
+# [CLS].
 #
 # B batch   N tokens, token 0 is [CLS]   H hidden size   V vocabulary size
 
@@ -23,4 +25,7 @@ class TextTower(Module):
     x = self.norm(x + self.position[:ids.size(1)])  # (B, N, H)
     x = torch.dropout(x, {p}, True)                 # (B, N, H)  # [p in DROPOUT]
     x = self.layer{i}(x, bias)                      # (B, N, H)  # [i < TEXT_LAYERS]
+    real = (bias.reshape(-1, ids.size(1), 1) >= -1.).type_as(x)      # (B, N, 1), 1 for a token  # [x in MEAN_OF_TOKENS]
+    mean = (x * real).sum([1], True) / real.sum([1], True)           # (B, 1, H)  # [x in MEAN_OF_TOKENS]
+    x = torch.cat([mean, x[:, 1:]], 1)              # (B, N, H)  # [x in MEAN_OF_TOKENS]
     return x                                        # (B, N, H)

@@ -48,6 +48,11 @@ class Mtgfe(Module):
     return self.text(ids, self.bias(mask))       # (T, N) -> (T, N, H)
   def encode_image_{sensor}(self, pixels: Tensor) -> Tensor:  # [sensor in SENSORS]
     return self.image_{sensor}(pixels)           # (B, C, S, S) -> (B, M, H)  # [sensor in SENSORS]
+  # The tower in two parts, for a training that leaves the first as it is.  # [x in CUT]
+  def image_bottom_{sensor}(self, pixels: Tensor) -> Tensor:  # [sensor in CUT_SENSORS]
+    return self.image_{sensor}.bottom(pixels)    # (B, C, S, S) -> (B, 2G, 2G, C)  # [sensor in CUT_SENSORS]
+  def encode_image_from_{sensor}(self, features: Tensor) -> Tensor:  # [sensor in CUT_SENSORS]
+    return self.image_{sensor}.top(features)     # (B, 2G, 2G, C) -> (B, M, H)  # [sensor in CUT_SENSORS]
   def filter_text(self, cls: Tensor) -> Tensor:
     return self.filter.embed_text(cls)           # (T, H) -> (T, D)
   def filter_image(self, cls: Tensor) -> Tensor:

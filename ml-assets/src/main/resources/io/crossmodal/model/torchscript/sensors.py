@@ -16,6 +16,11 @@ class Sensors(Module):
   filter : __torch__.sensors.Projection
   def encode_image_{sensor}(self, pixels: Tensor) -> Tensor:  # [sensor in SENSORS]
     return self.image_{sensor}(pixels)                              # (B, C, S, S) -> (B, M, H)  # [sensor in SENSORS]
+  # The tower in two parts, for a training that leaves the first as it is.  # [x in CUT]
+  def image_bottom_{sensor}(self, pixels: Tensor) -> Tensor:  # [sensor in CUT_SENSORS]
+    return self.image_{sensor}.bottom(pixels)    # (B, C, S, S) -> (B, 2G, 2G, C)  # [sensor in CUT_SENSORS]
+  def encode_image_from_{sensor}(self, features: Tensor) -> Tensor:  # [sensor in CUT_SENSORS]
+    return self.image_{sensor}.top(features)     # (B, 2G, 2G, C) -> (B, M, H)  # [sensor in CUT_SENSORS]
   def filter_image(self, cls: Tensor) -> Tensor:
     return self.filter.embed_image(cls)                             # (B, H) -> (B, D)
   def forward(self, cls: Tensor) -> Tensor:

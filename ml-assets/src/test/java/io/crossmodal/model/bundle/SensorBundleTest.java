@@ -41,6 +41,15 @@ class SensorBundleTest {
           case CONVOLUTIONAL -> ImageTowerConfig.convolutional(List.of(8), stages);
           case RESNET ->
               ImageTowerConfig.resnet(8, stages).withPooling(ImageTowerConfig.Pooling.GRID);
+          case EFFICIENTNET_LITE ->
+              ImageTowerConfig.efficientNetLite(
+                  8,
+                  List.of(
+                      new ImageTowerConfig.Stage(8, 2, 5, 1),
+                      new ImageTowerConfig.Stage(8, 1, 3, 4),
+                      new ImageTowerConfig.Stage(16, 2, 5, 3)),
+                  24,
+                  true);
         };
     return ModelConfig.ofSensors(16, 2, 32, 8, tower, List.of(sensors));
   }

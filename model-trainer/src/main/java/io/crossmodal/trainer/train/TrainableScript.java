@@ -59,8 +59,8 @@ public final class TrainableScript implements AutoCloseable {
   }
 
   /** Loads a module in evaluation mode. */
-  static TrainableScript evaluating(ScriptModule root, Map<String, String> sources, Path scratch)
-      throws IOException {
+  public static TrainableScript evaluating(
+      ScriptModule root, Map<String, String> sources, Path scratch) throws IOException {
     return new TrainableScript(root, sources, scratch, false);
   }
 
