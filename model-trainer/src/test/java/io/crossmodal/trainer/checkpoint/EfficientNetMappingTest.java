@@ -200,7 +200,7 @@ class EfficientNetMappingTest {
     one.forEach(
         (name, values) ->
             assertEquals(
-                name.matches("filter.*|.*\\.(embed|fine|position|rgb\\.norm)\\b.*"),
+                name.matches("filter.*|.*\\.(embed|fine|position)\\b.*|image_rgb\\.norm.*"),
                 Arrays.equals(values, fresh.get(name)),
                 name));
   }
