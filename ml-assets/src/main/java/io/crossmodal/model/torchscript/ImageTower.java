@@ -42,6 +42,18 @@ final class ImageTower {
     };
   }
 
+  /** See {@link MtgfeArchitecture#isOfPatchesAlone}. */
+  static boolean ofPatchesAlone(ImageTowerConfig.Kind kind, String tower, String name) {
+    List<String> parts =
+        switch (kind) {
+          case VISION_TRANSFORMER -> List.of();
+          case CONVOLUTIONAL, RESNET -> List.of("project.weight", "project.bias", "position");
+          case EFFICIENTNET_LITE ->
+              List.of("fine.weight", "fine.bias", "position", "norm.weight", "norm.bias");
+        };
+    return parts.stream().anyMatch(part -> name.endsWith(tower + "." + part));
+  }
+
   /** Returns the declarations of a tower's stages, as its resource needs them. */
   static List<String> stages(ImageTowerConfig image) {
     return IntStream.range(0, image.stages().size())

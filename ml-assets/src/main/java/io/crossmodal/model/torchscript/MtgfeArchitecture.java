@@ -103,6 +103,19 @@ public final class MtgfeArchitecture {
     return sources;
   }
 
+  /**
+   * Returns whether a parameter makes the tokens of an image's patches and has no part in its
+   * [CLS].
+   *
+   * @param name dotted path that ends as the model has it
+   */
+  public static boolean isOfPatchesAlone(ModelConfig config, String name) {
+    return config.sensors().stream()
+        .anyMatch(
+            sensor ->
+                ImageTower.ofPatchesAlone(config.image().kind(), "image_" + sensor.name(), name));
+  }
+
   /** {@code mtgfe.FilterMlp}, section 3.4: consistent with the ITM head, H wide inside. */
   public static ScriptModule filterMlp(ModelConfig config, Weights weights, String path) {
     int h = config.hidden();

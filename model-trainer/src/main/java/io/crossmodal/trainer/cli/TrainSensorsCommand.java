@@ -10,6 +10,7 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.trainer.bundle.BundleWriter;
+import io.crossmodal.trainer.checkpoint.PretrainedTower;
 import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.sensors.SensorCalibrationFit;
 import io.crossmodal.trainer.sensors.SensorOptions;
@@ -60,14 +61,22 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
   private Path onto;
 
   @Option(
+      names = "--pretrained",
+      paramLabel = "CHECKPOINT",
+      description =
+          "an EfficientNet-Lite0 that both towers start from, by lukemelas' or timm's names:"
+              + " safetensors or what torch.save writes; not with --onto")
+  private Path pretrained;
+
+  @Option(
       names = "--recipe",
       description =
-          "${COMPLETION-CANDIDATES}: gives every option below that is not given; default: SCRATCH;"
-              + " not with --onto, which has its own")
+          "${COMPLETION-CANDIDATES}: gives every option below that is not given; default: SCRATCH,"
+              + " with --pretrained PRETRAINED; not with --onto, which has its own")
   private SensorOptions.Recipe recipe;
 
   private final RecordOptions given =
-      new RecordOptions(SensorOptions.class, "SCRATCH", "PAPER", "ONTO");
+      new RecordOptions(SensorOptions.class, "SCRATCH", "PAPER", "PRETRAINED", "ONTO");
 
   @Override
   public RecordOptions recordOptions() {
@@ -77,23 +86,28 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
   @Override
   public Integer call() throws Exception {
     ModelManifest.checkId(id);
-    if (onto != null && (given.has("preset") || given.has("image_size") || recipe != null)) {
+    boolean own = given.has("preset") || given.has("image_size") || recipe != null;
+    if (onto != null && (own || pretrained != null)) {
       throw new IllegalArgumentException(
-          "--onto takes shape and size of the teacher and has a recipe of its own: leave --preset,"
-              + " --image-size and --recipe out");
+          "--onto takes shape, size and weights of the teacher and has a recipe of its own: leave"
+              + " --preset, --image-size, --pretrained and --recipe out");
     }
+    PretrainedTower tower = pretrained == null ? null : PretrainedTower.open(pretrained);
     ModelBundle teacher = onto == null ? null : ModelBundle.read(onto);
     PairDataset dataset =
         data.read(teacher == null ? List.of() : teacher.manifest().config().sensors());
     SensorOptions options =
         teacher == null
-            ? twoSensors()
+            ? twoSensors(tower)
             : given.applyTo(SensorOptions.onto(teacher.manifest(), dataset.first().name()));
     List<PairDataset> fitted = new ArrayList<>(List.of(dataset));
     if (teacher != null) {
       fitted.addAll(beside(teacher, dataset));
     }
-    SensorTraining training = SensorTraining.open(run, options);
+    SensorTraining training =
+        tower == null
+            ? SensorTraining.open(run, options)
+            : SensorTraining.openFrom(tower, run, options);
     ModelBundle bundle = train(training, options.steps(), teacher, dataset);
     try (FusionModel model = FusionModel.load(bundle, run)) {
       bundle = calibrated(bundle, model, fitted);
@@ -105,9 +119,13 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
     return 0;
   }
 
-  private SensorOptions twoSensors() {
-    SensorOptions.Recipe chosen = recipe == null ? SensorOptions.Recipe.SCRATCH : recipe;
-    SensorOptions options = given.applyTo(chosen.options());
+  private SensorOptions twoSensors(PretrainedTower tower) {
+    SensorOptions.Recipe usual =
+        tower == null ? SensorOptions.Recipe.SCRATCH : SensorOptions.Recipe.PRETRAINED;
+    SensorOptions options = given.applyTo((recipe == null ? usual : recipe).options());
+    if (tower != null) {
+      options = OptionRecords.with(options, Map.of("pretrained", tower.sha256()));
+    }
     return given.has("image_size")
         ? options
         : OptionRecords.with(options, Map.of("image_size", options.preset().imageSize()));

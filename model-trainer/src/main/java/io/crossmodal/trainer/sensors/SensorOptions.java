@@ -6,6 +6,7 @@ package io.crossmodal.trainer.sensors;
 
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.train.Optimiser;
@@ -27,6 +28,10 @@ import java.util.Objects;
  * @param optimiser how a step changes the weights
  * @param losses and their weights
  * @param augmentation of tiles
+ * @param precision FP32; or BF16, in which matrix products and convolutions are computed over
+ *     weights in fp32
+ * @param pretrained SHA-256 of the checkpoint that both towers start from; null for none
+ * @param pretrainedRate learning rate of its weights, as a factor of the others'
  * @param checkpointEvery steps
  * @param teacher SHA-256 of the weights of the frozen model that a new sensor is trained onto; null
  *     for a training of two sensors from scratch
@@ -40,6 +45,9 @@ public record SensorOptions(
     Optimiser optimiser,
     Losses losses,
     Augmentation augmentation,
+    Precision precision,
+    String pretrained,
+    double pretrainedRate,
     int checkpointEvery,
     String teacher) {
 
@@ -147,6 +155,19 @@ public record SensorOptions(
     Objects.requireNonNull(optimiser, "optimiser");
     Objects.requireNonNull(losses, "losses");
     Objects.requireNonNull(augmentation, "augmentation");
+    if (precision != Precision.FP32 && precision != Precision.BF16) {
+      throw new IllegalArgumentException(
+          "precision must be FP32 or BF16, in which models are trained, got " + precision);
+    }
+    if (!(pretrainedRate > 0 && pretrainedRate <= 1)) {
+      throw new IllegalArgumentException(
+          "pretrained_rate must lie in (0, 1], got " + pretrainedRate);
+    }
+    if (pretrained != null && preset != Preset.EFFICIENTNET_LITE0) {
+      throw new IllegalArgumentException(
+          "a pretrained tower is an EfficientNet-Lite0, and the preset EFFICIENTNET_LITE0, got "
+              + preset);
+    }
     OptionRecords.atLeast("image_size", imageSize, 1);
     OptionRecords.atLeast("steps", steps, 1);
     OptionRecords.atLeast("batch", batch, 2);
@@ -184,7 +205,9 @@ public record SensorOptions(
     /** NT-Xent alone, from scratch on a CPU. */
     SCRATCH,
     /** The same with the three losses of SS-CM-RSIR. */
-    PAPER;
+    PAPER,
+    /** NT-Xent alone over towers that know photographs; {@code train-sensors --pretrained}. */
+    PRETRAINED;
 
     /** Returns the recipe's options. */
     public SensorOptions options() {
@@ -232,7 +255,9 @@ public record SensorOptions(
      * pretraining; [CLS] of the mean over the grid, as there. BigEarthNet's patches are brought to
      * 128 pixels, a multiple of 32; for a GPU.
      */
-    RESNET50(128);
+    RESNET50(128),
+    /** EfficientNet-Lite0, for its pretrained weights; a multiple of 32 pixels. */
+    EFFICIENTNET_LITE0(128);
 
     private final int imageSize;
 
@@ -279,6 +304,9 @@ public record SensorOptions(
                 768, 12, 3072, 128, ImageTowerConfig.visionTransformer(16, 12), sensors);
         case RESNET50 ->
             ModelConfig.ofSensors(128, 4, 512, 128, ImageTowerConfig.resnet50(), sensors);
+        case EFFICIENTNET_LITE0 ->
+            ModelConfig.ofSensors(
+                128, 4, 512, 128, ImageTowerConfig.efficientNetLite0(), sensors);
       };
     }
   }

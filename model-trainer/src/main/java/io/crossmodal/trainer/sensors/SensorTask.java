@@ -9,16 +9,19 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptModule;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.Weights;
+import io.crossmodal.trainer.checkpoint.PretrainedTower;
 import io.crossmodal.trainer.train.FeatureQueue;
 import io.crossmodal.trainer.train.TrainableScript;
 import io.crossmodal.trainer.train.TrainingTask;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Pairs of tiles: a model of two sensors, or of one beside a frozen teacher, with the losses of
@@ -33,13 +36,22 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
 
   private final ScriptModule root;
 
-  /** Makes the task of two sensors from scratch. */
-  SensorTask(SensorOptions options, ModelConfig config) {
+  /** Names of the parameters that do not start from scratch. */
+  private final Set<String> pretrained;
+
+  /**
+   * Makes the task of two sensors.
+   *
+   * @param pretrained values that towers start with, by name; empty for a training from scratch
+   */
+  SensorTask(SensorOptions options, ModelConfig config, Map<String, float[]> pretrained) {
     this(
         options,
         config,
         null,
-        around("cross_sensor.CrossSensor", options, model(config, options.seed())));
+        around(
+            "cross_sensor.CrossSensor", options, model(config, options.seed(), pretrained)),
+        pretrained.keySet());
   }
 
   /**
@@ -52,20 +64,27 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
         options,
         teacher.student(sensor),
         teacher,
-        around("cross_sensor.Onto", options, teacher.studentModel(sensor, options.seed())));
+        around("cross_sensor.Onto", options, teacher.studentModel(sensor, options.seed())),
+        Set.of());
   }
 
   private SensorTask(
-      SensorOptions options, ModelConfig config, Teacher teacher, ScriptModule root) {
+      SensorOptions options,
+      ModelConfig config,
+      Teacher teacher,
+      ScriptModule root,
+      Set<String> pretrained) {
     this.options = options;
     this.config = config;
     this.teacher = teacher;
     this.root = root;
+    this.pretrained = Set.copyOf(pretrained);
   }
 
   /** Returns what a training of this seed starts from. */
-  static ScriptModule model(ModelConfig config, long seed) {
-    return MtgfeArchitecture.build(config, Weights.random(seed).below("model"));
+  static ScriptModule model(ModelConfig config, long seed, Map<String, float[]> pretrained) {
+    Weights start = PretrainedTower.start(pretrained, Weights.random(seed));
+    return MtgfeArchitecture.build(config, start.below("model"));
   }
 
   private static ScriptModule around(String name, SensorOptions options, ScriptModule model) {
@@ -99,13 +118,13 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
 
   @Override
   public Map<String, String> sources() {
-    return sources(config);
+    return sources(config, options.precision());
   }
 
-  static Map<String, String> sources(ModelConfig config) {
+  static Map<String, String> sources(ModelConfig config, Precision precision) {
     List<SensorConfig> sensors = config.sensors();
     return TrainableScript.filledIn(
-        MtgfeArchitecture.sources(config, SensorTask.class, "cross_sensor"),
+        MtgfeArchitecture.sources(config, 0, precision, SensorTask.class, "cross_sensor"),
         "cross_sensor",
         Map.of("FIRST", sensors.get(0).name(), "SECOND", sensors.get(sensors.size() - 1).name()));
   }
@@ -121,9 +140,6 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
 
   @Override
   public boolean trains(String name) {
-    // In a convolutional tower [CLS] is made of the last grid: patches go another way.
-    boolean patchOnly = name.contains(".project.") || name.endsWith(".position");
-    boolean transformer = config.image().layers() > 0;
     SensorOptions.Losses losses = options.losses();
     if (name.equals("objective.mutual.log_scale")) {
       return losses.learnTemperature() && losses.mutual() > 0;
@@ -131,7 +147,13 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
     if (name.startsWith("model.filter.")) {
       return teacher == null && losses.mutual() + losses.angular() + losses.neighbours() > 0;
     }
-    return transformer || !patchOnly || losses.patches() + losses.tokens() > 0;
+    return losses.patches() + losses.tokens() > 0
+        || !MtgfeArchitecture.isOfPatchesAlone(config, name);
+  }
+
+  @Override
+  public double rate(String parameter) {
+    return pretrained.contains(parameter) ? options.pretrainedRate() : 1;
   }
 
   @Override

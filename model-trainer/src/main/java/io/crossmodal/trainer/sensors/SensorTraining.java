@@ -12,6 +12,7 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.torchscript.StateDict;
+import io.crossmodal.trainer.checkpoint.PretrainedTower;
 import io.crossmodal.trainer.data.DecodedPairs;
 import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.data.SensorSource;
@@ -28,15 +29,25 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** A training over pairs of tiles in a run folder; run again with the same options, it resumes. */
 public final class SensorTraining {
+  /**
+   * Pretrained towers have seen photographs as (x - 127) / 128, whose deviation is about a half.
+   */
+  private static final double PRETRAINED_DEVIATION = 0.5;
+
   private final RunFolder folder;
   private final SensorOptions options;
 
-  private SensorTraining(RunFolder folder, SensorOptions options) {
+  /** Null where towers start from scratch, or from a teacher's. */
+  private final PretrainedTower pretrained;
+
+  private SensorTraining(RunFolder folder, SensorOptions options, PretrainedTower pretrained) {
     this.folder = folder;
     this.options = options;
+    this.pretrained = pretrained;
   }
 
   /**
@@ -45,7 +56,24 @@ public final class SensorTraining {
    * @throws IllegalArgumentException when the folder holds a run of other options
    */
   public static SensorTraining open(Path folder, SensorOptions options) throws IOException {
-    return new SensorTraining(RunFolder.open(folder, options), options);
+    if (options.pretrained() != null) {
+      throw new IllegalArgumentException("the options name a checkpoint, which is missing");
+    }
+    return new SensorTraining(RunFolder.open(folder, options), options, null);
+  }
+
+  /**
+   * Opens a run folder, or makes it, for towers that start from a checkpoint.
+   *
+   * @param options name the checkpoint by its hash
+   * @throws IllegalArgumentException also when it is another checkpoint
+   */
+  public static SensorTraining openFrom(
+      PretrainedTower pretrained, Path folder, SensorOptions options) throws IOException {
+    if (!pretrained.sha256().equals(options.pretrained())) {
+      throw new IllegalArgumentException("the checkpoint is not the one that the options are for");
+    }
+    return new SensorTraining(RunFolder.open(folder, options), options, pretrained);
   }
 
   /**
@@ -64,8 +92,9 @@ public final class SensorTraining {
     DecodedPairs pairs = decode(dataset, progress);
     ModelConfig config = config(options, dataset, pairs);
     SensorSet set = new SensorSet(options, config, pairs);
+    Map<String, float[]> start = pretrained == null ? Map.of() : pretrained.values(config);
     try (TrainingModule<SensorSet.Batch> module =
-        new TrainingModule<>(new SensorTask(options, config), folder.path())) {
+        new TrainingModule<>(new SensorTask(options, config, start), folder.path())) {
       double epochs = run(module, set, progress);
       return bundle(
           id, config, module.averaged().below("model"), dataset.name(), options.seed(), epochs);
@@ -86,7 +115,7 @@ public final class SensorTraining {
       throws IOException, TrainingException, BundleException {
     try (Teacher frozen = Teacher.load(teacher, dataset, options, folder.path())) {
       DecodedPairs pairs = decode(dataset, progress);
-      SensorConfig sensor = sensor(dataset.second(), options.imageSize(), pairs.second());
+      SensorConfig sensor = sensor(dataset.second(), options, pairs.second());
       ModelConfig student = frozen.student(sensor);
       SensorSet set = new SensorSet(options, student, frozen.seen(), sensor, pairs);
       try (TrainingModule<SensorSet.Batch> module =
@@ -147,7 +176,7 @@ public final class SensorTraining {
             dataset.split(Split.TRAIN).isEmpty() ? Split.TEST : Split.TRAIN,
             options.augmentation().sourceSide(options.imageSize()));
     ModelConfig config = config(options, dataset, pairs);
-    StateDict state = StateDict.of(SensorTask.model(config, options.seed()));
+    StateDict state = StateDict.of(SensorTask.model(config, options.seed(), Map.of()));
     return bundle(id, config, state, dataset.name(), options.seed(), 0);
   }
 
@@ -169,14 +198,15 @@ public final class SensorTraining {
         .preset()
         .config(
             List.of(
-                sensor(dataset.first(), options.imageSize(), pairs.first()),
-                sensor(dataset.second(), options.imageSize(), pairs.second())));
+                sensor(dataset.first(), options, pairs.first()),
+                sensor(dataset.second(), options, pairs.second())));
   }
 
   /**
-   * Returns a sensor with the mean and deviation of each band over all defined pixels of the tiles.
+   * Returns a sensor with the mean and deviation of each band over all defined pixels of the tiles;
+   * for a pretrained tower so that bands have the deviation that it has seen.
    */
-  private static SensorConfig sensor(SensorSource source, int side, List<BandImage> tiles) {
+  private static SensorConfig sensor(SensorSource source, SensorOptions options, List<BandImage> tiles) {
     List<Double> mean = new ArrayList<>();
     List<Double> std = new ArrayList<>();
     for (int band = 0; band < source.bands().size(); band++) {
@@ -198,8 +228,9 @@ public final class SensorTraining {
       double variance = squares / Math.max(1, count) - average * average;
       mean.add(average);
       // A band that never changes carries nothing; it must not divide by zero.
-      std.add(variance > 1e-12 ? Math.sqrt(variance) : 1.0);
+      double deviation = variance > 1e-12 ? Math.sqrt(variance) : 1.0;
+      std.add(options.pretrained() == null ? deviation : deviation / PRETRAINED_DEVIATION);
     }
-    return new SensorConfig(source.name(), side, mean, std, source.input());
+    return new SensorConfig(source.name(), options.imageSize(), mean, std, source.input());
   }
 }

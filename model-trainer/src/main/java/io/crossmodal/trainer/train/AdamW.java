@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.ToDoubleFunction;
 
 /**
  * AdamW with a bound on the global norm of the gradient and a moving average of the weights, fused
@@ -63,8 +64,11 @@ public final class AdamW implements AutoCloseable {
     }
   }
 
-  /** What one fused call updates; matrices decay, vectors do not. */
-  private record Group(boolean delayed, boolean matrices, List<Slot> slots) {}
+  /** What the members of a group share; matrices decay, vectors do not. */
+  private record Kind(boolean delayed, boolean matrices, double rate) {}
+
+  /** What one fused call updates. */
+  private record Group(Kind kind, List<Slot> slots) {}
 
   /** Exact as a float up to 2^24 of them. */
   private static final String STEPS = "steps";
@@ -89,6 +93,7 @@ public final class AdamW implements AutoCloseable {
    * @param parameters live tensors that a backward pass gives gradients to, by name
    * @param buffers live tensors that are averaged only (statistics of batch norms), by name
    * @param delayed which of the parameters join later
+   * @param rates of the parameters, as factors of the learning rate
    * @param averages live tensors to keep moving averages in, by the same names; others get their
    *     own
    * @param scratch an existing folder
@@ -96,6 +101,7 @@ public final class AdamW implements AutoCloseable {
   public AdamW(
       Settings settings,
       Delayed delayed,
+      ToDoubleFunction<String> rates,
       Map<String, NDArray> parameters,
       Map<String, NDArray> buffers,
       Map<String, NDArray> averages,
@@ -124,14 +130,18 @@ public final class AdamW implements AutoCloseable {
         (name, value) ->
             averagedBuffers.put(
                 name, averages.containsKey(name) ? averages.get(name) : copy(value)));
-    for (boolean isDelayed : new boolean[] {false, true}) {
-      for (boolean matrices : new boolean[] {true, false}) {
-        List<Slot> members = slots(isDelayed, matrices);
-        if (!members.isEmpty()) {
-          groups.add(new Group(isDelayed, matrices, members));
-        }
-      }
-    }
+    Map<Kind, List<Slot>> kinds = new LinkedHashMap<>();
+    slots.forEach(
+        (name, slot) ->
+            kinds
+                .computeIfAbsent(
+                    new Kind(
+                        delayed.names().contains(name),
+                        slot.parameter().getShape().dimension() > 1,
+                        rates.applyAsDouble(name)),
+                    kind -> new ArrayList<>())
+                .add(slot));
+    kinds.forEach((kind, members) -> groups.add(new Group(kind, members)));
   }
 
   private NDArray copy(NDArray value) {
@@ -152,7 +162,7 @@ public final class AdamW implements AutoCloseable {
    */
   public boolean step(double rate, int summed) {
     List<Group> active =
-        groups.stream().filter(group -> !group.delayed() || steps >= delayed.from()).toList();
+        groups.stream().filter(group -> !group.kind().delayed() || steps >= delayed.from()).toList();
     List<NDArray> all = new ArrayList<>();
     for (Group group : active) {
       all.addAll(gradients.computeIfAbsent(group, this::gradients));
@@ -168,7 +178,7 @@ public final class AdamW implements AutoCloseable {
     }
     double scale = Math.min(1, settings.clip() / (norm + 1e-6)) / summed;
     for (Group group : active) {
-      int since = group.delayed() ? steps - delayed.from() : steps;
+      int since = group.kind().delayed() ? steps - delayed.from() : steps;
       run(
           "step",
           list(group.slots().stream().map(Slot::parameter).toList()),
@@ -178,8 +188,8 @@ public final class AdamW implements AutoCloseable {
           list(group.slots().stream().map(Slot::count).toList()),
           list(group.slots().stream().map(Slot::average).toList()),
           IValue.from(scale),
-          IValue.from(rate),
-          IValue.from(group.matrices() ? settings.weightDecay() : 0.0),
+          IValue.from(rate * group.kind().rate()),
+          IValue.from(group.kind().matrices() ? settings.weightDecay() : 0.0),
           IValue.from(follow(since)));
     }
     if (!buffers.isEmpty()) {
@@ -209,14 +219,6 @@ public final class AdamW implements AutoCloseable {
       found.add(gradient);
     }
     return found;
-  }
-
-  private List<Slot> slots(boolean isDelayed, boolean matrices) {
-    return slots.entrySet().stream()
-        .filter(entry -> delayed.names().contains(entry.getKey()) == isDelayed)
-        .map(Map.Entry::getValue)
-        .filter(slot -> slot.parameter().getShape().dimension() > 1 == matrices)
-        .toList();
   }
 
   private void run(String method, IValue... arguments) {

@@ -12,7 +12,6 @@ import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
-import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.torchscript.Layers;
@@ -100,7 +99,7 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
 
   @Override
   public boolean trains(String parameter) {
-    return used(parameter, options.tasks(), config.image());
+    return used(parameter, options.tasks(), config);
   }
 
   /** Returns what the bi-encoder alone has no use for. */
@@ -111,14 +110,14 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
     }
     TrainingOptions.Tasks contrastAlone = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0);
     Set<String> delayed = new HashSet<>(trained);
-    delayed.removeIf(name -> used(name, contrastAlone, config.image()));
+    delayed.removeIf(name -> used(name, contrastAlone, config));
     return new AdamW.Delayed(delayed, options.joining());
   }
 
   /**
    * Returns whether a task trains this parameter; without a gradient its weights would only decay.
    */
-  private static boolean used(String name, TrainingOptions.Tasks tasks, ImageTowerConfig tower) {
+  private static boolean used(String name, TrainingOptions.Tasks tasks, ModelConfig config) {
     boolean fuses = tasks.itm() + tasks.mlm() + tasks.mvjrc() > 0;
     if (name.startsWith("mlm.")) {
       return tasks.mlm() > 0;
@@ -132,13 +131,10 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
     if (name.startsWith("model.filter.")) {
       return tasks.itc() > 0;
     }
-    // The bi-encoder's head reads a convolutional tower's mean, which passes by what makes its
-    // tokens.
-    boolean tokens =
-        name.startsWith("model.image_")
-            && tower.kind() != ImageTowerConfig.Kind.VISION_TRANSFORMER
-            && (name.contains(".project.") || name.endsWith(".position"));
-    return fuses || !(tokens || name.startsWith("model.fusion."));
+    // The bi-encoder's head reads [CLS].
+    return fuses
+        || !(MtgfeArchitecture.isOfPatchesAlone(config, name)
+            || name.startsWith("model.fusion."));
   }
 
   @Override

@@ -50,6 +50,7 @@ public final class TrainingModule<B> implements AutoCloseable {
         new AdamW(
             settings.optimiser(),
             task.delayed(List.copyOf(parameters.keySet())),
+            task::rate,
             parameters,
             script.buffers(),
             task.averages(),

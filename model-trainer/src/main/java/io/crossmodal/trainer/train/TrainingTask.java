@@ -46,6 +46,11 @@ public interface TrainingTask<B> extends AutoCloseable {
     return true;
   }
 
+  /** Returns how fast a parameter learns, as a factor of the learning rate. */
+  default double rate(String parameter) {
+    return 1;
+  }
+
   /**
    * Returns the parameters that have no gradient at first.
    *

@@ -85,7 +85,7 @@ class EfficientNetMappingTest {
     Map<String, LazyTensor> golden =
         Checkpoint.open(fixture("efficientnet-lite0-golden.safetensors")).tensors();
     ModelConfig config = lite(SensorConfig.rgb(224));
-    Weights start = bare(PretrainedTower.open(file).start(config, Weights.random(1)));
+    Weights start = bare(PretrainedTower.start(PretrainedTower.open(file).values(config), Weights.random(1)));
     try (TrainableScript script =
             TrainableScript.evaluating(
                 MtgfeArchitecture.build(config, start.below("model")),
@@ -177,7 +177,7 @@ class EfficientNetMappingTest {
 
   private static Map<String, float[]> values(Path file, ModelConfig config) throws IOException {
     Map<String, float[]> values = new TreeMap<>();
-    Weights weights = PretrainedTower.open(file).start(config, Weights.random(3));
+    Weights weights = PretrainedTower.start(PretrainedTower.open(file).values(config), Weights.random(3));
     MtgfeArchitecture.build(config, weights.below("model"))
         .forEachTensor((name, tensor) -> values.put(name, tensor.values()));
     return values;

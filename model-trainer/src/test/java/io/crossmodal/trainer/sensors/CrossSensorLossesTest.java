@@ -14,6 +14,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
+import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.torchscript.ScriptModule;
 import io.crossmodal.trainer.train.TrainableScript;
@@ -184,7 +185,8 @@ class CrossSensorLossesTest {
             loss,
             SensorTask.sources(
                 SensorOptions.Preset.MICRO.config(
-                    List.of(SensorConfig.s1(16), SensorConfig.s2(16)))),
+                    List.of(SensorConfig.s1(16), SensorConfig.s2(16))),
+                Precision.FP32),
             folder)) {
       NDManager manager = script.manager();
       NDArray asking = manager.create(flat(x), new Shape(x.length, D));
@@ -245,7 +247,8 @@ class CrossSensorLossesTest {
             new ScriptModule("cross_sensor.Patches").with("temperature", TEMPERATURE),
             SensorTask.sources(
                 SensorOptions.Preset.MICRO.config(
-                    List.of(SensorConfig.s1(16), SensorConfig.s2(16)))),
+                    List.of(SensorConfig.s1(16), SensorConfig.s2(16))),
+                Precision.FP32),
             folder)) {
       NDManager manager = script.manager();
       NDList inputs =

@@ -205,10 +205,10 @@ class SensorTrainingTest {
             List.of(SensorConfig.s1(16), SensorConfig.s2(16)));
     DecodedPairs decoded = DecodedPairs.decode(pairs, Split.TRAIN, 20);
     SensorSet set = new SensorSet(options, config, decoded);
-    StateDict before = StateDict.of(SensorTask.model(config, options.seed()));
+    StateDict before = StateDict.of(SensorTask.model(config, options.seed(), Map.of()));
     StateDict after;
     try (TrainingModule<SensorSet.Batch> module =
-        new TrainingModule<>(new SensorTask(options, config), folder)) {
+        new TrainingModule<>(new SensorTask(options, config, Map.of()), folder)) {
       // Behind a gain of zero a block's first convolutions have a gradient from the second step on.
       for (int step = 0; step < 3; step++) {
         assertTrue(module.step(List.of(set.batch(step))).finite());
