@@ -35,12 +35,12 @@ public record Calibration(double lambda, double scale, double bias) {
   }
 
   /** What pairs are ranked by. */
-  public double logit(float itm, float filter) {
-    return itm + lambda * filter;
+  public double logit(float itm, float biEncoder) {
+    return itm + lambda * biEncoder;
   }
 
   /** The probability, in [0, 1], that the pair matches. */
-  public float probability(float itm, float filter) {
-    return (float) (1 / (1 + Math.exp(-(scale * logit(itm, filter) + bias))));
+  public float probability(float itm, float biEncoder) {
+    return (float) (1 / (1 + Math.exp(-(scale * logit(itm, biEncoder) + bias))));
   }
 }

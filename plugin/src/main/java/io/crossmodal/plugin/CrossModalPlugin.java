@@ -20,7 +20,7 @@ import io.crossmodal.plugin.ingest.DecodingBudget;
 import io.crossmodal.plugin.ingest.EncodingProcessorFactory;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.CrossModalTypeParser;
-import io.crossmodal.plugin.mapper.KeptFieldMapper;
+import io.crossmodal.plugin.mapper.DerivedSourceFieldMapper;
 import io.crossmodal.plugin.models.DeleteModelAction;
 import io.crossmodal.plugin.models.ModelIndex;
 import io.crossmodal.plugin.models.ModelsMetadata;
@@ -272,7 +272,7 @@ public class CrossModalPlugin extends Plugin
 
   @Override
   public Map<String, MetadataFieldMapper.TypeParser> getMetadataMappers() {
-    return Map.of(KeptFieldMapper.NAME, KeptFieldMapper.parser());
+    return Map.of(DerivedSourceFieldMapper.NAME, DerivedSourceFieldMapper.parser());
   }
 
   @Override

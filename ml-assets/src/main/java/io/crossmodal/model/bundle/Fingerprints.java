@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.bundle;
 
+import com.google.gson.annotations.SerializedName;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
@@ -25,19 +26,20 @@ import java.util.function.Predicate;
  * The three parts of a model that can change apart from each other, each as a SHA-256 in
  * hexadecimal.
  *
- * @param filterSpace equal where filter embeddings may be compared: towers, their inputs and the
+ * @param embeddingSpace equal where filter embeddings may be compared: towers, their inputs and the
  *     filter's projections
  * @param tokenSpace equal where stored tokens may be fused: towers and their inputs
  * @param fusionHead equal where scores are: fusion encoder, matching head, temperature
  */
-public record Fingerprints(String filterSpace, String tokenSpace, String fusionHead) {
+public record Fingerprints(
+    @SerializedName("filter_space") String embeddingSpace, String tokenSpace, String fusionHead) {
   private static final int PIECE_BYTES = 1 << 16;
 
   public Fingerprints {
-    Objects.requireNonNull(filterSpace, "filter_space");
+    Objects.requireNonNull(embeddingSpace, "filter_space");
     Objects.requireNonNull(tokenSpace, "token_space");
     Objects.requireNonNull(fusionHead, "fusion_head");
-    for (String hash : List.of(filterSpace, tokenSpace, fusionHead)) {
+    for (String hash : List.of(embeddingSpace, tokenSpace, fusionHead)) {
       if (!hash.matches("[0-9a-f]{64}")) {
         throw new IllegalArgumentException("a fingerprint is a SHA-256, got [" + hash + "]");
       }

@@ -51,8 +51,8 @@ public final class Footprint {
     return bytes(pairs, 3L * config.hidden() * (n + m) + (long) n * m + 3L * n);
   }
 
-  /** {@link FusionModel#filterByMlp} of B pairs, in bytes. */
-  public static long filterByMlp(ModelConfig config, int pairs) {
+  /** {@link FusionModel#preRank} of B pairs, in bytes. */
+  public static long preRank(ModelConfig config, int pairs) {
     // Both class tokens in heap and native memory, side by side, and two of the layers.
     return bytes(pairs, (2 * 2 + 2 + RESIDUAL) * (long) config.hidden());
   }

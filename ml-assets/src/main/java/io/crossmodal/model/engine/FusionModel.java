@@ -275,12 +275,12 @@ public final class FusionModel implements AutoCloseable {
    * @return B logits, log(p(match) / p(no match))
    * @throws IllegalStateException when the model has no MLP filter
    */
-  public float[] filterByMlp(List<? extends Tokens> texts, List<? extends Tokens> images) {
+  public float[] preRank(List<? extends Tokens> texts, List<? extends Tokens> images) {
     if (!bundle.manifest().config().filterMlp()) {
       throw new IllegalStateException(
           "model " + bundle.manifest().id() + " has no MLP filter; distil one");
     }
-    return pairs.filterByMlp(texts, images);
+    return pairs.preRank(texts, images);
   }
 
   /**

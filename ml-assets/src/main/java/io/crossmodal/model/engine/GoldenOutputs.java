@@ -47,7 +47,7 @@ final class GoldenOutputs {
         PairLogits logits =
             model.score(List.of(text.tokens()), images.stream().map(Encoding::tokens).toList());
         itm.addAll(boxed(logits.itm()));
-        filter.addAll(boxed(logits.filter()));
+        filter.addAll(boxed(logits.biEncoder()));
       }
       sensors.add(new Golden.SensorOutputs(sensor.name(), embeddings(images), itm, filter));
     }

@@ -63,7 +63,7 @@ final class PairScorer {
     int n = TokenBatches.longest(texts);
     int m = TokenBatches.imageTokens(images);
     float[] itm = new float[pairs];
-    float[] filter = new float[pairs];
+    float[] biEncoder = new float[pairs];
     torch.inPieces(
         pairs,
         // An image that all pairs share is read once.
@@ -92,10 +92,10 @@ final class PairScorer {
                           owners.length)));
           for (int b = from; b < to; b++) {
             itm[b] = z.get();
-            filter[b] = z.get();
+            biEncoder[b] = z.get();
           }
         });
-    return new PairLogits(itm, filter);
+    return new PairLogits(itm, biEncoder);
   }
 
   /** See {@link FusionModel#scoreBytes}. */
@@ -109,8 +109,8 @@ final class PairScorer {
     return torch.device().isGpu() ? pairs : (int) Math.max(1, Math.min(pairs, most));
   }
 
-  /** See {@link FusionModel#filterByMlp}, of a model that has an MLP filter. */
-  float[] filterByMlp(List<? extends Tokens> texts, List<? extends Tokens> images) {
+  /** See {@link FusionModel#preRank}, of a model that has an MLP filter. */
+  float[] preRank(List<? extends Tokens> texts, List<? extends Tokens> images) {
     if (texts.isEmpty() || images.isEmpty()) {
       return new float[0];
     }

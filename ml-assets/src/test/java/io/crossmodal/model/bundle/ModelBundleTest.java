@@ -639,25 +639,25 @@ class ModelBundleTest {
     assertEquals(before, fingerprints(written.weights(), words));
     for (String name : List.of("filter.text.weight", "filter.image.bias")) {
       Fingerprints projection = fingerprints(changed(name), words);
-      assertNotEquals(before.filterSpace(), projection.filterSpace());
+      assertNotEquals(before.embeddingSpace(), projection.embeddingSpace());
       assertEquals(before.tokenSpace(), projection.tokenSpace());
       assertEquals(before.fusionHead(), projection.fusionHead());
     }
     for (String name : List.of("fusion.layer0.norm1.weight", "itm.bias", "filter.log_scale")) {
       Fingerprints fusion = fingerprints(changed(name), words);
-      assertEquals(before.filterSpace(), fusion.filterSpace());
+      assertEquals(before.embeddingSpace(), fusion.embeddingSpace());
       assertEquals(before.tokenSpace(), fusion.tokenSpace());
       assertNotEquals(before.fusionHead(), fusion.fusionHead());
     }
     for (String name : List.of("text.word", "image_rgb.stem0.norm.running_var")) {
       Fingerprints tower = fingerprints(changed(name), words);
-      assertNotEquals(before.filterSpace(), tower.filterSpace());
+      assertNotEquals(before.embeddingSpace(), tower.embeddingSpace());
       assertNotEquals(before.tokenSpace(), tower.tokenSpace());
     }
     List<String> others = new ArrayList<>(words);
     others.set(others.size() - 1, "##zz");
     Fingerprints vocabulary = fingerprints(written.weights(), others);
-    assertNotEquals(before.filterSpace(), vocabulary.filterSpace());
+    assertNotEquals(before.embeddingSpace(), vocabulary.embeddingSpace());
     assertNotEquals(before.tokenSpace(), vocabulary.tokenSpace());
   }
 
@@ -711,8 +711,8 @@ class ModelBundleTest {
       List<TokenBlock> w = List.of(words.tokens());
       List<TokenBlock> s = List.of(image.tokens());
       assertArrayEquals(before.score(w, s).itm(), now.score(w, s).itm());
-      assertArrayEquals(before.score(w, s).filter(), now.score(w, s).filter());
-      assertArrayEquals(before.filterByMlp(w, s), now.filterByMlp(w, s));
+      assertArrayEquals(before.score(w, s).biEncoder(), now.score(w, s).biEncoder());
+      assertArrayEquals(before.preRank(w, s), now.preRank(w, s));
     }
   }
 

@@ -118,7 +118,7 @@ class SensorBundleTest {
     SensorConfig s1 = SensorConfig.s1(16);
     SensorConfig other = new SensorConfig("s1", 16, s1.mean(), List.of(5.0, 5.0), s1.bands());
     Fingerprints scaled = TestBundles.random("a", config(kind, other), 1).manifest().fingerprints();
-    assertFalse(plain.filterSpace().equals(scaled.filterSpace()));
+    assertFalse(plain.embeddingSpace().equals(scaled.embeddingSpace()));
     assertFalse(SensorConfig.rgb(16).toString().contains("bands"));
   }
 

@@ -64,7 +64,11 @@ class FusionModelLifetimeTest {
     WordPatchWeights weights =
         model.attention(List.of(text.tokens()), List.of(image.tokens())).get(0);
     return new float[] {
-      text.embedding()[0], image.embedding()[0], logits.itm()[0], logits.filter()[0], weights.cls(0)
+      text.embedding()[0],
+      image.embedding()[0],
+      logits.itm()[0],
+      logits.biEncoder()[0],
+      weights.cls(0)
     };
   }
 
@@ -175,7 +179,7 @@ class FusionModelLifetimeTest {
           .encodeTexts(Collections.nCopies(batch, bundle.tokenizer().tokenize("a b c d e f g")))
           .forEach(encoding -> texts.add(encoding.tokens()));
       model.score(texts, images);
-      model.filterByMlp(texts, images);
+      model.preRank(texts, images);
       model.attention(texts, images);
       model.maxSim(images.subList(0, 1), new int[batch], images);
     }

@@ -85,7 +85,7 @@ class FusionModelTest {
     for (int i = 0; i < texts.size(); i++) {
       PairLogits expected = reference.score(texts.get(i).tokens(), images.get(i).tokens());
       assertEquals(expected.itm()[0], scored.itm()[i], TOLERANCE);
-      assertEquals(expected.filter()[0], scored.filter()[i], TOLERANCE);
+      assertEquals(expected.biEncoder()[0], scored.biEncoder()[i], TOLERANCE);
     }
   }
 
@@ -110,8 +110,7 @@ class FusionModelTest {
         for (List<TokenBlock> images : List.of(pictures, pictures.subList(1, 2))) {
           assertArrayEquals(
               whole.score(texts, images).itm(), cut.score(texts, images).itm(), TOLERANCE);
-          assertArrayEquals(
-              whole.filterByMlp(texts, images), cut.filterByMlp(texts, images), TOLERANCE);
+          assertArrayEquals(whole.preRank(texts, images), cut.preRank(texts, images), TOLERANCE);
           List<WordPatchWeights> tables = whole.attention(texts, images);
           for (int i = 0; i < tables.size(); i++) {
             assertArrayEquals(
@@ -154,7 +153,7 @@ class FusionModelTest {
       PairLogits expected = model.score(tokens(texts), read);
       PairLogits scored = model.score(tokens(texts), stored);
       assertArrayEquals(expected.itm(), scored.itm(), 0, encoding.name());
-      assertArrayEquals(expected.filter(), scored.filter(), 0, encoding.name());
+      assertArrayEquals(expected.biEncoder(), scored.biEncoder(), 0, encoding.name());
     }
   }
 
@@ -165,7 +164,7 @@ class FusionModelTest {
     PairLogits repeated =
         model.score(Collections.nCopies(4, texts.get(2).tokens()), tokens(images));
     assertArrayEquals(repeated.itm(), shared.itm(), TOLERANCE);
-    assertArrayEquals(repeated.filter(), shared.filter(), TOLERANCE);
+    assertArrayEquals(repeated.biEncoder(), shared.biEncoder(), TOLERANCE);
   }
 
   /** So many patches that a CPU computes the call in pieces. */
@@ -189,7 +188,7 @@ class FusionModelTest {
       PairLogits apart =
           model.score(List.of(texts.get(textOf[b]).tokens()), large.subList(b, b + 1));
       assertEquals(apart.itm()[0], together.itm()[b], TOLERANCE, "pair " + b);
-      assertEquals(apart.filter()[0], together.filter()[b], TOLERANCE, "pair " + b);
+      assertEquals(apart.biEncoder()[0], together.biEncoder()[b], TOLERANCE, "pair " + b);
     }
     int n = texts.stream().mapToInt(text -> text.tokens().count()).max().orElseThrow();
     assertTrue(model.scoreBytes(50, n, m) < Footprint.score(bundle.manifest().config(), 50, n, m));
@@ -213,7 +212,7 @@ class FusionModelTest {
       PairLogits apart =
           model.score(List.of(texts.get(textOf[b]).tokens()), List.of(images.get(b).tokens()));
       assertEquals(apart.itm()[0], together.itm()[b], TOLERANCE);
-      assertEquals(apart.filter()[0], together.filter()[b], TOLERANCE);
+      assertEquals(apart.biEncoder()[0], together.biEncoder()[b], TOLERANCE);
     }
     PairLogits oneImage = model.score(tokens(texts), textOf, tokens(images).subList(1, 2));
     PairLogits repeated =
@@ -229,7 +228,7 @@ class FusionModelTest {
       PairLogits alone =
           model.score(List.of(texts.get(i).tokens()), List.of(images.get(i).tokens()));
       assertEquals(alone.itm()[0], batch.itm()[i], TOLERANCE);
-      assertEquals(alone.filter()[0], batch.filter()[i], TOLERANCE);
+      assertEquals(alone.biEncoder()[0], batch.biEncoder()[i], TOLERANCE);
     }
   }
 

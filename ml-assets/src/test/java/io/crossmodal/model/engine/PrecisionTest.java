@@ -68,7 +68,7 @@ class PrecisionTest {
               config.imageTokens(config.sensors().get(0)), config.hidden(), ones(config));
       List<TokenBlock> one = List.of(text);
       List<TokenBlock> other = List.of(image);
-      assertArrayEquals(exact.filterByMlp(one, other), reduced.filterByMlp(one, other), 0.1f);
+      assertArrayEquals(exact.preRank(one, other), reduced.preRank(one, other), 0.1f);
       assertArrayEquals(
           exact.attention(one, other).get(0).values(),
           reduced.attention(one, other).get(0).values(),

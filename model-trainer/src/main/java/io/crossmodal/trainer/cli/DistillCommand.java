@@ -57,7 +57,7 @@ final class DistillCommand implements Callable<Integer>, RecordOptions.Holder {
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> split = sampled(dataset.split(Split.TRAIN), options);
     try (Interruption interruption = new Interruption("nothing is kept");
-        LoadedModel teacher = LoadedModel.withText(bundle)) {
+        BundleModel teacher = BundleModel.withText(bundle)) {
       EncodedSplit encoded =
           teacher.encode(data, dataset, split, null, EncodedSplit.Change.NONE, interruption::check);
       Distiller distiller =

@@ -265,7 +265,7 @@ final class EncodeCommand implements Callable<Integer> {
             format.field(),
             format.sensor(),
             format.tokens().name(),
-            spaces.filterSpace(),
+            spaces.embeddingSpace(),
             spaces.tokenSpace()),
         written,
         restart);
@@ -278,7 +278,7 @@ final class EncodeCommand implements Callable<Integer> {
     say(data + ": " + source.images().size() + " " + source.kind());
     EncodeRun.Summary summary;
     try (Interruption interruption = new Interruption();
-        LoadedModel encoder = LoadedModel.of(job.bundle());
+        BundleModel encoder = BundleModel.of(job.bundle());
         ProgressBar bar =
             new ProgressBarBuilder()
                 .setTaskName("encode")

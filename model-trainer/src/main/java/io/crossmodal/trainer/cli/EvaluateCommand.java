@@ -117,7 +117,7 @@ final class EvaluateCommand implements Callable<Integer> {
     List<CaptionedImage> all = data.images(dataset, split);
     List<CaptionedImage> images = all.subList(0, Math.min(limit, all.size()));
     EvaluationTable table;
-    try (LoadedModel model = LoadedModel.withText(bundle)) {
+    try (BundleModel model = BundleModel.withText(bundle)) {
       table = table(model, dataset, images, depths, notes(images.size(), all.size()));
     }
     if (paper != null) {
@@ -149,7 +149,7 @@ final class EvaluateCommand implements Callable<Integer> {
   }
 
   private EvaluationTable table(
-      LoadedModel model,
+      BundleModel model,
       CaptionedDataset dataset,
       List<CaptionedImage> images,
       Depths depths,
@@ -165,7 +165,7 @@ final class EvaluateCommand implements Callable<Integer> {
 
   /** Evaluates under a progress bar. */
   static EvaluationTable table(
-      LoadedModel model,
+      BundleModel model,
       Evaluator evaluator,
       CaptionedDataset dataset,
       Split split,

@@ -98,7 +98,7 @@ final class EvaluateSensorsCommand implements Callable<Integer> {
   }
 
   private static void add(SensorEvaluation evaluation, ModelBundle bundle) throws Exception {
-    try (LoadedModel model = LoadedModel.of(bundle)) {
+    try (BundleModel model = BundleModel.of(bundle)) {
       evaluation.add(bundle.manifest().id(), model.model());
     }
   }

@@ -57,7 +57,7 @@ final class ExportCommand implements Callable<Integer> {
     ModelBundle trained;
     Calibration calibration;
     List<ModelManifest.Metric> metrics = new ArrayList<>();
-    try (LoadedModel model = LoadedModel.withText(bundle)) {
+    try (BundleModel model = BundleModel.withText(bundle)) {
       trained = model.bundle();
       Evaluator evaluator = new Evaluator(model.model(), model.encode(data, dataset, images));
       try (ProgressBar bar = new ProgressBar("calibrate", -1)) {

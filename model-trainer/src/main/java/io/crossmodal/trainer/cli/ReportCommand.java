@@ -57,7 +57,7 @@ final class ReportCommand implements Callable<Integer> {
     Depths depths = depth.depths();
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> images = data.images(dataset, split);
-    try (LoadedModel model = LoadedModel.withText(run.resolve("model.zip"))) {
+    try (BundleModel model = BundleModel.withText(run.resolve("model.zip"))) {
       ModelManifest manifest = model.bundle().manifest();
       Evaluator evaluator = new Evaluator(model.model(), model.encode(data, dataset, images));
       EvaluationTable table =

@@ -54,7 +54,7 @@ record TeacherLists(int[][] candidates, float[][] itm, float[][] ranking) {
       itm[t] = logits.itm();
       ranking[t] = new float[found.size()];
       for (int k = 0; k < found.size(); k++) {
-        ranking[t][k] = (float) calibration.logit(logits.itm()[k], logits.filter()[k]);
+        ranking[t][k] = (float) calibration.logit(logits.itm()[k], logits.biEncoder()[k]);
       }
       progress.accept(t + 1);
     }

@@ -152,7 +152,7 @@ public record DocumentFormat(
     Fingerprints spaces = model.fingerprints();
     return document.digest()
         + "."
-        + spaces.filterSpace().substring(0, PREFIX)
+        + spaces.embeddingSpace().substring(0, PREFIX)
         + "."
         + spaces.tokenSpace().substring(0, PREFIX);
   }

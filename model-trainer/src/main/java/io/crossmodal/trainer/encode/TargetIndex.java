@@ -106,7 +106,7 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens, boo
     Fingerprints own = model.fingerprints();
     String filter = spaces == null ? null : text(spaces, "filter");
     String tokens = spaces == null ? null : text(spaces, "tokens");
-    if (!own.filterSpace().equals(filter) || !own.tokenSpace().equals(tokens)) {
+    if (!own.embeddingSpace().equals(filter) || !own.tokenSpace().equals(tokens)) {
       throw new IOException(
           String.format(
               Locale.ROOT,
@@ -118,7 +118,7 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens, boo
               filter,
               tokens,
               model.id(),
-              own.filterSpace(),
+              own.embeddingSpace(),
               own.tokenSpace()));
     }
   }
@@ -170,7 +170,7 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens, boo
             .getAsJsonObject()
             .getAsJsonObject("fingerprints");
     Fingerprints own = model.fingerprints();
-    if (!own.filterSpace().equals(text(fingerprints, "filter_space"))
+    if (!own.embeddingSpace().equals(text(fingerprints, "filter_space"))
         || !own.tokenSpace().equals(text(fingerprints, "token_space"))) {
       throw new IOException(
           String.format(

@@ -65,8 +65,7 @@ final class CandidateScorer {
     int[][] nearest = new int[queries.size()][];
     for (int q = 0; q < nearest.length; q++) {
       List<TokenBlock> query = List.of(queries.get(q).tokens());
-      float[] logits =
-          imageQueries ? model.filterByMlp(classes, query) : model.filterByMlp(query, classes);
+      float[] logits = imageQueries ? model.preRank(classes, query) : model.preRank(query, classes);
       nearest[q] = best(logits, k);
     }
     return nearest;
@@ -121,7 +120,7 @@ final class CandidateScorer {
           int to = Math.min(cuts.get(c), endOfCall(from));
           PairLogits logits = score(q, Arrays.copyOfRange(nearest[q], from, to));
           System.arraycopy(logits.itm(), 0, itm[q], from, to - from);
-          System.arraycopy(logits.filter(), 0, biEncoder[q], from, to - from);
+          System.arraycopy(logits.biEncoder(), 0, biEncoder[q], from, to - from);
           from = to;
         }
         millis[c][q] = (System.nanoTime() - since) / 1e6;

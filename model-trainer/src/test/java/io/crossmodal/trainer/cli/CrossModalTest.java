@@ -444,8 +444,8 @@ class CrossModalTest {
     ModelBundle model = ModelBundle.read(folder.resolve("staged").resolve("model.zip"));
     assertEquals(filter.manifest().training().epochs() * 2, model.manifest().training().epochs());
     assertNotEquals(
-        filter.manifest().fingerprints().filterSpace(),
-        model.manifest().fingerprints().filterSpace());
+        filter.manifest().fingerprints().embeddingSpace(),
+        model.manifest().fingerprints().embeddingSpace());
     assertUserError(
         with(with(train, "--small-side", "7"), "--run", folder.resolve("seven").toString()),
         "image size 7 is not a multiple of the tower's stride");

@@ -164,8 +164,8 @@ class DistillerTest {
             .bundle()
             .manifest()
             .fingerprints()
-            .filterSpace()
-            .equals(distilled.manifest().fingerprints().filterSpace()));
+            .embeddingSpace()
+            .equals(distilled.manifest().fingerprints().embeddingSpace()));
   }
 
   @Test
@@ -175,29 +175,28 @@ class DistillerTest {
     try (FusionModel model = FusionModel.load(ModelBundle.read(file), folder)) {
       List<TokenBlock> found = images.stream().map(Encoding::tokens).toList();
       List<TokenBlock> captions = texts.stream().map(Encoding::tokens).toList();
-      float[] shared = model.filterByMlp(captions.subList(0, 1), found);
-      float[] reverse = model.filterByMlp(captions, found.subList(0, 1));
-      float[] paired = model.filterByMlp(captions, found);
+      float[] shared = model.preRank(captions.subList(0, 1), found);
+      float[] reverse = model.preRank(captions, found.subList(0, 1));
+      float[] paired = model.preRank(captions, found);
       for (int i = 0; i < IMAGES; i++) {
         assertEquals(one(model, 0, i), shared[i], 1e-4);
         assertEquals(one(model, i, 0), reverse[i], 1e-4);
         assertEquals(one(model, i, i), paired[i], 1e-4);
       }
-      assertEquals(0, model.filterByMlp(List.of(), found).length);
+      assertEquals(0, model.preRank(List.of(), found).length);
     }
     String message =
         assertThrows(
                 IllegalStateException.class,
                 () ->
-                    teacher.filterByMlp(
+                    teacher.preRank(
                         List.of(texts.get(0).tokens()), List.of(images.get(0).tokens())))
             .getMessage();
     assertTrue(message.contains("teacher has no MLP filter"), message);
   }
 
   private static float one(FusionModel model, int text, int image) {
-    return model
-        .filterByMlp(List.of(texts.get(text).tokens()), List.of(images.get(image).tokens()))[0];
+    return model.preRank(List.of(texts.get(text).tokens()), List.of(images.get(image).tokens()))[0];
   }
 
   @Test

@@ -45,7 +45,7 @@ class TargetIndexTest {
 
   @Test
   void takesAFieldOfTheSameSpaces() throws IOException {
-    String plain = field(OWN.filterSpace(), OWN.tokenSpace(), "");
+    String plain = field(OWN.embeddingSpace(), OWN.tokenSpace(), "");
     TargetIndex index = of("scene.image", index("u1", plain));
     assertEquals(TokenForm.INT8, index.tokens());
     assertEquals("/pictures/_bulk", index.bulkPath());
@@ -61,7 +61,7 @@ class TargetIndexTest {
     JsonObject indices = new JsonObject();
     indices.add("pictures", placed);
     assertEquals(true, of("image", indices).places());
-    String none = field(OWN.filterSpace(), OWN.tokenSpace(), ",\"tokens\":\"none\"");
+    String none = field(OWN.embeddingSpace(), OWN.tokenSpace(), ",\"tokens\":\"none\"");
     assertEquals(TokenForm.NONE, of("scene.image", index("u1", none)).tokens());
   }
 
@@ -69,15 +69,15 @@ class TargetIndexTest {
   void saysWhyAFieldDoesNotFit() {
     String other = "0".repeat(64);
     refused("scene.image", field(other, OWN.tokenSpace(), ""), other, "new index");
-    refused("scene.image", field(OWN.filterSpace(), other, ""), other, "new index");
+    refused("scene.image", field(OWN.embeddingSpace(), other, ""), other, "new index");
     refused("scene.image", "{\"type\":\"cross_modal\"}", "filter space null");
     refused("scene.image", "{\"type\":\"knn_vector\"}", "no field [scene.image]", "there are []");
     refused("image", field(other, other, ""), "no field [image]", "[scene.image]");
     refused("caption", field(other, other, ""), "no field [caption]");
     refused("caption.deep", field(other, other, ""), "no field [caption.deep]");
-    String text = field(OWN.filterSpace(), OWN.tokenSpace(), ",\"modality\":\"text\"");
+    String text = field(OWN.embeddingSpace(), OWN.tokenSpace(), ",\"modality\":\"text\"");
     refused("scene.image", text, "modality text");
-    String later = field(OWN.filterSpace(), OWN.tokenSpace(), ",\"tokens\":\"int2\"");
+    String later = field(OWN.embeddingSpace(), OWN.tokenSpace(), ",\"tokens\":\"int2\"");
     refused("scene.image", later, "[int2]");
   }
 

@@ -135,7 +135,7 @@ class EvaluatorTest {
                     Comparator.comparingDouble(
                         a -> {
                           PairLogits pair = imageQueries ? logits[a][q] : logits[q][a];
-                          return -(pair.itm()[0] + calibration.lambda() * pair.filter()[0]);
+                          return -(pair.itm()[0] + calibration.lambda() * pair.biEncoder()[0]);
                         }))
                 .toList();
       }
@@ -294,7 +294,7 @@ class EvaluatorTest {
   }
 
   private static double logit(PairLogits pair) {
-    return pair.itm()[0] + CALIBRATION.lambda() * pair.filter()[0];
+    return pair.itm()[0] + CALIBRATION.lambda() * pair.biEncoder()[0];
   }
 
   @Test
@@ -336,7 +336,7 @@ class EvaluatorTest {
         float highest = Float.NEGATIVE_INFINITY;
         for (int i = 0; i < split.size(); i++) {
           float logit =
-              own.filterByMlp(
+              own.preRank(
                       List.of(encoded.texts().get(t).tokens()),
                       List.of(encoded.pictures().get(i).tokens()))[0];
           if (logit > highest) {

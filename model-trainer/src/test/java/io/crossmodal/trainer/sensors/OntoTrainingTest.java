@@ -144,7 +144,7 @@ class OntoTrainingTest {
     assertEquals(before.calibration(), after.calibration());
     assertEquals(before.metrics(), after.metrics());
     assertEquals(before.vocabularySha256(), after.vocabularySha256());
-    assertNotEquals(before.fingerprints().filterSpace(), after.fingerprints().filterSpace());
+    assertNotEquals(before.fingerprints().embeddingSpace(), after.fingerprints().embeddingSpace());
     assertEquals(List.of("rgb", "s1"), names(after));
     assertEquals("none, then scenes", after.training().dataSet());
 
@@ -168,7 +168,7 @@ class OntoTrainingTest {
         PairLogits repeated =
             now.score(List.of(same.get(0).tokens()), List.of(again.get(i).tokens()));
         assertArrayEquals(score.itm(), repeated.itm());
-        assertArrayEquals(score.filter(), repeated.filter());
+        assertArrayEquals(score.biEncoder(), repeated.biEncoder());
       }
     }
   }

@@ -179,7 +179,7 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
       String sensor = input instanceof QueryInput.Image image ? image.sensor() : null;
       return new EncodedQuery(
           new EncodedQuery.Embedding(
-              model.fingerprints().filterSpace(),
+              model.fingerprints().embeddingSpace(),
               encoded.encoding().embedding(),
               field.calibrations(sensor)),
           new EncodedQuery.Tokens(

@@ -6,8 +6,8 @@ package io.crossmodal.plugin.action;
 
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Stage;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Summary;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Timing;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -33,7 +33,7 @@ public record Usage(Map<String, Long> counts, Map<String, Summary> times)
       counts.put(counter.name().toLowerCase(Locale.ROOT), stats.get(counter));
     }
     Map<String, Summary> times = new LinkedHashMap<>();
-    for (Stage stage : Stage.values()) {
+    for (Timing stage : Timing.values()) {
       times.put(stage.name().toLowerCase(Locale.ROOT), stats.get(stage));
     }
     return new Usage(counts, times);

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.codec;
 
-import io.crossmodal.plugin.mapper.KeptFieldMapper;
+import io.crossmodal.plugin.mapper.DerivedSourceFieldMapper;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -139,7 +139,7 @@ final class DerivedSourceReader extends StoredFieldsReader {
     @Override
     public Status needsField(FieldInfo field) throws IOException {
       Status status = visitor.needsField(field);
-      if (field.name.equals(KeptFieldMapper.NAME) && status != Status.STOP) {
+      if (field.name.equals(DerivedSourceFieldMapper.NAME) && status != Status.STOP) {
         // It is the codec's own, which a get must not return.
         keptIsAskedFor = status == Status.YES && !(visitor instanceof FieldsVisitor);
         return Status.YES;
@@ -149,7 +149,7 @@ final class DerivedSourceReader extends StoredFieldsReader {
 
     @Override
     public void stringField(FieldInfo field, String value) throws IOException {
-      if (field.name.equals(KeptFieldMapper.NAME)) {
+      if (field.name.equals(DerivedSourceFieldMapper.NAME)) {
         if (isWanted(value)) {
           kept.add(value);
         }

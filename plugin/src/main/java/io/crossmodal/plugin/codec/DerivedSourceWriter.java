@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.codec;
 
-import io.crossmodal.plugin.mapper.KeptFieldMapper;
+import io.crossmodal.plugin.mapper.DerivedSourceFieldMapper;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,9 +17,9 @@ import org.apache.lucene.util.BytesRef;
 
 /**
  * Takes out of a document's sources what is kept elsewhere, by the document's marks of {@link
- * KeptFieldMapper#mark}. The document decides and not the mapping, for a field may be mapped after
- * documents with unchecked values were written. Any other field of that name is a stored field like
- * all others.
+ * DerivedSourceFieldMapper#mark}. The document decides and not the mapping, for a field may be
+ * mapped after documents with unchecked values were written. Any other field of that name is a
+ * stored field like all others.
  */
 final class DerivedSourceWriter extends StoredFieldsWriter {
   private record Source(FieldInfo field, BytesRef bytes) {}
@@ -51,7 +51,7 @@ final class DerivedSourceWriter extends StoredFieldsWriter {
 
   @Override
   public void writeField(FieldInfo field, String value) throws IOException {
-    if (KeptFieldMapper.holdsMarks(field)) {
+    if (DerivedSourceFieldMapper.holdsMarks(field)) {
       kept.add(value);
     }
     delegate.writeField(field, value);

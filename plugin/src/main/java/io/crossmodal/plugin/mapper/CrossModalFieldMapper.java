@@ -264,7 +264,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
                     .add(
                         SortedDocValuesField.indexedField(
                             CrossModalFieldType.sensorField(name()), new BytesRef(sensor))));
-    context.doc().add(KeptFieldMapper.mark(name(), DocumentValue.EMBEDDING));
+    context.doc().add(DerivedSourceFieldMapper.mark(name(), DocumentValue.EMBEDDING));
     value
         .storedTokens()
         .ifPresent(
@@ -274,7 +274,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
                   .add(
                       new BinaryDocValuesField(
                           CrossModalFieldType.tokensField(name()), new BytesRef(block)));
-              context.doc().add(KeptFieldMapper.mark(name(), DocumentValue.TOKENS));
+              context.doc().add(DerivedSourceFieldMapper.mark(name(), DocumentValue.TOKENS));
             });
   }
 

@@ -234,7 +234,7 @@ public record FieldDefinition(
               modelId,
               spaces.embedding(),
               spaces.tokens(),
-              model.fingerprints().filterSpace(),
+              model.fingerprints().embeddingSpace(),
               model.fingerprints().tokenSpace()));
     }
     return model;

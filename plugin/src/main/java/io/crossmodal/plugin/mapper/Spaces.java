@@ -81,7 +81,7 @@ public record Spaces(
       imageTokens.put(sensor.name(), config.imageTokens(sensor));
     }
     return new Spaces(
-        model.fingerprints().filterSpace(),
+        model.fingerprints().embeddingSpace(),
         model.fingerprints().tokenSpace(),
         config.filterDimension(),
         config.hidden(),
@@ -191,7 +191,7 @@ public record Spaces(
 
   /** Returns whether a model's embeddings and tokens may be mixed with those in these spaces. */
   public boolean match(ModelManifest model) {
-    return embedding.equals(model.fingerprints().filterSpace())
+    return embedding.equals(model.fingerprints().embeddingSpace())
         && tokens.equals(model.fingerprints().tokenSpace());
   }
 

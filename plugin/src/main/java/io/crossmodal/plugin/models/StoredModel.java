@@ -141,7 +141,7 @@ public record StoredModel(
         sha256,
         size,
         chunkSize,
-        manifest.fingerprints().filterSpace(),
+        manifest.fingerprints().embeddingSpace(),
         manifest.fingerprints().tokenSpace(),
         json);
   }

@@ -92,7 +92,7 @@ public final class TransportUploadModelAction
   protected void doExecute(
       Task task, UploadModelRequest request, ActionListener<UploadModelResponse> listener) {
     requireOwnId(
-        request.id(), (spaces, shipped) -> !shipped.filterSpace().equals(spaces.get("filter")));
+        request.id(), (spaces, shipped) -> !shipped.embeddingSpace().equals(spaces.get("filter")));
     threadPool
         .generic()
         .execute(
@@ -119,7 +119,7 @@ public final class TransportUploadModelAction
         (index, field) -> {
           if (field.get("spaces") instanceof Map<?, ?> spaces) {
             found[0] |= former.test(spaces, shipped);
-            found[1] |= shipped.filterSpace().equals(spaces.get("filter"));
+            found[1] |= shipped.embeddingSpace().equals(spaces.get("filter"));
           }
         });
     if (!found[0] || found[1]) {
@@ -294,7 +294,7 @@ public final class TransportUploadModelAction
     requireOwnId(
         request.id(),
         (spaces, shipped) ->
-            fingerprints.filterSpace().equals(spaces.get("filter"))
+            fingerprints.embeddingSpace().equals(spaces.get("filter"))
                 && fingerprints.tokenSpace().equals(spaces.get("tokens")));
     StoredModel model =
         StoredModel.of(request.id(), bundle.manifest(), sha256, Files.size(file), chunkSize);

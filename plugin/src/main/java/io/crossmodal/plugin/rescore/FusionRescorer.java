@@ -11,7 +11,7 @@ import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Stage;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Timing;
 import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
 import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
 import io.crossmodal.plugin.rescore.TokenReader.Candidate;
@@ -61,7 +61,7 @@ public final class FusionRescorer implements Rescorer {
     context.addRescored(rescored);
     long took = System.nanoTime() - start;
     if (counted) {
-      context.stats().record(Stage.RESCORE, took);
+      context.stats().record(Timing.RESCORE, took);
     }
     context
         .reporter()
@@ -156,7 +156,7 @@ public final class FusionRescorer implements Rescorer {
     long read = System.nanoTime() - start;
     context.reporter().read(read, missing);
     if (reader != null) {
-      context.stats().record(Stage.READ, read);
+      context.stats().record(Timing.READ, read);
       context.stats().add(Counter.MISSING, missing);
     }
     if (missing > 0) {

@@ -71,7 +71,7 @@ final class RescoreModel {
     Scores logits = ask(PairOperation.SCORE, tokens(candidates));
     context.reporter().asked(logits.times());
     for (int i = 0; i < candidates.size(); i++) {
-      scores.add(PairScore.Fused.of(logits.itm()[i], logits.filter()[i], logits.model()));
+      scores.add(PairScore.Fused.of(logits.itm()[i], logits.biEncoder()[i], logits.model()));
     }
     return scores;
   }

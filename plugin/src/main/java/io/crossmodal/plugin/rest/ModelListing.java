@@ -132,7 +132,7 @@ final class ModelListing extends RestBuilderListener<NodesReportAction.Response>
         .field("max_text_tokens", model.config().hasText() ? model.config().text().maxTokens() : 0)
         .field("sensors", model.config().sensors().stream().map(SensorConfig::name).toList())
         .startObject("fingerprints")
-        .field("filter_space", fingerprints.filterSpace())
+        .field("filter_space", fingerprints.embeddingSpace())
         .field("token_space", fingerprints.tokenSpace())
         .field("fusion_head", fingerprints.fusionHead())
         .endObject();

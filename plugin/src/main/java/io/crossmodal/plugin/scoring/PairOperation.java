@@ -117,7 +117,7 @@ public final class PairOperation<T> {
 
   private static void writeScores(StreamOutput out, Scores scores) throws IOException {
     out.writeFloatArray(scores.itm());
-    out.writeFloatArray(scores.filter());
+    out.writeFloatArray(scores.biEncoder());
     writeModel(out, scores.model(), scores.times());
   }
 

@@ -10,7 +10,7 @@ import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Stage;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Timing;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -239,7 +239,7 @@ public final class Scorers {
         return deadline;
       }
       long half = deadline.remainingNanos() / 2;
-      long usual = TimeUnit.MICROSECONDS.toNanos(stats.get(Stage.REMOTE).p99());
+      long usual = TimeUnit.MICROSECONDS.toNanos(stats.get(Timing.REMOTE).p99());
       return deadline.earlier(Deadline.after(Duration.ofNanos(Math.max(0, Math.max(half, usual)))));
     }
 
@@ -356,7 +356,7 @@ public final class Scorers {
         childTask.end();
         end.cancel();
         if (open.compareAndSet(true, false)) {
-          stats.record(Stage.REMOTE, System.nanoTime() - start);
+          stats.record(Timing.REMOTE, System.nanoTime() - start);
           answered(response, node);
         }
       }

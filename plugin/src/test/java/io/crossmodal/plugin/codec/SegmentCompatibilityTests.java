@@ -8,8 +8,8 @@ import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
+import io.crossmodal.plugin.mapper.DerivedSourceFieldMapper;
 import io.crossmodal.plugin.mapper.HnswParameters;
-import io.crossmodal.plugin.mapper.KeptFieldMapper;
 import io.crossmodal.plugin.mapper.VectorEncoding;
 import java.io.IOException;
 import java.io.InputStream;
@@ -126,8 +126,8 @@ public class SegmentCompatibilityTests extends OpenSearchTestCase {
           document.add(
               new BinaryDocValuesField(
                   CrossModalFieldType.tokensField("site.image"), new BytesRef(block(doc))));
-          document.add(KeptFieldMapper.mark("site.image", "embedding"));
-          document.add(KeptFieldMapper.mark("site.image", "tokens"));
+          document.add(DerivedSourceFieldMapper.mark("site.image", "embedding"));
+          document.add(DerivedSourceFieldMapper.mark("site.image", "tokens"));
         }
         writer.addDocument(document);
         if (doc == DOCUMENTS / 2 - 1) {
@@ -184,7 +184,7 @@ public class SegmentCompatibilityTests extends OpenSearchTestCase {
                   "_source",
                   ("{\"site\":{\"image\":{\"" + key + "\":true}}}")
                       .getBytes(StandardCharsets.UTF_8)));
-          document.add(KeptFieldMapper.mark("site.image", key));
+          document.add(DerivedSourceFieldMapper.mark("site.image", key));
           writer.addDocument(document);
         }
         Document sound = new Document();
@@ -253,7 +253,7 @@ public class SegmentCompatibilityTests extends OpenSearchTestCase {
       try (IndexWriter writer = new IndexWriter(directory, config)) {
         Document document = new Document();
         document.add(new StoredField("_source", source));
-        document.add(KeptFieldMapper.mark("site.image", "embedding"));
+        document.add(DerivedSourceFieldMapper.mark("site.image", "embedding"));
         writer.addDocument(document);
         Document plain = new Document();
         plain.add(new StoredField("_source", source));
@@ -280,7 +280,7 @@ public class SegmentCompatibilityTests extends OpenSearchTestCase {
         for (String mark : List.of("o.embedding", "nodot", "", ".", "o.", ".embedding")) {
           Document document = new Document();
           document.add(new StoredField("_source", source));
-          document.add(new StoredField(KeptFieldMapper.NAME, mark));
+          document.add(new StoredField(DerivedSourceFieldMapper.NAME, mark));
           writer.addDocument(document);
           writer.commit();
         }

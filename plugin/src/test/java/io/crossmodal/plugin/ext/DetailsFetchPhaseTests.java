@@ -189,7 +189,7 @@ public class DetailsFetchPhaseTests extends OpenSearchSingleNodeTestCase {
         assertEquals(1, ((Number) object.get("version")).longValue());
         assertEquals(hit.getScore() - 1, number(object, "p"), TOLERANCE);
         assertEquals(logits.itm()[0], number(object, "itm"), TOLERANCE);
-        assertEquals(logits.filter()[0], number(object, "filter"), TOLERANCE);
+        assertEquals(logits.biEncoder()[0], number(object, "filter"), TOLERANCE);
         double linear = number(object, "itm") + number(object, "lambda") * number(object, "filter");
         double p = 1 / (1 + Math.exp(-number(object, "scale") * linear - number(object, "bias")));
         assertEquals(p, number(object, "p"), TOLERANCE);

@@ -269,7 +269,7 @@ public class FusionRescorerTests extends OpenSearchTestCase {
                     List.of(image ? candidate : query),
                     Deadline.none()))
             .get(60, TimeUnit.SECONDS);
-    return MODEL.manifest().calibration().probability(logits.itm()[0], logits.filter()[0]);
+    return MODEL.manifest().calibration().probability(logits.itm()[0], logits.biEncoder()[0]);
   }
 
   public void testAgreesWithThePlainFormula() throws Exception {

@@ -10,7 +10,7 @@ import io.crossmodal.plugin.inference.batching.Job.Priority;
 import io.crossmodal.plugin.inference.batching.Job.Slice;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Stage;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Timing;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -264,7 +264,7 @@ final class JobQueues {
         @SuppressWarnings("unchecked") // equal operations have equal types
         Job<I, O> same = (Job<I, O>) job;
         if (same.untouched()) {
-          stats.of(same.operation().model()).record(Stage.QUEUE, same.ageNanos());
+          stats.of(same.operation().model()).record(Timing.QUEUE, same.ageNanos());
         }
         Slice<I, O> slice = same.take(room);
         slices.add(slice);

@@ -16,7 +16,7 @@ import io.crossmodal.plugin.inference.registry.LoadedModel;
 import io.crossmodal.plugin.inference.registry.ModelLoader;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Stage;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Timing;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -210,9 +210,9 @@ public final class ModelWorker {
     try (memory) {
       long start = System.nanoTime();
       List<O> outcomes = operation.run(model, items);
-      counts.record(Stage.MODEL, System.nanoTime() - start);
+      counts.record(Timing.MODEL, System.nanoTime() - start);
       long copied = model.takeCopyNanos();
-      counts.record(Stage.COPY, copied);
+      counts.record(Timing.COPY, copied);
       copies.add(copied);
       counts.increment(Counter.BATCHES);
       operation.count(counts, items.size());

@@ -145,7 +145,7 @@ public sealed interface Operation<I, O> {
   }
 
   /** The two logits of a pair, as {@link PairLogits} names them. */
-  record PairLogit(float itm, float filter) {}
+  record PairLogit(float itm, float biEncoder) {}
 
   /**
    * Runs the fusion encoder.
@@ -173,7 +173,7 @@ public sealed interface Operation<I, O> {
               texts, textOf, sharedImage == null ? Pair.images(pairs) : List.of(sharedImage));
       List<PairLogit> outcomes = new ArrayList<>(textOf.length);
       for (int i = 0; i < textOf.length; i++) {
-        outcomes.add(new PairLogit(logits.itm()[i], logits.filter()[i]));
+        outcomes.add(new PairLogit(logits.itm()[i], logits.biEncoder()[i]));
       }
       return outcomes;
     }
@@ -247,13 +247,12 @@ public sealed interface Operation<I, O> {
   record PreRank(LoadedModel on) implements OnPairs<Float> {
     @Override
     public long bytes(FusionModel model, List<Pair> pairs) {
-      return Footprint.filterByMlp(config(model), pairs.size());
+      return Footprint.preRank(config(model), pairs.size());
     }
 
     @Override
     public List<Float> run(FusionModel model, List<Pair> pairs) {
-      return boxed(
-          model.filterByMlp(pairs.stream().map(Pair::asking).toList(), Pair.images(pairs)));
+      return boxed(model.preRank(pairs.stream().map(Pair::asking).toList(), Pair.images(pairs)));
     }
 
     @Override

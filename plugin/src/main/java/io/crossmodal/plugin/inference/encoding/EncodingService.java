@@ -183,7 +183,7 @@ public final class EncodingService {
   public CompletableFuture<Encoded.Success> encodeQuery(String model, QueryInput input) {
     Fingerprints spaces = models.catalog().manifest(model).fingerprints();
     QueryEncodingCache.Key key =
-        new QueryEncodingCache.Key(spaces.filterSpace() + spaces.tokenSpace(), input.digest());
+        new QueryEncodingCache.Key(spaces.embeddingSpace() + spaces.tokenSpace(), input.digest());
     return queries.get(
         key,
         cancelled -> {

@@ -121,7 +121,7 @@ public final class ModelVersion {
   boolean sameSpaces(ModelVersion other) {
     Fingerprints mine = manifest().fingerprints();
     Fingerprints theirs = other.manifest().fingerprints();
-    return mine.filterSpace().equals(theirs.filterSpace())
+    return mine.embeddingSpace().equals(theirs.embeddingSpace())
         && mine.tokenSpace().equals(theirs.tokenSpace());
   }
 

@@ -110,9 +110,9 @@ public final class ScoringService {
       return logits.itm();
     }
 
-    /** Returns the logits of the embeddings, as {@link PairLogits#filter}. */
-    public float[] filter() {
-      return logits.filter();
+    /** Returns the logits of the embeddings, as {@link PairLogits#biEncoder}. */
+    public float[] biEncoder() {
+      return logits.biEncoder();
     }
   }
 
@@ -171,12 +171,12 @@ public final class ScoringService {
         on -> imageTokens -> new Operation.Score(on, imageTokens, sharedImage),
         (on, pairs, times) -> {
           float[] itm = new float[pairs.size()];
-          float[] filter = new float[pairs.size()];
+          float[] biEncoder = new float[pairs.size()];
           for (int i = 0; i < itm.length; i++) {
             itm[i] = pairs.get(i).itm();
-            filter[i] = pairs.get(i).filter();
+            biEncoder[i] = pairs.get(i).biEncoder();
           }
-          return new Scores(new PairLogits(itm, filter), ModelInfo.of(on.version()), times);
+          return new Scores(new PairLogits(itm, biEncoder), ModelInfo.of(on.version()), times);
         });
   }
 

@@ -105,7 +105,7 @@ public final class InferenceStats {
   }
 
   /** Where a rescore's time goes; each is kept as a histogram, in microseconds. */
-  public enum Stage {
+  public enum Timing {
     /** From asking the worker to the call that takes up the job. */
     QUEUE,
     /** Reading a window's tokens from the index. */
@@ -135,7 +135,7 @@ public final class InferenceStats {
   // Filled in the constructor and never changed, so reading them needs no lock.
   private final Map<Counter, LongAdder> counts = new EnumMap<>(Counter.class);
   // 53 kB each: models that are known and never asked have none.
-  private final Map<Stage, ConcurrentHistogram> times = new ConcurrentHashMap<>();
+  private final Map<Timing, ConcurrentHistogram> times = new ConcurrentHashMap<>();
 
   public InferenceStats() {
     this(null);
@@ -169,7 +169,7 @@ public final class InferenceStats {
     add(counter, 1);
   }
 
-  public void record(Stage stage, long nanos) {
+  public void record(Timing stage, long nanos) {
     long micros = TimeUnit.NANOSECONDS.toMicros(nanos);
     times
         .computeIfAbsent(stage, first -> new ConcurrentHistogram(LONGEST_MICROS, DIGITS))
@@ -183,7 +183,7 @@ public final class InferenceStats {
     return counts.get(counter).sum();
   }
 
-  public Summary get(Stage stage) {
+  public Summary get(Timing stage) {
     ConcurrentHistogram live = times.get(stage);
     if (live == null) {
       return new Summary(0, 0, 0, 0, 0, 0);

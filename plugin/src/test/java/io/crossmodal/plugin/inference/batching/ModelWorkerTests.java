@@ -28,7 +28,7 @@ import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
 import io.crossmodal.plugin.inference.scoring.ScoringService.Similarities;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Stage;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Timing;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -108,7 +108,7 @@ public class ModelWorkerTests extends OpenSearchTestCase {
           Scores pair =
               get(score(alone, new Search(search.text(), search.images().subList(i, i + 1))));
           assertEquals(pair.itm()[0], scores.get(s).itm()[i], TOLERANCE);
-          assertEquals(pair.filter()[0], scores.get(s).filter()[i], TOLERANCE);
+          assertEquals(pair.biEncoder()[0], scores.get(s).biEncoder()[i], TOLERANCE);
         }
       }
     }
@@ -144,8 +144,8 @@ public class ModelWorkerTests extends OpenSearchTestCase {
       assertTrue(
           stats.get(Counter.SCORE_BATCHES) + " calls", stats.get(Counter.SCORE_BATCHES) <= fullest);
       assertTrue(stats.get(Counter.MERGED_BATCHES) >= 1);
-      assertEquals(9, stats.get(Stage.QUEUE).count());
-      assertEquals(stats.get(Counter.SCORE_BATCHES), stats.get(Stage.MODEL).count());
+      assertEquals(9, stats.get(Timing.QUEUE).count());
+      assertEquals(stats.get(Counter.SCORE_BATCHES), stats.get(Timing.MODEL).count());
       assertEquals(pairs, stats.of(TestModels.ID).get(Counter.PAIRS));
     }
   }

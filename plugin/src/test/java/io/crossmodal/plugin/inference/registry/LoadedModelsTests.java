@@ -618,7 +618,8 @@ public class LoadedModelsTests extends OpenSearchTestCase {
                   .scoring()
                   .score(new ScoringService.Request(ID, text, image, Deadline.none())));
       assertNotEquals(before.itm()[0], after.itm()[0], 1e-6f);
-      assertEquals("the filter is the spaces' own", before.filter()[0], after.filter()[0], 1e-4f);
+      assertEquals(
+          "the filter is the spaces' own", before.biEncoder()[0], after.biEncoder()[0], 1e-4f);
       assertEquals(1, before.model().number());
       assertEquals(7, after.model().number());
     } finally {

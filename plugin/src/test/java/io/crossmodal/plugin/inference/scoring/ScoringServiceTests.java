@@ -66,7 +66,7 @@ public class ScoringServiceTests extends OpenSearchTestCase {
                             List.of(images.get(i)),
                             Deadline.none())));
         assertEquals(alone.itm()[0], batch.itm()[i], TOLERANCE);
-        assertEquals(alone.filter()[0], batch.filter()[i], TOLERANCE);
+        assertEquals(alone.biEncoder()[0], batch.biEncoder()[i], TOLERANCE);
       }
       assertEquals(14, test.get().stats().get(Counter.PAIRS));
     }

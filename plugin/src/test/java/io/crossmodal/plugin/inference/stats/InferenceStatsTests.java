@@ -10,13 +10,13 @@ import org.opensearch.test.OpenSearchTestCase;
 public class InferenceStatsTests extends OpenSearchTestCase {
   public void testModelsThatAreKnownAndNeverAskedCostNothing() {
     InferenceStats stats = new InferenceStats();
-    stats.of("asked").record(InferenceStats.Stage.MODEL, 5_000_000);
+    stats.of("asked").record(InferenceStats.Timing.MODEL, 5_000_000);
     stats.of("asked").increment(Counter.BATCHES);
-    assertEquals(0, stats.of("known").get(InferenceStats.Stage.MODEL).count());
-    assertEquals(5000, (double) stats.of("asked").get(InferenceStats.Stage.MODEL).max(), 50);
+    assertEquals(0, stats.of("known").get(InferenceStats.Timing.MODEL).count());
+    assertEquals(5000, (double) stats.of("asked").get(InferenceStats.Timing.MODEL).max(), 50);
     stats.retain(id -> id.equals("known"));
     assertEquals("gone with its model", 0, stats.of("asked").get(Counter.BATCHES));
     assertEquals("stays in the whole", 1, stats.get(Counter.BATCHES));
-    assertEquals(1, stats.get(InferenceStats.Stage.MODEL).count());
+    assertEquals(1, stats.get(InferenceStats.Timing.MODEL).count());
   }
 }

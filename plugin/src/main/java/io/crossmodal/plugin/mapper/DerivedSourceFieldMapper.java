@@ -27,7 +27,7 @@ import org.opensearch.search.lookup.SearchLookup;
  * Marks carry an attribute besides, which no mapper but this plugin's sets, and the codec obeys no
  * others.
  */
-public final class KeptFieldMapper extends MetadataFieldMapper {
+public final class DerivedSourceFieldMapper extends MetadataFieldMapper {
   public static final String NAME = "_cross_modal_kept";
 
   private static final String ATTRIBUTE = "cross_modal.kept";
@@ -39,13 +39,13 @@ public final class KeptFieldMapper extends MetadataFieldMapper {
     STORED.freeze();
   }
 
-  private KeptFieldMapper() {
-    super(new KeptFieldType());
+  private DerivedSourceFieldMapper() {
+    super(new DerivedSourceFieldType());
   }
 
   /** Returns what the plugin registers: every index has the field, and no mapping mentions it. */
   public static MetadataFieldMapper.TypeParser parser() {
-    return new FixedTypeParser(context -> new KeptFieldMapper());
+    return new FixedTypeParser(context -> new DerivedSourceFieldMapper());
   }
 
   /**
@@ -69,8 +69,8 @@ public final class KeptFieldMapper extends MetadataFieldMapper {
   }
 
   /** Tells nothing: neither a search nor a fetch of the field brings marks to light. */
-  private static final class KeptFieldType extends MappedFieldType {
-    private KeptFieldType() {
+  private static final class DerivedSourceFieldType extends MappedFieldType {
+    private DerivedSourceFieldType() {
       super(NAME, false, false, false, TextSearchInfo.NONE, Map.of());
     }
 

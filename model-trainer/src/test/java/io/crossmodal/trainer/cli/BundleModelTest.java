@@ -18,7 +18,7 @@ import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
-class LoadedModelTest {
+class BundleModelTest {
   private static final ModelBundle BUNDLE = TestBundles.random("micro", ModelConfig.micro(), 1);
 
   private final AtomicReference<Path> scratch = new AtomicReference<>();
@@ -29,7 +29,7 @@ class LoadedModelTest {
         assertThrows(
             failure.getClass(),
             () ->
-                LoadedModel.of(
+                BundleModel.of(
                     BUNDLE,
                     (bundle, folder) -> {
                       scratch.set(folder);
@@ -51,7 +51,7 @@ class LoadedModelTest {
 
   @Test
   void itsFolderIsGoneWithIt() throws Exception {
-    try (LoadedModel model = LoadedModel.of(BUNDLE)) {
+    try (BundleModel model = BundleModel.of(BUNDLE)) {
       scratch.set(model.scratch());
       Files.createFile(Files.createDirectory(scratch.get().resolve("of")).resolve("training.pt"));
     }

@@ -18,7 +18,7 @@ import java.util.List;
 import me.tongfei.progressbar.ProgressBar;
 
 /** A model that a command works with, and a folder for temporary files that is gone with it. */
-final class LoadedModel implements AutoCloseable {
+final class BundleModel implements AutoCloseable {
   private final FusionModel model;
   private final Path scratch;
 
@@ -28,22 +28,22 @@ final class LoadedModel implements AutoCloseable {
     FusionModel load(ModelBundle bundle, Path scratch) throws IOException, BundleException;
   }
 
-  private LoadedModel(FusionModel model, Path scratch) {
+  private BundleModel(FusionModel model, Path scratch) {
     this.model = model;
     this.scratch = scratch;
   }
 
-  static LoadedModel of(ModelBundle bundle) throws IOException, BundleException {
+  static BundleModel of(ModelBundle bundle) throws IOException, BundleException {
     return of(bundle, FusionModel::load);
   }
 
   /** Loads a bundle; what the loader throws is thrown, what it left behind is deleted. */
-  static LoadedModel of(ModelBundle bundle, Loader loader) throws IOException, BundleException {
+  static BundleModel of(ModelBundle bundle, Loader loader) throws IOException, BundleException {
     Path scratch = Files.createTempDirectory("crossmodal-");
     FusionModel model = null;
     try {
       model = loader.load(bundle, scratch);
-      return new LoadedModel(model, scratch);
+      return new BundleModel(model, scratch);
     } finally {
       if (model == null) {
         Utils.deleteQuietly(scratch);
@@ -56,7 +56,7 @@ final class LoadedModel implements AutoCloseable {
    *
    * @throws IllegalArgumentException when it has no texts
    */
-  static LoadedModel withText(Path file) throws IOException, BundleException {
+  static BundleModel withText(Path file) throws IOException, BundleException {
     ModelBundle bundle = ModelBundle.read(file);
     if (!bundle.manifest().config().hasText()) {
       throw new IllegalArgumentException(
