@@ -113,7 +113,7 @@ final class CrossModalSearchIT {
         PairLogits trainer = model.score(List.of(text.tokens()), List.of(stored.get(hit.id())));
         PairLogits oracle = reference.score(text.tokens(), stored.get(hit.id()));
         double byTrainer = 1 + calibration.probability(trainer.itm()[0], trainer.biEncoder()[0]);
-        double byOracle = 1 + calibration.probability(oracle.itm()[0], oracle.filter()[0]);
+        double byOracle = 1 + calibration.probability(oracle.itm()[0], oracle.biEncoder()[0]);
         assertEquals(byTrainer, hit.score(), TOLERANCE, hit.id());
         assertEquals(byOracle, hit.score(), TOLERANCE, hit.id());
       }
