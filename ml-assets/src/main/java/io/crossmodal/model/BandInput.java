@@ -25,7 +25,7 @@ public record BandInput(List<String> names, Values values) {
     /** Backscatter as a power, above 0, which becomes 10 log10 of it. */
     POWER_TO_DECIBEL;
 
-    /** Whether they are a radar's, on a scale on which speckle adds. */
+    /** Returns whether they are a radar's, on a scale on which speckle adds. */
     public boolean radar() {
       return this != AS_STORED;
     }

@@ -34,7 +34,7 @@ public record Calibration(double lambda, double scale, double bias) {
     }
   }
 
-  /** What pairs are ranked by. */
+  /** Returns what pairs are ranked by. */
   public double logit(float itm, float biEncoder) {
     return itm + lambda * biEncoder;
   }

@@ -314,7 +314,7 @@ public record ImageTowerConfig(
     return imageSize / stride();
   }
 
-  /** Whether [CLS] is made of cells of the grid. */
+  /** Returns whether [CLS] is made of cells of the grid. */
   public boolean hasCells() {
     return pooling == Pooling.GRID;
   }
@@ -328,7 +328,7 @@ public record ImageTowerConfig(
     return hasCells() ? Math.min(MOST_CELLS, gridSide(imageSize)) : 1;
   }
 
-  /** Whether a token takes in the finer grid that it covers. */
+  /** Returns whether a token takes in the finer grid that it covers. */
   public boolean hasFineTokens() {
     return Boolean.TRUE.equals(fineTokens);
   }
@@ -343,14 +343,14 @@ public record ImageTowerConfig(
     return 0;
   }
 
-  /** Whether every stage is one residual block. */
+  /** Returns whether every stage is one residual block. */
   public boolean hasShortcuts() {
     return Boolean.TRUE.equals(shortcuts);
   }
 
   /**
-   * Whether the block that is the stage needs a convolution in its shortcut, as its input has
-   * another shape than its output.
+   * Returns whether the block that is the stage needs a convolution in its shortcut, as its input
+   * has another shape than its output.
    *
    * @param stage of a tower with shortcuts, or of a ResNet
    */

@@ -246,7 +246,7 @@ public record ModelConfig(
         List.of(SensorConfig.rgb(224)));
   }
 
-  /** Whether there are a text tower and a fusion encoder. */
+  /** Returns whether there are a text tower and a fusion encoder. */
   public boolean hasText() {
     return text != null;
   }

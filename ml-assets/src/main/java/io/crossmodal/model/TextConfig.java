@@ -40,7 +40,7 @@ public record TextConfig(int vocabularySize, int maxTokens, int layers, Kind kin
     this(vocabularySize, maxTokens, layers, null);
   }
 
-  /** Whether the layers are those of {@link Kind#MEAN}. */
+  /** Returns whether the layers are those of {@link Kind#MEAN}. */
   public boolean isMean() {
     return kind == Kind.MEAN;
   }

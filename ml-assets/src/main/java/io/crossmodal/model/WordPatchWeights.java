@@ -44,7 +44,7 @@ public final class WordPatchWeights {
     }
   }
 
-  /** Whether M tokens are [CLS] and the patches of a square, which can be drawn. */
+  /** Returns whether M tokens are [CLS] and the patches of a square, which can be drawn. */
   public static boolean isGrid(int imageTokens) {
     int side = (int) Math.round(Math.sqrt(imageTokens - 1.0));
     return imageTokens >= 2 && side * side == imageTokens - 1;

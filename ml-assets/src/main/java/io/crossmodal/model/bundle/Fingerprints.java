@@ -59,8 +59,8 @@ public record Fingerprints(
   }
 
   /**
-   * What decides which tensors there are, whether or not an MLP filter stands beside them. Bundles
-   * in use hash this very text.
+   * Returns what decides which tensors there are, whether or not an MLP filter stands beside them.
+   * Bundles in use hash this very text.
    */
   private static String shape(ModelConfig config) {
     return String.format(

@@ -167,7 +167,7 @@ public record Golden(
     /** Accepted of a logit: a probability is off by 0.025 at most. */
     public static final double LOGIT = 0.05;
 
-    /** Whether the model may serve; NaN may not. */
+    /** Returns whether the model may serve; NaN may not. */
     public boolean withinTolerance() {
       return embedding <= EMBEDDING && logit <= LOGIT;
     }

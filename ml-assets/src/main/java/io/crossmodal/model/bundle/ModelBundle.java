@@ -223,7 +223,7 @@ public final class ModelBundle {
   }
 
   /**
-   * How pictures of a sensor become tensors.
+   * Returns how pictures of a sensor become tensors.
    *
    * @throws IllegalArgumentException when the model has no such sensor or its pictures are not read
    *     from picture files
@@ -245,15 +245,15 @@ public final class ModelBundle {
   }
 
   /**
-   * Whether the archive's code is another than this library writes for the config, be it an earlier
-   * version's text for the same. It is not loaded; the golden outputs tell whether the model is
-   * what this library's code computes.
+   * Returns whether the archive's code is another than this library writes for the config, be it an
+   * earlier version's text for the same. It is not loaded; the golden outputs tell whether the
+   * model is what this library's code computes.
    */
   public boolean hasForeignCode() {
     return archive.hasForeignCode();
   }
 
-  /** Whether what is loaded in this precision is the archive's own, foreign code. */
+  /** Returns whether what is loaded in this precision is the archive's own, foreign code. */
   public boolean runsForeignCode(Precision precision) {
     return archive.runsForeignCode(precision);
   }

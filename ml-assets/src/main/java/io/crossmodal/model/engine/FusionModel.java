@@ -162,7 +162,7 @@ public final class FusionModel implements AutoCloseable {
     return bundle;
   }
 
-  /** Where it computes; its name is such as {@code cpu()} or {@code gpu(0)}. */
+  /** Returns where it computes; its name is such as {@code cpu()} or {@code gpu(0)}. */
   public Device device() {
     return torch.device();
   }
@@ -284,7 +284,8 @@ public final class FusionModel implements AutoCloseable {
   }
 
   /**
-   * Where the words of each pair look in its image, for heat maps. Each pair costs nearly a score.
+   * Returns where the words of each pair look in its image, for heat maps. Each pair costs nearly a
+   * score.
    *
    * @param texts B tokens of texts, or one that is paired with every image
    * @param images B tokens of images, or one that is paired with every text; their patches form a

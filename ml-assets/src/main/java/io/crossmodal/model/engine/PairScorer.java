@@ -103,7 +103,7 @@ final class PairScorer {
     return Footprint.score(config, pairsInAPiece(pairs, n, m), n, m);
   }
 
-  /** How many of a score call's pairs are computed at once; a GPU has no use for few. */
+  /** Returns how many of a score call's pairs are computed at once; a GPU has no use for few. */
   private int pairsInAPiece(int pairs, int n, int m) {
     long most = PIECE_BYTES / Footprint.score(config, 1, n, m);
     return torch.device().isGpu() ? pairs : (int) Math.max(1, Math.min(pairs, most));

@@ -58,7 +58,7 @@ public final class BandImage {
     return values[(band * height + y) * width + x];
   }
 
-  /** How much of the picture is undefined, in [0, 1]. */
+  /** Returns how much of the picture is undefined, in [0, 1]. */
   public double undefined() {
     int undefined = 0;
     for (float value : values) {

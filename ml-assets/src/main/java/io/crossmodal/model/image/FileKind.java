@@ -66,7 +66,7 @@ public enum FileKind {
         "the %s has %s", title, String.format(Locale.ROOT, what, arguments));
   }
 
-  /** Whether such files are read. */
+  /** Returns whether such files are read. */
   public boolean isRead() {
     return conversion.isEmpty();
   }

@@ -39,7 +39,7 @@ public final class GeoTiff {
     }
   }
 
-  /** Whether these bytes begin as a TIFF does, a BigTIFF included. */
+  /** Returns whether these bytes begin as a TIFF does, a BigTIFF included. */
   public static boolean isTiff(byte[] file) {
     return TiffDirectory.isTiff(file);
   }
@@ -116,7 +116,7 @@ public final class GeoTiff {
     }
   }
 
-  /** Whether the file's rows and columns are the picture's: no orientation turns it. */
+  /** Returns whether the file's rows and columns are the picture's: no orientation turns it. */
   public boolean isUpright() {
     return orientation == Orientation.UPRIGHT;
   }

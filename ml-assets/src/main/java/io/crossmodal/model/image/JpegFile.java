@@ -282,7 +282,7 @@ final class JpegFile implements ImageDecoder.Picture {
     return scans;
   }
 
-  /** Whether it is decoded in more than one scan. */
+  /** Returns whether it is decoded in more than one scan. */
   boolean several() {
     return several;
   }

@@ -55,7 +55,7 @@ enum Orientation {
     }
   }
 
-  /** Whether width and height change places. */
+  /** Returns whether width and height change places. */
   boolean isSwapped() {
     return swapped;
   }

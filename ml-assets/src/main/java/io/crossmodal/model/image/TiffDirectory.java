@@ -75,7 +75,7 @@ final class TiffDirectory {
     }
   }
 
-  /** Whether these bytes begin as a TIFF or BigTIFF does. */
+  /** Returns whether these bytes begin as a TIFF or BigTIFF does. */
   static boolean isTiff(byte[] bytes) {
     if (bytes.length < 8 || bytes[0] != bytes[1] || (bytes[0] != 'I' && bytes[0] != 'M')) {
       return false;
@@ -105,7 +105,7 @@ final class TiffDirectory {
   }
 
   /**
-   * How many values a field has; 0 where it is missing.
+   * Returns how many values a field has; 0 where it is missing.
    *
    * @throws ImageFormatException when they lie beyond the file's end
    */

@@ -228,7 +228,7 @@ final class TiffLayout {
     }
   }
 
-  /** Whether values are these, or are missing. */
+  /** Returns whether values are these, or are missing. */
   private static boolean isNear(double[] values, double... usual) {
     return values.length == 0
         || (values.length == usual.length
@@ -264,12 +264,12 @@ final class TiffLayout {
     }
   }
 
-  /** Whether samples are unsigned whole numbers. */
+  /** Returns whether samples are unsigned whole numbers. */
   boolean isUnsigned() {
     return kind == Kind.UNSIGNED;
   }
 
-  /** Whether each sample has one, two, four or eight bytes of its own. */
+  /** Returns whether each sample has one, two, four or eight bytes of its own. */
   boolean hasWholeSamples() {
     return bits % Byte.SIZE == 0 && bits != 24;
   }
@@ -279,34 +279,34 @@ final class TiffLayout {
     return compression == JPEG && directory.number(PHOTOMETRIC, 0) == YCC && samplesOfPiece() == 3;
   }
 
-  /** What the samples stand for, {@code PhotometricInterpretation} of TIFF 6.0. */
+  /** Returns what the samples stand for, {@code PhotometricInterpretation} of TIFF 6.0. */
   int photometric() {
     return isYccInJpeg()
         ? RGB
         : (int) directory.number(PHOTOMETRIC, samples >= 3 ? RGB : BLACK_IS_ZERO);
   }
 
-  /** How many samples of a pixel lie in a strip or tile: all of them, or one. */
+  /** Returns how many samples of a pixel lie in a strip or tile: all of them, or one. */
   int samplesOfPiece() {
     return planar ? 1 : samples;
   }
 
-  /** How many strips or tiles lie side by side. */
+  /** Returns how many strips or tiles lie side by side. */
   int across() {
     return Math.ceilDiv(width, pieceWidth);
   }
 
-  /** How many strips or tiles make the picture, or one of its bands. */
+  /** Returns how many strips or tiles make the picture, or one of its bands. */
   int piecesOfBand() {
     return across() * Math.ceilDiv(height, pieceHeight);
   }
 
-  /** How many strips or tiles there are, band after band. */
+  /** Returns how many strips or tiles there are, band after band. */
   int pieces() {
     return piecesOfBand() * (planar ? samples : 1);
   }
 
-  /** How many strips and tiles the file leaves out. */
+  /** Returns how many strips and tiles the file leaves out. */
   int missing() {
     return (int) IntStream.range(0, pieces()).filter(this::isMissing).count();
   }

@@ -28,12 +28,12 @@ public final class TokenizedText {
     return ids.length;
   }
 
-  /** Whether the text was longer than the model takes and lost its end. */
+  /** Returns whether the text was longer than the model takes and lost its end. */
   public boolean truncated() {
     return truncated;
   }
 
-  /** How many of the pieces are [UNK]. */
+  /** Returns how many of the pieces are [UNK]. */
   public int unknown() {
     return unknown;
   }

@@ -159,7 +159,7 @@ public final class WordPieceTokenizer {
     return text.substring(0, end == 0 ? MAX_CHARACTERS : end);
   }
 
-  /** Which tokens belong to one word, in order; [CLS] and [SEP] are words of their own. */
+  /** Returns which tokens belong to one word, in order; [CLS] and [SEP] are words of their own. */
   public List<WordSpan> spans(TokenizedText text) {
     List<WordSpan> spans = new ArrayList<>();
     int[] ids = text.ids();

@@ -35,7 +35,7 @@ public final class StoredTokens implements Tokens {
     return new StoredTokens(bytes, offset, header);
   }
 
-  /** What the block says of itself. */
+  /** Returns what the block says of itself. */
   public TokenBlockFormat.Header header() {
     return header;
   }

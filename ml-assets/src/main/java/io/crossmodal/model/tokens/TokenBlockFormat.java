@@ -35,7 +35,7 @@ public final class TokenBlockFormat {
    */
   public record Header(
       TokenEncoding encoding, int count, int hidden, String fingerprint, int pooling) {
-    /** Whether the block's tokens come from this token space. */
+    /** Returns whether the block's tokens come from this token space. */
     public boolean matches(String tokenSpace) {
       return tokenSpace.startsWith(fingerprint);
     }

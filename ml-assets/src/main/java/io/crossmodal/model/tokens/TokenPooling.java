@@ -18,7 +18,7 @@ public final class TokenPooling {
   private TokenPooling() {}
 
   /**
-   * How many tokens are left.
+   * Returns how many tokens are left.
    *
    * @param count M, [CLS] and G x G patches
    * @param side of the squares, in patches; 1 changes nothing. Squares at the right and lower edge

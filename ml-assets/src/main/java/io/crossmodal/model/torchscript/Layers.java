@@ -76,7 +76,7 @@ public final class Layers {
         .with("outer", output(weights, path + ".outer", f, h, residual));
   }
 
-  /** What a layer adds to its input. */
+  /** Returns what a layer adds to its input. */
   private static ScriptModule output(
       Weights weights, String path, int in, int out, double residual) {
     return residual == 0

@@ -165,12 +165,15 @@ public final class ScriptArchiveWriter {
       return Math.min(pickle.length, found.length);
     }
 
-    /** Whether a pickle without a {@link #firstDifference} says that a tensor takes gradients. */
+    /**
+     * Returns whether a pickle without a {@link #firstDifference} says that a tensor takes
+     * gradients.
+     */
     boolean trainable(byte[] found, String tensor) {
       return found[flags.get(tensor)] == (byte) NEW_TRUE;
     }
 
-    /** What stands at a place of the pickle. */
+    /** Returns what stands at a place of the pickle. */
     String what(int at) {
       Map.Entry<Integer, String> attribute = attributes.floorEntry(at);
       String path = attribute == null ? "" : attribute.getValue();

@@ -98,7 +98,7 @@ public final class ScriptTensor {
     return shape.clone();
   }
 
-  /** How many values there are: the product of the extents. */
+  /** Returns how many values there are: the product of the extents. */
   public int size() {
     return size;
   }

@@ -104,7 +104,7 @@ public record Georeference(int epsg, int width, int height, List<Double> affine)
     return 0;
   }
 
-  /** Whether both cover the same ground, to a hundredth of a pixel of this one. */
+  /** Returns whether both cover the same ground, to a hundredth of a pixel of this one. */
   public boolean covers(Georeference other) {
     double tolerance =
         0.01 * Math.sqrt(Math.abs(affine.get(1) * affine.get(5) - affine.get(2) * affine.get(4)));

@@ -119,8 +119,8 @@ public sealed interface Operation<I, O> {
     }
 
     /**
-     * What asks in each pair. The shards of a search and the pairs of a shard hold the same: it
-     * goes in once.
+     * Returns what asks in each pair. The shards of a search and the pairs of a shard hold the
+     * same: it goes in once.
      *
      * @param of gets for each pair the index of what asks in it
      */
