@@ -118,7 +118,7 @@ public final class SensorArchive {
             "optimiser",
             new Optimiser(3e-3, 20, 0.02, 1, 0.9),
             "losses",
-            new SensorOptions.Losses(1, 0, 0, 1, 0, 0.1, false, 1, 0.3, 0),
+            new SensorOptions.Losses(1, 0, 0, 1, 0, 0.1, false, true, 1, 0.3, 0),
             "checkpoint_every",
             STEPS));
   }

@@ -125,7 +125,7 @@ public final class Footprint {
       widest = Math.max(widest, before + 2 * expanded + 2 * convolved + RESIDUAL * after);
       before = after;
     }
-    int finest = tower.stages().get(tower.lastReduction() - 1).width();
+    long finest = tower.stages().get(tower.lastReduction() - 1).width();
     long finer = tower.hasFineTokens() ? 2 * 4 * finest * side * side : 0;
     long end = before + finer + RESIDUAL * (tower.head() + (long) config.hidden()) * side * side;
     return Math.max(widest, end);

@@ -61,6 +61,7 @@ public record SensorOptions(
    * @param tokens weight of the mean squared difference from a teacher's tokens; 0 without one
    * @param temperature of the patches, and of (i) at the start
    * @param learnTemperature whether that of (i) is learnt
+   * @param within whether (i) has tiles of the anchor's own modality as negatives too
    * @param nearest k, neighbours of an anchor in (iii)
    * @param neighboursFrom share of the steps before (iii) takes part: neighbours by random features
    *     would be noise
@@ -75,6 +76,7 @@ public record SensorOptions(
       double tokens,
       double temperature,
       boolean learnTemperature,
+      boolean within,
       int nearest,
       double neighboursFrom,
       int queue) {

@@ -94,7 +94,8 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
             .with(
                 "mutual",
                 new ScriptModule("cross_sensor.MutualInformation")
-                    .with("log_scale", logScale(losses.temperature())))
+                    .with("log_scale", logScale(losses.temperature()))
+                    .with("within", losses.within() ? 1.0 : 0.0))
             .with("angular", new ScriptModule("cross_sensor.AngularDistance"))
             .with(
                 "neighbours",

@@ -7,6 +7,7 @@
 class MutualInformation(Module):
   __parameters__ = ["log_scale"]
   log_scale : Tensor  # (1), log of 1 / temperature
+  within : float      # 1 where images of the anchor's own modality are negatives too, as in NT-Xent; else 0
   # A clamp has no gradient beyond its bound: a temperature that overshot would stay there for good.
   def scale(self) -> Tensor:
     l = self.log_scale                                          # (1)
@@ -20,6 +21,9 @@ class MutualInformation(Module):
     p = torch.cat([place, place], 0)                          # (2B)
     same = (p[:, None] == p[None]).float()                    # (2B, 2B)
     same = same - torch.index_select(torch.eye(n, n), 0, partner)  # (2B, 2B), 0 for the partner
+    own = torch.floor_divide(torch.arange(n), n // 2)         # (2B), 0 or 1, the modality
+    alike = (own[:, None] == own[None]).float()               # (2B, 2B)
+    same = torch.maximum(same, alike * (1. - self.within))    # (2B, 2B)
     none = torch.zeros([n, keys.size(0)])                     # (2B, Q)
     away = torch.cat([same, none], 1) * -10000.               # (2B, 2B + Q)
     return torch.cross_entropy_loss(cos * self.scale() + away, partner)

@@ -71,15 +71,17 @@ class CrossSensorLossesTest {
    * tau)].
    *
    * @param place of each pair
+   * @param within whether k may be of the modality of i
    */
-  private static double mutual(double[][] z, double[][] keys, long[] place) {
+  private static double mutual(double[][] z, double[][] keys, long[] place, boolean within) {
     int n = z.length;
     double loss = 0;
     for (int i = 0; i < n; i++) {
       double sum = 0;
       for (int k = 0; k < n; k++) {
         boolean partner = k == (i + n / 2) % n;
-        boolean elsewhere = place[k % (n / 2)] != place[i % (n / 2)];
+        boolean elsewhere =
+            place[k % (n / 2)] != place[i % (n / 2)] && (within || k / (n / 2) != i / (n / 2));
         sum += partner || elsewhere ? Math.exp(dot(z[i], z[k]) / TEMPERATURE) : 0;
       }
       for (double[] key : keys) {
@@ -120,16 +122,17 @@ class CrossSensorLossesTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"0", "3"})
-  void mutualInformation(int queue) throws Exception {
+  @CsvSource({"0,true", "3,true", "0,false", "3,false"})
+  void mutualInformation(int queue, boolean within) throws Exception {
     double[][] keys = unit(queue, D);
     long[] place = random.longs(B, 0, B).toArray();
     check(
         new ScriptModule("cross_sensor.MutualInformation")
-            .with("log_scale", SensorTask.logScale(TEMPERATURE)),
+            .with("log_scale", SensorTask.logScale(TEMPERATURE))
+            .with("within", within ? 1.0 : 0.0),
         unit(2 * B, D),
         keys,
-        z -> mutual(z, keys, place),
+        z -> mutual(z, keys, place, within),
         place);
   }
 

@@ -101,7 +101,7 @@ class OntoTrainingTest {
         "optimiser",
         new Optimiser(3e-3, 2, 0.02, 1, 0.5),
         "losses",
-        new SensorOptions.Losses(1, 0.5, 0.5, 0.25, tokens, 0.2, false, 2, 0.25, queue),
+        new SensorOptions.Losses(1, 0.5, 0.5, 0.25, tokens, 0.2, false, true, 2, 0.25, queue),
         "checkpoint_every",
         5);
   }

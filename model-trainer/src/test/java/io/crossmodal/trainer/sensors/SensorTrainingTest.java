@@ -81,7 +81,7 @@ class SensorTrainingTest {
         "optimiser",
         new Optimiser(3e-3, 2, 0.02, 1, 0.5),
         "losses",
-        new SensorOptions.Losses(1, 1, 1, 1, 0, 0.2, false, 2, 0.25, queue),
+        new SensorOptions.Losses(1, 1, 1, 1, 0, 0.2, false, true, 2, 0.25, queue),
         "checkpoint_every",
         5);
   }
@@ -359,7 +359,7 @@ class SensorTrainingTest {
     assertTrue(message.contains("queue") && message.contains("9"), message);
     assertThrows(
         IllegalArgumentException.class,
-        () -> new SensorOptions.Losses(0, 0, 0, 0, 0, 0.1, false, 1, 0, 0));
+        () -> new SensorOptions.Losses(0, 0, 0, 0, 0, 0.1, false, true, 1, 0, 0));
     SensorOptions options = options(0);
     assertEquals(0, options.weights(2)[2]);
     assertEquals(1, options.weights(3)[2]);
