@@ -10,6 +10,7 @@ import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.train.Optimiser;
 import io.crossmodal.trainer.train.OptionRecords;
+import io.crossmodal.trainer.train.Validation;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +29,7 @@ import java.util.Objects;
  * @param losses and their weights
  * @param augmentation of tiles
  * @param checkpointEvery steps
+ * @param validation when the model is measured meanwhile
  * @param teacher SHA-256 of the weights of the frozen model that a new sensor is trained onto; null
  *     for a training of two sensors from scratch
  */
@@ -41,6 +43,7 @@ public record SensorOptions(
     Losses losses,
     Augmentation augmentation,
     int checkpointEvery,
+    Validation.Options validation,
     String teacher) {
 
   /**
@@ -126,6 +129,7 @@ public record SensorOptions(
     } else if (preset != null) {
       throw new IllegalArgumentException("the teacher gives the shape, preset must be absent");
     }
+    validation = validation == null ? Validation.Options.NEVER : validation;
     Objects.requireNonNull(optimiser, "optimiser");
     Objects.requireNonNull(losses, "losses");
     Objects.requireNonNull(augmentation, "augmentation");
