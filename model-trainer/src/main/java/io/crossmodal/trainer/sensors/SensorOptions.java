@@ -180,6 +180,14 @@ public record SensorOptions(
     return optimiser.learningRate(step, steps);
   }
 
+  /**
+   * Returns the step from which a validation may choose the model: where tokens are trained, in the
+   * second half, for the figures of embeddings say nothing of them.
+   */
+  int judgedFrom() {
+    return losses.patches() + losses.tokens() > 0 ? steps / 2 : 0;
+  }
+
   /** Returns the weights of the five losses at a step. */
   float[] weights(int step) {
     boolean neighbours = step >= Math.round(losses.neighboursFrom() * steps);

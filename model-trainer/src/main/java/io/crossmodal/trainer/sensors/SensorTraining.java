@@ -157,7 +157,7 @@ public final class SensorTraining {
             options.validation(),
             options.steps(),
             stepsAnEpoch,
-            0,
+            options.judgedFrom(),
             () -> bundling.of(module.averaged().below("model"), module.steps() / stepsAnEpoch),
             goldenTexts,
             measure(dataset));

@@ -73,11 +73,15 @@ public final class TrainingModule<B> implements AutoCloseable {
     return optimiser.gradientNorm();
   }
 
-  /** Returns the temperature of the bi-encoder's softmax; null where the task learns none. */
+  /**
+   * Returns the temperature of the bi-encoder's softmax; null where the task learns none, or it is
+   * none any more.
+   */
   Double temperature() {
     for (Map.Entry<String, NDArray> parameter : script.parameters().entrySet()) {
       if (parameter.getKey().endsWith("filter.log_scale") && task.trains(parameter.getKey())) {
-        return Math.exp(-parameter.getValue().toFloatArray()[0]);
+        double temperature = Math.exp(-parameter.getValue().toFloatArray()[0]);
+        return Double.isFinite(temperature) ? temperature : null;
       }
     }
     return null;

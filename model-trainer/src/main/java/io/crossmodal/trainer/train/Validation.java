@@ -156,16 +156,15 @@ public final class Validation {
     return figures;
   }
 
-  /** Returns whether this is the best so far. */
+  /** Returns whether this is the best so far; of equal ones the later, which has learnt more. */
   private boolean count(int taken, double figure) {
     last = taken;
     if (taken < judgedFrom) {
       return false;
     }
-    boolean better = figure > best;
-    since = better ? 0 : since + 1;
+    since = figure > best ? 0 : since + 1;
     best = Math.max(best, figure);
-    return better;
+    return figure == best;
   }
 
   /** Returns whether patience is at its end. */

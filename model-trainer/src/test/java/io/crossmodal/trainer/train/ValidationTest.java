@@ -124,7 +124,7 @@ class ValidationTest {
     for (Map.Entry<Integer, JsonObject> found : validations("best").entrySet()) {
       double figure = found.getValue().get("mr").getAsDouble();
       assertTrue(figure <= found.getValue().get("mr_aware").getAsDouble());
-      if (figure > most) {
+      if (figure >= most) {
         most = figure;
         chosen = found.getKey();
       }
