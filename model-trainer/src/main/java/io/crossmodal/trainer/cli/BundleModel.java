@@ -5,12 +5,15 @@
 package io.crossmodal.trainer.cli;
 
 import ai.djl.util.Utils;
+import io.crossmodal.model.Calibration;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.evaluate.EncodedSplit;
+import io.crossmodal.trainer.evaluate.Evaluator;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,6 +22,9 @@ import me.tongfei.progressbar.ProgressBar;
 
 /** A model that a command works with, and a folder for temporary files that is gone with it. */
 final class BundleModel implements AutoCloseable {
+  /** Of a query, for a calibration. */
+  static final int CANDIDATES = 32;
+
   private final FusionModel model;
   private final Path scratch;
 
@@ -115,6 +121,40 @@ final class BundleModel implements AutoCloseable {
     }
     data.report(dataset, encoded.problems());
     return encoded;
+  }
+
+  /**
+   * Returns what the model's pairs are ranked by when it ships: its own calibration, or where it
+   * has none yet, the one that export would fit.
+   *
+   * @param check called meanwhile; what it throws ends the fitting
+   */
+  Calibration calibration(DatasetArguments data, CaptionedDataset dataset, Runnable check) {
+    Calibration own = bundle().manifest().calibration();
+    List<CaptionedImage> images = dataset.split(Split.VAL);
+    if (!own.equals(Calibration.NONE)) {
+      return own;
+    }
+    if (images.isEmpty()) {
+      System.out.println("not calibrated, and no validation split to do it: lambda stays 1");
+      return own;
+    }
+    return calibrate(
+        new Evaluator(model, encode(data, dataset, images, null, EncodedSplit.Change.NONE, check)),
+        CANDIDATES,
+        check);
+  }
+
+  /** Fits a calibration under a progress bar. */
+  static Calibration calibrate(Evaluator evaluator, int k, Runnable check) {
+    try (ProgressBar bar = new ProgressBar("calibrate", -1)) {
+      return evaluator.calibrate(
+          k,
+          pairs -> {
+            bar.stepTo(pairs);
+            check.run();
+          });
+    }
   }
 
   @Override

@@ -31,7 +31,8 @@ final class DatasetArguments {
       names = "--data",
       required = true,
       description =
-          "data set: a caption file (JSON of Karpathy, COCO or PIR, _caps.txt), a folder of such"
+          "data set: a caption file (JSON of Karpathy, COCO or PIR, _caps.txt, CSV, TSV or JSON"
+              + " Lines of file, caption, perhaps split, webdataset's .tar), a folder of such"
               + " files, or a folder of folders named by the class of their pictures")
   private Path data;
 

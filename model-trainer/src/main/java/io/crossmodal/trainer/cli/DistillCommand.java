@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.cli;
 
+import io.crossmodal.model.Calibration;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.data.CaptionedDataset;
@@ -12,11 +13,12 @@ import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.distill.DistillationOptions;
 import io.crossmodal.trainer.distill.Distiller;
 import io.crossmodal.trainer.evaluate.EncodedSplit;
+import io.crossmodal.trainer.train.TrainingLoop;
+import io.crossmodal.trainer.train.TrainingRun;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.Locale;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -34,7 +36,8 @@ import picocli.CommandLine.Option;
     showDefaultValues = true,
     description =
         "Distils the fusion encoder of a bundle into its bi-encoder (a dot product, for the kNN"
-            + " field) and into the paper's MLP pre-ranker. Calibrate the result with export.")
+            + " field) and into the paper's MLP pre-ranker. Run again with"
+            + " the same options, it resumes. Calibrate the result with export.")
 final class DistillCommand implements Callable<Integer>, RecordOptions.Holder {
   @Mixin private DatasetArguments data;
 
@@ -43,6 +46,12 @@ final class DistillCommand implements Callable<Integer>, RecordOptions.Holder {
 
   @Option(names = "--out", required = true, description = "the bundle to write")
   private Path out;
+
+  @Option(
+      names = "--run",
+      description =
+          "run folder, from which an interrupted distillation goes on; default: <out>.run")
+  private Path run;
 
   private final RecordOptions given = new RecordOptions(DistillationOptions.class, "DEFAULTS");
 
@@ -56,7 +65,7 @@ final class DistillCommand implements Callable<Integer>, RecordOptions.Holder {
     DistillationOptions options = given.applyTo(DistillationOptions.defaults());
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> split = sampled(dataset.split(Split.TRAIN), options);
-    try (Interruption interruption = new Interruption("nothing is kept");
+    try (Interruption interruption = new Interruption();
         BundleModel teacher = BundleModel.withText(bundle)) {
       EncodedSplit encoded =
           teacher.encode(data, dataset, split, null, EncodedSplit.Change.NONE, interruption::check);
@@ -67,30 +76,34 @@ final class DistillCommand implements Callable<Integer>, RecordOptions.Holder {
               encoded.texts(),
               matches(dataset, encoded),
               options);
+      Calibration ranking = teacher.calibration(data, dataset, interruption::check);
+      Path folder = run == null ? out.resolveSibling(out.getFileName() + ".run") : run;
+      int steps = distiller.stepsAnEpoch() * options.epochs();
       ModelBundle distilled;
       try (ProgressBar scored = new ProgressBar("teach", encoded.images().size());
-          ProgressBar learnt = new ProgressBar("learn", options.epochs())) {
+          ProgressBar learnt = new ProgressBar("learn", steps)) {
         distilled =
             distiller.distil(
-                teacher.scratch(),
+                folder,
+                ranking,
                 texts -> {
                   scored.stepTo(texts);
                   interruption.check();
                 },
-                losses -> {
-                  learnt.step();
-                  learnt.setExtraMessage(
-                      String.format(
-                          Locale.ROOT,
-                          "order %.3f contrast %.3f soft %.3f hard %.3f",
-                          losses.get("order"),
-                          losses.get("contrast"),
-                          losses.get("soft"),
-                          losses.get("hard")));
-                  interruption.check();
+                new TrainingLoop.Progress() {
+                  @Override
+                  public void measured(TrainingLoop.Metrics metrics) {
+                    learnt.setExtraMessage(metrics.brief());
+                  }
+
+                  @Override
+                  public void stepped(int taken) {
+                    learnt.stepTo(taken);
+                    interruption.check();
+                  }
                 });
       }
-      BundleWriter.write(distilled, out, ExportCommand.goldenTexts(dataset));
+      BundleWriter.write(distilled, out, TrainingRun.goldenTexts(dataset));
       System.out.println("wrote " + out + "; calibrate it with export");
     }
     return 0;

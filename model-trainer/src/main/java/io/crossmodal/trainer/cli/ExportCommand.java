@@ -14,6 +14,7 @@ import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
 import io.crossmodal.trainer.evaluate.Evaluator.Depths;
+import io.crossmodal.trainer.train.TrainingRun;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,7 +44,10 @@ final class ExportCommand implements Callable<Integer> {
   @Option(names = "--id", required = true, description = "id under which it will be served")
   private String id;
 
-  @Option(names = "--k", defaultValue = "32", description = "candidates a query")
+  @Option(
+      names = "--k",
+      defaultValue = "" + BundleModel.CANDIDATES,
+      description = "candidates a query")
   private int k;
 
   @Override
@@ -60,9 +64,7 @@ final class ExportCommand implements Callable<Integer> {
     try (BundleModel model = BundleModel.withText(bundle)) {
       trained = model.bundle();
       Evaluator evaluator = new Evaluator(model.model(), model.encode(data, dataset, images));
-      try (ProgressBar bar = new ProgressBar("calibrate", -1)) {
-        calibration = evaluator.calibrate(k, bar::stepTo);
-      }
+      calibration = BundleModel.calibrate(evaluator, k, () -> {});
       Depths depths = new Depths(List.of(k), false);
       try (ProgressBar bar = new ProgressBar("measure", evaluator.pairs(depths))) {
         List<EvaluationTable.Row> rows = evaluator.evaluate(depths, calibration, bar::stepTo);
@@ -84,21 +86,12 @@ final class ExportCommand implements Callable<Integer> {
                 metrics)
             .withSensorCalibrations(manifest.sensorCalibrations(), manifest.fittedMaxSims()),
         out,
-        goldenTexts(dataset));
+        TrainingRun.goldenTexts(dataset));
     System.out.println("wrote " + out + " with " + calibration + " and " + metrics);
     return 0;
   }
 
   private static ModelManifest.Metric metric(String name, double value) {
     return new ModelManifest.Metric(name, Math.round(100 * value) / 100.0);
-  }
-
-  /** Returns the first captions of a data set: known words, several lengths. */
-  static List<String> goldenTexts(CaptionedDataset dataset) {
-    return dataset.images().stream()
-        .flatMap(image -> image.captions().stream())
-        .distinct()
-        .limit(3)
-        .toList();
   }
 }

@@ -4,8 +4,8 @@
  */
 package io.crossmodal.trainer.cli;
 
+import io.crossmodal.model.Calibration;
 import io.crossmodal.model.bundle.BundleException;
-import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.Split;
@@ -58,11 +58,10 @@ final class ReportCommand implements Callable<Integer> {
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> images = data.images(dataset, split);
     try (BundleModel model = BundleModel.withText(run.resolve("model.zip"))) {
-      ModelManifest manifest = model.bundle().manifest();
       Evaluator evaluator = new Evaluator(model.model(), model.encode(data, dataset, images));
+      Calibration calibration = model.calibration(data, dataset, () -> {});
       EvaluationTable table =
-          EvaluateCommand.table(
-              model, evaluator, dataset, split, depths, manifest.calibration(), List.of());
+          EvaluateCommand.table(model, evaluator, dataset, split, depths, calibration, List.of());
       return maker.write(model.model(), evaluator, table, depths, seed);
     }
   }

@@ -13,12 +13,14 @@ import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.train.OptionRecords;
 import io.crossmodal.trainer.train.Recipe;
+import io.crossmodal.trainer.train.TrainingLoop;
 import io.crossmodal.trainer.train.TrainingOptions;
 import io.crossmodal.trainer.train.TrainingRun;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
@@ -113,6 +115,24 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
               dataset,
               id,
               new TrainingRun.Progress() {
+                private String validated = "";
+
+                @Override
+                public void measured(TrainingLoop.Metrics metrics) {
+                  bar.setExtraMessage(metrics.brief() + validated);
+                }
+
+                @Override
+                public void validated(int step, Map<String, Double> figures) {
+                  validated =
+                      String.format(
+                          Locale.ROOT,
+                          " val mR %.1f/%.1f at %d",
+                          figures.get("mr"),
+                          figures.get("mr_aware"),
+                          step);
+                }
+
                 @Override
                 public void stepped(int step) {
                   bar.stepTo(step);
@@ -123,7 +143,7 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
                 public void biEncoderTrained(ModelBundle biEncoder)
                     throws IOException, BundleException {
                   BundleWriter.write(
-                      biEncoder, run.resolve("filter.zip"), ExportCommand.goldenTexts(dataset));
+                      biEncoder, run.resolve("filter.zip"), TrainingRun.goldenTexts(dataset));
                 }
 
                 @Override
@@ -133,7 +153,7 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
               });
     }
     Path file = run.resolve("model.zip");
-    BundleWriter.write(bundle, file, ExportCommand.goldenTexts(dataset));
+    BundleWriter.write(bundle, file, TrainingRun.goldenTexts(dataset));
     System.out.println("wrote " + file);
     if (options.tasks().itc() == 0) {
       System.out.println(

@@ -26,9 +26,12 @@ public final class Datasets {
   private static final String EXPECTED =
       "expected is one of: a JSON file in Karpathy's style, {\"images\": [...]}; a JSON file of"
           + " COCO's captions, {\"images\": [...], \"annotations\": [...]}; a JSON file in PIR's"
-          + " style, [{\"image\", \"caption\"}, ...]; a folder with such JSON files of one"
-          + " data set; a folder with <split>_caps.txt and <split>_filename.txt, or one such"
-          + " _caps.txt; a folder of two or more folders <class>/<picture>";
+          + " style, [{\"image\", \"caption\"}, ...]; a folder with such JSON files of one data"
+          + " set; a folder with <split>_caps.txt and <split>_filename.txt, or one such _caps.txt;"
+          + " a CSV, TSV or JSON Lines of file, caption, perhaps split and label; a folder with"
+          + " such a metadata.jsonl, metadata.csv or captions.csv, or with one in each of train,"
+          + " validation and test; webdataset's .tar, or a folder of them; a folder of two or more"
+          + " folders <class>/<picture>";
 
   private Datasets() {}
 
@@ -82,6 +85,10 @@ public final class Datasets {
     FolderOptions folders = options.folders().orElse(FolderOptions.DEFAULT);
     Optional<Source> source = captionFiles(path, folders);
     if (source.isPresent()) {
+      if (options.images().isPresent() && WebDatasetReader.holdsTars(path)) {
+        throw new IllegalArgumentException(
+            path + " has its images in itself; name no folder of images");
+      }
       boolean templates = !folders.templates().equals(FolderOptions.TEMPLATES);
       if (options.folders().isPresent() && (templates || !source.get().dealt())) {
         throw new IllegalArgumentException(
@@ -118,12 +125,23 @@ public final class Datasets {
     if (!texts.isEmpty()) {
       return Optional.of(PrecompReader.source(texts));
     }
-    return jsonFiles(path, folders);
+    List<Path> tars = WebDatasetReader.tars(path);
+    if (!tars.isEmpty()) {
+      return Optional.of(WebDatasetReader.source(tars, name(path), folders));
+    }
+    Optional<Source> json = jsonFiles(path, folders);
+    return json.isPresent() ? json : CaptionTableReader.folder(path, folders);
   }
 
   private static Optional<Source> captionFile(Path file, FolderOptions folders) throws IOException {
     if (PrecompReader.isCaptionFile(file)) {
       return Optional.of(PrecompReader.source(List.of(file)));
+    }
+    if (WebDatasetReader.isTar(file)) {
+      return Optional.of(WebDatasetReader.source(List.of(file), name(file), folders));
+    }
+    if (CaptionTableReader.isTable(file)) {
+      return Optional.of(CaptionTableReader.source(file, folders));
     }
     return switch (TextFiles.shape(file)) {
       // An object or array that is not quite one: its reader says what is missing.

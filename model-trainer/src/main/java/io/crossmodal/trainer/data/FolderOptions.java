@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * What labelled folders leave open: how a class becomes captions, and which images train.
@@ -46,6 +47,15 @@ public record FolderOptions(List<String> templates, Split.Shares shares, long se
             "a caption template must hold " + CLASS + ", got \"" + template + "\"");
       }
     }
+  }
+
+  /** Returns the captions of a class, by the name of its folder or its label. */
+  List<DatasetBuilder.Caption> captions(String label) {
+    String readable = PictureFiles.className(label);
+    return templates.stream()
+        .map(template -> template.replace(CLASS, readable))
+        .map(caption -> new DatasetBuilder.Caption(label, Optional.of(caption)))
+        .toList();
   }
 
   /**

@@ -53,7 +53,7 @@ final class LabelledFolderReader {
               (kind, files) ->
                   builder.problem(
                       "the folder " + label + " holds " + PictureFiles.unread(kind, files)));
-      List<Caption> captions = captions(label.getFileName().toString());
+      List<Caption> captions = options.captions(label.getFileName().toString());
       for (Path picture : pictures) {
         String file = label.getFileName() + "/" + picture.getFileName();
         builder.add(
@@ -62,14 +62,6 @@ final class LabelledFolderReader {
       }
     }
     return Datasets.name(folder);
-  }
-
-  private List<Caption> captions(String label) {
-    String readable = PictureFiles.className(label);
-    return options.templates().stream()
-        .map(template -> template.replace(FolderOptions.CLASS, readable))
-        .map(caption -> new Caption(label, Optional.of(caption)))
-        .toList();
   }
 
   private static boolean holdsPictures(Path folder) {

@@ -68,11 +68,23 @@ public final class TextFiles {
    * out.
    */
   static List<Line> table(Path file) throws IOException {
+    return table(file, ',');
+  }
+
+  /** Does the same for another delimiter; behind a tab quotes are characters as others. */
+  static List<Line> table(Path file, char delimiter) throws IOException {
     List<Line> rows = new ArrayList<>();
     try (CSVParser parser =
         CSVParser.builder()
             .setReader(new StringReader(String.join("\n", lines(file)).replaceFirst("^\ufeff", "")))
-            .setFormat(CSVFormat.RFC4180.builder().setTrim(true).setIgnoreEmptyLines(true).get())
+            .setFormat(
+                CSVFormat.RFC4180
+                    .builder()
+                    .setDelimiter(delimiter)
+                    .setQuote(delimiter == '\t' ? null : '"')
+                    .setTrim(true)
+                    .setIgnoreEmptyLines(true)
+                    .get())
             .get()) {
       for (CSVRecord row : parser) {
         if (row.stream().anyMatch(cell -> !cell.isEmpty())) {

@@ -6,24 +6,30 @@ package io.crossmodal.trainer.distill;
 
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
-import io.crossmodal.trainer.train.Losses;
+import io.crossmodal.trainer.train.RunFolder;
 import io.crossmodal.trainer.train.TrainingException;
+import io.crossmodal.trainer.train.TrainingLoop;
 import io.crossmodal.trainer.train.TrainingModule;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
-import java.util.function.Consumer;
 import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 
 /**
  * Distils a model's fusion encoder, a cross-encoder, into its bi-encoder and into an MLP
@@ -76,25 +82,55 @@ public final class Distiller {
   }
 
   /**
-   * Distils both.
+   * Distils both; run again with the same folder, it goes on where it was interrupted.
    *
-   * @param scratch an existing folder for temporary files
+   * @param folder of the run, made where it is absent
+   * @param ranking what the teacher ranks by: its lambda as it ships
    * @param scored told the texts that the teacher has scored
-   * @param epoch told the mean losses of each epoch
+   * @param progress told after each step
    * @return the teacher with both, not calibrated
+   * @throws IllegalArgumentException when the folder holds a run of other options, another teacher
+   *     or other data
    * @throws TrainingException when a loss is no finite number
    */
-  public ModelBundle distil(Path scratch, IntConsumer scored, Consumer<Losses> epoch)
-      throws IOException, TrainingException {
-    TeacherLists lists = TeacherLists.prepare(teacher, images, texts, matches, options, scored);
+  public ModelBundle distil(
+      Path folder, Calibration ranking, IntConsumer scored, TrainingLoop.Progress progress)
+      throws IOException, TrainingException, BundleException {
+    RunFolder run = RunFolder.open(folder, options);
+    String hash = run.requireSameData(digest(ranking), "data, or of another teacher");
+    TeacherLists lists =
+        TeacherLists.prepare(
+            teacher,
+            images,
+            texts,
+            matches,
+            options,
+            ranking,
+            folder.resolve("teacher-" + hash.substring(0, 16) + ".bin"),
+            scored);
     ModelBundle before = teacher.bundle();
     ModelConfig config = before.manifest().config().withFilterMlp(true);
     Map<String, ScriptTensor> tensors = new LinkedHashMap<>(before.weights().tensors());
-    int steps = texts.size() / options.batch() * options.epochs();
+    int perEpoch = stepsAnEpoch();
+    int steps = perEpoch * options.epochs();
+    SplittableRandom random = new SplittableRandom(options.seed());
+    List<List<Integer>> orders =
+        IntStream.range(0, options.epochs()).mapToObj(e -> shuffled(texts.size(), random)).toList();
+    int q = options.batch();
     try (TrainingModule<DistillationTask.Batch> students =
         new TrainingModule<>(
-            new DistillationTask(config, before.weights(), options, steps), scratch)) {
-      learn(students, lists, epoch);
+            new DistillationTask(config, before.weights(), options, steps), folder)) {
+      new TrainingLoop(run, steps, perEpoch, q)
+          .run(
+              students,
+              step -> {
+                // The next batch is asked for ahead, also behind the last.
+                List<Integer> order = orders.get(Math.min(step / perEpoch, orders.size() - 1));
+                int from = step % perEpoch * q;
+                return List.of(batch(lists, order.subList(from, from + q)));
+              },
+              progress,
+              null);
       tensors.putAll(students.averaged().tensors());
     }
     return ModelBundle.of(
@@ -107,26 +143,24 @@ public final class Distiller {
         List.of());
   }
 
-  private void learn(
-      TrainingModule<DistillationTask.Batch> students, TeacherLists lists, Consumer<Losses> told)
-      throws TrainingException {
-    SplittableRandom random = new SplittableRandom(options.seed());
-    for (int epoch = 0; epoch < options.epochs(); epoch++) {
-      List<Integer> order = shuffled(texts.size(), random);
-      List<Losses> each = new ArrayList<>();
-      for (int from = 0; from + options.batch() <= order.size(); from += options.batch()) {
-        Losses losses =
-            students.step(List.of(batch(lists, order.subList(from, from + options.batch()))));
-        if (!losses.finite()) {
-          throw new TrainingException(
-              "a loss of the distillation is no finite number ("
-                  + losses.values()
-                  + "). Try a lower learning rate.");
-        }
-        each.add(losses);
+  /** Returns how many steps an epoch has. */
+  public int stepsAnEpoch() {
+    return texts.size() / options.batch();
+  }
+
+  /** Returns a digest of all that the lists depend on. */
+  private MessageDigest digest(Calibration ranking) {
+    MessageDigest digest = Sha256.digest();
+    String words = teacher.bundle().manifest().weightsSha256() + options + ranking;
+    digest.update(words.getBytes(StandardCharsets.UTF_8));
+    for (List<Encoding> side : List.of(images, texts)) {
+      for (Encoding encoding : side) {
+        ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES * encoding.embedding().length);
+        bytes.asFloatBuffer().put(encoding.embedding());
+        digest.update(bytes);
       }
-      told.accept(Losses.mean(each));
     }
+    return digest;
   }
 
   private DistillationTask.Batch batch(TeacherLists lists, List<Integer> chosen) {

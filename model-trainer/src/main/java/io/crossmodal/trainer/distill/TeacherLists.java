@@ -9,6 +9,13 @@ import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.tokens.TokenBlock;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -31,6 +38,8 @@ record TeacherLists(int[][] candidates, float[][] itm, float[][] ranking) {
    *
    * @param texts one per image, at the image's place
    * @param matches whether image i and text t belong together
+   * @param calibration what the teacher ranks by
+   * @param kept file of the logits scored so far, gone on with
    * @param progress told the texts scored so far
    */
   static TeacherLists prepare(
@@ -39,26 +48,59 @@ record TeacherLists(int[][] candidates, float[][] itm, float[][] ranking) {
       List<Encoding> texts,
       Distiller.Matches matches,
       DistillationOptions options,
-      IntConsumer progress) {
+      Calibration calibration,
+      Path kept,
+      IntConsumer progress)
+      throws IOException {
     int[][] candidates = new int[texts.size()][];
     IntStream.range(0, texts.size())
         .parallel()
         .forEach(t -> candidates[t] = candidates(t, images, texts, matches, options));
-    Calibration calibration = teacher.bundle().manifest().calibration();
     float[][] itm = new float[texts.size()][];
     float[][] ranking = new float[texts.size()][];
-    for (int t = 0; t < candidates.length; t++) {
-      List<TokenBlock> found =
-          Arrays.stream(candidates[t]).mapToObj(i -> images.get(i).tokens()).toList();
-      PairLogits logits = teacher.score(List.of(texts.get(t).tokens()), found);
-      itm[t] = logits.itm();
-      ranking[t] = new float[found.size()];
-      for (int k = 0; k < found.size(); k++) {
-        ranking[t][k] = (float) calibration.logit(logits.itm()[k], logits.biEncoder()[k]);
+    int k = candidates[0].length;
+    int done = 0;
+    // What an interrupted run has scored is not scored again.
+    byte[] known = Files.exists(kept) ? Files.readAllBytes(kept) : new byte[0];
+    FloatBuffer floats = ByteBuffer.wrap(known).asFloatBuffer();
+    for (; done < texts.size() && (done + 1) * 2 * k <= floats.capacity(); done++) {
+      itm[done] = new float[k];
+      ranking[done] = new float[k];
+      floats.get(itm[done]).get(ranking[done]);
+    }
+    try (FileChannel file =
+        FileChannel.open(kept, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      file.truncate((long) done * 2 * k * Float.BYTES).position(file.size());
+      for (int t = done; t < candidates.length; t++) {
+        score(t, teacher, images, texts, candidates[t], calibration, itm, ranking);
+        ByteBuffer row = ByteBuffer.allocate(2 * k * Float.BYTES);
+        row.asFloatBuffer().put(itm[t]).put(ranking[t]);
+        while (row.hasRemaining()) {
+          file.write(row);
+        }
+        progress.accept(t + 1);
       }
-      progress.accept(t + 1);
     }
     return new TeacherLists(candidates, itm, ranking);
+  }
+
+  private static void score(
+      int t,
+      FusionModel teacher,
+      List<Encoding> images,
+      List<Encoding> texts,
+      int[] candidates,
+      Calibration calibration,
+      float[][] itm,
+      float[][] ranking) {
+    List<TokenBlock> found =
+        Arrays.stream(candidates).mapToObj(i -> images.get(i).tokens()).toList();
+    PairLogits logits = teacher.score(List.of(texts.get(t).tokens()), found);
+    itm[t] = logits.itm();
+    ranking[t] = new float[found.size()];
+    for (int k = 0; k < found.size(); k++) {
+      ranking[t][k] = (float) calibration.logit(logits.itm()[k], logits.biEncoder()[k]);
+    }
   }
 
   private static int[] candidates(

@@ -11,7 +11,9 @@ import io.crossmodal.model.Calibration;
  * (Platt 1999, with his smoothed targets) to the pairs' summed logits.
  */
 public final class CalibrationFit {
-  private static final double[] LAMBDAS = {0, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5};
+  private static final double[] LAMBDAS = {
+    0, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 8, 13, 20, 50
+  };
   private static final int NEWTON_STEPS = 100;
 
   /** A probability shall not fall where the logit rises, however useless the model. */
@@ -20,20 +22,34 @@ public final class CalibrationFit {
   private CalibrationFit() {}
 
   /**
-   * Fits lambda, then scale and bias.
+   * One direction of retrieval.
    *
    * @param right per query and candidate whether they belong together
    */
-  static Calibration fit(Candidates candidates, boolean[][] right) {
+  @SuppressWarnings("ArrayRecordComponent") // a table, never compared
+  record Judged(Candidates candidates, boolean[][] right) {}
+
+  /**
+   * Fits lambda to all directions, each of them with the same say, then scale and bias to the
+   * first.
+   *
+   * @param directions at least one
+   */
+  static Calibration fit(Judged... directions) {
     double best = -1;
     double lambda = 0;
     for (double candidate : LAMBDAS) {
-      double score = meanReciprocalRank(candidates, right, candidate);
+      double score = 0;
+      for (Judged direction : directions) {
+        score += meanReciprocalRank(direction.candidates(), direction.right(), candidate);
+      }
       if (score > best) {
         best = score;
         lambda = candidate;
       }
     }
+    Candidates candidates = directions[0].candidates();
+    boolean[][] right = directions[0].right();
     double[][] logits = new double[right.length][];
     for (int q = 0; q < right.length; q++) {
       logits[q] = new double[right[q].length];

@@ -102,6 +102,14 @@ public record EncodedSplit(
     return encode(model, sensor, decoded, decoded.pictures()::get, progress);
   }
 
+  /** Encodes ordinary pictures that are decoded already, at the side that the sensor wants. */
+  public static EncodedSplit encode(FusionModel model, DecodedImages<RgbImage> decoded) {
+    String first = model.bundle().manifest().config().sensors().get(0).name();
+    ImagePreprocessor preprocessor = model.bundle().preprocessor(first);
+    return encode(
+        model, first, decoded, i -> preprocessor.normalise(decoded.pictures().get(i)), done -> {});
+  }
+
   private static EncodedSplit encode(
       FusionModel model,
       String sensor,

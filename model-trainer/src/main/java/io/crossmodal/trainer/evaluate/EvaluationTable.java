@@ -69,6 +69,8 @@ public record EvaluationTable(
   public static List<String> legend() {
     return List.of(
         "i2t: pictures ask for captions; t2i: captions ask for pictures; shares in percent.",
+        "Equal scores keep the data set's order, so that of captions that are equal letter by"
+            + " letter the earlier picture's comes first; only strict shares notice.",
         "aware: every picture that has the caption among its own counts as right.",
         "ms: median milliseconds of the fusion stage for a query; ~ is computed from the time of a"
             + " pair in the other direction.",

@@ -112,6 +112,22 @@ public final class Evaluator {
     return rows;
   }
 
+  /** Returns what the bi-encoder reaches alone; no pair is scored. */
+  public Row biEncoder() {
+    return Row.of("filter only", alone(true), alone(false));
+  }
+
+  private Row.Direction alone(boolean imageQueries) {
+    Candidates found =
+        new Candidates(scorer(imageQueries).nearest(ScoredDirection.TOP), null, null);
+    return new Row.Direction(
+        EvaluationTable.Retrieval.of(found.firstStageRanks(relevance.of(imageQueries, false))),
+        EvaluationTable.Retrieval.of(found.firstStageRanks(relevance.of(imageQueries, true))),
+        null,
+        false,
+        null);
+  }
+
   /**
    * Returns the paper's own cascade: its MLP pre-ranker over every pair, then the fusion encoder.
    */
@@ -238,21 +254,30 @@ public final class Evaluator {
   }
 
   /**
-   * Fits lambda and Platt's scaling on this split, text to image.
+   * Fits lambda on this split in both directions, and Platt's scaling text to image: a probability
+   * is that of a text's k candidates out of an archive of as many images as this split has.
    *
-   * @param k candidates of a text; all images where there are fewer
+   * @param k candidates of a query; all images where there are fewer
    * @param progress told the pairs scored so far
    */
   public Calibration calibrate(int k, LongConsumer progress) {
     int fitting = Math.min(new Depths(List.of(k), false).ks().get(0), images.size());
-    Candidates candidates = bestOf(false, List.of(fitting), progress).candidates();
-    boolean[][] right = new boolean[texts.size()][fitting];
-    for (int t = 0; t < right.length; t++) {
-      for (int j = 0; j < fitting; j++) {
-        right[t][j] = relevance.right(candidates.answers()[t][j], t, true);
+    long pairs = (long) texts.size() * fitting;
+    return CalibrationFit.fit(
+        judged(false, fitting, progress),
+        judged(true, fitting, done -> progress.accept(pairs + done)));
+  }
+
+  private CalibrationFit.Judged judged(boolean imageQueries, int k, LongConsumer progress) {
+    Candidates candidates = bestOf(imageQueries, List.of(k), progress).candidates();
+    Candidates.Right aware = relevance.of(imageQueries, true);
+    boolean[][] right = new boolean[candidates.queries()][k];
+    for (int q = 0; q < right.length; q++) {
+      for (int j = 0; j < k; j++) {
+        right[q][j] = aware.test(q, candidates.answers()[q][j]);
       }
     }
-    return CalibrationFit.fit(candidates, right);
+    return new CalibrationFit.Judged(candidates, right);
   }
 
   /**

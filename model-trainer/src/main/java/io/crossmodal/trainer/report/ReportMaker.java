@@ -102,12 +102,16 @@ public final class ReportMaker {
   }
 
   private List<RunReport.Chart> charts() throws IOException {
-    TrainingLog log = TrainingLog.read(run.resolve("metrics.jsonl"));
+    TrainingLog log = TrainingLog.read(run);
     List<RunReport.Chart> charts = new ArrayList<>();
     if (!log.losses().isEmpty()) {
       charts.add(
           chart(
               "Losses, means since the point before", "nats; mvjrc: minus a cosine", log.losses()));
+    }
+    if (!log.validation().isEmpty()) {
+      charts.add(
+          chart("Validation of the averaged weights, filter alone", "percent", log.validation()));
     }
     if (!log.stepsPerSecond().isEmpty()) {
       charts.add(chart("Speed", "steps/s", Map.of("steps/s", log.stepsPerSecond())));

@@ -8,6 +8,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
+import io.crossmodal.trainer.train.RunFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,48 +24,47 @@ import java.util.TreeMap;
  * What a run wrote while it trained.
  *
  * @param losses by name, the mean losses over the steps before a step
+ * @param validation by name, what a validation found after a step
  * @param stepsPerSecond by step
  */
 record TrainingLog(
-    Map<String, SortedMap<Integer, Double>> losses, SortedMap<Integer, Double> stepsPerSecond) {
+    Map<String, SortedMap<Integer, Double>> losses,
+    Map<String, SortedMap<Integer, Double>> validation,
+    SortedMap<Integer, Double> stepsPerSecond) {
 
   /**
    * Reads {@code metrics.jsonl}. Losses are taken as they come: a task that was added to the
    * trainer has its curve. Steps that were taken twice, because a run was killed and resumed, count
    * as they were taken last.
    *
-   * @param file need not exist: a run begins it with its first line
+   * @param run folder; a run begins the file with its first line
    * @throws IOException when a line in it is no metrics line
    */
-  static TrainingLog read(Path file) throws IOException {
-    SortedMap<Integer, JsonObject> lines = new TreeMap<>();
-    List<String> all = Files.exists(file) ? Files.readAllLines(file) : List.of();
-    for (int i = 0; i < all.size(); i++) {
-      try {
-        JsonObject line = JsonParser.parseString(all.get(i)).getAsJsonObject();
-        lines.put(line.get("step").getAsInt(), line);
-      } catch (JsonParseException | IllegalStateException | NullPointerException e) {
-        if (i < all.size() - 1) {
-          throw new IOException(file + ", line " + (i + 1) + " is no metrics line", e);
-        }
-        // The last line of a run that was killed may be cut short.
-      }
-    }
-    TrainingLog log = new TrainingLog(new LinkedHashMap<>(), new TreeMap<>());
-    lines.forEach(log::add);
+  static TrainingLog read(Path run) throws IOException {
+    TrainingLog log =
+        new TrainingLog(new LinkedHashMap<>(), new LinkedHashMap<>(), new TreeMap<>());
+    RunFolder.metrics(run).forEach(log::add);
     return log;
   }
 
   private void add(int step, JsonObject line) {
-    if (line.has("losses")) {
-      for (Map.Entry<String, JsonElement> loss : line.getAsJsonObject("losses").entrySet()) {
-        losses
-            .computeIfAbsent(loss.getKey(), name -> new TreeMap<>())
-            .put(step, loss.getValue().getAsDouble());
-      }
-    }
+    curves(losses, step, line.getAsJsonObject("losses"));
+    curves(validation, step, line.getAsJsonObject("validation"));
     if (line.has("steps_per_second")) {
       stepsPerSecond.put(step, line.get("steps_per_second").getAsDouble());
+    }
+  }
+
+  private static void curves(
+      Map<String, SortedMap<Integer, Double>> curves, int step, JsonObject values) {
+    if (values != null) {
+      values
+          .entrySet()
+          .forEach(
+              value ->
+                  curves
+                      .computeIfAbsent(value.getKey(), name -> new TreeMap<>())
+                      .put(step, value.getValue().getAsDouble()));
     }
   }
 

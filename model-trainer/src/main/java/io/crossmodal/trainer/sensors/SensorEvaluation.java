@@ -186,6 +186,23 @@ public final class SensorEvaluation {
     return found;
   }
 
+  /**
+   * Returns the share, in percent, of tiles that find their partner among the first ten tiles of
+   * the other sensor by their embeddings: the mean over both directions.
+   *
+   * @param pairs tiles at the side that the model wants
+   */
+  static double partnersFound(FusionModel model, PairDataset dataset, DecodedPairs pairs) {
+    Encoder encoder = new ModelEncoder("", model, dataset.first().name(), dataset.second().name());
+    List<List<TileFeatures>> both =
+        features(encoder, pairs).stream()
+            .map(tiles -> tiles.stream().map(TileFeatures::withoutPatches).toList())
+            .toList();
+    return (partners(both.get(0), both.get(1), true)[2]
+            + partners(both.get(1), both.get(0), true)[2])
+        / 2;
+  }
+
   /** Returns the precision, recall and F1 over label sets at 10, and mAP. */
   private static double[] labels(
       List<TileFeatures> queries,

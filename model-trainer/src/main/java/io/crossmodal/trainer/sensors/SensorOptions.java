@@ -11,6 +11,7 @@ import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.train.Optimiser;
 import io.crossmodal.trainer.train.OptionRecords;
+import io.crossmodal.trainer.train.Validation;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,6 +34,7 @@ import java.util.Objects;
  * @param pretrained SHA-256 of the checkpoint that both towers start from; null for none
  * @param pretrainedRate learning rate of its weights, as a factor of the others'
  * @param checkpointEvery steps
+ * @param validation when the model is measured meanwhile
  * @param teacher SHA-256 of the weights of the frozen model that a new sensor is trained onto; null
  *     for a training of two sensors from scratch
  */
@@ -49,6 +51,7 @@ public record SensorOptions(
     String pretrained,
     double pretrainedRate,
     int checkpointEvery,
+    Validation.Options validation,
     String teacher) {
 
   /**
@@ -154,6 +157,7 @@ public record SensorOptions(
     } else if (preset != null) {
       throw new IllegalArgumentException("the teacher gives the shape, preset must be absent");
     }
+    validation = validation == null ? Validation.Options.NEVER : validation;
     Objects.requireNonNull(optimiser, "optimiser");
     Objects.requireNonNull(losses, "losses");
     Objects.requireNonNull(augmentation, "augmentation");
@@ -225,6 +229,14 @@ public record SensorOptions(
    */
   double learningRate(int step) {
     return optimiser.learningRate(step, steps);
+  }
+
+  /**
+   * Returns the step from which a validation may choose the model: where tokens are trained, in the
+   * second half, for the figures of embeddings say nothing of them.
+   */
+  int judgedFrom() {
+    return losses.patches() + losses.tokens() > 0 ? steps / 2 : 0;
   }
 
   /** Returns the weights of the five losses at a step. */

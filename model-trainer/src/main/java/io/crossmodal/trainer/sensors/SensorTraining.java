@@ -22,6 +22,7 @@ import io.crossmodal.trainer.train.TrainingException;
 import io.crossmodal.trainer.train.TrainingLoop;
 import io.crossmodal.trainer.train.TrainingModule;
 import io.crossmodal.trainer.train.TrainingRun;
+import io.crossmodal.trainer.train.Validation;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -95,9 +96,13 @@ public final class SensorTraining {
     Map<String, float[]> start = pretrained == null ? Map.of() : pretrained.values(config);
     try (TrainingModule<SensorSet.Batch> module =
         new TrainingModule<>(new SensorTask(options, config, start), folder.path())) {
-      double epochs = run(module, set, progress);
-      return bundle(
-          id, config, module.averaged().below("model"), dataset.name(), options.seed(), epochs);
+      return run(
+          dataset,
+          module,
+          set,
+          progress,
+          List.of(),
+          (state, epochs) -> bundle(id, config, state, dataset.name(), options.seed(), epochs));
     }
   }
 
@@ -120,13 +125,15 @@ public final class SensorTraining {
       SensorSet set = new SensorSet(options, student, frozen.seen(), sensor, pairs);
       try (TrainingModule<SensorSet.Batch> module =
           new TrainingModule<>(new SensorTask(options, frozen, sensor), folder.path())) {
-        double epochs = run(module, set, progress);
         String data = teacher.manifest().training().dataSet() + ", then " + dataset.name();
-        return frozen.with(
-            id,
-            sensor,
-            module.averaged().below("model"),
-            TrainingRun.trained(data, options.seed(), epochs));
+        return run(
+            dataset,
+            module,
+            set,
+            progress,
+            teacher.manifest().golden().texts(),
+            (state, epochs) ->
+                frozen.with(id, sensor, state, TrainingRun.trained(data, options.seed(), epochs)));
       }
     }
   }
@@ -156,13 +163,45 @@ public final class SensorTraining {
     return pairs;
   }
 
-  /** Trains to the last step, and says how many epochs that were. */
-  private double run(
-      TrainingModule<SensorSet.Batch> module, SensorSet set, TrainingLoop.Progress progress)
+  /** Makes a bundle of a model's tensors. */
+  @FunctionalInterface
+  private interface Bundling {
+    ModelBundle of(StateDict state, double epochs);
+  }
+
+  /** Trains to the last step, or to the end of patience, and returns what ships. */
+  private ModelBundle run(
+      PairDataset dataset,
+      TrainingModule<SensorSet.Batch> module,
+      SensorSet set,
+      TrainingLoop.Progress progress,
+      List<String> goldenTexts,
+      Bundling bundling)
       throws IOException, TrainingException, BundleException {
-    new TrainingLoop(folder, options.steps(), options.checkpointEvery())
-        .run(module, step -> List.of(set.batch(step)), progress);
-    return (double) module.steps() * options.batch() / set.size();
+    double stepsAnEpoch = (double) set.size() / options.batch();
+    Validation validation =
+        new Validation(
+            folder,
+            options.validation(),
+            options.steps(),
+            stepsAnEpoch,
+            options.judgedFrom(),
+            () -> bundling.of(module.averaged().below("model"), module.steps() / stepsAnEpoch),
+            goldenTexts,
+            measure(dataset));
+    new TrainingLoop(folder, options.steps(), options.checkpointEvery(), 2 * options.batch())
+        .run(module, step -> List.of(set.batch(step)), progress, validation);
+    return validation.shipped();
+  }
+
+  /** Returns what measures a model on the validation pairs; null where there are none. */
+  private Validation.Measure measure(PairDataset dataset) {
+    Integer every = options.validation().validateEvery();
+    if (dataset.split(Split.VAL).isEmpty() || (every != null && every == 0)) {
+      return null;
+    }
+    DecodedPairs held = DecodedPairs.decode(dataset, Split.VAL, options.imageSize());
+    return model -> Map.of("partner_r@10", SensorEvaluation.partnersFound(model, dataset, held));
   }
 
   /**

@@ -14,6 +14,11 @@ import io.crossmodal.model.tokens.TokenBlock;
  */
 @SuppressWarnings("ArrayRecordComponent") // never compared
 record TileFeatures(float[] embedding, float[][] patches) {
+  /** Returns these without what late interaction alone needs. */
+  TileFeatures withoutPatches() {
+    return new TileFeatures(embedding, new float[0][]);
+  }
+
   /** Returns the cosine of two embeddings. */
   double cosine(TileFeatures other) {
     return dot(embedding, other.embedding);

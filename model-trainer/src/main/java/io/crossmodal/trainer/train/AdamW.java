@@ -87,6 +87,8 @@ public final class AdamW implements AutoCloseable {
 
   private int steps;
 
+  private double norm;
+
   /**
    * Makes an optimiser that has taken no step.
    *
@@ -153,6 +155,11 @@ public final class AdamW implements AutoCloseable {
     return steps;
   }
 
+  /** Returns the norm of the last step's gradient, before it is clipped. */
+  public double gradientNorm() {
+    return norm;
+  }
+
   /**
    * Updates every parameter from its gradient, which is zero afterwards.
    *
@@ -167,7 +174,6 @@ public final class AdamW implements AutoCloseable {
     for (Group group : active) {
       all.addAll(gradients.computeIfAbsent(group, this::gradients));
     }
-    double norm;
     try (IValue list = list(all);
         IValue result = IValueUtils.runMethod(script.block(), "norm", list);
         NDArray value = result.toTensor(script.manager())) {

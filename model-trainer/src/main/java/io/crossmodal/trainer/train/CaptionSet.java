@@ -327,7 +327,8 @@ final class CaptionSet {
   static List<String> vocabulary(List<CaptionedImage> images, int minCount) {
     Map<String, Integer> counts = new TreeMap<>();
     for (CaptionedImage image : images) {
-      for (String caption : image.captions()) {
+      // What an image repeats counts once, as it is trained on once.
+      for (String caption : byKey(image.captions()).values()) {
         for (String word : WordPieceTokenizer.words(caption)) {
           counts.merge(word, 1, Integer::sum);
         }

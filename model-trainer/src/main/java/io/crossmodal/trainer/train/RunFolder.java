@@ -7,7 +7,9 @@ package io.crossmodal.trainer.train;
 import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
+import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
@@ -17,7 +19,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Locale;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /**
  * The files of a training that can be resumed: {@code options.json}, {@code data.sha256}, {@code
@@ -102,9 +107,10 @@ public final class RunFolder {
    *
    * @param digest of all that the data says of itself
    * @param what the data are, for the message
+   * @return the digest in hexadecimal
    * @throws IllegalArgumentException when the run to resume is one over other data
    */
-  public void requireSameData(MessageDigest digest, String what) throws IOException {
+  public String requireSameData(MessageDigest digest, String what) throws IOException {
     String hash = HexFormat.of().formatHex(digest.digest());
     Path file = folder.resolve(DATA);
     if (!resumes()) {
@@ -117,6 +123,7 @@ public final class RunFolder {
               folder,
               what));
     }
+    return hash;
   }
 
   /**
@@ -156,6 +163,36 @@ public final class RunFolder {
     try (FileChannel channel = FileChannel.open(metrics, StandardOpenOption.WRITE)) {
       channel.truncate(end);
     }
+  }
+
+  /**
+   * Returns the lines of {@code metrics.jsonl} by their steps. What lines of the same step say adds
+   * up, and counts as it was said last: a run that was killed and resumed takes steps twice.
+   *
+   * @throws IOException when a line is no metrics line, unless it is the last, which may be cut
+   *     short
+   */
+  public static SortedMap<Integer, JsonObject> metrics(Path folder) throws IOException {
+    Path file = folder.resolve(METRICS);
+    SortedMap<Integer, JsonObject> lines = new TreeMap<>();
+    List<String> all = Files.exists(file) ? Files.readAllLines(file) : List.of();
+    for (int i = 0; i < all.size(); i++) {
+      try {
+        JsonObject line = JsonParser.parseString(all.get(i)).getAsJsonObject();
+        JsonObject known =
+            lines.computeIfAbsent(line.get("step").getAsInt(), step -> new JsonObject());
+        line.entrySet().forEach(entry -> known.add(entry.getKey(), entry.getValue()));
+      } catch (JsonParseException | IllegalStateException | NullPointerException e) {
+        if (i < all.size() - 1) {
+          throw new IOException(file + ", line " + (i + 1) + " is no metrics line", e);
+        }
+      }
+    }
+    return lines;
+  }
+
+  SortedMap<Integer, JsonObject> metrics() throws IOException {
+    return metrics(folder);
   }
 
   /** Appends a record to {@code metrics.jsonl}. */

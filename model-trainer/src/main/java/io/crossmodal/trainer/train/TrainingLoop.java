@@ -12,6 +12,7 @@ import java.nio.channels.FileChannel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -29,16 +30,19 @@ public final class TrainingLoop {
   private final RunFolder folder;
   private final int steps;
   private final int checkpointEvery;
+  private final int pictures;
 
   /**
    * Makes a loop over a run's steps.
    *
    * @param steps to take, those before a checkpoint included
+   * @param pictures of a step
    */
-  public TrainingLoop(RunFolder folder, int steps, int checkpointEvery) {
+  public TrainingLoop(RunFolder folder, int steps, int checkpointEvery, int pictures) {
     this.folder = folder;
     this.steps = steps;
     this.checkpointEvery = checkpointEvery;
+    this.pictures = pictures;
   }
 
   /** Listens to a training. */
@@ -51,6 +55,12 @@ public final class TrainingLoop {
      */
     void stepped(int taken);
 
+    /** Is told after each step, before {@link #stepped}, what the next line would say. */
+    default void measured(Metrics metrics) {}
+
+    /** Is told what a validation has found after so many steps. */
+    default void validated(int taken, Map<String, Double> figures) {}
+
     /** Is told once, before the first step: what was left out of the data, a line each, or none. */
     default void skipped(List<String> problems) {}
   }
@@ -61,8 +71,40 @@ public final class TrainingLoop {
     void reached(int taken) throws IOException, BundleException;
   }
 
-  /** A line of {@code metrics.jsonl}: means over the steps since the line before. */
-  private record LogLine(int step, Object losses, double stepsPerSecond) {}
+  /**
+   * A line of {@code metrics.jsonl}: means over the steps since the line before.
+   *
+   * @param step how many were taken
+   * @param losses by name
+   * @param learningRate of the last step
+   * @param gradientNorm before it is clipped; a step's is the mean of its batches'
+   * @param temperature of the bi-encoder's softmax, after the last step; null where it has none
+   */
+  public record Metrics(
+      int step,
+      Map<String, Double> losses,
+      double learningRate,
+      double gradientNorm,
+      Double temperature,
+      double stepsPerSecond,
+      double picturesPerSecond) {
+
+    /** Returns them for a progress line: losses that take part, rate, norm, temperature, speed. */
+    public String brief() {
+      StringBuilder brief = new StringBuilder();
+      losses.forEach(
+          (name, value) -> {
+            if (value != 0) {
+              brief.append(String.format(Locale.ROOT, "%s %.3f ", name, value));
+            }
+          });
+      brief.append(String.format(Locale.ROOT, "rate %.1e norm %.2f ", learningRate, gradientNorm));
+      if (temperature != null) {
+        brief.append(String.format(Locale.ROOT, "temperature %.4f ", temperature));
+      }
+      return brief.append(String.format(Locale.ROOT, "%.0f/s", picturesPerSecond)).toString();
+    }
+  }
 
   /**
    * Trains from the run folder's checkpoint, or from the module's start where there is none.
@@ -73,7 +115,21 @@ public final class TrainingLoop {
    */
   public <B> void run(TrainingModule<B> module, IntFunction<List<B>> batches, Progress progress)
       throws IOException, TrainingException, BundleException {
-    run(module, batches, progress, taken -> {});
+    run(module, batches, progress, null, taken -> {});
+  }
+
+  /**
+   * Does the same under the eyes of a validation, which may end it before the last step.
+   *
+   * @param validation null for none
+   */
+  public <B> void run(
+      TrainingModule<B> module,
+      IntFunction<List<B>> batches,
+      Progress progress,
+      Validation validation)
+      throws IOException, TrainingException, BundleException {
+    run(module, batches, progress, validation, taken -> {});
   }
 
   /** Does the same, and what is due after each step besides. */
@@ -81,6 +137,7 @@ public final class TrainingLoop {
       TrainingModule<B> module,
       IntFunction<List<B>> batches,
       Progress progress,
+      Validation validation,
       Milestone milestone)
       throws IOException, TrainingException, BundleException {
     if (folder.resumes()) {
@@ -92,8 +149,12 @@ public final class TrainingLoop {
       folder.dropHalfLine();
       CompletableFuture<List<B>> next = load(loader, batches, module.steps());
       List<Losses> sinceLine = new ArrayList<>();
+      double norms = 0;
+      if (validation != null) {
+        tell(progress, module.steps(), validation.resume(module.steps()));
+      }
       long since = System.nanoTime();
-      while (module.steps() < steps) {
+      while (module.steps() < steps && (validation == null || !validation.exhausted())) {
         List<B> now = await(next);
         next = load(loader, batches, module.steps() + 1);
         Losses losses = module.step(now);
@@ -107,6 +168,19 @@ public final class TrainingLoop {
               null);
         }
         sinceLine.add(losses);
+        norms += module.gradientNorm();
+        double seconds = (System.nanoTime() - since) / 1e9;
+        double speed = sinceLine.size() / seconds;
+        Metrics metrics =
+            new Metrics(
+                module.steps(),
+                Losses.mean(sinceLine).values(),
+                module.learningRate(),
+                norms / sinceLine.size(),
+                module.temperature(),
+                speed,
+                speed * pictures);
+        progress.measured(metrics);
         int taken = module.steps();
         boolean saves = taken % checkpointEvery == 0 || taken == steps;
         CancellationException cancelled = null;
@@ -119,10 +193,9 @@ public final class TrainingLoop {
         milestone.reached(taken);
         // A line ends where a checkpoint is, so that a resumed run logs what the whole one did.
         if (taken % LOG_EVERY == 0 || saves) {
-          double seconds = (System.nanoTime() - since) / 1e9;
-          folder.log(
-              new LogLine(taken, Losses.mean(sinceLine).values(), sinceLine.size() / seconds));
+          folder.log(metrics);
           sinceLine.clear();
+          norms = 0;
           since = System.nanoTime();
         }
         if (saves) {
@@ -130,6 +203,15 @@ public final class TrainingLoop {
         }
         if (cancelled != null) {
           throw cancelled;
+        }
+        if (validation != null) {
+          long before = System.nanoTime();
+          tell(progress, taken, validation.reached(taken));
+          // Its time is none of a step's.
+          since += System.nanoTime() - before;
+          if (validation.exhausted() && !saves) {
+            module.save(folder.checkpoint());
+          }
         }
       }
     } catch (OutOfMemoryError e) {
@@ -150,6 +232,12 @@ public final class TrainingLoop {
     } finally {
       loader.shutdownNow();
       lock.close();
+    }
+  }
+
+  private static void tell(Progress progress, int taken, Map<String, Double> figures) {
+    if (figures != null) {
+      progress.validated(taken, figures);
     }
   }
 

@@ -64,6 +64,30 @@ public final class TrainingModule<B> implements AutoCloseable {
     return optimiser.steps();
   }
 
+  /** Returns the learning rate of the last step. */
+  double learningRate() {
+    return settings.learningRate().applyAsDouble(Math.max(0, steps() - 1));
+  }
+
+  /** Returns the norm of the last step's gradient, before it is clipped. */
+  double gradientNorm() {
+    return optimiser.gradientNorm();
+  }
+
+  /**
+   * Returns the temperature of the bi-encoder's softmax; null where the task learns none, or it is
+   * none any more.
+   */
+  Double temperature() {
+    for (Map.Entry<String, NDArray> parameter : script.parameters().entrySet()) {
+      if (parameter.getKey().endsWith("filter.log_scale") && task.trains(parameter.getKey())) {
+        double temperature = Math.exp(-parameter.getValue().toFloatArray()[0]);
+        return Double.isFinite(temperature) ? temperature : null;
+      }
+    }
+    return null;
+  }
+
   /**
    * Runs forward, backward and update; no update where a loss or a gradient is no finite number.
    *

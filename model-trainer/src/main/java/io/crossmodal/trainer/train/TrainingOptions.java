@@ -32,6 +32,7 @@ import java.util.Objects;
  * @param regularisation what keeps the model from learning its images by heart
  * @param minWordCount a word that the training captions hold less often becomes [UNK]
  * @param checkpointEvery steps between checkpoints
+ * @param validation when the model is measured meanwhile
  * @param initial SHA-256 of the starting weights; null where they are random
  */
 public record TrainingOptions(
@@ -49,6 +50,7 @@ public record TrainingOptions(
     Regularisation regularisation,
     int minWordCount,
     int checkpointEvery,
+    Validation.Options validation,
     String initial) {
 
   /**
@@ -157,6 +159,7 @@ public record TrainingOptions(
       throw new IllegalArgumentException(
           "either preset or initial gives the model's shape, got " + preset + " and " + initial);
     }
+    validation = validation == null ? Validation.Options.NEVER : validation;
     Objects.requireNonNull(tasks, "tasks");
     Objects.requireNonNull(momentum, "momentum");
     Objects.requireNonNull(stages, "stages");
@@ -226,6 +229,15 @@ public record TrainingOptions(
   /** Returns the step from which every task takes part. */
   int joining() {
     return (int) Math.round(stages.filterAlone() * steps);
+  }
+
+  /**
+   * Returns the step from which a validation may choose the model: where a fusion is trained, in
+   * the second half of its training, for the bi-encoder's figures say nothing of it.
+   */
+  int judgedFrom() {
+    boolean fuses = tasks.itm() + tasks.mlm() + tasks.mvjrc() > 0;
+    return fuses ? joining() + (steps - joining()) / 2 : 0;
   }
 
   /**

@@ -12,6 +12,7 @@ import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.bundle.Sha256;
+import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.text.WordPieceTokenizer;
@@ -21,25 +22,34 @@ import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DecodedImages;
 import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.evaluate.EncodedSplit;
+import io.crossmodal.trainer.evaluate.EvaluationTable;
+import io.crossmodal.trainer.evaluate.Evaluator;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * A run folder and the training that fills it: {@code options.json}, {@code vocab.txt}, {@code
- * data.sha256}, {@code checkpoint.safetensors}, {@code metrics.jsonl}, and at the end {@code
- * model.zip}.
+ * data.sha256}, {@code checkpoint.safetensors}, {@code metrics.jsonl}, {@code best.zip}, and at the
+ * end {@code model.zip}.
  *
  * <p>A run that was killed continues at its last checkpoint and takes the same steps as one that
  * was not: what a step does depends on the seed and its number alone.
  */
 public final class TrainingRun {
   private static final String VOCABULARY = "vocab.txt";
+
+  /** Pictures that a validation takes in at most; they are all held in memory. */
+  private static final int MOST_VALIDATED = 1000;
 
   private final RunFolder folder;
   private final TrainingOptions options;
@@ -119,7 +129,8 @@ public final class TrainingRun {
     DecodedImages<RgbImage> decoded =
         DecodedImages.decode(
             split, new ImagePreprocessor(sensor.withImageSize(kept)), dataset.problemsLeft());
-    progress.skipped(decoded.problems());
+    DecodedImages<RgbImage> held = held(dataset, decoded, sensor);
+    progress.skipped(Stream.of(decoded, held).flatMap(d -> d.problems().stream()).toList());
     requireSameData(decoded);
     long pairs = decoded.images().stream().mapToLong(image -> image.captions().size()).sum();
     CaptionSet set = new CaptionSet(options, decoded, tokenizer, sensor);
@@ -134,18 +145,65 @@ public final class TrainingRun {
       Supplier<ModelBundle> bundle =
           () -> bundle(module, id, dataset.name(), config, vocabulary, pairs);
       int each = options.accumulate();
-      new TrainingLoop(folder, options.steps(), options.checkpointEvery())
+      Validation validation =
+          new Validation(
+              folder,
+              options.validation(),
+              options.steps(),
+              (double) pairs / (options.batch() * each),
+              options.judgedFrom(),
+              bundle,
+              goldenTexts(dataset),
+              held.images().isEmpty() ? null : model -> measure(model, held));
+      new TrainingLoop(folder, options.steps(), options.checkpointEvery(), options.batch() * each)
           .run(
               module,
               step -> IntStream.range(each * step, each * (step + 1)).mapToObj(set::batch).toList(),
               progress,
+              validation,
               taken -> {
                 if (taken == options.joining()) {
                   progress.biEncoderTrained(bundle.get());
                 }
               });
-      return bundle.get();
+      return validation.shipped();
     }
+  }
+
+  /** Returns the pictures to validate on: those of the split, evenly fewer where there are many. */
+  private DecodedImages<RgbImage> held(
+      CaptionedDataset dataset, DecodedImages<RgbImage> decoded, SensorConfig sensor) {
+    Integer every = options.validation().validateEvery();
+    List<CaptionedImage> all =
+        options.tasks().itc() == 0 || (every != null && every == 0)
+            ? List.of()
+            : dataset.split(Split.VAL);
+    int count = Math.min(MOST_VALIDATED, all.size());
+    List<CaptionedImage> some =
+        IntStream.range(0, count)
+            .mapToObj(i -> all.get((int) ((long) i * all.size() / count)))
+            .toList();
+    return DecodedImages.decode(
+        some,
+        new ImagePreprocessor(sensor),
+        Math.max(0, dataset.problemsLeft() - decoded.problems().size()));
+  }
+
+  private static Map<String, Double> measure(FusionModel model, DecodedImages<RgbImage> held) {
+    EvaluationTable.Row row = new Evaluator(model, EncodedSplit.encode(model, held)).biEncoder();
+    Map<String, Double> figures = new LinkedHashMap<>();
+    figures.put("mr", row.meanRecall());
+    figures.put("mr_aware", row.meanRecallAware());
+    return figures;
+  }
+
+  /** Returns the first captions of a data set: known words, several lengths. */
+  public static List<String> goldenTexts(CaptionedDataset dataset) {
+    return dataset.images().stream()
+        .flatMap(image -> image.captions().stream())
+        .distinct()
+        .limit(3)
+        .toList();
   }
 
   private ModelBundle bundle(

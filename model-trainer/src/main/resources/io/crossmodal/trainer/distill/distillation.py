@@ -8,6 +8,12 @@ class Distillation(Module):
   alpha : float
   contrast_weight : float
 
+  # The bi-encoder's scale, with a gradient beyond its bound: a temperature that overshot must come back, as
+  # in training.py.
+  def scale(self) -> Tensor:
+    l = self.filter.log_scale                                         # (1)
+    return torch.exp(l - torch.relu(l - 4.605170185988092).detach())  # (1), at most 100
+
   # KL(p_teacher, p_student), mean over the rows; p (R, C) probabilities, z (R, C) logits.
   def divergence(self, p: Tensor, z: Tensor) -> Tensor:
     log_p = torch.log(torch.clamp_min(p, 1e-09))
@@ -17,7 +23,7 @@ class Distillation(Module):
   # KL of single scores teaches how hard negatives are ordered (2407.07479).
   def listwise(self, t: Tensor, e: Tensor, ranking: Tensor) -> Tensor:
     s = (e * t.unsqueeze(1)).sum([2])  # (Q, K)
-    return self.divergence(torch.softmax(ranking, 1), s * self.filter.scale())
+    return self.divergence(torch.softmax(ranking, 1), s * self.scale())
 
   # w (Q, H), v (Q, K, H): class tokens. itm (Q, K): the teacher's matching logits, ranking (Q, K): the
   # logits it ranks by. labels (Q, K): 1 where the pair belongs together. matches (Q, Q): own images against texts.
@@ -28,7 +34,7 @@ class Distillation(Module):
     e = e.view(v.size(0), v.size(1), -1)                    # (Q, K, D)
     order = self.listwise(t, e, ranking)
     own = e[:, 0] @ t.t()                                   # (Q, Q)
-    contrast = self.contrast.forward(own * self.filter.scale(), matches)
+    contrast = self.contrast.forward(own * self.scale(), matches)
     texts = w.unsqueeze(1).expand(-1, v.size(1), -1)        # (Q, K, H)
     z = self.mlp(v.flatten(0, 1), texts.flatten(0, 1))      # (QK, 2)
     p = torch.sigmoid(itm.flatten())                        # (QK)

@@ -398,9 +398,10 @@ class CrossModalTest {
     assertEquals(0, run("report", "--run", run), err.toString());
     assertTrue(out.toString().contains("wrote " + report), out.toString());
     Html plain = new Html(Files.readString(report));
-    assertEquals(2, plain.pictures("chart"));
-    assertEquals(2, plain.all("img").size());
+    assertEquals(3, plain.pictures("chart"));
+    assertEquals(3, plain.all("img").size());
     assertTrue(plain.rows("options") > 12);
+    // The filter's curve beside losses and speed.
 
     List<String> arguments =
         List.of("report", "--run", run, "--data", marked.toString(), "--k", "2", "--seed", "5");
@@ -408,7 +409,7 @@ class CrossModalTest {
     String html = Files.readString(report);
     assertFalse(html.contains("<b>"), "escaped");
     Html full = new Html(html);
-    assertEquals(2, full.pictures("chart"));
+    assertEquals(3, full.pictures("chart"));
     assertEquals(5, full.pictures("sheet"));
     // Ten captions; the filter's two candidates in both orders.
     assertEquals(10 * 2 * 2, full.pictures("right") + full.pictures("wrong"));

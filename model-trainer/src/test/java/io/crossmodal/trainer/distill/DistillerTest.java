@@ -7,9 +7,11 @@ package io.crossmodal.trainer.distill;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.crossmodal.model.Calibration;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.Encoding;
@@ -18,17 +20,24 @@ import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.torchscript.ScriptTensor;
+import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.trainer.bundle.BundleWriter;
-import io.crossmodal.trainer.train.Losses;
 import io.crossmodal.trainer.train.MicroTraining;
+import io.crossmodal.trainer.train.TrainingLoop;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -83,17 +92,128 @@ class DistillerTest {
     return image == text || (image < 2 && text < 2);
   }
 
-  private static ModelBundle distil(DistillationOptions options, List<Losses> losses)
+  private static final AtomicInteger RUNS = new AtomicInteger();
+
+  /** Collects the means of epochs, whose ends are where metrics begin anew. */
+  private record Epochs(List<Map<String, Double>> losses, int perEpoch, int end)
+      implements TrainingLoop.Progress {
+    @Override
+    public void measured(TrainingLoop.Metrics metrics) {
+      if (metrics.step() % perEpoch == 0) {
+        losses.add(metrics.losses());
+      }
+    }
+
+    @Override
+    public void stepped(int taken) {
+      if (taken == end) {
+        throw new CancellationException();
+      }
+    }
+  }
+
+  private static ModelBundle distil(DistillationOptions options, List<Map<String, Double>> losses)
+      throws Exception {
+    return distil(folder.resolve("run" + RUNS.incrementAndGet()), options, losses, 0);
+  }
+
+  private static ModelBundle distil(
+      Path run, DistillationOptions options, List<Map<String, Double>> losses, int end)
       throws Exception {
     return new Distiller(teacher, images, texts, DistillerTest::matches, options)
-        .distil(folder, done -> {}, losses::add);
+        .distil(
+            run, Calibration.NONE, done -> {}, new Epochs(losses, IMAGES / options.batch(), end));
   }
 
   @Test
-  void theListsHoldTheOwnImageTheHardestAndOthersButNoSecondMatch() {
+  void anInterruptedOneGoesOnWhereItEnded() throws Exception {
+    DistillationOptions options = options(3, 1e-2);
+    ModelBundle whole = distil(options, new ArrayList<>());
+    Path run = folder.resolve("interrupted");
+    List<Integer> scored = new ArrayList<>();
+    Distiller distiller = new Distiller(teacher, images, texts, DistillerTest::matches, options);
+    // In the middle of the teacher's lists, whose last row is cut short; of an epoch; again.
+    assertThrows(
+        CancellationException.class,
+        () ->
+            distiller.distil(
+                run,
+                Calibration.NONE,
+                done -> {
+                  scored.add(done);
+                  if (done == 7) {
+                    throw new CancellationException();
+                  }
+                },
+                taken -> {}));
+    try (Stream<Path> files = Files.list(run)) {
+      Path lists = files.filter(f -> f.toString().endsWith(".bin")).findFirst().orElseThrow();
+      Files.write(lists, new byte[13], StandardOpenOption.APPEND);
+    }
+    scored.clear();
+    List<Integer> steps = new ArrayList<>();
+    assertThrows(
+        CancellationException.class,
+        () ->
+            distiller.distil(
+                run,
+                Calibration.NONE,
+                scored::add,
+                taken -> {
+                  steps.add(taken);
+                  if (taken == 4) {
+                    throw new CancellationException();
+                  }
+                }));
+    assertEquals(8, scored.get(0), "what was scored is not scored again");
+    ModelBundle resumed = distiller.distil(run, Calibration.NONE, scored::add, steps::add);
+    assertEquals(IMAGES, scored.get(scored.size() - 1));
+    assertEquals(IMAGES - 7, scored.size());
+    assertEquals(List.of(1, 2, 3, 4, 5, 6, 7, 8, 9), steps);
+    assertEquals(whole.manifest().fingerprints(), resumed.manifest().fingerprints());
+    assertRefused(
+        () -> distiller.distil(run, new Calibration(2, 1, 0), done -> {}, taken -> {}),
+        "another teacher");
+  }
+
+  /** A temperature beyond its bound must come back, as it does in training. */
+  @Test
+  void aScaleBeyondItsBoundIsNotStuck() throws Exception {
+    Map<String, ScriptTensor> tensors = new LinkedHashMap<>(teacher.bundle().weights().tensors());
+    ScriptTensor scale = tensors.get("filter.log_scale");
+    tensors.put("filter.log_scale", ScriptTensor.parameter(new float[] {6}, scale.shape()));
+    ModelBundle before = teacher.bundle();
+    ModelBundle overshot =
+        ModelBundle.of(
+            "overshot",
+            before.manifest().config(),
+            before.tokenizer().words(),
+            new StateDict(tensors),
+            Calibration.NONE,
+            before.manifest().training(),
+            List.of());
+    try (FusionModel model = FusionModel.load(overshot, folder)) {
+      ModelBundle distilled =
+          new Distiller(model, images, texts, DistillerTest::matches, options(3, 1e-2))
+              .distil(folder.resolve("overshot"), Calibration.NONE, done -> {}, taken -> {});
+      float after = distilled.weights().tensors().get("filter.log_scale").values()[0];
+      assertNotEquals(6f, after, "no gradient reached it");
+    }
+  }
+
+  @Test
+  void theListsHoldTheOwnImageTheHardestAndOthersButNoSecondMatch() throws Exception {
     DistillationOptions options = options(1, 1e-3);
     TeacherLists lists =
-        TeacherLists.prepare(teacher, images, texts, DistillerTest::matches, options, done -> {});
+        TeacherLists.prepare(
+            teacher,
+            images,
+            texts,
+            DistillerTest::matches,
+            options,
+            Calibration.NONE,
+            folder.resolve("lists.bin"),
+            done -> {});
     Set<Integer> easy = new HashSet<>();
     for (int t = 0; t < IMAGES; t++) {
       int[] candidates = lists.candidates()[t];
@@ -136,10 +256,10 @@ class DistillerTest {
 
   @Test
   void bothFiltersLearnAndNothingElseMoves() throws Exception {
-    List<Losses> losses = new ArrayList<>();
+    List<Map<String, Double>> losses = new ArrayList<>();
     ModelBundle distilled = distil(options(60, 1e-2), losses);
-    Losses first = losses.get(0);
-    Losses last = losses.get(losses.size() - 1);
+    Map<String, Double> first = losses.get(0);
+    Map<String, Double> last = losses.get(losses.size() - 1);
     assertEquals(60, losses.size());
     assertTrue(last.get("order") < first.get("order"), first + " to " + last);
     assertTrue(last.get("soft") < first.get("soft"), first + " to " + last);
@@ -201,8 +321,8 @@ class DistillerTest {
 
   @Test
   void aSeedGivesOneResult() throws Exception {
-    List<Losses> one = new ArrayList<>();
-    List<Losses> other = new ArrayList<>();
+    List<Map<String, Double>> one = new ArrayList<>();
+    List<Map<String, Double>> other = new ArrayList<>();
     ModelBundle first = distil(options(2, 1e-2), one);
     ModelBundle second = distil(options(2, 1e-2), other);
     assertEquals(one, other);

@@ -53,11 +53,29 @@ class CalibrationFitTest {
     return new Candidates(answers(queries, k), itm, filter);
   }
 
+  private static Calibration fit(Candidates candidates, boolean[][] right) {
+    return CalibrationFit.fit(new CalibrationFit.Judged(candidates, right));
+  }
+
+  /** The one direction alone would say 0, the other is told apart by the filter alone. */
+  @Test
+  void bothDirectionsChooseLambda() {
+    boolean[][] right = new boolean[1500][];
+    boolean[][] rightBack = new boolean[1500][];
+    CalibrationFit.Judged there = new CalibrationFit.Judged(draw(1500, 8, 0, 1.5, right), right);
+    CalibrationFit.Judged back =
+        new CalibrationFit.Judged(draw(1500, 8, 2, 1.5, rightBack), rightBack);
+    double one = CalibrationFit.fit(there).lambda();
+    double both = CalibrationFit.fit(there, back).lambda();
+    double other = CalibrationFit.fit(back).lambda();
+    assertTrue(one < both && both < other, one + " " + both + " " + other);
+  }
+
   @Test
   void findsWhichLogitTellsMore() {
     for (double lambda : new double[] {0, 0.5, 2}) {
       boolean[][] right = new boolean[1500][];
-      Calibration fitted = CalibrationFit.fit(draw(1500, 8, lambda, 1.5, right), right);
+      Calibration fitted = fit(draw(1500, 8, lambda, 1.5, right), right);
       assertTrue(
           fitted.lambda() >= lambda / 2 && fitted.lambda() <= Math.max(0.2, 2 * lambda),
           "lambda " + lambda + " came back as " + fitted);
@@ -73,8 +91,7 @@ class CalibrationFitTest {
       itm[0][a] = (float) (2 * random.nextGaussian());
       right[0][a] = random.nextDouble() < 1 / (1 + Math.exp(-(0.7 * itm[0][a] - 1.2)));
     }
-    Calibration fitted =
-        CalibrationFit.fit(new Candidates(answers(1, n), itm, new float[1][n]), right);
+    Calibration fitted = fit(new Candidates(answers(1, n), itm, new float[1][n]), right);
     assertEquals(0.7, fitted.scale(), 0.08);
     assertEquals(-1.2, fitted.bias(), 0.1);
   }
@@ -104,8 +121,7 @@ class CalibrationFitTest {
       matches += right[0][a] ? 1 : 0;
       itm[0][a] = (float) (90 + (right[0][a] ? gap : 0) + random.nextGaussian());
     }
-    Calibration fitted =
-        CalibrationFit.fit(new Candidates(answers(1, n), itm, new float[1][n]), right);
+    Calibration fitted = fit(new Candidates(answers(1, n), itm, new float[1][n]), right);
     double mean = 0;
     for (float logit : itm[0]) {
       mean += fitted.probability(logit, 0) / n;
@@ -117,8 +133,7 @@ class CalibrationFitTest {
   @RepeatedTest(5)
   void probabilitiesKeepTheOrderOfTheLogits() {
     boolean[][] right = new boolean[50][];
-    Calibration fitted =
-        CalibrationFit.fit(draw(50, 6, random.nextDouble(3), random.nextDouble(3), right), right);
+    Calibration fitted = fit(draw(50, 6, random.nextDouble(3), random.nextDouble(3), right), right);
     double last = -1;
     for (float logit = -30; logit <= 30; logit += 0.5f) {
       double p = fitted.probability(logit, 0);
@@ -136,18 +151,17 @@ class CalibrationFitTest {
       for (boolean[] row : all) {
         Arrays.fill(row, same);
       }
-      assertUsable(CalibrationFit.fit(random, all));
+      assertUsable(fit(random, all));
     }
     // Logits that tell right from wrong without fail, that mislead, that are all the same, none.
     Candidates apart =
         new Candidates(answers(1, 2), new float[][] {{1e4f, -1e4f}}, new float[1][2]);
-    assertUsable(CalibrationFit.fit(apart, new boolean[][] {{true, false}}));
-    assertUsable(CalibrationFit.fit(apart, new boolean[][] {{false, true}}));
+    assertUsable(fit(apart, new boolean[][] {{true, false}}));
+    assertUsable(fit(apart, new boolean[][] {{false, true}}));
     Candidates same = new Candidates(answers(1, 2), new float[1][2], new float[1][2]);
-    assertUsable(CalibrationFit.fit(same, new boolean[][] {{false, true}}));
+    assertUsable(fit(same, new boolean[][] {{false, true}}));
     assertUsable(
-        CalibrationFit.fit(
-            new Candidates(new int[0][], new float[0][], new float[0][]), new boolean[0][]));
+        fit(new Candidates(new int[0][], new float[0][], new float[0][]), new boolean[0][]));
   }
 
   private static void assertUsable(Calibration fitted) {

@@ -34,16 +34,17 @@ class TrainingLogTest {
 
   @Test
   void aResumedRunCountsAsItWasTakenLast() throws Exception {
-    Path file =
-        Files.write(
-            folder.resolve("metrics.jsonl"),
-            List.of(
-                line(50, 4, 1),
-                line(100, 3, 1),
-                line(150, 9, 1),
-                line(100, 2.5, 2),
-                "{\"step\":1"));
-    TrainingLog log = TrainingLog.read(file);
+    Files.write(
+        folder.resolve("metrics.jsonl"),
+        List.of(
+            line(50, 4, 1),
+            line(100, 3, 1),
+            "{\"step\":100,\"validation\":{\"mr\":12.5}}",
+            line(150, 9, 1),
+            line(100, 2.5, 2),
+            "{\"step\":1"));
+    TrainingLog log = TrainingLog.read(folder);
+    assertEquals(Map.of("mr", new TreeMap<>(Map.of(100, 12.5))), log.validation());
     assertEquals(new TreeMap<>(Map.of(50, 4.0, 100, 2.5, 150, 9.0)), log.losses().get("itc"));
     assertEquals(List.of("total", "itc"), List.copyOf(log.losses().keySet()));
     assertEquals(new TreeMap<>(Map.of(50, 1.0, 100, 2.0, 150, 1.0)), log.stepsPerSecond());
@@ -51,12 +52,13 @@ class TrainingLogTest {
 
   @Test
   void namesTheLineThatIsNone() throws Exception {
+    Path run = Files.createDirectories(folder.resolve("broken"));
     Path file =
         Files.write(
-            folder.resolve("broken.jsonl"), List.of(line(50, 4, 1), "nothing", line(1, 1, 1)));
-    String message = assertThrows(IOException.class, () -> TrainingLog.read(file)).getMessage();
+            run.resolve("metrics.jsonl"), List.of(line(50, 4, 1), "nothing", line(1, 1, 1)));
+    String message = assertThrows(IOException.class, () -> TrainingLog.read(run)).getMessage();
     assertTrue(message.contains(file + ", line 2"), message);
-    assertEquals(Map.of(), TrainingLog.read(folder.resolve("not-yet.jsonl")).losses());
+    assertEquals(Map.of(), TrainingLog.read(folder.resolve("not-yet")).losses());
   }
 
   @Test

@@ -33,7 +33,9 @@ import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import io.crossmodal.trainer.data.scene.ScenePairsWriter;
 import io.crossmodal.trainer.train.MicroTraining;
 import io.crossmodal.trainer.train.Optimiser;
+import io.crossmodal.trainer.train.RunFolder;
 import io.crossmodal.trainer.train.TrainingModule;
+import io.crossmodal.trainer.train.Validation;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -83,7 +85,9 @@ class SensorTrainingTest {
         "losses",
         new SensorOptions.Losses(1, 1, 1, 1, 0, 0.2, false, true, 2, 0.25, queue),
         "checkpoint_every",
-        5);
+        5,
+        "validate_every",
+        0);
   }
 
   private static ModelBundle train(String run, SensorOptions options) throws Exception {
@@ -119,6 +123,41 @@ class SensorTrainingTest {
     assertThrows(
         IllegalArgumentException.class,
         () -> SensorTraining.open(folder.resolve("killed"), options(0)));
+  }
+
+  @Test
+  void validatesWithoutDisturbingAndGoesOnAfterAnInterruption() throws Exception {
+    ModelBundle without = train("unseen", options(16));
+    SensorOptions watched =
+        MicroTraining.with(
+            options(16), "validation", new Validation.Options(4, 0, Validation.Ships.LAST));
+    assertSame(without, train("watched", watched));
+    SensorOptions best =
+        MicroTraining.with(
+            options(16), "validation", new Validation.Options(4, 0, Validation.Ships.BEST));
+    ModelBundle whole = train("best", best);
+    assertThrows(
+        CancellationException.class,
+        () ->
+            SensorTraining.open(folder.resolve("best-interrupted"), best)
+                .train(
+                    pairs,
+                    "s",
+                    taken -> {
+                      if (taken == 8) {
+                        throw new CancellationException();
+                      }
+                    }));
+    assertSame(whole, train("best-interrupted", best));
+    for (String run : List.of("watched", "best", "best-interrupted")) {
+      var lines = RunFolder.metrics(folder.resolve(run));
+      lines.values().removeIf(line -> !line.has("validation"));
+      assertEquals(List.of(4, 8, 12), List.copyOf(lines.keySet()), run);
+      double found = lines.get(12).getAsJsonObject("validation").get("partner_r@10").getAsDouble();
+      // Eight validation pairs are all among the first ten.
+      assertEquals(100, found, 1e-9);
+    }
+    assertTrue(Files.exists(folder.resolve("best").resolve("best.zip")));
   }
 
   @Test

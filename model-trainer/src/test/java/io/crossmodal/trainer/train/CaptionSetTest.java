@@ -413,5 +413,13 @@ class CaptionSetTest {
     List<String> often = CaptionSet.vocabulary(List.of(image), 2);
     assertEquals(List.of(",", ".", "a", "stadium"), often.subList(5, often.size()));
     assertNotEquals(all, often);
+    // What an image repeats counts once: it is trained on once.
+    CaptionedImage repeating =
+        new CaptionedImage("x", folder, 0, Split.TRAIN, List.of("a Tank.", "a tank", "a tank"));
+    assertEquals(
+        List.of(",", "."),
+        CaptionSet.vocabulary(List.of(repeating), 2).subList(5, 7),
+        "nothing twice");
+    assertEquals(7, CaptionSet.vocabulary(List.of(repeating), 2).size());
   }
 }

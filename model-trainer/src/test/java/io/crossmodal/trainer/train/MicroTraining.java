@@ -106,7 +106,9 @@ public final class MicroTraining {
         "min_word_count",
         1,
         "checkpoint_every",
-        checkpointEvery);
+        checkpointEvery,
+        "validate_every",
+        0);
   }
 
   /** Options with others: names and values in turn. */

@@ -154,6 +154,7 @@ class TrainingOptionsTest {
             new TrainingOptions.Regularisation(Augmentation.RANDAUGMENT, 0.1, 0),
             1,
             1000,
+            new Validation.Options(null, 0, Validation.Ships.BEST),
             null),
         Recipe.PAPER.options());
     assertEquals(
@@ -172,6 +173,7 @@ class TrainingOptionsTest {
             new TrainingOptions.Regularisation(Augmentation.JITTER, 0, 0.03),
             3,
             250,
+            new Validation.Options(null, 0, Validation.Ships.BEST),
             null),
         Recipe.SCRATCH.options());
     assertEquals(
@@ -190,6 +192,7 @@ class TrainingOptionsTest {
             new TrainingOptions.Regularisation(Augmentation.AERIAL, 0.1, 0.1),
             3,
             250,
+            new Validation.Options(null, 0, Validation.Ships.BEST),
             null),
         Recipe.PHOTOGRAPHS.options());
   }
