@@ -164,6 +164,21 @@ public final class CrossModalClient {
   }
 
   /**
+   * Searches pictures of one sensor, or of all, by a picture.
+   *
+   * @param bytes of the picture, base64
+   * @param sensor of the picture
+   * @param wanted sensor of the hits; null for those of all
+   * @param size hits wanted, and candidates per shard
+   */
+  public List<Hit> searchByTile(String index, String bytes, String sensor, String wanted, int size)
+      throws IOException {
+    JsonObject side = object("query_image", bytes);
+    side.addProperty("sensor", sensor);
+    return search(index, side, size, wanted, 0, size);
+  }
+
+  /**
    * Searches pictures of one or several sensors.
    *
    * @param side what is searched by: {@code query_text}, or {@code query_image} and {@code sensor}

@@ -97,11 +97,6 @@ public final class SensorArchive {
     return archive;
   }
 
-  /** Returns the steps of the training. */
-  public static int steps() {
-    return STEPS;
-  }
-
   /** Contrasts patches too: late interaction needs it (decision 0014). */
   private static SensorOptions options() {
     return OptionRecords.with(
@@ -150,7 +145,7 @@ public final class SensorArchive {
   }
 
   /** Returns what a place looks like. */
-  public BandImage tile(String sensor, int place) {
+  private BandImage tile(String sensor, int place) {
     return (sensor.equals(SENSORS.get(0)) ? tiles.first() : tiles.second()).get(place);
   }
 

@@ -99,9 +99,20 @@ public final class ModelBundle {
     return (String.join("\n", vocabulary) + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
-  /** The bundle {@code scenes-tiny} that this library ships. */
+  /** The bundle {@code scenes-tiny} that this library ships: text and generated scenes. */
   public static ModelBundle demo() {
-    String name = "scenes-tiny.zip";
+    return shipped("scenes-tiny.zip");
+  }
+
+  /**
+   * The bundle {@code sentinel-pairs} that this library ships: Sentinel-1 (VV) and Sentinel-2 in
+   * false colours, without text.
+   */
+  public static ModelBundle sentinelPairs() {
+    return shipped("sentinel-pairs.zip");
+  }
+
+  private static ModelBundle shipped(String name) {
     Content content =
         () -> {
           InputStream in = ModelBundle.class.getResourceAsStream(name);

@@ -31,7 +31,7 @@ public final class StateDict {
     return new StateDict(tensors);
   }
 
-  /** The same with all values in the heap. */
+  /** The same with copies of all values in the heap. */
   public StateDict inHeap() {
     Map<String, ScriptTensor> copies = new LinkedHashMap<>();
     tensors.forEach(
@@ -39,9 +39,32 @@ public final class StateDict {
             copies.put(
                 name,
                 tensor.trainable()
-                    ? ScriptTensor.parameter(tensor.values(), tensor.shape())
-                    : ScriptTensor.buffer(tensor.values(), tensor.shape())));
+                    ? ScriptTensor.parameter(tensor.values().clone(), tensor.shape())
+                    : ScriptTensor.buffer(tensor.values().clone(), tensor.shape())));
     return new StateDict(copies);
+  }
+
+  /**
+   * Returns the same with values that half precision has, still as 32-bit floats: half of their
+   * bits are zero and take no space in a zip.
+   *
+   * @throws IllegalArgumentException when a value is beyond half precision, naming its tensor
+   */
+  public StateDict roundedToHalf() {
+    StateDict rounded = inHeap();
+    rounded.tensors.forEach(
+        (name, tensor) -> {
+          float[] values = tensor.values();
+          for (int i = 0; i < values.length; i++) {
+            float half = Float.float16ToFloat(Float.floatToFloat16(values[i]));
+            if (Float.isInfinite(half)) {
+              throw new IllegalArgumentException(
+                  name + " holds " + values[i] + ", half precision ends at 65504");
+            }
+            values[i] = half;
+          }
+        });
+    return rounded;
   }
 
   public Set<String> names() {

@@ -41,6 +41,25 @@ class StateDictTest {
   }
 
   @Test
+  void roundedToHalfIsWhatHalfPrecisionHas() {
+    float[] values = {1, -0.1f, 3e-8f, 65504, 0};
+    StateDict state =
+        new StateDict(
+            Map.of("a", ScriptTensor.parameter(values, 5), "b", ScriptTensor.buffer(values, 5)));
+    for (String name : state.names()) {
+      float[] rounded = state.roundedToHalf().tensors().get(name).values();
+      for (int i = 0; i < values.length; i++) {
+        assertEquals(Float.float16ToFloat(Float.floatToFloat16(values[i])), rounded[i]);
+      }
+    }
+    assertEquals(-0.1f, values[1], "the original stays");
+    StateDict beyond = new StateDict(Map.of("a.b", ScriptTensor.parameter(new float[] {7e4f}, 1)));
+    String message =
+        assertThrows(IllegalArgumentException.class, beyond::roundedToHalf).getMessage();
+    assertTrue(message.contains("a.b holds 70000.0"), message);
+  }
+
+  @Test
   void buildsFromExactlyTheTensorsThatItNeeds() {
     StateDict state = random(SEED);
     StateDict built = StateDict.of(build(state.tensors()));

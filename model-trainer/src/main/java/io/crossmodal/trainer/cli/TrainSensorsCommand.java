@@ -69,6 +69,13 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
   private Path pretrained;
 
   @Option(
+      names = "--half",
+      description =
+          "round the weights to half precision at the end, so that the bundle takes half the space;"
+              + " not with --onto")
+  private boolean half;
+
+  @Option(
       names = "--recipe",
       description =
           "${COMPLETION-CANDIDATES}: gives every option below that is not given; default: SCRATCH,"
@@ -87,10 +94,10 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
   public Integer call() throws Exception {
     ModelManifest.checkId(id);
     boolean own = given.has("preset") || given.has("image_size") || recipe != null;
-    if (onto != null && (own || pretrained != null)) {
+    if (onto != null && (own || pretrained != null || half)) {
       throw new IllegalArgumentException(
           "--onto takes shape, size and weights of the teacher and has a recipe of its own: leave"
-              + " --preset, --image-size, --pretrained and --recipe out");
+              + " --preset, --image-size, --pretrained, --half and --recipe out");
     }
     PretrainedTower tower = pretrained == null ? null : PretrainedTower.open(pretrained);
     ModelBundle teacher = onto == null ? null : ModelBundle.read(onto);
@@ -109,6 +116,18 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
             ? SensorTraining.open(run, options)
             : SensorTraining.openFrom(tower, run, options);
     ModelBundle bundle = train(training, options.steps(), teacher, dataset);
+    if (half) {
+      ModelManifest exact = bundle.manifest();
+      bundle =
+          ModelBundle.of(
+              id,
+              exact.config(),
+              List.of(),
+              bundle.weights().roundedToHalf(),
+              exact.calibration(),
+              exact.training(),
+              exact.metrics());
+    }
     try (FusionModel model = FusionModel.load(bundle, run)) {
       bundle = calibrated(bundle, model, fitted);
     }

@@ -20,9 +20,20 @@ import ai.djl.pytorch.jni.IValueUtils;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.Weights;
+import io.crossmodal.trainer.data.PairDataset;
+import io.crossmodal.trainer.data.PairsCsvReader;
+import io.crossmodal.trainer.data.SensorSource;
+import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
+import io.crossmodal.trainer.data.scene.ScenePairsWriter;
+import io.crossmodal.trainer.sensors.SensorOptions;
+import io.crossmodal.trainer.sensors.SensorTraining;
+import io.crossmodal.trainer.train.MicroTraining;
+import io.crossmodal.trainer.train.Optimiser;
 import io.crossmodal.trainer.train.TrainableScript;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -30,6 +41,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -85,7 +97,8 @@ class EfficientNetMappingTest {
     Map<String, LazyTensor> golden =
         Checkpoint.open(fixture("efficientnet-lite0-golden.safetensors")).tensors();
     ModelConfig config = lite(SensorConfig.rgb(224));
-    Weights start = bare(PretrainedTower.start(PretrainedTower.open(file).values(config), Weights.random(1)));
+    Weights start =
+        bare(PretrainedTower.start(PretrainedTower.open(file).values(config), Weights.random(1)));
     try (TrainableScript script =
             TrainableScript.evaluating(
                 MtgfeArchitecture.build(config, start.below("model")),
@@ -118,15 +131,23 @@ class EfficientNetMappingTest {
           true);
 
   private static Tensors small(boolean timm) {
+    return checkpoint(SMALL, timm);
+  }
+
+  private static Tensors checkpoint(ImageTowerConfig image, boolean timm) {
     Tensors tensors = new Tensors(7);
-    norm(tensors, 6, timm ? "bn1" : "_bn0");
-    tensors.add(timm ? "conv_stem.weight" : "_conv_stem.weight", 0, 0.3, 6, 3, 3, 3);
-    String[] rows = {"0.0", "1.0", "1.1", "2.0"};
-    int in = 6;
-    for (int i = 0; i < rows.length; i++) {
-      ImageTowerConfig.Stage stage = SMALL.stages().get(i);
+    int in = image.stems().get(0);
+    norm(tensors, in, timm ? "bn1" : "_bn0");
+    tensors.add(timm ? "conv_stem.weight" : "_conv_stem.weight", 0, 0.3, in, 3, 3, 3);
+    int row = -1;
+    int inRow = 0;
+    for (int i = 0; i < image.stages().size(); i++) {
+      ImageTowerConfig.Stage stage = image.stages().get(i);
+      boolean begins = i == 0 || image.stages().get(i - 1).width() != stage.width();
+      row += begins ? 1 : 0;
+      inRow = begins ? 0 : inRow + 1;
       int inner = in * stage.expansion();
-      String block = timm ? "blocks." + rows[i] + "." : "_blocks." + i + ".";
+      String block = timm ? "blocks." + row + "." + inRow + "." : "_blocks." + i + ".";
       boolean expands = stage.expansion() > 1;
       int part = 0;
       if (expands) {
@@ -156,9 +177,9 @@ class EfficientNetMappingTest {
       norm(tensors, stage.width(), block + (timm ? "bn" + (part + 2) : "_bn2"));
       in = stage.width();
     }
-    tensors.add(timm ? "conv_head.weight" : "_conv_head.weight", 0, 0.3, 12, in, 1, 1);
-    norm(tensors, 12, timm ? "bn2" : "_bn1");
-    tensors.add(timm ? "classifier.weight" : "_fc.weight", 0, 0.3, 5, 12);
+    tensors.add(timm ? "conv_head.weight" : "_conv_head.weight", 0, 0.3, image.head(), in, 1, 1);
+    norm(tensors, image.head(), timm ? "bn2" : "_bn1");
+    tensors.add(timm ? "classifier.weight" : "_fc.weight", 0, 0.3, 5, image.head());
     return tensors;
   }
 
@@ -177,7 +198,8 @@ class EfficientNetMappingTest {
 
   private static Map<String, float[]> values(Path file, ModelConfig config) throws IOException {
     Map<String, float[]> values = new TreeMap<>();
-    Weights weights = PretrainedTower.start(PretrainedTower.open(file).values(config), Weights.random(3));
+    Weights weights =
+        PretrainedTower.start(PretrainedTower.open(file).values(config), Weights.random(3));
     MtgfeArchitecture.build(config, weights.below("model"))
         .forEachTensor((name, tensor) -> values.put(name, tensor.values()));
     return values;
@@ -249,6 +271,55 @@ class EfficientNetMappingTest {
         assertThrows(CheckpointException.class, () -> values(file("other", other), config))
             .getMessage();
     assertTrue(message.contains("is no EfficientNet-Lite"), message);
+  }
+
+  /** Adam's first step is as long as the rate, whatever the gradient. */
+  @Test
+  void sensorsStartFromItAndItsWeightsLearnSlower() throws Exception {
+    Path table =
+        new ScenePairsWriter(new SceneDatasetWriter.Config(4, 0, 0, 5, 32, 0))
+            .write(folder.resolve("pairs"), () -> {});
+    PairDataset pairs =
+        PairsCsvReader.read(
+            table,
+            SensorSource.S1,
+            SensorSource.S2,
+            new PairsCsvReader.Options(Optional.empty(), Split.Shares.DEFAULT, 1, 0));
+    PretrainedTower tower =
+        PretrainedTower.open(
+            file("lite0", checkpoint(ImageTowerConfig.efficientNetLite0(), false)));
+    double rate = 1e-3;
+    SensorOptions options =
+        MicroTraining.with(
+            SensorOptions.Recipe.PRETRAINED.options(),
+            "pretrained",
+            tower.sha256(),
+            "image_size",
+            32,
+            "steps",
+            1,
+            "batch",
+            4,
+            "optimiser",
+            new Optimiser(rate, 0, 0, 1e9, 0));
+    Path run = folder.resolve("run");
+    ModelBundle bundle =
+        SensorTraining.openFrom(tower, run, options).train(pairs, "pretrained", taken -> {});
+    Map<String, float[]> start = tower.values(bundle.manifest().config());
+    Map<String, ScriptTensor> trained = bundle.weights().tensors();
+    assertEquals(2, bundle.manifest().config().sensors().size());
+    for (String name : start.keySet()) {
+      float[] before = start.get(name);
+      float[] after = trained.get(name.substring("model.".length())).values();
+      double most = 0;
+      for (int i = 0; i < before.length; i++) {
+        most = Math.max(most, Math.abs(after[i] - before[i]));
+      }
+      assertEquals(name.contains("running_") ? 0 : 0.3 * rate, most, 1e-2 * rate, name);
+    }
+    assertThrows(IllegalArgumentException.class, () -> SensorTraining.open(run, options));
+    SensorOptions other = MicroTraining.with(options, "pretrained", "0".repeat(64));
+    assertThrows(IllegalArgumentException.class, () -> SensorTraining.openFrom(tower, run, other));
   }
 
   private static NDArray call(
