@@ -53,7 +53,7 @@ final class FaultsIT {
             .start()) {
       Nodes.json(node, "PUT", "/pictures", Nodes.PICTURES);
       JsonArray embedding = new JsonArray();
-      int dimension = ModelBundle.demo().manifest().config().filterDimension();
+      int dimension = ModelBundle.demo().manifest().config().embeddingDimension();
       for (int i = 0; i < dimension; i++) {
         embedding.add(i == 0 ? 1 : 0);
       }

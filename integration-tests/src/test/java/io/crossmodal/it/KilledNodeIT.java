@@ -106,7 +106,7 @@ final class KilledNodeIT {
   }
 
   private static String bulk(int from) {
-    int dimension = ModelBundle.demo().manifest().config().filterDimension();
+    int dimension = ModelBundle.demo().manifest().config().embeddingDimension();
     StringBuilder lines = new StringBuilder();
     for (int i = from; i < from + BULK; i++) {
       float[] embedding = new float[dimension];

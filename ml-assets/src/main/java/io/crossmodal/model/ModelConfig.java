@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model;
 
+import com.google.gson.annotations.SerializedName;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -16,7 +17,7 @@ import java.util.Set;
  * @param hidden H, width of every token
  * @param heads A, attention heads; divides {@code hidden}
  * @param feedForward F, inner width of the feed-forward networks
- * @param filterDimension D, length of a filter embedding
+ * @param embeddingDimension D, length of an embedding
  * @param layerNormEpsilon added to the variance in every layer norm (BERT: 1e-12), save where the
  *     image tower has its own
  * @param text the text tower; null for a model of sensors alone, which has no fusion encoder either
@@ -24,19 +25,20 @@ import java.util.Set;
  * @param fusionLayers layers of the fusion encoder, at least 2: the heat map is drawn from the last
  *     but one; 0 without a text tower
  * @param sensors what the image towers accept, by distinct name
- * @param filterMlp whether the paper's retrieval filter (section 3.4) is part of the model
+ * @param preRanker whether the pre-ranker, the paper's MLP filter (section 3.4), is part of the
+ *     model
  */
 public record ModelConfig(
     int hidden,
     int heads,
     int feedForward,
-    int filterDimension,
+    @SerializedName("filter_dimension") int embeddingDimension,
     double layerNormEpsilon,
     TextConfig text,
     ImageTowerConfig image,
     int fusionLayers,
     List<SensorConfig> sensors,
-    boolean filterMlp) {
+    @SerializedName("filter_mlp") boolean preRanker) {
 
   /** Of a tower or the fusion encoder. */
   static final int MAX_LAYERS = 128;
@@ -47,12 +49,12 @@ public record ModelConfig(
   /** Of an image: a grid of 128 x 128 and [CLS]. */
   private static final int MAX_TOKENS = 128 * 128 + 1;
 
-  /** A model without the MLP filter. */
+  /** A model without a pre-ranker. */
   public ModelConfig(
       int hidden,
       int heads,
       int feedForward,
-      int filterDimension,
+      int embeddingDimension,
       double layerNormEpsilon,
       TextConfig text,
       ImageTowerConfig image,
@@ -62,7 +64,7 @@ public record ModelConfig(
         hidden,
         heads,
         feedForward,
-        filterDimension,
+        embeddingDimension,
         layerNormEpsilon,
         text,
         image,
@@ -79,10 +81,10 @@ public record ModelConfig(
           "hidden " + hidden + " is not divisible by heads " + heads);
     }
     Checks.within("feed_forward", feedForward, 1, 32_768);
-    Checks.within("filter_dimension", filterDimension, 1, 4096);
+    Checks.within("filter_dimension", embeddingDimension, 1, 4096);
     Checks.layerNormEpsilon(layerNormEpsilon);
     Objects.requireNonNull(image, "image");
-    if (text != null || fusionLayers != 0 || filterMlp) {
+    if (text != null || fusionLayers != 0 || preRanker) {
       Objects.requireNonNull(text, "text");
       Checks.within("fusion_layers", fusionLayers, 2, MAX_LAYERS);
     }
@@ -116,11 +118,11 @@ public record ModelConfig(
       int hidden,
       int heads,
       int feedForward,
-      int filterDimension,
+      int embeddingDimension,
       ImageTowerConfig image,
       List<SensorConfig> sensors) {
     return new ModelConfig(
-        hidden, heads, feedForward, filterDimension, 1e-12, null, image, 0, sensors);
+        hidden, heads, feedForward, embeddingDimension, 1e-12, null, image, 0, sensors);
   }
 
   /** The presets by name. */
@@ -258,21 +260,21 @@ public record ModelConfig(
    */
   public ModelConfig withVocabularySize(int vocabularySize) {
     requireText("a vocabulary");
-    return with(text.withVocabularySize(vocabularySize), image, fusionLayers, sensors, filterMlp);
+    return with(text.withVocabularySize(vocabularySize), image, fusionLayers, sensors, preRanker);
   }
 
   /** Returns the same model with another image tower. */
   public ModelConfig withImage(ImageTowerConfig other) {
-    return with(text, other, fusionLayers, sensors, filterMlp);
+    return with(text, other, fusionLayers, sensors, preRanker);
   }
 
   /** Returns the same model with other sensors. */
   public ModelConfig withSensors(List<SensorConfig> others) {
-    return with(text, image, fusionLayers, others, filterMlp);
+    return with(text, image, fusionLayers, others, preRanker);
   }
 
-  /** Returns the same model with or without the MLP filter. */
-  public ModelConfig withFilterMlp(boolean present) {
+  /** Returns the same model with or without the pre-ranker. */
+  public ModelConfig withPreRanker(boolean present) {
     return with(text, image, fusionLayers, sensors, present);
   }
 
@@ -286,18 +288,18 @@ public record ModelConfig(
       ImageTowerConfig newImage,
       int newFusionLayers,
       List<SensorConfig> newSensors,
-      boolean newFilterMlp) {
+      boolean newPreRanker) {
     return new ModelConfig(
         hidden,
         heads,
         feedForward,
-        filterDimension,
+        embeddingDimension,
         layerNormEpsilon,
         newText,
         newImage,
         newFusionLayers,
         newSensors,
-        newFilterMlp);
+        newPreRanker);
   }
 
   /**

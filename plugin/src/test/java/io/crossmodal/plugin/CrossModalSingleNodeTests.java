@@ -84,7 +84,7 @@ import org.opensearch.test.OpenSearchSingleNodeTestCase;
 @SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
 public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
   private static final ModelBundle MODEL = TestModels.micro();
-  private static final int DIMENSION = MODEL.manifest().config().filterDimension();
+  private static final int DIMENSION = MODEL.manifest().config().embeddingDimension();
   private static final float TOLERANCE = 1e-4f;
 
   @Override

@@ -96,7 +96,7 @@ public class RegressionIT extends ClusterTestCase {
   }
 
   private static String embedding() {
-    return floats(TestModels.vector(random(), MODEL.manifest().config().filterDimension()));
+    return floats(TestModels.vector(random(), MODEL.manifest().config().embeddingDimension()));
   }
 
   private static String floats(float[] values) {

@@ -892,7 +892,9 @@ public class SearchFeaturesIT extends ClusterTestCase {
 
   private static String whole(String body) {
     String vector =
-        "[" + "0.1,".repeat(TestModels.micro().manifest().config().filterDimension() - 1) + "0.2]";
+        "["
+            + "0.1,".repeat(TestModels.micro().manifest().config().embeddingDimension() - 1)
+            + "0.2]";
     return body.replaceAll(
             "\"[A-Za-z0-9+/]*…\"", "\"" + TestModels.base64(TestModels.png(random(), 24)) + "\"")
         .replaceAll("\\[[-0-9., ]*…\\]", vector);

@@ -237,7 +237,7 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
     assertEquals(byImage.keySet(), byId.keySet());
     byImage.forEach((id, score) -> assertEquals(id, score, byId.get(id), TOLERANCE));
     // A vector has no sensor, so it finds by cosine.
-    float[] vector = TestModels.vector(random(), CONFIG.filterDimension());
+    float[] vector = TestModels.vector(random(), CONFIG.embeddingDimension());
     assertEquals(5, scores("tiles", new CrossModalQueryBuilder("image", vector, 5, null)).size());
   }
 
@@ -299,7 +299,7 @@ public class SensorSearchTests extends OpenSearchSingleNodeTestCase {
                 Locale.ROOT,
                 "{\"image\":{\"sensor\":\"%s\",\"embedding\":%s,\"tokens\":\"%s\"}}",
                 id.substring(0, 2),
-                Arrays.toString(TestModels.vector(random(), CONFIG.filterDimension())),
+                Arrays.toString(TestModels.vector(random(), CONFIG.embeddingDimension())),
                 TestModels.base64(block(tokens))),
             XContentType.JSON)
         .get();

@@ -54,7 +54,7 @@ public final class TestModels {
 
   /** The model that the tests' nodes serve, with an MLP filter. */
   public static ModelBundle micro() {
-    return TestBundles.random(ID, ModelConfig.micro().withFilterMlp(true), 42);
+    return TestBundles.random(ID, ModelConfig.micro().withPreRanker(true), 42);
   }
 
   /** A model of the same shape and other weights. */
@@ -71,7 +71,7 @@ public final class TestModels {
             micro.hidden(),
             micro.heads(),
             micro.feedForward(),
-            micro.filterDimension(),
+            micro.embeddingDimension(),
             micro.image(),
             List.of(SensorConfig.s1(16), SensorConfig.s2(16))),
         44);

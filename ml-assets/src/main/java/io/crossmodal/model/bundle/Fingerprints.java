@@ -70,7 +70,7 @@ public record Fingerprints(
         config.hidden(),
         config.heads(),
         config.feedForward(),
-        config.filterDimension(),
+        config.embeddingDimension(),
         config.layerNormEpsilon(),
         config.text(),
         config.image(),

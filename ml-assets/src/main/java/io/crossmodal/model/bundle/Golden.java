@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.bundle;
 
+import com.google.gson.annotations.SerializedName;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.Precision;
 import java.util.List;
@@ -15,7 +16,7 @@ import java.util.Objects;
  * them; they are compared here, as values.
  *
  * @param texts the texts; none for a model without text
- * @param textEmbeddings filter embeddings of the texts
+ * @param textEmbeddings embeddings of the texts
  * @param sensors per sensor of the model, in its order, the embeddings of {@link #IMAGES} pictures
  *     and the logits of every text with every picture
  * @param tolerance largest absolute difference that passes; reduced precision brings its own
@@ -44,19 +45,22 @@ public record Golden(
    * @param sensor name
    * @param embeddings per picture
    * @param itm matching logits, text-major
-   * @param filter filter logits, text-major
+   * @param biEncoder bi-encoder logits, text-major
    */
   public record SensorOutputs(
-      String sensor, List<List<Float>> embeddings, List<Float> itm, List<Float> filter) {
+      String sensor,
+      List<List<Float>> embeddings,
+      List<Float> itm,
+      @SerializedName("filter") List<Float> biEncoder) {
     public SensorOutputs {
       Objects.requireNonNull(sensor, "sensor");
       embeddings = rows(embeddings, "embeddings");
       itm = List.copyOf(Objects.requireNonNull(itm, "itm"));
-      filter = List.copyOf(Objects.requireNonNull(filter, "filter"));
+      biEncoder = List.copyOf(Objects.requireNonNull(biEncoder, "filter"));
     }
 
     private double logit(int pair, Calibration calibration) {
-      return calibration.scale() * calibration.logit(itm.get(pair), filter.get(pair))
+      return calibration.scale() * calibration.logit(itm.get(pair), biEncoder.get(pair))
           + calibration.bias();
     }
   }
@@ -96,7 +100,7 @@ public record Golden(
       SensorOutputs found = now.sensors.get(i);
       count(expected.sensor + " embeddings", flat(expected.embeddings), flat(found.embeddings));
       count(expected.sensor + " matching logits", expected.itm, found.itm);
-      count(expected.sensor + " filter logits", expected.filter, found.filter);
+      count(expected.sensor + " filter logits", expected.biEncoder, found.biEncoder);
     }
   }
 
@@ -149,7 +153,7 @@ public record Golden(
       SensorOutputs found = now.sensors.get(i);
       compare(expected.sensor + " embeddings", flat(expected.embeddings), flat(found.embeddings));
       compare(expected.sensor + " matching logits", expected.itm, found.itm);
-      compare(expected.sensor + " filter logits", expected.filter, found.filter);
+      compare(expected.sensor + " filter logits", expected.biEncoder, found.biEncoder);
     }
   }
 

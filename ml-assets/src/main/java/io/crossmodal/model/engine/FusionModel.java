@@ -276,7 +276,7 @@ public final class FusionModel implements AutoCloseable {
    * @throws IllegalStateException when the model has no MLP filter
    */
   public float[] preRank(List<? extends Tokens> texts, List<? extends Tokens> images) {
-    if (!bundle.manifest().config().filterMlp()) {
+    if (!bundle.manifest().config().preRanker()) {
       throw new IllegalStateException(
           "model " + bundle.manifest().id() + " has no MLP filter; distil one");
     }

@@ -42,14 +42,14 @@ final class GoldenOutputs {
         images.addAll(model.encodeImages(sensor.name(), List.of(wave(sensor, image))));
       }
       List<Float> itm = new ArrayList<>();
-      List<Float> filter = new ArrayList<>();
+      List<Float> biEncoder = new ArrayList<>();
       for (Encoding text : encodedTexts) {
         PairLogits logits =
             model.score(List.of(text.tokens()), images.stream().map(Encoding::tokens).toList());
         itm.addAll(boxed(logits.itm()));
-        filter.addAll(boxed(logits.biEncoder()));
+        biEncoder.addAll(boxed(logits.biEncoder()));
       }
-      sensors.add(new Golden.SensorOutputs(sensor.name(), embeddings(images), itm, filter));
+      sensors.add(new Golden.SensorOutputs(sensor.name(), embeddings(images), itm, biEncoder));
     }
     return new Golden(List.copyOf(texts), embeddings(encodedTexts), sensors, Golden.FP32_TOLERANCE);
   }

@@ -135,7 +135,7 @@ final class TowerEncoder {
     long start = System.nanoTime();
     FloatBuffer e = TorchModel.floats(embeddings); // (B, D)
     FloatBuffer t = TorchModel.floats(tokens); // (B, N, H)
-    int d = config.filterDimension();
+    int d = config.embeddingDimension();
     int h = config.hidden();
     int n = t.remaining() / (lengths.length * h);
     List<Encoding> encodings = new ArrayList<>(lengths.length);

@@ -117,7 +117,7 @@ public final class MtgfeArchitecture {
   }
 
   /** {@code mtgfe.FilterMlp}, section 3.4: consistent with the ITM head, H wide inside. */
-  public static ScriptModule filterMlp(ModelConfig config, Weights weights, String path) {
+  public static ScriptModule preRanker(ModelConfig config, Weights weights, String path) {
     int h = config.hidden();
     return new ScriptModule("mtgfe.FilterMlp")
         .with("fc1", Layers.linear(weights, path + ".fc1", 2 * h, h))
@@ -128,8 +128,8 @@ public final class MtgfeArchitecture {
   }
 
   /** {@code mtgfe.Filter}: the two projections and the temperature. */
-  public static ScriptModule filter(ModelConfig config, Weights weights, String path) {
-    int d = config.filterDimension();
+  public static ScriptModule projections(ModelConfig config, Weights weights, String path) {
+    int d = config.embeddingDimension();
     return new ScriptModule("mtgfe.Filter")
         .with("text", Layers.linear(weights, path + ".text", config.hidden(), d))
         .with("image", Layers.linear(weights, path + ".image", config.hidden(), d))
@@ -168,7 +168,7 @@ public final class MtgfeArchitecture {
       ranges.put("FUSION_LAYERS", upTo(fusion));
       ranges.put("FUSION_LAYERS_BETWEEN", upTo(fusion - 1).subList(1, fusion - 1));
       ranges.put("FUSION_LAYERS_BUT_TWO", upTo(fusion - 2));
-      ranges.put("FILTER_MLP", once(config.filterMlp()));
+      ranges.put("FILTER_MLP", once(config.preRanker()));
     }
     return ranges;
   }
@@ -187,8 +187,8 @@ public final class MtgfeArchitecture {
     imageTowers(root);
     root.with("fusion", fusion("fusion"))
         .with("itm", linear("itm", config.hidden(), 2))
-        .with("filter", filter(config, weights, "filter"));
-    return config.filterMlp() ? root.with("mlp", filterMlp(config, weights, "mlp")) : root;
+        .with("filter", projections(config, weights, "filter"));
+    return config.preRanker() ? root.with("mlp", preRanker(config, weights, "mlp")) : root;
   }
 
   /** Tensors have the names that they have in {@link #mtgfe}. */
@@ -198,7 +198,7 @@ public final class MtgfeArchitecture {
     return root.with(
         "filter",
         new ScriptModule("sensors.Projection")
-            .with("image", linear("filter.image", config.hidden(), config.filterDimension())));
+            .with("image", linear("filter.image", config.hidden(), config.embeddingDimension())));
   }
 
   private void imageTowers(ScriptModule root) {

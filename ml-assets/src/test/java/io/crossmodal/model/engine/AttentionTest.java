@@ -39,7 +39,7 @@ class AttentionTest {
         micro.hidden(),
         micro.heads(),
         micro.feedForward(),
-        micro.filterDimension(),
+        micro.embeddingDimension(),
         micro.layerNormEpsilon(),
         micro.text(),
         micro.image(),

@@ -167,7 +167,7 @@ class FusionModelLifetimeTest {
 
   /** Calls whose inputs and outputs take megabytes each, in a process of its own. */
   public static void main(String[] arguments) throws Exception {
-    ModelBundle bundle = TestBundles.random("micro", ModelConfig.micro().withFilterMlp(true), SEED);
+    ModelBundle bundle = TestBundles.random("micro", ModelConfig.micro().withPreRanker(true), SEED);
     try (FusionModel model = FusionModel.load(bundle, Path.of(arguments[0]))) {
       int batch = 2000;
       List<TokenBlock> images = new ArrayList<>();

@@ -93,7 +93,7 @@ class FusionModelTest {
   @Test
   void piecesOfABatchAreTheBatch() throws Exception {
     ModelBundle filtering =
-        TestBundles.random("micro", ModelConfig.micro().withFilterMlp(true), SEED);
+        TestBundles.random("micro", ModelConfig.micro().withPreRanker(true), SEED);
     int staged = new SplittableRandom(SEED).nextInt(1, 20_000);
     try (FusionModel whole = FusionModel.load(filtering, scratch);
         FusionModel cut = FusionModel.load(filtering, scratch, null, Precision.FP32, staged)) {

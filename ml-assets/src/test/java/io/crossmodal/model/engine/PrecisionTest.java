@@ -45,7 +45,7 @@ class PrecisionTest {
   void everyMethodAnswersNearlyAsInFp32(Precision precision) throws Exception {
     ModelBundle bundle =
         TestBundles.write(
-            TestBundles.random("micro", ModelConfig.micro().withFilterMlp(true), 1),
+            TestBundles.random("micro", ModelConfig.micro().withPreRanker(true), 1),
             scratch.resolve("micro.zip"),
             List.of("a b", "c d e"));
     try (FusionModel exact = load(bundle, Precision.FP32);

@@ -68,8 +68,8 @@ final class DistillationTask implements TrainingTask<DistillationTask.Batch> {
   @Override
   public ScriptModule root() {
     return new ScriptModule("distillation.Distillation")
-        .with("filter", MtgfeArchitecture.filter(config, Weights.of(teacher), "filter"))
-        .with("mlp", MtgfeArchitecture.filterMlp(config, Weights.random(options.seed()), "mlp"))
+        .with("filter", MtgfeArchitecture.projections(config, Weights.of(teacher), "filter"))
+        .with("mlp", MtgfeArchitecture.preRanker(config, Weights.random(options.seed()), "mlp"))
         .with("contrast", new ScriptModule("contrast.Contrast"))
         .with("alpha", options.alpha())
         .with("contrast_weight", options.contrast());

@@ -109,7 +109,7 @@ public final class Distiller {
             folder.resolve("teacher-" + hash.substring(0, 16) + ".bin"),
             scored);
     ModelBundle before = teacher.bundle();
-    ModelConfig config = before.manifest().config().withFilterMlp(true);
+    ModelConfig config = before.manifest().config().withPreRanker(true);
     Map<String, ScriptTensor> tensors = new LinkedHashMap<>(before.weights().tensors());
     int perEpoch = stepsAnEpoch();
     int steps = perEpoch * options.epochs();

@@ -61,7 +61,7 @@ public record DocumentFormat(
     ModelConfig config = model.config();
     long values = (long) config.imageTokens(config.sensor(sensor)) * config.hidden();
     long block = tokens == TokenForm.NONE ? 0 : tokens == TokenForm.INT8 ? values : 2 * values;
-    return Math.toIntExact(500 + 13L * config.filterDimension() + block * 4 / 3);
+    return Math.toIntExact(500 + 13L * config.embeddingDimension() + block * 4 / 3);
   }
 
   /** Returns the lines of these documents, UTF-8, each ended by a line feed. */

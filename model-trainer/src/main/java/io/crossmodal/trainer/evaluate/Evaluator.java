@@ -106,7 +106,7 @@ public final class Evaluator {
               imageToText.fusion(texts.size(), calibration),
               textToImage.fusion(images.size(), calibration)));
     }
-    if (model.bundle().manifest().config().filterMlp()) {
+    if (model.bundle().manifest().config().preRanker()) {
       rows.addAll(byMlp(ks, calibration));
     }
     return rows;

@@ -160,7 +160,7 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
   @Override
   public QueueShape queue() {
     int capacity = options.losses().queue();
-    return new QueueShape(capacity > 0, capacity, config.filterDimension());
+    return new QueueShape(capacity > 0, capacity, config.embeddingDimension());
   }
 
   @Override

@@ -162,7 +162,7 @@ final class Teacher implements AutoCloseable {
     ModelConfig config = bundle.manifest().config();
     int m = config.imageTokens(seen);
     int h = config.hidden();
-    int d = config.filterDimension();
+    int d = config.embeddingDimension();
     float[] tokens = new float[b * m * h];
     float[] features = new float[b * d];
     List<Encoding> encodings = model.encodeImages(seen.name(), images);

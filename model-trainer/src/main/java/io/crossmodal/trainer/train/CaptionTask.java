@@ -144,7 +144,8 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
 
   @Override
   public QueueShape queue() {
-    return new QueueShape(momentum != null, options.momentum().queue(), config.filterDimension());
+    return new QueueShape(
+        momentum != null, options.momentum().queue(), config.embeddingDimension());
   }
 
   @Override
@@ -168,7 +169,7 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
             manager.create(batch.noise(), new Shape(2, b, b)),
             manager.create(batch.hard(), new Shape(b, 1)),
             momentum == null
-                ? manager.zeros(new Shape(2, 0, config.filterDimension()))
+                ? manager.zeros(new Shape(2, 0, config.embeddingDimension()))
                 : queue.push(manager, momentum.encode(manager, pixels, ids, mask)),
             manager.create(batch.keyMatches(), new Shape(2, b, batch.keys()))));
   }

@@ -463,7 +463,7 @@ class CrossModalTest {
     distill.addAll(List.of("--out", distilled.toString(), "--sample", "8", "--batch", "4"));
     distill.addAll(List.of("--hard", "2", "--easy", "1", "--epochs", "2"));
     assertEquals(0, run(distill.toArray(new String[0])), err.toString());
-    assertTrue(ModelBundle.read(distilled).manifest().config().filterMlp());
+    assertTrue(ModelBundle.read(distilled).manifest().config().preRanker());
     assertUserError(with(distill, "--epochs", "0"), "epochs", "got 0");
 
     List<String> evaluate =

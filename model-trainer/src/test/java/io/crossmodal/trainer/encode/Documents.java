@@ -41,7 +41,7 @@ final class Documents {
                   Optional.empty(),
                   new Encoding(
                       new TokenBlock(tokens, config.hidden(), values(random, tokens * 16)),
-                      values(random, config.filterDimension())));
+                      values(random, config.embeddingDimension())));
             })
         .toList();
   }

@@ -314,7 +314,7 @@ class EvaluatorTest {
 
   @Test
   void theMlpFilterHasItsOwnRows() throws Exception {
-    ModelConfig config = ModelConfig.micro().withFilterMlp(true);
+    ModelConfig config = ModelConfig.micro().withPreRanker(true);
     try (FusionModel own = FusionModel.load(TestBundles.random("mlp", config, SEED), folder)) {
       EncodedSplit encoded =
           EncodedSplit.encode(own, split, 0, EncodedSplit.Change.NONE, done -> {});

@@ -65,7 +65,7 @@ class OntoTrainingTest {
         new ScenePairsWriter(new SceneDatasetWriter.Config(24, 8, 12, 5, 32, 0))
             .write(folder.resolve("scenes"), () -> {});
     radar = pairs(SensorSource.RGB, SensorSource.S1);
-    ModelConfig config = ModelConfig.micro().withFilterMlp(true);
+    ModelConfig config = ModelConfig.micro().withPreRanker(true);
     ModelBundle random = TestBundles.random("teacher", config, 4);
     teacher =
         BundleWriter.write(

@@ -206,7 +206,7 @@ class TrainingRunTest {
   @Test
   void theQueueHoldsWhatTheAveragedModelMadeOfTheLastBatches() throws Exception {
     try (Trial trial = trial(MOMENTUM)) {
-      int d = trial.config().filterDimension();
+      int d = trial.config().embeddingDimension();
       float[] before = new float[0];
       for (int step = 0; step < 4; step++) {
         StateDict averaged = trial.module().averaged().below("model");
@@ -237,7 +237,7 @@ class TrainingRunTest {
   /** Of the images of a batch, then of its texts, by weights as a bundle holds them. */
   private static float[] embeddings(ModelConfig config, StateDict weights, CaptionSet.Batch batch)
       throws IOException {
-    float[] all = new float[2 * batch.size() * config.filterDimension()];
+    float[] all = new float[2 * batch.size() * config.embeddingDimension()];
     Weights start = (name, init, shape) -> weights.get(name.substring("model.".length()), shape);
     try (CaptionTask.MomentumEncoder encoder =
             new CaptionTask.MomentumEncoder(config, start, folder);
@@ -658,7 +658,7 @@ class TrainingRunTest {
             micro.hidden(),
             micro.heads(),
             micro.feedForward(),
-            micro.filterDimension(),
+            micro.embeddingDimension(),
             micro.layerNormEpsilon(),
             new TextConfig(57, 16, 1, TextConfig.Kind.MEAN),
             ImageTowerConfig.residual(

@@ -22,7 +22,7 @@ import org.opensearch.core.xcontent.XContentBuilder;
  * What was counted, of a node or of one of its models.
  *
  * @param counts by name, in the order in which they are printed
- * @param times summaries of the stages by name
+ * @param times summaries of the timings by name
  */
 public record Usage(Map<String, Long> counts, Map<String, Summary> times)
     implements Writeable, ToXContentFragment {
@@ -33,8 +33,8 @@ public record Usage(Map<String, Long> counts, Map<String, Summary> times)
       counts.put(counter.name().toLowerCase(Locale.ROOT), stats.get(counter));
     }
     Map<String, Summary> times = new LinkedHashMap<>();
-    for (Timing stage : Timing.values()) {
-      times.put(stage.name().toLowerCase(Locale.ROOT), stats.get(stage));
+    for (Timing timing : Timing.values()) {
+      times.put(timing.name().toLowerCase(Locale.ROOT), stats.get(timing));
     }
     return new Usage(counts, times);
   }

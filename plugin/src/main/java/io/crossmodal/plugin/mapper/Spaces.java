@@ -83,7 +83,7 @@ public record Spaces(
     return new Spaces(
         model.fingerprints().embeddingSpace(),
         model.fingerprints().tokenSpace(),
-        config.filterDimension(),
+        config.embeddingDimension(),
         config.hidden(),
         config.hasText() ? config.text().maxTokens() : 0,
         imageTokens);

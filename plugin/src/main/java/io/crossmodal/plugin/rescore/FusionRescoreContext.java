@@ -33,10 +33,10 @@ final class FusionRescoreContext extends RescoreContext {
   private final QueryState.Encoded<Tokens> query;
   private final Work work;
   private final RescoreReporter reporter = new RescoreReporter();
-  private SearchBounds search;
+  private ShardSearch search;
 
   /** The part of a rescore that a shard does. */
-  enum Stage {
+  enum RescorePhase {
     /** All of it, over the shard's own hits. */
     SHARD,
     /**
@@ -58,8 +58,11 @@ final class FusionRescoreContext extends RescoreContext {
    *     it may
    */
   record Work(
-      FusionOptions options, Stage stage, boolean reported, RescoreAdmission.Refusal refused) {
-    Work with(FusionOptions others, Stage other) {
+      FusionOptions options,
+      RescorePhase phase,
+      boolean reported,
+      RescoreAdmission.Refusal refused) {
+    Work with(FusionOptions others, RescorePhase other) {
       return new Work(others, other, reported, refused);
     }
   }
@@ -131,10 +134,10 @@ final class FusionRescoreContext extends RescoreContext {
   }
 
   /** Returns the part of the rescore that is to be done here. */
-  Stage stage() {
-    return work.stage() == Stage.DEFERRED && (search == null || search.shards() == 1)
-        ? Stage.SHARD
-        : work.stage();
+  RescorePhase phase() {
+    return work.phase() == RescorePhase.DEFERRED && (search == null || search.shards() == 1)
+        ? RescorePhase.SHARD
+        : work.phase();
   }
 
   /** Returns whether the request asks for a {@link RescoreReport}. */
@@ -228,12 +231,12 @@ final class FusionRescoreContext extends RescoreContext {
     return scoring().stats().of(field.definition().modelId());
   }
 
-  void bound(SearchBounds search) {
+  void bind(ShardSearch search) {
     this.search = search;
   }
 
-  /** Returns the search's own bounds; null outside of a search, as in an explain request. */
-  SearchBounds search() {
+  /** Returns the search that rescores; null outside of a search, as in an explain request. */
+  ShardSearch search() {
     return search;
   }
 

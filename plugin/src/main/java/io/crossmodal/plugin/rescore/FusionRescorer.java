@@ -48,10 +48,11 @@ public final class FusionRescorer implements Rescorer {
   public TopDocs rescore(TopDocs topDocs, IndexSearcher searcher, RescoreContext rescoreContext)
       throws IOException {
     FusionRescoreContext context = (FusionRescoreContext) rescoreContext;
-    if (context.stage() == FusionRescoreContext.Stage.DEFERRED) {
+    if (context.phase() == FusionRescoreContext.RescorePhase.DEFERRED) {
       return topDocs;
     }
-    boolean counted = context.hasField() && context.stage() == FusionRescoreContext.Stage.SHARD;
+    boolean counted =
+        context.hasField() && context.phase() == FusionRescoreContext.RescorePhase.SHARD;
     if (counted) {
       context.stats().increment(Counter.RESCORES);
     }
@@ -89,7 +90,7 @@ public final class FusionRescorer implements Rescorer {
       } else {
         rescored.add(hit.doc);
         float score =
-            context.stage() == FusionRescoreContext.Stage.PRE_RANK
+            context.phase() == FusionRescoreContext.RescorePhase.PRE_RANK
                 ? scored.probability
                 : combiner.rescored(hit.score, scored.probability);
         result.add(new ScoreDoc(hit.doc, score, hit.shardIndex));
@@ -182,7 +183,9 @@ public final class FusionRescorer implements Rescorer {
     if (context.options().missing() != MissingPolicy.SCORE_ZERO) {
       return Float.NaN;
     }
-    return context.stage() == FusionRescoreContext.Stage.PRE_RANK ? Float.NEGATIVE_INFINITY : 0;
+    return context.phase() == FusionRescoreContext.RescorePhase.PRE_RANK
+        ? Float.NEGATIVE_INFINITY
+        : 0;
   }
 
   /**
@@ -196,7 +199,7 @@ public final class FusionRescorer implements Rescorer {
     List<PairScore> scores;
     try {
       RescoreModel model = new RescoreModel(context);
-      if (context.stage() == FusionRescoreContext.Stage.PRE_RANK) {
+      if (context.phase() == FusionRescoreContext.RescorePhase.PRE_RANK) {
         List<Float> logits = model.preRank(candidates);
         for (int i = 0; i < probabilities.length; i++) {
           probabilities[i] = logits.get(i);

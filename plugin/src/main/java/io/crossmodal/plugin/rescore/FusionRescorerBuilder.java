@@ -13,7 +13,7 @@ import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.query.Calibrations;
 import io.crossmodal.plugin.query.QueryState;
 import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
-import io.crossmodal.plugin.rescore.FusionRescoreContext.Stage;
+import io.crossmodal.plugin.rescore.FusionRescoreContext.RescorePhase;
 import io.crossmodal.plugin.rescore.FusionRescoreContext.Work;
 import io.crossmodal.plugin.scoring.Scorers;
 import io.crossmodal.plugin.wire.ModelValues;
@@ -72,7 +72,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     this(
         Objects.requireNonNull(field, "field"),
         new QueryState.Typed<>(source),
-        new Work(Objects.requireNonNull(options, "options"), Stage.SHARD, false, null),
+        new Work(Objects.requireNonNull(options, "options"), RescorePhase.SHARD, false, null),
         calibrate);
   }
 
@@ -88,7 +88,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     WireFormat.read(in, NAME);
     field = in.readString();
     state = in.readBoolean() ? readEncoded(in) : new QueryState.Typed<>(QuerySource.read(in));
-    work = new Work(new FusionOptions(in), in.readEnum(Stage.class), in.readBoolean(), null);
+    work = new Work(new FusionOptions(in), in.readEnum(RescorePhase.class), in.readBoolean(), null);
     calibrate = in.readOptionalBoolean();
   }
 
@@ -130,7 +130,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
       state.typed().orElseThrow().writeTo(out);
     }
     work.options().writeTo(out);
-    out.writeEnum(work.stage());
+    out.writeEnum(work.phase());
     out.writeBoolean(work.reported());
     out.writeOptionalBoolean(calibrate);
   }
@@ -154,7 +154,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   @Override
   public RescorerBuilder<FusionRescorerBuilder> rewrite(QueryRewriteContext context) {
     if (state instanceof QueryState.Typed<Tokens>) {
-      RescoredSearch.check(context, work.stage());
+      RescoredSearch.check(context, work.phase());
     }
     QueryState<Tokens> next = state.rewrite(context, field, this::calibrated);
     return next == state ? this : copy(next, work);
@@ -204,7 +204,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
 
   /** Returns a copy whose shards report what they did. */
   public FusionRescorerBuilder reported() {
-    return with(new Work(work.options(), work.stage(), true, work.refused()));
+    return with(new Work(work.options(), work.phase(), true, work.refused()));
   }
 
   /**
@@ -213,7 +213,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
    * @param why it must not rescore
    */
   FusionRescorerBuilder refused(RescoreAdmission.Refusal why) {
-    return with(new Work(work.options(), work.stage(), work.reported(), why));
+    return with(new Work(work.options(), work.phase(), work.reported(), why));
   }
 
   /**
@@ -222,12 +222,12 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
    * @param window hits that each shard offers
    */
   public FusionRescorerBuilder deferred(int window) {
-    return with(work.with(work.options(), Stage.DEFERRED)).windowSize(window);
+    return with(work.with(work.options(), RescorePhase.DEFERRED)).windowSize(window);
   }
 
   /** Returns whether the coordinating node chooses the hits. */
   public boolean isDeferred() {
-    return work.stage() == Stage.DEFERRED;
+    return work.phase() == RescorePhase.DEFERRED;
   }
 
   /**
@@ -245,7 +245,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
             options.onFailure(),
             options.timeout(),
             0);
-    return with(work.with(alone, Stage.SHARD)).windowSize(window);
+    return with(work.with(alone, RescorePhase.SHARD)).windowSize(window);
   }
 
   /**
@@ -255,7 +255,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
    * @param window how many
    */
   public FusionRescorerBuilder forPreRanking(int window) {
-    return with(work.with(work.options(), Stage.PRE_RANK)).windowSize(window);
+    return with(work.with(work.options(), RescorePhase.PRE_RANK)).windowSize(window);
   }
 
   /** Returns the field as the request names it. */
@@ -320,7 +320,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
         && field.equals(builder.field)
         && state.equals(builder.state)
         && work.options().equals(builder.work.options())
-        && work.stage() == builder.work.stage()
+        && work.phase() == builder.work.phase()
         && work.reported() == builder.work.reported()
         && Objects.equals(calibrate, builder.calibrate);
   }
@@ -328,7 +328,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   @Override
   public int hashCode() {
     return Objects.hash(
-        super.hashCode(), field, state, work.options(), work.stage(), work.reported(), calibrate);
+        super.hashCode(), field, state, work.options(), work.phase(), work.reported(), calibrate);
   }
 
   /**
@@ -336,6 +336,6 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
    * the node wants it; one for each index.
    */
   public static SearchOperationListener searchListener(Scorers scorers, RescoreLimits limits) {
-    return new SearchBounds.Listener(scorers, limits);
+    return new ShardSearch.Listener(scorers, limits);
   }
 }

@@ -62,7 +62,7 @@ public final class RescoredSearch {
    * @param context of the coordinating node
    * @throws IllegalArgumentException when the request wants what its rescore cannot give
    */
-  static void check(QueryRewriteContext context, FusionRescoreContext.Stage stage) {
+  static void check(QueryRewriteContext context, FusionRescoreContext.RescorePhase phase) {
     QueryCoordinatorContext coordinator = context.convertToCoordinatorContext();
     if (coordinator == null
         || !(coordinator.getSearchRequest() instanceof SearchRequest search)
@@ -82,7 +82,7 @@ public final class RescoredSearch {
               + source.collapse().getField()
               + "], or collapse a search without [rescore]");
     }
-    if (stage != FusionRescoreContext.Stage.DEFERRED) {
+    if (phase != FusionRescoreContext.RescorePhase.DEFERRED) {
       CrossModalExtBuilder ext = CrossModalExtBuilder.of(source);
       if (ext != null && ext.globalWindow() > 0) {
         throw new IllegalArgumentException(

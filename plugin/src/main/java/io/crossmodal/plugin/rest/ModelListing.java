@@ -127,7 +127,7 @@ final class ModelListing extends RestBuilderListener<NodesReportAction.Response>
       throws IOException {
     Fingerprints fingerprints = model.fingerprints();
     builder
-        .field("filter_dimension", model.config().filterDimension())
+        .field("filter_dimension", model.config().embeddingDimension())
         .field("hidden", model.config().hidden())
         .field("max_text_tokens", model.config().hasText() ? model.config().text().maxTokens() : 0)
         .field("sensors", model.config().sensors().stream().map(SensorConfig::name).toList())

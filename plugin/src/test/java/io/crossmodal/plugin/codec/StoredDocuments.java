@@ -34,7 +34,7 @@ final class StoredDocuments {
   static Map<String, Object> image(Random random, boolean encoded) {
     Map<String, Object> image = new LinkedHashMap<>();
     if (encoded) {
-      float[] embedding = TestModels.vector(random, MODEL.manifest().config().filterDimension());
+      float[] embedding = TestModels.vector(random, MODEL.manifest().config().embeddingDimension());
       List<Object> numbers = new ArrayList<>();
       for (float value : embedding) {
         // Python's floats have more digits than a float32.

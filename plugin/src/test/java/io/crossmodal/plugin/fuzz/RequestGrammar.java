@@ -256,7 +256,7 @@ final class RequestGrammar {
 
   private List<Object> vector() {
     List<Object> vector = new ArrayList<>();
-    for (int i = 0; i < model.manifest().config().filterDimension(); i++) {
+    for (int i = 0; i < model.manifest().config().embeddingDimension(); i++) {
       vector.add(random.nextGaussian());
     }
     return vector;

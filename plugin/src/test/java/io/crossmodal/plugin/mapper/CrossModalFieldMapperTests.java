@@ -43,7 +43,7 @@ import org.opensearch.plugins.Plugin;
 
 public class CrossModalFieldMapperTests extends MapperTestCase {
   private static final ModelBundle MODEL = TestModels.micro();
-  private static final int DIMENSION = MODEL.manifest().config().filterDimension();
+  private static final int DIMENSION = MODEL.manifest().config().embeddingDimension();
 
   @Override
   protected Collection<? extends Plugin> getPlugins() {

@@ -33,7 +33,7 @@ import org.opensearch.test.TestGeoShapeFieldMapperPlugin;
 
 public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModalQueryBuilder> {
   private static final String FIELD = "image";
-  private static final int DIMENSION = TestModels.micro().manifest().config().filterDimension();
+  private static final int DIMENSION = TestModels.micro().manifest().config().embeddingDimension();
 
   @Override
   @SuppressWarnings("deprecation") // the kit's own mapping has a field of this plugin

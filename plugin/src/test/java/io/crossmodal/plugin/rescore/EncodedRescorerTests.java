@@ -29,7 +29,7 @@ public class EncodedRescorerTests extends AbstractWireSerializingTestCase<Fusion
         "image",
         new QueryState.Encoded<>(new QuerySource.Label("query_text", "pönd"), tokens),
         new FusionRescoreContext.Work(
-            FusionOptions.DEFAULT, FusionRescoreContext.Stage.SHARD, true, null),
+            FusionOptions.DEFAULT, FusionRescoreContext.RescorePhase.SHARD, true, null),
         null);
   }
 

@@ -222,7 +222,8 @@ public class FusionRescorerTests extends OpenSearchTestCase {
   }
 
   private static FusionRescoreContext.Work work(FusionOptions options) {
-    return new FusionRescoreContext.Work(options, FusionRescoreContext.Stage.SHARD, false, null);
+    return new FusionRescoreContext.Work(
+        options, FusionRescoreContext.RescorePhase.SHARD, false, null);
   }
 
   private static FusionOptions options(

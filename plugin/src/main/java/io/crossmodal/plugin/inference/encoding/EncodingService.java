@@ -225,7 +225,7 @@ public final class EncodingService {
 
   /** Returns the bytes of an encoding as it comes from the model. */
   private static long bytes(ModelConfig config, int tokens) {
-    return Float.BYTES * ((long) tokens * config.hidden() + config.filterDimension());
+    return Float.BYTES * ((long) tokens * config.hidden() + config.embeddingDimension());
   }
 
   /** Runs something while a version of a model stays, once its vocabulary is known. */

@@ -216,7 +216,7 @@ public final class ScoringService {
     return onPairs(
         request.ofClassTokens(),
         on -> {
-          if (!on.version().manifest().config().filterMlp()) {
+          if (!on.version().manifest().config().preRanker()) {
             throw new IllegalArgumentException(
                 "[filter_size] needs the MLP filter, which model ["
                     + on.version().id()

@@ -169,13 +169,13 @@ public final class InferenceStats {
     add(counter, 1);
   }
 
-  public void record(Timing stage, long nanos) {
+  public void record(Timing timing, long nanos) {
     long micros = TimeUnit.NANOSECONDS.toMicros(nanos);
     times
-        .computeIfAbsent(stage, first -> new ConcurrentHistogram(LONGEST_MICROS, DIGITS))
+        .computeIfAbsent(timing, first -> new ConcurrentHistogram(LONGEST_MICROS, DIGITS))
         .recordValue(Math.max(0, Math.min(LONGEST_MICROS, micros)));
     if (all != null) {
-      all.record(stage, nanos);
+      all.record(timing, nanos);
     }
   }
 
@@ -183,8 +183,8 @@ public final class InferenceStats {
     return counts.get(counter).sum();
   }
 
-  public Summary get(Timing stage) {
-    ConcurrentHistogram live = times.get(stage);
+  public Summary get(Timing timing) {
+    ConcurrentHistogram live = times.get(timing);
     if (live == null) {
       return new Summary(0, 0, 0, 0, 0, 0);
     }

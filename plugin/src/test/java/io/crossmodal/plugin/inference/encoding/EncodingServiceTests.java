@@ -90,7 +90,7 @@ public class EncodingServiceTests extends OpenSearchTestCase {
     try (TestService test = new TestService(createTempDir(), 100, randomIntBetween(1, 3))) {
       List<String> texts = List.of("ab", " ", "abc", "a".repeat(200), "a");
       List<Encoded> outcomes = get(TestService.encodeTexts(test.get(), TestModels.ID, texts));
-      int d = MODEL.manifest().config().filterDimension();
+      int d = MODEL.manifest().config().embeddingDimension();
       for (int i : new int[] {0, 2, 3, 4}) {
         Encoded.Success success = (Encoded.Success) outcomes.get(i);
         Encoding alone =

@@ -24,12 +24,12 @@ import org.opensearch.search.query.QueryPhaseExecutionException;
 import org.opensearch.search.rescore.RescoreContext;
 
 /**
- * The bounds of one search, for its rescores: its {@code timeout}, its cancellation. Core enforces
+ * One search on one shard, for its rescores: its {@code timeout}, its cancellation. Core enforces
  * neither while it rescores, and tells rescorers of neither; so this asks at the start of the query
  * phase, and of a fetch phase that comes in a request of its own, where the time counts anew. It
  * also knows which hits are fetched.
  */
-final class SearchBounds {
+final class ShardSearch {
   private final SearchContext search;
   private final Deadline deadline;
   private final Scorers scorers;
@@ -38,7 +38,7 @@ final class SearchBounds {
   // Once for a search, so that its tokens are read for the node that will score them.
   private final boolean elsewhere;
 
-  private SearchBounds(SearchContext search, Scorers scorers, RescoreLimits limits) {
+  private ShardSearch(SearchContext search, Scorers scorers, RescoreLimits limits) {
     this.search = search;
     this.scorers = scorers;
     this.limits = limits;
@@ -50,7 +50,7 @@ final class SearchBounds {
             : Deadline.after(Duration.ofNanos(timeout.nanos()));
   }
 
-  /** Hands each fusion rescore the bounds of its search. */
+  /** Hands each fusion rescore the search that it belongs to. */
   static final class Listener implements SearchOperationListener {
     private final Scorers scorers;
     private final RescoreLimits limits;
@@ -82,11 +82,11 @@ final class SearchBounds {
     }
 
     private void bind(SearchContext search) {
-      SearchBounds bounds = null;
+      ShardSearch bound = null;
       for (RescoreContext rescore : search.rescore()) {
         if (rescore instanceof FusionRescoreContext fusion && fusion.search() == null) {
-          bounds = bounds == null ? new SearchBounds(search, scorers, limits) : bounds;
-          fusion.bound(bounds);
+          bound = bound == null ? new ShardSearch(search, scorers, limits) : bound;
+          fusion.bind(bound);
         }
       }
     }
