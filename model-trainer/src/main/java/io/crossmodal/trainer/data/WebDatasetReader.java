@@ -9,6 +9,8 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import io.crossmodal.trainer.data.DatasetBuilder.Caption;
+import java.io.BufferedInputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -25,6 +27,8 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 
 /**
  * Reads webdataset's tar files: entries of one key are one sample, {@code key.jpg} (or png, tif)
@@ -100,9 +104,17 @@ final class WebDatasetReader {
     String name = tar.getFileName().toString();
     Path unpacked = tar.resolveSibling(name + ".unpacked");
     Map<String, Sample> samples = new LinkedHashMap<>();
-    try {
-      TarFile.read(
-          tar, (path, size, content) -> read(name, path, size, content, unpacked, samples));
+    try (TarArchiveInputStream entries =
+        new TarArchiveInputStream(new BufferedInputStream(Files.newInputStream(tar)))) {
+      TarArchiveEntry entry = entries.getNextEntry();
+      if (entry == null) {
+        throw new EOFException("it holds no file");
+      }
+      for (; entry != null; entry = entries.getNextEntry()) {
+        if (entry.isFile() && !entry.isLink() && !entry.isSymbolicLink()) {
+          read(name, entry.getName(), entry.getSize(), entries, unpacked, samples);
+        }
+      }
     } catch (IOException e) {
       throw new InvalidDatasetException(
           tar + " is no whole tar file, or cannot be unpacked beside it: " + e, e);
