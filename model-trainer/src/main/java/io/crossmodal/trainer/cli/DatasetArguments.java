@@ -13,6 +13,7 @@ import io.crossmodal.trainer.data.Split;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -72,6 +73,13 @@ final class DatasetArguments {
               + " set (default: 1)")
   private Long splitSeed;
 
+  @Option(
+      names = "--distinct-captions",
+      description =
+          "leave captions of validation and test out that stand verbatim in train, and images that"
+              + " have no other; give it to all commands on one data set")
+  private boolean distinctCaptions;
+
   /** Reads "0.8,0.1,0.1". */
   static final class Shares implements ITypeConverter<Split.Shares> {
     private static final Pattern COMMA = Pattern.compile(",");
@@ -99,8 +107,25 @@ final class DatasetArguments {
   }
 
   CaptionedDataset read() throws IOException {
-    return Datasets.read(
-        new Datasets.Options(data, Optional.ofNullable(images), allowedProblems, folders()));
+    CaptionedDataset all =
+        Datasets.read(
+            new Datasets.Options(data, Optional.ofNullable(images), allowedProblems, folders()));
+    if (!distinctCaptions) {
+      return all;
+    }
+    CaptionedDataset distinct = all.withDistinctCaptions();
+    for (Split split : List.of(Split.VAL, Split.TEST)) {
+      command
+          .commandLine()
+          .getErr()
+          .printf(
+              Locale.ROOT,
+              "%s Left out, with %d of %d images.%n",
+              all.shared(split).sentence(split),
+              all.split(split).size() - distinct.split(split).size(),
+              all.split(split).size());
+    }
+    return distinct;
   }
 
   /**

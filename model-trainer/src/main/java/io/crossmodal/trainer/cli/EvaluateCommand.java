@@ -176,6 +176,10 @@ final class EvaluateCommand implements Callable<Integer> {
     try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(depths))) {
       rows = evaluator.evaluate(depths, calibration, bar::stepTo);
     }
+    List<String> said = new ArrayList<>(notes);
+    if (split != Split.TRAIN) {
+      said.add(dataset.shared(split).sentence(split));
+    }
     return new EvaluationTable(
         model.bundle().manifest().id(),
         dataset.name(),
@@ -184,6 +188,6 @@ final class EvaluateCommand implements Callable<Integer> {
         evaluator.texts(),
         calibration,
         rows,
-        notes);
+        said);
   }
 }

@@ -14,12 +14,13 @@ import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
 import io.crossmodal.trainer.evaluate.Evaluator.Depths;
+import io.crossmodal.trainer.report.ModelCard;
 import io.crossmodal.trainer.train.TrainingRun;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import me.tongfei.progressbar.ProgressBar;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -50,6 +51,12 @@ final class ExportCommand implements Callable<Integer> {
       description = "candidates a query")
   private int k;
 
+  @Option(
+      names = "--licence",
+      defaultValue = "not stated",
+      description = "of data and weights, for the model card")
+  private String licence;
+
   @Override
   public Integer call() throws Exception {
     ModelManifest.checkId(id);
@@ -61,32 +68,40 @@ final class ExportCommand implements Callable<Integer> {
     ModelBundle trained;
     Calibration calibration;
     List<ModelManifest.Metric> metrics = new ArrayList<>();
+    EvaluationTable table;
     try (BundleModel model = BundleModel.withText(bundle)) {
       trained = model.bundle();
       Evaluator evaluator = new Evaluator(model.model(), model.encode(data, dataset, images));
       calibration = BundleModel.calibrate(evaluator, k, () -> {});
       Depths depths = new Depths(List.of(k), false);
-      try (ProgressBar bar = new ProgressBar("measure", evaluator.pairs(depths))) {
-        List<EvaluationTable.Row> rows = evaluator.evaluate(depths, calibration, bar::stepTo);
-        metrics.add(metric("val.filter.t2i.r@1", rows.get(0).textToImage().aware().r1()));
-        metrics.add(metric("val.filter.mr", rows.get(0).meanRecallAware()));
-        metrics.add(metric("val.fusion.t2i.r@1", rows.get(1).textToImage().aware().r1()));
-        metrics.add(metric("val.fusion.mr", rows.get(1).meanRecallAware()));
-      }
+      table =
+          EvaluateCommand.table(
+              model, evaluator, dataset, Split.VAL, depths, calibration, List.of());
+      List<EvaluationTable.Row> rows = table.rows();
+      metrics.add(metric("val.filter.t2i.r@1", rows.get(0).textToImage().aware().r1()));
+      metrics.add(metric("val.filter.mr", rows.get(0).meanRecallAware()));
+      metrics.add(metric("val.fusion.t2i.r@1", rows.get(1).textToImage().aware().r1()));
+      metrics.add(metric("val.fusion.mr", rows.get(1).meanRecallAware()));
     }
     ModelManifest manifest = trained.manifest();
-    BundleWriter.write(
-        ModelBundle.of(
-                id,
-                manifest.config(),
-                trained.tokenizer().words(),
-                trained.weights(),
-                calibration,
-                manifest.training(),
-                metrics)
-            .withSensorCalibrations(manifest.sensorCalibrations(), manifest.fittedMaxSims()),
-        out,
-        TrainingRun.goldenTexts(dataset));
+    ModelBundle written =
+        BundleWriter.write(
+            ModelBundle.of(
+                    id,
+                    manifest.config(),
+                    trained.tokenizer().words(),
+                    trained.weights(),
+                    calibration,
+                    manifest.training(),
+                    metrics)
+                .withSensorCalibrations(manifest.sensorCalibrations(), manifest.fittedMaxSims()),
+            out,
+            TrainingRun.goldenTexts(dataset));
+    Path card =
+        out.resolveSibling(
+            out.getFileName().toString().replaceFirst("\\.zip$", "") + "." + ModelCard.FILE);
+    Files.writeString(card, ModelCard.markdown(written.manifest(), dataset, table, licence));
+    System.out.println("wrote " + card);
     System.out.println("wrote " + out + " with " + calibration + " and " + metrics);
     return 0;
   }

@@ -7,8 +7,11 @@ package io.crossmodal.trainer.cli;
 import com.google.gson.JsonElement;
 import io.crossmodal.trainer.train.OptionRecords;
 import java.lang.invoke.MethodType;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import picocli.CommandLine.IModelTransformer;
@@ -22,6 +25,9 @@ import picocli.CommandLine.Model.OptionSpec;
  * transformer.
  */
 final class RecordOptions {
+  /** Second names, as users know them from elsewhere. */
+  private static final Map<String, String> SHORTER = Map.of("augmentation", "--augment");
+
   private final Class<? extends Record> type;
   private final Map<String, Map<String, JsonElement>> recipes = new LinkedHashMap<>();
   private final Map<String, Object> given = new LinkedHashMap<>();
@@ -92,7 +98,9 @@ final class RecordOptions {
           }
         };
     String option = name.replace('_', '-');
-    return OptionSpec.builder("--" + option)
+    List<String> names = new ArrayList<>(List.of("--" + option));
+    Optional.ofNullable(SHORTER.get(name)).ifPresent(names::add);
+    return OptionSpec.builder(names.toArray(String[]::new))
         .description((help + usual(name)).split("\n"))
         .paramLabel("<" + option + ">")
         .type(MethodType.methodType(valueType).wrap().returnType())

@@ -12,8 +12,10 @@ import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
 import io.crossmodal.trainer.evaluate.Evaluator.Depths;
+import io.crossmodal.trainer.report.ModelCard;
 import io.crossmodal.trainer.report.ReportMaker;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -29,7 +31,8 @@ import picocli.CommandLine.Option;
     showDefaultValues = true,
     description =
         "Writes report.html into a run folder: options, curves and, with a data set, retrieval,"
-            + " examples and heat maps. The file needs no network and no other file.")
+            + " examples and heat maps, ranked as export will calibrate it, and MODEL_CARD.md. The"
+            + " report needs no network and no other file.")
 final class ReportCommand implements Callable<Integer> {
   @Option(names = "--run", required = true, description = "run folder of train")
   private Path run;
@@ -42,6 +45,12 @@ final class ReportCommand implements Callable<Integer> {
   private Split split;
 
   @Mixin private EvaluateCommand.DepthArguments depth;
+
+  @Option(
+      names = "--licence",
+      defaultValue = "not stated",
+      description = "of data and weights, for the model card")
+  private String licence;
 
   @Option(names = "--seed", defaultValue = "1", description = "of the choice of examples")
   private long seed;
@@ -62,6 +71,9 @@ final class ReportCommand implements Callable<Integer> {
       Calibration calibration = model.calibration(data, dataset, () -> {});
       EvaluationTable table =
           EvaluateCommand.table(model, evaluator, dataset, split, depths, calibration, List.of());
+      Files.writeString(
+          run.resolve(ModelCard.FILE),
+          ModelCard.markdown(model.bundle().manifest(), dataset, table, licence));
       return maker.write(model.model(), evaluator, table, depths, seed);
     }
   }

@@ -4,9 +4,12 @@
  */
 package io.crossmodal.trainer.data;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * Images with captions, in the order of their file.
@@ -27,6 +30,61 @@ public record CaptionedDataset(
   /** Returns the images of one split, in order. */
   public List<CaptionedImage> split(Split split) {
     return images.stream().filter(image -> image.split() == split).toList();
+  }
+
+  /**
+   * How many captions of a split stand in the training captions too, but for case and punctuation.
+   *
+   * @param captions of the split
+   * @param shared those of them that training has
+   */
+  public record Shared(int captions, int shared) {
+    /** Says so in a sentence. */
+    public String sentence(Split split) {
+      return String.format(
+          Locale.ROOT,
+          "%.1f %% of the captions in %s (%d of %d) stand verbatim in train.",
+          100.0 * shared / Math.max(1, captions),
+          split.label(),
+          shared,
+          captions);
+    }
+  }
+
+  /** Counts what a split shares with training. */
+  public Shared shared(Split split) {
+    Set<String> known = trainingKeys();
+    List<String> captions = split(split).stream().flatMap(i -> i.captions().stream()).toList();
+    long shared = captions.stream().filter(c -> known.contains(captionKey(c))).count();
+    return new Shared(captions.size(), (int) shared);
+  }
+
+  private Set<String> trainingKeys() {
+    return split(Split.TRAIN).stream()
+        .flatMap(image -> image.captions().stream())
+        .map(CaptionedDataset::captionKey)
+        .collect(Collectors.toSet());
+  }
+
+  /**
+   * Returns the data set without the captions of validation and test that training has, and without
+   * the images that have no other. Training is the same.
+   */
+  public CaptionedDataset withDistinctCaptions() {
+    Set<String> known = trainingKeys();
+    List<CaptionedImage> kept = new ArrayList<>();
+    for (CaptionedImage image : images) {
+      List<String> own =
+          image.split() == Split.TRAIN
+              ? image.captions()
+              : image.captions().stream().filter(c -> !known.contains(captionKey(c))).toList();
+      if (!own.isEmpty()) {
+        kept.add(
+            new CaptionedImage(
+                image.filename(), image.file(), image.imageId(), image.split(), own));
+      }
+    }
+    return new CaptionedDataset(name, kept, problems, problemsLeft);
   }
 
   /**

@@ -189,6 +189,14 @@ final class CandidateScorer {
       return new ScoredDirection(candidates, strict, aware, medianMillis, computed, first);
     }
 
+    /** Returns the ranks of the first k, re-ranked; of the first stage's own order where k is 0. */
+    int[] ranks(int k, Calibration calibration, boolean duplicateAware) {
+      Candidates.Right right = duplicateAware ? aware : strict;
+      return k == 0
+          ? candidates.firstStageRanks(right)
+          : candidates.fusionRanks(k, calibration, right);
+    }
+
     /** Returns the first stage's own order. */
     Row.Direction firstStage() {
       return new Row.Direction(

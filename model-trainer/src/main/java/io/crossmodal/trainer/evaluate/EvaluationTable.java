@@ -167,13 +167,17 @@ public record EvaluationTable(
    * @param textToImage captions as queries
    * @param meanRecall mR: the mean of the six strict shares
    * @param meanRecallAware the same, duplicate-aware; null where it is not known
+   * @param interval of mR; null where only the figures are known
+   * @param intervalAware the same, duplicate-aware
    */
   public record Row(
       String name,
       Direction imageToText,
       Direction textToImage,
       double meanRecall,
-      Double meanRecallAware) {
+      Double meanRecallAware,
+      Interval interval,
+      Interval intervalAware) {
 
     /**
      * One direction.
@@ -200,7 +204,14 @@ public record EvaluationTable(
           imageToText,
           textToImage,
           Retrieval.meanRecall(imageToText.strict(), textToImage.strict()),
-          Retrieval.meanRecall(imageToText.aware(), textToImage.aware()));
+          Retrieval.meanRecall(imageToText.aware(), textToImage.aware()),
+          null,
+          null);
+    }
+
+    /** Returns this row with its intervals. */
+    Row within(Interval strict, Interval aware) {
+      return new Row(name, imageToText, textToImage, meanRecall, meanRecallAware, strict, aware);
     }
   }
 

@@ -101,10 +101,7 @@ public final class Evaluator {
     if (fitting.full()) {
       rows.add(
           1,
-          Row.of(
-              "full fusion",
-              imageToText.fusion(texts.size(), calibration),
-              textToImage.fusion(images.size(), calibration)));
+          row("full fusion", imageToText, texts.size(), textToImage, images.size(), calibration));
     }
     if (model.bundle().manifest().config().preRanker()) {
       rows.addAll(byMlp(ks, calibration));
@@ -149,7 +146,7 @@ public final class Evaluator {
   }
 
   /** Returns a row for a first stage alone, and one for each k. */
-  private static List<Row> rows(
+  private List<Row> rows(
       String firstStage,
       String fused,
       ScoredDirection imageToText,
@@ -157,13 +154,37 @@ public final class Evaluator {
       List<Integer> ks,
       Calibration calibration) {
     List<Row> rows = new ArrayList<>();
-    rows.add(Row.of(firstStage, imageToText.firstStage(), textToImage.firstStage()));
+    rows.add(row(firstStage, imageToText, 0, textToImage, 0, calibration));
     for (int k : ks) {
-      rows.add(
-          Row.of(
-              fused + k, imageToText.fusion(k, calibration), textToImage.fusion(k, calibration)));
+      rows.add(row(fused + k, imageToText, k, textToImage, k, calibration));
     }
     return rows;
+  }
+
+  /** Returns the row of so many candidates of each direction, 0 for the first stage alone. */
+  private Row row(
+      String name,
+      ScoredDirection imageToText,
+      int captions,
+      ScoredDirection textToImage,
+      int pictures,
+      Calibration calibration) {
+    Row row =
+        captions == 0
+            ? Row.of(name, imageToText.firstStage(), textToImage.firstStage())
+            : Row.of(
+                name,
+                imageToText.fusion(captions, calibration),
+                textToImage.fusion(pictures, calibration));
+    Interval[] both = new Interval[2];
+    for (int aware = 0; aware < 2; aware++) {
+      both[aware] =
+          Interval.of(
+              imageToText.ranks(captions, calibration, aware == 1),
+              textToImage.ranks(pictures, calibration, aware == 1),
+              relevance::owner);
+    }
+    return row.within(both[0], both[1]);
   }
 
   /** Returns how many pairs {@link #evaluate} scores with candidates by the dot product. */

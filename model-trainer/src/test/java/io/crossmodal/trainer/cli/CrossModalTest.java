@@ -43,6 +43,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -321,6 +322,23 @@ class CrossModalTest {
         err.toString());
     ModelBundle bundle = ModelBundle.read(exported);
     assertEquals("served", bundle.manifest().id());
+    String card = Files.readString(folder.resolve("served.MODEL_CARD.md"));
+    for (String part :
+        List.of(
+            "# served", "not stated", "val: 4 pictures", "verbatim in train", "| filter only")) {
+      assertTrue(card.contains(part), card);
+    }
+    assertTrue(Pattern.compile("\\| \\d+\\.\\d to \\d+\\.\\d \\|").matcher(card).find(), card);
+    // What report shows is what export ships.
+    run("report", "--run", folder.resolve("run").toString(), "--data", data, "--k", "4");
+    String shown = Files.readString(folder.resolve("run").resolve("MODEL_CARD.md"));
+    String ranked = "ranked by match + ";
+    Path four = folder.resolve("four.zip");
+    List<String> export = new ArrayList<>(List.of("export", "--data", data, "--bundle", trained));
+    export.addAll(List.of("--out", four.toString(), "--id", "four"));
+    assertEquals(0, run(export.toArray(new String[0])), err.toString());
+    double lambda = ModelBundle.read(four).manifest().calibration().lambda();
+    assertTrue(shown.contains(ranked + lambda + " filter"), shown);
     assertEquals(1, bundle.manifest().training().seed());
     assertEquals("scenes", bundle.manifest().training().dataSet());
     assertEquals(4, bundle.manifest().metrics().size());

@@ -106,6 +106,30 @@ class CaptionTableReaderTest {
   }
 
   @Test
+  void sharedCaptionsAreCountedAndLeftOut() throws IOException {
+    Path list =
+        files.write(
+            "list.csv",
+            "file,caption,split",
+            "a.png,A pond.,train",
+            "sub/b.png,a pond,val",
+            "sub/b.png,two tanks,val",
+            "c.png,a  POND,test");
+    CaptionedDataset all = DatasetFiles.read(list);
+    assertEquals(new CaptionedDataset.Shared(2, 1), all.shared(Split.VAL));
+    assertEquals(
+        "50.0 % of the captions in val (1 of 2) stand verbatim in train.",
+        all.shared(Split.VAL).sentence(Split.VAL));
+    CaptionedDataset distinct = all.withDistinctCaptions();
+    assertEquals(all.split(Split.TRAIN), distinct.split(Split.TRAIN));
+    assertEquals(List.of("two tanks"), captions(distinct, Split.VAL));
+    assertEquals(List.of(), distinct.split(Split.TEST));
+    for (Split split : List.of(Split.VAL, Split.TEST)) {
+      assertEquals(0, distinct.shared(split).shared());
+    }
+  }
+
+  @Test
   void aLabelBecomesCaptions() throws IOException {
     Path list = files.write("list.csv", "file,label,split", "a.png,BareLand,train");
     assertTrue(

@@ -172,7 +172,9 @@ class EvaluatorTest {
         untimed(row.imageToText()),
         untimed(row.textToImage()),
         row.meanRecall(),
-        row.meanRecallAware());
+        row.meanRecallAware(),
+        row.interval(),
+        row.intervalAware());
   }
 
   private static EvaluationTable.Row.Direction untimed(EvaluationTable.Row.Direction direction) {
