@@ -9,14 +9,14 @@ import java.util.Locale;
 import java.util.Objects;
 
 /**
- * How the files of a sensor that is no ordinary camera become numbers.
+ * Decoding of the files of a sensor that is no ordinary camera into numbers.
  *
  * @param names of the bands in the order of a file's bands, such as {@code VV} or {@code B8A}; for
  *     messages and for data sets with a file a band
  * @param values what stands in a file
  */
 public record BandInput(List<String> names, Values values) {
-  /** What a file's numbers are; {@link SensorConfig}'s mean and deviation count behind it. */
+  /** Meaning of a file's numbers; {@link SensorConfig}'s mean and deviation count behind it. */
   public enum Values {
     /** Taken as they are: reflectances, colours. */
     AS_STORED,

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.model;
 
-/** How messages repeat what a user, a file or a library's exception says. */
+/** Formats what messages repeat of a user, a file or a library's exception. */
 public final class Messages {
   /** Characters of a value that a message repeats at most. */
   public static final int EXCERPT = 100;

@@ -10,7 +10,7 @@ import java.util.Objects;
 import java.util.regex.Pattern;
 
 /**
- * What one image tower takes in.
+ * Input of one image tower.
  *
  * @param name lower-case identifier, such as {@code rgb}; part of the method name {@code
  *     encode_image_<name>}

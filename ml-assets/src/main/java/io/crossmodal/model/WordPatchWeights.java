@@ -8,7 +8,7 @@ import java.util.Arrays;
 import java.util.Locale;
 
 /**
- * How much each token of a text looks at each patch of an image: the weights of the last
+ * Attention of each token of a text to each patch of an image: the weights of the last
  * cross-attention layer but one, mean over heads, as in the paper's figures 6 and 7.
  *
  * <p>A token's weights for [CLS] and all patches sum to 1. [CLS] stands for the whole image and has

@@ -13,10 +13,10 @@ import org.opensearch.common.settings.Settings;
 import org.opensearch.node.Node;
 
 /**
- * Which versions of this plugin may stand in one cluster: those of one {@link WireFormat}. Each
- * node says in an attribute what it speaks; a node that speaks otherwise than one in the cluster
- * does not join. Without that it would join, and searches and cluster states would fail with
- * messages about bytes.
+ * Decides which versions of this plugin may be in one cluster: those of one {@link WireFormat}.
+ * Each node says in an attribute what it speaks; a node that speaks otherwise than one in the
+ * cluster does not join. Without that it would join, and searches and cluster states would fail
+ * with messages about bytes.
  */
 final class NodeFormat {
   static final String ATTRIBUTE = "cross_modal.format";

@@ -103,7 +103,7 @@ final class BundleReader {
     return vocabulary;
   }
 
-  /** What a bundle holds, but for its archive, which lies in a file. */
+  /** Content of a bundle, but for its archive, which lies in a file. */
   private static final class Unpacked {
     private final ModelManifest manifest;
     private final byte[] vocabulary;

@@ -158,7 +158,7 @@ public record Golden(
   }
 
   /**
-   * How far a model in reduced precision is from these outputs.
+   * Distance of a model in reduced precision from these outputs.
    *
    * @param embedding largest absolute difference of a value of an embedding
    * @param logit largest difference of a pair's calibrated logit, as a share of its size or of 2,

@@ -20,7 +20,7 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
- * What a bundle says of itself: {@code manifest.json}.
+ * Description of a bundle: {@code manifest.json}.
  *
  * @param formatVersion {@link #FORMAT_VERSION}
  * @param id lower-case name under which the model is served
@@ -66,7 +66,7 @@ public record ModelManifest(
           .create();
 
   /**
-   * How a model was made.
+   * Origin of a model.
    *
    * @param dataSet name of the data set
    * @param seed of initialisation and order

@@ -9,10 +9,10 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 
 /**
- * How much memory a call of a model takes at its peak, beside the weights: the arrays that go in,
- * once in the Java heap and once in native memory, and the widest moment of the layers, in 32-bit
- * numbers. Without gradients a layer's values are freed when the next one has read them, so the
- * number of layers does not matter.
+ * Peak memory of a call of a model, beside the weights: the arrays that go in, once in the Java
+ * heap and once in native memory, and the widest moment of the layers, in 32-bit numbers. Without
+ * gradients a layer's values are freed when the next one has read them, so the number of layers
+ * does not matter.
  *
  * <p>An estimate from the shapes, meant for a budget that must be known before the call. Letters as
  * in {@code nn.py}; B items, N and M the tokens of the longest text and of an image.

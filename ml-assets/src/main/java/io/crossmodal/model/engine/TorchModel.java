@@ -95,7 +95,7 @@ final class TorchModel implements AutoCloseable {
     }
   }
 
-  /** What one piece does; all arrays are gone with it. */
+  /** One piece of work; all arrays are freed with it. */
   final class Call {
     private final NDManager arrays;
 

@@ -153,7 +153,7 @@ final class TowerEncoder {
     return encodings;
   }
 
-  /** What the archive rounded to few bits has not quite length 1 any more. */
+  /** Scales to unit length: the archive's reduced precision leaves it slightly off. */
   private static void toUnitLength(float[] embedding) {
     double squares = 0;
     for (float value : embedding) {

@@ -11,7 +11,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 
-/** What a file is, by its first bytes, whatever its name says. */
+/** Kind of a file, by its first bytes, whatever its name says. */
 public enum FileKind {
   JPEG("JPEG", ""),
   PNG("PNG", ""),

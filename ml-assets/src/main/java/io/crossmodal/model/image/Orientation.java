@@ -5,8 +5,8 @@
 package io.crossmodal.model.image;
 
 /**
- * Which way up a picture was stored: EXIF's and TIFF's tag 274. Cameras store rows as the sensor
- * lies and say how it was held.
+ * Orientation in which a picture was stored: EXIF's and TIFF's tag 274. Cameras store rows as the
+ * sensor lies and say how it was held.
  *
  * @see <a href="https://www.cipa.jp/std/documents/e/DC-X008-Translation-2019-E.pdf">EXIF 2.32,
  *     section 4.6.4</a>
@@ -28,7 +28,7 @@ enum Orientation {
   private final boolean fromBottom;
 
   /**
-   * How an upright pixel (x, y) is found in the stored picture.
+   * Maps an upright pixel (x, y) to its place in the stored picture.
    *
    * @param swapped stored at column y and row x
    * @param fromRight and the column counted from the right

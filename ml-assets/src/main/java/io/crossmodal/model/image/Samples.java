@@ -15,7 +15,7 @@ record Samples(int width, int height, int channels, byte[] values) {
   /** Of reflectances, up to 10,000 or so, not one in a hundred comes near. */
   private static final int HALF = 128;
 
-  /** What the channels stand for; one more after them is opacity. */
+  /** Meaning of the channels; one more after them is opacity. */
   enum Meaning {
     GREY(1),
     RGB(3),

@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
- * What the header of a TIFF says of its first image: how large it is, what its samples are, how
+ * Layout of the first image of a TIFF, from its header: how large it is, what its samples are, how
  * they are packed and where its strips or tiles lie. Whatever is not read, and whatever cannot be,
  * is refused here, before a sample is read.
  *

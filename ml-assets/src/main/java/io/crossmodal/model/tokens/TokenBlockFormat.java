@@ -25,7 +25,7 @@ public final class TokenBlockFormat {
   private static final int HALF_EXPONENT = 0x7c00;
 
   /**
-   * What a block says of itself.
+   * Header of a block.
    *
    * @param encoding how the values are written
    * @param count tokens

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.model.tokens;
 
-/** How the numbers of a stored token block are written. */
+/** Encoding of the numbers of a stored token block. */
 public enum TokenEncoding {
   /** One signed byte a value and one float32 scale a token: value = byte x scale. */
   INT8(1),

@@ -115,7 +115,7 @@ public final class ScriptArchiveWriter {
     return new Layout(writer.pickle.toByteArray(), writer.tensors, writer.flags, writer.attributes);
   }
 
-  /** What an archive must hold, but for its code and its tensors' values. */
+  /** Required content of an archive, but for its code and its tensors' values. */
   static final class Layout {
     private final byte[] pickle;
     private final Map<String, ScriptTensor> tensors;

@@ -31,7 +31,7 @@ public final class ScriptTensor {
   /** Null where they lie in a file. */
   private final float[] values;
 
-  /** Where values lie that are not in the heap. */
+  /** Source of values that are not in the heap. */
   @FunctionalInterface
   interface Source {
     /**

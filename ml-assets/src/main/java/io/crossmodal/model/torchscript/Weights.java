@@ -11,11 +11,11 @@ import java.util.SplittableRandom;
 import java.util.function.Function;
 import java.util.random.RandomGenerator;
 
-/** Where an architecture's tensors come from. */
+/** Source of an architecture's tensors. */
 @FunctionalInterface
 public interface Weights {
   /**
-   * How a tensor starts.
+   * Initial values of a tensor.
    *
    * @param mean mean of a normal distribution, or the constant
    * @param deviation standard deviation; 0 for a constant

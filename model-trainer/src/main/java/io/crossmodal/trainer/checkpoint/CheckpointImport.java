@@ -135,7 +135,9 @@ public final class CheckpointImport {
     return anew;
   }
 
-  /** Which pixels an image tower was trained on; its checkpoint does not say. */
+  /**
+   * Normalisation of the pixels that an image tower was trained on; its checkpoint does not say.
+   */
   public enum PixelNormalisation {
     /** ImageNet's means and deviations: DeiT, DINO, most of timm. */
     IMAGENET,

@@ -240,7 +240,7 @@ public final class InitialModel {
   }
 
   /**
-   * Where the tensors of starting weights come from.
+   * Origin of the tensors of starting weights.
    *
    * @param sources the checkpoints
    * @param anew names of the tensors that no checkpoint gives, which training initialises

@@ -65,7 +65,7 @@ public final class LazyTensor {
   }
 
   /**
-   * What a checkpoint's tensors are made of, by safetensors' names.
+   * Element type of a checkpoint's tensors, by safetensors' names.
    *
    * <p>Integers are known, so that a file may hold them (old BERTs hold {@code position_ids}); only
    * floating point can be read.

@@ -28,7 +28,7 @@ final class BundleModel implements AutoCloseable {
   private final FusionModel model;
   private final Path scratch;
 
-  /** How a bundle is loaded. */
+  /** Loads a bundle. */
   @FunctionalInterface
   interface Loader {
     FusionModel load(ModelBundle bundle, Path scratch) throws IOException, BundleException;

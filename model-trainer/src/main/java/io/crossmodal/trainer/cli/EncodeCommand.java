@@ -94,7 +94,7 @@ final class EncodeCommand implements Callable<Integer> {
   @ArgGroup(multiplicity = "1")
   private Target target;
 
-  /** Where documents go: one of the two. */
+  /** Destination of the documents: one of the two. */
   private static final class Target {
     @Option(names = "--index", paramLabel = "NAME", description = "an index, or an alias of one")
     private String index;
@@ -193,7 +193,7 @@ final class EncodeCommand implements Callable<Integer> {
     return toFile(job);
   }
 
-  /** What is encoded, by which model, and how. */
+  /** Pictures to encode, with the model and the options. */
   private record Job(SourceImages source, ModelBundle bundle, EncodeRun.Options options) {}
 
   private int toIndex(Job job, Retry retry) throws Exception {

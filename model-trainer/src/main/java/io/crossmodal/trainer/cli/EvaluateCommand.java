@@ -79,7 +79,7 @@ final class EvaluateCommand implements Callable<Integer> {
       description = "of --change, 0 to 10; the paper's views are made with 7")
   private double magnitude;
 
-  /** How deep the fusion encoder looks: the options that all commands share. */
+  /** Depths of re-ranking by the fusion encoder: the options that all commands share. */
   static final class DepthArguments {
     @Option(
         names = "--k",

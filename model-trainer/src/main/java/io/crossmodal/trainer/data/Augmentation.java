@@ -7,7 +7,7 @@ package io.crossmodal.trainer.data;
 import io.crossmodal.model.image.RgbImage;
 import java.util.SplittableRandom;
 
-/** What happens to a training image. Which one is right depends on what the captions say. */
+/** Augmentation of a training image. Which one is right depends on what the captions say. */
 public enum Augmentation {
   /** Nothing. */
   NONE,

@@ -234,7 +234,7 @@ public final class Datasets {
   }
 
   /**
-   * Which data set to read, and how.
+   * Data set to read, with the options of reading it.
    *
    * @param path a caption file, a folder of caption files, or a folder of labelled folders
    * @param images the folder that file names are relative to; empty for "images" beside the caption

@@ -12,7 +12,8 @@ import java.util.Objects;
 import java.util.Optional;
 
 /**
- * What labelled folders leave open: how a class becomes captions, and which images train.
+ * Options for what labelled folders leave open: how a class becomes captions, and which images
+ * train.
  *
  * @param templates captions of every image, at least one, each with {@value #CLASS} where the name
  *     of the class goes

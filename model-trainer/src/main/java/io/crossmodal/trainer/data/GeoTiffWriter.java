@@ -27,7 +27,7 @@ import javax.imageio.stream.MemoryCacheImageOutputStream;
 
 /** Writes GeoTIFFs as archives hold them, Deflate in strips, of generated data. */
 public final class GeoTiffWriter {
-  /** How a value is stored. */
+  /** Storage of a value. */
   public enum Values {
     UINT16(DataBuffer.TYPE_USHORT),
     FLOAT32(DataBuffer.TYPE_FLOAT),
@@ -40,7 +40,7 @@ public final class GeoTiffWriter {
     }
   }
 
-  /** What Java's pictures want of a colour space; nobody asks these bands for colours. */
+  /** Colour space that Java's pictures ask for; nobody asks these bands for colours. */
   private static final class NoColours extends ColorSpace {
     private static final long serialVersionUID = 1L;
 

@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Where a picture lies on the ground: a coordinate reference system and an affine map from pixels
- * to its coordinates.
+ * Place of a picture on the ground: a coordinate reference system and an affine map from pixels to
+ * its coordinates.
  *
  * @param epsg number of the system; 0 for one that the file does not name by a number
  * @param width of the picture in pixels

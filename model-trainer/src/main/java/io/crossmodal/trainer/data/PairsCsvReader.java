@@ -34,7 +34,7 @@ import java.util.regex.PatternSyntaxException;
  */
 public final class PairsCsvReader {
   /**
-   * How a table is read.
+   * Options of reading a table.
    *
    * @param where a column and the value that a row must have there to be taken
    * @param place what says where a row's tiles lie; empty: the column {@code place}, and where

@@ -12,7 +12,7 @@ import java.util.Locale;
 import java.util.Objects;
 
 /**
- * What a data set's files of one sensor hold, before their statistics are known.
+ * Content of a data set's files of one sensor, before their statistics are known.
  *
  * @param name of the sensor
  * @param bands to take, in this order; red, green and blue for ordinary pictures

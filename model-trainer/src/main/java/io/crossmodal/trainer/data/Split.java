@@ -35,7 +35,7 @@ public enum Split {
   }
 
   /**
-   * How labelled folders, which have no split of their own, are shared out.
+   * Shares of the splits for labelled folders, which have no split of their own.
    *
    * @param train share of the training images, 0 to 1
    * @param val share of the validation images, 0 to 1

@@ -114,7 +114,7 @@ public final class TextFiles {
     return new InvalidDatasetException(file + " is not UTF-8 text", cause);
   }
 
-  /** What a file holds, as far as its first entries show. */
+  /** Content of a file, as far as its first entries show. */
   enum Shape {
     /** An object with an array "images". */
     KARPATHY,

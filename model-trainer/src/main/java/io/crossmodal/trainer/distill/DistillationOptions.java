@@ -8,7 +8,7 @@ import io.crossmodal.trainer.train.OptionRecords;
 import java.util.Locale;
 
 /**
- * How bi-encoder and MLP pre-ranker are distilled.
+ * Options of the distillation of bi-encoder and MLP pre-ranker.
  *
  * @param seed of the sample, the candidates, the order and the MLP's start
  * @param sample at most so many training images take part, each with one caption an epoch's list is

@@ -40,7 +40,7 @@ import java.util.stream.IntStream;
  * the calibration is void then and must be fitted again.
  */
 public final class Distiller {
-  /** Whether an image and a text belong together, by their numbers. */
+  /** Tells whether an image and a text belong together, by their numbers. */
   @FunctionalInterface
   public interface Matches {
     boolean test(int image, int text);

@@ -150,7 +150,7 @@ public final class BulkSink implements DocumentSink {
   }
 
   /**
-   * What is left to do after a request.
+   * Work that is left after a request.
    *
    * @param again documents to send again
    * @param reason why

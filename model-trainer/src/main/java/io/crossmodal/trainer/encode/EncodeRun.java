@@ -52,7 +52,7 @@ public final class EncodeRun {
   private int kept;
 
   /**
-   * What a run did.
+   * Summary of a run.
    *
    * @param kept pictures that were encoded and are kept
    * @param known pictures that the journal held already
@@ -91,7 +91,7 @@ public final class EncodeRun {
     DocumentSink open(DocumentSink.Listener listener) throws IOException;
   }
 
-  /** What became of a picture before it was encoded. */
+  /** Outcome of preparing a picture, before it is encoded. */
   private enum Outcome {
     READY,
     KNOWN,
@@ -317,7 +317,7 @@ public final class EncodeRun {
   }
 
   /**
-   * How to encode.
+   * Options of a run.
    *
    * @param batch pictures in one call of the model, at least 1
    * @param threads that read and decode, at least 1

@@ -17,7 +17,7 @@ import org.locationtech.proj4j.Proj4jException;
 import org.locationtech.proj4j.ProjCoordinate;
 
 /**
- * Where a picture lies on Earth, in degrees.
+ * Place of a picture on Earth, in degrees.
  *
  * @param place where it lies in its coordinate reference system
  */

@@ -32,7 +32,7 @@ final class PictureReader {
   }
 
   /**
-   * Where a picture lies.
+   * Place of a picture.
    *
    * @param footprint its corners, counter-clockwise
    */

@@ -9,7 +9,7 @@ import java.io.IOException;
 import java.util.Locale;
 import java.util.Optional;
 
-/** What a field keeps of a picture's tokens: the values of {@code tokens} in its mapping. */
+/** Form in which a field keeps a picture's tokens: the values of {@code tokens} in its mapping. */
 public enum TokenForm {
   INT8(TokenEncoding.INT8),
   FP16(TokenEncoding.FP16),

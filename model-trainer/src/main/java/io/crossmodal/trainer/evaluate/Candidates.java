@@ -25,7 +25,7 @@ import java.util.stream.IntStream;
 @SuppressWarnings("ArrayRecordComponent") // a table, never compared
 record Candidates(int[][] answers, float[][] itm, float[][] biEncoder) {
 
-  /** Whether an answer is right for a query. */
+  /** Tells whether an answer is right for a query. */
   @FunctionalInterface
   interface Right {
     boolean test(int query, int answer);
@@ -129,7 +129,7 @@ record Candidates(int[][] answers, float[][] itm, float[][] biEncoder) {
   }
 
   /**
-   * Which texts are right for which images of a split.
+   * Relevance of the texts of a split to its images.
    *
    * <p>Strict counts only an image's own captions; duplicate-aware counts every image that has the
    * caption, letter by letter, among its own (in RSICD's test split 11.7 % of the captions describe

@@ -19,7 +19,7 @@ import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 
 /**
- * What a model's towers make of images and their captions; each tower runs once per item.
+ * Encodings of images and their captions by a model's towers; each tower runs once per item.
  *
  * @param images those whose picture could be decoded
  * @param pictures their encodings
@@ -41,7 +41,7 @@ public record EncodedSplit(
     problems = List.copyOf(problems);
   }
 
-  /** What happens to a picture before it is encoded. */
+  /** Change of a picture before it is encoded. */
   @FunctionalInterface
   public interface Change {
     /** Nothing. */

@@ -160,7 +160,7 @@ public record EvaluationTable(
   }
 
   /**
-   * What one way to search reaches, in both directions.
+   * Figures of one way to search, in both directions.
    *
    * @param name the way
    * @param imageToText pictures as queries

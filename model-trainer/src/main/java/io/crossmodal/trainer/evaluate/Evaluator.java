@@ -302,8 +302,8 @@ public final class Evaluator {
   }
 
   /**
-   * How deep the fusion encoder looks: at the first stage's best k answers, for several k, and
-   * perhaps at all.
+   * Depths of re-ranking by the fusion encoder: at the first stage's best k answers, for several k,
+   * and perhaps at all.
    *
    * @param ks candidates of a query, ascending, each at least 1
    * @param full whether every pair is scored, which is quadratic

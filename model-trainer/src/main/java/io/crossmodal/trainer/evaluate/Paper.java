@@ -21,7 +21,7 @@ public enum Paper {
   SYDNEY;
 
   /**
-   * What the paper says of a data set.
+   * Figures of the paper for a data set.
    *
    * @param rows its figures; mR as it is printed there, whether it is the mean or not
    * @param notes where the paper contradicts itself or cannot be compared, a sentence each

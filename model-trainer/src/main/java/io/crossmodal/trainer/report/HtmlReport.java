@@ -209,7 +209,7 @@ final class HtmlReport {
     record Chart(String title, String svg) {}
 
     /**
-     * What was found in a split.
+     * Findings in a split.
      *
      * @param table the evaluation
      * @param k candidates that fusion re-ranked in the examples

@@ -21,7 +21,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * What a run wrote while it trained.
+ * Log of a training run.
  *
  * @param losses by name, the mean losses over the steps before a step
  * @param validation by name, what a validation found after a step

@@ -42,7 +42,7 @@ public final class SensorCalibrationFit {
   private SensorCalibrationFit() {}
 
   /**
-   * What was fitted.
+   * Fitted calibrations.
    *
    * @param cosines one a direction; none where there are fewer than ten validation pairs
    * @param maxSims one a direction whose pairs MaxSim tells from others

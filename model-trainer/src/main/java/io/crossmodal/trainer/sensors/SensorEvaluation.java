@@ -34,7 +34,7 @@ import java.util.stream.IntStream;
  */
 public final class SensorEvaluation {
   /**
-   * What one model reached in one direction, in percent; NaN where it does not apply.
+   * Figures of one model in one direction, in percent; NaN where it does not apply.
    *
    * @param model name
    * @param direction {@code s1 -> s2}: query, then archive

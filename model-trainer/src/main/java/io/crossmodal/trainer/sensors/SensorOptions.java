@@ -18,8 +18,8 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * How a cross-sensor model is trained; written to the run folder, where a run is resumed with the
- * same options only.
+ * Options of the training of a cross-sensor model; written to the run folder, where a run is
+ * resumed with the same options only.
  *
  * @param preset shape of the model; null where a teacher gives it
  * @param imageSize side in pixels; the teacher's where there is one
@@ -102,7 +102,7 @@ public record SensorOptions(
   }
 
   /**
-   * What is done to tiles; the two of a pair are cropped, flipped and turned alike, so that they
+   * Augmentation of tiles; the two of a pair are cropped, flipped and turned alike, so that they
    * stay one place.
    *
    * @param smallestCrop share of the area, 1 for no crops

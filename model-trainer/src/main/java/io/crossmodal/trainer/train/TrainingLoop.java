@@ -65,7 +65,7 @@ public final class TrainingLoop {
     default void skipped(List<String> problems) {}
   }
 
-  /** What is done where a number of steps is reached. */
+  /** Action that is taken when a number of steps is reached. */
   @FunctionalInterface
   interface Milestone {
     void reached(int taken) throws IOException, BundleException;

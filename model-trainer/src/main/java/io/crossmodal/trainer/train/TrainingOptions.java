@@ -13,7 +13,8 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * How a model is trained. Written into the run folder; a run resumes with exactly these.
+ * Options of the training of a model. Written into the run folder; a run resumes with exactly
+ * these.
  *
  * @param preset shape of the model, whose vocabulary comes from the training captions; null where
  *     {@code initial} gives both
@@ -54,7 +55,7 @@ public record TrainingOptions(
     String initial) {
 
   /**
-   * What a step changes about its images and captions, and hides of them.
+   * Regularisation of a step: what it changes about its images and captions, and hides of them.
    *
    * @param augmentation what happens to a training image
    * @param dropout share of the text embeddings and of the image features that is dropped

@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.function.IntToDoubleFunction;
 
 /**
- * What is trained: a TorchScript module of a model and its losses, and what a batch is to it.
+ * Task of a training: a TorchScript module of a model and its losses, and the meaning of a batch.
  * {@link TrainingModule} takes its steps, {@link TrainingLoop} all of them.
  *
  * @param <B> a batch
@@ -26,7 +26,7 @@ public interface TrainingTask<B> extends AutoCloseable {
   Map<String, String> sources();
 
   /**
-   * What does not depend on the batch.
+   * Settings that do not depend on the batch.
    *
    * @param losses names of the losses, in the order in which the module gives them behind the total
    * @param seed of the run

@@ -17,8 +17,8 @@ import org.opensearch.core.common.io.stream.StreamOutput;
 import org.opensearch.core.tasks.TaskId;
 
 /**
- * Which field of which indices is searched with what, and for how long: the field's mapping names
- * the model.
+ * Request to encode a query: the field, its indices, the source and the time; the field's mapping
+ * names the model.
  */
 public final class EncodeQueryRequest extends ActionRequest implements IndicesRequest {
   private final String[] indices;

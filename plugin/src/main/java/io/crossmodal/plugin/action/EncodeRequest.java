@@ -18,7 +18,7 @@ import org.opensearch.core.tasks.TaskId;
 import org.opensearch.core.xcontent.ObjectParser;
 import org.opensearch.core.xcontent.XContentParser;
 
-/** Which texts or images are to be encoded by which model. */
+/** Request to encode texts or images by a model. */
 public final class EncodeRequest extends ActionRequest {
   /** Items of one request; a longer list belongs into several. */
   static final int MAX_ITEMS = 1000;
@@ -36,7 +36,7 @@ public final class EncodeRequest extends ActionRequest {
     PARSER.declareBoolean((body, v) -> body.tokens = v, new ParseField("tokens"));
   }
 
-  /** What a request's body says. */
+  /** Fields of a request's body. */
   private static final class Body {
     private List<String> texts;
     private List<byte[]> images;

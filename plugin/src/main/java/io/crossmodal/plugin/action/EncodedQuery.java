@@ -29,7 +29,7 @@ public final class EncodedQuery extends ActionResponse {
   private final String notice;
 
   /**
-   * What nearest documents are searched by.
+   * Vector by which nearest documents are searched.
    *
    * @param space fingerprint of its space; null for a vector that the request brought
    * @param vector D values, unit length; live
@@ -62,7 +62,7 @@ public final class EncodedQuery extends ActionResponse {
   }
 
   /**
-   * What hits are rescored by.
+   * Tokens by which hits are rescored.
    *
    * @param modality of the query
    * @param model id of the model that encoded it

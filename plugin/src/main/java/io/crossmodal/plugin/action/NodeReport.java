@@ -25,7 +25,7 @@ public final class NodeReport extends BaseNodeResponse {
   private final Map<String, GpuMemory> gpus;
   private final Map<String, Model> models;
 
-  /** Where a model stands and what it did. */
+  /** Status and usage of a model. */
   public record Model(ModelStatus status, Usage usage) implements Writeable {
     private static Model read(StreamInput in) throws IOException {
       return new Model(

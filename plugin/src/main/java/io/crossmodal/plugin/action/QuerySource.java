@@ -13,7 +13,7 @@ import org.opensearch.core.common.io.stream.Writeable;
 import org.opensearch.core.xcontent.ToXContentFragment;
 import org.opensearch.core.xcontent.XContentBuilder;
 
-/** What a request searches by, before it is encoded. Immutable. */
+/** Source of a query: what a request searches by, before it is encoded. Immutable. */
 public sealed interface QuerySource extends Writeable, ToXContentFragment {
   String QUERY_TEXT = "query_text";
   String QUERY_IMAGE = "query_image";

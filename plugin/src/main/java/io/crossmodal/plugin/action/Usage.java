@@ -19,7 +19,7 @@ import org.opensearch.core.xcontent.ToXContentFragment;
 import org.opensearch.core.xcontent.XContentBuilder;
 
 /**
- * What was counted, of a node or of one of its models.
+ * Counts and times of a node or of one of its models.
  *
  * @param counts by name, in the order in which they are printed
  * @param times summaries of the timings by name

@@ -17,7 +17,7 @@ import org.opensearch.core.xcontent.ToXContentObject;
 import org.opensearch.core.xcontent.XContentBuilder;
 
 /**
- * What one fusion rescore of a search did, on one shard or on several.
+ * Report of one fusion rescore of a search, on one shard or on several.
  *
  * @param field as the request names it
  * @param model id of the model; null where no shard has the field

@@ -8,7 +8,7 @@ import ai.djl.Device;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/** Where a node computes. */
+/** Choice of the devices on which a node computes. */
 public enum DevicePolicy {
   /** On all GPUs that the engine finds, else on the CPU. */
   AUTO,

@@ -33,7 +33,7 @@ public abstract class InferenceException extends RuntimeException {
     }
   }
 
-  /** What waits in the queue takes longer than the caller can wait. */
+  /** Thrown where the jobs in the queue take longer than the caller can wait. */
   public static final class QueueTooSlow extends QueueFull {
     /**
      * @param expectedMillis until the jobs that wait already are done

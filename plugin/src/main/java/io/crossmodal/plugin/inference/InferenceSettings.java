@@ -9,7 +9,7 @@ import java.time.Duration;
 import java.util.Objects;
 
 /**
- * How a node serves its models.
+ * Settings of a node's serving of models.
  *
  * @param device where models compute
  * @param precision in which models are loaded that nobody asks for in another

@@ -37,7 +37,7 @@ public final class DecodingBudget {
     this.most = most;
   }
 
-  /** What a value has of the budget, until it is encoded or has failed. */
+  /** Share of a value in the budget, until it is encoded or has failed. */
   interface Share extends AutoCloseable {
     /** Gives it back; once only, however often it is called. */
     @Override

@@ -106,7 +106,7 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
   }
 
   /**
-   * What can go into one batch.
+   * Key of the items that can go into one batch.
    *
    * @param model id
    * @param sensor empty for texts

@@ -24,7 +24,7 @@ import org.opensearch.index.query.QueryShardContext;
 import org.opensearch.search.lookup.SearchLookup;
 import org.opensearch.search.lookup.SourceLookup;
 
-/** What a shard's searches know of a {@code cross_modal} field. */
+/** Type of a {@code cross_modal} field, as a shard's searches see it. */
 public final class CrossModalFieldType extends MappedFieldType {
   private final FieldDefinition definition;
   private final HnswParameters hnsw;

@@ -19,7 +19,7 @@ import java.util.Objects;
 import java.util.Optional;
 
 /**
- * What a mapping says of one field, as far as others than the mapper need it.
+ * Definition of one field in a mapping, as far as others than the mapper need it.
  *
  * @param path full name of the field
  * @param modelId id of the field's model

@@ -9,7 +9,7 @@ import org.apache.lucene.codecs.KnnVectorsFormat;
 import org.apache.lucene.codecs.lucene99.Lucene99HnswVectorsFormat;
 
 /**
- * How a field's graph is built and searched.
+ * Parameters of building and searching a field's graph.
  *
  * @param m neighbours of a node, 2 to 512 (Lucene's limit)
  * @param efConstruction candidates looked at while a node is placed, 1 to 3,200 (Lucene's limit)

@@ -7,7 +7,7 @@ package io.crossmodal.plugin.mapper;
 import io.crossmodal.model.Messages;
 import java.util.Locale;
 
-/** What a field holds; its other side is what it is searched with. */
+/** Modality of a field's content; its other side is what it is searched with. */
 public enum Modality {
   IMAGE,
   TEXT;

@@ -9,7 +9,7 @@ import io.crossmodal.model.tokens.TokenEncoding;
 import java.util.Locale;
 import java.util.Optional;
 
-/** How a field stores the tokens that the fusion rescorer reads. */
+/** Form in which a field stores the tokens that the fusion rescorer reads. */
 public enum TokenStorage {
   INT8(TokenEncoding.INT8),
   FP16(TokenEncoding.FP16),

@@ -17,9 +17,9 @@ import org.apache.lucene.codecs.lucene99.Lucene99HnswVectorsFormat;
 import org.apache.lucene.util.quantization.QuantizedByteVectorValues.*;
 
 /**
- * How many bits the graph search compares of each of an embedding's D numbers. The exact embedding
- * stands beside the quantised one on disk; a search takes its candidates by the quantised ones and
- * scores them by the exact ones, so that scores do not depend on the encoding.
+ * Number of bits that the graph search compares of each of an embedding's D numbers. The exact
+ * embedding stands beside the quantised one on disk; a search takes its candidates by the quantised
+ * ones and scores them by the exact ones, so that scores do not depend on the encoding.
  */
 public enum VectorEncoding {
   FLOAT32(null, 1),

@@ -37,7 +37,7 @@ public final class DeleteModelAction extends ActionType<AcknowledgedResponse> {
     super(NAME, AcknowledgedResponse::new);
   }
 
-  /** Which model. */
+  /** Names the model to delete. */
   public static final class Request extends AcknowledgedRequest<Request> {
     private final String id;
 

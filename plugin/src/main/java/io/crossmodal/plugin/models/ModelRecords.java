@@ -27,10 +27,10 @@ import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.core.xcontent.XContentParser;
 
 /**
- * What the documents of {@link ModelIndex} are, said by records beside them: one a bundle that was
- * registered, one an upload under way. A model's record outlives the cluster state's section, which
- * a cluster that is started once without the plugin drops, and keeps the model's bytes from being
- * swept until it was retired for as long as {@link CrossModalSettings#KEEP_UNUSED} says.
+ * Records that describe the documents of {@link ModelIndex}: one a bundle that was registered, one
+ * an upload under way. A model's record outlives the cluster state's section, which a cluster that
+ * is started once without the plugin drops, and keeps the model's bytes from being swept until it
+ * was retired for as long as {@link CrossModalSettings#KEEP_UNUSED} says.
  */
 final class ModelRecords {
   private static final Logger LOGGER = LogManager.getLogger(ModelRecords.class);

@@ -34,7 +34,7 @@ abstract class ModelStateAction<Q extends AcknowledgedRequest<Q>, R extends Acti
 
   private final Writeable.Reader<R> reader;
 
-  /** What the node gives to each of these actions. */
+  /** Services of the node that each of these actions needs. */
   public static final class Services {
     private final TransportService transport;
     private final ClusterService cluster;

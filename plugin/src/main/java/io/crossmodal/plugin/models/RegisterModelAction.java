@@ -33,7 +33,7 @@ public final class RegisterModelAction extends ActionType<RegisterModelAction.Re
     super(NAME, Response::new);
   }
 
-  /** What to name. */
+  /** Gives the model to register. */
   static final class Request extends AcknowledgedRequest<Request> {
     private final StoredModel model;
 
@@ -58,7 +58,7 @@ public final class RegisterModelAction extends ActionType<RegisterModelAction.Re
     }
   }
 
-  /** What it became. */
+  /** Gives the model as it was registered. */
   static final class Response extends ActionResponse {
     private final StoredModel model;
     private final boolean created;

@@ -33,7 +33,7 @@ public final class UploadModelRequest extends ActionRequest {
     PARSER.declareString((body, sha256) -> body.sha256 = sha256, new ParseField("sha256"));
   }
 
-  /** What a request's body says. */
+  /** Fields of a request's body. */
   private static final class Body {
     private byte[] bundle;
     private String sha256;

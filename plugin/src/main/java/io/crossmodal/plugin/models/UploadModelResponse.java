@@ -13,7 +13,7 @@ import org.opensearch.core.common.io.stream.StreamOutput;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.xcontent.XContentBuilder;
 
-/** What became of an upload: a version of a model, or a wait for the parts that are missing. */
+/** Result of an upload: a version of a model, or a wait for the parts that are missing. */
 public final class UploadModelResponse extends ActionResponse implements StatusToXContentObject {
   private final String id;
   private final StoredModel model;

@@ -79,7 +79,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   // Null where the model decides.
   private final Boolean calibrate;
 
-  /** What a request's body says. */
+  /** Fields of a request's body. */
   private static final class Body extends QueryBody {
     private static final ObjectParser<Body, Void> PARSER = new ObjectParser<>(NAME, Body::new);
 

@@ -84,7 +84,7 @@ public record FusionOptions(
     return timeout == null ? builder : builder.field("timeout", timeout.getStringRep());
   }
 
-  /** What becomes of a hit in the window whose document has no stored tokens. */
+  /** Treatment of a hit in the window whose document has no stored tokens. */
   public enum MissingPolicy {
     /** It keeps its first-pass score, as if it lay outside the window. */
     KEEP_FIRST_PASS,
@@ -94,7 +94,7 @@ public record FusionOptions(
     FAIL
   }
 
-  /** What becomes of a search whose hits cannot be rescored: no model, no time, damaged tokens. */
+  /** Treatment of a search whose hits cannot be rescored: no model, no time, damaged tokens. */
   public enum FailurePolicy {
     /** Hits keep their first-pass scores; counted as degraded in the stats. */
     KEEP_FIRST_PASS,
@@ -102,7 +102,7 @@ public record FusionOptions(
     FAIL
   }
 
-  /** How a fusion score and a first-pass score make one; all but {@link #REPLACE} as in core. */
+  /** Combination of a fusion score and a first-pass score; all but {@link #REPLACE} as in core. */
   public enum FusionScoreMode {
     /** The fusion score alone decides; hits without one come after all that have one. */
     REPLACE,

@@ -18,7 +18,7 @@ import org.opensearch.core.ParseField;
 import org.opensearch.core.xcontent.ObjectParser;
 import org.opensearch.core.xcontent.XContentParser;
 
-/** What a request says of a {@link FusionRescorerBuilder}. */
+/** Fields of a request's body for a {@link FusionRescorerBuilder}. */
 final class FusionRescorerBody extends QueryBody {
   private static final List<String> SOURCES = List.of("query_text", "query_image", "query_id");
 

@@ -136,7 +136,7 @@ public final class RescoreAdmission implements TransportInterceptor {
   }
 
   /**
-   * Why a shard must not rescore.
+   * Reason for which a shard must not rescore.
    *
    * @param searchIsOver whether the search's own time was over, which is no failure
    */

@@ -10,8 +10,9 @@ import org.opensearch.common.settings.ClusterSettings;
 import org.opensearch.common.settings.Settings;
 
 /**
- * What one search may ask of a node, beside OpenSearch's {@code index.max_rescore_window}, and how
- * many of its searches may wait. Follows the cluster's settings. Thread-safe.
+ * Limits of what one search may ask of a node, beside OpenSearch's {@code
+ * index.max_rescore_window}, and of how many of its searches may wait. Follows the cluster's
+ * settings. Thread-safe.
  */
 public final class RescoreLimits {
   private volatile int maxWindow;

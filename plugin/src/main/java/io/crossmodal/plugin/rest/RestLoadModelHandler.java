@@ -31,7 +31,7 @@ public final class RestLoadModelHandler extends BaseRestHandler {
         (body, name) -> body.precision = PrecisionPolicy.of(name), new ParseField("precision"));
   }
 
-  /** What a request's body says. */
+  /** Fields of a request's body. */
   private static final class Body {
     private PrecisionPolicy precision;
   }

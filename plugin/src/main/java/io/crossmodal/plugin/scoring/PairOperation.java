@@ -23,7 +23,7 @@ import org.opensearch.core.common.io.stream.StreamOutput;
 import org.opensearch.core.common.io.stream.Writeable;
 
 /**
- * What a model can compute of pairs, here or on another node.
+ * Computation of a model on pairs, here or on another node.
  *
  * @param <T> the response
  */

@@ -20,7 +20,10 @@ final class PairsResponse extends ActionResponse {
   private final Refusal refusal;
   private final String why;
 
-  /** Why a scorer gave no answer; a type, for exceptions do not travel as what they were. */
+  /**
+   * Reason for which a scorer gave no answer; a type, for exceptions do not travel as what they
+   * were.
+   */
   enum Refusal {
     QUEUE_FULL,
     MEMORY,

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.scoring;
 
-/** Where a node has the windows of its shards scored, unless it is a scorer itself. */
+/** Place where a node has the windows of its shards scored, unless it is a scorer itself. */
 public enum ScoringPlace {
   /** On a scorer where the cluster has one; here where none answers. */
   AUTO,

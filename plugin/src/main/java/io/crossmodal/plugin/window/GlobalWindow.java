@@ -185,7 +185,7 @@ final class GlobalWindow {
     return fused.subList(0, Math.min(options.filterSize(), fused.size()));
   }
 
-  /** What a shard makes of a number of hits. */
+  /** Builds a shard's request for a number of hits. */
   private interface Rescoring {
     FusionRescorerBuilder of(int hits);
   }

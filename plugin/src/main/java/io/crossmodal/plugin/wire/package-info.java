@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * What is common to everything that one node's plugin sends to another's: {@link
+ * Common parts of everything that one node's plugin sends to another's: {@link
  * io.crossmodal.plugin.wire.WireFormat}, the number that it begins with (docs/decisions/0017), and
  * {@link io.crossmodal.plugin.wire.ModelValues}.
  */

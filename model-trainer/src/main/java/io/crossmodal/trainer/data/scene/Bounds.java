@@ -67,7 +67,9 @@ public record Bounds(double minX, double minY, double maxX, double maxY) {
     return Math.hypot(dx, dy);
   }
 
-  /** How one box stands to another. Each holds with a margin, so that a person would agree. */
+  /**
+   * Spatial relation of one box to another. Each holds with a margin, so that a person would agree.
+   */
   public enum Relation {
     LEFT_OF,
     RIGHT_OF,

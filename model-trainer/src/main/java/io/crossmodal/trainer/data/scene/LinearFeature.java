@@ -25,7 +25,7 @@ public record LinearFeature(
     Crossing crossing,
     double crossingAt) {
 
-  /** What it is; half its width as a fraction of the picture's side. */
+  /** Kind of the feature; half its width as a fraction of the picture's side. */
   public enum Kind {
     ROAD(0.027),
     RAILWAY(0.019),
@@ -56,7 +56,7 @@ public record LinearFeature(
     }
   }
 
-  /** What stands on it: a bridge only over a river, a roundabout only on a road. */
+  /** Structure that crosses it: a bridge only over a river, a roundabout only on a road. */
   public enum Crossing {
     NONE,
     BRIDGE,

@@ -21,8 +21,8 @@ import java.util.Locale;
 import java.util.Set;
 
 /**
- * What can be counted in a scene. Width and height are the mean footprint as fractions of the
- * picture's side, before rotation; 0.1 is about 13 pixels of 128.
+ * Kind of an object that can be counted in a scene. Width and height are the mean footprint as
+ * fractions of the picture's side, before rotation; 0.1 is about 13 pixels of 128.
  */
 public enum ObjectKind {
   STORAGE_TANK(0.105, 0.105, 6, true, WHITE, GREY, BROWN),

@@ -15,7 +15,7 @@ import java.util.Set;
 import java.util.function.Predicate;
 
 /**
- * What is in a picture: the ground, at most one linear feature, and one to three groups of objects
+ * Content of a picture: the ground, at most one linear feature, and one to three groups of objects
  * that neither overlap each other nor stand on the wrong ground.
  *
  * @param index the scene's number in its data set
@@ -104,7 +104,7 @@ public record Scene(
   }
 
   /**
-   * Where land meets the sea.
+   * Line where land meets the sea.
    *
    * @param side the side of the picture that the sea is on: LEFT, RIGHT, TOP or BOTTOM
    * @param depth how far the sea reaches in, 0 to 1

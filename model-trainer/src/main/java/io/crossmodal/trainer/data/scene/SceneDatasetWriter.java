@@ -56,7 +56,7 @@ public final class SceneDatasetWriter {
   private static final int INDICES_PER_SPLIT = 500_000_000;
 
   /**
-   * What to write.
+   * Configuration of the data set to write.
    *
    * @param train number of train images; likewise val and test: each 0 to 500,000,000, at least one
    *     of them above 0

@@ -16,7 +16,7 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What a scene shall contain, before every object has its place: how plans are drawn, and how they
+ * Plan of a scene's content, before every object has its place: how plans are drawn, and how they
  * are changed for near twins.
  */
 record ScenePlan(
@@ -25,7 +25,7 @@ record ScenePlan(
     Optional<LinearFeature> feature,
     List<GroupPlan> groups) {
 
-  /** How the objects of a group stand. */
+  /** Arrangement of the objects of a group. */
   enum Arrangement {
     CLUSTER,
     ROW_ACROSS,

@@ -227,8 +227,8 @@ public final class SensorRenderer {
   }
 
   /**
-   * What a pixel of a scene is to a sensor. Backscatter and reflectances are rounded from what is
-   * usual at 10 metres; they make a scene plausible, they measure nothing.
+   * Ground cover of a pixel of a scene, as sensors see it. Backscatter and reflectances are rounded
+   * from what is usual at 10 metres; they make a scene plausible, they measure nothing.
    */
   enum GroundCover {
     WATER(-20, -27, 500, 450, 300, 250, 200, 180, 150, 130, 80, 60),

@@ -41,7 +41,7 @@ public final class Job<I, O> {
   }
 
   /**
-   * Where a job's time went, in nanoseconds.
+   * Times of a job, in nanoseconds.
    *
    * @param queueNanos from asking the worker to its first call
    * @param copyNanos of the copies into and out of the device, of the calls that took part in it

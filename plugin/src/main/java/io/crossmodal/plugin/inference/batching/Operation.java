@@ -22,7 +22,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 
 /**
- * What one call of a model does to a batch of items. Items of equal operations may share a call,
+ * Operation of one call of a model on a batch of items. Items of equal operations may share a call,
  * whoever they come from.
  *
  * @param <I> an item

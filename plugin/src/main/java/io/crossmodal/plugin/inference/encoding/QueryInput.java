@@ -11,7 +11,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Objects;
 
-/** What a user searches with, before it is encoded. */
+/** Input of a search, before it is encoded. */
 public sealed interface QueryInput permits QueryInput.Text, QueryInput.Image {
 
   /** Returns a digest that tells two inputs apart, hexadecimal. */

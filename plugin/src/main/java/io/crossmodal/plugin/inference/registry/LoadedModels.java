@@ -46,7 +46,7 @@ public final class LoadedModels implements AutoCloseable {
   private final Map<String, Slot> slots = new HashMap<>();
   private boolean closed;
 
-  /** What an id stands for on this node; guarded by the enclosing object. */
+  /** Versions of the model of an id on this node; guarded by the enclosing object. */
   private static final class Slot {
     private PrecisionPolicy policy;
 

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * Where a model stands on this node.
+ * Status of a model on this node.
  *
  * @param version that is served or about to be; 0 for none
  * @param devices that it computes on, such as {@code cpu} or {@code gpu(0)}; empty unless loaded
@@ -26,7 +26,7 @@ public record ModelStatus(
     long bytes,
     List<PrecisionTrial> trials,
     String error) {
-  /** How far a model has come on this node. */
+  /** State of a model on this node. */
   public enum State {
     /** Not asked for yet. */
     NOT_LOADED,
@@ -39,7 +39,7 @@ public record ModelStatus(
   }
 
   /**
-   * How a model did in one precision when it was loaded.
+   * Result of trying a model in one precision when it was loaded.
    *
    * @param embedding as {@link io.crossmodal.model.bundle.Golden.Deviation#embedding}; 0 for fp32
    * @param logit as {@link io.crossmodal.model.bundle.Golden.Deviation#logit}; 0 for fp32

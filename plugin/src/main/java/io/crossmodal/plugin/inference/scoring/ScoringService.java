@@ -117,7 +117,7 @@ public final class ScoringService {
   }
 
   /**
-   * How alike B pairs of images are.
+   * Similarities of B pairs of images.
    *
    * @param values MaxSim of each pair, in [-1, 1]
    * @param model whose tokens were compared

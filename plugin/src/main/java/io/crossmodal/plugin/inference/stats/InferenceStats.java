@@ -18,7 +18,7 @@ import org.HdrHistogram.ConcurrentHistogram;
  */
 public final class InferenceStats {
 
-  /** What is counted; each name is the key in the stats response, in lower case. */
+  /** Counter of the stats; each name is the key in the stats response, in lower case. */
   public enum Counter {
     /** Texts that went through the text tower, of documents and queries. */
     ENCODED_TEXTS,
@@ -104,7 +104,7 @@ public final class InferenceStats {
     DEGRADED
   }
 
-  /** Where a rescore's time goes; each is kept as a histogram, in microseconds. */
+  /** Part of a rescore whose time is measured; each is kept as a histogram, in microseconds. */
   public enum Timing {
     /** From asking the worker to the call that takes up the job. */
     QUEUE,

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 /**
- * What a node's models did and where the time went. Entry class: {@link InferenceStats}. Callers:
- * all of inference counts; the rescorer counts its own; the REST handlers read.
+ * Counts and times of a node's models. Entry class: {@link InferenceStats}. Callers: all of
+ * inference counts; the rescorer counts its own; the REST handlers read.
  */
 package io.crossmodal.plugin.inference.stats;
