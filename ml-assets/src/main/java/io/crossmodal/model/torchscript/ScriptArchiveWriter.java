@@ -165,10 +165,7 @@ public final class ScriptArchiveWriter {
       return Math.min(pickle.length, found.length);
     }
 
-    /**
-     * Returns whether a pickle without a {@link #firstDifference} says that a tensor takes
-     * gradients.
-     */
+    /** Returns whether a tensor takes gradients by a pickle without {@link #firstDifference}. */
     boolean trainable(byte[] found, String tensor) {
       return found[flags.get(tensor)] == (byte) NEW_TRUE;
     }
