@@ -27,8 +27,8 @@ import me.tongfei.progressbar.ProgressBar;
 
 /**
  * {@code mvn -Pdemo}: a real node with the plugin, pictures indexed, searches with and without the
- * fusion rescore, and a page that shows both; then a small model of radar and optical tiles, and
- * the optical tiles that radar finds.
+ * fusion rescore, and a page that shows both; then real radar and optical pictures that find each
+ * other.
  */
 public final class Demo {
   private static final String INDEX = "scenes";
@@ -66,8 +66,7 @@ public final class Demo {
       List<Example> examples = search(client, archive);
       List<Example> shown = archive.captioned() ? telling(examples) : examples;
       print(archive, examples, shown);
-      Path page =
-          DemoPage.write(work.resolve("page"), archive, shown, RadarSection.of(work, client));
+      Path page = DemoPage.write(work.resolve("page"), archive, shown, PairsSection.of(client));
       if (Boolean.getBoolean("demo.exit")) {
         System.out.println("page: " + page.toUri());
       } else {

@@ -55,7 +55,7 @@ final class DemoPage {
 
   private DemoPage() {}
 
-  static Path write(Path folder, Archive archive, List<Example> examples, RadarSection radar)
+  static Path write(Path folder, Archive archive, List<Example> examples, PairsSection pairs)
       throws IOException {
     Path images = Files.createDirectories(folder.resolve("images"));
     Map<String, Path> files = new HashMap<>();
@@ -84,7 +84,7 @@ final class DemoPage {
       row(html, "fusion", example.rescored(), example, images, files);
       html.append("</section>\n");
     }
-    radar.append(html, images);
+    pairs.append(html, images);
     html.append("</body>\n</html>\n");
     return Files.writeString(folder.resolve("index.html"), html);
   }

@@ -140,7 +140,7 @@ public class CrossModalPlugin extends Plugin
 
   /** Serves the models that come with the plugin; OpenSearch calls this. */
   public CrossModalPlugin() {
-    this(() -> List.of(ModelBundle.demo()));
+    this(() -> List.of(ModelBundle.demo(), ModelBundle.sentinelPairs()));
   }
 
   /**

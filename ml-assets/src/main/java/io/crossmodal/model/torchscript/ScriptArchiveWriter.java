@@ -246,7 +246,7 @@ public final class ScriptArchiveWriter {
   }
 
   /** The upper half of the bits, rounded to the nearest, ties to even. */
-  private static short toBfloat16(float value) {
+  static short toBfloat16(float value) {
     int bits = Float.floatToIntBits(value);
     int half = 0x7fff + ((bits >>> 16) & 1);
     return (short) ((Float.isNaN(value) ? bits : bits + half) >>> 16);

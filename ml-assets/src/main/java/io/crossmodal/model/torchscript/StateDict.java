@@ -45,25 +45,18 @@ public final class StateDict {
   }
 
   /**
-   * Returns the same with values that half precision has, still as 32-bit floats: half of their
-   * bits are zero and take no space in a zip.
-   *
-   * @throws IllegalArgumentException when a value is beyond half precision, naming its tensor
+   * Returns the same with matrices and convolutions of values that bfloat16 has, still as 32-bit
+   * floats: half of their bits are zero and take no space in a zip. Vectors, such as biases and
+   * statistics, stay as they are.
    */
   public StateDict roundedToHalf() {
     StateDict rounded = inHeap();
-    rounded.tensors.forEach(
-        (name, tensor) -> {
-          float[] values = tensor.values();
-          for (int i = 0; i < values.length; i++) {
-            float half = Float.float16ToFloat(Float.floatToFloat16(values[i]));
-            if (Float.isInfinite(half)) {
-              throw new IllegalArgumentException(
-                  name + " holds " + values[i] + ", half precision ends at 65504");
-            }
-            values[i] = half;
-          }
-        });
+    for (ScriptTensor tensor : rounded.tensors.values()) {
+      float[] values = tensor.values();
+      for (int i = 0; i < values.length && tensor.shape().length > 1; i++) {
+        values[i] = Float.intBitsToFloat(ScriptArchiveWriter.toBfloat16(values[i]) << 16);
+      }
+    }
     return rounded;
   }
 

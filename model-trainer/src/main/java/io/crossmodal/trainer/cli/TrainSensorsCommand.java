@@ -71,7 +71,7 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
   @Option(
       names = "--half",
       description =
-          "round the weights to half precision at the end, so that the bundle takes half the space;"
+          "round matrices to bfloat16 at the end, so that the bundle takes half the space;"
               + " not with --onto")
   private boolean half;
 
