@@ -319,8 +319,7 @@ public record SensorOptions(
         case RESNET50 ->
             ModelConfig.ofSensors(128, 4, 512, 128, ImageTowerConfig.resnet50(), sensors);
         case EFFICIENTNET_LITE0 ->
-            ModelConfig.ofSensors(
-                128, 4, 512, 128, ImageTowerConfig.efficientNetLite0(), sensors);
+            ModelConfig.ofSensors(128, 4, 512, 128, ImageTowerConfig.efficientNetLite0(), sensors);
       };
     }
   }

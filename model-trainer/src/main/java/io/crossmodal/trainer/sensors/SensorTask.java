@@ -49,8 +49,7 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
         options,
         config,
         null,
-        around(
-            "cross_sensor.CrossSensor", options, model(config, options.seed(), pretrained)),
+        around("cross_sensor.CrossSensor", options, model(config, options.seed(), pretrained)),
         pretrained.keySet());
   }
 

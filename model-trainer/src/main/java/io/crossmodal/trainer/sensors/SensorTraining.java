@@ -245,7 +245,8 @@ public final class SensorTraining {
    * Returns a sensor with the mean and deviation of each band over all defined pixels of the tiles;
    * for a pretrained tower so that bands have the deviation that it has seen.
    */
-  private static SensorConfig sensor(SensorSource source, SensorOptions options, List<BandImage> tiles) {
+  private static SensorConfig sensor(
+      SensorSource source, SensorOptions options, List<BandImage> tiles) {
     List<Double> mean = new ArrayList<>();
     List<Double> std = new ArrayList<>();
     for (int band = 0; band < source.bands().size(); band++) {

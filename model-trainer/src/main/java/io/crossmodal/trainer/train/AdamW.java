@@ -169,7 +169,9 @@ public final class AdamW implements AutoCloseable {
    */
   public boolean step(double rate, int summed) {
     List<Group> active =
-        groups.stream().filter(group -> !group.kind().delayed() || steps >= delayed.from()).toList();
+        groups.stream()
+            .filter(group -> !group.kind().delayed() || steps >= delayed.from())
+            .toList();
     List<NDArray> all = new ArrayList<>();
     for (Group group : active) {
       all.addAll(gradients.computeIfAbsent(group, this::gradients));

@@ -133,8 +133,7 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
     }
     // The bi-encoder's head reads [CLS].
     return fuses
-        || !(MtgfeArchitecture.isOfPatchesAlone(config, name)
-            || name.startsWith("model.fusion."));
+        || !(MtgfeArchitecture.isOfPatchesAlone(config, name) || name.startsWith("model.fusion."));
   }
 
   @Override
