@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.report;
 
+import com.google.errorprone.annotations.FormatMethod;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelManifest;
@@ -112,6 +113,7 @@ public final class ModelCard {
     return interval == null ? "-" : interval.toString();
   }
 
+  @FormatMethod
   private static void line(StringBuilder card, String format, Object... values) {
     card.append(String.format(Locale.ROOT, format, values)).append('\n');
   }
