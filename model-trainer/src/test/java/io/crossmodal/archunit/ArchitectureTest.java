@@ -86,7 +86,7 @@ final class ArchitectureTest {
         .whereLayer("evaluate")
         .mayOnlyBeAccessedByLayers("cli", "report", "sensors", "train")
         .whereLayer("checkpoint")
-        .mayOnlyBeAccessedByLayers("cli", "train")
+        .mayOnlyBeAccessedByLayers("cli", "train", "sensors")
         .whereLayer("data")
         .mayNotAccessAnyLayer()
         .check(MAIN);
