@@ -93,15 +93,6 @@ class EfficientNetLite(Module):
   fine : __torch__.nn.Linear  # [x in FINE]
   position : Tensor  # (1, G * G, H)
   norm : __torch__.nn.LayerNorm
-  # Of a grid of g x g tokens. A run may have smaller images than the model will serve.
-  def positions(self, g: int) -> Tensor:
-    p = self.position                                                 # (1, G * G, H)
-    full = int(torch.sqrt(p.size(1)))                                 # G
-    if full != g:
-      q = p.transpose(1, 2).reshape(1, p.size(2), full, full)         # (1, H, G, G)
-      q = torch.upsample_bilinear2d(q, [g, g], False)                 # (1, H, g, g)
-      p = q.flatten(2).transpose(1, 2)                                # (1, g * g, H)
-    return p                                                          # (1, g * g, H)
   # What the blocks before the last reduction make: a training that leaves them as they are computes it
   # once. pixels (B, C, S, S)
   def bottom(self, pixels: Tensor) -> Tensor:
@@ -122,7 +113,8 @@ class EfficientNetLite(Module):
     c = x.mean([1, 2])                                                # (B, W)
     c = torch.dropout(c, {p}, True)                                   # (B, W)  # [p in DROPOUT]
     c = self.embed(c).unsqueeze(1)                                    # (B, 1, H)
-    t = self.embed(x.flatten(1, 2)) + self.positions(x.size(1))       # (B, G * G, H)
+    p = __torch__.nn.positions(self.position, x.size(1))              # (1, G * G, H)
+    t = self.embed(x.flatten(1, 2)) + p                               # (B, G * G, H)
     t = t + self.fine(self.folded(f))                                 # (B, G * G, H)  # [x in FINE]
     return torch.cat([c, self.norm(t)], 1)                            # (B, M, H)
   def __call__(self, pixels: Tensor) -> Tensor:

@@ -24,15 +24,6 @@ class ConvolutionalTower(Module):
   pool : __torch__.nn.Linear
   position : Tensor  # (1, G * G, H)
   norm : __torch__.nn.LayerNorm
-  # Of a grid of g x g tokens. A run may start with smaller images than the model will serve.
-  def positions(self, g: int) -> Tensor:
-    p = self.position                                       # (1, G * G, H)
-    full = int(torch.sqrt(p.size(1)))                       # G
-    if full != g:
-      q = p.transpose(1, 2).reshape(1, p.size(2), full, full)  # (1, H, G, G)
-      q = torch.upsample_bilinear2d(q, [g, g], False)       # (1, H, g, g)
-      p = q.flatten(2).transpose(1, 2)                      # (1, g * g, H)
-    return p                                                # (1, g * g, H)
   # pixels (B, C, S, S)
   def __call__(self, pixels: Tensor) -> Tensor:
     x = pixels                                              # (B, C, S, S)  # [x in WHOLE]
@@ -42,7 +33,7 @@ class ConvolutionalTower(Module):
     x = self.stage{i}(x)                                    # (B, out, G, G)  # [i < IMAGE_STAGES]
     x = torch.feature_dropout(x, {p}, True)                 # (B, W, G, G)  # [p in DROPOUT]
     c = torch.adaptive_avg_pool2d(x, [self.cells, self.cells]).flatten(1)  # (B, W * cells * cells)  # [x in GRID_POOLING]
-    p = self.positions(x.size(2))                           # (1, G * G, H)
+    p = __torch__.nn.positions(self.position, x.size(2))    # (1, G * G, H)
     x = x.flatten(2).transpose(1, 2)                        # (B, G * G, W)
     c = x.mean([1])                                         # (B, W)  # [x in MEAN_POOLING]
     c = self.pool(c).unsqueeze(1)                           # (B, 1, H)

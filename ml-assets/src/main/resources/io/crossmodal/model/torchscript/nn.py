@@ -74,3 +74,13 @@ class FeedForward(Module):
   outer : __torch__.nn.Linear
   def __call__(self, x: Tensor) -> Tensor:
     return self.outer(torch.gelu(self.inner(x)))  # (..., H) -> (..., F) -> (..., H)
+
+# Positions p (1, G * G, H) for a grid of g x g tokens: a run may have smaller images than the model will
+# serve.
+def positions(p: Tensor, g: int) -> Tensor:
+  full = int(torch.sqrt(p.size(1)))                         # G
+  if full != g:
+    q = p.transpose(1, 2).reshape(1, p.size(2), full, full)  # (1, H, G, G)
+    q = torch.upsample_bilinear2d(q, [g, g], False)         # (1, H, g, g)
+    p = q.flatten(2).transpose(1, 2)                        # (1, g * g, H)
+  return p                                                  # (1, g * g, H)

@@ -24,6 +24,7 @@ import io.crossmodal.model.torchscript.Weights.Init;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -71,6 +72,18 @@ class MtgfeArchitectureTest {
                   new ImageTowerConfig.Stage(10, 1))),
           2,
           List.of(SensorConfig.rgb(16)));
+
+  /** A block of each kind, both kernels, and a side that stride 2 and kernel 5 pad unevenly. */
+  private static final ImageTowerConfig LITE =
+      ImageTowerConfig.efficientNetLite(
+          6,
+          List.of(
+              new ImageTowerConfig.Stage(4, 1, 3, 1),
+              new ImageTowerConfig.Stage(8, 2, 5, 3),
+              new ImageTowerConfig.Stage(8, 1, 5, 2),
+              new ImageTowerConfig.Stage(10, 2, 3, 2)),
+          14,
+          true);
 
   @TempDir Path folder;
 
@@ -332,6 +345,111 @@ class MtgfeArchitectureTest {
             new ImageTowerConfig.Stage(16, 2));
     ModelConfig config = sensors(ImageTowerConfig.resnet(6, blocks).withPooling(pooling), 32);
     assertClsIsPlain(config, 32, pooling == ImageTowerConfig.Pooling.GRID ? 4 : 1);
+  }
+
+  @Test
+  void efficientNetsAreWhatPlainJavaComputes() throws Exception {
+    ModelConfig config = sensors(LITE, 32);
+    PlainTowers plain =
+        new PlainTowers(config, StateDict.of(MtgfeArchitecture.build(config, randomNorms())));
+    withLoaded(
+        config,
+        randomNorms(),
+        (manager, calls) -> {
+          for (SensorConfig sensor : config.sensors()) {
+            int c = sensor.channels();
+            float[] values = pixels(c * 32 * 32);
+            NDArray pixels = manager.create(values, new Shape(1, c, 32, 32));
+            NDArray found = calls.run("encode_image_" + sensor.name(), pixels);
+            double[][] expected =
+                plain.efficientNetLite("image_" + sensor.name(), image(values, 32));
+            assertShape(found, 1, expected.length, config.hidden());
+            for (int m = 0; m < expected.length; m++) {
+              assertClose(expected[m], found.get("0, " + m));
+            }
+            NDArray bottom = calls.run("image_bottom_" + sensor.name(), pixels);
+            assertArrayEquals(
+                found.toFloatArray(),
+                calls.run("encode_image_from_" + sensor.name(), bottom).toFloatArray());
+            // A run may have smaller images than the model will serve.
+            NDArray smaller = manager.create(pixels(c * 16 * 16), new Shape(1, c, 16, 16));
+            assertShape(
+                calls.run("encode_image_" + sensor.name(), smaller),
+                1,
+                1 + (expected.length - 1) / 4,
+                config.hidden());
+          }
+        });
+  }
+
+  /** What is said to make patches alone does, and all else has a part in [CLS]. */
+  @ParameterizedTest
+  @EnumSource(ImageTowerConfig.Kind.class)
+  void patchesAloneDependOnWhatIsSaidTo(ImageTowerConfig.Kind kind) throws Exception {
+    ImageTowerConfig tower =
+        switch (kind) {
+          case VISION_TRANSFORMER -> ImageTowerConfig.visionTransformer(8, 2);
+          case CONVOLUTIONAL -> FROM_SCRATCH.image();
+          case RESNET -> ImageTowerConfig.resnet(6, List.of(new ImageTowerConfig.Stage(12, 2)));
+          case EFFICIENTNET_LITE -> LITE;
+        };
+    ModelConfig config = sensors(tower, 32);
+    float[] values = pixels(2 * 32 * 32);
+    List<float[]> tokens = new ArrayList<>();
+    for (boolean other : new boolean[] {false, true}) {
+      withLoaded(
+          config,
+          (name, init, shape) ->
+              (other && MtgfeArchitecture.isOfPatchesAlone(config, name)
+                      ? Weights.random(SEED + 1)
+                      : randomNorms())
+                  .get(name, init, shape),
+          (manager, calls) ->
+              tokens.add(
+                  calls
+                      .run("encode_image_s1", manager.create(values, new Shape(1, 2, 32, 32)))
+                      .toFloatArray()));
+    }
+    int h = config.hidden();
+    float[] cls = Arrays.copyOf(tokens.get(0), h);
+    assertArrayEquals(cls, Arrays.copyOf(tokens.get(1), h), "[CLS], seed " + SEED);
+    assertEquals(
+        kind == ImageTowerConfig.Kind.VISION_TRANSFORMER,
+        Arrays.equals(tokens.get(0), tokens.get(1)),
+        "patches, seed " + SEED);
+  }
+
+  /** BERT_MEAN is BERT with the mean of the real tokens in [CLS]'s place. */
+  @Test
+  void theMeanOfTheTokensTakesTheFirstPlace() throws Exception {
+    List<float[]> rows = new ArrayList<>();
+    int h = VIT.hidden();
+    for (TextConfig.Kind kind : List.of(TextConfig.Kind.BERT, TextConfig.Kind.BERT_MEAN)) {
+      ModelConfig config =
+          new ModelConfig(
+              h, 3, 40, 12, 1e-6, new TextConfig(30, 10, 2, kind), VIT.image(), 3, VIT.sensors());
+      withLoaded(
+          config,
+          (manager, calls) -> {
+            NDArray ids = manager.create(new long[] {2, 5, 3, 0, 2, 7, 9, 3}, new Shape(2, 4));
+            NDArray mask = manager.create(new float[] {1, 1, 1, 0, 1, 1, 1, 1}, new Shape(2, 4));
+            rows.add(calls.run("encode_text", ids, mask).toFloatArray());
+          });
+    }
+    int[] real = {3, 4};
+    for (int text = 0; text < 2; text++) {
+      for (int j = 0; j < h; j++) {
+        double mean = 0;
+        for (int n = 0; n < real[text]; n++) {
+          mean += rows.get(0)[(text * 4 + n) * h + j] / real[text];
+        }
+        assertEquals(mean, rows.get(1)[text * 4 * h + j], 1e-5);
+        for (int n = 1; n < 4; n++) {
+          int at = (text * 4 + n) * h + j;
+          assertEquals(rows.get(0)[at], rows.get(1)[at]);
+        }
+      }
+    }
   }
 
   private void assertClsIsPlain(ModelConfig config, int side, int cells) throws Exception {

@@ -9,8 +9,9 @@ import io.crossmodal.model.ModelConfig;
 import java.util.Arrays;
 
 /**
- * The text tower of kind MEAN, the convolutional tower with shortcuts and the ResNet, of one text
- * and one image in plain Java and double precision: what libtorch's answers are tested against.
+ * The text tower of kind MEAN, the convolutional tower with shortcuts, the ResNet and the
+ * EfficientNet-Lite, of one text and one image in plain Java and double precision: what libtorch's
+ * answers are tested against.
  */
 final class PlainTowers {
   private final ModelConfig config;
@@ -122,25 +123,92 @@ final class PlainTowers {
     return y;
   }
 
+  /** The tokens of an EfficientNet-Lite, M x H. */
+  double[][] efficientNetLite(String path, double[][][] pixels) {
+    ImageTowerConfig tower = config.image();
+    double[][][] x = relu6(same(path + ".stem", pixels, 2));
+    double[][][] finer = x;
+    for (int i = 0; i < tower.stages().size(); i++) {
+      ImageTowerConfig.Stage stage = tower.stages().get(i);
+      String block = path + ".stage" + i;
+      finer = i == tower.lastReduction() ? x : finer;
+      double[][][] y = stage.expansion() == 1 ? x : relu6(same(block + ".expand", x, 1));
+      y = same(block + ".project", relu6(same(block + ".depthwise", y, stage.stride())), 1);
+      for (int c = 0; c < y.length && stage.stride() == 1 && y.length == x.length; c++) {
+        add(y[c], x[c]);
+      }
+      x = y;
+    }
+    double[][][] head = relu6(same(path + ".head", x, 1));
+    int g = head[0].length;
+    double[][] tokens = new double[1 + g * g][];
+    tokens[0] = linear(path + ".embed", new double[][] {column(mean(head, g), 0, 0)})[0];
+    for (int p = 0; p < g * g; p++) {
+      double[][] token = linear(path + ".embed", new double[][] {column(head, p / g, p % g)});
+      double[] four = new double[4 * finer.length];
+      for (int i = 0; i < 4; i++) {
+        double[] place = column(finer, 2 * (p / g) + i / 2, 2 * (p % g) + i % 2);
+        System.arraycopy(place, 0, four, i * place.length, place.length);
+      }
+      add(token, linear(path + ".fine", new double[][] {four}));
+      for (int j = 0; j < token[0].length; j++) {
+        token[0][j] += values(path + ".position")[p * token[0].length + j];
+      }
+      tokens[1 + p] = layerNorm(path + ".norm", token)[0];
+    }
+    return tokens;
+  }
+
+  private static double[] column(double[][][] x, int row, int column) {
+    return Arrays.stream(x).mapToDouble(plane -> plane[row][column]).toArray();
+  }
+
+  private static double[][][] relu6(double[][][] x) {
+    for (double[][] plane : relu(x)) {
+      for (double[] row : plane) {
+        Arrays.setAll(row, j -> Math.min(6, row[j]));
+      }
+    }
+    return x;
+  }
+
+  /** With TensorFlow's padding "same", of which the smaller half stands before. */
+  private double[][][] same(String path, double[][][] x, int stride) {
+    long[] shape = weights.tensors().get(path + ".weight").shape();
+    int k = shape.length == 2 ? 1 : (int) shape[2];
+    int side = (x[0].length + stride - 1) / stride;
+    int padding = Math.max(0, (side - 1) * stride + k - x[0].length);
+    return convolution(path, x, stride, padding / 2, 1e-3);
+  }
+
   private double[][][] convolution(String path, double[][][] x, int stride) {
+    int k = (int) weights.tensors().get(path + ".weight").shape()[2];
+    return convolution(path, x, stride, k / 2, 1e-5);
+  }
+
+  /** A convolution in as many groups as its kernel wants, and its norm in evaluation. */
+  private double[][][] convolution(
+      String path, double[][][] x, int stride, int before, double epsilon) {
     ScriptTensor kernel = weights.tensors().get(path + ".weight");
     int out = (int) kernel.shape()[0];
-    int k = (int) kernel.shape()[2];
+    int in = (int) kernel.shape()[1];
+    int k = kernel.shape().length == 2 ? 1 : (int) kernel.shape()[2];
     int side = (x[0].length + stride - 1) / stride;
     double[][][] y = new double[out][side][side];
     for (int o = 0; o < out; o++) {
       double scale =
           values(path + ".norm.weight")[o]
-              / Math.sqrt(values(path + ".norm.running_var")[o] + 1e-5);
+              / Math.sqrt(values(path + ".norm.running_var")[o] + epsilon);
       for (int row = 0; row < side; row++) {
         for (int column = 0; column < side; column++) {
           double sum = -values(path + ".norm.running_mean")[o];
-          for (int c = 0; c < x.length; c++) {
+          for (int c = 0; c < in; c++) {
+            double[][] plane = x[o * (x.length / in) / out * in + c];
             for (int i = 0; i < k * k; i++) {
-              int from = row * stride + i / k - k / 2;
-              int at = column * stride + i % k - k / 2;
-              if (from >= 0 && at >= 0 && from < x[c].length && at < x[c].length) {
-                sum += x[c][from][at] * kernel.values()[(o * x.length + c) * k * k + i];
+              int from = row * stride + i / k - before;
+              int at = column * stride + i % k - before;
+              if (from >= 0 && at >= 0 && from < plane.length && at < plane.length) {
+                sum += plane[from][at] * kernel.values()[(o * in + c) * k * k + i];
               }
             }
           }

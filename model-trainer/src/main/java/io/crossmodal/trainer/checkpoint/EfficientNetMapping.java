@@ -12,7 +12,8 @@ import java.util.regex.Pattern;
 
 /**
  * An EfficientNet-Lite (Tan and Le 2019) by the names of lukemelas' port, whose Lite variant it is,
- * or of timm. It gives all of a tower but what makes tokens of its features.
+ * or of timm's {@code tf_efficientnet_lite}, which pads as it does. It gives all of a tower but
+ * what makes tokens of its features.
  */
 final class EfficientNetMapping {
   static final String ROLE = "EfficientNet-Lite";

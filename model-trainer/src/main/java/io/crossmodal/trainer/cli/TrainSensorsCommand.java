@@ -64,8 +64,9 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
       names = "--pretrained",
       paramLabel = "CHECKPOINT",
       description =
-          "an EfficientNet-Lite0 that both towers start from, by lukemelas' or timm's names:"
-              + " safetensors or what torch.save writes; not with --onto")
+          "an EfficientNet-Lite0 that both towers start from, by the names of lukemelas' port or of"
+              + " timm's tf_efficientnet_lite0: safetensors or what torch.save writes; not with"
+              + " --onto")
   private Path pretrained;
 
   @Option(
