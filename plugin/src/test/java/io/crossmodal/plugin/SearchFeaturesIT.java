@@ -595,6 +595,49 @@ public class SearchFeaturesIT extends ClusterTestCase {
     }
   }
 
+  /** The search of a graph keeps more candidates than are wanted: with one alone it may miss. */
+  public void testASmallKGivesTheNearestAlone() throws IOException {
+    String encoding = randomFrom("float32", "int8", "int4", "bit1");
+    create("plain-k", 1, "", "'image':{'type':'cross_modal'}");
+    create(
+        "own-k",
+        1,
+        ",'cross_modal':true,'codec':'default'",
+        "'image':{'type':'cross_modal','vector_encoding':'" + encoding + "'}");
+    int documents = 40;
+    for (String index : List.of("plain-k", "own-k")) {
+      for (int i = 0; i < documents; i++) {
+        ok("PUT", "/" + index + "/_doc/" + i, "{'image':" + picture() + "}");
+      }
+      ok("POST", "/" + index + "/_refresh", null);
+      for (int i = 0; i < documents; i++) {
+        String query = "{'query':{'cross_modal':{'field':'image','query_id':'" + i + "','k':1}}}";
+        assertEquals(encoding, List.of(index + "/" + i), ids(search(index, query)));
+      }
+    }
+  }
+
+  /** Shards without a document, and filters that none passes, have no candidates to score. */
+  public void testNothingFoundIsAnAnswer() throws IOException {
+    for (String encoding : List.of("float32", "int8", "int4", "bit1")) {
+      String index = "empty-" + encoding;
+      create(
+          index,
+          3,
+          ",'cross_modal':true,'codec':'default'",
+          "'image':{'type':'cross_modal','vector_encoding':'" + encoding + "'}");
+      for (int documents = 0; documents < 2; documents++) {
+        for (String filter : List.of("", ",'filter':{'term':{'caption':'nobody'}}")) {
+          Map<String, Object> found =
+              search(index, "{'query':{'cross_modal':{" + SIDE + filter + "}}}");
+          assertEquals(found.toString(), 0, number(found, "_shards", "failed"));
+          assertEquals(filter.isEmpty() ? documents : 0, ids(found).size());
+        }
+        ok("PUT", "/" + index + "/_doc/1?refresh=true", "{'image':" + picture() + "}");
+      }
+    }
+  }
+
   public void testADocumentOfARoutingIsAQuery() throws IOException {
     create("routed", 5, "", "'image':{'type':'cross_modal'}");
     for (int i = 0; i < 8; i++) {

@@ -19,6 +19,7 @@ import org.apache.lucene.queries.function.FunctionScoreQuery;
 import org.apache.lucene.search.BooleanClause;
 import org.apache.lucene.search.BooleanQuery;
 import org.apache.lucene.search.IndexSearcher;
+import org.apache.lucene.search.MatchNoDocsQuery;
 import org.apache.lucene.search.Query;
 import org.apache.lucene.search.QueryVisitor;
 import org.apache.lucene.search.RescoreTopNQuery;
@@ -35,6 +36,12 @@ import org.opensearch.index.query.QueryShardContext;
  * terms to highlight.
  */
 final class NearestDocsQuery extends Query {
+  /**
+   * Candidates that the search of a graph keeps at least, as the k-NN plugin's {@code ef_search}:
+   * one that keeps one alone ends at the first document whose neighbours are all farther away.
+   */
+  private static final int LEAST_CANDIDATES = 100;
+
   private final Query search;
 
   /**
@@ -85,14 +92,59 @@ final class NearestDocsQuery extends Query {
 
   private static Query nearest(CrossModalFieldType type, float[] target, int k, Query filter) {
     VectorEncoding encoding = type.hnsw().encoding();
-    if (!encoding.quantised()) {
-      return new VisibleKnnQuery(type.name(), target, k, filter);
+    int candidates = Math.max(k * encoding.oversampling(), LEAST_CANDIDATES);
+    VisibleKnnQuery found = new VisibleKnnQuery(type.name(), target, candidates, filter);
+    return candidates == k && !encoding.quantised() ? found : new ExactlyScored(found, k);
+  }
+
+  /**
+   * Takes the k nearest by their exact embeddings out of a graph's candidates. Lucene's query that
+   * does it fails where there is none: in an empty shard, behind a filter that nothing passes.
+   */
+  static final class ExactlyScored extends Query {
+    private final VisibleKnnQuery candidates;
+    private final int k;
+
+    ExactlyScored(VisibleKnnQuery candidates, int k) {
+      this.candidates = candidates;
+      this.k = k;
     }
-    return RescoreTopNQuery.createFullPrecisionRescorerQuery(
-        new VisibleKnnQuery(type.name(), target, k * encoding.oversampling(), filter),
-        target,
-        type.name(),
-        k);
+
+    /** Returns the search of the graph. */
+    VisibleKnnQuery candidates() {
+      return candidates;
+    }
+
+    @Override
+    public Query rewrite(IndexSearcher searcher) throws IOException {
+      Query found = searcher.rewrite(candidates);
+      return found instanceof MatchNoDocsQuery
+          ? found
+          : RescoreTopNQuery.createFullPrecisionRescorerQuery(
+              found, candidates.getTargetCopy(), candidates.getField(), k);
+    }
+
+    @Override
+    public void visit(QueryVisitor visitor) {
+      candidates.visit(visitor);
+    }
+
+    @Override
+    public String toString(String field) {
+      return candidates.toString(field) + ", the first " + k + " by exact embeddings";
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return sameClassAs(other)
+          && k == ((ExactlyScored) other).k
+          && candidates.equals(((ExactlyScored) other).candidates);
+    }
+
+    @Override
+    public int hashCode() {
+      return Objects.hash(classHash(), candidates, k);
+    }
   }
 
   /** Returns what an index is searched with. */

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.query;
 
 import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.instanceOf;
 
 import io.crossmodal.plugin.MicroModelPlugin;
@@ -193,8 +194,13 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
   private static KnnFloatVectorQuery knn(Query query) {
     assertThat(query, instanceOf(NearestDocsQuery.class));
     Query search = ((NearestDocsQuery) query).search();
+    if (search instanceof NearestDocsQuery.ExactlyScored exact) {
+      search = exact.candidates();
+    }
     assertThat(search, instanceOf(KnnFloatVectorQuery.class));
-    return (KnnFloatVectorQuery) search;
+    KnnFloatVectorQuery knn = (KnnFloatVectorQuery) search;
+    assertThat("candidates of the graph", knn.getK(), greaterThanOrEqualTo(100));
+    return knn;
   }
 
   public void testQueriesInOneAnotherAreCounted() {
