@@ -22,9 +22,10 @@ record Checkpoint(Path file, Map<String, LazyTensor> tensors) {
   private static final int SNIFFED = 32;
 
   /**
-   * Opens a safetensors file or what PyTorch's {@code torch.save} writes, told apart by content.
+   * Opens a safetensors file, what PyTorch's {@code torch.save} writes or wrote before 2020, or an
+   * ONNX file, told apart by content.
    *
-   * @throws CheckpointException when it is neither, or damaged
+   * @throws CheckpointException when it is none of them, or damaged
    */
   static Checkpoint open(Path file) throws IOException {
     byte[] start;
@@ -39,19 +40,16 @@ record Checkpoint(Path file, Map<String, LazyTensor> tensors) {
     } else if (text.startsWith("PK")) {
       tensors = TorchZipReader.read(file);
     } else if (text.startsWith("\u0080")) {
-      throw new CheckpointException(
-          file
-              + " is a pickle as torch.save wrote it before PyTorch 1.6, which is not read."
-              + " Take model.safetensors from the same place, or convert it: python -c \"import"
-              + " torch; torch.save(torch.load('"
-              + file.getFileName()
-              + "', map_location='cpu', weights_only=True), 'converted.bin')\"");
+      tensors = TorchLegacyReader.read(file);
+    } else if (text.startsWith("\b")) {
+      // The number of the format is every ONNX file's first field.
+      tensors = OnnxReader.read(file);
     } else if (text.startsWith("version https://git-lfs")) {
       throw new CheckpointException(
           file + " is a Git LFS pointer, not the weights: fetch them with git lfs pull");
     } else {
       throw new CheckpointException(
-          file + " is neither a safetensors file nor a zip that torch.save has written");
+          file + " is neither a safetensors file nor one of torch.save nor ONNX");
     }
     return new Checkpoint(file, withoutPrefix(tensors, "module."));
   }

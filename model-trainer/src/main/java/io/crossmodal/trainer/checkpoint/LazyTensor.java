@@ -6,8 +6,12 @@ package io.crossmodal.trainer.checkpoint;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -35,6 +39,37 @@ public final class LazyTensor {
   /** Returns a tensor that is computed, in float32. */
   public static LazyTensor computed(List<Long> shape, Loader loader) {
     return new LazyTensor(ElementType.F32, shape, loader);
+  }
+
+  /** Returns a tensor whose values are little-endian bytes from a place in a file on. */
+  static LazyTensor mapped(
+      Path file, String name, ElementType type, List<Long> shape, long position) {
+    return new LazyTensor(type, shape, () -> values(file, name, type, size(shape), position));
+  }
+
+  private static float[] values(Path file, String name, ElementType type, long size, long position)
+      throws IOException {
+    if (!type.readable() || size > Integer.MAX_VALUE / type.bytes()) {
+      throw new CheckpointException(
+          String.format(
+              Locale.ROOT,
+              "%s: %s is %s with %d elements; F32, F16 and BF16 below 2 GB are read",
+              file,
+              name,
+              type,
+              size));
+    }
+    float[] values = new float[(int) size];
+    try (FileChannel channel = FileChannel.open(file)) {
+      ByteBuffer bytes =
+          channel
+              .map(FileChannel.MapMode.READ_ONLY, position, size * type.bytes())
+              .order(ByteOrder.LITTLE_ENDIAN);
+      for (int i = 0; i < values.length; i++) {
+        values[i] = type.get(bytes, i);
+      }
+    }
+    return values;
   }
 
   ElementType type() {

@@ -103,8 +103,7 @@ public final class Safetensors {
         (name, entry) ->
             tensors.put(
                 name,
-                new LazyTensor(
-                    entry.type(), entry.shape(), () -> values(file, name, data, entry))));
+                LazyTensor.mapped(file, name, entry.type(), entry.shape(), data + entry.begin())));
     return tensors;
   }
 
@@ -182,27 +181,6 @@ public final class Safetensors {
               end,
               length));
     }
-  }
-
-  private static float[] values(Path file, String name, long data, Entry entry) throws IOException {
-    ElementType type = entry.type();
-    if (!type.readable()) {
-      throw damaged(file, name + " is " + type + "; F32, F16 and BF16 are read");
-    }
-    if (entry.end() - entry.begin() > Integer.MAX_VALUE) {
-      throw damaged(file, name + " has 2 GB or more, which is not read");
-    }
-    float[] values = new float[(int) LazyTensor.size(entry.shape())];
-    try (FileChannel channel = FileChannel.open(file)) {
-      ByteBuffer bytes =
-          channel
-              .map(FileChannel.MapMode.READ_ONLY, data + entry.begin(), entry.end() - entry.begin())
-              .order(ByteOrder.LITTLE_ENDIAN);
-      for (int i = 0; i < values.length; i++) {
-        values[i] = type.get(bytes, i);
-      }
-    }
-    return values;
   }
 
   private static ByteBuffer bytes(FileChannel channel, long position, int count)

@@ -35,10 +35,23 @@ final class TorchPickle extends Unpickler {
   /** A state dictionary's needs about 100 bytes a tensor. */
   static final int MAX_BYTES = 4 << 20;
 
+  /** Of a network's there are hundreds. */
+  private static final int MAX_TENSORS = 1 << 16;
+
+  private static final int MAX_RANK = 8;
+
   /**
-   * A storage of the zip: a tensor's view goes into one.
+   * What a pickle leaves.
    *
-   * @param key of the entry {@code data/<key>}
+   * @param value {@link View}s in maps and lists
+   * @param storages by key, all that it names
+   */
+  record Content(Object value, Map<String, Storage> storages) {}
+
+  /**
+   * A storage of the file: a tensor's view goes into one.
+   *
+   * @param key its name in the file
    * @param size in elements
    */
   record Storage(ElementType type, String key, long size) {}
@@ -84,21 +97,29 @@ final class TorchPickle extends Unpickler {
           "torch._utils._rebuild_parameter", arguments -> (View) arguments[0],
           "collections.OrderedDict", arguments -> new LinkedHashMap<Object, Object>());
 
-  private TorchPickle() {}
+  private final String name;
+  private final Map<String, Storage> storages = new LinkedHashMap<>();
+  private int tensors;
+
+  private TorchPickle(String name) {
+    this.name = name;
+  }
 
   /**
-   * Runs a pickle and gives what it leaves: {@link View}s in maps and lists.
+   * Runs a pickle.
    *
-   * @throws IOException when it wants anything else, naming it, or is damaged
+   * @param pickle stands behind the pickle's end afterwards
+   * @param name what the pickle is called, for people
+   * @throws IOException when it wants anything but tensors, naming it, or is damaged
    */
-  static Object read(byte[] pickle) throws IOException {
-    TorchPickle unpickler = new TorchPickle();
+  static Content read(ByteArrayInputStream pickle, String name) throws IOException {
+    TorchPickle unpickler = new TorchPickle(name);
     try {
       // Not loads: this stream can be marked.
-      return unpickler.load(new ByteArrayInputStream(pickle));
+      return new Content(unpickler.load(pickle), unpickler.storages);
     } catch (RuntimeException e) {
       // A damaged pickle ends in whatever exception its nonsense leads to.
-      throw new IOException("damaged data.pkl: " + e, e);
+      throw new IOException("damaged " + name + ": " + e, e);
     } finally {
       unpickler.close();
     }
@@ -124,7 +145,8 @@ final class TorchPickle extends Unpickler {
         throw new IOException(
             String.format(
                 Locale.ROOT,
-                "data.pkl has the instruction 0x%02x, which torch.save does not write",
+                "%s has the instruction 0x%02x, which torch.save does not write",
+                name,
                 code));
       }
       if (code == Opcodes.BINUNICODE) {
@@ -136,33 +158,34 @@ final class TorchPickle extends Unpickler {
   }
 
   /** Checks a length: the library would allocate whatever a damaged one says. */
-  private static void checkLength(InputStream text) throws IOException {
+  private void checkLength(InputStream text) throws IOException {
     text.mark(Integer.BYTES);
     byte[] length = text.readNBytes(Integer.BYTES);
     text.reset();
     if (length.length < Integer.BYTES
         || Integer.toUnsignedLong(ByteBuffer.wrap(length).order(ByteOrder.LITTLE_ENDIAN).getInt())
             > text.available()) {
-      throw new IOException("damaged data.pkl: a text runs beyond the end");
+      throw new IOException("damaged " + name + ": a text runs beyond the end");
     }
   }
 
-  private static Object global(String module, String name) throws IOException {
-    Optional<ElementType> type = ElementType.ofTorchStorage(name);
+  private Object global(String module, String called) throws IOException {
+    Optional<ElementType> type = ElementType.ofTorchStorage(called);
     if (module.equals("torch") && type.isPresent()) {
       return type.get();
     }
-    IObjectConstructor constructor = CONSTRUCTORS.get(module + "." + name);
+    IObjectConstructor constructor = CONSTRUCTORS.get(module + "." + called);
     if (constructor != null) {
       return constructor;
     }
     throw new IOException(
         String.format(
             Locale.ROOT,
-            "data.pkl wants %s.%s, which is no tensor, so nothing of it was made or run. Save the"
+            "%s wants %s.%s, which is no tensor, so nothing of it was made or run. Save the"
                 + " weights alone: torch.save(model.state_dict(), 'weights.bin')",
+            name,
             module,
-            name));
+            called));
   }
 
   /** Makes a view of (storage, offset, shape, strides, requires_grad, hooks[, metadata]). */
@@ -181,6 +204,9 @@ final class TorchPickle extends Unpickler {
 
   private static List<Long> longs(Object[] values) {
     List<Long> longs = new ArrayList<>();
+    if (values.length > MAX_RANK) {
+      throw new IllegalArgumentException("a tensor of " + values.length + " axes");
+    }
     for (Object value : values) {
       longs.add(exact(value));
     }
@@ -199,10 +225,17 @@ final class TorchPickle extends Unpickler {
   @Override
   protected Object persistentLoad(Object id) {
     Object[] parts = (Object[]) id;
-    if (parts.length != 5 || !"storage".equals(parts[0])) {
+    // Before PyTorch 1.6 a sixth part told of a storage inside another; none has been since 0.4.
+    boolean whole = parts.length == 5 || (parts.length == 6 && parts[5] == null);
+    if (!whole || !"storage".equals(parts[0])) {
       throw new IllegalArgumentException("a persistent id that is no storage's");
     }
-    return new Storage((ElementType) parts[1], (String) parts[2], exact(parts[4]));
+    if (++tensors > MAX_TENSORS) {
+      throw new IllegalArgumentException("more than " + MAX_TENSORS + " tensors");
+    }
+    Storage storage = new Storage((ElementType) parts[1], (String) parts[2], exact(parts[4]));
+    storages.putIfAbsent(storage.key(), storage);
+    return storage;
   }
 
   /**

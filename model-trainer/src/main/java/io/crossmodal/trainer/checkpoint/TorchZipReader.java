@@ -4,15 +4,14 @@
  */
 package io.crossmodal.trainer.checkpoint;
 
+import java.io.ByteArrayInputStream;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
@@ -20,20 +19,11 @@ import java.util.zip.ZipFile;
 
 /**
  * Reads what {@code torch.save} writes since PyTorch 1.6: a zip with {@code data.pkl}, which says
- * what tensors there are, and an entry {@code data/<key>} per storage.
- *
- * <p>A training checkpoint holds the weights under {@code model} or {@code state_dict}, beside
- * epochs and the like; those are passed over. The zip's checksums are not compared, because {@code
- * torch.save} can be told to leave them out.
+ * what tensors there are, and an entry {@code data/<key>} per storage. The zip's checksums are not
+ * compared, because {@code torch.save} can be told to leave them out.
  */
 final class TorchZipReader {
   private static final String PICKLE = "data.pkl";
-
-  /** Where training scripts keep the weights; DeiT: model, timm and others: state_dict. */
-  private static final List<String> WRAPPERS = List.of("model", "state_dict", "model_state_dict");
-
-  /** 2 GB of float32. */
-  private static final int MAX_ELEMENTS = 1 << 29;
 
   private TorchZipReader() {}
 
@@ -45,12 +35,9 @@ final class TorchZipReader {
   static Map<String, LazyTensor> read(Path file) throws IOException {
     try (ZipFile zip = new ZipFile(file.toFile())) {
       String root = root(file, zip);
-      Object content = TorchPickle.read(content(zip, root + PICKLE, TorchPickle.MAX_BYTES));
-      Map<String, LazyTensor> tensors = new LinkedHashMap<>();
-      for (Map.Entry<String, TorchPickle.View> entry : views(file, content).entrySet()) {
-        tensors.put(entry.getKey(), tensor(file, zip, root, entry.getKey(), entry.getValue()));
-      }
-      return tensors;
+      byte[] pickle = content(zip, root + PICKLE, TorchPickle.MAX_BYTES);
+      TorchPickle.Content content = TorchPickle.read(new ByteArrayInputStream(pickle), PICKLE);
+      return TorchTensors.of(file, content.value(), Entries.of(file, zip, root));
     } catch (CheckpointException e) {
       throw e;
     } catch (ZipException e) {
@@ -100,128 +87,39 @@ final class TorchZipReader {
     }
   }
 
-  private static Map<String, TorchPickle.View> views(Path file, Object content)
-      throws CheckpointException {
-    if (!(content instanceof Map<?, ?> map)) {
-      throw new CheckpointException(
-          file + " holds no dictionary of tensors; save model.state_dict()");
+  /** The entries {@code data/<key>}; the zip is opened anew for each storage that is read. */
+  private record Entries(Path file, String root, Map<String, Long> sizes)
+      implements TorchTensors.Storages {
+    static Entries of(Path file, ZipFile zip, String root) {
+      Map<String, Long> sizes = new HashMap<>();
+      zip.stream().forEach(entry -> sizes.put(entry.getName(), entry.getSize()));
+      return new Entries(file, root, sizes);
     }
-    for (String wrapper : WRAPPERS) {
-      if (map.get(wrapper) instanceof Map<?, ?> inner) {
-        return views(inner);
-      }
-    }
-    Map<String, TorchPickle.View> views = views(map);
-    if (views.isEmpty()) {
-      throw new CheckpointException(
-          String.format(
-              Locale.ROOT,
-              "%s holds no tensors, neither by name nor under one of %s; found %s",
-              file,
-              WRAPPERS,
-              map.keySet().stream().limit(10).toList()));
-    }
-    return views;
-  }
 
-  private static Map<String, TorchPickle.View> views(Map<?, ?> map) {
-    Map<String, TorchPickle.View> views = new LinkedHashMap<>();
-    map.forEach(
-        (name, value) -> {
-          if (name instanceof String text && value instanceof TorchPickle.View view) {
-            views.put(text, view);
+    @Override
+    public String place(TorchPickle.Storage storage) {
+      return root + "data/" + storage.key();
+    }
+
+    @Override
+    public long bytes(TorchPickle.Storage storage) {
+      return sizes.getOrDefault(place(storage), -1L);
+    }
+
+    @Override
+    public InputStream open(TorchPickle.Storage storage) throws IOException {
+      ZipFile zip = new ZipFile(file.toFile());
+      try {
+        return new FilterInputStream(zip.getInputStream(zip.getEntry(place(storage)))) {
+          @Override
+          public void close() throws IOException {
+            zip.close();
           }
-        });
-    return views;
-  }
-
-  private static LazyTensor tensor(
-      Path file, ZipFile zip, String root, String name, TorchPickle.View view)
-      throws CheckpointException {
-    TorchPickle.Storage storage = view.storage();
-    String entry = root + "data/" + storage.key();
-    ZipEntry found = zip.getEntry(entry);
-    long expected;
-    long end;
-    try {
-      expected = Math.multiplyExact(storage.size(), (long) storage.type().bytes());
-      end = Math.addExact(view.offset(), extent(view));
-    } catch (ArithmeticException e) {
-      throw new CheckpointException(file + ": " + name + " is too large to be: " + view, e);
-    }
-    if (found == null || found.getSize() != expected) {
-      throw new CheckpointException(
-          String.format(
-              Locale.ROOT,
-              "%s: %s needs %d bytes of %s, found %s",
-              file,
-              name,
-              expected,
-              entry,
-              found == null ? "no such entry" : Long.toString(found.getSize())));
-    }
-    if (end > storage.size()) {
-      throw new CheckpointException(
-          String.format(Locale.ROOT, "%s: %s reaches beyond its storage: %s", file, name, view));
-    }
-    return new LazyTensor(storage.type(), view.shape(), () -> values(file, entry, name, view));
-  }
-
-  /** Returns the elements of the storage from a view's first to its last, both included. */
-  private static long extent(TorchPickle.View view) {
-    if (LazyTensor.size(view.shape()) == 0) {
-      return 0;
-    }
-    long extent = 1;
-    for (int i = 0; i < view.shape().size(); i++) {
-      extent =
-          Math.addExact(extent, Math.multiplyExact(view.shape().get(i) - 1, view.strides().get(i)));
-    }
-    return extent;
-  }
-
-  private static float[] values(Path file, String entry, String name, TorchPickle.View view)
-      throws IOException {
-    LazyTensor.ElementType type = view.storage().type();
-    long size = LazyTensor.size(view.shape());
-    long bytes = extent(view) * type.bytes();
-    if (!type.readable() || size > MAX_ELEMENTS || bytes > Integer.MAX_VALUE - 8) {
-      throw new CheckpointException(
-          String.format(
-              Locale.ROOT,
-              "%s: %s has %d elements of %s; F32, F16 and BF16 below 2 GB are read",
-              file,
-              name,
-              size,
-              type));
-    }
-    ByteBuffer buffer;
-    try (ZipFile zip = new ZipFile(file.toFile());
-        InputStream in = zip.getInputStream(zip.getEntry(entry))) {
-      in.skipNBytes(view.offset() * type.bytes());
-      buffer = ByteBuffer.wrap(in.readNBytes((int) bytes)).order(ByteOrder.LITTLE_ENDIAN);
-    } catch (IOException e) {
-      throw new CheckpointException(file + ": " + entry + ": " + e.getMessage(), e);
-    }
-    if (buffer.remaining() != bytes) {
-      throw new CheckpointException(file + ": " + entry + " ends early");
-    }
-    float[] values = new float[(int) size];
-    int rank = view.shape().size();
-    long[] index = new long[rank];
-    long at = 0;
-    for (int i = 0; i < values.length; i++) {
-      values[i] = type.get(buffer, (int) at);
-      // The next index, like an odometer.
-      for (int axis = rank - 1; axis >= 0; axis--) {
-        at += view.strides().get(axis);
-        if (++index[axis] < view.shape().get(axis)) {
-          break;
-        }
-        at -= view.strides().get(axis) * view.shape().get(axis);
-        index[axis] = 0;
+        };
+      } catch (IOException | RuntimeException e) {
+        zip.close();
+        throw e;
       }
     }
-    return values;
   }
 }

@@ -8,9 +8,9 @@
  *
  * <p>Entry classes: {@link io.crossmodal.trainer.checkpoint.CheckpointImport}, which the command
  * {@code import} calls, and {@link io.crossmodal.trainer.checkpoint.InitialModel}, which {@code
- * trainer.train} reads. {@link io.crossmodal.trainer.checkpoint.Safetensors} and {@link
- * io.crossmodal.trainer.checkpoint.Safetensors} hold a run's own checkpoint too. A checkpoint comes
- * from strangers: readers believe no length, offset or class name in it. The folder:
+ * trainer.train} reads. {@link io.crossmodal.trainer.checkpoint.Safetensors} holds a run's own
+ * checkpoint too. A checkpoint comes from strangers: readers believe no length, offset, count or
+ * class name in it, and leave its values on the disk. The folder:
  *
  * <pre>
  * weights.safetensors   float32, by the names of the training module: model.text.word, mlm.bias, ...

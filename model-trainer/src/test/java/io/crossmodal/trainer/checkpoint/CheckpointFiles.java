@@ -177,8 +177,24 @@ final class CheckpointFiles {
     /** {@code _rebuild_tensor_v2(storage, offset, shape, strides, False, OrderedDict())}. */
     Pickle tensor(
         String storage, String key, long size, long offset, long[] shape, long[] strides) {
+      return legacyTensor(storage, key, size, offset, shape, strides, false);
+    }
+
+    /** The same; before PyTorch 1.6 a storage's id has a sixth part, None. */
+    Pickle legacyTensor(
+        String storage,
+        String key,
+        long size,
+        long offset,
+        long[] shape,
+        long[] strides,
+        boolean sixth) {
       global("torch._utils", "_rebuild_tensor_v2").op('(', '(').text("storage");
-      global("torch", storage).text(key).text("cpu").number(size).op('t').put().op('Q');
+      global("torch", storage).text(key).text("cpu").number(size);
+      if (sixth) {
+        op('N');
+      }
+      op('t').put().op('Q');
       number(offset).tuple(shape).tuple(strides).op(0x89).orderedDict();
       return op('t').put().op('R').put();
     }
@@ -278,5 +294,159 @@ final class CheckpointFiles {
     zip.putNextEntry(entry);
     zip.write(content);
     zip.closeEntry();
+  }
+
+  // torch.save before PyTorch 1.6
+
+  static final byte[] MAGIC = {
+    0x6c, (byte) 0xfc, (byte) 0x9c, 0x46, (byte) 0xf9, 0x20, 0x6a, (byte) 0xa8, 0x50, 0x19
+  };
+
+  /** As {@link #torchZip}, in the older container; each matrix is a view two elements in. */
+  static Path torchLegacy(Path file, Tensors tensors, Precision precision) throws IOException {
+    Pickle content = new Pickle().orderedDict().op('(');
+    Map<String, byte[]> storages = new LinkedHashMap<>();
+    for (Map.Entry<String, Tensors.Tensor> entry : tensors.byName.entrySet()) {
+      long[] shape = entry.getValue().shape();
+      int offset = shape.length == 2 ? 2 : 0;
+      float[] values = new float[entry.getValue().values().length + offset];
+      System.arraycopy(entry.getValue().values(), 0, values, offset, values.length - offset);
+      String key = Long.toString(93_824_992_236_885L + storages.size());
+      content.text(entry.getKey());
+      content.legacyTensor(
+          precision.storage, key, values.length, offset, shape, strides(shape), true);
+      storages.put(key, precision.encode(values));
+    }
+    int width = precision == Precision.F32 ? 4 : 2;
+    return torchLegacy(file, content.op('u').stop(), storages, width);
+  }
+
+  static Path torchLegacy(Path file, byte[] content, Map<String, byte[]> storages, int width)
+      throws IOException {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    out.writeBytes(new Pickle().op(0x8a, MAGIC.length).bytes(MAGIC).stop());
+    out.writeBytes(new Pickle().number(1001).stop());
+    Pickle machine = new Pickle().op('}').put().op('(');
+    machine.text("protocol_version").number(1001).text("little_endian").op(0x88);
+    machine.text("type_sizes").op('}').put().op('(').text("int").number(4).op('u', 'u');
+    out.writeBytes(machine.stop());
+    out.writeBytes(content);
+    Pickle keys = new Pickle().op(']').put().op('(');
+    storages.keySet().forEach(keys::text);
+    out.writeBytes(keys.op('e').stop());
+    for (byte[] storage : storages.values()) {
+      out.writeBytes(buffer(8).putLong(storage.length / width).array());
+      out.writeBytes(storage);
+    }
+    return Files.write(file, out.toByteArray());
+  }
+
+  // ONNX
+
+  /** A message of protocol buffers, field by field. */
+  static final class Message {
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+    Message varint(long value) {
+      long rest = value;
+      while ((rest & ~0x7fL) != 0) {
+        out.write((int) (rest & 0x7f | 0x80));
+        rest >>>= 7;
+      }
+      out.write((int) rest);
+      return this;
+    }
+
+    Message number(int field, long value) {
+      return varint(field << 3).varint(value);
+    }
+
+    Message bytes(int field, byte[] bytes) {
+      varint(field << 3 | 2).varint(bytes.length);
+      out.writeBytes(bytes);
+      return this;
+    }
+
+    Message text(int field, String text) {
+      return bytes(field, text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    Message message(int field, Message message) {
+      return bytes(field, message.bytes());
+    }
+
+    byte[] bytes() {
+      return out.toByteArray();
+    }
+  }
+
+  /** A TensorProto's name, type and shape. */
+  static Message initializer(String name, int type, long... shape) {
+    Message tensor = new Message();
+    for (long extent : shape) {
+      tensor.number(1, extent);
+    }
+    return tensor.number(2, type).text(8, name);
+  }
+
+  static Message node(String operator, String name, String... inputs) {
+    Message node = new Message();
+    for (String input : inputs) {
+      node.text(1, input);
+    }
+    return node.text(2, name + "_output_0").text(3, name).text(4, operator);
+  }
+
+  static byte[] onnx(Message graph) {
+    Message operators = new Message().text(1, "").number(2, 11);
+    return new Message()
+        .number(1, 6)
+        .text(2, "pytorch")
+        .message(7, graph)
+        .message(8, operators)
+        .bytes();
+  }
+
+  /**
+   * As PyTorch exports a model: of each linear layer, which has a bias, the matrix is transposed
+   * and named after a number; vectors in single precision are float_data, all else raw_data.
+   */
+  static Path onnx(Path file, Tensors tensors, Precision precision) throws IOException {
+    int type = precision == Precision.F32 ? 1 : precision == Precision.F16 ? 10 : 16;
+    Message graph = new Message();
+    Message initializers = new Message();
+    int number = 1500;
+    for (Map.Entry<String, Tensors.Tensor> entry : tensors.byName.entrySet()) {
+      String name = entry.getKey();
+      long[] shape = entry.getValue().shape();
+      float[] values = entry.getValue().values();
+      String module = name.replaceAll("\\.weight$", "");
+      boolean linear =
+          shape.length == 2
+              && name.endsWith(".weight")
+              && tensors.byName.containsKey(module + ".bias");
+      Message tensor;
+      if (linear) {
+        int out = (int) shape[0];
+        int in = (int) shape[1];
+        float[] turned = new float[values.length];
+        for (int i = 0; i < values.length; i++) {
+          turned[i % in * out + i / in] = values[i];
+        }
+        values = turned;
+        String own = "onnx::MatMul_" + number++;
+        graph.message(1, node("MatMul", "/" + module.replace('.', '/') + "/MatMul", "before", own));
+        tensor = initializer(own, type, in, out);
+      } else {
+        graph.message(1, node("Add", "/" + module.replace('.', '/') + "/Add", name, "before"));
+        tensor = initializer(name, type, shape);
+      }
+      boolean floats = precision == Precision.F32 && shape.length == 1;
+      tensor.bytes(floats ? 4 : 9, precision.encode(values));
+      initializers.message(5, tensor);
+    }
+    graph.text(2, "torch_jit");
+    graph.out.writeBytes(initializers.bytes());
+    return Files.write(file, onnx(graph));
   }
 }

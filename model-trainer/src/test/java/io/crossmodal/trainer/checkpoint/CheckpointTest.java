@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.crossmodal.trainer.checkpoint.CheckpointFiles.Message;
 import io.crossmodal.trainer.checkpoint.CheckpointFiles.Pickle;
 import io.crossmodal.trainer.checkpoint.CheckpointFiles.Precision;
 import io.crossmodal.trainer.train.MicroTraining;
@@ -92,6 +93,10 @@ class CheckpointTest {
       CheckpointFiles.torchZip(file(), tensors, precision, wrapper);
       assertHolds(tensors);
     }
+    CheckpointFiles.torchLegacy(file(), tensors, precision);
+    assertHolds(tensors);
+    CheckpointFiles.onnx(file(), tensors, precision);
+    assertHolds(tensors);
   }
 
   @Test
@@ -175,13 +180,13 @@ class CheckpointTest {
   void saysWhatAnotherFileIs() throws Exception {
     assertThrows(NoSuchFileException.class, () -> Checkpoint.open(file()));
     Files.write(file(), new byte[0]);
-    assertRefused("neither a safetensors file nor a zip");
+    assertRefused("neither a safetensors file nor one of torch.save nor ONNX");
     Files.writeString(file(), "version https://git-lfs.github.com/spec/v1\noid sha256:00\n");
     assertRefused("Git LFS");
-    // torch.save before 1.6 begins with its magic number, a long of ten bytes.
-    byte[] legacy = {(byte) 0x80, 2, (byte) 0x8a, 10, 0x6c, (byte) 0xfc, (byte) 0x9c, 0x46};
-    Files.write(file(), legacy);
-    assertRefused("before PyTorch 1.6", "model.safetensors", "torch.save(torch.load('checkpoint'");
+    Files.write(file(), new Pickle().op('}').put().stop());
+    assertRefused("a pickle, but none that torch.save wrote");
+    Files.write(file(), new byte[] {(byte) 0x80, 4, (byte) 0x95, 0});
+    assertRefused("0x95", "torch.save does not write");
     CheckpointFiles.zip(file(), Map.of("a.txt", new byte[3]));
     assertRefused("no zip of torch.save", "data.pkl");
     CheckpointFiles.zip(file(), Map.of("data.pkl", new byte[3], "constants.pkl", new byte[3]));
@@ -383,14 +388,217 @@ class CheckpointTest {
     assertRefused("data.pkl is longer than");
   }
 
+  // torch.save before PyTorch 1.6
+
+  private void legacy(long size, long offset, long[] shape, long claimed) throws IOException {
+    Pickle pickle = new Pickle().op('}').put().text("a.weight");
+    long[] strides = CheckpointFiles.strides(shape);
+    pickle.legacyTensor("FloatStorage", "0", size, offset, shape, strides, true).op('s');
+    CheckpointFiles.torchLegacy(file(), pickle.stop(), Map.of("0", new byte[24]), 4);
+    byte[] whole = Files.readAllBytes(file());
+    ByteBuffer.wrap(whole).order(ByteOrder.LITTLE_ENDIAN).putLong(whole.length - 32, claimed);
+    Files.write(file(), whole);
+  }
+
+  @Test
+  void refusesAnOldFileWhoseStoragesAreNotWhatItSays() throws Exception {
+    legacy(6, 0, new long[] {2, 3}, 6);
+    readAll(Checkpoint.open(file()));
+    legacy(6, 1, new long[] {2, 3}, 6);
+    assertRefused("a.weight reaches beyond its storage");
+    legacy(6, 0, new long[] {1L << 40, 1L << 40}, 6);
+    assertRefused("a.weight is too large");
+    for (long claimed : new long[] {0, 5, 7, -1, Long.MAX_VALUE}) {
+      legacy(6, 0, new long[] {2, 3}, claimed);
+      assertRefused("storage 0", "must have 6 elements, found " + claimed);
+    }
+    for (long size : new long[] {7, 1L << 40, Long.MAX_VALUE}) {
+      legacy(size, 0, new long[] {2, 3}, size);
+      assertRefused("no whole file of torch.save");
+    }
+    legacy(6, 0, new long[] {2, 3}, 6);
+    byte[] whole = Files.readAllBytes(file());
+    Files.write(file(), Arrays.copyOf(whole, whole.length + 1));
+    assertRefused("storages end at byte " + whole.length);
+    Files.write(file(), Arrays.copyOf(whole, whole.length - 1));
+    assertRefused("cut short inside storage 0");
+    byte[] big = whole.clone();
+    int order = new String(big, StandardCharsets.ISO_8859_1).indexOf("little_endian") + 13;
+    assertEquals('q', big[order], "the text's place in the memo");
+    big[order + 2] = (byte) 0x89;
+    Files.write(file(), big);
+    assertRefused("byte order");
+    Pickle none = new Pickle().op('}').put();
+    CheckpointFiles.torchLegacy(file(), none.stop(), Map.of("0", new byte[24]), 4);
+    assertRefused("one that no tensor is in");
+  }
+
+  @Test
+  void runsNothingThatAnOldFileNames() throws Exception {
+    Pickle inside = new Pickle().op('}').put().text("a").global("posix", "system");
+    inside.text("touch " + trace()).op(0x85, 'R', 's');
+    CheckpointFiles.torchLegacy(file(), inside.stop(), Map.of(), 4);
+    assertRefused("its content wants posix.system", "torch.save(model.state_dict()");
+    assertFalse(Files.exists(trace()));
+    // A module whole, as torch.save(model) pickles it, and a tensor of the storage of another.
+    Pickle module = new Pickle().op('(').text("module").text("a").op('t', 'Q');
+    CheckpointFiles.torchLegacy(file(), module.stop(), Map.of(), 4);
+    assertRefused("no storage's");
+    Pickle view = new Pickle().op('}').put().text("a").op('(').text("storage");
+    view.global("torch", "FloatStorage").text("0").text("cpu").number(1).tuple(1, 2, 3);
+    CheckpointFiles.torchLegacy(file(), view.op('t', 'Q', 's').stop(), Map.of(), 4);
+    assertRefused("no storage's");
+  }
+
+  /** A small file must not become a large heap. */
+  @Test
+  void countsWhatAPickleMakes() throws Exception {
+    Pickle pickle = new Pickle().op(']').put().op('(').text("storage");
+    pickle.global("torch", "FloatStorage").text("0").text("cpu").number(1).op('t', 'q', 200);
+    for (int i = 0; i < 70_000; i++) {
+      pickle.op('h', 200, 'Q');
+    }
+    zip(pickle, 4);
+    assertRefused("more than 65536 tensors");
+    Pickle axes = new Pickle().op('}').put().text("a");
+    zip(axes.tensor("FloatStorage", "0", 1, 0, new long[9], new long[9]).op('s'), 4);
+    assertRefused("9 axes");
+  }
+
+  // ONNX
+
+  private void onnx(Message graph) throws IOException {
+    Files.write(file(), CheckpointFiles.onnx(graph));
+  }
+
+  @Test
+  void refusesAnInitializerThatContradictsItself() throws Exception {
+    Message good = CheckpointFiles.initializer("a", 1, 2, 3).bytes(9, new byte[24]);
+    onnx(new Message().message(5, good));
+    readAll(Checkpoint.open(file()));
+    // Packed extents, as newer writers have them.
+    Message packed = new Message().bytes(1, new byte[] {2, 3}).number(2, 1).text(8, "a");
+    onnx(new Message().message(5, packed.bytes(4, new byte[24])));
+    assertEquals(List.of(2L, 3L), Checkpoint.open(file()).tensors().get("a").shape());
+
+    onnx(new Message().message(5, good).message(5, good));
+    assertRefused("a stands twice");
+    onnx(new Message().message(5, CheckpointFiles.initializer("a", 1, 2, 3)));
+    assertRefused("a of F32 [2, 3] needs 24 bytes as raw_data or float_data, found 0");
+    onnx(
+        new Message().message(5, CheckpointFiles.initializer("a", 1, 2, 3).bytes(9, new byte[23])));
+    assertRefused("needs 24 bytes", "found 23");
+    onnx(new Message().message(5, good.bytes(9, new byte[24])));
+    assertRefused("stand twice");
+    onnx(new Message().message(5, CheckpointFiles.initializer("a", 1, 1L << 40, 1L << 40)));
+    assertRefused("overflow");
+    onnx(new Message().message(5, CheckpointFiles.initializer("a", 1, -1)));
+    assertRefused("shape [-1]");
+    onnx(new Message().message(5, CheckpointFiles.initializer("a", 1, new long[9])));
+    assertRefused("shape");
+    onnx(new Message().message(5, CheckpointFiles.initializer("a", 8, 1)));
+    assertRefused("a is of ONNX's data type 8", "bfloat16");
+    onnx(new Message().message(5, CheckpointFiles.initializer("a", 10, 1).bytes(4, new byte[2])));
+    assertRefused("data type 10 and has values of float");
+    onnx(new Message().message(5, CheckpointFiles.initializer("a".repeat(2000), 1)));
+    assertRefused("a name of 2000 bytes");
+    onnx(new Message().message(5, CheckpointFiles.initializer("ids", 7, 2).bytes(9, new byte[16])));
+    assertEquals(List.of(2L), Checkpoint.open(file()).tensors().get("ids").shape());
+    assertRefused("ids is I64", "F32, F16 and BF16");
+  }
+
+  @Test
+  void namesTheFileThatHoldsAnOnnxModelsValues() throws Exception {
+    Message place = new Message().text(1, "location").text(2, "model.onnx.data");
+    Message offset = new Message().text(1, "offset").text(2, "0");
+    Message tensor = CheckpointFiles.initializer("a", 1, 2).message(13, place).message(13, offset);
+    onnx(new Message().message(5, tensor.number(14, 1)));
+    assertRefused("values of a are in another file, model.onnx.data", "onnx.save(onnx.load(");
+    onnx(new Message().message(5, CheckpointFiles.initializer("a", 1, 2).number(14, 1)));
+    assertRefused("values of a are in another file");
+  }
+
+  /** A matrix has its module's name where a node tells it, and else keeps its own. */
+  @Test
+  void matricesAreNamedByTheNodesThatUseThem() throws Exception {
+    byte[] six = Precision.F32.encode(new float[] {1, 2, 3, 4, 5, 6});
+    Message graph = new Message();
+    graph.message(5, CheckpointFiles.initializer("onnx::MatMul_7", 1, 2, 3).bytes(9, six));
+    graph.message(5, CheckpointFiles.initializer("plain", 1, 2, 3).bytes(9, six));
+    graph.message(5, CheckpointFiles.initializer("b.bias", 1, 6).bytes(9, six));
+    graph.message(1, CheckpointFiles.node("MatMul", "/a/b/MatMul", "x", "onnx::MatMul_7"));
+    graph.message(1, CheckpointFiles.node("MatMul", "/c/MatMul_1", "x", "onnx::MatMul_7"));
+    graph.message(1, CheckpointFiles.node("MatMul", "MatMul_12", "x", "plain"));
+    graph.message(1, CheckpointFiles.node("MatMul", "/d/MatMul", "x", "y"));
+    graph.message(1, CheckpointFiles.node("Gemm", "/e/Gemm", "x", "plain"));
+    onnx(graph);
+    Map<String, LazyTensor> tensors = Checkpoint.open(file()).tensors();
+    assertEquals(
+        List.of("plain", "b.bias", "a.b.weight", "c.weight"), List.copyOf(tensors.keySet()));
+    for (String name : List.of("a.b.weight", "c.weight")) {
+      assertEquals(List.of(3L, 2L), tensors.get(name).shape());
+      assertArrayEquals(new float[] {1, 4, 2, 5, 3, 6}, tensors.get(name).values());
+    }
+    graph.message(1, CheckpointFiles.node("MatMul", "/a/b/MatMul", "x", "plain"));
+    onnx(graph);
+    assertRefused("two matrices are a.b.weight");
+  }
+
+  @Test
+  void refusesAnOnnxFileWhoseLengthsCannotBe() throws Exception {
+    for (long length : new long[] {1, 1L << 31, Long.MAX_VALUE, -1}) {
+      Message model = new Message().number(1, 6).varint(7 << 3 | 2).varint(length);
+      Files.write(file(), model.bytes());
+      assertRefused("no whole ONNX file", "a length of " + length);
+      // The same inside.
+      onnx(new Message().varint(5 << 3 | 2).varint(length));
+      assertRefused("a length of " + length);
+    }
+    Files.write(file(), new Message().number(1, 6).bytes());
+    assertRefused("no graph");
+    Files.write(file(), new Message().number(1, 6).message(7, new Message()).bytes());
+    assertRefused("no operator set");
+    Files.write(file(), new Message().number(1, 6).varint(7 << 3 | 3).bytes());
+    assertRefused("type 3");
+    byte[] endless = new byte[64];
+    Arrays.fill(endless, (byte) 0x88);
+    endless[0] = 8;
+    Files.write(file(), endless);
+    assertRefused("more than 64 bits");
+    Message many = new Message();
+    Message none = CheckpointFiles.node("MatMul", "", "", "");
+    for (int i = 0; i <= 100_000; i++) {
+      many.message(1, none);
+    }
+    onnx(many);
+    assertRefused("more than 100000 weights");
+  }
+
+  private enum Container {
+    SAFETENSORS,
+    ZIP,
+    LEGACY,
+    ONNX
+  }
+
   /** Whatever the bytes: a refusal, or tensors of the right sizes; never another exception. */
   @ParameterizedTest
-  @CsvSource({"false, F32", "false, BF16", "true, F32", "true, F16"})
-  void damageEndsInARefusalAtWorst(boolean torch, Precision precision) throws Exception {
-    if (torch) {
-      CheckpointFiles.torchZip(file(), tensors(), precision, "model");
-    } else {
-      CheckpointFiles.safetensors(file(), tensors(), precision);
+  @CsvSource({
+    "SAFETENSORS, F32",
+    "SAFETENSORS, BF16",
+    "ZIP, F32",
+    "ZIP, F16",
+    "LEGACY, F32",
+    "LEGACY, F16",
+    "ONNX, F32",
+    "ONNX, F16"
+  })
+  void damageEndsInARefusalAtWorst(Container container, Precision precision) throws Exception {
+    switch (container) {
+      case SAFETENSORS -> CheckpointFiles.safetensors(file(), tensors(), precision);
+      case ZIP -> CheckpointFiles.torchZip(file(), tensors(), precision, "model");
+      case LEGACY -> CheckpointFiles.torchLegacy(file(), tensors(), precision);
+      case ONNX -> CheckpointFiles.onnx(file(), tensors(), precision);
     }
     byte[] whole = Files.readAllBytes(file());
     RandomGenerator random = new SplittableRandom(SEED);
