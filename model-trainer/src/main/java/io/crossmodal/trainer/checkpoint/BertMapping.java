@@ -7,18 +7,25 @@ package io.crossmodal.trainer.checkpoint;
 import io.crossmodal.model.ModelConfig;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
 
 /**
- * BERT by the names of Hugging Face's library (Devlin et al. 2019): sections 3.1.2 and 3.2 of the
- * paper start the text tower from its embeddings and first layers, and the fusion encoder from its
- * last.
+ * BERT by the names of Hugging Face's library (Devlin et al. 2019), of any width and depth: as
+ * sections 3.1.2 and 3.2 of the paper have it, its embeddings and first layers start the text tower
+ * and later ones the fusion encoder.
  */
 final class BertMapping {
   static final String ROLE = "BERT";
+  static final String WORD = "embeddings.word_embeddings.weight";
 
-  private static final String WORD = "embeddings.word_embeddings.weight";
+  /** Heads of published models by their width, of the miniatures too (Turc et al. 2019). */
+  static final Map<Integer, Integer> HEADS =
+      Map.of(128, 2, 256, 4, 384, 12, 512, 8, 768, 12, 1024, 16);
+
+  private static final String LAYER = "encoder.layer.";
   private static final String HEAD = "cls.predictions.";
 
   /** Heads of other tasks, and buffers that old versions wrote out. */
@@ -35,43 +42,81 @@ final class BertMapping {
     this.tensors = tensors;
   }
 
-  /**
-   * Maps a whole checkpoint.
-   *
-   * @throws CheckpointException when it is no BERT, or listing what is missing, of another shape or
-   *     unknown
-   */
-  static InitialModel.ImportReport.Source map(ModelConfig config, TensorConsumer tensors)
-      throws IOException {
+  /** Returns a BERT's tensors, whatever it is part of. */
+  static TensorConsumer consumer(Checkpoint checkpoint) throws CheckpointException {
+    TensorConsumer tensors = TensorConsumer.around(checkpoint, WORD);
     tensors.requireKind(ROLE, WORD);
-    new BertMapping(config, tensors).map();
-    return tensors.finish(ROLE, name -> IGNORABLE.matcher(name).matches());
+    return tensors;
   }
 
-  private void map() throws IOException {
-    embeddings();
-    int text = config.text().layers();
-    int fusion = config.fusionLayers();
-    int layers = tensors.layers("encoder.layer.");
-    if (layers != text + fusion) {
-      tensors.problem(
-          "it must have "
-              + (text + fusion)
-              + " layers, "
-              + text
-              + " for the text tower and "
-              + fusion
-              + " for the fusion encoder, found "
-              + layers);
+  /** Returns the width of the feed-forward networks. */
+  static int feedForward(TensorConsumer tensors, int otherwise) {
+    return tensors.extent(LAYER + "0.intermediate.dense.weight", 0, otherwise);
+  }
+
+  /**
+   * Maps a checkpoint whole, or two: the text tower takes the first layers of one, the fusion
+   * encoder takes layers of the other and its masked language head. Layers that neither takes are
+   * left.
+   *
+   * @param fusion may be {@code text}
+   * @param layers what layers of {@code fusion} start those of the fusion encoder, from 0 on
+   * @throws CheckpointException listing what is missing, of another shape or unknown
+   */
+  static List<InitialModel.ImportReport.Source> map(
+      ModelConfig config, TensorConsumer text, TensorConsumer fusion, List<Integer> layers)
+      throws IOException {
+    new BertMapping(config, text).text();
+    new BertMapping(config, fusion).fusion(layers);
+    if (text == fusion) {
+      return List.of(finish(text, ROLE));
     }
-    for (int i = 0; i < text; i++) {
+    text.leaveAll(HEAD, ", for another file is the fusion encoder's");
+    fusion.leaveAll("embeddings.", ", for another file is the text tower's");
+    return List.of(
+        finish(text, ROLE + " of the text tower"), finish(fusion, ROLE + " of the fusion encoder"));
+  }
+
+  private static InitialModel.ImportReport.Source finish(TensorConsumer tensors, String role)
+      throws CheckpointException {
+    for (int i = 0; i < tensors.layers(LAYER); i++) {
+      if (!tensors.isTaken(LAYER + i + ".attention.self.query.weight")) {
+        tensors.leaveAll(LAYER + i + ".", ", a layer that is not taken");
+      }
+    }
+    return tensors.finish(role, name -> IGNORABLE.matcher(name).matches());
+  }
+
+  private void text() {
+    embeddings();
+    int layers = config.text().layers();
+    requireLayers(layers, "the first " + layers + " layers start the text tower");
+    for (int i = 0; i < layers; i++) {
       layer("model.text.layer" + i, "attention", "norm2", i);
     }
-    for (int i = 0; i < fusion; i++) {
-      layer("model.fusion.layer" + i, "self_attention", "norm3", text + i);
+  }
+
+  private void fusion(List<Integer> layers) throws IOException {
+    if (new HashSet<>(layers).size() != layers.size() || layers.stream().anyMatch(i -> i < 0)) {
+      throw new IllegalArgumentException(
+          "the fusion encoder's layers must be numbers from 0 on, each once, got " + layers);
+    }
+    requireLayers(
+        layers.stream().mapToInt(i -> i + 1).max().orElse(0),
+        "layers " + layers + " start the fusion encoder, counted from 0");
+    for (int i = 0; i < layers.size(); i++) {
+      layer("model.fusion.layer" + i, "self_attention", "norm3", layers.get(i));
     }
     if (tensors.hasAny(HEAD)) {
       head();
+    }
+  }
+
+  private void requireLayers(int needed, String why) {
+    int layers = tensors.layers(LAYER);
+    if (layers < needed) {
+      tensors.problem(
+          "it must have at least " + needed + " layers, for " + why + "; found " + layers);
     }
   }
 
@@ -110,7 +155,10 @@ final class BertMapping {
    * feed-forward.
    */
   private void layer(String target, String attention, String lastNorm, int index) {
-    String source = "encoder.layer." + index;
+    String source = LAYER + index;
+    if (index >= tensors.layers(LAYER)) {
+      return;
+    }
     int h = config.hidden();
     tensors.attention(
         target + "." + attention,

@@ -244,8 +244,9 @@ public final class InitialModel {
    *
    * @param sources the checkpoints
    * @param anew names of the tensors that no checkpoint gives, which training initialises
+   * @param identities layers that start as the identity; of older folders null, which is none
    */
-  public record ImportReport(List<Source> sources, List<String> anew) {
+  public record ImportReport(List<Source> sources, List<String> anew, List<String> identities) {
     /**
      * One checkpoint.
      *
@@ -265,6 +266,7 @@ public final class InitialModel {
     public ImportReport {
       sources = List.copyOf(sources);
       anew = List.copyOf(anew);
+      identities = identities == null ? List.of() : List.copyOf(identities);
     }
 
     /** Says for people what was taken, what starts anew, what was left. */
@@ -285,6 +287,11 @@ public final class InitialModel {
               String.format(
                   Locale.ROOT, "  left unused: %s%n", String.join(", ", source.unused())));
         }
+      }
+      if (!identities.isEmpty()) {
+        text.append(
+            String.format(
+                Locale.ROOT, "start as the identity: %s%n", String.join(", ", identities)));
       }
       text.append(
           String.format(Locale.ROOT, "initialised anew by training: %d tensors%n", anew.size()));

@@ -6,8 +6,10 @@ package io.crossmodal.trainer.checkpoint;
 
 import io.crossmodal.trainer.checkpoint.InitialModel.ImportReport;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -60,6 +62,26 @@ final class TensorConsumer {
   }
 
   /**
+   * Begins with everything left, by the names below the module that holds one of the markers: a
+   * network is often part of another, as {@code bert.} of one with a head.
+   *
+   * @param markers names of which the network has one
+   */
+  static TensorConsumer around(Checkpoint checkpoint, String... markers) {
+    String[] prefixes =
+        checkpoint.tensors().keySet().stream()
+            .flatMap(
+                name ->
+                    Arrays.stream(markers)
+                        .filter(marker -> name.endsWith("." + marker) || name.equals(marker))
+                        .map(marker -> name.substring(0, name.length() - marker.length())))
+            .min(Comparator.comparing(String::length).thenComparing(Comparator.naturalOrder()))
+            .stream()
+            .toArray(String[]::new);
+    return new TensorConsumer(checkpoint, prefixes);
+  }
+
+  /**
    * Tells another kind of file by one tensor that it lacks, instead of by a list of all.
    *
    * @throws CheckpointException when there is no tensor of that name
@@ -73,12 +95,17 @@ final class TensorConsumer {
               checkpoint.file(),
               role,
               name,
-              names.values().stream().limit(3).toList()));
+              firstNames()));
     }
   }
 
   boolean has(String name) {
     return names.containsKey(name);
+  }
+
+  /** Returns whether a tensor was wanted, whether or not it was right. */
+  boolean isTaken(String name) {
+    return has(name) && !left.contains(name);
   }
 
   boolean hasAny(String prefix) {
@@ -94,6 +121,28 @@ final class TensorConsumer {
         .mapToInt(matcher -> Integer.parseInt(matcher.group(1)) + 1)
         .max()
         .orElse(0);
+  }
+
+  /**
+   * Returns an extent of a tensor.
+   *
+   * @param otherwise where there is no such tensor, or it has no such axis
+   */
+  int extent(String name, int axis, int otherwise) {
+    LazyTensor tensor = get(name);
+    return tensor == null || tensor.shape().size() <= axis
+        ? otherwise
+        : (int) Math.min(tensor.shape().get(axis), Integer.MAX_VALUE);
+  }
+
+  /** Returns the file, for messages. */
+  Path file() {
+    return checkpoint.file();
+  }
+
+  /** Returns the first names of the file, for messages. */
+  List<String> firstNames() {
+    return names.values().stream().limit(3).toList();
   }
 
   /** Returns the tensor of that name, or null; its shape is the caller's to check. */
@@ -191,6 +240,19 @@ final class TensorConsumer {
   void leave(String name, String why) {
     if (left.remove(name)) {
       unused.add(names.get(name) + why);
+    }
+  }
+
+  /** Leaves all whose names begin so, as one. */
+  void leaveAll(String prefix, String why) {
+    List<String> found = left.stream().filter(name -> name.startsWith(prefix)).toList();
+    if (!found.isEmpty()) {
+      String own = names.get(found.get(0));
+      int length = own.length() - found.get(0).length() + prefix.length();
+      unused.add(
+          String.format(
+              Locale.ROOT, "%s* (%d tensors%s)", own.substring(0, length), found.size(), why));
+      found.forEach(left::remove);
     }
   }
 

@@ -4,12 +4,13 @@
  */
 package io.crossmodal.trainer.checkpoint;
 
+import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
+import java.util.Map;
 import java.util.regex.Pattern;
 
 /**
@@ -35,12 +36,55 @@ final class VisionMapping {
     this.tower = "model.image_" + sensor.name();
   }
 
+  static final String HUGGING_FACE_PATCH = "embeddings.patch_embeddings.projection";
+  static final String TIMM_PATCH = "patch_embed.proj";
+
+  /** Heads of published models by their width: 64 wide each, but in ViT-H (80). */
+  static final Map<Integer, Integer> HEADS = Map.of(192, 3, 384, 6, 768, 12, 1024, 16, 1280, 16);
+
   private static boolean isTimm(TensorConsumer tensors) {
-    return tensors.has("patch_embed.proj.weight");
+    return tensors.has(TIMM_PATCH + ".weight");
   }
 
-  /** Returns what the library that wrote the checkpoint adds to the variance in its layer norms. */
-  static double layerNormEpsilon(TensorConsumer tensors) {
+  private static String patch(TensorConsumer tensors) {
+    return (isTimm(tensors) ? TIMM_PATCH : HUGGING_FACE_PATCH) + ".weight";
+  }
+
+  /** Returns H. */
+  static int width(TensorConsumer tensors) {
+    return tensors.extent(patch(tensors), 0, 0);
+  }
+
+  /**
+   * Returns the shape of a transformer.
+   *
+   * @param epsilon of the model's layer norms; the tower has its own where the library that wrote
+   *     the checkpoint has another
+   */
+  static ImageTowerConfig tower(TensorConsumer tensors, double epsilon) {
+    ImageTowerConfig tower =
+        ImageTowerConfig.visionTransformer(
+            tensors.extent(patch(tensors), 3, 0),
+            tensors.layers(isTimm(tensors) ? "blocks." : "encoder.layer."));
+    double own = layerNormEpsilon(tensors);
+    return own == epsilon ? tower : tower.withLayerNormEpsilon(own);
+  }
+
+  /**
+   * Returns the side of the pictures that it was made for, by its table of positions.
+   *
+   * @param otherwise where the table is of no square and [CLS]
+   */
+  static int imageSize(TensorConsumer tensors, int otherwise) {
+    String position = isTimm(tensors) ? "pos_embed" : "embeddings.position_embeddings";
+    int places = tensors.extent(position, 1, 0) - 1;
+    int side = (int) Math.round(Math.sqrt(Math.max(places, 0)));
+    return side > 0 && side * side == places
+        ? (int) Math.min((long) side * tensors.extent(patch(tensors), 3, 0), Integer.MAX_VALUE)
+        : otherwise;
+  }
+
+  private static double layerNormEpsilon(TensorConsumer tensors) {
     return isTimm(tensors) ? 1e-6 : 1e-12;
   }
 
@@ -57,7 +101,7 @@ final class VisionMapping {
     if (timm) {
       mapping.timm();
     } else {
-      tensors.requireKind(ROLE, "embeddings.patch_embeddings.projection.weight");
+      tensors.requireKind(ROLE, HUGGING_FACE_PATCH + ".weight");
       mapping.huggingFace();
     }
     Pattern ignorable = timm ? TIMM_IGNORABLE : HUGGING_FACE_IGNORABLE;
@@ -66,11 +110,10 @@ final class VisionMapping {
 
   private void huggingFace() {
     embeddings(
-        "embeddings.patch_embeddings.projection",
+        HUGGING_FACE_PATCH,
         "embeddings.cls_token",
         "embeddings.position_embeddings",
         "embeddings.distillation_token");
-    checkLayers("encoder.layer.");
     int h = config.hidden();
     int f = config.feedForward();
     for (int i = 0; i < config.image().layers(); i++) {
@@ -93,8 +136,7 @@ final class VisionMapping {
   }
 
   private void timm() {
-    embeddings("patch_embed.proj", "cls_token", "pos_embed", "dist_token");
-    checkLayers("blocks.");
+    embeddings(TIMM_PATCH, "cls_token", "pos_embed", "dist_token");
     int h = config.hidden();
     int f = config.feedForward();
     for (int i = 0; i < config.image().layers(); i++) {
@@ -126,31 +168,8 @@ final class VisionMapping {
       return;
     }
     int tokens = config.imageTokens(sensor);
-    if (tensors.want(position, grid(position), 1, tokens, h)) {
+    if (tensors.want(position, "; it must be of [CLS] and a square grid", 1, tokens, h)) {
       tensors.put(tower + ".position", new long[] {1, tokens, h}, tensors.get(position)::values);
-    }
-  }
-
-  /** Returns what a position table of another length says of the pictures it was made for. */
-  private String grid(String position) {
-    List<Long> shape = tensors.has(position) ? tensors.get(position).shape() : List.of();
-    if (shape.size() != 3 || shape.get(1) < 2) {
-      return "";
-    }
-    int p = config.image().patch();
-    long side = Math.round(Math.sqrt((double) (shape.get(1) - 1))) * p;
-    return String.format(
-        Locale.ROOT,
-        "; it was made for pictures of %d pixels, the model takes %d: take the checkpoint for %d",
-        side,
-        sensor.imageSize(),
-        sensor.imageSize());
-  }
-
-  private void checkLayers(String prefix) {
-    int layers = tensors.layers(prefix);
-    if (layers != config.image().layers()) {
-      tensors.problem("it must have " + config.image().layers() + " layers, found " + layers);
     }
   }
 

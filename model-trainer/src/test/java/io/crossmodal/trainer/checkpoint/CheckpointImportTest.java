@@ -452,12 +452,20 @@ class CheckpointImportTest {
   @Test
   void namesTheModelThatIsAnother() throws Exception {
     assertImportRefused(vit(), bert(), "is no BERT", "embeddings.word_embeddings.weight", "vit.");
-    assertImportRefused(bert(), bert(), "is no vision transformer", "[bert.embeddings");
-    Tensors large = Tensors.bert(SEED, "bert.", false, true, 6, 24, 40, 58, SmallImport.POSITIONS);
     assertImportRefused(
-        large, vit(), "4 layers, 2 for the text tower and 2 for the fusion encoder, found 6");
-    Tensors deep = Tensors.vit(SEED, "vit.", 4, 24, 40, 4, 17);
-    assertImportRefused(bert(), deep, "must have 3 layers, found 4", "layer.3.");
+        bert(),
+        bert(),
+        "is no image tower",
+        "_conv_stem.weight",
+        "layer1.0.conv1.weight",
+        "patch_embed.proj.weight",
+        "[bert.embeddings");
+    Tensors small = Tensors.bert(SEED, "bert.", false, true, 3, 24, 40, 58, SmallImport.POSITIONS);
+    assertImportRefused(
+        small, vit(), "at least 4 layers, for layers [2, 3] start the fusion encoder", "found 3");
+    Tensors wide = Tensors.vit(SEED, "vit.", 3, 48, 80, 4, 17);
+    assertImportRefused(
+        bert(), wide, "48 wide with 3 heads, the BERT is 24 wide with 3", "EfficientNet-Lite");
     Tensors shortTexts = Tensors.bert(SEED, "bert.", false, true, 4, 24, 40, 58, 11);
     assertImportRefused(
         shortTexts, vit(), "position_embeddings.weight must be [at least 12, 24], found [11, 24]");
@@ -470,13 +478,9 @@ class CheckpointImportTest {
   }
 
   @Test
-  void namesTheGridThatIsAnother() throws Exception {
-    Tensors larger = Tensors.vit(SEED, "vit.", 3, 24, 40, 4, 6 * 6 + 1);
-    assertImportRefused(
-        bert(),
-        larger,
-        "position_embeddings must be [1, 17, 24], found [1, 37, 24]",
-        "pictures of 24 pixels, the model takes 16");
+  void namesTheGridThatIsNone() throws Exception {
+    Tensors odd = Tensors.vit(SEED, "vit.", 3, 24, 40, 4, 6 * 6);
+    assertImportRefused(bert(), odd, "position_embeddings must be [1, 17, 24], found [1, 36, 24]");
     Tensors distilled = Tensors.timm(SEED, 3, 24, 40, 4, 18);
     distilled.add("dist_token", 0, 1, 1, 1, 24);
     assertImportRefused(bert(), distilled, "distilled DeiT", "without distillation");
@@ -508,12 +512,9 @@ class CheckpointImportTest {
     Path vocab = folder.resolve("words.txt");
     Action run =
         () ->
-            new CheckpointImport(SmallImport.SHAPE)
+            new CheckpointImport(SmallImport.SHAPE, CheckpointImport.Choices.NONE)
                 .run(
-                    bert,
-                    vision,
-                    vocab,
-                    CheckpointImport.PixelNormalisation.HALF,
+                    new CheckpointImport.Parts(vision, bert, null, vocab),
                     folder.resolve("refused"));
     for (List<String> words : List.of(cased, bare, twice)) {
       Files.write(vocab, words);
@@ -531,13 +532,14 @@ class CheckpointImportTest {
     Path bert = CheckpointFiles.safetensors(folder.resolve("bert"), bert(), Precision.F32);
     Path vision = CheckpointFiles.safetensors(folder.resolve("vit"), vit(), Precision.F32);
     InitialModel half =
-        new CheckpointImport(SmallImport.SHAPE)
-            .run(
-                bert,
-                vision,
-                SmallImport.vocabulary(folder),
-                CheckpointImport.PixelNormalisation.HALF,
-                folder.resolve("half"));
+        SmallImport.run(
+            SmallImport.SHAPE,
+            new CheckpointImport.Choices(
+                null, null, null, CheckpointImport.PixelNormalisation.HALF),
+            bert,
+            vision,
+            null,
+            folder.resolve("half"));
     assertEquals(List.of(0.5, 0.5, 0.5), half.config().sensor("rgb").mean());
     assertEquals(List.of(0.5, 0.5, 0.5), half.config().sensor("rgb").std());
     assertEquals(
@@ -564,7 +566,8 @@ class CheckpointImportTest {
     Tensors bert =
         Tensors.bert(Tensors.SHAPES_ONLY, "bert.", true, true, 12, 768, 3072, 30522, 512);
     TensorConsumer text = shapes(bert, "bert.");
-    InitialModel.ImportReport.Source source = BertMapping.map(base, text);
+    InitialModel.ImportReport.Source source =
+        BertMapping.map(base, text, text, List.of(6, 7, 8, 9, 10, 11)).get(0);
     // BertForMaskedLM has 109,514,298; the token types' second row is in that number too.
     assertEquals(109_514_298, source.parameters());
     // ViT-B/16 at 224 has 86,567,656 with its 1,000 classes, which are 769,000 of them.

@@ -82,13 +82,19 @@ public final class SmallImport {
 
   static InitialModel run(Path bert, Path vision, Path out) throws IOException {
     Files.createDirectories(out);
-    return new CheckpointImport(SHAPE)
-        .run(
-            bert,
-            vision,
-            vocabulary(bert.getParent()),
-            CheckpointImport.PixelNormalisation.IMAGENET,
-            out);
+    return run(SHAPE, CheckpointImport.Choices.NONE, bert, vision, null, out);
+  }
+
+  static InitialModel run(
+      ModelConfig shape,
+      CheckpointImport.Choices choices,
+      Path bert,
+      Path vision,
+      Path fusion,
+      Path out)
+      throws IOException {
+    return new CheckpointImport(shape, choices)
+        .run(new CheckpointImport.Parts(vision, bert, fusion, vocabulary(bert.getParent())), out);
   }
 
   /** Starting weights of random checkpoints. */

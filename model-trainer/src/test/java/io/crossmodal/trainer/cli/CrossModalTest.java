@@ -788,13 +788,13 @@ class CrossModalTest {
     assertFalse(Files.exists(Path.of(run)));
   }
 
-  private List<String> importing(Path bert, Path vit, Path vocab) {
+  private List<String> importing(Path text, Path image, Path vocab) {
     return List.of(
         "import",
-        "--bert",
-        bert.toString(),
-        "--vit",
-        vit.toString(),
+        "--text",
+        text.toString(),
+        "--image",
+        image.toString(),
         "--vocab",
         vocab.toString(),
         "--out",
