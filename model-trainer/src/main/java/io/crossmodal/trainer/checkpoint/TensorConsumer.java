@@ -27,6 +27,8 @@ import java.util.regex.Pattern;
  * <p>Nothing is read before {@link #finish} has found no fault.
  */
 final class TensorConsumer {
+  private static final String COUNT = ".num_batches_tracked";
+
   private final Checkpoint checkpoint;
 
   /** The file's names by those that the mapping uses. */
@@ -263,6 +265,12 @@ final class TensorConsumer {
    * @throws CheckpointException listing everything that was missing, of another shape or unknown
    */
   ImportReport.Source finish(String role, Predicate<String> ignorable) throws CheckpointException {
+    // A count of every batch norm, dozens of them.
+    List<String> counts = left.stream().filter(name -> name.endsWith(COUNT)).toList();
+    if (counts.stream().allMatch(ignorable) && counts.size() > 1) {
+      left.removeAll(counts);
+      unused.add("*" + COUNT + " (" + counts.size() + " tensors)");
+    }
     for (String name : List.copyOf(left)) {
       if (ignorable.test(name)) {
         leave(name, "");

@@ -55,6 +55,10 @@ public final class SmallImport {
   }
 
   static Tensors bert(long seed, String prefix, boolean old, boolean head) {
+    return bert(seed, prefix, old, head, POSITIONS);
+  }
+
+  private static Tensors bert(long seed, String prefix, boolean old, boolean head, int positions) {
     return Tensors.bert(
         seed,
         prefix,
@@ -64,7 +68,7 @@ public final class SmallImport {
         SHAPE.hidden(),
         SHAPE.feedForward(),
         vocabulary().size(),
-        POSITIONS);
+        positions);
   }
 
   static Tensors vit(long seed, String prefix) {
@@ -97,14 +101,25 @@ public final class SmallImport {
         .run(new CheckpointImport.Parts(vision, bert, fusion, vocabulary(bert.getParent())), out);
   }
 
+  /** Random checkpoints {@code bert.safetensors} and {@code vit.safetensors}, and word pieces. */
+  public static Path checkpoints(Path folder, long seed, int positions) throws IOException {
+    Files.createDirectories(folder);
+    CheckpointFiles.safetensors(
+        folder.resolve("bert.safetensors"),
+        bert(seed, "bert.", false, true, positions),
+        Precision.F32);
+    CheckpointFiles.safetensors(
+        folder.resolve("vit.safetensors"), vit(seed + 1, "vit."), Precision.F32);
+    vocabulary(folder);
+    return folder;
+  }
+
   /** Starting weights of random checkpoints. */
   public static InitialModel write(Path folder, long seed) throws IOException {
-    Files.createDirectories(folder);
+    checkpoints(folder, seed, POSITIONS);
     return run(
-        CheckpointFiles.safetensors(
-            folder.resolve("bert.safetensors"), bert(seed, "bert.", false, true), Precision.F32),
-        CheckpointFiles.safetensors(
-            folder.resolve("vit.safetensors"), vit(seed + 1, "vit."), Precision.F32),
+        folder.resolve("bert.safetensors"),
+        folder.resolve("vit.safetensors"),
         folder.resolve("initial"));
   }
 }

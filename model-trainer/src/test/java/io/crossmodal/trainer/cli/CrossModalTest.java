@@ -813,6 +813,44 @@ class CrossModalTest {
   }
 
   @Test
+  void importsPartsAndSaysWhatIsWhose() throws Exception {
+    Path initial = SmallImport.checkpoints(folder.resolve("parts"), SEED, 64);
+    Path text = initial.resolve("bert.safetensors");
+    Path image = initial.resolve("vit.safetensors");
+    List<String> arguments = new ArrayList<>(importing(text, image, initial.resolve("vocab.txt")));
+    assertUserError(arguments, text.toString(), "24 wide", "--heads");
+    arguments.addAll(List.of("--heads", "3", "--preset", "base", "--text-layers", "1"));
+    arguments.addAll(List.of("--fusion-layers", "3,1"));
+    err.getBuffer().setLength(0);
+    assertEquals(2, run(arguments.toArray(new String[0])));
+    String longest = "position_embeddings.weight must be [at least 512, 24], found [64, 24]";
+    assertTrue(err.toString().contains(longest), err.toString());
+    arguments.set(arguments.indexOf("base"), "AERIAL");
+    out.getBuffer().setLength(0);
+    assertEquals(0, run(arguments.toArray(new String[0])), err.toString());
+    for (String part :
+        List.of(
+            "from the checkpoints: width 24, feed-forward 40, 58 word pieces, image tower VISION",
+            "from --preset AERIAL and options: 3 heads, 1 text layers ([CLS] is the mean",
+            "2 fusion layers, embeddings of 24",
+            "pictures of 16 pixels, mean [0.485, 0.456, 0.406]",
+            "start as the identity: model.filter.image, model.filter.text",
+            "bert.encoder.layer.2.* (16 tensors, a layer that is not taken)")) {
+      assertTrue(out.toString().contains(part), out.toString());
+    }
+    arguments.set(arguments.indexOf("3,1"), "3,3");
+    assertUserError(arguments, "from 0 on, each once, got [3, 3]");
+    for (String[] wrong :
+        new String[][] {{"--preset", "tiny"}, {"--fusion-layers", "a"}, {"--bert", "x"}}) {
+      List<String> other = new ArrayList<>(importing(text, image, initial.resolve("vocab.txt")));
+      other.addAll(List.of(wrong));
+      err.getBuffer().setLength(0);
+      assertEquals(2, run(other.toArray(new String[0])));
+      assertTrue(err.toString().contains(wrong[0]), err.toString());
+    }
+  }
+
+  @Test
   void namesTheStartingWeightsThatAreNone() throws Exception {
     String nowhere = folder.resolve("nowhere").toString();
     List<String> arguments =
