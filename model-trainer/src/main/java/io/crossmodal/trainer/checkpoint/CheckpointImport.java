@@ -222,11 +222,11 @@ public final class CheckpointImport {
     static Image of(Checkpoint checkpoint) throws CheckpointException {
       String[] markers =
           Arrays.stream(Kind.values())
-              .flatMap(kind -> kind.markers.stream())
+              .flatMap(kind -> kind.markers().stream())
               .toArray(String[]::new);
       TensorConsumer tensors = TensorConsumer.around(checkpoint, markers);
       for (Kind kind : Kind.values()) {
-        if (kind.markers.stream().anyMatch(tensors::has)) {
+        if (kind.markers().stream().anyMatch(tensors::has)) {
           return new Image(kind, tensors);
         }
       }
@@ -243,25 +243,26 @@ public final class CheckpointImport {
 
   /** The kinds of image towers, told by the names of their tensors. */
   private enum Kind {
-    EFFICIENTNET_LITE(
-        PixelNormalisation.EFFICIENTNET_LITE, "_conv_stem.weight", "conv_stem.weight"),
-    RESNET(PixelNormalisation.IMAGENET, ResNetMapping.FIRST_BLOCK),
-    VISION_TRANSFORMER(
-        PixelNormalisation.IMAGENET,
-        VisionMapping.TIMM_PATCH + ".weight",
-        VisionMapping.HUGGING_FACE_PATCH + ".weight");
+    EFFICIENTNET_LITE,
+    RESNET,
+    VISION_TRANSFORMER;
 
-    private final PixelNormalisation pixels;
-    private final List<String> markers;
-
-    Kind(PixelNormalisation pixels, String... markers) {
-      this.pixels = pixels;
-      this.markers = List.of(markers);
+    /** Returns names of which each checkpoint of this kind has one. */
+    List<String> markers() {
+      return switch (this) {
+        case EFFICIENTNET_LITE -> List.of("_conv_stem.weight", "conv_stem.weight");
+        case RESNET -> List.of(ResNetMapping.FIRST_BLOCK);
+        case VISION_TRANSFORMER ->
+            List.of(
+                VisionMapping.TIMM_PATCH + ".weight", VisionMapping.HUGGING_FACE_PATCH + ".weight");
+      };
     }
 
     /** Returns what most published towers of this kind were trained on. */
     PixelNormalisation pixels() {
-      return pixels;
+      return this == EFFICIENTNET_LITE
+          ? PixelNormalisation.EFFICIENTNET_LITE
+          : PixelNormalisation.IMAGENET;
     }
 
     ImageTowerConfig tower(TensorConsumer tensors, double epsilon) throws CheckpointException {
@@ -307,23 +308,28 @@ public final class CheckpointImport {
   /** Which pixels an image tower was trained on; its checkpoint does not say. */
   public enum PixelNormalisation {
     /** ImageNet's means and deviations: ResNet, DeiT, DINO, most of timm. */
-    IMAGENET(SensorConfig.rgb(1).mean(), SensorConfig.rgb(1).std()),
+    IMAGENET,
     /** Mean and deviation 0.5: Google's ViT, and timm's {@code augreg} weights made from it. */
-    HALF(Collections.nCopies(3, 0.5), Collections.nCopies(3, 0.5)),
+    HALF,
     /** (x - 127) / 128 of bytes: EfficientNet-Lite. */
-    EFFICIENTNET_LITE(Collections.nCopies(3, 127 / 255.0), Collections.nCopies(3, 128 / 255.0));
-
-    private final List<Double> mean;
-    private final List<Double> std;
-
-    PixelNormalisation(List<Double> mean, List<Double> std) {
-      this.mean = mean;
-      this.std = std;
-    }
+    EFFICIENTNET_LITE;
 
     /** Returns that sensor with these means and deviations. */
     SensorConfig of(SensorConfig sensor) {
-      return new SensorConfig(sensor.name(), sensor.imageSize(), mean, std);
+      SensorConfig rgb = SensorConfig.rgb(sensor.imageSize());
+      return switch (this) {
+        case IMAGENET -> new SensorConfig(sensor.name(), sensor.imageSize(), rgb.mean(), rgb.std());
+        case HALF -> with(sensor, 0.5, 0.5);
+        case EFFICIENTNET_LITE -> with(sensor, 127 / 255.0, 128 / 255.0);
+      };
+    }
+
+    private static SensorConfig with(SensorConfig sensor, double mean, double std) {
+      return new SensorConfig(
+          sensor.name(),
+          sensor.imageSize(),
+          Collections.nCopies(3, mean),
+          Collections.nCopies(3, std));
     }
   }
 }

@@ -350,7 +350,7 @@ final class CheckpointFiles {
     Message varint(long value) {
       long rest = value;
       while ((rest & ~0x7fL) != 0) {
-        out.write((int) (rest & 0x7f | 0x80));
+        out.write((int) ((rest & 0x7f) | 0x80));
         rest >>>= 7;
       }
       out.write((int) rest);
@@ -362,7 +362,7 @@ final class CheckpointFiles {
     }
 
     Message bytes(int field, byte[] bytes) {
-      varint(field << 3 | 2).varint(bytes.length);
+      varint((field << 3) | 2).varint(bytes.length);
       out.writeBytes(bytes);
       return this;
     }

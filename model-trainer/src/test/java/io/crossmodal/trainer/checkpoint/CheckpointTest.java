@@ -547,18 +547,18 @@ class CheckpointTest {
   @Test
   void refusesAnOnnxFileWhoseLengthsCannotBe() throws Exception {
     for (long length : new long[] {1, 1L << 31, Long.MAX_VALUE, -1}) {
-      Message model = new Message().number(1, 6).varint(7 << 3 | 2).varint(length);
+      Message model = new Message().number(1, 6).varint((7 << 3) | 2).varint(length);
       Files.write(file(), model.bytes());
       assertRefused("no whole ONNX file", "a length of " + length);
       // The same inside.
-      onnx(new Message().varint(5 << 3 | 2).varint(length));
+      onnx(new Message().varint((5 << 3) | 2).varint(length));
       assertRefused("a length of " + length);
     }
     Files.write(file(), new Message().number(1, 6).bytes());
     assertRefused("no graph");
     Files.write(file(), new Message().number(1, 6).message(7, new Message()).bytes());
     assertRefused("no operator set");
-    Files.write(file(), new Message().number(1, 6).varint(7 << 3 | 3).bytes());
+    Files.write(file(), new Message().number(1, 6).varint((7 << 3) | 3).bytes());
     assertRefused("type 3");
     byte[] endless = new byte[64];
     Arrays.fill(endless, (byte) 0x88);
