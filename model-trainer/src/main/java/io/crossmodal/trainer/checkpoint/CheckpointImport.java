@@ -126,7 +126,7 @@ public final class CheckpointImport {
           tower,
           fusionLayers,
           List.of(pixels.of(sensor.withImageSize(side))),
-          shape.filterMlp());
+          shape.preRanker());
     } catch (IllegalArgumentException e) {
       throw new CheckpointException(
           String.format(

@@ -6,6 +6,7 @@ package io.crossmodal.trainer.cli;
 
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.TextConfig;
 import io.crossmodal.trainer.checkpoint.CheckpointImport;
 import io.crossmodal.trainer.checkpoint.InitialModel;
 import java.nio.file.Path;
@@ -129,7 +130,7 @@ final class ImportCommand implements Callable<Integer> {
         preset,
         config.heads(),
         config.text().layers(),
-        config.text().isMean() ? "[CLS] is the mean" : "[CLS] is BERT's",
+        config.text().kind() == TextConfig.Kind.BERT_MEAN ? "[CLS] is the mean" : "[CLS] is BERT's",
         config.text().maxTokens(),
         config.fusionLayers(),
         config.embeddingDimension(),

@@ -12,13 +12,13 @@ final class EfficientNets {
 
   /** By lukemelas' names. */
   static Tensors lite0(long seed) {
-    ImageTowerConfig.EfficientNet net = ImageTowerConfig.efficientNetLite0().efficientNet();
+    ImageTowerConfig net = ImageTowerConfig.efficientNetLite0();
     Tensors tensors = new Tensors(seed);
-    convolution(tensors, "_conv_stem", "_bn0", net.stem(), 3, 3, 3);
-    for (int i = 0; i < net.blocks().size(); i++) {
-      ImageTowerConfig.Block block = net.blocks().get(i);
+    int in = net.stems().get(0);
+    convolution(tensors, "_conv_stem", "_bn0", in, 3, 3, 3);
+    for (int i = 0; i < net.stages().size(); i++) {
+      ImageTowerConfig.Stage block = net.stages().get(i);
       String path = "_blocks." + i + ".";
-      int in = net.in(i);
       int inner = in * block.expansion();
       if (block.expansion() > 1) {
         convolution(tensors, path + "_expand_conv", path + "_bn0", inner, in, 1, 1);
@@ -26,8 +26,9 @@ final class EfficientNets {
       int k = block.kernel();
       convolution(tensors, path + "_depthwise_conv", path + "_bn1", inner, 1, k, k);
       convolution(tensors, path + "_project_conv", path + "_bn2", block.width(), inner, 1, 1);
+      in = block.width();
     }
-    convolution(tensors, "_conv_head", "_bn1", net.head(), net.in(net.blocks().size()), 1, 1);
+    convolution(tensors, "_conv_head", "_bn1", net.head(), in, 1, 1);
     return tensors;
   }
 

@@ -190,7 +190,7 @@ class ImportPartsTest {
     assertEquals(384, wide.config().hidden());
     assertEquals(640, wide.config().feedForward());
     assertEquals(12, wide.config().heads());
-    assertEquals(384, wide.config().filterDimension());
+    assertEquals(384, wide.config().embeddingDimension());
     assertEquals(SmallImport.vocabulary().size(), wide.config().text().vocabularySize());
     assertEquals(TextConfig.Kind.BERT_MEAN, wide.config().text().kind());
 

@@ -107,8 +107,10 @@ class PublishedCheckpointsTest {
     Choices choices = new Choices(null, List.of(6, 8, 10), null, null);
     CheckpointImport importer = new CheckpointImport(ModelConfig.aerial(), choices);
     InitialModel initial = importer.run(parts(), folder.resolve("out"));
-    // The shape of the preset is exactly what these checkpoints have.
-    assertEquals(ModelConfig.aerial(), initial.config());
+    // The shape of the preset is exactly what these checkpoints have, but for the pixels.
+    assertEquals(ModelConfig.aerial().withSensors(initial.config().sensors()), initial.config());
+    assertEquals(127 / 255.0, initial.config().sensor("rgb").mean().get(0));
+    assertEquals(128 / 255.0, initial.config().sensor("rgb").std().get(2));
     assertEquals(TextConfig.Kind.BERT_MEAN, initial.config().text().kind());
     assertEquals(ImageTowerConfig.efficientNetLite0(), initial.config().image());
     List<String> unused = initial.origin().sources().get(0).unused();
