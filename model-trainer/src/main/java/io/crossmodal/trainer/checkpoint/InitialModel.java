@@ -8,6 +8,8 @@ import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.bundle.BundleException;
+import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.Weights;
@@ -72,18 +74,65 @@ public final class InitialModel {
   private final Map<String, LazyTensor> tensors;
 
   private InitialModel(Path folder, Manifest manifest) throws IOException {
+    this(
+        folder,
+        manifest,
+        readVocabulary(folder.resolve(VOCABULARY)),
+        Safetensors.read(folder.resolve(WEIGHTS)));
+  }
+
+  private InitialModel(
+      Path folder, Manifest manifest, List<String> vocabulary, Map<String, LazyTensor> tensors) {
     this.folder = folder;
     this.manifest = manifest;
-    this.vocabulary = readVocabulary(folder.resolve(VOCABULARY));
-    this.tensors = Safetensors.read(folder.resolve(WEIGHTS));
+    this.vocabulary = vocabulary;
+    this.tensors = tensors;
+  }
+
+  /** Takes shape, vocabulary and weights of a bundle; heads that only training has start anew. */
+  private static InitialModel ofBundle(Path file) throws IOException {
+    ModelBundle bundle;
+    try {
+      bundle = ModelBundle.read(file);
+    } catch (BundleException e) {
+      throw new CheckpointException(file + " is no bundle to start from: " + e.getMessage(), e);
+    }
+    ModelConfig config = bundle.manifest().config();
+    if (!config.hasText()) {
+      throw new CheckpointException(
+          file + " has no text tower, so captions cannot train it; see train-sensors");
+    }
+    Map<String, LazyTensor> tensors = new TreeMap<>();
+    long parameters = 0;
+    for (Map.Entry<String, ScriptTensor> entry : bundle.weights().tensors().entrySet()) {
+      ScriptTensor tensor = entry.getValue();
+      List<Long> shape = Arrays.stream(tensor.shape()).boxed().toList();
+      parameters += LazyTensor.size(shape);
+      tensors.put("model." + entry.getKey(), LazyTensor.computed(shape, tensor::values));
+    }
+    List<String> words = bundle.tokenizer().words();
+    ImportReport.Source source =
+        new ImportReport.Source(
+            "bundle", String.valueOf(file.getFileName()), tensors.size(), parameters, List.of());
+    Manifest manifest =
+        new Manifest(
+            FORMAT_VERSION,
+            config,
+            Sha256.hex(String.join("\n", words).getBytes(StandardCharsets.UTF_8)),
+            Sha256.hex(file),
+            new ImportReport(List.of(source), List.of(), List.of()));
+    return new InitialModel(file, manifest, words, tensors);
   }
 
   /**
-   * Opens a folder that {@code import} has written; values stay on the disk.
+   * Opens a bundle, or a folder that {@code import} has written, whose values stay on the disk.
    *
    * @throws CheckpointException when a part of it is not as it was written
    */
   public static InitialModel read(Path folder) throws IOException {
+    if (Files.isRegularFile(folder)) {
+      return ofBundle(folder);
+    }
     Manifest manifest;
     try {
       manifest = GSON.fromJson(Files.readString(folder.resolve(CONFIG)), Manifest.class);

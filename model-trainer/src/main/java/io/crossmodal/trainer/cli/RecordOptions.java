@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import picocli.CommandLine.IModelTransformer;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.IGetter;
 import picocli.CommandLine.Model.ISetter;
 import picocli.CommandLine.Model.OptionSpec;
 
@@ -73,7 +74,8 @@ final class RecordOptions {
     recipes.forEach(
         (recipe, options) -> {
           if (options.containsKey(name) && !options.get(name).isJsonNull()) {
-            values.put(recipe, options.get(name).getAsString());
+            JsonElement value = options.get(name);
+            values.put(recipe, value.isJsonPrimitive() ? value.getAsString() : value.toString());
           }
         });
     if (values.isEmpty()) {
@@ -97,6 +99,15 @@ final class RecordOptions {
             return (T) (value == null ? given.remove(name) : given.put(name, value));
           }
         };
+    // What a user gives several times is added to what was given before.
+    IGetter getter =
+        new IGetter() {
+          @Override
+          @SuppressWarnings("unchecked") // picocli's contract
+          public <T> T get() {
+            return (T) given.get(name);
+          }
+        };
     String option = name.replace('_', '-');
     List<String> names = new ArrayList<>(List.of("--" + option));
     Optional.ofNullable(SHORTER.get(name)).ifPresent(names::add);
@@ -104,9 +115,21 @@ final class RecordOptions {
         .description((help + usual(name)).split("\n"))
         .paramLabel("<" + option + ">")
         .type(MethodType.methodType(valueType).wrap().returnType())
+        .auxiliaryTypes(parts(valueType))
+        .getter(getter)
         .negatable(valueType == boolean.class)
         .setter(setter)
         .build();
+  }
+
+  /** Returns what an option's value is made of. */
+  private static Class<?>[] parts(Class<?> type) {
+    if (type == Map.class) {
+      return new Class<?>[] {String.class, Double.class};
+    }
+    return new Class<?>[] {
+      type == List.class ? String.class : MethodType.methodType(type).wrap().returnType()
+    };
   }
 
   /** Returns whether the user has given that option. */

@@ -49,13 +49,15 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
       names = "--recipe",
       description =
           "${COMPLETION-CANDIDATES}: gives every option below that is not given; default: SCRATCH,"
-              + " with --init PAPER, whose rates keep what the weights have learnt")
+              + " with --init FINE_TUNE, whose rates keep what the weights have learnt")
   private Recipe recipe;
 
   @Option(
       names = "--init",
-      paramLabel = "DIR",
-      description = "starting weights that import has made, with shape and vocabulary of their own")
+      paramLabel = "FROM",
+      description =
+          "starting weights with shape and vocabulary of their own: a bundle (.zip), or a folder"
+              + " that import has made")
   private Path init;
 
   @Option(names = "--epochs", description = "passes over all pairs of image and caption")
@@ -72,7 +74,7 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
   }
 
   private Recipe recipe() {
-    Recipe usual = init == null ? Recipe.SCRATCH : Recipe.PAPER;
+    Recipe usual = init == null ? Recipe.SCRATCH : Recipe.FINE_TUNE;
     return recipe == null ? usual : recipe;
   }
 

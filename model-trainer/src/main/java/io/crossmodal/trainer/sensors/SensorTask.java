@@ -152,7 +152,7 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
   }
 
   @Override
-  public double rate(String parameter) {
+  public double rateFactor(String parameter) {
     return pretrained.contains(parameter) ? options.pretrainedRate() : 1;
   }
 

@@ -33,7 +33,8 @@ import java.util.function.ToDoubleFunction;
  * over all tensors.
  *
  * <p>DJL's own optimisers hide their moments, so a run could not be resumed with them, and they
- * make a native call per tensor. Matrices decay, vectors do not.
+ * make a native call per tensor. Matrices decay; vectors do not, nor do tables of words and
+ * positions, whose rows would shrink at every step that has no use for them.
  */
 public final class AdamW implements AutoCloseable {
   /** Adam's two moments, its step counter and the moving average, per parameter. */
@@ -64,11 +65,14 @@ public final class AdamW implements AutoCloseable {
     }
   }
 
-  /** What the members of a group share; matrices decay, vectors do not. */
-  private record Kind(boolean delayed, boolean matrices, double rate) {}
+  /** What the members of a group share. */
+  private record Kind(boolean delayed, boolean decays, double rateFactor) {}
 
   /** What one fused call updates. */
   private record Group(Kind kind, List<Slot> slots) {}
+
+  /** Last words of the names of tensors that are looked up or added, not multiplied with. */
+  private static final Set<String> TABLES = Set.of("word", "position", "cls");
 
   /** Exact as a float up to 2^24 of them. */
   private static final String STEPS = "steps";
@@ -95,7 +99,7 @@ public final class AdamW implements AutoCloseable {
    * @param parameters live tensors that a backward pass gives gradients to, by name
    * @param buffers live tensors that are averaged only (statistics of batch norms), by name
    * @param delayed which of the parameters join later
-   * @param rates of the parameters, as factors of the learning rate
+   * @param rateFactors of the parameters: what the learning rate is multiplied by
    * @param averages live tensors to keep moving averages in, by the same names; others get their
    *     own
    * @param scratch an existing folder
@@ -103,7 +107,7 @@ public final class AdamW implements AutoCloseable {
   public AdamW(
       Settings settings,
       Delayed delayed,
-      ToDoubleFunction<String> rates,
+      ToDoubleFunction<String> rateFactors,
       Map<String, NDArray> parameters,
       Map<String, NDArray> buffers,
       Map<String, NDArray> averages,
@@ -139,8 +143,8 @@ public final class AdamW implements AutoCloseable {
                 .computeIfAbsent(
                     new Kind(
                         delayed.names().contains(name),
-                        slot.parameter().getShape().dimension() > 1,
-                        rates.applyAsDouble(name)),
+                        decays(name, slot),
+                        rateFactors.applyAsDouble(name)),
                     kind -> new ArrayList<>())
                 .add(slot));
     kinds.forEach((kind, members) -> groups.add(new Group(kind, members)));
@@ -196,8 +200,8 @@ public final class AdamW implements AutoCloseable {
           list(group.slots().stream().map(Slot::count).toList()),
           list(group.slots().stream().map(Slot::average).toList()),
           IValue.from(scale),
-          IValue.from(rate * group.kind().rate()),
-          IValue.from(group.kind().matrices() ? settings.weightDecay() : 0.0),
+          IValue.from(rate * group.kind().rateFactor()),
+          IValue.from(group.kind().decays() ? settings.weightDecay() : 0.0),
           IValue.from(follow(since)));
     }
     if (!buffers.isEmpty()) {
@@ -227,6 +231,11 @@ public final class AdamW implements AutoCloseable {
       found.add(gradient);
     }
     return found;
+  }
+
+  private static boolean decays(String name, Slot slot) {
+    return slot.parameter().getShape().dimension() > 1
+        && !TABLES.contains(name.substring(name.lastIndexOf('.') + 1));
   }
 
   private void run(String method, IValue... arguments) {

@@ -17,6 +17,7 @@ import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.torchscript.Layers;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptModule;
+import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
 import io.crossmodal.model.torchscript.Weights.Init;
 import java.io.IOException;
@@ -59,33 +60,42 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
   @Override
   public ScriptModule root() {
     TrainingOptions.Tasks tasks = options.tasks();
-    return new ScriptModule("training.Training")
-        .with("model", MtgfeArchitecture.build(config, start.below("model")))
-        .with("mlm", maskedLanguage(config, start))
-        .with("mvjrc", multiView(config, start))
-        .with("contrast", new ScriptModule("contrast.Contrast"))
-        .with(
-            "momentum_contrast",
-            new ScriptModule("contrast.MomentumContrast")
-                .with("soft", options.momentum().softTargets()))
-        .with("itc_weight", tasks.itc())
-        .with("itm_weight", tasks.itm())
-        .with("mlm_weight", tasks.mlm())
-        .with("mvjrc_weight", tasks.mvjrc());
+    ScriptModule root =
+        new ScriptModule("training.Training")
+            .with("model", MtgfeArchitecture.build(config, start.below("model")))
+            .with("mlm", maskedLanguage(config, start))
+            .with("mvjrc", multiView(config, start))
+            .with("contrast", new ScriptModule("contrast.Contrast"))
+            .with(
+                "momentum_contrast",
+                new ScriptModule("contrast.MomentumContrast")
+                    .with("soft", options.momentum().softTargets()))
+            .with("itc_weight", tasks.itc())
+            .with("itm_weight", tasks.itm())
+            .with("mlm_weight", tasks.mlm())
+            .with("mvjrc_weight", tasks.mvjrc());
+    options.parts().check(StateDict.of(root));
+    return root;
   }
 
   @Override
   public Map<String, String> sources() {
-    return TrainableScript.filledIn(
-        MtgfeArchitecture.sources(
-            config,
-            options.regularisation().dropout(),
-            options.precision(),
-            CaptionTask.class,
-            "contrast",
-            "training"),
-        "training",
-        Map.of("SENSOR", sensor.name()));
+    Map<String, String> sources =
+        TrainableScript.filledIn(
+            MtgfeArchitecture.sources(
+                config,
+                options.regularisation().dropout(),
+                options.precision(),
+                CaptionTask.class,
+                "contrast",
+                "training"),
+            "training",
+            Map.of("SENSOR", sensor.name()));
+    // In evaluation mode a batch norm takes its statistics as they are; scale and shift still
+    // learn.
+    return options.parts().fixedStatistics()
+        ? TrainableScript.filledIn(sources, "nn", Map.of("self.training", "False"))
+        : sources;
   }
 
   @Override
@@ -99,7 +109,12 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
 
   @Override
   public boolean trains(String parameter) {
-    return used(parameter, options.tasks(), config);
+    return !options.parts().frozen(parameter) && used(parameter, options.tasks(), config);
+  }
+
+  @Override
+  public double rateFactor(String parameter) {
+    return options.parts().factor(parameter);
   }
 
   /** Returns what the bi-encoder alone has no use for. */
@@ -119,6 +134,10 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
    */
   private static boolean used(String name, TrainingOptions.Tasks tasks, ModelConfig config) {
     boolean fuses = tasks.itm() + tasks.mlm() + tasks.mvjrc() > 0;
+    if (name.startsWith("model.mlp.")) {
+      // Distillation trains it.
+      return false;
+    }
     if (name.startsWith("mlm.")) {
       return tasks.mlm() > 0;
     }

@@ -21,7 +21,9 @@ public enum Recipe {
    * Photographs from scratch: the bi-encoder first, then ITM and MLM beside it. Shared out for 30
    * and 60 minutes on two quiet cores; docs/results/photographs.md says what was measured.
    */
-  PHOTOGRAPHS(13.6);
+  PHOTOGRAPHS(13.6),
+  /** From weights that have learnt already, at a rate that keeps what they know. */
+  FINE_TUNE(5);
 
   private final double epochs;
 

@@ -15,7 +15,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
 
 /**
  * A task's module and its optimiser state in native memory, and one training step.
@@ -27,6 +26,9 @@ import java.util.SplittableRandom;
  */
 public final class TrainingModule<B> implements AutoCloseable {
   private static final String QUEUE = "queue";
+
+  /** Of random numbers, beside the purposes of {@link CaptionSet}. */
+  private static final int DROPOUT = 6;
 
   private final TrainingTask<B> task;
   private final TrainingTask.Settings settings;
@@ -45,12 +47,14 @@ public final class TrainingModule<B> implements AutoCloseable {
     this.settings = task.settings();
     this.script = new TrainableScript(task.root(), task.sources(), scratch);
     Map<String, NDArray> parameters = script.parameters();
+    // Off the graph, so that no backward pass runs into them.
+    parameters.forEach((name, value) -> value.setRequiresGradient(task.trains(name)));
     parameters.keySet().removeIf(name -> !task.trains(name));
     this.optimiser =
         new AdamW(
             settings.optimiser(),
             task.delayed(List.copyOf(parameters.keySet())),
-            task::rate,
+            task::rateFactor,
             parameters,
             script.buffers(),
             task.averages(),
@@ -96,7 +100,7 @@ public final class TrainingModule<B> implements AutoCloseable {
    */
   public Losses step(List<B> batches) {
     // What dropout draws depends on seed and step alone, so a resumed run draws the same.
-    long draw = new SplittableRandom(settings.seed() + optimiser.steps()).nextLong();
+    long draw = new RandomSource(settings.seed()).random(DROPOUT, optimiser.steps()).nextLong();
     Engine.getInstance().setRandomSeed((int) (draw >>> 32));
     List<Losses> each = new ArrayList<>();
     for (B batch : batches) {

@@ -6,11 +6,17 @@ package io.crossmodal.trainer.train;
 
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
+import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.trainer.data.Augmentation;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * Options of the training of a model. Written into the run folder; a run resumes with exactly
@@ -34,6 +40,7 @@ import java.util.Objects;
  * @param minWordCount a word that the training captions hold less often becomes [UNK]
  * @param checkpointEvery steps between checkpoints
  * @param validation when the model is measured meanwhile
+ * @param parts which parameters learn more slowly, or not at all
  * @param initial SHA-256 of the starting weights; null where they are random
  */
 public record TrainingOptions(
@@ -52,7 +59,82 @@ public record TrainingOptions(
     int minWordCount,
     int checkpointEvery,
     Validation.Options validation,
+    Parts parts,
     String initial) {
+
+  /**
+   * Parts of the model that start from learnt weights, by prefixes of their parameters' names.
+   *
+   * @param rate factors of the learning rate, above 0, of type Double; the longest prefix counts
+   * @param freeze prefixes of parameters that do not learn, of type String
+   * @param fixedStatistics whether batch norms take their statistics as they are
+   */
+  public record Parts(Map<?, ?> rate, List<?> freeze, boolean fixedStatistics) {
+    /** Everything learns at one rate. */
+    public static final Parts NONE = new Parts(Map.of(), List.of(), false);
+
+    public Parts {
+      rate = rate == null ? Map.of() : Collections.unmodifiableMap(new TreeMap<>(rate));
+      freeze = freeze == null ? List.of() : List.copyOf(freeze);
+      rate.forEach(
+          (prefix, factor) -> {
+            if (!(factor instanceof Double f && f > 0 && Double.isFinite(f))) {
+              throw new IllegalArgumentException(
+                  "rate of "
+                      + prefix
+                      + " must be a factor above 0, got "
+                      + factor
+                      + "; for 0 give freeze");
+            }
+          });
+    }
+
+    /** Returns whether a parameter does not learn. */
+    boolean frozen(String parameter) {
+      return freeze.stream().anyMatch(prefix -> parameter.startsWith((String) prefix));
+    }
+
+    /** Returns the factor of the learning rate of a parameter. */
+    double factor(String parameter) {
+      return rate.entrySet().stream()
+          .filter(entry -> parameter.startsWith((String) entry.getKey()))
+          .max(Comparator.comparingInt(entry -> ((String) entry.getKey()).length()))
+          .map(entry -> (Double) entry.getValue())
+          .orElse(1.0);
+    }
+
+    /**
+     * Refuses prefixes that no parameter has, and frozen parts whose statistics would move.
+     *
+     * @param state the module's tensors
+     */
+    void check(StateDict state) {
+      for (Object prefix : Stream.concat(rate.keySet().stream(), freeze.stream()).toList()) {
+        if (state.names().stream().noneMatch(name -> name.startsWith((String) prefix))) {
+          throw new IllegalArgumentException(
+              String.format(
+                  Locale.ROOT,
+                  "no parameter's name begins with [%s]; there are %s",
+                  prefix,
+                  state.names().stream()
+                      .map(name -> name.replaceFirst("^((?:[^.]+\\.){2}[^.]+)\\..*", "$1"))
+                      .distinct()
+                      .toList()));
+        }
+      }
+      state
+          .tensors()
+          .forEach(
+              (name, tensor) -> {
+                if (!tensor.trainable() && frozen(name) && !fixedStatistics) {
+                  throw new IllegalArgumentException(
+                      "freeze covers statistics that move, "
+                          + name
+                          + "; give fixed_statistics besides");
+                }
+              });
+    }
+  }
 
   /**
    * Regularisation of a step: what it changes about its images and captions, and hides of them.
@@ -161,6 +243,7 @@ public record TrainingOptions(
           "either preset or initial gives the model's shape, got " + preset + " and " + initial);
     }
     validation = validation == null ? Validation.Options.NEVER : validation;
+    parts = parts == null ? Parts.NONE : parts;
     Objects.requireNonNull(tasks, "tasks");
     Objects.requireNonNull(momentum, "momentum");
     Objects.requireNonNull(stages, "stages");

@@ -46,8 +46,8 @@ public interface TrainingTask<B> extends AutoCloseable {
     return true;
   }
 
-  /** Returns how fast a parameter learns, as a factor of the learning rate. */
-  default double rate(String parameter) {
+  /** Returns by what the learning rate is multiplied for a parameter that is trained. */
+  default double rateFactor(String parameter) {
     return 1;
   }
 

@@ -155,6 +155,7 @@ class TrainingOptionsTest {
             1,
             1000,
             new Validation.Options(null, 0, Validation.Ships.BEST),
+            TrainingOptions.Parts.NONE,
             null),
         Recipe.PAPER.options());
     assertEquals(
@@ -174,6 +175,7 @@ class TrainingOptionsTest {
             3,
             250,
             new Validation.Options(null, 0, Validation.Ships.BEST),
+            TrainingOptions.Parts.NONE,
             null),
         Recipe.SCRATCH.options());
     assertEquals(
@@ -193,6 +195,7 @@ class TrainingOptionsTest {
             3,
             250,
             new Validation.Options(null, 0, Validation.Ships.BEST),
+            TrainingOptions.Parts.NONE,
             null),
         Recipe.PHOTOGRAPHS.options());
   }
