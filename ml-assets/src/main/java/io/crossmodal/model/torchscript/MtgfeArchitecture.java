@@ -44,9 +44,24 @@ public final class MtgfeArchitecture {
     return config.hasText() ? architecture.mtgfe() : architecture.sensors();
   }
 
+  /**
+   * Shares that a training drops by chance.
+   *
+   * @param inputs of the embedded inputs of text and vision transformer, and of the channels that
+   *     leave a convolutional tower
+   * @param words whether the text's inputs take part
+   * @param layers of what attention and feed-forward add in BERT's and the fusion encoder's layers,
+   *     as in BERT
+   * @param wholeTextLayers first layers of the text tower that drop nothing
+   */
+  public record Dropout(double inputs, boolean words, double layers, int wholeTextLayers) {
+    /** Nothing is dropped. */
+    public static final Dropout NONE = new Dropout(0, true, 0, 0);
+  }
+
   /** The sources of an inference archive by module name. */
   public static Map<String, String> sources(ModelConfig config) {
-    return modelSources(config, ranges(config, 0, Precision.FP32));
+    return modelSources(config, ranges(config, Dropout.NONE, Precision.FP32));
   }
 
   private static Map<String, String> modelSources(
@@ -81,20 +96,19 @@ public final class MtgfeArchitecture {
    * {@code names} that lie beside {@code anchor}, in which the same repeated lines may stand.
    */
   public static Map<String, String> sources(ModelConfig config, Class<?> anchor, String... names) {
-    return sources(config, 0, Precision.FP32, anchor, names);
+    return sources(config, Dropout.NONE, Precision.FP32, anchor, names);
   }
 
   /**
    * The same for training.
    *
-   * @param dropout share of the embedded inputs of text and vision transformer, and of the channels
-   *     that leave a convolutional tower, which every call drops
+   * @param dropout what every call drops
    * @param precision BF16 for mixed precision (Micikevicius et al. 2018): linear layers, and
    *     convolutional towers up to their tokens, in bfloat16, whose range needs no scaling of the
    *     loss; weights, statistics, the rest and gradients of the weights in fp32
    */
   public static Map<String, String> sources(
-      ModelConfig config, double dropout, Precision precision, Class<?> anchor, String... names) {
+      ModelConfig config, Dropout dropout, Precision precision, Class<?> anchor, String... names) {
     Map<String, List<String>> ranges = ranges(config, dropout, precision);
     Map<String, String> sources = modelSources(config, ranges);
     for (String name : names) {
@@ -138,10 +152,9 @@ public final class MtgfeArchitecture {
   }
 
   private static Map<String, List<String>> ranges(
-      ModelConfig config, double dropout, Precision precision) {
+      ModelConfig config, Dropout dropout, Precision precision) {
     ImageTowerConfig image = config.image();
     List<String> sensors = config.sensors().stream().map(SensorConfig::name).toList();
-    List<String> drops = dropout > 0 ? List.of(Double.toString(dropout)) : List.of();
     Map<String, List<String>> ranges = new HashMap<>();
     ranges.put("IMAGE_LAYERS", upTo(image.layers()));
     ranges.put("IMAGE_STEMS", upTo(image.stems().size()));
@@ -157,13 +170,21 @@ public final class MtgfeArchitecture {
     ranges.put("RESNET", once(image.kind() == ImageTowerConfig.Kind.RESNET));
     ranges.put("MEAN_POOLING", once(!image.hasCells()));
     ranges.put("GRID_POOLING", once(image.hasCells()));
-    ranges.put("DROPOUT", drops);
+    ranges.put("DROPOUT", share(dropout.inputs()));
+    ranges.put("WORD_DROPOUT", dropout.words() ? share(dropout.inputs()) : List.of());
+    ranges.put("LAYER_DROPOUT", share(dropout.layers()));
     ranges.put("WHOLE", once(precision == Precision.FP32));
     ranges.put("MIXED", once(precision == Precision.BF16));
     ranges.put("SENSORS", sensors);
     if (config.hasText()) {
       ranges.put("MEAN_OF_TOKENS", once(config.text().kind() == TextConfig.Kind.BERT_MEAN));
-      ranges.put("TEXT_LAYERS", upTo(config.text().layers()));
+      int layers = config.text().layers();
+      int whole = dropout.layers() > 0 ? Math.min(dropout.wholeTextLayers(), layers) : layers;
+      ranges.put("TEXT_LAYERS", upTo(layers));
+      ranges.put("TEXT_LAYERS_WHOLE", upTo(whole));
+      ranges.put("TEXT_LAYERS_DROPPING", upTo(layers).subList(whole, layers));
+      ranges.put("FUSION_WHOLE", once(dropout.layers() == 0));
+      ranges.put("FUSION_DROPOUT", share(dropout.layers()));
       int fusion = config.fusionLayers();
       ranges.put("FUSION_LAYERS", upTo(fusion));
       ranges.put("FUSION_LAYERS_BETWEEN", upTo(fusion - 1).subList(1, fusion - 1));
@@ -171,6 +192,11 @@ public final class MtgfeArchitecture {
       ranges.put("FILTER_MLP", once(config.preRanker()));
     }
     return ranges;
+  }
+
+  /** For lines of dropout. */
+  private static List<String> share(double dropped) {
+    return dropped > 0 ? List.of(Double.toString(dropped)) : List.of();
   }
 
   /** For a block of lines that is there or not. */

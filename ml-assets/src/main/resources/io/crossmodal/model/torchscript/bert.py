@@ -12,6 +12,10 @@ class TextLayer(Module):
   def __call__(self, x: Tensor, bias: Tensor) -> Tensor:
     x = self.norm1(x + self.attention(x, x, bias))  # (B, N, H)
     return self.norm2(x + self.feed_forward(x))     # (B, N, H)
+  # The same with BERT's dropout, for a layer that learns.  # [p in LAYER_DROPOUT]
+  def dropping(self, x: Tensor, bias: Tensor) -> Tensor:  # [p in LAYER_DROPOUT]
+    x = self.norm1(x + torch.dropout(self.attention(x, x, bias), {p}, True))  # (B, N, H)  # [p in LAYER_DROPOUT]
+    return self.norm2(x + torch.dropout(self.feed_forward(x), {p}, True))     # (B, N, H)  # [p in LAYER_DROPOUT]
 
 class TextTower(Module):
   __parameters__ = ["word", "position"]
@@ -23,8 +27,9 @@ class TextTower(Module):
   def __call__(self, ids: Tensor, bias: Tensor) -> Tensor:
     x = torch.embedding(self.word, ids)             # (B, N, H)
     x = self.norm(x + self.position[:ids.size(1)])  # (B, N, H)
-    x = torch.dropout(x, {p}, True)                 # (B, N, H)  # [p in DROPOUT]
-    x = self.layer{i}(x, bias)                      # (B, N, H)  # [i < TEXT_LAYERS]
+    x = torch.dropout(x, {p}, True)                 # (B, N, H)  # [p in WORD_DROPOUT]
+    x = self.layer{i}(x, bias)                      # (B, N, H)  # [i in TEXT_LAYERS_WHOLE]
+    x = self.layer{i}.dropping(x, bias)             # (B, N, H)  # [i in TEXT_LAYERS_DROPPING]
     real = (bias.reshape(-1, ids.size(1), 1) >= -1.).type_as(x)      # (B, N, 1), 1 for a token  # [x in MEAN_OF_TOKENS]
     mean = (x * real).sum([1], True) / real.sum([1], True)           # (B, 1, H)  # [x in MEAN_OF_TOKENS]
     x = torch.cat([mean, x[:, 1:]], 1)              # (B, N, H)  # [x in MEAN_OF_TOKENS]

@@ -44,11 +44,13 @@ class Convolution(Module):
     s = self.stride
     g = (x.size(1) + s - 1) // s                                      # G behind it
     p = max((g - 1) * s + self.weight.size(2) - x.size(1), 0)
-    q = p // 2
-    x = torch.constant_pad_nd(x, [0, 0, q, p - q, q, p - q])          # (B, G + p, G + p, in)
+    q = p // 2                                                        # rows before, p - q behind
+    if p - q != q:
+      x = torch.constant_pad_nd(x, [0, 0, q, p - q, q, p - q])        # (B, G + p, G + p, in)
+      q = 0
     w = self.weight.float() * self.norm.scale()[:, None, None, None]  # (out, in / groups, kernel, kernel)
     b = self.norm.shift()                                             # (out)
-    y = torch.conv2d(x.permute([0, 3, 1, 2]), w.type_as(x), b.type_as(x), [s, s], [0, 0], [1, 1], self.groups)
+    y = torch.conv2d(x.permute([0, 3, 1, 2]), w.type_as(x), b.type_as(x), [s, s], [q, q], [1, 1], self.groups)
     return y.permute([0, 2, 3, 1])                                    # (B, G, G, out)
 
 def relu6(x: Tensor) -> Tensor:

@@ -12,11 +12,14 @@ class FusionLayer(Module):
   norm3 : __torch__.nn.LayerNorm
   # x (B1, R, H): rows of the tokens w (B1, N, H); bias (B1, 1, 1, N) hides padding.
   def read_text(self, x: Tensor, w: Tensor, bias: Tensor) -> Tensor:
-    return self.norm1(x + self.self_attention(x, w, bias))   # (B1, R, H)
+    return self.norm1(x + self.self_attention(x, w, bias))   # (B1, R, H)  # [x in FUSION_WHOLE]
+    return self.norm1(x + torch.dropout(self.self_attention(x, w, bias), {p}, True))  # (B1, R, H)  # [p in FUSION_DROPOUT]
   # s (B1, M, H)
   def read_image(self, x: Tensor, s: Tensor) -> Tensor:
-    x = self.norm2(x + self.cross_attention(x, s, None))     # (B, R, H)
-    return self.norm3(x + self.feed_forward(x))              # (B, R, H)
+    x = self.norm2(x + self.cross_attention(x, s, None))     # (B, R, H)  # [x in FUSION_WHOLE]
+    return self.norm3(x + self.feed_forward(x))              # (B, R, H)  # [x in FUSION_WHOLE]
+    x = self.norm2(x + torch.dropout(self.cross_attention(x, s, None), {p}, True))    # (B, R, H)  # [p in FUSION_DROPOUT]
+    return self.norm3(x + torch.dropout(self.feed_forward(x), {p}, True))             # (B, R, H)  # [p in FUSION_DROPOUT]
   def __call__(self, x: Tensor, w: Tensor, bias: Tensor, s: Tensor) -> Tensor:
     return self.read_image(self.read_text(x, w, bias), s)    # (B, R, H)
 

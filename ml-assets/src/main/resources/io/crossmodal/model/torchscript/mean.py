@@ -24,7 +24,7 @@ class TextTower(Module):
   def __call__(self, ids: Tensor, bias: Tensor) -> Tensor:
     x = torch.embedding(self.word, ids)             # (B, N, H)
     x = self.norm(x + self.position[:ids.size(1)])  # (B, N, H)
-    x = torch.dropout(x, {p}, True)                 # (B, N, H)  # [p in DROPOUT]
+    x = torch.dropout(x, {p}, True)                 # (B, N, H)  # [p in WORD_DROPOUT]
     x = self.layer{i}(x, bias)                      # (B, N, H)  # [i < TEXT_LAYERS]
     x = self.last(x)                                # (B, N, H)
     real = (bias.reshape(-1, ids.size(1), 1) >= -1.).type_as(x)      # (B, N, 1), 1 for a token

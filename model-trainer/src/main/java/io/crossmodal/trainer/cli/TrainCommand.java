@@ -82,6 +82,10 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
     if (given.has("steps") && epochs != null) {
       throw new IllegalArgumentException("--steps and --epochs exclude each other, give one");
     }
+    if (recipe == Recipe.AERIAL && init == null) {
+      throw new IllegalArgumentException(
+          "recipe AERIAL freezes what is pretrained: give --init what import --preset AERIAL makes");
+    }
     TrainingOptions options = given.applyTo(recipe().options());
     if (given.has("steps")) {
       return options;
@@ -122,6 +126,13 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
                 @Override
                 public void measured(TrainingLoop.Metrics metrics) {
                   bar.setExtraMessage(metrics.brief() + validated);
+                }
+
+                @Override
+                public void prepared(long done, long all) {
+                  bar.setExtraMessage(
+                      String.format(Locale.ROOT, "features of views %,d / %,d", done, all));
+                  interruption.check();
                 }
 
                 @Override

@@ -124,7 +124,8 @@ final class SensorTask implements TrainingTask<SensorSet.Batch> {
   static Map<String, String> sources(ModelConfig config, Precision precision) {
     List<SensorConfig> sensors = config.sensors();
     return TrainableScript.filledIn(
-        MtgfeArchitecture.sources(config, 0, precision, SensorTask.class, "cross_sensor"),
+        MtgfeArchitecture.sources(
+            config, MtgfeArchitecture.Dropout.NONE, precision, SensorTask.class, "cross_sensor"),
         "cross_sensor",
         Map.of("FIRST", sensors.get(0).name(), "SECOND", sensors.get(sensors.size() - 1).name()));
   }

@@ -4,11 +4,13 @@
  */
 package io.crossmodal.trainer.train;
 
+import ai.djl.ndarray.types.Shape;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DecodedImages;
@@ -24,6 +26,7 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 
 /**
  * The training images, decoded once and kept at model size, and the batches made of them.
@@ -37,14 +40,16 @@ final class CaptionSet {
    *
    * @param size B
    * @param views 1, or 2 where multi-view contrast takes part
-   * @param side S, of the images
+   * @param imageShape (C, S, S), or (2G, 2G, C) where a {@link FeatureCache} makes the images
    * @param tokens N, the longest text of the batch
-   * @param pixels (views x B, C, S, S), the second views behind the first
+   * @param pixels (views x B, ...), each of that shape, the second views behind the first
    * @param ids (B, N)
    * @param mask (B, N), 1 for a token
    * @param masked {@code ids} with some replaced by [MASK]
    * @param labels (B, N), the replaced id, {@value #NOT_MASKED} elsewhere
    * @param matches (B, B), 1 where image i and text j belong together
+   * @param similar (B, B), 1 where they do not but nearly so: text j says almost what a text of
+   *     image i says
    * @param noise (2, B, B), standard Gumbel
    * @param hard (B), 1 where the pair's negatives are drawn by similarity
    * @param keyMatches (2, B, K), 1 where image i and text key k, text i and image key k belong
@@ -55,7 +60,7 @@ final class CaptionSet {
   record Batch(
       int size,
       int views,
-      int side,
+      List<Integer> imageShape,
       int tokens,
       float[] pixels,
       long[] ids,
@@ -63,9 +68,19 @@ final class CaptionSet {
       long[] masked,
       long[] labels,
       float[] matches,
+      float[] similar,
       float[] noise,
       float[] hard,
       float[] keyMatches) {
+
+    /** Returns the shape of {@code pixels}. */
+    Shape pixelShape() {
+      return new Shape(
+          LongStream.concat(
+                  LongStream.of((long) views * size),
+                  imageShape.stream().mapToLong(Integer::longValue))
+              .toArray());
+    }
 
     /** Returns K. */
     int keys() {
@@ -85,6 +100,12 @@ final class CaptionSet {
   private final int mask;
   private final RgbImage[] images;
   private final TokenizedText[][] captions;
+
+  /** Null where all pairs of other captions are negatives. */
+  private final CaptionSimilarity similarity;
+
+  /** Null where pictures go through the whole tower. */
+  private FeatureCache features;
 
   /** Of each image its captions, by number: equal where they are equal letter by letter. */
   private final int[][] keys;
@@ -135,6 +156,30 @@ final class CaptionSet {
                         .mapToInt(key -> numbers.computeIfAbsent(key, k -> numbers.size()))
                         .toArray())
             .toArray(int[][]::new);
+    this.similarity =
+        options.tasks().similarCaptions() < 1 ? CaptionSimilarity.of(keys, captions) : null;
+  }
+
+  /** Takes the images of batches from a cache from now on. */
+  void use(FeatureCache cache) {
+    features = cache;
+  }
+
+  /**
+   * Returns a view of an image at the side that the model serves, normalised.
+   *
+   * @param view 0 for the image as it is, others by chance
+   */
+  float[] view(int image, int view) {
+    Augmentation change =
+        view == 0 ? Augmentation.NONE : options.regularisation().augmentation();
+    RgbImage changed =
+        change.apply(
+            images[image],
+            side,
+            sampled,
+            randoms.random(7, (long) view * images.length + image));
+    return preprocessor.normalise(changed).values();
   }
 
   /** Returns the captions that differ by more than case and punctuation, in their order. */
@@ -189,14 +234,15 @@ final class CaptionSet {
     return new Batch(
         b,
         views,
-        side,
+        features == null ? List.of(3, side, side) : features.shape(),
         n,
-        pixels(chosen, number, views, side),
+        features == null ? pixels(chosen, number, views, side) : features(chosen, number, views),
         ids,
         present,
         masked,
         labels,
         matches(pairs),
+        similar(pairs),
         gumbel(random, 2 * b * b),
         hard(random, b),
         keyMatches(number, pairs));
@@ -291,6 +337,36 @@ final class CaptionSet {
               System.arraycopy(preprocessor.normalise(changed).values(), 0, pixels, i * each, each);
             });
     return pixels;
+  }
+
+  /** Returns one of the kept views of each image, drawn by chance. */
+  private float[] features(int[] chosen, int number, int views) {
+    int each = features.values();
+    int count = views * chosen.length;
+    long first = (long) number * options.tasks().views() * chosen.length;
+    float[] values = new float[count * each];
+    for (int i = 0; i < count; i++) {
+      int view = randoms.random(2, first + i).nextInt(options.parts().featureViews());
+      features.read(chosen[i % chosen.length], view, values, i * each);
+    }
+    return values;
+  }
+
+  private float[] similar(Pairs pairs) {
+    int b = pairs.images().length;
+    float[] similar = new float[b * b];
+    for (int i = 0; similarity != null && i < b; i++) {
+      for (int j = 0; j < b; j++) {
+        int text = keys[pairs.images()[j]][pairs.captions()[j]];
+        similar[i * b + j] =
+            match(pairs, i, pairs, j) == 0
+                    && similarity.isNear(
+                        keys[pairs.images()[i]], text, options.tasks().similarCaptions())
+                ? 1
+                : 0;
+      }
+    }
+    return similar;
   }
 
   private float[] matches(Pairs pairs) {

@@ -84,18 +84,38 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
         TrainableScript.filledIn(
             MtgfeArchitecture.sources(
                 config,
-                options.regularisation().dropout(),
+                dropout(),
                 options.precision(),
                 CaptionTask.class,
                 "contrast",
                 "training"),
             "training",
-            Map.of("SENSOR", sensor.name()));
+            Map.of("ENCODE_IMAGE", encodeImage()));
     // In evaluation mode a batch norm takes its statistics as they are; scale and shift still
     // learn.
     return options.parts().fixedStatistics()
         ? TrainableScript.filledIn(sources, "nn", Map.of("self.training", "False"))
         : sources;
+  }
+
+  /** Returns what is dropped: nothing where nothing learns. */
+  private MtgfeArchitecture.Dropout dropout() {
+    TrainingOptions.Regularisation drops = options.regularisation();
+    int whole = 0;
+    while (options.parts().frozen("model.text.layer" + whole + ".")) {
+      whole++;
+    }
+    return new MtgfeArchitecture.Dropout(
+        drops.dropout(),
+        !options.parts().frozen("model.text.word"),
+        drops.layerDropout(),
+        whole);
+  }
+
+  /** Returns the model's method that a batch's pictures are for. */
+  private String encodeImage() {
+    return (options.parts().featureViews() > 0 ? "encode_image_from_" : "encode_image_")
+        + sensor.name();
   }
 
   @Override
@@ -123,7 +143,7 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
     if (options.joining() == 0) {
       return AdamW.Delayed.NONE;
     }
-    TrainingOptions.Tasks contrastAlone = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0);
+    TrainingOptions.Tasks contrastAlone = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0, 1);
     Set<String> delayed = new HashSet<>(trained);
     delayed.removeIf(name -> used(name, contrastAlone, config));
     return new AdamW.Delayed(delayed, options.joining());
@@ -170,9 +190,7 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
   public Call forward(NDManager manager, CaptionSet.Batch batch, int step, FeatureQueue queue) {
     int b = batch.size();
     int n = batch.tokens();
-    int s = batch.side();
-    long images = (long) batch.views() * b;
-    NDArray pixels = manager.create(batch.pixels(), new Shape(images, sensor.channels(), s, s));
+    NDArray pixels = manager.create(batch.pixels(), batch.pixelShape());
     NDArray ids = manager.create(batch.ids(), new Shape(b, n));
     NDArray mask = manager.create(batch.mask(), new Shape(b, n));
     return new Call(
@@ -184,6 +202,7 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
             manager.create(batch.masked(), new Shape(b, n)),
             manager.create(batch.labels(), new Shape(b, n)),
             manager.create(batch.matches(), new Shape(b, b)),
+            manager.create(batch.similar(), new Shape(b, b)),
             manager.create(batch.noise(), new Shape(2, b, b)),
             manager.create(batch.hard(), new Shape(b, 1)),
             momentum == null

@@ -22,6 +22,12 @@ public enum Recipe {
    * and 60 minutes on two quiet cores; docs/results/photographs.md says what was measured.
    */
   PHOTOGRAPHS(13.6),
+  /**
+   * Photographs from pretrained towers: the bi-encoder alone, over features of the frozen first
+   * part of EfficientNet-Lite; {@code train-fusion} follows. Starts from what {@code import
+   * --preset AERIAL} makes.
+   */
+  AERIAL(4),
   /** From weights that have learnt already, at a rate that keeps what they know. */
   FINE_TUNE(5);
 

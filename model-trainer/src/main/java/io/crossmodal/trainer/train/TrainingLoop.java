@@ -58,6 +58,13 @@ public final class TrainingLoop {
     /** Is told after each step, before {@link #stepped}, what the next line would say. */
     default void measured(Metrics metrics) {}
 
+    /**
+     * Is told how much of what is computed before the first step is done.
+     *
+     * @throws CancellationException to end the run here; what is done is kept
+     */
+    default void prepared(long done, long all) {}
+
     /** Is told what a validation has found after so many steps. */
     default void validated(int taken, Map<String, Double> figures) {}
 

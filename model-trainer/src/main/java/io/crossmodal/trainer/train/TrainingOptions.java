@@ -68,14 +68,19 @@ public record TrainingOptions(
    * @param rate factors of the learning rate, above 0, of type Double; the longest prefix counts
    * @param freeze prefixes of parameters that do not learn, of type String
    * @param fixedStatistics whether batch norms take their statistics as they are
+   * @param featureViews views of each picture that a frozen first part of the image tower sees
+   *     once, before the first step, of which every step draws one; 0 where a step runs the whole
+   *     tower
    */
-  public record Parts(Map<?, ?> rate, List<?> freeze, boolean fixedStatistics) {
+  public record Parts(
+      Map<?, ?> rate, List<?> freeze, boolean fixedStatistics, int featureViews) {
     /** Everything learns at one rate. */
-    public static final Parts NONE = new Parts(Map.of(), List.of(), false);
+    public static final Parts NONE = new Parts(Map.of(), List.of(), false, 0);
 
     public Parts {
       rate = rate == null ? Map.of() : Collections.unmodifiableMap(new TreeMap<>(rate));
       freeze = freeze == null ? List.of() : List.copyOf(freeze);
+      OptionRecords.atLeast("feature_views", featureViews, 0);
       rate.forEach(
           (prefix, factor) -> {
             if (!(factor instanceof Double f && f > 0 && Double.isFinite(f))) {
@@ -141,10 +146,14 @@ public record TrainingOptions(
    *
    * @param augmentation what happens to a training image
    * @param dropout share of the text embeddings and of the image features that is dropped
+   * @param layerDropout share of what attention and feed-forward add, in fusion layers and in those
+   *     of BERT that learn
    * @param wordDropout share of word pieces that the model sees as [UNK]
    */
-  public record Regularisation(Augmentation augmentation, double dropout, double wordDropout) {
+  public record Regularisation(
+      Augmentation augmentation, double dropout, double layerDropout, double wordDropout) {
     public Regularisation {
+      OptionRecords.share("layer_dropout", layerDropout);
       Objects.requireNonNull(augmentation, "augmentation");
       OptionRecords.share("dropout", dropout);
       OptionRecords.share("word_dropout", wordDropout);
@@ -160,6 +169,9 @@ public record TrainingOptions(
    * @param mvjrc multi-view joint representations contrast, equation (6)
    * @param hardNegatives share of ITM negatives drawn from softmax(ITC) rather than uniformly
    * @param maskProbability share of word pieces masked for MLM (the paper: 0.15)
+   * @param similarCaptions {@linkplain CaptionSimilarity similarity} to a caption of an image from
+   *     which another caption is no negative of that image in ITC and ITM, above 0; 1 where all
+   *     others are
    */
   public record Tasks(
       double itc,
@@ -167,7 +179,8 @@ public record TrainingOptions(
       double mlm,
       double mvjrc,
       double hardNegatives,
-      double maskProbability) {
+      double maskProbability,
+      double similarCaptions) {
     public Tasks {
       for (double weight : new double[] {itc, itm, mlm, mvjrc}) {
         if (!(weight >= 0) || Double.isInfinite(weight)) {
@@ -180,6 +193,10 @@ public record TrainingOptions(
       }
       OptionRecords.share("hard_negatives", hardNegatives);
       OptionRecords.share("mask_probability", maskProbability);
+      if (!(similarCaptions > 0 && similarCaptions <= 1)) {
+        throw new IllegalArgumentException(
+            "similar_captions must lie in (0, 1], got " + similarCaptions);
+      }
     }
 
     /** Returns how many views of each image a step takes in. */
@@ -281,6 +298,15 @@ public record TrainingOptions(
     if (stages.filterAlone() > 0 && tasks.itc() == 0) {
       throw new IllegalArgumentException(
           "filter_alone needs itc, which trains the bi-encoder, above 0");
+    }
+    if (momentum.active() && tasks.similarCaptions() < 1) {
+      throw new IllegalArgumentException(
+          "similar_captions goes without queue and soft_targets: their keys have no captions; give"
+              + " similar_captions 1");
+    }
+    if (stages.smallImages() > 0 && parts.featureViews() > 0) {
+      throw new IllegalArgumentException(
+          "small_images and feature_views exclude each other: features have one size");
     }
     if (tasks.mvjrc() > 0 && regularisation.augmentation() == Augmentation.NONE) {
       throw new IllegalArgumentException(

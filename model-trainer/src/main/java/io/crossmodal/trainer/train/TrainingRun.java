@@ -47,6 +47,7 @@ import java.util.stream.Stream;
  */
 public final class TrainingRun {
   private static final String VOCABULARY = "vocab.txt";
+  private static final String FEATURES = "features.f16";
 
   /** Pictures that a validation takes in at most; they are all held in memory. */
   private static final int MOST_VALIDATED = 1000;
@@ -136,12 +137,14 @@ public final class TrainingRun {
     CaptionSet set = new CaptionSet(options, decoded, tokenizer, sensor);
     Weights start =
         initial == null ? Weights.random(options.seed()) : initial.start(options.seed());
-    try (TrainingModule<CaptionSet.Batch> module =
+    try (FeatureCache features = features(config, start, sensor, set, progress);
+        TrainingModule<CaptionSet.Batch> module =
         new TrainingModule<>(
             new CaptionTask(options, config, start, folder.path()), folder.path())) {
       if (start instanceof InitialModel.Start imported) {
         imported.requireAllTaken();
       }
+      set.use(features);
       Supplier<ModelBundle> bundle =
           () -> bundle(module, id, dataset.name(), config, vocabulary, pairs);
       int each = options.accumulate();
@@ -167,6 +170,34 @@ public final class TrainingRun {
                 }
               });
       return validation.shipped();
+    }
+  }
+
+  /** Returns what the frozen part of the tower makes of the pictures; null where it is not kept. */
+  private FeatureCache features(
+      ModelConfig config, Weights start, SensorConfig sensor, CaptionSet set, Progress progress)
+      throws IOException {
+    int views = options.parts().featureViews();
+    if (views == 0) {
+      return null;
+    }
+    long rows = (long) set.size() * views;
+    try (FrozenTower tower =
+        new FrozenTower(
+            config, start.below("model"), sensor, options.precision(), folder.path())) {
+      return FeatureCache.open(
+          folder.path().resolve(FEATURES),
+          tower.shape(),
+          set.size(),
+          views,
+          (from, to) ->
+              tower.features(
+                  (int) (to - from),
+                  i -> {
+                    long row = from + i;
+                    return set.view((int) (row % set.size()), (int) (row / set.size()));
+                  }),
+          done -> progress.prepared(done, rows));
     }
   }
 

@@ -62,8 +62,8 @@ class Training(Module):
   # Gumbel noise (2, B, B), and a row of `hard` (B, 1) is 1 to draw from softmax(logits) as ALBEF does, 0
   # to draw uniformly as the paper does. Pairs that match are not drawn; an image or text that all of the
   # batch match has no negative, and its label -100 leaves it out. u (B, H) is u_cls of the positives.
-  def matching(self, u: Tensor, w: Tensor, mask: Tensor, s: Tensor, logits: Tensor, matches: Tensor, noise: Tensor, hard: Tensor) -> Tensor:
-    forbidden = matches * -10000.                                         # (B, B)
+  def matching(self, u: Tensor, w: Tensor, mask: Tensor, s: Tensor, logits: Tensor, matches: Tensor, similar: Tensor, noise: Tensor, hard: Tensor) -> Tensor:
+    forbidden = (matches + similar) * -10000.                             # (B, B)
     l = logits.detach()
     a = l * hard + forbidden + noise[0]
     b = l.t() * hard + forbidden.t() + noise[1]
@@ -95,17 +95,17 @@ class Training(Module):
     return torch.exp(l - torch.relu(l - 4.605170185988092).detach())  # (1), at most 100
 
   # L_itc. keys (2, K, D) and key_matches (2, B, K) as in MomentumContrast; K is 0 without momentum.
-  def contrastive(self, e: Tensor, t: Tensor, logits: Tensor, matches: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:
+  def contrastive(self, e: Tensor, t: Tensor, logits: Tensor, matches: Tensor, similar: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:
     if keys.size(1) > 0:
       itc = self.momentum_contrast.forward(e, t, keys, key_matches, self.scale())
     else:
-      itc = self.contrast.forward(logits, matches)
+      itc = self.contrast.forward(logits + similar * -10000., matches)
     return itc
 
   # (5): equation (8)'s sum with L_itc added, and L_itc, L_itm, L_mlm, L_mvjrc apart. pixels holds B
   # images, or 2B where MVJRC takes part: the second views behind the first ones, which all tasks see.
-  def loss(self, pixels: Tensor, ids: Tensor, mask: Tensor, masked: Tensor, labels: Tensor, matches: Tensor, noise: Tensor, hard: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:
-    views = self.model.encode_image_SENSOR(pixels)  # (B or 2B, M, H)
+  def loss(self, pixels: Tensor, ids: Tensor, mask: Tensor, masked: Tensor, labels: Tensor, matches: Tensor, similar: Tensor, noise: Tensor, hard: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:
+    views = self.model.ENCODE_IMAGE(pixels)  # (B or 2B, M, H)
     s = views[:ids.size(0)]                         # (B, M, H)
     w = self.model.encode_text(ids, mask)           # (B, N, H)
     e = self.model.filter_image(s[:, 0])            # (B, D)
@@ -114,11 +114,11 @@ class Training(Module):
     none = logits.sum() * 0.
     itc, itm, mlm, mvjrc, u = none, none, none, none, none
     if self.itc_weight > 0.:
-      itc = self.contrastive(e, t, logits, matches, keys, key_matches)
+      itc = self.contrastive(e, t, logits, matches, similar, keys, key_matches)
     if self.itm_weight + self.mvjrc_weight > 0.:
       u = self.model.join(w, mask, s)               # (B, H)
     if self.itm_weight > 0.:
-      itm = self.matching(u, w, mask, s, logits, matches, noise, hard)
+      itm = self.matching(u, w, mask, s, logits, matches, similar, noise, hard)
     if self.mlm_weight > 0.:
       mlm = self.language(masked, mask, s, labels)
     if self.mvjrc_weight > 0.:
@@ -129,13 +129,13 @@ class Training(Module):
     return torch.stack([a + b, itc, itm, mlm, mvjrc], 0)
 
   # (5), of which L_itc alone counts: the stage before the other tasks join. Arguments of loss.
-  def itc_loss(self, pixels: Tensor, ids: Tensor, mask: Tensor, masked: Tensor, labels: Tensor, matches: Tensor, noise: Tensor, hard: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:
-    s = self.model.encode_image_SENSOR(pixels)  # (B, M, H)
+  def itc_loss(self, pixels: Tensor, ids: Tensor, mask: Tensor, masked: Tensor, labels: Tensor, matches: Tensor, similar: Tensor, noise: Tensor, hard: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:
+    s = self.model.ENCODE_IMAGE(pixels)  # (B, M, H)
     w = self.model.encode_text(ids, mask)       # (B, N, H)
     e = self.model.filter_image(s[:, 0])        # (B, D)
     t = self.model.filter_text(w[:, 0])         # (B, D)
     logits = e @ t.t() * self.scale()           # (B, B)
-    itc = self.contrastive(e, t, logits, matches, keys, key_matches)
+    itc = self.contrastive(e, t, logits, matches, similar, keys, key_matches)
     none = itc * 0.
     return torch.stack([itc * self.itc_weight, itc, none, none, none], 0)
 

@@ -69,7 +69,7 @@ class CaptionSetTest {
 
   private static TrainingOptions options(long seed, int batch, double hard, double mask) {
     return options(
-        seed, batch, new TrainingOptions.Tasks(1, 1, 1, 0, hard, mask), Augmentation.NONE);
+        seed, batch, new TrainingOptions.Tasks(1, 1, 1, 0, hard, mask, 1), Augmentation.NONE);
   }
 
   private static TrainingOptions options(
@@ -192,7 +192,7 @@ class CaptionSetTest {
                     SEED,
                     3,
                     sorted == 1 ? 4 : 1,
-                    new TrainingOptions.Tasks(1, 1, 1, 0, 0, 0),
+                    new TrainingOptions.Tasks(1, 1, 1, 0, 0, 0, 1),
                     TrainingOptions.Momentum.NONE,
                     Augmentation.NONE),
                 split,
@@ -247,7 +247,7 @@ class CaptionSetTest {
   @Test
   void keysOfEarlierBatchesMatchByImageAndByCaption() {
     int queue = 8;
-    TrainingOptions.Tasks itc = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0);
+    TrainingOptions.Tasks itc = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0, 1);
     CaptionSet set =
         set(options(SEED, 4, itc, new TrainingOptions.Momentum(queue, 0), Augmentation.NONE));
     List<int[]> images = new ArrayList<>();

@@ -63,7 +63,7 @@ class RatesTest {
   @Test
   void frozenPartsStayToTheBitAndTheRestMoves() throws Exception {
     TrainingOptions.Parts parts =
-        new TrainingOptions.Parts(Map.of(), List.of("model.text."), false);
+        new TrainingOptions.Parts(Map.of(), List.of("model.text."), false, 0);
     Map<String, ScriptTensor> after = trained("frozen", 3, parts);
     for (Map.Entry<String, ScriptTensor> entry : start.weights().tensors().entrySet()) {
       float[] before = entry.getValue().values();
@@ -81,7 +81,7 @@ class RatesTest {
     Map<String, ScriptTensor> whole = trained("whole", 1, TrainingOptions.Parts.NONE);
     Map<String, ScriptTensor> half =
         trained(
-            "half", 1, new TrainingOptions.Parts(Map.of("model.fusion.", 0.5), List.of(), false));
+            "half", 1, new TrainingOptions.Parts(Map.of("model.fusion.", 0.5), List.of(), false, 0));
     for (Map.Entry<String, ScriptTensor> entry : start.weights().tensors().entrySet()) {
       float[] before = entry.getValue().values();
       float[] one = whole.get(entry.getKey()).values();
@@ -100,7 +100,7 @@ class RatesTest {
     assertEquals(start.tokenizer().words(), initial.vocabulary());
     // Everything frozen but the heads that only training has: what comes out is what went in.
     Map<String, ScriptTensor> after =
-        trained("bundle", 1, new TrainingOptions.Parts(Map.of(), List.of("model."), true));
+        trained("bundle", 1, new TrainingOptions.Parts(Map.of(), List.of("model."), true, 0));
     assertEquals(start.weights().tensors().keySet(), after.keySet());
     start
         .weights()
@@ -117,7 +117,7 @@ class RatesTest {
                     trained(
                         "unknown",
                         1,
-                        new TrainingOptions.Parts(Map.of(), List.of("model.txt"), false)))
+                        new TrainingOptions.Parts(Map.of(), List.of("model.txt"), false, 0)))
             .getMessage();
     assertTrue(message.contains("[model.txt]") && message.contains("model.text.word"), message);
   }
@@ -125,7 +125,7 @@ class RatesTest {
   @Test
   void theLongestPrefixCounts() {
     TrainingOptions.Parts parts =
-        new TrainingOptions.Parts(Map.of("model.", 0.5, "model.text.", 0.1), List.of(), false);
+        new TrainingOptions.Parts(Map.of("model.", 0.5, "model.text.", 0.1), List.of(), false, 0);
     assertEquals(0.1, parts.factor("model.text.word"));
     assertEquals(0.5, parts.factor("model.itm.bias"));
     assertEquals(1, parts.factor("mlm.bias"));

@@ -57,11 +57,11 @@ class TrainingOptionsTest {
 
   @Test
   void negativesAreNotDrawnByAFilterThatNobodyTrains() {
-    TrainingOptions.Tasks tasks = new TrainingOptions.Tasks(0, 1, 0, 0, 0.5, 0.15);
+    TrainingOptions.Tasks tasks = new TrainingOptions.Tasks(0, 1, 0, 0, 0.5, 0.15, 1);
     assertRefused(
         () -> MicroTraining.options(1, 10, tasks, 0.5, 1), "hard_negatives", "itc", "0.5");
     // Nothing is drawn without ITM.
-    MicroTraining.options(1, 10, new TrainingOptions.Tasks(0, 0, 1, 0, 0.5, 0.15), 0.5, 1);
+    MicroTraining.options(1, 10, new TrainingOptions.Tasks(0, 0, 1, 0, 0.5, 0.15, 1), 0.5, 1);
   }
 
   private static TrainingOptions staged(
@@ -101,7 +101,7 @@ class TrainingOptionsTest {
     assertRefused(() -> new TrainingOptions.Momentum(0, 1.5), "soft_targets", "1.5");
     assertRefused(
         () -> with(MicroTraining.ALL, new TrainingOptions.Momentum(12, 0)), "batch of 8", "12");
-    TrainingOptions.Tasks fusion = new TrainingOptions.Tasks(0, 1, 0, 0, 0, 0);
+    TrainingOptions.Tasks fusion = new TrainingOptions.Tasks(0, 1, 0, 0, 0, 0, 1);
     assertRefused(
         () -> with(fusion, new TrainingOptions.Momentum(0, 0.4)), "soft_targets", "itc", "0.0");
     assertRefused(() -> with(fusion, new TrainingOptions.Momentum(8, 0)), "queue", "itc");
@@ -115,7 +115,7 @@ class TrainingOptionsTest {
     assertRefused(() -> new TrainingOptions.Stages(0, 0, 0, 0), "second_peak", "got 0.0");
     assertRefused(() -> new TrainingOptions.Stages(0, 1, -1, 8), "small_images", "-1.0");
     assertRefused(() -> new TrainingOptions.Stages(0, 1, 0.5, 0), "small_side", "got 0");
-    TrainingOptions.Tasks fusion = new TrainingOptions.Tasks(0, 1, 0, 0, 0, 0);
+    TrainingOptions.Tasks fusion = new TrainingOptions.Tasks(0, 1, 0, 0, 0, 0, 1);
     assertRefused(
         () -> staged(fusion, new TrainingOptions.Stages(0.5, 1, 0, 0)), "filter_alone", "itc");
   }
@@ -124,7 +124,7 @@ class TrainingOptionsTest {
   void thePapersRecipeIsSectionFourTwo() {
     TrainingOptions paper = Recipe.PAPER.options();
     assertEquals(ModelConfig.Preset.BASE, paper.preset());
-    assertEquals(new TrainingOptions.Tasks(0, 1, 1, 1, 0, 0.15), paper.tasks());
+    assertEquals(new TrainingOptions.Tasks(0, 1, 1, 1, 0, 0.15, 1), paper.tasks());
     assertEquals(Augmentation.RANDAUGMENT, paper.regularisation().augmentation());
     assertEquals(32, paper.batch() * paper.accumulate());
     assertEquals(1e-4, paper.optimiser().learningRate());
@@ -148,10 +148,10 @@ class TrainingOptionsTest {
             1,
             Precision.FP32,
             new Optimiser(1e-4, 1000, 0.02, 1e9, 0),
-            new TrainingOptions.Tasks(0, 1, 1, 1, 0, 0.15),
+            new TrainingOptions.Tasks(0, 1, 1, 1, 0, 0.15, 1),
             TrainingOptions.Momentum.NONE,
             TrainingOptions.Stages.NONE,
-            new TrainingOptions.Regularisation(Augmentation.RANDAUGMENT, 0.1, 0),
+            new TrainingOptions.Regularisation(Augmentation.RANDAUGMENT, 0.1, 0, 0),
             1,
             1000,
             new Validation.Options(null, 0, Validation.Ships.BEST),
@@ -168,10 +168,10 @@ class TrainingOptionsTest {
             16,
             Precision.FP32,
             new Optimiser(8e-4, 100, 0.02, 1, 0.995),
-            new TrainingOptions.Tasks(1, 1, 1, 0, 0.5, 0.25),
+            new TrainingOptions.Tasks(1, 1, 1, 0, 0.5, 0.25, 1),
             TrainingOptions.Momentum.NONE,
             TrainingOptions.Stages.NONE,
-            new TrainingOptions.Regularisation(Augmentation.JITTER, 0, 0.03),
+            new TrainingOptions.Regularisation(Augmentation.JITTER, 0, 0, 0.03),
             3,
             250,
             new Validation.Options(null, 0, Validation.Ships.BEST),
@@ -188,10 +188,10 @@ class TrainingOptionsTest {
             16,
             Precision.FP32,
             new Optimiser(1.5e-3, 100, 0.08, 1, 0.998),
-            new TrainingOptions.Tasks(1, 1, 0.5, 0, 0.5, 0.25),
+            new TrainingOptions.Tasks(1, 1, 0.5, 0, 0.5, 0.25, 1),
             TrainingOptions.Momentum.NONE,
             new TrainingOptions.Stages(0.58, 0.5, 0.435, 64),
-            new TrainingOptions.Regularisation(Augmentation.AERIAL, 0.1, 0.1),
+            new TrainingOptions.Regularisation(Augmentation.AERIAL, 0.1, 0, 0.1),
             3,
             250,
             new Validation.Options(null, 0, Validation.Ships.BEST),
@@ -257,9 +257,9 @@ class TrainingOptionsTest {
     assertRefused(() -> options(1, 2, 1, 0, -1, 1, 0.9), "weight_decay", "-1.0");
     assertRefused(() -> options(1, 2, 1, 0, 0, 0, 0.9), "clip", "0.0");
     assertRefused(() -> options(1, 2, 1, 0, 0, 1, 1.5), "averaging", "[0, 1]", "1.5");
-    assertRefused(() -> new TrainingOptions.Tasks(-1, 1, 1, 0, 0, 0), "weight", "-1.0");
-    assertRefused(() -> new TrainingOptions.Tasks(0, 0, 0, 0, 0, 0), "itc, itm, mlm and mvjrc");
-    assertRefused(() -> new TrainingOptions.Tasks(1, 1, 1, 0, 2, 0), "hard_negatives", "2.0");
-    assertRefused(() -> new TrainingOptions.Tasks(1, 1, 1, 0, 0, -1), "mask_probability", "-1.0");
+    assertRefused(() -> new TrainingOptions.Tasks(-1, 1, 1, 0, 0, 0, 1), "weight", "-1.0");
+    assertRefused(() -> new TrainingOptions.Tasks(0, 0, 0, 0, 0, 0, 1), "itc, itm, mlm and mvjrc");
+    assertRefused(() -> new TrainingOptions.Tasks(1, 1, 1, 0, 2, 0, 1), "hard_negatives", "2.0");
+    assertRefused(() -> new TrainingOptions.Tasks(1, 1, 1, 0, 0, -1, 1), "mask_probability", "-1.0");
   }
 }

@@ -242,7 +242,7 @@ class TrainingRunTest {
     try (CaptionTask.MomentumEncoder encoder =
             new CaptionTask.MomentumEncoder(config, start, folder);
         NDManager manager = NDManager.newBaseManager("PyTorch")) {
-      int side = batch.side();
+      int side = batch.imageShape().get(1);
       int n = batch.tokens();
       NDArray keys =
           encoder.encode(
@@ -348,7 +348,7 @@ class TrainingRunTest {
   /** The paper's recipe trains no filter: ranked with it, a model would be ranked by chance. */
   @Test
   void aFilterThatNobodyTrainedHasNoSay() throws Exception {
-    TrainingOptions.Tasks paper = new TrainingOptions.Tasks(0, 1, 1, 1, 0, 0.15);
+    TrainingOptions.Tasks paper = new TrainingOptions.Tasks(0, 1, 1, 1, 0, 0.15, 1);
     ModelBundle bundle = train("paper", MicroTraining.options(SEED, 2, paper, 1e-3, 5));
     assertEquals(0, bundle.manifest().calibration().lambda());
     ModelBundle filtered =
@@ -360,7 +360,7 @@ class TrainingRunTest {
 
   @Test
   void anImageThatEveryTextMatchesHasNoNegative() throws Exception {
-    TrainingOptions.Tasks matching = new TrainingOptions.Tasks(0, 1, 0, 0, 0, 0.15);
+    TrainingOptions.Tasks matching = new TrainingOptions.Tasks(0, 1, 0, 0, 0, 0.15, 1);
     TrainingOptions options =
         MicroTraining.options(
             SEED,
@@ -398,7 +398,7 @@ class TrainingRunTest {
     return new CaptionSet.Batch(
         batch.size(),
         batch.views(),
-        batch.side(),
+        batch.imageShape(),
         batch.tokens(),
         batch.pixels(),
         batch.ids(),
@@ -406,6 +406,7 @@ class TrainingRunTest {
         batch.masked(),
         batch.labels(),
         matches,
+        batch.similar(),
         noise,
         batch.hard(),
         batch.keyMatches());
@@ -641,7 +642,7 @@ class TrainingRunTest {
     return MicroTraining.options(
         SEED,
         10,
-        new TrainingOptions.Tasks(0, 0, 1, 0, 0, 0.15),
+        new TrainingOptions.Tasks(0, 0, 1, 0, 0, 0.15, 1),
         TrainingOptions.Momentum.NONE,
         TrainingOptions.Stages.NONE,
         dropout,
@@ -700,11 +701,11 @@ class TrainingRunTest {
   @Test
   void aTaskThatIsSwitchedOffTouchesNothing() throws Exception {
     assertUntouched(
-        new TrainingOptions.Tasks(1, 0, 0, 0, 0.5, 0.15),
+        new TrainingOptions.Tasks(1, 0, 0, 0, 0.5, 0.15, 1),
         Set.of("fusion", "itm", "image_rgb.project", "image_rgb.position"));
-    assertUntouched(new TrainingOptions.Tasks(0, 1, 0, 0, 0, 0.15), Set.of("filter"));
-    assertUntouched(new TrainingOptions.Tasks(0, 0, 1, 0, 0.5, 0.15), Set.of("filter", "itm"));
-    assertUntouched(new TrainingOptions.Tasks(0, 0, 0, 1, 0.5, 0.15), Set.of("filter", "itm"));
+    assertUntouched(new TrainingOptions.Tasks(0, 1, 0, 0, 0, 0.15, 1), Set.of("filter"));
+    assertUntouched(new TrainingOptions.Tasks(0, 0, 1, 0, 0.5, 0.15, 1), Set.of("filter", "itm"));
+    assertUntouched(new TrainingOptions.Tasks(0, 0, 0, 1, 0.5, 0.15, 1), Set.of("filter", "itm"));
   }
 
   private static void assertUntouched(TrainingOptions.Tasks tasks, Set<String> parts)

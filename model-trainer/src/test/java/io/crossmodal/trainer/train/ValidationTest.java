@@ -29,7 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class ValidationTest {
   private static final long SEED = MicroTraining.seed();
-  private static final TrainingOptions.Tasks ITC = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0);
+  private static final TrainingOptions.Tasks ITC = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0, 1);
 
   @TempDir static Path folder;
   private static CaptionedDataset scenes;
