@@ -13,14 +13,12 @@ import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.train.OptionRecords;
 import io.crossmodal.trainer.train.Recipe;
-import io.crossmodal.trainer.train.TrainingLoop;
 import io.crossmodal.trainer.train.TrainingOptions;
 import io.crossmodal.trainer.train.TrainingRun;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
@@ -59,6 +57,14 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
           "starting weights with shape and vocabulary of their own: a bundle (.zip), or a folder"
               + " that import has made")
   private Path init;
+
+  @Option(
+      names = "--cache",
+      paramLabel = "FOLDER",
+      description =
+          "where features of the frozen part of the image tower are kept, which other runs over"
+              + " the same pictures share; default: the run folder")
+  private Path cache;
 
   @Option(names = "--epochs", description = "passes over all pairs of image and caption")
   private Double epochs;
@@ -113,6 +119,7 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
     CaptionedDataset dataset = data.read();
     TrainingOptions options = options(dataset);
     TrainingRun training = init == null ? TrainingRun.open(run, options) : startFrom(options);
+    training.cacheIn(cache);
     ModelBundle bundle;
     try (Interruption interruption = new Interruption();
         ProgressBar bar = new ProgressBar("train", options.steps())) {
@@ -120,48 +127,12 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
           training.train(
               dataset,
               id,
-              new TrainingRun.Progress() {
-                private String validated = "";
-
-                @Override
-                public void measured(TrainingLoop.Metrics metrics) {
-                  bar.setExtraMessage(metrics.brief() + validated);
-                }
-
-                @Override
-                public void prepared(long done, long all) {
-                  bar.setExtraMessage(
-                      String.format(Locale.ROOT, "features of views %,d / %,d", done, all));
-                  interruption.check();
-                }
-
-                @Override
-                public void validated(int step, Map<String, Double> figures) {
-                  validated =
-                      String.format(
-                          Locale.ROOT,
-                          " val mR %.1f/%.1f at %d",
-                          figures.get("mr"),
-                          figures.get("mr_aware"),
-                          step);
-                }
-
-                @Override
-                public void stepped(int step) {
-                  bar.stepTo(step);
-                  interruption.check();
-                }
-
+              new RunProgress(bar, interruption, pictures -> data.report(dataset, pictures)) {
                 @Override
                 public void biEncoderTrained(ModelBundle biEncoder)
                     throws IOException, BundleException {
                   BundleWriter.write(
                       biEncoder, run.resolve("filter.zip"), TrainingRun.goldenTexts(dataset));
-                }
-
-                @Override
-                public void skipped(List<String> pictures) {
-                  data.report(dataset, pictures);
                 }
               });
     }

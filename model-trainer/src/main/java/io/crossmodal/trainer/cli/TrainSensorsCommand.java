@@ -200,33 +200,7 @@ final class TrainSensorsCommand implements Callable<Integer>, RecordOptions.Hold
       throws Exception {
     try (Interruption interruption = new Interruption();
         ProgressBar bar = new ProgressBar("train", steps)) {
-      TrainingLoop.Progress progress =
-          new TrainingLoop.Progress() {
-            private String validated = "";
-
-            @Override
-            public void measured(TrainingLoop.Metrics metrics) {
-              bar.setExtraMessage(metrics.brief() + validated);
-            }
-
-            @Override
-            public void validated(int taken, Map<String, Double> figures) {
-              validated =
-                  String.format(
-                      Locale.ROOT, " val R@10 %.1f at %d", figures.get("partner_r@10"), taken);
-            }
-
-            @Override
-            public void stepped(int taken) {
-              bar.stepTo(taken);
-              interruption.check();
-            }
-
-            @Override
-            public void skipped(List<String> problems) {
-              data.report(problems);
-            }
-          };
+      RunProgress progress = new RunProgress(bar, interruption, data::report);
       return teacher == null
           ? training.train(dataset, id, progress)
           : training.train(teacher, dataset, id, progress);

@@ -5,6 +5,9 @@
 package io.crossmodal.trainer.evaluate;
 
 import io.crossmodal.model.Calibration;
+import java.util.Arrays;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 
 /**
  * Chooses lambda by the mean reciprocal rank on validation queries, then fits Platt's scaling
@@ -27,7 +30,15 @@ public final class CalibrationFit {
    * @param right per query and candidate whether they belong together
    */
   @SuppressWarnings("ArrayRecordComponent") // a table, never compared
-  record Judged(Candidates candidates, boolean[][] right) {}
+  record Judged(Candidates candidates, boolean[][] right) {
+    /** Returns some of the queries. */
+    Judged of(IntPredicate chosen) {
+      int[] some = IntStream.range(0, right.length).filter(chosen).toArray();
+      return new Judged(
+          candidates.of(some),
+          Arrays.stream(some).mapToObj(q -> right[q]).toArray(boolean[][]::new));
+    }
+  }
 
   /**
    * Fits lambda to all directions, each of them with the same say, then scale and bias to the

@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.IntFunction;
 import java.util.function.IntToDoubleFunction;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
@@ -209,9 +210,14 @@ final class CandidateScorer {
 
     /** Returns the first stage's first k, re-ranked. */
     Row.Direction fusion(int k, Calibration calibration) {
+      return fusion(k, query -> calibration);
+    }
+
+    /** Returns the same with a calibration for each query. */
+    Row.Direction fusion(int k, IntFunction<Calibration> calibrations) {
       return new Row.Direction(
-          Retrieval.of(candidates.fusionRanks(k, calibration, strict)),
-          Retrieval.of(candidates.fusionRanks(k, calibration, aware)),
+          Retrieval.of(candidates.fusionRanks(k, calibrations, strict)),
+          Retrieval.of(candidates.fusionRanks(k, calibrations, aware)),
           medianMillis.applyAsDouble(k),
           computed,
           top == null ? null : topFound(k));

@@ -8,10 +8,12 @@ import io.crossmodal.model.Calibration;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 
 /**
@@ -55,7 +57,22 @@ record Candidates(int[][] answers, float[][] itm, float[][] biEncoder) {
    * @return per query a rank from 1, or beyond every cut-off when the candidates hold no right one
    */
   int[] fusionRanks(int k, Calibration calibration, Right right) {
-    return IntStream.range(0, queries()).map(q -> fusionRank(q, k, calibration, right)).toArray();
+    return fusionRanks(k, q -> calibration, right);
+  }
+
+  /** Returns the same with a calibration for each query. */
+  int[] fusionRanks(int k, IntFunction<Calibration> calibrations, Right right) {
+    return IntStream.range(0, queries())
+        .map(q -> fusionRank(q, k, calibrations.apply(q), right))
+        .toArray();
+  }
+
+  /** Returns some of the queries. */
+  Candidates of(int[] some) {
+    return new Candidates(
+        Arrays.stream(some).mapToObj(q -> answers[q]).toArray(int[][]::new),
+        Arrays.stream(some).mapToObj(q -> itm[q]).toArray(float[][]::new),
+        Arrays.stream(some).mapToObj(q -> biEncoder[q]).toArray(float[][]::new));
   }
 
   private int fusionRank(int q, int k, Calibration calibration, Right right) {

@@ -289,8 +289,38 @@ public final class Evaluator {
         judged(true, fitting, done -> progress.accept(pairs + done)));
   }
 
+  /**
+   * Returns a row for the bi-encoder's first k, re-ranked, whose lambda is chosen on one half of the
+   * pictures with their captions as queries and measured on the other, both ways: a split that no
+   * other stands beside tells what fusion brings without having chosen on it.
+   *
+   * @param k candidates of a query, at most as many as there are images
+   * @param progress told the pairs scored so far
+   */
+  public Row twoFold(int k, LongConsumer progress) {
+    long pairs = (long) texts.size() * k;
+    ScoredDirection textToImage = bestOf(false, List.of(k), progress);
+    ScoredDirection imageToText = bestOf(true, List.of(k), p -> progress.accept(pairs + p));
+    Calibration[] chosen = new Calibration[2];
+    for (int half = 0; half < 2; half++) {
+      int other = 1 - half;
+      CalibrationFit.Judged texts = judged(false, k, textToImage.candidates());
+      CalibrationFit.Judged pictures = judged(true, k, imageToText.candidates());
+      chosen[half] =
+          CalibrationFit.fit(
+              texts.of(q -> relevance.owner(q) % 2 == other), pictures.of(q -> q % 2 == other));
+    }
+    return Row.of(
+        "kNN, then fusion, k = " + k + ", lambda of the other half",
+        imageToText.fusion(k, q -> chosen[q % 2]),
+        textToImage.fusion(k, q -> chosen[relevance.owner(q) % 2]));
+  }
+
   private CalibrationFit.Judged judged(boolean imageQueries, int k, LongConsumer progress) {
-    Candidates candidates = bestOf(imageQueries, List.of(k), progress).candidates();
+    return judged(imageQueries, k, bestOf(imageQueries, List.of(k), progress).candidates());
+  }
+
+  private CalibrationFit.Judged judged(boolean imageQueries, int k, Candidates candidates) {
     Candidates.Right aware = relevance.of(imageQueries, true);
     boolean[][] right = new boolean[candidates.queries()][k];
     for (int q = 0; q < right.length; q++) {

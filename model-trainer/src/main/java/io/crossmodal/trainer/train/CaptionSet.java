@@ -10,7 +10,6 @@ import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.text.WordPieceTokenizer;
-import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DecodedImages;
@@ -163,23 +162,6 @@ final class CaptionSet {
   /** Takes the images of batches from a cache from now on. */
   void use(FeatureCache cache) {
     features = cache;
-  }
-
-  /**
-   * Returns a view of an image at the side that the model serves, normalised.
-   *
-   * @param view 0 for the image as it is, others by chance
-   */
-  float[] view(int image, int view) {
-    Augmentation change =
-        view == 0 ? Augmentation.NONE : options.regularisation().augmentation();
-    RgbImage changed =
-        change.apply(
-            images[image],
-            side,
-            sampled,
-            randoms.random(7, (long) view * images.length + image));
-    return preprocessor.normalise(changed).values();
   }
 
   /** Returns the captions that differ by more than case and punctuation, in their order. */

@@ -112,12 +112,12 @@ public final class FeatureCache implements AutoCloseable {
   }
 
   /** Returns the shape of a row. */
-  List<Integer> shape() {
+  public List<Integer> shape() {
     return shape;
   }
 
   /** Returns how many values a row has. */
-  int values() {
+  public int values() {
     return values(shape);
   }
 
@@ -126,7 +126,7 @@ public final class FeatureCache implements AutoCloseable {
    *
    * @param into from {@code at} on
    */
-  void read(int picture, int view, float[] into, int at) {
+  public void read(int picture, int view, float[] into, int at) {
     int values = values();
     ByteBuffer bytes =
         ByteBuffer.allocate(Short.BYTES * values).order(ByteOrder.LITTLE_ENDIAN);

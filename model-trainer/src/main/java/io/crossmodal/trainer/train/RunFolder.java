@@ -111,7 +111,7 @@ public final class RunFolder {
    * @throws IllegalArgumentException when the run to resume is one over other data
    */
   public String requireSameData(MessageDigest digest, String what) throws IOException {
-    String hash = HexFormat.of().formatHex(digest.digest());
+    String hash = hash(digest);
     Path file = folder.resolve(DATA);
     if (!resumes()) {
       Files.writeString(file, hash + "\n");
@@ -124,6 +124,15 @@ public final class RunFolder {
               what));
     }
     return hash;
+  }
+
+  /** Returns a digest as it stands, in hexadecimal; it can be added to afterwards. */
+  public static String hash(MessageDigest digest) {
+    try {
+      return HexFormat.of().formatHex(((MessageDigest) digest.clone()).digest());
+    } catch (CloneNotSupportedException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   /**

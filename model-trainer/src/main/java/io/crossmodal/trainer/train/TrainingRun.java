@@ -47,7 +47,6 @@ import java.util.stream.Stream;
  */
 public final class TrainingRun {
   private static final String VOCABULARY = "vocab.txt";
-  private static final String FEATURES = "features.f16";
 
   /** Pictures that a validation takes in at most; they are all held in memory. */
   private static final int MOST_VALIDATED = 1000;
@@ -57,6 +56,9 @@ public final class TrainingRun {
 
   /** Null where a run starts from random weights. */
   private final InitialModel initial;
+
+  /** Where features of frozen parts lie; null for the run folder. */
+  private Path cache;
 
   private TrainingRun(RunFolder folder, TrainingOptions options, InitialModel initial) {
     this.folder = folder;
@@ -92,6 +94,11 @@ public final class TrainingRun {
       Files.deleteIfExists(folder.resolve(VOCABULARY));
     }
     return new TrainingRun(run, options, initial);
+  }
+
+  /** Keeps features of frozen parts in a folder that other runs over the same data share. */
+  public void cacheIn(Path shared) {
+    cache = shared;
   }
 
   /** Listens to a training on captions. */
@@ -132,12 +139,12 @@ public final class TrainingRun {
             split, new ImagePreprocessor(sensor.withImageSize(kept)), dataset.problemsLeft());
     DecodedImages<RgbImage> held = held(dataset, decoded, sensor);
     progress.skipped(Stream.of(decoded, held).flatMap(d -> d.problems().stream()).toList());
-    requireSameData(decoded);
+    String data = folder.requireSameData(digest(decoded), "images or captions");
     long pairs = decoded.images().stream().mapToLong(image -> image.captions().size()).sum();
     CaptionSet set = new CaptionSet(options, decoded, tokenizer, sensor);
     Weights start =
         initial == null ? Weights.random(options.seed()) : initial.start(options.seed());
-    try (FeatureCache features = features(config, start, sensor, set, progress);
+    try (FeatureCache features = features(config, start, sensor, decoded.pictures(), data, progress);
         TrainingModule<CaptionSet.Batch> module =
         new TrainingModule<>(
             new CaptionTask(options, config, start, folder.path()), folder.path())) {
@@ -175,29 +182,27 @@ public final class TrainingRun {
 
   /** Returns what the frozen part of the tower makes of the pictures; null where it is not kept. */
   private FeatureCache features(
-      ModelConfig config, Weights start, SensorConfig sensor, CaptionSet set, Progress progress)
+      ModelConfig config,
+      Weights start,
+      SensorConfig sensor,
+      List<RgbImage> pictures,
+      String data,
+      Progress progress)
       throws IOException {
     int views = options.parts().featureViews();
     if (views == 0) {
       return null;
     }
-    long rows = (long) set.size() * views;
-    try (FrozenTower tower =
-        new FrozenTower(
-            config, start.below("model"), sensor, options.precision(), folder.path())) {
-      return FeatureCache.open(
-          folder.path().resolve(FEATURES),
-          tower.shape(),
-          set.size(),
-          views,
-          (from, to) ->
-              tower.features(
-                  (int) (to - from),
-                  i -> {
-                    long row = from + i;
-                    return set.view((int) (row % set.size()), (int) (row / set.size()));
-                  }),
-          done -> progress.prepared(done, rows));
+    if (!FrozenTowers.cuts(config.image())) {
+      throw new IllegalArgumentException(
+          "feature_views keeps features of image towers of kind EFFICIENTNET_LITE, this one is "
+              + config.image().kind()
+              + "; give feature_views 0");
+    }
+    try (FrozenTowers towers =
+        new FrozenTowers(config, start.below("model"), sensor, options.precision(), folder.path())) {
+      return new FeatureViews(pictures, sensor, options.regularisation().augmentation(), views)
+          .through(towers, cache == null ? folder.path() : cache, data, progress);
     }
   }
 
@@ -275,18 +280,15 @@ public final class TrainingRun {
     tower.gridSide(options.stages().smallSide());
   }
 
-  /**
-   * Refuses other images: they would resume without a word where the vocabulary happens to be as
-   * large.
-   */
-  private void requireSameData(DecodedImages<RgbImage> decoded) throws IOException {
+  /** Returns a digest of images and captions. */
+  public static MessageDigest digest(DecodedImages<RgbImage> decoded) {
     MessageDigest digest = Sha256.digest();
     for (CaptionedImage image : decoded.images()) {
       String line = image.filename() + "\n" + String.join("\n", image.captions()) + "\n";
       digest.update(line.getBytes(StandardCharsets.UTF_8));
     }
     decoded.pictures().forEach(picture -> digest.update(picture.rgb()));
-    folder.requireSameData(digest, "images or captions");
+    return digest;
   }
 
   private List<String> vocabulary(List<CaptionedImage> split) throws IOException {

@@ -1,0 +1,171 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.fusion;
+
+import io.crossmodal.model.text.TokenizedText;
+import io.crossmodal.trainer.train.FeatureCache;
+import io.crossmodal.trainer.train.RandomSource;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+
+/**
+ * The batches of a training on hard candidates. A batch depends on the seed and its number alone, so
+ * whoever resumes gets those of an uninterrupted run.
+ */
+final class FusionSet {
+  private final FusionOptions options;
+  private final RandomSource randoms;
+  private final TokenizedText[] captions;
+
+  /** Of each picture the captions that it can ask with. */
+  private final int[][] captionsOf;
+
+  private final HardCandidates hard;
+  private final FeatureCache features;
+
+  /** The pictures that take part. */
+  private final int[] asking;
+
+  /**
+   * Makes a set.
+   *
+   * @param captions all distinct ones, by their numbers
+   * @param captionsOf of each picture the numbers of its captions
+   * @param features views of the pictures, the caller's
+   * @throws IllegalArgumentException when no query has as many wrong answers as a batch asks for
+   */
+  FusionSet(
+      FusionOptions options,
+      TokenizedText[] captions,
+      int[][] captionsOf,
+      HardCandidates hard,
+      FeatureCache features) {
+    this.options = options;
+    this.randoms = new RandomSource(options.seed());
+    this.captions = captions;
+    this.hard = hard;
+    this.features = features;
+    int wrong = options.candidates() - 1;
+    this.captionsOf =
+        Arrays.stream(captionsOf)
+            .map(own -> Arrays.stream(own).filter(c -> hard.images()[c].length >= wrong).toArray())
+            .toArray(int[][]::new);
+    this.asking =
+        IntStream.range(0, captionsOf.length)
+            .filter(i -> this.captionsOf[i].length > 0 && hard.captions()[i].length >= wrong)
+            .toArray();
+    if (asking.length == 0) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "no picture of %d has %d wrong answers: give fewer --candidates, or a higher"
+                  + " --similar-captions",
+              captionsOf.length,
+              wrong));
+    }
+  }
+
+  /** Returns how many pictures ask. */
+  int size() {
+    return asking.length;
+  }
+
+  /** Numbers in the order in which they were first asked for. */
+  private static final class Distinct {
+    private final Map<Integer, Integer> places = new LinkedHashMap<>();
+
+    long place(int number) {
+      return places.computeIfAbsent(number, n -> places.size());
+    }
+
+    List<Integer> numbers() {
+      return new ArrayList<>(places.keySet());
+    }
+  }
+
+  /** Returns the batch of that number, from 0. */
+  FusionTask.Batch batch(int number) {
+    SplittableRandom random = randoms.random(1, number);
+    int queries = options.queries();
+    int pairs = queries * options.candidates();
+    Distinct images = new Distinct();
+    Distinct texts = new Distinct();
+    long[] text = new long[2 * pairs];
+    long[] image = new long[2 * pairs];
+    for (int q = 0; q < queries; q++) {
+      int picture = asked((long) number * queries + q);
+      int[] own = captionsOf[picture];
+      int caption = own[random.nextInt(own.length)];
+      int at = q * options.candidates();
+      Arrays.fill(text, at, at + options.candidates(), texts.place(caption));
+      image[at] = images.place(picture);
+      for (int wrong : drawn(hard.images()[caption], random)) {
+        image[++at] = images.place(wrong);
+      }
+      at = pairs + q * options.candidates();
+      Arrays.fill(image, at, at + options.candidates(), images.place(picture));
+      text[at] = texts.place(caption);
+      for (int wrong : drawn(hard.captions()[picture], random)) {
+        text[++at] = texts.place(wrong);
+      }
+    }
+    int n = texts.numbers().stream().mapToInt(t -> captions[t].length()).max().orElseThrow();
+    long[] ids = new long[texts.numbers().size() * n];
+    float[] mask = new float[ids.length];
+    int row = 0;
+    for (int t : texts.numbers()) {
+      int[] own = captions[t].ids();
+      for (int i = 0; i < own.length; i++) {
+        ids[row * n + i] = own[i];
+        mask[row * n + i] = 1;
+      }
+      row++;
+    }
+    return new FusionTask.Batch(
+        views(images.numbers(), random), features.shape(), n, ids, mask, text, image);
+  }
+
+  private int asked(long query) {
+    int epoch = (int) (query / asking.length);
+    return asking[randoms.order(2, epoch, asking.length)[(int) (query % asking.length)]];
+  }
+
+  /** Returns wrong answers, a quarter of them from the first quarter of a query's. */
+  private int[] drawn(int[] pool, SplittableRandom random) {
+    int wrong = options.candidates() - 1;
+    int quarter = pool.length / 4;
+    int first = Math.min((wrong + 2) / 4, quarter);
+    int[] drawn = new int[wrong];
+    draw(pool, 0, quarter, first, drawn, 0, random);
+    draw(pool, quarter, pool.length, wrong - first, drawn, first, random);
+    return drawn;
+  }
+
+  /** Draws so many of a part without putting back. */
+  private static void draw(
+      int[] pool, int from, int to, int count, int[] into, int at, SplittableRandom random) {
+    int[] part = Arrays.copyOfRange(pool, from, to);
+    for (int i = 0; i < count; i++) {
+      int j = i + random.nextInt(part.length - i);
+      into[at + i] = part[j];
+      part[j] = part[i];
+    }
+  }
+
+  private float[] views(List<Integer> images, SplittableRandom random) {
+    int each = features.values();
+    float[] views = new float[images.size() * each];
+    for (int i = 0; i < images.size(); i++) {
+      features.read(images.get(i), random.nextInt(options.featureViews()), views, i * each);
+    }
+    return views;
+  }
+}

@@ -1,0 +1,284 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.fusion;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import io.crossmodal.model.Calibration;
+import io.crossmodal.model.ImageTowerConfig;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.TextConfig;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.model.torchscript.MtgfeArchitecture;
+import io.crossmodal.model.torchscript.StateDict;
+import io.crossmodal.model.torchscript.Weights;
+import io.crossmodal.trainer.data.Augmentation;
+import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.train.MicroTraining;
+import io.crossmodal.trainer.train.Optimiser;
+import io.crossmodal.trainer.train.RunFolder;
+import io.crossmodal.trainer.train.TrainingLoop;
+import io.crossmodal.trainer.train.TrainingRun;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A fusion encoder over frozen towers of either kind, from start to bundle. */
+class FusionTrainingTest {
+  private static final long SEED = MicroTraining.seed();
+
+  private static final ImageTowerConfig CONVOLUTIONAL =
+      ImageTowerConfig.convolutional(List.of(8), List.of(new ImageTowerConfig.Stage(16, 2)));
+
+  private static final ImageTowerConfig EFFICIENT_NET =
+      ImageTowerConfig.efficientNetLite(
+          6,
+          List.of(
+              new ImageTowerConfig.Stage(4, 1, 3, 1),
+              new ImageTowerConfig.Stage(6, 2, 3, 2),
+              new ImageTowerConfig.Stage(8, 2, 3, 2)),
+          12,
+          true);
+
+  @TempDir static Path folder;
+  private static CaptionedDataset scenes;
+
+  @BeforeAll
+  static void generate() throws Exception {
+    scenes = MicroTraining.read(MicroTraining.scenes(folder.resolve("scenes"), 24, 6, 0, SEED));
+  }
+
+  private static ModelBundle towers(ImageTowerConfig image) {
+    List<String> words = new ArrayList<>(WordPieceTokenizer.SPECIAL);
+    scenes.split(Split.TRAIN).stream()
+        .flatMap(scene -> scene.captions().stream())
+        .flatMap(caption -> WordPieceTokenizer.words(caption).stream())
+        .distinct()
+        .sorted()
+        .forEach(words::add);
+    ModelConfig config =
+        new ModelConfig(
+            16,
+            2,
+            32,
+            16,
+            1e-12,
+            new TextConfig(words.size(), 16, 1),
+            image,
+            2,
+            List.of(SensorConfig.rgb(32)));
+    return ModelBundle.of(
+        "towers",
+        config,
+        words,
+        StateDict.of(MtgfeArchitecture.build(config, Weights.random(SEED))),
+        Calibration.NONE,
+        TrainingRun.trained("scenes", SEED, 0),
+        List.of());
+  }
+
+  private static FusionOptions options(int steps) {
+    return MicroTraining.with(
+        FusionOptions.defaults(),
+        "seed",
+        SEED,
+        "steps",
+        steps,
+        "queries",
+        4,
+        "candidates",
+        3,
+        "pool",
+        8,
+        "similar_captions",
+        1.0,
+        "precision",
+        Precision.FP32,
+        "optimiser",
+        new Optimiser(3e-3, 2, 0.02, 1, 0.5),
+        "augmentation",
+        Augmentation.JITTER,
+        "feature_views",
+        2,
+        "checkpoint_every",
+        4,
+        "validate_every",
+        0);
+  }
+
+  private static ModelBundle train(String run, FusionOptions options, ModelBundle towers)
+      throws Exception {
+    return train(run, options, towers, step -> {});
+  }
+
+  private static ModelBundle train(
+      String run, FusionOptions options, ModelBundle towers, TrainingLoop.Progress progress)
+      throws Exception {
+    return FusionTraining.open(folder.resolve(run), options, towers, folder.resolve("cache"))
+        .train(scenes, "fused", progress);
+  }
+
+  private static void assertOnlyFusionLearns(ModelBundle towers, ModelBundle fused, String... also)
+      throws Exception {
+    List<String> learns = Stream.concat(Stream.of("fusion.", "itm."), Stream.of(also)).toList();
+    for (String name : towers.weights().names()) {
+      float[] before = towers.weights().tensors().get(name).values();
+      float[] after = fused.weights().tensors().get(name).values();
+      if (learns.stream().anyMatch(name::startsWith)) {
+        assertFalse(Arrays.equals(before, after), name);
+      } else {
+        assertArrayEquals(before, after, name);
+      }
+    }
+    assertEquals("fused", fused.manifest().id());
+  }
+
+  @Test
+  void towersStayToTheBit() throws Exception {
+    ModelBundle towers = towers(CONVOLUTIONAL);
+    assertOnlyFusionLearns(towers, train("whole", options(3), towers));
+  }
+
+  @Test
+  void placesOfACutTowerLearnToo() throws Exception {
+    ModelBundle towers = towers(EFFICIENT_NET);
+    assertOnlyFusionLearns(
+        towers,
+        train("cut", options(3), towers),
+        "image_rgb.fine.",
+        "image_rgb.position",
+        "image_rgb.norm.");
+  }
+
+  @Test
+  void itLearnsToPutTheRightAnswerFirst() throws Exception {
+    FusionOptions options = MicroTraining.with(options(150), "dropout", 0.0, "layer_dropout", 0.0);
+    train("learns", options, towers(CONVOLUTIONAL));
+    SortedMap<Integer, JsonObject> lines =
+        RunFolder.metrics(folder.resolve("learns"));
+    double first = loss(lines.get(lines.firstKey()));
+    double last = loss(lines.get(lines.lastKey()));
+    assertTrue(first > Math.log(3) - 0.2 && last < first - 0.1, first + " to " + last);
+  }
+
+  private static double loss(JsonObject line) {
+    return line.getAsJsonObject("losses").get("listwise").getAsDouble();
+  }
+
+  @Test
+  void aKilledRunEndsWhereAnUninterruptedOneDoes() throws Exception {
+    ModelBundle towers = towers(EFFICIENT_NET);
+    ModelBundle whole = train("uninterrupted", options(6), towers);
+    assertThrows(
+        IllegalStateException.class,
+        () ->
+            train(
+                "killed",
+                options(6),
+                towers,
+                step -> {
+                  if (step == 5) {
+                    throw new IllegalStateException("killed");
+                  }
+                }));
+    List<Integer> steps = new ArrayList<>();
+    ModelBundle resumed = train("killed", options(6), towers, steps::add);
+    assertEquals(List.of(5, 6), steps);
+    for (String name : whole.weights().names()) {
+      assertArrayEquals(
+          whole.weights().tensors().get(name).values(),
+          resumed.weights().tensors().get(name).values(),
+          name);
+    }
+    assertThrows(
+        IllegalArgumentException.class, () -> train("killed", options(6), towers(CONVOLUTIONAL)));
+  }
+
+  /** The second run reads what the first has computed, also where that was cut short. */
+  @Test
+  void featuresAreComputedOnce() throws Exception {
+    ModelBundle towers = towers(EFFICIENT_NET);
+    Path cache = folder.resolve("shared");
+    List<Long> computed = new ArrayList<>();
+    TrainingLoop.Progress counting =
+        new TrainingLoop.Progress() {
+          @Override
+          public void prepared(long done, long all) {
+            assertEquals(48, all);
+            computed.add(done);
+          }
+
+          @Override
+          public void stepped(int taken) {}
+        };
+    FusionTraining.open(folder.resolve("one"), options(1), towers, cache)
+        .train(scenes, "fused", counting);
+    assertEquals(48L, computed.get(computed.size() - 1));
+    Path file;
+    try (Stream<Path> files = Files.list(cache)) {
+      file = files.toList().get(0);
+    }
+    byte[] whole = Files.readAllBytes(file);
+    Files.write(file, Arrays.copyOf(whole, whole.length / 2 + 1));
+    int before = computed.size();
+    FusionTraining.open(folder.resolve("two"), options(1), towers, cache)
+        .train(scenes, "fused", counting);
+    assertTrue(computed.size() > before && computed.get(before) > 24, computed.toString());
+    assertArrayEquals(whole, Files.readAllBytes(file));
+    int all = computed.size();
+    FusionTraining.open(folder.resolve("three"), options(1), towers, cache)
+        .train(scenes, "fused", counting);
+    assertEquals(all, computed.size());
+  }
+
+  @Test
+  void validationMeasuresFilterAndFusionTogether() throws Exception {
+    FusionOptions options = MicroTraining.with(options(4), "validate_every", 2);
+    List<String> said = new ArrayList<>();
+    train(
+        "validated",
+        options,
+        towers(CONVOLUTIONAL),
+        new TrainingLoop.Progress() {
+          @Override
+          public void validated(int taken, Map<String, Double> figures) {
+            said.add(taken + " " + figures.keySet());
+          }
+
+          @Override
+          public void stepped(int taken) {}
+        });
+    assertEquals(List.of("2 [mr_aware, mr]", "4 [mr_aware, mr]"), said);
+    assertTrue(Files.exists(folder.resolve("validated").resolve("best.zip")));
+  }
+
+  @Test
+  void tooFewWrongAnswersAreRefused() {
+    FusionOptions options = MicroTraining.with(options(1), "candidates", 300, "pool", 400);
+    String message =
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> train("few", options, towers(CONVOLUTIONAL)))
+            .getMessage();
+    assertTrue(message.contains("299 wrong answers") && message.contains("--candidates"), message);
+  }
+}
