@@ -57,6 +57,13 @@ final class EvaluateCommand implements Callable<Integer> {
       description = "the paper's figures for a data set beside ours: ${COMPLETION-CANDIDATES}")
   private Paper paper;
 
+  @Option(
+      names = "--two-fold",
+      description =
+          "choose lambda on one half of the pictures and measure it on the other, both ways,"
+              + " instead of the bundle's; not with --lambda, --full")
+  private boolean twoFold;
+
   @Option(names = "--json", description = "file to write the table to, as JSON")
   private Path json;
 
@@ -113,6 +120,10 @@ final class EvaluateCommand implements Callable<Integer> {
       throw new IllegalArgumentException("magnitude must lie in [0, 10], got " + magnitude);
     }
     Depths depths = depth.depths();
+    if (twoFold && (lambda != null || depths.full())) {
+      throw new IllegalArgumentException(
+          "--two-fold chooses lambda for candidates: leave --lambda and --full out");
+    }
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> all = data.images(dataset, split);
     List<CaptionedImage> images = all.subList(0, Math.min(limit, all.size()));
@@ -160,10 +171,15 @@ final class EvaluateCommand implements Callable<Integer> {
     EncodedSplit.Change before = change == null ? EncodedSplit.Change.NONE : this::changed;
     Evaluator evaluator =
         new Evaluator(model.model(), model.encode(data, dataset, images, sensor, before, () -> {}));
-    return table(model, evaluator, dataset, split, depths, calibration, notes);
+    return table(
+        model, evaluator, dataset, split, depths, twoFold ? null : calibration, notes);
   }
 
-  /** Evaluates under a progress bar. */
+  /**
+   * Evaluates under a progress bar.
+   *
+   * @param calibration null where each half of the split chooses lambda for the other
+   */
   static EvaluationTable table(
       BundleModel model,
       Evaluator evaluator,
@@ -174,7 +190,10 @@ final class EvaluateCommand implements Callable<Integer> {
       List<String> notes) {
     List<EvaluationTable.Row> rows;
     try (ProgressBar bar = new ProgressBar("fuse", evaluator.pairs(depths))) {
-      rows = evaluator.evaluate(depths, calibration, bar::stepTo);
+      rows =
+          calibration == null
+              ? evaluator.twoFold(depths, bar::stepTo)
+              : evaluator.evaluate(depths, calibration, bar::stepTo);
     }
     List<String> said = new ArrayList<>(notes);
     if (split != Split.TRAIN) {

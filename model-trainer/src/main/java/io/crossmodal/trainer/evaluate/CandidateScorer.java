@@ -190,12 +190,16 @@ final class CandidateScorer {
       return new ScoredDirection(candidates, strict, aware, medianMillis, computed, first);
     }
 
-    /** Returns the ranks of the first k, re-ranked; of the first stage's own order where k is 0. */
-    int[] ranks(int k, Calibration calibration, boolean duplicateAware) {
+    /**
+     * Returns the ranks of the first k, re-ranked; of the first stage's own order where k is 0.
+     *
+     * @param calibrations what each query is ranked by
+     */
+    int[] ranks(int k, IntFunction<Calibration> calibrations, boolean duplicateAware) {
       Candidates.Right right = duplicateAware ? aware : strict;
       return k == 0
           ? candidates.firstStageRanks(right)
-          : candidates.fusionRanks(k, calibration, right);
+          : candidates.fusionRanks(k, calibrations, right);
     }
 
     /** Returns the first stage's own order. */
@@ -208,12 +212,11 @@ final class CandidateScorer {
           null);
     }
 
-    /** Returns the first stage's first k, re-ranked. */
-    Row.Direction fusion(int k, Calibration calibration) {
-      return fusion(k, query -> calibration);
-    }
-
-    /** Returns the same with a calibration for each query. */
+    /**
+     * Returns the first stage's first k, re-ranked.
+     *
+     * @param calibrations what each query is ranked by
+     */
     Row.Direction fusion(int k, IntFunction<Calibration> calibrations) {
       return new Row.Direction(
           Retrieval.of(candidates.fusionRanks(k, calibrations, strict)),

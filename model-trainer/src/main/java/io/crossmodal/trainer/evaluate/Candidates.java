@@ -54,13 +54,9 @@ record Candidates(int[][] answers, float[][] itm, float[][] biEncoder) {
    * Returns the ranks of the best right answers where the first k candidates are re-ranked.
    *
    * @param k at most K
+   * @param calibrations what each query is ranked by
    * @return per query a rank from 1, or beyond every cut-off when the candidates hold no right one
    */
-  int[] fusionRanks(int k, Calibration calibration, Right right) {
-    return fusionRanks(k, q -> calibration, right);
-  }
-
-  /** Returns the same with a calibration for each query. */
   int[] fusionRanks(int k, IntFunction<Calibration> calibrations, Right right) {
     return IntStream.range(0, queries())
         .map(q -> fusionRank(q, k, calibrations.apply(q), right))

@@ -21,7 +21,8 @@ import java.util.stream.Collectors;
  * @param split the part of it that was searched
  * @param images pictures searched, and asked with
  * @param texts captions searched, and asked with
- * @param calibration what pairs were ranked by
+ * @param calibration what pairs were ranked by; null where each half of the split chose it for the
+ *     other
  * @param rows a row per way to search, the paper's own behind them
  * @param notes what must be known to read the rows, a sentence each
  */
@@ -90,13 +91,15 @@ public record EvaluationTable(
   public String title() {
     return String.format(
         Locale.ROOT,
-        "%s on %s, split %s: %d images, %d texts, ranked by ITM + %s filter",
+        "%s on %s, split %s: %d images, %d texts, ranked by ITM + %s",
         model,
         dataSet,
         split.label(),
         images,
         texts,
-        calibration.lambda());
+        calibration == null
+            ? "filter, its weight chosen on the other half"
+            : calibration.lambda() + " filter");
   }
 
   /** Returns per row its name and {@link #HEADS}' figures. */

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntConsumer;
+import java.util.function.IntFunction;
 import java.util.function.LongConsumer;
 import java.util.stream.Stream;
 
@@ -96,17 +97,67 @@ public final class Evaluator {
       long done = (long) texts.size() * ks.get(ks.size() - 1);
       imageToText = bestOf(true, ks, pairs -> progress.accept(done + pairs));
     }
+    Ranking ranking = Ranking.by(calibration);
     List<Row> rows =
-        rows("filter only", "kNN, then fusion, k = ", imageToText, textToImage, ks, calibration);
+        rows("filter only", "kNN, then fusion, k = ", imageToText, textToImage, ks, k -> ranking);
     if (fitting.full()) {
       rows.add(
-          1,
-          row("full fusion", imageToText, texts.size(), textToImage, images.size(), calibration));
+          1, row("full fusion", imageToText, texts.size(), textToImage, images.size(), ranking));
     }
     if (model.bundle().manifest().config().preRanker()) {
       rows.addAll(byMlp(ks, calibration));
     }
     return rows;
+  }
+
+  /**
+   * What each query is ranked by.
+   *
+   * @param pictures calibration for a picture's candidates
+   * @param texts for a text's
+   */
+  private record Ranking(IntFunction<Calibration> pictures, IntFunction<Calibration> texts) {
+    /** Returns one for all. */
+    static Ranking by(Calibration calibration) {
+      return new Ranking(query -> calibration, query -> calibration);
+    }
+  }
+
+  /**
+   * Returns a row for the bi-encoder alone and one for each k, whose lambda is chosen on one half of
+   * the pictures and their captions as queries and measured on the other, both ways: what fusion
+   * brings on a split beside which there is no other to choose on.
+   *
+   * @param depths their k, as they {@linkplain Depths#within fit} the images; all where none does
+   * @param progress told the pairs scored so far
+   */
+  public List<Row> twoFold(Depths depths, LongConsumer progress) {
+    List<Integer> fitting = depths.within(images.size()).ks();
+    List<Integer> ks = fitting.isEmpty() ? List.of(images.size()) : fitting;
+    ScoredDirection textToImage = bestOf(false, ks, progress);
+    long done = (long) texts.size() * ks.get(ks.size() - 1);
+    ScoredDirection imageToText = bestOf(true, ks, pairs -> progress.accept(done + pairs));
+    return rows(
+        "filter only",
+        "kNN, then fusion, lambda of the other half, k = ",
+        imageToText,
+        textToImage,
+        ks,
+        k -> ofTheOtherHalf(k, imageToText.candidates(), textToImage.candidates()));
+  }
+
+  private Ranking ofTheOtherHalf(int k, Candidates ofPictures, Candidates ofTexts) {
+    CalibrationFit.Judged pictureQueries = judged(true, k, ofPictures);
+    CalibrationFit.Judged textQueries = judged(false, k, ofTexts);
+    Calibration[] chosen = new Calibration[2];
+    for (int half = 0; half < 2; half++) {
+      int other = 1 - half;
+      chosen[half] =
+          CalibrationFit.fit(
+              textQueries.of(text -> relevance.owner(text) % 2 == other),
+              pictureQueries.of(picture -> picture % 2 == other));
+    }
+    return new Ranking(picture -> chosen[picture % 2], text -> chosen[relevance.owner(text) % 2]);
   }
 
   /** Returns what the bi-encoder reaches alone; no pair is scored. */
@@ -142,7 +193,7 @@ public final class Evaluator {
         both.get(1),
         both.get(0),
         ks,
-        calibration);
+        k -> Ranking.by(calibration));
   }
 
   /** Returns a row for a first stage alone, and one for each k. */
@@ -152,11 +203,11 @@ public final class Evaluator {
       ScoredDirection imageToText,
       ScoredDirection textToImage,
       List<Integer> ks,
-      Calibration calibration) {
+      IntFunction<Ranking> rankings) {
     List<Row> rows = new ArrayList<>();
-    rows.add(row(firstStage, imageToText, 0, textToImage, 0, calibration));
+    rows.add(row(firstStage, imageToText, 0, textToImage, 0, Ranking.by(Calibration.NONE)));
     for (int k : ks) {
-      rows.add(row(fused + k, imageToText, k, textToImage, k, calibration));
+      rows.add(row(fused + k, imageToText, k, textToImage, k, rankings.apply(k)));
     }
     return rows;
   }
@@ -168,20 +219,20 @@ public final class Evaluator {
       int captions,
       ScoredDirection textToImage,
       int pictures,
-      Calibration calibration) {
+      Ranking ranking) {
     Row row =
         captions == 0
             ? Row.of(name, imageToText.firstStage(), textToImage.firstStage())
             : Row.of(
                 name,
-                imageToText.fusion(captions, calibration),
-                textToImage.fusion(pictures, calibration));
+                imageToText.fusion(captions, ranking.pictures()),
+                textToImage.fusion(pictures, ranking.texts()));
     Interval[] both = new Interval[2];
     for (int aware = 0; aware < 2; aware++) {
       both[aware] =
           Interval.of(
-              imageToText.ranks(captions, calibration, aware == 1),
-              textToImage.ranks(pictures, calibration, aware == 1),
+              imageToText.ranks(captions, ranking.pictures(), aware == 1),
+              textToImage.ranks(pictures, ranking.texts(), aware == 1),
               relevance::owner);
     }
     return row.within(both[0], both[1]);
@@ -287,33 +338,6 @@ public final class Evaluator {
     return CalibrationFit.fit(
         judged(false, fitting, progress),
         judged(true, fitting, done -> progress.accept(pairs + done)));
-  }
-
-  /**
-   * Returns a row for the bi-encoder's first k, re-ranked, whose lambda is chosen on one half of the
-   * pictures with their captions as queries and measured on the other, both ways: a split that no
-   * other stands beside tells what fusion brings without having chosen on it.
-   *
-   * @param k candidates of a query, at most as many as there are images
-   * @param progress told the pairs scored so far
-   */
-  public Row twoFold(int k, LongConsumer progress) {
-    long pairs = (long) texts.size() * k;
-    ScoredDirection textToImage = bestOf(false, List.of(k), progress);
-    ScoredDirection imageToText = bestOf(true, List.of(k), p -> progress.accept(pairs + p));
-    Calibration[] chosen = new Calibration[2];
-    for (int half = 0; half < 2; half++) {
-      int other = 1 - half;
-      CalibrationFit.Judged texts = judged(false, k, textToImage.candidates());
-      CalibrationFit.Judged pictures = judged(true, k, imageToText.candidates());
-      chosen[half] =
-          CalibrationFit.fit(
-              texts.of(q -> relevance.owner(q) % 2 == other), pictures.of(q -> q % 2 == other));
-    }
-    return Row.of(
-        "kNN, then fusion, k = " + k + ", lambda of the other half",
-        imageToText.fusion(k, q -> chosen[q % 2]),
-        textToImage.fusion(k, q -> chosen[relevance.owner(q) % 2]));
   }
 
   private CalibrationFit.Judged judged(boolean imageQueries, int k, LongConsumer progress) {

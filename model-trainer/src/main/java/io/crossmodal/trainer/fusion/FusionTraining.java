@@ -164,8 +164,9 @@ public final class FusionTraining {
   /** Returns figures of the filter and fusion together; those that count duplicates decide. */
   private static Map<String, Double> measure(FusionModel model, DecodedImages<RgbImage> held) {
     Evaluator evaluator = new Evaluator(model, EncodedSplit.encode(model, held));
-    EvaluationTable.Row row =
-        evaluator.twoFold(Math.min(VALIDATED_CANDIDATES, held.images().size()), done -> {});
+    List<EvaluationTable.Row> rows =
+        evaluator.twoFold(new Evaluator.Depths(List.of(VALIDATED_CANDIDATES), false), done -> {});
+    EvaluationTable.Row row = rows.get(rows.size() - 1);
     Map<String, Double> figures = new LinkedHashMap<>();
     figures.put("mr_aware", row.meanRecallAware());
     figures.put("mr", row.meanRecall());

@@ -169,13 +169,10 @@ public final class AdamW implements AutoCloseable {
    *
    * @param rate the learning rate
    * @param summed how many backward passes the gradients add up; their mean counts
-   * @return false, and nothing changed, where a gradient is no finite number
+   * @return false, and nothing changed, where a gradient is no finite number: {@link #skip} then
    */
   public boolean step(double rate, int summed) {
-    List<Group> active =
-        groups.stream()
-            .filter(group -> !group.kind().delayed() || steps >= delayed.from())
-            .toList();
+    List<Group> active = active();
     List<NDArray> all = new ArrayList<>();
     for (Group group : active) {
       all.addAll(gradients.computeIfAbsent(group, this::gradients));
@@ -216,11 +213,27 @@ public final class AdamW implements AutoCloseable {
   }
 
   /**
+   * Takes a step that changes nothing but the count: gradients are zero afterwards, and buffers,
+   * which a forward pass may have spoilt, their moving averages.
+   */
+  public void skip() {
+    buffers.forEach((name, buffer) -> assign(buffer, averagedBuffers.get(name)));
+    active().forEach(g -> run("zero", list(gradients.computeIfAbsent(g, this::gradients))));
+    steps++;
+  }
+
+  /**
    * Returns how closely the average follows: early on more, as in TensorFlow's
    * ExponentialMovingAverage.
    */
   private double follow(int since) {
     return 1 - Math.min(settings.averaging(), (1.0 + since) / (10 + since));
+  }
+
+  private List<Group> active() {
+    return groups.stream()
+        .filter(group -> !group.kind().delayed() || steps >= delayed.from())
+        .toList();
   }
 
   private List<NDArray> gradients(Group group) {
@@ -236,6 +249,10 @@ public final class AdamW implements AutoCloseable {
   private static boolean decays(String name, Slot slot) {
     return slot.parameter().getShape().dimension() > 1
         && !TABLES.contains(name.substring(name.lastIndexOf('.') + 1));
+  }
+
+  private void assign(NDArray array, NDArray value) {
+    run("assign", IValue.from((PtNDArray) array), IValue.from((PtNDArray) value));
   }
 
   private void run(String method, IValue... arguments) {
@@ -323,7 +340,7 @@ public final class AdamW implements AutoCloseable {
           script
               .manager()
               .create(saved.get(entry.getKey()).values(), entry.getValue().getShape())) {
-        run("assign", IValue.from((PtNDArray) entry.getValue()), IValue.from((PtNDArray) value));
+        assign(entry.getValue(), value);
       }
     }
     steps = (int) saved.get(STEPS).values()[0];

@@ -27,6 +27,9 @@ import java.util.function.IntFunction;
 public final class TrainingLoop {
   private static final int LOG_EVERY = 50;
 
+  /** Steps in a row without finite numbers that a run passes over; one more ends it. */
+  private static final int MOST_SKIPPED = 10;
+
   private final RunFolder folder;
   private final int steps;
   private final int checkpointEvery;
@@ -83,6 +86,8 @@ public final class TrainingLoop {
    *
    * @param step how many were taken
    * @param losses by name
+   * @param skipped steps that changed nothing, as a loss or a gradient was no finite number; the
+   *     losses leave them out
    * @param learningRate of the last step
    * @param gradientNorm before it is clipped; a step's is the mean of its batches'
    * @param temperature of the bi-encoder's softmax, after the last step; null where it has none
@@ -90,6 +95,7 @@ public final class TrainingLoop {
   public record Metrics(
       int step,
       Map<String, Double> losses,
+      int skipped,
       double learningRate,
       double gradientNorm,
       Double temperature,
@@ -106,6 +112,9 @@ public final class TrainingLoop {
             }
           });
       brief.append(String.format(Locale.ROOT, "rate %.1e norm %.2f ", learningRate, gradientNorm));
+      if (skipped > 0) {
+        brief.append("skipped ").append(skipped).append(' ');
+      }
       if (temperature != null) {
         brief.append(String.format(Locale.ROOT, "temperature %.4f ", temperature));
       }
@@ -117,8 +126,8 @@ public final class TrainingLoop {
    * Trains from the run folder's checkpoint, or from the module's start where there is none.
    *
    * @param batches those of a step, by its number from 0; asked for on another thread
-   * @throws TrainingException when the loss is no longer a number, memory or disk is full; the last
-   *     checkpoint stays
+   * @throws TrainingException when the loss was no finite number more than {@value #MOST_SKIPPED}
+   *     steps in a row, memory or disk is full; the last checkpoint stays
    */
   public <B> void run(TrainingModule<B> module, IntFunction<List<B>> batches, Progress progress)
       throws IOException, TrainingException, BundleException {
@@ -156,6 +165,8 @@ public final class TrainingLoop {
       folder.dropHalfLine();
       CompletableFuture<List<B>> next = load(loader, batches, module.steps());
       List<Losses> sinceLine = new ArrayList<>();
+      int skipped = 0;
+      int inARow = 0;
       double norms = 0;
       if (validation != null) {
         tell(progress, module.steps(), validation.resume(module.steps()));
@@ -165,25 +176,32 @@ public final class TrainingLoop {
         List<B> now = await(next);
         next = load(loader, batches, module.steps() + 1);
         Losses losses = module.step(now);
-        if (!losses.finite()) {
+        if (losses.finite()) {
+          inARow = 0;
+          sinceLine.add(losses);
+          norms += module.gradientNorm();
+        } else if (++inARow > MOST_SKIPPED) {
           throw ended(
-              module.steps(),
+              module.steps() - inARow,
               String.format(
                   Locale.ROOT,
-                  "loss or gradient is no finite number (%s). Try a lower learning rate or clip",
+                  "loss or gradient is no finite number, %d steps in a row (%s). Try a lower"
+                      + " learning rate or clip",
+                  inARow,
                   losses.values()),
               null);
+        } else {
+          skipped++;
         }
-        sinceLine.add(losses);
-        norms += module.gradientNorm();
         double seconds = (System.nanoTime() - since) / 1e9;
-        double speed = sinceLine.size() / seconds;
+        double speed = (sinceLine.size() + skipped) / seconds;
         Metrics metrics =
             new Metrics(
                 module.steps(),
                 Losses.mean(sinceLine).values(),
+                skipped,
                 module.learningRate(),
-                norms / sinceLine.size(),
+                norms / Math.max(1, sinceLine.size()),
                 module.temperature(),
                 speed,
                 speed * pictures);
@@ -202,6 +220,7 @@ public final class TrainingLoop {
         if (taken % LOG_EVERY == 0 || saves) {
           folder.log(metrics);
           sinceLine.clear();
+          skipped = 0;
           norms = 0;
           since = System.nanoTime();
         }

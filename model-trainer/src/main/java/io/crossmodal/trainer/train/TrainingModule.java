@@ -93,7 +93,8 @@ public final class TrainingModule<B> implements AutoCloseable {
   }
 
   /**
-   * Runs forward, backward and update; no update where a loss or a gradient is no finite number.
+   * Runs forward, backward and update. Where a loss or a gradient is no finite number the step
+   * counts and changes nothing.
    *
    * @param batches whose gradients are averaged into this step
    * @return their mean losses before the update
@@ -113,10 +114,12 @@ public final class TrainingModule<B> implements AutoCloseable {
     }
     Losses losses = Losses.mean(each);
     // A gradient may overflow where the loss does not; it must not reach weights and checkpoint.
-    return losses.finite()
-            && optimiser.step(settings.learningRate().applyAsDouble(steps()), batches.size())
-        ? losses
-        : losses.diverged();
+    if (losses.finite()
+        && optimiser.step(settings.learningRate().applyAsDouble(steps()), batches.size())) {
+      return losses;
+    }
+    optimiser.skip();
+    return losses.diverged();
   }
 
   /** Returns the module's tensors with their moving averages. */

@@ -20,6 +20,9 @@ class AdamW(Module):
   def lerp(self, e: List[Tensor], p: List[Tensor], average: float) -> NoneType:
     torch._foreach_lerp_(e, p, average)
     return None
+  def zero(self, g: List[Tensor]) -> NoneType:
+    torch._foreach_zero_(g)
+    return None
   # In place, behind autograd's back: for checkpoints.
   def assign(self, p: Tensor, value: Tensor) -> NoneType:
     torch.copy_(p.detach(), value)

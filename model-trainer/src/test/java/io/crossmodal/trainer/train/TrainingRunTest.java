@@ -490,6 +490,34 @@ class TrainingRunTest {
     }
   }
 
+  /** At the very first step, when no gradient has its place yet, and at a later one. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 3})
+  void aStepWithoutFiniteNumbersIsPassedOver(int spoilt) throws Exception {
+    TrainingOptions options = MicroTraining.options(SEED, 6, MicroTraining.ALL, 1e-3, 6);
+    RunFolder run = RunFolder.open(folder.resolve("spoilt" + spoilt), options);
+    try (Trial trial = trial(options)) {
+      new TrainingLoop(run, 6, 6, 8)
+          .run(
+              trial.module(),
+              step -> {
+                CaptionSet.Batch batch = trial.set().batch(step);
+                if (step == spoilt) {
+                  Arrays.fill(batch.pixels(), Float.NaN);
+                }
+                return List.of(batch);
+              },
+              taken -> {});
+      assertEquals(6, trial.module().steps());
+      for (Map.Entry<String, float[]> entry : state(trial.module()).entrySet()) {
+        for (float value : entry.getValue()) {
+          assertTrue(Float.isFinite(value), entry.getKey());
+        }
+      }
+    }
+    assertEquals(1, RunFolder.metrics(run.path()).get(6).get("skipped").getAsInt());
+  }
+
   // One step.
 
   /** A module with the batches of its run. */
