@@ -7,10 +7,13 @@ package io.crossmodal.model.text;
 import ai.djl.modality.nlp.DefaultVocabulary;
 import ai.djl.modality.nlp.Vocabulary;
 import ai.djl.modality.nlp.bert.BertFullTokenizer;
+import ai.djl.modality.nlp.bert.WordpieceTokenizer;
 import ai.djl.modality.nlp.preprocess.TextProcessor;
+import java.text.Normalizer;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 
 /**
@@ -22,7 +25,7 @@ import java.util.Set;
  *
  * @see <a href="https://github.com/google-research/bert/blob/master/tokenization.py">BERT</a>
  */
-public final class WordPieceTokenizer {
+public final class WordPieceTokenizer implements Tokenizer {
   public static final String PADDING = "[PAD]";
   public static final String UNKNOWN = "[UNK]";
   public static final String START = "[CLS]";
@@ -32,15 +35,12 @@ public final class WordPieceTokenizer {
   /** Starts every piece of a word but the first. */
   private static final String CONTINUATION = "##";
 
-  /** Longer than any text of 512 pieces that people write. */
-  private static final int MAX_CHARACTERS = 1 << 16;
-
   /** The special tokens that every vocabulary must hold, in the order of a new one. */
   public static final List<String> SPECIAL = List.of(PADDING, UNKNOWN, START, END, MASK);
 
   private final List<String> words;
   private final Vocabulary vocabulary;
-  private final BertFullTokenizer tokenizer;
+  private final WordpieceTokenizer pieces;
   private final int maxTokens;
 
   /**
@@ -63,7 +63,7 @@ public final class WordPieceTokenizer {
       throw new IllegalArgumentException("the vocabulary must hold " + SPECIAL);
     }
     this.vocabulary = DefaultVocabulary.builder().add(this.words).optUnknownToken(UNKNOWN).build();
-    this.tokenizer = new BertFullTokenizer(vocabulary, true);
+    this.pieces = new WordpieceTokenizer(vocabulary, UNKNOWN, 200);
   }
 
   /**
@@ -72,26 +72,58 @@ public final class WordPieceTokenizer {
    *
    * @throws IllegalArgumentException when the text has no character that a reader would see
    */
+  @Override
   public TokenizedText tokenize(String text) {
-    String clean = clean(text, MAX_CHARACTERS + 2);
-    String beginning = beginning(clean);
-    List<String> pieces = tokenizer.tokenize(beginning);
-    if (pieces.isEmpty()) {
+    AlignedText clean = clean(text, MAX_CHARACTERS + 2);
+    String all = clean.toString().strip();
+    String beginning = beginning(all);
+    AlignedText letters = letters(clean);
+    TokenizedText.Builder tokens = new TokenizedText.Builder(id(START), maxTokens);
+    int at = 0; // in the letters, which are the words' without the blanks between
+    for (String word : split(beginning)) {
+      int end = at + word.length();
+      for (String piece : pieces.tokenize(word)) {
+        int length = piece.length() - (piece.startsWith(CONTINUATION) ? CONTINUATION.length() : 0);
+        int to = piece.equals(UNKNOWN) ? end : at + length;
+        tokens.add(id(piece), letters.from(at), letters.to(to - 1));
+        at = to;
+      }
+      if (tokens.isOver()) {
+        break;
+      }
+    }
+    if (tokens.isEmpty()) {
       throw new IllegalArgumentException(
           text.isBlank() ? "the text is empty" : "the text is empty but for invisible characters");
     }
-    int kept = Math.min(pieces.size(), maxTokens - 2);
-    int[] ids = new int[kept + 2];
-    int unknownId = id(UNKNOWN);
-    int unknown = 0;
-    ids[0] = id(START);
-    for (int i = 0; i < kept; i++) {
-      ids[i + 1] = id(pieces.get(i));
-      unknown += ids[i + 1] == unknownId ? 1 : 0;
+    return tokens.build(id(END), text.length(), beginning.length() < all.length(), id(UNKNOWN));
+  }
+
+  /** Returns the characters of the words, one for each {@code char}, and where they come from. */
+  private static AlignedText letters(AlignedText clean) {
+    AlignedText letters = new AlignedText(clean.length());
+    for (int i = 0; i < clean.length(); i++) {
+      int c = clean.point(i);
+      if (c > ' ' && c < 0x80) {
+        letters.add(c, clean.from(i), clean.to(i));
+      } else if (c != ' ') {
+        String lower = Character.toString(c).toLowerCase(Locale.ROOT);
+        for (char letter : Normalizer.normalize(lower, Normalizer.Form.NFD).toCharArray()) {
+          if (Character.getType(letter) != Character.NON_SPACING_MARK) {
+            letters.add(letter, clean.from(i), clean.to(i));
+          }
+        }
+      }
     }
-    ids[kept + 1] = id(END);
-    boolean cut = kept < pieces.size() || beginning.length() < clean.length();
-    return new TokenizedText(ids, cut, unknown);
+    return letters;
+  }
+
+  private static List<String> split(String clean) {
+    List<String> words = List.of(clean);
+    for (TextProcessor processor : BertFullTokenizer.getPreprocessors(true)) {
+      words = processor.preprocess(words);
+    }
+    return words;
   }
 
   /**
@@ -100,8 +132,8 @@ public final class WordPieceTokenizer {
    *
    * @param most it stops when it has so many characters
    */
-  private static String clean(String text, int most) {
-    StringBuilder clean = new StringBuilder(Math.min(text.length(), most));
+  private static AlignedText clean(String text, int most) {
+    AlignedText clean = new AlignedText(Math.min(text.length(), most));
     int length = 0;
     for (int at = 0; at < text.length() && clean.length() < most; at += length) {
       int c = text.codePointAt(at);
@@ -110,15 +142,16 @@ public final class WordPieceTokenizer {
         continue;
       }
       if (Character.isWhitespace(c) || Character.isSpaceChar(c)) {
-        blank(clean);
+        blank(clean, at);
       } else if (isIdeograph(c)) {
-        blank(clean);
-        clean.appendCodePoint(c).append(' ');
+        blank(clean, at);
+        clean.add(c, at, at + length);
+        clean.add(' ', at + length, at + length);
       } else {
-        clean.appendCodePoint(c);
+        clean.add(c, at, at + length);
       }
     }
-    return clean.toString().strip();
+    return clean;
   }
 
   /** Unicode's classes Cc and Cf without what separates words, and what stands for no character. */
@@ -131,9 +164,9 @@ public final class WordPieceTokenizer {
             || Character.getType(c) == Character.FORMAT);
   }
 
-  private static void blank(StringBuilder clean) {
-    if (!clean.isEmpty() && clean.charAt(clean.length() - 1) != ' ') {
-      clean.append(' ');
+  private static void blank(AlignedText clean, int at) {
+    if (clean.length() > 0 && clean.point(clean.length() - 1) != ' ') {
+      clean.add(' ', at, at);
     }
   }
 
@@ -159,7 +192,8 @@ public final class WordPieceTokenizer {
     return text.substring(0, end == 0 ? MAX_CHARACTERS : end);
   }
 
-  /** Returns which tokens belong to one word, in order; [CLS] and [SEP] are words of their own. */
+  /** Returns the words; [CLS] and [SEP] are words of their own. */
+  @Override
   public List<WordSpan> spans(TokenizedText text) {
     List<WordSpan> spans = new ArrayList<>();
     int[] ids = text.ids();
@@ -178,11 +212,7 @@ public final class WordPieceTokenizer {
 
   /** The words and punctuation marks of a text, lower case, before they are split into pieces. */
   public static List<String> words(String text) {
-    List<String> words = List.of(clean(text, Integer.MAX_VALUE));
-    for (TextProcessor processor : BertFullTokenizer.getPreprocessors(true)) {
-      words = processor.preprocess(words);
-    }
-    return words;
+    return split(clean(text, Integer.MAX_VALUE).toString().strip());
   }
 
   /** The id of a word piece, that of [UNK] where there is no such piece. */
@@ -190,16 +220,27 @@ public final class WordPieceTokenizer {
     return (int) vocabulary.getIndex(piece);
   }
 
-  /** The word piece of an id. */
+  @Override
   public String piece(int id) {
     return words.get(id);
   }
 
-  /** V. */
+  @Override
   public int size() {
     return words.size();
   }
 
+  @Override
+  public int maxTokens() {
+    return maxTokens;
+  }
+
+  @Override
+  public int paddingId() {
+    return id(PADDING);
+  }
+
+  /** The vocabulary in the order of its ids. */
   public List<String> words() {
     return words;
   }

@@ -1,0 +1,302 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.text;
+
+import io.crossmodal.model.text.BytePairVocabulary.Special;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/**
+ * CLIP's tokenizer: a text is cleaned, split into runs of letters, single digits, runs of other
+ * characters and contractions such as "'s", and the bytes of each are merged by pairs. Thread-safe.
+ *
+ * <p>A text without anything to read has the start and end token alone, for which a CLIP has a
+ * vector. Names of special tokens inside of a text stand for these tokens, as in the reference.
+ *
+ * @see <a href="https://github.com/openai/CLIP/blob/main/clip/simple_tokenizer.py">CLIP</a>
+ */
+public final class BytePairTokenizer implements Tokenizer {
+  /** No id: bytes make up whatever a text holds. */
+  private static final int NONE = -1;
+
+  private final BytePairVocabulary vocabulary;
+  private final TextCleaning cleaning;
+  private final int maxTokens;
+  private final int size;
+
+  /** Special tokens that are looked for before the text is cleaned, and behind. */
+  private final Map<Special, int[]> given = new HashMap<>();
+
+  private final Map<Special, int[]> cleaned = new HashMap<>();
+
+  private BytePairTokenizer(
+      BytePairVocabulary vocabulary, TextCleaning cleaning, int maxTokens, int size) {
+    if (maxTokens < 3) {
+      throw new IllegalArgumentException(
+          "max_tokens is " + maxTokens + "; start, end and one token between are 3");
+    }
+    this.vocabulary = vocabulary;
+    this.cleaning = cleaning;
+    this.maxTokens = maxTokens;
+    this.size = size;
+    for (Special special : vocabulary.specials()) {
+      if (special.id() < size) {
+        AlignedText name = AlignedText.of(special.name(), special.name().length());
+        boolean behind = special.cleaned() || cleaning == TextCleaning.OPEN_CLIP;
+        (behind ? cleaned : given)
+            .put(special, (behind ? name.lowerCase(false) : name).toString().codePoints().toArray());
+      }
+    }
+  }
+
+  /**
+   * Reads a tokenizer file; texts are cleaned as the library does that writes such files.
+   *
+   * @param file {@code bpe_simple_vocab_16e6.txt.gz}, {@code merges.txt} or {@code tokenizer.json},
+   *     told apart by their content
+   * @param maxTokens longest result, start and end included; 77 for nearly every CLIP
+   * @throws IllegalArgumentException when it is none of these, damaged, or not of a CLIP
+   * @throws IOException when it cannot be read
+   */
+  public static BytePairTokenizer read(Path file, int maxTokens) throws IOException {
+    byte[] content = content(file);
+    TextCleaning cleaning =
+        BytePairFiles.isGzip(content) ? TextCleaning.OPEN_CLIP : TextCleaning.HUGGING_FACE;
+    return of(file.toString(), content, null, cleaning, maxTokens);
+  }
+
+  /**
+   * Reads a tokenizer file and, where there is one, the ids of its pieces.
+   *
+   * @param file as for {@link #read(Path, int)}
+   * @param ids the {@code vocab.json} of a {@code merges.txt}; null: ids go by the merges' order
+   */
+  public static BytePairTokenizer read(Path file, Path ids, TextCleaning cleaning, int maxTokens)
+      throws IOException {
+    byte[] idContent = ids == null ? null : content(ids);
+    return of(file.toString(), content(file), idContent, cleaning, maxTokens);
+  }
+
+  /**
+   * Makes a tokenizer of what its files hold.
+   *
+   * @param file a name for messages
+   * @param content of the file
+   * @param ids content of its {@code vocab.json}; null: it has none
+   * @throws IllegalArgumentException when it is no tokenizer of a CLIP, or damaged
+   */
+  public static BytePairTokenizer of(
+      String file, byte[] content, byte[] ids, TextCleaning cleaning, int maxTokens) {
+    List<String> frame =
+        BytePairVocabulary.FRAMES.get(cleaning == TextCleaning.OPEN_CLIP ? 1 : 0);
+    BytePairVocabulary vocabulary = BytePairFiles.read(file, content, ids, frame);
+    return new BytePairTokenizer(vocabulary, cleaning, maxTokens, vocabulary.size());
+  }
+
+  private static byte[] content(Path file) throws IOException {
+    BytePairFiles.requireSize(file.toString(), Files.size(file));
+    return Files.readAllBytes(file);
+  }
+
+  /**
+   * Returns the tokenizer for a model. Libraries write tokens into their files that a model has no
+   * rows for, such as a second start token: without rows such a name in a text is text.
+   *
+   * @param rows V of the model's token embedding
+   * @throws IllegalArgumentException when the model was trained with another vocabulary
+   */
+  public BytePairTokenizer forRows(int rows) {
+    if (rows != vocabulary.size() && rows != vocabulary.ownSize()) {
+      throw BytePairFiles.refused(
+          vocabulary.file(),
+          "it has %d ids, and the model has rows for %d: they do not belong together",
+          vocabulary.ownSize(),
+          rows);
+    }
+    return new BytePairTokenizer(vocabulary, cleaning, maxTokens, rows);
+  }
+
+  @Override
+  public TokenizedText tokenize(String text) {
+    AlignedText beginning = AlignedText.of(text, MAX_CHARACTERS);
+    int looked = beginning.length() == 0 ? 0 : beginning.to(beginning.length() - 1);
+    TokenizedText.Builder tokens = new TokenizedText.Builder(vocabulary.start(), maxTokens);
+    if (cleaning == TextCleaning.OPEN_CLIP) {
+      addWords(cleaning.clean(beginning), tokens);
+    } else {
+      addAround(
+          given,
+          beginning,
+          tokens,
+          part -> addAround(cleaned, cleaning.clean(part), tokens, rest -> addWords(rest, tokens)));
+    }
+    boolean cut = looked < text.length() && !text.substring(looked).isBlank();
+    return tokens.build(vocabulary.end(), text.length(), cut, NONE);
+  }
+
+  /** Adds the special tokens of a text, and has what lies between them added. */
+  private static void addAround(
+      Map<Special, int[]> specials,
+      AlignedText text,
+      TokenizedText.Builder tokens,
+      Consumer<AlignedText> between) {
+    int from = 0;
+    for (int at = 0; at < text.length() && !tokens.isOver(); at++) {
+      Special special = find(specials, text, at);
+      if (special != null) {
+        between.accept(text.part(from, at));
+        from = at + specials.get(special).length;
+        tokens.add(special.id(), text.from(at), text.to(from - 1));
+        at = from - 1;
+      }
+    }
+    between.accept(text.part(from, text.length()));
+  }
+
+  /** Returns the longest special token at a place; null: there is none. */
+  private static Special find(Map<Special, int[]> specials, AlignedText text, int at) {
+    Special found = null;
+    for (Map.Entry<Special, int[]> special : specials.entrySet()) {
+      if (text.startsWith(special.getValue(), at)
+          && (found == null || special.getValue().length > specials.get(found).length)) {
+        found = special.getKey();
+      }
+    }
+    return found;
+  }
+
+  /** Splits a cleaned text into words and these into pieces, as long as there is room. */
+  private void addWords(AlignedText text, TokenizedText.Builder tokens) {
+    for (int at = 0; at < text.length() && !tokens.isOver(); ) {
+      Special special = cleaning == TextCleaning.OPEN_CLIP ? find(cleaned, text, at) : null;
+      int end = special == null ? endOfWord(text, at) : at + cleaned.get(special).length;
+      if (special != null) {
+        tokens.add(special.id(), text.from(at), text.to(end - 1));
+      } else if (isWhiteSpace(text.point(at))) {
+        end = at + 1;
+      } else {
+        addWord(text, at, end, tokens);
+      }
+      at = end;
+    }
+  }
+
+  /** CLIP's pattern: {@code 's|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+}. */
+  private int endOfWord(AlignedText text, int at) {
+    int c = text.point(at);
+    if (c == '\'') {
+      int length = contraction(text, at + 1);
+      if (length > 0) {
+        return at + 1 + length;
+      }
+    }
+    if (Character.isLetter(c)) {
+      return text.endOfRun(at, Character::isLetter);
+    }
+    return isNumber(c) ? at + 1 : text.endOfRun(at, BytePairTokenizer::isOther);
+  }
+
+  /** Returns how many letters behind an apostrophe belong to it. */
+  private int contraction(AlignedText text, int at) {
+    int first = at < text.length() ? text.point(at) : 0;
+    int second = at + 1 < text.length() ? text.point(at + 1) : 0;
+    return switch (first) {
+      case 's', 't', 'm', 'd' -> 1;
+      case 'r', 'v' -> second == 'e' ? 2 : 0;
+      case 'l' -> second == 'l' ? 2 : 0;
+      // OpenCLIP's pattern ignores case: the long s is an s
+      case 0x17f -> cleaning == TextCleaning.OPEN_CLIP ? 1 : 0;
+      default -> 0;
+    };
+  }
+
+  private static boolean isOther(int c) {
+    return !isWhiteSpace(c) && !Character.isLetter(c) && !isNumber(c);
+  }
+
+  private static boolean isNumber(int c) {
+    return switch (Character.getType(c)) {
+      case Character.DECIMAL_DIGIT_NUMBER, Character.LETTER_NUMBER, Character.OTHER_NUMBER -> true;
+      default -> false;
+    };
+  }
+
+  /** Unicode's property White_Space. */
+  private static boolean isWhiteSpace(int c) {
+    return Character.isSpaceChar(c) || (c >= '\t' && c <= '\r') || c == 0x85;
+  }
+
+  private void addWord(AlignedText text, int first, int end, TokenizedText.Builder tokens) {
+    byte[] bytes = text.part(first, end).toString().getBytes(StandardCharsets.UTF_8);
+    int[] points = new int[bytes.length]; // the code point that each byte is of
+    for (int i = 0, point = first - 1; i < bytes.length; i++) {
+      point += (bytes[i] & 0xc0) == 0x80 ? 0 : 1; // bytes that go on start with the bits 10
+      points[i] = point;
+    }
+    BytePairVocabulary.Pieces pieces = vocabulary.split(bytes);
+    for (int i = 0, from = 0; i < pieces.ids().length; from = pieces.ends()[i++]) {
+      int last = pieces.ends()[i] - 1;
+      tokens.add(pieces.ids()[i], text.from(points[from]), text.to(points[last]));
+    }
+  }
+
+  @Override
+  public List<WordSpan> spans(TokenizedText text) {
+    List<WordSpan> spans = new ArrayList<>();
+    int[] ids = text.ids();
+    for (int from = 0; from < ids.length; ) {
+      int to = from + 1;
+      if (isSpecial(ids[from])) {
+        spans.add(new WordSpan(piece(ids[from]), from, to));
+      } else {
+        List<String> pieces = new ArrayList<>(List.of(piece(ids[from])));
+        while (!pieces.get(to - from - 1).endsWith(BytePairVocabulary.WORD_END)
+            && !isSpecial(ids[to])) { // the end token is one
+          pieces.add(piece(ids[to++]));
+        }
+        spans.add(new WordSpan(vocabulary.word(pieces), from, to));
+      }
+      from = to;
+    }
+    return spans;
+  }
+
+  private boolean isSpecial(int id) {
+    return id == vocabulary.start()
+        || id == vocabulary.end()
+        || vocabulary.specials().stream().anyMatch(special -> special.id() == id);
+  }
+
+  @Override
+  public String piece(int id) {
+    return vocabulary.name(id);
+  }
+
+  @Override
+  public int size() {
+    return size;
+  }
+
+  @Override
+  public int maxTokens() {
+    return maxTokens;
+  }
+
+  /**
+   * Returns 0, as OpenAI's and OpenCLIP's have it. Hugging Face's fill with the end token; the
+   * model's causal mask hides either from the tokens before.
+   */
+  @Override
+  public int paddingId() {
+    return 0;
+  }
+}
