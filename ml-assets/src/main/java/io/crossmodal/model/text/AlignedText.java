@@ -155,9 +155,7 @@ final class AlignedText {
   /** Marks, and the vowels and finals of Hangul and Kirat Rai, which compose as marks do. */
   private static boolean joinsWhatStandsBefore(int c) {
     return switch (Character.getType(c)) {
-      case Character.NON_SPACING_MARK,
-              Character.COMBINING_SPACING_MARK,
-              Character.ENCLOSING_MARK ->
+      case Character.NON_SPACING_MARK, Character.COMBINING_SPACING_MARK, Character.ENCLOSING_MARK ->
           true;
       default -> (c >= 0x1160 && c <= 0x11ff) || (c >= 0x16d63 && c <= 0x16d6a);
     };
@@ -200,10 +198,10 @@ final class AlignedText {
   private static boolean isCaseIgnorable(int c) {
     return switch (Character.getType(c)) {
       case Character.NON_SPACING_MARK,
-              Character.ENCLOSING_MARK,
-              Character.FORMAT,
-              Character.MODIFIER_LETTER,
-              Character.MODIFIER_SYMBOL ->
+          Character.ENCLOSING_MARK,
+          Character.FORMAT,
+          Character.MODIFIER_LETTER,
+          Character.MODIFIER_SYMBOL ->
           true;
       default ->
           "'.:\u00b7\u0387\u055f\u05f4\u2018\u2019\u2024\u2027\ufe13\ufe52\ufe55\uff07\uff0e\uff1a"

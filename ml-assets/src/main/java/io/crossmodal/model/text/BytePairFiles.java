@@ -46,6 +46,9 @@ final class BytePairFiles {
   /** A tokenizer.json is below 4 MB. */
   private static final int MAX_BYTES = 64 << 20;
 
+  /** Added tokens: each is looked for at every place of a text. */
+  private static final int MAX_ADDED = 256;
+
   /** Of the first line of a list of merges. */
   private static final String VERSION = "#version:";
 
@@ -146,7 +149,7 @@ final class BytePairFiles {
     if (ids != null) {
       Map<String, Integer> given = parse(file, text(file, ids), new TypeToken<>() {});
       requireIds(file, given);
-      return new BytePairVocabulary(file, merges, given, List.of());
+      return new BytePairVocabulary(file, merges, given, List.of(), frame);
     }
     int start = BytePairVocabulary.BYTE_PIECES + merges.size();
     return new BytePairVocabulary(
@@ -154,7 +157,8 @@ final class BytePairFiles {
         merges,
         null,
         List.of(
-            new Special(frame.get(0), start, false), new Special(frame.get(1), start + 1, false)));
+            new Special(frame.get(0), start, false), new Special(frame.get(1), start + 1, false)),
+        frame);
   }
 
   private static byte[] unpacked(String file, byte[] content) {
@@ -199,8 +203,7 @@ final class BytePairFiles {
       throw refused(file, "it has no [model] with [merges] and [vocab]");
     }
     require(file, "model.type", model.type, "BPE");
-    require(
-        file, "model.end_of_word_suffix", model.endOfWordSuffix, BytePairVocabulary.WORD_END);
+    require(file, "model.end_of_word_suffix", model.endOfWordSuffix, BytePairVocabulary.WORD_END);
     require(file, "model.continuing_subword_prefix", model.continuingSubwordPrefix, "");
     require(file, "model.dropout", model.dropout, 0.0);
     require(file, "model.byte_fallback", model.byteFallback, false);
@@ -211,8 +214,7 @@ final class BytePairFiles {
     require(file, "pre_tokenizer", types(splitting), List.of("Split", "ByteLevel"));
     String pattern = splitting.get(0).pattern == null ? "" : splitting.get(0).pattern.regex;
     if (pattern == null || !pattern.endsWith(UNITS)) {
-      throw refused(
-          file, "it splits texts by [%s], not by [%s]", Messages.excerpt(pattern), UNITS);
+      throw refused(file, "it splits texts by [%s], not by [%s]", Messages.excerpt(pattern), UNITS);
     }
     requireIds(file, model.vocab);
     List<String> merges = new ArrayList<>();
@@ -222,12 +224,21 @@ final class BytePairFiles {
               ? string(file, pair.get(0)) + " " + string(file, pair.get(1))
               : string(file, merge));
     }
-    return new BytePairVocabulary(file, merges, model.vocab, added(file, document));
+    List<String> units =
+        BytePairVocabulary.FRAMES.stream()
+            .flatMap(List::stream)
+            .filter(name -> pattern.contains(name.replace("|", "\\|")))
+            .toList();
+    return new BytePairVocabulary(file, merges, model.vocab, added(file, document), units);
   }
 
   private static List<Special> added(String file, Document document) {
     List<Special> added = new ArrayList<>();
-    for (Added token : Objects.requireNonNullElse(document.addedTokens, List.<Added>of())) {
+    List<Added> tokens = Objects.requireNonNullElse(document.addedTokens, List.of());
+    if (tokens.size() > MAX_ADDED) {
+      throw refused(file, "it has %d added tokens, more than %d", tokens.size(), MAX_ADDED);
+    }
+    for (Added token : tokens) {
       if (token == null || token.content == null || token.content.isEmpty() || token.id == null) {
         throw refused(file, "an added token lacks its [content] or its [id]: %s", token);
       }

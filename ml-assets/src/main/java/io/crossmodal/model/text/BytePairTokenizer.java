@@ -53,7 +53,8 @@ public final class BytePairTokenizer implements Tokenizer {
         AlignedText name = AlignedText.of(special.name(), special.name().length());
         boolean behind = special.cleaned() || cleaning == TextCleaning.OPEN_CLIP;
         (behind ? cleaned : given)
-            .put(special, (behind ? name.lowerCase(false) : name).toString().codePoints().toArray());
+            .put(
+                special, (behind ? name.lowerCase(false) : name).toString().codePoints().toArray());
       }
     }
   }
@@ -96,8 +97,7 @@ public final class BytePairTokenizer implements Tokenizer {
    */
   public static BytePairTokenizer of(
       String file, byte[] content, byte[] ids, TextCleaning cleaning, int maxTokens) {
-    List<String> frame =
-        BytePairVocabulary.FRAMES.get(cleaning == TextCleaning.OPEN_CLIP ? 1 : 0);
+    List<String> frame = BytePairVocabulary.FRAMES.get(cleaning == TextCleaning.OPEN_CLIP ? 1 : 0);
     BytePairVocabulary vocabulary = BytePairFiles.read(file, content, ids, frame);
     return new BytePairTokenizer(vocabulary, cleaning, maxTokens, vocabulary.size());
   }
@@ -176,18 +176,32 @@ public final class BytePairTokenizer implements Tokenizer {
 
   /** Splits a cleaned text into words and these into pieces, as long as there is room. */
   private void addWords(AlignedText text, TokenizedText.Builder tokens) {
+    int unit = 0; // the end of a name that is a word of its own, split once more
     for (int at = 0; at < text.length() && !tokens.isOver(); ) {
       Special special = cleaning == TextCleaning.OPEN_CLIP ? find(cleaned, text, at) : null;
-      int end = special == null ? endOfWord(text, at) : at + cleaned.get(special).length;
+      int end = at + 1;
       if (special != null) {
+        end = at + cleaned.get(special).length;
         tokens.add(special.id(), text.from(at), text.to(end - 1));
-      } else if (isWhiteSpace(text.point(at))) {
-        end = at + 1;
-      } else {
+      } else if (!separates(text.point(at))) {
+        unit = at < unit ? unit : endOfUnit(text, at);
+        end = endOfWord(text, at);
+        end = at < unit ? Math.min(end, unit) : end;
         addWord(text, at, end, tokens);
       }
       at = end;
     }
+  }
+
+  /** Returns the end of a special token's name, which Hugging Face's pattern has in it. */
+  private int endOfUnit(AlignedText text, int at) {
+    for (String unit : vocabulary.units()) {
+      if (cleaning == TextCleaning.HUGGING_FACE
+          && text.startsWith(unit.codePoints().toArray(), at)) {
+        return at + unit.length();
+      }
+    }
+    return at;
   }
 
   /** CLIP's pattern: {@code 's|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+}. */
@@ -202,7 +216,7 @@ public final class BytePairTokenizer implements Tokenizer {
     if (Character.isLetter(c)) {
       return text.endOfRun(at, Character::isLetter);
     }
-    return isNumber(c) ? at + 1 : text.endOfRun(at, BytePairTokenizer::isOther);
+    return isNumber(c) ? at + 1 : text.endOfRun(at, this::isOther);
   }
 
   /** Returns how many letters behind an apostrophe belong to it. */
@@ -219,8 +233,8 @@ public final class BytePairTokenizer implements Tokenizer {
     };
   }
 
-  private static boolean isOther(int c) {
-    return !isWhiteSpace(c) && !Character.isLetter(c) && !isNumber(c);
+  private boolean isOther(int c) {
+    return !separates(c) && !Character.isLetter(c) && !isNumber(c);
   }
 
   private static boolean isNumber(int c) {
@@ -230,9 +244,15 @@ public final class BytePairTokenizer implements Tokenizer {
     };
   }
 
-  /** Unicode's property White_Space. */
-  private static boolean isWhiteSpace(int c) {
-    return Character.isSpaceChar(c) || (c >= '\t' && c <= '\r') || c == 0x85;
+  /**
+   * White space. OpenCLIP's pattern ignores case, so that the one mark that is a letter in capitals
+   * is in none of its classes.
+   */
+  private boolean separates(int c) {
+    return Character.isSpaceChar(c)
+        || (c >= '\t' && c <= '\r')
+        || c == 0x85
+        || (c == 0x345 && cleaning == TextCleaning.OPEN_CLIP);
   }
 
   private void addWord(AlignedText text, int first, int end, TokenizedText.Builder tokens) {

@@ -62,6 +62,7 @@ final class BytePairVocabulary {
 
   private final String[] names;
   private final List<Special> specials;
+  private final List<String> units;
   private final int start;
   private final int end;
   private final int ownSize;
@@ -81,11 +82,17 @@ final class BytePairVocabulary {
    * @param merges two pieces each with a blank between, the first to be merged first
    * @param given ids by piece; null: in the order in which they are made
    * @param added tokens beside the pieces; none: start and end, which are given
+   * @param units names that the rule of splitting has in it
    * @throws IllegalArgumentException when these are not the merges of a CLIP
    */
   BytePairVocabulary(
-      String file, List<String> merges, Map<String, Integer> given, List<Special> added) {
+      String file,
+      List<String> merges,
+      Map<String, Integer> given,
+      List<Special> added,
+      List<String> units) {
     this.file = file;
+    this.units = List.copyOf(units);
     Map<String, Integer> symbols = new HashMap<>();
     addBytes(symbols);
     Map<String, Integer> inOrder = new HashMap<>(symbols);
@@ -223,6 +230,11 @@ final class BytePairVocabulary {
 
   List<Special> specials() {
     return specials;
+  }
+
+  /** Names that are words of their own wherever the cleaned text has them. */
+  List<String> units() {
+    return units;
   }
 
   int start() {

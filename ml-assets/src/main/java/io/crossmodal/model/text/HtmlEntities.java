@@ -127,8 +127,7 @@ final class HtmlEntities {
     int longest = longestName(name);
     return longest == 0
         ? null
-        : new Found(
-            1 + name.codePointCount(0, longest), NAMES.get(name.substring(0, longest)));
+        : new Found(1 + name.codePointCount(0, longest), NAMES.get(name.substring(0, longest)));
   }
 
   private static Found closed(AlignedText text, int at) {
