@@ -21,6 +21,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -65,6 +66,40 @@ class WordPieceTokenizerTest {
             new WordSpan(".", 5, 6),
             new WordSpan("[SEP]", 6, 7)),
         SMALL.spans(SMALL.tokenize("Two tanks rusting.")));
+  }
+
+  /** Which characters of the given text a token stands for, whatever cleaning made of them. */
+  @Test
+  void tokensCoverTheCharactersThatTheyComeFrom() {
+    String text = " TWO\u200b Tan\u00ads, cafe\u0301\tCAF\u00c9 \u0130stanbul zeppelins.";
+    WordPieceTokenizer tokenizer = new WordPieceTokenizer(SMALL.words(), 40);
+    TokenizedText tokens = tokenizer.tokenize(text);
+    BytePairTokenizerTest.assertSpans(tokenizer, text, tokens);
+    assertEquals(
+        List.of("TWO", "Tan\u00ads", ",", "cafe", "CAF\u00c9", "\u0130stanbul", "zeppelins", "."),
+        IntStream.range(1, tokens.length() - 1)
+            .mapToObj(token -> text.substring(tokens.start(token), tokens.end(token)))
+            .toList());
+    TokenizedText two = tokenizer.tokenize("caf\u00c9s");
+    assertEquals(List.of(0, 4), List.of(two.start(1), two.end(1)));
+    assertEquals(List.of(4, 5), List.of(two.start(2), two.end(2)));
+  }
+
+  /** Every character there is, alone, with marks behind it and between letters. */
+  @Test
+  void everyCharacterIsCoveredOrLeftOut() {
+    WordPieceTokenizer tokenizer = new WordPieceTokenizer(SMALL.words(), 4096);
+    for (int block = 0; block <= Character.MAX_CODE_POINT; block += 128) {
+      StringBuilder text = new StringBuilder("two");
+      for (int c = block; c < block + 128; c++) {
+        text.appendCodePoint(c).append(c % 3 == 0 ? " " : c % 3 == 1 ? "" : "s\u0301");
+      }
+      text.append(" two");
+      TokenizedText tokens = tokenizer.tokenize(text.toString());
+      BytePairTokenizerTest.assertSpans(tokenizer, text.toString(), tokens);
+      int last = tokens.length() - 2;
+      assertEquals(text.length() - 3, tokens.start(last), "U+" + Integer.toHexString(block));
+    }
   }
 
   @Test

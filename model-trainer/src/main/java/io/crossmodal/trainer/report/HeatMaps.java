@@ -12,7 +12,7 @@ import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.text.TokenizedText;
-import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.model.text.Tokenizer;
 import io.crossmodal.model.text.WordSpan;
 import java.awt.Color;
 import java.awt.Font;
@@ -61,7 +61,7 @@ public final class HeatMaps {
     SensorConfig sensor = model.bundle().manifest().config().sensors().get(0);
     ImagePreprocessor preprocessor = model.bundle().preprocessor(sensor.name());
     List<PixelTensor> pixels = pictures.stream().map(preprocessor::preprocess).toList();
-    WordPieceTokenizer tokenizer = model.bundle().tokenizer();
+    Tokenizer tokenizer = model.bundle().tokenizer();
     List<TokenizedText> texts = captions.stream().map(tokenizer::tokenize).toList();
     List<WordPatchWeights> weights =
         model.attention(
@@ -79,13 +79,12 @@ public final class HeatMaps {
    * Draws one sheet.
    *
    * @param picture {@link #SIDE} pixels wide and high
-   * @param words the text's words; [SEP] is left out
+   * @param words the text's words; the last one, its end token, is left out
    * @param weights of the words' tokens
    */
   static BufferedImage sheet(RgbImage picture, List<WordSpan> words, WordPatchWeights weights)
       throws IOException {
-    List<WordSpan> drawn =
-        words.stream().filter(word -> !word.word().equals(WordPieceTokenizer.END)).toList();
+    List<WordSpan> drawn = words.subList(0, words.size() - 1);
     int tiles = 1 + drawn.size();
     int columns = Math.min(COLUMNS, tiles);
     int rows = (tiles + columns - 1) / columns;

@@ -87,8 +87,10 @@ class HeatMapsTest {
 
   @Test
   void aWordsPiecesShareOnePicture() throws Exception {
-    List<WordSpan> words = List.of(new WordSpan("tanks", 0, 2));
+    List<WordSpan> words =
+        List.of(new WordSpan("tanks", 0, 2), new WordSpan("<end_of_text>", 2, 3));
     BufferedImage sheet = HeatMaps.sheet(grey(120), words, heavy(0, 8));
+    assertEquals(HeatMaps.GAP + 2 * (SIDE + HeatMaps.GAP), sheet.getWidth(), "no end token");
     int low = SIDE / 6;
     int high = SIDE - SIDE / 6;
     assertEquals(brightness(sheet, 1, low, low), brightness(sheet, 1, high, high), 6);

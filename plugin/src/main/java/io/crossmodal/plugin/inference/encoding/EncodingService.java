@@ -12,7 +12,7 @@ import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
-import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.model.text.Tokenizer;
 import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.Futures;
@@ -114,7 +114,7 @@ public final class EncodingService {
     return withBundle(
         request.model(),
         (on, bundle) -> {
-          WordPieceTokenizer tokenizer = bundle.tokenizer();
+          Tokenizer tokenizer = bundle.tokenizer();
           return encode(
               request,
               new Operation.EncodeTexts(on),
@@ -130,8 +130,8 @@ public final class EncodingService {
         });
   }
 
-  /** Returns the words without [CLS], which is the first, and [SEP], which is the last. */
-  private static List<WordSpan> words(WordPieceTokenizer tokenizer, TokenizedText text) {
+  /** Returns the words without the start token, which is the first, and the end token, the last. */
+  private static List<WordSpan> words(Tokenizer tokenizer, TokenizedText text) {
     List<WordSpan> spans = tokenizer.spans(text);
     return List.copyOf(spans.subList(1, spans.size() - 1));
   }
