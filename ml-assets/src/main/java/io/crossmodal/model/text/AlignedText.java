@@ -85,6 +85,13 @@ final class AlignedText {
     this.to[length++] = to;
   }
 
+  /** Has the last code point cover the characters {@code [from, to)} too, if it ends there. */
+  void extend(int from, int to) {
+    if (length > 0 && this.to[length - 1] == from) {
+      this.to[length - 1] = to;
+    }
+  }
+
   /** Adds what stands in another text's place {@code [first, end)}, which it all comes from. */
   void add(String replacement, AlignedText source, int first, int end) {
     replacement.codePoints().forEach(c -> add(c, source.from[first], source.to[end - 1]));

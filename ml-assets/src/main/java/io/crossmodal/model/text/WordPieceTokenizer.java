@@ -108,10 +108,14 @@ public final class WordPieceTokenizer implements Tokenizer {
         letters.add(c, clean.from(i), clean.to(i));
       } else if (c != ' ') {
         String lower = Character.toString(c).toLowerCase(Locale.ROOT);
+        int before = letters.length();
         for (char letter : Normalizer.normalize(lower, Normalizer.Form.NFD).toCharArray()) {
           if (Character.getType(letter) != Character.NON_SPACING_MARK) {
             letters.add(letter, clean.from(i), clean.to(i));
           }
+        }
+        if (letters.length() == before) { // a mark belongs to the letter before it
+          letters.extend(clean.from(i), clean.to(i));
         }
       }
     }
