@@ -23,7 +23,6 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -98,12 +97,12 @@ final class BytePairFiles {
   private BytePairFiles() {}
 
   /** Returns the refusal of a file: its name, what was found, what is taken. */
-  static IllegalArgumentException refused(String file, String format, Object... values) {
+  static IllegalArgumentException refused(String file, String found) {
     return new IllegalArgumentException(
         "["
             + Messages.path(file)
             + "] is no tokenizer of a CLIP: "
-            + String.format(Locale.ROOT, format, values)
+            + found
             + "; taken are bpe_simple_vocab_16e6.txt.gz, merges.txt (with vocab.json or without)"
             + " and tokenizer.json of a CLIP");
   }
@@ -111,7 +110,7 @@ final class BytePairFiles {
   /** Refuses a file that is too large to be read. */
   static void requireSize(String file, long bytes) {
     if (bytes > MAX_BYTES) {
-      throw refused(file, "it has %d bytes, more than %d", bytes, MAX_BYTES);
+      throw refused(file, "it has " + bytes + " bytes, more than " + MAX_BYTES);
     }
   }
 
@@ -147,8 +146,9 @@ final class BytePairFiles {
       throw refused(file, "it holds no merges");
     }
     if (ids != null) {
-      Map<String, Integer> given = parse(file, text(file, ids), new TypeToken<>() {});
-      requireIds(file, given);
+      String idFile = "vocab.json of " + file;
+      Map<String, Integer> given = parse(idFile, text(idFile, ids), new TypeToken<>() {});
+      requireIds(idFile, given);
       return new BytePairVocabulary(file, merges, given, List.of(), frame);
     }
     int start = BytePairVocabulary.BYTE_PIECES + merges.size();
@@ -165,15 +165,17 @@ final class BytePairFiles {
     try (InputStream in = new GZIPInputStream(new ByteArrayInputStream(content))) {
       byte[] unpacked = in.readNBytes(MAX_BYTES + 1);
       if (unpacked.length > MAX_BYTES) {
-        throw refused(file, "it holds more than %d bytes when unpacked", MAX_BYTES);
+        throw refused(file, "it holds more than " + MAX_BYTES + " bytes when unpacked");
       }
       return unpacked;
     } catch (IOException e) { // of memory: its content is at fault
       throw refused(
           file,
-          "its %d bytes start as gzip, which cannot be unpacked (%s): is its end missing",
-          content.length,
-          Messages.excerpt(e.getMessage()));
+          "its "
+              + content.length
+              + " bytes start as gzip, which cannot be unpacked ("
+              + Messages.excerpt(e.getMessage())
+              + "): is its end missing");
     }
   }
 
@@ -181,7 +183,7 @@ final class BytePairFiles {
     try {
       return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(content)).toString();
     } catch (CharacterCodingException e) {
-      throw refused(file, "its %d bytes are no UTF-8 text", content.length);
+      throw refused(file, "its " + content.length + " bytes are no UTF-8 text");
     }
   }
 
@@ -192,7 +194,7 @@ final class BytePairFiles {
         return value;
       }
     } catch (JsonParseException e) {
-      throw refused(file, "it is not the JSON expected: %s", Messages.excerpt(e.getMessage(), 300));
+      throw refused(file, "it is not the JSON expected: " + Messages.excerpt(e.getMessage(), 300));
     }
     throw refused(file, "its JSON is empty");
   }
@@ -214,7 +216,8 @@ final class BytePairFiles {
     require(file, "pre_tokenizer", types(splitting), List.of("Split", "ByteLevel"));
     String pattern = splitting.get(0).pattern == null ? "" : splitting.get(0).pattern.regex;
     if (pattern == null || !pattern.endsWith(UNITS)) {
-      throw refused(file, "it splits texts by [%s], not by [%s]", Messages.excerpt(pattern), UNITS);
+      throw refused(
+          file, "it splits texts by [" + Messages.excerpt(pattern) + "], not by [" + UNITS + "]");
     }
     requireIds(file, model.vocab);
     List<String> merges = new ArrayList<>();
@@ -236,17 +239,19 @@ final class BytePairFiles {
     List<Special> added = new ArrayList<>();
     List<Added> tokens = Objects.requireNonNullElse(document.addedTokens, List.of());
     if (tokens.size() > MAX_ADDED) {
-      throw refused(file, "it has %d added tokens, more than %d", tokens.size(), MAX_ADDED);
+      throw refused(file, "it has " + tokens.size() + " added tokens, more than " + MAX_ADDED);
     }
     for (Added token : tokens) {
       if (token == null || token.content == null || token.content.isEmpty() || token.id == null) {
-        throw refused(file, "an added token lacks its [content] or its [id]: %s", token);
+        throw refused(
+            file, "an added token lacks its [content] or its [id]: " + Messages.excerpt(token));
       }
       if (token.singleWord || token.lstrip || token.rstrip) {
         throw refused(
             file,
-            "the added token [%s] has single_word, lstrip or rstrip, which none of a CLIP has",
-            Messages.excerpt(token.content));
+            "the added token ["
+                + Messages.excerpt(token.content)
+                + "] has single_word, lstrip or rstrip, which none of a CLIP has");
       }
       added.add(new Special(token.content, token.id, token.normalized));
     }
@@ -263,13 +268,14 @@ final class BytePairFiles {
     if (value instanceof JsonPrimitive primitive && primitive.isString()) {
       return primitive.getAsString();
     }
-    throw refused(file, "a merge is [%s], no text", Messages.excerpt(value));
+    throw refused(file, "a merge is [" + Messages.excerpt(value) + "], no text");
   }
 
   /** Refuses another value; null, the field's absence, counts as the expected one. */
   private static void require(String file, String field, Object found, Object expected) {
     if (found != null && !found.equals(expected)) {
-      throw refused(file, "its %s is [%s], not [%s]", field, Messages.excerpt(found), expected);
+      throw refused(
+          file, "its " + field + " is [" + Messages.excerpt(found) + "], not [" + expected + "]");
     }
   }
 

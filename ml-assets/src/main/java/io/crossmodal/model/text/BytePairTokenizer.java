@@ -118,9 +118,11 @@ public final class BytePairTokenizer implements Tokenizer {
     if (rows != vocabulary.size() && rows != vocabulary.ownSize()) {
       throw BytePairFiles.refused(
           vocabulary.file(),
-          "it has %d ids, and the model has rows for %d: they do not belong together",
-          vocabulary.ownSize(),
-          rows);
+          "it has "
+              + vocabulary.ownSize()
+              + " ids, and the model has rows for "
+              + rows
+              + ": they do not belong together");
     }
     return new BytePairTokenizer(vocabulary, cleaning, maxTokens, rows);
   }
@@ -262,11 +264,8 @@ public final class BytePairTokenizer implements Tokenizer {
       point += (bytes[i] & 0xc0) == 0x80 ? 0 : 1; // bytes that go on start with the bits 10
       points[i] = point;
     }
-    BytePairVocabulary.Pieces pieces = vocabulary.split(bytes);
-    for (int i = 0, from = 0; i < pieces.ids().length; from = pieces.ends()[i++]) {
-      int last = pieces.ends()[i] - 1;
-      tokens.add(pieces.ids()[i], text.from(points[from]), text.to(points[last]));
-    }
+    vocabulary.split(
+        bytes, (id, from, to) -> tokens.add(id, text.from(points[from]), text.to(points[to - 1])));
   }
 
   @Override

@@ -49,8 +49,11 @@ final class BytePairVocabulary {
    */
   record Special(String name, int id, boolean cleaned) {}
 
-  /** The pieces of one word: their ids, and the byte behind the last one of each. */
-  record Pieces(int[] ids, int[] ends) {}
+  /** Takes the pieces of a word in order. */
+  interface Sink {
+    /** Takes a piece that is the bytes {@code [from, to)} of the word. */
+    void add(int id, int from, int to);
+  }
 
   private final String file;
   private final int[] symbolOfByte = new int[BYTES];
@@ -106,9 +109,12 @@ final class BytePairVocabulary {
       Integer right = symbols.get(merge.substring(blank + 1));
       if (left == null || right == null) {
         throw refused(
-            "merge %d is [%s], and a merge is two pieces with a blank between, bytes or made by the"
-                + " merges before it",
-            rank + 1, Messages.excerpt(merge));
+            "merge "
+                + (rank + 1)
+                + " is ["
+                + Messages.excerpt(merge)
+                + "], and a merge is two pieces with a blank between, bytes or made by the merges"
+                + " before it");
       }
       endsWords |= merge.endsWith(WORD_END);
       byRank[rank] = pair(left, right);
@@ -118,8 +124,9 @@ final class BytePairVocabulary {
     }
     if (!endsWords) {
       throw refused(
-          "none of its %d merges makes a piece that ends in </w>, as CLIP's words do",
-          products.length);
+          "none of its "
+              + products.length
+              + " merges makes a piece that ends in </w>, as CLIP's words do");
     }
     Map<String, Integer> own = given == null ? inOrder : given;
     Map<String, Integer> all = new HashMap<>(own);
@@ -130,7 +137,7 @@ final class BytePairVocabulary {
     ids = pieces.stream().mapToInt(piece -> id(own, piece)).toArray();
     ownSize = Math.max(size(own), Math.max(start, end) + 1);
     names = new String[Math.max(ownSize, size(all))];
-    all.forEach((name, id) -> names[id] = name);
+    all.forEach(this::name);
     specials =
         added.isEmpty()
             ? frame.stream().map(name -> new Special(name, all.get(name), false)).toList()
@@ -144,9 +151,22 @@ final class BytePairVocabulary {
     pairs = Arrays.stream(ranks).mapToLong(rank -> byRank[rank]).toArray();
     for (int i = 1; i < pairs.length; i++) {
       if (pairs[i] == pairs[i - 1]) {
-        throw refused("merge [%s] stands in it twice", merges.get(ranks[i]));
+        throw refused("merge [" + Messages.excerpt(merges.get(ranks[i])) + "] stands in it twice");
       }
     }
+  }
+
+  private void name(String name, int id) {
+    if (names[id] != null) {
+      throw refused(
+          "["
+              + Messages.excerpt(names[id])
+              + "] and ["
+              + Messages.excerpt(name)
+              + "] both have the id "
+              + id);
+    }
+    names[id] = name;
   }
 
   /** Gives each byte its letter, and two pieces: inside of a word, and at its end. */
@@ -194,13 +214,14 @@ final class BytePairVocabulary {
         }
       }
     }
-    throw refused("it has no start and end token; taken are %s", FRAMES);
+    throw refused("it has no start and end token; taken are " + FRAMES);
   }
 
   private int id(Map<String, Integer> own, String piece) {
     Integer id = own.get(piece);
     if (id == null) {
-      throw refused("its ids lack the piece [%s], which its merges make", Messages.excerpt(piece));
+      throw refused(
+          "its ids lack the piece [" + Messages.excerpt(piece) + "], which its merges make");
     }
     return id;
   }
@@ -211,16 +232,20 @@ final class BytePairVocabulary {
       int id = entry.getValue();
       if (id < 0 || id >= MAX_IDS) {
         throw refused(
-            "[%s] has the id %d; taken are 0 to %d",
-            Messages.excerpt(entry.getKey()), id, MAX_IDS - 1);
+            "["
+                + Messages.excerpt(entry.getKey())
+                + "] has the id "
+                + id
+                + "; taken are 0 to "
+                + (MAX_IDS - 1));
       }
       size = Math.max(size, id + 1);
     }
     return size;
   }
 
-  private IllegalArgumentException refused(String format, Object... values) {
-    return BytePairFiles.refused(file, format, values);
+  private IllegalArgumentException refused(String found) {
+    return BytePairFiles.refused(file, found);
   }
 
   /** Its name. */
@@ -275,7 +300,7 @@ final class BytePairVocabulary {
    *
    * @param word at least one byte
    */
-  Pieces split(byte[] word) {
+  void split(byte[] word, Sink sink) {
     int n = word.length;
     int[] symbols = new int[n];
     int[] next = new int[n]; // the byte that starts the next piece, which is this one's end
@@ -289,7 +314,6 @@ final class BytePairVocabulary {
     for (int i = 0; i < n - 1; i++) {
       offer(merges, symbols, i, i + 1);
     }
-    int length = n;
     while (!merges.isEmpty()) {
       long best = merges.poll();
       int at = (int) best;
@@ -301,7 +325,6 @@ final class BytePairVocabulary {
       symbols[at] = products[rank];
       symbols[right] = -1;
       next[at] = next[right];
-      length--;
       if (next[at] < n) {
         previous[next[at]] = at;
         offer(merges, symbols, at, next[at]);
@@ -310,13 +333,9 @@ final class BytePairVocabulary {
         offer(merges, symbols, previous[at], at);
       }
     }
-    int[] pieceIds = new int[length];
-    int[] ends = new int[length];
-    for (int at = 0, i = 0; at < n; at = next[at], i++) {
-      pieceIds[i] = ids[symbols[at]];
-      ends[i] = next[at];
+    for (int at = 0; at < n; at = next[at]) {
+      sink.add(ids[symbols[at]], at, next[at]);
     }
-    return new Pieces(pieceIds, ends);
   }
 
   private void offer(PriorityQueue<Long> merges, int[] symbols, int left, int right) {

@@ -15,7 +15,7 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * Replaces HTML's character references, such as {@code &eacute;}, by their characters.
+ * Replaces HTML's character references, such as &amp;eacute;, by their characters.
  *
  * @see <a href="https://html.spec.whatwg.org/#character-reference-state">HTML</a>
  */

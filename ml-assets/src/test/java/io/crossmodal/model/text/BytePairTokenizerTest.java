@@ -606,6 +606,7 @@ class BytePairTokenizerTest {
     change("lack the piece [th]", json -> vocab(json).remove("th"));
     change("[th] has the id -1", json -> vocab(json).addProperty("th", -1));
     change("[th] has the id 2000000", json -> vocab(json).addProperty("th", 2_000_000));
+    change("both have the id 7", json -> vocab(json).addProperty("more", 7));
     change("has the id null", json -> vocab(json).add("th", null));
     change(
         "no start and end token",
@@ -629,6 +630,11 @@ class BytePairTokenizerTest {
     assertRefused(
         "a vocab.json is given beside it",
         () -> BytePairTokenizer.of("x", whole, ids, TextCleaning.HUGGING_FACE, 77));
+    assertRefused(
+        "[vocab.json of x] is no tokenizer of a CLIP",
+        () ->
+            BytePairTokenizer.of(
+                "x", resource("small-merges.txt"), whole, TextCleaning.HUGGING_FACE, 77));
     assertRefused(
         "has no start and end token",
         () ->
