@@ -25,6 +25,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
+import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -124,9 +125,23 @@ class EvaluatorTest {
   private static double recall(
       boolean imageQueries, boolean aware, int k, int cut, Calibration calibration) {
     int queries = imageQueries ? split.size() : TEXTS.size();
+    return 100.0 * hits(imageQueries, aware, k, cut, calibration, query -> true) / queries;
+  }
+
+  private static int hits(
+      boolean imageQueries,
+      boolean aware,
+      int k,
+      int cut,
+      Calibration calibration,
+      IntPredicate chosen) {
+    int queries = imageQueries ? split.size() : TEXTS.size();
     int hits = 0;
     for (int query = 0; query < queries; query++) {
       int q = query;
+      if (!chosen.test(q)) {
+        continue;
+      }
       List<Integer> order = nearest(imageQueries, q, k);
       if (calibration != null) {
         order =
@@ -145,7 +160,7 @@ class EvaluatorTest {
         hits++;
       }
     }
-    return 100.0 * hits / queries;
+    return hits;
   }
 
   private static void assertRetrieval(
@@ -199,6 +214,67 @@ class EvaluatorTest {
     assertEquals(
         EvaluationTable.Retrieval.meanRecall(row.imageToText().aware(), row.textToImage().aware()),
         row.meanRecallAware());
+  }
+
+  private static int owner(boolean imageQueries, int query) {
+    return imageQueries ? query : OWNERS.get(query);
+  }
+
+  /** The first answers of one half's queries, scored, and which of them are right. */
+  private static CalibrationFit.Judged judged(boolean imageQueries, int half, int k) {
+    int[] queries =
+        IntStream.range(0, imageQueries ? split.size() : TEXTS.size())
+            .filter(q -> owner(imageQueries, q) % 2 == half)
+            .toArray();
+    int[][] answers = new int[queries.length][];
+    float[][] itm = new float[queries.length][k];
+    float[][] biEncoder = new float[queries.length][k];
+    boolean[][] right = new boolean[queries.length][k];
+    for (int i = 0; i < queries.length; i++) {
+      int q = queries[i];
+      answers[i] = nearest(imageQueries, q, k).stream().mapToInt(a -> a).toArray();
+      for (int a = 0; a < k; a++) {
+        int text = imageQueries ? answers[i][a] : q;
+        int image = imageQueries ? q : answers[i][a];
+        itm[i][a] = logits[text][image].itm()[0];
+        biEncoder[i][a] = logits[text][image].biEncoder()[0];
+        right[i][a] = right(text, image, true);
+      }
+    }
+    return new CalibrationFit.Judged(new Candidates(answers, itm, biEncoder), right);
+  }
+
+  @Test
+  void eachHalfIsRankedByTheLambdaThatTheOtherChose() {
+    int k = 9;
+    List<EvaluationTable.Row> rows =
+        evaluator.twoFold(new Evaluator.Depths(List.of(k, 1000), false), pairs -> {});
+    assertEquals(2, rows.size());
+    Calibration[] byOther = new Calibration[2];
+    for (int half = 0; half < 2; half++) {
+      byOther[half] = CalibrationFit.fit(judged(false, 1 - half, k), judged(true, 1 - half, k));
+    }
+    for (boolean imageQueries : new boolean[] {false, true}) {
+      EvaluationTable.Row.Direction found =
+          imageQueries ? rows.get(1).imageToText() : rows.get(1).textToImage();
+      int queries = found.aware().queries();
+      for (int cut : new int[] {1, 5}) {
+        int hits = 0;
+        for (int half = 0; half < 2; half++) {
+          int own = half;
+          hits +=
+              hits(
+                  imageQueries,
+                  true,
+                  k,
+                  cut,
+                  byOther[half],
+                  q -> owner(imageQueries, q) % 2 == own);
+        }
+        double share = cut == 1 ? found.aware().r1() : found.aware().r5();
+        assertEquals(100.0 * hits / queries, share, 100.0 / queries + 1e-9);
+      }
+    }
   }
 
   @Test

@@ -243,6 +243,23 @@ class CaptionSetTest {
     }
   }
 
+  /** The others' captions are "picture number i of them" and "it is i". */
+  @Test
+  void nearCaptionsAreNeitherRightNorNegatives() {
+    TrainingOptions.Tasks all = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0, 1);
+    TrainingOptions.Tasks near = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0, 0.3);
+    CaptionSet.Batch usual =
+        set(options(SEED, IMAGES, all, Augmentation.NONE)).batch(0);
+    CaptionSet.Batch batch = set(options(SEED, IMAGES, near, Augmentation.NONE)).batch(0);
+    assertArrayEquals(new float[IMAGES * IMAGES], usual.similar());
+    int found = 0;
+    for (int i = 0; i < batch.similar().length; i++) {
+      assertTrue(batch.similar()[i] + batch.matches()[i] <= 1, "both at " + i);
+      found += (int) batch.similar()[i];
+    }
+    assertTrue(found > 0, "pictures from the fourth on say nearly the same of themselves");
+  }
+
   /** Seen from the next batches: what a batch asks for now is a key of theirs. */
   @Test
   void keysOfEarlierBatchesMatchByImageAndByCaption() {
