@@ -78,7 +78,7 @@ public final class ImagePreprocessor {
   }
 
   /**
-   * Decoded and resized to S x S, not yet normalised: what the trainer keeps in memory.
+   * Decoded and resized to S x S, not yet normalised: what the trainer keeps.
    *
    * @throws ImageFormatException when the bytes are no picture we take
    */

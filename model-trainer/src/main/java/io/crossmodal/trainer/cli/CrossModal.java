@@ -8,6 +8,7 @@ import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.trainer.data.InvalidDatasetException;
 import io.crossmodal.trainer.train.TrainingException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
@@ -26,7 +27,7 @@ import picocli.CommandLine.Command;
       GeneratePairsCommand.class,
       TrainCommand.class,
       TrainFusionCommand.class,
-    TrainSensorsCommand.class,
+      TrainSensorsCommand.class,
       DistillCommand.class,
       EvaluateCommand.class,
       EvaluateSensorsCommand.class,
@@ -65,6 +66,7 @@ public final class CrossModal {
           if (e instanceof IllegalArgumentException
               || e instanceof InvalidDatasetException
               || e instanceof IOException
+              || e instanceof UncheckedIOException
               || e instanceof BundleException
               || e instanceof TrainingException) {
             line.getErr().println(line.getColorScheme().errorText(message(e)));

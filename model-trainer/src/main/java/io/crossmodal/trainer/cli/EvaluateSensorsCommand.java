@@ -72,27 +72,31 @@ final class EvaluateSensorsCommand implements Callable<Integer> {
         side == null && !known.isEmpty()
             ? models.get(0).manifest().config().sensor(dataset.first().name()).imageSize()
             : side == null ? SensorOptions.Preset.CONVOLUTIONAL.imageSize() : side;
-    SensorEvaluation evaluation = new SensorEvaluation(dataset);
-    for (ModelBundle model : models) {
-      add(evaluation, model);
-    }
-    for (long seed : untrained) {
-      add(
-          evaluation,
-          SensorTraining.untrained(
-              dataset,
-              OptionRecords.with(
-                  SensorOptions.Recipe.SCRATCH.options(),
-                  Map.of("seed", seed, "image_size", pixels)),
-              "untrained-" + seed));
-    }
-    evaluation.addDescriptor(pixels);
-    System.out.print(evaluation.markdown());
-    if (json != null) {
-      Files.writeString(
-          json,
-          new GsonBuilder().serializeSpecialFloatingPointValues().create().toJson(evaluation.rows())
-              + "\n");
+    try (SensorEvaluation evaluation = new SensorEvaluation(dataset)) {
+      for (ModelBundle model : models) {
+        add(evaluation, model);
+      }
+      for (long seed : untrained) {
+        add(
+            evaluation,
+            SensorTraining.untrained(
+                dataset,
+                OptionRecords.with(
+                    SensorOptions.Recipe.SCRATCH.options(),
+                    Map.of("seed", seed, "image_size", pixels)),
+                "untrained-" + seed));
+      }
+      evaluation.addDescriptor(pixels);
+      System.out.print(evaluation.markdown());
+      if (json != null) {
+        Files.writeString(
+            json,
+            new GsonBuilder()
+                    .serializeSpecialFloatingPointValues()
+                    .create()
+                    .toJson(evaluation.rows())
+                + "\n");
+      }
     }
     return 0;
   }

@@ -30,7 +30,7 @@ public enum Augmentation {
   private static final int RANDAUGMENT_CHANGES = 2;
   private static final double RANDAUGMENT_MAGNITUDE = 7;
 
-  /** Returns the side to keep an image in memory at that is shown to the model at {@code side}. */
+  /** Returns the side to keep an image at that is shown to the model at {@code side}. */
   public int sourceSide(int side) {
     // A crop needs pixels to spare, or it would be blurred where the whole image is not.
     return this == AERIAL ? side + side / 4 : side;

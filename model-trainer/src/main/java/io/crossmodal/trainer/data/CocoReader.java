@@ -4,7 +4,6 @@
  */
 package io.crossmodal.trainer.data;
 
-import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import io.crossmodal.trainer.data.DatasetBuilder.Caption;
@@ -76,13 +75,12 @@ final class CocoReader {
   }
 
   private void parse(Path file) throws IOException {
-    JsonObject root = TextFiles.json(file).getAsJsonObject();
-    Map<String, List<Caption>> captions = captions(root.get("annotations"), file);
-    JsonArray images = root.getAsJsonArray("images");
+    // Twice, for either may come first.
+    Map<String, List<Caption>> captions = captions(file);
     Optional<Matcher> name = name(file);
-    for (int i = 0; i < images.size(); i++) {
-      image(images.get(i), file.getFileName() + ": images[" + i + "]", name, captions);
-    }
+    String images = file.getFileName() + ": images[";
+    TextFiles.json(
+        file, Map.of("images", (i, image) -> image(image, images + i + "]", name, captions)));
     captions
         .values()
         .forEach(
@@ -94,26 +92,32 @@ final class CocoReader {
                         + " is of an image that is not in the file"));
   }
 
-  private Map<String, List<Caption>> captions(JsonElement annotations, Path file) {
+  private Map<String, List<Caption>> captions(Path file) throws IOException {
     Map<String, List<Caption>> captions = new LinkedHashMap<>();
-    if (annotations == null || !annotations.isJsonArray()) {
+    JsonObject root =
+        TextFiles.json(
+                file,
+                Map.of(
+                    "annotations",
+                    (i, entry) -> caption(entry, file, "annotations[" + i + "]", captions)))
+            .getAsJsonObject();
+    if (root.get("annotations") == null || !root.get("annotations").isJsonArray()) {
       throw new InvalidDatasetException(
           file + " has no array \"annotations\", where COCO has the captions");
     }
-    JsonArray all = annotations.getAsJsonArray();
-    for (int i = 0; i < all.size(); i++) {
-      String place = "annotations[" + i + "]";
-      JsonElement entry = all.get(i);
-      if (!entry.isJsonObject() || !isId(entry.getAsJsonObject().get("image_id"))) {
-        builder.problem(file.getFileName() + ": " + place + " has no image_id");
-        continue;
-      }
-      JsonObject annotation = entry.getAsJsonObject();
-      captions
-          .computeIfAbsent(annotation.get("image_id").getAsString(), id -> new ArrayList<>())
-          .add(new Caption(place, TextFiles.text(annotation, "caption")));
-    }
     return captions;
+  }
+
+  private void caption(
+      JsonElement entry, Path file, String place, Map<String, List<Caption>> captions) {
+    if (!entry.isJsonObject() || !isId(entry.getAsJsonObject().get("image_id"))) {
+      builder.problem(file.getFileName() + ": " + place + " has no image_id");
+      return;
+    }
+    JsonObject annotation = entry.getAsJsonObject();
+    captions
+        .computeIfAbsent(annotation.get("image_id").getAsString(), id -> new ArrayList<>())
+        .add(new Caption(place, TextFiles.text(annotation, "caption")));
   }
 
   private static boolean isId(JsonElement id) {

@@ -18,81 +18,109 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
- * The tiles of pairs in memory, square and in their sensors' units.
+ * The tiles of pairs, square and in their sensors' units, in two temporary files.
  *
- * <p>All are held, 4 bytes a value: a pair of BigEarthNet at 120 pixels takes 690 kB.
+ * <p>They take 4 bytes a value there: a pair of BigEarthNet at 120 pixels 690 kB.
  *
  * @param pairs those whose tiles could be used
- * @param first tiles of the first sensor
- * @param second tiles of the second sensor
+ * @param first tiles of the first sensor; closed with this
+ * @param second tiles of the second sensor; closed with this
  * @param problems what was left out, a line each
  */
 public record DecodedPairs(
-    List<TilePair> pairs, List<BandImage> first, List<BandImage> second, List<String> problems) {
+    List<TilePair> pairs,
+    StoredPictures<BandImage> first,
+    StoredPictures<BandImage> second,
+    List<String> problems)
+    implements AutoCloseable {
   public DecodedPairs {
     pairs = List.copyOf(pairs);
-    first = List.copyOf(first);
-    second = List.copyOf(second);
     problems = List.copyOf(problems);
+  }
+
+  @Override
+  public void close() {
+    try (first) {
+      second.close();
+    }
   }
 
   /** A tile as its files have it, and where they say it lies. */
   private record Tile(BandImage image, Optional<Georeference> place) {}
 
-  /** Both tiles, or why there are none. */
-  private record Attempt(BandImage first, BandImage second, String problem) {}
-
   /**
    * Decodes the pairs of a split, on all processors.
    *
    * @param side that tiles are resized to
+   * @param folder to make the files of decoded tiles in
    * @throws InvalidDatasetException where more tiles cannot be used than the data set allows, or
    *     none is left, listing them
+   * @throws java.io.UncheckedIOException where a file cannot be written: the disk may be full
    */
-  public static DecodedPairs decode(PairDataset dataset, Split split, int side) {
+  public static DecodedPairs decode(PairDataset dataset, Split split, int side, Path folder) {
     List<TilePair> wanted = dataset.split(split);
-    List<Attempt> attempts =
-        wanted.parallelStream().map(pair -> attempt(dataset, pair, side)).toList();
-    List<TilePair> pairs = new ArrayList<>();
-    List<BandImage> first = new ArrayList<>();
-    List<BandImage> second = new ArrayList<>();
-    List<String> problems = new ArrayList<>();
-    for (int i = 0; i < attempts.size(); i++) {
-      Attempt attempt = attempts.get(i);
-      if (attempt.problem().isEmpty()) {
-        pairs.add(wanted.get(i));
-        first.add(attempt.first());
-        second.add(attempt.second());
-      } else {
-        problems.add(wanted.get(i).id() + ": " + attempt.problem());
+    String[] found = new String[wanted.size()];
+    try (StoredPictures.Writer<BandImage> first =
+            StoredPictures.Writer.in(folder, StoredPictures.Form.BANDS, found.length);
+        StoredPictures.Writer<BandImage> second =
+            StoredPictures.Writer.in(folder, StoredPictures.Form.BANDS, found.length)) {
+      IntStream.range(0, found.length)
+          .parallel()
+          .forEach(i -> found[i] = store(dataset, wanted.get(i), side, i, first, second));
+      List<TilePair> pairs = new ArrayList<>();
+      List<String> problems = new ArrayList<>();
+      for (int i = 0; i < found.length; i++) {
+        if (found[i] == null) {
+          pairs.add(wanted.get(i));
+        } else {
+          problems.add(wanted.get(i).id() + ": " + found[i]);
+        }
       }
+      InvalidDatasetException.check(
+          "tiles cannot be used (" + dataset.problemsLeft() + " more problems allowed)",
+          problems,
+          dataset.problemsLeft());
+      if (pairs.isEmpty()) {
+        throw new InvalidDatasetException("no pair is left in split " + split.label(), problems);
+      }
+      return new DecodedPairs(pairs, first.written(), second.written(), problems);
     }
-    InvalidDatasetException.check(
-        "tiles cannot be used (" + dataset.problemsLeft() + " more problems allowed)",
-        problems,
-        dataset.problemsLeft());
-    if (pairs.isEmpty()) {
-      throw new InvalidDatasetException("no pair is left in split " + split.label(), problems);
-    }
-    return new DecodedPairs(pairs, first, second, problems);
   }
 
-  private static Attempt attempt(PairDataset dataset, TilePair pair, int side) {
+  /** Does the same in the system's temporary folder. */
+  public static DecodedPairs decode(PairDataset dataset, Split split, int side) {
+    return decode(dataset, split, side, StoredPictures.TEMPORARY);
+  }
+
+  /** Stores a pair's tiles, or returns why there are none. */
+  private static String store(
+      PairDataset dataset,
+      TilePair pair,
+      int side,
+      int number,
+      StoredPictures.Writer<BandImage> toFirst,
+      StoredPictures.Writer<BandImage> toSecond) {
+    BandImage first;
+    BandImage second;
     try {
-      Tile first = read(dataset.first(), pair.first());
-      Tile second = read(dataset.second(), pair.second());
-      requireSamePlace(first, second);
-      return new Attempt(
-          prepare(dataset.first(), first, side), prepare(dataset.second(), second, side), "");
+      Tile one = read(dataset.first(), pair.first());
+      Tile other = read(dataset.second(), pair.second());
+      requireSamePlace(one, other);
+      first = prepare(dataset.first(), one, side);
+      second = prepare(dataset.second(), other, side);
     } catch (ImageFormatException e) {
-      return new Attempt(null, null, e.getMessage());
+      return e.getMessage();
     } catch (NoSuchFileException e) {
-      return new Attempt(null, null, "there is no file " + e.getFile());
+      return "there is no file " + e.getFile();
     } catch (IOException e) {
-      return new Attempt(null, null, "cannot be read: " + e);
+      return "cannot be read: " + e;
     }
+    toFirst.put(number, first);
+    toSecond.put(number, second);
+    return null;
   }
 
   private static void requireSamePlace(Tile first, Tile second) {

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -69,7 +70,8 @@ public final class KarpathyReader {
   }
 
   private String parse(Path json) throws IOException {
-    JsonElement element = TextFiles.json(json);
+    JsonElement element =
+        TextFiles.json(json, Map.of("images", (i, image) -> image(image, "images[" + i + "]")));
     if (!element.isJsonObject()) {
       throw new InvalidDatasetException(json + " is no JSON object: {\"images\": [...]} expected");
     }
@@ -78,10 +80,6 @@ public final class KarpathyReader {
     if (list == null || !list.isJsonArray()) {
       throw new InvalidDatasetException(
           json + " has no array \"images\"; it is not a Karpathy-style data set");
-    }
-    JsonArray entries = list.getAsJsonArray();
-    for (int i = 0; i < entries.size(); i++) {
-      image(entries.get(i), "images[" + i + "]");
     }
     return TextFiles.text(root, "dataset").orElse(json.getFileName().toString());
   }

@@ -68,16 +68,13 @@ final class PirReader {
   private record Group(String place, String image, List<Caption> captions) {}
 
   private void parse(Path file) throws IOException {
-    JsonElement root = TextFiles.json(file);
+    List<Group> groups = new ArrayList<>();
+    Map<String, Group> rows = new LinkedHashMap<>();
+    JsonElement root =
+        TextFiles.json(file, Map.of("", (i, entry) -> entry(entry, file, i, groups, rows)));
     if (!root.isJsonArray()) {
       throw new InvalidDatasetException(
           file + " is no JSON array: [{\"image\", \"caption\"}, ...] expected");
-    }
-    JsonArray entries = root.getAsJsonArray();
-    List<Group> groups = new ArrayList<>();
-    Map<String, Group> rows = new LinkedHashMap<>();
-    for (int i = 0; i < entries.size(); i++) {
-      entry(entries.get(i), file, i, groups, rows);
     }
     Matcher matcher = SPLIT.matcher(file.getFileName().toString());
     Optional<Split> split = matcher.matches() ? Split.of(matcher.group(2)) : Optional.empty();

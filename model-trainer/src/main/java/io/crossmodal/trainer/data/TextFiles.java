@@ -4,11 +4,14 @@
  */
 package io.crossmodal.trainer.data;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
+import com.google.gson.JsonSyntaxException;
+import com.google.gson.Strictness;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import com.google.gson.stream.MalformedJsonException;
@@ -25,6 +28,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.apache.commons.csv.CSVException;
@@ -97,17 +101,86 @@ public final class TextFiles {
     return rows;
   }
 
+  /** Takes the elements of a JSON array, one after the other. */
+  @FunctionalInterface
+  interface Elements {
+    void take(int index, JsonElement element);
+  }
+
   /** Reads a whole JSON file. */
   static JsonElement json(Path file) throws IOException {
-    try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
-      return JsonParser.parseReader(reader);
-    } catch (JsonParseException e) {
+    return json(file, JsonParser::parseReader);
+  }
+
+  /**
+   * Reads a JSON file that may be larger than memory: arrays are handed over, not kept.
+   *
+   * @param arrays who takes the elements of an array of the root object, by its name; "" where the
+   *     root is the array
+   * @return the root, with an empty array in place of one that was handed over, and without other
+   *     arrays and objects
+   */
+  static JsonElement json(Path file, Map<String, Elements> arrays) throws IOException {
+    return json(file, json -> root(json, arrays));
+  }
+
+  /** Makes something of JSON. */
+  private interface Parse {
+    JsonElement of(JsonReader json) throws IOException;
+  }
+
+  private static JsonElement json(Path file, Parse parse) throws IOException {
+    try (JsonReader json = new JsonReader(Files.newBufferedReader(file, StandardCharsets.UTF_8))) {
+      json.setStrictness(Strictness.LENIENT);
+      JsonElement root = parse.of(json);
+      if (!root.isJsonNull() && json.peek() != JsonToken.END_DOCUMENT) {
+        throw new JsonSyntaxException("more follows behind its end");
+      }
+      return root;
+    } catch (JsonParseException | EOFException | MalformedJsonException e) {
       if (e.getCause() instanceof CharacterCodingException) {
         throw notUtf8(file, e);
       }
       throw new InvalidDatasetException(
           file + " is not valid JSON, perhaps cut short: " + e.getMessage(), e);
+    } catch (CharacterCodingException e) {
+      throw notUtf8(file, e);
     }
+  }
+
+  private static JsonElement root(JsonReader json, Map<String, Elements> arrays)
+      throws IOException {
+    JsonToken first = json.peek();
+    if (first == JsonToken.BEGIN_ARRAY) {
+      return handOver(json, arrays.getOrDefault("", (index, element) -> {}));
+    }
+    if (first != JsonToken.BEGIN_OBJECT) {
+      return JsonParser.parseReader(json);
+    }
+    JsonObject root = new JsonObject();
+    json.beginObject();
+    while (json.hasNext()) {
+      String name = json.nextName();
+      JsonToken value = json.peek();
+      if (value == JsonToken.BEGIN_ARRAY && arrays.containsKey(name)) {
+        root.add(name, handOver(json, arrays.get(name)));
+      } else if (value == JsonToken.BEGIN_ARRAY || value == JsonToken.BEGIN_OBJECT) {
+        json.skipValue();
+      } else {
+        root.add(name, JsonParser.parseReader(json));
+      }
+    }
+    json.endObject();
+    return root;
+  }
+
+  private static JsonArray handOver(JsonReader json, Elements elements) throws IOException {
+    json.beginArray();
+    for (int i = 0; json.hasNext(); i++) {
+      elements.take(i, JsonParser.parseReader(json));
+    }
+    json.endArray();
+    return new JsonArray();
   }
 
   private static InvalidDatasetException notUtf8(Path file, Exception cause) {

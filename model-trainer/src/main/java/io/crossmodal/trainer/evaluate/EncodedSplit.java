@@ -6,6 +6,7 @@ package io.crossmodal.trainer.evaluate;
 
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.image.RgbImage;
@@ -69,8 +70,7 @@ public record EncodedSplit(
   /**
    * Encodes images and captions.
    *
-   * @param sensor that the pictures are of; multi-band ones are all held in memory, 4 C x S x S
-   *     bytes each
+   * @param sensor that the pictures are of
    * @param change {@link Change#NONE} for a sensor of bands
    * @param allowedProblems so many images whose picture cannot be decoded may be left out
    * @param progress told how many images are done, after each batch
@@ -85,21 +85,25 @@ public record EncodedSplit(
       IntConsumer progress) {
     ImagePreprocessor preprocessor = model.bundle().preprocessor(sensor);
     if (model.bundle().manifest().config().sensor(sensor).bands() == null) {
-      DecodedImages<RgbImage> decoded = DecodedImages.decode(split, preprocessor, allowedProblems);
-      return encode(
-          model,
-          sensor,
-          decoded,
-          i -> preprocessor.normalise(change.apply(i, decoded.pictures().get(i))),
-          progress);
+      try (DecodedImages<RgbImage> decoded =
+          DecodedImages.decode(split, preprocessor, allowedProblems)) {
+        return encode(
+            model,
+            sensor,
+            decoded,
+            i -> preprocessor.normalise(change.apply(i, decoded.pictures().get(i))),
+            progress);
+      }
     }
     if (change != Change.NONE) {
       throw new IllegalArgumentException(
           "changes are for ordinary pictures; sensor [" + sensor + "] has bands");
     }
-    DecodedImages<PixelTensor> decoded =
-        DecodedImages.decode(split, preprocessor::preprocess, allowedProblems);
-    return encode(model, sensor, decoded, decoded.pictures()::get, progress);
+    try (DecodedImages<BandImage> decoded =
+        DecodedImages.decodeBands(split, preprocessor, allowedProblems)) {
+      return encode(
+          model, sensor, decoded, i -> preprocessor.normalise(decoded.pictures().get(i)), progress);
+    }
   }
 
   /** Encodes ordinary pictures that are decoded already, at the side that the sensor wants. */

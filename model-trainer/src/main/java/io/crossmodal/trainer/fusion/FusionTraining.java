@@ -100,18 +100,31 @@ public final class FusionTraining {
    */
   public ModelBundle train(CaptionedDataset dataset, String id, TrainingLoop.Progress progress)
       throws IOException, TrainingException, BundleException {
-    ModelConfig config = bundle.manifest().config();
     int kept =
         sensor.sampledFrom() == null
             ? options.augmentation().sourceSide(sensor.imageSize())
             : sensor.sampledFrom();
-    DecodedImages<RgbImage> decoded =
-        DecodedImages.decode(
-            dataset.split(Split.TRAIN),
-            new ImagePreprocessor(sensor.withImageSize(kept)),
-            dataset.problemsLeft());
-    DecodedImages<RgbImage> held = held(dataset, decoded);
-    progress.skipped(Stream.of(decoded, held).flatMap(d -> d.problems().stream()).toList());
+    try (DecodedImages<RgbImage> decoded =
+            DecodedImages.decode(
+                dataset.split(Split.TRAIN),
+                new ImagePreprocessor(sensor.withImageSize(kept)),
+                dataset.problemsLeft(),
+                folder.path());
+        DecodedImages<RgbImage> held = held(dataset, decoded)) {
+      progress.skipped(Stream.of(decoded, held).flatMap(d -> d.problems().stream()).toList());
+      return train(dataset, id, progress, decoded, held);
+    }
+  }
+
+  /** Trains on decoded pictures, which stay the caller's. */
+  private ModelBundle train(
+      CaptionedDataset dataset,
+      String id,
+      TrainingLoop.Progress progress,
+      DecodedImages<RgbImage> decoded,
+      DecodedImages<RgbImage> held)
+      throws IOException, TrainingException, BundleException {
+    ModelConfig config = bundle.manifest().config();
     MessageDigest data = TrainingRun.digest(decoded);
     String pictures = RunFolder.hash(data);
     data.update(bundle.manifest().weightsSha256().getBytes(StandardCharsets.UTF_8));
@@ -138,8 +151,7 @@ public final class FusionTraining {
                 () -> bundle(weights, module, id, dataset.name(), stepsAnEpoch),
                 TrainingRun.goldenTexts(dataset),
                 held.images().isEmpty() ? null : model -> measure(model, held));
-        new TrainingLoop(
-                folder, options.steps(), options.checkpointEvery(), 2 * options.queries())
+        new TrainingLoop(folder, options.steps(), options.checkpointEvery(), 2 * options.queries())
             .run(module, step -> List.of(set.batch(step)), progress, validation);
         return validation.shipped();
       }
@@ -147,18 +159,17 @@ public final class FusionTraining {
   }
 
   /** Returns the pictures to validate on: those of the split, evenly fewer where there are many. */
-  private DecodedImages<RgbImage> held(
-      CaptionedDataset dataset, DecodedImages<RgbImage> decoded) {
+  private DecodedImages<RgbImage> held(CaptionedDataset dataset, DecodedImages<RgbImage> decoded) {
     Integer every = options.validation().validateEvery();
-    List<CaptionedImage> all =
-        every != null && every == 0 ? List.of() : dataset.split(Split.VAL);
+    List<CaptionedImage> all = every != null && every == 0 ? List.of() : dataset.split(Split.VAL);
     int count = Math.min(MOST_VALIDATED, all.size());
     return DecodedImages.decode(
         IntStream.range(0, count)
             .mapToObj(i -> all.get((int) ((long) i * all.size() / count)))
             .toList(),
         new ImagePreprocessor(sensor),
-        Math.max(0, dataset.problemsLeft() - decoded.problems().size()));
+        Math.max(0, dataset.problemsLeft() - decoded.problems().size()),
+        folder.path());
   }
 
   /** Returns figures of the filter and fusion together; those that count duplicates decide. */
@@ -194,16 +205,13 @@ public final class FusionTraining {
                         .toArray())
             .toArray(int[][]::new);
     TokenizedText[] captions = texts.values().toArray(TokenizedText[]::new);
-    TokenizedText[][] own =
-        Arrays.stream(captionsOf)
-            .map(of -> Arrays.stream(of).mapToObj(c -> captions[c]).toArray(TokenizedText[]::new))
-            .toArray(TokenizedText[][]::new);
     HardCandidates hard =
         HardCandidates.find(
             embedded(towers, features, images.size()),
             embedded(towers, captions),
             captionsOf,
-            CaptionSimilarity.of(captionsOf, own),
+            CaptionSimilarity.of(
+                captionsOf, (image, caption) -> captions[captionsOf[image][caption]].ids()),
             options.similarCaptions(),
             options.pool());
     return new FusionSet(options, captions, captionsOf, hard, features);
@@ -255,11 +263,7 @@ public final class FusionTraining {
   }
 
   private ModelBundle bundle(
-      StateDict weights,
-      TrainingModule<?> module,
-      String id,
-      String dataSet,
-      double stepsAnEpoch) {
+      StateDict weights, TrainingModule<?> module, String id, String dataSet, double stepsAnEpoch) {
     Map<String, ScriptTensor> tensors = new LinkedHashMap<>(weights.tensors());
     tensors.putAll(module.averaged().below("model").tensors());
     String data = bundle.manifest().training().dataSet();

@@ -77,21 +77,22 @@ public final class SensorCalibrationFit {
     }
     String[] names = {dataset.first().name(), dataset.second().name()};
     int side = model.bundle().manifest().config().sensor(names[0]).imageSize();
-    DecodedPairs pairs = DecodedPairs.decode(dataset, Split.VAL, VIEW.sourceSide(side));
     SensorEvaluation.ModelEncoder encoder =
         new SensorEvaluation.ModelEncoder("", model, names[0], names[1]);
     List<List<TileFeatures>> whole = new ArrayList<>();
     List<List<TileFeatures>> viewed = new ArrayList<>();
     SplittableRandom random = new SplittableRandom(1);
-    for (int sensor = 0; sensor < names.length; sensor++) {
-      List<BandImage> images = sensor == 0 ? pairs.first() : pairs.second();
-      SensorConfig config = model.bundle().manifest().config().sensor(names[sensor]);
-      whole.add(encoder.encode(sensor == 1, images.stream().map(t -> t.resize(side)).toList()));
-      List<BandImage> views = new ArrayList<>();
-      for (BandImage image : images) {
-        views.add(SensorSet.View.draw(VIEW, random).place(image, config.imageSize()));
+    try (DecodedPairs pairs = DecodedPairs.decode(dataset, Split.VAL, VIEW.sourceSide(side))) {
+      for (int sensor = 0; sensor < names.length; sensor++) {
+        List<BandImage> images = sensor == 0 ? pairs.first() : pairs.second();
+        SensorConfig config = model.bundle().manifest().config().sensor(names[sensor]);
+        whole.add(encoder.encode(sensor == 1, images.stream().map(t -> t.resize(side)).toList()));
+        List<BandImage> views = new ArrayList<>();
+        for (BandImage image : images) {
+          views.add(SensorSet.View.draw(VIEW, random).place(image, config.imageSize()));
+        }
+        viewed.add(encoder.encode(sensor == 1, views));
       }
-      viewed.add(encoder.encode(sensor == 1, views));
     }
     List<SensorCalibration> cosines = new ArrayList<>();
     List<SensorCalibration> maxSims = new ArrayList<>();

@@ -32,7 +32,7 @@ import java.util.stream.IntStream;
  * the test tiles, the first 10 hits count, by their label sets. In any case: does a test tile find
  * its own partner among all test tiles of the other sensor.
  */
-public final class SensorEvaluation {
+public final class SensorEvaluation implements AutoCloseable {
   /**
    * Figures of one model in one direction, in percent; NaN where it does not apply.
    *
@@ -247,6 +247,12 @@ public final class SensorEvaluation {
     Set<String> common = new HashSet<>(a);
     common.retainAll(b);
     return common;
+  }
+
+  /** Deletes the decoded tiles, which are kept for the next model. */
+  @Override
+  public void close() {
+    decoded.values().forEach(DecodedPairs::close);
   }
 
   /** Returns what was measured so far. */

@@ -90,19 +90,21 @@ public final class SensorTraining {
    */
   public ModelBundle train(PairDataset dataset, String id, TrainingLoop.Progress progress)
       throws IOException, TrainingException, BundleException {
-    DecodedPairs pairs = decode(dataset, progress);
-    ModelConfig config = config(options, dataset, pairs);
-    SensorSet set = new SensorSet(options, config, pairs);
-    Map<String, float[]> start = pretrained == null ? Map.of() : pretrained.values(config);
-    try (TrainingModule<SensorSet.Batch> module =
-        new TrainingModule<>(new SensorTask(options, config, start), folder.path())) {
-      return run(
-          dataset,
-          module,
-          set,
-          progress,
-          List.of(),
-          (state, epochs) -> bundle(id, config, state, dataset.name(), options.seed(), epochs));
+    try (DecodedPairs pairs = decode(dataset)) {
+      check(dataset, pairs, progress);
+      ModelConfig config = config(options, dataset, pairs);
+      SensorSet set = new SensorSet(options, config, pairs);
+      Map<String, float[]> start = pretrained == null ? Map.of() : pretrained.values(config);
+      try (TrainingModule<SensorSet.Batch> module =
+          new TrainingModule<>(new SensorTask(options, config, start), folder.path())) {
+        return run(
+            dataset,
+            module,
+            set,
+            progress,
+            List.of(),
+            (state, epochs) -> bundle(id, config, state, dataset.name(), options.seed(), epochs));
+      }
     }
   }
 
@@ -118,8 +120,9 @@ public final class SensorTraining {
   public ModelBundle train(
       ModelBundle teacher, PairDataset dataset, String id, TrainingLoop.Progress progress)
       throws IOException, TrainingException, BundleException {
-    try (Teacher frozen = Teacher.load(teacher, dataset, options, folder.path())) {
-      DecodedPairs pairs = decode(dataset, progress);
+    try (Teacher frozen = Teacher.load(teacher, dataset, options, folder.path());
+        DecodedPairs pairs = decode(dataset)) {
+      check(dataset, pairs, progress);
       SensorConfig sensor = sensor(dataset.second(), options, pairs.second());
       ModelConfig student = frozen.student(sensor);
       SensorSet set = new SensorSet(options, student, frozen.seen(), sensor, pairs);
@@ -138,10 +141,14 @@ public final class SensorTraining {
     }
   }
 
-  private DecodedPairs decode(PairDataset dataset, TrainingLoop.Progress progress)
-      throws IOException {
+  private DecodedPairs decode(PairDataset dataset) {
     int kept = options.augmentation().sourceSide(options.imageSize());
-    DecodedPairs pairs = DecodedPairs.decode(dataset, Split.TRAIN, kept);
+    return DecodedPairs.decode(dataset, Split.TRAIN, kept, folder.path());
+  }
+
+  /** Says what was left out, and refuses pairs that a run to resume does not know. */
+  private void check(PairDataset dataset, DecodedPairs pairs, TrainingLoop.Progress progress)
+      throws IOException {
     progress.skipped(pairs.problems());
     MessageDigest digest = Sha256.digest();
     pairs
@@ -160,7 +167,6 @@ public final class SensorTraining {
       }
     }
     folder.requireSameData(digest, "pairs");
-    return pairs;
   }
 
   /** Makes a bundle of a model's tensors. */
@@ -179,29 +185,32 @@ public final class SensorTraining {
       Bundling bundling)
       throws IOException, TrainingException, BundleException {
     double stepsAnEpoch = (double) set.size() / options.batch();
-    Validation validation =
-        new Validation(
-            folder,
-            options.validation(),
-            options.steps(),
-            stepsAnEpoch,
-            options.judgedFrom(),
-            () -> bundling.of(module.averaged().below("model"), module.steps() / stepsAnEpoch),
-            goldenTexts,
-            measure(dataset));
-    new TrainingLoop(folder, options.steps(), options.checkpointEvery(), 2 * options.batch())
-        .run(module, step -> List.of(set.batch(step)), progress, validation);
-    return validation.shipped();
+    try (DecodedPairs held = held(dataset)) {
+      Validation validation =
+          new Validation(
+              folder,
+              options.validation(),
+              options.steps(),
+              stepsAnEpoch,
+              options.judgedFrom(),
+              () -> bundling.of(module.averaged().below("model"), module.steps() / stepsAnEpoch),
+              goldenTexts,
+              held == null
+                  ? null
+                  : model ->
+                      Map.of("partner_r@10", SensorEvaluation.partnersFound(model, dataset, held)));
+      new TrainingLoop(folder, options.steps(), options.checkpointEvery(), 2 * options.batch())
+          .run(module, step -> List.of(set.batch(step)), progress, validation);
+      return validation.shipped();
+    }
   }
 
-  /** Returns what measures a model on the validation pairs; null where there are none. */
-  private Validation.Measure measure(PairDataset dataset) {
+  /** Returns the pairs to validate on; null where there are none. */
+  private DecodedPairs held(PairDataset dataset) {
     Integer every = options.validation().validateEvery();
-    if (dataset.split(Split.VAL).isEmpty() || (every != null && every == 0)) {
-      return null;
-    }
-    DecodedPairs held = DecodedPairs.decode(dataset, Split.VAL, options.imageSize());
-    return model -> Map.of("partner_r@10", SensorEvaluation.partnersFound(model, dataset, held));
+    return dataset.split(Split.VAL).isEmpty() || (every != null && every == 0)
+        ? null
+        : DecodedPairs.decode(dataset, Split.VAL, options.imageSize(), folder.path());
   }
 
   /**
@@ -209,14 +218,15 @@ public final class SensorTraining {
    * or of the test split where there is no other: the baseline that every table needs.
    */
   public static ModelBundle untrained(PairDataset dataset, SensorOptions options, String id) {
-    DecodedPairs pairs =
+    try (DecodedPairs pairs =
         DecodedPairs.decode(
             dataset,
             dataset.split(Split.TRAIN).isEmpty() ? Split.TEST : Split.TRAIN,
-            options.augmentation().sourceSide(options.imageSize()));
-    ModelConfig config = config(options, dataset, pairs);
-    StateDict state = StateDict.of(SensorTask.model(config, options.seed(), Map.of()));
-    return bundle(id, config, state, dataset.name(), options.seed(), 0);
+            options.augmentation().sourceSide(options.imageSize()))) {
+      ModelConfig config = config(options, dataset, pairs);
+      StateDict state = StateDict.of(SensorTask.model(config, options.seed(), Map.of()));
+      return bundle(id, config, state, dataset.name(), options.seed(), 0);
+    }
   }
 
   private static ModelBundle bundle(
@@ -247,25 +257,26 @@ public final class SensorTraining {
    */
   private static SensorConfig sensor(
       SensorSource source, SensorOptions options, List<BandImage> tiles) {
-    List<Double> mean = new ArrayList<>();
-    List<Double> std = new ArrayList<>();
-    for (int band = 0; band < source.bands().size(); band++) {
-      double sum = 0;
-      double squares = 0;
-      long count = 0;
-      for (BandImage tile : tiles) {
-        int area = tile.width() * tile.height();
-        for (int i = band * area; i < (band + 1) * area; i++) {
-          float value = tile.values()[i];
-          if (Float.isFinite(value)) {
-            sum += value;
-            squares += (double) value * value;
-            count++;
-          }
+    int bands = source.bands().size();
+    double[] sum = new double[bands];
+    double[] squares = new double[bands];
+    long[] count = new long[bands];
+    for (BandImage tile : tiles) {
+      int area = tile.width() * tile.height();
+      for (int i = 0; i < bands * area; i++) {
+        float value = tile.values()[i];
+        if (Float.isFinite(value)) {
+          sum[i / area] += value;
+          squares[i / area] += (double) value * value;
+          count[i / area]++;
         }
       }
-      double average = sum / Math.max(1, count);
-      double variance = squares / Math.max(1, count) - average * average;
+    }
+    List<Double> mean = new ArrayList<>();
+    List<Double> std = new ArrayList<>();
+    for (int band = 0; band < bands; band++) {
+      double average = sum[band] / Math.max(1, count[band]);
+      double variance = squares[band] / Math.max(1, count[band]) - average * average;
       mean.add(average);
       // A band that never changes carries nothing; it must not divide by zero.
       double deviation = variance > 1e-12 ? Math.sqrt(variance) : 1.0;

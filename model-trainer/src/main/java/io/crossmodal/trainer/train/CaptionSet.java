@@ -8,15 +8,11 @@ import ai.djl.ndarray.types.Shape;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
-import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.text.WordPieceTokenizer;
-import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DecodedImages;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
@@ -28,7 +24,8 @@ import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
 /**
- * The training images, decoded once and kept at model size, and the batches made of them.
+ * The training images, which are read from a file of decoded ones, with their captions as numbers,
+ * and the batches made of them.
  *
  * <p>A batch depends on the seed and its number alone: whoever resumes gets the batches that an
  * uninterrupted run had.
@@ -97,8 +94,10 @@ final class CaptionSet {
   private final boolean sampled;
   private final int unknown;
   private final int mask;
-  private final RgbImage[] images;
-  private final TokenizedText[][] captions;
+  private final List<RgbImage> images;
+
+  /** Of each image its captions. */
+  private final CaptionTexts[] captions;
 
   /** Null where all pairs of other captions are negatives. */
   private final CaptionSimilarity similarity;
@@ -106,14 +105,12 @@ final class CaptionSet {
   /** Null where pictures go through the whole tower. */
   private FeatureCache features;
 
-  /** Of each image its captions, by number: equal where they are equal letter by letter. */
-  private final int[][] keys;
-
   /**
    * Tokenises the captions of decoded images.
    *
-   * @param decoded at {@link io.crossmodal.trainer.data.Augmentation#sourceSide} or above, or at
-   *     the side that the sensor samples from
+   * @param decoded stays the caller's, who keeps it open while batches are made; at {@link
+   *     io.crossmodal.trainer.data.Augmentation#sourceSide} or above, or at the side that the
+   *     sensor samples from
    * @param sensor what the model's image tower accepts
    * @throws IllegalArgumentException when there are fewer images than a batch
    */
@@ -138,25 +135,15 @@ final class CaptionSet {
     this.sampled = sensor.sampledFrom() != null;
     this.unknown = tokenizer.id(WordPieceTokenizer.UNKNOWN);
     this.mask = tokenizer.id(WordPieceTokenizer.MASK);
-    this.images = decoded.pictures().toArray(RgbImage[]::new);
+    this.images = decoded.pictures();
     // RSICD repeats captions within an image; drawn by count, the others would hardly be seen.
-    List<Map<String, String>> distinct =
-        split.stream().map(image -> byKey(image.captions())).toList();
-    this.captions =
-        distinct.stream()
-            .map(i -> i.values().stream().map(tokenizer::tokenize).toArray(TokenizedText[]::new))
-            .toArray(TokenizedText[][]::new);
-    Map<String, Integer> numbers = new HashMap<>();
-    this.keys =
-        distinct.stream()
-            .map(
-                image ->
-                    image.keySet().stream()
-                        .mapToInt(key -> numbers.computeIfAbsent(key, k -> numbers.size()))
-                        .toArray())
-            .toArray(int[][]::new);
+    this.captions = CaptionTexts.of(split, tokenizer);
     this.similarity =
-        options.tasks().similarCaptions() < 1 ? CaptionSimilarity.of(keys, captions) : null;
+        options.tasks().similarCaptions() < 1
+            ? CaptionSimilarity.of(
+                Arrays.stream(captions).map(CaptionTexts::keys).toArray(int[][]::new),
+                (image, caption) -> captions[image].ids(caption))
+            : null;
   }
 
   /** Takes the images of batches from a cache from now on. */
@@ -164,15 +151,8 @@ final class CaptionSet {
     features = cache;
   }
 
-  /** Returns the captions that differ by more than case and punctuation, in their order. */
-  private static Map<String, String> byKey(List<String> captions) {
-    Map<String, String> byKey = new LinkedHashMap<>();
-    captions.forEach(caption -> byKey.putIfAbsent(CaptionedDataset.captionKey(caption), caption));
-    return byKey;
-  }
-
   int size() {
-    return images.length;
+    return captions.length;
   }
 
   /**
@@ -187,7 +167,7 @@ final class CaptionSet {
     int[] caption = pairs.captions();
     int n = 0;
     for (int i = 0; i < b; i++) {
-      n = Math.max(n, captions[chosen[i]][caption[i]].length());
+      n = Math.max(n, captions[chosen[i]].length(caption[i]));
     }
     long[] ids = new long[b * n];
     float[] present = new float[b * n];
@@ -195,7 +175,7 @@ final class CaptionSet {
     long[] labels = new long[b * n];
     Arrays.fill(labels, Batch.NOT_MASKED);
     for (int i = 0; i < b; i++) {
-      int[] text = captions[chosen[i]][caption[i]].ids();
+      int[] text = captions[chosen[i]].ids(caption[i]);
       // [CLS] and [SEP] stay; one word is always masked, or a short text would teach nothing.
       int always = text.length > 2 ? 1 + random.nextInt(text.length - 2) : -1;
       for (int j = 0; j < text.length; j++) {
@@ -241,22 +221,22 @@ final class CaptionSet {
    */
   private Pairs pairs(int number) {
     int b = options.batch();
-    int perEpoch = images.length / b;
+    int perEpoch = size() / b;
     int epoch = number / perEpoch;
     int inEpoch = number % perEpoch;
     int group = inEpoch / options.lengthGroup();
     int start = group * options.lengthGroup();
     int batches = Math.min(options.lengthGroup(), perEpoch - start);
-    int[] order = randoms.order(3, epoch, images.length);
+    int[] order = randoms.order(3, epoch, size());
     long drawn = (long) epoch * perEpoch + start;
     SplittableRandom random = randoms.random(4, drawn);
     int[] images = Arrays.copyOfRange(order, start * b, (start + batches) * b);
     int[] chosen =
-        Arrays.stream(images).map(image -> random.nextInt(captions[image].length)).toArray();
+        Arrays.stream(images).map(image -> random.nextInt(captions[image].count())).toArray();
     int[] byLength =
         IntStream.range(0, images.length)
             .boxed()
-            .sorted(Comparator.comparingInt(i -> captions[images[i]][chosen[i]].length()))
+            .sorted(Comparator.comparingInt(i -> captions[images[i]].length(chosen[i])))
             .mapToInt(Integer::intValue)
             .toArray();
     int first = randoms.order(5, drawn, batches)[inEpoch - start] * b;
@@ -289,8 +269,8 @@ final class CaptionSet {
 
   /** Returns 1 where the image of one pair has the caption of another, letter by letter. */
   private float match(Pairs images, int image, Pairs texts, int text) {
-    int[] own = keys[images.images()[image]];
-    int key = keys[texts.images()[text]][texts.captions()[text]];
+    int[] own = captions[images.images()[image]].keys();
+    int key = captions[texts.images()[text]].keys()[texts.captions()[text]];
     for (int candidate : own) {
       if (candidate == key) {
         return 1;
@@ -312,7 +292,7 @@ final class CaptionSet {
                       .regularisation()
                       .augmentation()
                       .apply(
-                          images[chosen[i % chosen.length]],
+                          images.get(chosen[i % chosen.length]),
                           side,
                           sampled,
                           randoms.random(2, first + i));
@@ -339,11 +319,11 @@ final class CaptionSet {
     float[] similar = new float[b * b];
     for (int i = 0; similarity != null && i < b; i++) {
       for (int j = 0; j < b; j++) {
-        int text = keys[pairs.images()[j]][pairs.captions()[j]];
+        int text = captions[pairs.images()[j]].keys()[pairs.captions()[j]];
         similar[i * b + j] =
             match(pairs, i, pairs, j) == 0
                     && similarity.isNear(
-                        keys[pairs.images()[i]], text, options.tasks().similarCaptions())
+                        captions[pairs.images()[i]].keys(), text, options.tasks().similarCaptions())
                 ? 1
                 : 0;
       }
@@ -386,7 +366,7 @@ final class CaptionSet {
     Map<String, Integer> counts = new TreeMap<>();
     for (CaptionedImage image : images) {
       // What an image repeats counts once, as it is trained on once.
-      for (String caption : byKey(image.captions()).values()) {
+      for (String caption : CaptionTexts.byKey(image.captions()).values()) {
         for (String word : WordPieceTokenizer.words(caption)) {
           counts.merge(word, 1, Integer::sum);
         }

@@ -4,7 +4,6 @@
  */
 package io.crossmodal.trainer.train;
 
-import io.crossmodal.model.text.TokenizedText;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
@@ -17,6 +16,13 @@ import java.util.Map;
  * what is the same. Rare words weigh more, so that "a red boat" and "a blue boat" stay negatives.
  */
 public final class CaptionSimilarity {
+  /** Gives the word pieces of a caption. */
+  @FunctionalInterface
+  public interface Ids {
+    /** Returns those of an image's caption, by their places. */
+    int[] of(int image, int caption);
+  }
+
   /** Of each caption its distinct word pieces, ascending. */
   private final int[][] pieces;
 
@@ -32,14 +38,14 @@ public final class CaptionSimilarity {
    * Compares the captions of images.
    *
    * @param numbers of each image the numbers of its captions, from 0; equal for equal captions
-   * @param captions in the same places
+   * @param captions their word pieces, [CLS] first and [SEP] last
    */
-  public static CaptionSimilarity of(int[][] numbers, TokenizedText[][] captions) {
+  public static CaptionSimilarity of(int[][] numbers, Ids captions) {
     int count = Arrays.stream(numbers).flatMapToInt(Arrays::stream).max().orElse(-1) + 1;
     int[][] pieces = new int[count][];
     for (int i = 0; i < numbers.length; i++) {
       for (int c = 0; c < numbers[i].length; c++) {
-        int[] ids = captions[i][c].ids();
+        int[] ids = captions.of(i, c);
         // Without [CLS] and [SEP], which all have.
         pieces[numbers[i][c]] =
             Arrays.stream(ids, 1, Math.max(1, ids.length - 1)).sorted().distinct().toArray();

@@ -8,6 +8,7 @@ import ai.djl.engine.EngineException;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.trainer.checkpoint.CheckpointException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.util.ArrayList;
 import java.util.List;
@@ -288,6 +289,9 @@ public final class TrainingLoop {
     } catch (CompletionException e) {
       if (e.getCause() instanceof Error error) {
         throw error;
+      }
+      if (e.getCause() instanceof UncheckedIOException unread) {
+        throw unread;
       }
       throw e;
     }

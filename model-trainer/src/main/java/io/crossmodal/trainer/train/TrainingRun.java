@@ -48,7 +48,7 @@ import java.util.stream.Stream;
 public final class TrainingRun {
   private static final String VOCABULARY = "vocab.txt";
 
-  /** Pictures that a validation takes in at most; they are all held in memory. */
+  /** Pictures that a validation takes in at most; their encodings are held in memory. */
   private static final int MOST_VALIDATED = 1000;
 
   private final RunFolder folder;
@@ -134,26 +134,50 @@ public final class TrainingRun {
         sensor.sampledFrom() == null
             ? options.regularisation().augmentation().sourceSide(sensor.imageSize())
             : sensor.sampledFrom();
-    DecodedImages<RgbImage> decoded =
-        DecodedImages.decode(
-            split, new ImagePreprocessor(sensor.withImageSize(kept)), dataset.problemsLeft());
-    DecodedImages<RgbImage> held = held(dataset, decoded, sensor);
-    progress.skipped(Stream.of(decoded, held).flatMap(d -> d.problems().stream()).toList());
-    String data = folder.requireSameData(digest(decoded), "images or captions");
+    try (DecodedImages<RgbImage> decoded =
+            DecodedImages.decode(
+                split,
+                new ImagePreprocessor(sensor.withImageSize(kept)),
+                dataset.problemsLeft(),
+                folder.path());
+        DecodedImages<RgbImage> held = held(dataset, decoded, sensor)) {
+      progress.skipped(Stream.of(decoded, held).flatMap(d -> d.problems().stream()).toList());
+      String data = folder.requireSameData(digest(decoded), "images or captions");
+      return train(dataset, id, progress, decoded, held, data, config, tokenizer);
+    }
+  }
+
+  /**
+   * Trains on decoded pictures, which stay the caller's.
+   *
+   * @param data the digest of images and captions
+   */
+  private ModelBundle train(
+      CaptionedDataset dataset,
+      String id,
+      Progress progress,
+      DecodedImages<RgbImage> decoded,
+      DecodedImages<RgbImage> held,
+      String data,
+      ModelConfig config,
+      WordPieceTokenizer tokenizer)
+      throws IOException, TrainingException, BundleException {
     long pairs = decoded.images().stream().mapToLong(image -> image.captions().size()).sum();
+    SensorConfig sensor = config.sensors().get(0);
     CaptionSet set = new CaptionSet(options, decoded, tokenizer, sensor);
     Weights start =
         initial == null ? Weights.random(options.seed()) : initial.start(options.seed());
-    try (FeatureCache features = features(config, start, sensor, decoded.pictures(), data, progress);
+    try (FeatureCache features =
+            features(config, start, sensor, decoded.pictures(), data, progress);
         TrainingModule<CaptionSet.Batch> module =
-        new TrainingModule<>(
-            new CaptionTask(options, config, start, folder.path()), folder.path())) {
+            new TrainingModule<>(
+                new CaptionTask(options, config, start, folder.path()), folder.path())) {
       if (start instanceof InitialModel.Start imported) {
         imported.requireAllTaken();
       }
       set.use(features);
       Supplier<ModelBundle> bundle =
-          () -> bundle(module, id, dataset.name(), config, vocabulary, pairs);
+          () -> bundle(module, id, dataset.name(), config, tokenizer.words(), pairs);
       int each = options.accumulate();
       Validation validation =
           new Validation(
@@ -200,7 +224,8 @@ public final class TrainingRun {
               + "; give feature_views 0");
     }
     try (FrozenTowers towers =
-        new FrozenTowers(config, start.below("model"), sensor, options.precision(), folder.path())) {
+        new FrozenTowers(
+            config, start.below("model"), sensor, options.precision(), folder.path())) {
       return new FeatureViews(pictures, sensor, options.regularisation().augmentation(), views)
           .through(towers, cache == null ? folder.path() : cache, data, progress);
     }
@@ -222,7 +247,8 @@ public final class TrainingRun {
     return DecodedImages.decode(
         some,
         new ImagePreprocessor(sensor),
-        Math.max(0, dataset.problemsLeft() - decoded.problems().size()));
+        Math.max(0, dataset.problemsLeft() - decoded.problems().size()),
+        folder.path());
   }
 
   private static Map<String, Double> measure(FusionModel model, DecodedImages<RgbImage> held) {

@@ -31,6 +31,7 @@ import io.crossmodal.trainer.data.PairDataset.TilePair;
 import io.crossmodal.trainer.data.PairsCsvReader;
 import io.crossmodal.trainer.data.SensorSource;
 import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.data.StoredPictures;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import io.crossmodal.trainer.data.scene.ScenePairsWriter;
 import io.crossmodal.trainer.train.Losses;
@@ -306,7 +307,7 @@ class OntoTrainingTest {
     SensorConfig shown = teacher.manifest().config().sensor("rgb");
     SensorConfig other = new SensorConfig("other", 16, shown.mean(), shown.std());
     List<TilePair> ids = radar.split(Split.TRAIN);
-    List<BandImage> tiles = DecodedPairs.decode(radar, Split.TRAIN, 20).first();
+    StoredPictures<BandImage> tiles = DecodedPairs.decode(radar, Split.TRAIN, 20).first();
     DecodedPairs same = new DecodedPairs(ids, tiles, tiles, List.of());
     for (double light : new double[] {0, 0.3}) {
       SensorOptions base = options(teacher, 1, 1, 0);

@@ -12,6 +12,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.text.WordPieceTokenizer;
@@ -20,14 +21,18 @@ import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DecodedImages;
 import io.crossmodal.trainer.data.Split;
 import java.awt.image.BufferedImage;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
+import java.util.SplittableRandom;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -151,6 +156,56 @@ class CaptionSetTest {
     assertFalse(Arrays.equals(batches.get(0).noise(), batches.get(1).noise()));
     CaptionSet reseeded = set(options(SEED + 1, 4, 0.5, 0.15));
     assertFalse(Arrays.equals(batches.get(0).noise(), reseeded.batch(0).noise()));
+  }
+
+  /**
+   * What batches were when every picture and caption lay on the heap. Gumbel noise, of the
+   * platform's logarithm, is left out.
+   */
+  @Test
+  void batchesAreTheRecordedOnes() throws Exception {
+    SplittableRandom random = new SplittableRandom(7);
+    List<CaptionedImage> split = new ArrayList<>();
+    for (int i = 0; i < 12; i++) {
+      BufferedImage image = new BufferedImage(16, 16, BufferedImage.TYPE_INT_RGB);
+      for (int p = 0; p < 256; p++) {
+        image.setRGB(p % 16, p / 16, random.nextInt(1 << 24));
+      }
+      Path file = folder.resolve("noise" + i + ".png");
+      ImageIO.write(image, "png", file.toFile());
+      List<String> captions = new ArrayList<>();
+      for (int c = 0; c <= i % 5; c++) {
+        captions.add("It is" + " picture".repeat(1 + random.nextInt(4)) + " " + (i / 2 + c) + ".");
+      }
+      split.add(new CaptionedImage(file.toString(), file, i, Split.TRAIN, captions));
+    }
+    TrainingOptions options =
+        options(
+            3,
+            4,
+            new TrainingOptions.Tasks(1, 1, 1, 0, 0.5, 0.15, 1),
+            new TrainingOptions.Momentum(8, 0),
+            Augmentation.JITTER);
+    CaptionSet set = set(options, split, 0);
+    MessageDigest digest = Sha256.digest();
+    for (int step = 0; step < 10; step++) {
+      CaptionSet.Batch batch = set.batch(step);
+      for (float[] values :
+          List.of(
+              batch.pixels(), batch.mask(), batch.matches(), batch.hard(), batch.keyMatches())) {
+        ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES * values.length);
+        bytes.asFloatBuffer().put(values);
+        digest.update(bytes);
+      }
+      for (long[] values : List.of(batch.ids(), batch.masked(), batch.labels())) {
+        ByteBuffer bytes = ByteBuffer.allocate(Long.BYTES * values.length);
+        bytes.asLongBuffer().put(values);
+        digest.update(bytes);
+      }
+    }
+    assertEquals(
+        "ac7eeaf814d46433787814072ed3c2f174cc8dd6eddca4349e0ab281e3f84c03",
+        HexFormat.of().formatHex(digest.digest()));
   }
 
   @Test
