@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.cli;
 
 import com.google.gson.JsonElement;
+import io.crossmodal.model.Precision;
 import io.crossmodal.trainer.train.OptionRecords;
 import java.lang.invoke.MethodType;
 import java.util.ArrayList;
@@ -26,6 +27,8 @@ import picocli.CommandLine.Model.OptionSpec;
  * transformer.
  */
 final class RecordOptions {
+  private static final String PRECISION = "precision";
+
   /** Second names, as users know them from elsewhere. */
   private static final Map<String, String> SHORTER = Map.of("augmentation", "--augment");
 
@@ -151,11 +154,25 @@ final class RecordOptions {
   }
 
   /**
-   * Returns {@code base} with what the user has given.
+   * Returns {@code base} with what the user has given. What would train in bfloat16 trains in fp32
+   * where the processor has no instructions for it, unless the user wants it so, and a line says
+   * so.
    *
    * @throws IllegalArgumentException when the record refuses it
    */
   <R extends Record> R applyTo(R base) {
-    return OptionRecords.with(base, given);
+    return applyTo(base, Bfloat16.isFast());
+  }
+
+  <R extends Record> R applyTo(R base, boolean bfloat16) {
+    Map<String, Object> values = new LinkedHashMap<>(given);
+    if (!bfloat16
+        && !has(PRECISION)
+        && OptionRecords.values(base).get(PRECISION) == Precision.BF16) {
+      System.err.println(
+          "this processor has no instructions for bfloat16: --precision FP32 in place of BF16");
+      values.put(PRECISION, Precision.FP32);
+    }
+    return OptionRecords.with(base, values);
   }
 }

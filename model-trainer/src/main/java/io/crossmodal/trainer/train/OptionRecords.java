@@ -81,8 +81,7 @@ public final class OptionRecords {
    * @throws IllegalArgumentException as {@link #of} does
    */
   public static <R extends Record> R with(R base, Map<String, ?> changes) {
-    Map<String, Object> values = new LinkedHashMap<>();
-    flatten(base, values);
+    Map<String, Object> values = values(base);
     changes.forEach(
         (name, value) -> {
           if (value instanceof Record part) {
@@ -94,6 +93,13 @@ public final class OptionRecords {
     @SuppressWarnings("unchecked") // a record has no subclass
     Class<R> type = (Class<R>) base.getClass();
     return of(type, values);
+  }
+
+  /** Returns the values of all options by their names. */
+  public static Map<String, Object> values(Record options) {
+    Map<String, Object> values = new LinkedHashMap<>();
+    flatten(options, values);
+    return values;
   }
 
   /** Returns the types of all options by their names. */

@@ -34,9 +34,8 @@ class CaptionSimilarityTest {
     TokenizedText[] texts =
         CAPTIONS.stream().map(tokenizer::tokenize).toArray(TokenizedText[]::new);
     // Two images, one of which has the fourth caption alone.
-    return CaptionSimilarity.of(
-        new int[][] {{0, 1, 2, 4}, {3}},
-        new TokenizedText[][] {{texts[0], texts[1], texts[2], texts[4]}, {texts[3]}});
+    int[][] numbers = {{0, 1, 2, 4}, {3}};
+    return CaptionSimilarity.of(numbers, (image, c) -> texts[numbers[image][c]].ids());
   }
 
   /** By another way: over all words, with weights that are written out. */
