@@ -174,7 +174,11 @@ final class KilledNodeIT {
     client(survivor).call("POST", "/written/_refresh", null);
     for (String copy : List.of("_primary", "_replica")) {
       JsonObject found =
-          client(survivor).call("POST", "/written/_search?preference=" + copy, "{\"size\":10000}");
+          client(survivor)
+              .call(
+                  "POST",
+                  "/written/_search?preference=" + copy,
+                  "{\"size\":10000,\"_source\":true}");
       assertEquals(0, found.getAsJsonObject("_shards").get("failed").getAsInt());
       Set<String> there = new HashSet<>();
       for (JsonElement element : found.getAsJsonObject("hits").getAsJsonArray("hits")) {

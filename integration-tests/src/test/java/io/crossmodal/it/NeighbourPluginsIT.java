@@ -191,7 +191,7 @@ final class NeighbourPluginsIT {
 
   private static Map<String, JsonObject> sources(String index) throws IOException {
     Map<String, JsonObject> sources = new TreeMap<>();
-    JsonObject found = call("POST", "/" + index + "/_search", "{'size':100}");
+    JsonObject found = call("POST", "/" + index + "/_search", "{'size':100,'_source':true}");
     for (JsonElement hit : found.getAsJsonObject("hits").getAsJsonArray("hits")) {
       sources.put(
           hit.getAsJsonObject().get("_id").getAsString(),

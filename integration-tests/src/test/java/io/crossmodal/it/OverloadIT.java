@@ -78,7 +78,8 @@ final class OverloadIT {
   /** Copies what the model made of the pictures, which takes no model. */
   private static void copyToMany() throws IOException {
     List<JsonObject> encoded = new ArrayList<>();
-    for (JsonElement hit : hits(call("POST", "/few/_search", "{\"size\":" + PICTURES + "}"))) {
+    for (JsonElement hit :
+        hits(call("POST", "/few/_search", "{\"size\":" + PICTURES + ",\"_source\":true}"))) {
       JsonObject image = hit.getAsJsonObject().getAsJsonObject("_source").getAsJsonObject("image");
       image.remove("bytes");
       image.remove("encoded_from");

@@ -15,6 +15,7 @@ import io.crossmodal.plugin.ext.DetailsFetchPhase;
 import io.crossmodal.plugin.ext.ReportProcessor;
 import io.crossmodal.plugin.ext.RescoreReportExt;
 import io.crossmodal.plugin.ext.ShardReports;
+import io.crossmodal.plugin.fetch.LeanHits;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.ingest.DecodingBudget;
 import io.crossmodal.plugin.ingest.EncodingProcessorFactory;
@@ -53,6 +54,7 @@ import java.util.Optional;
 import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 import org.opensearch.action.ActionRequest;
+import org.opensearch.action.support.ActionFilter;
 import org.opensearch.cluster.ClusterState;
 import org.opensearch.cluster.NamedDiff;
 import org.opensearch.cluster.metadata.IndexNameExpressionResolver;
@@ -66,7 +68,6 @@ import org.opensearch.common.settings.IndexScopedSettings;
 import org.opensearch.common.settings.Setting;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.settings.SettingsFilter;
-import org.opensearch.common.unit.TimeValue;
 import org.opensearch.common.util.concurrent.OpenSearchExecutors;
 import org.opensearch.common.util.concurrent.ThreadContext;
 import org.opensearch.core.ParseField;
@@ -109,7 +110,6 @@ import org.opensearch.search.pipeline.SearchResponseProcessor;
 import org.opensearch.search.pipeline.SystemGeneratedProcessor.SystemGeneratedFactory;
 import org.opensearch.threadpool.ExecutorBuilder;
 import org.opensearch.threadpool.FixedExecutorBuilder;
-import org.opensearch.threadpool.ScalingExecutorBuilder;
 import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.TransportInterceptor;
 import org.opensearch.transport.client.Client;
@@ -132,9 +132,6 @@ public class CrossModalPlugin extends Plugin
         SystemIndexPlugin {
   // Each bulk and each query brings a handful of tasks; how many there are is bounded before.
   private static final int UNBOUNDED = -1;
-
-  // They wait for models, so there may be many; further searches queue.
-  private static final int WINDOW_THREADS = 64;
 
   private final NodeComponents node;
 
@@ -170,7 +167,13 @@ public class CrossModalPlugin extends Plugin
       NamedWriteableRegistry namedWriteableRegistry,
       IndexNameExpressionResolver indexNameExpressionResolver,
       Supplier<RepositoriesService> repositoriesService) {
-    return node.create(client, clusterService, threadPool, environment.settings(), nodeEnvironment);
+    return node.create(
+        client,
+        clusterService,
+        indexNameExpressionResolver,
+        threadPool,
+        environment.settings(),
+        nodeEnvironment);
   }
 
   @Override
@@ -203,6 +206,7 @@ public class CrossModalPlugin extends Plugin
   public void onIndexModule(IndexModule indexModule) {
     indexModule.addSearchOperationListener(
         FusionRescorerBuilder.searchListener(node.scorers.get(), node.limits.get()));
+    indexModule.addSearchOperationListener(new LeanHits());
   }
 
   @Override
@@ -243,24 +247,14 @@ public class CrossModalPlugin extends Plugin
   @Override
   public List<ExecutorBuilder<?>> getExecutorBuilders(Settings settings) {
     return List.of(
-        new FixedExecutorBuilder(
-            settings,
-            NodeComponents.HELPERS,
-            OpenSearchExecutors.allocatedProcessors(settings),
-            UNBOUNDED,
-            "thread_pool." + NodeComponents.HELPERS),
-        new FixedExecutorBuilder(
-            settings,
-            NodeComponents.DECODERS,
-            OpenSearchExecutors.allocatedProcessors(settings),
-            UNBOUNDED,
-            "thread_pool." + NodeComponents.DECODERS),
-        new ScalingExecutorBuilder(
-            WindowThreads.POOL,
-            0,
-            WINDOW_THREADS,
-            TimeValue.timeValueSeconds(30),
-            "thread_pool." + WindowThreads.POOL));
+        fixed(settings, NodeComponents.HELPERS),
+        fixed(settings, NodeComponents.DECODERS),
+        WindowThreads.pool());
+  }
+
+  private static ExecutorBuilder<?> fixed(Settings settings, String name) {
+    int threads = OpenSearchExecutors.allocatedProcessors(settings);
+    return new FixedExecutorBuilder(settings, name, threads, UNBOUNDED, "thread_pool." + name);
   }
 
   @Override
@@ -366,6 +360,11 @@ public class CrossModalPlugin extends Plugin
         new ActionHandler<>(LoadModelAction.INSTANCE, LoadModelAction.Transport.class),
         new ActionHandler<>(ScorePairsAction.INSTANCE, TransportScorePairsAction.class),
         new ActionHandler<>(NodesReportAction.INSTANCE, NodesReportAction.Transport.class));
+  }
+
+  @Override
+  public List<ActionFilter> getActionFilters() {
+    return List.of(node.gets.get());
   }
 
   @Override

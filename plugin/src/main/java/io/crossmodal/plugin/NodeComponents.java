@@ -5,6 +5,7 @@
 package io.crossmodal.plugin;
 
 import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.plugin.fetch.LeanGets;
 import io.crossmodal.plugin.inference.InferenceSettings;
 import io.crossmodal.plugin.inference.encoding.EncodingService;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
@@ -25,6 +26,7 @@ import java.util.List;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.apache.lucene.util.SetOnce;
+import org.opensearch.cluster.metadata.IndexNameExpressionResolver;
 import org.opensearch.cluster.service.ClusterService;
 import org.opensearch.common.settings.ClusterSettings;
 import org.opensearch.common.settings.Settings;
@@ -54,6 +56,7 @@ final class NodeComponents implements Closeable {
   final WindowTransport window = new WindowTransport();
   final SetOnce<NodeInference> inference = new SetOnce<>();
   final SetOnce<Scorers> scorers = new SetOnce<>();
+  final SetOnce<LeanGets> gets = new SetOnce<>();
   final SetOnce<RescoreLimits> limits = new SetOnce<>();
   final SetOnce<RescoreAdmission> admission = new SetOnce<>();
   private final SetOnce<ModelRegistry> registry = new SetOnce<>();
@@ -76,6 +79,7 @@ final class NodeComponents implements Closeable {
   Collection<Object> create(
       Client client,
       ClusterService clusterService,
+      IndexNameExpressionResolver resolver,
       ThreadPool threadPool,
       Settings settings,
       NodeEnvironment nodeEnvironment) {
@@ -125,6 +129,7 @@ final class NodeComponents implements Closeable {
         new Scorers(
             clusterService, made.scoring(), HELPERS, CrossModalSettings.SCORING.get(settings)));
     cluster.addSettingsUpdateConsumer(CrossModalSettings.SCORING, scorers.get()::update);
+    gets.set(new LeanGets(clusterService, resolver));
     limits.set(RescoreLimits.following(cluster, settings));
     admission.set(new RescoreAdmission(threadPool, made.scoring(), limits.get()));
     return List.of(

@@ -145,7 +145,8 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
   @SuppressWarnings("unchecked")
   private Map<String, Object> image(String index, String id) {
     Map<String, Object> image =
-        (Map<String, Object>) client().prepareGet(index, id).get().getSourceAsMap().get("image");
+        (Map<String, Object>)
+            client().prepareGet(index, id).setFetchSource(true).get().getSourceAsMap().get("image");
     // The formats differ in how wide a number comes back.
     image.computeIfPresent(
         "embedding",
@@ -469,7 +470,12 @@ public class CrossModalSingleNodeTests extends OpenSearchSingleNodeTestCase {
         bulk(
             new IndexRequest("copy")
                 .id("1")
-                .source(client().prepareGet("pictures", "1").get().getSourceAsMap())));
+                .source(
+                    client()
+                        .prepareGet("pictures", "1")
+                        .setFetchSource(true)
+                        .get()
+                        .getSourceAsMap())));
     assertEquals("nothing was encoded", images, count(Counter.ENCODED_IMAGES));
     assertEquals(before, image("pictures", "1"));
     assertEquals(before, image("copy", "1"));

@@ -4,28 +4,31 @@
  */
 package io.crossmodal.plugin.mapper;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
-import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.time.ZoneId;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
-import org.apache.lucene.index.LeafReader;
-import org.apache.lucene.index.LeafReaderContext;
 import org.apache.lucene.search.FieldExistsQuery;
 import org.apache.lucene.search.Query;
+import org.opensearch.index.fielddata.IndexFieldData;
+import org.opensearch.index.mapper.DocValueFetcher;
 import org.opensearch.index.mapper.MappedFieldType;
 import org.opensearch.index.mapper.SourceValueFetcher;
 import org.opensearch.index.mapper.TextSearchInfo;
 import org.opensearch.index.mapper.ValueFetcher;
 import org.opensearch.index.query.QueryShardContext;
+import org.opensearch.search.DocValueFormat;
 import org.opensearch.search.lookup.SearchLookup;
-import org.opensearch.search.lookup.SourceLookup;
 
 /** Type of a {@code cross_modal} field, as a shard's searches see it. */
 public final class CrossModalFieldType extends MappedFieldType {
+  private static final String ARRAY = "array";
+  private static final String BASE64 = "base64";
+
   private final FieldDefinition definition;
   private final HnswParameters hnsw;
   private final Supplier<ScoringService> scoring;
@@ -57,6 +60,15 @@ public final class CrossModalFieldType extends MappedFieldType {
    */
   public static String sensorField(String field) {
     return field + "._sensor";
+  }
+
+  /**
+   * Returns the full names of the keys in a source that the index keeps itself.
+   *
+   * @param field full name of the field
+   */
+  public static List<String> derivedKeys(String field) {
+    return List.of(field + "." + DocumentValue.EMBEDDING, field + "." + DocumentValue.TOKENS);
   }
 
   public FieldDefinition definition() {
@@ -94,62 +106,61 @@ public final class CrossModalFieldType extends MappedFieldType {
             CrossModalFieldMapper.TYPE));
   }
 
+  /**
+   * Returns embeddings for a format, and without one the value as the source has it, but for
+   * embedding and tokens: a pattern in {@code fields} asks for neither.
+   */
   @Override
   public ValueFetcher valueFetcher(QueryShardContext context, SearchLookup lookup, String format) {
     if (format != null) {
-      throw new IllegalArgumentException(
-          "field [" + name() + "] of type [" + typeName() + "] takes no format");
+      return new DocValueFetcher(docValueFormat(format, null), new EmbeddingFieldData(name()));
     }
-    return new Fetcher(context);
+    return new SourceValueFetcher(name(), context) {
+      @Override
+      protected Object parseSourceValue(Object value) {
+        if (!(value instanceof Map<?, ?> map)) {
+          return value;
+        }
+        Map<Object, Object> lean = new LinkedHashMap<>(map);
+        lean.remove(DocumentValue.EMBEDDING);
+        lean.remove(DocumentValue.TOKENS);
+        return lean;
+      }
+    };
+  }
+
+  @Override
+  public IndexFieldData.Builder fielddataBuilder(String index, Supplier<SearchLookup> lookup) {
+    return (cache, breaker) -> new EmbeddingFieldData(name());
+  }
+
+  /** Returns false: what {@link #fielddataBuilder} gives is to be fetched alone. */
+  @Override
+  public boolean isAggregatable() {
+    return false;
   }
 
   /**
-   * Gives values whole. A source that comes through a filter which leaves the field out has {@code
-   * true} where the codec did not fill it in.
+   * Returns how an embedding is given: as numbers, or as core formats bytes, in base64.
+   *
+   * @throws IllegalArgumentException for a format that is neither
    */
-  private final class Fetcher implements ValueFetcher {
-    private final ValueFetcher source;
-    private LeafReader segment;
-    private int doc;
-
-    private Fetcher(QueryShardContext context) {
-      this.source =
-          new SourceValueFetcher(name(), context) {
-            @Override
-            protected Object parseSourceValue(Object value) {
-              return value instanceof Map<?, ?> map ? whole(map) : value;
-            }
-          };
+  @Override
+  public DocValueFormat docValueFormat(String format, ZoneId timeZone) {
+    if (format == null || format.equals(ARRAY)) {
+      return DocValueFormat.RAW;
     }
-
-    @Override
-    public void setNextReader(LeafReaderContext context) {
-      segment = context.reader();
+    if (format.equals(BASE64)) {
+      return DocValueFormat.BINARY;
     }
-
-    @Override
-    public List<Object> fetchValues(SourceLookup lookup) throws IOException {
-      doc = lookup.docId();
-      return source.fetchValues(lookup);
-    }
-
-    private Map<String, Object> whole(Map<?, ?> value) {
-      Map<String, Object> whole = new LinkedHashMap<>();
-      value.forEach((key, part) -> whole.put(String.valueOf(key), part));
-      try {
-        if (Boolean.TRUE.equals(whole.get(DocumentValue.EMBEDDING))) {
-          whole.put(
-              DocumentValue.EMBEDDING, Embeddings.read(segment.getFloatVectorValues(name()), doc));
-        }
-        if (Boolean.TRUE.equals(whole.get(DocumentValue.TOKENS))) {
-          whole.put(
-              DocumentValue.TOKENS,
-              DocumentValue.readTokens(segment.getBinaryDocValues(tokensField(name())), doc));
-        }
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-      return whole;
-    }
+    throw new IllegalArgumentException(
+        String.format(
+            Locale.ROOT,
+            "[format] of field [%s] of type [%s] must be [%s] or [%s], got [%s]",
+            name(),
+            typeName(),
+            ARRAY,
+            BASE64,
+            Messages.excerpt(format)));
   }
 }

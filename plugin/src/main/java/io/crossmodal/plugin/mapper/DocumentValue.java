@@ -200,7 +200,14 @@ public final class DocumentValue {
       throw new IllegalArgumentException(
           content == null
               ? String.format(
-                  Locale.ROOT, "neither [%s] nor [%s] is given", contentKey(), EMBEDDING)
+                  Locale.ROOT,
+                  encodedFrom == null
+                      ? "neither [%s] nor [%s] is given"
+                      : "neither [%s] nor [%s] is given beside [encoded_from]: hits and GETs leave"
+                          + " embeddings out; ask for the document with [_source] true to write it"
+                          + " again, or change it with [_update]",
+                  contentKey(),
+                  EMBEDDING)
               : notEncoded());
     }
     if (encodedFrom != null) {

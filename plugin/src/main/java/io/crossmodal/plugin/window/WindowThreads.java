@@ -6,9 +6,12 @@ package io.crossmodal.plugin.window;
 
 import java.io.IOException;
 import org.opensearch.action.search.SearchTransportService;
+import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.transport.TransportResponse;
 import org.opensearch.search.internal.ShardSearchRequest;
+import org.opensearch.threadpool.ExecutorBuilder;
+import org.opensearch.threadpool.ScalingExecutorBuilder;
 import org.opensearch.threadpool.ThreadPool;
 import org.opensearch.transport.Transport;
 import org.opensearch.transport.TransportException;
@@ -27,6 +30,15 @@ import org.opensearch.transport.TransportResponseHandler;
 public final class WindowThreads implements TransportInterceptor {
   /** The thread pool whose threads wait. */
   public static final String POOL = "cross_modal_window";
+
+  // They wait for models, so there may be many; further searches queue.
+  private static final int MOST = 64;
+
+  /** Returns the builder of the thread pool. */
+  public static ExecutorBuilder<?> pool() {
+    return new ScalingExecutorBuilder(
+        POOL, 0, MOST, TimeValue.timeValueSeconds(30), "thread_pool." + POOL);
+  }
 
   @Override
   public AsyncSender interceptSender(AsyncSender sender) {

@@ -216,7 +216,10 @@ public class RandomIndexingIT extends ClusterTestCase {
 
   /** From the translog before a refresh, where no codec had to do with it. */
   private void remember(String id) {
-    expected.put(id, StoredDocuments.normal(client().prepareGet(INDEX, id).get().getSourceAsMap()));
+    expected.put(
+        id,
+        StoredDocuments.normal(
+            client().prepareGet(INDEX, id).setFetchSource(true).get().getSourceAsMap()));
   }
 
   private void assertCopies() throws Exception {
@@ -225,7 +228,12 @@ public class RandomIndexingIT extends ClusterTestCase {
         () -> {
           for (String copy : List.of("_primary", "_replica")) {
             SearchResponse all =
-                client().prepareSearch(INDEX).setPreference(copy).setSize(1000).get();
+                client()
+                    .prepareSearch(INDEX)
+                    .setFetchSource(true)
+                    .setPreference(copy)
+                    .setSize(1000)
+                    .get();
             assertNoFailures(all);
             Map<String, Object> sources = new TreeMap<>();
             for (SearchHit hit : all.getHits()) {

@@ -50,6 +50,7 @@ import org.apache.lucene.store.Directory;
 import org.apache.lucene.store.FSDirectory;
 import org.apache.lucene.util.BytesRef;
 import org.opensearch.OpenSearchException;
+import org.opensearch.index.fieldvisitor.FieldsVisitor;
 import org.opensearch.test.OpenSearchTestCase;
 
 /**
@@ -236,6 +237,10 @@ public class SegmentCompatibilityTests extends OpenSearchTestCase {
                 OpenSearchException.class,
                 () -> reader.storedFields().document(lost, Set.of("_source")));
         assertTrue(e.getMessage(), e.getMessage().contains("lacks the value of [site.image."));
+        // What a request leaves out is not even looked for.
+        FieldsVisitor lean = new FieldsVisitor(true, null, new String[] {"site.image.*"});
+        reader.storedFields().document(lost, lean);
+        assertNotNull(lean.source());
       }
       for (int doc = 3; doc < reader.maxDoc(); doc++) {
         assertEquals(

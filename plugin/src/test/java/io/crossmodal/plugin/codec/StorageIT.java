@@ -79,14 +79,22 @@ public class StorageIT extends ClusterTestCase {
     for (int i = from; i < to; i++) {
       String id = Integer.toString(i);
       expected.put(
-          id, StoredDocuments.normal(client().prepareGet("pictures", id).get().getSourceAsMap()));
+          id,
+          StoredDocuments.normal(
+              client().prepareGet("pictures", id).setFetchSource(true).get().getSourceAsMap()));
     }
   }
 
   private static Map<String, Object> sources(String index, String preference) {
     Map<String, Object> sources = new TreeMap<>();
     for (SearchHit hit :
-        client().prepareSearch(index).setPreference(preference).setSize(1000).get().getHits()) {
+        client()
+            .prepareSearch(index)
+            .setFetchSource(true)
+            .setPreference(preference)
+            .setSize(1000)
+            .get()
+            .getHits()) {
       sources.put(hit.getId(), StoredDocuments.normal(hit.getSourceAsMap()));
     }
     return sources;
@@ -193,7 +201,9 @@ public class StorageIT extends ClusterTestCase {
         recoveries.stream().anyMatch(state -> state.getTranslog().recoveredOperations() >= 12));
     expected.remove("2");
     expected.put(
-        "1", StoredDocuments.normal(client().prepareGet("pictures", "1").get().getSourceAsMap()));
+        "1",
+        StoredDocuments.normal(
+            client().prepareGet("pictures", "1").setFetchSource(true).get().getSourceAsMap()));
     if (excluded) {
       refresh("pictures");
       Map<String, Object> primary = sources("pictures", "_primary");
@@ -229,7 +239,9 @@ public class StorageIT extends ClusterTestCase {
     assertFalse(health.isTimedOut());
     client().prepareUpdate("pictures", "1").setDoc("label", "changed").get();
     expected.put(
-        "1", StoredDocuments.normal(client().prepareGet("pictures", "1").get().getSourceAsMap()));
+        "1",
+        StoredDocuments.normal(
+            client().prepareGet("pictures", "1").setFetchSource(true).get().getSourceAsMap()));
     assertCopies("pictures");
     assertThin("pictures");
   }
@@ -272,7 +284,9 @@ public class StorageIT extends ClusterTestCase {
     List<String> ids = new ArrayList<>(expected.keySet());
     assertEquals(20, ids.size());
     expected.put(
-        "3", StoredDocuments.normal(client().prepareGet("pictures", "3").get().getSourceAsMap()));
+        "3",
+        StoredDocuments.normal(
+            client().prepareGet("pictures", "3").setFetchSource(true).get().getSourceAsMap()));
     assertCopies("pictures");
     assertThin("pictures");
     assertEquals(encoded, total(Counter.ENCODED_IMAGES));

@@ -148,20 +148,29 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
   }
 
   private Map<String, Object> get(String index, int id) {
-    return client().prepareGet(index, Integer.toString(id)).get().getSourceAsMap();
+    return client()
+        .prepareGet(index, Integer.toString(id))
+        .setFetchSource(true)
+        .get()
+        .getSourceAsMap();
   }
 
   /** All sources by id, from segments, in the two ways in which OpenSearch reads them. */
   private Map<String, Object> sources(String index) {
     refresh(index);
     Map<String, Object> sources = new TreeMap<>();
-    SearchResponse all = client().prepareSearch(index).setSize(1000).get();
+    SearchResponse all = client().prepareSearch(index).setFetchSource(true).setSize(1000).get();
     for (SearchHit hit : all.getHits()) {
       sources.put(hit.getId(), StoredDocuments.normal(hit.getSourceAsMap()));
       assertEquals(
           sources.get(hit.getId()),
           StoredDocuments.normal(
-              client().prepareGet(index, hit.getId()).setRealtime(false).get().getSourceAsMap()));
+              client()
+                  .prepareGet(index, hit.getId())
+                  .setRealtime(false)
+                  .setFetchSource(true)
+                  .get()
+                  .getSourceAsMap()));
     }
     return sources;
   }

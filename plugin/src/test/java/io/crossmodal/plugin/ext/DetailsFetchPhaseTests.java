@@ -164,6 +164,7 @@ public class DetailsFetchPhaseTests extends OpenSearchSingleNodeTestCase {
         search("pictures", true, true)
             .setQuery(all(WORDS))
             .addRescorer(fusion(WORDS), 3)
+            .setFetchSource(true)
             .setSize(PICTURES)
             .get();
     assertEquals(0, response.getFailedShards());

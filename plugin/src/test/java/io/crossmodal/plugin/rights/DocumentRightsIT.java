@@ -264,6 +264,17 @@ public class DocumentRightsIT extends RightsTestCase {
       assertFalse(body, search(ALL, "'size':100," + body).hits().isEmpty());
       assertEquals(body, List.of(), search(WITHOUT_PICTURES, "'size':100," + body).hits());
     }
+    for (String fields :
+        List.of(
+            "'docvalue_fields':['image','tile']",
+            "'fields':[{'field':'image','format':'base64'},{'field':'tile','format':'array'}]")) {
+      String body = "'size':100,'_source':false," + fields;
+      for (String field : List.of("image", "tile")) {
+        assertThat(body, search(ALL, body).text(), containsString("\"" + field + "\""));
+        assertThat(
+            body, search(WITHOUT_PICTURES, body).text(), not(containsString("\"" + field + "\"")));
+      }
+    }
     for (String search : searches()) {
       String body = "'size':100," + search;
       Answer all = search(ALL, body);
