@@ -23,10 +23,8 @@ import java.util.Optional;
 import org.apache.lucene.search.BooleanClause;
 import org.apache.lucene.search.MatchNoDocsQuery;
 import org.apache.lucene.search.Query;
-import org.opensearch.core.ParseField;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
-import org.opensearch.core.xcontent.ObjectParser;
 import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.core.xcontent.XContentParser;
 import org.opensearch.index.mapper.MappedFieldType;
@@ -53,7 +51,8 @@ import org.opensearch.index.query.QueryShardContext;
  *
  * <p>With {@code "calibrate": true} an image finds the k nearest of each sensor, and a hit scores
  * the probability that both show one place, by the model's calibration of the two sensors. It is
- * the default where the field's model has several sensors and all the calibrations.
+ * the default where the field's model has several sensors and all the calibrations. {@code ef},
+ * {@code oversample} and {@code exact} are {@link Recall}'s.
  */
 public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModalQueryBuilder> {
   public static final String NAME = "cross_modal";
@@ -67,10 +66,6 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   // Each level costs an encoding and a search.
   private static final int MAX_DEPTH = 10;
 
-  static final String QUERY_VECTOR = "query_vector";
-  private static final List<String> SOURCES =
-      List.of(QuerySource.QUERY_TEXT, QuerySource.QUERY_IMAGE, QuerySource.QUERY_ID, QUERY_VECTOR);
-
   private final String field;
   private final QueryState<Embedding> state;
   private final int k;
@@ -78,56 +73,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
   private final int depth;
   // Null where the model decides.
   private final Boolean calibrate;
-
-  /** Fields of a request's body. */
-  private static final class Body extends QueryBody {
-    private static final ObjectParser<Body, Void> PARSER = new ObjectParser<>(NAME, Body::new);
-
-    static {
-      declareOn(PARSER);
-      PARSER.declareFloatArray((body, v) -> body.vector = v, new ParseField(QUERY_VECTOR));
-      PARSER.declareInt((body, v) -> body.k = v, new ParseField("k"));
-      PARSER.declareObject(
-          (body, v) -> body.filter = v,
-          (parser, context) -> parseInnerQueryBuilder(parser),
-          new ParseField("filter"));
-      PARSER.declareBoolean(
-          (body, v) -> body.calibrate = v, new ParseField(Calibrations.CALIBRATE));
-      PARSER.declareFloat((body, v) -> body.boost = v, BOOST_FIELD);
-      PARSER.declareString((body, v) -> body.queryName = v, NAME_FIELD);
-    }
-
-    private List<Float> vector;
-    private int k = DEFAULT_K;
-    private QueryBuilder filter;
-    private Boolean calibrate;
-    private float boost = DEFAULT_BOOST;
-    private String queryName;
-
-    private Body() {
-      super(NAME);
-    }
-
-    private CrossModalQueryBuilder build() {
-      QuerySource source = source(vector == null ? List.of() : List.of(QUERY_VECTOR), SOURCES);
-      return new CrossModalQueryBuilder(
-              field(),
-              source != null ? new QueryState.Typed<>(source) : given(floats(vector)),
-              k,
-              filter,
-              calibrate)
-          .boost(boost)
-          .queryName(queryName);
-    }
-
-    private static float[] floats(List<Float> list) {
-      float[] values = new float[list.size()];
-      for (int i = 0; i < values.length; i++) {
-        values[i] = list.get(i);
-      }
-      return values;
-    }
-  }
+  private final Recall recall;
 
   /**
    * @param k from 1 to {@link #MAX_K}
@@ -144,7 +90,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
    */
   public CrossModalQueryBuilder(
       String field, QuerySource source, int k, QueryBuilder filter, Boolean calibrate) {
-    this(field, new QueryState.Typed<>(source), k, filter, calibrate);
+    this(field, new QueryState.Typed<>(source), k, filter, calibrate, Recall.DEFAULT);
   }
 
   /**
@@ -153,11 +99,16 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
    * @param filter null for none
    */
   public CrossModalQueryBuilder(String field, float[] vector, int k, QueryBuilder filter) {
-    this(field, given(vector), k, filter, null);
+    this(field, given(vector), k, filter, null, Recall.DEFAULT);
   }
 
-  private CrossModalQueryBuilder(
-      String field, QueryState<Embedding> state, int k, QueryBuilder filter, Boolean calibrate) {
+  CrossModalQueryBuilder(
+      String field,
+      QueryState<Embedding> state,
+      int k,
+      QueryBuilder filter,
+      Boolean calibrate,
+      Recall recall) {
     if (k < 1 || k > MAX_K) {
       throw new IllegalArgumentException("[k] must be from 1 to " + MAX_K + ", got [" + k + "]");
     }
@@ -176,19 +127,35 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     }
     if (Boolean.TRUE.equals(calibrate)
         && state.encoded().filter(encoded -> encoded.half().calibrations().isEmpty()).isPresent()) {
-      throw Calibrations.missing(QUERY_VECTOR, "a vector has no sensor");
+      throw Calibrations.missing(CrossModalQueryBody.QUERY_VECTOR, "a vector has no sensor");
     }
     this.field = Objects.requireNonNull(field, "field");
     this.state = state;
     this.k = k;
     this.filter = filter;
     this.calibrate = calibrate;
+    this.recall = recall.check(k);
+  }
+
+  /**
+   * Returns this query with another work for its recall.
+   *
+   * @throws IllegalArgumentException for what does not go with its k
+   */
+  public CrossModalQueryBuilder with(Recall recall) {
+    return new CrossModalQueryBuilder(field, state, k, filter, calibrate, recall)
+        .boost(boost())
+        .queryName(queryName());
   }
 
   /** Returns the state of a vector that the request brought. */
-  private static QueryState<Embedding> given(float[] vector) {
+  static QueryState<Embedding> given(float[] vector) {
     return new QueryState.Encoded<>(
-        null, new Embedding(null, Embeddings.unit(QUERY_VECTOR, vector, vector.length), List.of()));
+        null,
+        new Embedding(
+            null,
+            Embeddings.unit(CrossModalQueryBody.QUERY_VECTOR, vector, vector.length),
+            List.of()));
   }
 
   public CrossModalQueryBuilder(StreamInput in) throws IOException {
@@ -204,6 +171,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     depth = depth(filter);
     calibrate = in.readOptionalBoolean();
     List<SensorCalibration> calibrations = ModelValues.readCalibrations(in);
+    recall = new Recall(in);
     state =
         source != null
             ? new QueryState.Typed<>(source)
@@ -227,6 +195,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     out.writeOptionalNamedWriteable(filter);
     out.writeOptionalBoolean(calibrate);
     ModelValues.writeCalibrations(out, half.map(Embedding::calibrations).orElse(List.of()));
+    recall.writeTo(out);
   }
 
   /** Returns how many queries of this type stand in one another, from this one down its filter. */
@@ -254,7 +223,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
 
   /** Reads a request's body. */
   public static CrossModalQueryBuilder fromXContent(XContentParser parser) throws IOException {
-    return QueryBody.parse(Body.PARSER, parser, Body::build);
+    return CrossModalQueryBody.parse(parser);
   }
 
   @Override
@@ -262,7 +231,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     builder.startObject(NAME).field("field", field);
     Embedding given = given().orElse(null);
     if (given != null) {
-      builder.array(QUERY_VECTOR, given.vector());
+      builder.array(CrossModalQueryBody.QUERY_VECTOR, given.vector());
     } else {
       state.print(builder, params);
     }
@@ -273,6 +242,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     if (calibrate != null) {
       builder.field(Calibrations.CALIBRATE, calibrate);
     }
+    recall.toXContent(builder, params);
     printBoostAndQueryName(builder);
     builder.endObject();
   }
@@ -290,7 +260,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     QueryState<Embedding> next = state.rewrite(context, field, this::calibrated);
     return within == filter && next == state
         ? this
-        : new CrossModalQueryBuilder(field, next, k, within, calibrate)
+        : new CrossModalQueryBuilder(field, next, k, within, calibrate, recall)
             .boost(boost())
             .queryName(queryName());
   }
@@ -322,7 +292,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
                                 + " [%s]",
                             NAME,
                             state.typed().orElseThrow().key(),
-                            QUERY_VECTOR)));
+                            CrossModalQueryBody.QUERY_VECTOR)));
     MappedFieldType type = context.fieldMapper(field);
     if (type == null && embedding.space() != null) {
       // The coordinating node found the field in another of the searched indices.
@@ -352,10 +322,12 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     }
     return NearestDocsQuery.of(
         crossModal,
-        Embeddings.unit(QUERY_VECTOR, embedding.vector(), definition.spaces().dimension()),
+        Embeddings.unit(
+            CrossModalQueryBody.QUERY_VECTOR, embedding.vector(), definition.spaces().dimension()),
         k,
         filter == null ? null : filter.toQuery(context),
-        embedding.calibrations());
+        embedding.calibrations(),
+        recall);
   }
 
   @Override
@@ -379,12 +351,13 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
         && state.equals(other.state)
         && k == other.k
         && Objects.equals(filter, other.filter)
-        && Objects.equals(calibrate, other.calibrate);
+        && Objects.equals(calibrate, other.calibrate)
+        && recall.equals(other.recall);
   }
 
   @Override
   protected int doHashCode() {
-    return Objects.hash(field, state, k, filter, calibrate);
+    return Objects.hash(field, state, k, filter, calibrate, recall);
   }
 
   @Override

@@ -6,24 +6,28 @@ package io.crossmodal.plugin.query;
 
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
-import io.crossmodal.plugin.mapper.VectorEncoding;
 import java.io.IOException;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import org.apache.lucene.document.SortedDocValuesField;
 import org.apache.lucene.index.FilterLeafReader;
 import org.apache.lucene.index.IndexReader;
 import org.apache.lucene.index.LeafReaderContext;
+import org.apache.lucene.index.QueryTimeout;
 import org.apache.lucene.index.memory.MemoryIndex;
 import org.apache.lucene.queries.function.FunctionScoreQuery;
 import org.apache.lucene.search.BooleanClause;
 import org.apache.lucene.search.BooleanQuery;
+import org.apache.lucene.search.Explanation;
+import org.apache.lucene.search.FilterWeight;
 import org.apache.lucene.search.IndexSearcher;
 import org.apache.lucene.search.MatchNoDocsQuery;
 import org.apache.lucene.search.Query;
 import org.apache.lucene.search.QueryVisitor;
 import org.apache.lucene.search.RescoreTopNQuery;
 import org.apache.lucene.search.ScoreMode;
+import org.apache.lucene.search.TaskExecutor;
 import org.apache.lucene.search.Weight;
 import org.apache.lucene.util.BytesRef;
 import org.opensearch.index.mapper.MappedFieldType;
@@ -36,12 +40,6 @@ import org.opensearch.index.query.QueryShardContext;
  * terms to highlight.
  */
 final class NearestDocsQuery extends Query {
-  /**
-   * Candidates that the search of a graph keeps at least, as the k-NN plugin's {@code ef_search}:
-   * one that keeps one alone ends at the first document whose neighbours are all farther away.
-   */
-  private static final int LEAST_CANDIDATES = 100;
-
   private final Query search;
 
   /**
@@ -58,15 +56,17 @@ final class NearestDocsQuery extends Query {
    * @param target D values, unit length
    * @param filter null for none
    * @param calibrations one for each sensor of the field, by which hits score; or none
+   * @throws IllegalArgumentException where the recall does not go with the field
    */
   static NearestDocsQuery of(
       CrossModalFieldType type,
       float[] target,
       int k,
       Query filter,
-      List<SensorCalibration> calibrations) {
+      List<SensorCalibration> calibrations,
+      Recall recall) {
     if (calibrations.isEmpty()) {
-      return new NearestDocsQuery(nearest(type, target, k, filter));
+      return new NearestDocsQuery(new Nearest(type, target, k, filter, recall));
     }
     BooleanQuery.Builder any = new BooleanQuery.Builder();
     for (SensorCalibration calibration : calibrations) {
@@ -84,44 +84,55 @@ final class NearestDocsQuery extends Query {
                     .build();
       }
       any.add(
-          new FunctionScoreQuery(nearest(type, target, k, own), new CalibratedScore(calibration)),
+          new FunctionScoreQuery(
+              new Nearest(type, target, k, own, recall), new CalibratedScore(calibration)),
           BooleanClause.Occur.SHOULD);
     }
     return new NearestDocsQuery(any.build());
   }
 
-  private static Query nearest(CrossModalFieldType type, float[] target, int k, Query filter) {
-    VectorEncoding encoding = type.hnsw().encoding();
-    int candidates = Math.max(k * encoding.oversampling(), LEAST_CANDIDATES);
-    VisibleKnnQuery found = new VisibleKnnQuery(type.name(), target, candidates, filter);
-    return candidates == k && !encoding.quantised() ? found : new ExactlyScored(found, k);
-  }
-
   /**
-   * Takes the k nearest by their exact embeddings out of a graph's candidates. Lucene's query that
-   * does it fails where there is none: in an empty shard, behind a filter that nothing passes.
+   * The k nearest by their exact embeddings, out of a graph's candidates or of all documents.
+   * Lucene's query that scores candidates fails where there is none: in an empty shard, behind a
+   * filter that nothing passes.
    */
-  static final class ExactlyScored extends Query {
+  static final class Nearest extends Query {
     private final VisibleKnnQuery candidates;
     private final int k;
+    private final String how;
 
-    ExactlyScored(VisibleKnnQuery candidates, int k) {
-      this.candidates = candidates;
+    Nearest(CrossModalFieldType type, float[] target, int k, Query filter, Recall recall) {
+      int count = recall.exact() ? k : recall.candidates(type, k);
+      this.candidates = new VisibleKnnQuery(type.name(), target, count, filter, recall.exact());
       this.k = k;
+      this.how =
+          recall.exact()
+              ? "the " + k + " nearest of all documents that pass the filter, by exact embeddings"
+              : String.format(
+                  Locale.ROOT,
+                  "the %d nearest by exact embeddings of %d candidates, by embeddings as %s of a"
+                      + " graph",
+                  k,
+                  count,
+                  type.hnsw().encoding().key());
     }
 
-    /** Returns the search of the graph. */
+    /** Returns the search for the candidates. */
     VisibleKnnQuery candidates() {
       return candidates;
     }
 
     @Override
     public Query rewrite(IndexSearcher searcher) throws IOException {
-      Query found = searcher.rewrite(candidates);
+      IndexSearcher unprofiled = new Unprofiled(searcher);
+      Query found = unprofiled.rewrite(candidates);
       return found instanceof MatchNoDocsQuery
           ? found
-          : RescoreTopNQuery.createFullPrecisionRescorerQuery(
-              found, candidates.getTargetCopy(), candidates.getField(), k);
+          : new Found(
+              unprofiled.rewrite(
+                  RescoreTopNQuery.createFullPrecisionRescorerQuery(
+                      found, candidates.getTargetCopy(), candidates.getField(), k)),
+              candidates.getField() + ": " + how);
     }
 
     @Override
@@ -131,19 +142,93 @@ final class NearestDocsQuery extends Query {
 
     @Override
     public String toString(String field) {
-      return candidates.toString(field) + ", the first " + k + " by exact embeddings";
+      return candidates.toString(field) + ", " + how;
     }
 
     @Override
     public boolean equals(Object other) {
       return sameClassAs(other)
-          && k == ((ExactlyScored) other).k
-          && candidates.equals(((ExactlyScored) other).candidates);
+          && k == ((Nearest) other).k
+          && candidates.equals(((Nearest) other).candidates);
     }
 
     @Override
     public int hashCode() {
       return Objects.hash(classHash(), candidates, k);
+    }
+  }
+
+  /**
+   * The searcher without its profiler, for the search that is a part of a rewrite. The profiler
+   * cannot take the time of one rewrite within another ({@code profile} then gave hours), nor that
+   * of a filter whose segments are searched at once.
+   */
+  private static final class Unprofiled extends IndexSearcher {
+    private final IndexSearcher searcher;
+
+    private Unprofiled(IndexSearcher searcher) {
+      super(searcher.getIndexReader());
+      this.searcher = searcher;
+      setQueryCache(searcher.getQueryCache());
+      setQueryCachingPolicy(searcher.getQueryCachingPolicy());
+      setSimilarity(searcher.getSimilarity());
+    }
+
+    @Override
+    public TaskExecutor getTaskExecutor() {
+      return searcher.getTaskExecutor();
+    }
+
+    @Override
+    public QueryTimeout getTimeout() {
+      return searcher.getTimeout();
+    }
+  }
+
+  /** What was found, which says in profiles and explanations how. */
+  private static final class Found extends Query {
+    private final Query scores;
+    private final String how;
+
+    private Found(Query scores, String how) {
+      this.scores = scores;
+      this.how = how;
+    }
+
+    @Override
+    public Weight createWeight(IndexSearcher searcher, ScoreMode scoreMode, float boost)
+        throws IOException {
+      return new FilterWeight(this, scores.createWeight(searcher, scoreMode, boost)) {
+        @Override
+        public Explanation explain(LeafReaderContext leaf, int doc) throws IOException {
+          Explanation score = super.explain(leaf, doc);
+          return score.isMatch()
+              ? Explanation.match(score.getValue(), "(1 + cosine) / 2, " + how, score)
+              : Explanation.noMatch("not among " + how, score);
+        }
+      };
+    }
+
+    @Override
+    public void visit(QueryVisitor visitor) {
+      visitor.visitLeaf(this);
+    }
+
+    @Override
+    public String toString(String field) {
+      return how;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return sameClassAs(other)
+          && how.equals(((Found) other).how)
+          && scores.equals(((Found) other).scores);
+    }
+
+    @Override
+    public int hashCode() {
+      return Objects.hash(classHash(), scores, how);
     }
   }
 

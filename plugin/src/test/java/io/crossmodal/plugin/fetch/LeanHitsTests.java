@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.common.lucene.search.TopDocsAndMaxScore;
-import org.opensearch.common.settings.Settings;
+import org.opensearch.indices.IndicesService;
 import org.opensearch.plugins.Plugin;
 import org.opensearch.search.SearchHit;
 import org.opensearch.search.fetch.subphase.FetchSourceContext;
@@ -38,10 +38,15 @@ public class LeanHitsTests extends OpenSearchSingleNodeTestCase {
   }
 
   public void testInnerHitsAtEveryDepth() {
+    client()
+        .admin()
+        .indices()
+        .prepareCreate("pictures")
+        .setMapping("{\"properties\":{\"image\":{\"type\":\"cross_modal\"}}}")
+        .get();
     SearchContext search =
         createSearchContext(
-            createIndex(
-                "pictures", Settings.EMPTY, "_doc", "image", "type=cross_modal", "n", "type=long"));
+            getInstanceFromNode(IndicesService.class).indexServiceSafe(resolveIndex("pictures")));
     Inner silent = new Inner("silent", search);
     Inner deep = new Inner("deep", search);
     silent.setChildInnerHits(Map.of("deep", deep));

@@ -33,6 +33,9 @@ final class RequestGrammar {
           "k",
           "filter",
           "calibrate",
+          "ef",
+          "oversample",
+          "exact",
           "boost",
           "_name",
           "window_size",
@@ -230,6 +233,12 @@ final class RequestGrammar {
       body.put("filter", level < 3 ? query(level + 1) : map("match_all", map()));
     }
     maybe(body, 0.1, "calibrate", random.nextBoolean());
+    if (fuzzer.chance(0.1)) {
+      body.put("exact", true);
+    } else {
+      maybe(body, 0.1, "ef", 100 + random.nextInt(300));
+      maybe(body, 0.05, "oversample", 1 + 3 * random.nextFloat());
+    }
     maybe(body, 0.1, "boost", random.nextFloat());
     maybe(body, 0.1, "_name", "n");
     return map("cross_modal", body);

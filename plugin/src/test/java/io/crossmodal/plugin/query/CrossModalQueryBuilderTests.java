@@ -5,7 +5,6 @@
 package io.crossmodal.plugin.query;
 
 import static org.hamcrest.Matchers.containsString;
-import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.instanceOf;
 
 import io.crossmodal.plugin.MicroModelPlugin;
@@ -14,6 +13,7 @@ import io.crossmodal.plugin.action.QuerySource;
 import java.io.IOException;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import org.apache.lucene.analysis.standard.StandardAnalyzer;
 import org.apache.lucene.index.memory.MemoryIndex;
 import org.apache.lucene.search.IndexSearcher;
@@ -55,10 +55,18 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
   @Override
   protected CrossModalQueryBuilder doCreateTestQueryBuilder() {
     return new CrossModalQueryBuilder(
-        FIELD,
-        TestModels.vector(random(), DIMENSION),
-        randomIntBetween(1, 100),
-        randomBoolean() ? null : new TermQueryBuilder(KEYWORD_FIELD_NAME, "x"));
+            FIELD,
+            TestModels.vector(random(), DIMENSION),
+            randomIntBetween(1, 100),
+            randomBoolean() ? null : new TermQueryBuilder(KEYWORD_FIELD_NAME, "x"))
+        // The field's embeddings are compared as they are: there is nothing to oversample.
+        .with(recall(false));
+  }
+
+  private static Recall recall(boolean oversampled) {
+    Integer ef = randomBoolean() ? null : (Integer) randomIntBetween(100, 10_000);
+    Float oversample = !oversampled || randomBoolean() ? null : (Float) (1 + 99 * randomFloat());
+    return rarely() ? new Recall(null, null, true) : new Recall(ef, oversample, false);
   }
 
   @Override
@@ -94,7 +102,8 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
             new QuerySource.Document(randomAlphaOfLength(5), "archive", "view.image"))) {
       CrossModalQueryBuilder query =
           new CrossModalQueryBuilder(
-              FIELD, side, 7, new MatchNoneQueryBuilder(), randomFrom(true, false, null));
+                  FIELD, side, 7, new MatchNoneQueryBuilder(), randomFrom(true, false, null))
+              .with(recall(true));
       assertSerialization(query);
       Object parsed = parseQuery(query.toString());
       assertEquals(query, parsed);
@@ -146,6 +155,64 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
     assertRefused("{\"field\":\"image\",\"query_text\":\"x\",\"top\":1}", "unknown field [top]");
   }
 
+  public void testBadRecallIsRefused() {
+    for (Map.Entry<String, String> bad :
+        Map.ofEntries(
+                Map.entry("\"ef\":0", "[ef] must be from 1 to 10000, got [0]"),
+                Map.entry("\"ef\":10001", "[ef] must be from 1 to 10000, got [10001]"),
+                Map.entry("\"ef\":9", "[ef] must be at least [k], got [9] with [k] 10"),
+                Map.entry("\"k\":200,\"ef\":150", "got [150] with [k] 200"),
+                Map.entry("\"oversample\":0.9", "[oversample] must be from 1 to 100, got [0.9]"),
+                Map.entry("\"oversample\":100.5", "from 1 to 100, got [100.5]"),
+                Map.entry("\"oversample\":\"NaN\"", "from 1 to 100, got [NaN]"),
+                Map.entry(
+                    "\"k\":10000,\"oversample\":10.5",
+                    "[k] times [oversample] must be at most 100000, got 10000 times [10.5]"),
+                Map.entry("\"exact\":true,\"ef\":100", "so [ef] does not go with it"),
+                Map.entry("\"exact\":true,\"oversample\":2", "so [oversample] does not go with it"),
+                Map.entry("\"exact\":\"yes\"", "exact"),
+                Map.entry("\"ef\":\"many\"", "ef"))
+            .entrySet()) {
+      assertRefused(
+          "{\"field\":\"image\",\"query_text\":\"x\"," + bad.getKey() + "}", bad.getValue());
+    }
+    QueryShardContext context = createShardContext();
+    CrossModalQueryBuilder query =
+        new CrossModalQueryBuilder(FIELD, TestModels.vector(random(), DIMENSION), 1, null)
+            .with(new Recall(null, 2f, false));
+    assertThat(
+        expectThrows(IllegalArgumentException.class, () -> query.toQuery(context)).getMessage(),
+        containsString("but [vector_encoding] of [image] is [float32]: use [ef]"));
+  }
+
+  public void testRecallIsAPartOfTheQuery() throws IOException {
+    CrossModalQueryBuilder query =
+        new CrossModalQueryBuilder(FIELD, TestModels.vector(random(), DIMENSION), 10, null);
+    Object same = query.with(Recall.DEFAULT);
+    assertEquals(query, same);
+    assertEquals(
+        query, parseQuery(query.toString().replaceFirst("\\}\\s*\\}$", ",\"exact\":false}}")));
+    QueryShardContext context = createShardContext();
+    List<CrossModalQueryBuilder> others =
+        List.of(
+            query,
+            query.with(new Recall(200, null, false)),
+            query.with(new Recall(null, 3f, false)),
+            query.with(new Recall(null, null, true)));
+    for (int i = 0; i < others.size(); i++) {
+      for (int j = 0; j < others.size(); j++) {
+        Object one = others.get(i);
+        Object other = others.get(j);
+        assertEquals(i == j, one.equals(other));
+        assertEquals(i == j, one.hashCode() == other.hashCode());
+      }
+    }
+    assertEquals(100, knn(query.toQuery(context)).getK());
+    assertEquals(200, knn(others.get(1).toQuery(context)).getK());
+    assertEquals("no more than are wanted", 10, knn(others.get(3).toQuery(context)).getK());
+    assertEquals(60, knn(query.with(new Recall(60, null, false)).toQuery(context)).getK());
+  }
+
   private void assertRefused(String body, String message) {
     Exception e = expectThrows(Exception.class, () -> parseQuery("{\"cross_modal\":" + body + "}"));
     assertTrue(
@@ -194,13 +261,11 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
   private static KnnFloatVectorQuery knn(Query query) {
     assertThat(query, instanceOf(NearestDocsQuery.class));
     Query search = ((NearestDocsQuery) query).search();
-    if (search instanceof NearestDocsQuery.ExactlyScored exact) {
-      search = exact.candidates();
+    if (search instanceof NearestDocsQuery.Nearest nearest) {
+      search = nearest.candidates();
     }
     assertThat(search, instanceOf(KnnFloatVectorQuery.class));
-    KnnFloatVectorQuery knn = (KnnFloatVectorQuery) search;
-    assertThat("candidates of the graph", knn.getK(), greaterThanOrEqualTo(100));
-    return knn;
+    return (KnnFloatVectorQuery) search;
   }
 
   public void testQueriesInOneAnotherAreCounted() {
