@@ -86,6 +86,18 @@ public final class ImagePreprocessor {
     return sized(ImageDecoder.decode(file, kept()));
   }
 
+  /**
+   * Does the same without enlarging: S x S, or a square of the picture's longer side where that is
+   * less. What crops a picture before it is resized would else see it blurred by being resized
+   * twice.
+   *
+   * @throws ImageFormatException as {@link #decode}
+   */
+  public RgbImage decodeNoLarger(byte[] file) {
+    RgbImage picture = ImageDecoder.decode(file, kept());
+    return picture.resize(Math.min(kept(), Math.max(picture.width(), picture.height())));
+  }
+
   /** A picture of any extents as the sensor sees it, S x S. */
   public RgbImage sized(RgbImage picture) {
     return picture.resize(kept()).sample(sensor.imageSize());

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.data;
 
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.ImagePreprocessor;
@@ -61,7 +62,36 @@ public record DecodedImages<P>(
     return decode(split, preprocessor::decode, StoredPictures.Form.RGB, allowedProblems, folder);
   }
 
-  /** Does the same in the system's temporary folder. */
+  /**
+   * Decodes every ordinary picture of a split as a training changes it.
+   *
+   * @param sensor that will see the pictures; those that it looks up are kept at the side that it
+   *     looks them up from, others at their own or the augmentation's {@linkplain
+   *     Augmentation#sourceSide source side}, whichever is less
+   * @param folder as in the other method
+   * @throws InvalidDatasetException as there
+   */
+  public static DecodedImages<RgbImage> decodeToChange(
+      List<CaptionedImage> split,
+      SensorConfig sensor,
+      Augmentation augmentation,
+      int allowedProblems,
+      Path folder) {
+    if (sensor.sampledFrom() != null) {
+      int side = sensor.sampledFrom();
+      return decode(
+          split, new ImagePreprocessor(sensor.withImageSize(side)), allowedProblems, folder);
+    }
+    int side = augmentation.sourceSide(sensor.imageSize());
+    return decode(
+        split,
+        new ImagePreprocessor(sensor.withImageSize(side))::decodeNoLarger,
+        StoredPictures.Form.RGB,
+        allowedProblems,
+        folder);
+  }
+
+  /** Does the same as the first method in the system's temporary folder. */
   public static DecodedImages<RgbImage> decode(
       List<CaptionedImage> split, ImagePreprocessor preprocessor, int allowedProblems) {
     return decode(split, preprocessor, allowedProblems, StoredPictures.TEMPORARY);

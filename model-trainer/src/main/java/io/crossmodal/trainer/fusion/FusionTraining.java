@@ -100,14 +100,11 @@ public final class FusionTraining {
    */
   public ModelBundle train(CaptionedDataset dataset, String id, TrainingLoop.Progress progress)
       throws IOException, TrainingException, BundleException {
-    int kept =
-        sensor.sampledFrom() == null
-            ? options.augmentation().sourceSide(sensor.imageSize())
-            : sensor.sampledFrom();
     try (DecodedImages<RgbImage> decoded =
-            DecodedImages.decode(
+            DecodedImages.decodeToChange(
                 dataset.split(Split.TRAIN),
-                new ImagePreprocessor(sensor.withImageSize(kept)),
+                sensor,
+                options.augmentation(),
                 dataset.problemsLeft(),
                 folder.path());
         DecodedImages<RgbImage> held = held(dataset, decoded)) {

@@ -130,14 +130,11 @@ public final class TrainingRun {
     requireGrid(config.image());
     WordPieceTokenizer tokenizer = new WordPieceTokenizer(vocabulary, config.text().maxTokens());
     SensorConfig sensor = config.sensors().get(0);
-    int kept =
-        sensor.sampledFrom() == null
-            ? options.regularisation().augmentation().sourceSide(sensor.imageSize())
-            : sensor.sampledFrom();
     try (DecodedImages<RgbImage> decoded =
-            DecodedImages.decode(
+            DecodedImages.decodeToChange(
                 split,
-                new ImagePreprocessor(sensor.withImageSize(kept)),
+                sensor,
+                options.regularisation().augmentation(),
                 dataset.problemsLeft(),
                 folder.path());
         DecodedImages<RgbImage> held = held(dataset, decoded, sensor)) {
