@@ -9,11 +9,13 @@ import io.crossmodal.trainer.train.FeatureCache;
 import io.crossmodal.trainer.train.RandomSource;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 
 /**
@@ -21,6 +23,9 @@ import java.util.stream.IntStream;
  * whoever resumes gets those of an uninterrupted run.
  */
 final class FusionSet {
+  /** Of texts and of pairs; with more, calls become small. */
+  private static final int PARTS = 4;
+
   private final FusionOptions options;
   private final RandomSource randoms;
   private final TokenizedText[] captions;
@@ -117,20 +122,60 @@ final class FusionSet {
         text[++at] = texts.place(wrong);
       }
     }
-    int n = texts.numbers().stream().mapToInt(t -> captions[t].length()).max().orElseThrow();
-    long[] ids = new long[texts.numbers().size() * n];
+    // By length, for a text is padded to the longest of its part.
+    int[] sorted =
+        texts.numbers().stream()
+            .sorted(Comparator.comparingInt(t -> captions[t].length()))
+            .mapToInt(Integer::intValue)
+            .toArray();
+    int[] row = new int[sorted.length];
+    for (int i = 0; i < sorted.length; i++) {
+      row[(int) texts.place(sorted[i])] = i;
+    }
+    int[] byLength =
+        IntStream.range(0, text.length)
+            .boxed()
+            .sorted(Comparator.comparingInt(pair -> row[(int) text[pair]]))
+            .mapToInt(Integer::intValue)
+            .toArray();
+    long[] place = new long[byLength.length];
+    for (int i = 0; i < byLength.length; i++) {
+      place[byLength[i]] = i;
+    }
+    int n = captions[sorted[sorted.length - 1]].length();
+    long[] ids = new long[sorted.length * n];
     float[] mask = new float[ids.length];
-    int row = 0;
-    for (int t : texts.numbers()) {
-      int[] own = captions[t].ids();
-      for (int i = 0; i < own.length; i++) {
-        ids[row * n + i] = own[i];
-        mask[row * n + i] = 1;
+    for (int i = 0; i < sorted.length; i++) {
+      int[] own = captions[sorted[i]].ids();
+      for (int j = 0; j < own.length; j++) {
+        ids[i * n + j] = own[j];
+        mask[i * n + j] = 1;
       }
-      row++;
     }
     return new FusionTask.Batch(
-        views(images.numbers(), random), features.shape(), n, ids, mask, text, image);
+        views(images.numbers(), random),
+        features.shape(),
+        n,
+        ids,
+        mask,
+        parts(sorted.length, i -> captions[sorted[i]].length()),
+        Arrays.stream(byLength).mapToLong(pair -> row[(int) text[pair]]).toArray(),
+        Arrays.stream(byLength).mapToLong(pair -> image[pair]).toArray(),
+        parts(byLength.length, i -> captions[sorted[row[(int) text[byLength[i]]]]].length()),
+        place);
+  }
+
+  /** Returns (G, 3): of parts of about equal size the first, the one behind the last, the longest. */
+  private static long[] parts(int count, IntUnaryOperator length) {
+    int parts = Math.min(PARTS, count);
+    long[] rows = new long[3 * parts];
+    for (int g = 0; g < parts; g++) {
+      int to = count * (g + 1) / parts;
+      rows[3 * g] = count * g / parts;
+      rows[3 * g + 1] = to;
+      rows[3 * g + 2] = length.applyAsInt(to - 1);
+    }
+    return rows;
   }
 
   private int asked(long query) {

@@ -62,10 +62,13 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
    * @param features (I, ...), of the distinct images, flat
    * @param shape of the features of an image
    * @param tokens N, of the longest text
-   * @param ids (T, N), of the distinct texts
+   * @param ids (T, N), of the distinct texts, the shortest first
    * @param mask (T, N), 1 for a token
-   * @param text (P), the text of each pair, query by query, its own answer first
+   * @param texts (G, 3), parts of the texts: first row, the row behind the last, longest text
+   * @param text (P), the text of each pair, the shortest first
    * @param image (P), the image of each pair
+   * @param pairs (G, 3), parts of the pairs
+   * @param place (P), where the pairs stand, query by query, its own answer first
    */
   @SuppressWarnings("ArrayRecordComponent") // handed to native memory once, never compared
   record Batch(
@@ -74,8 +77,11 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
       int tokens,
       long[] ids,
       float[] mask,
+      long[] texts,
       long[] text,
-      long[] image) {}
+      long[] image,
+      long[] pairs,
+      long[] place) {}
 
   /** Returns cross-attention and matching head as they begin. */
   private static Map<String, ScriptTensor> aligned(
@@ -182,7 +188,10 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
             manager.create(batch.features(), new Shape(shape)),
             manager.create(batch.ids(), new Shape(texts, n)),
             manager.create(batch.mask(), new Shape(texts, n)),
+            manager.create(batch.texts(), new Shape(batch.texts().length / 3, 3)),
             manager.create(batch.text()),
-            manager.create(batch.image())));
+            manager.create(batch.image()),
+            manager.create(batch.pairs(), new Shape(batch.pairs().length / 3, 3)),
+            manager.create(batch.place())));
   }
 }

@@ -1,24 +1,41 @@
 # Listwise image-text matching: the fusion encoder orders the bi-encoder's own first answers.
 #
-# I images   T texts, of N tokens   Q queries, texts first, then pictures   C candidates of a query, its own
-# first   P = Q * C pairs   M image tokens   H hidden size
+# I images   T texts, of N tokens, the shortest first   Q queries, texts first, then pictures   C candidates of
+# a query, its own first   P = Q * C pairs   M image tokens   H hidden size   G parts
+
 class Listwise(Module):
   model : __torch__.mtgfe.Mtgfe
-  # ITM's logits (match - no match) of pairs: text and image (P) are their rows of w (T, N, H), mask (T, N)
-  # and s (I, M, H).
-  def match(self, w: Tensor, mask: Tensor, s: Tensor, text: Tensor, image: Tensor) -> Tensor:
-    bias = self.model.bias(mask)                                # (T, 1, 1, N)
-    x = self.model.fusion.read_text(w, bias)                    # (T, N, H)
-    x = torch.index_select(x, 0, text)                          # (P, N, H)
-    b = torch.index_select(bias, 0, text)                       # (P, 1, 1, N)
-    z = self.model.itm(self.model.fusion.cls(x, b, torch.index_select(s, 0, image)))  # (P, 2)
-    return z[:, 1] - z[:, 0]                                    # (P)
+  # Texts in parts that are padded to their own longest: parts (G, 3) has of each its first row, the row
+  # behind its last, and its longest. ids and mask (T, N).
+  def encode(self, ids: Tensor, mask: Tensor, parts: Tensor) -> Tensor:
+    all = annotate(List[Tensor], [])
+    for g in range(parts.size(0)):
+      a, b, n = int(parts[g][0]), int(parts[g][1]), int(parts[g][2])
+      w = self.model.encode_text(ids[a:b, :n], mask[a:b, :n])      # (b - a, n, H)
+      _0 = torch.append(all, torch.constant_pad_nd(w, [0, 0, 0, ids.size(1) - n]))
+    return torch.cat(all, 0)                                       # (T, N, H)
+  # ITM's logits (match - no match) of pairs, those of the shortest texts first: text and image (P) are their
+  # rows of w (T, N, H), mask (T, N) and s (I, M, H); parts (G, 3) as in encode.
+  def match(self, w: Tensor, mask: Tensor, s: Tensor, text: Tensor, image: Tensor, parts: Tensor) -> Tensor:
+    bias = self.model.bias(mask)                                   # (T, 1, 1, N)
+    x = self.model.fusion.read_text(w, bias)                       # (T, N, H)
+    all = annotate(List[Tensor], [])
+    for g in range(parts.size(0)):
+      a, b, n = int(parts[g][0]), int(parts[g][1]), int(parts[g][2])
+      y = torch.index_select(x[:, :n], 0, text[a:b])               # (b - a, n, H)
+      p = torch.index_select(bias[:, :, :, :n], 0, text[a:b])      # (b - a, 1, 1, n)
+      u = self.model.fusion.cls(y, p, torch.index_select(s, 0, image[a:b]))  # (b - a, H)
+      _0 = torch.append(all, self.model.itm(u))                    # (b - a, 2)
+    z = torch.cat(all, 0)                                          # (P, 2)
+    return z[:, 1] - z[:, 0]                                       # (P)
   # (3): the loss twice, softmax cross-entropy of a query's own answer among its candidates, and the share
-  # of queries that put it first. features (I, ...), ids and mask (T, N), text and image (P), by query.
-  def loss(self, features: Tensor, ids: Tensor, mask: Tensor, text: Tensor, image: Tensor) -> Tensor:
-    s = TOKENS                                                  # (I, M, H)
-    w = torch.dropout(self.model.encode_text(ids, mask), DROPPED, True)  # (T, N, H)
-    m = self.match(w, mask, s, text, image).view(-1, CANDIDATES)  # (Q, C)
+  # of queries that put it first. features (I, ...); place (P) has of each pair, by query, where it stands in
+  # text and image.
+  def loss(self, features: Tensor, ids: Tensor, mask: Tensor, texts: Tensor, text: Tensor, image: Tensor, pairs: Tensor, place: Tensor) -> Tensor:
+    s = TOKENS                                                     # (I, M, H)
+    w = torch.dropout(self.encode(ids, mask, texts), DROPPED, True)  # (T, N, H)
+    m = torch.index_select(self.match(w, mask, s, text, image, pairs), 0, place)  # (P)
+    m = m.view(-1, CANDIDATES)                                     # (Q, C)
     l = -torch.log_softmax(m, 1)[:, 0].mean()
     first = (m.detach()[:, 0] >= m.detach().amax([1])).type_as(m).mean()
     return torch.stack([l, l, first], 0)
