@@ -83,12 +83,7 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
     Map<String, String> sources =
         TrainableScript.filledIn(
             MtgfeArchitecture.sources(
-                config,
-                dropout(),
-                options.precision(),
-                CaptionTask.class,
-                "contrast",
-                "training"),
+                config, dropout(), options.precision(), CaptionTask.class, "contrast", "training"),
             "training",
             Map.of("ENCODE_IMAGE", encodeImage()));
     // In evaluation mode a batch norm takes its statistics as they are; scale and shift still
@@ -102,14 +97,12 @@ final class CaptionTask implements TrainingTask<CaptionSet.Batch> {
   private MtgfeArchitecture.Dropout dropout() {
     TrainingOptions.Regularisation drops = options.regularisation();
     int whole = 0;
-    while (options.parts().frozen("model.text.layer" + whole + ".")) {
+    while (whole < config.text().layers()
+        && options.parts().frozen("model.text.layer" + whole + ".")) {
       whole++;
     }
     return new MtgfeArchitecture.Dropout(
-        drops.dropout(),
-        !options.parts().frozen("model.text.word"),
-        drops.layerDropout(),
-        whole);
+        drops.dropout(), !options.parts().frozen("model.text.word"), drops.layerDropout(), whole);
   }
 
   /** Returns the model's method that a batch's pictures are for. */

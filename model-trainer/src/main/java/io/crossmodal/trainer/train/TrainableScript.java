@@ -14,7 +14,6 @@ import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
-import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import io.crossmodal.model.torchscript.ScriptArchiveWriter;
@@ -88,9 +87,19 @@ public final class TrainableScript implements AutoCloseable {
       Files.delete(folder);
     }
     this.block = (PtSymbolBlock) model.getBlock();
-    // DJL leaves it in evaluation mode, in which batch norms do not learn their statistics.
     if (learning) {
-      JniUtils.enableTrainingMode(block);
+      train();
+    }
+  }
+
+  /**
+   * Puts the module into training mode, in which batch norms learn their statistics. DJL does so
+   * with the first forward pass, and asks for gradients of all parameters again whatever was said
+   * of them before: so that pass is here, through a method that all modules have.
+   */
+  private void train() {
+    try (NDManager manager = manager().newSubManager()) {
+      block.forward(new ParameterStore(manager, false), new NDList(manager.create(0f)), true);
     }
   }
 

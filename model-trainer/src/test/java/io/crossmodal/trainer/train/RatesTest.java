@@ -10,11 +10,18 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.image.RgbImage;
+import io.crossmodal.model.text.WordPieceTokenizer;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.checkpoint.InitialModel;
 import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.DecodedImages;
+import io.crossmodal.trainer.data.Split;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -76,12 +83,47 @@ class RatesTest {
     }
   }
 
+  /** Or every backward pass would run through what stays as it is. */
+  @Test
+  void frozenPartsHaveNoGradient() throws Exception {
+    TrainingOptions options =
+        options(1, new TrainingOptions.Parts(Map.of(), List.of("model.text."), false, 0));
+    InitialModel initial = InitialModel.read(file);
+    CaptionTask task = new CaptionTask(options, initial.config(), initial.start(SEED), folder);
+    try (TrainableScript script = new TrainableScript(task.root(), task.sources(), folder);
+        DecodedImages<RgbImage> decoded =
+            DecodedImages.decode(
+                scenes.split(Split.TRAIN),
+                new ImagePreprocessor(initial.config().sensors().get(0)),
+                0)) {
+      Map<String, NDArray> parameters = script.parameters();
+      parameters.forEach((name, value) -> value.setRequiresGradient(task.trains(name)));
+      CaptionSet set =
+          new CaptionSet(
+              options,
+              decoded,
+              new WordPieceTokenizer(initial.vocabulary(), initial.config().text().maxTokens()),
+              initial.config().sensors().get(0));
+      try (NDManager manager = script.manager().newSubManager()) {
+        TrainingTask.Call call =
+            task.forward(manager, set.batch(0), 0, new FeatureQueue(manager, 0, 1));
+        script.backward(manager, call.method(), call.inputs());
+      }
+      // DJL's first forward pass has asked for all of them again.
+      script
+          .parameters()
+          .forEach((name, value) -> assertEquals(task.trains(name), value.hasGradient(), name));
+    }
+  }
+
   @Test
   void aFactorOfOneHalfIsHalfTheFirstStep() throws Exception {
     Map<String, ScriptTensor> whole = trained("whole", 1, TrainingOptions.Parts.NONE);
     Map<String, ScriptTensor> half =
         trained(
-            "half", 1, new TrainingOptions.Parts(Map.of("model.fusion.", 0.5), List.of(), false, 0));
+            "half",
+            1,
+            new TrainingOptions.Parts(Map.of("model.fusion.", 0.5), List.of(), false, 0));
     for (Map.Entry<String, ScriptTensor> entry : start.weights().tensors().entrySet()) {
       float[] before = entry.getValue().values();
       float[] one = whole.get(entry.getKey()).values();
