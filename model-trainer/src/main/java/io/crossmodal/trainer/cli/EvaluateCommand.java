@@ -171,8 +171,7 @@ final class EvaluateCommand implements Callable<Integer> {
     EncodedSplit.Change before = change == null ? EncodedSplit.Change.NONE : this::changed;
     Evaluator evaluator =
         new Evaluator(model.model(), model.encode(data, dataset, images, sensor, before, () -> {}));
-    return table(
-        model, evaluator, dataset, split, depths, twoFold ? null : calibration, notes);
+    return table(model, evaluator, dataset, split, depths, twoFold ? null : calibration, notes);
   }
 
   /**

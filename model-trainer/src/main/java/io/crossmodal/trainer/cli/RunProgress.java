@@ -44,7 +44,8 @@ class RunProgress implements TrainingRun.Progress {
   @Override
   public void validated(int taken, Map<String, Double> figures) {
     StringBuilder said = new StringBuilder(" val");
-    figures.forEach((name, value) -> said.append(String.format(Locale.ROOT, " %s %.1f", name, value)));
+    figures.forEach(
+        (name, value) -> said.append(String.format(Locale.ROOT, " %s %.1f", name, value)));
     validated = said + " at " + taken;
   }
 

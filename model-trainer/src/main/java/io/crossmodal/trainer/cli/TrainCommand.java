@@ -18,7 +18,6 @@ import io.crossmodal.trainer.train.TrainingRun;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
@@ -90,7 +89,8 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
     }
     if (recipe == Recipe.AERIAL && init == null) {
       throw new IllegalArgumentException(
-          "recipe AERIAL freezes what is pretrained: give --init what import --preset AERIAL makes");
+          "recipe AERIAL freezes what is pretrained: give --init what import --preset AERIAL"
+              + " makes");
     }
     TrainingOptions options = given.applyTo(recipe().options());
     if (given.has("steps")) {

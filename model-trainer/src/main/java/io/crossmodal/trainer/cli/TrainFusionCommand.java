@@ -60,8 +60,7 @@ final class TrainFusionCommand implements Callable<Integer>, RecordOptions.Holde
     ModelManifest.checkId(id);
     FusionOptions options = given.applyTo(FusionOptions.defaults());
     CaptionedDataset dataset = data.read();
-    FusionTraining training =
-        FusionTraining.open(run, options, ModelBundle.read(bundle), cache);
+    FusionTraining training = FusionTraining.open(run, options, ModelBundle.read(bundle), cache);
     ModelBundle trained;
     try (Interruption interruption = new Interruption();
         ProgressBar bar = new ProgressBar("train", options.steps())) {

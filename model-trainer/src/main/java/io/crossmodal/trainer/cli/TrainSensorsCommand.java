@@ -16,7 +16,6 @@ import io.crossmodal.trainer.sensors.SensorCalibrationFit;
 import io.crossmodal.trainer.sensors.SensorOptions;
 import io.crossmodal.trainer.sensors.SensorTraining;
 import io.crossmodal.trainer.train.OptionRecords;
-import io.crossmodal.trainer.train.TrainingLoop;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -124,8 +124,8 @@ public final class Evaluator {
   }
 
   /**
-   * Returns a row for the bi-encoder alone and one for each k, whose lambda is chosen on one half of
-   * the pictures and their captions as queries and measured on the other, both ways: what fusion
+   * Returns a row for the bi-encoder alone and one for each k, whose lambda is chosen on one half
+   * of the pictures and their captions as queries and measured on the other, both ways: what fusion
    * brings on a split beside which there is no other to choose on.
    *
    * @param depths their k, as they {@linkplain Depths#within fit} the images; all where none does

@@ -6,8 +6,8 @@ package io.crossmodal.trainer.fusion;
 
 import io.crossmodal.model.Precision;
 import io.crossmodal.trainer.data.Augmentation;
-import io.crossmodal.trainer.train.OptionRecords;
 import io.crossmodal.trainer.train.Optimiser;
+import io.crossmodal.trainer.train.OptionRecords;
 import io.crossmodal.trainer.train.Validation;
 import java.util.Objects;
 
@@ -19,8 +19,8 @@ import java.util.Objects;
  * @param queries texts that ask in a step, and as many pictures
  * @param candidates answers that a query orders, its own among them
  * @param pool first answers of the bi-encoder of which the others are drawn
- * @param similarCaptions similarity to a caption of a picture from which another caption is no wrong
- *     answer to it, above 0; 1 where all others are
+ * @param similarCaptions similarity to a caption of a picture from which another caption is no
+ *     wrong answer to it, above 0; 1 where all others are
  * @param start where cross-attention begins
  * @param keptRate factor of the learning rate of weights that start as the bundle has them
  * @param precision FP32, or BF16 for linear layers in bfloat16 over weights of fp32

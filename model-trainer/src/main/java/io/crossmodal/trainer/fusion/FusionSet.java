@@ -19,8 +19,8 @@ import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 
 /**
- * The batches of a training on hard candidates. A batch depends on the seed and its number alone, so
- * whoever resumes gets those of an uninterrupted run.
+ * The batches of a training on hard candidates. A batch depends on the seed and its number alone,
+ * so whoever resumes gets those of an uninterrupted run.
  */
 final class FusionSet {
   /** Of texts and of pairs; with more, calls become small. */
@@ -165,7 +165,9 @@ final class FusionSet {
         place);
   }
 
-  /** Returns (G, 3): of parts of about equal size the first, the one behind the last, the longest. */
+  /**
+   * Returns (G, 3): of parts of about equal size the first, the one behind the last, the longest.
+   */
   private static long[] parts(int count, IntUnaryOperator length) {
     int parts = Math.min(PARTS, count);
     long[] rows = new long[3 * parts];

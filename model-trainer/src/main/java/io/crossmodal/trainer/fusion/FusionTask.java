@@ -49,7 +49,9 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
     this.config = config;
     this.sensor = sensor;
     Map<String, ScriptTensor> aligned =
-        options.start() == FusionOptions.Start.ALIGNED ? aligned(options, config, weights) : Map.of();
+        options.start() == FusionOptions.Start.ALIGNED
+            ? aligned(options, config, weights)
+            : Map.of();
     Map<String, ScriptTensor> tensors = new LinkedHashMap<>(weights.tensors());
     tensors.putAll(aligned);
     this.start = new StateDict(tensors);
@@ -92,8 +94,7 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
           String.format(
               "start ALIGNED needs embeddings as wide as the tokens, %d; they have %d: give start"
                   + " KEPT",
-              h,
-              config.embeddingDimension()));
+              h, config.embeddingDimension()));
     }
     float[] identity = new float[h * h];
     for (int i = 0; i < h; i++) {
@@ -131,8 +132,7 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
   @Override
   public Map<String, String> sources() {
     MtgfeArchitecture.Dropout dropout =
-        new MtgfeArchitecture.Dropout(
-            0, false, options.layerDropout(), config.text().layers());
+        new MtgfeArchitecture.Dropout(0, false, options.layerDropout(), config.text().layers());
     return TrainableScript.filledIn(
         MtgfeArchitecture.sources(
             config, dropout, options.precision(), FusionTask.class, "listwise"),

@@ -4,8 +4,8 @@
  */
 /**
  * A fusion encoder over towers that stay as they are: it learns to order the bi-encoder's own first
- * answers, drawn from the whole training set, by a listwise loss in both directions. Embeddings stay
- * valid; so do stored tokens, but for an EfficientNet's, whose places learn too.
+ * answers, drawn from the whole training set, by a listwise loss in both directions. Embeddings
+ * stay valid; so do stored tokens, but for an EfficientNet's, whose places learn too.
  *
  * <p>Entry class: {@link io.crossmodal.trainer.fusion.FusionTraining}, called by the command line.
  */

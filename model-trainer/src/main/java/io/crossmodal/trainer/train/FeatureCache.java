@@ -26,8 +26,8 @@ import java.util.function.LongConsumer;
  */
 public final class FeatureCache implements AutoCloseable {
   /**
-   * Rows of one call of the model: with more, tensors of the first layers outgrow what the allocator
-   * keeps, and every call pays for fresh pages (twice the time at 32).
+   * Rows of one call of the model: with more, tensors of the first layers outgrow what the
+   * allocator keeps, and every call pays for fresh pages (twice the time at 32).
    */
   private static final int CALL = 4;
 
@@ -128,8 +128,7 @@ public final class FeatureCache implements AutoCloseable {
    */
   public void read(int picture, int view, float[] into, int at) {
     int values = values();
-    ByteBuffer bytes =
-        ByteBuffer.allocate(Short.BYTES * values).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer bytes = ByteBuffer.allocate(Short.BYTES * values).order(ByteOrder.LITTLE_ENDIAN);
     long first = ((long) view * pictures + picture) * bytes.capacity();
     try {
       while (bytes.hasRemaining()) {

@@ -148,7 +148,8 @@ public final class FrozenTowers implements AutoCloseable {
     int[] shape = shape().stream().mapToInt(Integer::intValue).toArray();
     int count = features.length / Arrays.stream(shape).reduce(1, Math::multiplyExact);
     try (NDManager manager = script.manager().newSubManager()) {
-      long[] all = IntStream.concat(IntStream.of(count), Arrays.stream(shape)).asLongStream().toArray();
+      long[] all =
+          IntStream.concat(IntStream.of(count), Arrays.stream(shape)).asLongStream().toArray();
       NDArray tokens = manager.create(features, new Shape(all));
       if (cuts(config.image())) {
         tokens = run(manager, "encode_image_from_" + sensor.name(), tokens);
@@ -176,9 +177,7 @@ public final class FrozenTowers implements AutoCloseable {
 
   private NDArray run(NDManager manager, String method, NDArray... inputs) {
     IValue[] arguments =
-        Arrays.stream(inputs)
-            .map(input -> IValue.from((PtNDArray) input))
-            .toArray(IValue[]::new);
+        Arrays.stream(inputs).map(input -> IValue.from((PtNDArray) input)).toArray(IValue[]::new);
     try (IValue result = IValueUtils.runMethod(script.block(), method, arguments)) {
       return result.toTensor((PtNDManager) manager);
     } finally {

@@ -72,8 +72,7 @@ public record TrainingOptions(
    *     once, before the first step, of which every step draws one; 0 where a step runs the whole
    *     tower
    */
-  public record Parts(
-      Map<?, ?> rate, List<?> freeze, boolean fixedStatistics, int featureViews) {
+  public record Parts(Map<?, ?> rate, List<?> freeze, boolean fixedStatistics, int featureViews) {
     /** Everything learns at one rate. */
     public static final Parts NONE = new Parts(Map.of(), List.of(), false, 0);
 

@@ -173,8 +173,7 @@ class FusionTrainingTest {
   void itLearnsToPutTheRightAnswerFirst() throws Exception {
     FusionOptions options = MicroTraining.with(options(150), "dropout", 0.0, "layer_dropout", 0.0);
     train("learns", options, towers(CONVOLUTIONAL));
-    SortedMap<Integer, JsonObject> lines =
-        RunFolder.metrics(folder.resolve("learns"));
+    SortedMap<Integer, JsonObject> lines = RunFolder.metrics(folder.resolve("learns"));
     double first = loss(lines.get(lines.firstKey()));
     double last = loss(lines.get(lines.lastKey()));
     assertTrue(first > Math.log(3) - 0.2 && last < first - 0.1, first + " to " + last);
@@ -276,8 +275,7 @@ class FusionTrainingTest {
     FusionOptions options = MicroTraining.with(options(1), "candidates", 300, "pool", 400);
     String message =
         assertThrows(
-                IllegalArgumentException.class,
-                () -> train("few", options, towers(CONVOLUTIONAL)))
+                IllegalArgumentException.class, () -> train("few", options, towers(CONVOLUTIONAL)))
             .getMessage();
     assertTrue(message.contains("299 wrong answers") && message.contains("--candidates"), message);
   }

@@ -303,8 +303,7 @@ class CaptionSetTest {
   void nearCaptionsAreNeitherRightNorNegatives() {
     TrainingOptions.Tasks all = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0, 1);
     TrainingOptions.Tasks near = new TrainingOptions.Tasks(1, 0, 0, 0, 0, 0, 0.3);
-    CaptionSet.Batch usual =
-        set(options(SEED, IMAGES, all, Augmentation.NONE)).batch(0);
+    CaptionSet.Batch usual = set(options(SEED, IMAGES, all, Augmentation.NONE)).batch(0);
     CaptionSet.Batch batch = set(options(SEED, IMAGES, near, Augmentation.NONE)).batch(0);
     assertArrayEquals(new float[IMAGES * IMAGES], usual.similar());
     int found = 0;

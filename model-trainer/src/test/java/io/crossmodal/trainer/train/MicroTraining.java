@@ -16,7 +16,8 @@ import java.util.Map;
 /** A few generated scenes and options for the smallest model, for tests. */
 public final class MicroTraining {
   /** Every task at once. */
-  public static final TrainingOptions.Tasks ALL = new TrainingOptions.Tasks(1, 1, 1, 1, 0.5, 0.15, 1);
+  public static final TrainingOptions.Tasks ALL =
+      new TrainingOptions.Tasks(1, 1, 1, 1, 0.5, 0.15, 1);
 
   private MicroTraining() {}
 

@@ -260,6 +260,7 @@ class TrainingOptionsTest {
     assertRefused(() -> new TrainingOptions.Tasks(-1, 1, 1, 0, 0, 0, 1), "weight", "-1.0");
     assertRefused(() -> new TrainingOptions.Tasks(0, 0, 0, 0, 0, 0, 1), "itc, itm, mlm and mvjrc");
     assertRefused(() -> new TrainingOptions.Tasks(1, 1, 1, 0, 2, 0, 1), "hard_negatives", "2.0");
-    assertRefused(() -> new TrainingOptions.Tasks(1, 1, 1, 0, 0, -1, 1), "mask_probability", "-1.0");
+    assertRefused(
+        () -> new TrainingOptions.Tasks(1, 1, 1, 0, 0, -1, 1), "mask_probability", "-1.0");
   }
 }
