@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.data;
 
+import com.google.errorprone.annotations.FormatMethod;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.RgbImage;
 import java.io.EOFException;
@@ -145,6 +146,7 @@ public final class StoredPictures<P> extends AbstractList<P>
     }
   }
 
+  @FormatMethod
   private static UncheckedIOException failed(IOException e, String what, Object... named) {
     return new UncheckedIOException(String.format(Locale.ROOT, what, named) + " (" + e + ")", e);
   }
