@@ -106,7 +106,7 @@ final class RecordOptions {
     IGetter getter =
         new IGetter() {
           @Override
-          @SuppressWarnings("unchecked") // picocli's contract
+          @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"}) // picocli's contract
           public <T> T get() {
             return (T) given.get(name);
           }
