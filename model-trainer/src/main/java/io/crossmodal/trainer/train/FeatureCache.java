@@ -100,7 +100,7 @@ public final class FeatureCache implements AutoCloseable {
               Locale.ROOT,
               "cannot write %s, which needs %,d MB (%s)",
               file,
-              count * rowBytes >> 20,
+              (count * rowBytes) >> 20,
               e.getMessage()),
           e);
     }
