@@ -172,8 +172,8 @@ final class FusionSet {
     int parts = Math.min(PARTS, count);
     long[] rows = new long[3 * parts];
     for (int g = 0; g < parts; g++) {
-      int to = count * (g + 1) / parts;
-      rows[3 * g] = count * g / parts;
+      int to = (int) ((long) count * (g + 1) / parts);
+      rows[3 * g] = (long) count * g / parts;
       rows[3 * g + 1] = to;
       rows[3 * g + 2] = length.applyAsInt(to - 1);
     }

@@ -20,6 +20,7 @@ import io.crossmodal.trainer.train.TrainableScript;
 import io.crossmodal.trainer.train.TrainingTask;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -92,9 +93,11 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
     if (config.embeddingDimension() != h) {
       throw new IllegalArgumentException(
           String.format(
+              Locale.ROOT,
               "start ALIGNED needs embeddings as wide as the tokens, %d; they have %d: give start"
                   + " KEPT",
-              h, config.embeddingDimension()));
+              h,
+              config.embeddingDimension()));
     }
     float[] identity = new float[h * h];
     for (int i = 0; i < h; i++) {
