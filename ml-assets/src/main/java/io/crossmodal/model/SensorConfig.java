@@ -21,6 +21,8 @@ import java.util.regex.Pattern;
  * @param bands for multi-band files; null for ordinary red, green, blue pictures
  * @param sampledFrom side in pixels, above S, to which a picture is brought before S x S points of
  *     it are looked up; null resizes it to S at once. Points keep fine texture, which averages lose
+ * @param resize how an ordinary picture becomes S x S where the model was trained elsewhere; null:
+ *     squashed by this library's own filter
  */
 public record SensorConfig(
     String name,
@@ -28,7 +30,8 @@ public record SensorConfig(
     List<Double> mean,
     List<Double> std,
     BandInput bands,
-    Integer sampledFrom) {
+    Integer sampledFrom,
+    Resize resize) {
   private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9_]{0,31}");
 
   /** Of the pictures that a tower takes, in pixels. */
@@ -38,6 +41,35 @@ public record SensorConfig(
 
   /** Of one picture: 128 MB. */
   private static final int MAX_VALUES = 1 << 25;
+
+  /**
+   * Resizing as Pillow does it, the library that most models were trained with: each axis by a
+   * filter that is as much wider as the picture gets smaller, 8 bits between the two.
+   */
+  public record Resize(Filter filter, Fit fit) {
+    /** Interpolation between pixels. */
+    public enum Filter {
+      /** Pillow's {@code BICUBIC}, a = -0.5: CLIP and its kin. */
+      BICUBIC,
+      /** Pillow's {@code BILINEAR}. */
+      BILINEAR
+    }
+
+    /** What becomes of a picture that is not square. */
+    public enum Fit {
+      /** Its short side becomes S and its middle is seen, as torchvision and OpenCLIP do it. */
+      CROP,
+      /** All of it is seen, its aspect ratio given up. */
+      SQUASH,
+      /** All of it is seen: its long side becomes S, beside it lies the sensor's mean colour. */
+      PAD
+    }
+
+    public Resize {
+      Objects.requireNonNull(filter, "resize.filter, one of " + List.of(Filter.values()));
+      Objects.requireNonNull(fit, "resize.fit, one of " + List.of(Fit.values()));
+    }
+  }
 
   public SensorConfig {
     if (!NAME.matcher(Objects.requireNonNull(name, "name")).matches()) {
@@ -85,23 +117,42 @@ public record SensorConfig(
               sampledFrom,
               bands == null ? "" : " with bands"));
     }
+    if (resize != null && (bands != null || sampledFrom != null)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "sensor %s: resize is for ordinary pictures that are not looked up in larger ones,"
+                  + " got it with %s",
+              name,
+              bands == null ? "sampled_from " + sampledFrom : "bands " + bands.names()));
+    }
   }
 
   /** A sensor whose images are resized at once. */
   public SensorConfig(
       String name, int imageSize, List<Double> mean, List<Double> std, BandInput bands) {
-    this(name, imageSize, mean, std, bands, null);
+    this(name, imageSize, mean, std, bands, null, null);
   }
 
   /** A sensor of ordinary pictures. */
   public SensorConfig(String name, int imageSize, List<Double> mean, List<Double> std) {
-    this(name, imageSize, mean, std, null, null);
+    this(name, imageSize, mean, std, null, null, null);
   }
 
   /** Ordinary pictures: three channels, ImageNet's means and deviations. */
   public static SensorConfig rgb(int imageSize) {
     return new SensorConfig(
         "rgb", imageSize, List.of(0.485, 0.456, 0.406), List.of(0.229, 0.224, 0.225));
+  }
+
+  /** Ordinary pictures as CLIP was trained on them, with OpenAI's means and deviations. */
+  public static SensorConfig clip(int imageSize) {
+    return new SensorConfig(
+            "rgb",
+            imageSize,
+            List.of(0.48145466, 0.4578275, 0.40821073),
+            List.of(0.26862954, 0.26130258, 0.27577711))
+        .withResize(new Resize(Resize.Filter.BICUBIC, Resize.Fit.CROP));
   }
 
   /**
@@ -135,12 +186,17 @@ public record SensorConfig(
 
   /** The same sensor at another size, to which images are resized at once. */
   public SensorConfig withImageSize(int side) {
-    return new SensorConfig(name, side, mean, std, bands);
+    return new SensorConfig(name, side, mean, std, bands, null, resize);
   }
 
   /** The same sensor whose images are looked up in larger ones, {@code side} wide. */
   public SensorConfig withSampledFrom(int side) {
-    return new SensorConfig(name, imageSize, mean, std, bands, side);
+    return new SensorConfig(name, imageSize, mean, std, bands, side, resize);
+  }
+
+  /** The same sensor whose pictures become S x S in that way; null: in this library's own. */
+  public SensorConfig withResize(Resize other) {
+    return new SensorConfig(name, imageSize, mean, std, bands, sampledFrom, other);
   }
 
   /** Silent about what is not set: fingerprints of older bundles hash this text. */
@@ -148,13 +204,14 @@ public record SensorConfig(
   public String toString() {
     return String.format(
         Locale.ROOT,
-        "SensorConfig[name=%s, imageSize=%d, mean=%s, std=%s%s%s]",
+        "SensorConfig[name=%s, imageSize=%d, mean=%s, std=%s%s%s%s]",
         name,
         imageSize,
         mean,
         std,
         bands == null ? "" : ", bands=" + bands,
-        sampledFrom == null ? "" : ", sampledFrom=" + sampledFrom);
+        sampledFrom == null ? "" : ", sampledFrom=" + sampledFrom,
+        resize == null ? "" : ", resize=" + resize);
   }
 
   /** C. */

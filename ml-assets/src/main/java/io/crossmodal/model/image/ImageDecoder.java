@@ -4,6 +4,8 @@
  */
 package io.crossmodal.model.image;
 
+import java.util.function.LongBinaryOperator;
+
 /**
  * Decodes JPEG, PNG and TIFF to 8-bit sRGB, upright. Stateless.
  *
@@ -41,18 +43,41 @@ final class ImageDecoder {
     RgbImage read(int stepX, int stepY);
   }
 
+  /** Every {@code x}th column and {@code y}th row are read, both at least 1. */
+  record Steps(int x, int y) {}
+
+  /** How much is read of a picture of so many pixels, before it is turned upright. */
+  @FunctionalInterface
+  interface Reduction {
+    Steps of(int width, int height);
+
+    /**
+     * For a picture that will be a square, whatever it is now.
+     *
+     * @param side the side that the caller will resize to; decoding stops at no less than four
+     *     times that, so that the resize still averages over enough pixels
+     */
+    static Reduction toSquare(int side) {
+      return (width, height) ->
+          new Steps(Math.max(1, width / (4 * side)), Math.max(1, height / (4 * side)));
+    }
+  }
+
+  /** Decodes a picture file to be {@linkplain Reduction#toSquare squashed}. */
+  static RgbImage decode(byte[] bytes, int side) {
+    return decode(bytes, Reduction.toSquare(side));
+  }
+
   /**
    * Decodes a picture file.
    *
-   * @param side the side that the caller will resize to; decoding stops at no less than four times
-   *     that, so that the resize still averages over enough pixels
    * @throws ImageFormatException saying what the bytes are and what is accepted
    */
-  static RgbImage decode(byte[] bytes, int side) {
+  static RgbImage decode(byte[] bytes, Reduction reduction) {
     try {
       Picture picture = open(bytes);
-      RgbImage stored =
-          picture.read(subsampling(picture.width(), side), subsampling(picture.height(), side));
+      Steps steps = reduction.of(picture.width(), picture.height());
+      RgbImage stored = picture.read(steps.x(), steps.y());
       return picture.orientation().upright(stored);
     } catch (ImageFormatException e) {
       throw accepted(e);
@@ -62,15 +87,17 @@ final class ImageDecoder {
   /**
    * Memory that decoding takes at most: heap, and what a progressive JPEG takes beside it.
    *
-   * @param more bytes a pixel that the caller makes of the picture before he resizes it
+   * @param more bytes that the caller makes of a picture of so many columns and rows, or of so many
+   *     rows and columns
    * @throws ImageFormatException as {@link #decode}, as far as the header shows it
    */
-  static long bytes(byte[] bytes, int side, int more) {
+  static long bytes(byte[] bytes, Reduction reduction, LongBinaryOperator more) {
     try {
       Picture picture = open(bytes);
-      long width = Math.ceilDiv(picture.width(), subsampling(picture.width(), side));
-      long height = Math.ceilDiv(picture.height(), subsampling(picture.height(), side));
-      return picture.bytes() + width * height * (PIXEL_BYTES + more);
+      Steps steps = reduction.of(picture.width(), picture.height());
+      long width = Math.ceilDiv(picture.width(), steps.x());
+      long height = Math.ceilDiv(picture.height(), steps.y());
+      return picture.bytes() + width * height * PIXEL_BYTES + more.applyAsLong(width, height);
     } catch (ImageFormatException e) {
       throw accepted(e);
     }
@@ -78,11 +105,6 @@ final class ImageDecoder {
 
   private static ImageFormatException accepted(ImageFormatException e) {
     return new ImageFormatException(e.getMessage() + "; " + ACCEPTED, e);
-  }
-
-  /** Every so many columns, or rows, are read: the picture will be a square, whatever it is now. */
-  private static int subsampling(int length, int side) {
-    return Math.max(1, length / (4 * side));
   }
 
   private static Picture open(byte[] bytes) {

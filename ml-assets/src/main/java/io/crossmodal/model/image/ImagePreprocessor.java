@@ -9,10 +9,11 @@ import io.crossmodal.model.SensorConfig;
 import java.util.Locale;
 
 /**
- * From a picture file to what a sensor's tower takes: decode, resize to S x S, subtract the mean,
- * divide by the deviation. Ordinary pictures are scaled to 0..1 before; bands keep the file's own
- * numbers, or become decibels where the sensor says so. Thread-safe; the trainer uses the same
- * code, so a picture has the same tensor everywhere.
+ * From a picture file to what a sensor's tower takes: decode, resize to S x S as the {@linkplain
+ * SensorConfig#resize sensor says}, subtract the mean, divide by the deviation. Ordinary pictures
+ * are scaled to 0..1 before; bands keep the file's own numbers, or become decibels where the sensor
+ * says so. Thread-safe; the trainer uses the same code, so a picture has the same tensor
+ * everywhere.
  */
 public final class ImagePreprocessor {
   /** Of a multi-band picture more than this share undefined: it is refused. */
@@ -22,6 +23,9 @@ public final class ImagePreprocessor {
 
   private final SensorConfig sensor;
 
+  /** Null where the sensor names no resize. */
+  private final PictureResize resize;
+
   /**
    * A preprocessor for one sensor.
    *
@@ -30,6 +34,7 @@ public final class ImagePreprocessor {
    */
   public ImagePreprocessor(SensorConfig sensor) {
     this.sensor = sensor;
+    this.resize = sensor.resize() == null ? null : new PictureResize(sensor);
     if (sensor.bands() == null && sensor.channels() != 3) {
       throw new IllegalArgumentException(
           String.format(
@@ -59,15 +64,19 @@ public final class ImagePreprocessor {
     long side = kept();
     long area = side * side;
     long resized = 2L * Float.BYTES * sensor.channels() * area;
+    if (resize != null) {
+      return ImageDecoder.bytes(file, resize, resize::bytes) + resized;
+    }
+    ImageDecoder.Reduction square = ImageDecoder.Reduction.toSquare(kept());
     if (sensor.bands() == null) {
       // Of the resize, the columns as floats: decoding leaves less than 8 x side rows.
-      return ImageDecoder.bytes(file, kept(), 0) + resized + 3 * 8 * area * Float.BYTES;
+      return ImageDecoder.bytes(file, square, (w, h) -> 3 * 8 * area * Float.BYTES) + resized;
     }
     // Once more in the sensor's units, and a band of them to count what is undefined.
     int floats = (isPower() ? sensor.channels() : 0) + 1;
     if (!GeoTiff.isTiff(file)) {
       int more = Float.BYTES * (sensor.channels() + floats);
-      return ImageDecoder.bytes(file, sensor.imageSize(), more) + resized;
+      return ImageDecoder.bytes(file, square, (w, h) -> w * h * more) + resized;
     }
     GeoTiff tiff = GeoTiff.open(file);
     long rows = 2 * Float.BYTES * side * tiff.height();
@@ -83,7 +92,8 @@ public final class ImagePreprocessor {
    * @throws ImageFormatException when the bytes are no picture we take
    */
   public RgbImage decode(byte[] file) {
-    return sized(ImageDecoder.decode(file, kept()));
+    return sized(
+        resize == null ? ImageDecoder.decode(file, kept()) : ImageDecoder.decode(file, resize));
   }
 
   /**
@@ -100,7 +110,9 @@ public final class ImagePreprocessor {
 
   /** A picture of any extents as the sensor sees it, S x S. */
   public RgbImage sized(RgbImage picture) {
-    return picture.resize(kept()).sample(sensor.imageSize());
+    return resize == null
+        ? picture.resize(kept()).sample(sensor.imageSize())
+        : resize.apply(picture);
   }
 
   private int kept() {
