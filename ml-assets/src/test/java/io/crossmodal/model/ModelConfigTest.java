@@ -185,6 +185,13 @@ class ModelConfigTest {
             + " 0.225]]",
         SensorConfig.rgb(16).toString());
     assertTrue(SensorConfig.rgb(16).withSampledFrom(20).toString().contains("sampledFrom=20"));
+    SensorConfig clip = SensorConfig.clip(16);
+    assertTrue(
+        clip.toString().endsWith(", resize=Resize[filter=BICUBIC, fit=CROP]]"), clip.toString());
+    assertEquals(clip, SensorConfig.clip(20).withImageSize(16));
+    assertEquals(SensorConfig.rgb(16), SensorConfig.rgb(16).withResize(null));
+    assertRefused(() -> clip.withSampledFrom(20), "rgb", "resize", "sampled_from 20");
+    assertRefused(() -> SensorConfig.s1(16).withResize(clip.resize()), "s1", "resize", "[VV, VH]");
   }
 
   @Test

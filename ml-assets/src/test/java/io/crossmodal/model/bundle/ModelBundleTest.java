@@ -22,6 +22,7 @@ import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.SensorConfig.Resize;
 import io.crossmodal.model.TextConfig;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
@@ -43,9 +44,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -201,6 +204,35 @@ class ModelBundleTest {
     Path other = folder.resolve("vit.zip");
     TestBundles.write(TestBundles.random("vit", vit, SEED), other, List.of("a"));
     assertEquals(vit, ModelBundle.read(other).manifest().config());
+  }
+
+  /** Where pictures are resized in another way, tokens of the two do not go together. */
+  @Test
+  void theResizeOfASensorIsInTheManifestAndInTheFingerprints() throws Exception {
+    assertFalse(new String(entries.get(MANIFEST), StandardCharsets.UTF_8).contains("resize"));
+    Set<String> spaces = new HashSet<>(Set.of(written.manifest().fingerprints().tokenSpace()));
+    byte[] zip = {};
+    for (Resize.Fit fit : Resize.Fit.values()) {
+      SensorConfig sensor = SensorConfig.rgb(16).withResize(new Resize(Resize.Filter.BICUBIC, fit));
+      ModelBundle random =
+          TestBundles.random("micro", ModelConfig.micro().withSensors(List.of(sensor)), SEED);
+      assertTrue(spaces.add(random.manifest().fingerprints().tokenSpace()), "" + fit);
+      Path other = folder.resolve("resize.zip");
+      TestBundles.write(random, other, List.of("a"));
+      assertEquals(sensor, ModelBundle.read(other).manifest().config().sensors().get(0));
+      zip = Files.readAllBytes(other);
+    }
+    Map<String, byte[]> of = Zips.read(zip);
+    String manifest = new String(of.get(MANIFEST), StandardCharsets.UTF_8);
+    for (String[] change :
+        new String[][] {
+          {"\"BICUBIC\"", "\"LANCZOS\"", "resize.filter, one of [BICUBIC, BILINEAR]"},
+          {"\"PAD\"", "\"STRETCH\"", "resize.fit, one of [CROP, SQUASH, PAD]"},
+          {"\"PAD\"", "\"CROP\"", "fingerprints"}
+        }) {
+      of.put(MANIFEST, manifest.replace(change[0], change[1]).getBytes(StandardCharsets.UTF_8));
+      assertRefused(Zips.write(of), change[2]);
+    }
   }
 
   @Test

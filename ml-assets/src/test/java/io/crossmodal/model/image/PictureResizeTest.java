@@ -206,7 +206,7 @@ class PictureResizeTest {
   @Test
   void filesAreReadWholeUpToFourMillionPixels() throws IOException {
     ImagePreprocessor preprocessor = new ImagePreprocessor(SensorConfig.clip(16));
-    for (int[] size : new int[][] {{640, 211}, {211, 640}, {2048, 2048}, {9_000, 16}}) {
+    for (int[] size : new int[][] {{640, 211}, {211, 640}, {9_000, 16}}) {
       RgbImage image = picture(size[0], size[1]);
       assertArrayEquals(preprocessor.sized(image).rgb(), preprocessor.decode(png(image)).rgb());
     }
@@ -229,6 +229,10 @@ class PictureResizeTest {
   /** Whatever a file's header says, what is kept of it is bounded and enough to be resized. */
   @Test
   void whatIsReadIsBoundedAndNoNarrowerThanTheModelSees() {
+    PictureResize clip = new PictureResize(SensorConfig.clip(224));
+    assertEquals(new ImageDecoder.Steps(1, 1), clip.of(2048, 2048));
+    assertEquals(new ImageDecoder.Steps(2, 2), clip.of(2048, 2049));
+    assertEquals(new ImageDecoder.Steps(5, 5), clip.of(10_000, 10_000));
     for (int run = 0; run < 2000; run++) {
       int side = random.nextInt(1, 600);
       int width = random.nextInt(16, 10_001);
