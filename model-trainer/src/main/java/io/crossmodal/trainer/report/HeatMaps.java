@@ -70,7 +70,7 @@ public final class HeatMaps {
     List<BufferedImage> sheets = new ArrayList<>();
     for (int b = 0; b < weights.size(); b++) {
       List<WordSpan> words = tokenizer.spans(texts.get(b));
-      sheets.add(sheet(Pictures.decode(pictures.get(b), SIDE), words, weights.get(b)));
+      sheets.add(sheet(Pictures.decode(pictures.get(b), sensor, SIDE), words, weights.get(b)));
     }
     return sheets;
   }

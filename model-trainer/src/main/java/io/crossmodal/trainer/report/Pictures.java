@@ -21,11 +21,13 @@ final class Pictures {
   /**
    * Returns a picture file in any size.
    *
+   * @param sensor that sees it, cropped perhaps
+   * @param side of the square that is made of it, in pixels
    * @throws io.crossmodal.model.image.ImageFormatException when the bytes are no picture we take
    */
-  static RgbImage decode(byte[] file, int side) {
+  static RgbImage decode(byte[] file, SensorConfig sensor, int side) {
     // The model's own decoder: what it refuses or sees in another way must not look well here.
-    return new ImagePreprocessor(SensorConfig.rgb(side)).decode(file);
+    return new ImagePreprocessor(SensorConfig.rgb(side).withResize(sensor.resize())).decode(file);
   }
 
   static BufferedImage buffered(RgbImage picture) {

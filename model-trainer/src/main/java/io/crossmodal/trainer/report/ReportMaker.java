@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.report;
 
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
@@ -73,13 +74,14 @@ public final class ReportMaker {
     int k = Math.min(evaluator.images(), depths.largest());
     List<Search> searches =
         evaluator.search(choose(evaluator.texts(), seed), k, FIRST, table.calibration());
+    SensorConfig sensor = model.bundle().manifest().config().sensors().get(0);
     List<RunReport.Example> examples = new ArrayList<>();
     for (Search search : searches) {
       examples.add(
           new RunReport.Example(
               evaluator.caption(search.text()),
-              hits(evaluator, search.text(), search.byBiEncoder()),
-              hits(evaluator, search.text(), search.byFusion())));
+              hits(evaluator, sensor, search.text(), search.byBiEncoder()),
+              hits(evaluator, sensor, search.text(), search.byFusion())));
     }
     return write(
         Optional.of(
@@ -134,15 +136,15 @@ public final class ReportMaker {
     return random.ints(0, texts).distinct().limit(Math.min(EXAMPLES, texts)).boxed().toList();
   }
 
-  private static List<RunReport.Hit> hits(Evaluator evaluator, int text, List<Integer> images)
-      throws IOException {
+  private static List<RunReport.Hit> hits(
+      Evaluator evaluator, SensorConfig sensor, int text, List<Integer> images) throws IOException {
     List<RunReport.Hit> hits = new ArrayList<>();
     for (int i : images) {
       CaptionedImage image = evaluator.image(i);
       hits.add(
           new RunReport.Hit(
               image.filename(),
-              Pictures.jpeg(Pictures.decode(Files.readAllBytes(image.file()), THUMBNAIL)),
+              Pictures.jpeg(Pictures.decode(Files.readAllBytes(image.file()), sensor, THUMBNAIL)),
               evaluator.right(i, text)));
     }
     return hits;

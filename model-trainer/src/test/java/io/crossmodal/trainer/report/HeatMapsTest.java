@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.FusionModel;
@@ -20,6 +21,7 @@ import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -135,6 +137,24 @@ class HeatMapsTest {
       assertThrows(
           ImageFormatException.class,
           () -> HeatMaps.sheets(model, List.of(new byte[9]), List.of("a road")));
+    }
+  }
+
+  /** Weights of a cropped picture's patches must not lie over the whole of it. */
+  @Test
+  void showsWhatTheSensorSees() throws Exception {
+    BufferedImage wide = new BufferedImage(96, 32, BufferedImage.TYPE_INT_RGB);
+    for (int i = 0; i < 32 * 32; i++) {
+      wide.setRGB(32 + i % 32, i / 32, 0xff0000);
+    }
+    ByteArrayOutputStream png = new ByteArrayOutputStream();
+    ImageIO.write(wide, "png", png);
+    byte[] squashed = Pictures.decode(png.toByteArray(), SensorConfig.rgb(16), SIDE).rgb();
+    assertEquals(0, squashed[0]);
+    byte[] cropped = Pictures.decode(png.toByteArray(), SensorConfig.clip(16), SIDE).rgb();
+    for (int i = 0; i < SIDE * SIDE; i++) {
+      boolean inside = i % SIDE > SIDE / 16 && i % SIDE < SIDE - SIDE / 16;
+      assertTrue(!inside || (cropped[3 * i] & 0xff) > 250, "pixel " + i);
     }
   }
 }
