@@ -99,11 +99,15 @@ public final class ImagePreprocessor {
   /**
    * Does the same without enlarging: S x S, or a square of the picture's longer side where that is
    * less. What crops a picture before it is resized would else see it blurred by being resized
-   * twice.
+   * twice. Where the sensor names a resize, that decides which part of a picture is seen, at any
+   * side.
    *
    * @throws ImageFormatException as {@link #decode}
    */
   public RgbImage decodeNoLarger(byte[] file) {
+    if (resize != null) {
+      return decode(file);
+    }
     RgbImage picture = ImageDecoder.decode(file, kept());
     return picture.resize(Math.min(kept(), Math.max(picture.width(), picture.height())));
   }
