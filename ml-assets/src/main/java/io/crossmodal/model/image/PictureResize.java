@@ -66,7 +66,7 @@ final class PictureResize implements ImageDecoder.Reduction {
     // What is resized along one axis and the sums of a row; of both axes the weights, four filter
     // halves wide, as they are computed and as they are kept.
     long weight = Double.BYTES + Integer.BYTES;
-    return 3 * (side + Integer.BYTES) * longest + 2 * (4 * weight * longest + 16 * weight * side);
+    return 3L * (side + Integer.BYTES) * longest + 2 * (4 * weight * longest + 16 * weight * side);
   }
 
   /** Returns a picture of any extents as the model sees it, S x S. */

@@ -110,12 +110,7 @@ public final class Evaluator {
     return rows;
   }
 
-  /**
-   * What each query is ranked by.
-   *
-   * @param pictures calibration for a picture's candidates
-   * @param texts for a text's
-   */
+  /** Calibrations that each picture and each text as a query is ranked by. */
   private record Ranking(IntFunction<Calibration> pictures, IntFunction<Calibration> texts) {
     /** Returns one for all. */
     static Ranking by(Calibration calibration) {
