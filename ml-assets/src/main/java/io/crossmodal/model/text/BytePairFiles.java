@@ -193,7 +193,7 @@ final class BytePairFiles {
       if (value != null) {
         return value;
       }
-    } catch (JsonParseException e) {
+    } catch (JsonParseException | NumberFormatException e) {
       throw refused(file, "it is not the JSON expected: " + Messages.excerpt(e.getMessage(), 300));
     }
     throw refused(file, "its JSON is empty");

@@ -696,6 +696,26 @@ class BytePairTokenizerTest {
         IllegalArgumentException.class, () -> small(TextCleaning.OPEN_CLIP, 2).tokenize("a"));
   }
 
+  /** Gson passes on what the parsing of a number throws. */
+  @Test
+  void aNumberThatIsNoneIsRefused() throws IOException {
+    String json = new String(resource("small-tokenizer.json"), StandardCharsets.UTF_8);
+    String damaged = json.replace("\"dropout\":null", "\"dropout\":nul");
+    assertTrue(!damaged.equals(json));
+    String message =
+        assertThrows(
+                IllegalArgumentException.class,
+                () ->
+                    BytePairTokenizer.of(
+                        "x",
+                        damaged.getBytes(StandardCharsets.UTF_8),
+                        null,
+                        TextCleaning.HUGGING_FACE,
+                        77))
+            .getMessage();
+    assertTrue(message.startsWith("[x] is no tokenizer of a CLIP"), message);
+  }
+
   /** Files with random bytes changed are read or refused, and fail in no other way. */
   @Test
   void damagedFilesAreReadOrRefused() throws IOException {

@@ -83,7 +83,7 @@ public final class RunFolder {
   static <T> T options(Path folder, Class<T> type) throws IOException {
     try {
       return GSON.fromJson(Files.readString(folder.resolve(OPTIONS)), type);
-    } catch (JsonParseException e) {
+    } catch (JsonParseException | NumberFormatException e) {
       throw new IOException(folder + " holds no run: " + e.getMessage(), e);
     }
   }
@@ -191,7 +191,10 @@ public final class RunFolder {
         JsonObject known =
             lines.computeIfAbsent(line.get("step").getAsInt(), step -> new JsonObject());
         line.entrySet().forEach(entry -> known.add(entry.getKey(), entry.getValue()));
-      } catch (JsonParseException | IllegalStateException | NullPointerException e) {
+      } catch (JsonParseException
+          | IllegalStateException
+          | NullPointerException
+          | NumberFormatException e) {
         if (i < all.size() - 1) {
           throw new IOException(file + ", line " + (i + 1) + " is no metrics line", e);
         }
