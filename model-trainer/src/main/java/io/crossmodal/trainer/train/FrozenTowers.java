@@ -69,8 +69,7 @@ public final class FrozenTowers implements AutoCloseable {
             MtgfeArchitecture.sources(
                 config, MtgfeArchitecture.Dropout.NONE, precision, FrozenTowers.class),
             scratch);
-    // Off the graph, which nobody needs.
-    script.parameters().values().forEach(parameter -> parameter.setRequiresGradient(false));
+    script.freeze(name -> true);
   }
 
   /** Returns whether features are those of a tower's first part. */

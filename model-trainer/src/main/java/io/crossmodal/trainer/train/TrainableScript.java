@@ -14,6 +14,7 @@ import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
+import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.GradientCollector;
 import ai.djl.training.ParameterStore;
 import io.crossmodal.model.torchscript.ScriptArchiveWriter;
@@ -28,6 +29,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 
 /**
  * A TorchScript module in native memory with its live tensors by name.
@@ -45,6 +47,12 @@ public final class TrainableScript implements AutoCloseable {
   private final Model model;
   private final PtSymbolBlock block;
   private final StateDict initial;
+
+  /** Parameters that have no gradient. */
+  private final List<NDArray> offGraph = new ArrayList<>();
+
+  /** Whether there was a forward pass. */
+  private boolean passed;
 
   /**
    * Loads a module in training mode.
@@ -87,19 +95,9 @@ public final class TrainableScript implements AutoCloseable {
       Files.delete(folder);
     }
     this.block = (PtSymbolBlock) model.getBlock();
+    // DJL leaves it in evaluation mode, in which batch norms do not learn their statistics.
     if (learning) {
-      train();
-    }
-  }
-
-  /**
-   * Puts the module into training mode, in which batch norms learn their statistics. DJL does so
-   * with the first forward pass, and asks for gradients of all parameters again whatever was said
-   * of them before: so that pass is here, through a method that all modules have.
-   */
-  private void train() {
-    try (NDManager manager = manager().newSubManager()) {
-      block.forward(new ParameterStore(manager, false), new NDList(manager.create(0f)), true);
+      JniUtils.enableTrainingMode(block);
     }
   }
 
@@ -145,6 +143,18 @@ public final class TrainableScript implements AutoCloseable {
     return (PtNDManager) model.getNDManager();
   }
 
+  /** Takes parameters off the graph, so that no backward pass but the first runs into them. */
+  public void freeze(Predicate<String> frozen) {
+    parameters()
+        .forEach(
+            (name, parameter) -> {
+              if (frozen.test(name)) {
+                parameter.setRequiresGradient(false);
+                offGraph.add(parameter);
+              }
+            });
+  }
+
   /**
    * Runs a method, and the backward pass from its loss.
    *
@@ -161,6 +171,11 @@ public final class TrainableScript implements AutoCloseable {
       NDList outputs = block.forward(new ParameterStore(owner, false), arguments, true);
       outputs.attach(owner);
       collector.backward(outputs.get(0).get(0));
+      if (!passed) {
+        // DJL has asked for gradients of all parameters again with its first forward pass.
+        passed = true;
+        offGraph.forEach(parameter -> parameter.setRequiresGradient(false));
+      }
       return outputs;
     }
   }

@@ -47,8 +47,7 @@ public final class TrainingModule<B> implements AutoCloseable {
     this.settings = task.settings();
     this.script = new TrainableScript(task.root(), task.sources(), scratch);
     Map<String, NDArray> parameters = script.parameters();
-    // Off the graph, so that no backward pass runs into them.
-    parameters.forEach((name, value) -> value.setRequiresGradient(task.trains(name)));
+    script.freeze(name -> !task.trains(name));
     parameters.keySet().removeIf(name -> !task.trains(name));
     this.optimiser =
         new AdamW(

@@ -10,7 +10,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.ImagePreprocessor;
@@ -96,8 +95,7 @@ class RatesTest {
                 scenes.split(Split.TRAIN),
                 new ImagePreprocessor(initial.config().sensors().get(0)),
                 0)) {
-      Map<String, NDArray> parameters = script.parameters();
-      parameters.forEach((name, value) -> value.setRequiresGradient(task.trains(name)));
+      script.freeze(name -> !task.trains(name));
       CaptionSet set =
           new CaptionSet(
               options,
