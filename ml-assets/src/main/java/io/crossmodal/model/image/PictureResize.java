@@ -11,8 +11,9 @@ import java.util.List;
 
 /**
  * Resizes pictures to S x S as Pillow does, to the bit: a filter that is as much wider as the
- * picture gets smaller, along rows first and then along columns, weights of 22 binary places and 8
- * bits between the two. What is cropped away is not computed. Thread-safe.
+ * picture gets smaller, along rows first and then along columns, or, as Pillow 13 does it, the
+ * other way round where that leaves less to do; weights of 22 binary places and 8 bits between the
+ * two. What is cropped away is not computed. Thread-safe.
  *
  * @see <a
  *     href="https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Resample.c">Pillow,

@@ -39,6 +39,11 @@ final class FusionSet {
   /** The pictures that take part. */
   private final int[] asking;
 
+  /** The epoch whose order is at hand. */
+  private int shuffled = -1;
+
+  private int[] order = {};
+
   /**
    * Makes a set.
    *
@@ -182,7 +187,11 @@ final class FusionSet {
 
   private int asked(long query) {
     int epoch = (int) (query / asking.length);
-    return asking[randoms.order(2, epoch, asking.length)[(int) (query % asking.length)]];
+    if (epoch != shuffled) {
+      order = randoms.order(2, epoch, asking.length);
+      shuffled = epoch;
+    }
+    return asking[order[(int) (query % asking.length)]];
   }
 
   /** Returns wrong answers, a quarter of them from the first quarter of a query's. */

@@ -155,15 +155,10 @@ public final class FusionTraining {
     }
   }
 
-  /** Returns the pictures to validate on: those of the split, evenly fewer where there are many. */
+  /** Returns the pictures to validate on. */
   private DecodedImages<RgbImage> held(CaptionedDataset dataset, DecodedImages<RgbImage> decoded) {
-    Integer every = options.validation().validateEvery();
-    List<CaptionedImage> all = every != null && every == 0 ? List.of() : dataset.split(Split.VAL);
-    int count = Math.min(MOST_VALIDATED, all.size());
     return DecodedImages.decode(
-        IntStream.range(0, count)
-            .mapToObj(i -> all.get((int) ((long) i * all.size() / count)))
-            .toList(),
+        options.validation().pictures(dataset, MOST_VALIDATED),
         new ImagePreprocessor(sensor),
         Math.max(0, dataset.problemsLeft() - decoded.problems().size()),
         folder.path());

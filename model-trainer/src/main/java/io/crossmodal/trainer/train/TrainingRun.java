@@ -228,21 +228,13 @@ public final class TrainingRun {
     }
   }
 
-  /** Returns the pictures to validate on: those of the split, evenly fewer where there are many. */
+  /** Returns the pictures to validate on. */
   private DecodedImages<RgbImage> held(
       CaptionedDataset dataset, DecodedImages<RgbImage> decoded, SensorConfig sensor) {
-    Integer every = options.validation().validateEvery();
-    List<CaptionedImage> all =
-        options.tasks().itc() == 0 || (every != null && every == 0)
-            ? List.of()
-            : dataset.split(Split.VAL);
-    int count = Math.min(MOST_VALIDATED, all.size());
-    List<CaptionedImage> some =
-        IntStream.range(0, count)
-            .mapToObj(i -> all.get((int) ((long) i * all.size() / count)))
-            .toList();
     return DecodedImages.decode(
-        some,
+        options.tasks().itc() == 0
+            ? List.of()
+            : options.validation().pictures(dataset, MOST_VALIDATED),
         new ImagePreprocessor(sensor),
         Math.max(0, dataset.problemsLeft() - decoded.problems().size()),
         folder.path());

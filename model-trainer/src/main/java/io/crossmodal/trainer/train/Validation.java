@@ -10,12 +10,16 @@ import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.trainer.bundle.BundleWriter;
+import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.Split;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 
 /**
  * Measures a training's averaged weights while it goes on, and keeps the best of them as {@code
@@ -52,6 +56,19 @@ public final class Validation {
         OptionRecords.atLeast("validate_every", validateEvery, 0);
       }
       OptionRecords.atLeast("patience", patience, 0);
+    }
+
+    /**
+     * Returns the pictures to measure on: those of the validation split, evenly fewer where there
+     * are many; none where nothing is measured.
+     */
+    public List<CaptionedImage> pictures(CaptionedDataset dataset, int most) {
+      List<CaptionedImage> all =
+          validateEvery != null && validateEvery == 0 ? List.of() : dataset.split(Split.VAL);
+      int count = Math.min(most, all.size());
+      return IntStream.range(0, count)
+          .mapToObj(i -> all.get((int) ((long) i * all.size() / count)))
+          .toList();
     }
 
     /** Returns the steps between validations, 0 for none. */

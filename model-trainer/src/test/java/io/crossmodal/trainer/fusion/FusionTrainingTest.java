@@ -10,26 +10,22 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ai.djl.ndarray.NDManager;
 import com.google.gson.JsonObject;
-import io.crossmodal.model.Calibration;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
 import io.crossmodal.model.bundle.ModelBundle;
-import io.crossmodal.model.text.WordPieceTokenizer;
-import io.crossmodal.model.torchscript.MtgfeArchitecture;
-import io.crossmodal.model.torchscript.StateDict;
-import io.crossmodal.model.torchscript.Weights;
 import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
-import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.train.MicroTraining;
 import io.crossmodal.trainer.train.Optimiser;
 import io.crossmodal.trainer.train.RunFolder;
+import io.crossmodal.trainer.train.TrainableScript;
 import io.crossmodal.trainer.train.TrainingLoop;
-import io.crossmodal.trainer.train.TrainingRun;
+import io.crossmodal.trainer.train.TrainingTask;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -37,6 +33,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
+import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -45,19 +42,6 @@ import org.junit.jupiter.api.io.TempDir;
 /** A fusion encoder over frozen towers of either kind, from start to bundle. */
 class FusionTrainingTest {
   private static final long SEED = MicroTraining.seed();
-
-  private static final ImageTowerConfig CONVOLUTIONAL =
-      ImageTowerConfig.convolutional(List.of(8), List.of(new ImageTowerConfig.Stage(16, 2)));
-
-  private static final ImageTowerConfig EFFICIENT_NET =
-      ImageTowerConfig.efficientNetLite(
-          6,
-          List.of(
-              new ImageTowerConfig.Stage(4, 1, 3, 1),
-              new ImageTowerConfig.Stage(6, 2, 3, 2),
-              new ImageTowerConfig.Stage(8, 2, 3, 2)),
-          12,
-          true);
 
   @TempDir static Path folder;
   private static CaptionedDataset scenes;
@@ -68,32 +52,7 @@ class FusionTrainingTest {
   }
 
   private static ModelBundle towers(ImageTowerConfig image) {
-    List<String> words = new ArrayList<>(WordPieceTokenizer.SPECIAL);
-    scenes.split(Split.TRAIN).stream()
-        .flatMap(scene -> scene.captions().stream())
-        .flatMap(caption -> WordPieceTokenizer.words(caption).stream())
-        .distinct()
-        .sorted()
-        .forEach(words::add);
-    ModelConfig config =
-        new ModelConfig(
-            16,
-            2,
-            32,
-            16,
-            1e-12,
-            new TextConfig(words.size(), 16, 1),
-            image,
-            2,
-            List.of(SensorConfig.rgb(32)));
-    return ModelBundle.of(
-        "towers",
-        config,
-        words,
-        StateDict.of(MtgfeArchitecture.build(config, Weights.random(SEED))),
-        Calibration.NONE,
-        TrainingRun.trained("scenes", SEED, 0),
-        List.of());
+    return MicroTraining.towers(image, TextConfig.Kind.BERT_MEAN, scenes, SEED);
   }
 
   private static FusionOptions options(int steps) {
@@ -154,13 +113,13 @@ class FusionTrainingTest {
 
   @Test
   void towersStayToTheBit() throws Exception {
-    ModelBundle towers = towers(CONVOLUTIONAL);
+    ModelBundle towers = towers(MicroTraining.CONVOLUTIONAL);
     assertOnlyFusionLearns(towers, train("whole", options(3), towers));
   }
 
   @Test
   void placesOfACutTowerLearnToo() throws Exception {
-    ModelBundle towers = towers(EFFICIENT_NET);
+    ModelBundle towers = towers(MicroTraining.EFFICIENT_NET);
     assertOnlyFusionLearns(
         towers,
         train("cut", options(3), towers),
@@ -172,7 +131,7 @@ class FusionTrainingTest {
   @Test
   void itLearnsToPutTheRightAnswerFirst() throws Exception {
     FusionOptions options = MicroTraining.with(options(150), "dropout", 0.0, "layer_dropout", 0.0);
-    train("learns", options, towers(CONVOLUTIONAL));
+    train("learns", options, towers(MicroTraining.CONVOLUTIONAL));
     SortedMap<Integer, JsonObject> lines = RunFolder.metrics(folder.resolve("learns"));
     double first = loss(lines.get(lines.firstKey()));
     double last = loss(lines.get(lines.lastKey()));
@@ -185,7 +144,7 @@ class FusionTrainingTest {
 
   @Test
   void aKilledRunEndsWhereAnUninterruptedOneDoes() throws Exception {
-    ModelBundle towers = towers(EFFICIENT_NET);
+    ModelBundle towers = towers(MicroTraining.EFFICIENT_NET);
     ModelBundle whole = train("uninterrupted", options(6), towers);
     assertThrows(
         IllegalStateException.class,
@@ -209,13 +168,14 @@ class FusionTrainingTest {
           name);
     }
     assertThrows(
-        IllegalArgumentException.class, () -> train("killed", options(6), towers(CONVOLUTIONAL)));
+        IllegalArgumentException.class,
+        () -> train("killed", options(6), towers(MicroTraining.CONVOLUTIONAL)));
   }
 
   /** The second run reads what the first has computed, also where that was cut short. */
   @Test
   void featuresAreComputedOnce() throws Exception {
-    ModelBundle towers = towers(EFFICIENT_NET);
+    ModelBundle towers = towers(MicroTraining.EFFICIENT_NET);
     Path cache = folder.resolve("shared");
     List<Long> computed = new ArrayList<>();
     TrainingLoop.Progress counting =
@@ -256,7 +216,7 @@ class FusionTrainingTest {
     train(
         "validated",
         options,
-        towers(CONVOLUTIONAL),
+        towers(MicroTraining.CONVOLUTIONAL),
         new TrainingLoop.Progress() {
           @Override
           public void validated(int taken, Map<String, Double> figures) {
@@ -275,8 +235,77 @@ class FusionTrainingTest {
     FusionOptions options = MicroTraining.with(options(1), "candidates", 300, "pool", 400);
     String message =
         assertThrows(
-                IllegalArgumentException.class, () -> train("few", options, towers(CONVOLUTIONAL)))
+                IllegalArgumentException.class,
+                () -> train("few", options, towers(MicroTraining.CONVOLUTIONAL)))
             .getMessage();
     assertTrue(message.contains("299 wrong answers") && message.contains("--candidates"), message);
+  }
+
+  /** Padding of a text to the longest of its part, or of all, changes nothing. */
+  @Test
+  void partsChangeNothingOfTheLoss() throws Exception {
+    ModelBundle towers = towers(MicroTraining.CONVOLUTIONAL);
+    ModelConfig config = towers.manifest().config();
+    SensorConfig sensor = config.sensors().get(0);
+    FusionOptions options = MicroTraining.with(options(1), "dropout", 0.0, "layer_dropout", 0.0);
+    FusionTask task = new FusionTask(options, config, towers.weights(), sensor);
+    SplittableRandom random = new SplittableRandom(SEED);
+    int[] lengths = {3, 4, 7, 11};
+    int n = 11;
+    int m = config.imageTokens(sensor);
+    float[] features = new float[5 * m * config.hidden()];
+    for (int i = 0; i < features.length; i++) {
+      features[i] = (float) random.nextGaussian();
+    }
+    long[] ids = new long[lengths.length * n];
+    float[] mask = new float[ids.length];
+    for (int t = 0; t < lengths.length; t++) {
+      for (int i = 0; i < lengths[t]; i++) {
+        ids[t * n + i] = random.nextInt(config.text().vocabularySize());
+        mask[t * n + i] = 1;
+      }
+    }
+    // Six pairs, which are two queries of three candidates in another order.
+    long[] text = {0, 0, 1, 2, 2, 3};
+    long[] image = {0, 4, 1, 2, 3, 1};
+    long[] place = {3, 0, 5, 1, 4, 2};
+    double whole =
+        loss(
+            task,
+            new FusionTask.Batch(
+                features,
+                List.of(m, config.hidden()),
+                n,
+                ids,
+                mask,
+                new long[] {0, 4, 11},
+                text,
+                image,
+                new long[] {0, 6, 11},
+                place));
+    double parted =
+        loss(
+            task,
+            new FusionTask.Batch(
+                features,
+                List.of(m, config.hidden()),
+                n,
+                ids,
+                mask,
+                new long[] {0, 2, 4, 2, 3, 7, 3, 4, 11},
+                text,
+                image,
+                new long[] {0, 3, 4, 3, 5, 7, 5, 6, 11},
+                place));
+    assertEquals(whole, parted, 1e-5);
+    assertTrue(whole > 0.1 && whole < 10, "loss " + whole);
+  }
+
+  private static double loss(FusionTask task, FusionTask.Batch batch) throws Exception {
+    try (TrainableScript script = new TrainableScript(task.root(), task.sources(), folder);
+        NDManager manager = script.manager().newSubManager()) {
+      TrainingTask.Call call = task.forward(manager, batch, 0, null);
+      return script.backward(manager, call.method(), call.inputs()).get(0).toFloatArray()[0];
+    }
   }
 }

@@ -9,10 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.crossmodal.model.Calibration;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
@@ -24,7 +22,6 @@ import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.checkpoint.InitialModel;
 import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
-import io.crossmodal.trainer.data.Split;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -48,41 +45,11 @@ class FeatureTrainingTest {
   }
 
   private static InitialModel start(ImageTowerConfig image) throws Exception {
-    List<String> words = CaptionSet.vocabulary(scenes.split(Split.TRAIN), 1);
-    ModelConfig config =
-        new ModelConfig(
-            16,
-            2,
-            32,
-            16,
-            1e-12,
-            new TextConfig(words.size(), 16, 2, TextConfig.Kind.BERT_MEAN),
-            image,
-            2,
-            List.of(SensorConfig.rgb(32)));
-    ModelBundle bundle =
-        ModelBundle.of(
-            "start",
-            config,
-            words,
-            StateDict.of(MtgfeArchitecture.build(config, Weights.random(SEED))),
-            Calibration.NONE,
-            TrainingRun.trained("scenes", SEED, 0),
-            List.of());
+    ModelBundle bundle = MicroTraining.towers(image, TextConfig.Kind.BERT_MEAN, scenes, SEED);
     Path file = folder.resolve(image.kind() + ".zip");
     BundleWriter.write(bundle, file, List.of("a road"));
     return InitialModel.read(file);
   }
-
-  private static final ImageTowerConfig TOWER =
-      ImageTowerConfig.efficientNetLite(
-          6,
-          List.of(
-              new ImageTowerConfig.Stage(4, 1, 3, 1),
-              new ImageTowerConfig.Stage(6, 2, 3, 2),
-              new ImageTowerConfig.Stage(8, 2, 3, 2)),
-          12,
-          true);
 
   private static TrainingOptions options(int featureViews, Augmentation augmentation) {
     return MicroTraining.with(
@@ -98,7 +65,7 @@ class FeatureTrainingTest {
 
   private static Map<String, ScriptTensor> trained(String run, TrainingOptions options)
       throws Exception {
-    return TrainingRun.openFrom(start(TOWER), folder.resolve(run), options)
+    return TrainingRun.openFrom(start(MicroTraining.EFFICIENT_NET), folder.resolve(run), options)
         .train(scenes, run, step -> {})
         .weights()
         .tensors();
@@ -139,8 +106,6 @@ class FeatureTrainingTest {
 
   @Test
   void aTowerThatCannotBeCutIsRefused() throws Exception {
-    ImageTowerConfig tower =
-        ImageTowerConfig.convolutional(List.of(8), List.of(new ImageTowerConfig.Stage(16, 2)));
     TrainingOptions options =
         MicroTraining.with(
             options(1, Augmentation.NONE),
@@ -150,7 +115,8 @@ class FeatureTrainingTest {
         assertThrows(
                 IllegalArgumentException.class,
                 () ->
-                    TrainingRun.openFrom(start(tower), folder.resolve("uncut"), options)
+                    TrainingRun.openFrom(
+                            start(MicroTraining.CONVOLUTIONAL), folder.resolve("uncut"), options)
                         .train(scenes, "uncut", step -> {}))
             .getMessage();
     assertTrue(message.contains("CONVOLUTIONAL") && message.contains("feature_views 0"), message);

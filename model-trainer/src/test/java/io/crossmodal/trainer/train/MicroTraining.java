@@ -4,13 +4,23 @@
  */
 package io.crossmodal.trainer.train;
 
+import io.crossmodal.model.Calibration;
+import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.TextConfig;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.torchscript.MtgfeArchitecture;
+import io.crossmodal.model.torchscript.StateDict;
+import io.crossmodal.model.torchscript.Weights;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.KarpathyReader;
+import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /** A few generated scenes and options for the smallest model, for tests. */
@@ -119,5 +129,45 @@ public final class MicroTraining {
       named.put((String) changes[i], changes[i + 1]);
     }
     return OptionRecords.with(base, named);
+  }
+
+  /** A small EfficientNet-Lite of a kind of block each, cut behind its second. */
+  public static final ImageTowerConfig EFFICIENT_NET =
+      ImageTowerConfig.efficientNetLite(
+          6,
+          List.of(
+              new ImageTowerConfig.Stage(4, 1, 3, 1),
+              new ImageTowerConfig.Stage(6, 2, 3, 2),
+              new ImageTowerConfig.Stage(8, 2, 3, 2)),
+          12,
+          true);
+
+  /** A small convolutional tower, which is not cut. */
+  public static final ImageTowerConfig CONVOLUTIONAL =
+      ImageTowerConfig.convolutional(List.of(8), List.of(new ImageTowerConfig.Stage(16, 2)));
+
+  /** Random weights of a model with embeddings as wide as its tokens, and the scenes' words. */
+  public static ModelBundle towers(
+      ImageTowerConfig image, TextConfig.Kind text, CaptionedDataset scenes, long seed) {
+    List<String> words = CaptionSet.vocabulary(scenes.split(Split.TRAIN), 1);
+    ModelConfig config =
+        new ModelConfig(
+            16,
+            2,
+            32,
+            16,
+            1e-12,
+            new TextConfig(words.size(), 16, 2, text),
+            image,
+            2,
+            List.of(SensorConfig.rgb(32)));
+    return ModelBundle.of(
+        "towers",
+        config,
+        words,
+        StateDict.of(MtgfeArchitecture.build(config, Weights.random(seed))),
+        Calibration.NONE,
+        TrainingRun.trained("scenes", seed, 0),
+        List.of());
   }
 }
