@@ -144,8 +144,13 @@ public final class MtgfeArchitecture {
   /** {@code mtgfe.Filter}: the two projections and the temperature. */
   public static ScriptModule projections(ModelConfig config, Weights weights, String path) {
     int d = config.embeddingDimension();
+    boolean encoder = config.hasText() && config.text().kind() == TextConfig.Kind.BERT_MEAN;
     return new ScriptModule("mtgfe.Filter")
-        .with("text", Layers.linear(weights, path + ".text", config.hidden(), d))
+        .with(
+            "text",
+            encoder
+                ? Layers.readout(weights, path + ".text", config.hidden(), d)
+                : Layers.linear(weights, path + ".text", config.hidden(), d))
         .with("image", Layers.linear(weights, path + ".image", config.hidden(), d))
         // CLIP's temperature of 0.07 at the start.
         .with("log_scale", weights.get(path + ".log_scale", Init.constant(Math.log(1 / 0.07)), 1));
@@ -183,6 +188,8 @@ public final class MtgfeArchitecture {
       ranges.put("TEXT_LAYERS", upTo(layers));
       ranges.put("TEXT_LAYERS_WHOLE", upTo(whole));
       ranges.put("TEXT_LAYERS_DROPPING", upTo(layers).subList(whole, layers));
+      ranges.put(
+          "STATES_DROPOUT", whole > 0 && whole < layers ? share(dropout.layers()) : List.of());
       ranges.put("FUSION_WHOLE", once(dropout.layers() == 0));
       ranges.put("FUSION_DROPOUT", share(dropout.layers()));
       int fusion = config.fusionLayers();
