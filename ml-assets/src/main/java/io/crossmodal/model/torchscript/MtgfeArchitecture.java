@@ -24,7 +24,8 @@ import java.util.stream.IntStream;
  * initialisation, or a {@link StateDict} that must hold exactly these tensors.
  */
 public final class MtgfeArchitecture {
-  private static final List<String> MODULES = List.of("nn", "text", "image", "fusion", "mtgfe");
+  private static final List<String> MODULES =
+      List.of("nn", "text", "image", "absorbed", "fusion", "mtgfe");
   private static final List<String> WITHOUT_TEXT = List.of("nn", "image", "sensors");
 
   private final ModelConfig config;
@@ -61,7 +62,25 @@ public final class MtgfeArchitecture {
 
   /** The sources of an inference archive by module name. */
   public static Map<String, String> sources(ModelConfig config) {
-    return modelSources(config, ranges(config, Dropout.NONE, Precision.FP32));
+    return modelSources(config, ranges(config, Dropout.NONE, Precision.FP32, Use.SERVED));
+  }
+
+  /** What an archive is for. */
+  private enum Use {
+    /** Scores; cross-attention takes the cheaper of its two ways. */
+    SERVED,
+    /** Scores; linear layers are packed, and their weights nobody else's. */
+    PACKED,
+    /** Is trained; pairs share what is made of their images. */
+    TRAINED
+  }
+
+  /** The same for linear layers that are packed. */
+  static Map<String, String> packedSources(ModelConfig config) {
+    Map<String, String> sources =
+        modelSources(config, ranges(config, Dropout.NONE, Precision.FP32, Use.PACKED));
+    sources.remove("absorbed");
+    return sources;
   }
 
   private static Map<String, String> modelSources(
@@ -96,7 +115,7 @@ public final class MtgfeArchitecture {
    * {@code names} that lie beside {@code anchor}, in which the same repeated lines may stand.
    */
   public static Map<String, String> sources(ModelConfig config, Class<?> anchor, String... names) {
-    return sources(config, Dropout.NONE, Precision.FP32, anchor, names);
+    return sources(config, ranges(config, Dropout.NONE, Precision.FP32, Use.SERVED), anchor, names);
   }
 
   /**
@@ -109,7 +128,11 @@ public final class MtgfeArchitecture {
    */
   public static Map<String, String> sources(
       ModelConfig config, Dropout dropout, Precision precision, Class<?> anchor, String... names) {
-    Map<String, List<String>> ranges = ranges(config, dropout, precision);
+    return sources(config, ranges(config, dropout, precision, Use.TRAINED), anchor, names);
+  }
+
+  private static Map<String, String> sources(
+      ModelConfig config, Map<String, List<String>> ranges, Class<?> anchor, String... names) {
     Map<String, String> sources = modelSources(config, ranges);
     for (String name : names) {
       sources.put(name, ScriptSources.unroll(ScriptSources.resource(anchor, name), ranges));
@@ -157,7 +180,7 @@ public final class MtgfeArchitecture {
   }
 
   private static Map<String, List<String>> ranges(
-      ModelConfig config, Dropout dropout, Precision precision) {
+      ModelConfig config, Dropout dropout, Precision precision, Use use) {
     ImageTowerConfig image = config.image();
     List<String> sensors = config.sensors().stream().map(SensorConfig::name).toList();
     Map<String, List<String>> ranges = new HashMap<>();
@@ -181,6 +204,8 @@ public final class MtgfeArchitecture {
     ranges.put("WHOLE", once(precision == Precision.FP32));
     ranges.put("MIXED", once(precision == Precision.BF16));
     ranges.put("SENSORS", sensors);
+    boolean trained = use == Use.TRAINED;
+    ranges.put("TRAINED", once(trained));
     if (config.hasText()) {
       ranges.put("MEAN_OF_TOKENS", once(config.text().kind() == TextConfig.Kind.BERT_MEAN));
       int layers = config.text().layers();
@@ -191,9 +216,16 @@ public final class MtgfeArchitecture {
       ranges.put(
           "STATES_DROPOUT", whole > 0 && whole < layers ? share(dropout.layers()) : List.of());
       ranges.put("FUSION_WHOLE", once(dropout.layers() == 0));
+      ranges.put("ABSORBED", once(use == Use.SERVED));
+      ranges.put("PROJECTED", once(use != Use.SERVED));
+      ranges.put("TRAINED_WHOLE", once(trained && dropout.layers() == 0));
       ranges.put("FUSION_DROPOUT", share(dropout.layers()));
       int fusion = config.fusionLayers();
       ranges.put("FUSION_LAYERS", upTo(fusion));
+      ranges.put("FUSION_LAYERS_TRAINED", upTo(trained ? fusion : 0));
+      ranges.put(
+          "FUSION_LAYERS_TRAINED_BETWEEN",
+          trained ? upTo(fusion - 1).subList(1, fusion - 1) : List.of());
       ranges.put("FUSION_LAYERS_BETWEEN", upTo(fusion - 1).subList(1, fusion - 1));
       ranges.put("FUSION_LAYERS_BUT_TWO", upTo(fusion - 2));
       ranges.put("FILTER_MLP", once(config.preRanker()));
