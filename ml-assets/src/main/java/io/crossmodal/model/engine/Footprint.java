@@ -28,7 +28,7 @@ public final class Footprint {
     long h = config.hidden();
     long in = h * (n + m);
     // Keys and values, or of all heads the queries that took W_k in and what they read.
-    long image = absorbs(config, n, m) ? 2 * config.heads() * n * h : 2 * h * m;
+    long image = absorbs(config, n, m) ? 2L * config.heads() * n * h : 2 * h * m;
     long attention = RESIDUAL * h * n + (long) config.heads() * n * Math.max(n, m);
     long feedForward = RESIDUAL * h * n + 2L * config.feedForward() * n;
     return bytes(pairs, 2 * in + image + Math.max(attention, feedForward));

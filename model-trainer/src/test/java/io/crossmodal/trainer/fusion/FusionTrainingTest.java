@@ -21,6 +21,8 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.torchscript.ScriptTensor;
+import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.train.MicroTraining;
@@ -130,6 +132,26 @@ class FusionTrainingTest {
         "image_rgb.fine.",
         "image_rgb.position",
         "image_rgb.norm.");
+  }
+
+  /** A token starts as what the bi-encoder makes of its place: what it has not learnt is small. */
+  @Test
+  void tokensStartAsTheBiEncoderSeesThem() throws Exception {
+    ModelBundle towers = towers(MicroTraining.EFFICIENT_NET);
+    ModelConfig config = towers.manifest().config();
+    FusionTask task = new FusionTask(options(1), config, towers.weights(), config.sensors().get(0));
+    Map<String, ScriptTensor> start = StateDict.of(task.root()).below("model").tensors();
+    assertArrayEquals(
+        towers.weights().tensors().get("filter.text.weight").values(),
+        start.get("fusion.layer1.cross_attention.query.weight").values());
+    double squares = 0;
+    float[] fine = start.get("image_rgb.fine.weight").values();
+    for (float weight : fine) {
+      squares += weight * weight;
+    }
+    assertEquals(0.01, Math.sqrt(squares / fine.length), 0.002);
+    float[] place = start.get("image_rgb.position").values();
+    assertArrayEquals(new float[place.length], place);
   }
 
   @Test
