@@ -32,7 +32,9 @@ public final class TiffScene implements TiffHeader, Closeable {
   private static final int REDUCED = 1;
   private static final int MASK = 4;
 
+  /** Null for a file in memory. */
   private final FileChannel channel;
+
   private final List<Level> levels;
   private final Optional<Double> noData;
 
@@ -83,6 +85,15 @@ public final class TiffScene implements TiffHeader, Closeable {
       channel.close();
       throw e;
     }
+  }
+
+  /**
+   * Reads the header of a file in memory, which is kept; nothing has to be closed.
+   *
+   * @throws ImageFormatException as {@link #open}
+   */
+  public static TiffScene of(byte[] file) {
+    return new TiffScene(null, TiffSource.of(file));
   }
 
   private static List<Level> levels(TiffSource source) {
@@ -270,6 +281,8 @@ public final class TiffScene implements TiffHeader, Closeable {
 
   @Override
   public void close() throws IOException {
-    channel.close();
+    if (channel != null) {
+      channel.close();
+    }
   }
 }
