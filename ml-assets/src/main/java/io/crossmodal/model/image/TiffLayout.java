@@ -12,9 +12,9 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
- * Layout of an image of a TIFF, from its header: how large it is, what its samples are, how
- * they are packed and where its strips or tiles lie. Whatever is not read, and whatever cannot be,
- * is refused here, before a sample is read.
+ * Layout of an image of a TIFF, from its header: how large it is, what its samples are, how they
+ * are packed and where its strips or tiles lie. Whatever is not read, and whatever cannot be, is
+ * refused here, before a sample is read.
  *
  * <p>Read are strips and tiles, band by band or interleaved; uncompressed, or packed by Deflate,
  * LZW, PackBits or baseline JPEG; unsigned numbers of 1 to 32 bits, signed ones of 8, 16 or 32,

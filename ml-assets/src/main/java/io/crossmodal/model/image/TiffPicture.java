@@ -47,7 +47,8 @@ final class TiffPicture implements ImageDecoder.Picture {
 
   /** Refuses a file whose first image is a small one of what it holds. */
   static TiffLayout noPreview(TiffLayout first) {
-    if (first.directory.has(DNG_VERSION) || (first.directory.number(TiffLayout.SUBFILE, 0) & 1) == 1) {
+    if (first.directory.has(DNG_VERSION)
+        || (first.directory.number(TiffLayout.SUBFILE, 0) & 1) == 1) {
       throw new ImageFormatException(
           "the TIFF's first image is a preview, as of raw files of cameras (DNG, NEF): develop it"
               + " to JPEG, or make a TIFF of the image itself");
@@ -176,17 +177,17 @@ final class TiffPicture implements ImageDecoder.Picture {
     int height = Math.ceilDiv(window.height(), stepY);
     char[] values = new char[channels * width * height];
     raster.read(
-            window,
-            stepX,
-            stepY,
-            (x, y, band, row, pixels) -> {
-              int bands = tiff.samplesOfPiece();
-              for (int i = 0; i < pixels; i++) {
-                for (int b = band; b < Math.min(channels, band + bands); b++) {
-                  values[(y * width + x + i) * channels + b] = (char) row[i * bands + b - band];
-                }
-              }
-            });
+        window,
+        stepX,
+        stepY,
+        (x, y, band, row, pixels) -> {
+          int bands = tiff.samplesOfPiece();
+          for (int i = 0; i < pixels; i++) {
+            for (int b = band; b < Math.min(channels, band + bands); b++) {
+              values[(y * width + x + i) * channels + b] = (char) row[i * bands + b - band];
+            }
+          }
+        });
     int most = (1 << tiff.bits) - 1;
     if (tiff.photometric() == TiffLayout.WHITE_IS_ZERO) {
       for (int i = 0; i < values.length; i += channels) {

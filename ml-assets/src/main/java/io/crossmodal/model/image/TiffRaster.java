@@ -83,7 +83,8 @@ final class TiffRaster {
   }
 
   /**
-   * Reads every {@code stepX}th column and every {@code stepY}th row of a window, from its first on.
+   * Reads every {@code stepX}th column and every {@code stepY}th row of a window, from its first
+   * on.
    *
    * @param window within the image; the image that is made begins at its corner
    * @throws ImageFormatException when a strip or tile is damaged

@@ -175,7 +175,12 @@ public final class TiffScene implements TiffHeader, Closeable {
           case SIGNED -> "signed numbers";
           case FLOAT -> "floating-point numbers";
         };
-    return bands() + (bands() == 1 ? " band" : " bands") + " of " + numbers + " of " + own().bits
+    return bands()
+        + (bands() == 1 ? " band" : " bands")
+        + " of "
+        + numbers
+        + " of "
+        + own().bits
         + " bits";
   }
 
@@ -238,8 +243,7 @@ public final class TiffScene implements TiffHeader, Closeable {
    */
   public RgbImage colours(int level, Window window, int most) {
     Cut cut = cut(level, window, most);
-    return new TiffPicture(cut.level.tiff)
-        .read(cut.level.raster, cut.window, cut.stepX, cut.stepY);
+    return new TiffPicture(cut.level.tiff).read(cut.level.raster, cut.window, cut.stepX, cut.stepY);
   }
 
   /**

@@ -58,8 +58,7 @@ public record Cutting(
    * @param down rows from a chip to the next
    * @param scale pixels of the file along a pixel that chips are cut at
    */
-  record Grid(
-      int width, int height, int wide, int high, double across, double down, double scale) {
+  record Grid(int width, int height, int wide, int high, double across, double down, double scale) {
     private static final int MOST = 1_000_000;
 
     Grid {
@@ -71,7 +70,11 @@ public record Cutting(
                 Locale.ROOT,
                 "chips of %d x %d pixels of a scene of %d x %d; a chip needs %d a side: choose"
                     + " larger ones",
-                wide, high, width, height, LEAST));
+                wide,
+                high,
+                width,
+                height,
+                LEAST));
       }
       long count = (long) count(width, wide, across) * count(height, high, down);
       if (count > MOST) {

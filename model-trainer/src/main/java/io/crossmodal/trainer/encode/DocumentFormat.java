@@ -50,8 +50,19 @@ public record DocumentFormat(
 
   private static final List<String> KNOWN =
       List.of(
-          CAPTION, PATH, CLASS, LABELS, ACQUIRED, FOOTPRINT, CENTRE, SCENE, WINDOW, RESOLUTION,
-          NO_DATA, STRETCH, THUMBNAIL);
+          CAPTION,
+          PATH,
+          CLASS,
+          LABELS,
+          ACQUIRED,
+          FOOTPRINT,
+          CENTRE,
+          SCENE,
+          WINDOW,
+          RESOLUTION,
+          NO_DATA,
+          STRETCH,
+          THUMBNAIL);
 
   private static final int PREFIX = 16;
 

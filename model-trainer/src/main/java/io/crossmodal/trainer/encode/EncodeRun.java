@@ -62,12 +62,7 @@ public final class EncodeRun {
    *     each
    */
   public record Summary(
-      int kept,
-      int known,
-      int repeated,
-      int empty,
-      List<String> problems,
-      List<String> unplaced) {
+      int kept, int known, int repeated, int empty, List<String> problems, List<String> unplaced) {
     public Summary {
       problems = List.copyOf(problems);
       unplaced = List.copyOf(unplaced);
@@ -136,9 +131,7 @@ public final class EncodeRun {
   public Summary run(List<SourceImage> images, SinkFactory sinks, IntConsumer progress)
       throws IOException, InterruptedException {
     return run(
-        images.stream()
-            .<Encodable>map(image -> new PictureFile(image, format.sensor()))
-            .iterator(),
+        images.stream().<Encodable>map(image -> new PictureFile(image, format.sensor())).iterator(),
         sinks,
         progress);
   }
@@ -162,8 +155,7 @@ public final class EncodeRun {
   private Summary run(
       Iterator<Encodable> rest, ExecutorService readers, DocumentSink sink, IntConsumer progress)
       throws IOException, InterruptedException {
-    int bytes =
-        format.documentBytes() + new Thumbnails(options.look().thumbnail()).documentBytes();
+    int bytes = format.documentBytes() + new Thumbnails(options.look().thumbnail()).documentBytes();
     int request = Math.max(1, Math.min(REQUEST_DOCUMENTS, REQUEST_BYTES / bytes));
     Deque<Future<Prepared>> ahead = new ArrayDeque<>();
     List<Prepared> batch = new ArrayList<>();
@@ -340,6 +332,11 @@ public final class EncodeRun {
     /** Returns what is left to an archive of which so many pictures are left out already. */
     public Options after(int problems) {
       return new Options(batch, threads, allowedProblems - problems, look);
+    }
+
+    /** Returns the same without thumbnails. */
+    public Options withoutThumbnails() {
+      return new Options(batch, threads, allowedProblems, look.withoutThumbnails());
     }
 
     private static void atLeast(String name, int value, int least) {

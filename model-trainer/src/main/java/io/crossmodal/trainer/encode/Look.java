@@ -41,8 +41,12 @@ public record Look(int thumbnail, Optional<Stretch> stretch, List<Integer> rgb) 
     return stretch.isPresent() || !rgb.isEmpty();
   }
 
-  /** Returns it as one word, the same for two that show pictures to the model alike. */
+  /**
+   * Returns it as words that follow others, the same for two that show pictures to the model alike;
+   * nothing where they are shown as files say.
+   */
   public String key() {
-    return stretch.map(Stretch::toString).orElse("") + rgb;
+    return stretch.map(values -> " stretch=" + values).orElse("")
+        + (rgb.isEmpty() ? "" : " rgb=" + rgb.toString().replace(" ", ""));
   }
 }

@@ -66,8 +66,7 @@ record PictureFile(SourceImage image, String sensor) implements Encodable {
     }
     return new Reading(
         Optional.of(
-            new Facts(
-                identity, digest, place, Optional.empty(), seen.stretch(), seen.thumbnail())),
+            new Facts(identity, digest, place, Optional.empty(), seen.stretch(), seen.thumbnail())),
         Optional.of(seen.pixels()),
         unplaced);
   }

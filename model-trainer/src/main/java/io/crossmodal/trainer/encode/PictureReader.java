@@ -20,7 +20,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
-/** Decodes pictures to what the tower takes and what people see, and tells where they lie. Thread-safe. */
+/**
+ * Decodes pictures to what the tower takes and what people see, and tells where they lie.
+ * Thread-safe.
+ */
 final class PictureReader {
   /**
    * Reflectance x 10,000 that is drawn white: that of the true-colour images that ESA delivers with
@@ -30,7 +33,8 @@ final class PictureReader {
 
   /** Names of bands that are red, green and blue. */
   private static final List<List<String>> COLOURS =
-      List.of(List.of("b04", "b03", "b02"), List.of("b4", "b3", "b2"), List.of("red", "green", "blue"));
+      List.of(
+          List.of("b04", "b03", "b02"), List.of("b4", "b3", "b2"), List.of("red", "green", "blue"));
 
   /** Columns and rows that are read of a chip, at least. */
   private static final int LEAST_READ = 1024;
@@ -126,7 +130,8 @@ final class PictureReader {
 
   private Seen seen(BandImage bands) {
     PixelTensor pixels = preprocessor.normalise(preprocessor.prepare(bands));
-    return new Seen(pixels, Optional.empty(), thumbnails.wanted() ? thumbnails.of(drawn(bands)) : "");
+    return new Seen(
+        pixels, Optional.empty(), thumbnails.wanted() ? thumbnails.of(drawn(bands)) : "");
   }
 
   /** Bands as colours: red, green and blue where there are such, else the first as grey. */

@@ -266,7 +266,13 @@ public final class Scenes implements Closeable {
 
     private String where() {
       return "["
-          + window.x() + ", " + window.y() + ", " + window.width() + ", " + window.height()
+          + window.x()
+          + ", "
+          + window.y()
+          + ", "
+          + window.width()
+          + ", "
+          + window.height()
           + "]";
     }
 
@@ -279,8 +285,7 @@ public final class Scenes implements Closeable {
     public Reading read(PictureReader reader) throws IOException {
       Plan plan = scene.plan;
       PictureReader.Part part =
-          reader.window(
-              scene.file(), plan.level, window, mostNoData, () -> scene.range(reader));
+          reader.window(scene.file(), plan.level, window, mostNoData, () -> scene.range(reader));
       if (part.seen().isEmpty()) {
         return Reading.SHOWS_NOTHING;
       }

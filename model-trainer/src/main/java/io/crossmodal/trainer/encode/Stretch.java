@@ -50,7 +50,10 @@ public record Stretch(double low, double high, boolean percentiles) {
     }
     if (percentiles && (low < 0 || high > 100)) {
       throw new IllegalArgumentException(
-          "a stretch by percentiles lies within 0%:100%, got " + text(low) + "%:" + text(high)
+          "a stretch by percentiles lies within 0%:100%, got "
+              + text(low)
+              + "%:"
+              + text(high)
               + "%");
     }
   }

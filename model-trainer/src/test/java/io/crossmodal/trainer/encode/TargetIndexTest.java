@@ -94,7 +94,7 @@ class TargetIndexTest {
       IllegalArgumentException refused =
           assertThrows(
               IllegalArgumentException.class,
-              () -> new TargetIndex(name, "", TokenForm.INT8, true).bulkPath());
+              () -> new TargetIndex(name, "", TokenForm.INT8, true, true).bulkPath());
       assertTrue(refused.getMessage().contains("[" + name + "]"), refused.getMessage());
     }
   }
