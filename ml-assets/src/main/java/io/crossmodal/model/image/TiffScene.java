@@ -93,7 +93,11 @@ public final class TiffScene implements TiffHeader, Closeable {
    * @throws ImageFormatException as {@link #open}
    */
   public static TiffScene of(byte[] file) {
-    return new TiffScene(null, TiffSource.of(file));
+    return of(TiffSource.of(file));
+  }
+
+  static TiffScene of(TiffSource source) {
+    return new TiffScene(null, source);
   }
 
   private static List<Level> levels(TiffSource source) {
