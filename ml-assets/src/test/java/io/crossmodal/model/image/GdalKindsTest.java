@@ -56,7 +56,7 @@ class GdalKindsTest {
 
   private FloatBuffer raw(Path file, String options) throws Exception {
     Path raw = folder.resolve("raw.img");
-    Gdal.translate(file, raw, "-of ENVI -ot Float32 " + options);
+    Gdal.translate(file, raw, "-of ENVI -co INTERLEAVE=BSQ -ot Float32 " + options);
     return ByteBuffer.wrap(Files.readAllBytes(raw)).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
   }
 

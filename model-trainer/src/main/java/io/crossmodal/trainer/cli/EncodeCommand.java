@@ -304,13 +304,14 @@ final class EncodeCommand implements Callable<Integer> {
             format.sensor(),
             job.options().look())) {
       EncodeJob left = job.after(cut.problems());
-      say(data + ": " + cut.size() + " scenes, " + cut.chips() + " chips");
+      String size = cut.size() + (cut.size() == 1 ? " scene" : " scenes");
+      say(data + ": " + size + ", " + cut.chips() + " chips");
       EncodeRun.Summary summary =
           encode(
               left, cut.chips(), cut::current, (run, to) -> run.run(cut, sinks, to), format, known);
       List<String> problems = new ArrayList<>(job.source().problems());
       problems.addAll(cut.problems());
-      return report(job, summary, "chips of " + cut.size() + " scenes", problems, cut.unplaced());
+      return report(job, summary, "chips of " + size, problems, cut.unplaced());
     }
   }
 

@@ -206,8 +206,8 @@ final class PictureReader {
     } else if (hasOwnColours(scene)) {
       scene.checkColours();
     } else {
-      shown(scene);
       stretch(scene);
+      shown(scene);
     }
   }
 

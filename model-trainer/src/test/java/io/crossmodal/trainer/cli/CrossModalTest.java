@@ -258,15 +258,15 @@ class CrossModalTest {
     err.getBuffer().setLength(0);
     encode.addAll(List.of("--stretch", "2%:98%", "--rgb", "3,2,1"));
     assertEquals(0, run(encode.toArray(new String[0])), err.toString());
-    assertTrue(err.toString().contains("1 scenes, 12 chips"), err.toString());
+    assertTrue(err.toString().contains("1 scene, 12 chips"), err.toString());
     assertTrue(
-        err.toString().contains("12 chips of 1 scenes encoded, 0 done before"), err.toString());
+        err.toString().contains("12 chips of 1 scene encoded, 0 done before"), err.toString());
     String line = Files.readAllLines(folder.resolve("c")).get(1);
     assertTrue(line.contains("\"scene\":\"a.tif\",\"window\":[0,0,40,40],"), line);
     assertTrue(line.contains("\"thumbnail\":\"/9j/"), line);
     err.getBuffer().setLength(0);
     assertEquals(0, run(encode.toArray(new String[0])), err.toString());
-    assertTrue(err.toString().contains("0 chips of 1 scenes encoded, 12 done"), err.toString());
+    assertTrue(err.toString().contains("0 chips of 1 scene encoded, 12 done"), err.toString());
     err.getBuffer().setLength(0);
     Files.write(scenes.resolve("b.tif"), Arrays.copyOf(scene, 5000));
     assertEquals(EncodeCommand.SOME_LEFT_OUT, run(encode.toArray(new String[0])), err.toString());
