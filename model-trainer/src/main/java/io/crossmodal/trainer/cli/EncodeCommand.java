@@ -78,8 +78,8 @@ final class EncodeCommand implements Callable<Integer> {
       required = true,
       paramLabel = "PATH",
       description =
-          "a folder of pictures, however deep, or of BigEarthNet patches (Sentinel-2, seen in true"
-              + " colours); a caption file (JSON of Karpathy, COCO or PIR, _caps.txt)"
+          "a picture, a folder of pictures, however deep, or of BigEarthNet patches (Sentinel-2,"
+              + " seen in true colours); a caption file (JSON of Karpathy, COCO or PIR, _caps.txt)"
               + " or a folder of such files; or a list, a path a line, a caption behind a tab")
   private Path data;
 

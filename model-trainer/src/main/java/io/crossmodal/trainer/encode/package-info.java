@@ -16,7 +16,8 @@
  * io.crossmodal.trainer.encode.Cutting} says. {@link io.crossmodal.trainer.encode.Look} says how
  * values become colours and how large thumbnails are; {@code PictureReader} does it.
  *
- * <p>A document's id comes from the picture's bytes ({@code ContentId}), or from its scene's and the window, so a picture that is sent
- * twice, by a run that was killed before its journal knew, is stored once.
+ * <p>A document's id comes from the picture's bytes ({@code ContentId}), or from its scene's and
+ * the window, so a picture that is sent twice, by a run that was killed before its journal knew, is
+ * stored once.
  */
 package io.crossmodal.trainer.encode;
