@@ -51,8 +51,9 @@ import picocli.CommandLine.Spec;
     description = {
       "Encodes the pictures of an archive and sends them to an index, or writes them as lines for"
           + " _bulk. Run again, it goes on where it was stopped, and sends what is new.",
-      "Exit status: 0 all pictures are there; 3 some, and 4 all, were left out (each is named); 2"
-          + " nothing was begun or it was given up; 130 interrupted.",
+      "Exit status: 0 all pictures are there; 3 some, and 4 all, were left out (each is named;"
+          + " chips without data are counted); 2 nothing was begun or it was given up; 130"
+          + " interrupted.",
       "Beside the field, a document has what is known of its picture: path, caption, class (the"
           + " name of its folder), labels and acquired (BigEarthNet), footprint and centre"
           + " (GeoTIFF), thumbnail; a chip of a scene has scene, window, resolution and no_data."

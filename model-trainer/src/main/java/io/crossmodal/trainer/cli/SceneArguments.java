@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import picocli.CommandLine;
 import picocli.CommandLine.Option;
 
 /** How {@code encode} cuts scenes and shows pictures. */
@@ -61,6 +62,7 @@ final class SceneArguments {
       names = "--rgb",
       paramLabel = "R,G,B",
       split = ",",
+      showDefaultValue = CommandLine.Help.Visibility.NEVER,
       description =
           "bands of TIFF files that are red, green and blue, counted from 1, such as 3,2,1"
               + " (default: as the file says)")
