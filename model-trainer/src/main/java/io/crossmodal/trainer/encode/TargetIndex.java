@@ -29,7 +29,7 @@ import java.util.regex.Pattern;
  * @param incarnation differs where an index of that name was deleted and made again
  * @param tokens what the field keeps of them
  * @param places whether it has a geo_shape {@code footprint} and a geo_point {@code centre}
- * @param thumbnails whether it has a binary {@code thumbnail}, which is kept and not indexed
+ * @param thumbnails whether it has a binary field of that name, which is kept and not indexed
  */
 public record TargetIndex(
     String name, String incarnation, TokenForm tokens, boolean places, boolean thumbnails) {

@@ -55,7 +55,8 @@ record Thumbnails(int side) {
         new BufferedImage(small.width(), small.height(), BufferedImage.TYPE_INT_RGB);
     byte[] rgb = small.rgb();
     for (int i = 0; i < rgb.length / 3; i++) {
-      int colour = (rgb[3 * i] & 0xff) << 16 | (rgb[3 * i + 1] & 0xff) << 8 | rgb[3 * i + 2] & 0xff;
+      int colour =
+          ((rgb[3 * i] & 0xff) << 16) | ((rgb[3 * i + 1] & 0xff) << 8) | (rgb[3 * i + 2] & 0xff);
       image.setRGB(i % small.width(), i / small.width(), colour);
     }
     // So many bytes at 192 pixels a side, and as many a pixel at another.
