@@ -88,7 +88,8 @@ record ClipDetails(
                 + json.keySet().stream().limit(10).toList());
       }
       return openClip(file, model, json.getAsJsonObject("preprocess_cfg"));
-    } catch (JsonParseException
+    } catch (ArithmeticException
+        | JsonParseException
         | IllegalStateException
         | ClassCastException
         | NumberFormatException

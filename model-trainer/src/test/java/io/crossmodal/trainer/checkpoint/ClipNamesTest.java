@@ -171,6 +171,7 @@ class ClipNamesTest {
             "{\"vision_cfg\": {\"layers\": [3, 4]}, \"text_cfg\": {}}",
             "{\"vision_cfg\": {\"no_ln_pre\": true}, \"text_cfg\": {}}",
             "{\"vision_cfg\": {\"width\": \"x\"}, \"text_cfg\": {}}",
+            "{\"vision_cfg\": {\"width\": 8, \"head_width\": 0}, \"text_cfg\": {}}",
             "[]",
             "{")) {
       Files.writeString(config, json);
