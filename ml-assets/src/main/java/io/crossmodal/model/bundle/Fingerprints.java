@@ -47,6 +47,11 @@ public record Fingerprints(
     }
   }
 
+  /**
+   * Computes them.
+   *
+   * @param vocabulary word pieces, or what else decides which ids a text has
+   */
   static Fingerprints of(ModelConfig config, List<String> vocabulary, StateDict state)
       throws IOException {
     String words = "\n" + String.join("\n", vocabulary);

@@ -83,7 +83,7 @@ class ClipTowersTest {
     return ModelBundle.of(
         "clip",
         config,
-        random.tokenizer().words(),
+        random.words(),
         StateDict.of(MtgfeArchitecture.build(config, weights)),
         Calibration.NONE,
         new ModelManifest.Training("none", SEED, 0, "none"),
@@ -228,7 +228,7 @@ class ClipTowersTest {
     return ModelBundle.of(
             "clip",
             config,
-            words.tokenizer().words(),
+            words.words(),
             new StateDict(weights),
             Calibration.NONE,
             words.manifest().training(),

@@ -17,25 +17,50 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.stream.StreamSupport;
 
 /**
  * What is known of a CLIP beside its tensors, whose shapes tell neither heads nor activation.
  *
  * @param image of the image tower
  * @param text of the text tower
- * @param mean of pixels, each of red, green and blue; null: OpenAI's
- * @param std deviation of pixels; null: OpenAI's
+ * @param pixels of pictures
  * @param shapes what a config says of the shapes, by its own names for {@code joint}, {@code
  *     image.width}, {@code image.layers}, {@code image.patch}, {@code image.side}, {@code
  *     text.width}, {@code text.layers}, {@code text.context} and {@code text.vocabulary}
  */
 record ClipDetails(
-    Tower image, Tower text, List<Double> mean, List<Double> std, Map<String, Integer> shapes) {
+    Tower image, Tower text, ClipPixels pixels, Map<String, Integer> shapes) {
   static final ClipDetails NONE = of(Tower.NONE, Tower.NONE);
 
   /** OpenCLIP's default. */
   private static final int HEAD_WIDTH = 64;
+
+  /** What {@link #ARCHITECTURES} says of each. */
+  private static final List<String> ARCHITECTURE =
+      List.of(
+          "joint",
+          "image.width",
+          "image.layers",
+          "image.heads",
+          "image.patch",
+          "image.side",
+          "text.width",
+          "text.layers",
+          "text.heads");
+
+  /** OpenCLIP's model_configs. */
+  private static final Map<String, int[]> ARCHITECTURES = new LinkedHashMap<>();
+
+  static {
+    ARCHITECTURES.put("ViT-B-32", new int[] {512, 768, 12, 12, 32, 224, 512, 12, 8});
+    ARCHITECTURES.put("ViT-B-32-256", new int[] {512, 768, 12, 12, 32, 256, 512, 12, 8});
+    ARCHITECTURES.put("ViT-B-16", new int[] {512, 768, 12, 12, 16, 224, 512, 12, 8});
+    ARCHITECTURES.put("ViT-L-14", new int[] {768, 1024, 24, 16, 14, 224, 768, 12, 12});
+    ARCHITECTURES.put("ViT-L-14-336", new int[] {768, 1024, 24, 16, 14, 336, 768, 12, 12});
+    ARCHITECTURES.put("ViT-H-14", new int[] {1024, 1280, 32, 16, 14, 224, 1024, 24, 16});
+    ARCHITECTURES.put("ViT-g-14", new int[] {1024, 1408, 40, 16, 14, 224, 1024, 24, 16});
+    ARCHITECTURES.put("ViT-bigG-14", new int[] {1280, 1664, 48, 16, 14, 224, 1280, 32, 20});
+  }
 
   /** Options of OpenCLIP that make another net of the same tensors, and what of them is CLIP. */
   private static final Map<String, String> OTHER_NETS =
@@ -64,7 +89,55 @@ record ClipDetails(
 
   /** Returns what is said by hand. */
   static ClipDetails of(Tower image, Tower text) {
-    return new ClipDetails(image, text, null, null, Map.of());
+    return new ClipDetails(image, text, ClipPixels.NONE, Map.of());
+  }
+
+  /** Returns the same of weights that were trained with that activation. */
+  ClipDetails with(Activation activation) {
+    return new ClipDetails(
+        new Tower(image.heads, activation, image.epsilon),
+        new Tower(text.heads, activation, text.epsilon),
+        pixels,
+        shapes);
+  }
+
+  /** Returns the same of other pixels. */
+  ClipDetails with(ClipPixels others) {
+    return new ClipDetails(image, text, others, shapes);
+  }
+
+  /**
+   * Returns what OpenCLIP's config of a name says: {@code ViT-B-32}, {@code ViT-L-14-336} and so on,
+   * with {@code -quickgelu} behind it where it has that activation.
+   *
+   * @throws CheckpointException for an unknown name, listing the known ones
+   */
+  static ClipDetails ofArchitecture(String name) throws CheckpointException {
+    String bare = name.replaceFirst("(?i)-quickgelu$", "");
+    int[] shape = null;
+    for (Map.Entry<String, int[]> known : ARCHITECTURES.entrySet()) {
+      shape = known.getKey().equalsIgnoreCase(bare) ? known.getValue() : shape;
+    }
+    if (shape == null) {
+      throw new CheckpointException(
+          String.format(
+              Locale.ROOT,
+              "unknown --arch [%.100s]; known are %s, each with -quickgelu behind it too, or the"
+                  + " file of a config",
+              name,
+              ARCHITECTURES.keySet()));
+    }
+    Map<String, Integer> shapes = new LinkedHashMap<>();
+    for (int i = 0; i < ARCHITECTURE.size(); i++) {
+      shapes.put(ARCHITECTURE.get(i), shape[i]);
+    }
+    Activation activation =
+        bare.length() < name.length() ? Activation.QUICK_GELU : Activation.GELU;
+    return new ClipDetails(
+        new Tower(shapes.remove("image.heads"), activation, null),
+        new Tower(shapes.remove("text.heads"), activation, null),
+        ClipPixels.NONE,
+        shapes);
   }
 
   /**
@@ -139,8 +212,7 @@ record ClipDetails(
     return new ClipDetails(
         new Tower(width == null ? null : Math.max(1, width / headWidth), activation, null),
         new Tower(integer(text, "heads", 8), activation, null),
-        numbers(pixels, "mean"),
-        numbers(pixels, "std"),
+        ClipPixels.openClip(file, pixels),
         shapes);
   }
 
@@ -166,7 +238,8 @@ record ClipDetails(
     put(shapes, "text.layers", text, "num_hidden_layers");
     put(shapes, "text.context", text, "max_position_embeddings");
     put(shapes, "text.vocabulary", text, "vocab_size");
-    return new ClipDetails(tower(file, vision, 12), tower(file, text, 8), null, null, shapes);
+    return new ClipDetails(
+        tower(file, vision, 12), tower(file, text, 8), ClipPixels.NONE, shapes);
   }
 
   /** What a config of Hugging Face's leaves out has the library's default. */
@@ -205,14 +278,6 @@ record ClipDetails(
 
   private static int integer(JsonObject json, String key, int otherwise) {
     return json.has(key) ? json.get(key).getAsInt() : otherwise;
-  }
-
-  private static List<Double> numbers(JsonObject json, String key) {
-    return json == null || !json.has(key)
-        ? null
-        : StreamSupport.stream(json.getAsJsonArray(key).spliterator(), false)
-            .map(JsonElement::getAsDouble)
-            .toList();
   }
 
   /** Returns what a config says of shapes that are others, one line each. */

@@ -6,7 +6,6 @@ package io.crossmodal.trainer.checkpoint;
 
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
 import io.crossmodal.model.TransformerConfig;
 import io.crossmodal.model.torchscript.ScriptTensor;
@@ -56,11 +55,6 @@ final class ClipMapping {
     OTHERS.put("text.", "of a text tower of another kind than CLIP's");
   }
 
-  /** OpenAI's; LAION's are the same. */
-  private static final List<Double> MEAN = List.of(0.48145466, 0.4578275, 0.40821073);
-
-  private static final List<Double> STD = List.of(0.26862954, 0.26130258, 0.27577711);
-
   /** Heads of an image tower by its width, of those published that are not 64 wide each. */
   private static final Map<Integer, Integer> HEADS = Map.of(1280, 16, 1408, 16, 1664, 16);
 
@@ -99,6 +93,17 @@ final class ClipMapping {
         }
       };
     }
+  }
+
+  /** Returns whether a checkpoint has the tensor that every CLIP of a vision transformer has. */
+  static boolean isClip(Checkpoint checkpoint) {
+    return checkpoint.tensors().keySet().stream()
+        .anyMatch(name -> name.endsWith(OPEN_CLIP) || name.endsWith(HUGGING_FACE));
+  }
+
+  /** Returns whether its tensors have Hugging Face's names. */
+  static boolean isHuggingFace(Checkpoint checkpoint) {
+    return checkpoint.tensors().keySet().stream().anyMatch(name -> name.endsWith(HUGGING_FACE));
   }
 
   /**
@@ -193,7 +198,7 @@ final class ClipMapping {
     List<String> contradictions = details.contradictions(found);
     if (!contradictions.isEmpty()) {
       throw new CheckpointException(
-          tensors.file() + " and its config are of two models:", contradictions);
+          tensors.file() + " and its config, or what --arch names, are of two models:", contradictions);
     }
     try {
       TransformerConfig image =
@@ -213,12 +218,7 @@ final class ClipMapping {
               TextConfig.Kind.CLIP,
               text),
           own == epsilon ? tower : tower.withLayerNormEpsilon(own),
-          List.of(
-              new SensorConfig(
-                  SENSOR,
-                  found.get("image.side"),
-                  details.mean() == null ? MEAN : details.mean(),
-                  details.std() == null ? STD : details.std())));
+          List.of(details.pixels().sensor(SENSOR, found.get("image.side"))));
     } catch (IllegalArgumentException e) {
       throw new CheckpointException(
           tensors.file() + " makes no model of CLIP's towers: " + e.getMessage(), e);
@@ -237,8 +237,9 @@ final class ClipMapping {
           tensors.file()
               + " does not say what activation its "
               + name
-              + " tower was trained with, and no tensor tells: name it, quick_gelu for OpenAI's"
-              + " weights and those trained from them in that way, gelu for others of OpenCLIP's");
+              + " tower was trained with, and no tensor tells: name it with --activation, quick_gelu"
+              + " for OpenAI's weights and those trained from them in that way, gelu for others of"
+              + " OpenCLIP's, or name the model with --arch");
     }
     Integer heads = said.heads();
     if (heads == null) {
@@ -251,7 +252,7 @@ final class ClipMapping {
             String.format(
                 Locale.ROOT,
                 "%s does not say how many heads its %s tower has, which is %d wide, and no model"
-                    + " of that width is known: name them",
+                    + " of that width is known: name the model or its config's file with --arch",
                 tensors.file(),
                 name,
                 width));

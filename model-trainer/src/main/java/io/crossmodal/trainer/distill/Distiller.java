@@ -136,11 +136,13 @@ public final class Distiller {
     return ModelBundle.of(
         before.manifest().id(),
         config,
-        before.tokenizer().words(),
-        new StateDict(tensors),
-        Calibration.NONE,
-        before.manifest().training(),
-        List.of());
+        before.tokenizerEntries(),
+            new StateDict(tensors),
+            before.manifest().storedPrecision(),
+            Calibration.NONE,
+            before.manifest().training(),
+            List.of())
+        .withPrompts(before.manifest().prompts());
   }
 
   /** Returns how many steps an epoch has. */
