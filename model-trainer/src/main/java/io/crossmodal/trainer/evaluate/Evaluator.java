@@ -73,7 +73,8 @@ public final class Evaluator {
 
   /**
    * Returns a row for the bi-encoder alone, one for full fusion where it is asked for, one for each
-   * k; the same by the MLP pre-ranker where the model has one.
+   * k; the same by the MLP pre-ranker where the model has one. A model without a fusion encoder has
+   * the first row alone.
    *
    * <p>Full fusion scores all pairs from the texts' side; pictures as queries take their scores
    * from there, and their times are then computed from the time of a pair.
@@ -84,6 +85,15 @@ public final class Evaluator {
    * @param progress told the pairs scored so far
    */
   public List<Row> evaluate(Depths depths, Calibration calibration, LongConsumer progress) {
+    if (!model.bundle().manifest().config().hasFusion()) {
+      int[][] pictures = ranks(true);
+      int[][] captions = ranks(false);
+      return List.of(
+          alone(pictures, captions)
+              .within(
+                  Interval.of(pictures[0], captions[0], relevance::owner),
+                  Interval.of(pictures[1], captions[1], relevance::owner)));
+    }
     Depths fitting = depths.within(images.size());
     List<Integer> ks = fitting.ks();
     ScoredDirection textToImage;
@@ -157,15 +167,27 @@ public final class Evaluator {
 
   /** Returns what the bi-encoder reaches alone; no pair is scored. */
   public Row biEncoder() {
-    return Row.of("filter only", alone(true), alone(false));
+    return alone(ranks(true), ranks(false));
   }
 
-  private Row.Direction alone(boolean imageQueries) {
+  private static Row alone(int[][] pictures, int[][] captions) {
+    return Row.of("filter only", alone(pictures), alone(captions));
+  }
+
+  /** Returns the bi-encoder's ranks, strict and duplicate-aware. */
+  private int[][] ranks(boolean imageQueries) {
     Candidates found =
         new Candidates(scorer(imageQueries).nearest(ScoredDirection.TOP), null, null);
+    return new int[][] {
+      found.firstStageRanks(relevance.of(imageQueries, false)),
+      found.firstStageRanks(relevance.of(imageQueries, true))
+    };
+  }
+
+  private static Row.Direction alone(int[][] ranks) {
     return new Row.Direction(
-        EvaluationTable.Retrieval.of(found.firstStageRanks(relevance.of(imageQueries, false))),
-        EvaluationTable.Retrieval.of(found.firstStageRanks(relevance.of(imageQueries, true))),
+        EvaluationTable.Retrieval.of(ranks[0]),
+        EvaluationTable.Retrieval.of(ranks[1]),
         null,
         false,
         null);
@@ -235,6 +257,9 @@ public final class Evaluator {
 
   /** Returns how many pairs {@link #evaluate} scores with candidates by the dot product. */
   public long pairs(Depths depths) {
+    if (!model.bundle().manifest().config().hasFusion()) {
+      return 0;
+    }
     Depths fitting = depths.within(images.size());
     return fitting.full()
         ? (long) texts.size() * images.size()
