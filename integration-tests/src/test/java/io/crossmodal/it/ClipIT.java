@@ -97,8 +97,16 @@ final class ClipIT {
     String address = node.baseUri().toString();
     run(0, "deploy", "--bundle", bundle.toString(), "--node", address);
     String[] encode = {
-      "encode", "--data", images.toString(), "--bundle", bundle.toString(), "--index", id,
-      "--create-index", "--node", address
+      "encode",
+      "--data",
+      images.toString(),
+      "--bundle",
+      bundle.toString(),
+      "--index",
+      id,
+      "--create-index",
+      "--node",
+      address
     };
     assertTrue(run(0, encode).contains(PICTURES + " pictures encoded"));
     Nodes.json(node, "POST", "/" + id + "/_refresh", null);
@@ -111,8 +119,15 @@ final class ClipIT {
     TestClips.write(checkpoint, seed);
     Path bundle = folder.resolve("mine.zip");
     String[] importing = {
-      "import", "--clip", checkpoint.toString(), "--id", "mine", "--out", bundle.toString(),
-      "--prompt", "a photo of {}"
+      "import",
+      "--clip",
+      checkpoint.toString(),
+      "--id",
+      "mine",
+      "--out",
+      bundle.toString(),
+      "--prompt",
+      "a photo of {}"
     };
     String printed = run(0, importing);
     assertTrue(printed.contains("519 byte pairs' ids"), printed);
@@ -191,8 +206,7 @@ final class ClipIT {
               model
                   .encodeImages(
                       "rgb",
-                      List.of(
-                          bundle.preprocessor("rgb").preprocess(Files.readAllBytes(picture))))
+                      List.of(bundle.preprocessor("rgb").preprocess(Files.readAllBytes(picture))))
                   .get(0);
           double cosine = 0;
           for (int i = 0; i < image.embedding().length; i++) {

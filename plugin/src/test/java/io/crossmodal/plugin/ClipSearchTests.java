@@ -14,6 +14,9 @@ import io.crossmodal.plugin.action.EncodeAction;
 import io.crossmodal.plugin.action.EncodeRequest;
 import io.crossmodal.plugin.action.EncodeResponse;
 import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.inference.node.NodeInference;
+import io.crossmodal.plugin.inference.stats.InferenceStats;
+import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.models.ModelRegistry;
 import io.crossmodal.plugin.models.UploadModelAction;
 import io.crossmodal.plugin.models.UploadModelRequest;
@@ -175,9 +178,7 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
         XContentParser parser =
             createParser(JsonXContent.jsonXContent, "{\"text\":[\"a pond\"],\"tokens\":true}")) {
       EncodeResponse response =
-          client()
-              .execute(EncodeAction.INSTANCE, EncodeRequest.parse(ID, parser))
-              .actionGet();
+          client().execute(EncodeAction.INSTANCE, EncodeRequest.parse(ID, parser)).actionGet();
       Map<?, ?> answer =
           XContentHelper.convertToMap(
               JsonXContent.jsonXContent, Strings.toString(MediaTypeRegistry.JSON, response), true);
@@ -230,9 +231,8 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
     refused(NO_FUSION, () -> rescored("image", words, options).setExplain(true).get());
     refused(
         NO_FUSION,
-        () ->
-            rescored("words", new QuerySource.Image(pictures.get(0), null), options).get());
-    for (String ext : List.of("\"global_window\":5", "\"heat_map\":true", "\"details\":true")) {
+        () -> rescored("words", new QuerySource.Image(pictures.get(0), null), options).get());
+    for (String ext : List.of("\"global_window\":50", "\"heat_map\":true", "\"details\":true")) {
       String body =
           "{\"query\":{\"match_all\":{}},\"rescore\":{\"window_size\":5,\"fusion\":"
               + "{\"field\":\"image\",\"query_text\":\"a pond\"}},\"ext\":{\"cross_modal\":{"
@@ -261,8 +261,7 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
   /** Patches are compared without a fusion encoder, as of every model. */
   public void testPicturesAreComparedByTheirPatches() throws Exception {
     QuerySource side = new QuerySource.Image(pictures.get(3), null);
-    SearchHit[] hits =
-        rescored("image", side, FusionOptions.DEFAULT).get().getHits().getHits();
+    SearchHit[] hits = rescored("image", side, FusionOptions.DEFAULT).get().getHits().getHits();
     assertEquals("3", hits[0].getId());
     assertEquals("every patch finds itself", 2, hits[0].getScore(), 1e-2);
   }
@@ -281,13 +280,25 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
                     + "\"prompt\":false}}}"));
   }
 
+  public void testWhatIsTooLongIsCutAndCounted() {
+    InferenceStats stats = getInstanceFromNode(NodeInference.class).scoring().stats().of(ID);
+    String words = "sea ".repeat(40);
+    String other = "sea ".repeat(23) + "pond";
+    assertEquals(
+        "the end token is kept, what is behind the first 22 is not",
+        scores(knn("image", new QuerySource.Text(words, false))),
+        scores(knn("image", new QuerySource.Text(other, false))));
+    assertEquals(2, stats.get(Counter.CUT_TEXTS));
+    scores(knn("image", new QuerySource.Text("sea", false)));
+    assertEquals(2, stats.get(Counter.CUT_TEXTS));
+  }
+
   /** The towers stay, so their documents do: other prompts are a next version. */
   public void testOtherPromptsAreTheNextVersion() throws IOException {
     Map<String, Float> before = scores(knn("image", new QuerySource.Text("a pond")));
     Map<String, Float> plain = scores(knn("image", new QuerySource.Text("a pond", false)));
     upload(ID, TestModels.zip(bundle.withPrompts(List.of("roofs, {}")), createTempDir()));
-    assertEquals(
-        2, getInstanceFromNode(ModelRegistry.class).catalog().version(ID).number());
+    assertEquals(2, getInstanceFromNode(ModelRegistry.class).catalog().version(ID).number());
     assertNotEquals(before, scores(knn("image", new QuerySource.Text("a pond"))));
     assertEquals(plain, scores(knn("image", new QuerySource.Text("a pond", false))));
   }

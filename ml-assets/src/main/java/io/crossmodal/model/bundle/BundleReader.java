@@ -122,8 +122,7 @@ final class BundleReader {
           throw new BundleException("a bundle holds one " + name + ", found several");
         }
         switch (name) {
-          case MANIFEST ->
-              manifest = ModelManifest.fromJson(text(zip, name, MAX_MANIFEST_BYTES));
+          case MANIFEST -> manifest = ModelManifest.fromJson(text(zip, name, MAX_MANIFEST_BYTES));
           case MODEL -> {
             if (manifest == null) {
               throw new BundleException(
@@ -131,8 +130,7 @@ final class BundleReader {
             }
             sha256 = unpack(zip, out, manifest.config(), most);
           }
-          default ->
-              tokenizer.put(name, text(zip, name, TokenizerEntries.MAX_BYTES.get(name)));
+          default -> tokenizer.put(name, text(zip, name, TokenizerEntries.MAX_BYTES.get(name)));
         }
       }
     }
@@ -150,9 +148,7 @@ final class BundleReader {
   private static Set<String> entries(ModelManifest manifest) {
     Set<String> names = new TreeSet<>(Set.of(MANIFEST, MODEL));
     names.addAll(
-        manifest == null
-            ? Set.of(TokenizerEntries.WORDS)
-            : manifest.tokenizerSha256().keySet());
+        manifest == null ? Set.of(TokenizerEntries.WORDS) : manifest.tokenizerSha256().keySet());
     return names;
   }
 

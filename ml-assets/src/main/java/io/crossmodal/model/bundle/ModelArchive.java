@@ -71,8 +71,7 @@ final class ModelArchive {
    * @param state whose matrices have values that {@code stored} has
    * @throws IllegalArgumentException when they are not exactly those that {@code config} calls for
    */
-  static ModelArchive of(ModelConfig config, StateDict state, Precision stored)
-      throws IOException {
+  static ModelArchive of(ModelConfig config, StateDict state, Precision stored) throws IOException {
     MessageDigest digest = Sha256.digest();
     ScriptArchiveWriter.writeStored(
         new DigestOutputStream(OutputStream.nullOutputStream(), digest),

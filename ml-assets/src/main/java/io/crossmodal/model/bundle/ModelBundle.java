@@ -25,8 +25,8 @@ import java.util.zip.ZipOutputStream;
 
 /**
  * A model with all that is needed to serve it: a zip of {@code manifest.json}, {@code vocab.txt} or
- * the files of CLIP's byte pairs, and {@code model.pt}, in this order; without a tokenizer where the
- * model has no text.
+ * the files of CLIP's byte pairs, and {@code model.pt}, in this order; without a tokenizer where
+ * the model has no text.
  *
  * <p>Reading checks the format version, that nothing is missing or too much, both SHA-256s, that
  * the weights are exactly those that the config calls for, and the three fingerprints. Whoever
@@ -235,7 +235,8 @@ public final class ModelBundle {
   }
 
   /**
-   * The same model, which puts query texts into templates. Documents and their spaces are as before.
+   * The same model, which puts query texts into templates. Documents and their spaces are as
+   * before.
    *
    * @param prompts each with {@link ModelManifest#PLACE} once; none: texts stay as they are
    */
@@ -256,7 +257,8 @@ public final class ModelBundle {
    */
   public ModelBundle withSensorCalibrations(
       List<SensorCalibration> cosines, List<SensorCalibration> maxSims) {
-    return new ModelBundle(manifest.withSensorCalibrations(cosines, maxSims), files, tokenizer, archive);
+    return new ModelBundle(
+        manifest.withSensorCalibrations(cosines, maxSims), files, tokenizer, archive);
   }
 
   public ModelManifest manifest() {

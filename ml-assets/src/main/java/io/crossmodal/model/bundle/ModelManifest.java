@@ -12,17 +12,17 @@ import io.crossmodal.model.Calibration;
 import io.crossmodal.model.Messages;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
-import io.crossmodal.model.text.TextCleaning;
-import java.util.Collections;
-import java.util.Map;
-import java.util.Set;
-import java.util.TreeMap;
 import io.crossmodal.model.SensorCalibration;
+import io.crossmodal.model.text.TextCleaning;
 import java.nio.charset.StandardCharsets;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.regex.Pattern;
 
 /**
@@ -237,9 +237,7 @@ public record ModelManifest(
     if (bytePairs != null) {
       return bytePairs.sha256;
     }
-    return vocabularySha256 == null
-        ? Map.of()
-        : Map.of(TokenizerEntries.WORDS, vocabularySha256);
+    return vocabularySha256 == null ? Map.of() : Map.of(TokenizerEntries.WORDS, vocabularySha256);
   }
 
   /**

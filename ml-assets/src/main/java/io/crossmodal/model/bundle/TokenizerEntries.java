@@ -34,7 +34,8 @@ public final class TokenizerEntries {
       Map.of(WORDS, 4 << 20, MERGES, 4 << 20, IDS, 8 << 20, DOCUMENT, 16 << 20);
 
   /** The model has no text. */
-  public static final TokenizerEntries NONE = new TokenizerEntries(List.of(), null, new TreeMap<>());
+  public static final TokenizerEntries NONE =
+      new TokenizerEntries(List.of(), null, new TreeMap<>());
 
   private final List<String> words;
 

@@ -50,7 +50,9 @@ final class ArchiveLayout {
     while (at >= 0 && from + at < Math.min(pickle.length, found.length)) {
       from += at;
       byte flag = found[from];
-      if (!flagged.contains(from) || (flag != (byte) ScriptArchiveWriter.NEW_TRUE && flag != (byte) ScriptArchiveWriter.NEW_FALSE)) {
+      if (!flagged.contains(from)
+          || (flag != (byte) ScriptArchiveWriter.NEW_TRUE
+              && flag != (byte) ScriptArchiveWriter.NEW_FALSE)) {
         return from;
       }
       from++;

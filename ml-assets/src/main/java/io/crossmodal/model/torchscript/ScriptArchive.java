@@ -174,8 +174,7 @@ public final class ScriptArchive implements AutoCloseable {
     next("version", "the format's version");
   }
 
-  private static void compare(ArchiveLayout layout, byte[] found, long size)
-      throws IOException {
+  private static void compare(ArchiveLayout layout, byte[] found, long size) throws IOException {
     int at = layout.firstDifference(found);
     if (at < layout.pickle().length || size > layout.pickle().length) {
       throw new FormatException(

@@ -148,7 +148,8 @@ public final class ScriptTensor {
    * @param precision FP16, whose values beyond 65504 become infinite, or BF16
    */
   ScriptTensor rounded(Precision precision) {
-    Source exact = source == null ? (from, into) -> into.put(values, from, into.remaining()) : source;
+    Source exact =
+        source == null ? (from, into) -> into.put(values, from, into.remaining()) : source;
     return of(
         (from, into) -> {
           int start = into.position();

@@ -74,8 +74,7 @@ public final class StateDict {
     Map<String, ScriptTensor> rounded = new LinkedHashMap<>();
     tensors.forEach(
         (name, tensor) ->
-            rounded.put(
-                name, tensor.shape().length > 1 ? tensor.rounded(precision) : tensor));
+            rounded.put(name, tensor.shape().length > 1 ? tensor.rounded(precision) : tensor));
     return new StateDict(rounded);
   }
 

@@ -28,8 +28,7 @@ import java.util.Map;
  *     image.width}, {@code image.layers}, {@code image.patch}, {@code image.side}, {@code
  *     text.width}, {@code text.layers}, {@code text.context} and {@code text.vocabulary}
  */
-record ClipDetails(
-    Tower image, Tower text, ClipPixels pixels, Map<String, Integer> shapes) {
+record ClipDetails(Tower image, Tower text, ClipPixels pixels, Map<String, Integer> shapes) {
   static final ClipDetails NONE = of(Tower.NONE, Tower.NONE);
 
   /** OpenCLIP's default. */
@@ -107,8 +106,8 @@ record ClipDetails(
   }
 
   /**
-   * Returns what OpenCLIP's config of a name says: {@code ViT-B-32}, {@code ViT-L-14-336} and so on,
-   * with {@code -quickgelu} behind it where it has that activation.
+   * Returns what OpenCLIP's config of a name says: {@code ViT-B-32}, {@code ViT-L-14-336} and so
+   * on, with {@code -quickgelu} behind it where it has that activation.
    *
    * @throws CheckpointException for an unknown name, listing the known ones
    */
@@ -131,8 +130,7 @@ record ClipDetails(
     for (int i = 0; i < ARCHITECTURE.size(); i++) {
       shapes.put(ARCHITECTURE.get(i), shape[i]);
     }
-    Activation activation =
-        bare.length() < name.length() ? Activation.QUICK_GELU : Activation.GELU;
+    Activation activation = bare.length() < name.length() ? Activation.QUICK_GELU : Activation.GELU;
     return new ClipDetails(
         new Tower(shapes.remove("image.heads"), activation, null),
         new Tower(shapes.remove("text.heads"), activation, null),
@@ -238,8 +236,7 @@ record ClipDetails(
     put(shapes, "text.layers", text, "num_hidden_layers");
     put(shapes, "text.context", text, "max_position_embeddings");
     put(shapes, "text.vocabulary", text, "vocab_size");
-    return new ClipDetails(
-        tower(file, vision, 12), tower(file, text, 8), ClipPixels.NONE, shapes);
+    return new ClipDetails(tower(file, vision, 12), tower(file, text, 8), ClipPixels.NONE, shapes);
   }
 
   /** What a config of Hugging Face's leaves out has the library's default. */

@@ -35,7 +35,8 @@ record ClipFiles(Checkpoint weights, Path folder) {
           "model.safetensors",
           "pytorch_model.bin");
 
-  private static final List<String> ENDINGS = List.of(".safetensors", ".bin", ".pt", ".pth", ".ckpt");
+  private static final List<String> ENDINGS =
+      List.of(".safetensors", ".bin", ".pt", ".pth", ".ckpt");
 
   /**
    * Finds the weights.
@@ -59,7 +60,8 @@ record ClipFiles(Checkpoint weights, Path folder) {
     try (Stream<Path> all = Files.list(source)) {
       found =
           all.filter(
-                  file -> ENDINGS.stream().anyMatch(end -> file.getFileName().toString().endsWith(end)))
+                  file ->
+                      ENDINGS.stream().anyMatch(end -> file.getFileName().toString().endsWith(end)))
               .sorted()
               .toList();
     }

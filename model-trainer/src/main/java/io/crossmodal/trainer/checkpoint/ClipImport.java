@@ -206,8 +206,7 @@ public final class ClipImport {
     byte[] given = merges && Files.isRegularFile(ids) ? Files.readAllBytes(ids) : null;
     // Told by the file's own name here; the bundle has another.
     BytePairTokenizer read =
-        BytePairTokenizer.of(
-                file.toString(), content, given, cleaning, config.text().maxTokens())
+        BytePairTokenizer.of(file.toString(), content, given, cleaning, config.text().maxTokens())
             .forRows(config.text().vocabularySize());
     said.add(
         String.format(

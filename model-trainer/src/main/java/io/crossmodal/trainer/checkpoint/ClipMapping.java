@@ -198,7 +198,8 @@ final class ClipMapping {
     List<String> contradictions = details.contradictions(found);
     if (!contradictions.isEmpty()) {
       throw new CheckpointException(
-          tensors.file() + " and its config, or what --arch names, are of two models:", contradictions);
+          tensors.file() + " and its config, or what --arch names, are of two models:",
+          contradictions);
     }
     try {
       TransformerConfig image =
@@ -237,9 +238,9 @@ final class ClipMapping {
           tensors.file()
               + " does not say what activation its "
               + name
-              + " tower was trained with, and no tensor tells: name it with --activation, quick_gelu"
-              + " for OpenAI's weights and those trained from them in that way, gelu for others of"
-              + " OpenCLIP's, or name the model with --arch");
+              + " tower was trained with, and no tensor tells: name it with --activation,"
+              + " quick_gelu for OpenAI's weights and those trained from them in that way, gelu for"
+              + " others of OpenCLIP's, or name the model with --arch");
     }
     Integer heads = said.heads();
     if (heads == null) {

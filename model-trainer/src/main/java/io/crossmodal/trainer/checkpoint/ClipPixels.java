@@ -26,11 +26,7 @@ import java.util.stream.StreamSupport;
  * @param side in pixels
  */
 record ClipPixels(
-    List<Double> mean,
-    List<Double> std,
-    Resize.Filter filter,
-    Resize.Fit fit,
-    Integer side) {
+    List<Double> mean, List<Double> std, Resize.Filter filter, Resize.Fit fit, Integer side) {
   /** Nothing is said: OpenAI's, which LAION's are too. */
   static final ClipPixels NONE = new ClipPixels(null, null, null, null, null);
 
@@ -44,10 +40,7 @@ record ClipPixels(
   SensorConfig sensor(String name, int imageSide) {
     SensorConfig usual = SensorConfig.clip(imageSide);
     return new SensorConfig(
-            name,
-            imageSide,
-            mean == null ? usual.mean() : mean,
-            std == null ? usual.std() : std)
+            name, imageSide, mean == null ? usual.mean() : mean, std == null ? usual.std() : std)
         .withResize(
             new Resize(
                 filter == null ? usual.resize().filter() : filter,
@@ -99,8 +92,7 @@ record ClipPixels(
   static ClipPixels huggingFace(Path file) throws IOException {
     try {
       JsonObject json = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
-      double factor =
-          json.has("rescale_factor") ? json.get("rescale_factor").getAsDouble() : BYTE;
+      double factor = json.has("rescale_factor") ? json.get("rescale_factor").getAsDouble() : BYTE;
       if (Math.abs(factor - BYTE) > 1e-6 || !flag(json, "do_rescale")) {
         throw refused(file, "rescale_factor", factor, "1/255, with do_rescale");
       }
@@ -181,7 +173,6 @@ record ClipPixels(
 
   private static CheckpointException refused(Path file, String key, Object found, String taken) {
     return new CheckpointException(
-        String.format(
-            Locale.ROOT, "%s: %s is [%.100s]; taken are %s", file, key, found, taken));
+        String.format(Locale.ROOT, "%s: %s is [%.100s]; taken are %s", file, key, found, taken));
   }
 }

@@ -76,7 +76,8 @@ final class ImportCommand implements Callable<Integer> {
         names = "--image",
         required = true,
         description =
-            "the image tower, told by its names: torchvision's, timm's, Hugging Face's or lukemelas'")
+            "the image tower, told by its names: torchvision's, timm's, Hugging Face's or"
+                + " lukemelas'")
     private Path image;
 
     @Option(
@@ -99,8 +100,9 @@ final class ImportCommand implements Callable<Integer> {
     @Option(
         names = "--preset",
         description =
-            "what no checkpoint says: AERIAL (the default: text tower of 6 layers whose [CLS] is the mean of the"
-                + " words, 3 fusion layers, 64 word pieces) or BASE (the paper's 6 and 6, 512)")
+            "what no checkpoint says: AERIAL (the default: text tower of 6 layers whose [CLS] is"
+                + " the mean of the words, 3 fusion layers, 64 word pieces) or BASE (the paper's 6"
+                + " and 6, 512)")
     private Shape preset = Shape.AERIAL;
 
     @Option(
@@ -156,8 +158,8 @@ final class ImportCommand implements Callable<Integer> {
     @Option(
         names = "--activation",
         description =
-            "that the weights were trained with: ${COMPLETION-CANDIDATES}; no tensor tells (default:"
-                + " what config or --arch say)")
+            "that the weights were trained with: ${COMPLETION-CANDIDATES}; no tensor tells"
+                + " (default: what config or --arch say)")
     private Activation activation;
 
     @Option(
@@ -186,8 +188,8 @@ final class ImportCommand implements Callable<Integer> {
     @Option(
         names = "--weights",
         description =
-            "precision that matrices are kept in: FP16 (the default), BF16 or FP32; computed with as"
-                + " the node is told")
+            "precision that matrices are kept in: FP16 (the default), BF16 or FP32; computed with"
+                + " as the node is told")
     private Precision stored;
   }
 

@@ -134,9 +134,9 @@ public final class Distiller {
       tensors.putAll(students.averaged().tensors());
     }
     return ModelBundle.of(
-        before.manifest().id(),
-        config,
-        before.tokenizerEntries(),
+            before.manifest().id(),
+            config,
+            before.tokenizerEntries(),
             new StateDict(tensors),
             before.manifest().storedPrecision(),
             Calibration.NONE,

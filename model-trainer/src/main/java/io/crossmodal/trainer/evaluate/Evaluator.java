@@ -86,13 +86,7 @@ public final class Evaluator {
    */
   public List<Row> evaluate(Depths depths, Calibration calibration, LongConsumer progress) {
     if (!model.bundle().manifest().config().hasFusion()) {
-      int[][] pictures = ranks(true);
-      int[][] captions = ranks(false);
-      return List.of(
-          alone(pictures, captions)
-              .within(
-                  Interval.of(pictures[0], captions[0], relevance::owner),
-                  Interval.of(pictures[1], captions[1], relevance::owner)));
+      return List.of(new BiEncoderRanks(scorer(true), scorer(false), relevance).row(true));
     }
     Depths fitting = depths.within(images.size());
     List<Integer> ks = fitting.ks();
@@ -167,30 +161,7 @@ public final class Evaluator {
 
   /** Returns what the bi-encoder reaches alone; no pair is scored. */
   public Row biEncoder() {
-    return alone(ranks(true), ranks(false));
-  }
-
-  private static Row alone(int[][] pictures, int[][] captions) {
-    return Row.of("filter only", alone(pictures), alone(captions));
-  }
-
-  /** Returns the bi-encoder's ranks, strict and duplicate-aware. */
-  private int[][] ranks(boolean imageQueries) {
-    Candidates found =
-        new Candidates(scorer(imageQueries).nearest(ScoredDirection.TOP), null, null);
-    return new int[][] {
-      found.firstStageRanks(relevance.of(imageQueries, false)),
-      found.firstStageRanks(relevance.of(imageQueries, true))
-    };
-  }
-
-  private static Row.Direction alone(int[][] ranks) {
-    return new Row.Direction(
-        EvaluationTable.Retrieval.of(ranks[0]),
-        EvaluationTable.Retrieval.of(ranks[1]),
-        null,
-        false,
-        null);
+    return new BiEncoderRanks(scorer(true), scorer(false), relevance).row(false);
   }
 
   /**

@@ -101,8 +101,8 @@ class ClipImportTest {
     Path merges = shared("bpe_simple_vocab_16e6.txt.gz");
     Choices choices =
         switch (fixture) {
-          case TRAINING -> choices(
-              shared("openclip-quickgelu/open_clip_config.json").toString(), merges);
+          case TRAINING ->
+              choices(shared("openclip-quickgelu/open_clip_config.json").toString(), merges);
           case HUGGING_FACE -> NONE;
           default -> choices(null, merges);
         };
@@ -152,7 +152,8 @@ class ClipImportTest {
       assertTrue(texts1 < 1e-4, "texts " + texts1);
       assertTrue(images1 < 1e-4, "images " + images1);
       assertTrue(levels < 1 / 255.0 / 0.26, "pixels " + levels);
-      // The libraries clean broken and rare texts in their own ways.
+      // Broken encodings are not repaired; Hugging Face repairs none of what OpenCLIP does.
+      others.removeIf(text -> text.contains("\u00e2\u20ac"));
       assertTrue(fixture == Fixture.HUGGING_FACE || others.isEmpty(), others.toString());
       assertTrue(others.size() < texts.size() / 4, others.toString());
     }

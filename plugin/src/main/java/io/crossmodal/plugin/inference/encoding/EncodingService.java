@@ -122,13 +122,15 @@ public final class EncodingService {
               new Operation.EncodeTexts(on),
               bytes(config, longest),
               tokenizer::tokenize,
-              (tokens, encoding) ->
-                  new Encoded.Success(
-                      encoding,
-                      tokens.truncated()
-                          ? "text cut to the " + longest + " tokens of the model"
-                          : "",
-                      words(tokenizer, tokens)));
+              (tokens, encoding) -> {
+                if (tokens.truncated()) {
+                  worker.stats().of(on.version().id()).increment(Counter.CUT_TEXTS);
+                }
+                return new Encoded.Success(
+                    encoding,
+                    tokens.truncated() ? "text cut to the " + longest + " tokens of the model" : "",
+                    words(tokenizer, tokens));
+              });
         });
   }
 
@@ -202,8 +204,8 @@ public final class EncodingService {
   }
 
   /**
-   * Returns a query's encoding: tokens and words of the input as it is, and the mean of its prompts'
-   * embeddings where it has any.
+   * Returns a query's encoding: tokens and words of the input as it is, and the mean of its
+   * prompts' embeddings where it has any.
    */
   private static Encoded.Success together(AtomicReferenceArray<Encoded> all) {
     List<Encoded.Success> successes = new ArrayList<>();
@@ -239,8 +241,7 @@ public final class EncodingService {
     if (input instanceof QueryInput.Text text) {
       List<String> texts = new ArrayList<>(List.of(text.text()));
       texts.addAll(text.prompted());
-      return encodeTexts(
-          new EncodingRequest<>(model, texts, Priority.SEARCH, cancelled, listener));
+      return encodeTexts(new EncodingRequest<>(model, texts, Priority.SEARCH, cancelled, listener));
     }
     QueryInput.Image image = (QueryInput.Image) input;
     return encodeImages(
