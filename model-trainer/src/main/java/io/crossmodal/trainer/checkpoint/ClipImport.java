@@ -38,6 +38,9 @@ import java.util.Map;
 public final class ClipImport {
   private static final long MAX_TOKENIZER_BYTES = 64 << 20;
 
+  /** Values of a vector that Lucene's kNN takes. */
+  private static final int MAX_INDEXED = 1024;
+
   /** Largest value of half precision. */
   private static final double MOST_HALF = 65_504;
 
@@ -245,6 +248,15 @@ public final class ClipImport {
             sensor.resize().fit().name().toLowerCase(Locale.ROOT),
             sensor.mean(),
             sensor.std()));
+    if (config.embeddingDimension() > MAX_INDEXED) {
+      said.add(
+          String.format(
+              Locale.ROOT,
+              "note: embeddings of %d are more than the %d that an index takes; evaluate measures"
+                  + " the model, no field can have it",
+              config.embeddingDimension(),
+              MAX_INDEXED));
+    }
   }
 
   private static String tower(TransformerConfig shape) {
