@@ -33,6 +33,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
@@ -147,8 +148,13 @@ class ClipImportTest {
         images1 = Math.max(images1, largest(imageEmbeddings, i, images.get(i).embedding()));
       }
       System.out.printf(
+          Locale.ROOT,
           "%s through its bundle: texts off by %.2e, pixels %.2e, images %.2e, other tokens %s%n",
-          fixture, texts1, levels, images1, others);
+          fixture,
+          texts1,
+          levels,
+          images1,
+          others);
       assertTrue(texts1 < 1e-4, "texts " + texts1);
       assertTrue(images1 < 1e-4, "images " + images1);
       assertTrue(levels < 1 / 255.0 / 0.26, "pixels " + levels);
