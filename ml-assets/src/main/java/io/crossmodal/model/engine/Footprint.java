@@ -28,10 +28,22 @@ public final class Footprint {
   public static long score(ModelConfig config, int pairs, int n, int m) {
     long h = config.hidden();
     long in = h * (n + m);
-    long keysAndValues = 2 * h * m;
+    // Keys and values, or of all heads the queries that took W_k in and what they read.
+    long image = absorbs(config, n, m) ? 2 * config.heads() * n * h : 2 * h * m;
     long attention = RESIDUAL * h * n + (long) config.heads() * n * Math.max(n, m);
     long feedForward = RESIDUAL * h * n + 2L * config.feedForward() * n;
-    return bytes(pairs, 2 * in + keysAndValues + Math.max(attention, feedForward));
+    return bytes(pairs, 2 * in + image + Math.max(attention, feedForward));
+  }
+
+  /**
+   * Returns whether cross-attention goes without keys and values of the image: what {@code
+   * absorbed.py} chooses.
+   *
+   * @param n rows that ask
+   */
+  public static boolean absorbs(ModelConfig config, long n, long m) {
+    long h = config.hidden();
+    return 5 * n * (h + (config.heads() - 1) * m) < 4 * m * h;
   }
 
   /** {@link FusionModel#attention} of B pairs, in bytes. */

@@ -204,7 +204,7 @@ final class ImageTower {
     }
     tower
         .with("head", pointwise(path + ".head", width, image.head()))
-        .with("embed", Layers.linear(weights, path + ".embed", image.head(), h));
+        .with("embed", Layers.readout(weights, path + ".embed", image.head(), h));
     if (image.hasFineTokens()) {
       int finer = image.stages().get(image.lastReduction() - 1).width();
       tower.with("fine", Layers.linear(weights, path + ".fine", 4 * finer, h));

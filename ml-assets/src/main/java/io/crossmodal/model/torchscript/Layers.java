@@ -18,6 +18,14 @@ public final class Layers {
     return linear(weights, path, in, out, Init.normal(Math.sqrt(2.0 / (in + out))));
   }
 
+  /**
+   * The same for what reads a pretrained tower: PyTorch's own deviation of a linear layer. Adam's
+   * steps have one size, so weights that start smaller turn sooner, and the towers wait for these.
+   */
+  static ScriptModule readout(Weights weights, String path, int in, int out) {
+    return linear(weights, path, in, out, Init.normal(1 / Math.sqrt(3.0 * in)));
+  }
+
   static ScriptModule linear(Weights weights, String path, int in, int out, Init init) {
     return new ScriptModule("nn.Linear")
         .with("weight", weights.get(path + ".weight", init, out, in))

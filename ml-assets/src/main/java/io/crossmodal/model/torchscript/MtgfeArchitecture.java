@@ -59,7 +59,25 @@ public final class MtgfeArchitecture {
 
   /** The sources of an inference archive by module name. */
   public static Map<String, String> sources(ModelConfig config) {
-    return modelSources(config, ranges(config, Dropout.NONE, Precision.FP32));
+    return modelSources(config, ranges(config, Dropout.NONE, Precision.FP32, Use.SERVED));
+  }
+
+  /** What an archive is for. */
+  private enum Use {
+    /** Scores; cross-attention takes the cheaper of its two ways. */
+    SERVED,
+    /** Scores; linear layers are packed, and their weights nobody else's. */
+    PACKED,
+    /** Is trained; pairs share what is made of their images. */
+    TRAINED
+  }
+
+  /** The same for linear layers that are packed. */
+  static Map<String, String> packedSources(ModelConfig config) {
+    Map<String, String> sources =
+        modelSources(config, ranges(config, Dropout.NONE, Precision.FP32, Use.PACKED));
+    sources.remove("absorbed");
+    return sources;
   }
 
   private static Map<String, String> modelSources(
@@ -91,7 +109,7 @@ public final class MtgfeArchitecture {
     }
     modules.addAll(List.of("text", "image"));
     if (config.hasFusion()) {
-      modules.add("fusion");
+      modules.addAll(List.of("absorbed", "fusion"));
     }
     modules.add("mtgfe");
     return modules;
@@ -113,7 +131,7 @@ public final class MtgfeArchitecture {
    * {@code names} that lie beside {@code anchor}, in which the same repeated lines may stand.
    */
   public static Map<String, String> sources(ModelConfig config, Class<?> anchor, String... names) {
-    return sources(config, Dropout.NONE, Precision.FP32, anchor, names);
+    return sources(config, ranges(config, Dropout.NONE, Precision.FP32, Use.SERVED), anchor, names);
   }
 
   /**
@@ -126,7 +144,11 @@ public final class MtgfeArchitecture {
    */
   public static Map<String, String> sources(
       ModelConfig config, Dropout dropout, Precision precision, Class<?> anchor, String... names) {
-    Map<String, List<String>> ranges = ranges(config, dropout, precision);
+    return sources(config, ranges(config, dropout, precision, Use.TRAINED), anchor, names);
+  }
+
+  private static Map<String, String> sources(
+      ModelConfig config, Map<String, List<String>> ranges, Class<?> anchor, String... names) {
     Map<String, String> sources = modelSources(config, ranges);
     for (String name : names) {
       sources.put(name, ScriptSources.unroll(ScriptSources.resource(anchor, name), ranges));
@@ -161,15 +183,20 @@ public final class MtgfeArchitecture {
   /** {@code mtgfe.Filter}: the two projections and the temperature. */
   public static ScriptModule projections(ModelConfig config, Weights weights, String path) {
     int d = config.embeddingDimension();
+    boolean encoder = config.hasText() && config.text().kind() == TextConfig.Kind.BERT_MEAN;
     return new ScriptModule("mtgfe.Filter")
-        .with("text", Layers.linear(weights, path + ".text", config.hidden(), d))
+        .with(
+            "text",
+            encoder
+                ? Layers.readout(weights, path + ".text", config.hidden(), d)
+                : Layers.linear(weights, path + ".text", config.hidden(), d))
         .with("image", Layers.linear(weights, path + ".image", config.hidden(), d))
         // CLIP's temperature of 0.07 at the start.
         .with("log_scale", weights.get(path + ".log_scale", Init.constant(Math.log(1 / 0.07)), 1));
   }
 
   private static Map<String, List<String>> ranges(
-      ModelConfig config, Dropout dropout, Precision precision) {
+      ModelConfig config, Dropout dropout, Precision precision, Use use) {
     ImageTowerConfig image = config.image();
     List<String> sensors = config.sensors().stream().map(SensorConfig::name).toList();
     Map<String, List<String>> ranges = new HashMap<>();
@@ -195,6 +222,8 @@ public final class MtgfeArchitecture {
     ranges.put("SENSORS", sensors);
     ranges.put("FUSION", once(config.hasFusion()));
     ranges.put("TOWERS_ALONE", once(!config.hasFusion()));
+    boolean trained = use == Use.TRAINED;
+    ranges.put("TRAINED", once(trained));
     if (config.hasText()) {
       ranges.put("MEAN_OF_TOKENS", once(config.text().kind() == TextConfig.Kind.BERT_MEAN));
       int layers = config.text().layers();
@@ -202,13 +231,22 @@ public final class MtgfeArchitecture {
       ranges.put("TEXT_LAYERS", upTo(layers));
       ranges.put("TEXT_LAYERS_WHOLE", upTo(whole));
       ranges.put("TEXT_LAYERS_DROPPING", upTo(layers).subList(whole, layers));
+      ranges.put(
+          "STATES_DROPOUT", whole > 0 && whole < layers ? share(dropout.layers()) : List.of());
       ranges.put("FILTER_MLP", once(config.preRanker()));
     }
     if (config.hasFusion()) {
       ranges.put("FUSION_WHOLE", once(dropout.layers() == 0));
+      ranges.put("ABSORBED", once(use == Use.SERVED));
+      ranges.put("PROJECTED", once(use != Use.SERVED));
+      ranges.put("TRAINED_WHOLE", once(trained && dropout.layers() == 0));
       ranges.put("FUSION_DROPOUT", share(dropout.layers()));
       int fusion = config.fusionLayers();
       ranges.put("FUSION_LAYERS", upTo(fusion));
+      ranges.put("FUSION_LAYERS_TRAINED", upTo(trained ? fusion : 0));
+      ranges.put(
+          "FUSION_LAYERS_TRAINED_BETWEEN",
+          trained ? upTo(fusion - 1).subList(1, fusion - 1) : List.of());
       ranges.put("FUSION_LAYERS_BETWEEN", upTo(fusion - 1).subList(1, fusion - 1));
       ranges.put("FUSION_LAYERS_BUT_TWO", upTo(fusion - 2));
     }

@@ -38,7 +38,7 @@ public final class ReducedArchive {
     }
     ScriptModule model = MtgfeArchitecture.build(config, Weights.of(state));
     if (precision == Precision.INT8) {
-      Map<String, String> sources = MtgfeArchitecture.sources(config);
+      Map<String, String> sources = MtgfeArchitecture.packedSources(config);
       sources.put("packed", packed(packedLinear(sources.get("nn"))));
       sources.computeIfPresent("fusion", (name, source) -> packed(source));
       ScriptArchiveWriter.write(out, copy(model, false), sources, precision);

@@ -166,7 +166,11 @@ public final class CheckpointImport {
     if (config.embeddingDimension() != h) {
       return List.of();
     }
-    List<String> layers = List.of("model.filter.image", "model.filter.text");
+    // The mean of a sentence encoder's tokens lies in a narrow cone: its projection learns anew.
+    List<String> layers =
+        config.text().kind() == TextConfig.Kind.BERT_MEAN
+            ? List.of("model.filter.image")
+            : List.of("model.filter.image", "model.filter.text");
     for (String layer : layers) {
       taken.put(
           layer + ".weight",

@@ -67,10 +67,9 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
    * @param tokens N, of the longest text
    * @param ids (T, N), of the distinct texts, the shortest first
    * @param mask (T, N), 1 for a token
-   * @param texts (G, 3), parts of the texts: first row, the row behind the last, longest text
    * @param text (P), the text of each pair, the shortest first
    * @param image (P), the image of each pair
-   * @param pairs (G, 3), parts of the pairs
+   * @param pairs (G, 3), parts of the pairs: the first, the one behind the last, longest text
    * @param place (P), where the pairs stand, query by query, its own answer first
    */
   @SuppressWarnings("ArrayRecordComponent") // handed to native memory once, never compared
@@ -80,7 +79,6 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
       int tokens,
       long[] ids,
       float[] mask,
-      long[] texts,
       long[] text,
       long[] image,
       long[] pairs,
@@ -191,7 +189,6 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
             manager.create(batch.features(), new Shape(shape)),
             manager.create(batch.ids(), new Shape(texts, n)),
             manager.create(batch.mask(), new Shape(texts, n)),
-            manager.create(batch.texts(), new Shape(batch.texts().length / 3, 3)),
             manager.create(batch.text()),
             manager.create(batch.image()),
             manager.create(batch.pairs(), new Shape(batch.pairs().length / 3, 3)),

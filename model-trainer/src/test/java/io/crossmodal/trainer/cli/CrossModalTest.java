@@ -834,7 +834,7 @@ class CrossModalTest {
             "from --preset AERIAL and options: 3 heads, 1 text layers ([CLS] is the mean",
             "2 fusion layers, embeddings of 24",
             "pictures of 16 pixels, mean [0.485, 0.456, 0.406]",
-            "start as the identity: model.filter.image, model.filter.text",
+            "start as the identity: model.filter.image",
             "bert.encoder.layer.2.* (16 tensors, a layer that is not taken)")) {
       assertTrue(out.toString().contains(part), out.toString());
     }
