@@ -65,9 +65,13 @@ public final class Layers {
    *     #linear}
    */
   static ScriptModule attention(Weights weights, String path, ModelConfig config, double residual) {
-    int h = config.hidden();
+    return attention(weights, path, config.hidden(), config.heads(), residual);
+  }
+
+  /** The same of a width H and heads of its own. */
+  static ScriptModule attention(Weights weights, String path, int h, int heads, double residual) {
     return new ScriptModule("nn.MultiHeadAttention")
-        .with("heads", config.heads())
+        .with("heads", heads)
         .with("query", linear(weights, path + ".query", h, h))
         .with("key", linear(weights, path + ".key", h, h))
         .with("value", linear(weights, path + ".value", h, h))

@@ -10,6 +10,7 @@ import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
 import io.crossmodal.model.torchscript.Weights.Init;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,10 +25,6 @@ import java.util.stream.IntStream;
  * initialisation, or a {@link StateDict} that must hold exactly these tensors.
  */
 public final class MtgfeArchitecture {
-  private static final List<String> MODULES =
-      List.of("nn", "text", "image", "absorbed", "fusion", "mtgfe");
-  private static final List<String> WITHOUT_TEXT = List.of("nn", "image", "sensors");
-
   private final ModelConfig config;
   private final Weights weights;
 
@@ -86,7 +83,7 @@ public final class MtgfeArchitecture {
   private static Map<String, String> modelSources(
       ModelConfig config, Map<String, List<String>> ranges) {
     Map<String, String> sources = new LinkedHashMap<>();
-    for (String module : config.hasText() ? MODULES : WITHOUT_TEXT) {
+    for (String module : modules(config)) {
       String source =
           resources(config, module).stream()
               .map(name -> ScriptSources.resource(MtgfeArchitecture.class, name))
@@ -101,10 +98,29 @@ public final class MtgfeArchitecture {
     return sources;
   }
 
+  private static List<String> modules(ModelConfig config) {
+    List<String> modules = new ArrayList<>(List.of("nn"));
+    if (ClipTower.in(config)) {
+      modules.add("clip");
+    }
+    if (!config.hasText()) {
+      modules.addAll(List.of("image", "sensors"));
+      return modules;
+    }
+    modules.addAll(List.of("text", "image"));
+    if (config.hasFusion()) {
+      modules.addAll(List.of("absorbed", "fusion"));
+    }
+    modules.add("mtgfe");
+    return modules;
+  }
+
   /** Returns the resources that make a module of an archive: towers are chosen by their kind. */
   private static List<String> resources(ModelConfig config, String module) {
     return switch (module) {
-      case "text" -> List.of(config.text().isMean() ? "mean" : "bert");
+      case "text" ->
+          List.of(config.text().isClip() ? "clip_text" : config.text().isMean() ? "mean" : "bert");
+      case "mtgfe" -> List.of("filter", config.hasFusion() ? "mtgfe" : "two_towers");
       case "image" -> ImageTower.resources(config.image().kind());
       default -> List.of(module);
     };
@@ -204,6 +220,8 @@ public final class MtgfeArchitecture {
     ranges.put("WHOLE", once(precision == Precision.FP32));
     ranges.put("MIXED", once(precision == Precision.BF16));
     ranges.put("SENSORS", sensors);
+    ranges.put("FUSION", once(config.hasFusion()));
+    ranges.put("TOWERS_ALONE", once(!config.hasFusion()));
     boolean trained = use == Use.TRAINED;
     ranges.put("TRAINED", once(trained));
     if (config.hasText()) {
@@ -215,6 +233,9 @@ public final class MtgfeArchitecture {
       ranges.put("TEXT_LAYERS_DROPPING", upTo(layers).subList(whole, layers));
       ranges.put(
           "STATES_DROPOUT", whole > 0 && whole < layers ? share(dropout.layers()) : List.of());
+      ranges.put("FILTER_MLP", once(config.preRanker()));
+    }
+    if (config.hasFusion()) {
       ranges.put("FUSION_WHOLE", once(dropout.layers() == 0));
       ranges.put("ABSORBED", once(use == Use.SERVED));
       ranges.put("PROJECTED", once(use != Use.SERVED));
@@ -228,7 +249,6 @@ public final class MtgfeArchitecture {
           trained ? upTo(fusion - 1).subList(1, fusion - 1) : List.of());
       ranges.put("FUSION_LAYERS_BETWEEN", upTo(fusion - 1).subList(1, fusion - 1));
       ranges.put("FUSION_LAYERS_BUT_TWO", upTo(fusion - 2));
-      ranges.put("FILTER_MLP", once(config.preRanker()));
     }
     return ranges;
   }
@@ -250,9 +270,10 @@ public final class MtgfeArchitecture {
   private ScriptModule mtgfe() {
     ScriptModule root = new ScriptModule("mtgfe.Mtgfe").with("text", textTower("text"));
     imageTowers(root);
-    root.with("fusion", fusion("fusion"))
-        .with("itm", linear("itm", config.hidden(), 2))
-        .with("filter", projections(config, weights, "filter"));
+    if (config.hasFusion()) {
+      root.with("fusion", fusion("fusion")).with("itm", linear("itm", config.hidden(), 2));
+    }
+    root.with("filter", projections(config, weights, "filter"));
     return config.preRanker() ? root.with("mlp", preRanker(config, weights, "mlp")) : root;
   }
 
@@ -274,6 +295,9 @@ public final class MtgfeArchitecture {
   }
 
   private ScriptModule textTower(String path) {
+    if (config.text().isClip()) {
+      return new ClipTower(config, weights).text(path);
+    }
     int h = config.hidden();
     boolean mean = config.text().isMean();
     // Layers that start near the identity: the mean of the words is what training starts from.

@@ -40,7 +40,7 @@ public final class ReducedArchive {
     if (precision == Precision.INT8) {
       Map<String, String> sources = MtgfeArchitecture.packedSources(config);
       sources.put("packed", packed(packedLinear(sources.get("nn"))));
-      sources.compute("fusion", (name, source) -> packed(source));
+      sources.computeIfPresent("fusion", (name, source) -> packed(source));
       ScriptArchiveWriter.write(out, copy(model, false), sources, precision);
     } else {
       Map<String, String> sources =

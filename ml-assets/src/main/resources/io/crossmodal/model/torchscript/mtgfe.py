@@ -5,20 +5,6 @@
 # C channels   S image side in pixels   H hidden size   D filter dimension
 # B1: B, or 1 that all share
 
-class Filter(Module):
-  __parameters__ = ["log_scale"]
-  text : __torch__.nn.Linear
-  image : __torch__.nn.Linear
-  log_scale : Tensor  # (1), log of 1 / temperature
-  def unit(self, e: Tensor) -> Tensor:
-    return e / torch.clamp_min(torch.norm(e, 2, [1], True), 1e-06)         # (B, D), length 1
-  def embed_text(self, cls: Tensor) -> Tensor:
-    return self.unit(self.text(cls))                                       # (B, H) -> (B, D)
-  def embed_image(self, cls: Tensor) -> Tensor:
-    return self.unit(self.image(cls))                                      # (B, H) -> (B, D)
-  def scale(self) -> Tensor:
-    return torch.exp(torch.clamp_max(self.log_scale, 4.6051701859880918))  # (1), at most 100 as in CLIP
-
 # The paper's retrieval filter, section 3.4: three layers on cat(v_cls, w_cls). Its score is no dot
 # product, so no index can search by it: a second stage, not the first.
 class FilterMlp(Module):

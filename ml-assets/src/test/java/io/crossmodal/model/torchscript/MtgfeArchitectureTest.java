@@ -20,6 +20,8 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
+import io.crossmodal.model.TransformerConfig;
+import io.crossmodal.model.TransformerConfig.Activation;
 import io.crossmodal.model.fixtures.Seeds;
 import io.crossmodal.model.torchscript.Weights.Init;
 import java.io.OutputStream;
@@ -431,6 +433,8 @@ class MtgfeArchitectureTest {
           case CONVOLUTIONAL -> FROM_SCRATCH.image();
           case RESNET -> ImageTowerConfig.resnet(6, List.of(new ImageTowerConfig.Stage(12, 2)));
           case EFFICIENTNET_LITE -> LITE;
+          case CLIP ->
+              ImageTowerConfig.clip(8, 2, new TransformerConfig(24, 3, 40, Activation.GELU));
         };
     ModelConfig config = sensors(tower, 32);
     float[] values = pixels(2 * 32 * 32);
@@ -453,7 +457,7 @@ class MtgfeArchitectureTest {
     float[] cls = Arrays.copyOf(tokens.get(0), h);
     assertArrayEquals(cls, Arrays.copyOf(tokens.get(1), h), "[CLS], seed " + SEED);
     assertEquals(
-        kind == ImageTowerConfig.Kind.VISION_TRANSFORMER,
+        kind == ImageTowerConfig.Kind.VISION_TRANSFORMER || kind == ImageTowerConfig.Kind.CLIP,
         Arrays.equals(tokens.get(0), tokens.get(1)),
         "patches, seed " + SEED);
   }

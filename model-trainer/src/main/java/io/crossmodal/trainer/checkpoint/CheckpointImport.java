@@ -161,7 +161,7 @@ public final class CheckpointImport {
   }
 
   /** Adds the bi-encoder's projections where they can pass tokens on unchanged. */
-  private static List<String> identities(ModelConfig config, Map<String, LazyTensor> taken) {
+  static List<String> identities(ModelConfig config, Map<String, LazyTensor> taken) {
     int h = config.hidden();
     if (config.embeddingDimension() != h) {
       return List.of();
@@ -192,7 +192,7 @@ public final class CheckpointImport {
    * Returns the model's tensors that are not taken; a taken one that the model lacks is our own
    * mistake.
    */
-  private static List<String> anew(ModelConfig config, Map<String, LazyTensor> taken) {
+  static List<String> anew(ModelConfig config, Map<String, LazyTensor> taken) {
     Map<String, List<Long>> expected = new LinkedHashMap<>();
     Weights nothing =
         (name, init, extents) -> {

@@ -937,7 +937,7 @@ class CrossModalTest {
     assertTrue(out.toString().contains("taken from the BERT"), out.toString());
     assertTrue(out.toString().contains("fusion.layer*.cross_attention.query"), out.toString());
     ModelBundle bundle = ModelBundle.read(folder.resolve("started").resolve("model.zip"));
-    assertEquals(SmallImport.vocabulary(), bundle.tokenizer().words());
+    assertEquals(SmallImport.vocabulary(), bundle.words());
     // A rate for random weights would undo what these have learnt.
     assertTrue(
         Files.readString(folder.resolve("started").resolve("options.json"))

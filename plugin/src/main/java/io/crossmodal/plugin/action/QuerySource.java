@@ -22,6 +22,7 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment {
   String INDEX = "index";
   String ROUTING = "routing";
   String SENSOR = "sensor";
+  String PROMPT = "prompt";
 
   /** Returns the request's parameter that holds it. */
   default String key() {
@@ -38,7 +39,7 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment {
     byte[] image = text == null && document == null ? in.readByteArray() : null;
     String sensor = in.readOptionalString();
     if (text != null) {
-      return new Text(text);
+      return new Text(text, in.readBoolean());
     }
     return document != null ? document : new Image(image, sensor);
   }
@@ -71,8 +72,9 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment {
    * A text as typed.
    *
    * @param text not blank
+   * @param prompt whether it is put into the model's prompts, where it has any
    */
-  record Text(String text) implements QuerySource {
+  record Text(String text, boolean prompt) implements QuerySource {
     /**
      * @throws IllegalArgumentException when the text is blank
      */
@@ -80,6 +82,11 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment {
       if (text.isBlank()) {
         throw new IllegalArgumentException("[" + QUERY_TEXT + "] must not be empty");
       }
+    }
+
+    /** A text that is put into the model's prompts. */
+    public Text(String text) {
+      this(text, true);
     }
 
     @Override
@@ -92,11 +99,13 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment {
       out.writeOptionalString(text);
       out.writeOptionalWriteable(null);
       out.writeOptionalString(null);
+      out.writeBoolean(prompt);
     }
 
     @Override
     public XContentBuilder toXContent(XContentBuilder builder, Params params) throws IOException {
-      return builder.field(QUERY_TEXT, text);
+      builder.field(QUERY_TEXT, text);
+      return prompt ? builder : builder.field(PROMPT, false);
     }
   }
 

@@ -31,6 +31,7 @@ public abstract class QueryBody {
   String index;
   String routing;
   String queryField;
+  Boolean prompt;
 
   /**
    * @param name of the query or rescorer, for messages
@@ -54,6 +55,7 @@ public abstract class QueryBody {
     parser.declareString((p, value) -> p.routing = value, new ParseField(QuerySource.ROUTING));
     parser.declareString(
         (p, value) -> p.queryField = value, new ParseField(QuerySource.QUERY_FIELD));
+    parser.declareBoolean((p, value) -> p.prompt = value, new ParseField(QuerySource.PROMPT));
   }
 
   /**
@@ -113,8 +115,9 @@ public abstract class QueryBody {
     goesWith(QuerySource.INDEX, index, QuerySource.QUERY_ID, given.get(0));
     goesWith(QuerySource.ROUTING, routing, QuerySource.QUERY_ID, given.get(0));
     goesWith(QuerySource.QUERY_FIELD, queryField, QuerySource.QUERY_ID, given.get(0));
+    goesWith(QuerySource.PROMPT, prompt, QuerySource.QUERY_TEXT, given.get(0));
     if (text != null) {
-      return new QuerySource.Text(text);
+      return new QuerySource.Text(text, prompt == null || prompt);
     }
     if (id != null) {
       return new QuerySource.Document(id, index, queryField, routing);
@@ -122,7 +125,7 @@ public abstract class QueryBody {
     return image != null ? new QuerySource.Image(image, sensor) : null;
   }
 
-  private static void goesWith(String name, String value, String side, String given) {
+  private static void goesWith(String name, Object value, String side, String given) {
     if (value != null && !side.equals(given)) {
       throw new IllegalArgumentException(
           String.format(

@@ -30,6 +30,7 @@ final class RequestGrammar {
           "index",
           "routing",
           "sensor",
+          "prompt",
           "k",
           "filter",
           "calibrate",
@@ -247,7 +248,10 @@ final class RequestGrammar {
   private Map<String, Object> side(boolean vector) {
     Map<String, Object> body = map("field", fuzzer.any(FIELDS));
     switch (random.nextInt(vector ? 5 : 4)) {
-      case 0, 1 -> body.put("query_text", fuzzer.any(List.of("a pond", "a b c", "a \u00e9 .")));
+      case 0, 1 -> {
+        body.put("query_text", fuzzer.any(List.of("a pond", "a b c", "a \u00e9 .")));
+        maybe(body, 0.2, "prompt", random.nextBoolean());
+      }
       case 2 -> {
         body.put("query_image", fuzzer.any(pictures));
         maybe(body, 0.3, "sensor", "rgb");

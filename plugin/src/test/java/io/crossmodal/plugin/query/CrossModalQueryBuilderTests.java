@@ -96,6 +96,7 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
     for (QuerySource side :
         List.of(
             new QuerySource.Text(randomAlphaOfLength(20)),
+            new QuerySource.Text(randomAlphaOfLength(20), false),
             new QuerySource.Image(randomByteArrayOfLength(50), null),
             new QuerySource.Image(randomByteArrayOfLength(50), "rgb"),
             new QuerySource.Document(randomAlphaOfLength(5), null, null),
@@ -149,6 +150,9 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
     assertRefused(
         "{\"field\":\"image\",\"query_text\":\"x\",\"query_field\":\"other\"}",
         "[query_field] goes with [query_id] only");
+    assertRefused(
+        "{\"field\":\"image\",\"query_image\":\"AAAA\",\"prompt\":true}",
+        "[prompt] goes with [query_text] only, got it with [query_image]");
     assertRefused(
         "{\"field\":\"image\",\"query_vector\":[1],\"calibrate\":true}",
         "got [query_vector]: a vector has no sensor");
