@@ -35,6 +35,9 @@ public final class CrossModalExtBuilder extends SearchExtBuilder {
   static final String GLOBAL_WINDOW = "global_window";
   private static final List<String> KEYS = List.of(DETAILS, HEAT_MAP, GLOBAL_WINDOW);
 
+  /** A part that asks for nothing of hits. */
+  static final CrossModalExtBuilder NOTHING = new CrossModalExtBuilder(false, false, 0);
+
   private final boolean details;
   private final boolean heatMap;
   private final int globalWindow;

@@ -18,7 +18,12 @@ final class CrossModalQueryBody extends QueryBody {
   static final String QUERY_VECTOR = "query_vector";
 
   private static final List<String> SOURCES =
-      List.of(QuerySource.QUERY_TEXT, QuerySource.QUERY_IMAGE, QuerySource.QUERY_ID, QUERY_VECTOR);
+      List.of(
+          QuerySource.QUERY_TEXT,
+          QuerySource.QUERY_IMAGE,
+          QuerySource.QUERY_ID,
+          QUERY_VECTOR,
+          QuerySource.Sides.LIKE);
   private static final ObjectParser<CrossModalQueryBody, Void> PARSER =
       new ObjectParser<>(CrossModalQueryBuilder.NAME, CrossModalQueryBody::new);
 

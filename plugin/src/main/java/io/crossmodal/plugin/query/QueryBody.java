@@ -31,6 +31,8 @@ public abstract class QueryBody {
   String index;
   String routing;
   String queryField;
+  List<QuerySource.Sides.Side> like;
+  List<QuerySource.Sides.Side> unlike;
 
   /**
    * @param name of the query or rescorer, for messages
@@ -54,6 +56,16 @@ public abstract class QueryBody {
     parser.declareString((p, value) -> p.routing = value, new ParseField(QuerySource.ROUTING));
     parser.declareString(
         (p, value) -> p.queryField = value, new ParseField(QuerySource.QUERY_FIELD));
+    parser.declareField(
+        (p, value) -> p.like = value,
+        (request, context) -> SideBody.list(request, QuerySource.Sides.LIKE),
+        new ParseField(QuerySource.Sides.LIKE),
+        ObjectParser.ValueType.VALUE_OBJECT_ARRAY);
+    parser.declareField(
+        (p, value) -> p.unlike = value,
+        (request, context) -> SideBody.list(request, QuerySource.Sides.UNLIKE),
+        new ParseField(QuerySource.Sides.UNLIKE),
+        ObjectParser.ValueType.VALUE_OBJECT_ARRAY);
   }
 
   /**
@@ -104,6 +116,17 @@ public abstract class QueryBody {
     if (id != null) {
       given.add(QuerySource.QUERY_ID);
     }
+    if (like != null) {
+      given.add(QuerySource.Sides.LIKE);
+    }
+    if (given.isEmpty() && unlike != null) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[%s] goes with [%s]: say what hits shall be like as well",
+              QuerySource.Sides.UNLIKE,
+              QuerySource.Sides.LIKE));
+    }
     if (given.size() != 1) {
       throw new IllegalArgumentException(
           String.format(
@@ -113,6 +136,10 @@ public abstract class QueryBody {
     goesWith(QuerySource.INDEX, index, QuerySource.QUERY_ID, given.get(0));
     goesWith(QuerySource.ROUTING, routing, QuerySource.QUERY_ID, given.get(0));
     goesWith(QuerySource.QUERY_FIELD, queryField, QuerySource.QUERY_ID, given.get(0));
+    goesWith(QuerySource.Sides.UNLIKE, unlike, QuerySource.Sides.LIKE, given.get(0));
+    if (like != null) {
+      return new QuerySource.Sides(like, unlike == null ? List.of() : unlike);
+    }
     if (text != null) {
       return new QuerySource.Text(text);
     }
@@ -122,7 +149,7 @@ public abstract class QueryBody {
     return image != null ? new QuerySource.Image(image, sensor) : null;
   }
 
-  private static void goesWith(String name, String value, String side, String given) {
+  private static void goesWith(String name, Object value, String side, String given) {
     if (value != null && !side.equals(given)) {
       throw new IllegalArgumentException(
           String.format(

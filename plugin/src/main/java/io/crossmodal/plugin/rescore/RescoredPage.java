@@ -79,6 +79,11 @@ public final class RescoredPage implements DetailsFetchPhase.Page {
   }
 
   @Override
+  public boolean describesAlways() {
+    return context.options().selection().comparesHits();
+  }
+
+  @Override
   public boolean holds(int doc) {
     return Arrays.binarySearch(docs, doc) >= 0;
   }
@@ -91,6 +96,7 @@ public final class RescoredPage implements DetailsFetchPhase.Page {
       object.put("model", context.field().definition().modelId());
     }
     object.put("rescored", context.isRescored(doc));
+    describeSelection(doc, object);
     if (context.isRescored(doc)) {
       if (wanted.details()) {
         describeScore(doc, object);
@@ -101,6 +107,24 @@ public final class RescoredPage implements DetailsFetchPhase.Page {
       }
     }
     return object;
+  }
+
+  private void describeSelection(int doc, Map<String, Object> object) {
+    Selection.Outcome outcome = context.outcome(doc);
+    if (outcome == null) {
+      return;
+    }
+    if (context.options().selection().group() != null) {
+      Map<String, Object> group = new LinkedHashMap<>();
+      group.put("field", context.options().selection().group());
+      // A hit without a value stands for itself.
+      group.put("value", outcome.group());
+      group.put("hits", outcome.hits());
+      object.put("group", group);
+    }
+    if (!Float.isNaN(outcome.novelty())) {
+      object.put("novelty", outcome.novelty());
+    }
   }
 
   private void describeScore(int doc, Map<String, Object> object) throws IOException {
