@@ -522,7 +522,7 @@ public class SearchFeaturesIT extends ClusterTestCase {
           "/scenes/_search",
           "{'collapse':{'field':'sensor'}," + rest,
           400,
-          "[collapse] does not go with [rescore]: leave it out and group the hits of the page by"
+          "[collapse] does not go with [rescore]: leave it out and give [fusion] a [group] of"
               + " [sensor]");
       refused(
           "/scenes/_search?scroll=1m",

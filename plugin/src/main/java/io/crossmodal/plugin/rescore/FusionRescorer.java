@@ -157,7 +157,7 @@ public final class FusionRescorer implements Rescorer {
       hits.add(new ScoreDoc(one.key().doc, one.score(), one.key().shardIndex));
     }
     context.select(outcomes);
-    if (hits.isEmpty()) {
+    if (hits.isEmpty() && inDocOrder.length > 0) {
       hits.add(inDocOrder[0]);
     }
     hits.sort(BEST_FIRST);

@@ -27,6 +27,7 @@ import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.apache.lucene.index.LeafReaderContext;
+import org.apache.lucene.index.ReaderUtil;
 import org.opensearch.search.fetch.FetchContext;
 import org.opensearch.search.rescore.RescoreContext;
 
@@ -103,7 +104,7 @@ public final class RescoredPage implements DetailsFetchPhase.Page {
       }
       // What failed once would fail again, and the reason stands there already.
       if (wanted.heatMap() && !object.containsKey("error")) {
-        describeHeatMap(doc, object);
+        describeHeatMap(doc, object, wanted.footprint().orElse(null));
       }
     }
     return object;
@@ -144,7 +145,11 @@ public final class RescoredPage implements DetailsFetchPhase.Page {
     score.describe(object);
   }
 
-  private void describeHeatMap(int doc, Map<String, Object> object) throws IOException {
+  /**
+   * @param footprint the field that says where the picture lies; null where it is not asked for
+   */
+  private void describeHeatMap(int doc, Map<String, Object> object, String footprint)
+      throws IOException {
     Answers<WordPatchWeights> answers = attention();
     if (answers.error() != null) {
       object.put("error", answers.error());
@@ -166,6 +171,18 @@ public final class RescoredPage implements DetailsFetchPhase.Page {
     heatMap.put("words", words);
     heatMap.put("grid", table.grid());
     heatMap.put("weights", weights);
+    if (footprint != null) {
+      LeafReaderContext leaf = leaves.get(ReaderUtil.subIndex(doc, leaves));
+      try {
+        heatMap.put(
+            "geo",
+            PatchGround.read(
+                    context.field().definition().model(), leaf, doc - leaf.docBase, footprint)
+                .features(table.grid(), weights));
+      } catch (PatchGround.UnknownException e) {
+        heatMap.put("geo_unavailable", e.getMessage());
+      }
+    }
     object.put("heat_map", heatMap);
   }
 

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.plugin.ext.CrossModalExtBuilder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import org.opensearch.action.search.SearchRequest;
@@ -85,10 +86,15 @@ public final class RescoredSearch {
     }
     if (source.collapse() != null) {
       throw new IllegalArgumentException(
-          "[collapse] does not go with [rescore]: leave it out and group the hits of the page by"
-              + " ["
+          "[collapse] does not go with [rescore]: leave it out and give [fusion] a [group] of ["
               + source.collapse().getField()
               + "], or collapse a search without [rescore]");
+    }
+    if (work.options().selection().comparesHits() && mergesClusters(search)) {
+      throw new IllegalArgumentException(
+          work.options().selection().keys()
+              + " compares hits of all shards, which clusters that are merged afterwards cannot:"
+              + " search with [ccs_minimize_roundtrips=false]");
     }
     if (work.phase() != FusionRescoreContext.RescorePhase.DEFERRED) {
       CrossModalExtBuilder ext = CrossModalExtBuilder.of(source);
@@ -99,6 +105,14 @@ public final class RescoredSearch {
       }
       checkSelection(source, work);
     }
+  }
+
+  /** Returns whether other clusters do their part of a search to the end. */
+  private static boolean mergesClusters(SearchRequest search) {
+    return search.isCcsMinimizeRoundtrips()
+        && Arrays.stream(search.indices())
+            // Date math has colons of its own.
+            .anyMatch(name -> name.indexOf(':') >= 0 && !name.startsWith("<"));
   }
 
   private static void checkSelection(SearchSourceBuilder source, FusionRescoreContext.Work work) {

@@ -122,6 +122,7 @@ public record Selection(float minP, String group, Float diversity)
    * @param group null for none: it stands for itself
    * @param embedding D values, unit length; null for none
    */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   public record Candidate<K>(
       K key, float score, float p, boolean passedOver, String group, float[] embedding) {
     /** Returns whether it has a fusion score. */

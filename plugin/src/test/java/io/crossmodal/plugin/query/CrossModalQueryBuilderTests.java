@@ -99,7 +99,20 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
             new QuerySource.Image(randomByteArrayOfLength(50), null),
             new QuerySource.Image(randomByteArrayOfLength(50), "rgb"),
             new QuerySource.Document(randomAlphaOfLength(5), null, null),
-            new QuerySource.Document(randomAlphaOfLength(5), "archive", "view.image"))) {
+            new QuerySource.Document(randomAlphaOfLength(5), "archive", "view.image"),
+            new QuerySource.Sides(
+                List.of(
+                    new QuerySource.Sides.Side(new QuerySource.Text("a pond"), 1),
+                    new QuerySource.Sides.Side(
+                        new QuerySource.Image(randomByteArrayOfLength(50), "rgb"),
+                        0.1f + randomFloat()),
+                    new QuerySource.Sides.Side(
+                        new QuerySource.Document("7", "archive", "view.image", "r"), 2)),
+                randomBoolean()
+                    ? List.of()
+                    : List.of(
+                        new QuerySource.Sides.Side(
+                            new QuerySource.Document("8", null, null), 0.5f))))) {
       CrossModalQueryBuilder query =
           new CrossModalQueryBuilder(
                   FIELD, side, 7, new MatchNoneQueryBuilder(), randomFrom(true, false, null))
