@@ -109,8 +109,7 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
         SidesQuery.encode(
             sides,
             (side, done) ->
-                encode(
-                    task, request.of(side.source()), side.name(), state, indices, field, done),
+                encode(task, request.of(side.source()), side.name(), state, indices, field, done),
             listener);
       } else {
         encode(task, request, request.source().key(), state, indices, field, listener);

@@ -54,8 +54,7 @@ final class SidesQuery {
             placed.size());
     for (int i = 0; i < placed.size(); i++) {
       int place = i;
-      encoder.encode(
-          placed.get(i), ActionListener.map(all, query -> new Numbered(place, query)));
+      encoder.encode(placed.get(i), ActionListener.map(all, query -> new Numbered(place, query)));
     }
   }
 
@@ -105,8 +104,7 @@ final class SidesQuery {
       Placed side = sides.get(i);
       parts.add(
           new Part(
-              new QuerySource.Label(
-                  side.name(), Messages.excerpt(side.source().label().value())),
+              new QuerySource.Label(side.name(), Messages.excerpt(side.source().label().value())),
               side.weight(),
               (float) (side.coefficient() / length),
               encoded.get(i).embedding().vector()));

@@ -26,9 +26,9 @@ import org.opensearch.search.builder.SearchSourceBuilder;
  * }</pre>
  *
  * The first two are false where they are left out; {@code heat_map} may be {@code "geo"}, for which
- * {@code footprint} names the field that says where a picture lies. Without {@code global_window} each shard has the
- * window of its own that {@code rescore} gives it. Any search with this part, be it empty, gets a
- * report of its rescores.
+ * {@code footprint} names the field that says where a picture lies. Without {@code global_window}
+ * each shard has the window of its own that {@code rescore} gives it. Any search with this part, be
+ * it empty, gets a report of its rescores.
  */
 public final class CrossModalExtBuilder extends SearchExtBuilder {
   public static final String NAME = "cross_modal";

@@ -13,8 +13,8 @@ import org.opensearch.core.common.io.stream.StreamOutput;
 import org.opensearch.core.common.io.stream.Writeable;
 
 /**
- * What the hits of a shard are compared by with those of others, for a selection on the coordinating
- * node.
+ * What the hits of a shard are compared by with those of others, for a selection on the
+ * coordinating node.
  *
  * @param byDoc by top-level document ids; without hits that have neither
  */

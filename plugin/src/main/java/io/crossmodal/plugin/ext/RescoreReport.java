@@ -157,17 +157,7 @@ public record RescoreReport(
   /** Returns the same, of a search of one shard, whose window is that of all. */
   public RescoreReport ofGlobalWindow() {
     return new RescoreReport(
-        field,
-        model,
-        true,
-        shards,
-        hits,
-        rescored,
-        missing,
-        belowMinP,
-        grouped,
-        degraded,
-        times);
+        field, model, true, shards, hits, rescored, missing, belowMinP, grouped, degraded, times);
   }
 
   /** Returns what both did together: other shards of the same rescore. */

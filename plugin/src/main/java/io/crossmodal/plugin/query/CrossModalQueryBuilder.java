@@ -47,9 +47,10 @@ import org.opensearch.index.query.QueryShardContext;
  *
  * The source is exactly one of {@code query_text}, {@code query_image} (with {@code sensor}),
  * {@code query_id} (a document's own field, with {@code index}, {@code routing} and {@code
- * query_field}), {@code query_vector}, and {@code like} (with {@code unlike}), which adds up several
- * of the first three, each with a weight: {@link QuerySource.Sides}. A hit scores (1 + cosine) / 2, times the boost. The
- * filter is applied inside the search: k hits pass it, if there are so many.
+ * query_field}), {@code query_vector}, and {@code like} (with {@code unlike}), which adds up
+ * several of the first three, each with a weight: {@link QuerySource.Sides}. A hit scores (1 +
+ * cosine) / 2, times the boost. The filter is applied inside the search: k hits pass it, if there
+ * are so many.
  *
  * <p>With {@code "calibrate": true} an image finds the k nearest of each sensor, and a hit scores
  * the probability that both show one place, by the model's calibration of the two sensors. It is
@@ -279,9 +280,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
             key,
             embedding.parts().size() > 1
                 ? "several sides together are no picture of a sensor"
-                : "model ["
-                    + encoded.tokens().model()
-                    + "] has no calibrations for this query"));
+                : "model [" + encoded.tokens().model() + "] has no calibrations for this query"));
   }
 
   @Override

@@ -109,8 +109,7 @@ final class SideBody {
     }
     if (given.size() != 1) {
       throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT, "a side needs exactly one of %s, got %s", SOURCES, given));
+          String.format(Locale.ROOT, "a side needs exactly one of %s, got %s", SOURCES, given));
     }
     goesWith(QuerySource.SENSOR, sensor, "image", given.get(0));
     goesWith(QuerySource.INDEX, index, "id", given.get(0));

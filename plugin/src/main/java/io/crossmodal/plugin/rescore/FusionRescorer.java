@@ -87,8 +87,7 @@ public final class FusionRescorer implements Rescorer {
       return select(topDocs, inDocOrder, window, searcher, context, rescored);
     }
     if (context.phase() != FusionRescoreContext.RescorePhase.SHARD) {
-      context.addTraits(
-          context.traitReader().read(searcher.getIndexReader().leaves(), inDocOrder));
+      context.addTraits(context.traitReader().read(searcher.getIndexReader().leaves(), inDocOrder));
     }
     for (Scored scored : window) {
       ScoreDoc hit = scored.hit;
@@ -103,8 +102,7 @@ public final class FusionRescorer implements Rescorer {
         result.add(new ScoreDoc(hit.doc, score, hit.shardIndex));
       }
     }
-    for (ScoreDoc hit :
-        Arrays.asList(topDocs.scoreDocs).subList(size, topDocs.scoreDocs.length)) {
+    for (ScoreDoc hit : Arrays.asList(topDocs.scoreDocs).subList(size, topDocs.scoreDocs.length)) {
       result.add(new ScoreDoc(hit.doc, combiner.untouched(hit.score), hit.shardIndex));
     }
     result.sort(BEST_FIRST);
@@ -121,8 +119,7 @@ public final class FusionRescorer implements Rescorer {
       Set<Integer> rescored)
       throws IOException {
     ScoreCombiner combiner = context.options().combiner();
-    HitTraits traits =
-        context.traitReader().read(searcher.getIndexReader().leaves(), inDocOrder);
+    HitTraits traits = context.traitReader().read(searcher.getIndexReader().leaves(), inDocOrder);
     List<Selection.Candidate<ScoreDoc>> candidates = new ArrayList<>(window.size());
     for (Scored one : window) {
       boolean hasP = !Float.isNaN(one.probability);

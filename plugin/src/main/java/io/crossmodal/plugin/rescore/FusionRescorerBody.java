@@ -23,7 +23,8 @@ import org.opensearch.core.xcontent.XContentParser;
 
 /** Fields of a request's body for a {@link FusionRescorerBuilder}. */
 final class FusionRescorerBody extends QueryBody {
-  private static final List<String> SOURCES = List.of("query_text", "query_image", "query_id", "like");
+  private static final List<String> SOURCES =
+      List.of("query_text", "query_image", "query_id", "like");
 
   private static final ObjectParser<FusionRescorerBody, Void> PARSER =
       new ObjectParser<>(FusionRescorerBuilder.NAME, FusionRescorerBody::new);

@@ -90,8 +90,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     WireFormat.read(in, NAME);
     field = in.readString();
     state = in.readBoolean() ? readEncoded(in) : new QueryState.Typed<>(QuerySource.read(in));
-    Work sent =
-        Work.of(new FusionOptions(in), in.readEnum(RescorePhase.class), in.readBoolean());
+    Work sent = Work.of(new FusionOptions(in), in.readEnum(RescorePhase.class), in.readBoolean());
     calibrate = in.readOptionalBoolean();
     work = sent.with(in.readMap(StreamInput::readVInt, Outcome::new));
   }
@@ -137,8 +136,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     out.writeEnum(work.phase());
     out.writeBoolean(work.reported());
     out.writeOptionalBoolean(calibrate);
-    out.writeMap(
-        work.outcomes(), StreamOutput::writeVInt, (to, outcome) -> outcome.writeTo(to));
+    out.writeMap(work.outcomes(), StreamOutput::writeVInt, (to, outcome) -> outcome.writeTo(to));
   }
 
   /** Reads a request's body. */

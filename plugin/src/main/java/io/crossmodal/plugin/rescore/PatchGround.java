@@ -104,8 +104,8 @@ final class PatchGround {
       throw new UnknownException(
           String.format(
               Locale.ROOT,
-              "the footprint in field [%s] is no quadrilateral, so that the picture's corners are not"
-                  + " known: it is a %s%s",
+              "the footprint in field [%s] is no quadrilateral, so that the picture's corners are"
+                  + " not known: it is a %s%s",
               Messages.excerpt(field),
               geometry.type().name().toLowerCase(Locale.ROOT),
               ring.isEmpty() ? "" : " of " + ring.size() + " corners"));
@@ -171,8 +171,8 @@ final class PatchGround {
           throw new UnknownException(
               String.format(
                   Locale.ROOT,
-                  "model [%s] makes pictures square by [%s], and this one is not square, so that its"
-                      + " patches are no parts of the footprint",
+                  "model [%s] makes pictures square by [%s], and this one is not square, so that"
+                      + " its patches are no parts of the footprint",
                   model.id(),
                   sensor.resize().fit().name().toLowerCase(Locale.ROOT)));
         }
@@ -224,8 +224,7 @@ final class PatchGround {
     double down = (double) row / grid;
     double[] position = new double[2];
     for (int i = 0; i < 2; i++) {
-      double left =
-          (1 - down) * corners[0][i] + down * corners[1][i];
+      double left = (1 - down) * corners[0][i] + down * corners[1][i];
       double onTheRight = (1 - down) * corners[3][i] + down * corners[2][i];
       position[i] = Math.round(((1 - right) * left + right * onTheRight) * DIGITS) / DIGITS;
     }

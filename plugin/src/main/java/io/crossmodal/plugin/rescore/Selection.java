@@ -42,7 +42,8 @@ public record Selection(float minP, String group, Float diversity)
       throw new IllegalArgumentException("[min_p] must be from 0 to 1, got [" + minP + "]");
     }
     if (diversity != null && !(diversity >= 0 && diversity <= 1)) {
-      throw new IllegalArgumentException("[diversity] must be from 0 to 1, got [" + diversity + "]");
+      throw new IllegalArgumentException(
+          "[diversity] must be from 0 to 1, got [" + diversity + "]");
     }
     if (group != null && group.isEmpty()) {
       throw new IllegalArgumentException("[group] must name a field of type [keyword]");
@@ -198,8 +199,7 @@ public record Selection(float minP, String group, Float diversity)
    */
   private <K> void diversify(
       List<Candidate<K>> hits, Map<String, Integer> hitsByGroup, List<Selected<K>> selected) {
-    List<Candidate<K>> rest =
-        new ArrayList<>(hits.stream().filter(Candidate::rescored).toList());
+    List<Candidate<K>> rest = new ArrayList<>(hits.stream().filter(Candidate::rescored).toList());
     float[] novelty = new float[rest.size()];
     for (int i = 0; i < novelty.length; i++) {
       novelty[i] = rest.get(i).embedding == null ? 0 : 1;

@@ -5,38 +5,24 @@
 package io.crossmodal.plugin.window;
 
 import io.crossmodal.plugin.ext.RescoreReport;
-import io.crossmodal.plugin.ext.RescoreReport.Degraded;
-import io.crossmodal.plugin.ext.ShardReports;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.rescore.FusionOptions;
-import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import io.crossmodal.plugin.rescore.RescoredSearch;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeoutException;
 import org.apache.lucene.search.ScoreDoc;
 import org.apache.lucene.search.TopDocs;
-import org.opensearch.ExceptionsHelper;
-import org.opensearch.OpenSearchStatusException;
 import org.opensearch.action.search.SearchPhaseContext;
-import org.opensearch.common.lease.Releasable;
 import org.opensearch.common.lucene.search.TopDocsAndMaxScore;
-import org.opensearch.core.concurrency.OpenSearchRejectedExecutionException;
-import org.opensearch.core.rest.RestStatus;
-import org.opensearch.core.tasks.TaskCancelledException;
 import org.opensearch.search.RescoreDocIds;
 import org.opensearch.search.query.QuerySearchResult;
 import org.opensearch.search.rescore.RescorerBuilder;
@@ -110,7 +96,9 @@ final class GlobalWindow {
     SelectedWindow selected =
         options.selection().selects()
             ? SelectedWindow.of(
-                chosen.stream().filter(hit -> !asked.failedShards().containsKey(hit.shard)).toList(),
+                chosen.stream()
+                    .filter(hit -> !asked.failedShards().containsKey(hit.shard))
+                    .toList(),
                 scores,
                 passedOver,
                 asked,

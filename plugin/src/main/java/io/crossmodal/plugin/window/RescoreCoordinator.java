@@ -182,7 +182,9 @@ public final class RescoreCoordinator extends AbstractProcessor
     pipeline.setAttribute(ReportProcessor.REPORTS, reports);
   }
 
-  /** Lets go of the readers of shards whose hits were all cut, which look as if nothing was found. */
+  /**
+   * Lets go of the readers of shards whose hits were all cut, which look as if nothing was found.
+   */
   private void releaseEmptied(List<QuerySearchResult> shards, SearchPhaseContext context) {
     SecondRound round = new SecondRound(context, transport);
     for (QuerySearchResult shard : shards) {

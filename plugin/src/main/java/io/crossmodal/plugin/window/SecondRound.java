@@ -164,8 +164,8 @@ final class SecondRound {
   }
 
   /**
-   * Lets go of the readers of a shard that failed, or has no hit left. Core does so for shards with hits of
-   * which it fetches none; this one has none.
+   * Lets go of the readers of a shard that failed, or has no hit left. Core does so for shards with
+   * hits of which it fetches none; this one has none.
    */
   void release(QuerySearchResult shard) {
     SearchRequest request = context.getRequest();

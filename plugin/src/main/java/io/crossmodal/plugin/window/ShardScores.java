@@ -15,13 +15,10 @@ import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
-import io.crossmodal.plugin.rescore.RescoredSearch;
 import io.crossmodal.plugin.window.GlobalWindow.Hit;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -30,18 +27,14 @@ import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import org.apache.lucene.search.ScoreDoc;
-import org.apache.lucene.search.TopDocs;
 import org.opensearch.ExceptionsHelper;
 import org.opensearch.OpenSearchStatusException;
 import org.opensearch.action.search.SearchPhaseContext;
 import org.opensearch.common.lease.Releasable;
-import org.opensearch.common.lucene.search.TopDocsAndMaxScore;
 import org.opensearch.core.concurrency.OpenSearchRejectedExecutionException;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.tasks.TaskCancelledException;
-import org.opensearch.search.RescoreDocIds;
 import org.opensearch.search.query.QuerySearchResult;
-import org.opensearch.search.rescore.RescorerBuilder;
 
 /**
  * The scores of a global window's hits: asks each shard for its share, and keeps what came of it,

@@ -8,9 +8,9 @@ import static org.hamcrest.Matchers.containsString;
 
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.plugin.TestModels;
-import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.action.QuerySource.Sides;
 import io.crossmodal.plugin.action.QuerySource.Sides.Side;
+import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.mapper.Modality;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -70,10 +70,8 @@ public class SidesQueryTests extends OpenSearchTestCase {
         float[] vector = unit(DIMENSION);
         vectors.add(vector);
         boolean like = i < sides.like().size();
-        Side side =
-            like ? sides.like().get(i) : sides.unlike().get(i - sides.like().size());
-        double factor =
-            like ? 1.0 / sides.like().size() : -1.0 / sides.unlike().size();
+        Side side = like ? sides.like().get(i) : sides.unlike().get(i - sides.like().size());
+        double factor = like ? 1.0 / sides.like().size() : -1.0 / sides.unlike().size();
         for (int d = 0; d < DIMENSION; d++) {
           expected[d] += factor * side.weight() * vector[d];
         }
@@ -131,8 +129,7 @@ public class SidesQueryTests extends OpenSearchTestCase {
         },
         future);
     assertTrue(future.isDone());
-    assertThat(
-        expectThrows(Exception.class, future::get).toString(), containsString("like[1]."));
+    assertThat(expectThrows(Exception.class, future::get).toString(), containsString("like[1]."));
   }
 
   public void testWhatARescoreReads() {

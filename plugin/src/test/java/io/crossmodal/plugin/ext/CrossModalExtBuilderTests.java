@@ -92,16 +92,17 @@ public class CrossModalExtBuilderTests
   public void testBadRequestsAreRefused() {
     assertRefused(
         "{\"detail\":true}",
-        "[ext.cross_modal] has no [detail], it takes [details, heat_map, global_window, footprint]");
+        "[ext.cross_modal] has no [detail], it takes [details, heat_map, global_window,"
+            + " footprint]");
     assertRefused("{\"details\":\"yes\"}", "[details] must be true or false, got [yes]");
     assertRefused("{\"details\":\"true\"}", "[details] must be true or false, got [true]");
     assertRefused("{\"heat_map\":1}", "[heat_map] must be true or false or \"geo\", got [1]");
     assertRefused("{\"heat_map\":null}", "[heat_map] must be true or false or \"geo\", got [null]");
-    assertRefused("{\"heat_map\":[true]}", "[heat_map] must be true or false or \"geo\", got [an array]");
+    assertRefused(
+        "{\"heat_map\":[true]}", "[heat_map] must be true or false or \"geo\", got [an array]");
     assertRefused("{\"heat_map\":\"map\"}", "true or false or \"geo\", got [map]");
     assertRefused(
-        "{\"heat_map\":true,\"footprint\":\"f\"}",
-        "[footprint] goes with [heat_map] \"geo\" only");
+        "{\"heat_map\":true,\"footprint\":\"f\"}", "[footprint] goes with [heat_map] \"geo\" only");
     assertRefused(
         "{\"heat_map\":\"geo\",\"footprint\":1}", "[footprint] must name a field, got [1]");
     assertRefused("{\"details\":{}}", "[details] must be true or false, got [an object]");
@@ -110,8 +111,10 @@ public class CrossModalExtBuilderTests
     assertRefused("{\"global_window\":1.5}", "got [1.5]");
     assertRefused("{\"global_window\":\"10\"}", "got [10]");
     assertRefused("{\"global_window\":99999999999}", "got [99999999999]");
-    assertRefused("true", "must be an object of [details, heat_map, global_window, footprint], got [true]");
-    assertRefused("[]", "must be an object of [details, heat_map, global_window, footprint], got [an array]");
+    assertRefused(
+        "true", "must be an object of [details, heat_map, global_window, footprint], got [true]");
+    assertRefused(
+        "[]", "must be an object of [details, heat_map, global_window, footprint], got [an array]");
   }
 
   private void assertRefused(String part, String message) {

@@ -422,7 +422,7 @@ public class DetailsFetchPhaseTests extends OpenSearchSingleNodeTestCase {
 
   /** Patches on the ground, of pictures with footprints of several kinds and without one. */
   @SuppressWarnings("unchecked")
-  public void testAHeatMapOnTheGround() {
+  public void testAHeatMapOnTheGround() throws IOException {
     create(
         "placed",
         randomFrom(1, 3),
@@ -438,8 +438,7 @@ public class DetailsFetchPhaseTests extends OpenSearchSingleNodeTestCase {
             "{\"type\":\"point\",\"coordinates\":[10,51]}",
             "null")) {
       index(
-          "placed",
-          picture().replaceFirst("\\{", "{\"site\":{\"footprint\":" + footprint + "},"));
+          "placed", picture().replaceFirst("\\{", "{\"site\":{\"footprint\":" + footprint + "},"));
     }
     SearchResponse response =
         client()

@@ -30,6 +30,8 @@ public class RescoreReportTests extends AbstractWireSerializingTestCase<RescoreR
         randomInt(999),
         randomInt(999),
         randomInt(999),
+        randomInt(999),
+        randomInt(999),
         randomList(3, () -> new Degraded(randomAlphaOfLength(4), "why", randomInt(99))),
         new Times(
             randomInt(9999), randomInt(9999), randomInt(9999), randomInt(9999), randomInt(9999)));

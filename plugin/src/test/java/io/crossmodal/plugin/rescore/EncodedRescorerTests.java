@@ -86,12 +86,7 @@ public class EncodedRescorerTests extends AbstractWireSerializingTestCase<Fusion
     }
     return builder(
         new Tokens(
-            tokens.modality(),
-            tokens.model(),
-            tokens.space(),
-            tokens.block(),
-            words,
-            calibrations),
+            tokens.modality(), tokens.model(), tokens.space(), tokens.block(), words, calibrations),
         outcomes);
   }
 }

@@ -381,7 +381,9 @@ public class FusionRescorerTests extends OpenSearchTestCase {
       // An index of a multi-index search that has no such field.
       result =
           FusionRescorer.INSTANCE.rescore(
-              two, searcher, new FusionRescoreContext(5, "field", null, null, work(options), NO_TRAITS));
+              two,
+              searcher,
+              new FusionRescoreContext(5, "field", null, null, work(options), NO_TRAITS));
       assertEquals(1, result.scoreDocs[0].doc);
     }
   }

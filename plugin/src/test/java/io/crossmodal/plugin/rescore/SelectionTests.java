@@ -25,7 +25,9 @@ import org.opensearch.test.OpenSearchTestCase;
 public class SelectionTests extends OpenSearchTestCase {
   private static final float TOLERANCE = 1e-6f;
 
-  /** Hits best first, some without a p, a group or an embedding; p of two decimals, so with ties. */
+  /**
+   * Hits best first, some without a p, a group or an embedding; p of two decimals, so with ties.
+   */
   private static List<Candidate<Integer>> window(int size) {
     List<Candidate<Integer>> window = new ArrayList<>();
     for (int i = 0; i < size; i++) {
@@ -151,8 +153,7 @@ public class SelectionTests extends OpenSearchTestCase {
 
   public void testWithLambdaOneTheOrderIsThatOfP() {
     List<Candidate<Integer>> window = window(20);
-    assertEquals(
-        keys(Selection.ALL.of(window)), keys(new Selection(0, null, 1f).of(window)));
+    assertEquals(keys(Selection.ALL.of(window)), keys(new Selection(0, null, 1f).of(window)));
   }
 
   public void testBadValuesAreRefused() {

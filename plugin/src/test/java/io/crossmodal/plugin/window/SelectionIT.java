@@ -22,8 +22,8 @@ import org.opensearch.search.SearchService;
 import org.opensearch.test.OpenSearchIntegTestCase;
 
 /**
- * {@code min_p}, {@code group} and {@code diversity}, on three nodes, the same documents in 1, 3 and
- * 7 shards, against oracles over the window as it comes without them.
+ * {@code min_p}, {@code group} and {@code diversity}, on three nodes, the same documents in 1, 3
+ * and 7 shards, against oracles over the window as it comes without them.
  */
 @OpenSearchIntegTestCase.ClusterScope(
     scope = OpenSearchIntegTestCase.Scope.SUITE,
@@ -414,8 +414,7 @@ public class SelectionIT extends ClusterTestCase {
       double weight = 0.5 + randomDouble();
       List<Double> sum = new ArrayList<>();
       for (int d = 0; d < words.size(); d++) {
-        sum.add(
-            (words.get(d) + weight * image.get(d) + 2 * third.get(d)) / 3 - 0.2 * fifth.get(d));
+        sum.add((words.get(d) + weight * image.get(d) + 2 * third.get(d)) / 3 - 0.2 * fifth.get(d));
       }
       String sides =
           "'like':[{'text':'a pond'},{'image':'"
@@ -440,8 +439,12 @@ public class SelectionIT extends ClusterTestCase {
         String explained = hit.get("_explanation").toString();
         for (String part :
             List.of(
-                "like[0].text [a pond]", "like[1].image [picture of", "like[2].id [3]",
-                "unlike[0].id [5]", "its weight 2.0 normalised", "its weight 0.2 normalised")) {
+                "like[0].text [a pond]",
+                "like[1].image [picture of",
+                "like[2].id [3]",
+                "unlike[0].id [5]",
+                "its weight 2.0 normalised",
+                "its weight 0.2 normalised")) {
           assertTrue(part + " in " + explained, explained.contains(part));
         }
         double parts = sumOfSides(at(hit, "_explanation"));
@@ -515,9 +518,7 @@ public class SelectionIT extends ClusterTestCase {
           {"'like':[{'text':'a'}],'query_text':'a'", "got [query_text, like]"},
           {"'query_text':'a','unlike':[{'text':'a'}]", "[unlike] goes with [like] only"},
           {"'like':[{'text':'a'},{'id':'none'}]", "[like[1].id]: there is no document [none]"},
-          {
-            "'like':[{'image':'AAAA'}]", "[like[0].image]: "
-          },
+          {"'like':[{'image':'AAAA'}]", "[like[0].image]: "},
           {"'like':[{'id':'3'}],'unlike':[{'id':'3','weight':1}]", "cancel each other"},
           {"'like':[{'id':'3'},{'id':'5'}],'calibrate':true", "[calibrate] goes with an image"},
           {"'like':[" + "{'id':'3'},".repeat(50) + "{'id':'3'}]", "takes at most 50 sides"},
