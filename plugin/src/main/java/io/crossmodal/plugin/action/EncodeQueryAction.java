@@ -105,7 +105,7 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
       ClusterState state = clusterService.state();
       Index[] indices = indices(request, state);
       FieldDefinition field = field(request, state, indices);
-      if (request.source() instanceof QuerySource.Sides sides) {
+      if (request.source() instanceof Sides sides) {
         SidesQuery.encode(
             sides,
             (side, done) ->

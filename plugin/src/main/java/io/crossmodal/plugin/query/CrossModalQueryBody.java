@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.query;
 
 import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.action.Sides;
 import java.io.IOException;
 import java.util.List;
 import org.opensearch.core.ParseField;
@@ -23,7 +24,7 @@ final class CrossModalQueryBody extends QueryBody {
           QuerySource.QUERY_IMAGE,
           QuerySource.QUERY_ID,
           QUERY_VECTOR,
-          QuerySource.Sides.LIKE);
+          Sides.LIKE);
   private static final ObjectParser<CrossModalQueryBody, Void> PARSER =
       new ObjectParser<>(CrossModalQueryBuilder.NAME, CrossModalQueryBody::new);
 

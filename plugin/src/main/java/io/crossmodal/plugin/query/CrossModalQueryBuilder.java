@@ -10,6 +10,7 @@ import io.crossmodal.plugin.action.EncodedQuery;
 import io.crossmodal.plugin.action.EncodedQuery.Embedding;
 import io.crossmodal.plugin.action.EncodedQuery.Part;
 import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.action.Sides;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.mapper.FieldDefinition;
@@ -48,9 +49,8 @@ import org.opensearch.index.query.QueryShardContext;
  * The source is exactly one of {@code query_text}, {@code query_image} (with {@code sensor}),
  * {@code query_id} (a document's own field, with {@code index}, {@code routing} and {@code
  * query_field}), {@code query_vector}, and {@code like} (with {@code unlike}), which adds up
- * several of the first three, each with a weight: {@link QuerySource.Sides}. A hit scores (1 +
- * cosine) / 2, times the boost. The filter is applied inside the search: k hits pass it, if there
- * are so many.
+ * several of the first three, each with a weight: {@link Sides}. A hit scores (1 + cosine) / 2,
+ * times the boost. The filter is applied inside the search: k hits pass it, if there are so many.
  *
  * <p>With {@code "calibrate": true} an image finds the k nearest of each sensor, and a hit scores
  * the probability that both show one place, by the model's calibration of the two sensors. It is

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.query;
 
 import io.crossmodal.plugin.action.EncodeRequest;
 import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.action.Sides;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,8 +32,8 @@ public abstract class QueryBody {
   String index;
   String routing;
   String queryField;
-  List<QuerySource.Sides.Side> like;
-  List<QuerySource.Sides.Side> unlike;
+  List<Sides.Side> like;
+  List<Sides.Side> unlike;
 
   /**
    * @param name of the query or rescorer, for messages
@@ -58,13 +59,13 @@ public abstract class QueryBody {
         (p, value) -> p.queryField = value, new ParseField(QuerySource.QUERY_FIELD));
     parser.declareField(
         (p, value) -> p.like = value,
-        (request, context) -> SideBody.list(request, QuerySource.Sides.LIKE),
-        new ParseField(QuerySource.Sides.LIKE),
+        (request, context) -> SideBody.list(request, Sides.LIKE),
+        new ParseField(Sides.LIKE),
         ObjectParser.ValueType.VALUE_OBJECT_ARRAY);
     parser.declareField(
         (p, value) -> p.unlike = value,
-        (request, context) -> SideBody.list(request, QuerySource.Sides.UNLIKE),
-        new ParseField(QuerySource.Sides.UNLIKE),
+        (request, context) -> SideBody.list(request, Sides.UNLIKE),
+        new ParseField(Sides.UNLIKE),
         ObjectParser.ValueType.VALUE_OBJECT_ARRAY);
   }
 
@@ -117,15 +118,15 @@ public abstract class QueryBody {
       given.add(QuerySource.QUERY_ID);
     }
     if (like != null) {
-      given.add(QuerySource.Sides.LIKE);
+      given.add(Sides.LIKE);
     }
     if (given.isEmpty() && unlike != null) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
               "[%s] goes with [%s]: say what hits shall be like as well",
-              QuerySource.Sides.UNLIKE,
-              QuerySource.Sides.LIKE));
+              Sides.UNLIKE,
+              Sides.LIKE));
     }
     if (given.size() != 1) {
       throw new IllegalArgumentException(
@@ -136,9 +137,9 @@ public abstract class QueryBody {
     goesWith(QuerySource.INDEX, index, QuerySource.QUERY_ID, given.get(0));
     goesWith(QuerySource.ROUTING, routing, QuerySource.QUERY_ID, given.get(0));
     goesWith(QuerySource.QUERY_FIELD, queryField, QuerySource.QUERY_ID, given.get(0));
-    goesWith(QuerySource.Sides.UNLIKE, unlike, QuerySource.Sides.LIKE, given.get(0));
+    goesWith(Sides.UNLIKE, unlike, Sides.LIKE, given.get(0));
     if (like != null) {
-      return new QuerySource.Sides(like, unlike == null ? List.of() : unlike);
+      return new Sides(like, unlike == null ? List.of() : unlike);
     }
     if (text != null) {
       return new QuerySource.Text(text);

@@ -6,7 +6,7 @@ package io.crossmodal.plugin.query;
 
 import io.crossmodal.plugin.action.EncodeRequest;
 import io.crossmodal.plugin.action.QuerySource;
-import io.crossmodal.plugin.action.QuerySource.Sides;
+import io.crossmodal.plugin.action.Sides;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.Messages;
 import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.action.Sides;
 import io.crossmodal.plugin.query.Calibrations;
 import io.crossmodal.plugin.query.QueryBody;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
@@ -88,7 +89,7 @@ final class FusionRescorerBody extends QueryBody {
    * against each hit. Says so where there is more.
    */
   private static QuerySource read(QuerySource source) {
-    if (!(source instanceof QuerySource.Sides sides)) {
+    if (!(source instanceof Sides sides)) {
       return source;
     }
     QuerySource read = sides.read();
@@ -96,7 +97,7 @@ final class FusionRescorerBody extends QueryBody {
       HeaderWarning.addWarning(
           "[{}] reads one side, here the {} [{}]; the other sides have no part in p",
           FusionRescorerBuilder.NAME,
-          QuerySource.Sides.part(read),
+          Sides.part(read),
           Messages.excerpt(read.label().value()));
     }
     return read;

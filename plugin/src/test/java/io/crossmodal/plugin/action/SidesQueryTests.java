@@ -8,8 +8,7 @@ import static org.hamcrest.Matchers.containsString;
 
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.plugin.TestModels;
-import io.crossmodal.plugin.action.QuerySource.Sides;
-import io.crossmodal.plugin.action.QuerySource.Sides.Side;
+import io.crossmodal.plugin.action.Sides.Side;
 import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.mapper.Modality;
 import java.util.ArrayList;

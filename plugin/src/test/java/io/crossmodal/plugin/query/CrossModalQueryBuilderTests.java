@@ -10,6 +10,7 @@ import static org.hamcrest.Matchers.instanceOf;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.action.Sides;
 import java.io.IOException;
 import java.util.Collection;
 import java.util.List;
@@ -100,19 +101,16 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
             new QuerySource.Image(randomByteArrayOfLength(50), "rgb"),
             new QuerySource.Document(randomAlphaOfLength(5), null, null),
             new QuerySource.Document(randomAlphaOfLength(5), "archive", "view.image"),
-            new QuerySource.Sides(
+            new Sides(
                 List.of(
-                    new QuerySource.Sides.Side(new QuerySource.Text("a pond"), 1),
-                    new QuerySource.Sides.Side(
+                    new Sides.Side(new QuerySource.Text("a pond"), 1),
+                    new Sides.Side(
                         new QuerySource.Image(randomByteArrayOfLength(50), "rgb"),
                         0.1f + randomFloat()),
-                    new QuerySource.Sides.Side(
-                        new QuerySource.Document("7", "archive", "view.image", "r"), 2)),
+                    new Sides.Side(new QuerySource.Document("7", "archive", "view.image", "r"), 2)),
                 randomBoolean()
                     ? List.of()
-                    : List.of(
-                        new QuerySource.Sides.Side(
-                            new QuerySource.Document("8", null, null), 0.5f))))) {
+                    : List.of(new Sides.Side(new QuerySource.Document("8", null, null), 0.5f))))) {
       CrossModalQueryBuilder query =
           new CrossModalQueryBuilder(
                   FIELD, side, 7, new MatchNoneQueryBuilder(), randomFrom(true, false, null))

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.wire;
 
 import io.crossmodal.plugin.action.EncodeQueryAction;
 import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.action.Sides;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.query.Recall;
 import io.crossmodal.plugin.rescore.FusionOptions;
@@ -237,10 +238,9 @@ public class FrozenBytesTests extends OpenSearchTestCase {
         check(
             new CrossModalQueryBuilder(
                 "image",
-                new QuerySource.Sides(
-                    List.of(new QuerySource.Sides.Side(new QuerySource.Text("a pond"), 1)),
-                    List.of(
-                        new QuerySource.Sides.Side(new QuerySource.Document("17", null, null), 2))),
+                new Sides(
+                    List.of(new Sides.Side(new QuerySource.Text("a pond"), 1)),
+                    List.of(new Sides.Side(new QuerySource.Document("17", null, null), 2))),
                 7,
                 null),
             "3f800000008605696d616765010301"
