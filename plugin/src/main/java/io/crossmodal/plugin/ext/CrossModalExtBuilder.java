@@ -146,8 +146,9 @@ public final class CrossModalExtBuilder extends SearchExtBuilder {
             parser,
             "["
                 + key
-                + "] must be true or false"
-                + (key.equals(HEAT_MAP) ? " or \"" + GEO + "\"" : "")
+                + (key.equals(HEAT_MAP)
+                    ? "] must be true, false or [" + GEO + "]"
+                    : "] must be true or false")
                 + ", got ["
                 + got(parser)
                 + "]");
@@ -160,8 +161,7 @@ public final class CrossModalExtBuilder extends SearchExtBuilder {
       }
     }
     if (footprint != null && !geo) {
-      throw refused(
-          parser, "[" + FOOTPRINT + "] goes with [" + HEAT_MAP + "] \"" + GEO + "\" only");
+      throw refused(parser, "[" + FOOTPRINT + "] goes with [" + HEAT_MAP + ": " + GEO + "] only");
     }
     return new CrossModalExtBuilder(
         details,

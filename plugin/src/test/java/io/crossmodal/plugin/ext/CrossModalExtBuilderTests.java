@@ -96,13 +96,13 @@ public class CrossModalExtBuilderTests
             + " footprint]");
     assertRefused("{\"details\":\"yes\"}", "[details] must be true or false, got [yes]");
     assertRefused("{\"details\":\"true\"}", "[details] must be true or false, got [true]");
-    assertRefused("{\"heat_map\":1}", "[heat_map] must be true or false or \"geo\", got [1]");
-    assertRefused("{\"heat_map\":null}", "[heat_map] must be true or false or \"geo\", got [null]");
+    assertRefused("{\"heat_map\":1}", "[heat_map] must be true, false or [geo], got [1]");
+    assertRefused("{\"heat_map\":null}", "[heat_map] must be true, false or [geo], got [null]");
     assertRefused(
-        "{\"heat_map\":[true]}", "[heat_map] must be true or false or \"geo\", got [an array]");
-    assertRefused("{\"heat_map\":\"map\"}", "true or false or \"geo\", got [map]");
+        "{\"heat_map\":[true]}", "[heat_map] must be true, false or [geo], got [an array]");
+    assertRefused("{\"heat_map\":\"map\"}", "must be true, false or [geo], got [map]");
     assertRefused(
-        "{\"heat_map\":true,\"footprint\":\"f\"}", "[footprint] goes with [heat_map] \"geo\" only");
+        "{\"heat_map\":true,\"footprint\":\"f\"}", "[footprint] goes with [heat_map: geo] only");
     assertRefused(
         "{\"heat_map\":\"geo\",\"footprint\":1}", "[footprint] must name a field, got [1]");
     assertRefused("{\"details\":{}}", "[details] must be true or false, got [an object]");

@@ -134,7 +134,7 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
     assertRefused("{\"field\":\"image\"}", "exactly one of");
     assertRefused(
         "{\"field\":\"image\",\"query_text\":\"x\",\"query_vector\":[1]}",
-        "exactly one of [query_text, query_image, query_id, query_vector], got [query_vector,"
+        "exactly one of [query_text, query_image, query_id, query_vector, like], got [query_vector,"
             + " query_text]");
     assertRefused(
         "{\"field\":\"image\",\"query_text\":\"x\",\"query_image\":\"AAAA\"}",
