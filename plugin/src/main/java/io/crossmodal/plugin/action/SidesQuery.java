@@ -9,10 +9,10 @@ import io.crossmodal.plugin.action.EncodedQuery.Embedding;
 import io.crossmodal.plugin.action.EncodedQuery.Part;
 import io.crossmodal.plugin.action.Sides.Placed;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import org.opensearch.action.support.GroupedActionListener;
+import org.opensearch.common.util.concurrent.AtomicArray;
+import org.opensearch.common.util.concurrent.CountDown;
 import org.opensearch.core.action.ActionListener;
 
 /** A query of several sides: each is encoded as it would be alone, and their embeddings added. */
@@ -30,8 +30,6 @@ final class SidesQuery {
     void encode(Placed side, ActionListener<EncodedQuery> listener);
   }
 
-  private record Numbered(int place, EncodedQuery query) {}
-
   /**
    * Encodes all sides at once; the first failure is the query's.
    *
@@ -39,21 +37,24 @@ final class SidesQuery {
    */
   static void encode(Sides sides, Encoder encoder, ActionListener<EncodedQuery> listener) {
     List<Placed> placed = sides.placed();
-    GroupedActionListener<Numbered> all =
-        new GroupedActionListener<>(
-            ActionListener.map(
-                listener,
-                found ->
-                    combine(
-                        placed,
-                        found.stream()
-                            .sorted(Comparator.comparingInt(Numbered::place))
-                            .map(Numbered::query)
-                            .toList())),
-            placed.size());
+    AtomicArray<EncodedQuery> encoded = new AtomicArray<>(placed.size());
+    CountDown left = new CountDown(placed.size());
     for (int i = 0; i < placed.size(); i++) {
       int place = i;
-      encoder.encode(placed.get(i), ActionListener.map(all, query -> new Numbered(place, query)));
+      encoder.encode(
+          placed.get(i),
+          ActionListener.wrap(
+              query -> {
+                encoded.set(place, query);
+                if (left.countDown()) {
+                  ActionListener.completeWith(listener, () -> combine(placed, encoded.asList()));
+                }
+              },
+              failure -> {
+                if (left.fastForward()) {
+                  listener.onFailure(failure);
+                }
+              }));
     }
   }
 

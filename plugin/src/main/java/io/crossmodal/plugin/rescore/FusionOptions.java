@@ -47,13 +47,6 @@ public record FusionOptions(
     Objects.requireNonNull(missing, "missing");
     Objects.requireNonNull(onFailure, "onFailure");
     Objects.requireNonNull(selection, "selection");
-    if (selection.diversity() != null && combiner.mode() != FusionScoreMode.REPLACE) {
-      throw new IllegalArgumentException(
-          "[diversity] weighs p against how alike pictures are, so it goes with [score_mode:"
-              + " replace] only, got ["
-              + key(combiner.mode())
-              + "]");
-    }
     if (timeout != null && timeout.nanos() <= 0) {
       throw new IllegalArgumentException("[timeout] must be above 0, got [" + timeout + "]");
     }
@@ -71,6 +64,23 @@ public record FusionOptions(
       TimeValue timeout,
       int filterSize) {
     this(combiner, missing, onFailure, timeout, filterSize, Selection.ALL);
+  }
+
+  /**
+   * Refuses what a request cannot have together. A shard that scores for the coordinating node has
+   * another combiner, beside a selection that is made elsewhere.
+   *
+   * @return this
+   */
+  FusionOptions check() {
+    if (selection.diversity() != null && combiner.mode() != FusionScoreMode.REPLACE) {
+      throw new IllegalArgumentException(
+          "[diversity] weighs p against how alike pictures are, so it goes with [score_mode:"
+              + " replace] only, got ["
+              + key(combiner.mode())
+              + "]");
+    }
+    return this;
   }
 
   /** Returns the same with another selection. */

@@ -74,7 +74,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     this(
         Objects.requireNonNull(field, "field"),
         new QueryState.Typed<>(source),
-        Work.of(Objects.requireNonNull(options, "options"), RescorePhase.SHARD, false),
+        Work.of(options.check(), RescorePhase.SHARD, false),
         calibrate);
   }
 

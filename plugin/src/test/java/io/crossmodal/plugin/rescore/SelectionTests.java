@@ -165,12 +165,13 @@ public class SelectionTests extends OpenSearchTestCase {
     refused(
         () ->
             new FusionOptions(
-                new ScoreCombiner(FusionScoreMode.TOTAL, 1, 1),
-                MissingPolicy.FAIL,
-                FailurePolicy.FAIL,
-                null,
-                0,
-                new Selection(0, null, 0.5f)),
+                    new ScoreCombiner(FusionScoreMode.TOTAL, 1, 1),
+                    MissingPolicy.FAIL,
+                    FailurePolicy.FAIL,
+                    null,
+                    0,
+                    new Selection(0, null, 0.5f))
+                .check(),
         "[score_mode: replace] only, got [total]");
   }
 
