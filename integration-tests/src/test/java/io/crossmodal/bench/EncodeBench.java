@@ -20,6 +20,7 @@ import io.crossmodal.trainer.encode.BulkSink;
 import io.crossmodal.trainer.encode.DocumentFormat;
 import io.crossmodal.trainer.encode.EncodeRun;
 import io.crossmodal.trainer.encode.Journal;
+import io.crossmodal.trainer.encode.Look;
 import io.crossmodal.trainer.encode.NdjsonSink;
 import io.crossmodal.trainer.encode.SourceImage;
 import io.crossmodal.trainer.encode.SourceImages;
@@ -147,7 +148,7 @@ final class EncodeBench {
   /** Returns images per second. */
   private double encode(EncodeRun.SinkFactory sinks) throws Exception {
     EncodeRun.Options options =
-        new EncodeRun.Options(BATCH, Runtime.getRuntime().availableProcessors(), 0);
+        new EncodeRun.Options(BATCH, Runtime.getRuntime().availableProcessors(), 0, Look.PLAIN);
     long start = System.nanoTime();
     try (Journal none = Journal.none()) {
       new EncodeRun(model, format, options, none).run(images, sinks, done -> {});

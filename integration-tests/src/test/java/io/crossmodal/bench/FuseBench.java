@@ -7,6 +7,7 @@ package io.crossmodal.bench;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Footprint;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.fixtures.TorchPeak;
@@ -136,7 +137,10 @@ final class FuseBench {
     for (int layer = 0; layer < config.fusionLayers(); layer++) {
       double rows = layer == config.fusionLayers() - 1 ? 1 : n;
       double self = 2 * h * h * (2 * rows + 2 * n) + 4 * rows * n * h;
-      double cross = 2 * h * h * (2 * rows + 2 * m) + 4 * rows * m * h;
+      double cross =
+          Footprint.absorbs(config, (long) rows, (long) m)
+              ? 2 * h * h * 4 * rows + 4 * config.heads() * rows * m * h
+              : 2 * h * h * (2 * rows + 2 * m) + 4 * rows * m * h;
       all += (layer == 0 ? 1 : p) * self + p * (cross + 4 * rows * h * f);
     }
     return all;

@@ -11,12 +11,12 @@ import java.util.Objects;
 
 /**
  * The image tower: the vision transformer of MTGFE's paper, a residual convolutional net for
- * training from scratch, the ResNet of SS-CM-RSIR's paper, or an EfficientNet-Lite with the weights
- * of another training.
+ * training from scratch, the ResNet of SS-CM-RSIR's paper, or, with the weights of another
+ * training, an EfficientNet-Lite or CLIP's vision transformer.
  *
  * @param kind which of them
- * @param patch side of a patch in pixels (vision transformer, else 0)
- * @param layers transformer layers (vision transformer, else 0)
+ * @param patch side of a patch in pixels (vision transformers, else 0)
+ * @param layers transformer layers (vision transformers, else 0)
  * @param stems widths of the plain 3x3 convolutions at the start, each with stride 2
  *     (convolutional); the width of the one 7x7 convolution, which maximum pooling follows, both
  *     with stride 2 (ResNet); the width of the one 3x3 convolution of stride 2 (EfficientNet-Lite)
@@ -31,6 +31,7 @@ import java.util.Objects;
  *     others
  * @param fineTokens whether a token takes in the four places that it covers of the grid before the
  *     last reduction (EfficientNet-Lite); null: false
+ * @param transformer the layers' own widths (CLIP); null for the others
  */
 public record ImageTowerConfig(
     Kind kind,
@@ -42,13 +43,15 @@ public record ImageTowerConfig(
     Boolean shortcuts,
     Pooling pooling,
     Integer head,
-    Boolean fineTokens) {
+    Boolean fineTokens,
+    TransformerConfig transformer) {
   private static final int MOST_CELLS = 4;
-  private static final int MAX_WIDTH = 16_384;
+  static final int MAX_WIDTH = 16_384;
   private static final int MAX_STAGES = 256;
 
   /**
-   * The towers of {@code vit.py}, {@code convnet.py}, {@code resnet.py}, {@code efficientnet.py}.
+   * The towers of {@code vit.py}, {@code convnet.py}, {@code resnet.py}, {@code efficientnet.py},
+   * {@code clip_vision.py}.
    */
   public enum Kind {
     VISION_TRANSFORMER,
@@ -56,7 +59,9 @@ public record ImageTowerConfig(
     /** He et al. 2016, section 4.1; it ends as the convolutional tower does. */
     RESNET,
     /** Tan and Le 2019, as its Lite variants are: for pretrained weights, whose statistics stay. */
-    EFFICIENTNET_LITE
+    EFFICIENTNET_LITE,
+    /** Radford et al. 2021, section 2.4: a vision transformer of another width than the model. */
+    CLIP
   }
 
   /** What [CLS] is a linear function of. */
@@ -115,7 +120,7 @@ public record ImageTowerConfig(
     Objects.requireNonNull(kind, "kind");
     stems = List.copyOf(Objects.requireNonNull(stems, "stems"));
     stages = List.copyOf(Objects.requireNonNull(stages, "stages"));
-    if (kind == Kind.VISION_TRANSFORMER) {
+    if (isTransformer(kind)) {
       Checks.within("patch", patch, 1, SensorConfig.MAX_SIDE);
       Checks.within("layers", layers, 1, ModelConfig.MAX_LAYERS);
     } else {
@@ -126,9 +131,10 @@ public record ImageTowerConfig(
       Checks.within("stages of stride 2", halvings, 0, 11);
     }
     if (kind == Kind.RESNET) {
-      requireBottlenecks(stems, stages);
+      TowerChecks.bottlenecks(stems, stages);
     }
-    requireEfficientNet(kind, stems, stages, head, fineTokens);
+    TowerChecks.efficientNet(kind, stems, stages, head, fineTokens);
+    TransformerConfig.require(transformer, kind == Kind.CLIP, kind);
     if (pooling != null && kind != Kind.CONVOLUTIONAL && kind != Kind.RESNET) {
       throw new IllegalArgumentException(
           "pooling belongs to a convolutional tower or a ResNet, got " + pooling + " for " + kind);
@@ -140,6 +146,38 @@ public record ImageTowerConfig(
     if (layerNormEpsilon != null) {
       Checks.layerNormEpsilon(layerNormEpsilon);
     }
+  }
+
+  /** A tower that is not CLIP's. */
+  public ImageTowerConfig(
+      Kind kind,
+      int patch,
+      int layers,
+      List<Integer> stems,
+      List<Stage> stages,
+      Double layerNormEpsilon,
+      Boolean shortcuts,
+      Pooling pooling,
+      Integer head,
+      Boolean fineTokens) {
+    this(
+        kind,
+        patch,
+        layers,
+        stems,
+        stages,
+        layerNormEpsilon,
+        shortcuts,
+        pooling,
+        head,
+        fineTokens,
+        null);
+  }
+
+  /** CLIP's vision transformer. */
+  public static ImageTowerConfig clip(int patch, int layers, TransformerConfig transformer) {
+    return new ImageTowerConfig(
+        Kind.CLIP, patch, layers, List.of(), List.of(), null, null, null, null, null, transformer);
   }
 
   public static ImageTowerConfig visionTransformer(int patch, int layers) {
@@ -217,66 +255,20 @@ public record ImageTowerConfig(
     return efficientNetLite(32, blocks, 1280, true);
   }
 
-  private static void requireEfficientNet(
-      Kind kind, List<Integer> stems, List<Stage> stages, Integer head, Boolean fineTokens) {
-    boolean lite = kind == Kind.EFFICIENTNET_LITE;
-    if ((head != null) != lite || (fineTokens != null && !lite)) {
-      throw new IllegalArgumentException(
-          "head, which must be there, and fine_tokens belong to an EfficientNet-Lite, got "
-              + head
-              + " and "
-              + fineTokens
-              + " for "
-              + kind);
-    }
-    for (Stage stage : stages) {
-      if ((stage.kernel() != null) != lite) {
-        throw new IllegalArgumentException(
-            "kernel and expansion belong to the blocks of an EfficientNet-Lite, all of them, got "
-                + stage
-                + " for "
-                + kind);
-      }
-    }
-    if (!lite) {
-      return;
-    }
-    Checks.within("head", head, 1, MAX_WIDTH);
-    if (stems.size() != 1) {
-      throw new IllegalArgumentException("an EfficientNet-Lite has one stem, got stems " + stems);
-    }
-    int width = stems.get(0);
-    for (Stage stage : stages) {
-      Checks.within("a block's width inside", (long) width * stage.expansion(), 1, MAX_WIDTH);
-      if (stage.expansion() == 1 && stage.stride() == 1 && stage.width() == width) {
-        throw new IllegalArgumentException(
-            "a block that keeps its input's shape must expand it, got " + stage);
-      }
-      width = stage.width();
-    }
-    boolean reduces = stages.subList(1, stages.size()).stream().anyMatch(s -> s.stride() == 2);
-    if (!reduces) {
-      throw new IllegalArgumentException(
-          "an EfficientNet-Lite needs a block of stride 2 behind its first, got " + stages);
-    }
-  }
-
-  private static void requireBottlenecks(List<Integer> stems, List<Stage> stages) {
-    if (stems.size() != 1) {
-      throw new IllegalArgumentException("a ResNet has one stem, got stems " + stems);
-    }
-    for (Stage stage : stages) {
-      if (stage.width() % 4 != 0) {
-        throw new IllegalArgumentException(
-            "the width of a bottleneck block must be a multiple of 4, got " + stage.width());
-      }
-    }
-  }
-
   /** The same tower whose layer norms have an epsilon of their own (timm's ViT: 1e-6). */
   public ImageTowerConfig withLayerNormEpsilon(double epsilon) {
     return new ImageTowerConfig(
-        kind, patch, layers, stems, stages, epsilon, shortcuts, pooling, head, fineTokens);
+        kind,
+        patch,
+        layers,
+        stems,
+        stages,
+        epsilon,
+        shortcuts,
+        pooling,
+        head,
+        fineTokens,
+        transformer);
   }
 
   /** The same tower whose [CLS] is made in this way. */
@@ -285,9 +277,13 @@ public record ImageTowerConfig(
         kind, patch, layers, stems, stages, layerNormEpsilon, shortcuts, way, head, fineTokens);
   }
 
+  private static boolean isTransformer(Kind kind) {
+    return kind == Kind.VISION_TRANSFORMER || kind == Kind.CLIP;
+  }
+
   /** Pixels of the image per token and side. */
   public int stride() {
-    if (kind == Kind.VISION_TRANSFORMER) {
+    if (isTransformer(kind)) {
       return patch;
     }
     int stride = kind == Kind.RESNET ? 4 : 1 << stems.size();
@@ -364,7 +360,7 @@ public record ImageTowerConfig(
   public String toString() {
     return String.format(
         Locale.ROOT,
-        "ImageTowerConfig[kind=%s, patch=%d, layers=%d, stems=%s, stages=%s%s%s%s%s%s]",
+        "ImageTowerConfig[kind=%s, patch=%d, layers=%d, stems=%s, stages=%s%s%s%s%s%s%s]",
         kind,
         patch,
         layers,
@@ -374,6 +370,7 @@ public record ImageTowerConfig(
         shortcuts == null ? "" : ", shortcuts=" + shortcuts,
         pooling == null ? "" : ", pooling=" + pooling,
         head == null ? "" : ", head=" + head,
-        fineTokens == null ? "" : ", fineTokens=" + fineTokens);
+        fineTokens == null ? "" : ", fineTokens=" + fineTokens,
+        transformer == null ? "" : ", transformer=" + transformer);
   }
 }

@@ -15,15 +15,15 @@ import java.util.Set;
  * The shape of an MTGFE model.
  *
  * @param hidden H, width of every token
- * @param heads A, attention heads; divides {@code hidden}
- * @param feedForward F, inner width of the feed-forward networks
+ * @param heads A, attention heads; divides {@code hidden}; CLIP's towers have their own
+ * @param feedForward F, inner width of the feed-forward networks; CLIP's towers have their own
  * @param embeddingDimension D, length of an embedding
  * @param layerNormEpsilon added to the variance in every layer norm (BERT: 1e-12), save where the
  *     image tower has its own
  * @param text the text tower; null for a model of sensors alone, which has no fusion encoder either
  * @param image the image tower, one of this shape per sensor
  * @param fusionLayers layers of the fusion encoder, at least 2: the heat map is drawn from the last
- *     but one; 0 without a text tower
+ *     but one; 0 without a text tower; CLIP's may stand without a fusion encoder, too
  * @param sensors what the image towers accept, by distinct name
  * @param preRanker whether the pre-ranker, the paper's MLP filter (section 3.4), is part of the
  *     model
@@ -86,7 +86,8 @@ public record ModelConfig(
     Objects.requireNonNull(image, "image");
     if (text != null || fusionLayers != 0 || preRanker) {
       Objects.requireNonNull(text, "text");
-      Checks.within("fusion_layers", fusionLayers, 2, MAX_LAYERS);
+      boolean towersAlone = text.isClip() && fusionLayers == 0 && !preRanker;
+      Checks.within("fusion_layers", fusionLayers, towersAlone ? 0 : 2, MAX_LAYERS);
     }
     sensors = List.copyOf(Objects.requireNonNull(sensors, "sensors"));
     if (sensors.isEmpty()) {
@@ -123,6 +124,21 @@ public record ModelConfig(
       List<SensorConfig> sensors) {
     return new ModelConfig(
         hidden, heads, feedForward, embeddingDimension, 1e-12, null, image, 0, sensors);
+  }
+
+  /**
+   * A model of CLIP's towers alone: it encodes texts and images into one space, and fuses none.
+   *
+   * @param hidden width of that space, whose projections pass tokens on as they are
+   * @see #hasFusion
+   */
+  public static ModelConfig ofTowers(
+      int hidden,
+      double layerNormEpsilon,
+      TextConfig text,
+      ImageTowerConfig image,
+      List<SensorConfig> sensors) {
+    return new ModelConfig(hidden, 1, hidden, hidden, layerNormEpsilon, text, image, 0, sensors);
   }
 
   /** The presets by name. */
@@ -248,9 +264,14 @@ public record ModelConfig(
         List.of(SensorConfig.rgb(224)));
   }
 
-  /** Returns whether there are a text tower and a fusion encoder. */
+  /** Returns whether there is a text tower. */
   public boolean hasText() {
     return text != null;
+  }
+
+  /** Returns whether there is a fusion encoder, and so a text tower. */
+  public boolean hasFusion() {
+    return fusionLayers > 0;
   }
 
   /**
@@ -336,6 +357,23 @@ public record ModelConfig(
                   + " their embeddings",
               what,
               sensors.stream().map(SensorConfig::name).toList()));
+    }
+  }
+
+  /**
+   * Says what a model without a fusion encoder cannot do.
+   *
+   * @param what needs the fusion encoder
+   * @throws IllegalStateException when there is none, or no text tower, saying what to do
+   */
+  public void requireFusion(String what) {
+    requireText(what);
+    if (!hasFusion()) {
+      throw new IllegalStateException(
+          what
+              + " needs a fusion encoder; this model has none (fusion_layers 0), it compares"
+              + " embeddings of texts and images: search by embedding alone, or train a fusion"
+              + " encoder over its towers");
     }
   }
 

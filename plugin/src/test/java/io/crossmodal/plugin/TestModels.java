@@ -116,7 +116,7 @@ public final class TestModels {
     return ModelBundle.of(
         id,
         micro.manifest().config(),
-        micro.tokenizer().words(),
+        micro.words(),
         new StateDict(weights),
         Calibration.NONE,
         micro.manifest().training(),
@@ -139,7 +139,7 @@ public final class TestModels {
     return ModelBundle.of(
         ID,
         micro.manifest().config(),
-        micro.tokenizer().words(),
+        micro.words(),
         new StateDict(weights),
         Calibration.NONE,
         micro.manifest().training(),

@@ -6,23 +6,23 @@ package io.crossmodal.model.bundle;
 
 import io.crossmodal.model.Messages;
 import io.crossmodal.model.ModelConfig;
-import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.model.text.Tokenizer;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptArchive;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipInputStream;
@@ -31,13 +31,9 @@ import java.util.zip.ZipInputStream;
 final class BundleReader {
   static final String MANIFEST = "manifest.json";
   static final String MODEL = "model.pt";
-  static final String VOCABULARY = "vocab.txt";
-  private static final Set<String> ENTRIES = Set.of(MANIFEST, MODEL, VOCABULARY);
-  private static final Set<String> WITHOUT_TEXT = Set.of(MANIFEST, MODEL);
 
-  /** What the entries that are held in memory may unpack to; BERT's base takes 0.1 and 0.3 MB. */
-  private static final Map<String, Integer> MAX_TEXT_BYTES =
-      Map.of(MANIFEST, 2 << 20, VOCABULARY, 4 << 20);
+  /** What the manifest may unpack to; that of BERT's base takes 0.1 MB. */
+  private static final int MAX_MANIFEST_BYTES = 2 << 20;
 
   /** What an archive may hold beside its weights: its tree, its code, a header a tensor. */
   private static final long MAX_BESIDE_WEIGHTS = 64 << 20;
@@ -63,16 +59,15 @@ final class BundleReader {
     }
     checkHash(MODEL, manifest.weightsSha256(), entries.modelSha256);
     ModelConfig config = manifest.config();
-    List<String> vocabulary =
-        config.hasText() ? vocabulary(manifest, entries.vocabulary) : List.of();
-    WordPieceTokenizer tokenizer;
+    TokenizerEntries files = TokenizerEntries.of(manifest, entries.tokenizer);
+    Tokenizer tokenizer;
     try {
-      tokenizer = ModelBundle.tokenizer(config, vocabulary);
+      tokenizer = files.tokenizer(config);
     } catch (IllegalArgumentException e) {
-      throw new BundleException(VOCABULARY + ": " + e.getMessage(), e);
+      throw new BundleException(entries.tokenizer.keySet() + ": " + e.getMessage(), e);
     }
-    try (ScriptArchive archive = ModelArchive.open(unpacked, config)) {
-      Fingerprints found = Fingerprints.of(config, vocabulary, archive.weights());
+    try (ScriptArchive archive = ModelArchive.open(unpacked, config, manifest.storedPrecision())) {
+      Fingerprints found = Fingerprints.of(config, files.identity(), archive.weights());
       if (!found.equals(manifest.fingerprints())) {
         throw new BundleException(
             String.format(
@@ -83,35 +78,19 @@ final class BundleReader {
       }
       boolean foreign = !archive.sources().equals(MtgfeArchitecture.sources(config));
       return new ModelBundle(
-          manifest, tokenizer, ModelArchive.in(content, config, entries.modelSha256, foreign));
+          manifest, files, tokenizer, ModelArchive.in(content, manifest, foreign));
     }
-  }
-
-  /** The word pieces of a manifest's vocabulary, which must be of its SHA-256 and size. */
-  private static List<String> vocabulary(ModelManifest manifest, byte[] entry)
-      throws BundleException {
-    checkHash(VOCABULARY, manifest.vocabularySha256(), Sha256.hex(entry));
-    List<String> vocabulary = new String(entry, StandardCharsets.UTF_8).lines().toList();
-    if (vocabulary.size() != manifest.config().text().vocabularySize()) {
-      throw new BundleException(
-          String.format(
-              Locale.ROOT,
-              "the config names %d word pieces, vocab.txt has %d",
-              manifest.config().text().vocabularySize(),
-              vocabulary.size()));
-    }
-    return vocabulary;
   }
 
   /** Content of a bundle, but for its archive, which lies in a file. */
   private static final class Unpacked {
     private final ModelManifest manifest;
-    private final byte[] vocabulary;
+    private final Map<String, byte[]> tokenizer;
     private final String modelSha256;
 
-    private Unpacked(ModelManifest manifest, byte[] vocabulary, String modelSha256) {
+    private Unpacked(ModelManifest manifest, Map<String, byte[]> tokenizer, String modelSha256) {
       this.manifest = manifest;
-      this.vocabulary = vocabulary;
+      this.tokenizer = tokenizer;
       this.modelSha256 = modelSha256;
     }
   }
@@ -127,41 +106,50 @@ final class BundleReader {
       throws IOException, BundleException {
     Set<String> found = new LinkedHashSet<>();
     ModelManifest manifest = null;
-    byte[] vocabulary = null;
+    Map<String, byte[]> tokenizer = new TreeMap<>();
     String sha256 = null;
     try (OutputStream out = Files.newOutputStream(model)) {
       ZipInputStream zip = new ZipInputStream(in);
       for (ZipEntry entry = next(zip); entry != null; entry = next(zip)) {
         String name = entry.getName();
-        if (!ENTRIES.contains(name)) {
+        Set<String> expected = entries(manifest);
+        if (!expected.contains(name)) {
           throw new BundleException(
               String.format(
-                  Locale.ROOT, "a bundle holds %s, found [%s]", ENTRIES, Messages.excerpt(name)));
+                  Locale.ROOT, "a bundle holds %s, found [%s]", expected, Messages.excerpt(name)));
         }
         if (!found.add(name)) {
           throw new BundleException("a bundle holds one " + name + ", found several");
         }
         switch (name) {
-          case MANIFEST -> manifest = ModelManifest.fromJson(text(zip, name));
-          case VOCABULARY -> vocabulary = text(zip, name);
-          default -> {
+          case MANIFEST -> manifest = ModelManifest.fromJson(text(zip, name, MAX_MANIFEST_BYTES));
+          case MODEL -> {
             if (manifest == null) {
               throw new BundleException(
                   "a bundle holds " + MANIFEST + " before all else, found " + found);
             }
             sha256 = unpack(zip, out, manifest.config(), most);
           }
+          default -> tokenizer.put(name, text(zip, name, TokenizerEntries.MAX_BYTES.get(name)));
         }
       }
     }
     if (found.isEmpty()) {
       throw new BundleException("these bytes are no zip");
     }
-    Set<String> expected = manifest == null || manifest.config().hasText() ? ENTRIES : WITHOUT_TEXT;
+    Set<String> expected = entries(manifest);
     if (!found.equals(expected)) {
       throw new BundleException("a bundle holds " + expected + ", found " + found);
     }
-    return new Unpacked(manifest, vocabulary, sha256);
+    return new Unpacked(manifest, tokenizer, sha256);
+  }
+
+  /** Returns the entries of a bundle; of word pieces where its manifest is not known. */
+  private static Set<String> entries(ModelManifest manifest) {
+    Set<String> names = new TreeSet<>(Set.of(MANIFEST, MODEL));
+    names.addAll(
+        manifest == null ? Set.of(TokenizerEntries.WORDS) : manifest.tokenizerSha256().keySet());
+    return names;
   }
 
   private static ZipEntry next(ZipInputStream zip) throws IOException, BundleException {
@@ -181,8 +169,8 @@ final class BundleReader {
         e);
   }
 
-  private static byte[] text(ZipInputStream zip, String name) throws IOException, BundleException {
-    int most = MAX_TEXT_BYTES.get(name);
+  private static byte[] text(ZipInputStream zip, String name, int most)
+      throws IOException, BundleException {
     byte[] content;
     try {
       content = zip.readNBytes(most + 1);

@@ -5,6 +5,7 @@
 package io.crossmodal.model.bundle;
 
 import com.google.gson.annotations.SerializedName;
+import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
@@ -46,15 +47,22 @@ public record Fingerprints(
     }
   }
 
+  /**
+   * Computes them.
+   *
+   * @param vocabulary word pieces, or what else decides which ids a text has
+   */
   static Fingerprints of(ModelConfig config, List<String> vocabulary, StateDict state)
       throws IOException {
-    String inputs = shape(config) + "\n" + String.join("\n", vocabulary);
+    String words = "\n" + String.join("\n", vocabulary);
+    String inputs = shape(config) + words;
+    String towers = towerShape(config) + words;
     Predicate<String> tower = name -> name.startsWith("text.") || name.startsWith("image_");
     Predicate<String> projection =
         name -> name.startsWith("filter.text.") || name.startsWith("filter.image.");
     return new Fingerprints(
-        hash(inputs, state, tower.or(projection)),
-        hash(inputs, state, tower),
+        hash(towers, state, tower.or(projection)),
+        hash(towers, state, tower),
         hash(inputs, state, tower.or(projection).negate()));
   }
 
@@ -75,6 +83,27 @@ public record Fingerprints(
         config.text(),
         config.image(),
         config.fusionLayers(),
+        config.sensors());
+  }
+
+  /**
+   * Returns what decides which tensors the towers have. CLIP's share no width with the fusion
+   * encoder, so one may be trained over them and what was encoded before stays of use.
+   */
+  private static String towerShape(ModelConfig config) {
+    if (!config.hasText()
+        || !config.text().isClip()
+        || config.image().kind() != ImageTowerConfig.Kind.CLIP) {
+      return shape(config);
+    }
+    return String.format(
+        Locale.ROOT,
+        "Towers[hidden=%d, filterDimension=%d, layerNormEpsilon=%s, text=%s, image=%s, sensors=%s]",
+        config.hidden(),
+        config.embeddingDimension(),
+        config.layerNormEpsilon(),
+        config.text(),
+        config.image(),
         config.sensors());
   }
 

@@ -27,8 +27,8 @@ import java.util.zip.ZipInputStream;
  * The archive {@code model.pt} of a bundle: weights and code.
  *
  * <p>It stays in the bundle's zip: whoever needs the weights has them unpacked to a file for as
- * long as that takes, and reads that piece by piece. A model that was just trained has its weights
- * in the heap instead. Immutable.
+ * long as that takes, and reads that piece by piece. A model that was just made has its weights in
+ * the heap instead, or where its maker reads them from. Immutable.
  */
 final class ModelArchive {
   /** Of the names of unpacked archives, so that what a killed process leaves can be found. */
@@ -42,6 +42,9 @@ final class ModelArchive {
   private final StateDict state;
   private final String sha256;
 
+  /** Of the matrices as they are kept. */
+  private final Precision stored;
+
   private final boolean foreignCode;
   private final boolean runsForeignCode;
 
@@ -50,45 +53,56 @@ final class ModelArchive {
       ModelBundle.Content zip,
       StateDict state,
       String sha256,
+      Precision stored,
       boolean foreignCode,
       boolean runsForeignCode) {
     this.config = config;
     this.zip = zip;
     this.state = state;
     this.sha256 = sha256;
+    this.stored = stored;
     this.foreignCode = foreignCode;
     this.runsForeignCode = runsForeignCode;
   }
 
   /**
-   * Makes the archive that this library writes of weights in the heap.
+   * Makes the archive that this library writes of weights.
    *
+   * @param state whose matrices have values that {@code stored} has
    * @throws IllegalArgumentException when they are not exactly those that {@code config} calls for
    */
-  static ModelArchive of(ModelConfig config, StateDict state) throws IOException {
+  static ModelArchive of(ModelConfig config, StateDict state, Precision stored) throws IOException {
     MessageDigest digest = Sha256.digest();
-    ScriptArchiveWriter.write(
+    ScriptArchiveWriter.writeStored(
         new DigestOutputStream(OutputStream.nullOutputStream(), digest),
         Weights.buildExactly(state, weights -> MtgfeArchitecture.build(config, weights)),
-        MtgfeArchitecture.sources(config));
+        MtgfeArchitecture.sources(config),
+        stored);
     return new ModelArchive(
-        config, null, state, HexFormat.of().formatHex(digest.digest()), false, false);
+        config, null, state, HexFormat.of().formatHex(digest.digest()), stored, false, false);
   }
 
   /**
    * Makes the archive of a bundle that was checked.
    *
    * @param zip of the whole bundle
+   * @param manifest of the bundle
    * @param foreignCode whether it holds other code than this library writes
    */
-  static ModelArchive in(
-      ModelBundle.Content zip, ModelConfig config, String sha256, boolean foreignCode) {
-    return new ModelArchive(config, zip, null, sha256, foreignCode, false);
+  static ModelArchive in(ModelBundle.Content zip, ModelManifest manifest, boolean foreignCode) {
+    return new ModelArchive(
+        manifest.config(),
+        zip,
+        null,
+        manifest.weightsSha256(),
+        manifest.storedPrecision(),
+        foreignCode,
+        false);
   }
 
   /** See {@link ModelBundle#allowingForeignCode}. */
   ModelArchive allowingForeignCode() {
-    return new ModelArchive(config, zip, state, sha256, foreignCode, foreignCode);
+    return new ModelArchive(config, zip, state, sha256, stored, foreignCode, foreignCode);
   }
 
   String sha256() {
@@ -110,9 +124,10 @@ final class ModelArchive {
   }
 
   /** Opens an unpacked archive, which must hold exactly the weights that {@code config} names. */
-  static ScriptArchive open(Path file, ModelConfig config) throws IOException, BundleException {
+  static ScriptArchive open(Path file, ModelConfig config, Precision stored)
+      throws IOException, BundleException {
     try {
-      return ScriptArchive.open(file, weights -> MtgfeArchitecture.build(config, weights));
+      return ScriptArchive.open(file, weights -> MtgfeArchitecture.build(config, weights), stored);
     } catch (ScriptArchive.FormatException | IllegalArgumentException e) {
       throw new BundleException(
           BundleReader.MODEL + " does not fit the manifest: " + e.getMessage(), e);
@@ -130,7 +145,7 @@ final class ModelArchive {
   /** Copies the archive as it is. */
   void copyTo(OutputStream out) throws IOException {
     if (state != null) {
-      writeOwn(out, state);
+      write(out, state, stored);
       return;
     }
     try (InputStream in = zip.open();
@@ -145,11 +160,12 @@ final class ModelArchive {
     throw new IOException("the bundle lost its " + BundleReader.MODEL + " since it was opened");
   }
 
-  private void writeOwn(OutputStream out, StateDict weights) throws IOException {
-    ScriptArchiveWriter.write(
+  private void write(OutputStream out, StateDict weights, Precision kept) throws IOException {
+    ScriptArchiveWriter.writeStored(
         out,
         MtgfeArchitecture.build(config, Weights.of(weights)),
-        MtgfeArchitecture.sources(config));
+        MtgfeArchitecture.sources(config),
+        kept);
   }
 
   /** See {@link ModelBundle#writeModel}. */
@@ -165,7 +181,7 @@ final class ModelArchive {
             if (precision != Precision.FP32) {
               return ReducedArchive.write(out, config, weights, precision);
             }
-            writeOwn(out, weights);
+            write(out, weights, Precision.FP32);
             return weightBytes(config);
           });
     }
@@ -195,7 +211,7 @@ final class ModelArchive {
       }
       // Since the bundle was checked its file may have been changed.
       BundleReader.checkHash(BundleReader.MODEL, sha256, HexFormat.of().formatHex(digest.digest()));
-      try (ScriptArchive archive = open(unpacked, config)) {
+      try (ScriptArchive archive = open(unpacked, config, stored)) {
         return use.apply(archive.weights());
       }
     } finally {

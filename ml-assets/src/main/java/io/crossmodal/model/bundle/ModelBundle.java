@@ -9,23 +9,24 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.image.ImagePreprocessor;
-import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.model.text.Tokenizer;
 import io.crossmodal.model.torchscript.FixedTime;
 import io.crossmodal.model.torchscript.StateDict;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /**
- * A model with all that is needed to serve it: a zip of {@code manifest.json}, {@code vocab.txt}
- * and {@code model.pt}, in this order; without a vocabulary where the model has no text.
+ * A model with all that is needed to serve it: a zip of {@code manifest.json}, {@code vocab.txt} or
+ * the files of CLIP's byte pairs, and {@code model.pt}, in this order; without a tokenizer where
+ * the model has no text.
  *
  * <p>Reading checks the format version, that nothing is missing or too much, both SHA-256s, that
  * the weights are exactly those that the config calls for, and the three fingerprints. Whoever
@@ -34,8 +35,10 @@ import java.util.zip.ZipOutputStream;
 public final class ModelBundle {
   private final ModelManifest manifest;
 
+  private final TokenizerEntries files;
+
   /** Null where the model has no text. */
-  private final WordPieceTokenizer tokenizer;
+  private final Tokenizer tokenizer;
 
   private final ModelArchive archive;
 
@@ -46,14 +49,16 @@ public final class ModelBundle {
     InputStream open() throws IOException;
   }
 
-  ModelBundle(ModelManifest manifest, WordPieceTokenizer tokenizer, ModelArchive archive) {
+  ModelBundle(
+      ModelManifest manifest, TokenizerEntries files, Tokenizer tokenizer, ModelArchive archive) {
     this.manifest = manifest;
+    this.files = files;
     this.tokenizer = tokenizer;
     this.archive = archive;
   }
 
   /**
-   * Makes a bundle in memory, without golden outputs.
+   * Makes a bundle of word pieces in memory, without golden outputs.
    *
    * @param vocabulary word pieces in the order of their ids; empty for a model without text
    * @param state exactly the weights that {@code config} calls for
@@ -66,11 +71,42 @@ public final class ModelBundle {
       Calibration calibration,
       ModelManifest.Training training,
       List<ModelManifest.Metric> metrics) {
+    return of(
+        id,
+        config,
+        config.hasText() ? TokenizerEntries.wordPieces(vocabulary) : TokenizerEntries.NONE,
+        state,
+        Precision.FP32,
+        calibration,
+        training,
+        metrics);
+  }
+
+  /**
+   * Makes a bundle without golden outputs.
+   *
+   * @param tokenizer of the model's texts
+   * @param state exactly the weights that {@code config} calls for; read several times, piece by
+   *     piece where they are not in the heap
+   * @param stored precision that matrices are kept in: FP32, or FP16 or BF16, to which they are
+   *     rounded here
+   * @throws IllegalArgumentException when weights or tokenizer are none of that config
+   */
+  public static ModelBundle of(
+      String id,
+      ModelConfig config,
+      TokenizerEntries tokenizer,
+      StateDict state,
+      Precision stored,
+      Calibration calibration,
+      ModelManifest.Training training,
+      List<ModelManifest.Metric> metrics) {
+    StateDict kept = state.stored(stored);
     ModelArchive archive;
     Fingerprints fingerprints;
     try {
-      archive = ModelArchive.of(config, state);
-      fingerprints = Fingerprints.of(config, vocabulary, state);
+      archive = ModelArchive.of(config, kept, stored);
+      fingerprints = Fingerprints.of(config, tokenizer.identity(), kept);
     } catch (IOException e) {
       throw new UncheckedIOException("reading the weights", e);
     }
@@ -79,8 +115,11 @@ public final class ModelBundle {
             ModelManifest.FORMAT_VERSION,
             id,
             config,
-            config.hasText() ? Sha256.hex(text(vocabulary)) : null,
+            tokenizer.wordsSha256(),
+            tokenizer.bytePairs(),
+            null,
             archive.sha256(),
+            stored,
             fingerprints,
             calibration,
             List.of(),
@@ -88,15 +127,7 @@ public final class ModelBundle {
             training,
             metrics,
             null);
-    return new ModelBundle(manifest, tokenizer(config, vocabulary), archive);
-  }
-
-  static WordPieceTokenizer tokenizer(ModelConfig config, List<String> vocabulary) {
-    return config.hasText() ? new WordPieceTokenizer(vocabulary, config.text().maxTokens()) : null;
-  }
-
-  private static byte[] text(List<String> vocabulary) {
-    return (String.join("\n", vocabulary) + "\n").getBytes(StandardCharsets.UTF_8);
+    return new ModelBundle(manifest, tokenizer, tokenizer.tokenizer(config), archive);
   }
 
   /** The bundle {@code scenes-tiny} that this library ships: text and generated scenes. */
@@ -173,9 +204,9 @@ public final class ModelBundle {
     try (ZipOutputStream zip = new ZipOutputStream(out)) {
       startEntry(zip, BundleReader.MANIFEST);
       zip.write(manifest.toJson());
-      if (tokenizer != null) {
-        startEntry(zip, BundleReader.VOCABULARY);
-        zip.write(text(tokenizer.words()));
+      for (Map.Entry<String, byte[]> file : files.content().entrySet()) {
+        startEntry(zip, file.getKey());
+        zip.write(file.getValue());
       }
       startEntry(zip, BundleReader.MODEL);
       archive.copyTo(zip);
@@ -191,7 +222,7 @@ public final class ModelBundle {
 
   /** The same model with what it computes for golden inputs, ready to be written. */
   public ModelBundle withGolden(Golden golden) {
-    return new ModelBundle(manifest.withGolden(golden), tokenizer, archive);
+    return new ModelBundle(manifest.withGolden(golden), files, tokenizer, archive);
   }
 
   /**
@@ -200,12 +231,22 @@ public final class ModelBundle {
    * trusted as those of a program are.
    */
   public ModelBundle allowingForeignCode() {
-    return new ModelBundle(manifest, tokenizer, archive.allowingForeignCode());
+    return new ModelBundle(manifest, files, tokenizer, archive.allowingForeignCode());
+  }
+
+  /**
+   * The same model, which puts query texts into templates. Documents and their spaces are as
+   * before.
+   *
+   * @param prompts each with {@link ModelManifest#PLACE} once; none: texts stay as they are
+   */
+  public ModelBundle withPrompts(List<String> prompts) {
+    return new ModelBundle(manifest.withPrompts(prompts), files, tokenizer, archive);
   }
 
   /** The same model under another name. */
   public ModelBundle withId(String id) {
-    return new ModelBundle(manifest.withId(id), tokenizer, archive);
+    return new ModelBundle(manifest.withId(id), files, tokenizer, archive);
   }
 
   /**
@@ -216,7 +257,8 @@ public final class ModelBundle {
    */
   public ModelBundle withSensorCalibrations(
       List<SensorCalibration> cosines, List<SensorCalibration> maxSims) {
-    return new ModelBundle(manifest.withSensorCalibrations(cosines, maxSims), tokenizer, archive);
+    return new ModelBundle(
+        manifest.withSensorCalibrations(cosines, maxSims), files, tokenizer, archive);
   }
 
   public ModelManifest manifest() {
@@ -228,9 +270,28 @@ public final class ModelBundle {
    *
    * @throws IllegalStateException when the model has no text tower
    */
-  public WordPieceTokenizer tokenizer() {
+  public Tokenizer tokenizer() {
     manifest.config().requireText("a tokenizer");
     return tokenizer;
+  }
+
+  /** Returns what the tokenizer is made of, for another bundle of the same texts. */
+  public TokenizerEntries tokenizerEntries() {
+    return files;
+  }
+
+  /**
+   * Returns the word pieces in the order of their ids.
+   *
+   * @throws IllegalStateException when the model has no text tower, or one of byte pairs
+   */
+  public List<String> words() {
+    manifest.config().requireText("a vocabulary");
+    if (manifest.bytePairs() != null) {
+      throw new IllegalStateException(
+          "model " + manifest.id() + " reads texts by CLIP's byte pairs, it has no word pieces");
+    }
+    return files.words();
   }
 
   /**

@@ -22,5 +22,9 @@
  * {@code encode_image_<sensor>} and {@code filter_image} only, and its bundle has no {@code
  * vocab.txt}. A model with text has any number of sensors; all are projected by the one {@code
  * filter_image} and fused by the one {@code fuse}.
+ *
+ * <p>A model of CLIP's towers alone ({@link io.crossmodal.model.ModelConfig#hasFusion} is false)
+ * offers no {@code fuse}, {@code score} and {@code attention}; its bundle holds {@code merges.txt},
+ * with or without {@code vocab.json}, or {@code tokenizer.json} in place of {@code vocab.txt}.
  */
 package io.crossmodal.model.bundle;

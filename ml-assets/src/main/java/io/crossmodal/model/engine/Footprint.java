@@ -7,6 +7,7 @@ package io.crossmodal.model.engine;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.TransformerConfig;
 
 /**
  * Peak memory of a call of a model, beside the weights: the arrays that go in, once in the Java
@@ -27,10 +28,22 @@ public final class Footprint {
   public static long score(ModelConfig config, int pairs, int n, int m) {
     long h = config.hidden();
     long in = h * (n + m);
-    long keysAndValues = 2 * h * m;
+    // Keys and values, or of all heads the queries that took W_k in and what they read.
+    long image = absorbs(config, n, m) ? 2L * config.heads() * n * h : 2 * h * m;
     long attention = RESIDUAL * h * n + (long) config.heads() * n * Math.max(n, m);
     long feedForward = RESIDUAL * h * n + 2L * config.feedForward() * n;
-    return bytes(pairs, 2 * in + keysAndValues + Math.max(attention, feedForward));
+    return bytes(pairs, 2 * in + image + Math.max(attention, feedForward));
+  }
+
+  /**
+   * Returns whether cross-attention goes without keys and values of the image: what {@code
+   * absorbed.py} chooses.
+   *
+   * @param n rows that ask
+   */
+  public static boolean absorbs(ModelConfig config, long n, long m) {
+    long h = config.hidden();
+    return 5 * n * (h + (config.heads() - 1) * m) < 4 * m * h;
   }
 
   /** {@link FusionModel#attention} of B pairs, in bytes. */
@@ -59,7 +72,8 @@ public final class Footprint {
 
   /** {@link FusionModel#encodeTexts} of B texts, in bytes. */
   public static long encodeTexts(ModelConfig config, int texts, int n) {
-    return bytes(texts, tower(config, n));
+    TransformerConfig own = config.text().transformer();
+    return bytes(texts, own == null ? tower(config, n) : clip(config, own, n));
   }
 
   /** {@link FusionModel#encodeImages} of B images, in bytes. */
@@ -71,16 +85,23 @@ public final class Footprint {
           case VISION_TRANSFORMER -> tower(config, m);
           case CONVOLUTIONAL, RESNET -> convolutions(config.image(), sensor.imageSize());
           case EFFICIENTNET_LITE -> inverted(config, sensor);
+          case CLIP -> clip(config, config.image().transformer(), m);
         };
     return bytes(images, 2 * pixels + widest + (long) config.hidden() * m);
   }
 
   /** Values that a transformer layer holds of one item of N tokens. */
   private static long tower(ModelConfig config, long n) {
-    long h = config.hidden();
-    long attention = (RESIDUAL + 3) * h * n + config.heads() * n * n;
-    long feedForward = RESIDUAL * h * n + 2L * config.feedForward() * n;
-    return Math.max(attention, feedForward);
+    return tower(config.hidden(), config.heads(), config.feedForward(), n);
+  }
+
+  private static long tower(long h, long heads, long inner, long n) {
+    return Math.max((RESIDUAL + 3) * h * n + heads * n * n, RESIDUAL * h * n + 2 * inner * n);
+  }
+
+  /** The same of a tower of CLIP, and the projected tokens. */
+  private static long clip(ModelConfig config, TransformerConfig own, long n) {
+    return tower(own.width(), own.heads(), own.feedForward(), n) + 2L * config.hidden() * n;
   }
 
   /** Values that the widest convolution holds of one image: its input, output, norm and sum. */

@@ -249,7 +249,7 @@ public final class FusionModel implements AutoCloseable {
    * @throws IllegalArgumentException when there are neither one nor B images or a block has another
    *     width than the model's
    * @throws IndexOutOfBoundsException when an index is none of a text
-   * @throws IllegalStateException when the model has no text tower
+   * @throws IllegalStateException when the model has no fusion encoder
    */
   public PairLogits score(
       List<? extends Tokens> texts, int[] textOf, List<? extends Tokens> images) {

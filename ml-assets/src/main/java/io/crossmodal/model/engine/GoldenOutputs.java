@@ -43,7 +43,7 @@ final class GoldenOutputs {
       }
       List<Float> itm = new ArrayList<>();
       List<Float> biEncoder = new ArrayList<>();
-      for (Encoding text : encodedTexts) {
+      for (Encoding text : config.hasFusion() ? encodedTexts : List.<Encoding>of()) {
         PairLogits logits =
             model.score(List.of(text.tokens()), images.stream().map(Encoding::tokens).toList());
         itm.addAll(boxed(logits.itm()));

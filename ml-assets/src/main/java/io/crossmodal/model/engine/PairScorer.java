@@ -47,7 +47,7 @@ final class PairScorer {
 
   /** See {@link FusionModel#score(List, int[], List)}. */
   PairLogits score(List<? extends Tokens> texts, int[] textOf, List<? extends Tokens> images) {
-    config.requireText("score");
+    config.requireFusion("score");
     int pairs = textOf.length;
     if (pairs == 0) {
       return PairLogits.NONE;
@@ -139,7 +139,7 @@ final class PairScorer {
 
   /** See {@link FusionModel#attention}. */
   List<WordPatchWeights> attention(List<? extends Tokens> texts, List<? extends Tokens> images) {
-    config.requireText("attention");
+    config.requireFusion("attention");
     if (texts.isEmpty() || images.isEmpty()) {
       return List.of();
     }

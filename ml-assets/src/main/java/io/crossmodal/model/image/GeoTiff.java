@@ -13,7 +13,7 @@ import java.util.Optional;
  *
  * @see <a href="https://docs.ogc.org/is/19-008r4/19-008r4.html">OGC GeoTIFF 1.1</a>
  */
-public final class GeoTiff {
+public final class GeoTiff implements TiffHeader {
   private static final int MAX_SIDE = 20_000;
   private static final int MAX_BANDS = 256;
 
@@ -70,10 +70,12 @@ public final class GeoTiff {
     return tiff.samples;
   }
 
+  @Override
   public int width() {
     return orientation.isSwapped() ? tiff.height : tiff.width;
   }
 
+  @Override
   public int height() {
     return orientation.isSwapped() ? tiff.width : tiff.height;
   }
@@ -84,7 +86,11 @@ public final class GeoTiff {
    * @throws ImageFormatException when the tag holds no number
    */
   public Optional<Double> noData() {
-    String text = tiff.directory.text(GDAL_NO_DATA);
+    return noData(tiff.directory);
+  }
+
+  static Optional<Double> noData(TiffDirectory directory) {
+    String text = directory.text(GDAL_NO_DATA);
     // As C libraries print them: -nan, -1.#IND, inf, 1.#INF.
     String lower = text.toLowerCase(Locale.ROOT);
     if (text.isEmpty() || lower.contains("nan") || lower.contains("#ind")) {
@@ -101,22 +107,20 @@ public final class GeoTiff {
     }
   }
 
-  /**
-   * Returns the numbers of one of the file's fields, such as those that say where it lies.
-   *
-   * @param tag of the field
-   * @return none where the file has no such field
-   * @throws ImageFormatException when the field holds no numbers
-   */
+  @Override
   public double[] numbers(int tag) {
+    return numbers(tiff.directory, tag);
+  }
+
+  static double[] numbers(TiffDirectory directory, int tag) {
     try {
-      return tiff.directory.decimals(tag);
+      return directory.decimals(tag);
     } catch (RuntimeException e) {
       throw FileKind.TIFF.damaged(e, "field %d: %s", tag, e.getMessage());
     }
   }
 
-  /** Returns whether the file's rows and columns are the picture's: no orientation turns it. */
+  @Override
   public boolean isUpright() {
     return orientation == Orientation.UPRIGHT;
   }
@@ -128,25 +132,41 @@ public final class GeoTiff {
    * @throws ImageFormatException when the file is damaged
    */
   public BandImage read() {
-    float missing = noData().map(Double::floatValue).orElse(Float.NaN);
-    int width = tiff.width;
-    int height = tiff.height;
-    int bands = tiff.samples;
-    float[] values = new float[bands * height * width];
+    BandImage stored = read(tiff, new TiffRaster(tiff), noData(), tiff.whole(), 1, 1);
+    return orientation.upright(stored);
+  }
+
+  /**
+   * Values of every so many columns and rows of a window, as they are stored.
+   *
+   * @param raster of the image
+   * @param noData becomes NaN
+   */
+  static BandImage read(
+      TiffLayout tiff,
+      TiffRaster raster,
+      Optional<Double> noData,
+      Window window,
+      int stepX,
+      int stepY) {
+    float missing = noData.map(Double::floatValue).orElse(Float.NaN);
+    int width = Math.ceilDiv(window.width(), stepX);
+    int height = Math.ceilDiv(window.height(), stepY);
+    float[] values = new float[tiff.samples * height * width];
     int inRow = tiff.samplesOfPiece();
-    new TiffRaster(tiff)
-        .read(
-            1,
-            1,
-            (x, y, band, row, pixels) -> {
-              for (int b = 0; b < inRow; b++) {
-                int to = ((band + b) * height + y) * width + x;
-                for (int i = 0; i < pixels; i++) {
-                  float value = row[i * inRow + b];
-                  values[to + i] = value == missing ? Float.NaN : value;
-                }
-              }
-            });
-    return orientation.upright(new BandImage(bands, width, height, values));
+    raster.read(
+        window,
+        stepX,
+        stepY,
+        (x, y, band, row, pixels) -> {
+          for (int b = 0; b < inRow; b++) {
+            int to = ((band + b) * height + y) * width + x;
+            for (int i = 0; i < pixels; i++) {
+              float value = row[i * inRow + b];
+              values[to + i] = value == missing ? Float.NaN : value;
+            }
+          }
+        });
+    return new BandImage(tiff.samples, width, height, values);
   }
 }

@@ -7,6 +7,7 @@ package io.crossmodal.model.image;
 import io.crossmodal.model.BandInput;
 import io.crossmodal.model.SensorConfig;
 import java.util.Locale;
+import java.util.stream.IntStream;
 
 /**
  * From a picture file to what a sensor's tower takes: decode, resize to S x S as the {@linkplain
@@ -112,6 +113,22 @@ public final class ImagePreprocessor {
     return picture.resize(Math.min(kept(), Math.max(picture.width(), picture.height())));
   }
 
+  /**
+   * A picture file for people: all of it, in its own proportions.
+   *
+   * @param longest side in pixels; a picture that has no more keeps its size
+   * @throws ImageFormatException as {@link #decode}
+   */
+  public static RgbImage preview(byte[] file, int longest) {
+    return ImageDecoder.decode(
+            file,
+            (width, height) -> {
+              int step = Math.max(1, Math.max(width, height) / (4 * longest));
+              return new ImageDecoder.Steps(step, step);
+            })
+        .fit(longest);
+  }
+
   /** A picture of any extents as the sensor sees it, S x S. */
   public RgbImage sized(RgbImage picture) {
     return resize == null
@@ -170,6 +187,15 @@ public final class ImagePreprocessor {
       }
     }
     return converted.resize(sensor.imageSize());
+  }
+
+  /** Returns the share of the band that has the most undefined pixels, in the sensor's units. */
+  public double undefined(BandImage image) {
+    BandImage converted = units(image);
+    return IntStream.range(0, image.bands())
+        .mapToDouble(band -> converted.select(band).undefined())
+        .max()
+        .orElse(0);
   }
 
   private boolean isPower() {

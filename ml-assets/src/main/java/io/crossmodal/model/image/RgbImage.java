@@ -91,16 +91,34 @@ public final class RgbImage {
    * given up, as in ALBEF's retrieval; a crop would lose objects at the edge.
    */
   public RgbImage resize(int side) {
-    if (width == side && height == side) {
+    return resize(side, side);
+  }
+
+  /**
+   * Resized with its aspect ratio kept; one that is no larger is returned as it is.
+   *
+   * @param longest side of what is returned, in pixels, at least 1
+   */
+  public RgbImage fit(int longest) {
+    int longer = Math.max(width, height);
+    return longer <= longest
+        ? this
+        : resize(
+            Math.max(1, Math.round((float) width * longest / longer)),
+            Math.max(1, Math.round((float) height * longest / longer)));
+  }
+
+  private RgbImage resize(int wide, int high) {
+    if (width == wide && height == high) {
       return this;
     }
-    float[][] horizontal = TriangleFilter.weights(width, side);
-    float[][] vertical = TriangleFilter.weights(height, side);
-    float[] columns = new float[3 * side * height];
+    float[][] horizontal = TriangleFilter.weights(width, wide);
+    float[][] vertical = TriangleFilter.weights(height, high);
+    float[] columns = new float[3 * wide * height];
     for (int y = 0; y < height; y++) {
-      for (int x = 0; x < side; x++) {
+      for (int x = 0; x < wide; x++) {
         float[] w = horizontal[x];
-        int from = 3 * (y * width + TriangleFilter.first(width, side, x));
+        int from = 3 * (y * width + TriangleFilter.first(width, wide, x));
         float red = 0;
         float green = 0;
         float blue = 0;
@@ -109,17 +127,17 @@ public final class RgbImage {
           green += w[k] * (rgb[from + 3 * k + 1] & 0xff);
           blue += w[k] * (rgb[from + 3 * k + 2] & 0xff);
         }
-        int to = 3 * (y * side + x);
+        int to = 3 * (y * wide + x);
         columns[to] = red;
         columns[to + 1] = green;
         columns[to + 2] = blue;
       }
     }
-    byte[] out = new byte[3 * side * side];
-    float[] row = new float[3 * side];
-    for (int y = 0; y < side; y++) {
+    byte[] out = new byte[3 * wide * high];
+    float[] row = new float[3 * wide];
+    for (int y = 0; y < high; y++) {
       float[] w = vertical[y];
-      int from = TriangleFilter.first(height, side, y);
+      int from = TriangleFilter.first(height, high, y);
       // A weight at a time along the whole row, which the compiler turns into vector code.
       Arrays.fill(row, 0);
       for (int k = 0; k < w.length; k++) {
@@ -133,6 +151,6 @@ public final class RgbImage {
         out[row.length * y + i] = (byte) Math.min(255, Math.max(0, Math.round(row[i])));
       }
     }
-    return new RgbImage(side, side, out);
+    return new RgbImage(wide, high, out);
   }
 }

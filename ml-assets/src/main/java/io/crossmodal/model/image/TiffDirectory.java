@@ -4,16 +4,16 @@
  */
 package io.crossmodal.model.image;
 
-import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 
 /**
- * The fields of the first directory of a TIFF or BigTIFF file, or of the TIFF inside an EXIF block.
- * A field's values are read, and checked to lie within the file, when they are asked for.
+ * The fields of a directory of a TIFF or BigTIFF file, or of the TIFF inside an EXIF block. A
+ * field's values are read, and checked to lie within the file, when they are asked for.
  *
  * @see <a href="https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf">TIFF 6.0, section
  *     2</a>
@@ -25,9 +25,18 @@ final class TiffDirectory {
   /** Bytes of a value of each type, from BYTE, which is 1, to IFD8; 0: no such type. */
   private static final int[] SIZES = {0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8};
 
-  private final ByteBuffer file;
+  /** Of one field; the places of a million tiles take eight. */
+  private static final long MAX_BYTES = 64L << 20;
+
+  private static final int MAX_ENTRIES = 0xffff;
+
+  private final TiffSource file;
+  private final ByteOrder order;
   private final boolean big;
   private final Map<Integer, Field> fields = new HashMap<>();
+
+  /** Place of the next directory; 0 for none. */
+  private final long next;
 
   /**
    * An entry.
@@ -37,42 +46,83 @@ final class TiffDirectory {
   private record Field(int type, long count, long at) {}
 
   /**
-   * Reads the entries.
+   * Reads the entries of the first directory of a file in memory.
    *
    * @throws ImageFormatException when there is no directory, or the file ends within
    */
   TiffDirectory(byte[] bytes) {
-    if (!isTiff(bytes)) {
+    this(TiffSource.of(bytes), 0);
+  }
+
+  /**
+   * Reads the entries.
+   *
+   * @param place of the directory; 0 for the first
+   * @throws ImageFormatException when there is no directory, or the file ends within
+   */
+  TiffDirectory(TiffSource file, long place) {
+    this.file = file;
+    byte[] head = head(file);
+    if (!isTiff(head)) {
       throw FileKind.TIFF.damaged("it has no header");
     }
-    file =
-        ByteBuffer.wrap(bytes)
-            .order(bytes[0] == 'I' ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN);
-    big = file.getShort(2) == BIG;
-    try {
-      int start = within(big ? file.getLong(8) : unsigned(file.getInt(4)));
-      long entries = big ? file.getLong(start) : Short.toUnsignedInt(file.getShort(start));
-      int entryBytes = big ? 20 : 12;
-      int first = start + (big ? 8 : 2);
-      if (entries < 0 || entries > (bytes.length - first) / entryBytes) {
-        throw FileKind.TIFF.damaged("its directory ends beyond its end");
-      }
-      for (int i = 0; i < entries; i++) {
-        int entry = first + i * entryBytes;
-        int type = Short.toUnsignedInt(file.getShort(entry + 2));
-        long count = big ? file.getLong(entry + 4) : unsigned(file.getInt(entry + 4));
-        int inline = entry + (big ? 12 : 8);
-        if (type < SIZES.length && SIZES[type] > 0 && count > 0) {
-          boolean fits = count <= (big ? Long.BYTES : Integer.BYTES) / SIZES[type];
-          long far = big ? file.getLong(inline) : unsigned(file.getInt(inline));
-          fields.putIfAbsent(
-              Short.toUnsignedInt(file.getShort(entry)),
-              new Field(type, count, fits ? inline : far));
-        }
-      }
-    } catch (IndexOutOfBoundsException | BufferUnderflowException e) {
-      throw FileKind.TIFF.damaged(e, "it ends within its directory");
+    order = head[0] == 'I' ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN;
+    ByteBuffer header = ByteBuffer.wrap(head).order(order);
+    big = header.getShort(2) == BIG;
+    long start = place > 0 ? place : big ? header.getLong(8) : unsigned(header.getInt(4));
+    if (start < 0 || start >= file.size()) {
+      throw FileKind.TIFF.damaged("an offset of %d in a file of %d bytes", start, file.size());
     }
+    int countBytes = big ? Long.BYTES : Short.BYTES;
+    int entryBytes = big ? 20 : 12;
+    long first = start + countBytes;
+    if (first > file.size()) {
+      throw FileKind.TIFF.damaged("it ends within its directory");
+    }
+    ByteBuffer counted = buffer(start, countBytes);
+    long entries = big ? counted.getLong(0) : Short.toUnsignedInt(counted.getShort(0));
+    if (entries < 0 || entries > Math.min(MAX_ENTRIES, (file.size() - first) / entryBytes)) {
+      throw FileKind.TIFF.damaged("its directory ends beyond its end");
+    }
+    ByteBuffer table = buffer(first, (int) entries * entryBytes);
+    for (int i = 0; i < entries; i++) {
+      int entry = i * entryBytes;
+      int type = Short.toUnsignedInt(table.getShort(entry + 2));
+      long count = big ? table.getLong(entry + 4) : unsigned(table.getInt(entry + 4));
+      int inline = entry + (big ? 12 : 8);
+      if (type < SIZES.length && SIZES[type] > 0 && count > 0) {
+        boolean fits = count <= (big ? Long.BYTES : Integer.BYTES) / SIZES[type];
+        long far = big ? table.getLong(inline) : unsigned(table.getInt(inline));
+        fields.putIfAbsent(
+            Short.toUnsignedInt(table.getShort(entry)),
+            new Field(type, count, fits ? first + inline : far));
+      }
+    }
+    long behind = first + entries * entryBytes;
+    int nextBytes = big ? Long.BYTES : Integer.BYTES;
+    // Some programs end a file right behind its only directory.
+    if (behind > file.size() - nextBytes) {
+      next = 0;
+    } else {
+      ByteBuffer follows = buffer(behind, nextBytes);
+      next = big ? follows.getLong(0) : unsigned(follows.getInt(0));
+    }
+  }
+
+  private static byte[] head(TiffSource file) {
+    int length = (int) Math.min(16, file.size());
+    TiffSource.Slice slice = file.slice(0, length);
+    return Arrays.copyOfRange(slice.bytes(), slice.from(), slice.from() + length);
+  }
+
+  private ByteBuffer buffer(long at, int length) {
+    TiffSource.Slice slice = file.slice(at, length);
+    return ByteBuffer.wrap(slice.bytes(), slice.from(), length).slice().order(order);
+  }
+
+  /** Returns where the next directory is, of an overview or a mask say; 0 for none. */
+  long next() {
+    return next;
   }
 
   /** Returns whether these bytes begin as a TIFF or BigTIFF does. */
@@ -89,15 +139,8 @@ final class TiffDirectory {
     return Integer.toUnsignedLong(number);
   }
 
-  private int within(long at) {
-    if (at < 0 || at >= file.limit()) {
-      throw FileKind.TIFF.damaged("an offset of %d in a file of %d bytes", at, file.limit());
-    }
-    return (int) at;
-  }
-
   ByteOrder order() {
-    return file.order();
+    return order;
   }
 
   boolean has(int tag) {
@@ -114,11 +157,15 @@ final class TiffDirectory {
     if (field == null) {
       return 0;
     }
-    long room = file.limit() - field.at;
+    long room = file.size() - field.at;
     if (field.at < 0 || room < 0 || field.count > room / SIZES[field.type]) {
       throw FileKind.TIFF.damaged(
           "field %d has %d values at %d in a file of %d bytes",
-          tag, field.count, field.at, file.limit());
+          tag, field.count, field.at, file.size());
+    }
+    if (field.count > MAX_BYTES / SIZES[field.type]) {
+      throw FileKind.TIFF.refused(
+          "%d values in field %d; read are up to %d bytes", field.count, tag, MAX_BYTES);
     }
     return (int) field.count;
   }
@@ -129,28 +176,39 @@ final class TiffDirectory {
    * @throws ImageFormatException when it is none
    */
   long number(int tag, long absent) {
-    return count(tag) == 0 ? absent : number(tag, fields.get(tag), 0);
+    if (count(tag) == 0) {
+      return absent;
+    }
+    Field field = fields.get(tag);
+    return number(tag, field, buffer(field.at, SIZES[field.type]), 0);
+  }
+
+  /** All values of a field that has some. */
+  private ByteBuffer values(Field field) {
+    return buffer(field.at, (int) field.count * SIZES[field.type]);
   }
 
   /** A field's values as whole numbers; none where it is missing. */
   long[] numbers(int tag) {
     long[] numbers = new long[count(tag)];
+    Field field = fields.get(tag);
+    ByteBuffer values = numbers.length == 0 ? null : values(field);
     for (int i = 0; i < numbers.length; i++) {
-      numbers[i] = number(tag, fields.get(tag), i);
+      numbers[i] = number(tag, field, values, i);
     }
     return numbers;
   }
 
-  private long number(int tag, Field field, int i) {
-    int at = (int) field.at + i * SIZES[field.type];
+  private static long number(int tag, Field field, ByteBuffer values, int i) {
+    int at = i * SIZES[field.type];
     return switch (field.type) {
-      case 1, 7 -> Byte.toUnsignedLong(file.get(at));
-      case 6 -> file.get(at);
-      case 3 -> Short.toUnsignedLong(file.getShort(at));
-      case 8 -> file.getShort(at);
-      case 4, 13 -> unsigned(file.getInt(at));
-      case 9 -> file.getInt(at);
-      case 16, 17, 18 -> file.getLong(at);
+      case 1, 7 -> Byte.toUnsignedLong(values.get(at));
+      case 6 -> values.get(at);
+      case 3 -> Short.toUnsignedLong(values.getShort(at));
+      case 8 -> values.getShort(at);
+      case 4, 13 -> unsigned(values.getInt(at));
+      case 9 -> values.getInt(at);
+      case 16, 17, 18 -> values.getLong(at);
       default ->
           throw FileKind.TIFF.damaged("field %d has type %d, no whole number", tag, field.type);
     };
@@ -159,16 +217,17 @@ final class TiffDirectory {
   /** A field's values; none where it is missing. */
   double[] decimals(int tag) {
     double[] decimals = new double[count(tag)];
+    Field field = fields.get(tag);
+    ByteBuffer values = decimals.length == 0 ? null : values(field);
     for (int i = 0; i < decimals.length; i++) {
-      Field field = fields.get(tag);
-      int at = (int) field.at + i * SIZES[field.type];
+      int at = i * SIZES[field.type];
       decimals[i] =
           switch (field.type) {
-            case 5 -> (double) unsigned(file.getInt(at)) / unsigned(file.getInt(at + 4));
-            case 10 -> (double) file.getInt(at) / file.getInt(at + 4);
-            case 11 -> file.getFloat(at);
-            case 12 -> file.getDouble(at);
-            default -> number(tag, field, i);
+            case 5 -> (double) unsigned(values.getInt(at)) / unsigned(values.getInt(at + 4));
+            case 10 -> (double) values.getInt(at) / values.getInt(at + 4);
+            case 11 -> values.getFloat(at);
+            case 12 -> values.getDouble(at);
+            default -> number(tag, field, values, i);
           };
     }
     return decimals;
@@ -176,10 +235,12 @@ final class TiffDirectory {
 
   /** A field's bytes, in the file's order; none where it is missing. */
   byte[] bytes(int tag) {
-    byte[] bytes = new byte[count(tag) == 0 ? 0 : count(tag) * SIZES[fields.get(tag).type]];
-    if (bytes.length > 0) {
-      file.get((int) fields.get(tag).at, bytes);
+    if (count(tag) == 0) {
+      return new byte[0];
     }
+    ByteBuffer values = values(fields.get(tag));
+    byte[] bytes = new byte[values.remaining()];
+    values.get(bytes);
     return bytes;
   }
 

@@ -12,9 +12,9 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
- * Layout of the first image of a TIFF, from its header: how large it is, what its samples are, how
- * they are packed and where its strips or tiles lie. Whatever is not read, and whatever cannot be,
- * is refused here, before a sample is read.
+ * Layout of an image of a TIFF, from its header: how large it is, what its samples are, how they
+ * are packed and where its strips or tiles lie. Whatever is not read, and whatever cannot be, is
+ * refused here, before a sample is read.
  *
  * <p>Read are strips and tiles, band by band or interleaved; uncompressed, or packed by Deflate,
  * LZW, PackBits or baseline JPEG; unsigned numbers of 1 to 32 bits, signed ones of 8, 16 or 32,
@@ -28,10 +28,16 @@ final class TiffLayout {
   static final int CMYK = 5;
   static final int YCC = 6;
 
+  static final int SUBFILE = 254;
+  static final int EXTRA_SAMPLES = 338;
+
   static final int UNPACKED = 1;
   static final int LZW = 5;
   static final int JPEG = 7;
   static final int PACK_BITS = 32773;
+
+  /** Of a scene; what is decoded whole is bounded by those who decode it. */
+  private static final int MAX_SIDE = 1 << 20;
 
   private static final int MAX_PIECE_BYTES = 128 << 20;
 
@@ -75,7 +81,7 @@ final class TiffLayout {
     FLOAT
   }
 
-  final byte[] file;
+  final TiffSource source;
   final TiffDirectory directory;
   final ByteOrder order;
   final int width;
@@ -100,14 +106,24 @@ final class TiffLayout {
   private final long[] counts;
 
   /**
-   * Reads the header.
+   * Reads the header of the first image of a file in memory.
    *
    * @param file kept, not copied
    * @throws ImageFormatException when it is damaged, or a kind of TIFF that is not read
    */
   TiffLayout(byte[] file) {
-    this.file = file;
-    directory = new TiffDirectory(file);
+    this(TiffSource.of(file), new TiffDirectory(file));
+  }
+
+  /**
+   * Reads the header of an image.
+   *
+   * @param directory of the image, in the source
+   * @throws ImageFormatException when it is damaged, or a kind of TIFF that is not read
+   */
+  TiffLayout(TiffSource source, TiffDirectory directory) {
+    this.source = source;
+    this.directory = directory;
     order = directory.order();
     width = side(WIDTH, 0);
     height = side(HEIGHT, 0);
@@ -166,10 +182,10 @@ final class TiffLayout {
     if (tag == ROWS_PER_STRIP) {
       return Math.clamp(side, 1, Integer.MAX_VALUE);
     }
-    if (side < 1 || side > Short.MAX_VALUE) {
+    int most = tag == WIDTH || tag == HEIGHT ? MAX_SIDE : Short.MAX_VALUE;
+    if (side < 1 || side > most) {
       throw FileKind.TIFF.refused(
-          "%d for field %d, its size or number of samples; read are 1 to %d",
-          side, tag, Short.MAX_VALUE);
+          "%d for field %d, its size or number of samples; read are 1 to %d", side, tag, most);
     }
     return (int) side;
   }
@@ -248,11 +264,11 @@ final class TiffLayout {
     int before = -1;
     for (int piece : byOffset) {
       long length = length(piece);
-      if (offsets[piece] < 8 || length < 1 || offsets[piece] > file.length - length) {
+      if (offsets[piece] < 8 || length < 1 || offsets[piece] > source.size() - length) {
         throw FileKind.TIFF.damaged(
             "cut short, or a strip or tile of %d bytes at %d lies outside of the %d bytes of"
                 + " the file",
-            length, offsets[piece], file.length);
+            length, offsets[piece], source.size());
       }
       // The same bytes for several tiles are how some programs save space.
       if (before >= 0
@@ -284,6 +300,22 @@ final class TiffLayout {
     return isYccInJpeg()
         ? RGB
         : (int) directory.number(PHOTOMETRIC, samples >= 3 ? RGB : BLACK_IS_ZERO);
+  }
+
+  /** Returns the sample that is opacity; -1 where there is none. */
+  int opacity() {
+    long[] extra = directory.numbers(EXTRA_SAMPLES);
+    for (int i = 0; i < extra.length && extra.length < samples; i++) {
+      if (extra[i] == 1 || extra[i] == 2) {
+        return samples - extra.length + i;
+      }
+    }
+    return -1;
+  }
+
+  /** Returns all of the image. */
+  Window whole() {
+    return new Window(0, 0, width, height);
   }
 
   /** Returns how many samples of a pixel lie in a strip or tile: all of them, or one. */

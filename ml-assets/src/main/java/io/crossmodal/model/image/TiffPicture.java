@@ -10,10 +10,8 @@ import java.util.Arrays;
 final class TiffPicture implements ImageDecoder.Picture {
   private static final int MAX_SAMPLES = 16;
 
-  private static final int SUBFILE = 254;
   private static final int COLOUR_MAP = 320;
   private static final int INK_SET = 332;
-  private static final int EXTRA_SAMPLES = 338;
   private static final int CHROMA_SUBSAMPLING = 530;
   private static final int ICC_PROFILE = 34675;
   private static final int DNG_VERSION = 50706;
@@ -27,9 +25,35 @@ final class TiffPicture implements ImageDecoder.Picture {
    * @throws ImageFormatException when it is damaged, or says that the file is no picture
    */
   TiffPicture(byte[] file) {
-    tiff = new TiffLayout(file);
+    this(noPreview(new TiffLayout(file)));
+    if (tiff.missing() > 0) {
+      throw ImageFormatException.of(
+          "the TIFF is sparse: %d of its %d strips or tiles are missing; gdal_translate -co"
+              + " SPARSE_OK=FALSE makes one that has them, as black",
+          tiff.missing(), tiff.pieces());
+    }
+  }
+
+  /**
+   * Takes an image whose header was read; what it leaves out is black.
+   *
+   * @throws ImageFormatException when it is no picture
+   */
+  TiffPicture(TiffLayout tiff) {
+    this.tiff = tiff;
     check();
     orientation = Orientation.of(tiff.directory);
+  }
+
+  /** Refuses a file whose first image is a small one of what it holds. */
+  static TiffLayout noPreview(TiffLayout first) {
+    if (first.directory.has(DNG_VERSION)
+        || (first.directory.number(TiffLayout.SUBFILE, 0) & 1) == 1) {
+      throw new ImageFormatException(
+          "the TIFF's first image is a preview, as of raw files of cameras (DNG, NEF): develop it"
+              + " to JPEG, or make a TIFF of the image itself");
+    }
+    return first;
   }
 
   private void check() {
@@ -46,17 +70,6 @@ final class TiffPicture implements ImageDecoder.Picture {
           "%d samples a pixel, a picture at most %d: gdal_translate -b 1 -b 2 -b"
               + " 3 takes three",
           tiff.samples, MAX_SAMPLES);
-    }
-    if (tiff.directory.has(DNG_VERSION) || (tiff.directory.number(SUBFILE, 0) & 1) == 1) {
-      throw new ImageFormatException(
-          "the TIFF's first image is a preview, as of raw files of cameras (DNG, NEF): develop it"
-              + " to JPEG, or make a TIFF of the image itself");
-    }
-    if (tiff.missing() > 0) {
-      throw ImageFormatException.of(
-          "the TIFF is sparse: %d of its %d strips or tiles are missing; gdal_translate -co"
-              + " SPARSE_OK=FALSE makes one that has them, as black",
-          tiff.missing(), tiff.pieces());
     }
     int[] subsampling =
         Arrays.stream(tiff.directory.numbers(CHROMA_SUBSAMPLING)).mapToInt(i -> (int) i).toArray();
@@ -104,8 +117,27 @@ final class TiffPicture implements ImageDecoder.Picture {
     };
   }
 
-  @Override
-  public RgbImage read(int stepX, int stepY) {
+  /**
+   * What is read of a pixel.
+   *
+   * @param colours samples that are colours, or the index of one
+   * @param all of these, and one more for opacity where there is one
+   * @param multiplied whether colours were multiplied by their opacity
+   */
+  private record Channels(
+      Samples.Meaning meaning, boolean palette, int colours, int all, boolean multiplied) {}
+
+  /**
+   * Checks that colours can be made of the samples.
+   *
+   * @throws ImageFormatException when they cannot
+   */
+  void checkChannels() {
+    channels();
+  }
+
+  /** Returns which samples are colours, and whether opacity follows them. */
+  private Channels channels() {
     Samples.Meaning meaning = meaning();
     boolean palette = tiff.photometric() == TiffLayout.PALETTE;
     int colours = palette ? 1 : meaning.channels();
@@ -114,7 +146,7 @@ final class TiffPicture implements ImageDecoder.Picture {
           "%d samples a pixel where its colours need %d", tiff.samples, colours);
     }
     // 1: the colours were multiplied by it; 2: they were not; else no opacity, but a fourth band.
-    long[] extra = tiff.directory.numbers(EXTRA_SAMPLES);
+    long[] extra = tiff.directory.numbers(TiffLayout.EXTRA_SAMPLES);
     boolean opacity =
         tiff.samples > colours && extra.length > 0 && (extra[0] == 1 || extra[0] == 2);
     int channels = colours + (opacity ? 1 : 0);
@@ -124,21 +156,38 @@ final class TiffPicture implements ImageDecoder.Picture {
               + " gdal_translate -b RED -b GREEN -b BLUE -co PHOTOMETRIC=RGB makes a picture",
           tiff.samples);
     }
-    int width = Math.ceilDiv(tiff.width, stepX);
-    int height = Math.ceilDiv(tiff.height, stepY);
+    return new Channels(meaning, palette, colours, channels, opacity && extra[0] == 1);
+  }
+
+  @Override
+  public RgbImage read(int stepX, int stepY) {
+    return read(new TiffRaster(tiff), tiff.whole(), stepX, stepY);
+  }
+
+  /**
+   * Decodes every so many columns and rows of a window, in sRGB, as it is stored.
+   *
+   * @param raster of this image
+   */
+  RgbImage read(TiffRaster raster, Window window, int stepX, int stepY) {
+    Channels read = channels();
+    int colours = read.colours;
+    int channels = read.all;
+    int width = Math.ceilDiv(window.width(), stepX);
+    int height = Math.ceilDiv(window.height(), stepY);
     char[] values = new char[channels * width * height];
-    new TiffRaster(tiff)
-        .read(
-            stepX,
-            stepY,
-            (x, y, band, row, pixels) -> {
-              int bands = tiff.samplesOfPiece();
-              for (int i = 0; i < pixels; i++) {
-                for (int b = band; b < Math.min(channels, band + bands); b++) {
-                  values[(y * width + x + i) * channels + b] = (char) row[i * bands + b - band];
-                }
-              }
-            });
+    raster.read(
+        window,
+        stepX,
+        stepY,
+        (x, y, band, row, pixels) -> {
+          int bands = tiff.samplesOfPiece();
+          for (int i = 0; i < pixels; i++) {
+            for (int b = band; b < Math.min(channels, band + bands); b++) {
+              values[(y * width + x + i) * channels + b] = (char) row[i * bands + b - band];
+            }
+          }
+        });
     int most = (1 << tiff.bits) - 1;
     if (tiff.photometric() == TiffLayout.WHITE_IS_ZERO) {
       for (int i = 0; i < values.length; i += channels) {
@@ -146,16 +195,16 @@ final class TiffPicture implements ImageDecoder.Picture {
       }
     }
     Samples samples =
-        palette
+        read.palette
             ? looked(width, height, channels, values)
             : Samples.of(width, height, channels, values, tiff.bits, colours, FileKind.TIFF);
     if (tiff.photometric() == TiffLayout.YCC) {
       Colours.fromYcc(samples.values(), channels);
     }
-    if (opacity && extra[0] == 1) {
+    if (read.multiplied) {
       divide(samples.values(), channels);
     }
-    return Colours.rgb(samples, meaning, tiff.directory.bytes(ICC_PROFILE));
+    return Colours.rgb(samples, read.meaning, tiff.directory.bytes(ICC_PROFILE));
   }
 
   /** The colours of a palette: all reds, all greens, all blues, of 16 bits. */

@@ -10,7 +10,8 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
- * Reads the samples of a TIFF's first image, at their true values, one strip or tile at a time.
+ * Reads the samples of a TIFF's image, at their true values, one strip or tile at a time.
+ * Thread-safe.
  *
  * <p>Read here and not by the JDK's reader, which rescales what has not 8, 16 or 32 bits, by tables
  * of up to 2^31 numbers, and takes the file's first bytes for strips that are not there.
@@ -18,11 +19,17 @@ import java.util.Arrays;
 final class TiffRaster {
   private static final int JPEG_TABLES = 347;
 
+  /** Of a packed strip or tile: what it may have beyond twice its samples. */
+  private static final int MAX_OVERHEAD = 1 << 20;
+
   /** What one strip or tile takes beside itself: tables of LZW, zlib's window. */
   private static final int UNPACKING_BYTES = 128 << 10;
 
   private final TiffLayout layout;
-  private final byte[] file;
+
+  /** Null where each strip or tile is used once. */
+  private final PieceCache cache;
+
   private final int bits;
   private final Kind kind;
   private final int rowBytes;
@@ -46,9 +53,19 @@ final class TiffRaster {
     void row(int x, int y, int band, float[] values, int pixels);
   }
 
+  /** Of an image that is read once. */
   TiffRaster(TiffLayout layout) {
+    this(layout, null);
+  }
+
+  /**
+   * Of an image that is read in windows.
+   *
+   * @param cache of its strips and tiles
+   */
+  TiffRaster(TiffLayout layout, PieceCache cache) {
     this.layout = layout;
-    this.file = layout.file;
+    this.cache = cache;
     this.bits = layout.bits;
     this.kind = layout.kind;
     this.rowBytes = layout.rowBytes();
@@ -60,67 +77,99 @@ final class TiffRaster {
     long places = Long.BYTES * 4L * layout.offsets.length;
     // Of a JPEG, the decoder's raster and its copy of the strip or tile.
     long decoding =
-        layout.compression == TiffLayout.JPEG ? 2 * layout.pieceBytes() + layout.file.length : 0;
+        layout.compression == TiffLayout.JPEG ? 2 * layout.pieceBytes() + layout.source.size() : 0;
     long row = 3L * Float.BYTES * layout.pieceWidth * layout.samplesOfPiece();
     return layout.pieceBytes() + decoding + row + places + UNPACKING_BYTES;
   }
 
   /**
-   * Reads every {@code stepX}th column and every {@code stepY}th row, from the first on.
+   * Reads every {@code stepX}th column and every {@code stepY}th row of a window, from its first
+   * on.
    *
+   * @param window within the image; the image that is made begins at its corner
    * @throws ImageFormatException when a strip or tile is damaged
    */
-  void read(int stepX, int stepY, Rows rows) {
-    byte[] unpacked =
-        layout.compression == TiffLayout.UNPACKED ? null : new byte[(int) layout.pieceBytes()];
+  void read(Window window, int stepX, int stepY, Rows rows) {
+    byte[] buffer =
+        cache != null || layout.compression == TiffLayout.UNPACKED
+            ? null
+            : new byte[(int) layout.pieceBytes()];
     float[] values = new float[Math.ceilDiv(layout.pieceWidth, stepX) * samples];
-    for (int piece = 0; piece < layout.pieces(); piece++) {
-      int place = piece % layout.piecesOfBand();
-      int left = place % layout.across() * layout.pieceWidth;
-      int top = place / layout.across() * layout.pieceHeight;
-      int band = piece / layout.piecesOfBand();
-      int firstX = Math.ceilDiv(left, stepX);
-      int pixels = Math.ceilDiv(Math.min(layout.width, left + layout.pieceWidth), stepX) - firstX;
-      int firstY = Math.ceilDiv(top, stepY);
-      int lastY = Math.ceilDiv(Math.min(layout.height, top + layout.pieceHeight), stepY);
-      if (pixels < 1 || firstY == lastY) {
-        continue;
-      }
-      if (layout.isMissing(piece)) {
-        Arrays.fill(values, Float.NaN);
-        for (int y = firstY; y < lastY; y++) {
-          rows.row(firstX, y, band, values, pixels);
+    int lastColumn = (window.x() + window.width() - 1) / layout.pieceWidth;
+    int lastRow = (window.y() + window.height() - 1) / layout.pieceHeight;
+    for (int band = 0; band < layout.pieces() / layout.piecesOfBand(); band++) {
+      for (int row = window.y() / layout.pieceHeight; row <= lastRow; row++) {
+        for (int column = window.x() / layout.pieceWidth; column <= lastColumn; column++) {
+          int piece = band * layout.piecesOfBand() + row * layout.across() + column;
+          read(new Part(piece, band, window, stepX, stepY), buffer, values, rows);
         }
-        continue;
-      }
-      byte[] bytes = unpack(piece, unpacked);
-      int from = bytes == file ? (int) layout.offsets[piece] : 0;
-      for (int y = firstY; y < lastY; y++) {
-        int row = from + (y * stepY - top) * rowBytes;
-        values(bytes, row, firstX * stepX - left, stepX, pixels, values);
-        rows.row(firstX, y, band, values, pixels);
       }
     }
   }
 
-  /** A strip or tile as plain rows: the file itself where it has it so. */
-  private byte[] unpack(int piece, byte[] unpacked) {
-    int offset = (int) layout.offsets[piece];
-    int length = (int) layout.length(piece);
+  /** What a window wants of a strip or tile. */
+  private record Part(int piece, int band, Window window, int stepX, int stepY) {}
+
+  private void read(Part part, byte[] buffer, float[] values, Rows rows) {
+    Window window = part.window;
+    int place = part.piece % layout.piecesOfBand();
+    int left = place % layout.across() * layout.pieceWidth;
+    int top = place / layout.across() * layout.pieceHeight;
+    // In pixels of the image that is made.
+    int firstX = Math.max(0, Math.ceilDiv(left - window.x(), part.stepX));
+    int right = Math.min(window.x() + window.width(), left + layout.pieceWidth);
+    int pixels = Math.ceilDiv(right - window.x(), part.stepX) - firstX;
+    int firstY = Math.max(0, Math.ceilDiv(top - window.y(), part.stepY));
+    int bottom = Math.min(window.y() + window.height(), top + layout.pieceHeight);
+    int lastY = Math.ceilDiv(bottom - window.y(), part.stepY);
+    if (pixels < 1 || firstY >= lastY) {
+      return;
+    }
+    if (layout.isMissing(part.piece)) {
+      Arrays.fill(values, Float.NaN);
+      for (int y = firstY; y < lastY; y++) {
+        rows.row(firstX, y, part.band, values, pixels);
+      }
+      return;
+    }
+    TiffSource.Slice unpacked =
+        cache == null
+            ? unpack(part.piece, buffer)
+            : cache.get(part.piece, piece -> unpack(piece, new byte[(int) layout.pieceBytes()]));
+    int firstColumn = window.x() + firstX * part.stepX - left;
+    for (int y = firstY; y < lastY; y++) {
+      int row = unpacked.from() + (window.y() + y * part.stepY - top) * rowBytes;
+      values(unpacked.bytes(), row, firstColumn, part.stepX, pixels, values);
+      rows.row(firstX, y, part.band, values, pixels);
+    }
+  }
+
+  /**
+   * A strip or tile as plain rows: the file itself where it has it so.
+   *
+   * @param out takes the rows of one that is packed
+   */
+  private TiffSource.Slice unpack(int piece, byte[] out) {
     int need = layout.rows(piece) * rowBytes;
-    byte[] out = unpacked;
+    boolean plain = layout.compression == TiffLayout.UNPACKED;
+    if (plain && layout.length(piece) < need) {
+      throw FileKind.TIFF.damaged(
+          "a strip or tile has %d bytes where it must have %d", layout.length(piece), need);
+    }
+    // A header that lies must not cost more than what it says is unpacked.
+    int length = (int) Math.min(layout.length(piece), plain ? need : 2L * need + MAX_OVERHEAD);
+    TiffSource.Slice packed = layout.source.slice(layout.offsets[piece], length);
+    byte[] file = packed.bytes();
+    int offset = packed.from();
+    byte[] rows = out;
     switch (layout.compression) {
       case TiffLayout.UNPACKED -> {
-        if (length < need) {
-          throw FileKind.TIFF.damaged(
-              "a strip or tile has %d bytes where it must have %d", length, need);
-        }
         if (layout.predictor == 1) {
-          return file;
+          return packed;
         }
-        out = Arrays.copyOfRange(file, offset, offset + need);
+        rows = Arrays.copyOfRange(file, offset, offset + need);
       }
-      case TiffLayout.LZW -> TiffPacking.lzw(file, offset, length, out, need);
+      case TiffLayout.LZW -> TiffPacking.lzw(file, offset, length, rows, need);
       case TiffLayout.JPEG -> {
         byte[] values =
             JpegFile.inTiff(layout.directory.bytes(JPEG_TABLES), file, offset, length)
@@ -128,21 +177,21 @@ final class TiffRaster {
         if (layout.isYccInJpeg()) {
           Colours.fromYcc(values, 3);
         }
-        System.arraycopy(values, 0, out, 0, need);
+        System.arraycopy(values, 0, rows, 0, need);
       }
-      case TiffLayout.PACK_BITS -> TiffPacking.packBits(file, offset, length, out, need);
-      default -> TiffPacking.inflate(file, offset, length, out, need);
+      case TiffLayout.PACK_BITS -> TiffPacking.packBits(file, offset, length, rows, need);
+      default -> TiffPacking.inflate(file, offset, length, rows, need);
     }
     boolean little = layout.order == ByteOrder.LITTLE_ENDIAN;
     for (int row = 0; layout.predictor > 1 && row < layout.rows(piece); row++) {
       int from = row * rowBytes;
       if (layout.predictor == 2) {
-        TiffPacking.sum(out, from, layout.pieceWidth, samples, bits / 8, little);
+        TiffPacking.sum(rows, from, layout.pieceWidth, samples, bits / 8, little);
       } else {
-        TiffPacking.sumFloats(out, from, layout.pieceWidth, samples, bits / 8, little);
+        TiffPacking.sumFloats(rows, from, layout.pieceWidth, samples, bits / 8, little);
       }
     }
-    return out;
+    return new TiffSource.Slice(rows, 0);
   }
 
   /** Samples of every so many pixels of a row, as floats. */

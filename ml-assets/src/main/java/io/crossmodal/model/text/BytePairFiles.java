@@ -161,6 +161,17 @@ final class BytePairFiles {
         frame);
   }
 
+  /** See {@link BytePairTokenizer#plain}. */
+  static byte[] plain(String file, byte[] content) {
+    if (!isGzip(content)) {
+      return content;
+    }
+    List<String> lines = text(file, unpacked(file, content)).lines().toList();
+    int most = CLIP_MERGES + (lines.isEmpty() || !lines.get(0).contains(VERSION) ? 0 : 1);
+    return (String.join("\n", lines.subList(0, Math.min(most, lines.size()))) + "\n")
+        .getBytes(StandardCharsets.UTF_8);
+  }
+
   private static byte[] unpacked(String file, byte[] content) {
     try (InputStream in = new GZIPInputStream(new ByteArrayInputStream(content))) {
       byte[] unpacked = in.readNBytes(MAX_BYTES + 1);

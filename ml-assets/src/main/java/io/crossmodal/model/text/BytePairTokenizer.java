@@ -70,9 +70,7 @@ public final class BytePairTokenizer implements Tokenizer {
    */
   public static BytePairTokenizer read(Path file, int maxTokens) throws IOException {
     byte[] content = content(file);
-    TextCleaning cleaning =
-        BytePairFiles.isGzip(content) ? TextCleaning.OPEN_CLIP : TextCleaning.HUGGING_FACE;
-    return of(file.toString(), content, null, cleaning, maxTokens);
+    return of(file.toString(), content, null, cleaning(content), maxTokens);
   }
 
   /**
@@ -100,6 +98,22 @@ public final class BytePairTokenizer implements Tokenizer {
     List<String> frame = BytePairVocabulary.FRAMES.get(cleaning == TextCleaning.OPEN_CLIP ? 1 : 0);
     BytePairVocabulary vocabulary = BytePairFiles.read(file, content, ids, frame);
     return new BytePairTokenizer(vocabulary, cleaning, maxTokens, vocabulary.size());
+  }
+
+  /**
+   * Returns a tokenizer file as plain text without what is not used: the merges of {@code
+   * bpe_simple_vocab_16e6.txt.gz} that a CLIP has, any other content as it is.
+   *
+   * @param file a name for messages
+   * @throws IllegalArgumentException when it is packed and damaged
+   */
+  public static byte[] plain(String file, byte[] content) {
+    return BytePairFiles.plain(file, content);
+  }
+
+  /** Returns how the library cleans texts that writes such files. */
+  public static TextCleaning cleaning(byte[] content) {
+    return BytePairFiles.isGzip(content) ? TextCleaning.OPEN_CLIP : TextCleaning.HUGGING_FACE;
   }
 
   private static byte[] content(Path file) throws IOException {

@@ -30,6 +30,7 @@ final class ImageTower {
       case CONVOLUTIONAL -> List.of("convnet", "grid");
       case RESNET -> List.of("resnet", "grid");
       case EFFICIENTNET_LITE -> List.of("efficientnet");
+      case CLIP -> List.of("clip_vision");
     };
   }
 
@@ -39,6 +40,7 @@ final class ImageTower {
       case VISION_TRANSFORMER -> "VisionTransformer";
       case CONVOLUTIONAL, RESNET -> "ConvolutionalTower";
       case EFFICIENTNET_LITE -> "EfficientNetLite";
+      case CLIP -> "ClipVision";
     };
   }
 
@@ -46,7 +48,7 @@ final class ImageTower {
   static boolean ofPatchesAlone(ImageTowerConfig.Kind kind, String tower, String name) {
     List<String> parts =
         switch (kind) {
-          case VISION_TRANSFORMER -> List.of();
+          case VISION_TRANSFORMER, CLIP -> List.of();
           case CONVOLUTIONAL, RESNET -> List.of("project.weight", "project.bias", "position");
           case EFFICIENTNET_LITE ->
               List.of("fine.weight", "fine.bias", "position", "norm.weight", "norm.bias");
@@ -82,6 +84,7 @@ final class ImageTower {
       case VISION_TRANSFORMER -> visionTransformer(tower, path, sensor);
       case CONVOLUTIONAL, RESNET -> convolutional(tower, path, sensor);
       case EFFICIENTNET_LITE -> efficientNet(tower, path, sensor);
+      case CLIP -> new ClipTower(config, weights).image(tower, path, sensor);
     };
   }
 
@@ -201,7 +204,7 @@ final class ImageTower {
     }
     tower
         .with("head", pointwise(path + ".head", width, image.head()))
-        .with("embed", Layers.linear(weights, path + ".embed", image.head(), h));
+        .with("embed", Layers.readout(weights, path + ".embed", image.head(), h));
     if (image.hasFineTokens()) {
       int finer = image.stages().get(image.lastReduction() - 1).width();
       tower.with("fine", Layers.linear(weights, path + ".fine", 4 * finer, h));

@@ -18,6 +18,14 @@ public final class Layers {
     return linear(weights, path, in, out, Init.normal(Math.sqrt(2.0 / (in + out))));
   }
 
+  /**
+   * The same for what reads a pretrained tower: PyTorch's own deviation of a linear layer. Adam's
+   * steps have one size, so weights that start smaller turn sooner, and the towers wait for these.
+   */
+  static ScriptModule readout(Weights weights, String path, int in, int out) {
+    return linear(weights, path, in, out, Init.normal(1 / Math.sqrt(3.0 * in)));
+  }
+
   static ScriptModule linear(Weights weights, String path, int in, int out, Init init) {
     return new ScriptModule("nn.Linear")
         .with("weight", weights.get(path + ".weight", init, out, in))
@@ -57,9 +65,13 @@ public final class Layers {
    *     #linear}
    */
   static ScriptModule attention(Weights weights, String path, ModelConfig config, double residual) {
-    int h = config.hidden();
+    return attention(weights, path, config.hidden(), config.heads(), residual);
+  }
+
+  /** The same of a width H and heads of its own. */
+  static ScriptModule attention(Weights weights, String path, int h, int heads, double residual) {
     return new ScriptModule("nn.MultiHeadAttention")
-        .with("heads", config.heads())
+        .with("heads", heads)
         .with("query", linear(weights, path + ".query", h, h))
         .with("key", linear(weights, path + ".key", h, h))
         .with("value", linear(weights, path + ".value", h, h))

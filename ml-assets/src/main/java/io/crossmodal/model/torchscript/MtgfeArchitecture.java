@@ -10,6 +10,7 @@ import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
 import io.crossmodal.model.torchscript.Weights.Init;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,9 +25,6 @@ import java.util.stream.IntStream;
  * initialisation, or a {@link StateDict} that must hold exactly these tensors.
  */
 public final class MtgfeArchitecture {
-  private static final List<String> MODULES = List.of("nn", "text", "image", "fusion", "mtgfe");
-  private static final List<String> WITHOUT_TEXT = List.of("nn", "image", "sensors");
-
   private final ModelConfig config;
   private final Weights weights;
 
@@ -61,13 +59,31 @@ public final class MtgfeArchitecture {
 
   /** The sources of an inference archive by module name. */
   public static Map<String, String> sources(ModelConfig config) {
-    return modelSources(config, ranges(config, Dropout.NONE, Precision.FP32));
+    return modelSources(config, ranges(config, Dropout.NONE, Precision.FP32, Use.SERVED));
+  }
+
+  /** What an archive is for. */
+  private enum Use {
+    /** Scores; cross-attention takes the cheaper of its two ways. */
+    SERVED,
+    /** Scores; linear layers are packed, and their weights nobody else's. */
+    PACKED,
+    /** Is trained; pairs share what is made of their images. */
+    TRAINED
+  }
+
+  /** The same for linear layers that are packed. */
+  static Map<String, String> packedSources(ModelConfig config) {
+    Map<String, String> sources =
+        modelSources(config, ranges(config, Dropout.NONE, Precision.FP32, Use.PACKED));
+    sources.remove("absorbed");
+    return sources;
   }
 
   private static Map<String, String> modelSources(
       ModelConfig config, Map<String, List<String>> ranges) {
     Map<String, String> sources = new LinkedHashMap<>();
-    for (String module : config.hasText() ? MODULES : WITHOUT_TEXT) {
+    for (String module : modules(config)) {
       String source =
           resources(config, module).stream()
               .map(name -> ScriptSources.resource(MtgfeArchitecture.class, name))
@@ -82,10 +98,29 @@ public final class MtgfeArchitecture {
     return sources;
   }
 
+  private static List<String> modules(ModelConfig config) {
+    List<String> modules = new ArrayList<>(List.of("nn"));
+    if (ClipTower.in(config)) {
+      modules.add("clip");
+    }
+    if (!config.hasText()) {
+      modules.addAll(List.of("image", "sensors"));
+      return modules;
+    }
+    modules.addAll(List.of("text", "image"));
+    if (config.hasFusion()) {
+      modules.addAll(List.of("absorbed", "fusion"));
+    }
+    modules.add("mtgfe");
+    return modules;
+  }
+
   /** Returns the resources that make a module of an archive: towers are chosen by their kind. */
   private static List<String> resources(ModelConfig config, String module) {
     return switch (module) {
-      case "text" -> List.of(config.text().isMean() ? "mean" : "bert");
+      case "text" ->
+          List.of(config.text().isClip() ? "clip_text" : config.text().isMean() ? "mean" : "bert");
+      case "mtgfe" -> List.of("filter", config.hasFusion() ? "mtgfe" : "two_towers");
       case "image" -> ImageTower.resources(config.image().kind());
       default -> List.of(module);
     };
@@ -96,7 +131,7 @@ public final class MtgfeArchitecture {
    * {@code names} that lie beside {@code anchor}, in which the same repeated lines may stand.
    */
   public static Map<String, String> sources(ModelConfig config, Class<?> anchor, String... names) {
-    return sources(config, Dropout.NONE, Precision.FP32, anchor, names);
+    return sources(config, ranges(config, Dropout.NONE, Precision.FP32, Use.SERVED), anchor, names);
   }
 
   /**
@@ -109,7 +144,11 @@ public final class MtgfeArchitecture {
    */
   public static Map<String, String> sources(
       ModelConfig config, Dropout dropout, Precision precision, Class<?> anchor, String... names) {
-    Map<String, List<String>> ranges = ranges(config, dropout, precision);
+    return sources(config, ranges(config, dropout, precision, Use.TRAINED), anchor, names);
+  }
+
+  private static Map<String, String> sources(
+      ModelConfig config, Map<String, List<String>> ranges, Class<?> anchor, String... names) {
     Map<String, String> sources = modelSources(config, ranges);
     for (String name : names) {
       sources.put(name, ScriptSources.unroll(ScriptSources.resource(anchor, name), ranges));
@@ -144,15 +183,20 @@ public final class MtgfeArchitecture {
   /** {@code mtgfe.Filter}: the two projections and the temperature. */
   public static ScriptModule projections(ModelConfig config, Weights weights, String path) {
     int d = config.embeddingDimension();
+    boolean encoder = config.hasText() && config.text().kind() == TextConfig.Kind.BERT_MEAN;
     return new ScriptModule("mtgfe.Filter")
-        .with("text", Layers.linear(weights, path + ".text", config.hidden(), d))
+        .with(
+            "text",
+            encoder
+                ? Layers.readout(weights, path + ".text", config.hidden(), d)
+                : Layers.linear(weights, path + ".text", config.hidden(), d))
         .with("image", Layers.linear(weights, path + ".image", config.hidden(), d))
         // CLIP's temperature of 0.07 at the start.
         .with("log_scale", weights.get(path + ".log_scale", Init.constant(Math.log(1 / 0.07)), 1));
   }
 
   private static Map<String, List<String>> ranges(
-      ModelConfig config, Dropout dropout, Precision precision) {
+      ModelConfig config, Dropout dropout, Precision precision, Use use) {
     ImageTowerConfig image = config.image();
     List<String> sensors = config.sensors().stream().map(SensorConfig::name).toList();
     Map<String, List<String>> ranges = new HashMap<>();
@@ -176,6 +220,10 @@ public final class MtgfeArchitecture {
     ranges.put("WHOLE", once(precision == Precision.FP32));
     ranges.put("MIXED", once(precision == Precision.BF16));
     ranges.put("SENSORS", sensors);
+    ranges.put("FUSION", once(config.hasFusion()));
+    ranges.put("TOWERS_ALONE", once(!config.hasFusion()));
+    boolean trained = use == Use.TRAINED;
+    ranges.put("TRAINED", once(trained));
     if (config.hasText()) {
       ranges.put("MEAN_OF_TOKENS", once(config.text().kind() == TextConfig.Kind.BERT_MEAN));
       int layers = config.text().layers();
@@ -183,13 +231,24 @@ public final class MtgfeArchitecture {
       ranges.put("TEXT_LAYERS", upTo(layers));
       ranges.put("TEXT_LAYERS_WHOLE", upTo(whole));
       ranges.put("TEXT_LAYERS_DROPPING", upTo(layers).subList(whole, layers));
+      ranges.put(
+          "STATES_DROPOUT", whole > 0 && whole < layers ? share(dropout.layers()) : List.of());
+      ranges.put("FILTER_MLP", once(config.preRanker()));
+    }
+    if (config.hasFusion()) {
       ranges.put("FUSION_WHOLE", once(dropout.layers() == 0));
+      ranges.put("ABSORBED", once(use == Use.SERVED));
+      ranges.put("PROJECTED", once(use != Use.SERVED));
+      ranges.put("TRAINED_WHOLE", once(trained && dropout.layers() == 0));
       ranges.put("FUSION_DROPOUT", share(dropout.layers()));
       int fusion = config.fusionLayers();
       ranges.put("FUSION_LAYERS", upTo(fusion));
+      ranges.put("FUSION_LAYERS_TRAINED", upTo(trained ? fusion : 0));
+      ranges.put(
+          "FUSION_LAYERS_TRAINED_BETWEEN",
+          trained ? upTo(fusion - 1).subList(1, fusion - 1) : List.of());
       ranges.put("FUSION_LAYERS_BETWEEN", upTo(fusion - 1).subList(1, fusion - 1));
       ranges.put("FUSION_LAYERS_BUT_TWO", upTo(fusion - 2));
-      ranges.put("FILTER_MLP", once(config.preRanker()));
     }
     return ranges;
   }
@@ -211,9 +270,10 @@ public final class MtgfeArchitecture {
   private ScriptModule mtgfe() {
     ScriptModule root = new ScriptModule("mtgfe.Mtgfe").with("text", textTower("text"));
     imageTowers(root);
-    root.with("fusion", fusion("fusion"))
-        .with("itm", linear("itm", config.hidden(), 2))
-        .with("filter", projections(config, weights, "filter"));
+    if (config.hasFusion()) {
+      root.with("fusion", fusion("fusion")).with("itm", linear("itm", config.hidden(), 2));
+    }
+    root.with("filter", projections(config, weights, "filter"));
     return config.preRanker() ? root.with("mlp", preRanker(config, weights, "mlp")) : root;
   }
 
@@ -235,6 +295,9 @@ public final class MtgfeArchitecture {
   }
 
   private ScriptModule textTower(String path) {
+    if (config.text().isClip()) {
+      return new ClipTower(config, weights).text(path);
+    }
     int h = config.hidden();
     boolean mean = config.text().isMean();
     // Layers that start near the identity: the mean of the words is what training starts from.

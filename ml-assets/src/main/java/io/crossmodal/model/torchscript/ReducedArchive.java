@@ -38,9 +38,9 @@ public final class ReducedArchive {
     }
     ScriptModule model = MtgfeArchitecture.build(config, Weights.of(state));
     if (precision == Precision.INT8) {
-      Map<String, String> sources = MtgfeArchitecture.sources(config);
+      Map<String, String> sources = MtgfeArchitecture.packedSources(config);
       sources.put("packed", packed(packedLinear(sources.get("nn"))));
-      sources.compute("fusion", (name, source) -> packed(source));
+      sources.computeIfPresent("fusion", (name, source) -> packed(source));
       ScriptArchiveWriter.write(out, copy(model, false), sources, precision);
     } else {
       Map<String, String> sources =

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.torchscript;
 
+import io.crossmodal.model.Precision;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -76,10 +77,26 @@ public final class ScriptArchive implements AutoCloseable {
    */
   public static ScriptArchive open(Path file, Function<Weights, ScriptModule> architecture)
       throws IOException {
+    return open(file, architecture, Precision.FP32);
+  }
+
+  /**
+   * Opens an archive as {@link ScriptArchiveWriter#writeStored} writes it.
+   *
+   * @param file must stay as it is until this is closed
+   * @param architecture what the archive must be of
+   * @param precision that its matrices are kept in; they are read as 32-bit floats
+   * @throws FormatException when the file is no archive of that architecture
+   * @throws IOException when the file cannot be read
+   */
+  public static ScriptArchive open(
+      Path file, Function<Weights, ScriptModule> architecture, Precision precision)
+      throws IOException {
     ScriptArchive archive = new ScriptArchive(FileChannel.open(file, StandardOpenOption.READ));
     boolean whole = false;
     try {
-      archive.readAll(ScriptArchiveWriter.layout(architecture.apply(Weights.SHAPES)));
+      archive.readAll(
+          ScriptArchiveWriter.layout(architecture.apply(Weights.SHAPES), precision), precision);
       whole = true;
       return archive;
     } finally {
@@ -102,7 +119,7 @@ public final class ScriptArchive implements AutoCloseable {
     return Map.copyOf(sources);
   }
 
-  private void readAll(ScriptArchiveWriter.Layout layout) throws IOException {
+  private void readAll(ArchiveLayout layout, Precision precision) throws IOException {
     byte[] pickle = layout.pickle();
     Entry tree = next("data.pkl", "the tree");
     // Longer or shorter, the first byte that differs says why.
@@ -130,15 +147,18 @@ public final class ScriptArchive implements AutoCloseable {
     for (Map.Entry<String, ScriptTensor> expected : layout.tensors().entrySet()) {
       long[] shape = expected.getValue().shape();
       Entry data = next("data/" + index++, "tensor " + expected.getKey());
-      long size = (long) expected.getValue().size() * Float.BYTES;
+      Precision type = ScriptArchiveWriter.stored(expected.getValue(), precision);
+      int width = ScriptArchiveWriter.bytes(type);
+      long size = (long) expected.getValue().size() * width;
       if (data.size() != size) {
         throw new FormatException(
             String.format(
                 Locale.ROOT,
-                "tensor %s of shape %s needs %d bytes of float32, its %s has %d",
+                "tensor %s of shape %s needs %d bytes of %s, its %s has %d",
                 expected.getKey(),
                 Arrays.toString(shape),
                 size,
+                width == Float.BYTES ? "float32" : type,
                 data.name(),
                 data.size()));
       }
@@ -146,7 +166,7 @@ public final class ScriptArchive implements AutoCloseable {
       tensors.put(
           expected.getKey(),
           ScriptTensor.of(
-              (from, into) -> read(data.start() + (long) from * Float.BYTES, into),
+              (from, into) -> read(data.start() + (long) from * width, type, into),
               trainable,
               shape));
     }
@@ -154,8 +174,7 @@ public final class ScriptArchive implements AutoCloseable {
     next("version", "the format's version");
   }
 
-  private static void compare(ScriptArchiveWriter.Layout layout, byte[] found, long size)
-      throws IOException {
+  private static void compare(ArchiveLayout layout, byte[] found, long size) throws IOException {
     int at = layout.firstDifference(found);
     if (at < layout.pickle().length || size > layout.pickle().length) {
       throw new FormatException(
@@ -234,11 +253,25 @@ public final class ScriptArchive implements AutoCloseable {
     return bytes;
   }
 
-  private void read(long from, FloatBuffer into) throws IOException {
+  private void read(long from, Precision type, FloatBuffer into) throws IOException {
     ByteBuffer bytes =
-        ByteBuffer.allocate(into.remaining() * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer.allocate(into.remaining() * ScriptArchiveWriter.bytes(type))
+            .order(ByteOrder.LITTLE_ENDIAN);
     read(from, bytes);
-    into.put(bytes.flip().asFloatBuffer());
+    bytes.flip();
+    switch (type) {
+      case FP16 -> {
+        while (bytes.hasRemaining()) {
+          into.put(Float.float16ToFloat(bytes.getShort()));
+        }
+      }
+      case BF16 -> {
+        while (bytes.hasRemaining()) {
+          into.put(Float.intBitsToFloat(bytes.getShort() << 16));
+        }
+      }
+      default -> into.put(bytes.asFloatBuffer());
+    }
   }
 
   private void read(long from, ByteBuffer into) throws IOException {

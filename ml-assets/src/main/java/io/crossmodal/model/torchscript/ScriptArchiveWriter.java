@@ -13,11 +13,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.NavigableMap;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
@@ -55,8 +53,8 @@ public final class ScriptArchiveWriter {
   private static final int REDUCE = 'R';
   private static final int GLOBAL = 'c';
   private static final int NEW_OBJECT = 0x81;
-  private static final int NEW_TRUE = 0x88;
-  private static final int NEW_FALSE = 0x89;
+  static final int NEW_TRUE = 0x88;
+  static final int NEW_FALSE = 0x89;
   private static final int LONG1 = 0x8a;
   private static final int BINARY_UNICODE = 'X';
   private static final int BINARY_FLOAT = 'G';
@@ -77,8 +75,12 @@ public final class ScriptArchiveWriter {
 
   private final Precision precision;
 
-  private ScriptArchiveWriter(Precision precision) {
+  /** Whether the weights are to be kept, not to be run. */
+  private final boolean stored;
+
+  private ScriptArchiveWriter(Precision precision, boolean stored) {
     this.precision = precision;
+    this.stored = stored;
   }
 
   /**
@@ -103,84 +105,39 @@ public final class ScriptArchiveWriter {
   static void write(
       OutputStream out, ScriptModule root, Map<String, String> sources, Precision precision)
       throws IOException {
-    ScriptArchiveWriter writer = new ScriptArchiveWriter(precision);
+    ScriptArchiveWriter writer = new ScriptArchiveWriter(precision, false);
     writer.tree(root);
     writer.zip(out, sources);
   }
 
-  /** Returns what an fp32 archive of a tree must look like; no tensor's values are asked for. */
-  static Layout layout(ScriptModule root) {
-    ScriptArchiveWriter writer = new ScriptArchiveWriter(Precision.FP32);
+  /**
+   * Writes an archive that keeps weights, not one that is run in that precision.
+   *
+   * @param precision FP32, or FP16 or BF16 of tensors of at least two extents; vectors, such as
+   *     biases and a temperature, take no space
+   */
+  public static void writeStored(
+      OutputStream out, ScriptModule root, Map<String, String> sources, Precision precision)
+      throws IOException {
+    ScriptArchiveWriter writer = new ScriptArchiveWriter(precision, true);
     writer.tree(root);
-    return new Layout(writer.pickle.toByteArray(), writer.tensors, writer.flags, writer.attributes);
+    writer.zip(out, sources);
   }
 
-  /** Required content of an archive, but for its code and its tensors' values. */
-  static final class Layout {
-    private final byte[] pickle;
-    private final Map<String, ScriptTensor> tensors;
-    private final Map<String, Integer> flags;
-    private final NavigableMap<Integer, String> attributes;
-    private final Set<Integer> flagged;
+  /**
+   * Returns what an archive of {@link #writeStored} must look like; no tensor's values are asked
+   * for.
+   */
+  static ArchiveLayout layout(ScriptModule root, Precision precision) {
+    ScriptArchiveWriter writer = new ScriptArchiveWriter(precision, true);
+    writer.tree(root);
+    return new ArchiveLayout(
+        writer.pickle.toByteArray(), writer.tensors, writer.flags, writer.attributes);
+  }
 
-    private Layout(
-        byte[] pickle,
-        Map<String, ScriptTensor> tensors,
-        Map<String, Integer> flags,
-        NavigableMap<Integer, String> attributes) {
-      this.pickle = pickle;
-      this.tensors = tensors;
-      this.flags = flags;
-      this.attributes = attributes;
-      this.flagged = Set.copyOf(flags.values());
-    }
-
-    /** Live. */
-    byte[] pickle() {
-      return pickle;
-    }
-
-    /** By dotted path, in the order of their entries. */
-    Map<String, ScriptTensor> tensors() {
-      return tensors;
-    }
-
-    /**
-     * Returns where a pickle differs first; whether a tensor takes gradients may differ.
-     *
-     * @return the length of the shorter one where it does not
-     */
-    int firstDifference(byte[] found) {
-      int at = Arrays.mismatch(pickle, found);
-      int from = 0;
-      while (at >= 0 && from + at < Math.min(pickle.length, found.length)) {
-        from += at;
-        byte flag = found[from];
-        if (!flagged.contains(from) || (flag != (byte) NEW_TRUE && flag != (byte) NEW_FALSE)) {
-          return from;
-        }
-        from++;
-        at = Arrays.mismatch(pickle, from, pickle.length, found, from, found.length);
-      }
-      return Math.min(pickle.length, found.length);
-    }
-
-    /** Returns whether a tensor takes gradients by a pickle without {@link #firstDifference}. */
-    boolean trainable(byte[] found, String tensor) {
-      return found[flags.get(tensor)] == (byte) NEW_TRUE;
-    }
-
-    /** Returns what stands at a place of the pickle. */
-    String what(int at) {
-      Map.Entry<Integer, String> attribute = attributes.floorEntry(at);
-      String path = attribute == null ? "" : attribute.getValue();
-      ScriptTensor tensor = tensors.get(path);
-      return at >= pickle.length
-          ? "nothing more"
-          : tensor == null
-              ? path.isEmpty() ? "the model itself" : "[" + path + "]"
-              : "[" + path + "] of shape " + Arrays.toString(tensor.shape());
-    }
+  /** Returns the type of a tensor of {@link #writeStored}. */
+  static Precision stored(ScriptTensor tensor, Precision precision) {
+    return tensor.shape().length > 1 ? precision : Precision.FP32;
   }
 
   private void tree(ScriptModule root) {
@@ -211,10 +168,12 @@ public final class ScriptArchiveWriter {
   /** Twice over the values: a stored entry's checksum stands before its content. */
   private void data(ZipOutputStream zip, String name, ScriptTensor tensor) throws IOException {
     CRC32 crc = new CRC32();
-    tensor.forEachPiece(piece -> encode(piece, (bytes, length) -> crc.update(bytes, 0, length)));
-    long width = halves() ? Short.BYTES : Float.BYTES;
-    startEntry(zip, name, tensor.size() * width, crc);
-    tensor.forEachPiece(piece -> encode(piece, (bytes, length) -> zip.write(bytes, 0, length)));
+    Precision type = type(tensor);
+    tensor.forEachPiece(
+        piece -> encode(type, piece, (bytes, length) -> crc.update(bytes, 0, length)));
+    startEntry(zip, name, (long) tensor.size() * bytes(type), crc);
+    tensor.forEachPiece(
+        piece -> encode(type, piece, (bytes, length) -> zip.write(bytes, 0, length)));
     zip.closeEntry();
   }
 
@@ -224,14 +183,15 @@ public final class ScriptArchiveWriter {
     void accept(byte[] bytes, int length) throws IOException;
   }
 
-  private void encode(FloatBuffer values, Encoded encoded) throws IOException {
+  private static void encode(Precision type, FloatBuffer values, Encoded encoded)
+      throws IOException {
     byte[] array = new byte[ENCODED_BYTES];
     ByteBuffer bytes = ByteBuffer.wrap(array).order(ByteOrder.LITTLE_ENDIAN);
     while (values.hasRemaining()) {
       bytes.clear();
       while (values.hasRemaining() && bytes.hasRemaining()) {
         float value = values.get();
-        switch (precision) {
+        switch (type) {
           case FP32, INT8 -> bytes.putInt(Float.floatToRawIntBits(value));
           case FP16 -> bytes.putShort(Float.floatToFloat16(value));
           case BF16 -> bytes.putShort(toBfloat16(value));
@@ -241,8 +201,13 @@ public final class ScriptArchiveWriter {
     }
   }
 
-  private boolean halves() {
-    return precision == Precision.BF16 || precision == Precision.FP16;
+  private Precision type(ScriptTensor tensor) {
+    return stored ? stored(tensor, precision) : precision;
+  }
+
+  /** Returns the bytes of a value in an archive. */
+  static int bytes(Precision type) {
+    return type == Precision.BF16 || type == Precision.FP16 ? Short.BYTES : Float.BYTES;
   }
 
   /** The upper half of the bits, rounded to the nearest, ties to even. */
@@ -319,7 +284,7 @@ public final class ScriptArchiveWriter {
     global("torch._utils", "_rebuild_tensor_v2");
     op(MARK).op(MARK);
     text("storage");
-    global("torch", storage());
+    global("torch", storage(type(tensor)));
     text(Integer.toString(id));
     text("cpu");
     integer(tensor.size());
@@ -336,13 +301,13 @@ public final class ScriptArchiveWriter {
     tuple(strides);
     // A reduced model is for inference alone, and the packing of linear layers takes no gradients.
     flags.put(path, pickle.size());
-    bool(tensor.trainable() && precision == Precision.FP32);
+    bool(tensor.trainable() && (stored || precision == Precision.FP32));
     global("collections", "OrderedDict");
     op(EMPTY_TUPLE).op(REDUCE).op(TUPLE).op(REDUCE);
   }
 
-  private String storage() {
-    return switch (precision) {
+  private static String storage(Precision type) {
+    return switch (type) {
       case FP32, INT8 -> "FloatStorage";
       case FP16 -> "HalfStorage";
       case BF16 -> "BFloat16Storage";

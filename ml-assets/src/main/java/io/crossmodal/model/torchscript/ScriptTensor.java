@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.torchscript;
 
+import io.crossmodal.model.Precision;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.FloatBuffer;
@@ -33,7 +34,7 @@ public final class ScriptTensor {
 
   /** Source of values that are not in the heap. */
   @FunctionalInterface
-  interface Source {
+  public interface Source {
     /**
      * Fills a buffer.
      *
@@ -88,8 +89,12 @@ public final class ScriptTensor {
     return new ScriptTensor(Objects.requireNonNull(values, "values"), null, false, shape);
   }
 
-  /** A tensor whose values stay where they are. */
-  static ScriptTensor of(Source source, boolean trainable, long... shape) {
+  /**
+   * A tensor whose values stay where they are.
+   *
+   * @param trainable whether gradients flow into it
+   */
+  public static ScriptTensor of(Source source, boolean trainable, long... shape) {
     return new ScriptTensor(null, Objects.requireNonNull(source, "source"), trainable, shape);
   }
 
@@ -135,6 +140,31 @@ public final class ScriptTensor {
       source.read(from, piece);
       visitor.accept(piece.flip());
     }
+  }
+
+  /**
+   * Returns the same tensor whose values are such as a narrower type has, still 32 bits each.
+   *
+   * @param precision FP16, whose values beyond 65504 become infinite, or BF16
+   */
+  ScriptTensor rounded(Precision precision) {
+    Source exact =
+        source == null ? (from, into) -> into.put(values, from, into.remaining()) : source;
+    return of(
+        (from, into) -> {
+          int start = into.position();
+          exact.read(from, into);
+          for (int i = start; i < into.position(); i++) {
+            float value = into.get(i);
+            into.put(
+                i,
+                precision == Precision.FP16
+                    ? Float.float16ToFloat(Float.floatToFloat16(value))
+                    : Float.intBitsToFloat(ScriptArchiveWriter.toBfloat16(value) << 16));
+          }
+        },
+        trainable,
+        shape);
   }
 
   public boolean trainable() {

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.torchscript;
 
+import io.crossmodal.model.Precision;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -58,6 +59,23 @@ public final class StateDict {
       }
     }
     return rounded;
+  }
+
+  /**
+   * Returns the same with the values that {@link ScriptArchiveWriter#writeStored} keeps: matrices
+   * and convolutions in the narrower type, vectors as they are. Nothing is read here.
+   *
+   * @param precision FP32 leaves all as it is, else FP16 or BF16
+   */
+  public StateDict stored(Precision precision) {
+    if (precision == Precision.FP32) {
+      return this;
+    }
+    Map<String, ScriptTensor> rounded = new LinkedHashMap<>();
+    tensors.forEach(
+        (name, tensor) ->
+            rounded.put(name, tensor.shape().length > 1 ? tensor.rounded(precision) : tensor));
+    return new StateDict(rounded);
   }
 
   public Set<String> names() {

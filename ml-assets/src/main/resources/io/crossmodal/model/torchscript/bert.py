@@ -29,6 +29,7 @@ class TextTower(Module):
     x = self.norm(x + self.position[:ids.size(1)])  # (B, N, H)
     x = torch.dropout(x, {p}, True)                 # (B, N, H)  # [p in WORD_DROPOUT]
     x = self.layer{i}(x, bias)                      # (B, N, H)  # [i in TEXT_LAYERS_WHOLE]
+    x = torch.dropout(x, {p}, True)                 # (B, N, H)  # [p in STATES_DROPOUT]
     x = self.layer{i}.dropping(x, bias)             # (B, N, H)  # [i in TEXT_LAYERS_DROPPING]
     real = (bias.reshape(-1, ids.size(1), 1) >= -1.).type_as(x)      # (B, N, 1), 1 for a token  # [x in MEAN_OF_TOKENS]
     mean = (x * real).sum([1], True) / real.sum([1], True)           # (B, 1, H)  # [x in MEAN_OF_TOKENS]

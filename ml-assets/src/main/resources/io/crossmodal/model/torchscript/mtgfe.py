@@ -5,20 +5,6 @@
 # C channels   S image side in pixels   H hidden size   D filter dimension
 # B1: B, or 1 that all share
 
-class Filter(Module):
-  __parameters__ = ["log_scale"]
-  text : __torch__.nn.Linear
-  image : __torch__.nn.Linear
-  log_scale : Tensor  # (1), log of 1 / temperature
-  def unit(self, e: Tensor) -> Tensor:
-    return e / torch.clamp_min(torch.norm(e, 2, [1], True), 1e-06)         # (B, D), length 1
-  def embed_text(self, cls: Tensor) -> Tensor:
-    return self.unit(self.text(cls))                                       # (B, H) -> (B, D)
-  def embed_image(self, cls: Tensor) -> Tensor:
-    return self.unit(self.image(cls))                                      # (B, H) -> (B, D)
-  def scale(self) -> Tensor:
-    return torch.exp(torch.clamp_max(self.log_scale, 4.6051701859880918))  # (1), at most 100 as in CLIP
-
 # The paper's retrieval filter, section 3.4: three layers on cat(v_cls, w_cls). Its score is no dot
 # product, so no index can search by it: a second stage, not the first.
 class FilterMlp(Module):
@@ -46,6 +32,18 @@ class Mtgfe(Module):
     return (1. - mask[:, None, None]) * -10000.  # (T, 1, 1, N)
   def encode_text(self, ids: Tensor, mask: Tensor) -> Tensor:
     return self.text(ids, self.bias(mask))       # (T, N) -> (T, N, H)
+  # The same for texts that stand by their length, in quarters that are padded to their own longest: a token of  # [x in TRAINED]
+  # padding costs as much as a word.  # [x in TRAINED]
+  def encode_by_length(self, ids: Tensor, mask: Tensor) -> Tensor:  # [x in TRAINED]
+    all = annotate(List[Tensor], [])  # [x in TRAINED]
+    t = ids.size(0)  # [x in TRAINED]
+    parts = min(4, t)  # [x in TRAINED]
+    for g in range(parts):  # [x in TRAINED]
+      a, b = t * g // parts, t * (g + 1) // parts  # [x in TRAINED]
+      n = int(mask[a:b].sum([1]).amax())  # [x in TRAINED]
+      w = self.encode_text(ids[a:b, :n], mask[a:b, :n])                      # (b - a, n, H)  # [x in TRAINED]
+      _0 = torch.append(all, torch.constant_pad_nd(w, [0, 0, 0, ids.size(1) - n]))  # [x in TRAINED]
+    return torch.cat(all, 0)                     # (T, N, H)  # [x in TRAINED]
   def encode_image_{sensor}(self, pixels: Tensor) -> Tensor:  # [sensor in SENSORS]
     return self.image_{sensor}(pixels)           # (B, C, S, S) -> (B, M, H)  # [sensor in SENSORS]
   # The tower in two parts, for a training that leaves the first as it is.  # [x in CUT]
@@ -57,10 +55,6 @@ class Mtgfe(Module):
     return self.filter.embed_text(cls)           # (T, H) -> (T, D)
   def filter_image(self, cls: Tensor) -> Tensor:
     return self.filter.embed_image(cls)          # (B, H) -> (B, D)
-  # u_cls of the joint features U: text (B1, N, H), mask (B1, N), image (B1, M, H).
-  def join(self, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
-    bias = self.bias(mask)                                                   # (B1, 1, 1, N)
-    return self.fusion.cls(self.fusion.read_text(text, bias), bias, image)   # (B, H)
   # The text of each of B pairs: x (T, ...), owner (B). A single text stays single and is shared by all.
   def of_pairs(self, x: Tensor, owner: Tensor) -> Tensor:
     return x if x.size(0) == 1 else torch.index_select(x, 0, owner)          # (B1, ...)
@@ -82,7 +76,7 @@ class Mtgfe(Module):
   # The MLP filter's logits (no match, match): v (B, H), w (B1, H).  # [x in FILTER_MLP]
   def filter_mlp(self, v: Tensor, w: Tensor) -> Tensor:  # [x in FILTER_MLP]
     return self.mlp(v, w)                                                    # (B, 2)  # [x in FILTER_MLP]
-  # Word x patch weights of the last cross-attention layer but one; text, mask and image as in join.
+  # Word x patch weights of the last cross-attention layer but one; text (B1, N, H), mask (B1, N), image (B1, M, H).
   def attention(self, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
     return self.fusion.attention(text, self.bias(mask), image)               # (B, N, M)
   def forward(self, text: Tensor, mask: Tensor, image: Tensor, owner: Tensor) -> Tensor:

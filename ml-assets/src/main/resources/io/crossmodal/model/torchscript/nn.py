@@ -59,9 +59,14 @@ class MultiHeadAttention(Module):
     else:
       k = k.expand(q.size(0), -1, -1, -1)                         # (B, A, M, d)
       v = v.expand(q.size(0), -1, -1, -1)                         # (B, A, M, d)
+    return self.mix(q, k, v, bias)                                # (B, N, H)
+  # q (B, A, N, d), k and v (B, A, M, d)
+  def mix(self, q: Tensor, k: Tensor, v: Tensor, bias: Optional[Tensor]) -> Tensor:
     z = torch.scaled_dot_product_attention(q, k, v, bias)         # (B, A, N, d)
-    z = z.transpose(1, 2).reshape(q.size(0), x.size(1), x.size(2))  # (B, N, H)
-    return self.output(z)                                         # (B, N, H)
+    return self.output(z.transpose(1, 2).flatten(2))              # (B, N, H)
+  # The same for keys and values y_k and y_v (B, M, H) that are projected already.  # [x in TRAINED]
+  def read(self, x: Tensor, y_k: Tensor, y_v: Tensor) -> Tensor:  # [x in TRAINED]
+    return self.mix(self.split(self.query(x)), self.split(y_k), self.split(y_v), None)  # (B, N, H)  # [x in TRAINED]
   # softmax(Q K^T / sqrt(d)) of equation (1), for the heat maps of the paper's figures 6 and 7.
   def weights(self, x: Tensor, y: Tensor) -> Tensor:
     q = self.split(self.query(x))                                 # (B1, A, N, d)

@@ -11,11 +11,13 @@ class Reduced(Module):
     return self.model.filter_text(cls.to(DTYPE)).to(6)        # (T, H) -> (T, D)
   def filter_image(self, cls: Tensor) -> Tensor:
     return self.model.filter_image(cls.to(DTYPE)).to(6)       # (B, H) -> (B, D)
-  def score(self, text: Tensor, mask: Tensor, image: Tensor, owner: Tensor) -> Tensor:
-    return self.model.score(text.to(DTYPE), mask.to(DTYPE), image.to(DTYPE), owner).to(6)  # (B, 2)
+  def score(self, text: Tensor, mask: Tensor, image: Tensor, owner: Tensor) -> Tensor:  # [x in FUSION]
+    return self.model.score(text.to(DTYPE), mask.to(DTYPE), image.to(DTYPE), owner).to(6)  # (B, 2)  # [x in FUSION]
   def filter_mlp(self, v: Tensor, w: Tensor) -> Tensor:  # [x in FILTER_MLP]
     return self.model.filter_mlp(v.to(DTYPE), w.to(DTYPE)).to(6)  # (B, 2)  # [x in FILTER_MLP]
-  def attention(self, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
-    return self.model.attention(text.to(DTYPE), mask.to(DTYPE), image.to(DTYPE)).to(6)  # (B, N, M)
-  def forward(self, text: Tensor, mask: Tensor, image: Tensor, owner: Tensor) -> Tensor:
-    return self.score(text, mask, image, owner)               # (B, 2)
+  def attention(self, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:  # [x in FUSION]
+    return self.model.attention(text.to(DTYPE), mask.to(DTYPE), image.to(DTYPE)).to(6)  # (B, N, M)  # [x in FUSION]
+  def forward(self, text: Tensor, mask: Tensor, image: Tensor, owner: Tensor) -> Tensor:  # [x in FUSION]
+    return self.score(text, mask, image, owner)               # (B, 2)  # [x in FUSION]
+  def forward(self, w: Tensor, v: Tensor) -> Tensor:  # [x in TOWERS_ALONE]
+    return self.model.filter_logits(w.to(DTYPE), v.to(DTYPE)).to(6)  # (T, B)  # [x in TOWERS_ALONE]

@@ -79,7 +79,7 @@ class ModelBundleTest {
         ModelBundle.of(
             "micro",
             random.manifest().config(),
-            random.tokenizer().words(),
+            random.words(),
             random.weights(),
             new Calibration(0.75, 1.25, -0.5),
             new ModelManifest.Training("scenes", SEED, 12.5, "0.1.0"),
@@ -160,7 +160,7 @@ class ModelBundleTest {
     assertEquals(12.34, read.manifest().metrics().get(0).value());
     assertEquals(SEED, read.manifest().training().seed());
     assertEquals(List.of("a tank", "two red roofs"), read.manifest().golden().texts());
-    assertEquals(written.tokenizer().words(), read.tokenizer().words());
+    assertEquals(written.words(), read.words());
     assertArrayEquals(model(written), model(read));
     assertArrayEquals(entries.get(MODEL), model(read));
   }
@@ -667,7 +667,7 @@ class ModelBundleTest {
   @Test
   void aFingerprintChangesWithWhatItCoversAlone() throws Exception {
     Fingerprints before = written.manifest().fingerprints();
-    List<String> words = written.tokenizer().words();
+    List<String> words = written.words();
     assertEquals(before, fingerprints(written.weights(), words));
     for (String name : List.of("filter.text.weight", "filter.image.bias")) {
       Fingerprints projection = fingerprints(changed(name), words);
@@ -705,7 +705,7 @@ class ModelBundleTest {
                     ModelBundle.of(
                         "x",
                         config,
-                        written.tokenizer().words(),
+                        written.words(),
                         other,
                         Calibration.NONE,
                         written.manifest().training(),

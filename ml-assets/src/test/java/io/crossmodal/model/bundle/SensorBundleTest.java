@@ -14,6 +14,8 @@ import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.TransformerConfig;
+import io.crossmodal.model.TransformerConfig.Activation;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.fixtures.TestBundles;
@@ -50,6 +52,8 @@ class SensorBundleTest {
                       new ImageTowerConfig.Stage(16, 2, 5, 3)),
                   24,
                   true);
+          case CLIP ->
+              ImageTowerConfig.clip(8, 2, new TransformerConfig(24, 3, 40, Activation.GELU));
         };
     return ModelConfig.ofSensors(16, 2, 32, 8, tower, List.of(sensors));
   }

@@ -139,7 +139,7 @@ class PrecisionTest {
             ModelBundle.of(
                 "coarse",
                 plain.manifest().config(),
-                plain.tokenizer().words(),
+                plain.words(),
                 new StateDict(weights),
                 Calibration.NONE,
                 plain.manifest().training(),

@@ -17,8 +17,11 @@ import ai.djl.ndarray.types.Shape;
 import ai.djl.training.ParameterStore;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
+import io.crossmodal.model.TransformerConfig;
+import io.crossmodal.model.TransformerConfig.Activation;
 import io.crossmodal.model.fixtures.Seeds;
 import io.crossmodal.model.torchscript.Weights.Init;
 import java.io.OutputStream;
@@ -26,6 +29,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -134,6 +138,43 @@ class MtgfeArchitectureTest {
     assertEquals(
         6 * 7_087_872L + (30522 + 512 + 2) * 768L, parameters(shapes, "text."), "no token types");
     assertEquals(6 * (7_087_872 + 4 * (768 * 768 + 768) + 2 * 768L), parameters(shapes, "fusion."));
+  }
+
+  /** PyTorch's own deviation of a linear layer, which is uniform within 1 / sqrt(in). */
+  @Test
+  void whatReadsPretrainedTowersStartsSmall() {
+    Map<String, Double> deviations = new HashMap<>();
+    MtgfeArchitecture.build(
+        ModelConfig.aerial(),
+        (name, init, shape) -> {
+          deviations.put(name, init.deviation());
+          return ScriptTensor.buffer(new float[0], 0);
+        });
+    assertEquals(1 / Math.sqrt(3 * 384.0), deviations.get("filter.text.weight"), 1e-12);
+    assertEquals(1 / Math.sqrt(3 * 1280.0), deviations.get("image_rgb.embed.weight"), 1e-12);
+    assertEquals(
+        1 / Math.sqrt(384.0), deviations.get("fusion.layer0.self_attention.query.weight"), 1e-12);
+  }
+
+  @Test
+  void statesOfWholeTextLayersAreDroppedOnce() {
+    for (int whole = 0; whole <= 6; whole++) {
+      String text =
+          MtgfeArchitecture.sources(
+                  ModelConfig.aerial(),
+                  new MtgfeArchitecture.Dropout(0, false, 0.1, whole),
+                  Precision.FP32,
+                  MtgfeArchitecture.class)
+              .get("text")
+              .replaceAll("#.*", "");
+      boolean between = whole > 0 && whole < 6;
+      assertEquals(between, text.contains("x = torch.dropout(x, 0.1, True)"), "" + whole);
+      if (between) {
+        int at = text.indexOf("x = torch.dropout(x, 0.1, True)");
+        assertTrue(text.indexOf("self.layer" + (whole - 1) + "(x, bias)") < at, text);
+        assertTrue(at < text.indexOf("self.layer" + whole + ".dropping(x, bias)"), text);
+      }
+    }
   }
 
   private interface Calls {
@@ -392,6 +433,8 @@ class MtgfeArchitectureTest {
           case CONVOLUTIONAL -> FROM_SCRATCH.image();
           case RESNET -> ImageTowerConfig.resnet(6, List.of(new ImageTowerConfig.Stage(12, 2)));
           case EFFICIENTNET_LITE -> LITE;
+          case CLIP ->
+              ImageTowerConfig.clip(8, 2, new TransformerConfig(24, 3, 40, Activation.GELU));
         };
     ModelConfig config = sensors(tower, 32);
     float[] values = pixels(2 * 32 * 32);
@@ -414,7 +457,7 @@ class MtgfeArchitectureTest {
     float[] cls = Arrays.copyOf(tokens.get(0), h);
     assertArrayEquals(cls, Arrays.copyOf(tokens.get(1), h), "[CLS], seed " + SEED);
     assertEquals(
-        kind == ImageTowerConfig.Kind.VISION_TRANSFORMER,
+        kind == ImageTowerConfig.Kind.VISION_TRANSFORMER || kind == ImageTowerConfig.Kind.CLIP,
         Arrays.equals(tokens.get(0), tokens.get(1)),
         "patches, seed " + SEED);
   }

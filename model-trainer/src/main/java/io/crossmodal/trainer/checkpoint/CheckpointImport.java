@@ -161,12 +161,16 @@ public final class CheckpointImport {
   }
 
   /** Adds the bi-encoder's projections where they can pass tokens on unchanged. */
-  private static List<String> identities(ModelConfig config, Map<String, LazyTensor> taken) {
+  static List<String> identities(ModelConfig config, Map<String, LazyTensor> taken) {
     int h = config.hidden();
     if (config.embeddingDimension() != h) {
       return List.of();
     }
-    List<String> layers = List.of("model.filter.image", "model.filter.text");
+    // The mean of a sentence encoder's tokens lies in a narrow cone: its projection learns anew.
+    List<String> layers =
+        config.text().kind() == TextConfig.Kind.BERT_MEAN
+            ? List.of("model.filter.image")
+            : List.of("model.filter.image", "model.filter.text");
     for (String layer : layers) {
       taken.put(
           layer + ".weight",
@@ -188,7 +192,7 @@ public final class CheckpointImport {
    * Returns the model's tensors that are not taken; a taken one that the model lacks is our own
    * mistake.
    */
-  private static List<String> anew(ModelConfig config, Map<String, LazyTensor> taken) {
+  static List<String> anew(ModelConfig config, Map<String, LazyTensor> taken) {
     Map<String, List<Long>> expected = new LinkedHashMap<>();
     Weights nothing =
         (name, init, extents) -> {

@@ -102,6 +102,12 @@ public final class InitialModel {
       throw new CheckpointException(
           file + " has no text tower, so captions cannot train it; see train-sensors");
     }
+    if (bundle.manifest().bytePairs() != null || !config.hasFusion()) {
+      throw new CheckpointException(
+          file
+              + " is a CLIP of two towers: training from captions starts from word pieces and a"
+              + " fusion encoder; it is served and evaluated as it is");
+    }
     Map<String, LazyTensor> tensors = new TreeMap<>();
     long parameters = 0;
     for (Map.Entry<String, ScriptTensor> entry : bundle.weights().tensors().entrySet()) {
@@ -110,7 +116,7 @@ public final class InitialModel {
       parameters += LazyTensor.size(shape);
       tensors.put("model." + entry.getKey(), LazyTensor.computed(shape, tensor::values));
     }
-    List<String> words = bundle.tokenizer().words();
+    List<String> words = bundle.words();
     ImportReport.Source source =
         new ImportReport.Source(
             "bundle", String.valueOf(file.getFileName()), tensors.size(), parameters, List.of());

@@ -181,6 +181,52 @@ final class TensorConsumer {
     }
   }
 
+  /** Takes one linear layer whose output is query, key and value of an attention, side by side. */
+  void queryKeyValue(String target, String weight, String bias, long width) {
+    boolean weights = want(weight, "", 3 * width, width);
+    boolean biases = want(bias, "", 3 * width);
+    List<String> parts = List.of("query", "key", "value");
+    for (int i = 0; i < parts.size(); i++) {
+      int part = i;
+      String name = target + "." + parts.get(i);
+      if (weights) {
+        put(name + ".weight", new long[] {width, width}, () -> third(get(weight), part));
+      }
+      if (biases) {
+        put(name + ".bias", new long[] {width}, () -> third(get(bias), part));
+      }
+    }
+  }
+
+  private static float[] third(LazyTensor tensor, int part) throws IOException {
+    int size = (int) tensor.size() / 3;
+    return Arrays.copyOfRange(tensor.values(), part * size, (part + 1) * size);
+  }
+
+  /** Takes a matrix (in, out) as (out, in). */
+  void transposed(String target, String source, int in, int out) {
+    if (want(source, "", in, out)) {
+      put(
+          target,
+          new long[] {out, in},
+          () -> {
+            float[] values = get(source).values();
+            float[] turned = new float[values.length];
+            for (int i = 0; i < values.length; i++) {
+              turned[i % out * in + i / out] = values[i];
+            }
+            return turned;
+          });
+    }
+  }
+
+  /** Takes a tensor as one of another shape of as many values, in the same order. */
+  void reshaped(String target, long[] shape, String source, long... found) {
+    if (want(source, "", found)) {
+      put(target, shape, get(source)::values);
+    }
+  }
+
   /** Makes a tensor out of what {@link #want} has found. */
   void put(String target, long[] shape, LazyTensor.Loader loader) {
     List<Long> extents = new ArrayList<>();

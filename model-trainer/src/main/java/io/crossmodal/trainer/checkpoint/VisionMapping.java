@@ -7,8 +7,6 @@ package io.crossmodal.trainer.checkpoint;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
-import java.io.IOException;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
@@ -143,7 +141,8 @@ final class VisionMapping {
       String target = tower + ".layer" + i;
       String source = "blocks." + i;
       tensors.layerNorm(target + ".norm1", source + ".norm1", h);
-      fused(target + ".attention", source + ".attn.qkv");
+      String fused = source + ".attn.qkv";
+      tensors.queryKeyValue(target + ".attention", fused + ".weight", fused + ".bias", h);
       tensors.linear(target + ".attention.output", source + ".attn.proj", h, h);
       tensors.layerNorm(target + ".norm2", source + ".norm2", h);
       tensors.linear(target + ".feed_forward.inner", source + ".mlp.fc1", h, f);
@@ -171,33 +170,5 @@ final class VisionMapping {
     if (tensors.want(position, "; it must be of [CLS] and a square grid", 1, tokens, h)) {
       tensors.put(tower + ".position", new long[] {1, tokens, h}, tensors.get(position)::values);
     }
-  }
-
-  /** Takes one linear layer whose output is query, key and value side by side. */
-  private void fused(String target, String source) {
-    int h = config.hidden();
-    boolean weight = tensors.want(source + ".weight", "", 3L * h, h);
-    boolean bias = tensors.want(source + ".bias", "", 3L * h);
-    List<String> parts = List.of("query", "key", "value");
-    for (int i = 0; i < parts.size(); i++) {
-      int part = i;
-      if (weight) {
-        tensors.put(
-            target + "." + parts.get(i) + ".weight",
-            new long[] {h, h},
-            () -> third(tensors.get(source + ".weight"), part));
-      }
-      if (bias) {
-        tensors.put(
-            target + "." + parts.get(i) + ".bias",
-            new long[] {h},
-            () -> third(tensors.get(source + ".bias"), part));
-      }
-    }
-  }
-
-  private static float[] third(LazyTensor tensor, int part) throws IOException {
-    int size = (int) tensor.size() / 3;
-    return Arrays.copyOfRange(tensor.values(), part * size, (part + 1) * size);
   }
 }

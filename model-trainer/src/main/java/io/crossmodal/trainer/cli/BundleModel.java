@@ -73,6 +73,23 @@ final class BundleModel implements AutoCloseable {
     return of(bundle);
   }
 
+  /**
+   * Reads and loads a model with a fusion encoder.
+   *
+   * @throws IllegalArgumentException when it has none
+   */
+  static BundleModel withFusion(Path file) throws IOException, BundleException {
+    BundleModel model = withText(file);
+    if (!model.bundle().manifest().config().hasFusion()) {
+      model.close();
+      throw new IllegalArgumentException(
+          file
+              + " is a model of two towers without a fusion encoder, this command needs one that"
+              + " has it; import wrote it ready to be served, evaluate measures it");
+    }
+    return model;
+  }
+
   FusionModel model() {
     return model;
   }

@@ -66,7 +66,7 @@ final class DistillCommand implements Callable<Integer>, RecordOptions.Holder {
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> split = sampled(dataset.split(Split.TRAIN), options);
     try (Interruption interruption = new Interruption();
-        BundleModel teacher = BundleModel.withText(bundle)) {
+        BundleModel teacher = BundleModel.withFusion(bundle)) {
       EncodedSplit encoded =
           teacher.encode(data, dataset, split, null, EncodedSplit.Change.NONE, interruption::check);
       Distiller distiller =

@@ -12,10 +12,13 @@ import io.crossmodal.trainer.cluster.ClusterClient;
 import io.crossmodal.trainer.cluster.Retry;
 import io.crossmodal.trainer.data.InvalidDatasetException;
 import io.crossmodal.trainer.encode.BulkSink;
+import io.crossmodal.trainer.encode.Cutting;
 import io.crossmodal.trainer.encode.DocumentFormat;
 import io.crossmodal.trainer.encode.EncodeRun;
 import io.crossmodal.trainer.encode.Journal;
 import io.crossmodal.trainer.encode.NdjsonSink;
+import io.crossmodal.trainer.encode.Scenes;
+import io.crossmodal.trainer.encode.SourceImage;
 import io.crossmodal.trainer.encode.SourceImages;
 import io.crossmodal.trainer.encode.TargetIndex;
 import io.crossmodal.trainer.encode.TokenForm;
@@ -28,6 +31,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.IntConsumer;
+import java.util.function.Supplier;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import picocli.CommandLine;
@@ -46,12 +51,14 @@ import picocli.CommandLine.Spec;
     description = {
       "Encodes the pictures of an archive and sends them to an index, or writes them as lines for"
           + " _bulk. Run again, it goes on where it was stopped, and sends what is new.",
-      "Exit status: 0 all pictures are there; 3 some, and 4 all, were left out (each is named); 2"
-          + " nothing was begun or it was given up; 130 interrupted.",
+      "Exit status: 0 all pictures are there; 3 some, and 4 all, were left out (each is named;"
+          + " chips without data are counted); 2 nothing was begun or it was given up; 130"
+          + " interrupted.",
       "Beside the field, a document has what is known of its picture: path, caption, class (the"
           + " name of its folder), labels and acquired (BigEarthNet), footprint and centre"
-          + " (GeoTIFF). Its id comes from the picture's bytes and the field's name, so"
-          + " that a picture is never there twice."
+          + " (GeoTIFF), thumbnail; a chip of a scene has scene, window, resolution and no_data."
+          + " Its id comes from the picture's bytes, or the scene's and the window, and the field's"
+          + " name, so that a picture is never there twice."
     })
 final class EncodeCommand implements Callable<Integer> {
   /** For one request: a node that is busy answers late. */
@@ -72,8 +79,8 @@ final class EncodeCommand implements Callable<Integer> {
       required = true,
       paramLabel = "PATH",
       description =
-          "a folder of pictures, however deep, or of BigEarthNet patches (Sentinel-2, seen in true"
-              + " colours); a caption file (JSON of Karpathy, COCO or PIR, _caps.txt)"
+          "a picture, a folder of pictures, however deep, or of BigEarthNet patches (Sentinel-2,"
+              + " seen in true colours); a caption file (JSON of Karpathy, COCO or PIR, _caps.txt)"
               + " or a folder of such files; or a list, a path a line, a caption behind a tab")
   private Path data;
 
@@ -107,6 +114,7 @@ final class EncodeCommand implements Callable<Integer> {
   }
 
   @Mixin private NodeArguments node;
+  @Mixin private SceneArguments scenes;
 
   @Option(names = "--field", defaultValue = "image", description = "field of type cross_modal")
   private String field;
@@ -174,12 +182,13 @@ final class EncodeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    EncodeRun.Options all = new EncodeRun.Options(batch, threads, allowedProblems);
+    EncodeRun.Options all = new EncodeRun.Options(batch, threads, allowedProblems, scenes.look());
+    Optional<Cutting> cutting = scenes.cutting();
     Retry retry = Retry.lasting(Duration.ofSeconds(retrySeconds));
     SourceImages source = SourceImages.read(data, Optional.ofNullable(images), allowedProblems);
     EncodeRun.Options options = all.after(source.problems().size());
     ModelBundle read = bundle == null ? ModelBundle.demo() : ModelBundle.read(bundle);
-    Job job = new Job(source, read, options);
+    EncodeJob job = new EncodeJob(source, cutting, read, options);
     if (target.index != null) {
       return toIndex(job, retry);
     } else if (createIndex || model != null) {
@@ -193,10 +202,7 @@ final class EncodeCommand implements Callable<Integer> {
     return toFile(job);
   }
 
-  /** Pictures to encode, with the model and the options. */
-  private record Job(SourceImages source, ModelBundle bundle, EncodeRun.Options options) {}
-
-  private int toIndex(Job job, Retry retry) throws Exception {
+  private int toIndex(EncodeJob job, Retry retry) throws Exception {
     ClusterClient cluster = node.client();
     ModelManifest manifest = job.bundle().manifest();
     if (createIndex) {
@@ -213,14 +219,23 @@ final class EncodeCommand implements Callable<Integer> {
               + " picture lies");
     }
     DocumentFormat format = format(manifest, index.tokens(), index.places());
+    EncodeJob kept = job;
+    if (!index.thumbnails() && job.options().look().thumbnail() > 0) {
+      kept = job.withoutThumbnails();
+      say(
+          target.index
+              + " has no binary thumbnail: documents have none. PUT "
+              + target.index
+              + "/_mapping {\"properties\": {\"thumbnail\": {\"type\": \"binary\"}}} adds it");
+    }
     Path file =
         journal == null
             ? Path.of(target.index + "." + field + "." + format.sensor() + ".journal")
             : journal;
     String name = index.name() + " " + index.incarnation();
-    try (Journal known = open(file, name, format, 0)) {
+    try (Journal known = open(file, name, kept, format, 0)) {
       return run(
-          job,
+          kept,
           format,
           known,
           listener ->
@@ -233,13 +248,13 @@ final class EncodeCommand implements Callable<Integer> {
     }
   }
 
-  private int toFile(Job job) throws Exception {
+  private int toFile(EncodeJob job) throws Exception {
     DocumentFormat format = format(job.bundle().manifest(), tokens, true);
     Path out = target.out;
     Path file = journal == null ? out.resolveSibling(out.getFileName() + ".journal") : journal;
     // What the journal does not know is cut off, once it is known that no other run writes it.
     long written = Files.exists(out) ? Files.size(out) : 0;
-    try (Journal known = open(file, "file", format, written)) {
+    try (Journal known = open(file, "file", job, format, written)) {
       return run(
           job, format, known, listener -> NdjsonSink.file(out, known.position(), format, listener));
     }
@@ -254,7 +269,7 @@ final class EncodeCommand implements Callable<Integer> {
     return new DocumentFormat(field, named, manifest, form, places);
   }
 
-  private Journal open(Path file, String sink, DocumentFormat format, long written)
+  private Journal open(Path file, String sink, EncodeJob job, DocumentFormat format, long written)
       throws IOException {
     Fingerprints spaces = format.model().fingerprints();
     return Journal.open(
@@ -266,62 +281,110 @@ final class EncodeCommand implements Callable<Integer> {
             format.sensor(),
             format.tokens().name(),
             spaces.embeddingSpace(),
-            spaces.tokenSpace()),
+            spaces.tokenSpace() + job.shown()),
         written,
         restart);
   }
 
   /** Returns the exit status. */
-  private int run(Job job, DocumentFormat format, Journal known, EncodeRun.SinkFactory sinks)
+  private int run(EncodeJob job, DocumentFormat format, Journal known, EncodeRun.SinkFactory sinks)
       throws Exception {
-    SourceImages source = job.source();
-    say(data + ": " + source.images().size() + " " + source.kind());
-    EncodeRun.Summary summary;
+    if (job.cutting().isEmpty()) {
+      List<SourceImage> images = job.source().images();
+      say(data + ": " + images.size() + " " + job.source().kind());
+      EncodeRun.Summary summary =
+          encode(
+              job, images.size(), () -> "", (run, to) -> run.run(images, sinks, to), format, known);
+      return report(job, summary, "pictures", job.source().problems(), List.of());
+    }
+    try (Scenes cut =
+        Scenes.plan(
+            job.source().images(),
+            job.cutting().get(),
+            job.bundle(),
+            format.sensor(),
+            job.options().look())) {
+      EncodeJob left = job.after(cut.problems());
+      String size = cut.size() + (cut.size() == 1 ? " scene" : " scenes");
+      say(data + ": " + size + ", " + cut.chips() + " chips");
+      EncodeRun.Summary summary =
+          encode(
+              left, cut.chips(), cut::current, (run, to) -> run.run(cut, sinks, to), format, known);
+      List<String> problems = new ArrayList<>(job.source().problems());
+      problems.addAll(cut.problems());
+      return report(job, summary, "chips of " + size, problems, cut.unplaced());
+    }
+  }
+
+  /** Runs over what is to be encoded. */
+  @FunctionalInterface
+  private interface Encoder {
+    EncodeRun.Summary run(EncodeRun run, IntConsumer progress) throws Exception;
+  }
+
+  private static EncodeRun.Summary encode(
+      EncodeJob job,
+      long count,
+      Supplier<String> current,
+      Encoder encoder,
+      DocumentFormat format,
+      Journal known)
+      throws Exception {
     try (Interruption interruption = new Interruption();
-        BundleModel encoder = BundleModel.of(job.bundle());
+        BundleModel model = BundleModel.of(job.bundle());
         ProgressBar bar =
             new ProgressBarBuilder()
                 .setTaskName("encode")
-                .setInitialMax(source.images().size())
+                .setInitialMax(count)
                 .setUnit(" images", 1)
                 .showSpeed()
                 .build()) {
-      summary =
-          new EncodeRun(encoder.model(), format, job.options(), known)
-              .run(
-                  source.images(),
-                  sinks,
-                  done -> {
-                    bar.stepTo(done);
-                    interruption.check();
-                  });
+      return encoder.run(
+          new EncodeRun(model.model(), format, job.options(), known),
+          done -> {
+            bar.setExtraMessage(current.get());
+            bar.stepTo(done);
+            interruption.check();
+          });
     }
-    List<String> problems = new ArrayList<>(source.problems());
+  }
+
+  private int report(
+      EncodeJob job,
+      EncodeRun.Summary summary,
+      String what,
+      List<String> before,
+      List<String> unplacedScenes) {
+    SourceImages source = job.source();
+    List<String> problems = new ArrayList<>(before);
     problems.addAll(summary.problems());
+    List<String> unplaced = new ArrayList<>(unplacedScenes);
+    unplaced.addAll(summary.unplaced());
     source.unreadLines().forEach(line -> say(data + ", left out: " + line));
-    if (!problems.isEmpty()) {
-      say(InvalidDatasetException.summary(data + ", left out", problems));
-    }
-    if (!source.unlabelled().isEmpty()) {
-      say(InvalidDatasetException.summary(data + ", kept without labels", source.unlabelled()));
-    }
-    if (!summary.unplaced().isEmpty()) {
-      say(InvalidDatasetException.summary(data + ", kept without a place", summary.unplaced()));
-    }
+    list(", left out", problems);
+    list(", kept without labels", source.unlabelled());
+    list(", kept without a place", unplaced);
     int leftOut = problems.size() + source.unread().values().stream().mapToInt(i -> i).sum();
     say(
         String.format(
             Locale.ROOT,
-            "%d pictures encoded, %d done before, %d with the bytes of another, %d left out",
+            "%d %s encoded, %d done before, %d with the bytes of another, %s%d left out",
             summary.kept(),
+            what,
             summary.known(),
             summary.repeated(),
+            job.cutting().isEmpty() ? "" : summary.empty() + " without enough data, ",
             leftOut));
-    if (leftOut == 0) {
-      return 0;
+    if (summary.kept() + summary.known() + summary.repeated() == 0) {
+      return ALL_LEFT_OUT;
     }
-    int there = summary.kept() + summary.known() + summary.repeated();
-    return there > 0 ? SOME_LEFT_OUT : ALL_LEFT_OUT;
+    return leftOut == 0 ? 0 : SOME_LEFT_OUT;
+  }
+
+  private void list(String what, List<String> lines) {
+    if (!lines.isEmpty()) {
+      say(InvalidDatasetException.summary(data + what, lines));
+    }
   }
 
   /** Prints to standard error: standard output may be where the documents go. */

@@ -64,6 +64,11 @@ final class EvaluateCommand implements Callable<Integer> {
               + " instead of the bundle's; not with --lambda, --full")
   private boolean twoFold;
 
+  @Option(
+      names = "--prompts",
+      description = "put captions into the bundle's prompts, as the texts of queries are")
+  private boolean prompts;
+
   @Option(names = "--json", description = "file to write the table to, as JSON")
   private Path json;
 
@@ -129,6 +134,13 @@ final class EvaluateCommand implements Callable<Integer> {
     List<CaptionedImage> images = all.subList(0, Math.min(limit, all.size()));
     EvaluationTable table;
     try (BundleModel model = BundleModel.withText(bundle)) {
+      if (!model.bundle().manifest().config().hasFusion()
+          && (twoFold || lambda != null || depths.full())) {
+        throw new IllegalArgumentException(
+            bundle
+                + " has no fusion encoder, its towers alone are measured: leave --lambda,"
+                + " --two-fold and --full out");
+      }
       table = table(model, dataset, images, depths, notes(images.size(), all.size()));
     }
     if (paper != null) {
@@ -156,6 +168,9 @@ final class EvaluateCommand implements Callable<Integer> {
     if (change != null) {
       notes.add("Pictures were changed before: " + change + ", magnitude " + magnitude + ".");
     }
+    if (prompts) {
+      notes.add("Captions were put into the model's prompts, in both directions.");
+    }
     return notes;
   }
 
@@ -169,8 +184,9 @@ final class EvaluateCommand implements Callable<Integer> {
     Calibration calibration =
         lambda == null ? own : new Calibration(lambda, own.scale(), own.bias());
     EncodedSplit.Change before = change == null ? EncodedSplit.Change.NONE : this::changed;
+    EncodedSplit encoded = model.encode(data, dataset, images, sensor, before, () -> {});
     Evaluator evaluator =
-        new Evaluator(model.model(), model.encode(data, dataset, images, sensor, before, () -> {}));
+        new Evaluator(model.model(), prompts ? encoded.prompted(model.model()) : encoded);
     return table(model, evaluator, dataset, split, depths, twoFold ? null : calibration, notes);
   }
 

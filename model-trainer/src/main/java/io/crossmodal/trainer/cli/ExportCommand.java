@@ -69,7 +69,7 @@ final class ExportCommand implements Callable<Integer> {
     Calibration calibration;
     List<ModelManifest.Metric> metrics = new ArrayList<>();
     EvaluationTable table;
-    try (BundleModel model = BundleModel.withText(bundle)) {
+    try (BundleModel model = BundleModel.withFusion(bundle)) {
       trained = model.bundle();
       Evaluator evaluator = new Evaluator(model.model(), model.encode(data, dataset, images));
       calibration = BundleModel.calibrate(evaluator, k, () -> {});
@@ -89,11 +89,13 @@ final class ExportCommand implements Callable<Integer> {
             ModelBundle.of(
                     id,
                     manifest.config(),
-                    trained.tokenizer().words(),
+                    trained.tokenizerEntries(),
                     trained.weights(),
+                    manifest.storedPrecision(),
                     calibration,
                     manifest.training(),
                     metrics)
+                .withPrompts(manifest.prompts())
                 .withSensorCalibrations(manifest.sensorCalibrations(), manifest.fittedMaxSims()),
             out,
             TrainingRun.goldenTexts(dataset));

@@ -66,7 +66,7 @@ final class ReportCommand implements Callable<Integer> {
     Depths depths = depth.depths();
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> images = data.images(dataset, split);
-    try (BundleModel model = BundleModel.withText(run.resolve("model.zip"))) {
+    try (BundleModel model = BundleModel.withFusion(run.resolve("model.zip"))) {
       Evaluator evaluator = new Evaluator(model.model(), model.encode(data, dataset, images));
       Calibration calibration = model.calibration(data, dataset, () -> {});
       EvaluationTable table =

@@ -4,8 +4,9 @@
  */
 package io.crossmodal.trainer.data;
 
-import io.crossmodal.model.image.GeoTiff;
 import io.crossmodal.model.image.ImageFormatException;
+import io.crossmodal.model.image.TiffHeader;
+import io.crossmodal.model.image.Window;
 import java.util.List;
 import java.util.Optional;
 
@@ -52,7 +53,7 @@ public record Georeference(int epsg, int width, int height, List<Double> affine)
    *
    * @throws ImageFormatException when what it says makes no sense
    */
-  public static Optional<Georeference> of(GeoTiff tiff) {
+  public static Optional<Georeference> of(TiffHeader tiff) {
     try {
       double[] keys = tiff.numbers(GEO_KEY_DIRECTORY);
       double[] scale = tiff.numbers(PIXEL_SCALE);
@@ -117,6 +118,21 @@ public record Georeference(int epsg, int width, int height, List<Double> affine)
 
   private static boolean close(double a, double b, double tolerance) {
     return Math.abs(a - b) <= tolerance;
+  }
+
+  /** Returns the place of a part of the picture. */
+  public Georeference part(Window window) {
+    return new Georeference(
+        epsg,
+        window.width(),
+        window.height(),
+        List.of(
+            x(window.x(), window.y()),
+            affine.get(1),
+            affine.get(2),
+            y(window.x(), window.y()),
+            affine.get(4),
+            affine.get(5)));
   }
 
   /** The first coordinate of a place in the picture, in pixels from its outer upper left corner. */

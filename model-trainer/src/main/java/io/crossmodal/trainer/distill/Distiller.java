@@ -134,13 +134,15 @@ public final class Distiller {
       tensors.putAll(students.averaged().tensors());
     }
     return ModelBundle.of(
-        before.manifest().id(),
-        config,
-        before.tokenizer().words(),
-        new StateDict(tensors),
-        Calibration.NONE,
-        before.manifest().training(),
-        List.of());
+            before.manifest().id(),
+            config,
+            before.tokenizerEntries(),
+            new StateDict(tensors),
+            before.manifest().storedPrecision(),
+            Calibration.NONE,
+            before.manifest().training(),
+            List.of())
+        .withPrompts(before.manifest().prompts());
   }
 
   /** Returns how many steps an epoch has. */

@@ -5,7 +5,11 @@
 package io.crossmodal.trainer.encode;
 
 import io.crossmodal.model.bundle.Sha256;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
@@ -14,6 +18,8 @@ import java.util.List;
 final class ContentId {
   /** 128 bits: no two of a billion pictures share one by chance. */
   private static final int DIGITS = 32;
+
+  private static final int BUFFER = 1 << 16;
 
   private ContentId() {}
 
@@ -28,6 +34,30 @@ final class ContentId {
     digest.update(("image\0" + sensor + "\0").getBytes(StandardCharsets.UTF_8));
     files.forEach(digest::update);
     return HexFormat.of().formatHex(digest.digest());
+  }
+
+  /** Returns the SHA-256 of a file of any size. */
+  static String digest(Path file) throws IOException {
+    MessageDigest digest = Sha256.digest();
+    byte[] buffer = new byte[BUFFER];
+    try (InputStream in = Files.newInputStream(file)) {
+      for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+        digest.update(buffer, 0, read);
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  /**
+   * Returns the digest of a part of a scene, by its place and not by its pixels.
+   *
+   * @param scene digest of its file
+   * @param window as text
+   * @param shown how its values became colours; empty for what is the same however they do
+   */
+  static String chip(String sensor, String scene, String window, String shown) {
+    String text = String.join("\0", "chip", sensor, scene, window, shown);
+    return Sha256.hex(text.getBytes(StandardCharsets.UTF_8));
   }
 
   /** Returns the id of the document that holds this content in this field. */

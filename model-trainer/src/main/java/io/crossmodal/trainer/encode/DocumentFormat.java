@@ -9,6 +9,7 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.image.Window;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.trainer.encode.Geolocation.Position;
 import java.io.ByteArrayOutputStream;
@@ -19,7 +20,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 
 /**
  * Writes documents as the two lines each that {@code _bulk} takes: under the field a value that the
@@ -41,8 +41,28 @@ public record DocumentFormat(
   static final String FOOTPRINT = "footprint";
   static final String CENTRE = "centre";
 
+  static final String SCENE = "scene";
+  static final String WINDOW = "window";
+  static final String RESOLUTION = "resolution";
+  static final String NO_DATA = "no_data";
+  static final String STRETCH = "stretch";
+  static final String THUMBNAIL = "thumbnail";
+
   private static final List<String> KNOWN =
-      List.of(CAPTION, PATH, CLASS, LABELS, ACQUIRED, FOOTPRINT, CENTRE);
+      List.of(
+          CAPTION,
+          PATH,
+          CLASS,
+          LABELS,
+          ACQUIRED,
+          FOOTPRINT,
+          CENTRE,
+          SCENE,
+          WINDOW,
+          RESOLUTION,
+          NO_DATA,
+          STRETCH,
+          THUMBNAIL);
 
   private static final int PREFIX = 16;
 
@@ -98,7 +118,12 @@ public record DocumentFormat(
       json.name("tokens").value(Base64.getEncoder().encodeToString(block));
     }
     json.name("sensor").value(sensor).name("encoded_from").value(mark(document)).endObject();
-    json.name(PATH).value(image.path());
+    if (document.facts().chip().isPresent()) {
+      json.name(SCENE).value(image.path());
+      write(document.facts().chip().get(), json);
+    } else {
+      json.name(PATH).value(image.path());
+    }
     if (image.captions().size() == 1) {
       json.name(CAPTION).value(image.captions().get(0));
     } else if (!image.captions().isEmpty()) {
@@ -113,10 +138,27 @@ public record DocumentFormat(
     if (image.acquired().isPresent()) {
       json.name(ACQUIRED).value(image.acquired().get().toString());
     }
-    if (places && document.place().isPresent()) {
-      write(document.place().get(), json);
+    if (places && document.facts().place().isPresent()) {
+      write(document.facts().place().get(), json);
+    }
+    if (document.facts().stretch().isPresent()) {
+      json.name(STRETCH).value(document.facts().stretch().get().toString());
+    }
+    if (!document.facts().thumbnail().isEmpty()) {
+      json.name(THUMBNAIL).value(document.facts().thumbnail());
     }
     json.endObject();
+  }
+
+  private static void write(Chip chip, JsonWriter json) throws IOException {
+    Window window = chip.window();
+    json.name(WINDOW).beginArray();
+    json.value(window.x()).value(window.y()).value(window.width()).value(window.height());
+    json.endArray();
+    if (chip.resolution().isPresent()) {
+      json.name(RESOLUTION).value(Math.round(chip.resolution().getAsDouble() * 1000) / 1000.0);
+    }
+    json.name(NO_DATA).value(Math.round(chip.noData() * 1000) / 1000.0);
   }
 
   private static void write(PictureReader.Place place, JsonWriter json) throws IOException {
@@ -150,7 +192,7 @@ public record DocumentFormat(
    */
   private String mark(Document document) {
     Fingerprints spaces = model.fingerprints();
-    return document.digest()
+    return document.facts().digest()
         + "."
         + spaces.embeddingSpace().substring(0, PREFIX)
         + "."
@@ -162,14 +204,13 @@ public record DocumentFormat(
    *
    * @param id of the document, from {@link ContentId}
    * @param stamp of the file that it was read from
-   * @param digest of the content
-   * @param place where the picture lies
+   * @param picture that it is of
+   * @param facts that are known of it
    */
   record Document(
-      String id,
-      String stamp,
-      String digest,
-      SourceImage image,
-      Optional<PictureReader.Place> place,
-      Encoding encoding) {}
+      String id, String stamp, Encodable picture, Encodable.Facts facts, Encoding encoding) {
+    SourceImage image() {
+      return picture.image();
+    }
+  }
 }

@@ -4,23 +4,22 @@
  */
 package io.crossmodal.trainer.encode;
 
+import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.trainer.data.InvalidDatasetException;
-import io.crossmodal.trainer.data.PictureFiles;
 import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import java.io.IOException;
-import java.nio.file.Files;
+import java.io.UncheckedIOException;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Optional;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -57,12 +56,13 @@ public final class EncodeRun {
    * @param kept pictures that were encoded and are kept
    * @param known pictures that the journal held already
    * @param repeated pictures whose bytes another one has
+   * @param empty chips of scenes that have too little data to be encoded
    * @param problems pictures that were left out, one line each
    * @param unplaced pictures that were kept without a place, though their file has one, one line
    *     each
    */
   public record Summary(
-      int kept, int known, int repeated, List<String> problems, List<String> unplaced) {
+      int kept, int known, int repeated, int empty, List<String> problems, List<String> unplaced) {
     public Summary {
       problems = List.copyOf(problems);
       unplaced = List.copyOf(unplaced);
@@ -79,10 +79,12 @@ public final class EncodeRun {
     this.format = format;
     this.options = options;
     this.journal = journal;
-    this.reader =
-        new PictureReader(
-            model.bundle().preprocessor(format.sensor()),
-            format.model().config().sensor(format.sensor()));
+    this.reader = reader(model.bundle(), format.sensor(), options.look());
+  }
+
+  static PictureReader reader(ModelBundle bundle, String sensor, Look look) {
+    return new PictureReader(
+        bundle.preprocessor(sensor), bundle.manifest().config().sensor(sensor), look);
   }
 
   /** Makes a sink that tells what it kept. */
@@ -95,6 +97,7 @@ public final class EncodeRun {
   private enum Outcome {
     READY,
     KNOWN,
+    EMPTY,
     BROKEN
   }
 
@@ -103,22 +106,16 @@ public final class EncodeRun {
    *
    * @param problem why it is broken, or why it is not known where it lies; empty for neither
    * @param stamp of its files
-   * @param digest of its content
    */
   private record Prepared(
       Outcome outcome,
-      SourceImage image,
+      Encodable picture,
       String problem,
       String stamp,
-      String digest,
-      Optional<PictureReader.Place> place,
+      Encodable.Facts facts,
       PixelTensor pixels) {
-    static Prepared known(SourceImage image) {
-      return new Prepared(Outcome.KNOWN, image, "", "", "", Optional.empty(), null);
-    }
-
-    static Prepared broken(SourceImage image, String reason) {
-      return new Prepared(Outcome.BROKEN, image, reason, "", "", Optional.empty(), null);
+    static Prepared left(Outcome outcome, Encodable picture, String reason) {
+      return new Prepared(outcome, picture, reason, "", null, null);
     }
   }
 
@@ -133,39 +130,56 @@ public final class EncodeRun {
    */
   public Summary run(List<SourceImage> images, SinkFactory sinks, IntConsumer progress)
       throws IOException, InterruptedException {
+    return run(
+        images.stream().<Encodable>map(image -> new PictureFile(image, format.sensor())).iterator(),
+        sinks,
+        progress);
+  }
+
+  /** Encodes the chips of scenes, as pictures. */
+  public Summary run(Scenes scenes, SinkFactory sinks, IntConsumer progress)
+      throws IOException, InterruptedException {
+    return run(scenes.iterator(), sinks, progress);
+  }
+
+  private Summary run(Iterator<Encodable> pictures, SinkFactory sinks, IntConsumer progress)
+      throws IOException, InterruptedException {
     ExecutorService readers = Executors.newFixedThreadPool(options.threads());
     try (DocumentSink sink = sinks.open(new Listener())) {
-      return run(images, readers, sink, progress);
+      return run(pictures, readers, sink, progress);
     } finally {
       readers.shutdownNow();
     }
   }
 
   private Summary run(
-      List<SourceImage> images, ExecutorService readers, DocumentSink sink, IntConsumer progress)
+      Iterator<Encodable> rest, ExecutorService readers, DocumentSink sink, IntConsumer progress)
       throws IOException, InterruptedException {
-    int request = Math.max(1, Math.min(REQUEST_DOCUMENTS, REQUEST_BYTES / format.documentBytes()));
+    int bytes = format.documentBytes() + new Thumbnails(options.look().thumbnail()).documentBytes();
+    int request = Math.max(1, Math.min(REQUEST_DOCUMENTS, REQUEST_BYTES / bytes));
     Deque<Future<Prepared>> ahead = new ArrayDeque<>();
-    Iterator<SourceImage> rest = images.iterator();
     List<Prepared> batch = new ArrayList<>();
     List<Document> waiting = new ArrayList<>();
     Set<String> seen = new HashSet<>();
     int known = 0;
     int repeated = 0;
+    int empty = 0;
     int done = 0;
     while (rest.hasNext() || !ahead.isEmpty()) {
       while (rest.hasNext() && ahead.size() < AHEAD * options.batch()) {
-        SourceImage image = rest.next();
-        ahead.add(readers.submit(() -> prepare(image)));
+        Encodable picture = rest.next();
+        ahead.add(readers.submit(() -> prepare(picture)));
       }
       Prepared next = await(ahead.remove());
       done++;
       if (next.outcome == Outcome.BROKEN) {
-        problem(next.image.place() + ": " + next.problem);
+        problem(next.picture.name() + ": " + next.problem);
         check();
       } else if (next.outcome == Outcome.KNOWN) {
         known++;
-      } else if (!seen.add(next.digest) || journal.holds(id(next))) {
+      } else if (next.outcome == Outcome.EMPTY) {
+        empty++;
+      } else if (!seen.add(next.facts.identity()) || journal.holds(id(next))) {
         repeated++;
       } else {
         batch.add(next);
@@ -188,12 +202,12 @@ public final class EncodeRun {
     sink.finish();
     check();
     synchronized (problems) {
-      return new Summary(kept, known, repeated, problems, unplaced);
+      return new Summary(kept, known, repeated, empty, problems, unplaced);
     }
   }
 
   private String id(Prepared picture) {
-    return ContentId.document(format.field(), picture.digest);
+    return ContentId.document(format.field(), picture.facts.identity());
   }
 
   private static Prepared await(Future<Prepared> future) throws InterruptedException {
@@ -207,45 +221,33 @@ public final class EncodeRun {
     }
   }
 
-  private Prepared prepare(SourceImage image) {
+  private Prepared prepare(Encodable picture) {
     try {
-      String stamp = stamp(image);
+      String stamp = picture.stamp();
       if (journal.holdsFile(stamp)) {
-        return Prepared.known(image);
+        return Prepared.left(Outcome.KNOWN, picture, "");
       }
-      List<byte[]> files = new ArrayList<>();
-      for (Path file : image.files()) {
-        files.add(PictureFiles.read(file));
+      Encodable.Reading read = picture.read(reader);
+      if (read.facts().isEmpty()) {
+        return Prepared.left(Outcome.EMPTY, picture, "");
       }
-      PixelTensor pixels = reader.pixels(files);
-      Optional<PictureReader.Place> place = Optional.empty();
-      String unplaced = "";
-      try {
-        place = PictureReader.place(files.get(0));
-      } catch (IllegalArgumentException e) {
-        unplaced = e.getMessage();
-      }
-      String digest = ContentId.digest(format.sensor(), files);
-      return new Prepared(Outcome.READY, image, unplaced, stamp, digest, place, pixels);
+      return new Prepared(
+          Outcome.READY,
+          picture,
+          read.unplaced(),
+          stamp,
+          read.facts().get(),
+          read.pixels().orElseThrow());
     } catch (IllegalArgumentException e) {
-      return Prepared.broken(image, e.getMessage());
+      return Prepared.left(Outcome.BROKEN, picture, e.getMessage());
     } catch (NoSuchFileException e) {
       // Its message is the bare path.
-      return Prepared.broken(image, "there is no such file: " + e.getFile());
-    } catch (IOException e) {
-      return Prepared.broken(image, "cannot be read: " + e);
+      return Prepared.left(Outcome.BROKEN, picture, "there is no such file: " + e.getFile());
+    } catch (IOException | UncheckedIOException e) {
+      return Prepared.left(Outcome.BROKEN, picture, "cannot be read: " + e);
+    } finally {
+      picture.done();
     }
-  }
-
-  private static String stamp(SourceImage image) throws IOException {
-    StringBuilder files = new StringBuilder(image.path());
-    for (Path file : image.files()) {
-      // Tiles of two archives may have a name, a size and a time in common.
-      files.append('\0').append(file.toAbsolutePath().normalize());
-      files.append('\0').append(Files.size(file));
-      files.append('\0').append(Files.getLastModifiedTime(file).toMillis());
-    }
-    return ContentId.shortened(files.toString());
   }
 
   private List<Document> encode(List<Prepared> batch) {
@@ -257,17 +259,12 @@ public final class EncodeRun {
       if (finite(encodings.get(i).embedding())) {
         documents.add(
             new Document(
-                id(picture),
-                picture.stamp,
-                picture.digest,
-                picture.image,
-                picture.place,
-                encodings.get(i)));
+                id(picture), picture.stamp, picture.picture, picture.facts, encodings.get(i)));
         if (!picture.problem.isEmpty()) {
-          unplaced.add(picture.image.place() + ": " + picture.problem);
+          unplaced.add(picture.picture.name() + ": " + picture.problem);
         }
       } else {
-        problem(picture.image.place() + ": the model's output is not finite");
+        problem(picture.picture.name() + ": the model's output is not finite");
       }
     }
     return documents;
@@ -312,7 +309,7 @@ public final class EncodeRun {
 
     @Override
     public void refused(Document document, String reason) {
-      problem(document.image().place() + ": " + reason);
+      problem(document.picture().name() + ": " + reason);
     }
   }
 
@@ -322,9 +319,11 @@ public final class EncodeRun {
    * @param batch pictures in one call of the model, at least 1
    * @param threads that read and decode, at least 1
    * @param allowedProblems pictures that may be left out, broken or refused
+   * @param look how pictures are shown
    */
-  public record Options(int batch, int threads, int allowedProblems) {
+  public record Options(int batch, int threads, int allowedProblems, Look look) {
     public Options {
+      Objects.requireNonNull(look, "look");
       atLeast("batch", batch, 1);
       atLeast("threads", threads, 1);
       atLeast("allowedProblems", allowedProblems, 0);
@@ -332,7 +331,12 @@ public final class EncodeRun {
 
     /** Returns what is left to an archive of which so many pictures are left out already. */
     public Options after(int problems) {
-      return new Options(batch, threads, allowedProblems - problems);
+      return new Options(batch, threads, allowedProblems - problems, look);
+    }
+
+    /** Returns the same without thumbnails. */
+    public Options withoutThumbnails() {
+      return new Options(batch, threads, allowedProblems, look.withoutThumbnails());
     }
 
     private static void atLeast(String name, int value, int least) {

@@ -25,9 +25,14 @@ record Geolocation(Georeference place) {
   private static final String ACCEPTED =
       "read are 4326 (degrees), 326xx and 327xx (UTM), 258xx (UTM, ETRS89) and 3857";
 
+  private static final int MERCATOR = 3857;
+
+  /** Mean radius in metres, as the International Union of Geodesy and Geophysics has it. */
+  private static final double EARTH_RADIUS = 6_371_008.8;
+
   private static final Map<Integer, String> OTHERS =
       Map.of(
-          3857,
+          MERCATOR,
           "+proj=merc +a=6378137 +b=6378137 +lat_ts=0 +lon_0=0 +x_0=0 +y_0=0 +k=1 +units=m"
               + " +no_defs");
 
@@ -61,6 +66,49 @@ record Geolocation(Georeference place) {
     int height = place.height();
     return List.of(
         position(0, 0), position(0, height), position(width, height), position(width, 0));
+  }
+
+  /**
+   * Extent of a pixel on the ground.
+   *
+   * @param x metres that it is wide
+   * @param y metres that it is high
+   */
+  record Pixel(double x, double y) {
+    /** Returns the side of a square of the same area, in metres. */
+    double side() {
+      return Math.sqrt(x * y);
+    }
+  }
+
+  /**
+   * Returns the extent of a pixel: the file's own where its system has metres of the ground, else
+   * that of pixels in the middle of the picture, since degrees and Mercator's metres shrink towards
+   * the poles.
+   *
+   * @throws ImageFormatException when the coordinate reference system is none that is read, or the
+   *     picture lies nowhere on Earth
+   */
+  Pixel pixel() {
+    // Also where it is not needed: it refuses what is not read.
+    centre();
+    List<Double> a = place.affine();
+    if (place.epsg() != Georeference.WGS84 && place.epsg() != MERCATOR) {
+      return new Pixel(Math.hypot(a.get(1), a.get(4)), Math.hypot(a.get(2), a.get(5)));
+    }
+    double column = place.width() / 2.0;
+    double row = place.height() / 2.0;
+    return new Pixel(
+        metres(position(column - 0.5, row), position(column + 0.5, row)),
+        metres(position(column, row - 0.5), position(column, row + 0.5)));
+  }
+
+  /** Returns the distance of two near places, on a sphere. */
+  private static double metres(Position a, Position b) {
+    double east = Math.toRadians(b.longitude - a.longitude);
+    double north = Math.toRadians(b.latitude - a.latitude);
+    double middle = Math.toRadians((a.latitude + b.latitude) / 2);
+    return EARTH_RADIUS * Math.hypot(north, Math.cos(middle) * east);
   }
 
   private Position position(double column, double row) {

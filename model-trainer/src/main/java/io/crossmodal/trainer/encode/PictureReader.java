@@ -7,28 +7,60 @@ package io.crossmodal.trainer.encode;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.GeoTiff;
+import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.image.RgbImage;
+import io.crossmodal.model.image.TiffScene;
+import io.crossmodal.model.image.Window;
 import io.crossmodal.trainer.data.Georeference;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
-/** Decodes a picture's files to what the tower takes, and tells where it lies. Thread-safe. */
+/**
+ * Decodes pictures to what the tower takes and what people see, and tells where they lie.
+ * Thread-safe.
+ */
 final class PictureReader {
   /**
    * Reflectance x 10,000 that is drawn white: that of the true-colour images that ESA delivers with
    * Sentinel-2 products.
    */
-  private static final float WHITE = 3558;
+  private static final Stretch TRUE_COLOUR = new Stretch(0, 3558, false);
+
+  /** Names of bands that are red, green and blue. */
+  private static final List<List<String>> COLOURS =
+      List.of(
+          List.of("b04", "b03", "b02"), List.of("b4", "b3", "b2"), List.of("red", "green", "blue"));
+
+  /** Columns and rows that are read of a chip, at least. */
+  private static final int LEAST_READ = 1024;
 
   private final ImagePreprocessor preprocessor;
   private final SensorConfig sensor;
+  private final Look look;
+  private final Thumbnails thumbnails;
+  private final int most;
 
-  PictureReader(ImagePreprocessor preprocessor, SensorConfig sensor) {
+  PictureReader(ImagePreprocessor preprocessor, SensorConfig sensor, Look look) {
     this.preprocessor = preprocessor;
     this.sensor = sensor;
+    this.look = look;
+    this.thumbnails = new Thumbnails(look.thumbnail());
+    int kept = sensor.sampledFrom() == null ? sensor.imageSize() : sensor.sampledFrom();
+    this.most = Math.max(LEAST_READ, 4 * kept);
+    if (look.changes() && sensor.bands() != null) {
+      throw new IllegalArgumentException(
+          "sensor ["
+              + sensor.name()
+              + "] takes measured values, "
+              + sensor.bands().names()
+              + ", as they are; a stretch and the bands that are red, green and blue are for"
+              + " sensors that take colours");
+    }
   }
 
   /**
@@ -36,18 +68,86 @@ final class PictureReader {
    *
    * @param footprint its corners, counter-clockwise
    */
-  record Place(Geolocation.Position centre, List<Geolocation.Position> footprint) {}
+  record Place(Geolocation.Position centre, List<Geolocation.Position> footprint) {
+    static Place of(Georeference georeference) {
+      Geolocation ground = new Geolocation(georeference);
+      return new Place(ground.centre(), ground.footprint());
+    }
+  }
 
   /**
-   * Decodes a picture's files to what the tower takes.
+   * A picture as the tower takes it and as people see it.
+   *
+   * @param stretch values that are black and white, where they had to be said
+   * @param thumbnail a JPEG in base64; empty for none
+   */
+  record Seen(PixelTensor pixels, Optional<Stretch> stretch, String thumbnail) {}
+
+  /** Returns the bands that were named as red, green and blue, counted from 0. */
+  List<Integer> rgb() {
+    return look.rgb();
+  }
+
+  /** Returns the name of the sensor that took the pictures. */
+  String sensor() {
+    return sensor.name();
+  }
+
+  /**
+   * Decodes a picture's files.
    *
    * @param files one picture, or bands red, green and blue
    * @throws IllegalArgumentException when it cannot, saying why
    */
-  PixelTensor pixels(List<byte[]> files) {
-    if (files.size() == 1) {
-      return preprocessor.preprocess(files.get(0));
+  Seen picture(List<byte[]> files) {
+    if (files.size() > 1) {
+      return seen(trueColour(files), Optional.empty());
     }
+    byte[] file = files.get(0);
+    if (sensor.bands() != null && GeoTiff.isTiff(file)) {
+      return seen(GeoTiff.open(file).read());
+    }
+    if (look.changes() && GeoTiff.isTiff(file)) {
+      TiffScene scene = TiffScene.of(file);
+      if (!hasOwnColours(scene)) {
+        Stretch range = range(scene).orElseThrow();
+        Window whole = new Window(0, 0, scene.width(), scene.height());
+        BandImage values = scene.values(0, whole, most).bands();
+        return seen(range.apply(values, shown(scene)), Optional.of(range));
+      }
+    }
+    String thumbnail =
+        thumbnails.wanted()
+            ? thumbnails.of(ImagePreprocessor.preview(file, thumbnails.side()))
+            : "";
+    return new Seen(preprocessor.preprocess(file), Optional.empty(), thumbnail);
+  }
+
+  private Seen seen(RgbImage colours, Optional<Stretch> stretch) {
+    return new Seen(
+        preprocessor.normalise(preprocessor.sized(colours)), stretch, thumbnails.of(colours));
+  }
+
+  private Seen seen(BandImage bands) {
+    PixelTensor pixels = preprocessor.normalise(preprocessor.prepare(bands));
+    return new Seen(
+        pixels, Optional.empty(), thumbnails.wanted() ? thumbnails.of(drawn(bands)) : "");
+  }
+
+  /** Bands as colours: red, green and blue where there are such, else the first as grey. */
+  private RgbImage drawn(BandImage image) {
+    List<String> names =
+        sensor.bands().names().stream().map(name -> name.toLowerCase(Locale.ROOT)).toList();
+    List<Integer> shown =
+        COLOURS.stream()
+            .filter(names::containsAll)
+            .findFirst()
+            .map(colours -> colours.stream().map(names::indexOf).toList())
+            .orElse(List.of(0));
+    return Stretch.ofMost(image, shown).apply(image, shown);
+  }
+
+  private RgbImage trueColour(List<byte[]> files) {
     if (sensor.bands() != null) {
       throw new IllegalArgumentException(
           "patches with a file a band are encoded in true colours only, sensor ["
@@ -56,10 +156,6 @@ final class PictureReader {
               + sensor.bands().names()
               + ": stack them into one GeoTIFF");
     }
-    return preprocessor.normalise(preprocessor.sized(trueColour(files)));
-  }
-
-  private static RgbImage trueColour(List<byte[]> files) {
     List<BandImage> bands = new ArrayList<>();
     for (byte[] file : files) {
       BandImage band = GeoTiff.open(file).read();
@@ -76,14 +172,127 @@ final class PictureReader {
       bands.add(band);
     }
     int area = bands.get(0).width() * bands.get(0).height();
-    byte[] rgb = new byte[3 * area];
+    float[] values = new float[3 * area];
     for (int c = 0; c < 3; c++) {
-      float[] values = bands.get(c).values();
-      for (int i = 0; i < area; i++) {
-        rgb[3 * i + c] = (byte) Math.round(Math.max(0, Math.min(255, values[i] * 255 / WHITE)));
-      }
+      System.arraycopy(bands.get(c).values(), 0, values, c * area, area);
     }
-    return new RgbImage(bands.get(0).width(), bands.get(0).height(), rgb);
+    return TRUE_COLOUR.apply(
+        new BandImage(3, bands.get(0).width(), bands.get(0).height(), values), List.of(0, 1, 2));
+  }
+
+  /** Returns whether a scene's samples are shown as its file says. */
+  private boolean hasOwnColours(TiffScene scene) {
+    return sensor.bands() == null && scene.hasColours() && look.rgb().isEmpty();
+  }
+
+  /**
+   * Checks, by its header, that a scene can be encoded.
+   *
+   * @throws ImageFormatException when it cannot, saying what would be
+   */
+  void check(TiffScene scene) {
+    if (sensor.bands() != null) {
+      if (scene.bands() != sensor.channels()) {
+        throw new ImageFormatException(
+            scene.bands()
+                + " bands where sensor ["
+                + sensor.name()
+                + "] has "
+                + sensor.channels()
+                + ", "
+                + sensor.bands().names()
+                + ", in this order");
+      }
+    } else if (hasOwnColours(scene)) {
+      scene.checkColours();
+    } else {
+      stretch(scene);
+      shown(scene);
+    }
+  }
+
+  private Stretch stretch(TiffScene scene) {
+    if (look.stretch().isEmpty() && !scene.hasColours()) {
+      throw new ImageFormatException(
+          scene.samples()
+              + ": these are measured values. --stretch MIN:MAX says which are black and white,"
+              + " such as 0:3000; --stretch 2%:98% takes percentiles of each scene");
+    }
+    return scene.hasColours() ? Stretch.BYTES : look.stretch().get();
+  }
+
+  /** Returns which bands are shown as red, green and blue, or as grey. */
+  private List<Integer> shown(TiffScene scene) {
+    if (look.rgb().stream().anyMatch(band -> band >= scene.bands())) {
+      throw new ImageFormatException(
+          scene.samples()
+              + "; --rgb names "
+              + look.rgb().stream().map(band -> band + 1).toList()
+              + ", counted from 1");
+    }
+    if (!look.rgb().isEmpty()) {
+      return look.rgb();
+    }
+    if (scene.bands() > 1 && !scene.isRgb()) {
+      throw new ImageFormatException(
+          scene.samples()
+              + ", and the file says of none that it is red, green or blue: name them, as by --rgb"
+              + " 3,2,1");
+    }
+    return scene.bands() == 1 ? List.of(0) : List.of(0, 1, 2);
+  }
+
+  /**
+   * Returns the values of a scene that are black and white; empty where its samples are colours, or
+   * its values are taken as they are.
+   */
+  Optional<Stretch> range(TiffScene scene) {
+    return sensor.bands() != null || hasOwnColours(scene)
+        ? Optional.empty()
+        : Optional.of(stretch(scene).in(scene, shown(scene)));
+  }
+
+  /** Gives the values of a scene that are black and white, found once for all of its windows. */
+  @FunctionalInterface
+  interface RangeSource {
+    Optional<Stretch> get() throws IOException;
+  }
+
+  /**
+   * A window of a scene.
+   *
+   * @param noData share of its pixels without data
+   * @param seen empty where that is too much
+   */
+  record Part(double noData, Optional<Seen> seen) {}
+
+  /**
+   * Decodes a window of a scene.
+   *
+   * @param level overview that is read
+   * @param mostNoData share of the pixels that may be without data
+   * @param ranges gives what {@link #range} does
+   * @throws IllegalArgumentException when it cannot, saying why
+   */
+  Part window(TiffScene scene, int level, Window window, double mostNoData, RangeSource ranges)
+      throws IOException {
+    TiffScene.Values values = scene.values(level, window, most);
+    BandImage bands = values.bands();
+    if (values.noData() > mostNoData
+        || values.noData() == 1
+        || (sensor.bands() != null
+            && preprocessor.undefined(bands) > ImagePreprocessor.MAX_UNDEFINED)) {
+      return new Part(values.noData(), Optional.empty());
+    }
+    if (sensor.bands() != null) {
+      return new Part(values.noData(), Optional.of(seen(bands)));
+    }
+    Optional<Stretch> range = ranges.get();
+    RgbImage colours =
+        range.isEmpty()
+            ? scene.colours(level, window, most)
+            : range.get().apply(bands, shown(scene));
+    return new Part(values.noData(), Optional.of(seen(colours, range)));
   }
 
   /**
@@ -96,8 +305,6 @@ final class PictureReader {
     if (!GeoTiff.isTiff(file)) {
       return Optional.empty();
     }
-    return Georeference.of(GeoTiff.open(file))
-        .map(Geolocation::new)
-        .map(ground -> new Place(ground.centre(), ground.footprint()));
+    return Georeference.of(GeoTiff.open(file)).map(Place::of);
   }
 }

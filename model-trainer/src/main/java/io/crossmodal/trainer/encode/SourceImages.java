@@ -64,6 +64,7 @@ public record SourceImages(
    *   <li>any other folder: its JPEG, PNG and TIFF files, however deep; where at least two folders
    *       hold some, a folder's name is the class of its pictures; pictures of other kinds are
    *       counted, links that lead back or nowhere a problem each;
+   *   <li>a file with the suffix of a JPEG, PNG or TIFF: this picture;
    *   <li>any other file: a list of pictures, UTF-8, a path a line, relative to the list, with a
    *       caption behind a tab where there is one, again for another caption; blank lines, lines
    *       that begin with # and a byte-order mark are skipped.
@@ -89,7 +90,10 @@ public record SourceImages(
               + " does not exist; a folder of pictures, a file of captions or a list of pictures is"
               + " expected");
     }
-    SourceImages read = Files.isDirectory(path) ? folder(path) : list(path);
+    SourceImages read =
+        Files.isDirectory(path)
+            ? folder(path)
+            : PictureFiles.isPicture(path) ? single(path) : list(path);
     if (read.images().isEmpty()) {
       throw new IllegalArgumentException(
           path
@@ -120,6 +124,16 @@ public record SourceImages(
                         image.filename(), image.file(), image.captions(), Optional.empty()))
             .toList(),
         dataset.problems(),
+        List.of(),
+        Map.of());
+  }
+
+  private static SourceImages single(Path file) {
+    String name = file.getFileName().toString();
+    return new SourceImages(
+        "picture",
+        List.of(SourceImage.of(name, file, List.of(), Optional.empty())),
+        List.of(),
         List.of(),
         Map.of());
   }

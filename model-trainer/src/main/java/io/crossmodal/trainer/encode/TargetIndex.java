@@ -29,8 +29,10 @@ import java.util.regex.Pattern;
  * @param incarnation differs where an index of that name was deleted and made again
  * @param tokens what the field keeps of them
  * @param places whether it has a geo_shape {@code footprint} and a geo_point {@code centre}
+ * @param thumbnails whether it has a binary field of that name, which is kept and not indexed
  */
-public record TargetIndex(String name, String incarnation, TokenForm tokens, boolean places) {
+public record TargetIndex(
+    String name, String incarnation, TokenForm tokens, boolean places, boolean thumbnails) {
   private static final Duration TIMEOUT = Duration.ofMinutes(2);
   private static final Pattern NAME = Pattern.compile("[^,*\\s/?#\"<>|\\\\]+");
   private static final String MODELS = "/_plugins/_cross_modal/models/";
@@ -67,6 +69,7 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens, boo
     Map<String, String> incarnations = new TreeMap<>();
     TokenForm tokens = TokenForm.NONE;
     boolean places = true;
+    boolean thumbnails = true;
     for (Map.Entry<String, JsonElement> entry : indices.entrySet()) {
       String name = entry.getKey();
       JsonObject one = entry.getValue().getAsJsonObject();
@@ -90,10 +93,11 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens, boo
       places &=
           hasType(one, DocumentFormat.FOOTPRINT, "geo_shape")
               && hasType(one, DocumentFormat.CENTRE, "geo_point");
+      thumbnails &= hasType(one, DocumentFormat.THUMBNAIL, "binary");
       incarnations.put(
           name, one.getAsJsonObject("settings").getAsJsonObject("index").get("uuid").getAsString());
     }
-    return new TargetIndex(index, incarnations.toString(), tokens, places);
+    return new TargetIndex(index, incarnations.toString(), tokens, places, thumbnails);
   }
 
   private static boolean hasType(JsonObject index, String field, String type) {
@@ -197,6 +201,16 @@ public record TargetIndex(String name, String incarnation, TokenForm tokens, boo
     properties.add(DocumentFormat.ACQUIRED, type("date"));
     properties.add(DocumentFormat.FOOTPRINT, type("geo_shape"));
     properties.add(DocumentFormat.CENTRE, type("geo_point"));
+    properties.add(DocumentFormat.SCENE, type("keyword"));
+    JsonObject window = type("integer");
+    window.addProperty("index", false);
+    window.addProperty("doc_values", false);
+    properties.add(DocumentFormat.WINDOW, window);
+    properties.add(DocumentFormat.RESOLUTION, type("float"));
+    properties.add(DocumentFormat.NO_DATA, type("float"));
+    properties.add(DocumentFormat.STRETCH, type("keyword"));
+    // In _source alone: a binary field has no terms, and neither doc values nor a stored field.
+    properties.add(DocumentFormat.THUMBNAIL, type("binary"));
     JsonObject mappings = new JsonObject();
     mappings.add("properties", properties);
     JsonObject body = new JsonObject();

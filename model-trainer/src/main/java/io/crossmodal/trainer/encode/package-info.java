@@ -11,7 +11,13 @@
  * io.crossmodal.trainer.encode.DocumentSink}: a cluster's {@code _bulk}, or a file of the same
  * lines. What a sink has kept goes into the {@link io.crossmodal.trainer.encode.Journal}.
  *
- * <p>A document's id comes from the picture's bytes ({@code ContentId}), so a picture that is sent
- * twice, by a run that was killed before its journal knew, is stored once.
+ * <p>What a run encodes are {@code Encodable}s: picture files, or the chips of {@link
+ * io.crossmodal.trainer.encode.Scenes}, which are cut as {@link
+ * io.crossmodal.trainer.encode.Cutting} says. {@link io.crossmodal.trainer.encode.Look} says how
+ * values become colours and how large thumbnails are; {@code PictureReader} does it.
+ *
+ * <p>A document's id comes from the picture's bytes ({@code ContentId}), or from its scene's and
+ * the window, so a picture that is sent twice, by a run that was killed before its journal knew, is
+ * stored once.
  */
 package io.crossmodal.trainer.encode;

@@ -114,6 +114,31 @@ public record EncodedSplit(
         model, first, decoded, i -> preprocessor.normalise(decoded.pictures().get(i)), done -> {});
   }
 
+  /**
+   * Returns the same whose captions are put into the model's prompts, as the texts of queries are.
+   *
+   * @param model that encoded it
+   * @throws IllegalArgumentException when it has no prompts
+   */
+  public EncodedSplit prompted(FusionModel model) {
+    if (model.bundle().manifest().prompts() == null) {
+      throw new IllegalArgumentException(
+          "model " + model.bundle().manifest().id() + " has no prompts; import --prompt sets them");
+    }
+    List<Encoding> prompted = new ArrayList<>();
+    for (CaptionedImage image : images) {
+      for (String caption : image.captions()) {
+        List<TokenizedText> tokenized =
+            model.bundle().manifest().prompted(caption).stream()
+                .map(model.bundle().tokenizer()::tokenize)
+                .toList();
+        Encoding own = texts.get(prompted.size());
+        prompted.add(own.withMeanOf(model.encodeTexts(tokenized)));
+      }
+    }
+    return new EncodedSplit(images, pictures, prompted, problems);
+  }
+
   private static EncodedSplit encode(
       FusionModel model,
       String sensor,

@@ -91,15 +91,22 @@ public record EvaluationTable(
   public String title() {
     return String.format(
         Locale.ROOT,
-        "%s on %s, split %s: %d images, %d texts, ranked by ITM + %s",
+        "%s on %s, split %s: %d images, %d texts, ranked by %s",
         model,
         dataSet,
         split.label(),
         images,
         texts,
-        calibration == null
-            ? "filter, its weight chosen on the other half"
-            : calibration.lambda() + " filter");
+        rankedBy());
+  }
+
+  private String rankedBy() {
+    if (rows.stream().allMatch(row -> row.textToImage().fusionMillis() == null)) {
+      return "the cosine of embeddings";
+    }
+    return calibration == null
+        ? "ITM + filter, its weight chosen on the other half"
+        : "ITM + " + calibration.lambda() + " filter";
   }
 
   /** Returns per row its name and {@link #HEADS}' figures. */

@@ -73,7 +73,8 @@ public final class Evaluator {
 
   /**
    * Returns a row for the bi-encoder alone, one for full fusion where it is asked for, one for each
-   * k; the same by the MLP pre-ranker where the model has one.
+   * k; the same by the MLP pre-ranker where the model has one. A model without a fusion encoder has
+   * the first row alone.
    *
    * <p>Full fusion scores all pairs from the texts' side; pictures as queries take their scores
    * from there, and their times are then computed from the time of a pair.
@@ -84,6 +85,9 @@ public final class Evaluator {
    * @param progress told the pairs scored so far
    */
   public List<Row> evaluate(Depths depths, Calibration calibration, LongConsumer progress) {
+    if (!model.bundle().manifest().config().hasFusion()) {
+      return List.of(new BiEncoderRanks(scorer(true), scorer(false), relevance).row(true));
+    }
     Depths fitting = depths.within(images.size());
     List<Integer> ks = fitting.ks();
     ScoredDirection textToImage;
@@ -157,18 +161,7 @@ public final class Evaluator {
 
   /** Returns what the bi-encoder reaches alone; no pair is scored. */
   public Row biEncoder() {
-    return Row.of("filter only", alone(true), alone(false));
-  }
-
-  private Row.Direction alone(boolean imageQueries) {
-    Candidates found =
-        new Candidates(scorer(imageQueries).nearest(ScoredDirection.TOP), null, null);
-    return new Row.Direction(
-        EvaluationTable.Retrieval.of(found.firstStageRanks(relevance.of(imageQueries, false))),
-        EvaluationTable.Retrieval.of(found.firstStageRanks(relevance.of(imageQueries, true))),
-        null,
-        false,
-        null);
+    return new BiEncoderRanks(scorer(true), scorer(false), relevance).row(false);
   }
 
   /**
@@ -235,6 +228,9 @@ public final class Evaluator {
 
   /** Returns how many pairs {@link #evaluate} scores with candidates by the dot product. */
   public long pairs(Depths depths) {
+    if (!model.bundle().manifest().config().hasFusion()) {
+      return 0;
+    }
     Depths fitting = depths.within(images.size());
     return fitting.full()
         ? (long) texts.size() * images.size()

@@ -163,7 +163,6 @@ final class FusionSet {
         n,
         ids,
         mask,
-        parts(sorted.length, i -> captions[sorted[i]].length()),
         Arrays.stream(byLength).mapToLong(pair -> row[(int) text[pair]]).toArray(),
         Arrays.stream(byLength).mapToLong(pair -> image[pair]).toArray(),
         parts(byLength.length, i -> captions[sorted[row[(int) text[byLength[i]]]]].length()),

@@ -31,6 +31,9 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
   /** Deviation of fresh outputs of cross-attention: pictures say little at first. */
   private static final double OUTPUT = 0.02;
 
+  /** Deviation of what finer places add to a token: at first it is what the filter makes of it. */
+  private static final double FINE = 0.01;
+
   private final FusionOptions options;
   private final ModelConfig config;
   private final SensorConfig sensor;
@@ -51,7 +54,7 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
     this.sensor = sensor;
     Map<String, ScriptTensor> aligned =
         options.start() == FusionOptions.Start.ALIGNED
-            ? aligned(options, config, weights)
+            ? aligned(options, config, weights, sensor)
             : Map.of();
     Map<String, ScriptTensor> tensors = new LinkedHashMap<>(weights.tensors());
     tensors.putAll(aligned);
@@ -67,10 +70,9 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
    * @param tokens N, of the longest text
    * @param ids (T, N), of the distinct texts, the shortest first
    * @param mask (T, N), 1 for a token
-   * @param texts (G, 3), parts of the texts: first row, the row behind the last, longest text
    * @param text (P), the text of each pair, the shortest first
    * @param image (P), the image of each pair
-   * @param pairs (G, 3), parts of the pairs
+   * @param pairs (G, 3), parts of the pairs: the first, the one behind the last, longest text
    * @param place (P), where the pairs stand, query by query, its own answer first
    */
   @SuppressWarnings("ArrayRecordComponent") // handed to native memory once, never compared
@@ -80,15 +82,14 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
       int tokens,
       long[] ids,
       float[] mask,
-      long[] texts,
       long[] text,
       long[] image,
       long[] pairs,
       long[] place) {}
 
-  /** Returns cross-attention and matching head as they begin. */
+  /** Returns cross-attention, matching head and what makes places of tokens as they begin. */
   private static Map<String, ScriptTensor> aligned(
-      FusionOptions options, ModelConfig config, StateDict weights) {
+      FusionOptions options, ModelConfig config, StateDict weights, SensorConfig sensor) {
     int h = config.hidden();
     if (config.embeddingDimension() != h) {
       throw new IllegalArgumentException(
@@ -123,6 +124,21 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
     }
     tensors.put("itm.weight", random.get("itm.weight", Weights.Init.normal(OUTPUT), 2, h));
     tensors.put("itm.bias", ScriptTensor.parameter(new float[2], 2));
+    if (FrozenTowers.cuts(config.image())) {
+      String tower = "image_" + sensor.name() + ".";
+      weights
+          .tensors()
+          .forEach(
+              (name, tensor) -> {
+                if (name.startsWith(tower) && MtgfeArchitecture.isOfPatchesAlone(config, name)) {
+                  Weights.Init init =
+                      name.endsWith("fine.weight")
+                          ? Weights.Init.normal(FINE)
+                          : Weights.Init.constant(name.endsWith("norm.weight") ? 1 : 0);
+                  tensors.put(name, random.get(name, init, tensor.shape()));
+                }
+              });
+    }
     return tensors;
   }
 
@@ -191,7 +207,6 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
             manager.create(batch.features(), new Shape(shape)),
             manager.create(batch.ids(), new Shape(texts, n)),
             manager.create(batch.mask(), new Shape(texts, n)),
-            manager.create(batch.texts(), new Shape(batch.texts().length / 3, 3)),
             manager.create(batch.text()),
             manager.create(batch.image()),
             manager.create(batch.pairs(), new Shape(batch.pairs().length / 3, 3)),

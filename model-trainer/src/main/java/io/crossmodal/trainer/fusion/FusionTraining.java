@@ -13,7 +13,7 @@ import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.text.TokenizedText;
-import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.model.text.Tokenizer;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
@@ -83,6 +83,12 @@ public final class FusionTraining {
   public static FusionTraining open(
       Path folder, FusionOptions options, ModelBundle bundle, Path cache) throws IOException {
     bundle.manifest().config().requireText("train-fusion");
+    if (!bundle.manifest().config().hasFusion()) {
+      throw new IllegalArgumentException(
+          "train-fusion trains the fusion encoder of a bundle on, and model "
+              + bundle.manifest().id()
+              + " has towers alone");
+    }
     return new FusionTraining(
         RunFolder.open(folder, options), options, bundle, cache == null ? folder : cache);
   }
@@ -178,7 +184,7 @@ public final class FusionTraining {
 
   /** Embeds everything, and finds the bi-encoder's first wrong answers. */
   private FusionSet set(FrozenTowers towers, FeatureCache features, List<CaptionedImage> images) {
-    WordPieceTokenizer tokenizer = bundle.tokenizer();
+    Tokenizer tokenizer = bundle.tokenizer();
     Map<String, Integer> numbers = new LinkedHashMap<>();
     Map<Integer, TokenizedText> texts = new LinkedHashMap<>();
     int[][] captionsOf =
@@ -262,8 +268,9 @@ public final class FusionTraining {
     return ModelBundle.of(
         id,
         bundle.manifest().config(),
-        bundle.tokenizer().words(),
+        bundle.tokenizerEntries(),
         new StateDict(tensors),
+        bundle.manifest().storedPrecision(),
         Calibration.NONE,
         TrainingRun.trained(
             data.equals(dataSet) ? data : data + ", then " + dataSet,

@@ -197,11 +197,13 @@ final class Teacher implements AutoCloseable {
     return ModelBundle.of(
             id,
             config.withSensors(sensors),
-            bundle.tokenizer().words(),
+            bundle.tokenizerEntries(),
             new StateDict(tensors),
+            manifest.storedPrecision(),
             manifest.calibration(),
             training,
             manifest.metrics())
+        .withPrompts(manifest.prompts())
         .withSensorCalibrations(manifest.sensorCalibrations(), manifest.fittedMaxSims());
   }
 

@@ -5,35 +5,28 @@
 
 class Listwise(Module):
   model : __torch__.mtgfe.Mtgfe
-  # Texts in parts that are padded to their own longest: parts (G, 3) has of each its first row, the row
-  # behind its last, and its longest. ids and mask (T, N).
-  def encode(self, ids: Tensor, mask: Tensor, parts: Tensor) -> Tensor:
-    all = annotate(List[Tensor], [])
-    for g in range(parts.size(0)):
-      a, b, n = int(parts[g][0]), int(parts[g][1]), int(parts[g][2])
-      w = self.model.encode_text(ids[a:b, :n], mask[a:b, :n])      # (b - a, n, H)
-      _0 = torch.append(all, torch.constant_pad_nd(w, [0, 0, 0, ids.size(1) - n]))
-    return torch.cat(all, 0)                                       # (T, N, H)
   # ITM's logits (match - no match) of pairs, those of the shortest texts first: text and image (P) are their
-  # rows of w (T, N, H), mask (T, N) and s (I, M, H); parts (G, 3) as in encode.
+  # rows of w (T, N, H), mask (T, N) and s (I, M, H); parts (G, 3) has of each part of the pairs its first, the one
+  # behind its last, and its longest text.
   def match(self, w: Tensor, mask: Tensor, s: Tensor, text: Tensor, image: Tensor, parts: Tensor) -> Tensor:
     bias = self.model.bias(mask)                                   # (T, 1, 1, N)
     x = self.model.fusion.read_text(w, bias)                       # (T, N, H)
+    kv = self.model.fusion.images(s)
     all = annotate(List[Tensor], [])
     for g in range(parts.size(0)):
       a, b, n = int(parts[g][0]), int(parts[g][1]), int(parts[g][2])
       y = torch.index_select(x[:, :n], 0, text[a:b])               # (b - a, n, H)
       p = torch.index_select(bias[:, :, :, :n], 0, text[a:b])      # (b - a, 1, 1, n)
-      u = self.model.fusion.cls(y, p, torch.index_select(s, 0, image[a:b]))  # (b - a, H)
+      u = self.model.fusion.cls_shared(y, p, kv, image[a:b])       # (b - a, H)
       _0 = torch.append(all, self.model.itm(u))                    # (b - a, 2)
     z = torch.cat(all, 0)                                          # (P, 2)
     return z[:, 1] - z[:, 0]                                       # (P)
   # (3): the loss twice, softmax cross-entropy of a query's own answer among its candidates, and the share
   # of queries that put it first. features (I, ...); place (P) has of each pair, by query, where it stands in
   # text and image.
-  def loss(self, features: Tensor, ids: Tensor, mask: Tensor, texts: Tensor, text: Tensor, image: Tensor, pairs: Tensor, place: Tensor) -> Tensor:
+  def loss(self, features: Tensor, ids: Tensor, mask: Tensor, text: Tensor, image: Tensor, pairs: Tensor, place: Tensor) -> Tensor:
     s = TOKENS                                                     # (I, M, H)
-    w = torch.dropout(self.encode(ids, mask, texts), DROPPED, True)  # (T, N, H)
+    w = torch.dropout(self.model.encode_by_length(ids, mask), DROPPED, True)  # (T, N, H)
     m = torch.index_select(self.match(w, mask, s, text, image, pairs), 0, place)  # (P)
     m = m.view(-1, CANDIDATES)                                     # (Q, C)
     l = -torch.log_softmax(m, 1)[:, 0].mean()

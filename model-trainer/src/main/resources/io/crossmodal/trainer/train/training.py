@@ -61,18 +61,19 @@ class Training(Module):
   # Equation (7), L_itm. The negative of each image and of each text is drawn by Gumbel-max: noise is
   # Gumbel noise (2, B, B), and a row of `hard` (B, 1) is 1 to draw from softmax(logits) as ALBEF does, 0
   # to draw uniformly as the paper does. Pairs that match are not drawn; an image or text that all of the
-  # batch match has no negative, and its label -100 leaves it out. u (B, H) is u_cls of the positives.
-  def matching(self, u: Tensor, w: Tensor, mask: Tensor, s: Tensor, logits: Tensor, matches: Tensor, similar: Tensor, noise: Tensor, hard: Tensor) -> Tensor:
+  # batch match has no negative, and its label -100 leaves it out. u (B, H) is u_cls of the positives, x
+  # (B, N, H) their texts as the fusion encoder reads them, kv the images as it sees them.
+  def matching(self, u: Tensor, x: Tensor, bias: Tensor, kv: List[Tensor], own: Tensor, logits: Tensor, matches: Tensor, similar: Tensor, noise: Tensor, hard: Tensor) -> Tensor:
     forbidden = (matches + similar) * -10000.                             # (B, B)
     l = logits.detach()
     a = l * hard + forbidden + noise[0]
     b = l.t() * hard + forbidden.t() + noise[1]
     text = torch.argmax(a, 1)                                             # (B)
     image = torch.argmax(b, 1)                                            # (B)
-    pairs_w = torch.cat([torch.index_select(w, 0, text), w], 0)           # (2B, N, H)
-    pairs_mask = torch.cat([torch.index_select(mask, 0, text), mask], 0)  # (2B, N)
-    pairs_s = torch.cat([s, torch.index_select(s, 0, image)], 0)          # (2B, M, H)
-    n = self.model.join(pairs_w, pairs_mask, pairs_s)                     # (2B, H)
+    of_text = torch.cat([text, own], 0)                                   # (2B)
+    of_image = torch.cat([own, image], 0)                                 # (2B)
+    pairs = torch.index_select(x, 0, of_text)                             # (2B, N, H)
+    n = self.model.fusion.cls_shared(pairs, torch.index_select(bias, 0, of_text), kv, of_image)  # (2B, H)
     z = self.model.itm(torch.cat([u, n], 0))                              # (3B, 2)
     no_text = (matches.amin([1]) * -100.).type_as(text)                   # (B)
     no_image = (matches.amin([0]) * -100.).type_as(image)                 # (B)
@@ -80,9 +81,9 @@ class Training(Module):
     return torch.cross_entropy_loss(z, y)
 
   # Equation (3), L_mlm. labels (B, N): the id that stood at a masked place, -100 elsewhere.
-  def language(self, masked: Tensor, mask: Tensor, s: Tensor, labels: Tensor) -> Tensor:
-    w = self.model.encode_text(masked, mask)                                        # (B, N, H)
-    u = self.model.fusion(w, self.model.bias(mask), s)                              # (B, N, H)
+  def language(self, masked: Tensor, mask: Tensor, kv: List[Tensor], own: Tensor, labels: Tensor) -> Tensor:
+    w = self.model.encode_by_length(masked, mask)                                   # (B, N, H)
+    u = self.model.fusion(w, self.model.bias(mask), kv, own)                        # (B, N, H)
     y = labels.flatten()                                                            # (B * N)
     at = (y >= 0).nonzero().squeeze(1)                                              # (K), masked
     z = self.mlm(torch.index_select(u.flatten(0, 1), 0, at), self.model.text.word)  # (K, V)
@@ -104,10 +105,11 @@ class Training(Module):
 
   # (5): equation (8)'s sum with L_itc added, and L_itc, L_itm, L_mlm, L_mvjrc apart. pixels holds B
   # images, or 2B where MVJRC takes part: the second views behind the first ones, which all tasks see.
+  # ids (B, N) stand by the length of their texts.
   def loss(self, pixels: Tensor, ids: Tensor, mask: Tensor, masked: Tensor, labels: Tensor, matches: Tensor, similar: Tensor, noise: Tensor, hard: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:
     views = self.model.ENCODE_IMAGE(pixels)  # (B or 2B, M, H)
     s = views[:ids.size(0)]                         # (B, M, H)
-    w = self.model.encode_text(ids, mask)           # (B, N, H)
+    w = self.model.encode_by_length(ids, mask)      # (B, N, H)
     e = self.model.filter_image(s[:, 0])            # (B, D)
     t = self.model.filter_text(w[:, 0])             # (B, D)
     logits = e @ t.t() * self.scale()               # (B, B)
@@ -115,15 +117,22 @@ class Training(Module):
     itc, itm, mlm, mvjrc, u = none, none, none, none, none
     if self.itc_weight > 0.:
       itc = self.contrastive(e, t, logits, matches, similar, keys, key_matches)
+    bias = self.model.bias(mask)                    # (B, 1, 1, N)
+    own = torch.arange(ids.size(0), dtype=4, layout=None, device=ops.prim.device(ids))  # (B)
+    kv = annotate(List[Tensor], [])
+    x = w
+    if self.itm_weight + self.mlm_weight + self.mvjrc_weight > 0.:
+      kv = self.model.fusion.images(s)
     if self.itm_weight + self.mvjrc_weight > 0.:
-      u = self.model.join(w, mask, s)               # (B, H)
+      x = self.model.fusion.read_text(w, bias)      # (B, N, H)
+      u = self.model.fusion.cls_shared(x, bias, kv, own)  # (B, H)
     if self.itm_weight > 0.:
-      itm = self.matching(u, w, mask, s, logits, matches, similar, noise, hard)
+      itm = self.matching(u, x, bias, kv, own, logits, matches, similar, noise, hard)
     if self.mlm_weight > 0.:
-      mlm = self.language(masked, mask, s, labels)
+      mlm = self.language(masked, mask, kv, own, labels)
     if self.mvjrc_weight > 0.:
-      s2 = views[ids.size(0):]                      # (B, M, H)
-      mvjrc = self.mvjrc.forward(u, self.model.join(w, mask, s2))
+      kv2 = self.model.fusion.images(views[ids.size(0):])
+      mvjrc = self.mvjrc.forward(u, self.model.fusion.cls_shared(x, bias, kv2, own))
     a = itc * self.itc_weight + itm * self.itm_weight
     b = mlm * self.mlm_weight + mvjrc * self.mvjrc_weight
     return torch.stack([a + b, itc, itm, mlm, mvjrc], 0)
@@ -131,7 +140,7 @@ class Training(Module):
   # (5), of which L_itc alone counts: the stage before the other tasks join. Arguments of loss.
   def itc_loss(self, pixels: Tensor, ids: Tensor, mask: Tensor, masked: Tensor, labels: Tensor, matches: Tensor, similar: Tensor, noise: Tensor, hard: Tensor, keys: Tensor, key_matches: Tensor) -> Tensor:
     s = self.model.ENCODE_IMAGE(pixels)  # (B, M, H)
-    w = self.model.encode_text(ids, mask)       # (B, N, H)
+    w = self.model.encode_by_length(ids, mask)  # (B, N, H)
     e = self.model.filter_image(s[:, 0])        # (B, D)
     t = self.model.filter_text(w[:, 0])         # (B, D)
     logits = e @ t.t() * self.scale()           # (B, B)

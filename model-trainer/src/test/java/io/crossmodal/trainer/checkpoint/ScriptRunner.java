@@ -20,6 +20,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 
 /** A model's archive by its methods, for values that no bundle shows. */
 final class ScriptRunner implements AutoCloseable {
@@ -56,17 +57,30 @@ final class ScriptRunner implements AutoCloseable {
 
   /** Runs {@code encode_text} on one text without padding. */
   float[] encodeText(int[] ids) {
+    return encodeTexts(ids, 1, ids.length);
+  }
+
+  /** Runs {@code encode_text} on texts of the same length without padding. */
+  float[] encodeTexts(int[] ids, int texts, int length) {
     try (NDManager manager = model.getNDManager().newSubManager()) {
-      long[] whole = new long[ids.length];
-      for (int i = 0; i < ids.length; i++) {
-        whole[i] = ids[i];
-      }
-      Shape shape = new Shape(1, ids.length);
+      long[] whole = Arrays.stream(ids).asLongStream().toArray();
+      Shape shape = new Shape(texts, length);
       return run(
           manager,
           "encode_text",
           manager.create(whole, shape),
           manager.ones(shape, DataType.INT64));
+    }
+  }
+
+  /** Runs {@code filter_logits} on class tokens, H wide. */
+  float[] filterLogits(float[] texts, float[] images, int h) {
+    try (NDManager manager = model.getNDManager().newSubManager()) {
+      return run(
+          manager,
+          "filter_logits",
+          manager.create(texts, new Shape(texts.length / h, h)),
+          manager.create(images, new Shape(images.length / h, h)));
     }
   }
 

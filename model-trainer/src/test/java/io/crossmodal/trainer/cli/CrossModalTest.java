@@ -16,9 +16,12 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.model.image.BandImage;
 import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.checkpoint.SmallImport;
 import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.GeoTiffWriter;
+import io.crossmodal.trainer.data.Georeference;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.report.FontAssumption;
 import io.crossmodal.trainer.report.Html;
@@ -40,6 +43,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.regex.Matcher;
@@ -228,6 +232,58 @@ class CrossModalTest {
     assertEquals(3, run(encode.toArray(new String[0])), err.toString());
     assertTrue(err.toString().contains("13 pictures encoded"), err.toString());
     assertTrue(err.toString().contains("3 left out"), err.toString());
+  }
+
+  /** One scene to chips; again, nothing is done twice; 4 where nothing was kept. */
+  @Test
+  void cutsScenes() throws Exception {
+    Path scenes = Files.createDirectories(folder.resolve("to-cut"));
+    float[] values = new float[3 * 120 * 90];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = i % 3001;
+    }
+    Georeference place =
+        new Georeference(32633, 120, 90, List.of(500_000d, 10d, 0d, 5_342_400d, 0d, -10d));
+    byte[] scene =
+        GeoTiffWriter.write(new BandImage(3, 120, 90, values), GeoTiffWriter.Values.UINT16, place);
+    Files.write(scenes.resolve("a.tif"), scene);
+    Path bundle = folder.resolve("cutter.zip");
+    BundleWriter.write(
+        TestBundles.random("micro", ModelConfig.micro(), SEED), bundle, List.of("a pond"));
+    List<String> encode = new ArrayList<>(List.of("encode", "--data", scenes.toString()));
+    encode.addAll(List.of("--bundle", bundle.toString(), "--out", folder.resolve("c").toString()));
+    encode.addAll(List.of("--chip-metres", "400", "--stride", "300"));
+    assertEquals(EncodeCommand.ALL_LEFT_OUT, run(encode.toArray(new String[0])), err.toString());
+    assertTrue(err.toString().contains("of 16 bits: these are measured values. --stretch MIN:MAX"));
+    err.getBuffer().setLength(0);
+    encode.addAll(List.of("--stretch", "2%:98%", "--rgb", "3,2,1"));
+    assertEquals(0, run(encode.toArray(new String[0])), err.toString());
+    assertTrue(err.toString().contains("1 scene, 12 chips"), err.toString());
+    assertTrue(
+        err.toString().contains("12 chips of 1 scene encoded, 0 done before"), err.toString());
+    String line = Files.readAllLines(folder.resolve("c")).get(1);
+    assertTrue(line.contains("\"scene\":\"a.tif\",\"window\":[0,0,40,40],"), line);
+    assertTrue(line.contains("\"thumbnail\":\"/9j/"), line);
+    err.getBuffer().setLength(0);
+    assertEquals(0, run(encode.toArray(new String[0])), err.toString());
+    assertTrue(err.toString().contains("0 chips of 1 scene encoded, 12 done"), err.toString());
+    err.getBuffer().setLength(0);
+    Files.write(scenes.resolve("b.tif"), Arrays.copyOf(scene, 5000));
+    assertEquals(EncodeCommand.SOME_LEFT_OUT, run(encode.toArray(new String[0])), err.toString());
+    assertTrue(err.toString().contains("b.tif: damaged TIFF"), err.toString());
+    List<String> strict = new ArrayList<>(encode);
+    strict.addAll(List.of("--allow-problems", "0"));
+    err.getBuffer().setLength(0);
+    assertEquals(2, run(strict.toArray(new String[0])), err.toString());
+    assertTrue(err.toString().contains("scenes cannot be cut (0 problems allowed)"));
+    assertUserError(with(encode, "--stretch", "9:1"), "lower to a higher number, got 9:1");
+    assertUserError(with(encode, "--rgb", "3,2"), "three bands are red, green and blue");
+    List<String> both = new ArrayList<>(encode);
+    both.addAll(List.of("--chip", "64"));
+    assertUserError(both, "--chip and --chip-metres");
+    List<String> lost = new ArrayList<>(List.of("encode", "--data", data, "--out", "-"));
+    lost.addAll(List.of("--skip-nodata", "0.1"));
+    assertUserError(lost, "are for scenes: --chip or --chip-metres");
   }
 
   /** Text finds tiles of sensors that joined a model one after the other. */
@@ -834,7 +890,7 @@ class CrossModalTest {
             "from --preset AERIAL and options: 3 heads, 1 text layers ([CLS] is the mean",
             "2 fusion layers, embeddings of 24",
             "pictures of 16 pixels, mean [0.485, 0.456, 0.406]",
-            "start as the identity: model.filter.image, model.filter.text",
+            "start as the identity: model.filter.image",
             "bert.encoder.layer.2.* (16 tensors, a layer that is not taken)")) {
       assertTrue(out.toString().contains(part), out.toString());
     }
@@ -881,7 +937,7 @@ class CrossModalTest {
     assertTrue(out.toString().contains("taken from the BERT"), out.toString());
     assertTrue(out.toString().contains("fusion.layer*.cross_attention.query"), out.toString());
     ModelBundle bundle = ModelBundle.read(folder.resolve("started").resolve("model.zip"));
-    assertEquals(SmallImport.vocabulary(), bundle.tokenizer().words());
+    assertEquals(SmallImport.vocabulary(), bundle.words());
     // A rate for random weights would undo what these have learnt.
     assertTrue(
         Files.readString(folder.resolve("started").resolve("options.json"))

@@ -187,7 +187,7 @@ class DistillerTest {
         ModelBundle.of(
             "overshot",
             before.manifest().config(),
-            before.tokenizer().words(),
+            before.words(),
             new StateDict(tensors),
             Calibration.NONE,
             before.manifest().training(),

@@ -33,12 +33,14 @@ final class Documents {
             i -> {
               String digest =
                   ContentId.digest("rgb", List.of(new byte[] {(byte) i, (byte) (i >> 8)}));
+              SourceImage image =
+                  SourceImage.of(i + ".png", Path.of(i + ".png"), List.of(), Optional.empty());
               return new Document(
                   ContentId.document("image", digest),
                   ContentId.shortened(i + ".png"),
-                  digest,
-                  SourceImage.of(i + ".png", Path.of(i + ".png"), List.of(), Optional.empty()),
-                  Optional.empty(),
+                  new PictureFile(image, "rgb"),
+                  new Encodable.Facts(
+                      digest, digest, Optional.empty(), Optional.empty(), Optional.empty(), ""),
                   new Encoding(
                       new TokenBlock(tokens, config.hidden(), values(random, tokens * 16)),
                       values(random, config.embeddingDimension())));

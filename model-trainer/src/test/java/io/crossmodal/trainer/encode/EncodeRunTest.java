@@ -90,7 +90,7 @@ class EncodeRunTest {
     long written = Files.exists(file) ? Files.size(file) : 0;
     SourceImages source = SourceImages.read(folder.resolve("pictures"), Optional.empty(), 0);
     try (Journal journal = Journal.open(folder.resolve(out + ".journal"), "file", written, false)) {
-      return new EncodeRun(model, format, new EncodeRun.Options(4, 3, allowed), journal)
+      return new EncodeRun(model, format, new EncodeRun.Options(4, 3, allowed, Look.PLAIN), journal)
           .run(
               source.images(),
               listener -> NdjsonSink.file(file, journal.position(), format, listener),
@@ -115,7 +115,7 @@ class EncodeRunTest {
   @Test
   void documentsHoldWhatTheModelMakesOfTheirPicture() throws Exception {
     EncodeRun.Summary summary = run("out", 0, done -> {});
-    assertEquals(new EncodeRun.Summary(PICTURES, 0, 0, List.of(), List.of()), summary);
+    assertEquals(new EncodeRun.Summary(PICTURES, 0, 0, 0, List.of(), List.of()), summary);
     for (JsonObject document : documents("out").values()) {
       byte[] file =
           Files.readAllBytes(
@@ -243,12 +243,12 @@ class EncodeRunTest {
     Path out = folder.resolve("real");
     try (Journal none = Journal.none()) {
       EncodeRun.Summary summary =
-          new EncodeRun(model, format, new EncodeRun.Options(4, 2, 0), none)
+          new EncodeRun(model, format, new EncodeRun.Options(4, 2, 0, Look.PLAIN), none)
               .run(
                   source.images(),
                   listener -> NdjsonSink.file(out, 0, format, listener),
                   done -> {});
-      assertEquals(new EncodeRun.Summary(6, 0, 0, List.of(), List.of()), summary);
+      assertEquals(new EncodeRun.Summary(6, 0, 0, 0, List.of(), List.of()), summary);
     }
     for (JsonObject document : documents("real").values()) {
       double latitude = document.getAsJsonObject("centre").get("lat").getAsDouble();
@@ -303,7 +303,8 @@ class EncodeRunTest {
     Path same = folder.resolve("pictures").resolve("4.png");
     Files.copy(same, folder.resolve("pictures").resolve("copy.png"));
     assertEquals(
-        new EncodeRun.Summary(2, PICTURES - 1, 1, List.of(), List.of()), run("out", 0, done -> {}));
+        new EncodeRun.Summary(2, PICTURES - 1, 1, 0, List.of(), List.of()),
+        run("out", 0, done -> {}));
     assertEquals(PICTURES + 2, documents("out").size());
   }
 

@@ -53,6 +53,12 @@ class SourceImagesTest {
   }
 
   @Test
+  void readsOnePicture() throws IOException {
+    files("scenes/one.TIF", "scenes/two.tif");
+    assertEquals(List.of("one.TIF"), paths(read(folder.resolve("scenes/one.TIF"))));
+  }
+
+  @Test
   void aSingleFolderIsNoClass() throws IOException {
     files("images/a.jpg", "images/b.jpg");
     assertEquals(List.of(Optional.empty(), Optional.empty()), classes(read(folder)));

@@ -52,6 +52,7 @@ class TargetIndexTest {
     assertNotEquals(
         index.incarnation(), of("scene.image", index("u2", plain)).incarnation(), "made anew");
     assertEquals(false, index.places());
+    assertEquals(false, index.thumbnails());
     JsonObject placed = TargetIndex.mapping("image", "mine", TokenForm.NONE);
     placed
         .getAsJsonObject("mappings")
@@ -61,6 +62,13 @@ class TargetIndexTest {
     JsonObject indices = new JsonObject();
     indices.add("pictures", placed);
     assertEquals(true, of("image", indices).places());
+    assertEquals(true, of("image", indices).thumbnails());
+    JsonObject thumbnail =
+        placed
+            .getAsJsonObject("mappings")
+            .getAsJsonObject("properties")
+            .getAsJsonObject("thumbnail");
+    assertEquals("{\"type\":\"binary\"}", thumbnail.toString(), "neither indexed nor rebuilt");
     String none = field(OWN.embeddingSpace(), OWN.tokenSpace(), ",\"tokens\":\"none\"");
     assertEquals(TokenForm.NONE, of("scene.image", index("u1", none)).tokens());
   }
@@ -94,7 +102,7 @@ class TargetIndexTest {
       IllegalArgumentException refused =
           assertThrows(
               IllegalArgumentException.class,
-              () -> new TargetIndex(name, "", TokenForm.INT8, true).bulkPath());
+              () -> new TargetIndex(name, "", TokenForm.INT8, true, true).bulkPath());
       assertTrue(refused.getMessage().contains("[" + name + "]"), refused.getMessage());
     }
   }

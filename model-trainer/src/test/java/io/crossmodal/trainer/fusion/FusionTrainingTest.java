@@ -18,6 +18,11 @@ import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.text.TokenizedText;
+import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.torchscript.ScriptTensor;
+import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.train.MicroTraining;
@@ -30,6 +35,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -126,6 +132,26 @@ class FusionTrainingTest {
         "image_rgb.fine.",
         "image_rgb.position",
         "image_rgb.norm.");
+  }
+
+  /** A token starts as what the bi-encoder makes of its place: what it has not learnt is small. */
+  @Test
+  void tokensStartAsTheBiEncoderSeesThem() throws Exception {
+    ModelBundle towers = towers(MicroTraining.EFFICIENT_NET);
+    ModelConfig config = towers.manifest().config();
+    FusionTask task = new FusionTask(options(1), config, towers.weights(), config.sensors().get(0));
+    Map<String, ScriptTensor> start = StateDict.of(task.root()).below("model").tensors();
+    assertArrayEquals(
+        towers.weights().tensors().get("filter.text.weight").values(),
+        start.get("fusion.layer1.cross_attention.query.weight").values());
+    double squares = 0;
+    float[] fine = start.get("image_rgb.fine.weight").values();
+    for (float weight : fine) {
+      squares += weight * weight;
+    }
+    assertEquals(0.01, Math.sqrt(squares / fine.length), 0.002);
+    float[] place = start.get("image_rgb.position").values();
+    assertArrayEquals(new float[place.length], place);
   }
 
   @Test
@@ -241,27 +267,46 @@ class FusionTrainingTest {
     assertTrue(message.contains("299 wrong answers") && message.contains("--candidates"), message);
   }
 
-  /** Padding of a text to the longest of its part, or of all, changes nothing. */
+  /**
+   * The loss in one call, with texts in parts, images whose keys and values pairs share, and pairs
+   * in parts, is what a served model's scores make of each pair alone.
+   */
   @Test
-  void partsChangeNothingOfTheLoss() throws Exception {
+  void lossIsThatOfServedScores() throws Exception {
     ModelBundle towers = towers(MicroTraining.CONVOLUTIONAL);
     ModelConfig config = towers.manifest().config();
     SensorConfig sensor = config.sensors().get(0);
-    FusionOptions options = MicroTraining.with(options(1), "dropout", 0.0, "layer_dropout", 0.0);
+    FusionOptions options =
+        MicroTraining.with(
+            options(1),
+            "dropout",
+            0.0,
+            "layer_dropout",
+            0.0,
+            "precision",
+            Precision.FP32,
+            "start",
+            FusionOptions.Start.KEPT);
     FusionTask task = new FusionTask(options, config, towers.weights(), sensor);
     SplittableRandom random = new SplittableRandom(SEED);
-    int[] lengths = {3, 4, 7, 11};
-    int n = 11;
+    List<TokenizedText> captions =
+        Stream.of("water", "a red field", "many houses stand near a road", "a field by the sea")
+            .map(towers.tokenizer()::tokenize)
+            .sorted(Comparator.comparingInt(TokenizedText::length))
+            .toList();
+    int n = captions.get(3).length();
     int m = config.imageTokens(sensor);
-    float[] features = new float[5 * m * config.hidden()];
+    int h = config.hidden();
+    float[] features = new float[5 * m * h];
     for (int i = 0; i < features.length; i++) {
       features[i] = (float) random.nextGaussian();
     }
-    long[] ids = new long[lengths.length * n];
+    long[] ids = new long[captions.size() * n];
     float[] mask = new float[ids.length];
-    for (int t = 0; t < lengths.length; t++) {
-      for (int i = 0; i < lengths[t]; i++) {
-        ids[t * n + i] = random.nextInt(config.text().vocabularySize());
+    for (int t = 0; t < captions.size(); t++) {
+      int[] own = captions.get(t).ids();
+      for (int i = 0; i < own.length; i++) {
+        ids[t * n + i] = own[i];
         mask[t * n + i] = 1;
       }
     }
@@ -269,36 +314,32 @@ class FusionTrainingTest {
     long[] text = {0, 0, 1, 2, 2, 3};
     long[] image = {0, 4, 1, 2, 3, 1};
     long[] place = {3, 0, 5, 1, 4, 2};
-    double whole =
-        loss(
-            task,
-            new FusionTask.Batch(
-                features,
-                List.of(m, config.hidden()),
-                n,
-                ids,
-                mask,
-                new long[] {0, 4, 11},
-                text,
-                image,
-                new long[] {0, 6, 11},
-                place));
-    double parted =
-        loss(
-            task,
-            new FusionTask.Batch(
-                features,
-                List.of(m, config.hidden()),
-                n,
-                ids,
-                mask,
-                new long[] {0, 2, 4, 2, 3, 7, 3, 4, 11},
-                text,
-                image,
-                new long[] {0, 3, 4, 3, 5, 7, 5, 6, 11},
-                place));
-    assertEquals(whole, parted, 1e-5);
-    assertTrue(whole > 0.1 && whole < 10, "loss " + whole);
+    double[] logits = new double[6];
+    try (FusionModel model = FusionModel.load(towers, folder)) {
+      for (int pair = 0; pair < 6; pair++) {
+        TokenBlock words =
+            model.encodeTexts(List.of(captions.get((int) text[pair]))).get(0).tokens();
+        int from = (int) image[pair] * m * h;
+        TokenBlock picture = new TokenBlock(m, h, Arrays.copyOfRange(features, from, from + m * h));
+        logits[pair] = model.score(List.of(words), List.of(picture)).itm()[0];
+      }
+    }
+    double expected = 0;
+    for (int query = 0; query < 2; query++) {
+      double sum = 0;
+      for (int c = 0; c < 3; c++) {
+        sum += Math.exp(logits[(int) place[3 * query + c]]);
+      }
+      expected += (Math.log(sum) - logits[(int) place[3 * query]]) / 2;
+    }
+    for (long[] pairs :
+        List.of(
+            new long[] {0, 6, n},
+            new long[] {0, 3, captions.get(1).length(), 3, 5, captions.get(2).length(), 5, 6, n})) {
+      FusionTask.Batch batch =
+          new FusionTask.Batch(features, List.of(m, h), n, ids, mask, text, image, pairs, place);
+      assertEquals(expected, loss(task, batch), 1e-5);
+    }
   }
 
   private static double loss(FusionTask task, FusionTask.Batch batch) throws Exception {

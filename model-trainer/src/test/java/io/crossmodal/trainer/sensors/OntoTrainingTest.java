@@ -73,7 +73,7 @@ class OntoTrainingTest {
             ModelBundle.of(
                 "teacher",
                 random.manifest().config(),
-                random.tokenizer().words(),
+                random.words(),
                 random.weights(),
                 new Calibration(0.5, 2, -3),
                 random.manifest().training(),

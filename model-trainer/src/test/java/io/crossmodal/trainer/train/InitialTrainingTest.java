@@ -46,7 +46,7 @@ class InitialTrainingTest {
     ModelBundle trained =
         TrainingRun.openFrom(initial, run, options).train(scenes, "imported", step -> {});
     assertEquals(initial.config(), trained.manifest().config());
-    assertEquals(SmallImport.vocabulary(), trained.tokenizer().words());
+    assertEquals(SmallImport.vocabulary(), trained.words());
     assertEquals(SmallImport.vocabulary(), Files.readAllLines(run.resolve("vocab.txt")));
     InitialModel.Start start = initial.start(SEED);
     for (Map.Entry<String, ScriptTensor> entry : trained.weights().tensors().entrySet()) {

@@ -137,7 +137,7 @@ class RatesTest {
   void trainingGoesOnFromABundle() throws Exception {
     InitialModel initial = InitialModel.read(file);
     assertEquals(start.manifest().config(), initial.config());
-    assertEquals(start.tokenizer().words(), initial.vocabulary());
+    assertEquals(start.words(), initial.vocabulary());
     // Everything frozen but the heads that only training has: what comes out is what went in.
     Map<String, ScriptTensor> after =
         trained("bundle", 1, new TrainingOptions.Parts(Map.of(), List.of("model."), true, 0));

@@ -18,6 +18,7 @@ import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.mapper.Spaces;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
@@ -148,10 +149,7 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
       ActionListener<EncodedQuery> inContext =
           new ContextPreservingActionListener<>(
               threadPool.getThreadContext().newRestorableContext(false), listener);
-      QueryInput input =
-          request.source() instanceof QuerySource.Image image
-              ? new QueryInput.Image(Spaces.of(model).sensor(image.sensor()), image.bytes())
-              : new QueryInput.Text(((QuerySource.Text) request.source()).text());
+      QueryInput input = input(request.source(), model);
       CompletableFuture<Encoded.Success> encoding = service.encodeQuery(model.id(), input);
       bound(encoding, task, request, name, model.id());
       CompletableFuture<?> unused =
@@ -163,6 +161,16 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
                   inContext.onResponse(response(input, field, model, encoded));
                 }
               });
+    }
+
+    /** Returns what is encoded of a source that is no document. */
+    private static QueryInput input(QuerySource source, ModelManifest model) {
+      if (source instanceof QuerySource.Image image) {
+        return new QueryInput.Image(Spaces.of(model).sensor(image.sensor()), image.bytes());
+      }
+      QuerySource.Text text = (QuerySource.Text) source;
+      return new QueryInput.Text(
+          text.text(), text.prompt() ? model.prompted(text.text()) : List.of());
     }
 
     /**

@@ -23,6 +23,7 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment
   String INDEX = "index";
   String ROUTING = "routing";
   String SENSOR = "sensor";
+  String PROMPT = "prompt";
 
   /** Returns the request's parameter that holds it. */
   default String key() {
@@ -36,7 +37,7 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment
   static QuerySource read(StreamInput in) throws IOException {
     byte kind = in.readByte();
     return switch (kind) {
-      case Text.KIND -> new Text(in.readString());
+      case Text.KIND -> new Text(in.readString(), in.readBoolean());
       case Image.KIND -> new Image(in.readByteArray(), in.readOptionalString());
       case Document.KIND -> new Document(in);
       case Sides.KIND -> new Sides(in);
@@ -72,8 +73,9 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment
    * A text as typed.
    *
    * @param text not blank
+   * @param prompt whether it is put into the model's prompts, where it has any
    */
-  record Text(String text) implements QuerySource {
+  record Text(String text, boolean prompt) implements QuerySource {
     private static final byte KIND = 0;
 
     /**
@@ -85,6 +87,11 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment
       }
     }
 
+    /** A text that is put into the model's prompts. */
+    public Text(String text) {
+      this(text, true);
+    }
+
     @Override
     public Label label() {
       return new Label(QUERY_TEXT, text);
@@ -94,11 +101,13 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment
     public void writeTo(StreamOutput out) throws IOException {
       out.writeByte(KIND);
       out.writeString(text);
+      out.writeBoolean(prompt);
     }
 
     @Override
     public XContentBuilder toXContent(XContentBuilder builder, Params params) throws IOException {
-      return builder.field(QUERY_TEXT, text);
+      builder.field(QUERY_TEXT, text);
+      return prompt ? builder : builder.field(PROMPT, false);
     }
   }
 

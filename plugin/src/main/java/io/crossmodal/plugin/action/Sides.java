@@ -183,6 +183,9 @@ public record Sides(List<Side> like, List<Side> unlike) implements QuerySource {
       builder.startObject();
       if (side.source() instanceof QuerySource.Text text) {
         builder.field("text", text.text());
+        if (!text.prompt()) {
+          builder.field(QuerySource.PROMPT, false);
+        }
       } else if (side.source() instanceof QuerySource.Image image) {
         builder.field("image", image.bytes());
         optional(QuerySource.SENSOR, image.sensor(), builder);

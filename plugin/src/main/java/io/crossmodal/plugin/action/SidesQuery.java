@@ -41,8 +41,7 @@ final class SidesQuery {
     CountDown left = new CountDown(placed.size());
     for (int i = 0; i < placed.size(); i++) {
       int place = i;
-      encoder.encode(
-          placed.get(i),
+      ActionListener<EncodedQuery> one =
           ActionListener.wrap(
               query -> {
                 encoded.set(place, query);
@@ -54,7 +53,16 @@ final class SidesQuery {
                 if (left.fastForward()) {
                   listener.onFailure(failure);
                 }
-              }));
+              });
+      try {
+        encoder.encode(placed.get(i), one);
+      } catch (IllegalArgumentException e) {
+        // Such as an unknown sensor. To this side's listener, for others of them may fail as well.
+        one.onFailure(
+            new IllegalArgumentException("[" + placed.get(i).name() + "]: " + e.getMessage(), e));
+      } catch (RuntimeException e) {
+        one.onFailure(e);
+      }
     }
   }
 

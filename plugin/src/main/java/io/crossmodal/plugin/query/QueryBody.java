@@ -34,6 +34,7 @@ public abstract class QueryBody {
   String queryField;
   List<Sides.Side> like;
   List<Sides.Side> unlike;
+  Boolean prompt;
 
   /**
    * @param name of the query or rescorer, for messages
@@ -67,6 +68,7 @@ public abstract class QueryBody {
         (request, context) -> SideBody.list(request, Sides.UNLIKE),
         new ParseField(Sides.UNLIKE),
         ObjectParser.ValueType.VALUE_OBJECT_ARRAY);
+    parser.declareBoolean((p, value) -> p.prompt = value, new ParseField(QuerySource.PROMPT));
   }
 
   /**
@@ -137,12 +139,13 @@ public abstract class QueryBody {
     goesWith(QuerySource.INDEX, index, QuerySource.QUERY_ID, given.get(0));
     goesWith(QuerySource.ROUTING, routing, QuerySource.QUERY_ID, given.get(0));
     goesWith(QuerySource.QUERY_FIELD, queryField, QuerySource.QUERY_ID, given.get(0));
+    goesWith(QuerySource.PROMPT, prompt, QuerySource.QUERY_TEXT, given.get(0));
     goesWith(Sides.UNLIKE, unlike, Sides.LIKE, given.get(0));
     if (like != null) {
       return new Sides(like, unlike == null ? List.of() : unlike);
     }
     if (text != null) {
-      return new QuerySource.Text(text);
+      return new QuerySource.Text(text, prompt == null || prompt);
     }
     if (id != null) {
       return new QuerySource.Document(id, index, queryField, routing);

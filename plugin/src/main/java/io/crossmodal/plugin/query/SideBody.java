@@ -24,6 +24,7 @@ final class SideBody {
 
   static {
     PARSER.declareString((side, v) -> side.text = v, new ParseField("text"));
+    PARSER.declareBoolean((side, v) -> side.prompt = v, new ParseField(QuerySource.PROMPT));
     PARSER.declareField(
         (side, v) -> side.image = v,
         (request, context) -> EncodeRequest.bytes(request, "[image] is no base64"),
@@ -38,6 +39,7 @@ final class SideBody {
   }
 
   private String text;
+  private Boolean prompt;
   private byte[] image;
   private String sensor;
   private String id;
@@ -111,19 +113,20 @@ final class SideBody {
       throw new IllegalArgumentException(
           String.format(Locale.ROOT, "a side needs exactly one of %s, got %s", SOURCES, given));
     }
+    goesWith(QuerySource.PROMPT, prompt, "text", given.get(0));
     goesWith(QuerySource.SENSOR, sensor, "image", given.get(0));
     goesWith(QuerySource.INDEX, index, "id", given.get(0));
     goesWith(QuerySource.ROUTING, routing, "id", given.get(0));
     goesWith("field", field, "id", given.get(0));
     if (text != null) {
-      return new QuerySource.Text(text);
+      return new QuerySource.Text(text, prompt == null || prompt);
     }
     return image != null
         ? new QuerySource.Image(image, sensor)
         : new QuerySource.Document(id, index, field, routing);
   }
 
-  private static void goesWith(String name, String value, String side, String given) {
+  private static void goesWith(String name, Object value, String side, String given) {
     if (value != null && !side.equals(given)) {
       throw new IllegalArgumentException(
           String.format(

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.action.EncodedQuery.Tokens;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.ext.HitTraits;
@@ -143,7 +144,10 @@ final class FusionRescoreContext extends RescoreContext {
               query.label().key()));
     }
     // Refuses a model that is gone, or has other spaces than the field.
-    definition.model();
+    ModelManifest model = definition.model();
+    if (query.half().modality() != definition.modality()) {
+      ScoringService.requireFusion(model);
+    }
     String ofField = definition.spaces().tokens();
     if (!ofField.equals(query.half().space())) {
       throw new IllegalArgumentException(

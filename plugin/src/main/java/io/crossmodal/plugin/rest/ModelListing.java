@@ -131,6 +131,8 @@ final class ModelListing extends RestBuilderListener<NodesReportAction.Response>
         .field("hidden", model.config().hidden())
         .field("max_text_tokens", model.config().hasText() ? model.config().text().maxTokens() : 0)
         .field("sensors", model.config().sensors().stream().map(SensorConfig::name).toList())
+        .field("fusion", model.config().hasFusion())
+        .field("prompts", model.prompts() == null ? List.of() : model.prompts())
         .startObject("fingerprints")
         .field("filter_space", fingerprints.embeddingSpace())
         .field("token_space", fingerprints.tokenSpace())

@@ -26,6 +26,10 @@ const SEARCHED = { searched: true };
 /** Beyond it, the ranks of the kNN search are not worth their transfer. */
 const RANKED = 1000;
 const LONGEST_TEXT = 400;
+const LONGEST_TITLE = 100;
+/** What the trainer's `encode` keeps for this page: a JPEG of about 5 kB in base64. */
+const THUMBNAIL = "thumbnail";
+const MOST_OF_A_THUMBNAIL = 1 << 18;
 
 /** Never taken from a link: who writes the link would learn what the reader's hits hold. */
 const TEMPLATE_KEY = "cross_modal.picture_url";
@@ -503,7 +507,9 @@ function card(hit, at) {
   frame.append(image(hit));
   const text = element("div", "text");
   const head = element("p", "head");
-  head.append(element("span", "rank", `${at + 1}`), element("span", "moved"), element("span", "id", hit._id));
+  const title = element("span", "id", titleOf(hit));
+  title.title = hit._id;
+  head.append(element("span", "rank", `${at + 1}`), element("span", "moved"), title);
   const figures = element("p", "numbers");
   figures.append(...numbers(hit).map((figure) => element("span", "", figure)));
   text.append(head, figures);
@@ -514,6 +520,18 @@ function card(hit, at) {
   text.append(source(hit));
   item.append(frame, text);
   return item;
+}
+
+/** What people call it: its path, its caption, its scene and the window there; else its id. */
+function titleOf(hit) {
+  const said = (name) => [lookup(hit._source, name)].flat()[0];
+  const given = ["path", "caption", "scene"].find((name) => typeof said(name) === "string" && said(name).trim());
+  if (!given) {
+    return hit._id;
+  }
+  const window = given === "scene" ? lookup(hit._source, "window") : null;
+  const where = Array.isArray(window) ? ` [${window.slice(0, 4).join(", ")}]` : "";
+  return said(given).slice(0, LONGEST_TITLE) + where.slice(0, LONGEST_TITLE);
 }
 
 function numbers(hit) {
@@ -538,6 +556,9 @@ function figure(value) {
 /** The fields of a document, those of objects by their full names. */
 function source(hit) {
   const files = picturesOf(hit).map((field) => `${field}.bytes`);
+  if (thumbnailOf(hit)) {
+    files.push(THUMBNAIL);
+  }
   const list = element("dl", "");
   const add = (name, value) => {
     if (value !== null && typeof value === "object" && !Array.isArray(value)) {
@@ -570,14 +591,21 @@ function image(hit) {
     return why ? element("div", "placeholder", why) : "";
   }
   const img = element("img", "");
-  img.alt = `picture ${hit._id}`;
+  img.alt = `picture ${titleOf(hit)}`;
   img.referrerPolicy = "no-referrer";
   img.onerror = () => img.replaceWith(element("div", "placeholder", "the picture did not load"));
   img.src = url;
   return img;
 }
 
-/** Where a hit's picture is: by the template, or in the document itself. */
+/** The JPEG that a hit keeps for this page; null for none, and for what is none. */
+function thumbnailOf(hit) {
+  const kept = hit._source?.[THUMBNAIL];
+  const is = typeof kept === "string" && kept.length <= MOST_OF_A_THUMBNAIL;
+  return is && /^\/9j\/[A-Za-z0-9+/]*={0,2}$/.test(kept) ? kept : null;
+}
+
+/** Where a hit's picture is: by the template, or in the document itself, in full or small. */
 function pictureOf(hit) {
   const template = byId("template").value.trim();
   if (template) {
@@ -591,6 +619,10 @@ function pictureOf(hit) {
   }
   if (bytes?.startsWith("iVBORw0KGgo")) {
     return { url: `data:image/png;base64,${bytes}` };
+  }
+  const thumbnail = thumbnailOf(hit);
+  if (thumbnail) {
+    return { url: `data:image/jpeg;base64,${thumbnail}` };
   }
   if (shown.state.archive?.text && !bytes) {
     return { why: "" };

@@ -117,6 +117,19 @@ public class SidesQueryTests extends OpenSearchTestCase {
     assertThat(e.toString(), containsString("[like] and what is [unlike] cancel each other"));
   }
 
+  public void testASideThatIsRefusedAtOnceIsNamedAndFailsTheQueryOnce() {
+    List<Exception> failures = new ArrayList<>();
+    SidesQuery.encode(
+        new Sides(sides(3), List.of()),
+        (side, done) -> {
+          throw new IllegalArgumentException("no such sensor");
+        },
+        ActionListener.wrap(query -> fail("encoded"), failures::add));
+    assertEquals(1, failures.size());
+    assertThat(failures.get(0).getMessage(), containsString("[like[0]."));
+    assertThat(failures.get(0).getMessage(), containsString("]: no such sensor"));
+  }
+
   public void testTheFirstFailureIsTheQuerys() {
     PlainActionFuture<EncodedQuery> future = new PlainActionFuture<>();
     SidesQuery.encode(

@@ -12,7 +12,7 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.Footprint;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.text.TokenizedText;
-import io.crossmodal.model.text.WordPieceTokenizer;
+import io.crossmodal.model.text.Tokenizer;
 import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
@@ -171,7 +171,7 @@ public class DetailsFetchPhaseTests extends OpenSearchSingleNodeTestCase {
     assertEquals(PICTURES, response.getHits().getHits().length);
     int rescored = 0;
     try (FusionModel model = FusionModel.load(MODEL, createTempDir())) {
-      WordPieceTokenizer tokenizer = MODEL.tokenizer();
+      Tokenizer tokenizer = MODEL.tokenizer();
       TokenizedText text = tokenizer.tokenize("a b, unwordly c");
       TokenBlock query = model.encodeTexts(List.of(text)).get(0).tokens();
       for (SearchHit hit : response.getHits()) {

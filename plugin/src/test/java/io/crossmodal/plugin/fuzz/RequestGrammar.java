@@ -30,6 +30,7 @@ final class RequestGrammar {
           "index",
           "routing",
           "sensor",
+          "prompt",
           "k",
           "filter",
           "calibrate",
@@ -259,7 +260,10 @@ final class RequestGrammar {
       return body;
     }
     switch (random.nextInt(vector ? 5 : 4)) {
-      case 0, 1 -> body.put("query_text", fuzzer.any(List.of("a pond", "a b c", "a \u00e9 .")));
+      case 0, 1 -> {
+        body.put("query_text", fuzzer.any(List.of("a pond", "a b c", "a \u00e9 .")));
+        maybe(body, 0.2, "prompt", random.nextBoolean());
+      }
       case 2 -> {
         body.put("query_image", fuzzer.any(pictures));
         maybe(body, 0.3, "sensor", "rgb");
@@ -280,7 +284,10 @@ final class RequestGrammar {
     for (int i = random.nextInt(4); i >= 0; i--) {
       Map<String, Object> part = new LinkedHashMap<>();
       switch (random.nextInt(3)) {
-        case 0 -> part.put("text", fuzzer.any(List.of("a pond", "a b c")));
+        case 0 -> {
+          part.put("text", fuzzer.any(List.of("a pond", "a b c")));
+          maybe(part, 0.2, "prompt", random.nextBoolean());
+        }
         case 1 -> {
           part.put("image", fuzzer.any(pictures));
           maybe(part, 0.3, "sensor", "rgb");

@@ -150,7 +150,7 @@ public class ModelsMetadataTests extends AbstractDiffableSerializationTestCase<M
         ModelBundle.of(
             "m",
             manifest.config(),
-            MICRO.tokenizer().words(),
+            MICRO.words(),
             MICRO.weights(),
             manifest.calibration(),
             new ModelManifest.Training("y".repeat(1000), 1, 1, "z"),

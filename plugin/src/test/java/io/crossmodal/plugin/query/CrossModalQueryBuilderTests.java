@@ -97,13 +97,14 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
     for (QuerySource side :
         List.of(
             new QuerySource.Text(randomAlphaOfLength(20)),
+            new QuerySource.Text(randomAlphaOfLength(20), false),
             new QuerySource.Image(randomByteArrayOfLength(50), null),
             new QuerySource.Image(randomByteArrayOfLength(50), "rgb"),
             new QuerySource.Document(randomAlphaOfLength(5), null, null),
             new QuerySource.Document(randomAlphaOfLength(5), "archive", "view.image"),
             new Sides(
                 List.of(
-                    new Sides.Side(new QuerySource.Text("a pond"), 1),
+                    new Sides.Side(new QuerySource.Text("a pond", randomBoolean()), 1),
                     new Sides.Side(
                         new QuerySource.Image(randomByteArrayOfLength(50), "rgb"),
                         0.1f + randomFloat()),
@@ -160,6 +161,12 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
     assertRefused(
         "{\"field\":\"image\",\"query_text\":\"x\",\"query_field\":\"other\"}",
         "[query_field] goes with [query_id] only");
+    assertRefused(
+        "{\"field\":\"image\",\"query_image\":\"AAAA\",\"prompt\":true}",
+        "[prompt] goes with [query_text] only, got it with [query_image]");
+    assertRefused(
+        "{\"field\":\"image\",\"like\":[{\"id\":\"7\",\"prompt\":false}]}",
+        "[like[0]]: [prompt] goes with [text] only, got it with [id]");
     assertRefused(
         "{\"field\":\"image\",\"query_vector\":[1],\"calibrate\":true}",
         "got [query_vector]: a vector has no sensor");

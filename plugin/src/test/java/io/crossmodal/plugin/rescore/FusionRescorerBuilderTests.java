@@ -58,7 +58,7 @@ public class FusionRescorerBuilderTests
         new FusionRescorerBuilder(
             randomAlphaOfLength(5),
             randomBoolean()
-                ? new QuerySource.Text(randomAlphaOfLength(9))
+                ? new QuerySource.Text(randomAlphaOfLength(9), randomBoolean())
                 : new QuerySource.Image(randomByteArrayOfLength(9), randomBoolean() ? null : "rgb"),
             new FusionOptions(
                 new ScoreCombiner(mode, weights ? randomFloat() : 1, weights ? randomFloat() : 1),

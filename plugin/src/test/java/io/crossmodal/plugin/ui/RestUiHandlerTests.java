@@ -157,6 +157,16 @@ public class RestUiHandlerTests extends RestActionTestCase {
     assertEquals(Set.of("_mapping", "_search"), found("[\"/](_(?!id|index)[a-z]+)\\b", script));
   }
 
+  /** A document's own picture is shown as a picture or not at all, never as what it says it is. */
+  public void testPicturesOfDocumentsAreImagesOnly() {
+    String script = text(PATH + "/search.js");
+    assertEquals(Set.of("image/jpeg", "image/png"), found("`data:([^;]*);base64,", script));
+    assertEquals(Set.of("url"), found("\\.src = (?!URL\\.createObjectURL)([^;]+);", script));
+    assertThat(script, containsString("/^\\/9j\\/[A-Za-z0-9+/]*={0,2}$/.test(kept)"));
+    // A thumbnail that is shown is not listed as text beside it.
+    assertThat(script, containsString("if (thumbnailOf(hit)) {\n    files.push(THUMBNAIL);"));
+  }
+
   /** A search costs the node, and runs with the reader's rights, who did not ask for it. */
   public void testALinkStartsNoSearch() {
     String script = text(PATH + "/search.js");

@@ -25,10 +25,12 @@ import io.crossmodal.plugin.inference.registry.LoadedModel;
 import io.crossmodal.plugin.inference.registry.LoadedModels;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -120,13 +122,15 @@ public final class EncodingService {
               new Operation.EncodeTexts(on),
               bytes(config, longest),
               tokenizer::tokenize,
-              (tokens, encoding) ->
-                  new Encoded.Success(
-                      encoding,
-                      tokens.truncated()
-                          ? "text cut to the " + longest + " tokens of the model"
-                          : "",
-                      words(tokenizer, tokens)));
+              (tokens, encoding) -> {
+                if (tokens.truncated()) {
+                  worker.stats().of(on.version().id()).increment(Counter.CUT_TEXTS);
+                }
+                return new Encoded.Success(
+                    encoding,
+                    tokens.truncated() ? "text cut to the " + longest + " tokens of the model" : "",
+                    words(tokenizer, tokens));
+              });
         });
   }
 
@@ -187,21 +191,46 @@ public final class EncodingService {
     return queries.get(
         key,
         cancelled -> {
-          Encoded[] only = new Encoded[1];
+          int prompts = input instanceof QueryInput.Text text ? text.prompted().size() : 0;
+          AtomicReferenceArray<Encoded> all = new AtomicReferenceArray<>(1 + prompts);
           CompletableFuture<Void> encoded;
           try {
-            encoded = encodeQuery(model, input, cancelled, (item, outcome) -> only[0] = outcome);
+            encoded = encodeQuery(model, input, cancelled, all::set);
           } catch (RuntimeException e) {
             return CompletableFuture.failedFuture(e);
           }
-          return encoded.thenApply(
-              done -> {
-                if (only[0] instanceof Encoded.Failure failure) {
-                  throw failure.cause();
-                }
-                return (Encoded.Success) only[0];
-              });
+          return encoded.thenApply(done -> together(all));
         });
+  }
+
+  /**
+   * Returns a query's encoding: tokens and words of the input as it is, and the mean of its
+   * prompts' embeddings where it has any.
+   */
+  private static Encoded.Success together(AtomicReferenceArray<Encoded> all) {
+    List<Encoded.Success> successes = new ArrayList<>();
+    for (int i = 0; i < all.length(); i++) {
+      if (all.get(i) instanceof Encoded.Failure failure) {
+        throw failure.cause();
+      }
+      successes.add((Encoded.Success) all.get(i));
+    }
+    Encoded.Success own = successes.get(0);
+    List<Encoded.Success> prompted = successes.subList(1, successes.size());
+    if (prompted.isEmpty()) {
+      return own;
+    }
+    // The longer ones are cut first.
+    String notice =
+        successes.stream()
+            .map(Encoded.Success::notice)
+            .filter(said -> !said.isEmpty())
+            .findFirst()
+            .orElse("");
+    return new Encoded.Success(
+        own.encoding().withMeanOf(prompted.stream().map(Encoded.Success::encoding).toList()),
+        notice,
+        own.words());
   }
 
   private CompletableFuture<Void> encodeQuery(
@@ -210,8 +239,9 @@ public final class EncodingService {
       CompletableFuture<?> cancelled,
       EncodingRequest.Listener listener) {
     if (input instanceof QueryInput.Text text) {
-      return encodeTexts(
-          new EncodingRequest<>(model, List.of(text.text()), Priority.SEARCH, cancelled, listener));
+      List<String> texts = new ArrayList<>(List.of(text.text()));
+      texts.addAll(text.prompted());
+      return encodeTexts(new EncodingRequest<>(model, texts, Priority.SEARCH, cancelled, listener));
     }
     QueryInput.Image image = (QueryInput.Image) input;
     return encodeImages(

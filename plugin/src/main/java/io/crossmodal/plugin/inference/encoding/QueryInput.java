@@ -9,6 +9,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Objects;
 
 /** Input of a search, before it is encoded. */
@@ -21,11 +22,25 @@ public sealed interface QueryInput permits QueryInput.Text, QueryInput.Image {
    * A text to search with.
    *
    * @param text not blank
+   * @param prompted the same in the model's prompts, of whose embeddings the mean is searched by;
+   *     empty: the text's own is
    */
-  record Text(String text) implements QueryInput {
+  record Text(String text, List<String> prompted) implements QueryInput {
+    public Text {
+      prompted = List.copyOf(prompted);
+    }
+
+    /** A text that no prompt is put around. */
+    public Text(String text) {
+      this(text, List.of());
+    }
+
     @Override
     public String digest() {
-      return sha256("text", "", text.getBytes(StandardCharsets.UTF_8));
+      String all = String.join("\0\0", prompted);
+      return prompted.isEmpty()
+          ? sha256("text", "", text.getBytes(StandardCharsets.UTF_8))
+          : sha256("prompted", "", (text + "\0\0" + all).getBytes(StandardCharsets.UTF_8));
     }
   }
 

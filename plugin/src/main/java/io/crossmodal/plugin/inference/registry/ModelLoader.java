@@ -13,6 +13,7 @@ import io.crossmodal.model.bundle.Golden;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.Footprint;
 import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.inference.DevicePolicy;
 import io.crossmodal.plugin.inference.InferenceException;
@@ -24,6 +25,7 @@ import io.crossmodal.plugin.inference.registry.ModelStatus.PrecisionTrial;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -184,11 +186,20 @@ public final class ModelLoader {
 
   /**
    * Returns the precision that is not to be measured; a model of images alone has no other than
-   * fp32.
+   * fp32, and int8 is of the fusion encoder.
    */
   private static Optional<Precision> fixed(ModelBundle bundle, PrecisionPolicy policy)
       throws BundleException {
     if (bundle.manifest().config().hasText()) {
+      if (policy.fixed().equals(Optional.of(Precision.INT8))
+          && !bundle.manifest().config().hasFusion()) {
+        throw new BundleException(
+            String.format(
+                Locale.ROOT,
+                "model [%s] has no fusion encoder, which is what int8 packs; load it with auto,"
+                    + " fp32, bf16 or fp16",
+                bundle.manifest().id()));
+      }
       return policy.fixed();
     }
     Precision asked = policy.fixed().orElse(Precision.FP32);
@@ -231,9 +242,11 @@ public final class ModelLoader {
     long most = 0;
     for (SensorConfig sensor : config.sensors()) {
       most = Math.max(most, Footprint.encodeImages(config, sensor, Golden.IMAGES));
-      if (config.hasText()) {
-        int n = config.text().maxTokens();
+      int n = config.hasText() ? config.text().maxTokens() : 0;
+      if (config.hasFusion()) {
         most = Math.max(most, Footprint.score(config, PAIRS, n, config.imageTokens(sensor)));
+      } else if (config.hasText()) {
+        most = Math.max(most, Footprint.encodeTexts(config, 1, n));
       }
     }
     return most;
@@ -278,19 +291,30 @@ public final class ModelLoader {
     return best;
   }
 
-  /** Returns the shortest of a few score calls. */
+  /** Returns the shortest of a few calls: of scores, or where it fuses nothing, of images. */
   private static long micros(FusionModel model) {
     ModelConfig config = model.bundle().manifest().config();
+    SensorConfig sensor = config.sensors().get(0);
     Random random = new Random(1);
-    TokenBlock text = tokens(random, config.text().maxTokens(), config.hidden());
-    List<TokenBlock> images = new ArrayList<>();
-    for (int i = 0; i < PAIRS; i++) {
-      images.add(tokens(random, config.imageTokens(config.sensors().get(0)), config.hidden()));
+    Runnable call;
+    if (config.hasFusion()) {
+      TokenBlock text = tokens(random, config.text().maxTokens(), config.hidden());
+      List<TokenBlock> images = new ArrayList<>();
+      for (int i = 0; i < PAIRS; i++) {
+        images.add(tokens(random, config.imageTokens(sensor), config.hidden()));
+      }
+      call = () -> model.score(List.of(text), images);
+    } else {
+      int side = sensor.imageSize();
+      float[] values = tokens(random, sensor.channels() * side, side).values();
+      List<PixelTensor> pictures =
+          Collections.nCopies(Golden.IMAGES, new PixelTensor(sensor.channels(), side, values));
+      call = () -> model.encodeImages(sensor.name(), pictures);
     }
     long shortest = Long.MAX_VALUE;
     for (int i = 0; i <= REPEATS; i++) {
       long start = System.nanoTime();
-      model.score(List.of(text), images);
+      call.run();
       // The first one warms up.
       shortest = i == 0 ? shortest : Math.min(shortest, System.nanoTime() - start);
     }

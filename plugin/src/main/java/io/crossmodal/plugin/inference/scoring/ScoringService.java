@@ -7,6 +7,7 @@ package io.crossmodal.plugin.inference.scoring;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.WordPatchWeights;
+import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.batching.Job;
@@ -161,14 +162,18 @@ public final class ScoringService {
   /**
    * Scores text-image pairs with the fusion encoder.
    *
-   * @return two logits for each pair, all by the same version of the model
+   * @return two logits for each pair, all by the same version of the model; fails with an {@link
+   *     IllegalArgumentException} when it has no fusion encoder
    */
   public CompletableFuture<Scores> score(Request request) {
     Tokens sharedImage =
         request.texts.size() > 1 && request.images.size() == 1 ? request.images.get(0) : null;
     return onPairs(
         request,
-        on -> imageTokens -> new Operation.Score(on, imageTokens, sharedImage),
+        on -> {
+          requireFusion(on);
+          return imageTokens -> new Operation.Score(on, imageTokens, sharedImage);
+        },
         (on, pairs, times) -> {
           float[] itm = new float[pairs.size()];
           float[] biEncoder = new float[pairs.size()];
@@ -202,7 +207,10 @@ public final class ScoringService {
   public CompletableFuture<List<WordPatchWeights>> attention(Request request) {
     return onPairs(
         request,
-        on -> imageTokens -> new Operation.Attention(on, imageTokens),
+        on -> {
+          requireFusion(on);
+          return imageTokens -> new Operation.Attention(on, imageTokens);
+        },
         (on, tables, times) -> tables);
   }
 
@@ -225,6 +233,26 @@ public final class ScoringService {
           return classTokens -> new Operation.PreRank(on);
         },
         (on, logits, times) -> logits);
+  }
+
+  private static void requireFusion(LoadedModel on) {
+    requireFusion(on.version().manifest());
+  }
+
+  /**
+   * Insists that a model can score texts with images.
+   *
+   * @throws IllegalArgumentException when it has no fusion encoder, saying what to do
+   */
+  public static void requireFusion(ModelManifest model) {
+    if (!model.config().hasFusion()) {
+      throw new IllegalArgumentException(
+          "[fusion] needs a fusion encoder, and model ["
+              + model.id()
+              + "] has none, it compares embeddings alone: leave the [rescore] out and search by"
+              + " [cross_modal], or give the field a model with a fusion encoder (train makes one;"
+              + " for a CLIP see \"Bring a CLIP\" in docs/models.md)");
+    }
   }
 
   /** Makes a result of the outcomes of pairs, which are in the pairs' order. */

@@ -22,6 +22,8 @@ public final class InferenceStats {
   public enum Counter {
     /** Texts that went through the text tower, of documents and queries. */
     ENCODED_TEXTS,
+    /** Those of them that were longer than the model reads, and were cut. */
+    CUT_TEXTS,
     /** Images that went through the image tower, of documents and queries. */
     ENCODED_IMAGES,
     /** Items of documents that could not be encoded. */

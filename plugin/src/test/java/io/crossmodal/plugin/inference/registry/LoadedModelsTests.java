@@ -10,6 +10,7 @@ import static org.hamcrest.Matchers.instanceOf;
 import ai.djl.Device;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.TestClips;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.TestService;
@@ -450,6 +451,25 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       models.unload(ID);
       get(models.load(ID, null));
       assertEquals("the node's own again", "fp32", models.status(ID).precision());
+    }
+    assertEquals("all of it is given back", 0, used.get());
+  }
+
+  /** Without a fusion encoder the towers are timed, and there is nothing that int8 would pack. */
+  public void testTowersAloneAreTimedByTheirImages() throws Exception {
+    ModelBundle clip = ModelBundle.read(zipOf(TestClips.bundle(ID, 5)));
+    catalog.update(List.of(version(1, clip)));
+    try (LoadedModels models = models()) {
+      get(models.load(ID, PrecisionPolicy.AUTO));
+      List<PrecisionTrial> trials = models.status(ID).trials();
+      assertEquals(Precision.FP32, trials.get(0).precision());
+      assertTrue(trials.toString(), trials.get(0).micros() > 0);
+      assertEquals(Precision.BF16, trials.get(1).precision());
+      LoadedModel before = models.serving(ID);
+      ExecutionException e =
+          expectThrows(ExecutionException.class, () -> get(models.load(ID, PrecisionPolicy.INT8)));
+      assertThat(e.getCause().getMessage(), containsString("has no fusion encoder"));
+      assertSame(before, models.serving(ID));
     }
     assertEquals("all of it is given back", 0, used.get());
   }

@@ -1,0 +1,393 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.encode;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.model.image.BandImage;
+import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.image.RgbImage;
+import io.crossmodal.model.image.Window;
+import io.crossmodal.trainer.data.GeoTiffWriter;
+import io.crossmodal.trainer.data.Georeference;
+import io.crossmodal.trainer.train.MicroTraining;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.SplittableRandom;
+import java.util.concurrent.CancellationException;
+import java.util.function.IntConsumer;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.api.io.TempDir;
+
+class ScenesTest {
+  private static final long SEED = MicroTraining.seed();
+  private static final int WIDTH = 130;
+  private static final int HEIGHT = 100;
+  private static final int CHIP = 40;
+
+  /** Columns 0, 30, 60, 90 and rows 0, 30, 60. */
+  private static final int CHIPS = 12;
+
+  private static final Cutting PIXELS = new Cutting(CHIP, 30, false, OptionalDouble.empty(), 0.5);
+  private static final Look LOOK =
+      new Look(192, Optional.of(Stretch.of("0:4000")), List.of(2, 1, 0));
+
+  @TempDir static Path shared;
+  private static FusionModel model;
+
+  @TempDir Path folder;
+  private Path scenes;
+  private DocumentFormat format;
+  private float[] values;
+
+  @BeforeAll
+  static void load() throws Exception {
+    model = FusionModel.load(TestBundles.random("micro", ModelConfig.micro(), SEED), shared);
+  }
+
+  @AfterAll
+  static void unload() {
+    model.close();
+  }
+
+  @BeforeEach
+  void draw() throws IOException {
+    format = new DocumentFormat("image", "rgb", model.bundle().manifest(), TokenForm.NONE, true);
+    scenes = Files.createDirectory(folder.resolve("scenes"));
+    values = write("one.tif", SEED, utm(32633));
+  }
+
+  private static Georeference utm(int epsg) {
+    return new Georeference(epsg, WIDTH, HEIGHT, List.of(500_000d, 10d, 0d, 5_342_400d, 0d, -10d));
+  }
+
+  private float[] write(String name, long seed, Georeference place) throws IOException {
+    SplittableRandom random = new SplittableRandom(seed);
+    float[] drawn = new float[3 * WIDTH * HEIGHT];
+    for (int i = 0; i < drawn.length; i++) {
+      drawn[i] = random.nextInt(5000);
+    }
+    BandImage image = new BandImage(3, WIDTH, HEIGHT, drawn);
+    Files.write(
+        scenes.resolve(name), GeoTiffWriter.write(image, GeoTiffWriter.Values.UINT16, place));
+    return drawn;
+  }
+
+  private Scenes plan(Cutting cutting, Look look) throws IOException {
+    SourceImages source = SourceImages.read(scenes, Optional.empty(), 0);
+    return Scenes.plan(source.images(), cutting, model.bundle(), "rgb", look);
+  }
+
+  private EncodeRun.Summary run(
+      String out, Cutting cutting, Look look, int allowed, IntConsumer progress) throws Exception {
+    Path file = folder.resolve(out);
+    long written = Files.exists(file) ? Files.size(file) : 0;
+    EncodeRun.Options options = new EncodeRun.Options(4, 3, allowed, look);
+    try (Scenes cut = plan(cutting, look);
+        Journal journal = Journal.open(folder.resolve(out + ".journal"), "file", written, false)) {
+      return new EncodeRun(model, format, options, journal)
+          .run(
+              cut,
+              listener -> NdjsonSink.file(file, journal.position(), format, listener),
+              progress);
+    }
+  }
+
+  /** Documents by id, in order; fails where an id is there twice. */
+  private Map<String, JsonObject> documents(String out) throws IOException {
+    List<String> lines = Files.readAllLines(folder.resolve(out));
+    Map<String, JsonObject> documents = new LinkedHashMap<>();
+    for (int i = 0; i < lines.size(); i += 2) {
+      JsonObject action = JsonParser.parseString(lines.get(i)).getAsJsonObject();
+      String id = action.getAsJsonObject("index").get("_id").getAsString();
+      assertEquals(
+          null, documents.put(id, JsonParser.parseString(lines.get(i + 1)).getAsJsonObject()), id);
+    }
+    return documents;
+  }
+
+  /** Each chip is what its window shows, by hand. */
+  @Test
+  void aDocumentAChip() throws Exception {
+    EncodeRun.Summary summary = run("out", PIXELS, LOOK, 0, done -> {});
+    assertEquals(new EncodeRun.Summary(CHIPS, 0, 0, 0, List.of(), List.of()), summary);
+    ImagePreprocessor preprocessor = model.bundle().preprocessor("rgb");
+    int number = 0;
+    for (JsonObject document : documents("out").values()) {
+      int x = number % 4 * 30;
+      int y = number / 4 * 30;
+      number++;
+      assertEquals("one.tif", document.get("scene").getAsString());
+      assertEquals("[" + x + "," + y + ",40,40]", document.get("window").toString());
+      assertEquals(10, document.get("resolution").getAsDouble());
+      assertEquals(0, document.get("no_data").getAsDouble());
+      assertEquals("0:4000", document.get("stretch").getAsString());
+      assertEquals(false, document.has("path"));
+      byte[] rgb = new byte[3 * CHIP * CHIP];
+      for (int i = 0; i < CHIP * CHIP; i++) {
+        int at = (y + i / CHIP) * WIDTH + x + i % CHIP;
+        for (int c = 0; c < 3; c++) {
+          float value = values[(2 - c) * WIDTH * HEIGHT + at];
+          rgb[3 * i + c] = (byte) Math.round(Math.min(255, value * 255.0 / 4000));
+        }
+      }
+      RgbImage picture = new RgbImage(CHIP, CHIP, rgb);
+      float[] expected =
+          model
+              .encodeImages("rgb", List.of(preprocessor.normalise(preprocessor.sized(picture))))
+              .get(0)
+              .embedding();
+      JsonArray found = document.getAsJsonObject("image").getAsJsonArray("embedding");
+      float[] embedding = new float[found.size()];
+      for (int i = 0; i < embedding.length; i++) {
+        embedding[i] = found.get(i).getAsFloat();
+      }
+      assertArrayEquals(expected, embedding, 1e-5f);
+      // The central meridian is the scene's left edge.
+      JsonArray ring =
+          document
+              .getAsJsonObject("footprint")
+              .getAsJsonArray("coordinates")
+              .get(0)
+              .getAsJsonArray();
+      double west = ring.get(0).getAsJsonArray().get(0).getAsDouble();
+      double east = ring.get(2).getAsJsonArray().get(0).getAsDouble();
+      double metres = 111_320 * Math.cos(Math.toRadians(48.2));
+      assertEquals(x * 10, (west - 15) * metres, 5);
+      assertEquals((x + CHIP) * 10, (east - 15) * metres, 5);
+      byte[] thumbnail = Base64.getDecoder().decode(document.get("thumbnail").getAsString());
+      BufferedImage small = ImageIO.read(new ByteArrayInputStream(thumbnail));
+      assertEquals(CHIP, small.getWidth(), "it is not enlarged");
+    }
+  }
+
+  /** Ended at any moment, also in the middle of a scene, and run again: as one run. */
+  @Test
+  void resumesInTheMiddleOfAScene() throws Exception {
+    write("two.tif", SEED + 1, null);
+    run("whole", PIXELS, LOOK, 0, done -> {});
+    assertEquals(2 * CHIPS, documents("whole").size());
+    SplittableRandom random = new SplittableRandom(SEED);
+    int stops = 0;
+    for (boolean ended = false; !ended; ) {
+      int stop = stops * 4 + 1 + random.nextInt(4);
+      try {
+        EncodeRun.Summary summary =
+            run(
+                "parts",
+                PIXELS,
+                LOOK,
+                0,
+                done -> {
+                  if (done >= stop) {
+                    throw new CancellationException("stopped");
+                  }
+                });
+        assertEquals(2 * CHIPS, summary.kept() + summary.known());
+        ended = true;
+      } catch (CancellationException e) {
+        stops++;
+      }
+    }
+    assertTrue(stops > 2, "stopped " + stops + " times");
+    assertEquals(documents("whole"), documents("parts"));
+  }
+
+  /** A copy of a scene is the same scene; another stretch gives the same ids and other marks. */
+  @Test
+  void nothingIsThereTwice() throws Exception {
+    Files.copy(scenes.resolve("one.tif"), scenes.resolve("copy.tif"));
+    EncodeRun.Summary summary = run("out", PIXELS, LOOK, 0, done -> {});
+    assertEquals(new EncodeRun.Summary(CHIPS, 0, CHIPS, 0, List.of(), List.of()), summary);
+    Look other = new Look(0, Optional.of(Stretch.of("2%:98%")), List.of(2, 1, 0));
+    run("other", PIXELS, other, 0, done -> {});
+    assertEquals(documents("out").keySet(), documents("other").keySet());
+    JsonObject one = documents("out").values().iterator().next();
+    JsonObject two = documents("other").values().iterator().next();
+    assertTrue(!mark(one).equals(mark(two)), mark(one));
+    assertEquals(false, two.has("thumbnail"));
+    String[] range = two.get("stretch").getAsString().split(":", -1);
+    assertEquals(100, Double.parseDouble(range[0]), 15, "2 % of 0 to 4999");
+    assertEquals(4900, Double.parseDouble(range[1]), 15, "98 % of 0 to 4999");
+  }
+
+  private static String mark(JsonObject document) {
+    return document.getAsJsonObject("image").get("encoded_from").getAsString();
+  }
+
+  /** Metres and a resolution give windows of the file's own pixels. */
+  @Test
+  void metresFollowTheFilesResolution() throws Exception {
+    Cutting metres = new Cutting(400, 300, true, OptionalDouble.empty(), 0.5);
+    run("metres", metres, LOOK, 0, done -> {});
+    run("pixels", PIXELS, LOOK, 0, done -> {});
+    assertEquals(documents("pixels"), documents("metres"));
+    Cutting coarse = new Cutting(20, 20, false, OptionalDouble.of(20), 0.5);
+    run("coarse", coarse, LOOK, 0, done -> {});
+    JsonObject first = documents("coarse").values().iterator().next();
+    assertEquals("[0,0,40,40]", first.get("window").toString());
+    assertEquals(20, first.get("resolution").getAsDouble());
+  }
+
+  /** Each scene that cannot be cut is named with the reason and what would do; others are cut. */
+  @Test
+  void namesScenesThatCannotBeCut() throws Exception {
+    write("2-nowhere.tif", SEED + 2, null);
+    write("3-elsewhere.tif", SEED + 3, utm(2154));
+    byte[] whole = Files.readAllBytes(scenes.resolve("one.tif"));
+    Files.write(scenes.resolve("4-cut.tif"), Arrays.copyOf(whole, whole.length / 2));
+    Files.writeString(scenes.resolve("5-text.tif"), "no scene");
+    BufferedImage picture = new BufferedImage(90, 60, BufferedImage.TYPE_INT_RGB);
+    ImageIO.write(picture, "png", scenes.resolve("6.png").toFile());
+    ImageIO.write(picture, "tif", scenes.resolve("7-colours.tif").toFile());
+    Cutting metres = new Cutting(400, 300, true, OptionalDouble.empty(), 0.5);
+    try (Scenes cut = plan(metres, LOOK)) {
+      assertEquals(1, cut.size());
+      assertEquals(CHIPS, cut.chips());
+      assertProblems(
+          cut.problems(),
+          "2-nowhere.tif: no georeference, so its pixels have no metres: --chip-metres needs one",
+          "3-elsewhere.tif: the coordinate reference system EPSG:2154 is not read",
+          "4-cut.tif: damaged TIFF",
+          "5-text.tif: no picture; scenes are cut from TIFF: gdal_translate -of COG",
+          "6.png: the file is PNG; scenes are cut from TIFF",
+          "7-colours.tif: no georeference");
+    }
+    try (Scenes cut = plan(PIXELS, LOOK)) {
+      assertEquals(4, cut.size(), "pixels need no place");
+      assertEquals(3, cut.problems().size());
+      assertProblems(cut.unplaced(), "3-elsewhere.tif: the coordinate reference system EPSG:2154");
+    }
+    Look unstretched = new Look(0, Optional.empty(), List.of());
+    try (Scenes cut = plan(PIXELS, unstretched)) {
+      assertEquals(1, cut.size(), "colours need no stretch");
+      assertTrue(
+          cut.problems().stream()
+              .anyMatch(line -> line.contains("one.tif: 3 bands of unsigned numbers of 16 bits")),
+          cut.problems().toString());
+    }
+    Look fourth = new Look(0, LOOK.stretch(), List.of(3, 1, 0));
+    try (Scenes cut = plan(PIXELS, fourth)) {
+      assertTrue(
+          cut.problems().stream().anyMatch(line -> line.contains("--rgb names [4, 2, 1]")),
+          cut.problems().toString());
+    }
+    // What was planned and is gone when it is read.
+    Files.delete(scenes.resolve("4-cut.tif"));
+    EncodeRun.Options options = new EncodeRun.Options(4, 2, 100, LOOK);
+    try (Scenes cut = plan(PIXELS, LOOK);
+        Journal none = Journal.none()) {
+      Files.delete(scenes.resolve("2-nowhere.tif"));
+      EncodeRun.Summary summary =
+          new EncodeRun(model, format, options, none)
+              .run(
+                  cut,
+                  listener -> NdjsonSink.file(folder.resolve("gone"), 0, format, listener),
+                  done -> {});
+      assertEquals(CHIPS, summary.problems().size());
+      assertTrue(
+          summary.problems().get(0).contains("2-nowhere.tif [0, 0, 40, 40]: there is no such file"),
+          summary.problems().get(0));
+    }
+  }
+
+  private static void assertProblems(List<String> lines, String... parts) {
+    assertEquals(parts.length, lines.size(), lines.toString());
+    for (int i = 0; i < parts.length; i++) {
+      assertTrue(lines.get(i).contains(parts[i]), lines.get(i));
+    }
+  }
+
+  /** Chips with too little data are left out, and are no problems. */
+  @Test
+  void skipsWhatHasNoData() throws Exception {
+    Files.delete(scenes.resolve("one.tif"));
+    BandImage image = new BandImage(1, WIDTH, HEIGHT, new float[WIDTH * HEIGHT]);
+    for (int i = 0; i < image.values().length; i++) {
+      // 20 of the 40 columns of the chips at 60 and all of those at 90.
+      image.values()[i] = i % WIDTH < 80 ? i % 997 : Float.NaN;
+    }
+    Files.write(
+        scenes.resolve("edge.tif"),
+        GeoTiffWriter.write(image, GeoTiffWriter.Values.FLOAT32, utm(32733)));
+    Look grey = new Look(64, Optional.of(Stretch.of("0:1000")), List.of());
+    EncodeRun.Summary summary = run("half", PIXELS, grey, 0, done -> {});
+    assertEquals(new EncodeRun.Summary(9, 0, 0, 3, List.of(), List.of()), summary);
+    assertTrue(
+        documents("half").values().stream()
+            .anyMatch(document -> document.get("no_data").getAsDouble() == 0.5));
+    Cutting strict = new Cutting(CHIP, 30, false, OptionalDouble.empty(), 0.2);
+    assertEquals(6, run("strict", strict, grey, 0, done -> {}).empty());
+    Cutting all = new Cutting(CHIP, 30, false, OptionalDouble.empty(), 1);
+    assertEquals(3, run("all", all, grey, 0, done -> {}).empty(), "nothing at all is no picture");
+  }
+
+  /** Every pixel lies in a window, all windows lie in the scene, and they step evenly. */
+  @Test
+  void windowsCoverTheScene() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    for (int i = 0; i < 200; i++) {
+      int width = 16 + random.nextInt(300);
+      int height = 16 + random.nextInt(300);
+      int side = 16 + random.nextInt(100);
+      double stride = 1 + random.nextInt(side);
+      Cutting cutting = new Cutting(side, stride, false, OptionalDouble.empty(), 0.5);
+      Cutting.Grid grid = cutting.grid(width, height, Optional.empty());
+      boolean[] covered = new boolean[width * height];
+      for (int n = 0; n < grid.size(); n++) {
+        Window window = grid.window(n);
+        assertEquals(Math.min(side, width), window.width());
+        assertTrue(window.x() + window.width() <= width && window.y() + window.height() <= height);
+        for (int y = window.y(); y < window.y() + window.height(); y++) {
+          Arrays.fill(
+              covered, y * width + window.x(), y * width + window.x() + window.width(), true);
+        }
+      }
+      for (boolean pixel : covered) {
+        assertTrue(pixel, grid.toString());
+      }
+    }
+  }
+
+  @Test
+  void refusesCuttingsThatAreNone() {
+    refused(() -> new Cutting(8, 8, false, OptionalDouble.empty(), 0.5), "at least 16 pixels");
+    refused(() -> new Cutting(64, 0, false, OptionalDouble.empty(), 0.5), "a stride is at least");
+    refused(() -> new Cutting(64, 64, false, OptionalDouble.of(0), 0.5), "above 0, got 0");
+    refused(() -> new Cutting(64, 64, false, OptionalDouble.empty(), 50), "0 to 1");
+    Cutting fine = new Cutting(16, 1, false, OptionalDouble.empty(), 0.5);
+    refused(() -> fine.grid(1 << 20, 1 << 20, Optional.empty()), "at most 1000000");
+    refused(() -> fine.grid(1 << 20, 10, Optional.empty()), "a chip needs 16 a side");
+  }
+
+  private static void refused(Executable call, String part) {
+    IllegalArgumentException refused = assertThrows(IllegalArgumentException.class, call);
+    assertTrue(refused.getMessage().contains(part), refused.getMessage());
+  }
+}
