@@ -25,6 +25,8 @@ final class SidesQuery {
   /** Encodes one side. */
   interface Encoder {
     /**
+     * Encodes it.
+     *
      * @param side with the name that messages say
      */
     void encode(Placed side, ActionListener<EncodedQuery> listener);

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.lucene.index.FloatVectorValues;
+import org.apache.lucene.index.KnnVectorValues;
 import org.apache.lucene.index.LeafReaderContext;
 import org.apache.lucene.search.Explanation;
 import org.apache.lucene.util.VectorUtil;
@@ -32,7 +33,7 @@ record PartScores(String field, List<Part> parts) {
     if (embeddings == null) {
       return List.of(score);
     }
-    FloatVectorValues.DocIndexIterator at = embeddings.iterator();
+    KnnVectorValues.DocIndexIterator at = embeddings.iterator();
     if (at.advance(doc) != doc) {
       return List.of(score);
     }

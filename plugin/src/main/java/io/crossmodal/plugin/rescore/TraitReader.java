@@ -15,6 +15,7 @@ import java.util.Locale;
 import java.util.Map;
 import org.apache.lucene.index.DocValues;
 import org.apache.lucene.index.FloatVectorValues;
+import org.apache.lucene.index.KnnVectorValues;
 import org.apache.lucene.index.LeafReaderContext;
 import org.apache.lucene.index.ReaderUtil;
 import org.apache.lucene.index.SortedSetDocValues;
@@ -82,8 +83,7 @@ final class TraitReader {
           group == null ? null : DocValues.getSortedSet(leaf.reader(), group);
       FloatVectorValues embeddings =
           embedding == null ? null : leaf.reader().getFloatVectorValues(embedding);
-      FloatVectorValues.DocIndexIterator vectors =
-          embeddings == null ? null : embeddings.iterator();
+      KnnVectorValues.DocIndexIterator vectors = embeddings == null ? null : embeddings.iterator();
       for (; at < inDocOrder.length && inDocOrder[at].doc < end; at++) {
         int doc = inDocOrder[at].doc - leaf.docBase;
         byDoc.put(

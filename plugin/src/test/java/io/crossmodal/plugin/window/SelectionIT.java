@@ -207,15 +207,21 @@ public class SelectionIT extends ClusterTestCase {
   }
 
   public void testTheSameForAnyNumberOfShardsAndPageByPage() throws Exception {
-    double minP = cut(window(1, "").stream().map(Plain::p).toList());
+    Map<Integer, List<Plain>> windows = new HashMap<>();
+    for (int shards : SHARDS) {
+      windows.put(shards, window(shards, ""));
+    }
+    double minP = cut(windows.get(1).stream().map(Plain::p).toList());
+    // Each of them on one number of shards in a run, in turn, for each is several searches.
+    int turn = randomInt(SHARDS.size() - 1);
     long grouped = total(Counter.GROUPED);
     long below = total(Counter.BELOW_MIN_P);
     for (String group : new String[] {null, "place", "where"}) {
       for (Double lambda : new Double[] {null, 0.0, 0.3 + 0.4 * randomDouble(), 1.0}) {
         for (double least : new double[] {0, minP}) {
-          for (int shards : SHARDS) {
-            check(shards, group, lambda, least);
-          }
+          int shards = SHARDS.get(turn % SHARDS.size());
+          check(shards, windows.get(shards), group, lambda, least);
+          turn++;
         }
       }
     }
@@ -224,17 +230,16 @@ public class SelectionIT extends ClusterTestCase {
     assertNothingLeftOpen();
   }
 
-  private static void check(int shards, String group, Double lambda, double minP)
-      throws IOException {
+  private static void check(
+      int shards, List<Plain> window, String group, Double lambda, double minP) throws IOException {
     String options =
         (minP == 0 ? "" : ",'min_p':" + minP)
             + (group == null ? "" : ",'group':'" + group + "'")
             + (lambda == null ? "" : ",'diversity':" + lambda);
     options = options.isEmpty() ? "" : options.substring(1);
-    List<Plain> window = window(shards, "");
     List<Expected> expected = oracle(window, minP, group != null, lambda);
     int from = 0;
-    int size = randomIntBetween(1, 9);
+    int size = randomIntBetween(5, 9);
     List<String> pages = new ArrayList<>();
     while (from + size <= WINDOW) {
       Answer page =
