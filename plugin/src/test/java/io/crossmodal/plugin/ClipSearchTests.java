@@ -267,9 +267,11 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
   }
 
   public void testTheRequestSwitchesPromptsOff() throws IOException {
-    String body = "{\"query\":{\"cross_modal\":{\"field\":\"image\",\"query_text\":\"a pond\"%s}}}";
     Map<String, Float> plain = scores(knn("image", new QuerySource.Text("a pond", false)));
-    for (SearchHit hit : search(String.format(Locale.ROOT, body, ",\"prompt\":false"))) {
+    String body =
+        "{\"query\":{\"cross_modal\":{\"field\":\"image\",\"query_text\":\"a pond\","
+            + "\"prompt\":false}}}";
+    for (SearchHit hit : search(body)) {
       assertEquals(plain.get(hit.getId()), hit.getScore(), 0);
     }
     refused(

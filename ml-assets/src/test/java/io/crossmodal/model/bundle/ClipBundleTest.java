@@ -132,7 +132,7 @@ class ClipBundleTest {
       float expected =
           switch (stored) {
             case FP16 -> Float.float16ToFloat(Float.floatToFloat16(odd));
-            case BF16 -> 0.10009765625f;
+            case BF16 -> 0x1.9ap-4f;
             default -> odd;
           };
       assertEquals(expected, matrix, stored.toString());
