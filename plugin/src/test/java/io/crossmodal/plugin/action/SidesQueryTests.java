@@ -28,9 +28,10 @@ public class SidesQueryTests extends OpenSearchTestCase {
       sides.add(
           new Side(
               randomFrom(
-                  new QuerySource.Text("a pond " + i),
-                  new QuerySource.Image(new byte[] {1, 2}, null),
-                  new QuerySource.Document("d" + i, null, null)),
+                  List.<QuerySource>of(
+                      new QuerySource.Text("a pond " + i),
+                      new QuerySource.Image(new byte[] {1, 2}, null),
+                      new QuerySource.Document("d" + i, null, null))),
               0.1f + randomFloat()));
     }
     return sides;

@@ -471,13 +471,14 @@ public class DetailsFetchPhaseTests extends OpenSearchSingleNodeTestCase {
       placed++;
       List<Map<String, Object>> features =
           (List<Map<String, Object>>) ((Map<String, Object>) heatMap.get("geo")).get("features");
-      assertEquals(grid * grid, features.size());
+      assertEquals((long) grid * grid, features.size());
       List<float[]> weights = (List<float[]>) heatMap.get("weights");
       for (int patch = 0; patch < features.size(); patch++) {
         Map<String, Object> shape = (Map<String, Object>) features.get(patch).get("geometry");
         List<List<Double>> ring = ((List<List<List<Double>>>) shape.get("coordinates")).get(0);
         assertEquals(10 + 2.0 * (patch % grid) / grid, ring.get(0).get(0), 1e-6);
-        assertEquals(51 - (double) (patch / grid) / grid, ring.get(0).get(1), 1e-6);
+        int row = patch / grid;
+        assertEquals(51 - (double) row / grid, ring.get(0).get(1), 1e-6);
         Map<String, Object> properties =
             (Map<String, Object>) features.get(patch).get("properties");
         List<Float> own = (List<Float>) properties.get("weights");

@@ -52,7 +52,7 @@ public class PatchGroundTests extends OpenSearchTestCase {
       assertEquals("closed", ring.get(0), ring.get(4));
       rings.add(ring);
     }
-    assertEquals(grid * grid, rings.size());
+    assertEquals((long) grid * grid, rings.size());
     return rings;
   }
 
@@ -75,7 +75,8 @@ public class PatchGroundTests extends OpenSearchTestCase {
       List<List<List<Double>>> rings = rings(geometry, grid);
       for (int patch = 0; patch < rings.size(); patch++) {
         double left = west + 2.0 * (patch % grid) / grid;
-        double top = south + 1 - 1.0 * (patch / grid) / grid;
+        int row = patch / grid;
+        double top = south + 1 - (double) row / grid;
         double[][] expected = {
           {left, top},
           {left, top - 1.0 / grid},

@@ -508,7 +508,6 @@ public class SelectionIT extends ClusterTestCase {
 
   public void testBadSidesAreRefused() throws IOException {
     String path = "/scenes3/_search";
-    String query = "{'query':{'cross_modal':{'field':'image',%s}}}";
     for (String[] bad :
         new String[][] {
           {"'unlike':[{'id':'3'}]", "[unlike] goes with [like]"},
@@ -528,7 +527,8 @@ public class SelectionIT extends ClusterTestCase {
           {"'like':[{'id':'3'},{'id':'5'}],'calibrate':true", "[calibrate] goes with an image"},
           {"'like':[" + "{'id':'3'},".repeat(50) + "{'id':'3'}]", "takes at most 50 sides"},
         }) {
-      refused(400, bad[1], "POST", path, String.format(Locale.ROOT, query, bad[0]));
+      refused(
+          400, bad[1], "POST", path, "{'query':{'cross_modal':{'field':'image'," + bad[0] + "}}}");
     }
   }
 }
