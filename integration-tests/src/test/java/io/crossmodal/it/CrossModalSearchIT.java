@@ -196,7 +196,7 @@ final class CrossModalSearchIT {
         "POST",
         "/scenes/_search",
         String.format(Locale.ROOT, search, "\"yes\""),
-        "[heat_map] must be true or false, got [yes]");
+        "[heat_map] must be true, false or [geo], got [yes]");
   }
 
   @Test

@@ -106,6 +106,29 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
       ClusterState state = clusterService.state();
       Index[] indices = indices(request, state);
       FieldDefinition field = field(request, state, indices);
+      if (request.source() instanceof Sides sides) {
+        SidesQuery.encode(
+            sides,
+            (side, done) ->
+                encode(task, request.of(side.source()), side.name(), state, indices, field, done),
+            listener);
+      } else {
+        encode(task, request, request.source().key(), state, indices, field, listener);
+      }
+    }
+
+    /**
+     * @param request of one side
+     * @param name of the side, for messages
+     */
+    private void encode(
+        EncodingTask task,
+        EncodeQueryRequest request,
+        String name,
+        ClusterState state,
+        Index[] indices,
+        FieldDefinition field,
+        ActionListener<EncodedQuery> listener) {
       if (request.source() instanceof QuerySource.Document document) {
         new DocumentQuery(state, resolver, fields, service.models().catalog())
             .read(
@@ -118,9 +141,7 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
                     listener::onResponse,
                     e ->
                         listener.onFailure(
-                            e instanceof IllegalArgumentException bad
-                                ? describe(request, bad)
-                                : e)));
+                            e instanceof IllegalArgumentException bad ? describe(name, bad) : e)));
         return;
       }
       ModelManifest model = field.model();
@@ -130,12 +151,12 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
               threadPool.getThreadContext().newRestorableContext(false), listener);
       QueryInput input = input(request.source(), model);
       CompletableFuture<Encoded.Success> encoding = service.encodeQuery(model.id(), input);
-      bound(encoding, task, request, model.id());
+      bound(encoding, task, request, name, model.id());
       CompletableFuture<?> unused =
           encoding.whenComplete(
               (encoded, failure) -> {
                 if (failure != null) {
-                  inContext.onFailure(describe(request, InferenceErrors.toOpenSearch(failure)));
+                  inContext.onFailure(describe(name, InferenceErrors.toOpenSearch(failure)));
                 } else {
                   inContext.onResponse(response(input, field, model, encoded));
                 }
@@ -160,6 +181,7 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
         CompletableFuture<Encoded.Success> encoding,
         EncodingTask task,
         EncodeQueryRequest request,
+        String name,
         String model) {
       TimeValue longest = TimeValue.timeValueNanos(service.longestWait().toNanos());
       TimeValue timeout =
@@ -176,7 +198,7 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
               String.format(
                   Locale.ROOT,
                   "the encoding of [%s] by model [%s], which is %s on this node and had [%s],",
-                  request.source().key(),
+                  name,
                   model,
                   service.models().status(model).state(),
                   wait));
@@ -200,10 +222,9 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
           encoded.notice());
     }
 
-    private static RuntimeException describe(EncodeQueryRequest request, RuntimeException failure) {
+    private static RuntimeException describe(String name, RuntimeException failure) {
       return failure instanceof IllegalArgumentException
-          ? new IllegalArgumentException(
-              "[" + request.source().key() + "]: " + failure.getMessage(), failure)
+          ? new IllegalArgumentException("[" + name + "]: " + failure.getMessage(), failure)
           : failure;
     }
 

@@ -38,9 +38,19 @@ public final class EncodeQueryRequest extends ActionRequest implements IndicesRe
       String field,
       QuerySource source,
       TimeValue timeout) {
+    this(indices, options, true, field, source, timeout);
+  }
+
+  private EncodeQueryRequest(
+      String[] indices,
+      IndicesOptions options,
+      boolean indicesKnown,
+      String field,
+      QuerySource source,
+      TimeValue timeout) {
     this.indices = indices.clone();
     this.options = options;
-    this.indicesKnown = true;
+    this.indicesKnown = indicesKnown;
     this.field = field;
     this.source = source;
     this.timeout = timeout;
@@ -48,12 +58,7 @@ public final class EncodeQueryRequest extends ActionRequest implements IndicesRe
 
   /** A request of a query that is rewritten where its indices are unknown. */
   public EncodeQueryRequest(String field, QuerySource source) {
-    this.indices = new String[0];
-    this.options = IndicesOptions.lenientExpandOpen();
-    this.indicesKnown = false;
-    this.field = field;
-    this.source = source;
-    this.timeout = null;
+    this(new String[0], IndicesOptions.lenientExpandOpen(), false, field, source, null);
   }
 
   EncodeQueryRequest(StreamInput in) throws IOException {
@@ -110,6 +115,11 @@ public final class EncodeQueryRequest extends ActionRequest implements IndicesRe
 
   QuerySource source() {
     return source;
+  }
+
+  /** Returns the request of one of its sides. */
+  EncodeQueryRequest of(QuerySource side) {
+    return new EncodeQueryRequest(indices, options, indicesKnown, field, side, timeout);
   }
 
   /** Returns the search's timeout; null where it names none. */

@@ -18,6 +18,7 @@ import java.util.Objects;
 import org.opensearch.core.action.ActionResponse;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
+import org.opensearch.core.common.io.stream.Writeable;
 
 /**
  * A query source after encoding. The query sends one half of it to the shards, the rescorer the
@@ -35,16 +36,24 @@ public final class EncodedQuery extends ActionResponse {
    * @param vector D values, unit length; live
    * @param calibrations from cosines to probabilities, one for each sensor of the searched field,
    *     as {@link FieldDefinition#calibrations} gives them; or none
+   * @param parts the sides that the vector was made of; none of a query of one
    */
   @SuppressWarnings("ArrayRecordComponent") // compared by content below
-  public record Embedding(String space, float[] vector, List<SensorCalibration> calibrations) {
+  public record Embedding(
+      String space, float[] vector, List<SensorCalibration> calibrations, List<Part> parts) {
     public Embedding {
       calibrations = List.copyOf(calibrations);
+      parts = List.copyOf(parts);
+    }
+
+    /** An embedding of one side. */
+    public Embedding(String space, float[] vector, List<SensorCalibration> calibrations) {
+      this(space, vector, calibrations, List.of());
     }
 
     /** Returns the same with those calibrations that a search chose. */
     public Embedding with(List<SensorCalibration> chosen) {
-      return new Embedding(space, vector, chosen);
+      return new Embedding(space, vector, chosen, parts);
     }
 
     @Override
@@ -52,12 +61,52 @@ public final class EncodedQuery extends ActionResponse {
       return other instanceof Embedding embedding
           && Objects.equals(space, embedding.space)
           && Arrays.equals(vector, embedding.vector)
-          && calibrations.equals(embedding.calibrations);
+          && calibrations.equals(embedding.calibrations)
+          && parts.equals(embedding.parts);
     }
 
     @Override
     public int hashCode() {
-      return Objects.hash(space, Arrays.hashCode(vector), calibrations);
+      return Objects.hash(space, Arrays.hashCode(vector), calibrations, parts);
+    }
+  }
+
+  /**
+   * A side of a query of several, for explanations: the query's cosine with a document is the sum
+   * of its sides' own, each times its coefficient.
+   *
+   * @param label its place in the request, and what it says
+   * @param weight as the request gives it
+   * @param coefficient of its vector; below 0 for one that hits shall be unlike
+   * @param vector D values, unit length; live
+   */
+  @SuppressWarnings("ArrayRecordComponent") // compared by content below
+  public record Part(QuerySource.Label label, float weight, float coefficient, float[] vector)
+      implements Writeable {
+    public Part(StreamInput in) throws IOException {
+      this(new QuerySource.Label(in), in.readFloat(), in.readFloat(), in.readFloatArray());
+    }
+
+    @Override
+    public void writeTo(StreamOutput out) throws IOException {
+      label.writeTo(out);
+      out.writeFloat(weight);
+      out.writeFloat(coefficient);
+      out.writeFloatArray(vector);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Part part
+          && label.equals(part.label)
+          && weight == part.weight
+          && coefficient == part.coefficient
+          && Arrays.equals(vector, part.vector);
+    }
+
+    @Override
+    public int hashCode() {
+      return Objects.hash(label, weight, coefficient, Arrays.hashCode(vector));
     }
   }
 
@@ -111,10 +160,11 @@ public final class EncodedQuery extends ActionResponse {
     float[] vector = in.readFloatArray();
     TokenBlock block = in.readBoolean() ? ModelValues.readTokens(in) : null;
     List<WordSpan> words = ModelValues.readWords(in);
-    embedding = new Embedding(embeddingSpace, vector, ModelValues.readCalibrations(in));
+    List<SensorCalibration> calibrations = ModelValues.readCalibrations(in);
     tokens =
         new Tokens(modality, model, tokenSpace, block, words, ModelValues.readCalibrations(in));
     notice = in.readString();
+    embedding = new Embedding(embeddingSpace, vector, calibrations, in.readList(Part::new));
   }
 
   @Override
@@ -133,6 +183,7 @@ public final class EncodedQuery extends ActionResponse {
     ModelValues.writeCalibrations(out, embedding.calibrations());
     ModelValues.writeCalibrations(out, tokens.calibrations());
     out.writeString(notice);
+    out.writeList(embedding.parts());
   }
 
   /** Returns the query's half. */

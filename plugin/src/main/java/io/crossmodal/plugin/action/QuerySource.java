@@ -14,7 +14,8 @@ import org.opensearch.core.xcontent.ToXContentFragment;
 import org.opensearch.core.xcontent.XContentBuilder;
 
 /** Source of a query: what a request searches by, before it is encoded. Immutable. */
-public sealed interface QuerySource extends Writeable, ToXContentFragment {
+public sealed interface QuerySource extends Writeable, ToXContentFragment
+    permits QuerySource.Text, QuerySource.Image, QuerySource.Document, Sides {
   String QUERY_TEXT = "query_text";
   String QUERY_IMAGE = "query_image";
   String QUERY_ID = "query_id";
@@ -34,14 +35,14 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment {
 
   /** Reads what {@link #writeTo} wrote. */
   static QuerySource read(StreamInput in) throws IOException {
-    String text = in.readOptionalString();
-    Document document = in.readOptionalWriteable(Document::new);
-    byte[] image = text == null && document == null ? in.readByteArray() : null;
-    String sensor = in.readOptionalString();
-    if (text != null) {
-      return new Text(text, in.readBoolean());
-    }
-    return document != null ? document : new Image(image, sensor);
+    byte kind = in.readByte();
+    return switch (kind) {
+      case Text.KIND -> new Text(in.readString(), in.readBoolean());
+      case Image.KIND -> new Image(in.readByteArray(), in.readOptionalString());
+      case Document.KIND -> new Document(in);
+      case Sides.KIND -> new Sides(in);
+      default -> throw new IOException("a query source has no kind [" + kind + "]");
+    };
   }
 
   /**
@@ -75,6 +76,8 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment {
    * @param prompt whether it is put into the model's prompts, where it has any
    */
   record Text(String text, boolean prompt) implements QuerySource {
+    private static final byte KIND = 0;
+
     /**
      * @throws IllegalArgumentException when the text is blank
      */
@@ -96,9 +99,8 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment {
 
     @Override
     public void writeTo(StreamOutput out) throws IOException {
-      out.writeOptionalString(text);
-      out.writeOptionalWriteable(null);
-      out.writeOptionalString(null);
+      out.writeByte(KIND);
+      out.writeString(text);
       out.writeBoolean(prompt);
     }
 
@@ -117,6 +119,8 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment {
    */
   @SuppressWarnings("ArrayRecordComponent") // compared by content below
   record Image(byte[] bytes, String sensor) implements QuerySource {
+    private static final byte KIND = 1;
+
     /**
      * @throws IllegalArgumentException when there are no bytes
      */
@@ -133,8 +137,7 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment {
 
     @Override
     public void writeTo(StreamOutput out) throws IOException {
-      out.writeOptionalString(null);
-      out.writeOptionalWriteable(null);
+      out.writeByte(KIND);
       out.writeByteArray(bytes);
       out.writeOptionalString(sensor);
     }
@@ -167,6 +170,8 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment {
    * @param routing the document's own; null for none
    */
   record Document(String id, String index, String field, String routing) implements QuerySource {
+    private static final byte KIND = 2;
+
     /**
      * @throws IllegalArgumentException when the id is empty
      */
@@ -196,13 +201,11 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment {
 
     @Override
     public void writeTo(StreamOutput out) throws IOException {
-      out.writeOptionalString(null);
-      out.writeBoolean(true);
+      out.writeByte(KIND);
       out.writeString(id);
       out.writeOptionalString(index);
       out.writeOptionalString(field);
       out.writeOptionalString(routing);
-      out.writeOptionalString(null);
     }
 
     @Override

@@ -4,10 +4,12 @@
  */
 package io.crossmodal.plugin.ext;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.opensearch.core.common.ParsingException;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
@@ -23,9 +25,10 @@ import org.opensearch.search.builder.SearchSourceBuilder;
  * "ext": {"cross_modal": {"details": true, "heat_map": true, "global_window": 128}}
  * }</pre>
  *
- * The first two are false where they are left out; without {@code global_window} each shard has the
- * window of its own that {@code rescore} gives it. Any search with this part, be it empty, gets a
- * report of its rescores.
+ * The first two are false where they are left out; {@code heat_map} may be {@code "geo"}, for which
+ * {@code footprint} names the field that says where a picture lies. Without {@code global_window}
+ * each shard has the window of its own that {@code rescore} gives it. Any search with this part, be
+ * it empty, gets a report of its rescores.
  */
 public final class CrossModalExtBuilder extends SearchExtBuilder {
   public static final String NAME = "cross_modal";
@@ -33,11 +36,23 @@ public final class CrossModalExtBuilder extends SearchExtBuilder {
   static final String DETAILS = "details";
   static final String HEAT_MAP = "heat_map";
   static final String GLOBAL_WINDOW = "global_window";
-  private static final List<String> KEYS = List.of(DETAILS, HEAT_MAP, GLOBAL_WINDOW);
+  static final String FOOTPRINT = "footprint";
+  private static final List<String> KEYS = List.of(DETAILS, HEAT_MAP, GLOBAL_WINDOW, FOOTPRINT);
+
+  /** The value of {@code heat_map} for patches on the ground. */
+  static final String GEO = "geo";
+
+  /** The field of footprints unless the request names one, as the trainer's encode writes it. */
+  static final String DEFAULT_FOOTPRINT = "footprint";
+
+  /** A part that asks for nothing of hits. */
+  static final CrossModalExtBuilder NOTHING = new CrossModalExtBuilder(false, false, 0);
 
   private final boolean details;
   private final boolean heatMap;
   private final int globalWindow;
+  // Null where heat maps do not say where their patches lie.
+  private final String footprint;
 
   /**
    * @param details what its fusion score was made of
@@ -45,9 +60,24 @@ public final class CrossModalExtBuilder extends SearchExtBuilder {
    * @param globalWindow hits of all shards together that are rescored; 0 for a window per shard
    */
   public CrossModalExtBuilder(boolean details, boolean heatMap, int globalWindow) {
+    this(details, heatMap, globalWindow, null);
+  }
+
+  private CrossModalExtBuilder(
+      boolean details, boolean heatMap, int globalWindow, String footprint) {
     this.details = details;
     this.heatMap = heatMap;
     this.globalWindow = globalWindow;
+    this.footprint = footprint;
+  }
+
+  /**
+   * Returns this part with heat maps whose patches lie on the ground.
+   *
+   * @param field of the footprints, a {@code geo_shape}
+   */
+  public CrossModalExtBuilder onTheGround(String field) {
+    return new CrossModalExtBuilder(details, true, globalWindow, field);
   }
 
   public CrossModalExtBuilder(StreamInput in) throws IOException {
@@ -55,6 +85,7 @@ public final class CrossModalExtBuilder extends SearchExtBuilder {
     details = in.readBoolean();
     heatMap = in.readBoolean();
     globalWindow = in.readVInt();
+    footprint = in.readOptionalString();
   }
 
   /** Returns the part of a search; null where it has none. */
@@ -76,6 +107,7 @@ public final class CrossModalExtBuilder extends SearchExtBuilder {
     out.writeBoolean(details);
     out.writeBoolean(heatMap);
     out.writeVInt(globalWindow);
+    out.writeOptionalString(footprint);
   }
 
   /** Reads a request's part; the parser stands at its value. */
@@ -86,6 +118,8 @@ public final class CrossModalExtBuilder extends SearchExtBuilder {
     boolean details = false;
     boolean heatMap = false;
     int globalWindow = 0;
+    boolean geo = false;
+    String footprint = null;
     while (parser.nextToken() != XContentParser.Token.END_OBJECT) {
       String key = parser.currentName();
       if (!KEYS.contains(key)) {
@@ -96,16 +130,51 @@ public final class CrossModalExtBuilder extends SearchExtBuilder {
         globalWindow = window(parser);
         continue;
       }
+      if (key.equals(FOOTPRINT)) {
+        footprint = field(parser);
+        continue;
+      }
+      if (key.equals(HEAT_MAP)
+          && parser.currentToken() == XContentParser.Token.VALUE_STRING
+          && parser.text().equals(GEO)) {
+        heatMap = true;
+        geo = true;
+        continue;
+      }
       if (parser.currentToken() != XContentParser.Token.VALUE_BOOLEAN) {
-        throw refused(parser, "[" + key + "] must be true or false, got [" + got(parser) + "]");
+        throw refused(
+            parser,
+            "["
+                + key
+                + (key.equals(HEAT_MAP)
+                    ? "] must be true, false or [" + GEO + "]"
+                    : "] must be true or false")
+                + ", got ["
+                + got(parser)
+                + "]");
       }
       if (key.equals(DETAILS)) {
         details = parser.booleanValue();
       } else {
         heatMap = parser.booleanValue();
+        geo = false;
       }
     }
-    return new CrossModalExtBuilder(details, heatMap, globalWindow);
+    if (footprint != null && !geo) {
+      throw refused(parser, "[" + FOOTPRINT + "] goes with [" + HEAT_MAP + ": " + GEO + "] only");
+    }
+    return new CrossModalExtBuilder(
+        details,
+        heatMap,
+        globalWindow,
+        !geo ? null : footprint == null ? DEFAULT_FOOTPRINT : footprint);
+  }
+
+  private static String field(XContentParser parser) throws IOException {
+    if (parser.currentToken() != XContentParser.Token.VALUE_STRING || parser.text().isEmpty()) {
+      throw refused(parser, "[" + FOOTPRINT + "] must name a field, got [" + got(parser) + "]");
+    }
+    return parser.text();
   }
 
   private static int window(XContentParser parser) throws IOException {
@@ -128,7 +197,7 @@ public final class CrossModalExtBuilder extends SearchExtBuilder {
     if (token == XContentParser.Token.START_ARRAY) {
       return "an array";
     }
-    return String.valueOf(parser.textOrNull());
+    return Messages.excerpt(parser.textOrNull());
   }
 
   private static ParsingException refused(XContentParser parser, String message) {
@@ -137,7 +206,12 @@ public final class CrossModalExtBuilder extends SearchExtBuilder {
 
   @Override
   public XContentBuilder toXContent(XContentBuilder builder, Params params) throws IOException {
-    builder.startObject(NAME).field(DETAILS, details).field(HEAT_MAP, heatMap);
+    builder.startObject(NAME).field(DETAILS, details).field(HEAT_MAP);
+    if (footprint == null) {
+      builder.value(heatMap);
+    } else {
+      builder.value(GEO).field(FOOTPRINT, footprint);
+    }
     if (globalWindow > 0) {
       builder.field(GLOBAL_WINDOW, globalWindow);
     }
@@ -152,6 +226,11 @@ public final class CrossModalExtBuilder extends SearchExtBuilder {
   /** Returns whether hits show where the query's words look. */
   public boolean heatMap() {
     return heatMap;
+  }
+
+  /** Returns the field of footprints; empty where heat maps do not say where their patches lie. */
+  public Optional<String> footprint() {
+    return Optional.ofNullable(footprint);
   }
 
   /** Returns the hits of the window of all shards together; 0 where each shard has its own. */
@@ -174,11 +253,12 @@ public final class CrossModalExtBuilder extends SearchExtBuilder {
     return other instanceof CrossModalExtBuilder builder
         && details == builder.details
         && heatMap == builder.heatMap
-        && globalWindow == builder.globalWindow;
+        && globalWindow == builder.globalWindow
+        && Objects.equals(footprint, builder.footprint);
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(details, heatMap, globalWindow);
+    return Objects.hash(details, heatMap, globalWindow, footprint);
   }
 }

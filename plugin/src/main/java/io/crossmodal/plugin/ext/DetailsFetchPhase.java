@@ -29,6 +29,9 @@ public record DetailsFetchPhase(Function<FetchContext, List<? extends Page>> pag
 
   /** The hits of one rescore that a shard returns. */
   public interface Page {
+    /** Returns whether its hits say something that the request need not ask for. */
+    boolean describesAlways();
+
     /** Returns whether a document is a hit of the page; inner hits are not. */
     boolean holds(int doc);
 
@@ -45,11 +48,12 @@ public record DetailsFetchPhase(Function<FetchContext, List<? extends Page>> pag
   public FetchSubPhaseProcessor getProcessor(FetchContext fetch) {
     CrossModalExtBuilder wanted =
         (CrossModalExtBuilder) fetch.getSearchExt(CrossModalExtBuilder.NAME);
-    if (wanted == null || !wanted.describesHits()) {
+    boolean asked = wanted != null && wanted.describesHits();
+    List<? extends Page> found = pages.apply(fetch);
+    if (found.isEmpty() || !(asked || found.stream().anyMatch(Page::describesAlways))) {
       return null;
     }
-    List<? extends Page> found = pages.apply(fetch);
-    return found.isEmpty() ? null : new Processor(wanted, found);
+    return new Processor(asked ? wanted : CrossModalExtBuilder.NOTHING, found);
   }
 
   private record Processor(CrossModalExtBuilder wanted, List<? extends Page> pages)

@@ -26,6 +26,8 @@ import org.opensearch.core.xcontent.XContentBuilder;
  * @param hits in the window
  * @param rescored hits that have a fusion score
  * @param missing hits without stored tokens
+ * @param belowMinP hits that the request's {@code min_p} cut
+ * @param grouped hits for which another of their group stands
  * @param degraded hits that kept the first pass's score although they should not have
  * @param times of the slowest shard, each
  */
@@ -37,6 +39,8 @@ public record RescoreReport(
     int hits,
     int rescored,
     int missing,
+    int belowMinP,
+    int grouped,
     List<Degraded> degraded,
     Times times)
     implements Writeable, ToXContentObject {
@@ -124,6 +128,8 @@ public record RescoreReport(
         in.readVInt(),
         in.readVInt(),
         in.readVInt(),
+        in.readVInt(),
+        in.readVInt(),
         in.readList(Degraded::new),
         new Times(in));
   }
@@ -137,6 +143,8 @@ public record RescoreReport(
     out.writeVInt(hits);
     out.writeVInt(rescored);
     out.writeVInt(missing);
+    out.writeVInt(belowMinP);
+    out.writeVInt(grouped);
     out.writeList(degraded);
     times.writeTo(out);
   }
@@ -148,7 +156,8 @@ public record RescoreReport(
 
   /** Returns the same, of a search of one shard, whose window is that of all. */
   public RescoreReport ofGlobalWindow() {
-    return new RescoreReport(field, model, true, shards, hits, rescored, missing, degraded, times);
+    return new RescoreReport(
+        field, model, true, shards, hits, rescored, missing, belowMinP, grouped, degraded, times);
   }
 
   /** Returns what both did together: other shards of the same rescore. */
@@ -167,6 +176,8 @@ public record RescoreReport(
         hits + other.hits,
         rescored + other.rescored,
         missing + other.missing,
+        belowMinP + other.belowMinP,
+        grouped + other.grouped,
         List.copyOf(byReason.values()),
         times.slower(other.times));
   }
@@ -183,6 +194,8 @@ public record RescoreReport(
         .field("hits", hits)
         .field("rescored", rescored)
         .field("missing", missing)
+        .field("below_min_p", belowMinP)
+        .field("grouped", grouped)
         .startArray("degraded");
     for (Degraded one : degraded) {
       builder

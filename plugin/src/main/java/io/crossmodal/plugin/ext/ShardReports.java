@@ -26,30 +26,46 @@ public final class ShardReports extends InternalAggregation {
   public static final String NAME = "cross_modal_rescore_reports";
 
   private final List<RescoreReport> reports;
+  private final HitTraits traits;
 
-  private ShardReports(List<RescoreReport> reports) {
+  private ShardReports(List<RescoreReport> reports, HitTraits traits) {
     super(NAME, Map.of());
     this.reports = List.copyOf(reports);
+    this.traits = traits;
+  }
+
+  /**
+   * What a shard reported.
+   *
+   * @param reports in the order of the request's fusion rescorers; empty where none were requested
+   * @param traits of the hits that the coordinating node chose
+   */
+  public record Detached(List<RescoreReport> reports, HitTraits traits) {
+    private static final Detached NOTHING = new Detached(List.of(), HitTraits.NONE);
   }
 
   public ShardReports(StreamInput in) throws IOException {
     super(in);
     WireFormat.read(in, NAME);
     reports = in.readList(RescoreReport::read);
+    traits = new HitTraits(in);
   }
 
   @Override
   protected void doWriteTo(StreamOutput out) throws IOException {
     WireFormat.write(out);
     out.writeList(reports);
+    traits.writeTo(out);
   }
 
   /**
    * Puts reports into a shard's result, which carries them to the coordinating node.
    *
    * @param reports in the order of the request's fusion rescorers
+   * @param traits of the hits that the coordinating node chose
    */
-  public static void attach(QuerySearchResult result, List<RescoreReport> reports) {
+  public static void attach(
+      QuerySearchResult result, List<RescoreReport> reports, HitTraits traits) {
     if (reports.isEmpty() || result.isNull()) {
       return;
     }
@@ -57,7 +73,7 @@ public final class ShardReports extends InternalAggregation {
     if (result.hasAggs()) {
       all.addAll(result.consumeAggs().expand().copyResults());
     }
-    all.add(new ShardReports(reports));
+    all.add(new ShardReports(reports, traits));
     result.aggregations(InternalAggregations.from(all));
   }
 
@@ -65,17 +81,16 @@ public final class ShardReports extends InternalAggregation {
    * Takes the reports out of a shard's result.
    *
    * @param aggregated whether the request has aggregations of its own
-   * @return in the order of the request's fusion rescorers; empty where none were requested
    */
-  public static List<RescoreReport> detach(QuerySearchResult result, boolean aggregated) {
+  public static Detached detach(QuerySearchResult result, boolean aggregated) {
     if (!result.hasAggs() || result.aggregations() == null) {
-      return List.of();
+      return Detached.NOTHING;
     }
-    List<RescoreReport> reports = List.of();
+    Detached reports = Detached.NOTHING;
     List<InternalAggregation> others = new ArrayList<>();
     for (InternalAggregation one : result.consumeAggs().expand().copyResults()) {
       if (one instanceof ShardReports found) {
-        reports = found.reports;
+        reports = new Detached(found.reports, found.traits);
       } else {
         others.add(one);
       }
@@ -113,11 +128,12 @@ public final class ShardReports extends InternalAggregation {
   public boolean equals(Object other) {
     return super.equals(other)
         && other instanceof ShardReports that
-        && reports.equals(that.reports);
+        && reports.equals(that.reports)
+        && traits.equals(that.traits);
   }
 
   @Override
   public int hashCode() {
-    return Objects.hash(super.hashCode(), reports);
+    return Objects.hash(super.hashCode(), reports, traits);
   }
 }

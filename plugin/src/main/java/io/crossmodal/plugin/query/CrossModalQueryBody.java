@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.query;
 
 import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.action.Sides;
 import java.io.IOException;
 import java.util.List;
 import org.opensearch.core.ParseField;
@@ -18,7 +19,12 @@ final class CrossModalQueryBody extends QueryBody {
   static final String QUERY_VECTOR = "query_vector";
 
   private static final List<String> SOURCES =
-      List.of(QuerySource.QUERY_TEXT, QuerySource.QUERY_IMAGE, QuerySource.QUERY_ID, QUERY_VECTOR);
+      List.of(
+          QuerySource.QUERY_TEXT,
+          QuerySource.QUERY_IMAGE,
+          QuerySource.QUERY_ID,
+          QUERY_VECTOR,
+          Sides.LIKE);
   private static final ObjectParser<CrossModalQueryBody, Void> PARSER =
       new ObjectParser<>(CrossModalQueryBuilder.NAME, CrossModalQueryBody::new);
 

@@ -8,7 +8,9 @@ import io.crossmodal.model.Messages;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.plugin.action.EncodedQuery;
 import io.crossmodal.plugin.action.EncodedQuery.Embedding;
+import io.crossmodal.plugin.action.EncodedQuery.Part;
 import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.action.Sides;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.mapper.FieldDefinition;
@@ -46,8 +48,9 @@ import org.opensearch.index.query.QueryShardContext;
  *
  * The source is exactly one of {@code query_text}, {@code query_image} (with {@code sensor}),
  * {@code query_id} (a document's own field, with {@code index}, {@code routing} and {@code
- * query_field}) and {@code query_vector}. A hit scores (1 + cosine) / 2, times the boost. The
- * filter is applied inside the search: k hits pass it, if there are so many.
+ * query_field}), {@code query_vector}, and {@code like} (with {@code unlike}), which adds up
+ * several of the first three, each with a weight: {@link Sides}. A hit scores (1 + cosine) / 2,
+ * times the boost. The filter is applied inside the search: k hits pass it, if there are so many.
  *
  * <p>With {@code "calibrate": true} an image finds the k nearest of each sensor, and a hit scores
  * the probability that both show one place, by the model's calibration of the two sensors. It is
@@ -172,10 +175,11 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     calibrate = in.readOptionalBoolean();
     List<SensorCalibration> calibrations = ModelValues.readCalibrations(in);
     recall = new Recall(in);
+    List<Part> parts = in.readList(Part::new);
     state =
         source != null
             ? new QueryState.Typed<>(source)
-            : new QueryState.Encoded<>(label, new Embedding(space, vector, calibrations));
+            : new QueryState.Encoded<>(label, new Embedding(space, vector, calibrations, parts));
   }
 
   @Override
@@ -196,6 +200,7 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
     out.writeOptionalBoolean(calibrate);
     ModelValues.writeCalibrations(out, half.map(Embedding::calibrations).orElse(List.of()));
     recall.writeTo(out);
+    out.writeList(half.map(Embedding::parts).orElse(List.of()));
   }
 
   /** Returns how many queries of this type stand in one another, from this one down its filter. */
@@ -273,7 +278,9 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
             calibrate,
             embedding.calibrations(),
             key,
-            "model [" + encoded.tokens().model() + "] has no calibrations for this query"));
+            embedding.parts().size() > 1
+                ? "several sides together are no picture of a sensor"
+                : "model [" + encoded.tokens().model() + "] has no calibrations for this query"));
   }
 
   @Override
@@ -327,7 +334,8 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
         k,
         filter == null ? null : filter.toQuery(context),
         embedding.calibrations(),
-        recall);
+        recall,
+        embedding.parts());
   }
 
   @Override

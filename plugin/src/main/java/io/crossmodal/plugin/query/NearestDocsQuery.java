@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.query;
 
 import io.crossmodal.model.SensorCalibration;
+import io.crossmodal.plugin.action.EncodedQuery.Part;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import java.io.IOException;
 import java.util.List;
@@ -56,6 +57,7 @@ final class NearestDocsQuery extends Query {
    * @param target D values, unit length
    * @param filter null for none
    * @param calibrations one for each sensor of the field, by which hits score; or none
+   * @param parts what the target is the sum of, for explanations; or none
    * @throws IllegalArgumentException where the recall does not go with the field
    */
   static NearestDocsQuery of(
@@ -64,9 +66,10 @@ final class NearestDocsQuery extends Query {
       int k,
       Query filter,
       List<SensorCalibration> calibrations,
-      Recall recall) {
+      Recall recall,
+      List<Part> parts) {
     if (calibrations.isEmpty()) {
-      return new NearestDocsQuery(new Nearest(type, target, k, filter, recall));
+      return new NearestDocsQuery(new Nearest(type, target, k, filter, recall, parts));
     }
     BooleanQuery.Builder any = new BooleanQuery.Builder();
     for (SensorCalibration calibration : calibrations) {
@@ -85,7 +88,7 @@ final class NearestDocsQuery extends Query {
       }
       any.add(
           new FunctionScoreQuery(
-              new Nearest(type, target, k, own, recall), new CalibratedScore(calibration)),
+              new Nearest(type, target, k, own, recall, parts), new CalibratedScore(calibration)),
           BooleanClause.Occur.SHOULD);
     }
     return new NearestDocsQuery(any.build());
@@ -100,8 +103,16 @@ final class NearestDocsQuery extends Query {
     private final VisibleKnnQuery candidates;
     private final int k;
     private final String how;
+    private final List<Part> parts;
 
-    Nearest(CrossModalFieldType type, float[] target, int k, Query filter, Recall recall) {
+    Nearest(
+        CrossModalFieldType type,
+        float[] target,
+        int k,
+        Query filter,
+        Recall recall,
+        List<Part> parts) {
+      this.parts = parts;
       int count = recall.exact() ? k : recall.candidates(type, k);
       this.candidates = new VisibleKnnQuery(type.name(), target, count, filter, recall.exact());
       this.k = k;
@@ -132,7 +143,8 @@ final class NearestDocsQuery extends Query {
               unprofiled.rewrite(
                   RescoreTopNQuery.createFullPrecisionRescorerQuery(
                       found, candidates.getTargetCopy(), candidates.getField(), k)),
-              candidates.getField() + ": " + how);
+              candidates.getField() + ": " + how,
+              new PartScores(candidates.getField(), parts));
     }
 
     @Override
@@ -149,12 +161,13 @@ final class NearestDocsQuery extends Query {
     public boolean equals(Object other) {
       return sameClassAs(other)
           && k == ((Nearest) other).k
+          && parts.equals(((Nearest) other).parts)
           && candidates.equals(((Nearest) other).candidates);
     }
 
     @Override
     public int hashCode() {
-      return Objects.hash(classHash(), candidates, k);
+      return Objects.hash(classHash(), candidates, k, parts);
     }
   }
 
@@ -189,10 +202,12 @@ final class NearestDocsQuery extends Query {
   private static final class Found extends Query {
     private final Query scores;
     private final String how;
+    private final PartScores parts;
 
-    private Found(Query scores, String how) {
+    private Found(Query scores, String how, PartScores parts) {
       this.scores = scores;
       this.how = how;
+      this.parts = parts;
     }
 
     @Override
@@ -203,7 +218,8 @@ final class NearestDocsQuery extends Query {
         public Explanation explain(LeafReaderContext leaf, int doc) throws IOException {
           Explanation score = super.explain(leaf, doc);
           return score.isMatch()
-              ? Explanation.match(score.getValue(), "(1 + cosine) / 2, " + how, score)
+              ? Explanation.match(
+                  score.getValue(), "(1 + cosine) / 2, " + how, parts.explain(leaf, doc, score))
               : Explanation.noMatch("not among " + how, score);
         }
       };
@@ -223,12 +239,13 @@ final class NearestDocsQuery extends Query {
     public boolean equals(Object other) {
       return sameClassAs(other)
           && how.equals(((Found) other).how)
+          && parts.equals(((Found) other).parts)
           && scores.equals(((Found) other).scores);
     }
 
     @Override
     public int hashCode() {
-      return Objects.hash(classHash(), scores, how);
+      return Objects.hash(classHash(), scores, how, parts);
     }
   }
 

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.query;
 
 import io.crossmodal.plugin.action.EncodeRequest;
 import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.action.Sides;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,6 +32,8 @@ public abstract class QueryBody {
   String index;
   String routing;
   String queryField;
+  List<Sides.Side> like;
+  List<Sides.Side> unlike;
   Boolean prompt;
 
   /**
@@ -55,6 +58,16 @@ public abstract class QueryBody {
     parser.declareString((p, value) -> p.routing = value, new ParseField(QuerySource.ROUTING));
     parser.declareString(
         (p, value) -> p.queryField = value, new ParseField(QuerySource.QUERY_FIELD));
+    parser.declareField(
+        (p, value) -> p.like = value,
+        (request, context) -> SideBody.list(request, Sides.LIKE),
+        new ParseField(Sides.LIKE),
+        ObjectParser.ValueType.VALUE_OBJECT_ARRAY);
+    parser.declareField(
+        (p, value) -> p.unlike = value,
+        (request, context) -> SideBody.list(request, Sides.UNLIKE),
+        new ParseField(Sides.UNLIKE),
+        ObjectParser.ValueType.VALUE_OBJECT_ARRAY);
     parser.declareBoolean((p, value) -> p.prompt = value, new ParseField(QuerySource.PROMPT));
   }
 
@@ -106,6 +119,17 @@ public abstract class QueryBody {
     if (id != null) {
       given.add(QuerySource.QUERY_ID);
     }
+    if (like != null) {
+      given.add(Sides.LIKE);
+    }
+    if (given.isEmpty() && unlike != null) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[%s] goes with [%s]: say what hits shall be like as well",
+              Sides.UNLIKE,
+              Sides.LIKE));
+    }
     if (given.size() != 1) {
       throw new IllegalArgumentException(
           String.format(
@@ -116,6 +140,10 @@ public abstract class QueryBody {
     goesWith(QuerySource.ROUTING, routing, QuerySource.QUERY_ID, given.get(0));
     goesWith(QuerySource.QUERY_FIELD, queryField, QuerySource.QUERY_ID, given.get(0));
     goesWith(QuerySource.PROMPT, prompt, QuerySource.QUERY_TEXT, given.get(0));
+    goesWith(Sides.UNLIKE, unlike, Sides.LIKE, given.get(0));
+    if (like != null) {
+      return new Sides(like, unlike == null ? List.of() : unlike);
+    }
     if (text != null) {
       return new QuerySource.Text(text, prompt == null || prompt);
     }

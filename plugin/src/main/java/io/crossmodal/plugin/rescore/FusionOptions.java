@@ -23,13 +23,15 @@ import org.opensearch.core.xcontent.XContentBuilder;
  * @param timeout longest wait for the scores of one shard; null for the node's own limit
  * @param filterSize hits of the window that the model's pre-ranker, an MLP, passes on to the fusion
  *     encoder; 0 for all, without asking the filter
+ * @param selection which hits of the window are returned
  */
 public record FusionOptions(
     ScoreCombiner combiner,
     MissingPolicy missing,
     FailurePolicy onFailure,
     TimeValue timeout,
-    int filterSize)
+    int filterSize,
+    Selection selection)
     implements Writeable, ToXContentFragment {
   public static final FusionOptions DEFAULT =
       new FusionOptions(
@@ -37,12 +39,14 @@ public record FusionOptions(
           MissingPolicy.KEEP_FIRST_PASS,
           FailurePolicy.FAIL,
           null,
-          0);
+          0,
+          Selection.ALL);
 
   public FusionOptions {
     Objects.requireNonNull(combiner, "combiner");
     Objects.requireNonNull(missing, "missing");
     Objects.requireNonNull(onFailure, "onFailure");
+    Objects.requireNonNull(selection, "selection");
     if (timeout != null && timeout.nanos() <= 0) {
       throw new IllegalArgumentException("[timeout] must be above 0, got [" + timeout + "]");
     }
@@ -52,13 +56,46 @@ public record FusionOptions(
     }
   }
 
+  /** Options that select all hits. */
+  public FusionOptions(
+      ScoreCombiner combiner,
+      MissingPolicy missing,
+      FailurePolicy onFailure,
+      TimeValue timeout,
+      int filterSize) {
+    this(combiner, missing, onFailure, timeout, filterSize, Selection.ALL);
+  }
+
+  /**
+   * Refuses what a request cannot have together. A shard that scores for the coordinating node has
+   * another combiner, beside a selection that is made elsewhere.
+   *
+   * @return this
+   */
+  FusionOptions check() {
+    if (selection.diversity() != null && combiner.mode() != FusionScoreMode.REPLACE) {
+      throw new IllegalArgumentException(
+          "[diversity] weighs p against how alike pictures are, so it goes with [score_mode:"
+              + " replace] only, got ["
+              + key(combiner.mode())
+              + "]");
+    }
+    return this;
+  }
+
+  /** Returns the same with another selection. */
+  public FusionOptions with(Selection other) {
+    return new FusionOptions(combiner, missing, onFailure, timeout, filterSize, other);
+  }
+
   FusionOptions(StreamInput in) throws IOException {
     this(
         new ScoreCombiner(in.readEnum(FusionScoreMode.class), in.readFloat(), in.readFloat()),
         in.readEnum(MissingPolicy.class),
         in.readEnum(FailurePolicy.class),
         in.readOptionalTimeValue(),
-        in.readVInt());
+        in.readVInt(),
+        new Selection(in));
   }
 
   @Override
@@ -70,6 +107,7 @@ public record FusionOptions(
     out.writeEnum(onFailure);
     out.writeOptionalTimeValue(timeout);
     out.writeVInt(filterSize);
+    selection.writeTo(out);
   }
 
   @Override
@@ -81,6 +119,7 @@ public record FusionOptions(
         .field("missing", key(missing))
         .field("on_failure", key(onFailure))
         .field("filter_size", filterSize);
+    selection.toXContent(builder, params);
     return timeout == null ? builder : builder.field("timeout", timeout.getStringRep());
   }
 

@@ -7,6 +7,7 @@ package io.crossmodal.plugin.rescore;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.plugin.action.EncodedQuery.Tokens;
 import io.crossmodal.plugin.errors.InferenceErrors;
+import io.crossmodal.plugin.ext.HitTraits;
 import io.crossmodal.plugin.ext.RescoreReport;
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.InferenceException;
@@ -19,10 +20,12 @@ import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.mapper.TokenStorage;
 import io.crossmodal.plugin.query.QueryState;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
+import io.crossmodal.plugin.rescore.Selection.Outcome;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import org.apache.lucene.index.LeafReaderContext;
 import org.opensearch.search.rescore.RescoreContext;
@@ -33,7 +36,11 @@ final class FusionRescoreContext extends RescoreContext {
   private final CrossModalFieldType field;
   private final QueryState.Encoded<Tokens> query;
   private final Work work;
+  private final TraitReader traitReader;
   private final RescoreReporter reporter = new RescoreReporter();
+  private Map<Integer, Outcome> outcomes;
+  private HitTraits traits = HitTraits.NONE;
+  private boolean nothingLeft;
   private ShardSearch search;
 
   /** The part of a rescore that a shard does. */
@@ -48,7 +55,9 @@ final class FusionRescoreContext extends RescoreContext {
      */
     DEFERRED,
     /** The pre-ranker's logits of hits that the coordinating node chose, as their scores. */
-    PRE_RANK
+    PRE_RANK,
+    /** The p of hits that the coordinating node chose, and what it compares them by. */
+    CHOSEN
   }
 
   /**
@@ -57,14 +66,28 @@ final class FusionRescoreContext extends RescoreContext {
    * @param reported whether the shard reports what it did
    * @param refused why the shard must not rescore, which is known on its own node only; null where
    *     it may
+   * @param outcomes of the hits that the coordinating node selected, by top-level document ids
    */
   record Work(
       FusionOptions options,
       RescorePhase phase,
       boolean reported,
-      RescoreAdmission.Refusal refused) {
+      RescoreAdmission.Refusal refused,
+      Map<Integer, Outcome> outcomes) {
+    Work {
+      outcomes = Map.copyOf(outcomes);
+    }
+
+    static Work of(FusionOptions options, RescorePhase phase, boolean reported) {
+      return new Work(options, phase, reported, null, Map.of());
+    }
+
     Work with(FusionOptions others, RescorePhase other) {
-      return new Work(others, other, reported, refused);
+      return new Work(others, other, reported, refused, outcomes);
+    }
+
+    Work with(Map<Integer, Outcome> others) {
+      return new Work(options, phase, reported, refused, others);
     }
   }
 
@@ -78,12 +101,15 @@ final class FusionRescoreContext extends RescoreContext {
       String path,
       CrossModalFieldType field,
       QueryState.Encoded<Tokens> query,
-      Work work) {
+      Work work,
+      TraitReader traitReader) {
     super(windowSize, FusionRescorer.INSTANCE);
     this.path = path;
     this.field = field;
     this.query = query;
     this.work = work;
+    this.outcomes = work.outcomes();
+    this.traitReader = traitReader;
     if (field != null) {
       check(field.definition());
     }
@@ -142,6 +168,47 @@ final class FusionRescoreContext extends RescoreContext {
     return work.phase() == RescorePhase.DEFERRED && (search == null || search.shards() == 1)
         ? RescorePhase.SHARD
         : work.phase();
+  }
+
+  /** Returns whether what is returned of the window is chosen here. */
+  boolean selects() {
+    return phase() == RescorePhase.SHARD && options().selection().selects();
+  }
+
+  TraitReader traitReader() {
+    return traitReader;
+  }
+
+  /** Keeps what hits are compared by for the coordinating node. */
+  void addTraits(HitTraits read) {
+    traits = read;
+  }
+
+  HitTraits traits() {
+    return traits;
+  }
+
+  /**
+   * Keeps what this shard selected.
+   *
+   * @param selected by top-level document ids
+   */
+  void select(Map<Integer, Outcome> selected) {
+    outcomes = selected;
+    nothingLeft = selected.isEmpty();
+  }
+
+  /** Returns what a hit became by the selection; null where there was none. */
+  Outcome outcome(int doc) {
+    return outcomes.get(doc);
+  }
+
+  /**
+   * Returns whether the selection left no hit. Core takes the score of a rescore's first hit, so
+   * one stays until the query phase is over.
+   */
+  boolean nothingLeft() {
+    return nothingLeft;
   }
 
   /** Returns whether the request asks for a {@link RescoreReport}. */

@@ -4,24 +4,23 @@
  */
 package io.crossmodal.plugin.rescore;
 
-import io.crossmodal.model.Calibration;
-import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.plugin.errors.ForeignTokensException;
-import io.crossmodal.plugin.errors.InferenceErrors;
+import io.crossmodal.plugin.ext.HitTraits;
 import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Timing;
-import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
 import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
 import io.crossmodal.plugin.rescore.TokenReader.Candidate;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.apache.lucene.search.Explanation;
@@ -52,7 +51,7 @@ public final class FusionRescorer implements Rescorer {
       return topDocs;
     }
     boolean counted =
-        context.hasField() && context.phase() == FusionRescoreContext.RescorePhase.SHARD;
+        context.hasField() && context.phase() != FusionRescoreContext.RescorePhase.PRE_RANK;
     if (counted) {
       context.stats().increment(Counter.RESCORES);
     }
@@ -77,13 +76,20 @@ public final class FusionRescorer implements Rescorer {
       TopDocs topDocs, IndexSearcher searcher, FusionRescoreContext context, Set<Integer> rescored)
       throws IOException {
     ScoreCombiner combiner = context.options().combiner();
-    int window = Math.min(context.getWindowSize(), topDocs.scoreDocs.length);
-    ScoreDoc[] inDocOrder = Arrays.copyOf(topDocs.scoreDocs, window);
+    int size = Math.min(context.getWindowSize(), topDocs.scoreDocs.length);
+    ScoreDoc[] inDocOrder = Arrays.copyOf(topDocs.scoreDocs, size);
     Arrays.sort(inDocOrder, Comparator.comparingInt(hit -> hit.doc));
 
     // New hits throughout: the array's elements belong to the first pass.
     List<ScoreDoc> result = new ArrayList<>(topDocs.scoreDocs.length);
-    for (Scored scored : score(inDocOrder, searcher, context)) {
+    List<Scored> window = score(inDocOrder, searcher, context);
+    if (context.selects()) {
+      return select(topDocs, inDocOrder, window, searcher, context, rescored);
+    }
+    if (context.phase() != FusionRescoreContext.RescorePhase.SHARD) {
+      context.addTraits(context.traitReader().read(searcher.getIndexReader().leaves(), inDocOrder));
+    }
+    for (Scored scored : window) {
       ScoreDoc hit = scored.hit;
       if (Float.isNaN(scored.probability)) {
         result.add(new ScoreDoc(hit.doc, combiner.untouched(hit.score), hit.shardIndex));
@@ -96,18 +102,74 @@ public final class FusionRescorer implements Rescorer {
         result.add(new ScoreDoc(hit.doc, score, hit.shardIndex));
       }
     }
-    for (ScoreDoc hit :
-        Arrays.asList(topDocs.scoreDocs).subList(window, topDocs.scoreDocs.length)) {
+    for (ScoreDoc hit : Arrays.asList(topDocs.scoreDocs).subList(size, topDocs.scoreDocs.length)) {
       result.add(new ScoreDoc(hit.doc, combiner.untouched(hit.score), hit.shardIndex));
     }
     result.sort(BEST_FIRST);
     return new TopDocs(topDocs.totalHits, result.toArray(new ScoreDoc[0]));
   }
 
+  /** Returns what the request selects of the window, and nothing behind it. */
+  private static TopDocs select(
+      TopDocs topDocs,
+      ScoreDoc[] inDocOrder,
+      List<Scored> window,
+      IndexSearcher searcher,
+      FusionRescoreContext context,
+      Set<Integer> rescored)
+      throws IOException {
+    ScoreCombiner combiner = context.options().combiner();
+    HitTraits traits = context.traitReader().read(searcher.getIndexReader().leaves(), inDocOrder);
+    List<Selection.Candidate<ScoreDoc>> candidates = new ArrayList<>(window.size());
+    for (Scored one : window) {
+      boolean hasP = !Float.isNaN(one.probability);
+      HitTraits.Trait trait = traits.byDoc().getOrDefault(one.hit.doc, HitTraits.Trait.NONE);
+      candidates.add(
+          new Selection.Candidate<>(
+              one.hit,
+              hasP
+                  ? combiner.rescored(one.hit.score, one.probability)
+                  : combiner.untouched(one.hit.score),
+              one.probability,
+              one.passedOver,
+              trait.group(),
+              trait.embedding()));
+      if (hasP) {
+        rescored.add(one.hit.doc);
+      }
+    }
+    candidates.sort(
+        Comparator.<Selection.Candidate<ScoreDoc>>comparingDouble(hit -> -hit.score())
+            .thenComparingInt(hit -> hit.key().doc));
+    Selection.Result<ScoreDoc> selected = context.options().selection().of(candidates);
+    context.reporter().selected(selected.belowMinP(), selected.grouped());
+    if (context.hasField()) {
+      context.stats().add(Counter.BELOW_MIN_P, selected.belowMinP());
+      context.stats().add(Counter.GROUPED, selected.grouped());
+    }
+    Map<Integer, Selection.Outcome> outcomes = new HashMap<>();
+    List<ScoreDoc> hits = new ArrayList<>(selected.hits().size());
+    for (Selection.Selected<ScoreDoc> one : selected.hits()) {
+      outcomes.put(one.key().doc, one.outcome());
+      hits.add(new ScoreDoc(one.key().doc, one.score(), one.key().shardIndex));
+    }
+    context.select(outcomes);
+    if (hits.isEmpty() && inDocOrder.length > 0) {
+      hits.add(inDocOrder[0]);
+    }
+    hits.sort(BEST_FIRST);
+    return new TopDocs(topDocs.totalHits, hits.toArray(new ScoreDoc[0]));
+  }
+
   /**
    * @param probability or the pre-ranker's logit; NaN where the hit keeps its first-pass score
+   * @param passedOver whether the pre-ranker kept it from the fusion encoder
    */
-  private record Scored(ScoreDoc hit, float probability) {}
+  private record Scored(ScoreDoc hit, float probability, boolean passedOver) {
+    Scored(ScoreDoc hit, float probability) {
+      this(hit, probability, false);
+    }
+  }
 
   private static List<Scored> score(
       ScoreDoc[] inDocOrder, IndexSearcher searcher, FusionRescoreContext context)
@@ -171,9 +233,10 @@ public final class FusionRescorer implements Rescorer {
       }
     }
     if (!hits.isEmpty()) {
-      float[] probabilities = probabilities(candidates, context);
+      boolean[] passedOver = new boolean[hits.size()];
+      float[] probabilities = probabilities(candidates, context, passedOver);
       for (int i = 0; i < probabilities.length; i++) {
-        scored.add(new Scored(hits.get(i), probabilities[i]));
+        scored.add(new Scored(hits.get(i), probabilities[i], passedOver[i]));
       }
     }
     return scored;
@@ -191,8 +254,11 @@ public final class FusionRescorer implements Rescorer {
   /**
    * Returns one p per candidate, NaN where it keeps the first pass instead; or the logits of the
    * pre-ranker, where no more is to be done here.
+   *
+   * @param passedOver gets those that the pre-ranker keeps from the fusion encoder
    */
-  private static float[] probabilities(List<Candidate> candidates, FusionRescoreContext context) {
+  private static float[] probabilities(
+      List<Candidate> candidates, FusionRescoreContext context, boolean[] passedOver) {
     float[] probabilities = new float[candidates.size()];
     Arrays.fill(probabilities, Float.NaN);
     int[] passed;
@@ -208,6 +274,10 @@ public final class FusionRescorer implements Rescorer {
       }
       passed = preRank(candidates, context.options().filterSize(), model);
       scores = model.score(Arrays.stream(passed).mapToObj(candidates::get).toList());
+      Arrays.fill(passedOver, true);
+      for (int i : passed) {
+        passedOver[i] = false;
+      }
     } catch (InferenceException | ForeignTokensException e) {
       degradeOrThrow(e, context, candidates.size());
       return probabilities;
@@ -282,90 +352,6 @@ public final class FusionRescorer implements Rescorer {
   public Explanation explain(
       int doc, IndexSearcher searcher, RescoreContext rescoreContext, Explanation firstPass)
       throws IOException {
-    FusionRescoreContext context = (FusionRescoreContext) rescoreContext;
-    ScoreCombiner combiner = context.options().combiner();
-    float first = firstPass.getValue().floatValue();
-    if (!context.isRescored(doc)) {
-      return Explanation.match(
-          combiner.untouched(first),
-          combiner.mode() == FusionScoreMode.REPLACE
-              ? "not rescored: s / (1 + s) of the first pass's score s"
-              : "not rescored: the first pass's score times query_weight",
-          firstPass);
-    }
-    Explanation fusion = explainFusion(doc, searcher, context);
-    return Explanation.match(
-        combiner.rescored(first, fusion.getValue().floatValue()),
-        combiner.mode() == FusionScoreMode.REPLACE
-            ? "rescored: 1 + p"
-            : "rescored: "
-                + FusionOptions.key(combiner.mode())
-                + " of the first pass's score times "
-                + combiner.queryWeight()
-                + " and p times "
-                + combiner.rescoreQueryWeight(),
-        fusion,
-        firstPass);
-  }
-
-  private static Explanation explainFusion(
-      int doc, IndexSearcher searcher, FusionRescoreContext context) throws IOException {
-    PairScore score;
-    try (MemoryBudget.Growing memory = context.memory()) {
-      Candidate candidate =
-          context.hasField()
-              ? context.tokenReader(searcher.getIndexReader().leaves(), 1, memory).read(doc)
-              : null;
-      if (candidate == null) {
-        return Explanation.match(0f, "no stored tokens, and missing is score_zero");
-      }
-      score = new RescoreModel(context).score(List.of(candidate)).get(0);
-    } catch (InferenceException e) {
-      throw InferenceErrors.toOpenSearch(e);
-    }
-    if (score instanceof PairScore.Compared compared) {
-      return explainCompared(compared);
-    }
-    PairScore.Fused fused = (PairScore.Fused) score;
-    Calibration calibration = fused.model().calibration();
-    return Explanation.match(
-        fused.p(),
-        "p, probability that query and document match by model ["
-            + fused.model().id()
-            + "]: sigmoid(scale * (itm + lambda * filter) + bias)",
-        Explanation.match(fused.itm(), "itm, logit of the fusion encoder"),
-        Explanation.match(fused.preRank(), "filter, logit of the filter"),
-        Explanation.match((float) calibration.lambda(), "lambda"),
-        Explanation.match((float) calibration.scale(), "scale"),
-        Explanation.match((float) calibration.bias(), "bias"));
-  }
-
-  private static Explanation explainCompared(PairScore.Compared compared) {
-    Explanation maxSim =
-        Explanation.match(
-            compared.maxSim(),
-            "max_sim, mean over the query's patches of the cosine with the document's most similar"
-                + " patch");
-    SensorCalibration calibration = compared.calibration();
-    if (calibration == null) {
-      return Explanation.match(
-          compared.p(),
-          "p, how alike query and document are by model ["
-              + compared.model().id()
-              + "]: (1 + max_sim) / 2",
-          maxSim);
-    }
-    return Explanation.match(
-        compared.p(),
-        "p, probability that query and document show one place by model ["
-            + compared.model().id()
-            + "], calibrated from sensor ["
-            + calibration.query()
-            + "] to ["
-            + calibration.archive()
-            + "]: sigmoid(scale * max_sim + bias)",
-        maxSim,
-        Explanation.match((float) calibration.scale(), "scale"),
-        Explanation.match((float) calibration.bias(), "bias"));
+    return FusionExplanation.of(doc, searcher, (FusionRescoreContext) rescoreContext, firstPass);
   }
 }

@@ -4,6 +4,9 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.model.Messages;
+import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.action.Sides;
 import io.crossmodal.plugin.query.Calibrations;
 import io.crossmodal.plugin.query.QueryBody;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
@@ -13,6 +16,7 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import org.opensearch.common.logging.HeaderWarning;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.ParseField;
 import org.opensearch.core.xcontent.ObjectParser;
@@ -20,7 +24,8 @@ import org.opensearch.core.xcontent.XContentParser;
 
 /** Fields of a request's body for a {@link FusionRescorerBuilder}. */
 final class FusionRescorerBody extends QueryBody {
-  private static final List<String> SOURCES = List.of("query_text", "query_image", "query_id");
+  private static final List<String> SOURCES =
+      List.of("query_text", "query_image", "query_id", "like");
 
   private static final ObjectParser<FusionRescorerBody, Void> PARSER =
       new ObjectParser<>(FusionRescorerBuilder.NAME, FusionRescorerBody::new);
@@ -43,6 +48,9 @@ final class FusionRescorerBody extends QueryBody {
         (body, v) -> body.timeout = TimeValue.parseTimeValue(v, "timeout"),
         new ParseField("timeout"));
     PARSER.declareInt((body, v) -> body.filterSize = v, new ParseField("filter_size"));
+    PARSER.declareFloat((body, v) -> body.minP = v, new ParseField(Selection.MIN_P));
+    PARSER.declareString((body, v) -> body.group = v, new ParseField(Selection.GROUP));
+    PARSER.declareFloat((body, v) -> body.diversity = v, new ParseField(Selection.DIVERSITY));
     PARSER.declareBoolean((body, v) -> body.calibrate = v, new ParseField(Calibrations.CALIBRATE));
   }
 
@@ -53,6 +61,9 @@ final class FusionRescorerBody extends QueryBody {
   private FailurePolicy onFailure = FusionOptions.DEFAULT.onFailure();
   private TimeValue timeout;
   private int filterSize;
+  private float minP;
+  private String group;
+  private Float diversity;
   private Boolean calibrate;
 
   private FusionRescorerBody() {
@@ -62,14 +73,34 @@ final class FusionRescorerBody extends QueryBody {
   private FusionRescorerBuilder build() {
     return new FusionRescorerBuilder(
         field(),
-        source(List.of(), SOURCES),
+        read(source(List.of(), SOURCES)),
         new FusionOptions(
             new ScoreCombiner(mode, queryWeight, rescoreQueryWeight),
             missing,
             onFailure,
             timeout,
-            filterSize),
+            filterSize,
+            new Selection(minP, group, diversity)),
         calibrate);
+  }
+
+  /**
+   * Returns what the fusion encoder reads: of several sides one, for it reads one text or picture
+   * against each hit. Says so where there is more.
+   */
+  private static QuerySource read(QuerySource source) {
+    if (!(source instanceof Sides sides)) {
+      return source;
+    }
+    QuerySource read = sides.read();
+    if (sides.placed().size() > 1) {
+      HeaderWarning.addWarning(
+          "[{}] reads one side, here the {} [{}]; the other sides have no part in p",
+          FusionRescorerBuilder.NAME,
+          Sides.part(read),
+          Messages.excerpt(read.label().value()));
+    }
+    return read;
   }
 
   /** Reads a request's body. */

@@ -15,11 +15,13 @@ import io.crossmodal.plugin.query.QueryState;
 import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
 import io.crossmodal.plugin.rescore.FusionRescoreContext.RescorePhase;
 import io.crossmodal.plugin.rescore.FusionRescoreContext.Work;
+import io.crossmodal.plugin.rescore.Selection.Outcome;
 import io.crossmodal.plugin.scoring.Scorers;
 import io.crossmodal.plugin.wire.ModelValues;
 import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import org.opensearch.core.common.io.stream.StreamInput;
@@ -42,7 +44,7 @@ import org.opensearch.search.rescore.RescorerBuilder;
  *   "score_mode": "replace|total|multiply|avg|max|min", "query_weight": 1,
  *   "rescore_query_weight": 1, "missing": "keep_first_pass|score_zero|fail",
  *   "on_failure": "fail|keep_first_pass", "timeout": "200ms", "filter_size": 0,
- *   "calibrate": true|false}}
+ *   "min_p": 0.5, "group": "place", "diversity": 0.7, "calibrate": true|false}}
  * }</pre>
  *
  * The first of each list is the default. {@code on_failure} fails by default, for a search that
@@ -72,7 +74,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     this(
         Objects.requireNonNull(field, "field"),
         new QueryState.Typed<>(source),
-        new Work(Objects.requireNonNull(options, "options"), RescorePhase.SHARD, false, null),
+        Work.of(options.check(), RescorePhase.SHARD, false),
         calibrate);
   }
 
@@ -88,8 +90,9 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     WireFormat.read(in, NAME);
     field = in.readString();
     state = in.readBoolean() ? readEncoded(in) : new QueryState.Typed<>(QuerySource.read(in));
-    work = new Work(new FusionOptions(in), in.readEnum(RescorePhase.class), in.readBoolean(), null);
+    Work sent = Work.of(new FusionOptions(in), in.readEnum(RescorePhase.class), in.readBoolean());
     calibrate = in.readOptionalBoolean();
+    work = sent.with(in.readMap(StreamInput::readVInt, Outcome::new));
   }
 
   private static QueryState<Tokens> readEncoded(StreamInput in) throws IOException {
@@ -133,6 +136,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
     out.writeEnum(work.phase());
     out.writeBoolean(work.reported());
     out.writeOptionalBoolean(calibrate);
+    out.writeMap(work.outcomes(), StreamOutput::writeVInt, (to, outcome) -> outcome.writeTo(to));
   }
 
   /** Reads a request's body. */
@@ -154,7 +158,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
   @Override
   public RescorerBuilder<FusionRescorerBuilder> rewrite(QueryRewriteContext context) {
     if (state instanceof QueryState.Typed<Tokens>) {
-      RescoredSearch.check(context, work.phase());
+      RescoredSearch.check(context, work);
     }
     QueryState<Tokens> next = state.rewrite(context, field, this::calibrated);
     return next == state ? this : copy(next, work);
@@ -204,7 +208,7 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
 
   /** Returns a copy whose shards report what they did. */
   public FusionRescorerBuilder reported() {
-    return with(new Work(work.options(), work.phase(), true, work.refused()));
+    return with(new Work(work.options(), work.phase(), true, work.refused(), work.outcomes()));
   }
 
   /**
@@ -213,7 +217,16 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
    * @param why it must not rescore
    */
   FusionRescorerBuilder refused(RescoreAdmission.Refusal why) {
-    return with(new Work(work.options(), work.phase(), work.reported(), why));
+    return with(new Work(work.options(), work.phase(), work.reported(), why, work.outcomes()));
+  }
+
+  /**
+   * Returns a copy for the fetch of hits that the coordinating node selected.
+   *
+   * @param outcomes what they became, by top-level document ids
+   */
+  public FusionRescorerBuilder selected(Map<Integer, Outcome> outcomes) {
+    return with(work.with(outcomes));
   }
 
   /**
@@ -244,8 +257,9 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
             options.missing(),
             options.onFailure(),
             options.timeout(),
-            0);
-    return with(work.with(alone, RescorePhase.SHARD)).windowSize(window);
+            0,
+            options.selection().traits());
+    return with(work.with(alone, RescorePhase.CHOSEN)).windowSize(window);
   }
 
   /**
@@ -304,8 +318,11 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
               CrossModalFieldMapper.TYPE,
               type.typeName()));
     }
+    TraitReader traits =
+        new TraitReader(context, (CrossModalFieldType) type, work.options().selection());
     // Null where the coordinating node found the field in another of the searched indices.
-    return new FusionRescoreContext(windowSize, field, (CrossModalFieldType) type, query, work);
+    return new FusionRescoreContext(
+        windowSize, field, (CrossModalFieldType) type, query, work, traits);
   }
 
   @Override
@@ -322,13 +339,21 @@ public final class FusionRescorerBuilder extends RescorerBuilder<FusionRescorerB
         && work.options().equals(builder.work.options())
         && work.phase() == builder.work.phase()
         && work.reported() == builder.work.reported()
+        && work.outcomes().equals(builder.work.outcomes())
         && Objects.equals(calibrate, builder.calibrate);
   }
 
   @Override
   public int hashCode() {
     return Objects.hash(
-        super.hashCode(), field, state, work.options(), work.phase(), work.reported(), calibrate);
+        super.hashCode(),
+        field,
+        state,
+        work.options(),
+        work.phase(),
+        work.reported(),
+        work.outcomes(),
+        calibrate);
   }
 
   /**

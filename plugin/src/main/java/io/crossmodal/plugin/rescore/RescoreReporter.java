@@ -23,6 +23,8 @@ final class RescoreReporter {
   private int hits;
   private int rescored;
   private int missing;
+  private int belowMinP;
+  private int grouped;
   private long rescoreNanos;
   private long readNanos;
   private long queueNanos;
@@ -39,6 +41,11 @@ final class RescoreReporter {
   void read(long nanos, int missingHits) {
     readNanos += nanos;
     missing += missingHits;
+  }
+
+  void selected(int belowMinPHits, int groupedHits) {
+    belowMinP += belowMinPHits;
+    grouped += groupedHits;
   }
 
   void asked(Job.Times times) {
@@ -60,6 +67,8 @@ final class RescoreReporter {
         hits,
         rescored,
         missing,
+        belowMinP,
+        grouped,
         degraded,
         new Times(rescoreNanos, readNanos, queueNanos, copyNanos, modelNanos));
   }

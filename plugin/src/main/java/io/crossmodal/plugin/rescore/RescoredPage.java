@@ -27,6 +27,7 @@ import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.apache.lucene.index.LeafReaderContext;
+import org.apache.lucene.index.ReaderUtil;
 import org.opensearch.search.fetch.FetchContext;
 import org.opensearch.search.rescore.RescoreContext;
 
@@ -79,6 +80,11 @@ public final class RescoredPage implements DetailsFetchPhase.Page {
   }
 
   @Override
+  public boolean describesAlways() {
+    return context.options().selection().comparesHits();
+  }
+
+  @Override
   public boolean holds(int doc) {
     return Arrays.binarySearch(docs, doc) >= 0;
   }
@@ -91,16 +97,35 @@ public final class RescoredPage implements DetailsFetchPhase.Page {
       object.put("model", context.field().definition().modelId());
     }
     object.put("rescored", context.isRescored(doc));
+    describeSelection(doc, object);
     if (context.isRescored(doc)) {
       if (wanted.details()) {
         describeScore(doc, object);
       }
       // What failed once would fail again, and the reason stands there already.
       if (wanted.heatMap() && !object.containsKey("error")) {
-        describeHeatMap(doc, object);
+        describeHeatMap(doc, object, wanted.footprint().orElse(null));
       }
     }
     return object;
+  }
+
+  private void describeSelection(int doc, Map<String, Object> object) {
+    Selection.Outcome outcome = context.outcome(doc);
+    if (outcome == null) {
+      return;
+    }
+    if (context.options().selection().group() != null) {
+      Map<String, Object> group = new LinkedHashMap<>();
+      group.put("field", context.options().selection().group());
+      // A hit without a value stands for itself.
+      group.put("value", outcome.group());
+      group.put("hits", outcome.hits());
+      object.put("group", group);
+    }
+    if (!Float.isNaN(outcome.novelty())) {
+      object.put("novelty", outcome.novelty());
+    }
   }
 
   private void describeScore(int doc, Map<String, Object> object) throws IOException {
@@ -120,7 +145,11 @@ public final class RescoredPage implements DetailsFetchPhase.Page {
     score.describe(object);
   }
 
-  private void describeHeatMap(int doc, Map<String, Object> object) throws IOException {
+  /**
+   * @param footprint the field that says where the picture lies; null where it is not asked for
+   */
+  private void describeHeatMap(int doc, Map<String, Object> object, String footprint)
+      throws IOException {
     Answers<WordPatchWeights> answers = attention();
     if (answers.error() != null) {
       object.put("error", answers.error());
@@ -142,6 +171,18 @@ public final class RescoredPage implements DetailsFetchPhase.Page {
     heatMap.put("words", words);
     heatMap.put("grid", table.grid());
     heatMap.put("weights", weights);
+    if (footprint != null) {
+      LeafReaderContext leaf = leaves.get(ReaderUtil.subIndex(doc, leaves));
+      try {
+        heatMap.put(
+            "geo",
+            PatchGround.read(
+                    context.field().definition().model(), leaf, doc - leaf.docBase, footprint)
+                .features(table.grid(), weights));
+      } catch (PatchGround.UnknownException e) {
+        heatMap.put("geo_unavailable", e.getMessage());
+      }
+    }
     object.put("heat_map", heatMap);
   }
 

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.plugin.ext.CrossModalExtBuilder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import org.opensearch.action.search.SearchRequest;
@@ -19,6 +20,9 @@ import org.opensearch.search.sort.SortOrder;
 
 /** A search's rescores, and what it cannot have beside them. */
 public final class RescoredSearch {
+  /** The query of the neural-search plugin. */
+  public static final String HYBRID = "hybrid";
+
   private RescoredSearch() {}
 
   /** Returns all rescorers of a search, in its order; core's list names a raw type. */
@@ -45,6 +49,11 @@ public final class RescoredSearch {
         .toList();
   }
 
+  /** Returns whether a search selects from what it rescores. */
+  public static boolean selects(SearchSourceBuilder source) {
+    return fusions(source).stream().anyMatch(fusion -> fusion.options().selection().selects());
+  }
+
   /** Returns the same search with other fusion rescorers. */
   public static SearchSourceBuilder changed(
       SearchSourceBuilder source, UnaryOperator<FusionRescorerBuilder> changing) {
@@ -62,7 +71,7 @@ public final class RescoredSearch {
    * @param context of the coordinating node
    * @throws IllegalArgumentException when the request wants what its rescore cannot give
    */
-  static void check(QueryRewriteContext context, FusionRescoreContext.RescorePhase phase) {
+  static void check(QueryRewriteContext context, FusionRescoreContext.Work work) {
     QueryCoordinatorContext coordinator = context.convertToCoordinatorContext();
     if (coordinator == null
         || !(coordinator.getSearchRequest() instanceof SearchRequest search)
@@ -77,18 +86,56 @@ public final class RescoredSearch {
     }
     if (source.collapse() != null) {
       throw new IllegalArgumentException(
-          "[collapse] does not go with [rescore]: leave it out and group the hits of the page by"
-              + " ["
+          "[collapse] does not go with [rescore]: leave it out and give [fusion] a [group] of ["
               + source.collapse().getField()
               + "], or collapse a search without [rescore]");
     }
-    if (phase != FusionRescoreContext.RescorePhase.DEFERRED) {
+    if (work.options().selection().comparesHits() && mergesClusters(search)) {
+      throw new IllegalArgumentException(
+          work.options().selection().keys()
+              + " compares hits of all shards, which clusters that are merged afterwards cannot:"
+              + " search with [ccs_minimize_roundtrips=false]");
+    }
+    if (work.phase() != FusionRescoreContext.RescorePhase.DEFERRED) {
       CrossModalExtBuilder ext = CrossModalExtBuilder.of(source);
       if (ext != null && ext.globalWindow() > 0) {
         throw new IllegalArgumentException(
             "[ext.cross_modal.global_window] is off in this cluster: the setting"
                 + " [cluster.search.enabled_system_generated_factories] must name [cross_modal]");
       }
+      checkSelection(source, work);
+    }
+  }
+
+  /** Returns whether other clusters do their part of a search to the end. */
+  private static boolean mergesClusters(SearchRequest search) {
+    return search.isCcsMinimizeRoundtrips()
+        && Arrays.stream(search.indices())
+            // Date math has colons of its own.
+            .anyMatch(name -> name.indexOf(':') >= 0 && !name.startsWith("<"));
+  }
+
+  private static void checkSelection(SearchSourceBuilder source, FusionRescoreContext.Work work) {
+    Selection selection = work.options().selection();
+    if (selection.comparesHits()) {
+      throw new IllegalArgumentException(
+          selection.keys()
+              + " compares hits of all shards, which a window for each shard cannot: give the"
+              + " search one with [ext.cross_modal.global_window] or a pipeline with"
+              + " [fusion_rerank]");
+    }
+    if (selection.selects() && source.query() != null && source.query().getName().equals(HYBRID)) {
+      throw new IllegalArgumentException(
+          selection.keys()
+              + " over a [hybrid] query needs a global window, for without one each sub-query is"
+              + " rescored: give the search one with [ext.cross_modal.global_window] or a pipeline"
+              + " with [fusion_rerank]");
+    }
+    if (selection.selects() && !work.reported()) {
+      throw new IllegalArgumentException(
+          selection.keys()
+              + " is off in this cluster: the setting"
+              + " [cluster.search.enabled_system_generated_factories] must name [cross_modal]");
     }
   }
 

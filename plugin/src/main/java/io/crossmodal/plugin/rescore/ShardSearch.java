@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.plugin.ext.HitTraits;
 import io.crossmodal.plugin.ext.RescoreReport;
 import io.crossmodal.plugin.ext.ShardReports;
 import io.crossmodal.plugin.inference.Deadline;
@@ -15,12 +16,16 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import org.apache.lucene.search.ScoreDoc;
+import org.apache.lucene.search.TopDocs;
 import org.opensearch.common.lease.Releasable;
+import org.opensearch.common.lucene.search.TopDocsAndMaxScore;
 import org.opensearch.common.unit.TimeValue;
 import org.opensearch.core.tasks.TaskCancelledException;
 import org.opensearch.index.shard.SearchOperationListener;
 import org.opensearch.search.internal.SearchContext;
 import org.opensearch.search.query.QueryPhaseExecutionException;
+import org.opensearch.search.query.QuerySearchResult;
 import org.opensearch.search.rescore.RescoreContext;
 
 /**
@@ -68,12 +73,26 @@ final class ShardSearch {
     @Override
     public void onQueryPhase(SearchContext search, long tookInNanos) {
       List<RescoreReport> reports = new ArrayList<>();
+      HitTraits traits = HitTraits.NONE;
       for (RescoreContext rescore : search.rescore()) {
-        if (rescore instanceof FusionRescoreContext fusion && fusion.reported()) {
-          reports.add(fusion.report());
+        if (rescore instanceof FusionRescoreContext fusion) {
+          if (fusion.reported()) {
+            reports.add(fusion.report());
+            traits = fusion.traits();
+          }
+          if (fusion.nothingLeft()) {
+            leaveNothing(search.queryResult());
+          }
         }
       }
-      ShardReports.attach(search.queryResult(), reports);
+      ShardReports.attach(search.queryResult(), reports, traits);
+    }
+
+    private static void leaveNothing(QuerySearchResult result) {
+      result.topDocs(
+          new TopDocsAndMaxScore(
+              new TopDocs(result.topDocs().topDocs.totalHits, new ScoreDoc[0]), Float.NaN),
+          result.sortValueFormats());
     }
 
     @Override

@@ -109,6 +109,9 @@ public final class RescoreCoordinator extends AbstractProcessor
           coordinator.defer(asked.globalWindow(), "ext.cross_modal.global_window");
         }
       }
+      if (asked == null && RescoredSearch.selects(request.source())) {
+        WindowRequest.report(request);
+      }
       return coordinator;
     }
   }
@@ -161,7 +164,7 @@ public final class RescoreCoordinator extends AbstractProcessor
       QuerySearchResult shard = result == null ? null : result.queryResult();
       shards.add(shard);
       if (shard != null) {
-        merge(reports, ShardReports.detach(shard, aggregated));
+        merge(reports, ShardReports.detach(shard, aggregated).reports());
       }
     }
     if (window > 0 && context.getNumShards() > 1) {
@@ -172,8 +175,26 @@ public final class RescoreCoordinator extends AbstractProcessor
     } else if (window > 0) {
       WindowRequest.requireNoHybrid(context.getRequest().source());
       reports = reports.stream().map(RescoreReport::ofGlobalWindow).toList();
+    } else if (context.getNumShards() > 1
+        && RescoredSearch.selects(context.getRequest().source())) {
+      releaseEmptied(shards, context);
     }
     pipeline.setAttribute(ReportProcessor.REPORTS, reports);
+  }
+
+  /**
+   * Lets go of the readers of shards whose hits were all cut, which look as if nothing was found.
+   */
+  private void releaseEmptied(List<QuerySearchResult> shards, SearchPhaseContext context) {
+    SecondRound round = new SecondRound(context, transport);
+    for (QuerySearchResult shard : shards) {
+      if (shard != null
+          && !shard.isNull()
+          && shard.getContextId() != null
+          && shard.topDocs().topDocs.scoreDocs.length == 0) {
+        round.release(shard);
+      }
+    }
   }
 
   private static void merge(List<RescoreReport> reports, List<RescoreReport> ofShard) {

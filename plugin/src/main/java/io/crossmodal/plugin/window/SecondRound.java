@@ -6,12 +6,14 @@ package io.crossmodal.plugin.window;
 
 import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
+import io.crossmodal.plugin.rescore.RescoredSearch;
 import io.crossmodal.plugin.scoring.ChildTask;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.UnaryOperator;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 import org.opensearch.action.search.SearchPhaseContext;
@@ -152,16 +154,26 @@ final class SecondRound {
   }
 
   /**
-   * Lets go of a failed shard's readers. Core does so for shards whose hits it does not fetch, and
-   * this one will have none.
+   * Has the fetch of a shard's hits know of another rescorer than its query did: core sends the
+   * shard's request along.
    */
-  void release(QuerySearchResult failed) {
+  static void tellFetch(QuerySearchResult result, UnaryOperator<FusionRescorerBuilder> changing) {
+    ShardSearchRequest fetch = new ShardSearchRequest(result.getShardSearchRequest());
+    fetch.source(RescoredSearch.changed(fetch.source(), changing));
+    result.setShardSearchRequest(fetch);
+  }
+
+  /**
+   * Lets go of the readers of a shard that failed, or has no hit left. Core does so for shards with
+   * hits of which it fetches none; this one has none.
+   */
+  void release(QuerySearchResult shard) {
     SearchRequest request = context.getRequest();
     if (request.scroll() == null && request.pointInTimeBuilder() == null) {
-      SearchShardTarget target = failed.getSearchShardTarget();
+      SearchShardTarget target = shard.getSearchShardTarget();
       try {
         context.sendReleaseSearchContext(
-            failed.getContextId(),
+            shard.getContextId(),
             context.getConnection(target.getClusterAlias(), target.getNodeId()),
             target.getOriginalIndices());
       } catch (RuntimeException e) {

@@ -15,9 +15,6 @@ import org.opensearch.search.rescore.RescorerBuilder;
 
 /** Rewrites a search request whose rescores are coordinated, before it goes to shards. */
 final class WindowRequest {
-  /** The query of the neural-search plugin. */
-  private static final String HYBRID = "hybrid";
-
   private WindowRequest() {}
 
   /** Returns whether the fusion rescore of a search waits for the coordinating node. */
@@ -30,7 +27,7 @@ final class WindowRequest {
    * a hybrid query's scores are made there.
    */
   static void requireNoHybrid(SearchSourceBuilder source) {
-    if (source.query() != null && source.query().getName().equals(HYBRID)) {
+    if (source.query() != null && source.query().getName().equals(RescoredSearch.HYBRID)) {
       throw new IllegalArgumentException(
           "a global window over a [hybrid] query needs two shards or more, for OpenSearch fetches"
               + " the hits of a single one before their scores are normalised: leave out the global"
@@ -42,7 +39,7 @@ final class WindowRequest {
   static void report(SearchRequest request) {
     SearchSourceBuilder source = request.source();
     request.source(RescoredSearch.changed(source, FusionRescorerBuilder::reported));
-    if (source.aggregations() != null) {
+    if (source.aggregations() != null || RescoredSearch.selects(source)) {
       atOnce(request);
     }
   }
@@ -92,7 +89,8 @@ final class WindowRequest {
 
   /**
    * Makes core keep all shards' results until the last is there: it would reduce hits that have no
-   * final score yet, and reports among the aggregations, in batches on the way.
+   * final score yet, and reports among the aggregations, in batches on the way, and forget which
+   * shards have no hit left.
    */
   private static void atOnce(SearchRequest request) {
     request.setBatchedReduceSize(Integer.MAX_VALUE);

@@ -28,8 +28,10 @@ public class CrossModalExtBuilderTests
 
   @Override
   protected CrossModalExtBuilder createTestInstance() {
-    return new CrossModalExtBuilder(
-        randomBoolean(), randomBoolean(), randomBoolean() ? 0 : randomIntBetween(1, 500));
+    CrossModalExtBuilder builder =
+        new CrossModalExtBuilder(
+            randomBoolean(), randomBoolean(), randomBoolean() ? 0 : randomIntBetween(1, 500));
+    return randomBoolean() ? builder : builder.onTheGround(randomAlphaOfLength(4));
   }
 
   @Override
@@ -37,9 +39,15 @@ public class CrossModalExtBuilderTests
     boolean details = builder.details();
     boolean heatMap = builder.heatMap();
     int window = builder.globalWindow();
-    return switch (randomInt(2)) {
+    if (builder.footprint().isPresent()) {
+      return randomBoolean()
+          ? new CrossModalExtBuilder(details, heatMap, window)
+          : builder.onTheGround(builder.footprint().get() + "2");
+    }
+    return switch (randomInt(3)) {
       case 0 -> new CrossModalExtBuilder(!details, heatMap, window);
       case 1 -> new CrossModalExtBuilder(details, !heatMap, window);
+      case 2 -> builder.onTheGround("footprint");
       default -> new CrossModalExtBuilder(details, heatMap, window + 1);
     };
   }
@@ -74,6 +82,9 @@ public class CrossModalExtBuilderTests
         List.of(new CrossModalExtBuilder(false, true, 0)),
         parse("{\"ext\":{\"cross_modal\":{\"heat_map\":true}}}"));
     assertEquals(
+        List.of(new CrossModalExtBuilder(false, true, 0).onTheGround("footprint")),
+        parse("{\"ext\":{\"cross_modal\":{\"heat_map\":\"geo\"}}}"));
+    assertEquals(
         List.of(new CrossModalExtBuilder(false, false, 128)),
         parse("{\"ext\":{\"cross_modal\":{\"global_window\":128}}}"));
   }
@@ -81,20 +92,29 @@ public class CrossModalExtBuilderTests
   public void testBadRequestsAreRefused() {
     assertRefused(
         "{\"detail\":true}",
-        "[ext.cross_modal] has no [detail], it takes [details, heat_map, global_window]");
+        "[ext.cross_modal] has no [detail], it takes [details, heat_map, global_window,"
+            + " footprint]");
     assertRefused("{\"details\":\"yes\"}", "[details] must be true or false, got [yes]");
     assertRefused("{\"details\":\"true\"}", "[details] must be true or false, got [true]");
-    assertRefused("{\"heat_map\":1}", "[heat_map] must be true or false, got [1]");
-    assertRefused("{\"heat_map\":null}", "[heat_map] must be true or false, got [null]");
-    assertRefused("{\"heat_map\":[true]}", "[heat_map] must be true or false, got [an array]");
+    assertRefused("{\"heat_map\":1}", "[heat_map] must be true, false or [geo], got [1]");
+    assertRefused("{\"heat_map\":null}", "[heat_map] must be true, false or [geo], got [null]");
+    assertRefused(
+        "{\"heat_map\":[true]}", "[heat_map] must be true, false or [geo], got [an array]");
+    assertRefused("{\"heat_map\":\"map\"}", "must be true, false or [geo], got [map]");
+    assertRefused(
+        "{\"heat_map\":true,\"footprint\":\"f\"}", "[footprint] goes with [heat_map: geo] only");
+    assertRefused(
+        "{\"heat_map\":\"geo\",\"footprint\":1}", "[footprint] must name a field, got [1]");
     assertRefused("{\"details\":{}}", "[details] must be true or false, got [an object]");
     assertRefused(
         "{\"global_window\":0}", "[global_window] must be a whole number from 1, got [0]");
     assertRefused("{\"global_window\":1.5}", "got [1.5]");
     assertRefused("{\"global_window\":\"10\"}", "got [10]");
     assertRefused("{\"global_window\":99999999999}", "got [99999999999]");
-    assertRefused("true", "must be an object of [details, heat_map, global_window], got [true]");
-    assertRefused("[]", "must be an object of [details, heat_map, global_window], got [an array]");
+    assertRefused(
+        "true", "must be an object of [details, heat_map, global_window, footprint], got [true]");
+    assertRefused(
+        "[]", "must be an object of [details, heat_map, global_window, footprint], got [an array]");
   }
 
   private void assertRefused(String part, String message) {

@@ -419,4 +419,75 @@ public class DetailsFetchPhaseTests extends OpenSearchSingleNodeTestCase {
   private void limit(Settings.Builder settings) {
     client().admin().cluster().prepareUpdateSettings().setTransientSettings(settings).get();
   }
+
+  /** Patches on the ground, of pictures with footprints of several kinds and without one. */
+  @SuppressWarnings("unchecked")
+  public void testAHeatMapOnTheGround() throws IOException {
+    // As geo_shape takes them, whose module is not on the class path; they are read of the source.
+    create(
+        "placed",
+        randomFrom(1, 3),
+        "\"image\":{\"type\":\"cross_modal\"},\"site\":{\"properties\":{\"footprint\":"
+            + "{\"type\":\"object\",\"enabled\":false}}}");
+    String square =
+        "{\"type\":\"polygon\",\"coordinates\":[[[10,51],[10,50],[12,50],[12,51],[10,51]]]}";
+    for (String footprint :
+        List.of(
+            square,
+            "{\"type\":\"envelope\",\"coordinates\":[[10,51],[12,50]]}",
+            "\"POLYGON ((12 50, 12 51, 10 51, 10 50, 12 50))\"",
+            "{\"type\":\"point\",\"coordinates\":[10,51]}",
+            "null")) {
+      index(
+          "placed", picture().replaceFirst("\\{", "{\"site\":{\"footprint\":" + footprint + "},"));
+    }
+    SearchResponse response =
+        client()
+            .prepareSearch("placed")
+            .setSource(
+                new SearchSourceBuilder()
+                    .ext(
+                        List.of(
+                            new CrossModalExtBuilder(false, true, 0)
+                                .onTheGround("site.footprint"))))
+            .setQuery(all(WORDS))
+            .addRescorer(fusion(WORDS), 10)
+            .setFetchSource(randomBoolean())
+            .get();
+    assertEquals(5, response.getHits().getHits().length);
+    int placed = 0;
+    for (SearchHit hit : response.getHits()) {
+      assertSurvivesTheWire(hit.field(DetailsFetchPhase.FIELD));
+      Map<String, Object> heatMap = (Map<String, Object>) described(hit).get("heat_map");
+      int grid = (int) number(heatMap, "grid");
+      if (!heatMap.containsKey("geo")) {
+        assertTrue(
+            heatMap.toString(),
+            String.valueOf(heatMap.get("geo_unavailable"))
+                .matches(
+                    "the document has no footprint in field \\[site.footprint\\]|.*is no"
+                        + " quadrilateral.*it is a point"));
+        continue;
+      }
+      placed++;
+      List<Map<String, Object>> features =
+          (List<Map<String, Object>>) ((Map<String, Object>) heatMap.get("geo")).get("features");
+      assertEquals((long) grid * grid, features.size());
+      List<float[]> weights = (List<float[]>) heatMap.get("weights");
+      for (int patch = 0; patch < features.size(); patch++) {
+        Map<String, Object> shape = (Map<String, Object>) features.get(patch).get("geometry");
+        List<List<Double>> ring = ((List<List<List<Double>>>) shape.get("coordinates")).get(0);
+        assertEquals(10 + 2.0 * (patch % grid) / grid, ring.get(0).get(0), 1e-6);
+        int row = patch / grid;
+        assertEquals(51 - (double) row / grid, ring.get(0).get(1), 1e-6);
+        Map<String, Object> properties =
+            (Map<String, Object>) features.get(patch).get("properties");
+        List<Float> own = (List<Float>) properties.get("weights");
+        for (int word = 0; word < weights.size(); word++) {
+          assertEquals(weights.get(word)[patch], own.get(word), 0);
+        }
+      }
+    }
+    assertEquals(3, placed);
+  }
 }

@@ -30,6 +30,8 @@ public class RescoreReportTests extends AbstractWireSerializingTestCase<RescoreR
         randomInt(999),
         randomInt(999),
         randomInt(999),
+        randomInt(999),
+        randomInt(999),
         randomList(3, () -> new Degraded(randomAlphaOfLength(4), "why", randomInt(99))),
         new Times(
             randomInt(9999), randomInt(9999), randomInt(9999), randomInt(9999), randomInt(9999)));
@@ -45,6 +47,8 @@ public class RescoreReportTests extends AbstractWireSerializingTestCase<RescoreR
             10,
             7,
             2,
+            1,
+            4,
             List.of(new Degraded("timeouts", "late", 1)),
             new Times(9000, 1000, 5000, 4000, 2000));
     RescoreReport other =
@@ -56,6 +60,8 @@ public class RescoreReportTests extends AbstractWireSerializingTestCase<RescoreR
             20,
             15,
             3,
+            2,
+            0,
             List.of(new Degraded("foreign_tokens", "odd", 1), new Degraded("timeouts", "too", 1)),
             new Times(4000, 3000, 2000, 3000, 8000));
     assertEquals(
@@ -67,6 +73,8 @@ public class RescoreReportTests extends AbstractWireSerializingTestCase<RescoreR
             30,
             22,
             5,
+            3,
+            4,
             List.of(new Degraded("timeouts", "late", 2), new Degraded("foreign_tokens", "odd", 1)),
             new Times(9000, 3000, 5000, 4000, 8000)),
         one.and(other));
@@ -74,7 +82,7 @@ public class RescoreReportTests extends AbstractWireSerializingTestCase<RescoreR
         XContentHelper.convertToMap(
             JsonXContent.jsonXContent,
             "{\"field\":\"image\",\"window\":\"global\",\"shards\":1,\"hits\":10,\"rescored\":7,"
-                + "\"missing\":2,\"degraded\":[{\"reason\":\"timeouts\",\"hits\":1,"
+                + "\"missing\":2,\"below_min_p\":1,\"grouped\":4,\"degraded\":[{\"reason\":\"timeouts\",\"hits\":1,"
                 + "\"message\":\"late\"}],\"micros\":{\"rescore\":9,\"read\":1,\"queue\":5,"
                 + "\"copy\":4,\"model\":2}}",
             true),

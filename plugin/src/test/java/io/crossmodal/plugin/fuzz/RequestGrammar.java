@@ -47,6 +47,13 @@ final class RequestGrammar {
           "on_failure",
           "timeout",
           "filter_size",
+          "min_p",
+          "group",
+          "diversity",
+          "like",
+          "unlike",
+          "weight",
+          "footprint",
           "details",
           "heat_map",
           "global_window",
@@ -247,6 +254,11 @@ final class RequestGrammar {
 
   private Map<String, Object> side(boolean vector) {
     Map<String, Object> body = map("field", fuzzer.any(FIELDS));
+    if (fuzzer.chance(0.15)) {
+      body.put("like", parts());
+      maybe(body, 0.5, "unlike", parts());
+      return body;
+    }
     switch (random.nextInt(vector ? 5 : 4)) {
       case 0, 1 -> {
         body.put("query_text", fuzzer.any(List.of("a pond", "a b c", "a \u00e9 .")));
@@ -265,6 +277,31 @@ final class RequestGrammar {
       default -> body.put("query_vector", vector());
     }
     return body;
+  }
+
+  private List<Object> parts() {
+    List<Object> parts = new ArrayList<>();
+    for (int i = random.nextInt(4); i >= 0; i--) {
+      Map<String, Object> part = new LinkedHashMap<>();
+      switch (random.nextInt(3)) {
+        case 0 -> {
+          part.put("text", fuzzer.any(List.of("a pond", "a b c")));
+          maybe(part, 0.2, "prompt", random.nextBoolean());
+        }
+        case 1 -> {
+          part.put("image", fuzzer.any(pictures));
+          maybe(part, 0.3, "sensor", "rgb");
+        }
+        default -> {
+          part.put("id", String.valueOf(random.nextInt(20)));
+          maybe(part, 0.3, "index", "docs");
+          maybe(part, 0.2, "field", fuzzer.any(FIELDS));
+        }
+      }
+      maybe(part, 0.5, "weight", 3 * random.nextFloat());
+      parts.add(part);
+    }
+    return parts;
   }
 
   private List<Object> vector() {
@@ -288,6 +325,9 @@ final class RequestGrammar {
     maybe(body, 0.3, "on_failure", fuzzer.any(List.of("fail", "keep_first_pass")));
     maybe(body, 0.1, "timeout", fuzzer.any(List.of("1ms", "10s")));
     maybe(body, 0.2, "filter_size", random.nextInt(20));
+    maybe(body, 0.2, "min_p", random.nextFloat());
+    maybe(body, 0.1, "group", fuzzer.any(List.of("key", "caption", "number")));
+    maybe(body, 0.1, "diversity", random.nextFloat());
     maybe(body, 0.1, "calibrate", random.nextBoolean());
     Map<String, Object> rescore = map("fusion", body);
     maybe(rescore, 0.7, "window_size", 1 + random.nextInt(50));
@@ -298,6 +338,10 @@ final class RequestGrammar {
     Map<String, Object> body = new LinkedHashMap<>();
     maybe(body, 0.5, "details", random.nextBoolean());
     maybe(body, 0.5, "heat_map", random.nextBoolean());
+    if (fuzzer.chance(0.1)) {
+      body.put("heat_map", "geo");
+      maybe(body, 0.3, "footprint", "caption");
+    }
     maybe(body, 0.5, "global_window", 1 + random.nextInt(50));
     return body;
   }

@@ -10,6 +10,7 @@ import static org.hamcrest.Matchers.instanceOf;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.action.QuerySource;
+import io.crossmodal.plugin.action.Sides;
 import java.io.IOException;
 import java.util.Collection;
 import java.util.List;
@@ -100,7 +101,17 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
             new QuerySource.Image(randomByteArrayOfLength(50), null),
             new QuerySource.Image(randomByteArrayOfLength(50), "rgb"),
             new QuerySource.Document(randomAlphaOfLength(5), null, null),
-            new QuerySource.Document(randomAlphaOfLength(5), "archive", "view.image"))) {
+            new QuerySource.Document(randomAlphaOfLength(5), "archive", "view.image"),
+            new Sides(
+                List.of(
+                    new Sides.Side(new QuerySource.Text("a pond", randomBoolean()), 1),
+                    new Sides.Side(
+                        new QuerySource.Image(randomByteArrayOfLength(50), "rgb"),
+                        0.1f + randomFloat()),
+                    new Sides.Side(new QuerySource.Document("7", "archive", "view.image", "r"), 2)),
+                randomBoolean()
+                    ? List.of()
+                    : List.of(new Sides.Side(new QuerySource.Document("8", null, null), 0.5f))))) {
       CrossModalQueryBuilder query =
           new CrossModalQueryBuilder(
                   FIELD, side, 7, new MatchNoneQueryBuilder(), randomFrom(true, false, null))
@@ -124,7 +135,7 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
     assertRefused("{\"field\":\"image\"}", "exactly one of");
     assertRefused(
         "{\"field\":\"image\",\"query_text\":\"x\",\"query_vector\":[1]}",
-        "exactly one of [query_text, query_image, query_id, query_vector], got [query_vector,"
+        "exactly one of [query_text, query_image, query_id, query_vector, like], got [query_vector,"
             + " query_text]");
     assertRefused(
         "{\"field\":\"image\",\"query_text\":\"x\",\"query_image\":\"AAAA\"}",
@@ -153,6 +164,9 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
     assertRefused(
         "{\"field\":\"image\",\"query_image\":\"AAAA\",\"prompt\":true}",
         "[prompt] goes with [query_text] only, got it with [query_image]");
+    assertRefused(
+        "{\"field\":\"image\",\"like\":[{\"id\":\"7\",\"prompt\":false}]}",
+        "[like[0]]: [prompt] goes with [text] only, got it with [id]");
     assertRefused(
         "{\"field\":\"image\",\"query_vector\":[1],\"calibrate\":true}",
         "got [query_vector]: a vector has no sensor");

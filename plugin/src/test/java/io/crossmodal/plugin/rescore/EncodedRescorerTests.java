@@ -12,7 +12,9 @@ import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.mapper.Modality;
 import io.crossmodal.plugin.query.QueryState;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.opensearch.core.common.io.stream.Writeable;
 import org.opensearch.test.AbstractWireSerializingTestCase;
 
@@ -23,13 +25,16 @@ public class EncodedRescorerTests extends AbstractWireSerializingTestCase<Fusion
   }
 
   private Tokens tokens;
+  private Map<Integer, Selection.Outcome> outcomes;
 
-  private static FusionRescorerBuilder builder(Tokens tokens) {
+  private static FusionRescorerBuilder builder(
+      Tokens tokens, Map<Integer, Selection.Outcome> outcomes) {
     return new FusionRescorerBuilder(
         "image",
         new QueryState.Encoded<>(new QuerySource.Label("query_text", "pönd"), tokens),
-        new FusionRescoreContext.Work(
-            FusionOptions.DEFAULT, FusionRescoreContext.RescorePhase.SHARD, true, null),
+        FusionRescoreContext.Work.of(
+                FusionOptions.DEFAULT, FusionRescoreContext.RescorePhase.SHARD, true)
+            .with(outcomes),
         null);
   }
 
@@ -53,13 +58,27 @@ public class EncodedRescorerTests extends AbstractWireSerializingTestCase<Fusion
                 0,
                 2,
                 () -> new SensorCalibration("s1", randomAlphaOfLength(2), 1 + randomInt(9), -3)));
-    return builder(tokens);
+    outcomes = new HashMap<>();
+    for (int i = randomInt(3); i > 0; i--) {
+      outcomes.put(
+          randomInt(1000),
+          new Selection.Outcome(
+              randomBoolean() ? null : randomRealisticUnicodeOfLength(4),
+              randomIntBetween(1, 9),
+              randomBoolean() ? Float.NaN : randomFloat()));
+    }
+    return builder(tokens, outcomes);
   }
 
   @Override
   protected FusionRescorerBuilder mutateInstance(FusionRescorerBuilder before) {
     List<WordSpan> words = new ArrayList<>(tokens.words());
     List<SensorCalibration> calibrations = new ArrayList<>(tokens.calibrations());
+    if (randomInt(2) == 0) {
+      Map<Integer, Selection.Outcome> others = new HashMap<>(outcomes);
+      others.put(2000, new Selection.Outcome("g", 1, 0.5f));
+      return builder(tokens, others);
+    }
     if (randomBoolean()) {
       words.add(new WordSpan(randomAlphaOfLength(3), 90, 91));
     } else {
@@ -67,11 +86,7 @@ public class EncodedRescorerTests extends AbstractWireSerializingTestCase<Fusion
     }
     return builder(
         new Tokens(
-            tokens.modality(),
-            tokens.model(),
-            tokens.space(),
-            tokens.block(),
-            words,
-            calibrations));
+            tokens.modality(), tokens.model(), tokens.space(), tokens.block(), words, calibrations),
+        outcomes);
   }
 }

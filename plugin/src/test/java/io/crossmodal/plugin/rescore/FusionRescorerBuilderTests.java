@@ -65,7 +65,11 @@ public class FusionRescorerBuilderTests
                 randomFrom(MissingPolicy.values()),
                 randomFrom(FailurePolicy.values()),
                 randomBoolean() ? null : TimeValue.timeValueMillis(randomIntBetween(1, 500)),
-                randomIntBetween(0, 3)),
+                randomIntBetween(0, 3),
+                new Selection(
+                    randomBoolean() ? 0 : randomFloat(),
+                    randomBoolean() ? null : randomAlphaOfLength(4),
+                    weights || randomBoolean() ? null : (Float) randomFloat())),
             randomFrom(true, false, null));
     return randomBoolean() ? builder : builder.windowSize(randomIntBetween(1, 500));
   }
@@ -101,10 +105,33 @@ public class FusionRescorerBuilderTests
         parse("{\"fusion\":{\"field\":\"image\",\"query_text\":\"a pond\"}}"));
   }
 
+  /** Of several sides the text of the largest weight, and who asked is told. */
+  public void testSeveralSidesAreReadAsOne() throws IOException {
+    assertEquals(
+        new FusionRescorerBuilder("image", new QuerySource.Text("a road"), FusionOptions.DEFAULT),
+        parse(
+            "{\"fusion\":{\"field\":\"image\",\"like\":[{\"id\":\"7\",\"weight\":9},"
+                + "{\"text\":\"a pond\"},{\"text\":\"a road\",\"weight\":2}],"
+                + "\"unlike\":[{\"id\":\"8\"}]}}"));
+    assertWarnings(
+        "[fusion] reads one side, here the text [a road]; the other sides have no part in p");
+    assertEquals(
+        new FusionRescorerBuilder(
+            "image", new QuerySource.Document("7", null, null), FusionOptions.DEFAULT),
+        parse("{\"fusion\":{\"field\":\"image\",\"like\":[{\"id\":\"7\"}]}}"));
+  }
+
   public void testBadBodiesAreRefused() {
+    assertRefused(
+        "{\"field\":\"f\",\"query_text\":\"x\",\"min_p\":2}", "[min_p] must be from 0 to 1");
+    assertRefused(
+        "{\"field\":\"f\",\"query_text\":\"x\",\"diversity\":-1}",
+        "[diversity] must be from 0 to 1");
+    assertRefused(
+        "{\"field\":\"f\",\"query_text\":\"x\",\"group\":\"\"}", "[group] must name a field");
     assertRefused("{\"query_text\":\"x\"}", "needs [field]");
     assertRefused(
-        "{\"field\":\"f\"}", "exactly one of [query_text, query_image, query_id], got []");
+        "{\"field\":\"f\"}", "exactly one of [query_text, query_image, query_id, like], got []");
     assertRefused(
         "{\"field\":\"f\",\"query_text\":\"x\",\"query_image\":\"AAAA\"}",
         "got [query_text, query_image]");

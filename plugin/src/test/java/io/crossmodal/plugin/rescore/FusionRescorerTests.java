@@ -97,6 +97,8 @@ public class FusionRescorerTests extends OpenSearchTestCase {
     test.close();
   }
 
+  private static final TraitReader NO_TRAITS = new TraitReader(null, null, Selection.ALL);
+
   /** What a document of the index holds. */
   private enum Content {
     TOKENS,
@@ -218,12 +220,12 @@ public class FusionRescorerTests extends OpenSearchTestCase {
                 query,
                 List.of(),
                 calibrations)),
-        work(options));
+        work(options),
+        NO_TRAITS);
   }
 
   private static FusionRescoreContext.Work work(FusionOptions options) {
-    return new FusionRescoreContext.Work(
-        options, FusionRescoreContext.RescorePhase.SHARD, false, null);
+    return FusionRescoreContext.Work.of(options, FusionRescoreContext.RescorePhase.SHARD, false);
   }
 
   private static FusionOptions options(
@@ -379,7 +381,9 @@ public class FusionRescorerTests extends OpenSearchTestCase {
       // An index of a multi-index search that has no such field.
       result =
           FusionRescorer.INSTANCE.rescore(
-              two, searcher, new FusionRescoreContext(5, "field", null, null, work(options)));
+              two,
+              searcher,
+              new FusionRescoreContext(5, "field", null, null, work(options), NO_TRAITS));
       assertEquals(1, result.scoreDocs[0].doc);
     }
   }

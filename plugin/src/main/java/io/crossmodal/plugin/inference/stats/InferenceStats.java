@@ -64,6 +64,10 @@ public final class InferenceStats {
     GLOBAL_WINDOWS,
     /** Hits in a window without stored tokens. */
     MISSING,
+    /** Hits in a window that a request's {@code min_p} cut. */
+    BELOW_MIN_P,
+    /** Hits in a window for which another of their group stood. */
+    GROUPED,
     /** Rescores that did not finish in time. */
     TIMEOUTS,
     /** Jobs refused because the queue was full. */
