@@ -18,6 +18,8 @@ import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.data.GeoTiffWriter;
 import io.crossmodal.trainer.data.Georeference;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -33,6 +35,8 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -250,5 +254,66 @@ final class EncodeIT {
             + "\"coordinates\":[13.722,48.222]}}}},{\"range\":{\"acquired\":{\"gte\":\"2017-06-13\","
             + "\"lt\":\"2017-06-14\"}}}]}}";
     assertEquals(name, first("patches", near));
+  }
+
+  /** Two pictures side by side are a scene of two chips. */
+  @Test
+  void aSceneIsFoundChipByChip() throws Exception {
+    List<Path> sides;
+    try (Stream<Path> files = Files.list(images)) {
+      sides = files.sorted().limit(2).toList();
+    }
+    int side = 128;
+    float[] values = new float[3 * side * 2 * side];
+    for (int half = 0; half < 2; half++) {
+      BufferedImage picture = ImageIO.read(sides.get(half).toFile());
+      for (int i = 0; i < side * side; i++) {
+        int rgb = picture.getRGB(i % side, i / side);
+        for (int band = 0; band < 3; band++) {
+          int at = (band * side + i / side) * 2 * side + half * side + i % side;
+          values[at] = 10 * ((rgb >> (16 - 8 * band)) & 0xff);
+        }
+      }
+    }
+    Path scene = folder.resolve("north.tif");
+    Files.write(
+        scene,
+        GeoTiffWriter.write(
+            new BandImage(3, 2 * side, side, values),
+            GeoTiffWriter.Values.UINT16,
+            new Georeference(
+                32617, 2 * side, side, List.of(500_000d, 5d, 0d, 4_200_000d, 0d, -5d))));
+    List<String> arguments = new ArrayList<>(List.of("--data", scene.toString()));
+    arguments.addAll(List.of("--chip-metres", "640", "--index", "chips", "--create-index"));
+    String refused = encode(4, node.baseUri(), arguments);
+    assertTrue(refused.contains("--stretch"), refused);
+    arguments.addAll(List.of("--stretch", "0:2550", "--rgb", "1,2,3"));
+    encode(0, node.baseUri(), arguments);
+    assertEquals(2, count("chips"));
+
+    String bytes = Base64.getEncoder().encodeToString(Files.readAllBytes(sides.get(1)));
+    JsonArray hits =
+        call(
+                "POST",
+                "/chips/_search",
+                "{\"query\":{\"cross_modal\":{\"field\":\"image\",\"query_image\":\""
+                    + bytes
+                    + "\"}}}")
+            .getAsJsonObject("hits")
+            .getAsJsonArray("hits");
+    assertEquals(2, hits.size());
+    JsonObject right = hits.get(0).getAsJsonObject().getAsJsonObject("_source");
+    assertEquals("[128,0,128,128]", right.getAsJsonArray("window").toString());
+    assertEquals(5, right.get("resolution").getAsDouble());
+    byte[] thumbnail = Base64.getDecoder().decode(right.get("thumbnail").getAsString());
+    assertEquals(side, ImageIO.read(new ByteArrayInputStream(thumbnail)).getWidth());
+    String there =
+        "{\"geo_distance\":{\"distance\":\"300m\",\"centre\":" + right.get("centre") + "}}";
+    JsonObject near = call("POST", "/chips/_count", "{\"query\":" + there + "}");
+    assertEquals(1, near.get("count").getAsInt());
+
+    String again = encode(0, node.baseUri(), arguments);
+    assertTrue(again.contains("2 done before"), again);
+    assertEquals(2, count("chips"));
   }
 }

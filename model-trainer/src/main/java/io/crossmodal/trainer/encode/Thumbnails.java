@@ -5,16 +5,9 @@
 package io.crossmodal.trainer.encode;
 
 import io.crossmodal.model.image.RgbImage;
+import io.crossmodal.trainer.data.JpegWriter;
 import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.Base64;
-import javax.imageio.IIOImage;
-import javax.imageio.ImageIO;
-import javax.imageio.ImageWriteParam;
-import javax.imageio.ImageWriter;
-import javax.imageio.stream.MemoryCacheImageOutputStream;
 
 /**
  * Makes the small pictures that a search page shows.
@@ -50,38 +43,13 @@ record Thumbnails(int side) {
     if (!wanted()) {
       return "";
     }
-    RgbImage small = picture.fit(side);
-    BufferedImage image =
-        new BufferedImage(small.width(), small.height(), BufferedImage.TYPE_INT_RGB);
-    byte[] rgb = small.rgb();
-    for (int i = 0; i < rgb.length / 3; i++) {
-      int colour =
-          ((rgb[3 * i] & 0xff) << 16) | ((rgb[3 * i + 1] & 0xff) << 8) | (rgb[3 * i + 2] & 0xff);
-      image.setRGB(i % small.width(), i / small.width(), colour);
-    }
+    BufferedImage image = JpegWriter.buffered(picture.fit(side));
     // So many bytes at 192 pixels a side, and as many a pixel at another.
     long most = Math.max(1 << 10, (long) BYTES * side * side / (192 * 192));
     byte[] file = new byte[0];
     for (int i = 0; i < QUALITIES.length && (i == 0 || file.length > most); i++) {
-      file = jpeg(image, QUALITIES[i]);
+      file = JpegWriter.write(image, QUALITIES[i]);
     }
     return Base64.getEncoder().encodeToString(file);
-  }
-
-  private static byte[] jpeg(BufferedImage image, float quality) {
-    ImageWriter writer = ImageIO.getImageWritersByFormatName("jpeg").next();
-    ByteArrayOutputStream file = new ByteArrayOutputStream();
-    try (MemoryCacheImageOutputStream out = new MemoryCacheImageOutputStream(file)) {
-      ImageWriteParam param = writer.getDefaultWriteParam();
-      param.setCompressionMode(ImageWriteParam.MODE_EXPLICIT);
-      param.setCompressionQuality(quality);
-      writer.setOutput(out);
-      writer.write(null, new IIOImage(image, null, null), param);
-    } catch (IOException e) {
-      throw new UncheckedIOException("writing to memory", e);
-    } finally {
-      writer.dispose();
-    }
-    return file.toByteArray();
   }
 }

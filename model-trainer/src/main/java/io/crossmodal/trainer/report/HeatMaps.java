@@ -14,6 +14,7 @@ import io.crossmodal.model.image.RgbImage;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.text.Tokenizer;
 import io.crossmodal.model.text.WordSpan;
+import io.crossmodal.trainer.data.JpegWriter;
 import java.awt.Color;
 import java.awt.Font;
 import java.awt.Graphics2D;
@@ -105,7 +106,7 @@ public final class HeatMaps {
         int x = left(tile);
         int y = top(tile);
         if (tile == 0) {
-          graphics.drawImage(Pictures.buffered(picture), x, y, null);
+          graphics.drawImage(JpegWriter.buffered(picture), x, y, null);
           continue;
         }
         WordSpan word = drawn.get(tile - 1);

@@ -7,6 +7,7 @@ package io.crossmodal.trainer.report;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
+import io.crossmodal.trainer.data.JpegWriter;
 import java.awt.Font;
 import java.awt.font.FontRenderContext;
 import java.awt.image.BufferedImage;
@@ -16,6 +17,9 @@ import javax.imageio.ImageIO;
 
 /** Pictures of an archive as they are shown: squares, as the model sees them, but not as small. */
 final class Pictures {
+  /** The JDK's own where none is given. */
+  private static final float QUALITY = 0.75f;
+
   private Pictures() {}
 
   /**
@@ -30,31 +34,16 @@ final class Pictures {
     return new ImagePreprocessor(SensorConfig.rgb(side).withResize(sensor.resize())).decode(file);
   }
 
-  static BufferedImage buffered(RgbImage picture) {
-    BufferedImage image =
-        new BufferedImage(picture.width(), picture.height(), BufferedImage.TYPE_INT_RGB);
-    byte[] rgb = picture.rgb();
-    for (int i = 0; i < rgb.length / 3; i++) {
-      int argb = (rgb[3 * i] & 0xff) << 16 | (rgb[3 * i + 1] & 0xff) << 8 | (rgb[3 * i + 2] & 0xff);
-      image.setRGB(i % picture.width(), i / picture.width(), argb);
-    }
-    return image;
-  }
-
   /** Returns the bytes of a JPEG file. */
-  static byte[] jpeg(RgbImage picture) throws IOException {
-    return file(buffered(picture), "jpeg");
+  static byte[] jpeg(RgbImage picture) {
+    return JpegWriter.write(JpegWriter.buffered(picture), QUALITY);
   }
 
   /** Returns the bytes of a PNG file. */
   static byte[] png(BufferedImage picture) throws IOException {
-    return file(picture, "png");
-  }
-
-  private static byte[] file(BufferedImage picture, String format) throws IOException {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
-    if (!ImageIO.write(picture, format, out)) {
-      throw new IOException("this JDK does not write " + format);
+    if (!ImageIO.write(picture, "png", out)) {
+      throw new IOException("this JDK does not write PNG");
     }
     return out.toByteArray();
   }

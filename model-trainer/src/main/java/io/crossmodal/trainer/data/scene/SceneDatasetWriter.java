@@ -5,10 +5,10 @@
 package io.crossmodal.trainer.data.scene;
 
 import com.google.gson.stream.JsonWriter;
+import io.crossmodal.trainer.data.JpegWriter;
 import io.crossmodal.trainer.data.Split;
 import java.awt.image.BufferedImage;
 import java.io.BufferedWriter;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
@@ -22,12 +22,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import javax.imageio.IIOImage;
-import javax.imageio.ImageIO;
-import javax.imageio.ImageWriteParam;
-import javax.imageio.ImageWriter;
-import javax.imageio.stream.ImageOutputStream;
-import javax.imageio.stream.MemoryCacheImageOutputStream;
 
 /**
  * Writes a data set of generated scenes: {@code images/*.jpg} and {@code dataset.json} in Karpathy
@@ -196,25 +190,10 @@ public final class SceneDatasetWriter {
   private List<SceneCaption> image(Path images, Split split, int n, Runnable onImage)
       throws IOException {
     Scene scene = scene(split, n);
-    Files.write(images.resolve(name(split, n) + JPEG), jpeg(picture(scene)));
+    Files.write(
+        images.resolve(name(split, n) + JPEG), JpegWriter.write(picture(scene), JPEG_QUALITY));
     onImage.run();
     return SceneCaptions.describe(scene);
-  }
-
-  private static byte[] jpeg(BufferedImage image) throws IOException {
-    ImageWriter writer = ImageIO.getImageWritersByFormatName("jpeg").next();
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    // A memory stream: ImageIO's default would make a temporary file for each image.
-    try (ImageOutputStream out = new MemoryCacheImageOutputStream(bytes)) {
-      ImageWriteParam param = writer.getDefaultWriteParam();
-      param.setCompressionMode(ImageWriteParam.MODE_EXPLICIT);
-      param.setCompressionQuality(JPEG_QUALITY);
-      writer.setOutput(out);
-      writer.write(null, new IIOImage(image, null, null), param);
-    } finally {
-      writer.dispose();
-    }
-    return bytes.toByteArray();
   }
 
   /**
