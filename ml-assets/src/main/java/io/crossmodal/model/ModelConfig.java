@@ -104,7 +104,7 @@ public record ModelConfig(
       if (!names.add(sensor.name())) {
         throw new IllegalArgumentException("sensor " + sensor.name() + " is listed twice");
       }
-      int side = image.gridSide(sensor.imageSize());
+      int side = image.tokenSide(sensor.imageSize());
       Checks.within(
           "tokens of an image of " + sensor.name(), 1 + (long) side * side, 2, MAX_TOKENS);
     }
@@ -384,7 +384,7 @@ public record ModelConfig(
 
   /** M, tokens of one image of a sensor: its grid and [CLS]. */
   public int imageTokens(SensorConfig sensor) {
-    int side = image.gridSide(sensor.imageSize());
+    int side = image.tokenSide(sensor.imageSize());
     return side * side + 1;
   }
 }

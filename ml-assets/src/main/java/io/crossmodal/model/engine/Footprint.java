@@ -85,7 +85,7 @@ public final class Footprint {
           case VISION_TRANSFORMER -> tower(config, m);
           case CONVOLUTIONAL, RESNET -> convolutions(config.image(), sensor.imageSize());
           case EFFICIENTNET_LITE -> inverted(config, sensor);
-          case CLIP -> clip(config, config.image().transformer(), m);
+          case CLIP -> clip(config, sensor);
         };
     return bytes(images, 2 * pixels + widest + (long) config.hidden() * m);
   }
@@ -102,6 +102,12 @@ public final class Footprint {
   /** The same of a tower of CLIP, and the projected tokens. */
   private static long clip(ModelConfig config, TransformerConfig own, long n) {
     return tower(own.width(), own.heads(), own.feedForward(), n) + 2L * config.hidden() * n;
+  }
+
+  /** The same of an image tower, whose patches are as many whatever becomes of their tokens. */
+  private static long clip(ModelConfig config, SensorConfig sensor) {
+    long side = config.image().gridSide(sensor.imageSize());
+    return clip(config, config.image().transformer(), 1 + side * side);
   }
 
   /** Values that the widest convolution holds of one image: its input, output, norm and sum. */

@@ -9,6 +9,7 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
+import io.crossmodal.model.TransformerConfig;
 import io.crossmodal.model.torchscript.Weights.Init;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -201,6 +202,13 @@ public final class MtgfeArchitecture {
     List<String> sensors = config.sensors().stream().map(SensorConfig::name).toList();
     Map<String, List<String>> ranges = new HashMap<>();
     ranges.put("IMAGE_LAYERS", upTo(image.layers()));
+    TransformerConfig clip = image.transformer();
+    boolean pooled = clip != null && clip.tokenGrid() != null;
+    ranges.put("TOKEN_GRID", pooled ? List.of(clip.tokenGrid().toString()) : List.of());
+    ranges.put("TOKEN_A_PATCH", once(!pooled));
+    int whole = image.hasValuePath() ? image.layers() - 1 : image.layers();
+    ranges.put("IMAGE_LAYERS_WHOLE", upTo(whole));
+    ranges.put("IMAGE_LAYERS_ALONE", upTo(image.layers()).subList(whole, image.layers()));
     ranges.put("IMAGE_STEMS", upTo(image.stems().size()));
     ranges.put("IMAGE_STAGES", upTo(image.stages().size()));
     ranges.put("STAGES", ImageTower.stages(image));
@@ -227,12 +235,12 @@ public final class MtgfeArchitecture {
     if (config.hasText()) {
       ranges.put("MEAN_OF_TOKENS", once(config.text().kind() == TextConfig.Kind.BERT_MEAN));
       int layers = config.text().layers();
-      int whole = dropout.layers() > 0 ? Math.min(dropout.wholeTextLayers(), layers) : layers;
+      int quiet = dropout.layers() > 0 ? Math.min(dropout.wholeTextLayers(), layers) : layers;
       ranges.put("TEXT_LAYERS", upTo(layers));
-      ranges.put("TEXT_LAYERS_WHOLE", upTo(whole));
-      ranges.put("TEXT_LAYERS_DROPPING", upTo(layers).subList(whole, layers));
+      ranges.put("TEXT_LAYERS_WHOLE", upTo(quiet));
+      ranges.put("TEXT_LAYERS_DROPPING", upTo(layers).subList(quiet, layers));
       ranges.put(
-          "STATES_DROPOUT", whole > 0 && whole < layers ? share(dropout.layers()) : List.of());
+          "STATES_DROPOUT", quiet > 0 && quiet < layers ? share(dropout.layers()) : List.of());
       ranges.put("FILTER_MLP", once(config.preRanker()));
     }
     if (config.hasFusion()) {

@@ -20,6 +20,7 @@ import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
 import io.crossmodal.model.TransformerConfig;
 import io.crossmodal.model.TransformerConfig.Activation;
+import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.Golden;
 import io.crossmodal.model.bundle.ModelBundle;
@@ -152,6 +153,57 @@ class ClipTowersTest {
       assertThrows(IllegalStateException.class, () -> model.preRank(text, image));
       assertEquals(1, model.maxSim(image, new int[] {0}, image).length, "needs no fusion encoder");
     }
+  }
+
+  private static ModelConfig drawn(ModelConfig towers) {
+    ImageTowerConfig image = towers.image();
+    return towers.withImage(
+        ImageTowerConfig.clip(
+            image.patch(), image.layers(), image.transformer().withPatches(true, null)));
+  }
+
+  /** [CLS] sees what it saw; a patch's token depends on the others by the layers before alone. */
+  @Test
+  void theValuePathChangesPatchesAlone() throws Exception {
+    ModelConfig plain = towers(Activation.QUICK_GELU);
+    ModelBundle drawn = bundle(drawn(plain));
+    try (FusionModel model = load(bundle(plain), Precision.FP32);
+        FusionModel other = load(drawn, Precision.FP32)) {
+      Encoding image = model.encodeImages("rgb", List.of(picture(1))).get(0);
+      Encoding same = other.encodeImages("rgb", List.of(picture(1))).get(0);
+      assertArrayEquals(image.embedding(), same.embedding(), 1e-5f, "seed " + SEED);
+      float[] before = image.tokens().values();
+      float[] after = same.tokens().values();
+      for (int patch = 1; patch < image.tokens().count(); patch++) {
+        double moved = 0;
+        for (int i = patch * H; i < (patch + 1) * H; i++) {
+          moved = Math.max(moved, Math.abs(before[i] - after[i]));
+        }
+        assertTrue(moved > 1e-3, "patch " + patch + ", seed " + SEED);
+      }
+      WordPatchWeights map = PatchSimilarity.of(same.embedding(), same.tokens());
+      double sum = 0;
+      for (float weight : map.patches(0)) {
+        sum += weight;
+      }
+      assertEquals(1, sum, 1e-5, "seed " + SEED);
+      assertThrows(
+          IllegalArgumentException.class, () -> PatchSimilarity.of(new float[3], same.tokens()));
+    }
+    Path file = scratch.resolve("drawn.zip");
+    ModelBundle written =
+        TestBundles.write(
+            TestBundles.random("clip", drawn(plain), 1), file, List.of("a b", "c d e"));
+    for (Precision precision : List.of(Precision.BF16, Precision.INT8)) {
+      try (FusionModel reduced = load(written, precision)) {
+        assertTrue(reduced.goldenDeviation().withinTolerance(), precision + "");
+      }
+    }
+    assertThrows(
+        IllegalArgumentException.class,
+        () ->
+            new TextConfig(
+                57, 12, 2, TextConfig.Kind.CLIP, drawn(plain).image().transformer()));
   }
 
   /** Padding stands behind the end, so a longer neighbour in the batch changes nothing. */
