@@ -35,6 +35,7 @@ import picocli.CommandLine.Command;
       DeployCommand.class,
       EncodeCommand.class,
       ImportCommand.class,
+      BenchCommand.class,
       ReportCommand.class
     })
 public final class CrossModal {
