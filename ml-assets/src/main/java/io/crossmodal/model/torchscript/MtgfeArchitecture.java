@@ -241,6 +241,7 @@ public final class MtgfeArchitecture {
       ranges.put("PROJECTED", once(use != Use.SERVED));
       ranges.put("TRAINED_WHOLE", once(trained && dropout.layers() == 0));
       ranges.put("FUSION_DROPOUT", share(dropout.layers()));
+      ranges.put("FUSION_DROPPING", once(dropout.layers() > 0));
       int fusion = config.fusionLayers();
       ranges.put("FUSION_LAYERS", upTo(fusion));
       ranges.put("FUSION_LAYERS_TRAINED", upTo(trained ? fusion : 0));

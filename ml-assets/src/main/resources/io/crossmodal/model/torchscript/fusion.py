@@ -13,7 +13,8 @@ class FusionLayer(Module):
   # x (B1, R, H): rows of the tokens w (B1, N, H); bias (B1, 1, 1, N) hides padding.
   def read_text(self, x: Tensor, w: Tensor, bias: Tensor) -> Tensor:
     return self.norm1(x + self.self_attention(x, w, bias))   # (B1, R, H)  # [x in FUSION_WHOLE]
-    return self.norm1(x + torch.dropout(self.self_attention(x, w, bias), {p}, True))  # (B1, R, H)  # [p in FUSION_DROPOUT]
+    a = self.self_attention  # [x in FUSION_DROPPING]
+    return self.norm1(x + a.dropping(x, a.key(w), a.value(w), bias))  # (B1, R, H)  # [x in FUSION_DROPPING]
   # s (B1, M, H)
   def read_image(self, x: Tensor, s: Tensor) -> Tensor:
     x = self.norm2(x + __torch__.absorbed.attend(self.cross_attention, x, s))  # (B, R, H)  # [x in ABSORBED]
@@ -21,10 +22,11 @@ class FusionLayer(Module):
     return self.norm3(x + self.feed_forward(x))              # (B, R, H)
   # The same for pairs that share images: of (B) is the image of each, k and v (I, M, H) are projected.  # [x in TRAINED]
   def read_shared(self, x: Tensor, k: Tensor, v: Tensor, of: Tensor) -> Tensor:  # [x in TRAINED]
-    z = self.cross_attention.read(x, torch.index_select(k, 0, of), torch.index_select(v, 0, of))  # [x in TRAINED]
-    x = self.norm2(x + z)                                    # (B, R, H)  # [x in TRAINED_WHOLE]
+    k = torch.index_select(k, 0, of)                         # (B, M, H)  # [x in TRAINED]
+    v = torch.index_select(v, 0, of)                         # (B, M, H)  # [x in TRAINED]
+    x = self.norm2(x + self.cross_attention.read(x, k, v))   # (B, R, H)  # [x in TRAINED_WHOLE]
     return self.norm3(x + self.feed_forward(x))              # (B, R, H)  # [x in TRAINED_WHOLE]
-    x = self.norm2(x + torch.dropout(z, {p}, True))          # (B, R, H)  # [p in FUSION_DROPOUT]
+    x = self.norm2(x + self.cross_attention.dropping(x, k, v, None))  # (B, R, H)  # [x in FUSION_DROPPING]
     return self.norm3(x + torch.dropout(self.feed_forward(x), {p}, True))  # (B, R, H)  # [p in FUSION_DROPOUT]
   def __call__(self, x: Tensor, w: Tensor, bias: Tensor, s: Tensor) -> Tensor:
     return self.read_image(self.read_text(x, w, bias), s)    # (B, R, H)
