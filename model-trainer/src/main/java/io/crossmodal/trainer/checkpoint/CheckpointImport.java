@@ -125,8 +125,7 @@ public final class CheckpointImport {
           new TextConfig(vocabulary, tokens.maxTokens(), textLayers, tokens.kind()),
           tower,
           fusionLayers,
-          List.of(pixels.of(sensor.withImageSize(side))),
-          shape.preRanker());
+          List.of(pixels.of(sensor.withImageSize(side)))).withPreRanker(shape.preRanker());
     } catch (IllegalArgumentException e) {
       throw new CheckpointException(
           String.format(

@@ -25,6 +25,7 @@ import io.crossmodal.trainer.evaluate.EncodedSplit;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
 import io.crossmodal.trainer.train.CaptionSimilarity;
+import io.crossmodal.trainer.train.CaptionStates;
 import io.crossmodal.trainer.train.FeatureCache;
 import io.crossmodal.trainer.train.FeatureViews;
 import io.crossmodal.trainer.train.FrozenTowers;
@@ -41,15 +42,13 @@ import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /** A run folder and the training of a fusion encoder that fills it. */
 public final class FusionTraining {
-  /** Texts of one call of the tower. */
-  private static final int TEXTS = 64;
-
   /** Pictures whose features are read at once. */
   private static final int PICTURES = 16;
 
@@ -62,13 +61,23 @@ public final class FusionTraining {
   private final RunFolder folder;
   private final FusionOptions options;
   private final ModelBundle bundle;
+
+  /** Of the model that is trained. */
+  private final ModelConfig config;
+
   private final SensorConfig sensor;
   private final Path cache;
 
-  private FusionTraining(RunFolder folder, FusionOptions options, ModelBundle bundle, Path cache) {
+  private FusionTraining(
+      RunFolder folder,
+      FusionOptions options,
+      ModelBundle bundle,
+      ModelConfig config,
+      Path cache) {
     this.folder = folder;
     this.options = options;
     this.bundle = bundle;
+    this.config = config;
     this.sensor = bundle.manifest().config().sensors().get(0);
     this.cache = cache;
   }
@@ -76,21 +85,27 @@ public final class FusionTraining {
   /**
    * Opens a run folder, or makes it.
    *
-   * @param bundle the model with the towers, and with text
+   * @param bundle the model with the towers: of texts and pictures, with or without a fusion
+   *     encoder
    * @param cache where features of its towers are kept; null for the run folder
-   * @throws IllegalArgumentException when the folder holds a run of other options
+   * @throws IllegalArgumentException when the bundle has no such towers, the options do not go with
+   *     it, or the folder holds a run of other options
    */
   public static FusionTraining open(
       Path folder, FusionOptions options, ModelBundle bundle, Path cache) throws IOException {
-    bundle.manifest().config().requireText("train-fusion");
-    if (!bundle.manifest().config().hasFusion()) {
+    ModelConfig towers = bundle.manifest().config();
+    if (!towers.hasText()) {
       throw new IllegalArgumentException(
-          "train-fusion trains the fusion encoder of a bundle on, and model "
-              + bundle.manifest().id()
-              + " has towers alone");
+          String.format(
+              Locale.ROOT,
+              "train-fusion needs a bundle with towers of texts and pictures, and model %s is of"
+                  + " sensors alone, %s: train or import makes one with text",
+              bundle.manifest().id(),
+              towers.sensors().stream().map(SensorConfig::name).toList()));
     }
+    ModelConfig config = FusionStart.config(options, towers);
     return new FusionTraining(
-        RunFolder.open(folder, options), options, bundle, cache == null ? folder : cache);
+        RunFolder.open(folder, options), options, bundle, config, cache == null ? folder : cache);
   }
 
   /**
@@ -106,6 +121,10 @@ public final class FusionTraining {
    */
   public ModelBundle train(CaptionedDataset dataset, String id, TrainingLoop.Progress progress)
       throws IOException, TrainingException, BundleException {
+    if (dataset.split(Split.TRAIN).isEmpty()) {
+      throw new IllegalArgumentException(
+          "data set " + dataset.name() + " has no training split, whose captions ask");
+    }
     try (DecodedImages<RgbImage> decoded =
             DecodedImages.decodeToChange(
                 dataset.split(Split.TRAIN),
@@ -127,23 +146,16 @@ public final class FusionTraining {
       DecodedImages<RgbImage> decoded,
       DecodedImages<RgbImage> held)
       throws IOException, TrainingException, BundleException {
-    ModelConfig config = bundle.manifest().config();
     MessageDigest data = TrainingRun.digest(decoded);
     String pictures = RunFolder.hash(data);
     data.update(bundle.manifest().weightsSha256().getBytes(StandardCharsets.UTF_8));
     folder.requireSameData(data, "images, captions or another model");
     StateDict weights = bundle.weights();
-    try (FrozenTowers towers =
-            new FrozenTowers(
-                config, Weights.of(weights), sensor, options.precision(), folder.path());
-        FeatureCache features =
-            new FeatureViews(
-                    decoded.pictures(), sensor, options.augmentation(), options.featureViews())
-                .through(towers, cache, pictures, progress)) {
-      FusionSet set = set(towers, features, decoded.images());
+    try (Prepared prepared = prepare(weights, decoded, pictures, progress)) {
+      FusionSet set = prepared.set();
       double stepsAnEpoch = (double) set.size() / options.queries();
-      try (TrainingModule<FusionTask.Batch> module =
-          new TrainingModule<>(new FusionTask(options, config, weights, sensor), folder.path())) {
+      FusionTask task = new FusionTask(options, config, weights, prepared.fresh(), sensor);
+      try (TrainingModule<FusionTask.Batch> module = new TrainingModule<>(task, folder.path())) {
         Validation validation =
             new Validation(
                 folder,
@@ -157,6 +169,51 @@ public final class FusionTraining {
         new TrainingLoop(folder, options.steps(), options.checkpointEvery(), 2 * options.queries())
             .run(module, step -> List.of(set.batch(step)), progress, validation);
         return validation.shipped();
+      }
+    }
+  }
+
+  /**
+   * What the towers have made, when they are gone.
+   *
+   * @param fresh the tensors that start anew
+   */
+  private record Prepared(
+      FeatureCache features, CaptionStates captions, FusionSet set, Map<String, ScriptTensor> fresh)
+      implements AutoCloseable {
+    @Override
+    public void close() throws IOException {
+      try (features) {
+        captions.close();
+      }
+    }
+  }
+
+  /** Runs the towers, where no file has what they make, and finds what is hard for them. */
+  private Prepared prepare(
+      StateDict weights,
+      DecodedImages<RgbImage> decoded,
+      String pictures,
+      TrainingLoop.Progress progress)
+      throws IOException {
+    ModelConfig shape = bundle.manifest().config();
+    int views = options.views(FrozenTowers.cuts(shape.image()));
+    FeatureCache features = null;
+    CaptionStates captions = null;
+    Prepared prepared = null;
+    try (FrozenTowers towers =
+        new FrozenTowers(shape, Weights.of(weights), sensor, options.precision(), folder.path())) {
+      features =
+          new FeatureViews(decoded.pictures(), sensor, options.augmentation(), views)
+              .through(towers, cache, pictures, progress);
+      Captions texts = captions(decoded.images());
+      captions = CaptionStates.through(towers, texts.distinct(), cache, progress);
+      FusionSet set = set(towers, features, captions, texts, views);
+      prepared = new Prepared(features, captions, set, fresh(weights, features, captions));
+      return prepared;
+    } finally {
+      if (prepared == null) {
+        new Prepared(features, captions, null, null).close();
       }
     }
   }
@@ -182,8 +239,16 @@ public final class FusionTraining {
     return figures;
   }
 
-  /** Embeds everything, and finds the bi-encoder's first wrong answers. */
-  private FusionSet set(FrozenTowers towers, FeatureCache features, List<CaptionedImage> images) {
+  /**
+   * The captions of a training set.
+   *
+   * @param distinct by their numbers
+   * @param of each picture the numbers of its captions
+   */
+  @SuppressWarnings("ArrayRecordComponent") // tables, never compared
+  private record Captions(TokenizedText[] distinct, int[][] of) {}
+
+  private Captions captions(List<CaptionedImage> images) {
     Tokenizer tokenizer = bundle.tokenizer();
     Map<String, Integer> numbers = new LinkedHashMap<>();
     Map<Integer, TokenizedText> texts = new LinkedHashMap<>();
@@ -202,17 +267,38 @@ public final class FusionTraining {
                         .distinct()
                         .toArray())
             .toArray(int[][]::new);
-    TokenizedText[] captions = texts.values().toArray(TokenizedText[]::new);
+    return new Captions(texts.values().toArray(TokenizedText[]::new), captionsOf);
+  }
+
+  /** Embeds everything, and finds the bi-encoder's first wrong answers. */
+  private FusionSet set(
+      FrozenTowers towers,
+      FeatureCache features,
+      CaptionStates captions,
+      Captions texts,
+      int views) {
     HardCandidates hard =
         HardCandidates.find(
-            embedded(towers, features, images.size()),
-            embedded(towers, captions),
-            captionsOf,
+            embedded(towers, features, texts.of().length),
+            captions.embeddings(towers),
+            texts.of(),
             CaptionSimilarity.of(
-                captionsOf, (image, caption) -> captions[captionsOf[image][caption]].ids()),
+                texts.of(),
+                (image, caption) -> texts.distinct()[texts.of()[image][caption]].ids()),
             options.similarCaptions(),
             options.pool());
-    return new FusionSet(options, captions, captionsOf, hard, features);
+    return new FusionSet(options, captions, texts.of(), hard, features, views);
+  }
+
+  private Map<String, ScriptTensor> fresh(
+      StateDict weights, FeatureCache features, CaptionStates captions) {
+    return FusionStart.weights(
+        options,
+        FusionStart.isNew(options, bundle.manifest().config()),
+        config,
+        weights,
+        sensor,
+        () -> PrincipalAxes.ofTokens(weights, features, captions, config.widthOfFusion()));
   }
 
   private float[][] embedded(FrozenTowers towers, FeatureCache features, int pictures) {
@@ -228,31 +314,6 @@ public final class FusionTraining {
     return rows;
   }
 
-  private static float[][] embedded(FrozenTowers towers, TokenizedText[] texts) {
-    float[][] rows = new float[texts.length][];
-    int[] byLength =
-        IntStream.range(0, texts.length)
-            .boxed()
-            .sorted((a, b) -> Integer.compare(texts[a].length(), texts[b].length()))
-            .mapToInt(Integer::intValue)
-            .toArray();
-    for (int from = 0; from < texts.length; from += TEXTS) {
-      int[] some = Arrays.copyOfRange(byLength, from, Math.min(texts.length, from + TEXTS));
-      int n = texts[some[some.length - 1]].length();
-      long[] ids = new long[some.length * n];
-      float[] mask = new float[ids.length];
-      for (int i = 0; i < some.length; i++) {
-        int[] own = texts[some[i]].ids();
-        for (int j = 0; j < own.length; j++) {
-          ids[i * n + j] = own[j];
-          mask[i * n + j] = 1;
-        }
-      }
-      split(towers.textEmbeddings(ids, mask, some.length), rows, some);
-    }
-    return rows;
-  }
-
   private static void split(float[] flat, float[][] rows, int[] at) {
     int d = flat.length / at.length;
     for (int i = 0; i < at.length; i++) {
@@ -263,19 +324,26 @@ public final class FusionTraining {
   private ModelBundle bundle(
       StateDict weights, TrainingModule<?> module, String id, String dataSet, double stepsAnEpoch) {
     Map<String, ScriptTensor> tensors = new LinkedHashMap<>(weights.tensors());
+    // A new fusion encoder may have fewer layers.
+    tensors.keySet().removeIf(name -> name.startsWith("fusion.") || name.startsWith("itm."));
     tensors.putAll(module.averaged().below("model").tensors());
     String data = bundle.manifest().training().dataSet();
     return ModelBundle.of(
-        id,
-        bundle.manifest().config(),
-        bundle.tokenizerEntries(),
-        new StateDict(tensors),
-        bundle.manifest().storedPrecision(),
-        Calibration.NONE,
-        TrainingRun.trained(
-            data.equals(dataSet) ? data : data + ", then " + dataSet,
-            options.seed(),
-            module.steps() / stepsAnEpoch),
-        List.of());
+            id,
+            config,
+            bundle.tokenizerEntries(),
+            new StateDict(tensors),
+            bundle.manifest().storedPrecision(),
+            Calibration.NONE,
+            TrainingRun.trained(
+                data.equals(dataSet) ? data : data + ", then " + dataSet,
+                options.seed(),
+                module.steps() / stepsAnEpoch),
+            List.of())
+        .withPrompts(bundle.manifest().prompts())
+        .withSensorCalibrations(
+            bundle.manifest().sensorCalibrations(),
+            // Patches of a tower that is cut are others now.
+            FrozenTowers.cuts(config.image()) ? List.of() : bundle.manifest().fittedMaxSims());
   }
 }
