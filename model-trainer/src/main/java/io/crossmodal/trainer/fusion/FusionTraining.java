@@ -17,6 +17,7 @@ import io.crossmodal.model.text.Tokenizer;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
+import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DecodedImages;
@@ -66,6 +67,11 @@ public final class FusionTraining {
   private final ModelConfig config;
 
   private final SensorConfig sensor;
+
+  /** Views of a picture, and what makes them; a single one is the picture as it is served. */
+  private final int views;
+
+  private final Augmentation augmentation;
   private final Path cache;
 
   private FusionTraining(
@@ -78,7 +84,9 @@ public final class FusionTraining {
     this.options = options;
     this.bundle = bundle;
     this.config = config;
-    this.sensor = bundle.manifest().config().sensors().get(0);
+    this.sensor = config.sensors().get(0);
+    this.views = options.views(FrozenTowers.cuts(config.image()));
+    this.augmentation = views == 1 ? Augmentation.NONE : options.augmentation();
     this.cache = cache;
   }
 
@@ -129,7 +137,7 @@ public final class FusionTraining {
             DecodedImages.decodeToChange(
                 dataset.split(Split.TRAIN),
                 sensor,
-                options.augmentation(),
+                augmentation,
                 dataset.problemsLeft(),
                 folder.path());
         DecodedImages<RgbImage> held = held(dataset, decoded)) {
@@ -174,7 +182,7 @@ public final class FusionTraining {
   }
 
   /**
-   * What the towers have made, when they are gone.
+   * What the towers have made, when they are gone; null what they had no time for.
    *
    * @param fresh the tensors that start anew
    */
@@ -184,7 +192,9 @@ public final class FusionTraining {
     @Override
     public void close() throws IOException {
       try (features) {
-        captions.close();
+        if (captions != null) {
+          captions.close();
+        }
       }
     }
   }
@@ -197,18 +207,17 @@ public final class FusionTraining {
       TrainingLoop.Progress progress)
       throws IOException {
     ModelConfig shape = bundle.manifest().config();
-    int views = options.views(FrozenTowers.cuts(shape.image()));
     FeatureCache features = null;
     CaptionStates captions = null;
     Prepared prepared = null;
     try (FrozenTowers towers =
         new FrozenTowers(shape, Weights.of(weights), sensor, options.precision(), folder.path())) {
       features =
-          new FeatureViews(decoded.pictures(), sensor, options.augmentation(), views)
+          new FeatureViews(decoded.pictures(), sensor, augmentation, views)
               .through(towers, cache, pictures, progress);
       Captions texts = captions(decoded.images());
       captions = CaptionStates.through(towers, texts.distinct(), cache, progress);
-      FusionSet set = set(towers, features, captions, texts, views);
+      FusionSet set = set(towers, features, captions, texts);
       prepared = new Prepared(features, captions, set, fresh(weights, features, captions));
       return prepared;
     } finally {
@@ -275,8 +284,7 @@ public final class FusionTraining {
       FrozenTowers towers,
       FeatureCache features,
       CaptionStates captions,
-      Captions texts,
-      int views) {
+      Captions texts) {
     HardCandidates hard =
         HardCandidates.find(
             embedded(towers, features, texts.of().length),

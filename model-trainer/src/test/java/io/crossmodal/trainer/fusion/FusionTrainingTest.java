@@ -32,6 +32,9 @@ import io.crossmodal.model.torchscript.Weights;
 import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.train.FeatureCache;
 import io.crossmodal.trainer.train.MicroTraining;
 import io.crossmodal.trainer.train.Optimiser;
 import io.crossmodal.trainer.train.RunFolder;
@@ -356,6 +359,44 @@ class FusionTrainingTest {
     Path file = folder.resolve(run + ".zip");
     BundleWriter.write(fused, file, List.of("a pond by the sea"));
     assertTowersStay(towers, ModelBundle.read(file));
+  }
+
+  /** Where each picture has one view, its tokens are those that the model is served with. */
+  @Test
+  void aSingleViewIsThePictureAsServed() throws Exception {
+    ModelBundle towers = clip();
+    Path cache = folder.resolve("served");
+    FusionOptions options =
+        MicroTraining.with(
+            options(1), "feature_views", null, "augmentation", Augmentation.AERIAL);
+    FusionTraining.open(folder.resolve("served-run"), options, towers, cache)
+        .train(scenes, "fused", step -> {});
+    Path file =
+        files(cache).keySet().stream()
+            .filter(path -> path.getFileName().toString().startsWith("features"))
+            .findFirst()
+            .orElseThrow();
+    FeatureCache.Computation none =
+        (from, to) -> {
+          throw new IOException("all is there");
+        };
+    List<CaptionedImage> pictures = scenes.split(Split.TRAIN);
+    try (FusionModel model = FusionModel.load(towers, folder);
+        FeatureCache kept =
+            FeatureCache.open(file, List.of(10, 16), pictures.size(), 1, none, done -> {})) {
+      for (int i = 0; i < pictures.size(); i++) {
+        byte[] picture = read(pictures.get(i).file());
+        float[] expected =
+            model
+                .encodeImages("rgb", List.of(towers.preprocessor("rgb").preprocess(picture)))
+                .get(0)
+                .tokens()
+                .values();
+        float[] found = new float[160];
+        kept.read(i, 0, found, 0);
+        assertArrayEquals(expected, found, 2e-2f, pictures.get(i).toString());
+      }
+    }
   }
 
   @Test
