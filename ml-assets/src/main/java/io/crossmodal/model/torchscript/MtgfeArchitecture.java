@@ -352,9 +352,12 @@ public final class MtgfeArchitecture {
         config.fusionLayers(),
         layer ->
             new ScriptModule("fusion.FusionLayer")
-                .with("self_attention", Layers.attention(weights, layer + ".self_attention", e, a, 0))
+                .with(
+                    "self_attention", Layers.attention(weights, layer + ".self_attention", e, a, 0))
                 .with("norm1", Layers.layerNorm(weights, layer + ".norm1", e, epsilon))
-                .with("cross_attention", Layers.attention(weights, layer + ".cross_attention", e, a, 0))
+                .with(
+                    "cross_attention",
+                    Layers.attention(weights, layer + ".cross_attention", e, a, 0))
                 .with("norm2", Layers.layerNorm(weights, layer + ".norm2", e, epsilon))
                 .with("feed_forward", Layers.feedForward(weights, layer + ".feed_forward", e, f, 0))
                 .with("norm3", Layers.layerNorm(weights, layer + ".norm3", e, epsilon)));

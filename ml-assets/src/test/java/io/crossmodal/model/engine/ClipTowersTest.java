@@ -272,8 +272,7 @@ class ClipTowersTest {
                     clip.sensors(),
                     false,
                     8))) {
-      String message =
-          assertThrows(IllegalArgumentException.class, shape::run).getMessage();
+      String message = assertThrows(IllegalArgumentException.class, shape::run).getMessage();
       assertTrue(message.contains("fusion_width"), message);
     }
   }

@@ -25,9 +25,9 @@ import picocli.CommandLine.Option;
     modelTransformer = RecordOptions.Transformer.class,
     showDefaultValues = true,
     description =
-        "Trains a fusion encoder to order the bi-encoder's own first answers: the one of a bundle, or"
-            + " a new one over its towers, such as those of a CLIP; towers and bi-encoder stay as"
-            + " they are. Run again with the same options, it resumes. Calibrate the result with"
+        "Trains a fusion encoder to order the bi-encoder's own first answers: the one of a bundle,"
+            + " or a new one over its towers, such as those of a CLIP; towers and bi-encoder stay"
+            + " as they are. Run again with the same options, it resumes. Calibrate the result with"
             + " export.")
 final class TrainFusionCommand implements Callable<Integer>, RecordOptions.Holder {
   @Mixin private DatasetArguments data;

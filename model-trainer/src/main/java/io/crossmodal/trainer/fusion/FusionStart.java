@@ -51,12 +51,13 @@ final class FusionStart {
    * @throws IllegalArgumentException when the options go with no such bundle
    */
   static ModelConfig config(FusionOptions options, ModelConfig towers) {
-    boolean clip =
-        towers.text().isClip() && towers.image().kind() == ImageTowerConfig.Kind.CLIP;
+    boolean clip = towers.text().isClip() && towers.image().kind() == ImageTowerConfig.Kind.CLIP;
     if (options.width() != null && !(clip && isNew(options, towers))) {
       throw new IllegalArgumentException(
           "--width is that of a new fusion encoder over a CLIP's towers, and this bundle has "
-              + (clip ? "one already: give --layers to replace it, or leave --width" : "other towers, whose tokens are as wide as theirs: leave --width out"));
+              + (clip
+                  ? "one already: give --layers to replace it, or leave --width"
+                  : "other towers, whose tokens are as wide as theirs: leave --width out"));
     }
     if (!isNew(options, towers)) {
       return towers;
@@ -65,7 +66,9 @@ final class FusionStart {
       throw new IllegalArgumentException(
           "start KEPT goes on with the bundle's own cross-attention, and a new fusion encoder"
               + " takes none over: leave --start or --layers out"
-              + (towers.hasFusion() ? "" : "; this bundle has towers alone, so it needs a new one"));
+              + (towers.hasFusion()
+                  ? ""
+                  : "; this bundle has towers alone, so it needs a new one"));
     }
     int layers = options.layers() == null ? FusionOptions.LAYERS : options.layers();
     if (!clip) {
@@ -82,9 +85,7 @@ final class FusionStart {
       return towers;
     }
     int width =
-        options.width() == null
-            ? Math.min(FusionOptions.WIDTH, towers.hidden())
-            : options.width();
+        options.width() == null ? Math.min(FusionOptions.WIDTH, towers.hidden()) : options.width();
     if (width > towers.hidden()) {
       throw new IllegalArgumentException(
           String.format(

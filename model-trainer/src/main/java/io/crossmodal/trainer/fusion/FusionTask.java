@@ -92,8 +92,7 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
             "model",
             FrozenTowers.cuts(config.image())
                 ? MtgfeArchitecture.build(config, weights)
-                : MtgfeArchitecture.withFusion(
-                    new ScriptModule("listwise.Head"), config, weights));
+                : MtgfeArchitecture.withFusion(new ScriptModule("listwise.Head"), config, weights));
   }
 
   @Override

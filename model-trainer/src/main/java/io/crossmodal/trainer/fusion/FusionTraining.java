@@ -75,11 +75,7 @@ public final class FusionTraining {
   private final Path cache;
 
   private FusionTraining(
-      RunFolder folder,
-      FusionOptions options,
-      ModelBundle bundle,
-      ModelConfig config,
-      Path cache) {
+      RunFolder folder, FusionOptions options, ModelBundle bundle, ModelConfig config, Path cache) {
     this.folder = folder;
     this.options = options;
     this.bundle = bundle;
@@ -281,18 +277,14 @@ public final class FusionTraining {
 
   /** Embeds everything, and finds the bi-encoder's first wrong answers. */
   private FusionSet set(
-      FrozenTowers towers,
-      FeatureCache features,
-      CaptionStates captions,
-      Captions texts) {
+      FrozenTowers towers, FeatureCache features, CaptionStates captions, Captions texts) {
     HardCandidates hard =
         HardCandidates.find(
             embedded(towers, features, texts.of().length),
             captions.embeddings(towers),
             texts.of(),
             CaptionSimilarity.of(
-                texts.of(),
-                (image, caption) -> texts.distinct()[texts.of()[image][caption]].ids()),
+                texts.of(), (image, caption) -> texts.distinct()[texts.of()[image][caption]].ids()),
             options.similarCaptions(),
             options.pool());
     return new FusionSet(options, captions, texts.of(), hard, features, views);

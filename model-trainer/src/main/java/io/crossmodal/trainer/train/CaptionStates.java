@@ -68,7 +68,8 @@ public final class CaptionStates implements AutoCloseable {
             towers.hidden(),
             Arrays.stream(byLength).map(caption -> captions[caption].length()).toArray(),
             CALL,
-            (from, to) -> tokens(towers, captions, Arrays.copyOfRange(byLength, (int) from, (int) to)),
+            (from, to) ->
+                tokens(towers, captions, Arrays.copyOfRange(byLength, (int) from, (int) to)),
             done -> progress.prepared(done, captions.length));
     return new CaptionStates(
         cache, rows, Arrays.stream(captions).mapToInt(TokenizedText::length).toArray());

@@ -49,8 +49,8 @@ public final class FeatureCache implements AutoCloseable {
   private final LongUnaryOperator start;
   private final FileChannel channel;
 
-  private FeatureCache(
-      Path file, List<Integer> shape, int pictures, LongUnaryOperator start) throws IOException {
+  private FeatureCache(Path file, List<Integer> shape, int pictures, LongUnaryOperator start)
+      throws IOException {
     this.shape = List.copyOf(shape);
     this.pictures = pictures;
     this.start = start;
@@ -89,12 +89,7 @@ public final class FeatureCache implements AutoCloseable {
    * @param call rows of one call of the model
    */
   public static FeatureCache open(
-      Path file,
-      int width,
-      int[] lengths,
-      int call,
-      Computation computation,
-      LongConsumer progress)
+      Path file, int width, int[] lengths, int call, Computation computation, LongConsumer progress)
       throws IOException {
     long[] starts = new long[lengths.length + 1];
     for (int row = 0; row < lengths.length; row++) {

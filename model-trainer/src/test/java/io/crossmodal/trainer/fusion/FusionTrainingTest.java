@@ -367,8 +367,7 @@ class FusionTrainingTest {
     ModelBundle towers = clip();
     Path cache = folder.resolve("served");
     FusionOptions options =
-        MicroTraining.with(
-            options(1), "feature_views", null, "augmentation", Augmentation.AERIAL);
+        MicroTraining.with(options(1), "feature_views", null, "augmentation", Augmentation.AERIAL);
     FusionTraining.open(folder.resolve("served-run"), options, towers, cache)
         .train(scenes, "fused", step -> {});
     Path file =
@@ -489,8 +488,7 @@ class FusionTrainingTest {
     assertRefused(
         ModelBundle.sentinelPairs(),
         List.of("texts and pictures", "sentinel-pairs", "sensors alone", "[s1, s2]"));
-    assertThrows(
-        IllegalArgumentException.class, () -> MicroTraining.with(options(1), "layers", 1));
+    assertThrows(IllegalArgumentException.class, () -> MicroTraining.with(options(1), "layers", 1));
   }
 
   @Test
@@ -581,8 +579,7 @@ class FusionTrainingTest {
     long[] place = {3, 0, 5, 1, 4, 2};
     double[] logits = new double[6];
     try (FusionModel model = FusionModel.load(towers, folder)) {
-      List<TokenBlock> texts =
-          model.encodeTexts(captions).stream().map(Encoding::tokens).toList();
+      List<TokenBlock> texts = model.encodeTexts(captions).stream().map(Encoding::tokens).toList();
       for (int t = 0; t < texts.size(); t++) {
         float[] own = texts.get(t).values();
         System.arraycopy(own, 0, words, t * n * h, own.length);
