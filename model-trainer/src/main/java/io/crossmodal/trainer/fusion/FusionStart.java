@@ -139,7 +139,7 @@ final class FusionStart {
       tensors.putAll(start.fresh());
     }
     if (options.start() == Start.ALIGNED) {
-      start.align(tensors, sensor, axes);
+      start.align(tensors, anew, sensor, axes);
     }
     return tensors;
   }
@@ -162,7 +162,10 @@ final class FusionStart {
 
   /** Adds cross-attention, matching head and what makes places of tokens as they begin. */
   private void align(
-      Map<String, ScriptTensor> tensors, SensorConfig sensor, Supplier<float[]> axes) {
+      Map<String, ScriptTensor> tensors,
+      boolean anew,
+      SensorConfig sensor,
+      Supplier<float[]> axes) {
     int h = config.hidden();
     int e = config.widthOfFusion();
     if (config.embeddingDimension() != h) {
@@ -187,6 +190,11 @@ final class FusionStart {
       for (String same : List.of("key", "value")) {
         tensors.put(cross + same + ".weight", identity);
         tensors.put(cross + same + ".bias", zeros);
+      }
+      if (anew && !entries) {
+        // Elsewhere the identity is what was measured (decision 0042).
+        tensors.put(cross + "key.weight", bundle.get("filter.image.weight", h, h));
+        tensors.put(cross + "key.bias", bundle.get("filter.image.bias", h));
       }
       String output = cross + "output.weight";
       tensors.put(output, random.get(output, Weights.Init.normal(OUTPUT), e, e));

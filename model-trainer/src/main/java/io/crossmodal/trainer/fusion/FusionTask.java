@@ -70,6 +70,7 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
    * @param image (P), the image of each pair
    * @param pairs (G, 3), parts of the pairs: the first, the one behind the last, longest text
    * @param place (P), where the pairs stand, query by query, its own answer first
+   * @param prior (P), in that order, what their matching logits are added to
    */
   @SuppressWarnings("ArrayRecordComponent") // handed to native memory once, never compared
   record Batch(
@@ -81,7 +82,8 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
       long[] text,
       long[] image,
       long[] pairs,
-      long[] place) {}
+      long[] place,
+      float[] prior) {}
 
   /** Where features are the towers' tokens, the towers themselves take no part. */
   @Override
@@ -159,6 +161,7 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
             manager.create(batch.text()),
             manager.create(batch.image()),
             manager.create(batch.pairs(), new Shape(batch.pairs().length / 3, 3)),
-            manager.create(batch.place())));
+            manager.create(batch.place()),
+            manager.create(batch.prior())));
   }
 }
