@@ -32,18 +32,23 @@ class FusionLayer(Module):
     return self.read_image(self.read_text(x, w, bias), s)    # (B, R, H)
 
 class FusionEncoder(Module):
+  text : __torch__.fusion.Entry  # [x in FUSION_ENTRY]
+  image : __torch__.fusion.Entry  # [x in FUSION_ENTRY]
   layer{i} : __torch__.fusion.FusionLayer  # [i < FUSION_LAYERS]
   # What the first layer does before it looks at an image: needed once for each text, however many
   # images it is paired with.
   def read_text(self, w: Tensor, bias: Tensor) -> Tensor:
+    w = self.text(w)                                         # (B1, N, H)  # [x in FUSION_ENTRY]
     return self.layer0.read_text(w, w, bias)                 # (B1, N, H)
   # u_cls alone, of texts x (B1, N, H) that read_text has read: the last layer works on one row.
   def cls(self, x: Tensor, bias: Tensor, s: Tensor) -> Tensor:
+    s = self.image(s)                                        # (B1, M, H)  # [x in FUSION_ENTRY]
     u = self.layer0.read_image(x, s)                         # (B, N, H)
     u = self.layer{i}(u, u, bias, s)                         # (B, N, H)  # [i < FUSION_LAYERS_BETWEEN]
     return self.layer_last(u[:, :1], u, bias, s).squeeze(1)  # (B, H)
   # Keys and values of images s (I, M, H), of all layers: what pairs of the same image share.  # [x in TRAINED]
   def images(self, s: Tensor) -> List[Tensor]:  # [x in TRAINED]
+    s = self.image(s)                                        # (I, M, H)  # [x in TRAINED_ENTRY]
     kv = annotate(List[Tensor], [])  # [x in TRAINED]
     _{i} = torch.append(kv, self.layer{i}.cross_attention.key(s))     # (I, M, H)  # [i < FUSION_LAYERS_TRAINED]
     _{i} = torch.append(kv, self.layer{i}.cross_attention.value(s))   # (I, M, H)  # [i < FUSION_LAYERS_TRAINED]
@@ -52,6 +57,7 @@ class FusionEncoder(Module):
   # kv as images gives it.  # [x in TRAINED]
   def __call__(self, w: Tensor, bias: Tensor, kv: List[Tensor], of: Tensor) -> Tensor:  # [x in TRAINED]
     u = w                                                    # (B, N, H)  # [x in TRAINED]
+    u = self.text(u)                                         # (B, N, H)  # [x in TRAINED_ENTRY]
     u = self.layer{i}.read_shared(self.layer{i}.read_text(u, u, bias), kv[2 * {i}], kv[2 * {i} + 1], of)  # (B, N, H)  # [i < FUSION_LAYERS_TRAINED]
     return u                                                 # (B, N, H)  # [x in TRAINED]
   # cls for such pairs: x (B, N, H) as read_text gives it.  # [x in TRAINED]
@@ -63,6 +69,8 @@ class FusionEncoder(Module):
   # Word x patch weights of the last layer but one, mean over heads; the paper draws this layer.
   def attention(self, w: Tensor, bias: Tensor, s: Tensor) -> Tensor:
     u = w                                                    # (B1, N, H)
+    u = self.text(u)                                         # (B1, N, H)  # [x in FUSION_ENTRY]
+    s = self.image(s)                                        # (B1, M, H)  # [x in FUSION_ENTRY]
     u = self.layer{i}(u, u, bias, s)                         # (B, N, H)  # [i < FUSION_LAYERS_BUT_TWO]
     x = self.layer_drawn.read_text(u, u, bias)               # (B1, N, H)
     return self.layer_drawn.cross_attention.weights(x, s).mean([1])  # (B, N, M)
