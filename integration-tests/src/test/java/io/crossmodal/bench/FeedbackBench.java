@@ -45,8 +45,19 @@ final class FeedbackBench {
   private static final int FEWEST = 15;
 
   private static final List<String> KINDS =
-      List.of("storage tanks", "buildings", "swimming pools", "planes", "ships", "cars",
-          "tennis courts", "greenhouses", "ponds", "solar panels", "wind turbines", "trees");
+      List.of(
+          "storage tanks",
+          "buildings",
+          "swimming pools",
+          "planes",
+          "ships",
+          "cars",
+          "tennis courts",
+          "greenhouses",
+          "ponds",
+          "solar panels",
+          "wind turbines",
+          "trees");
 
   private static final Map<String, String> GROUNDS =
       new TreeMap<>(
@@ -72,8 +83,7 @@ final class FeedbackBench {
       CrossModalClient client = new CrossModalClient(node.client());
       client.createIndex(INDEX, 1, Places.mapping());
       try (ProgressBar bar = new ProgressBar("index", images.size())) {
-        Map<String, String> refused =
-            client.indexWhatCanBe(INDEX, images, Places::of, bar::stepTo);
+        Map<String, String> refused = client.indexWhatCanBe(INDEX, images, Places::of, bar::stepTo);
         if (!refused.isEmpty()) {
           throw new IOException("the node refused documents: " + refused);
         }
@@ -156,11 +166,15 @@ final class FeedbackBench {
       sum[1] += share(hits, question.right(), judged);
       sum[2] += share(plain, question.right(), judged);
       sum[3]++;
-      hits.stream().filter(id -> !judged.contains(id)).limit(JUDGED).toList().forEach(
-          id -> {
-            judged.add(id);
-            (question.right().contains(id) ? liked : disliked).add(id);
-          });
+      hits.stream()
+          .filter(id -> !judged.contains(id))
+          .limit(JUDGED)
+          .toList()
+          .forEach(
+              id -> {
+                judged.add(id);
+                (question.right().contains(id) ? liked : disliked).add(id);
+              });
     }
   }
 
@@ -186,7 +200,8 @@ final class FeedbackBench {
     if (!disliked.isEmpty()) {
       query.put("unlike", disliked.stream().map(id -> Map.of("id", id)).toList());
     }
-    return search(client, Map.of("size", size, "_source", false, "query", Map.of("cross_modal", query)))
+    return search(
+            client, Map.of("size", size, "_source", false, "query", Map.of("cross_modal", query)))
         .stream()
         .map(hit -> hit.get("_id").getAsString())
         .toList();
@@ -206,7 +221,8 @@ final class FeedbackBench {
   private static void places(CrossModalClient client, List<Question> questions, Report report)
       throws IOException {
     report.table(
-        "The first ten hits of the fusion encoder, window " + WINDOW, "option | places | right scenes");
+        "The first ten hits of the fusion encoder, window " + WINDOW,
+        "option | places | right scenes");
     Map<String, Map<String, Object>> options = new LinkedHashMap<>();
     options.put("none", Map.of());
     options.put("`group` site", Map.of("group", "site"));
@@ -236,7 +252,9 @@ final class FeedbackBench {
                 .distinct()
                 .count();
         right +=
-            hits.stream().filter(hit -> question.right().contains(hit.get("_id").getAsString())).count();
+            hits.stream()
+                .filter(hit -> question.right().contains(hit.get("_id").getAsString()))
+                .count();
       }
       report.row(option.getKey(), places / questions.size(), right / questions.size());
     }

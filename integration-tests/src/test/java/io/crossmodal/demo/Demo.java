@@ -27,8 +27,8 @@ import me.tongfei.progressbar.ProgressBar;
 
 /**
  * {@code mvn -Pdemo}: a real node with the plugin, pictures indexed, searches with and without the
- * fusion rescore, and the search page that shows both; and real radar and optical pictures that find
- * each other.
+ * fusion rescore, and the search page that shows both; and real radar and optical pictures that
+ * find each other.
  */
 public final class Demo {
   private static final String INDEX = "scenes";

@@ -102,7 +102,9 @@ class SearchPageIT {
     document.addProperty("thumbnail", "javascript:alert(1)");
     document.addProperty(HOSTILE, HOSTILE);
     client.call(
-        "PUT", "/hostile/_doc/%3Cscript%3Ealert(1)%3C%2Fscript%3E?refresh=true", document.toString());
+        "PUT",
+        "/hostile/_doc/%3Cscript%3Ealert(1)%3C%2Fscript%3E?refresh=true",
+        document.toString());
   }
 
   private static String base64(Path file) throws IOException {
@@ -132,7 +134,11 @@ class SearchPageIT {
     if (context != null) {
       context.close();
     }
-    context = chromium.browser().newContext(options.setReducedMotion(com.microsoft.playwright.options.ReducedMotion.REDUCE));
+    context =
+        chromium
+            .browser()
+            .newContext(
+                options.setReducedMotion(com.microsoft.playwright.options.ReducedMotion.REDUCE));
     context.setDefaultTimeout(60_000);
     context.onConsoleMessage(
         message -> {
@@ -213,9 +219,13 @@ class SearchPageIT {
   void wordsFindPicturesAndTheFusionEncoderOrdersThem() {
     searched();
     assertEquals(PAGE, cards().count());
-    assertTrue((Boolean) page.evaluate("[...document.querySelectorAll('#hits img')].slice(0, 6)"
-        + ".every((img) => img.complete && img.naturalWidth > 0)"));
-    PlaywrightAssertions.assertThat(page.locator("#status")).containsText("read by the fusion encoder");
+    assertTrue(
+        (Boolean)
+            page.evaluate(
+                "[...document.querySelectorAll('#hits img')].slice(0, 6)"
+                    + ".every((img) => img.complete && img.naturalWidth > 0)"));
+    PlaywrightAssertions.assertThat(page.locator("#status"))
+        .containsText("read by the fusion encoder");
     List<String> moved = page.locator(".moved").allTextContents();
     assertTrue(moved.stream().allMatch(text -> text.matches("kNN \\d+|as kNN")), moved.toString());
     assertTrue(moved.stream().anyMatch(text -> text.startsWith("kNN")), moved.toString());
@@ -239,7 +249,8 @@ class SearchPageIT {
     words.last().click();
     PlaywrightAssertions.assertThat(words.last()).hasAttribute("aria-pressed", "true");
     Locator heat = page.locator("#hit-picture canvas");
-    assertTrue(heat.getAttribute("aria-label").startsWith("pond: "), heat.getAttribute("aria-label"));
+    assertTrue(
+        heat.getAttribute("aria-label").startsWith("pond: "), heat.getAttribute("aria-label"));
     // Of the map's canvases the one with patches has pixels of theirs.
     assertTrue(painted("patches"));
     assertTrue(page.locator("#hit-explain li").allTextContents().size() > 3);
@@ -256,8 +267,8 @@ class SearchPageIT {
     return (Boolean)
         page.evaluate(
             "(pane) => { const canvas = document.querySelector(`.leaflet-${pane}-pane canvas`);"
-                + " return Boolean(canvas) && canvas.getContext('2d').getImageData(0, 0, canvas.width,"
-                + " canvas.height).data.some((value) => value > 0); }",
+                + " return Boolean(canvas) && canvas.getContext('2d').getImageData(0, 0,"
+                + " canvas.width, canvas.height).data.some((value) => value > 0); }",
             pane);
   }
 
@@ -317,7 +328,8 @@ class SearchPageIT {
   }
 
   private long total() {
-    return Long.parseLong(page.locator("#status").textContent().replaceAll(".* of (\\d+) .*", "$1"));
+    return Long.parseLong(
+        page.locator("#status").textContent().replaceAll(".* of (\\d+) .*", "$1"));
   }
 
   @Test
@@ -327,7 +339,8 @@ class SearchPageIT {
     page.fill("#to", "2022-12-31");
     page.selectOption("#condition", "site");
     page.waitForSelector(
-        "#values option", new Page.WaitForSelectorOptions().setState(WaitForSelectorState.ATTACHED));
+        "#values option",
+        new Page.WaitForSelectorOptions().setState(WaitForSelectorState.ATTACHED));
     page.fill("#value", "site-003");
     page.press("#value", "Enter");
     PlaywrightAssertions.assertThat(page.locator("#chips li")).containsText("site: site-003");
@@ -346,9 +359,9 @@ class SearchPageIT {
     CaptionedImage wanted = archive.images().get(7);
     JSHandle data =
         page.evaluateHandle(
-            "(base64) => { const data = new DataTransfer(); const bytes = Uint8Array.from(atob(base64),"
-                + " (c) => c.charCodeAt(0)); data.items.add(new File([bytes], 'scene.jpg',"
-                + " {type: 'image/jpeg'})); return data; }",
+            "(base64) => { const data = new DataTransfer(); const bytes ="
+                + " Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)); data.items.add(new"
+                + " File([bytes], 'scene.jpg', {type: 'image/jpeg'})); return data; }",
             base64(wanted.file()));
     page.dispatchEvent("#drop", "drop", Map.of("dataTransfer", data));
     PlaywrightAssertions.assertThat(page.locator("#preview-name")).hasText("scene.jpg");
@@ -377,7 +390,8 @@ class SearchPageIT {
     JsonObject query = crossModal();
     assertEquals(liked.substring(7), id(query.getAsJsonArray("like").get(1)));
     assertEquals(disliked.substring(7), id(query.getAsJsonArray("unlike").get(0)));
-    assertEquals(WORDS, query.getAsJsonArray("like").get(0).getAsJsonObject().get("text").getAsString());
+    assertEquals(
+        WORDS, query.getAsJsonArray("like").get(0).getAsJsonObject().get("text").getAsString());
     page.click("#clear-feedback");
     assertEquals(0, page.locator(".liked").count());
 
@@ -415,7 +429,9 @@ class SearchPageIT {
     search();
     List<String> groups = page.locator(".group").allTextContents();
     assertEquals(cards().count(), groups.size());
-    assertTrue(groups.stream().allMatch(text -> text.matches("1 of \\d+ in site-\\d+")), groups.toString());
+    assertTrue(
+        groups.stream().allMatch(text -> text.matches("1 of \\d+ in site-\\d+")),
+        groups.toString());
     PlaywrightAssertions.assertThat(page.locator("#status")).containsText("stand behind others");
 
     page.locator("#min-p").fill("0.99");
@@ -444,7 +460,8 @@ class SearchPageIT {
             .getAsJsonObject();
     assertEquals("1.0.0", item.get("stac_version").getAsString());
     assertEquals(4, item.getAsJsonArray("bbox").size());
-    assertTrue(item.getAsJsonObject("properties").get("datetime").getAsString().matches("20\\d\\d-.*Z"));
+    assertTrue(
+        item.getAsJsonObject("properties").get("datetime").getAsString().matches("20\\d\\d-.*Z"));
   }
 
   private String exported(String kind) throws IOException {
@@ -469,9 +486,16 @@ class SearchPageIT {
     assertEquals(0, page.locator("script:not([src]), img[onerror], [onerror]").count());
     assertEquals("Cross-modal search", page.title());
     // A link is written by anybody too.
-    load("#index=hostile&field=image&words=" + "%3Cscript%3Ealert(1)%3C/script%3E&is=site%3D%3Cb%3E&like=%3Cb%3E");
+    load(
+        "#index=hostile&field=image&words="
+            + "%3Cscript%3Ealert(1)%3C/script%3E&is=site%3D%3Cb%3E&like=%3Cb%3E");
     assertEquals("Cross-modal search", page.title());
-    context.pages().get(0).waitForFunction("() => document.querySelector('#status').textContent || document.querySelector('#error').textContent");
+    context
+        .pages()
+        .get(0)
+        .waitForFunction(
+            "() => document.querySelector('#status').textContent ||"
+                + " document.querySelector('#error').textContent");
     // Its like is no document: the node's 400 or 404 is in the browser's console as well.
     wrong.removeIf(text -> text.startsWith("Failed to load resource"));
   }
@@ -559,13 +583,15 @@ class SearchPageIT {
     page.click("[aria-label='Load scenes-tiny']");
     page.waitForSelector("#models-list tr:has-text('loaded'):has-text('MB')");
     Path bundle = folder.resolve("bundle.zip");
-    try (InputStream in = SearchPageIT.class.getResourceAsStream("/io/crossmodal/model/bundle/scenes-tiny.zip")) {
+    try (InputStream in =
+        SearchPageIT.class.getResourceAsStream("/io/crossmodal/model/bundle/scenes-tiny.zip")) {
       Files.write(bundle, Objects.requireNonNull(in).readAllBytes());
     }
     page.fill("#upload-id", "mine");
     page.setInputFiles("#upload-file", bundle);
     page.click("#upload-form button");
-    PlaywrightAssertions.assertThat(page.locator("#upload-said")).hasText("bundle.zip is served as mine.");
+    PlaywrightAssertions.assertThat(page.locator("#upload-said"))
+        .hasText("bundle.zip is served as mine.");
     page.waitForSelector("[aria-label='Delete mine']");
     assertTrue(page.locator("#nodes-list table").textContent().contains("p95"));
     screenshot("models");
@@ -612,15 +638,21 @@ class SearchPageIT {
           "POST",
           "/_reindex?refresh=true",
           "{\"source\":{\"index\":\"scenes\"},\"dest\":{\"index\":\"many\"},\"script\":{\"source\":"
-              + "\"ctx._id = ctx._id + '-" + copy + "'\"}}");
+              + "\"ctx._id = ctx._id + '-"
+              + copy
+              + "'\"}}");
     }
     load("#index=many&field=image&fusion=off&window=1000&size=1000&words=a+pond");
     settled();
     assertEquals(1000, cards().count());
-    assertEquals("auto", cards().first().evaluate("(card) => getComputedStyle(card).contentVisibility"));
+    assertEquals(
+        "auto", cards().first().evaluate("(card) => getComputedStyle(card).contentVisibility"));
     // Pictures far below are not even decoded.
-    assertFalse((Boolean) page.evaluate("document.querySelector('#hits > li:last-child img').complete"
-        + " && document.querySelector('#hits > li:last-child img').naturalWidth > 0"));
+    assertFalse(
+        (Boolean)
+            page.evaluate(
+                "document.querySelector('#hits > li:last-child img').complete"
+                    + " && document.querySelector('#hits > li:last-child img').naturalWidth > 0"));
     assertTrue(painted("hits"));
   }
 
@@ -655,8 +687,8 @@ class SearchPageIT {
     Object serious =
         page.evaluate(
             "axe.run().then(({violations}) => violations.filter((one) => ['serious',"
-                + " 'critical'].includes(one.impact)).map((one) => `${one.id}: ${one.help}: ${one.nodes"
-                + ".slice(0, 3).map((node) => node.html.slice(0, 200)).join(' ')}`))");
+                + " 'critical'].includes(one.impact)).map((one) => `${one.id}: ${one.help}:"
+                + " ${one.nodes.slice(0, 3).map((node) => node.html.slice(0, 200)).join(' ')}`))");
     assertEquals(List.of(), serious, where);
   }
 }

@@ -15,8 +15,8 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * The Chromium of this machine, without a window, driven by Playwright. Nothing is downloaded: where
- * none is installed there is none. {@code CROSSMODAL_CHROMIUM} names another one.
+ * The Chromium of this machine, without a window, driven by Playwright. Nothing is downloaded:
+ * where none is installed there is none. {@code CROSSMODAL_CHROMIUM} names another one.
  */
 public final class Chromium implements AutoCloseable {
   /** What a test says that is skipped for want of a browser. */

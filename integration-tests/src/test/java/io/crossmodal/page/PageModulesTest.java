@@ -112,7 +112,8 @@ class PageModulesTest {
       page.evaluate(new String(resource(TYPESCRIPT + "typescript.js"), StandardCharsets.UTF_8));
       page.evaluate(new String(resource("types.js"), StandardCharsets.UTF_8));
       Object complaints =
-          page.evaluate("({files, roots}) => checked(files, roots)", Map.of("files", files, "roots", roots));
+          page.evaluate(
+              "({files, roots}) => checked(files, roots)", Map.of("files", files, "roots", roots));
       assertEquals(List.of(), complaints);
     }
   }

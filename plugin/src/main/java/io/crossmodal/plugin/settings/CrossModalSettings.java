@@ -237,8 +237,7 @@ public final class CrossModalSettings {
 
   private static Setting<String> template(String name) {
     String key = PREFIX + name;
-    return new Setting<>(
-        key, "", text -> UiHosts.template(key, text), Setting.Property.NodeScope);
+    return new Setting<>(key, "", text -> UiHosts.template(key, text), Setting.Property.NodeScope);
   }
 
   /** Values of {@code index.codec} whose stored fields this plugin's codec can write. */

@@ -34,8 +34,23 @@ public class RestUiHandlerTests extends RestActionTestCase {
   private static final String PATH = "/_plugins/_cross_modal/ui";
   private static final List<String> MODULES =
       List.of(
-          "app", "dom", "draw", "export", "form", "geometry", "grid", "heat", "hit", "hits", "map",
-          "mapping", "models", "node", "policy", "request", "state");
+          "app",
+          "dom",
+          "draw",
+          "export",
+          "form",
+          "geometry",
+          "grid",
+          "heat",
+          "hit",
+          "hits",
+          "map",
+          "mapping",
+          "models",
+          "node",
+          "policy",
+          "request",
+          "state");
 
   /** Whoever imports these asks the node, or makes markup. */
   private static final Set<String> ASKING = Set.of("app", "node");
@@ -145,8 +160,7 @@ public class RestUiHandlerTests extends RestActionTestCase {
     FakeRestChannel channel = new FakeRestChannel(request, true, 1);
     handler.handleRequest(request, channel, verifyingClient);
     RestResponse response = channel.capturedResponse();
-    assertEquals(
-        policy(" https://tiles.example:8443 http://archive.example"), policyOf(response));
+    assertEquals(policy(" https://tiles.example:8443 http://archive.example"), policyOf(response));
     assertThat(response.content().utf8ToString(), containsString("/a/{z}/{x}/{y}.png"));
   }
 
@@ -167,8 +181,7 @@ public class RestUiHandlerTests extends RestActionTestCase {
         IllegalArgumentException e =
             expectThrows(
                 IllegalArgumentException.class,
-                () ->
-                    CrossModalSettings.uiHosts(Settings.builder().put(key, wrong).build()));
+                () -> CrossModalSettings.uiHosts(Settings.builder().put(key, wrong).build()));
         assertThat(e.getMessage(), containsString("[" + key + "] must be empty or an address"));
         assertThat(e.getMessage(), containsString(wrong));
       }
@@ -241,7 +254,8 @@ public class RestUiHandlerTests extends RestActionTestCase {
       }
     }
     assertEquals(Set.of("new URL(path, ROOT)"), found("fetch\\((.*), \\{", module("node")));
-    assertEquals(Set.of("new URL(name, import.meta.url)"), found("fetch\\((.*)\\);", module("app")));
+    assertEquals(
+        Set.of("new URL(name, import.meta.url)"), found("fetch\\((.*)\\);", module("app")));
     assertEquals(Set.of("GET", "POST"), found("send\\(\"([A-Z]+)\"", module("app")));
     assertEquals(
         Set.of("GET", "POST", "PUT", "DELETE"), found("send\\(\"([A-Z]+)\"", module("models")));
@@ -249,8 +263,7 @@ public class RestUiHandlerTests extends RestActionTestCase {
 
   /** A document's own picture is shown as a picture or not at all, never as what it says it is. */
   public void testPicturesOfDocumentsAreImagesOnly() {
-    assertEquals(
-        Set.of("image/jpeg", "image/png"), found("`data:([^;]*);base64,", module("hits")));
+    assertEquals(Set.of("image/jpeg", "image/png"), found("`data:([^;]*);base64,", module("hits")));
     for (String name : MODULES) {
       assertThat(
           Set.of("url", "URL.createObjectURL(file)"),
