@@ -25,6 +25,8 @@ import { asks, fromHash, toHash } from "./state.js";
 /** Kept with an address of this page that was searched from; a link cannot bring it. */
 const SEARCHED = { searched: true };
 const MODELS_HASH = "#models";
+/** Hits that a link may have searched for. */
+const MOST_UNASKED = 48;
 const FILES = {
   geojson: { name: "hits.geojson", type: "application/geo+json", make: geojson },
   csv: { name: "hits.csv", type: "text/csv", make: csv },
@@ -325,8 +327,8 @@ async function arrive() {
   const onModels = location.hash === MODELS_HASH;
   byId("search").hidden = onModels;
   byId("models").hidden = !onModels;
-  byId("to-search").toggleAttribute("aria-current", !onModels);
-  byId("to-models").toggleAttribute("aria-current", onModels);
+  byId("to-search").setAttribute("aria-current", onModels ? "false" : "page");
+  byId("to-models").setAttribute("aria-current", onModels ? "page" : "false");
   models.show(onModels);
   if (onModels || !location.hash) {
     return;
@@ -338,12 +340,12 @@ async function arrive() {
     return;
   }
   const what = asked(state);
-  const more = requests.fused(what) || state.window > state.size;
+  const more = requests.fused(what) || state.window > state.size || state.size > MOST_UNASKED;
   if (history.state?.searched || !more) {
     await search(what);
     return;
   }
-  const size = Math.min(state.size, 24);
+  const size = Math.min(state.size, MOST_UNASKED);
   await search({ ...what, state: { ...state, fusion: false, window: size, size, page: 0 } });
   byId("more-asked").hidden = false;
   const reads = requests.fused(what) ? `have the fusion encoder read ${state.window} hits` : `find ${state.window} hits`;

@@ -93,6 +93,8 @@ export class Drawing {
     if (event.key === "Escape") {
       this.stop();
     } else if (event.key === "Enter" && this.kind === "polygon") {
+      // Else it would press the button that began this.
+      event.preventDefault();
       this.finish(this.corners);
     }
   }
