@@ -47,6 +47,8 @@ public record DocumentFormat(
   static final String NO_DATA = "no_data";
   static final String STRETCH = "stretch";
   static final String THUMBNAIL = "thumbnail";
+  static final String STAC = "stac";
+  static final String ORIGIN = "origin";
 
   private static final List<String> KNOWN =
       List.of(
@@ -62,7 +64,9 @@ public record DocumentFormat(
           RESOLUTION,
           NO_DATA,
           STRETCH,
-          THUMBNAIL);
+          THUMBNAIL,
+          STAC,
+          ORIGIN);
 
   private static final int PREFIX = 16;
 
@@ -147,6 +151,7 @@ public record DocumentFormat(
     if (!document.facts().thumbnail().isEmpty()) {
       json.name(THUMBNAIL).value(document.facts().thumbnail());
     }
+    ProvenanceFields.write(document.picture().provenance(), json);
     json.endObject();
   }
 

@@ -218,7 +218,18 @@ public record TargetIndex(
     return body;
   }
 
-  private static JsonObject type(String name) {
+  /**
+   * Adds the fields that say where a picture comes from; those that are there stay.
+   *
+   * @throws IOException when the index has others of their names
+   */
+  public void addProvenance(ClusterClient cluster) throws IOException, InterruptedException {
+    JsonObject body = new JsonObject();
+    body.add("properties", ProvenanceFields.mapping());
+    cluster.call("PUT", path(name) + "/_mapping", body.toString(), TIMEOUT);
+  }
+
+  static JsonObject type(String name) {
     JsonObject type = new JsonObject();
     type.addProperty("type", name);
     return type;
@@ -229,7 +240,7 @@ public record TargetIndex(
     return path(name) + "/_bulk";
   }
 
-  private static String path(String index) {
+  static String path(String index) {
     if (!NAME.matcher(index).matches()) {
       throw new IllegalArgumentException("one index or alias must be named, got [" + index + "]");
     }
