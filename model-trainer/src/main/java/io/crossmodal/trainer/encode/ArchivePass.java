@@ -163,10 +163,12 @@ public final class ArchivePass implements Closeable {
       } catch (InterruptedException e) {
         throw interrupted(e);
       }
-      try (Closeable lease = fetched.lease()) {
+      try {
         Reading reading = new PictureFile(fetched.image(), plan.sensor()).read(reader);
         Optional<Facts> facts = reading.facts().map(this::completed);
         return new Reading(facts, reading.pixels(), reading.unplaced());
+      } finally {
+        fetched.lease().close();
       }
     }
 

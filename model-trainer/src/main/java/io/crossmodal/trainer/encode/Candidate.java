@@ -144,8 +144,7 @@ interface Candidate {
 
     @Override
     public Provenance provenance() {
-      return new Provenance(
-          Optional.of(item), assets.stream().map(Asset::key).toList(), Optional.empty());
+      return Provenance.of(Optional.of(item), assets.stream().map(Asset::key).toList());
     }
 
     @Override

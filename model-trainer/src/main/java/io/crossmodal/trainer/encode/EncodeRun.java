@@ -161,8 +161,8 @@ public final class EncodeRun {
   private Summary run(
       Iterator<Encodable> rest, ExecutorService readers, DocumentSink sink, IntConsumer progress)
       throws IOException, InterruptedException {
-    int bytes = format.documentBytes() + new Thumbnails(options.look().thumbnail()).documentBytes();
-    int request = Math.max(1, Math.min(REQUEST_DOCUMENTS, REQUEST_BYTES / bytes));
+    int request =
+        documentsOfRequest(format, new Thumbnails(options.look().thumbnail()).documentBytes());
     Deque<Future<Prepared>> ahead = new ArrayDeque<>();
     List<Prepared> batch = new ArrayList<>();
     List<Document> waiting = new ArrayList<>();
@@ -213,6 +213,12 @@ public final class EncodeRun {
     synchronized (problems) {
       return new Summary(kept, known, repeated, empty, problems, unplaced);
     }
+  }
+
+  /** Returns how many documents are sent together. */
+  static int documentsOfRequest(DocumentFormat format, int thumbnailBytes) {
+    int bytes = format.documentBytes() + thumbnailBytes;
+    return Math.max(1, Math.min(REQUEST_DOCUMENTS, REQUEST_BYTES / bytes));
   }
 
   private String id(Prepared picture) {

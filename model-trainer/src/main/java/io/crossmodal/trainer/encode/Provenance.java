@@ -17,13 +17,23 @@ import java.util.Optional;
  * @param item of a catalogue; empty where it comes from none
  * @param assets keys of the item's assets that it was made of
  * @param owner whose sources keep its documents in step; empty for nobody
+ * @param kept the item as a document had it, JSON on one line; empty where it was not read from one
  */
-record Provenance(Optional<StacItem> item, List<String> assets, Optional<Owner> owner) {
+record Provenance(
+    Optional<StacItem> item, List<String> assets, Optional<Owner> owner, Optional<String> kept) {
   /** Of a file of its own. */
-  static final Provenance NONE = new Provenance(Optional.empty(), List.of(), Optional.empty());
+  static final Provenance NONE = of(Optional.empty(), List.of());
 
   Provenance {
     assets = List.copyOf(assets);
+  }
+
+  static Provenance of(Optional<StacItem> item, List<String> assets) {
+    return new Provenance(item, assets, Optional.empty(), Optional.empty());
+  }
+
+  static Provenance kept(Optional<String> json) {
+    return new Provenance(Optional.empty(), List.of(), Optional.empty(), json);
   }
 
   /**
@@ -72,6 +82,6 @@ record Provenance(Optional<StacItem> item, List<String> assets, Optional<Owner> 
   }
 
   Provenance ownedBy(Owner other) {
-    return new Provenance(item, assets, Optional.of(other));
+    return new Provenance(item, assets, Optional.of(other), kept);
   }
 }

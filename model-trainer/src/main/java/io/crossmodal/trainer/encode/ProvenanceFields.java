@@ -29,6 +29,8 @@ final class ProvenanceFields {
     if (provenance.item().isPresent()) {
       json.name(DocumentFormat.STAC);
       write(provenance.item().get(), provenance.assets(), json);
+    } else if (provenance.kept().isPresent()) {
+      json.name(DocumentFormat.STAC).jsonValue(provenance.kept().get());
     }
     if (provenance.owner().isPresent()) {
       Provenance.Owner owner = provenance.owner().get();
@@ -38,7 +40,7 @@ final class ProvenanceFields {
     }
   }
 
-  private static void write(StacItem item, List<String> assets, JsonWriter json)
+  static void write(StacItem item, List<String> assets, JsonWriter json)
       throws IOException {
     json.beginObject().name("id").value(item.id());
     text("collection", item.collection(), json);
