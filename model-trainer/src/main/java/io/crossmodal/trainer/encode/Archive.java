@@ -105,13 +105,13 @@ public final class Archive {
         candidate -> candidate.provenance(),
         new ArchivePass.Ledger() {
           @Override
-          public boolean isDone(Candidate candidate) throws IOException, InterruptedException {
-            return journal.holdsFile(candidate.stamp());
+          public boolean isDone(String stamp) {
+            return journal.holdsFile(stamp);
           }
 
           @Override
-          public void done(Candidate candidate) throws IOException, InterruptedException {
-            journal.addFile(candidate.stamp());
+          public void done(Candidate candidate, String stamp) throws IOException {
+            journal.addFile(stamp);
           }
         });
   }

@@ -13,7 +13,6 @@ import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
-import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -39,10 +38,10 @@ public final class ArchivePass implements Closeable {
 
   /** Knows what need not be done, and is told what was. */
   interface Ledger {
-    boolean isDone(Candidate candidate) throws IOException, InterruptedException;
+    boolean isDone(String stamp);
 
     /** Called when all of a candidate's documents are kept. */
-    void done(Candidate candidate) throws IOException, InterruptedException;
+    void done(Candidate candidate, String stamp) throws IOException;
   }
 
   ArchivePass(
@@ -95,141 +94,26 @@ public final class ArchivePass implements Closeable {
 
       @Override
       public Encodable next() {
-        return new Picture(rest.next());
+        return new ArchiveElement.Picture(ArchivePass.this, rest.next());
       }
     };
   }
 
-  /** An element of a pass. */
-  private abstract class Element implements Encodable {
-    final Candidate candidate;
-
-    Element(Candidate candidate) {
-      this.candidate = candidate;
-    }
-
-    @Override
-    public SourceImage image() {
-      return candidate.image();
-    }
-
-    @Override
-    public Provenance provenance() {
-      return provenance.apply(candidate);
-    }
-
-    @Override
-    public String name() {
-      return candidate.name();
-    }
-
-    @Override
-    public void done() {}
+  void tell(Candidate candidate, String stamp) throws IOException {
+    ledger.done(candidate, stamp);
   }
 
-  private void tell(Candidate candidate) throws IOException {
-    try {
-      ledger.done(candidate);
-    } catch (InterruptedException e) {
-      throw interrupted(e);
-    }
-  }
-
-  private static IOException interrupted(InterruptedException e) {
+  static IOException interrupted(InterruptedException e) {
     Thread.currentThread().interrupt();
     return new IOException("interrupted", e);
   }
 
-  /** A candidate that is one picture. */
-  private final class Picture extends Element {
-    Picture(Candidate candidate) {
-      super(candidate);
-    }
-
-    @Override
-    public String stamp() throws IOException {
-      try {
-        return candidate.stamp();
-      } catch (InterruptedException e) {
-        throw interrupted(e);
-      }
-    }
-
-    @Override
-    public Reading read(PictureReader reader) throws IOException {
-      Candidate.Fetched fetched;
-      try {
-        fetched = candidate.fetch();
-      } catch (InterruptedException e) {
-        throw interrupted(e);
-      }
-      try {
-        Reading reading = new PictureFile(fetched.image(), plan.sensor()).read(reader);
-        Optional<Facts> facts = reading.facts().map(this::completed);
-        return new Reading(facts, reading.pixels(), reading.unplaced());
-      } finally {
-        fetched.lease().close();
-      }
-    }
-
-    private Facts completed(Facts facts) {
-      String identity =
-          candidate
-              .content()
-              .map(content -> ContentId.chip(plan.sensor(), content, "", ""))
-              .orElse(facts.identity());
-      Optional<PictureReader.Place> place =
-          facts.place().or(() -> candidate.provenance().place());
-      return new Facts(
-          identity, facts.digest(), place, facts.chip(), facts.stretch(), facts.thumbnail());
-    }
-
-    @Override
-    public void settled() throws IOException {
-      tell(candidate);
-    }
+  Plan plan() {
+    return plan;
   }
 
-  /** A scene that cannot be cut; reading it says why. */
-  private final class Broken extends Element {
-    private final String reason;
-
-    Broken(Candidate candidate, String reason) {
-      super(candidate);
-      this.reason = reason;
-    }
-
-    @Override
-    public String stamp() {
-      return ContentId.shortened(candidate.name());
-    }
-
-    @Override
-    public Reading read(PictureReader reader) {
-      throw new IllegalArgumentException(reason);
-    }
-  }
-
-  /** A scene whose documents are there already. */
-  private final class Known extends Element {
-    Known(Candidate candidate) {
-      super(candidate);
-    }
-
-    @Override
-    public boolean isKnown() {
-      return true;
-    }
-
-    @Override
-    public String stamp() {
-      return "";
-    }
-
-    @Override
-    public Reading read(PictureReader reader) {
-      return Reading.SHOWS_NOTHING;
-    }
+  Provenance provenance(Candidate candidate) {
+    return provenance.apply(candidate);
   }
 
   /** A scene that is here. */
@@ -269,12 +153,12 @@ public final class ArchivePass implements Closeable {
   }
 
   /** A window of a scene. */
-  private final class Chipped extends Element {
+  private final class Chipped extends ArchiveElement {
     private final Opened scene;
     private final Encodable chip;
 
     Chipped(Opened scene, Encodable chip) {
-      super(scene.candidate);
+      super(ArchivePass.this, scene.candidate);
       this.scene = scene;
       this.chip = chip;
     }
@@ -329,7 +213,7 @@ public final class ArchivePass implements Closeable {
     @Override
     public void settled() throws IOException {
       if (scene.unsettled.decrementAndGet() == 0) {
-        tell(candidate);
+        tell(candidate, scene.stamp);
       }
     }
   }
@@ -381,10 +265,10 @@ public final class ArchivePass implements Closeable {
   private Turn open(Candidate candidate) throws InterruptedException {
     Candidate.Fetched fetched = null;
     try {
-      if (ledger.isDone(candidate)) {
-        return new Turn(null, new Known(candidate));
-      }
       String stamp = candidate.stamp();
+      if (ledger.isDone(stamp)) {
+        return new Turn(null, new ArchiveElement.Known(this, candidate));
+      }
       fetched = candidate.fetch();
       Scenes scenes =
           Scenes.plan(
@@ -414,7 +298,7 @@ public final class ArchivePass implements Closeable {
     if (fetched != null) {
       release(candidate, fetched);
     }
-    return new Turn(null, new Broken(candidate, reason));
+    return new Turn(null, new ArchiveElement.Broken(this, candidate, reason));
   }
 
   private static void release(Candidate candidate, Candidate.Fetched fetched) {

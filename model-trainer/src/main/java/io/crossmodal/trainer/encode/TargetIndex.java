@@ -34,6 +34,10 @@ import java.util.regex.Pattern;
 public record TargetIndex(
     String name, String incarnation, TokenForm tokens, boolean places, boolean thumbnails) {
   private static final Duration TIMEOUT = Duration.ofMinutes(2);
+
+  /** For one request with documents: a node that is busy answers late. */
+  private static final Duration BUSY_TIMEOUT = Duration.ofMinutes(5);
+
   private static final Pattern NAME = Pattern.compile("[^,*\\s/?#\"<>|\\\\]+");
   private static final String MODELS = "/_plugins/_cross_modal/models/";
 
@@ -235,8 +239,13 @@ public record TargetIndex(
     return type;
   }
 
-  /** Returns the path of its {@code _bulk}. */
-  public String bulkPath() {
+  /** Returns what sends lines to its {@code _bulk}. */
+  public BulkSink.Transport bulk(ClusterClient cluster) {
+    String path = bulkPath();
+    return lines -> cluster.send("POST", path, lines, BUSY_TIMEOUT);
+  }
+
+  String bulkPath() {
     return path(name) + "/_bulk";
   }
 
