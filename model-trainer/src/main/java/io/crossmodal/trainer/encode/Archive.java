@@ -22,8 +22,6 @@ import java.util.Optional;
  * catalogue, and whatever {@code --sync} keeps in step.
  */
 public final class Archive {
-  private static final int COLOURS = 3;
-
   private final List<Candidate> candidates;
   private final List<String> problems;
 
@@ -46,11 +44,6 @@ public final class Archive {
    * @param files brings them here; closed by whoever made it
    */
   public static Archive of(StacReader.Listing listing, AssetChoice choice, AssetFiles files) {
-    int wanted = choice.names().size();
-    if (wanted > 1 && wanted != COLOURS) {
-      throw new IllegalArgumentException(
-          "one asset is encoded, or three that are red, green and blue; got " + choice.names());
-    }
     List<Candidate> items = new ArrayList<>();
     List<String> problems = new ArrayList<>(listing.problems());
     for (StacItem item : listing.items()) {

@@ -97,7 +97,7 @@ interface Candidate {
   /**
    * An item of a STAC catalogue.
    *
-   * @param assets that are encoded: one, or red, green and blue
+   * @param assets that are encoded: one, or one a band
    */
   record Item(StacItem item, List<Asset> assets, AssetFiles files) implements Candidate {
     @Override
@@ -149,18 +149,18 @@ interface Candidate {
 
     @Override
     public SourceImage image() {
-      return image(assets.stream().map(asset -> Path.of(asset.key())).toList());
+      return image(Path.of(""));
     }
 
-    private SourceImage image(List<Path> paths) {
+    private SourceImage image(Path file) {
       return new SourceImage(
-          name(), paths, List.of(), Optional.empty(), List.of(), item.when().first());
+          name(), List.of(file), List.of(), Optional.empty(), List.of(), item.when().first());
     }
 
     @Override
     public Fetched fetch() throws IOException, InterruptedException {
       AssetFiles.Fetched fetched = files.fetch(assets);
-      return new Fetched(image(fetched.files()), fetched);
+      return new Fetched(image(fetched.file()), fetched);
     }
   }
 }

@@ -17,6 +17,8 @@ import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.image.BandImage;
+import io.crossmodal.model.image.TiffScene;
+import io.crossmodal.model.image.Window;
 import io.crossmodal.trainer.data.GeoTiffWriter;
 import io.crossmodal.trainer.data.Georeference;
 import io.crossmodal.trainer.data.stac.AssetChoice;
@@ -60,6 +62,7 @@ final class ArchiveTest {
   private DocumentFormat format;
   private MoodyServer server;
   private HttpFiles http;
+  private AssetChoice choice = new AssetChoice(List.of());
 
   @BeforeAll
   static void load() throws Exception {
@@ -123,6 +126,52 @@ final class ArchiveTest {
             id, href, checksum.isEmpty() ? "" : ", \"file:checksum\": \"" + checksum + "\"");
   }
 
+  /** Bands in files of their own, stacked, are the scene that has them all. */
+  @Test
+  void bandsInFilesOfTheirOwnAreStacked() throws Exception {
+    server.put("/a.tif", scene(1));
+    items(item("a", "/a.tif", ""));
+    run("whole", chips(), 0);
+    try (TiffScene whole = TiffScene.of(scene(1))) {
+      BandImage bands = whole.values(0, new Window(0, 0, 128, 64), 128).bands();
+      for (int band = 0; band < 3; band++) {
+        float[] values = Arrays.copyOfRange(bands.values(), band * 64 * 128, (band + 1) * 64 * 128);
+        server.put("/b" + band + ".tif", band(values, 128));
+      }
+      server.put("/small.tif", band(new float[64 * 64], 64));
+    }
+    String assets =
+        item("a", "/b0.tif", "")
+            .replace(
+                "\"roles\": [\"visual\"]}",
+                "\"roles\": []}, \"green\": {\"href\": \"/b1.tif\"},"
+                    + " \"blue\": {\"href\": \"/b2.tif\"}, \"small\": {\"href\": \"/small.tif\"}");
+    items(assets);
+    choice = new AssetChoice(List.of("visual", "green", "blue"));
+    run("stacked", chips(), 0);
+    List<JsonObject> expected = documents("whole");
+    List<JsonObject> found = documents("stacked");
+    assertEquals(2, found.size());
+    for (int i = 0; i < 2; i++) {
+      for (String field : List.of("window", "footprint", "centre", "thumbnail", "stretch")) {
+        assertEquals(expected.get(i).get(field), found.get(i).get(field), field);
+      }
+      assertEquals(
+          expected.get(i).getAsJsonObject("image").get("embedding"),
+          found.get(i).getAsJsonObject("image").get("embedding"));
+    }
+    choice = new AssetChoice(List.of("visual", "green", "small"));
+    EncodeRun.Summary refused = run("refused", chips(), 1);
+    assertTrue(refused.problems().get(0).contains("choose bands of one resolution"));
+  }
+
+  private static byte[] band(float[] values, int width) {
+    return GeoTiffWriter.write(
+        new BandImage(1, width, 64, values),
+        GeoTiffWriter.Values.UINT16,
+        new Georeference(32633, width, 64, List.of(499_900d, 10d, 0d, 5_342_400d, 0d, -10d)));
+  }
+
   private void items(String... items) {
     server.put(
         "/items.json",
@@ -153,7 +202,7 @@ final class ArchiveTest {
     StacReader.Listing listing =
         StacReader.read(server.at("/items.json").toString(), Optional.empty(), http);
     try (AssetFiles files = new AssetFiles(http, Spool.in(spool, 1 << 20))) {
-      Archive archive = Archive.of(listing, new AssetChoice(List.of()), files);
+      Archive archive = Archive.of(listing, choice, files);
       assertEquals(List.of(), archive.problems());
       Archive.Plan plan = new Archive.Plan(cutting, model.bundle(), "rgb", LOOK);
       try (ArchivePass pass = archive.pass(plan, journal)) {

@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.data.stac;
 
 import io.crossmodal.model.bundle.Sha256;
+import io.crossmodal.trainer.data.BandStack;
 import io.crossmodal.trainer.data.stac.StacItem.Asset;
 import java.io.Closeable;
 import java.io.IOException;
@@ -37,15 +38,11 @@ public final class AssetFiles implements Closeable {
   }
 
   /**
-   * Assets that lie here, until it is closed.
+   * A picture or scene that lies here, until it is closed.
    *
-   * @param files one an asset
+   * @param file the asset, or the stack of several
    */
-  public record Fetched(List<Path> files, Closeable lease) implements Closeable {
-    public Fetched {
-      files = List.copyOf(files);
-    }
-
+  public record Fetched(Path file, Closeable lease) implements Closeable {
     @Override
     public void close() throws IOException {
       lease.close();
@@ -53,9 +50,11 @@ public final class AssetFiles implements Closeable {
   }
 
   /**
-   * Fetches assets; those that are files already stay where they are.
+   * Fetches assets; those that are files already stay where they are. Several are the bands of one
+   * scene.
    *
    * @throws IOException when one cannot be fetched whole, saying why
+   * @throws io.crossmodal.model.image.ImageFormatException when several make no stack
    */
   public Fetched fetch(List<Asset> assets) throws IOException, InterruptedException {
     long expected = 0;
@@ -82,11 +81,20 @@ public final class AssetFiles implements Closeable {
           files.add(Path.of(asset.href()));
         }
       }
-      return new Fetched(files, lease);
+      return new Fetched(files.size() == 1 ? files.get(0) : stack(files, lease, before), lease);
     } catch (IOException | InterruptedException | RuntimeException e) {
       lease.close();
       throw e;
     }
+  }
+
+  private static Path stack(List<Path> files, Spool.Lease lease, long before) throws IOException {
+    Path stack = lease.file(".tif");
+    try (BandStack bands = new BandStack(files)) {
+      lease.grow(before + bands.bytes());
+      bands.write(stack);
+    }
+    return stack;
   }
 
   private static String suffix(Asset asset) {
@@ -161,7 +169,7 @@ public final class AssetFiles implements Closeable {
   }
 
   @Override
-  public void close() throws IOException {
+  public void close() {
     spool.close();
   }
 }

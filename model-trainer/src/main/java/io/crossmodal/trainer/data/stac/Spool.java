@@ -6,11 +6,13 @@ package io.crossmodal.trainer.data.stac;
 
 import java.io.Closeable;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 
 /**
  * A folder for files that are fetched, used and deleted; they have at most so many bytes together.
@@ -22,6 +24,9 @@ public final class Spool implements Closeable {
   private long used;
   private int leases;
   private int files;
+
+  /** Where the process is ended in the middle, nothing is left either. */
+  private final Thread atExit = new Thread(this::delete, "spool");
 
   private Spool(Path folder, long limit) {
     this.folder = folder;
@@ -39,7 +44,9 @@ public final class Spool implements Closeable {
       throw new IllegalArgumentException("a spool holds at least a byte, got " + limit);
     }
     Files.createDirectories(parent);
-    return new Spool(Files.createTempDirectory(parent, "crossmodal-spool"), limit);
+    Spool spool = new Spool(Files.createTempDirectory(parent, "crossmodal-spool"), limit);
+    Runtime.getRuntime().addShutdownHook(spool.atExit);
+    return spool;
   }
 
   /**
@@ -143,14 +150,26 @@ public final class Spool implements Closeable {
 
   /** Deletes the folder and what is left in it. */
   @Override
-  public synchronized void close() throws IOException {
-    if (Files.isDirectory(folder)) {
-      try (var left = Files.list(folder)) {
-        for (Path path : left.toList()) {
-          Files.deleteIfExists(path);
-        }
+  public void close() {
+    try {
+      Runtime.getRuntime().removeShutdownHook(atExit);
+    } catch (IllegalStateException e) {
+      // The process is ending, and this runs anyway.
+    }
+    delete();
+  }
+
+  private synchronized void delete() {
+    if (!Files.isDirectory(folder)) {
+      return;
+    }
+    try (Stream<Path> left = Files.list(folder)) {
+      for (Path path : left.toList()) {
+        Files.deleteIfExists(path);
       }
       Files.delete(folder);
+    } catch (IOException e) {
+      throw new UncheckedIOException("emptying the spool " + folder, e);
     }
   }
 }

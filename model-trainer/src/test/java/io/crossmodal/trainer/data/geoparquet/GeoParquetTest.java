@@ -214,6 +214,8 @@ final class GeoParquetTest {
             db.execute("copy (select * from '" + path + "' where id <> 'c') to '" + out + codec
                 + ".parquet' (format parquet, compression " + codec + ")")
         pq.write_table(table, out + 'arrow.parquet', compression='zstd')
+        db.execute("copy (select * from '" + path + "' where id = 'a') to '" + out
+            + "kept.parquet' (format parquet, kv_metadata {crossmodal: '{}'})")
         """);
     Process python =
         new ProcessBuilder(PYTHON, script.toString(), file.toString(), folder + "/out-")
@@ -230,5 +232,11 @@ final class GeoParquetTest {
     List<GeoRow> arrow = read(folder.resolve("out-arrow.parquet"));
     assertSame(full(), arrow.get(0));
     assertSame(TWO, arrow.get(2));
+    for (String name : List.of("arrow", "kept")) {
+      Path kept = folder.resolve("out-" + name + ".parquet");
+      try (GeoParquetReader reader = GeoParquetReader.open(kept, COLUMNS)) {
+        assertEquals(Optional.of("{}"), reader.metadata("crossmodal"), name);
+      }
+    }
   }
 }

@@ -190,7 +190,7 @@ final class HttpFilesTest {
       String checksum = "1220" + Sha256.hex(CONTENT);
       try (AssetFiles.Fetched fetched =
           files.fetch(List.of(asset("/scene.tif", checksum, OptionalLong.empty())))) {
-        assertArrayEquals(CONTENT, Files.readAllBytes(fetched.files().get(0)));
+        assertArrayEquals(CONTENT, Files.readAllBytes(fetched.file()));
       }
       assertEquals(List.of(), spooled());
       List<Asset> other =
@@ -259,7 +259,7 @@ final class HttpFilesTest {
     try (AssetFiles files = new AssetFiles(http, Spool.in(folder.resolve("spool"), 1))) {
       AssetFiles.Fetched fetched = files.fetch(List.of(asset));
       fetched.close();
-      assertEquals(List.of(own), fetched.files());
+      assertEquals(own, fetched.file());
     }
     assertArrayEquals(CONTENT, Files.readAllBytes(own));
   }
