@@ -132,7 +132,9 @@ final class SyncIT {
     List<String> sync = List.of("--data", mine.toString(), "--index", "kept", "--sync");
     List<String> plan = List.of("--data", mine.toString(), "--index", "kept", "--sync=plan");
     assertSays(
-        encode(0, plan, "--create-index"), "add 0.jpg", "4 to add, 0 to replace, 0 to finish, 0 to");
+        encode(0, plan, "--create-index"),
+        "add 0.jpg",
+        "4 to add, 0 to replace, 0 to finish, 0 to");
     assertEquals("{}", scenes("kept", "path"), "a plan changes nothing");
     encode(0, sync);
     encode(0, List.of("--data", others.toString(), "--index", "kept"));

@@ -48,10 +48,9 @@ import picocli.CommandLine.Spec;
           + " interrupted.",
       "Beside the field, a document has what is known of its picture: path, caption, class (the"
           + " name of its folder), labels and acquired (BigEarthNet), footprint and centre"
-          + " (GeoTIFF), thumbnail; a chip of a scene has scene, window, resolution and no_data; what"
-          + " comes from a STAC item has stac."
-          + " Its id comes from the picture's bytes, or the scene's and the window, and the field's"
-          + " name, so that a picture is never there twice."
+          + " (GeoTIFF), thumbnail; a chip of a scene has scene, window, resolution and no_data;"
+          + " what comes from a STAC item has stac. Its id comes from the picture's bytes, or the"
+          + " scene's and the window, and the field's name, so that a picture is never there twice."
     })
 final class EncodeCommand implements Callable<Integer> {
   private static final String STANDARD_OUTPUT = "-";
@@ -123,8 +122,7 @@ final class EncodeCommand implements Callable<Integer> {
     }
     SourceImages source = arguments.source(syncing.isPresent());
     EncodeRun.Options options = all.after(source.problems().size());
-    return deliver(
-        new EncodeJob(source, Optional.empty(), cutting, arguments.bundle(), options));
+    return deliver(new EncodeJob(source, Optional.empty(), cutting, arguments.bundle(), options));
   }
 
   private void checkContradictions(boolean syncing, boolean shown) {
@@ -162,8 +160,7 @@ final class EncodeCommand implements Callable<Integer> {
   }
 
   private EncodeWork work() {
-    return new EncodeWork(
-        stac.catalogue().orElseGet(() -> arguments.data().toString()), this::say);
+    return new EncodeWork(stac.catalogue().orElseGet(() -> arguments.data().toString()), this::say);
   }
 
   private int toIndex(EncodeJob job) throws Exception {
@@ -176,8 +173,7 @@ final class EncodeCommand implements Callable<Integer> {
     if (sync.mode().isPresent()) {
       OwnedDocuments owned =
           sync.owned(cluster, index, arguments.retry(), stac.catalogue(), arguments.data());
-      return work()
-          .sync(kept, format, sync.mode().get(), sync.deletesAnyway(), owned, sinks);
+      return work().sync(kept, format, sync.mode().get(), sync.deletesAnyway(), owned, sinks);
     }
     if (job.archive().isPresent() || job.stored().isPresent()) {
       index.addProvenance(cluster);

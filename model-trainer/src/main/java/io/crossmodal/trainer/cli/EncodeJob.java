@@ -47,8 +47,7 @@ record EncodeJob(
   }
 
   EncodeJob withoutThumbnails() {
-    return new EncodeJob(
-        source, archive, stored, cutting, bundle, options.withoutThumbnails());
+    return new EncodeJob(source, archive, stored, cutting, bundle, options.withoutThumbnails());
   }
 
   /**
@@ -61,11 +60,9 @@ record EncodeJob(
     if (problems.size() > options.allowedProblems()) {
       throw new IllegalArgumentException(
           InvalidDatasetException.summary(
-              what + " (" + options.allowedProblems() + " problems allowed)",
-              problems));
+              what + " (" + options.allowedProblems() + " problems allowed)", problems));
     }
-    return new EncodeJob(
-        source, archive, stored, cutting, bundle, options.after(problems.size()));
+    return new EncodeJob(source, archive, stored, cutting, bundle, options.after(problems.size()));
   }
 
   /** Returns what the pixels depend on, in words for a journal; nothing where it is the usual. */

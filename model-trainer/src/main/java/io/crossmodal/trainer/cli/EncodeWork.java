@@ -53,12 +53,7 @@ record EncodeWork(String source, Consumer<String> say) {
       say.accept(source + ": " + images.size() + " " + job.source().kind());
       EncodeRun.Summary summary =
           encode(
-              job,
-              images::size,
-              () -> "",
-              (run, to) -> run.run(images, sinks, to),
-              format,
-              known);
+              job, images::size, () -> "", (run, to) -> run.run(images, sinks, to), format, known);
       return report(job, summary, "pictures", job.source().problems(), List.of());
     }
     try (Scenes cut =
@@ -73,12 +68,7 @@ record EncodeWork(String source, Consumer<String> say) {
       say.accept(source + ": " + size + ", " + cut.chips() + " chips");
       EncodeRun.Summary summary =
           encode(
-              left,
-              cut::chips,
-              cut::current,
-              (run, to) -> run.run(cut, sinks, to),
-              format,
-              known);
+              left, cut::chips, cut::current, (run, to) -> run.run(cut, sinks, to), format, known);
       List<String> problems = new ArrayList<>(job.source().problems());
       problems.addAll(cut.problems());
       return report(job, summary, "chips of " + size, problems, cut.unplaced());
@@ -171,9 +161,11 @@ record EncodeWork(String source, Consumer<String> say) {
       return sync.problems().isEmpty() ? 0 : SOME_LEFT_OUT;
     }
     say.accept(source + ": " + sync.summary());
-    Sync.Outcome outcome = sync.size() == 0
-        ? sync.apply(null, format, left.options(), sinks, anyway, (done, expected, current) -> {})
-        : synced(left, format, sync, anyway, sinks);
+    Sync.Outcome outcome =
+        sync.size() == 0
+            ? sync.apply(
+                null, format, left.options(), sinks, anyway, (done, expected, current) -> {})
+            : synced(left, format, sync, anyway, sinks);
     say.accept(
         outcome.deleted()
             + " documents deleted"
@@ -193,11 +185,7 @@ record EncodeWork(String source, Consumer<String> say) {
   }
 
   private static Sync.Outcome synced(
-      EncodeJob job,
-      DocumentFormat format,
-      Sync sync,
-      boolean anyway,
-      EncodeRun.SinkFactory sinks)
+      EncodeJob job, DocumentFormat format, Sync sync, boolean anyway, EncodeRun.SinkFactory sinks)
       throws Exception {
     try (Interruption interruption = new Interruption();
         BundleModel model = BundleModel.of(job.bundle());

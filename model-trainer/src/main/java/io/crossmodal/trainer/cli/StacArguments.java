@@ -47,8 +47,9 @@ final class StacArguments {
       split = ",",
       showDefaultValue = Visibility.NEVER,
       description =
-          "--stac: asset that is encoded, by its name or role; several are the"
-              + " bands of one scene, three red, green and blue (default: visual, data, overview or thumbnail, the first that an item has once)")
+          "--stac: asset that is encoded, by its name or role; several are the bands of one scene,"
+              + " three red, green and blue (default: visual, data, overview or thumbnail, the"
+              + " first that an item has once)")
   private List<String> assets = new ArrayList<>();
 
   @Option(

@@ -58,11 +58,7 @@ final class SyncArguments {
 
   /** Returns what an index has of the source. */
   OwnedDocuments owned(
-      ClusterClient cluster,
-      TargetIndex index,
-      Retry retry,
-      Optional<String> catalogue,
-      Path data)
+      ClusterClient cluster, TargetIndex index, Retry retry, Optional<String> catalogue, Path data)
       throws IOException, InterruptedException {
     index.addProvenance(cluster);
     String name =

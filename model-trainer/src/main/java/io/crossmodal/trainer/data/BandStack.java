@@ -26,7 +26,8 @@ import java.util.stream.IntStream;
  * floating-point numbers of 32 bits, uncompressed, band by band, NaN where there is no data. Some
  * rows at a time are held.
  *
- * @see <a href="https://web.archive.org/web/2024/http://www.awaresystems.be/imaging/tiff/bigtiff.html">
+ * @see <a
+ *     href="https://web.archive.org/web/2024/http://www.awaresystems.be/imaging/tiff/bigtiff.html">
  *     BigTIFF</a>
  */
 public final class BandStack implements Closeable {
@@ -74,11 +75,7 @@ public final class BandStack implements Closeable {
   private static void check(int number, TiffScene band, TiffScene first) {
     if (band.bands() != 1) {
       throw new ImageFormatException(
-          "file "
-              + number
-              + " of a stack has "
-              + band.samples()
-              + "; one band a file is expected");
+          "file " + number + " of a stack has " + band.samples() + "; one band a file is expected");
     }
     if (band.width() != first.width() || band.height() != first.height()) {
       throw new ImageFormatException(

@@ -76,8 +76,7 @@ abstract class ArchiveElement implements Encodable {
               .content()
               .map(content -> ContentId.chip(pass.plan().sensor(), content, "", ""))
               .orElse(facts.identity());
-      Optional<PictureReader.Place> place =
-          facts.place().or(() -> candidate.provenance().place());
+      Optional<PictureReader.Place> place = facts.place().or(() -> candidate.provenance().place());
       return new Facts(
           identity, facts.digest(), place, facts.chip(), facts.stretch(), facts.thumbnail());
     }

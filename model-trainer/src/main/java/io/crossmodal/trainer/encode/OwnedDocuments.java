@@ -117,8 +117,7 @@ public final class OwnedDocuments {
     body.add("query", term(ProvenanceFields.SOURCE, source));
     body.add("aggs", object("scenes", object("composite", composite)));
     // A shard that is away must not look like scenes that are not there.
-    JsonObject response =
-        call("POST", path + "/_search?allow_partial_search_results=false", body);
+    JsonObject response = call("POST", path + "/_search?allow_partial_search_results=false", body);
     return response.getAsJsonObject("aggregations").getAsJsonObject("scenes");
   }
 
@@ -172,9 +171,7 @@ public final class OwnedDocuments {
   private static <T> List<List<T>> parts(List<T> all) {
     return IntStream.range(0, Math.ceilDiv(all.size(), DELETED_AT_ONCE))
         .mapToObj(
-            i ->
-                all.subList(
-                    i * DELETED_AT_ONCE, Math.min(all.size(), (i + 1) * DELETED_AT_ONCE)))
+            i -> all.subList(i * DELETED_AT_ONCE, Math.min(all.size(), (i + 1) * DELETED_AT_ONCE)))
         .toList();
   }
 
@@ -230,14 +227,16 @@ public final class OwnedDocuments {
           "--sync keeps one index in step; the alias stands for " + indices.keySet());
     }
     JsonObject mappings =
-        indices.get(indices.keySet().iterator().next()).getAsJsonObject().getAsJsonObject("mappings");
+        indices
+            .get(indices.keySet().iterator().next())
+            .getAsJsonObject()
+            .getAsJsonObject("mappings");
     return mappings.has("_meta") ? mappings.getAsJsonObject("_meta") : new JsonObject();
   }
 
   private JsonObject call(String method, String target, JsonObject body)
       throws IOException, InterruptedException {
-    byte[] json =
-        body == null ? new byte[0] : body.toString().getBytes(StandardCharsets.UTF_8);
+    byte[] json = body == null ? new byte[0] : body.toString().getBytes(StandardCharsets.UTF_8);
     Response response = retry.whileBusy(() -> cluster.send(method, target, json, TIMEOUT));
     if (response.status() >= 300) {
       throw cluster.refused(method, target, response);

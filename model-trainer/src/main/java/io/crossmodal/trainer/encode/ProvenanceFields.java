@@ -40,8 +40,7 @@ final class ProvenanceFields {
     }
   }
 
-  static void write(StacItem item, List<String> assets, JsonWriter json)
-      throws IOException {
+  static void write(StacItem item, List<String> assets, JsonWriter json) throws IOException {
     json.beginObject().name("id").value(item.id());
     text("collection", item.collection(), json);
     text("href", item.href(), json);

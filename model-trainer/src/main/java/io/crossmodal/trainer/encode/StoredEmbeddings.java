@@ -111,9 +111,15 @@ public final class StoredEmbeddings implements Closeable {
     }
     if (!format.field().equals(about("field"))) {
       throw new IllegalArgumentException(
-          path + " was encoded for the field [" + about("field") + "], got [" + format.field() + "]");
+          path
+              + " was encoded for the field ["
+              + about("field")
+              + "], got ["
+              + format.field()
+              + "]");
     }
-    boolean kept = format.tokens() == TokenForm.NONE || format.tokens().key().equals(about("tokens"));
+    boolean kept =
+        format.tokens() == TokenForm.NONE || format.tokens().key().equals(about("tokens"));
     if (!kept) {
       throw new IllegalArgumentException(
           path

@@ -85,8 +85,7 @@ public final class Sync {
           // Its documents would have the same ids.
           repeated++;
         } else {
-          listed.put(
-              candidate.name(), new Owner(index.source(), candidate.name(), version, made));
+          listed.put(candidate.name(), new Owner(index.source(), candidate.name(), version, made));
         }
       } catch (IOException e) {
         problems.add(candidate.name() + ": " + EncodeRun.reason(e));
@@ -251,8 +250,7 @@ public final class Sync {
     try (Journal none = Journal.none();
         ArchivePass pass = pass(some, complete)) {
       int before = total.done;
-      EncodeRun run =
-          new EncodeRun(model, format, options.after(total.problems.size()), none);
+      EncodeRun run = new EncodeRun(model, format, options.after(total.problems.size()), none);
       total.add(
           run.run(
               pass,

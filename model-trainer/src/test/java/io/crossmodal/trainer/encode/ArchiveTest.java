@@ -122,8 +122,7 @@ final class ArchiveTest {
        "proj:epsg": 32633},
      "links": [], "assets": {"visual": {"href": "%s"%s, "roles": ["visual"]}}}
     """
-        .formatted(
-            id, href, checksum.isEmpty() ? "" : ", \"file:checksum\": \"" + checksum + "\"");
+        .formatted(id, href, checksum.isEmpty() ? "" : ", \"file:checksum\": \"" + checksum + "\"");
   }
 
   /** Bands in files of their own, stacked, are the scene that has them all. */
@@ -321,8 +320,7 @@ final class ArchiveTest {
     assertEquals("[64,0,64,64]", documents.get(3).get("window").toString());
     assertEquals("b", documents.get(3).getAsJsonObject("stac").get("id").getAsString());
     // By the file's own georeference, not by the item's.
-    assertEquals(
-        15, documents.get(3).getAsJsonObject("centre").get("lon").getAsDouble(), 0.1);
+    assertEquals(15, documents.get(3).getAsJsonObject("centre").get("lon").getAsDouble(), 0.1);
     // A scene that is done is not fetched again; one of which the journal lost a part is.
     assertEquals(2, run("out", chips(), 2).known());
     assertEquals(1, fetched("/a.tif"));
@@ -417,8 +415,7 @@ final class ArchiveTest {
                 Journal.none(),
                 listener -> new GeoParquetSink(table, format, listener)));
     try (var left = Files.list(folder)) {
-      assertEquals(
-          List.of("spool"), left.map(file -> file.getFileName().toString()).toList());
+      assertEquals(List.of("spool"), left.map(file -> file.getFileName().toString()).toList());
     }
   }
 }

@@ -217,7 +217,8 @@ public final class GeoParquetReader implements Closeable {
     List<List<double[]>> rings = new ArrayList<>();
     for (int i = 0; i < geometry.getNumGeometries(); i++) {
       List<double[]> ring = new ArrayList<>();
-      for (Coordinate at : ((Polygon) geometry.getGeometryN(i)).getExteriorRing().getCoordinates()) {
+      for (Coordinate at :
+          ((Polygon) geometry.getGeometryN(i)).getExteriorRing().getCoordinates()) {
         ring.add(new double[] {at.x, at.y});
       }
       rings.add(ring);

@@ -153,9 +153,7 @@ public final class GeoParquetWriter implements Closeable {
               .as(LogicalTypeAnnotation.stringType())
               .named(name);
       case JSON ->
-          Types.optional(PrimitiveTypeName.BINARY)
-              .as(LogicalTypeAnnotation.jsonType())
-              .named(name);
+          Types.optional(PrimitiveTypeName.BINARY).as(LogicalTypeAnnotation.jsonType()).named(name);
       case TEXTS ->
           Types.optionalList()
               .requiredElement(PrimitiveTypeName.BINARY)
@@ -291,9 +289,7 @@ public final class GeoParquetWriter implements Closeable {
     }
 
     private static double[] corners(Envelope bounds) {
-      return new double[] {
-        bounds.getMinX(), bounds.getMinY(), bounds.getMaxX(), bounds.getMaxY()
-      };
+      return new double[] {bounds.getMinX(), bounds.getMinY(), bounds.getMaxX(), bounds.getMaxY()};
     }
 
     @Override

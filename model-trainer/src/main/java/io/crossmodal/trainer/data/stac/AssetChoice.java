@@ -25,7 +25,8 @@ public record AssetChoice(List<String> names) {
 
   public AssetChoice {
     names = List.copyOf(names);
-    if (names.stream().anyMatch(String::isBlank) || names.stream().distinct().count() < names.size()) {
+    if (names.stream().anyMatch(String::isBlank)
+        || names.stream().distinct().count() < names.size()) {
       throw new IllegalArgumentException(
           "assets are chosen by different names or roles, got " + names);
     }

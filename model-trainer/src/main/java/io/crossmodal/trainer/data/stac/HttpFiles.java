@@ -410,8 +410,7 @@ public final class HttpFiles {
       if (value.matches("\\d{1,9}")) {
         return Duration.ofSeconds(Long.parseLong(value));
       }
-      Instant then =
-          ZonedDateTime.parse(value, DateTimeFormatter.RFC_1123_DATE_TIME).toInstant();
+      Instant then = ZonedDateTime.parse(value, DateTimeFormatter.RFC_1123_DATE_TIME).toInstant();
       Duration left = Duration.between(Instant.now(), then);
       return left.isNegative() ? Duration.ZERO : left;
     } catch (DateTimeException e) {

@@ -36,9 +36,7 @@ final class Links {
     boolean file = "file".equalsIgnoreCase(resolved.getScheme());
     if (!file && !HttpFiles.isHttp(resolved)) {
       throw new IllegalArgumentException(
-          "the link ["
-              + ItemJson.shown(href)
-              + "] is not read; http, https and files are");
+          "the link [" + ItemJson.shown(href) + "] is not read; http, https and files are");
     }
     if (file && HttpFiles.isHttp(base)) {
       throw new IllegalArgumentException(

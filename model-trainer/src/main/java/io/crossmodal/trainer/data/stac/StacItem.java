@@ -49,8 +49,7 @@ public record StacItem(
    *
    * @param datetime empty where start and end say it
    */
-  public record When(
-      Optional<Instant> datetime, Optional<Instant> start, Optional<Instant> end) {
+  public record When(Optional<Instant> datetime, Optional<Instant> start, Optional<Instant> end) {
     /** Returns the time, or else the start. */
     public Optional<Instant> first() {
       return datetime.or(() -> start);
@@ -82,12 +81,7 @@ public record StacItem(
    * @param size bytes, as {@code file:size} has it
    */
   public record Asset(
-      String key,
-      URI href,
-      String type,
-      List<String> roles,
-      String checksum,
-      OptionalLong size) {
+      String key, URI href, String type, List<String> roles, String checksum, OptionalLong size) {
     public Asset {
       roles = List.copyOf(roles);
     }

@@ -103,7 +103,8 @@ public final class StacReader {
       } catch (NoSuchFileException e) {
         reader.problems.add("there is no such file: " + e.getFile());
       } catch (IOException e) {
-        reader.problems.add(HttpFiles.shown(next.address()) + ": cannot be read: " + e.getMessage());
+        reader.problems.add(
+            HttpFiles.shown(next.address()) + ": cannot be read: " + e.getMessage());
       }
     }
     return new Listing(List.copyOf(reader.items.values()), reader.problems);

@@ -39,8 +39,7 @@ final class GeoParquetTest {
           new Column("tokens", Kind.BYTES));
 
   /** Python that reads it, where there is one: GeoPandas, DuckDB and PyArrow. */
-  private static final String PYTHON =
-      System.getProperty("crossmodal.python", "python3");
+  private static final String PYTHON = System.getProperty("crossmodal.python", "python3");
 
   @TempDir Path folder;
 
@@ -56,14 +55,22 @@ final class GeoParquetTest {
   private static GeoRow full() {
     return new GeoRow(
         Map.of(
-            "id", "a",
-            "about", "{\"platform\":\"sentinel-2b\"}",
-            "labels", List.of("Water", "Wälder"),
-            "embedding", new float[] {0.1f, -2.5f, Float.MIN_VALUE},
-            "window", new int[] {0, 128, 64, 64},
-            "resolution", 0.3,
-            "acquired", Instant.parse("2024-05-01T08:20:30.125Z"),
-            "tokens", new byte[] {0, 1, -1, 127, -128}),
+            "id",
+            "a",
+            "about",
+            "{\"platform\":\"sentinel-2b\"}",
+            "labels",
+            List.of("Water", "Wälder"),
+            "embedding",
+            new float[] {0.1f, -2.5f, Float.MIN_VALUE},
+            "window",
+            new int[] {0, 128, 64, 64},
+            "resolution",
+            0.3,
+            "acquired",
+            Instant.parse("2024-05-01T08:20:30.125Z"),
+            "tokens",
+            new byte[] {0, 1, -1, 127, -128}),
         List.of(square(10, 50)));
   }
 
@@ -135,7 +142,8 @@ final class GeoParquetTest {
     Path file = write("a.parquet", List.of(full(), EMPTY, TWO));
     try (GeoParquetReader reader = GeoParquetReader.open(file, COLUMNS)) {
       assertEquals(Optional.of("{}"), reader.metadata("crossmodal"));
-      JsonObject geo = JsonParser.parseString(reader.metadata("geo").orElseThrow()).getAsJsonObject();
+      JsonObject geo =
+          JsonParser.parseString(reader.metadata("geo").orElseThrow()).getAsJsonObject();
       assertEquals("1.1.0", geo.get("version").getAsString());
       JsonObject column = geo.getAsJsonObject("columns").getAsJsonObject("geometry");
       assertEquals("WKB", column.get("encoding").getAsString());
@@ -182,7 +190,8 @@ final class GeoParquetTest {
       System.out.println(
           "not checked with GeoPandas and DuckDB: "
               + PYTHON
-              + " has not geopandas, duckdb and pyarrow; -Dcrossmodal.python=FILE names one that has");
+              + " has not geopandas, duckdb and pyarrow; -Dcrossmodal.python=FILE names one that"
+              + " has");
     }
     assumeTrue(there);
     Path file = write("a.parquet", List.of(full(), EMPTY, TWO));

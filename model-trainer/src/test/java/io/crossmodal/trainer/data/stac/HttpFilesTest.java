@@ -47,7 +47,8 @@ final class HttpFilesTest {
   @BeforeEach
   void start() throws IOException {
     server = new MoodyServer();
-    http = new HttpFiles(MoodyServer.patience(Duration.ofMinutes(10), waits), Duration.ofMinutes(1));
+    http =
+        new HttpFiles(MoodyServer.patience(Duration.ofMinutes(10), waits), Duration.ofMinutes(1));
   }
 
   @AfterEach
@@ -70,7 +71,8 @@ final class HttpFilesTest {
     server.put("/scene.tif", CONTENT);
     server.once("/scene.tif", MoodyServer.status(429, "Retry-After", "7"));
     server.once("/scene.tif", MoodyServer.status(503, "", ""));
-    server.once("/scene.tif", MoodyServer.status(429, "Retry-After", "Fri, 01 Jan 1999 00:00:00 GMT"));
+    server.once(
+        "/scene.tif", MoodyServer.status(429, "Retry-After", "Fri, 01 Jan 1999 00:00:00 GMT"));
     assertArrayEquals(CONTENT, download("/scene.tif"));
     assertEquals(
         List.of(Duration.ofSeconds(7), Duration.ofMillis(500), Duration.ofSeconds(1)), waits);
@@ -147,7 +149,8 @@ final class HttpFilesTest {
   @Test
   void redirectsAreFollowed() throws Exception {
     server.put("/there.tif", CONTENT);
-    server.once("/here.tif", MoodyServer.status(302, "Location", server.at("/there.tif").toString()));
+    server.once(
+        "/here.tif", MoodyServer.status(302, "Location", server.at("/there.tif").toString()));
     assertArrayEquals(CONTENT, download("/here.tif"));
   }
 
@@ -199,7 +202,8 @@ final class HttpFilesTest {
       assertTrue(e.getMessage().contains("file:checksum"), e.getMessage());
       List<Asset> shorter = List.of(asset("/scene.tif", "", OptionalLong.of(3)));
       IOException size = assertThrows(IOException.class, () -> files.fetch(shorter));
-      assertTrue(size.getMessage().contains("300000 bytes where its item says 3"), size.getMessage());
+      assertTrue(
+          size.getMessage().contains("300000 bytes where its item says 3"), size.getMessage());
       assertEquals(List.of(), spooled());
     }
   }

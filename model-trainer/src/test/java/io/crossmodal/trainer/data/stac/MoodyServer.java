@@ -138,7 +138,8 @@ public final class MoodyServer implements Closeable {
       from = Integer.parseInt(range.replaceAll("\\D", ""));
       exchange
           .getResponseHeaders()
-          .set("Content-Range", "bytes " + from + "-" + (content.length - 1) + "/" + content.length);
+          .set(
+              "Content-Range", "bytes " + from + "-" + (content.length - 1) + "/" + content.length);
     }
     exchange.sendResponseHeaders(from > 0 ? 206 : 200, content.length - from);
     exchange.getResponseBody().write(content, from, content.length - from);

@@ -271,14 +271,14 @@ final class StacReaderTest {
     write("picture.json", "{\"type\": \"Topology\"}");
     IllegalArgumentException e =
         assertThrows(
-            IllegalArgumentException.class,
-            () -> read(folder.resolve("picture.json").toString()));
+            IllegalArgumentException.class, () -> read(folder.resolve("picture.json").toString()));
     assertTrue(e.getMessage().contains("its type is [Topology]"), e.getMessage());
   }
 
   @Test
   void assetsAreChosenByNameOrRole() {
-    StacItem item = ItemJson.read(json(item("a", "1.0.0", "\"x\": 1", "")), URI.create("http://h/a"));
+    StacItem item =
+        ItemJson.read(json(item("a", "1.0.0", "\"x\": 1", "")), URI.create("http://h/a"));
     assertEquals("visual", new AssetChoice(List.of()).of(item).get(0).key());
     assertEquals("visual", new AssetChoice(List.of("data")).of(item).get(0).key());
     assertEquals("meta", new AssetChoice(List.of("meta")).of(item).get(0).key());
