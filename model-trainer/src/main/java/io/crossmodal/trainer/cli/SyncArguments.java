@@ -60,7 +60,9 @@ final class SyncArguments {
   OwnedDocuments owned(
       ClusterClient cluster, TargetIndex index, Retry retry, Optional<String> catalogue, Path data)
       throws IOException, InterruptedException {
-    index.addProvenance(cluster);
+    if (mode == Mode.APPLY) {
+      index.addProvenance(cluster);
+    }
     String name =
         source != null
             ? source

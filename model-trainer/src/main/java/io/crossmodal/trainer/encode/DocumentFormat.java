@@ -114,11 +114,7 @@ public record DocumentFormat(
     }
     json.endArray();
     if (tokens.encoding().isPresent()) {
-      byte[] block =
-          TokenBlockFormat.write(
-              document.encoding().tokens(),
-              tokens.encoding().get(),
-              model.fingerprints().tokenSpace());
+      byte[] block = document.picture().tokens().orElseGet(() -> block(document));
       json.name("tokens").value(Base64.getEncoder().encodeToString(block));
     }
     json.name("sensor").value(sensor).name("encoded_from").value(mark(document)).endObject();
@@ -153,6 +149,14 @@ public record DocumentFormat(
     }
     ProvenanceFields.write(document.picture().provenance(), json);
     json.endObject();
+  }
+
+  /** Returns its tokens in the form in which they are kept. */
+  byte[] block(Document document) {
+    return TokenBlockFormat.write(
+        document.encoding().tokens(),
+        tokens.encoding().orElseThrow(),
+        model.fingerprints().tokenSpace());
   }
 
   private static void write(Chip chip, JsonWriter json) throws IOException {

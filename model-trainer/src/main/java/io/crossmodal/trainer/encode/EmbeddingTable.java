@@ -64,6 +64,9 @@ final class EmbeddingTable {
           new Column(TOKENS, Kind.BYTES),
           new Column(DocumentFormat.THUMBNAIL, Kind.BYTES));
 
+  /** Of a document whose block is kept as it is. */
+  private static final TokenBlock NO_TOKENS = new TokenBlock(1, 1, new float[1]);
+
   private EmbeddingTable() {}
 
   /** Returns what a file says of the model that encoded it. */
@@ -108,17 +111,9 @@ final class EmbeddingTable {
     stac(document.picture().provenance()).ifPresent(json -> values.put(DocumentFormat.STAC, json));
     values.put(ENCODED_FROM, facts.digest());
     values.put(EMBEDDING, document.encoding().embedding());
-    format
-        .tokens()
-        .encoding()
-        .ifPresent(
-            encoding ->
-                values.put(
-                    TOKENS,
-                    TokenBlockFormat.write(
-                        document.encoding().tokens(),
-                        encoding,
-                        format.model().fingerprints().tokenSpace())));
+    if (format.tokens() != TokenForm.NONE) {
+      values.put(TOKENS, document.picture().tokens().orElseGet(() -> format.block(document)));
+    }
     if (!facts.thumbnail().isEmpty()) {
       values.put(DocumentFormat.THUMBNAIL, Base64.getDecoder().decode(facts.thumbnail()));
     }
@@ -157,7 +152,8 @@ final class EmbeddingTable {
   }
 
   /** A picture whose encoding is known; nobody reads it. */
-  private record Stored(SourceImage image, Provenance provenance) implements Encodable {
+  private record Stored(SourceImage image, Provenance provenance, Optional<byte[]> tokens)
+      implements Encodable {
     @Override
     public String name() {
       return image.path();
@@ -208,9 +204,9 @@ final class EmbeddingTable {
     return new Document(
         id,
         ContentId.shortened("parquet\0" + id + digest),
-        new Stored(image, Provenance.kept(json(values))),
+        new Stored(image, Provenance.kept(json(values)), tokens(values, format)),
         facts,
-        new Encoding(tokens(values, format), embedding(values, format)));
+        new Encoding(NO_TOKENS, embedding(values, format)));
   }
 
   private static String text(Map<String, Object> values, String name, String form) {
@@ -278,17 +274,18 @@ final class EmbeddingTable {
     return embedding;
   }
 
-  private static TokenBlock tokens(Map<String, Object> values, DocumentFormat format) {
+  private static Optional<byte[]> tokens(Map<String, Object> values, DocumentFormat format) {
     if (format.tokens() == TokenForm.NONE) {
-      return new TokenBlock(1, 1, new float[1]);
+      return Optional.empty();
     }
     if (!(values.get(TOKENS) instanceof byte[] bytes)) {
       throw new IllegalArgumentException("[tokens] is missing, and the field keeps them");
     }
-    if (!TokenBlockFormat.header(bytes, 0, bytes.length)
-        .matches(format.model().fingerprints().tokenSpace())) {
-      throw new IllegalArgumentException("[tokens] belong to another model");
+    TokenBlockFormat.Header header = TokenBlockFormat.header(bytes, 0, bytes.length);
+    if (!header.matches(format.model().fingerprints().tokenSpace())
+        || header.encoding() != format.tokens().encoding().orElseThrow()) {
+      throw new IllegalArgumentException("[tokens] belong to another model, or field");
     }
-    return TokenBlockFormat.read(bytes, 0, bytes.length);
+    return Optional.of(bytes);
   }
 }

@@ -41,6 +41,11 @@ interface Encodable {
    */
   default void settled() throws IOException {}
 
+  /** Returns its token block, where it was encoded before. */
+  default Optional<byte[]> tokens() {
+    return Optional.empty();
+  }
+
   /** Returns where it comes from, beside its file. */
   default Provenance provenance() {
     return Provenance.NONE;

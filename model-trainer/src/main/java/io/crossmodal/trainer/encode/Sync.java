@@ -191,7 +191,9 @@ public final class Sync {
     if (sound || anyway) {
       total.deleted += index.delete(gone.keySet());
       // What went needs no finishing.
-      finish(gone.keySet());
+      Set<String> over = new HashSet<>(unfinished);
+      over.removeAll(listed.keySet());
+      finish(over);
     } else {
       spared = gone.size();
     }

@@ -32,7 +32,7 @@ public record Column(String name, Kind kind) {
     INTEGERS,
     /** A {@link Double}. */
     NUMBER,
-    /** An {@link java.time.Instant}, to the millisecond. */
+    /** An {@link java.time.Instant}, to the microsecond. */
     TIME,
     /** A {@code byte[]}. */
     BYTES

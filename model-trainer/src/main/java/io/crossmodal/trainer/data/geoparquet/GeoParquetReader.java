@@ -9,6 +9,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -35,9 +36,6 @@ import org.locationtech.jts.io.WKBReader;
 
 /** Reads tables, those that other tools wrote anew among them. Used by one thread. */
 public final class GeoParquetReader implements Closeable {
-  private static final long MICROS = 1_000;
-  private static final long NANOS = 1_000_000;
-
   private final Path path;
   private final ParquetFileReader file;
   private final MessageType schema;
@@ -199,11 +197,12 @@ public final class GeoParquetReader implements Closeable {
     long value = group.getLong(name, 0);
     if (group.getType().getType(name).getLogicalTypeAnnotation()
         instanceof TimestampLogicalTypeAnnotation stamp) {
-      return Instant.ofEpochMilli(
+      return Instant.EPOCH.plus(
+          value,
           switch (stamp.getUnit()) {
-            case MILLIS -> value;
-            case MICROS -> Math.floorDiv(value, MICROS);
-            case NANOS -> Math.floorDiv(value, NANOS);
+            case MILLIS -> ChronoUnit.MILLIS;
+            case MICROS -> ChronoUnit.MICROS;
+            case NANOS -> ChronoUnit.NANOS;
           });
     }
     throw new IllegalArgumentException("[" + name + "] holds no times");

@@ -12,6 +12,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -164,7 +165,7 @@ public final class GeoParquetWriter implements Closeable {
       case NUMBER -> Types.optional(PrimitiveTypeName.DOUBLE).named(name);
       case TIME ->
           Types.optional(PrimitiveTypeName.INT64)
-              .as(LogicalTypeAnnotation.timestampType(true, TimeUnit.MILLIS))
+              .as(LogicalTypeAnnotation.timestampType(true, TimeUnit.MICROS))
               .named(name);
       case BYTES -> Types.optional(PrimitiveTypeName.BINARY).named(name);
     };
@@ -224,7 +225,7 @@ public final class GeoParquetWriter implements Closeable {
       switch (kind) {
         case TEXT, JSON -> text((String) value);
         case NUMBER -> out.addDouble((Double) value);
-        case TIME -> out.addLong(((Instant) value).toEpochMilli());
+        case TIME -> out.addLong(ChronoUnit.MICROS.between(Instant.EPOCH, (Instant) value));
         case BYTES -> out.addBinary(Binary.fromConstantByteArray((byte[]) value));
         case TEXTS -> {
           List<?> texts = (List<?>) value;

@@ -15,6 +15,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.UnresolvedAddressException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.DateTimeException;
@@ -35,6 +36,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import javax.net.ssl.SSLException;
 
 /**
  * Fetches over HTTP. A server that is full (429), failing (5xx) or away is asked again, after as
@@ -418,6 +420,15 @@ public final class HttpFiles {
     }
   }
 
+  /** Returns whether no server has that name, which does not pass. */
+  private static boolean isUnknown(Throwable failure) {
+    Throwable cause = failure;
+    while (cause != null && !(cause instanceof UnresolvedAddressException)) {
+      cause = cause.getCause();
+    }
+    return cause != null;
+  }
+
   /** Waits for a response and its bytes, for as long as some come. */
   private HttpResponse<Void> answer(HttpRequest request, Body body)
       throws IOException, Passing, InterruptedException {
@@ -436,6 +447,9 @@ public final class HttpFiles {
     } catch (ExecutionException e) {
       if (body.failure != null) {
         throw body.failure;
+      }
+      if (e.getCause() instanceof SSLException || isUnknown(e)) {
+        throw new IOException(shown(request.uri()) + " cannot be reached: " + e.getCause(), e);
       }
       if (e.getCause() instanceof IOException broken) {
         throw new Passing("the connection failed: " + broken, Duration.ZERO, broken);

@@ -19,6 +19,8 @@ import java.util.stream.Stream;
  * Thread-safe.
  */
 public final class Spool implements Closeable {
+  private static final int ATTEMPTS = 10;
+
   private final Path folder;
   private final long limit;
   private long used;
@@ -160,16 +162,21 @@ public final class Spool implements Closeable {
   }
 
   private synchronized void delete() {
-    if (!Files.isDirectory(folder)) {
-      return;
-    }
-    try (Stream<Path> left = Files.list(folder)) {
-      for (Path path : left.toList()) {
-        Files.deleteIfExists(path);
+    IOException failure = null;
+    // Somebody who does not know of the end yet may write one file more.
+    for (int i = 0; i < ATTEMPTS && Files.isDirectory(folder); i++) {
+      try (Stream<Path> left = Files.list(folder)) {
+        for (Path path : left.toList()) {
+          Files.deleteIfExists(path);
+        }
+        Files.delete(folder);
+        return;
+      } catch (IOException e) {
+        failure = e;
       }
-      Files.delete(folder);
-    } catch (IOException e) {
-      throw new UncheckedIOException("emptying the spool " + folder, e);
+    }
+    if (failure != null) {
+      throw new UncheckedIOException("emptying the spool " + folder, failure);
     }
   }
 }
