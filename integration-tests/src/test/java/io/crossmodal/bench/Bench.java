@@ -17,12 +17,13 @@ public final class Bench {
       case "tokens" -> TokensBench.run();
       case "encode" -> EncodeBench.run();
       case "search" -> SearchBench.run();
+      case "bulk" -> BulkBench.run();
       default ->
           throw new IllegalArgumentException(
               "-Dbench names ["
                   + name
                   + "], there are: recall, serving, fuse, tokens, encode,"
-                  + " search");
+                  + " search, bulk");
     }
   }
 }
