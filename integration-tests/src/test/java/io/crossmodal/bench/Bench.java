@@ -18,12 +18,13 @@ public final class Bench {
       case "encode" -> EncodeBench.run();
       case "search" -> SearchBench.run();
       case "feedback" -> FeedbackBench.run();
+      case "bulk" -> BulkBench.run();
       default ->
           throw new IllegalArgumentException(
               "-Dbench names ["
                   + name
                   + "], there are: recall, serving, fuse, tokens, encode,"
-                  + " search, feedback");
+                  + " search, feedback, bulk");
     }
   }
 }
