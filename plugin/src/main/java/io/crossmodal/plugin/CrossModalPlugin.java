@@ -385,7 +385,7 @@ public class CrossModalPlugin extends Plugin
         new RestDeleteModelHandler(),
         new RestLoadModelHandler(node.catalog),
         new RestEncodeHandler(node.heap()),
-        new RestUiHandler());
+        new RestUiHandler(CrossModalSettings.uiHosts(settings)));
   }
 
   @Override

@@ -6,13 +6,17 @@ package io.crossmodal.plugin;
 
 import static org.hamcrest.Matchers.containsString;
 
+import io.crossmodal.model.Calibration;
+import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.bundle.Golden;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.engine.PatchSimilarity;
+import io.crossmodal.model.fixtures.ReferenceFusion;
 import io.crossmodal.model.fixtures.TestClips;
 import io.crossmodal.model.tokens.StoredTokens;
+import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.plugin.action.EncodeAction;
@@ -59,7 +63,10 @@ import org.opensearch.search.SearchHit;
 import org.opensearch.search.builder.SearchSourceBuilder;
 import org.opensearch.test.OpenSearchSingleNodeTestCase;
 
-/** A CLIP without a fusion encoder, uploaded, indexed with, searched by words and by pictures. */
+/**
+ * A CLIP without a fusion encoder, uploaded, indexed with, searched by words and by pictures; and
+ * what becomes of its index when one was trained over it.
+ */
 @SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
 public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
   private static final String ID = "clip";
@@ -428,5 +435,56 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
     assertEquals(2, getInstanceFromNode(ModelRegistry.class).catalog().version(ID).number());
     assertNotEquals(before, scores(knn("image", new QuerySource.Text("a pond"))));
     assertEquals(plain, scores(knn("image", new QuerySource.Text("a pond", false))));
+  }
+
+  /**
+   * A fusion encoder over the towers is their next version: it reads the tokens that the index has
+   * kept, and scores as the reference does what those say.
+   */
+  public void testAnIndexOfTheTowersAloneIsFusedByTheNextVersion() throws Exception {
+    Map<String, Float> before = scores(knn("image", new QuerySource.Text("a pond")));
+    refused(NO_FUSION, () -> search(fusion("a pond")));
+    Calibration calibration = new Calibration(0.1, 0.3, -0.2);
+    bundle = TestClips.fused(bundle, 5, calibration);
+    upload(ID, TestModels.zip(bundle, createTempDir()));
+    InferenceStats stats = getInstanceFromNode(NodeInference.class).scoring().stats().of(ID);
+    long encoded = stats.get(Counter.ENCODED_IMAGES);
+    assertEquals(2, getInstanceFromNode(ModelRegistry.class).catalog().version(ID).number());
+    assertEquals(before, scores(knn("image", new QuerySource.Text("a pond"))));
+    ReferenceFusion reference = new ReferenceFusion(bundle.manifest().config(), bundle.weights());
+    SearchHit[] hits = search(fusion("a pond"));
+    assertEquals(CAPTIONS.size(), hits.length);
+    try (FusionModel model = FusionModel.load(bundle, createTempDir())) {
+      TokenBlock words = texts(model, List.of("a pond")).get(0).tokens();
+      List<Encoding> images = images(model);
+      for (SearchHit hit : hits) {
+        TokenBlock kept = asStored(images.get(Integer.parseInt(hit.getId())).tokens());
+        PairLogits logits = reference.score(words, kept);
+        assertEquals(
+            hit.getId(),
+            1 + calibration.probability(logits.itm()[0], logits.biEncoder()[0]),
+            hit.getScore(),
+            1e-4f);
+        Map<?, ?> details = hit.field("_cross_modal").getValue();
+        assertEquals(hit.getScore() - 1, ((Number) details.get("p")).floatValue(), 1e-5f);
+        assertNotNull(details.toString(), details.get("heat_map"));
+      }
+    }
+    assertEquals("nothing is encoded again", encoded, stats.get(Counter.ENCODED_IMAGES));
+  }
+
+  private static String fusion(String words) {
+    return "{\"query\":{\"match_all\":{}},\"rescore\":{\"window_size\":10,\"fusion\":"
+        + "{\"field\":\"image\",\"query_text\":\""
+        + words
+        + "\"}},\"ext\":{\"cross_modal\":{\"heat_map\":true,\"details\":true}}}";
+  }
+
+  /** Returns tokens as an index keeps them, in int8. */
+  private TokenBlock asStored(TokenBlock tokens) throws Exception {
+    byte[] bytes =
+        TokenBlockFormat.write(
+            tokens, TokenEncoding.INT8, bundle.manifest().fingerprints().tokenSpace());
+    return TokenBlockFormat.read(bytes, 0, bytes.length);
   }
 }

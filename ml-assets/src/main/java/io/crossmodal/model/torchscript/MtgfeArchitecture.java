@@ -123,6 +123,8 @@ public final class MtgfeArchitecture {
           List.of(config.text().isClip() ? "clip_text" : config.text().isMean() ? "mean" : "bert");
       case "mtgfe" -> List.of("filter", config.hasFusion() ? "mtgfe" : "two_towers");
       case "image" -> ImageTower.resources(config.image().kind());
+      case "fusion" ->
+          config.fusionWidth() == null ? List.of("fusion") : List.of("fusion_entry", "fusion");
       default -> List.of(module);
     };
   }
@@ -244,11 +246,14 @@ public final class MtgfeArchitecture {
       ranges.put("FILTER_MLP", once(config.preRanker()));
     }
     if (config.hasFusion()) {
+      ranges.put("FUSION_ENTRY", once(config.fusionWidth() != null));
+      ranges.put("TRAINED_ENTRY", once(trained && config.fusionWidth() != null));
       ranges.put("FUSION_WHOLE", once(dropout.layers() == 0));
       ranges.put("ABSORBED", once(use == Use.SERVED));
       ranges.put("PROJECTED", once(use != Use.SERVED));
       ranges.put("TRAINED_WHOLE", once(trained && dropout.layers() == 0));
       ranges.put("FUSION_DROPOUT", share(dropout.layers()));
+      ranges.put("FUSION_DROPPING", once(dropout.layers() > 0));
       int fusion = config.fusionLayers();
       ranges.put("FUSION_LAYERS", upTo(fusion));
       ranges.put("FUSION_LAYERS_TRAINED", upTo(trained ? fusion : 0));
@@ -279,7 +284,7 @@ public final class MtgfeArchitecture {
     ScriptModule root = new ScriptModule("mtgfe.Mtgfe").with("text", textTower("text"));
     imageTowers(root);
     if (config.hasFusion()) {
-      root.with("fusion", fusion("fusion")).with("itm", linear("itm", config.hidden(), 2));
+      withFusion(root, config, weights);
     }
     root.with("filter", projections(config, weights, "filter"));
     return config.preRanker() ? root.with("mlp", preRanker(config, weights, "mlp")) : root;
@@ -331,19 +336,41 @@ public final class MtgfeArchitecture {
     return mean ? tower.with("last", layerNorm(path + ".last")) : tower;
   }
 
-  private ScriptModule fusion(String path) {
-    return Layers.repeat(
-        new ScriptModule("fusion.FusionEncoder"),
-        path,
+  /**
+   * Adds the fusion encoder and the matching head to their parent, {@code fusion} and {@code itm}.
+   */
+  public static ScriptModule withFusion(ScriptModule parent, ModelConfig config, Weights weights) {
+    int e = config.widthOfFusion();
+    int a = config.heads();
+    int f = config.feedForward();
+    double epsilon = config.layerNormEpsilon();
+    ScriptModule fusion = new ScriptModule("fusion.FusionEncoder");
+    if (config.fusionWidth() != null) {
+      for (String side : List.of("text", "image")) {
+        String path = "fusion." + side;
+        fusion.with(
+            side,
+            new ScriptModule("fusion.Entry")
+                .with("project", Layers.linear(weights, path + ".project", config.hidden(), e))
+                .with("norm", Layers.layerNorm(weights, path + ".norm", e, epsilon)));
+      }
+    }
+    Layers.repeat(
+        fusion,
+        "fusion",
         config.fusionLayers(),
         layer ->
             new ScriptModule("fusion.FusionLayer")
-                .with("self_attention", attention(layer + ".self_attention", 0))
-                .with("norm1", layerNorm(layer + ".norm1"))
-                .with("cross_attention", attention(layer + ".cross_attention", 0))
-                .with("norm2", layerNorm(layer + ".norm2"))
-                .with("feed_forward", feedForward(layer + ".feed_forward", 0))
-                .with("norm3", layerNorm(layer + ".norm3")));
+                .with(
+                    "self_attention", Layers.attention(weights, layer + ".self_attention", e, a, 0))
+                .with("norm1", Layers.layerNorm(weights, layer + ".norm1", e, epsilon))
+                .with(
+                    "cross_attention",
+                    Layers.attention(weights, layer + ".cross_attention", e, a, 0))
+                .with("norm2", Layers.layerNorm(weights, layer + ".norm2", e, epsilon))
+                .with("feed_forward", Layers.feedForward(weights, layer + ".feed_forward", e, f, 0))
+                .with("norm3", Layers.layerNorm(weights, layer + ".norm3", e, epsilon)));
+    return parent.with("fusion", fusion).with("itm", Layers.linear(weights, "itm", e, 2));
   }
 
   private ScriptModule attention(String path, double residual) {

@@ -84,11 +84,21 @@ public record Retry(
 
     /** Waits, if there is patience for another wait, and returns whether there was. */
     public boolean another() throws InterruptedException {
+      return another(Duration.ZERO);
+    }
+
+    /**
+     * Waits, if there is patience for another wait, and returns whether there was.
+     *
+     * @param least time to wait, as a server asks for it
+     */
+    public boolean another(Duration least) throws InterruptedException {
       Duration left = patience.minus(passed());
-      if (!left.isPositive()) {
+      if (!left.isPositive() || least.compareTo(left) > 0) {
         return false;
       }
-      sleeper.sleep(shorter(next, left));
+      Duration wait = shorter(next, left);
+      sleeper.sleep(wait.compareTo(least) < 0 ? least : wait);
       next = shorter(next.multipliedBy(2), longest);
       return true;
     }

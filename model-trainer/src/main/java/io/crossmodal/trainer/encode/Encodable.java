@@ -30,6 +30,27 @@ interface Encodable {
   /** Called when it is dealt with, read or not. */
   void done();
 
+  /** Returns whether it is known, without a look at its files, that its document is there. */
+  default boolean isKnown() {
+    return false;
+  }
+
+  /**
+   * Called when nothing is left to do for it: its document is kept, or was there before, or it
+   * shows too little for one. By any thread.
+   */
+  default void settled() throws IOException {}
+
+  /** Returns its token block, where it was encoded before. */
+  default Optional<byte[]> tokens() {
+    return Optional.empty();
+  }
+
+  /** Returns where it comes from, beside its file. */
+  default Provenance provenance() {
+    return Provenance.NONE;
+  }
+
   /**
    * What a document keeps of a picture beside its encoding.
    *

@@ -142,6 +142,12 @@ public final class EncodeRun {
     return run(scenes.iterator(), sinks, progress);
   }
 
+  /** Encodes what a pass over an archive brings. */
+  public Summary run(ArchivePass pass, SinkFactory sinks, IntConsumer progress)
+      throws IOException, InterruptedException {
+    return run(pass.iterator(), sinks, progress);
+  }
+
   private Summary run(Iterator<Encodable> pictures, SinkFactory sinks, IntConsumer progress)
       throws IOException, InterruptedException {
     ExecutorService readers = Executors.newFixedThreadPool(options.threads());
@@ -155,8 +161,8 @@ public final class EncodeRun {
   private Summary run(
       Iterator<Encodable> rest, ExecutorService readers, DocumentSink sink, IntConsumer progress)
       throws IOException, InterruptedException {
-    int bytes = format.documentBytes() + new Thumbnails(options.look().thumbnail()).documentBytes();
-    int request = Math.max(1, Math.min(REQUEST_DOCUMENTS, REQUEST_BYTES / bytes));
+    int request =
+        documentsOfRequest(format, new Thumbnails(options.look().thumbnail()).documentBytes());
     Deque<Future<Prepared>> ahead = new ArrayDeque<>();
     List<Prepared> batch = new ArrayList<>();
     List<Document> waiting = new ArrayList<>();
@@ -177,10 +183,13 @@ public final class EncodeRun {
         check();
       } else if (next.outcome == Outcome.KNOWN) {
         known++;
+        next.picture.settled();
       } else if (next.outcome == Outcome.EMPTY) {
         empty++;
+        next.picture.settled();
       } else if (!seen.add(next.facts.identity()) || journal.holds(id(next))) {
         repeated++;
+        next.picture.settled();
       } else {
         batch.add(next);
       }
@@ -206,6 +215,12 @@ public final class EncodeRun {
     }
   }
 
+  /** Returns how many documents are sent together. */
+  static int documentsOfRequest(DocumentFormat format, int thumbnailBytes) {
+    int bytes = format.documentBytes() + thumbnailBytes;
+    return Math.max(1, Math.min(REQUEST_DOCUMENTS, REQUEST_BYTES / bytes));
+  }
+
   private String id(Prepared picture) {
     return ContentId.document(format.field(), picture.facts.identity());
   }
@@ -224,7 +239,7 @@ public final class EncodeRun {
   private Prepared prepare(Encodable picture) {
     try {
       String stamp = picture.stamp();
-      if (journal.holdsFile(stamp)) {
+      if (picture.isKnown() || journal.holdsFile(stamp)) {
         return Prepared.left(Outcome.KNOWN, picture, "");
       }
       Encodable.Reading read = picture.read(reader);
@@ -240,14 +255,19 @@ public final class EncodeRun {
           read.pixels().orElseThrow());
     } catch (IllegalArgumentException e) {
       return Prepared.left(Outcome.BROKEN, picture, e.getMessage());
-    } catch (NoSuchFileException e) {
-      // Its message is the bare path.
-      return Prepared.left(Outcome.BROKEN, picture, "there is no such file: " + e.getFile());
     } catch (IOException | UncheckedIOException e) {
-      return Prepared.left(Outcome.BROKEN, picture, "cannot be read: " + e);
+      return Prepared.left(Outcome.BROKEN, picture, reason(e));
     } finally {
       picture.done();
     }
+  }
+
+  /** Returns why a file cannot be read. */
+  static String reason(Exception e) {
+    // The message of the first is the bare path.
+    return e instanceof NoSuchFileException missing
+        ? "there is no such file: " + missing.getFile()
+        : "cannot be read: " + e;
   }
 
   private List<Document> encode(List<Prepared> batch) {
@@ -304,6 +324,9 @@ public final class EncodeRun {
       journal.add(documents, position);
       synchronized (problems) {
         kept += documents.size();
+      }
+      for (Document document : documents) {
+        document.picture().settled();
       }
     }
 

@@ -34,6 +34,10 @@ import java.util.regex.Pattern;
 public record TargetIndex(
     String name, String incarnation, TokenForm tokens, boolean places, boolean thumbnails) {
   private static final Duration TIMEOUT = Duration.ofMinutes(2);
+
+  /** For one request with documents: a node that is busy answers late. */
+  private static final Duration BUSY_TIMEOUT = Duration.ofMinutes(5);
+
   private static final Pattern NAME = Pattern.compile("[^,*\\s/?#\"<>|\\\\]+");
   private static final String MODELS = "/_plugins/_cross_modal/models/";
 
@@ -218,18 +222,34 @@ public record TargetIndex(
     return body;
   }
 
-  private static JsonObject type(String name) {
+  /**
+   * Adds the fields that say where a picture comes from; those that are there stay.
+   *
+   * @throws IOException when the index has others of their names
+   */
+  public void addProvenance(ClusterClient cluster) throws IOException, InterruptedException {
+    JsonObject body = new JsonObject();
+    body.add("properties", ProvenanceFields.mapping());
+    cluster.call("PUT", path(name) + "/_mapping", body.toString(), TIMEOUT);
+  }
+
+  static JsonObject type(String name) {
     JsonObject type = new JsonObject();
     type.addProperty("type", name);
     return type;
   }
 
-  /** Returns the path of its {@code _bulk}. */
-  public String bulkPath() {
+  /** Returns what sends lines to its {@code _bulk}. */
+  public BulkSink.Transport bulk(ClusterClient cluster) {
+    String path = bulkPath();
+    return lines -> cluster.send("POST", path, lines, BUSY_TIMEOUT);
+  }
+
+  String bulkPath() {
     return path(name) + "/_bulk";
   }
 
-  private static String path(String index) {
+  static String path(String index) {
     if (!NAME.matcher(index).matches()) {
       throw new IllegalArgumentException("one index or alias must be named, got [" + index + "]");
     }

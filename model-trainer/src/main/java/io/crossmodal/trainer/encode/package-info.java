@@ -16,6 +16,12 @@
  * io.crossmodal.trainer.encode.Cutting} says. {@link io.crossmodal.trainer.encode.Look} says how
  * values become colours and how large thumbnails are; {@code PictureReader} does it.
  *
+ * <p>An {@link io.crossmodal.trainer.encode.Archive} is one whose scenes are brought here in turn,
+ * from a STAC catalogue say; an {@link io.crossmodal.trainer.encode.ArchivePass} does it. {@link
+ * io.crossmodal.trainer.encode.Sync} compares an archive with an index and keeps that in step.
+ * {@link io.crossmodal.trainer.encode.GeoParquetSink} writes embeddings as a table, {@link
+ * io.crossmodal.trainer.encode.StoredEmbeddings} takes them back.
+ *
  * <p>A document's id comes from the picture's bytes ({@code ContentId}), or from its scene's and
  * the window, so a picture that is sent twice, by a run that was killed before its journal knew, is
  * stored once.
