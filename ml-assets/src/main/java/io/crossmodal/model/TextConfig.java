@@ -41,7 +41,8 @@ public record TextConfig(
     Checks.within("max_tokens", maxTokens, 3, 4096);
     Checks.within("layers", layers, 1, ModelConfig.MAX_LAYERS);
     TransformerConfig.require(transformer, kind == Kind.CLIP, kind);
-    if (transformer != null && (transformer.valuePath() != null || transformer.tokenGrid() != null)) {
+    if (transformer != null
+        && (transformer.valuePath() != null || transformer.tokenGrid() != null)) {
       throw new IllegalArgumentException(
           "value_path and token_grid belong to an image tower, got them for a text's");
     }

@@ -281,7 +281,9 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
     }
   }
 
-  /** Against the model's own tokens, as the index rounds them; no rescore, and no fusion encoder. */
+  /**
+   * Against the model's own tokens, as the index rounds them; no rescore, and no fusion encoder.
+   */
   public void testHeatMapsShowWhereATextIs() throws Exception {
     ModelBundle mapped = TestClips.withHeatMaps("maps", 11).withPrompts(PROMPTS);
     upload("maps", TestModels.zip(mapped, createTempDir()));
@@ -341,7 +343,8 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
     }
     // A field without tokens says so; a query without words has nothing to draw.
     String bare = "{" + MAPPED.replace("\"image\"", "\"bare\"");
-    for (SearchHit hit : search("mapped", bare + "\"ext\":{\"cross_modal\":{\"heat_map\":true}}}")) {
+    for (SearchHit hit :
+        search("mapped", bare + "\"ext\":{\"cross_modal\":{\"heat_map\":true}}}")) {
       assertEquals("the document stores no tokens", described(hit).get("heat_map_unavailable"));
     }
     for (SearchHit hit : search("mapped", "{" + MAPPED + "\"size\":5}")) {

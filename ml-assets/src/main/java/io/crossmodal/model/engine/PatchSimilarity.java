@@ -37,10 +37,7 @@ public final class PatchSimilarity {
     if (text.length != h) {
       throw new IllegalArgumentException(
           String.format(
-              Locale.ROOT,
-              "a text of %d values has no cosine with patches of %d",
-              text.length,
-              h));
+              Locale.ROOT, "a text of %d values has no cosine with patches of %d", text.length, h));
     }
     FloatBuffer values = FloatBuffer.allocate(image.count() * h);
     image.writeTo(values);

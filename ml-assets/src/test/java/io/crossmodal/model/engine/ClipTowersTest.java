@@ -215,9 +215,7 @@ class ClipTowersTest {
     }
     assertThrows(
         IllegalArgumentException.class,
-        () ->
-            new TextConfig(
-                57, 12, 2, TextConfig.Kind.CLIP, drawn(plain).image().transformer()));
+        () -> new TextConfig(57, 12, 2, TextConfig.Kind.CLIP, drawn(plain).image().transformer()));
   }
 
   /** Padding stands behind the end, so a longer neighbour in the batch changes nothing. */

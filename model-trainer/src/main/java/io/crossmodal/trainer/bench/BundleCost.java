@@ -11,9 +11,9 @@ import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.engine.TorchPeak;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
-import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.trainer.encode.Look;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -149,10 +149,7 @@ public final class BundleCost {
   private void fuse(TokenBlock image) {
     List<TokenBlock> text =
         List.of(
-            model
-                .encodeTexts(List.of(model.bundle().tokenizer().tokenize(QUERY)))
-                .get(0)
-                .tokens());
+            model.encodeTexts(List.of(model.bundle().tokenizer().tokenize(QUERY))).get(0).tokens());
     List<TokenBlock> images = Collections.nCopies(CANDIDATES, image);
     double seconds = fastest(() -> model.score(text, images));
     say("fusion of %d candidates: %.1f ms", CANDIDATES, 1e3 * seconds);

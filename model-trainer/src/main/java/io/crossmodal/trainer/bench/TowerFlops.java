@@ -89,8 +89,7 @@ final class TowerFlops {
     // Maximum pooling follows a ResNet's stem.
     side = tower.kind() == Kind.RESNET ? side / 2 : side;
     String name = part.group(3);
-    boolean before =
-        name.equals("expand") || (tower.kind() == Kind.RESNET && name.equals("first"));
+    boolean before = name.equals("expand") || (tower.kind() == Kind.RESNET && name.equals("first"));
     for (int i = 0; i < (before ? index : index + 1); i++) {
       side /= tower.stages().get(i).stride();
     }

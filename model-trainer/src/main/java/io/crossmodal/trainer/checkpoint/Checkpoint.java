@@ -108,8 +108,12 @@ record Checkpoint(Path file, Map<String, LazyTensor> tensors) {
         if (tensor == null) {
           throw new CheckpointException(
               String.format(
-                  Locale.ROOT, "%s says that [%.100s] has %s, which it has not: the parts are of"
-                  + " two models", index, name, entry.getKey()));
+                  Locale.ROOT,
+                  "%s says that [%.100s] has %s, which it has not: the parts are of"
+                      + " two models",
+                  index,
+                  name,
+                  entry.getKey()));
         }
         tensors.put(entry.getKey(), tensor);
       }

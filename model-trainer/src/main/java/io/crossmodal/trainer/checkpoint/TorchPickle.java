@@ -70,7 +70,9 @@ final class TorchPickle extends Unpickler {
   /** A tensor as a view: element (i, j, ...) is {@code offset + i * strides[0] + ...}. */
   record View(Storage storage, long offset, List<Long> shape, List<Long> strides) {}
 
-  /** A module of a TorchScript archive: its attributes by name. Several places may hold the same. */
+  /**
+   * A module of a TorchScript archive: its attributes by name. Several places may hold the same.
+   */
   private static final class Module extends LinkedHashMap<Object, Object> {
     private static final long serialVersionUID = 1L;
   }

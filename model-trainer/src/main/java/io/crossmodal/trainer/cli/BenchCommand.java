@@ -28,7 +28,9 @@ final class BenchCommand implements Runnable {
   public void run() {
     throw new ParameterException(
         spec.commandLine(),
-        "bench measures one of " + spec.subcommands().keySet() + ", such as bench bundle model.zip");
+        "bench measures one of "
+            + spec.subcommands().keySet()
+            + ", such as bench bundle model.zip");
   }
 
   /** Any bundle: ours, an imported CLIP, sensors. */

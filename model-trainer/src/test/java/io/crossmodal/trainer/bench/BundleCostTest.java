@@ -35,14 +35,19 @@ class BundleCostTest {
     try (FusionModel model = FusionModel.load(ModelBundle.read(file), folder)) {
       List<String> lines = BundleCost.measure(model, file, 3, 1);
       assertTrue(
-          lines.get(1).startsWith("weights: " + String.format(Locale.ROOT, "%.1f", Files.size(file) / 1e6)),
+          lines
+              .get(1)
+              .startsWith("weights: " + String.format(Locale.ROOT, "%.1f", Files.size(file) / 1e6)),
           lines.get(1));
       return lines;
     }
   }
 
   private static String line(List<String> lines, String start) {
-    return lines.stream().filter(line -> line.startsWith(start)).findFirst().orElse("none " + lines);
+    return lines.stream()
+        .filter(line -> line.startsWith(start))
+        .findFirst()
+        .orElse("none " + lines);
   }
 
   @Test
@@ -103,7 +108,8 @@ class BundleCostTest {
     // EfficientNet-Lite0 at 224: 0.407 GMACs, here with the finer tokens.
     ModelConfig lite = ModelConfig.aerial();
     assertEquals(0.81e9, new TowerFlops(lite).image(lite.sensors().get(0)), 0.12e9);
-    // By hand: a stem 3 -> 8 at 8 x 8, a stage of 8 -> 16 and two of 16 -> 16 at 4 x 4, and 16 x 16.
+    // By hand: a stem 3 -> 8 at 8 x 8, a stage of 8 -> 16 and two of 16 -> 16 at 4 x 4, and 16 x
+    // 16.
     ModelConfig micro = ModelConfig.micro();
     double byHand =
         2.0 * (9 * 3 * 8 * 64 + 9 * 8 * 16 * 16 + 2 * 9 * 16 * 16 * 16 + 16 * 16 * 16 + 16 * 16);

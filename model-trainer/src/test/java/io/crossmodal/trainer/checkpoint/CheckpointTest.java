@@ -373,7 +373,8 @@ class CheckpointTest {
 
   @Test
   void aScriptRunsNothingAndEndsSomewhere() throws Exception {
-    for (String name : List.of("os system", "torch load", "torch.jit._pickle build_tensor_from_id")) {
+    for (String name :
+        List.of("os system", "torch load", "torch.jit._pickle build_tensor_from_id")) {
       String[] parts = name.split(" ");
       Pickle pickle = object(new Pickle(), "Root").text("a").global(parts[0], parts[1]);
       script(end(pickle.text("touch " + trace()).op(0x85, 'R')), 0);

@@ -230,7 +230,9 @@ class ClipImportTest {
   void keepsWeightsInHalfOrWhole() throws Exception {
     ModelBundle half = read(small(), NONE);
     ModelBundle whole =
-        read(small(), new Choices(null, null, null, Resize.Fit.PAD, null, Precision.FP32, false, null));
+        read(
+            small(),
+            new Choices(null, null, null, Resize.Fit.PAD, null, Precision.FP32, false, null));
     assertEquals(Resize.Fit.PAD, whole.manifest().config().sensor("rgb").resize().fit());
     Path file = folder.resolve("half.zip");
     BundleWriter.write(half, file, List.of("a pond"));

@@ -34,8 +34,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A CLIP as OpenAI publishes them, a TorchScript archive, and its heat maps, against what
- * open_clip computes: {@code make_clip_golden.py} made the files.
+ * A CLIP as OpenAI publishes them, a TorchScript archive, and its heat maps, against what open_clip
+ * computes: {@code make_clip_golden.py} made the files.
  */
 class ScriptedClipTest {
   private static final int SIDE = 24;
@@ -118,7 +118,8 @@ class ScriptedClipTest {
     ModelBundle plain = bundle(false, null);
     ModelBundle bundle = bundle(true, null);
     assertNotEquals(
-        plain.manifest().fingerprints().tokenSpace(), bundle.manifest().fingerprints().tokenSpace());
+        plain.manifest().fingerprints().tokenSpace(),
+        bundle.manifest().fingerprints().tokenSpace());
     try (FusionModel model = FusionModel.load(bundle, folder);
         FusionModel other = FusionModel.load(plain, folder)) {
       List<Encoding> images = model.encodeImages("rgb", pixels());
@@ -150,8 +151,9 @@ class ScriptedClipTest {
     ModelBundle whole = bundle(true, null);
     for (int grid : new int[] {1, 2, 3}) {
       ModelBundle bundle = bundle(true, grid);
-      assertEquals(1 + grid * grid, bundle.manifest().config().imageTokens(
-          bundle.manifest().config().sensors().get(0)));
+      assertEquals(
+          1 + grid * grid,
+          bundle.manifest().config().imageTokens(bundle.manifest().config().sensors().get(0)));
       try (FusionModel model = FusionModel.load(bundle, folder);
           FusionModel fine = FusionModel.load(whole, folder)) {
         Encoding pooled = model.encodeImages("rgb", pixels()).get(0);

@@ -69,10 +69,7 @@ public record TextHeatMaps(
           check(model);
           pages.add(
               new TextHeatMaps(
-                  asked,
-                  type.definition(),
-                  fetch.searcher().getIndexReader().leaves(),
-                  scoring));
+                  asked, type.definition(), fetch.searcher().getIndexReader().leaves(), scoring));
         }
       }
     }
