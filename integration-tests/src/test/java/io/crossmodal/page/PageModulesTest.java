@@ -109,8 +109,10 @@ class PageModulesTest {
     // Of Leaflet no types are shipped: whatever the map takes from it is any.
     files.put("/ui/leaflet.js", "export {};");
     try (Page page = page()) {
-      page.evaluate(new String(resource(TYPESCRIPT + "typescript.js"), StandardCharsets.UTF_8));
-      page.evaluate(new String(resource("types.js"), StandardCharsets.UTF_8));
+      for (String script : List.of(TYPESCRIPT + "typescript.js", "types.js")) {
+        String text = new String(resource(script), StandardCharsets.UTF_8);
+        page.addScriptTag(new Page.AddScriptTagOptions().setContent(text));
+      }
       Object complaints =
           page.evaluate(
               "({files, roots}) => checked(files, roots)", Map.of("files", files, "roots", roots));

@@ -24,6 +24,8 @@ import { asks, fromHash, toHash } from "./state.js";
 
 /** Kept with an address of this page that was searched from; a link cannot bring it. */
 const SEARCHED = { searched: true };
+/** Where the form stands above the hits, as search.css has it. */
+const NARROW = "(max-width: 44rem)";
 const MODELS_HASH = "#models";
 /** Hits that a link may have searched for. */
 const MOST_UNASKED = 48;
@@ -122,7 +124,7 @@ function show(what, { answer, notices }) {
     return place ? [{ key: keyOfHit(hit), title: titleOf(hit), place }] : [];
   });
   map.show(items);
-  byId("map-said").textContent = items.length === 0 ? "none of these hits says where it lies" : `${items.length} hits on the map`;
+  byId("map-said").textContent = items.length === 0 ? "None of these hits says where it lies." : `${items.length} hits on the map.`;
   if (byId("hit").hidden === false && !hitOf(opened)) {
     closeHit();
   }
@@ -312,6 +314,9 @@ function submit(page) {
   try {
     form.kept.page = page;
     go(form.read());
+    if (matchMedia(NARROW).matches) {
+      byId("results").scrollIntoView({ block: "start" });
+    }
   } catch (failure) {
     clear();
     fail(failure);

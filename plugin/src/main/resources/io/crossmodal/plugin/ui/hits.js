@@ -53,7 +53,7 @@ export function titleOf(hit) {
   }
   const window = given === "scene" ? lookup(hit._source, "window") : null;
   const where = Array.isArray(window) ? ` [${window.slice(0, 4).join(", ")}]` : "";
-  return said(given).slice(0, LONGEST_TITLE) + where.slice(0, LONGEST_TITLE);
+  return cut(said(given), LONGEST_TITLE) + cut(where, LONGEST_TITLE);
 }
 
 /**
