@@ -77,11 +77,6 @@ public final class StoredEmbeddings implements Closeable {
     return reader.size();
   }
 
-  /** Returns the name of the sensor that took the pictures. */
-  public String sensor() {
-    return about("sensor");
-  }
-
   private String about(String name) {
     return about.get(name) == null ? "" : about.get(name).getAsString();
   }
@@ -117,6 +112,15 @@ public final class StoredEmbeddings implements Closeable {
               + "], got ["
               + format.field()
               + "]");
+    }
+    if (!format.sensor().equals(about("sensor"))) {
+      throw new IllegalArgumentException(
+          path
+              + " holds pictures of sensor ["
+              + about("sensor")
+              + "], got ["
+              + format.sensor()
+              + "]: name it with --sensor");
     }
     boolean kept =
         format.tokens() == TokenForm.NONE || format.tokens().key().equals(about("tokens"));
