@@ -269,7 +269,11 @@ public final class EncodeRun {
       if (finite(encodings.get(i).embedding())) {
         documents.add(
             new Document(
-                id(picture), picture.stamp(), picture.picture(), picture.facts(), encodings.get(i)));
+                id(picture),
+                picture.stamp(),
+                picture.picture(),
+                picture.facts(),
+                encodings.get(i)));
         if (!picture.problem().isEmpty()) {
           unplaced.add(picture.picture().name() + ": " + picture.problem());
         }
