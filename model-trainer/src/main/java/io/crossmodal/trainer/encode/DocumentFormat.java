@@ -117,7 +117,11 @@ public record DocumentFormat(
       byte[] block = document.picture().tokens().orElseGet(() -> block(document));
       json.name("tokens").value(Base64.getEncoder().encodeToString(block));
     }
-    json.name("sensor").value(sensor).name("encoded_from").value(mark(document)).endObject();
+    json.name("sensor")
+        .value(sensor)
+        .name(TargetIndex.ENCODED_FROM)
+        .value(mark(document.facts().digest()))
+        .endObject();
     if (document.facts().chip().isPresent()) {
       json.name(SCENE).value(image.path());
       write(document.facts().chip().get(), json);
@@ -198,10 +202,12 @@ public record DocumentFormat(
   /**
    * Returns from what and by which model it was encoded, in the form that the plugin checks against
    * the field: an embedding of another model's space is refused though it has the right length.
+   *
+   * @param digest of what was encoded
    */
-  private String mark(Document document) {
+  String mark(String digest) {
     Fingerprints spaces = model.fingerprints();
-    return document.facts().digest()
+    return digest
         + "."
         + spaces.embeddingSpace().substring(0, PREFIX)
         + "."

@@ -20,6 +20,25 @@ interface Encodable {
   String stamp() throws IOException;
 
   /**
+   * Tells a picture from others, by the first two of its {@link Facts}.
+   *
+   * @param identity as there
+   * @param digest as there
+   */
+  record Identity(String identity, String digest) {}
+
+  /**
+   * Returns what tells it from others; its files are read, its pixels not decoded. Empty where that
+   * is not known before it is read.
+   *
+   * @throws IllegalArgumentException as {@link #read} does
+   * @throws IOException likewise
+   */
+  default Optional<Identity> identity(PictureReader reader) throws IOException {
+    return Optional.empty();
+  }
+
+  /**
    * Reads it.
    *
    * @throws IllegalArgumentException when it cannot be encoded, saying why

@@ -9,7 +9,9 @@
  * takes {@link io.crossmodal.trainer.encode.SourceImages}, decodes them on several threads, has the
  * model encode them in batches and hands documents to a {@link
  * io.crossmodal.trainer.encode.DocumentSink}: a cluster's {@code _bulk}, or a file of the same
- * lines. What a sink has kept goes into the {@link io.crossmodal.trainer.encode.Journal}.
+ * lines. What a sink has kept goes into the {@link io.crossmodal.trainer.encode.Journal}; runs that
+ * share none, on many machines, ask the index ({@link
+ * io.crossmodal.trainer.encode.IndexedDocuments}).
  *
  * <p>What a run encodes are {@code Encodable}s: picture files, or the chips of {@link
  * io.crossmodal.trainer.encode.Scenes}, which are cut as {@link
