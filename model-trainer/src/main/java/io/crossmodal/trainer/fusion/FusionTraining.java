@@ -278,43 +278,23 @@ public final class FusionTraining {
   /** Embeds everything, and finds the bi-encoder's first wrong answers. */
   private FusionSet set(
       FrozenTowers towers, FeatureCache features, CaptionStates captions, Captions texts) {
-    float[][] images = embedded(towers, features, texts.of().length);
-    float[][] words = captions.embeddings(towers);
     HardCandidates hard =
         HardCandidates.find(
-            images,
-            words,
+            embedded(towers, features, texts.of().length),
+            captions.embeddings(towers),
             texts.of(),
             CaptionSimilarity.of(
                 texts.of(), (image, caption) -> texts.distinct()[texts.of()[image][caption]].ids()),
             options.similarCaptions(),
             options.pool());
-    double weight = options.filterWeight(isNew());
-    float scale = (float) (weight * towers.filterScale());
-    FusionSet.Prior prior =
-        weight == 0
-            ? FusionSet.Prior.NONE
-            : (caption, picture) -> scale * dot(words[caption], images[picture]);
-    return new FusionSet(options, captions, texts.of(), hard, features, views, prior);
-  }
-
-  private static float dot(float[] a, float[] b) {
-    float sum = 0;
-    for (int i = 0; i < a.length; i++) {
-      sum += a[i] * b[i];
-    }
-    return sum;
-  }
-
-  private boolean isNew() {
-    return FusionStart.isNew(options, bundle.manifest().config());
+    return new FusionSet(options, captions, texts.of(), hard, features, views);
   }
 
   private Map<String, ScriptTensor> fresh(
       StateDict weights, FeatureCache features, CaptionStates captions) {
     return FusionStart.weights(
         options,
-        isNew(),
+        FusionStart.isNew(options, bundle.manifest().config()),
         config,
         weights,
         sensor,
