@@ -22,6 +22,7 @@ import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DecodedImages;
 import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.EncodedSplit;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
@@ -236,7 +237,7 @@ public final class FusionTraining {
   private static Map<String, Double> measure(FusionModel model, DecodedImages<RgbImage> held) {
     Evaluator evaluator = new Evaluator(model, EncodedSplit.encode(model, held));
     List<EvaluationTable.Row> rows =
-        evaluator.twoFold(new Evaluator.Depths(List.of(VALIDATED_CANDIDATES), false), done -> {});
+        evaluator.twoFold(new Depths(List.of(VALIDATED_CANDIDATES), false), done -> {});
     EvaluationTable.Row row = rows.get(rows.size() - 1);
     Map<String, Double> figures = new LinkedHashMap<>();
     figures.put("mr_aware", row.meanRecallAware());
