@@ -318,7 +318,7 @@ public final class TokenBlockFormat {
             float scale = Float.float16ToFloat(in.getShort());
             int to = Math.min(h, from + TokenEncoding.GROUP);
             for (int i = from; i < to; i++) {
-              int nibble = bytes[at + i / 2] >> 4 * (i & 1) & 0xf;
+              int nibble = (bytes[at + i / 2] >> (4 * (i & 1))) & 0xf;
               row[i] = (nibble - ZERO_INT4) * scale;
             }
           }

@@ -32,7 +32,8 @@ public enum SourceForm {
    * @param value as a parsed source has it, or null
    */
   public static SourceForm of(String key, Object value) {
-    return value instanceof byte[] || value instanceof String && key.equals(DocumentValue.EMBEDDING)
+    return value instanceof byte[]
+            || (value instanceof String && key.equals(DocumentValue.EMBEDDING))
         ? BYTES
         : TEXT;
   }

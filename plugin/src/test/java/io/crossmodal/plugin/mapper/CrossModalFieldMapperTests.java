@@ -158,7 +158,7 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
       for (int d = 0; d < DIMENSION; d++) {
         int bits = Float.floatToIntBits(embedding[d]);
         for (int shift = 0; shift < 4; shift++) {
-          bytes[4 * d + shift] = (byte) (bits >> 8 * shift);
+          bytes[4 * d + shift] = (byte) (bits >> (8 * shift));
         }
       }
       float[] expected = vector(mapper, XContentType.JSON, embedding);
