@@ -30,7 +30,8 @@ import me.tongfei.progressbar.ProgressBar;
  * What likes and dislikes find, and what a group does to the first ten hits, on held-out scenes
  * through a real node. A question is a kind of object on a kind of ground, "planes in the desert";
  * right are the scenes whose captions name both. A round likes what is right of the ten best hits
- * that nobody has judged yet, dislikes the rest of them, and searches again, by kNN alone.
+ * that nobody has judged yet, dislikes the rest of them, and searches again, by kNN alone. The
+ * words weigh as each like does, or as so many times all likes together.
  */
 final class FeedbackBench {
   private static final String INDEX = "feedback";
@@ -42,6 +43,10 @@ final class FeedbackBench {
   private static final int JUDGED = 10;
   private static final int FIRST = 50;
   private static final int WINDOW = 128;
+
+  /** Weight of the words, in that of all likes together; 0: as one like. */
+  private static final List<Integer> BALANCES = List.of(0, 1, 2, 4);
+
   private static final int FEWEST = 15;
 
   private static final List<String> KINDS =
@@ -124,8 +129,10 @@ final class FeedbackBench {
       throws IOException {
     Map<String, double[]> sums = new LinkedHashMap<>();
     for (Question question : questions) {
-      for (boolean dislikes : new boolean[] {false, true}) {
-        follow(client, question, dislikes, all, sums);
+      for (int balance : BALANCES) {
+        for (boolean dislikes : new boolean[] {false, true}) {
+          follow(client, question, balance, dislikes, all, sums);
+        }
       }
     }
     report.table(
@@ -136,11 +143,13 @@ final class FeedbackBench {
             + " questions, "
             + all
             + " scenes",
-        "feedback | round | of all | of those not judged | of these, by the words alone");
+        "feedback | weight of the words | round | of all | of those not judged | of these, by the"
+            + " words alone");
     sums.forEach(
         (name, sum) -> {
           String[] parts = name.split(" / ");
-          report.row(parts[0], parts[1], sum[0] / sum[3], sum[1] / sum[3], sum[2] / sum[3]);
+          report.row(
+              parts[0], parts[1], parts[2], sum[0] / sum[3], sum[1] / sum[3], sum[2] / sum[3]);
         });
   }
 
@@ -148,6 +157,7 @@ final class FeedbackBench {
   private static void follow(
       CrossModalClient client,
       Question question,
+      int balance,
       boolean dislikes,
       int all,
       Map<String, double[]> sums)
@@ -155,13 +165,21 @@ final class FeedbackBench {
     List<String> liked = new ArrayList<>();
     List<String> disliked = new ArrayList<>();
     Set<String> judged = new HashSet<>();
-    List<String> plain = ids(client, question.words(), liked, disliked, all);
+    List<String> plain = ids(client, question.words(), 1, liked, disliked, all);
+    String name =
+        (dislikes ? "likes and dislikes" : "likes")
+            + " / "
+            + (balance == 0 ? "one like" : balance + " x all likes");
     for (int round = 0; round <= ROUNDS; round++) {
       List<String> hits =
-          ids(client, question.words(), liked, dislikes ? disliked : List.of(), all);
-      double[] sum =
-          sums.computeIfAbsent(
-              (dislikes ? "likes and dislikes" : "likes") + " / " + round, name -> new double[4]);
+          ids(
+              client,
+              question.words(),
+              Math.max(1, balance * liked.size()),
+              liked,
+              dislikes ? disliked : List.of(),
+              all);
+      double[] sum = sums.computeIfAbsent(name + " / " + round, row -> new double[4]);
       sum[0] += share(hits, question.right(), Set.of());
       sum[1] += share(hits, question.right(), judged);
       sum[2] += share(plain, question.right(), judged);
@@ -191,9 +209,14 @@ final class FeedbackBench {
   }
 
   private static List<String> ids(
-      CrossModalClient client, String words, List<String> liked, List<String> disliked, int size)
+      CrossModalClient client,
+      String words,
+      int weight,
+      List<String> liked,
+      List<String> disliked,
+      int size)
       throws IOException {
-    List<Object> like = new ArrayList<>(List.of(Map.of("text", words)));
+    List<Object> like = new ArrayList<>(List.of(Map.of("text", words, "weight", weight)));
     liked.forEach(id -> like.add(Map.of("id", id)));
     Map<String, Object> query = new HashMap<>(Map.of("field", CrossModalClient.IMAGE, "k", size));
     query.put("like", like);

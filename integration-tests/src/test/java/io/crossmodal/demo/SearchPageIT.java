@@ -261,7 +261,7 @@ class SearchPageIT {
     assertTrue(
         heat.getAttribute("aria-label").startsWith("pond: "), heat.getAttribute("aria-label"));
     // Of the map's canvases the one with patches has pixels of theirs.
-    assertTrue(painted("patches"));
+    painted("patches", true);
     assertTrue(page.locator("#hit-explain li").allTextContents().size() > 3);
     assertEquals(Places.DATES - 1, page.locator("#hit-neighbours-list li").count());
     assertTrue(page.locator("#hit-request").textContent().contains("\"heat_map\": \"geo\""));
@@ -269,23 +269,24 @@ class SearchPageIT {
     screenshot("hit");
     words.last().click();
     assertEquals(0, heat.count());
-    assertFalse(painted("patches"));
+    painted("patches", false);
   }
 
-  private boolean painted(String pane) {
-    return (Boolean)
-        page.evaluate(
-            "(pane) => { const canvas = document.querySelector(`.leaflet-${pane}-pane canvas`);"
-                + " return Boolean(canvas) && canvas.getContext('2d').getImageData(0, 0,"
-                + " canvas.width, canvas.height).data.some((value) => value > 0); }",
-            pane);
+  /** Waits until a layer of the map has pixels, or none: a canvas is drawn with the next frame. */
+  private void painted(String pane, boolean wanted) {
+    page.waitForFunction(
+        "([pane, wanted]) => { const canvas = document.querySelector(`.leaflet-${pane}-pane"
+            + " canvas`); return wanted === (Boolean(canvas) &&"
+            + " canvas.getContext('2d').getImageData(0, 0, canvas.width,"
+            + " canvas.height).data.some((value) => value > 0)); }",
+        List.of(pane, wanted));
   }
 
   @Test
   void theHitUnderThePointerIsMarkedOnBothSides() {
     searched();
-    assertTrue(painted("hits"));
-    assertTrue(painted("cells"));
+    painted("hits", true);
+    painted("cells", true);
     page.hover("#hits > li >> nth=2");
     PlaywrightAssertions.assertThat(cards().nth(2)).hasClass(Pattern.compile("marked"));
     // The middle of the hit's footprint on the map.
@@ -320,7 +321,7 @@ class SearchPageIT {
     }
     page.keyboard().press("Enter");
     PlaywrightAssertions.assertThat(page.locator("#area-said")).hasText("3 corners");
-    assertTrue(painted("chosen"));
+    painted("chosen", true);
     page.click("#area-clear");
     search();
     assertEquals(all, total());
@@ -632,7 +633,7 @@ class SearchPageIT {
       assertEquals(PAGE, cards().count());
       page.click(".open >> nth=0");
       page.locator("#hit-words button").first().waitFor();
-      assertTrue(painted("world") || painted("hits"));
+      painted("hits", true);
       page.click("#to-models");
       page.waitForSelector("#models-list table");
       assertTrue(proxy.refused() > 0, "without a password there was no answer");
@@ -658,7 +659,7 @@ class SearchPageIT {
     assertEquals(1000, cards().count());
     assertEquals(
         "auto", cards().first().evaluate("(card) => getComputedStyle(card).contentVisibility"));
-    assertTrue(painted("hits"));
+    painted("hits", true);
   }
 
   @Test

@@ -90,7 +90,7 @@ const tests = {
   severalSidesAreLikedAndDisliked() {
     const state = { words: "a pond", like: [{ index: "scenes", id: "l" }], unlike: [{ index: "scenes", id: "u" }] };
     same(requests.sides(asked(state)), {
-      like: [{ text: "a pond" }, { id: "l", index: "scenes" }],
+      like: [{ text: "a pond", weight: 2 }, { id: "l", index: "scenes" }],
       unlike: [{ id: "u", index: "scenes" }],
     });
   },

@@ -24,6 +24,9 @@ import { Complaint } from "./node.js";
 
 /** @typedef {{path: string, body: any}} Request */
 
+/** What the words weigh, in all likes together: docs/results/search.md has measured it. */
+const WORDS_TO_LIKES = 2;
+
 /** Whether the rescorer goes with what is asked. @param {Asked} asked */
 export function fused({ state, archive, picture }) {
   const among = Boolean(archive?.text) && Boolean(state.words) && !picture && !state.doc;
@@ -37,7 +40,7 @@ export function fused({ state, archive, picture }) {
 export function sides({ state, archive, picture }) {
   const like = [];
   if (state.words) {
-    like.push({ text: state.words });
+    like.push({ text: state.words, ...(state.like.length > 0 && { weight: WORDS_TO_LIKES * state.like.length }) });
   }
   if (picture) {
     const sensor = archive?.sensors.length === 1 ? "" : state.sensor;
