@@ -52,11 +52,12 @@ import picocli.CommandLine.Spec;
       "Encodes the pictures of an archive and sends them to an index, or writes them as lines for"
           + " _bulk. Run again, it goes on where it was stopped, and sends what is new.",
       "Exit status: 0 all pictures are there; 3 some, and 4 all, were left out (each is named;"
-          + " chips without data are counted); 2 nothing was begun or it was given up; 130"
-          + " interrupted.",
+          + " chips without data, or under clouds, are counted); 2 nothing was begun or it was"
+          + " given up; 130 interrupted.",
       "Beside the field, a document has what is known of its picture: path, caption, class (the"
           + " name of its folder), labels and acquired (BigEarthNet), footprint and centre"
-          + " (GeoTIFF), thumbnail; a chip of a scene has scene, window, resolution and no_data."
+          + " (GeoTIFF), thumbnail; a chip of a scene has scene, window, resolution, no_data and"
+          + " cloud."
           + " Its id comes from the picture's bytes, or the scene's and the window, and the field's"
           + " name, so that a picture is never there twice."
     })
@@ -185,7 +186,8 @@ final class EncodeCommand implements Callable<Integer> {
     EncodeRun.Options all = new EncodeRun.Options(batch, threads, allowedProblems, scenes.look());
     Optional<Cutting> cutting = scenes.cutting();
     Retry retry = Retry.lasting(Duration.ofSeconds(retrySeconds));
-    SourceImages source = SourceImages.read(data, Optional.ofNullable(images), allowedProblems);
+    SourceImages source =
+        SourceImages.read(data, Optional.ofNullable(images), allowedProblems, scenes::takes);
     EncodeRun.Options options = all.after(source.problems().size());
     ModelBundle read = bundle == null ? ModelBundle.demo() : ModelBundle.read(bundle);
     EncodeJob job = new EncodeJob(source, cutting, read, options);
@@ -207,7 +209,8 @@ final class EncodeCommand implements Callable<Integer> {
     ModelManifest manifest = job.bundle().manifest();
     if (createIndex) {
       String served = model == null ? manifest.id() : model;
-      if (TargetIndex.create(cluster, target.index, field, manifest, served, tokens)) {
+      if (TargetIndex.create(
+          cluster, target.index, field, manifest, served, tokens, job.options().look())) {
         say("made the index " + target.index);
       }
     }
@@ -300,6 +303,7 @@ final class EncodeCommand implements Callable<Integer> {
     try (Scenes cut =
         Scenes.plan(
             job.source().images(),
+            scenes.rasters(),
             job.cutting().get(),
             job.bundle(),
             format.sensor(),
@@ -373,8 +377,8 @@ final class EncodeCommand implements Callable<Integer> {
             what,
             summary.known(),
             summary.repeated(),
-            job.cutting().isEmpty() ? "" : summary.empty() + " without enough data, ",
-            leftOut));
+            job.cutting().isEmpty() ? "" : summary.empty() + " without enough to see, ",
+            leftOut + summary.damaged()));
     if (summary.kept() + summary.known() + summary.repeated() == 0) {
       return ALL_LEFT_OUT;
     }

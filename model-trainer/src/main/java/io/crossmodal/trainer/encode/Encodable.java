@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.encode;
 
 import io.crossmodal.model.image.PixelTensor;
+import io.crossmodal.model.image.Stretch;
 import java.io.IOException;
 import java.util.Optional;
 
@@ -49,15 +50,33 @@ interface Encodable {
       Optional<Stretch> stretch,
       String thumbnail) {}
 
+  /** Returns a name of 128 bits for {@link #stamp} and what makes it show too little. */
+  String emptyStamp();
+
+  /** Why a picture is not encoded, though nothing new is wrong with it. */
+  enum Left {
+    /** It shows too little: it has no data, or is cloud. */
+    EMPTY,
+    /** It lies in a part of its scene that is damaged, as another picture has told already. */
+    DAMAGED
+  }
+
   /**
    * A picture that was read.
    *
-   * @param facts empty where it shows too little to be encoded
-   * @param pixels likewise
+   * @param left why it is not encoded; then the others are empty
+   * @param facts what its document keeps
+   * @param pixels as the tower takes them
    * @param unplaced why it is not known where it lies, though its file says so; empty for none
    */
-  record Reading(Optional<Facts> facts, Optional<PixelTensor> pixels, String unplaced) {
-    /** Of a window that is outside of what was seen. */
-    static final Reading SHOWS_NOTHING = new Reading(Optional.empty(), Optional.empty(), "");
+  record Reading(
+      Optional<Left> left, Optional<Facts> facts, Optional<PixelTensor> pixels, String unplaced) {
+    static Reading of(Facts facts, PixelTensor pixels, String unplaced) {
+      return new Reading(Optional.empty(), Optional.of(facts), Optional.of(pixels), unplaced);
+    }
+
+    static Reading left(Left why) {
+      return new Reading(Optional.of(why), Optional.empty(), Optional.empty(), "");
+    }
   }
 }

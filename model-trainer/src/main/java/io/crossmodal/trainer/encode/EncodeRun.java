@@ -8,6 +8,7 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.image.PixelTensor;
+import io.crossmodal.model.image.Thumbnails;
 import io.crossmodal.trainer.data.InvalidDatasetException;
 import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import java.io.IOException;
@@ -41,6 +42,9 @@ public final class EncodeRun {
 
   private static final int REQUEST_DOCUMENTS = 256;
 
+  /** Pictures without content, which the journal notes together. */
+  private static final int EMPTY_NOTED = 256;
+
   private final FusionModel model;
   private final DocumentFormat format;
   private final Options options;
@@ -56,13 +60,20 @@ public final class EncodeRun {
    * @param kept pictures that were encoded and are kept
    * @param known pictures that the journal held already
    * @param repeated pictures whose bytes another one has
-   * @param empty chips of scenes that have too little data to be encoded
+   * @param empty chips of scenes that show too little to be encoded: no data, or clouds
+   * @param damaged chips that lie in a damaged part of their scene, which is a problem once
    * @param problems pictures that were left out, one line each
    * @param unplaced pictures that were kept without a place, though their file has one, one line
    *     each
    */
   public record Summary(
-      int kept, int known, int repeated, int empty, List<String> problems, List<String> unplaced) {
+      int kept,
+      int known,
+      int repeated,
+      int empty,
+      int damaged,
+      List<String> problems,
+      List<String> unplaced) {
     public Summary {
       problems = List.copyOf(problems);
       unplaced = List.copyOf(unplaced);
@@ -98,6 +109,9 @@ public final class EncodeRun {
     READY,
     KNOWN,
     EMPTY,
+    /** Shows too little, which the journal knew. */
+    KNOWN_EMPTY,
+    DAMAGED,
     BROKEN
   }
 
@@ -163,7 +177,9 @@ public final class EncodeRun {
     Set<String> seen = new HashSet<>();
     int known = 0;
     int repeated = 0;
+    List<String> emptyStamps = new ArrayList<>();
     int empty = 0;
+    int damaged = 0;
     int done = 0;
     while (rest.hasNext() || !ahead.isEmpty()) {
       while (rest.hasNext() && ahead.size() < AHEAD * options.batch()) {
@@ -179,6 +195,11 @@ public final class EncodeRun {
         known++;
       } else if (next.outcome == Outcome.EMPTY) {
         empty++;
+        emptyStamps.add(next.stamp);
+      } else if (next.outcome == Outcome.KNOWN_EMPTY) {
+        empty++;
+      } else if (next.outcome == Outcome.DAMAGED) {
+        damaged++;
       } else if (!seen.add(next.facts.identity()) || journal.holds(id(next))) {
         repeated++;
       } else {
@@ -195,6 +216,10 @@ public final class EncodeRun {
         }
         check();
       }
+      if (emptyStamps.size() == EMPTY_NOTED || last) {
+        journal.addEmpty(emptyStamps);
+        emptyStamps.clear();
+      }
       if (batch.isEmpty()) {
         progress.accept(done);
       }
@@ -202,7 +227,7 @@ public final class EncodeRun {
     sink.finish();
     check();
     synchronized (problems) {
-      return new Summary(kept, known, repeated, empty, problems, unplaced);
+      return new Summary(kept, known, repeated, empty, damaged, problems, unplaced);
     }
   }
 
@@ -227,9 +252,14 @@ public final class EncodeRun {
       if (journal.holdsFile(stamp)) {
         return Prepared.left(Outcome.KNOWN, picture, "");
       }
+      if (journal.holdsFile(picture.emptyStamp())) {
+        return Prepared.left(Outcome.KNOWN_EMPTY, picture, "");
+      }
       Encodable.Reading read = picture.read(reader);
-      if (read.facts().isEmpty()) {
-        return Prepared.left(Outcome.EMPTY, picture, "");
+      if (read.left().isPresent()) {
+        return read.left().get() == Encodable.Left.EMPTY
+            ? new Prepared(Outcome.EMPTY, picture, "", picture.emptyStamp(), null, null)
+            : Prepared.left(Outcome.DAMAGED, picture, "");
       }
       return new Prepared(
           Outcome.READY,

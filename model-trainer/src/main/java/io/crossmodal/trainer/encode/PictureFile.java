@@ -33,6 +33,12 @@ record PictureFile(SourceImage image, String sensor) implements Encodable {
     return ContentId.shortened(files.toString());
   }
 
+  @Override
+  public String emptyStamp() {
+    // What a file shows is never too little.
+    return "";
+  }
+
   /** Returns what tells a file from another, and from itself when it was changed. */
   static String stamp(Path file) throws IOException {
     // Tiles of two archives may have a name, a size and a time in common.
@@ -54,7 +60,7 @@ record PictureFile(SourceImage image, String sensor) implements Encodable {
     Optional<PictureReader.Place> place = Optional.empty();
     String unplaced = "";
     try {
-      place = PictureReader.place(files.get(0));
+      place = reader.place(files.get(0));
     } catch (IllegalArgumentException e) {
       unplaced = e.getMessage();
     }
@@ -64,10 +70,9 @@ record PictureFile(SourceImage image, String sensor) implements Encodable {
       files.add(("stretch " + seen.stretch().get()).getBytes(StandardCharsets.UTF_8));
       digest = ContentId.digest(sensor, files);
     }
-    return new Reading(
-        Optional.of(
-            new Facts(identity, digest, place, Optional.empty(), seen.stretch(), seen.thumbnail())),
-        Optional.of(seen.pixels()),
+    return Reading.of(
+        new Facts(identity, digest, place, Optional.empty(), seen.stretch(), seen.thumbnail()),
+        seen.pixels(),
         unplaced);
   }
 

@@ -115,7 +115,7 @@ class EncodeRunTest {
   @Test
   void documentsHoldWhatTheModelMakesOfTheirPicture() throws Exception {
     EncodeRun.Summary summary = run("out", 0, done -> {});
-    assertEquals(new EncodeRun.Summary(PICTURES, 0, 0, 0, List.of(), List.of()), summary);
+    assertEquals(new EncodeRun.Summary(PICTURES, 0, 0, 0, 0, List.of(), List.of()), summary);
     for (JsonObject document : documents("out").values()) {
       byte[] file =
           Files.readAllBytes(
@@ -248,7 +248,7 @@ class EncodeRunTest {
                   source.images(),
                   listener -> NdjsonSink.file(out, 0, format, listener),
                   done -> {});
-      assertEquals(new EncodeRun.Summary(6, 0, 0, 0, List.of(), List.of()), summary);
+      assertEquals(new EncodeRun.Summary(6, 0, 0, 0, 0, List.of(), List.of()), summary);
     }
     for (JsonObject document : documents("real").values()) {
       double latitude = document.getAsJsonObject("centre").get("lat").getAsDouble();
@@ -303,7 +303,7 @@ class EncodeRunTest {
     Path same = folder.resolve("pictures").resolve("4.png");
     Files.copy(same, folder.resolve("pictures").resolve("copy.png"));
     assertEquals(
-        new EncodeRun.Summary(2, PICTURES - 1, 1, 0, List.of(), List.of()),
+        new EncodeRun.Summary(2, PICTURES - 1, 1, 0, 0, List.of(), List.of()),
         run("out", 0, done -> {}));
     assertEquals(PICTURES + 2, documents("out").size());
   }

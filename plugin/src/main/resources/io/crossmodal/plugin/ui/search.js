@@ -555,7 +555,7 @@ function figure(value) {
 
 /** The fields of a document, those of objects by their full names. */
 function source(hit) {
-  const files = picturesOf(hit).map((field) => `${field}.bytes`);
+  const files = picturesOf(hit).flatMap((field) => [`${field}.bytes`, `${field}.${THUMBNAIL}`]);
   if (thumbnailOf(hit)) {
     files.push(THUMBNAIL);
   }
@@ -600,7 +600,10 @@ function image(hit) {
 
 /** The JPEG that a hit keeps for this page; null for none, and for what is none. */
 function thumbnailOf(hit) {
-  const kept = hit._source?.[THUMBNAIL];
+  const own = picturesOf(hit)
+    .map((field) => [lookup(hit._source, field)].flat()[0]?.[THUMBNAIL])
+    .find((made) => typeof made === "string");
+  const kept = hit._source?.[THUMBNAIL] ?? own;
   const is = typeof kept === "string" && kept.length <= MOST_OF_A_THUMBNAIL;
   return is && /^\/9j\/[A-Za-z0-9+/]*={0,2}$/.test(kept) ? kept : null;
 }
