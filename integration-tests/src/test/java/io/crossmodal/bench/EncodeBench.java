@@ -160,15 +160,15 @@ final class EncodeBench {
 
   /** Returns chips per second. */
   private double chips(Path cog, Rasters.Choice reader, int side) throws Exception {
-    Cutting cutting = new Cutting(side, side, false, OptionalDouble.empty(), 0.5);
+    Cutting cutting =
+        new Cutting(side, side, false, OptionalDouble.empty(), 0.5, Optional.empty(), reader);
     Look look = new Look(192, Optional.empty(), List.of());
     EncodeRun.Options options =
         new EncodeRun.Options(BATCH, Runtime.getRuntime().availableProcessors(), 0, look);
     List<SourceImage> scene = SourceImages.read(cog, Optional.empty(), 0).images();
     long start = System.nanoTime();
     try (io.crossmodal.trainer.encode.Scenes cut =
-            io.crossmodal.trainer.encode.Scenes.plan(
-                scene, Rasters.of(reader), cutting, model.bundle(), "rgb", look);
+            io.crossmodal.trainer.encode.Scenes.plan(scene, cutting, model.bundle(), "rgb", look);
         Journal none = Journal.none()) {
       EncodeRun.Summary summary =
           new EncodeRun(model, format, options, none)

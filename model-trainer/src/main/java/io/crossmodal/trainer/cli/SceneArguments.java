@@ -110,13 +110,11 @@ final class SceneArguments {
   @Option(
       names = "--thumbnail",
       paramLabel = "PIXELS",
-      defaultValue = "192",
+      defaultValue = "" + Look.THUMBNAIL,
       description =
           "longest side of the JPEG that a document keeps for the search page, about 5 kB; 0 for"
               + " none")
   private int thumbnail;
-
-  private Rasters rasters;
 
   /** Returns how scenes are cut; empty where --data holds pictures. */
   Optional<Cutting> cutting() {
@@ -154,24 +152,17 @@ final class SceneArguments {
                         new Clouds(
                             most,
                             Optional.ofNullable(classes),
-                            cloudBand == null ? -1 : cloudBand - 1))));
-  }
-
-  /**
-   * Returns what opens scenes.
-   *
-   * @throws IllegalArgumentException when --reader names GDAL and it is not installed
-   */
-  Rasters rasters() {
-    if (rasters == null) {
-      rasters = Rasters.of(reader == null ? Rasters.Choice.AUTO : reader);
-    }
-    return rasters;
+                            cloudBand == null ? -1 : cloudBand - 1)),
+            reader()));
   }
 
   /** Returns whether a path is taken for a scene, though it has no suffix of a picture. */
   boolean takes(Path path) {
-    return (chip != null || chipMetres != null) && rasters().takes(path);
+    return (chip != null || chipMetres != null) && Rasters.of(reader()).takes(path);
+  }
+
+  private Rasters.Choice reader() {
+    return reader == null ? Rasters.Choice.AUTO : reader;
   }
 
   Look look() {

@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.encode;
 
 import io.crossmodal.model.image.Window;
+import io.crossmodal.trainer.raster.Rasters;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -18,6 +19,7 @@ import java.util.OptionalDouble;
  * @param resolution metres of the pixels that chips are cut at; empty: the file's own
  * @param mostNoData share of a chip's pixels that may be without data, 0 to 1
  * @param clouds what is cloud, and how much of it a chip may show; empty: that is not looked at
+ * @param reader of scenes
  */
 public record Cutting(
     double chip,
@@ -25,7 +27,8 @@ public record Cutting(
     boolean metres,
     OptionalDouble resolution,
     double mostNoData,
-    Optional<Clouds> clouds) {
+    Optional<Clouds> clouds,
+    Rasters.Choice reader) {
   private static final int LEAST = 16;
 
   public Cutting {
@@ -47,10 +50,10 @@ public record Cutting(
     }
   }
 
-  /** Cuts scenes whatever clouds they show. */
+  /** Cuts scenes whatever clouds they show, by any reader. */
   public Cutting(
       double chip, double stride, boolean metres, OptionalDouble resolution, double mostNoData) {
-    this(chip, stride, metres, resolution, mostNoData, Optional.empty());
+    this(chip, stride, metres, resolution, mostNoData, Optional.empty(), Rasters.Choice.AUTO);
   }
 
   /** Returns what a chip that shows too little depends on, as words. */

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.encode;
 
+import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.image.Stretch;
 import java.io.IOException;
@@ -21,6 +22,25 @@ interface Encodable {
   String stamp() throws IOException;
 
   /**
+   * Tells a picture from others, by the first two of its {@link Facts}.
+   *
+   * @param identity as there
+   * @param digest as there
+   */
+  record Identity(String identity, String digest) {}
+
+  /**
+   * Returns what tells it from others; its files are read, its pixels not decoded. Empty where that
+   * is not known before it is read.
+   *
+   * @throws IllegalArgumentException as {@link #read} does
+   * @throws IOException likewise
+   */
+  default Optional<Identity> identity(PictureReader reader) throws IOException {
+    return Optional.empty();
+  }
+
+  /**
    * Reads it.
    *
    * @throws IllegalArgumentException when it cannot be encoded, saying why
@@ -28,8 +48,46 @@ interface Encodable {
    */
   Reading read(PictureReader reader) throws IOException;
 
+  /**
+   * Returns a name of 128 bits for what it is read from and what makes it show too little; empty
+   * where that is not remembered.
+   */
+  default Optional<String> emptyStamp() {
+    return Optional.empty();
+  }
+
+  /** Thrown for a picture in a part of its scene that is damaged, as another one has told. */
+  final class KnownDamage extends IllegalArgumentException {
+    private static final long serialVersionUID = 1L;
+
+    KnownDamage(ImageFormatException damage) {
+      super(damage.getMessage(), damage);
+    }
+  }
+
   /** Called when it is dealt with, read or not. */
   void done();
+
+  /** Returns whether it is known, without a look at its files, that its document is there. */
+  default boolean isKnown() {
+    return false;
+  }
+
+  /**
+   * Called when nothing is left to do for it: its document is kept, or was there before, or it
+   * shows too little for one. By any thread.
+   */
+  default void settled() throws IOException {}
+
+  /** Returns its token block, where it was encoded before. */
+  default Optional<byte[]> tokens() {
+    return Optional.empty();
+  }
+
+  /** Returns where it comes from, beside its file. */
+  default Provenance provenance() {
+    return Provenance.NONE;
+  }
 
   /**
    * What a document keeps of a picture beside its encoding.
@@ -50,33 +108,15 @@ interface Encodable {
       Optional<Stretch> stretch,
       String thumbnail) {}
 
-  /** Returns a name of 128 bits for {@link #stamp} and what makes it show too little. */
-  String emptyStamp();
-
-  /** Why a picture is not encoded, though nothing new is wrong with it. */
-  enum Left {
-    /** It shows too little: it has no data, or is cloud. */
-    EMPTY,
-    /** It lies in a part of its scene that is damaged, as another picture has told already. */
-    DAMAGED
-  }
-
   /**
    * A picture that was read.
    *
-   * @param left why it is not encoded; then the others are empty
-   * @param facts what its document keeps
-   * @param pixels as the tower takes them
+   * @param facts empty where it shows too little to be encoded
+   * @param pixels likewise
    * @param unplaced why it is not known where it lies, though its file says so; empty for none
    */
-  record Reading(
-      Optional<Left> left, Optional<Facts> facts, Optional<PixelTensor> pixels, String unplaced) {
-    static Reading of(Facts facts, PixelTensor pixels, String unplaced) {
-      return new Reading(Optional.empty(), Optional.of(facts), Optional.of(pixels), unplaced);
-    }
-
-    static Reading left(Left why) {
-      return new Reading(Optional.of(why), Optional.empty(), Optional.empty(), "");
-    }
+  record Reading(Optional<Facts> facts, Optional<PixelTensor> pixels, String unplaced) {
+    /** Of a window that is outside of what was seen. */
+    static final Reading SHOWS_NOTHING = new Reading(Optional.empty(), Optional.empty(), "");
   }
 }

@@ -187,6 +187,17 @@ public final class Journal implements Closeable {
     }
   }
 
+  /**
+   * Notes that all of a file is kept, whose parts are noted one by one.
+   *
+   * @param stamp of the file
+   */
+  synchronized void addFile(String stamp) throws IOException {
+    if (file != null && stamps.add(stamp)) {
+      append(stamp + " " + stamp + "\n= " + position + "\n");
+    }
+  }
+
   /** Notes pictures that show too little, so that they need not be read again. */
   synchronized void addEmpty(List<String> empty) throws IOException {
     if (file != null && !empty.isEmpty()) {

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.encode;
 
+import io.crossmodal.model.image.Stretch;
 import io.crossmodal.trainer.data.PictureFiles;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -33,12 +34,6 @@ record PictureFile(SourceImage image, String sensor) implements Encodable {
     return ContentId.shortened(files.toString());
   }
 
-  @Override
-  public String emptyStamp() {
-    // What a file shows is never too little.
-    return "";
-  }
-
   /** Returns what tells a file from another, and from itself when it was changed. */
   static String stamp(Path file) throws IOException {
     // Tiles of two archives may have a name, a size and a time in common.
@@ -50,12 +45,33 @@ record PictureFile(SourceImage image, String sensor) implements Encodable {
         + Files.getLastModifiedTime(file).toMillis();
   }
 
-  @Override
-  public Reading read(PictureReader reader) throws IOException {
+  private List<byte[]> bytes() throws IOException {
     List<byte[]> files = new ArrayList<>();
     for (Path file : image.files()) {
       files.add(PictureFiles.read(file));
     }
+    return files;
+  }
+
+  @Override
+  public Optional<Identity> identity(PictureReader reader) throws IOException {
+    List<byte[]> files = bytes();
+    return Optional.of(identity(files, reader.range(files)));
+  }
+
+  private Identity identity(List<byte[]> files, Optional<Stretch> stretch) {
+    String identity = ContentId.digest(sensor, files);
+    if (stretch.isEmpty()) {
+      return new Identity(identity, identity);
+    }
+    List<byte[]> shown = new ArrayList<>(files);
+    shown.add(("stretch " + stretch.get()).getBytes(StandardCharsets.UTF_8));
+    return new Identity(identity, ContentId.digest(sensor, shown));
+  }
+
+  @Override
+  public Reading read(PictureReader reader) throws IOException {
+    List<byte[]> files = bytes();
     PictureReader.Seen seen = reader.picture(files);
     Optional<PictureReader.Place> place = Optional.empty();
     String unplaced = "";
@@ -64,15 +80,17 @@ record PictureFile(SourceImage image, String sensor) implements Encodable {
     } catch (IllegalArgumentException e) {
       unplaced = e.getMessage();
     }
-    String identity = ContentId.digest(sensor, files);
-    String digest = identity;
-    if (seen.stretch().isPresent()) {
-      files.add(("stretch " + seen.stretch().get()).getBytes(StandardCharsets.UTF_8));
-      digest = ContentId.digest(sensor, files);
-    }
-    return Reading.of(
-        new Facts(identity, digest, place, Optional.empty(), seen.stretch(), seen.thumbnail()),
-        seen.pixels(),
+    Identity told = identity(files, seen.stretch());
+    return new Reading(
+        Optional.of(
+            new Facts(
+                told.identity(),
+                told.digest(),
+                place,
+                Optional.empty(),
+                seen.stretch(),
+                seen.thumbnail())),
+        Optional.of(seen.pixels()),
         unplaced);
   }
 

@@ -28,6 +28,7 @@ import java.util.function.Consumer;
  * @param resolution metres along a pixel that it is cut at
  * @param acquired when it was taken, by its header or its name
  * @param stamp names its files, their sizes and their times
+ * @param part of it that is cut
  */
 record ScenePlan(
     SourceImage image,
@@ -38,7 +39,28 @@ record ScenePlan(
     int level,
     OptionalDouble resolution,
     Optional<Instant> acquired,
-    String stamp) {
+    String stamp,
+    Part part) {
+  /**
+   * Chips of a scene that are cut, by their numbers.
+   *
+   * @param from the first
+   * @param to behind the last
+   * @param content digest of the scene's bytes; null where it is not known yet
+   */
+  record Part(int from, int to, String content) {}
+
+  /** Returns the same, of which another part is cut. */
+  ScenePlan with(Part other) {
+    return new ScenePlan(
+        image, files, classes, place, grid, level, resolution, acquired, stamp, other);
+  }
+
+  /** Returns how many chips are cut. */
+  int chips() {
+    return part.to - part.from;
+  }
+
   /**
    * Reads a scene's header.
    *
@@ -89,7 +111,8 @@ record ScenePlan(
           scene.raster().level(grid.scale()),
           resolution,
           scene.acquired().or(() -> Acquired.of(path)),
-          stamp.toString());
+          stamp.toString(),
+          new Part(0, grid.size(), null));
     }
   }
 

@@ -13,8 +13,8 @@ import io.crossmodal.trainer.raster.RasterFile;
 import io.crossmodal.trainer.raster.Rasters;
 import java.io.Closeable;
 import java.io.IOException;
+import java.io.Serializable;
 import java.io.UncheckedIOException;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -45,29 +45,33 @@ public final class Scenes implements Closeable {
   private final Set<OpenScene> open = ConcurrentHashMap.newKeySet();
   private volatile String current = "";
 
-  private Scenes(Rasters rasters, Cutting cutting) {
-    this.rasters = rasters;
+  /**
+   * A scene that was planned, for whoever cuts it.
+   *
+   * @param chips that it is cut to
+   * @param content digest of its bytes
+   * @param stamp names the file, its size and its time
+   */
+  public record Listed(SourceImage image, int chips, String content, String stamp)
+      implements Serializable {}
+
+  private Scenes(Cutting cutting) {
+    this.rasters = Rasters.of(cutting.reader());
     this.cutting = cutting;
   }
 
   /**
    * Reads the headers of scenes. Files that say what is cloud in others are no scenes.
    *
-   * @param rasters opens them
    * @param bundle of the model that will encode them
    * @param sensor that took them
-   * @throws IllegalArgumentException when a picture has a file a band, or the sensor takes no such
-   *     look
+   * @throws IllegalArgumentException when a picture has a file a band, the sensor takes no such
+   *     look, or the reader that was chosen is missing
    */
   public static Scenes plan(
-      List<SourceImage> images,
-      Rasters rasters,
-      Cutting cutting,
-      ModelBundle bundle,
-      String sensor,
-      Look look) {
+      List<SourceImage> images, Cutting cutting, ModelBundle bundle, String sensor, Look look) {
     PictureReader reader = EncodeRun.reader(bundle, sensor, look);
-    Scenes scenes = new Scenes(rasters, cutting);
+    Scenes scenes = new Scenes(cutting);
     Map<Path, String> refused = new LinkedHashMap<>();
     for (SourceImage image : images) {
       if (image.files().size() != 1) {
@@ -77,13 +81,12 @@ public final class Scenes implements Closeable {
                 + " gdalbuildvrt -separate SCENE.vrt RED GREEN BLUE makes");
       }
       try {
-        scenes.plans.add(ScenePlan.read(image, rasters, cutting, reader, scenes.unplaced::add));
+        scenes.plans.add(
+            ScenePlan.read(image, scenes.rasters, cutting, reader, scenes.unplaced::add));
       } catch (IllegalArgumentException e) {
         refused.put(image.place(), e.getMessage());
-      } catch (NoSuchFileException e) {
-        refused.put(image.place(), "there is no such file: " + e.getFile());
       } catch (IOException | UncheckedIOException e) {
-        refused.put(image.place(), "cannot be read: " + e);
+        refused.put(image.place(), EncodeRun.reason(e));
       }
     }
     Set<Path> classes = new HashSet<>();
@@ -95,6 +98,49 @@ public final class Scenes implements Closeable {
     return scenes;
   }
 
+  /**
+   * Plans some chips of a scene that was planned by another process. A scene that is not there any
+   * more, or another one, is a problem.
+   *
+   * @param from number of the first chip
+   * @param to number behind the last one
+   */
+  public static Scenes part(
+      Listed listed,
+      int from,
+      int to,
+      Cutting cutting,
+      ModelBundle bundle,
+      String sensor,
+      Look look) {
+    Scenes scenes = plan(List.of(listed.image), cutting, bundle, sensor, look);
+    if (!scenes.plans.isEmpty()) {
+      ScenePlan whole = scenes.plans.remove(0);
+      if (whole.stamp().equals(listed.stamp)) {
+        scenes.plans.add(whole.with(new ScenePlan.Part(from, to, listed.content)));
+      } else {
+        scenes.problems.add(whole.path() + ": was changed after it was listed");
+      }
+    }
+    return scenes;
+  }
+
+  /**
+   * Reads the scenes to their ends, for the digests from which ids are made. One that cannot be
+   * read becomes a problem.
+   */
+  public List<Listed> list() {
+    List<Listed> listed = new ArrayList<>();
+    for (ScenePlan plan : plans) {
+      try {
+        listed.add(new Listed(plan.image(), plan.chips(), plan.content(), plan.stamp()));
+      } catch (IOException e) {
+        problems.add(plan.path() + ": cannot be read: " + e);
+      }
+    }
+    return listed;
+  }
+
   /** Returns how many scenes will be cut. */
   public int size() {
     return plans.size();
@@ -102,7 +148,7 @@ public final class Scenes implements Closeable {
 
   /** Returns how many chips they are cut to, those without data included. */
   public long chips() {
-    return plans.stream().mapToLong(plan -> plan.grid().size()).sum();
+    return plans.stream().mapToLong(ScenePlan::chips).sum();
   }
 
   /** Returns the scenes that are left out, a line each. */
@@ -129,17 +175,17 @@ public final class Scenes implements Closeable {
 
       @Override
       public boolean hasNext() {
-        return (scene != null && nextChip < scene.plan.grid().size()) || nextPlan < plans.size();
+        return (scene != null && nextChip < scene.plan.part().to()) || nextPlan < plans.size();
       }
 
       @Override
       public Encodable next() {
-        if (scene == null || nextChip == scene.plan.grid().size()) {
+        if (scene == null || nextChip == scene.plan.part().to()) {
           if (nextPlan == plans.size()) {
             throw new NoSuchElementException("no more scenes");
           }
           scene = new OpenScene(plans.get(nextPlan++));
-          nextChip = 0;
+          nextChip = scene.plan.part().from();
           open.add(scene);
           current = "scene " + nextPlan + " of " + plans.size() + ", " + scene.plan.image().path();
         }
@@ -156,8 +202,8 @@ public final class Scenes implements Closeable {
   }
 
   /** A scene whose chips are being cut. */
-  private final class OpenScene implements Closeable {
-    private final ScenePlan plan;
+  final class OpenScene implements Closeable {
+    final ScenePlan plan;
     private final AtomicInteger left;
 
     /** Damages that chips have met, each one object for the same part of the scene. */
@@ -171,7 +217,8 @@ public final class Scenes implements Closeable {
 
     OpenScene(ScenePlan plan) {
       this.plan = plan;
-      this.left = new AtomicInteger(plan.grid().size());
+      this.content = plan.part().content();
+      this.left = new AtomicInteger(plan.chips());
     }
 
     synchronized Raster raster() throws IOException {
@@ -188,7 +235,7 @@ public final class Scenes implements Closeable {
       return classes;
     }
 
-    /** Returns what share of a window is cloud; empty where that is not looked at, or by a band. */
+    /** Returns what share of a window is cloud; empty where no classification says it. */
     OptionalDouble cloud(Window window) throws IOException {
       return plan.classes().isEmpty()
           ? OptionalDouble.empty()
@@ -231,94 +278,6 @@ public final class Scenes implements Closeable {
       } catch (IOException e) {
         throw new UncheckedIOException("closing " + plan.path(), e);
       }
-    }
-  }
-
-  /** A window of a scene. */
-  private record SceneChip(OpenScene scene, Window window, Cutting cutting) implements Encodable {
-    @Override
-    public SourceImage image() {
-      return scene.plan.image();
-    }
-
-    @Override
-    public String name() {
-      return scene.plan.path() + " " + where();
-    }
-
-    private String where() {
-      return "["
-          + window.x()
-          + ", "
-          + window.y()
-          + ", "
-          + window.width()
-          + ", "
-          + window.height()
-          + "]";
-    }
-
-    private String stamped() {
-      return scene.plan.stamp() + "\0" + where() + scene.plan.level();
-    }
-
-    @Override
-    public String stamp() {
-      return ContentId.shortened(stamped());
-    }
-
-    @Override
-    public String emptyStamp() {
-      return ContentId.shortened(stamped() + "\0" + cutting.skipping());
-    }
-
-    @Override
-    public Reading read(PictureReader reader) throws IOException {
-      try {
-        return readOnce(reader);
-      } catch (ImageFormatException e) {
-        if (scene.isNew(e)) {
-          throw e;
-        }
-        return Reading.left(Left.DAMAGED);
-      }
-    }
-
-    private Reading readOnce(PictureReader reader) throws IOException {
-      ScenePlan plan = scene.plan;
-      OptionalDouble cloud = scene.cloud(window);
-      double mostCloud = cutting.clouds().map(Clouds::most).orElse(1.0);
-      if (cloud.orElse(0) > mostCloud) {
-        return Reading.left(Left.EMPTY);
-      }
-      PictureReader.Part part =
-          reader.window(scene.raster(), plan.level(), window, cutting, () -> scene.range(reader));
-      if (part.seen().isEmpty()) {
-        return Reading.left(Left.EMPTY);
-      }
-      PictureReader.Seen seen = part.seen().get();
-      String sensor = reader.sensor();
-      String shown = plan.level() + " " + seen.stretch() + " " + reader.rgb();
-      Facts facts =
-          new Facts(
-              ContentId.chip(sensor, scene.content(), where(), ""),
-              ContentId.chip(sensor, scene.content(), where(), shown),
-              plan.place().map(place -> reader.place(place.part(window))),
-              Optional.of(
-                  new Chip(
-                      window,
-                      plan.resolution(),
-                      part.noData(),
-                      cloud.isPresent() ? cloud : part.cloud(),
-                      plan.acquired())),
-              seen.stretch(),
-              seen.thumbnail());
-      return Reading.of(facts, seen.pixels(), "");
-    }
-
-    @Override
-    public void done() {
-      scene.done();
     }
   }
 }

@@ -33,9 +33,10 @@ public final class Rasters {
       "GDAL is not installed (gdalinfo and gdal_translate on the PATH; Debian: gdal-bin)";
 
   private final Choice choice;
+  private final String searchPath;
 
-  /** Null for none. */
-  private final Gdal gdal;
+  /** Null where it was not looked for yet. */
+  private Optional<Gdal> gdal;
 
   /** Who reads a raster. */
   public enum Choice {
@@ -47,9 +48,17 @@ public final class Rasters {
     BUILTIN
   }
 
-  private Rasters(Choice choice, Gdal gdal) {
+  private Rasters(Choice choice, String searchPath) {
     this.choice = choice;
-    this.gdal = gdal;
+    this.searchPath = searchPath;
+  }
+
+  /** Looks for GDAL when it is first needed: most archives are TIFF. */
+  private synchronized Optional<Gdal> gdal() {
+    if (gdal == null) {
+      gdal = choice == Choice.BUILTIN ? Optional.empty() : Gdal.find(searchPath);
+    }
+    return gdal;
   }
 
   /**
@@ -71,11 +80,11 @@ public final class Rasters {
    * @param searchPath where programs are looked for
    */
   static Rasters of(Choice choice, String searchPath) {
-    Optional<Gdal> found = choice == Choice.BUILTIN ? Optional.empty() : Gdal.find(searchPath);
-    if (choice == Choice.GDAL && found.isEmpty()) {
+    Rasters rasters = new Rasters(choice, searchPath);
+    if (choice == Choice.GDAL && rasters.gdal().isEmpty()) {
       throw new IllegalArgumentException(MISSING);
     }
-    return new Rasters(choice, found.orElse(null));
+    return rasters;
   }
 
   /** Returns whether a path is a name that only GDAL understands, and no file. */
@@ -88,10 +97,10 @@ public final class Rasters {
     String name = path.toString();
     String suffix = name.substring(name.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
     return isName(path)
-        || (gdal != null
-            && SUFFIXES.contains(suffix)
+        || (SUFFIXES.contains(suffix)
             && !PictureFiles.isHidden(path)
-            && Files.isRegularFile(path));
+            && Files.isRegularFile(path)
+            && gdal().isPresent());
   }
 
   /**
@@ -102,7 +111,7 @@ public final class Rasters {
    */
   public RasterFile open(Path path) throws IOException {
     if (choice == Choice.GDAL) {
-      return GdalRaster.open(gdal, path);
+      return GdalRaster.open(gdal().orElseThrow(), path);
     }
     ImageFormatException refused;
     try {
@@ -113,7 +122,7 @@ public final class Rasters {
     if (refused.isDamage()) {
       throw refused;
     }
-    if (gdal == null) {
+    if (gdal().isEmpty()) {
       throw new ImageFormatException(
           refused.getMessage()
               + (choice == Choice.AUTO
@@ -122,7 +131,7 @@ public final class Rasters {
           refused);
     }
     try {
-      return GdalRaster.open(gdal, path);
+      return GdalRaster.open(gdal().get(), path);
     } catch (ImageFormatException e) {
       throw new ImageFormatException(e.getMessage() + "; here: " + refused.getMessage(), e);
     }

@@ -115,7 +115,7 @@ class EncodeRunTest {
   @Test
   void documentsHoldWhatTheModelMakesOfTheirPicture() throws Exception {
     EncodeRun.Summary summary = run("out", 0, done -> {});
-    assertEquals(new EncodeRun.Summary(PICTURES, 0, 0, 0, 0, List.of(), List.of()), summary);
+    assertEquals(new EncodeRun.Summary(PICTURES, 0, 0, 0, List.of(), List.of()), summary);
     for (JsonObject document : documents("out").values()) {
       byte[] file =
           Files.readAllBytes(
@@ -125,12 +125,7 @@ class EncodeRunTest {
               .encodeImages("rgb", List.of(model.bundle().preprocessor("rgb").preprocess(file)))
               .get(0);
       JsonObject value = document.getAsJsonObject("image");
-      JsonArray embedding = value.getAsJsonArray("embedding");
-      float[] found = new float[embedding.size()];
-      for (int i = 0; i < found.length; i++) {
-        found[i] = embedding.get(i).getAsFloat();
-      }
-      assertArrayEquals(expected.embedding(), found, 1e-5f);
+      assertArrayEquals(expected.embedding(), Documents.embedding(value), 1e-5f);
       byte[] bytes = Base64.getDecoder().decode(value.get("tokens").getAsString());
       TokenBlock block = TokenBlockFormat.read(bytes, 0, bytes.length);
       assertArrayEquals(expected.tokens().values(), block.values(), 0.05f);
@@ -192,10 +187,8 @@ class EncodeRunTest {
                 "rgb",
                 List.of(model.bundle().preprocessor("rgb").normalise(new RgbImage(16, 16, rgb))))
             .get(0);
-    JsonArray embedding = document.getAsJsonObject("image").getAsJsonArray("embedding");
-    for (int i = 0; i < expected.embedding().length; i++) {
-      assertEquals(expected.embedding()[i], embedding.get(i).getAsFloat(), 1e-5f);
-    }
+    assertArrayEquals(
+        expected.embedding(), Documents.embedding(document.getAsJsonObject("image")), 1e-5f);
   }
 
   private Path patch(String name, float value, boolean annotated) throws IOException {
@@ -248,7 +241,7 @@ class EncodeRunTest {
                   source.images(),
                   listener -> NdjsonSink.file(out, 0, format, listener),
                   done -> {});
-      assertEquals(new EncodeRun.Summary(6, 0, 0, 0, 0, List.of(), List.of()), summary);
+      assertEquals(new EncodeRun.Summary(6, 0, 0, 0, List.of(), List.of()), summary);
     }
     for (JsonObject document : documents("real").values()) {
       double latitude = document.getAsJsonObject("centre").get("lat").getAsDouble();
@@ -303,7 +296,7 @@ class EncodeRunTest {
     Path same = folder.resolve("pictures").resolve("4.png");
     Files.copy(same, folder.resolve("pictures").resolve("copy.png"));
     assertEquals(
-        new EncodeRun.Summary(2, PICTURES - 1, 1, 0, 0, List.of(), List.of()),
+        new EncodeRun.Summary(2, PICTURES - 1, 1, 0, List.of(), List.of()),
         run("out", 0, done -> {}));
     assertEquals(PICTURES + 2, documents("out").size());
   }

@@ -5,19 +5,16 @@
 package io.crossmodal.plugin.mapper;
 
 import io.crossmodal.model.Messages;
+import io.crossmodal.model.tokens.StoredTokens;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.model.tokens.TokenPooling;
 import io.crossmodal.plugin.inference.encoding.QueryInput;
-import java.io.IOException;
-import java.util.Base64;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import org.apache.lucene.index.BinaryDocValues;
-import org.apache.lucene.util.BytesRef;
 
 /**
  * The value of a {@code cross_modal} field in one document, checked against the field. Read the
@@ -72,7 +69,9 @@ public final class DocumentValue {
         vector == null
             ? null
             : Embeddings.unit(
-                EMBEDDING, SourceKeys.floats(EMBEDDING, vector), field.spaces().dimension());
+                EMBEDDING,
+                SourceKeys.floats(EMBEDDING, vector, field.spaces().dimension()),
+                field.spaces().dimension());
     Object block = value.get(TOKENS);
     this.tokens = block == null ? null : checkedBlock(SourceKeys.binary(TOKENS, block));
     String mark = SourceKeys.string(ENCODED_FROM, value.get(ENCODED_FROM));
@@ -92,19 +91,6 @@ public final class DocumentValue {
 
   private boolean hasThumbnails() {
     return field.pictures().thumbnails().wanted();
-  }
-
-  /**
-   * Returns a document's token block as sources hold it, base64.
-   *
-   * @param blocks of one segment; null where it has none
-   * @param doc in this segment
-   * @return null where the document has none
-   */
-  public static String readTokens(BinaryDocValues blocks, int doc) throws IOException {
-    return blocks != null && blocks.advanceExact(doc)
-        ? Base64.getEncoder().encodeToString(BytesRef.deepCopyOf(blocks.binaryValue()).bytes)
-        : null;
   }
 
   private static QueryInput content(FieldDefinition field, Map<String, Object> value) {
@@ -364,8 +350,8 @@ public final class DocumentValue {
               field.modelId(),
               field.modality().key()));
     }
-    // Reading refuses what is not finite; better now than when a search meets it.
-    TokenBlockFormat.read(bytes, 0, bytes.length);
+    // Refuses what is not finite; better now than when a search meets it.
+    StoredTokens.of(bytes, 0, bytes.length);
     return bytes;
   }
 }

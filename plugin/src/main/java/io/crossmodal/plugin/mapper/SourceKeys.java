@@ -37,14 +37,23 @@ final class SourceKeys {
     }
   }
 
-  /** Returns an array of numbers. */
-  static float[] floats(String key, Object value) {
+  /**
+   * Returns numbers: an array of them, or their bytes.
+   *
+   * @param dimension how many there must be
+   */
+  static float[] floats(String key, Object value, int dimension) {
+    if (value instanceof byte[] || value instanceof String) {
+      return Embeddings.ofBytes(key, binary(key, value), dimension);
+    }
     if (!(value instanceof List<?> list)) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "[%s] must be an array of numbers, got [%s]",
+              "[%s] must be an array of %d numbers, or these as float32, little-endian, in base64"
+                  + " or a byte string, got [%s]",
               key,
+              dimension,
               Messages.excerpt(value)));
     }
     float[] floats = new float[list.size()];
