@@ -124,7 +124,8 @@ class GdalRasterTest {
   @ParameterizedTest
   @CsvSource({
     "cog, -of COG -co COMPRESS=DEFLATE -co BLOCKSIZE=128",
-    "mask, -ot Byte -b 1 -b 2 -b 3 -mask 4 --config GDAL_TIFF_INTERNAL_MASK YES",
+    "mask, -ot Byte -b 1 -b 2 -b 3 -mask 4 -colorinterp red;green;blue"
+        + " --config GDAL_TIFF_INTERNAL_MASK YES",
     "alpha, -ot Byte -co PHOTOMETRIC=RGB -co ALPHA=YES -co COMPRESS=DEFLATE",
     "no-data, -ot Int16 -b 4 -a_nodata 0",
     "grey, -ot Byte -b 1",
@@ -132,7 +133,7 @@ class GdalRasterTest {
   })
   void readsAsThisProjectsReaderDoes(String name, String options) throws Exception {
     Path file = folder.resolve(name + ".tif");
-    Gdal.translate(source, file, options);
+    Gdal.translate(source, file, options.replace(';', ','));
     SplittableRandom random = new SplittableRandom(Seeds.next());
     try (RasterFile own = Rasters.of(Rasters.Choice.BUILTIN).open(file);
         RasterFile gdal = Rasters.of(Rasters.Choice.GDAL).open(file)) {
@@ -223,8 +224,17 @@ class GdalRasterTest {
     Gdal.translate(
         source, tiled, "-co COMPRESS=DEFLATE -co TILED=YES -co BLOCKXSIZE=256 -co BLOCKYSIZE=256");
     byte[] file = Files.readAllBytes(tiled);
-    // The second half of the last tiles; the directory stands before them.
-    Arrays.fill(file, file.length - 400, file.length, (byte) 0xff);
+    // The last of three by three, by field 324 of a little-endian TIFF.
+    ByteBuffer tiff = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+    int directory = tiff.getInt(4);
+    int damaged = 0;
+    for (int i = 0; i < tiff.getShort(directory); i++) {
+      int field = directory + 2 + 12 * i;
+      if (tiff.getShort(field) == 324) {
+        damaged = tiff.getInt(tiff.getInt(field + 8) + 4 * 8);
+      }
+    }
+    Arrays.fill(file, damaged, damaged + 100, (byte) 0xff);
     Files.write(tiled, file);
     try (RasterFile gdal = Rasters.of(Rasters.Choice.GDAL).open(tiled)) {
       gdal.raster().values(0, new Window(0, 0, 256, 256), WIDTH);
