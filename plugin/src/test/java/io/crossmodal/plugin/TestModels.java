@@ -16,6 +16,7 @@ import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
+import io.crossmodal.plugin.inference.encoding.PictureOptions;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.Modality;
@@ -97,6 +98,7 @@ public final class TestModels {
         modality,
         tokens,
         1,
+        PictureOptions.PLAIN,
         new ModelCatalog(() -> List.of(model)));
   }
 

@@ -56,7 +56,7 @@ public enum FileKind {
   @FormatMethod
   ImageFormatException damaged(Throwable cause, @FormatString String reason, Object... arguments) {
     return new ImageFormatException(
-        "damaged " + title + ": " + String.format(Locale.ROOT, reason, arguments), cause);
+        "damaged " + title + ": " + String.format(Locale.ROOT, reason, arguments), cause, true);
   }
 
   /** Returns what is thrown for a file that is whole and has what is not read. */

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.image;
 
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
@@ -68,6 +69,19 @@ public final class GeoTiff implements TiffHeader {
 
   public int bands() {
     return tiff.samples;
+  }
+
+  /** Returns whether its samples are colours, with up to 8 bits. */
+  boolean hasColours() {
+    return tiff.isUnsigned() && tiff.bits <= Byte.SIZE;
+  }
+
+  /** Returns the bands that are red, green and blue, or grey, by what the file says; else none. */
+  List<Integer> shown() {
+    int bands = tiff.samples - (tiff.opacity() < 0 ? 0 : 1);
+    return bands == 1
+        ? List.of(0)
+        : tiff.photometric() == TiffLayout.RGB && bands >= 3 ? List.of(0, 1, 2) : List.of();
   }
 
   @Override

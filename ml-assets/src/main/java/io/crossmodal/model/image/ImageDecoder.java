@@ -74,8 +74,19 @@ final class ImageDecoder {
    * @throws ImageFormatException saying what the bytes are and what is accepted
    */
   static RgbImage decode(byte[] bytes, Reduction reduction) {
+    return decode(bytes, reduction, null);
+  }
+
+  /**
+   * Decodes a picture file.
+   *
+   * @param stretch which samples of 16 bits of a PNG are black and white; null: they are a
+   *     picture's
+   * @throws ImageFormatException saying what the bytes are and what is accepted
+   */
+  static RgbImage decode(byte[] bytes, Reduction reduction, Stretch stretch) {
     try {
-      Picture picture = open(bytes);
+      Picture picture = open(bytes, stretch);
       Steps steps = reduction.of(picture.width(), picture.height());
       RgbImage stored = picture.read(steps.x(), steps.y());
       return picture.orientation().upright(stored);
@@ -93,7 +104,7 @@ final class ImageDecoder {
    */
   static long bytes(byte[] bytes, Reduction reduction, LongBinaryOperator more) {
     try {
-      Picture picture = open(bytes);
+      Picture picture = open(bytes, null);
       Steps steps = reduction.of(picture.width(), picture.height());
       long width = Math.ceilDiv(picture.width(), steps.x());
       long height = Math.ceilDiv(picture.height(), steps.y());
@@ -107,14 +118,14 @@ final class ImageDecoder {
     return new ImageFormatException(e.getMessage() + "; " + ACCEPTED, e);
   }
 
-  private static Picture open(byte[] bytes) {
+  private static Picture open(byte[] bytes, Stretch stretch) {
     FileKind kind =
         FileKind.of(bytes)
             .orElseThrow(() -> new ImageFormatException(bytes.length + " bytes that are no image"));
     Picture picture =
         switch (kind) {
           case JPEG -> new JpegFile(bytes);
-          case PNG -> new PngFile(bytes);
+          case PNG -> new PngFile(bytes, stretch);
           case TIFF -> new TiffPicture(bytes);
           default ->
               throw ImageFormatException.of(

@@ -12,12 +12,29 @@ import java.util.Locale;
 public final class ImageFormatException extends IllegalArgumentException {
   private static final long serialVersionUID = 1L;
 
+  private final boolean damage;
+
   public ImageFormatException(String message) {
-    super(message);
+    this(message, null);
   }
 
   public ImageFormatException(String message, Throwable cause) {
+    this(message, cause, false);
+  }
+
+  /**
+   * Makes one.
+   *
+   * @param damage whether the file is not whole, or not as its kind must be
+   */
+  ImageFormatException(String message, Throwable cause, boolean damage) {
     super(message, cause);
+    this.damage = damage;
+  }
+
+  /** Returns whether the file is damaged, and not of a kind that is not read. */
+  public boolean isDamage() {
+    return damage;
   }
 
   /** Returns one whose message is formatted in the language of no country. */

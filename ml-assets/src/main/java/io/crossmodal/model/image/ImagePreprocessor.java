@@ -6,7 +6,9 @@ package io.crossmodal.model.image;
 
 import io.crossmodal.model.BandInput;
 import io.crossmodal.model.SensorConfig;
+import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
@@ -22,10 +24,18 @@ public final class ImagePreprocessor {
 
   private static final float LEAST_POWER = 1e-6f;
 
+  /** Names of bands that are red, green and blue. */
+  private static final List<List<String>> COLOURS =
+      List.of(
+          List.of("b04", "b03", "b02"), List.of("b4", "b3", "b2"), List.of("red", "green", "blue"));
+
   private final SensorConfig sensor;
 
   /** Null where the sensor names no resize. */
   private final PictureResize resize;
+
+  /** Null where samples of more than 8 bits are a picture's. */
+  private final Stretch stretch;
 
   /**
    * A preprocessor for one sensor.
@@ -34,7 +44,19 @@ public final class ImagePreprocessor {
    *     the three that picture files give
    */
   public ImagePreprocessor(SensorConfig sensor) {
+    this(sensor, Optional.empty());
+  }
+
+  /**
+   * A preprocessor for one sensor, of which some pictures hold measured values.
+   *
+   * @param stretch which values of TIFF files that are no colours of 8 bits, and of PNG files of 16
+   *     bits, are black and white; values and no percentiles; not for sensors that take bands
+   * @throws IllegalArgumentException as above
+   */
+  public ImagePreprocessor(SensorConfig sensor, Optional<Stretch> stretch) {
     this.sensor = sensor;
+    this.stretch = sensor.bands() == null ? stretch.orElse(null) : null;
     this.resize = sensor.resize() == null ? null : new PictureResize(sensor);
     if (sensor.bands() == null && sensor.channels() != 3) {
       throw new IllegalArgumentException(
@@ -65,6 +87,10 @@ public final class ImagePreprocessor {
     long side = kept();
     long area = side * side;
     long resized = 2L * Float.BYTES * sensor.channels() * area;
+    if (isStretched(file)) {
+      GeoTiff tiff = GeoTiff.open(file);
+      return tiff.bytes() + 6L * tiff.width() * tiff.height() + 3 * area * Float.BYTES + resized;
+    }
     if (resize != null) {
       return ImageDecoder.bytes(file, resize, resize::bytes) + resized;
     }
@@ -93,8 +119,12 @@ public final class ImagePreprocessor {
    * @throws ImageFormatException when the bytes are no picture we take
    */
   public RgbImage decode(byte[] file) {
+    if (isStretched(file)) {
+      return sized(stretched(file));
+    }
     return sized(
-        resize == null ? ImageDecoder.decode(file, kept()) : ImageDecoder.decode(file, resize));
+        ImageDecoder.decode(
+            file, resize == null ? ImageDecoder.Reduction.toSquare(kept()) : resize, stretch));
   }
 
   /**
@@ -120,13 +150,69 @@ public final class ImagePreprocessor {
    * @throws ImageFormatException as {@link #decode}
    */
   public static RgbImage preview(byte[] file, int longest) {
-    return ImageDecoder.decode(
-            file,
-            (width, height) -> {
-              int step = Math.max(1, Math.max(width, height) / (4 * longest));
-              return new ImageDecoder.Steps(step, step);
-            })
-        .fit(longest);
+    return ImageDecoder.decode(file, previewed(longest)).fit(longest);
+  }
+
+  private static ImageDecoder.Reduction previewed(int longest) {
+    return (width, height) -> {
+      int step = Math.max(1, Math.max(width, height) / (4 * longest));
+      return new ImageDecoder.Steps(step, step);
+    };
+  }
+
+  /**
+   * A picture file for people, as the sensor sees it: measured values are stretched, or drawn by
+   * the range of most of them.
+   *
+   * @param longest side in pixels; a picture that has no more keeps its size
+   * @throws ImageFormatException as {@link #decode}
+   */
+  public RgbImage drawn(byte[] file, int longest) {
+    if (isStretched(file)) {
+      return stretched(file).fit(longest);
+    }
+    if (sensor.bands() != null && GeoTiff.isTiff(file)) {
+      return drawn(GeoTiff.open(file).read()).fit(longest);
+    }
+    return ImageDecoder.decode(file, previewed(longest), stretch).fit(longest);
+  }
+
+  /** Bands as colours: red, green and blue where there are such, else the first as grey. */
+  public RgbImage drawn(BandImage image) {
+    List<String> names =
+        sensor.bands().names().stream().map(name -> name.toLowerCase(Locale.ROOT)).toList();
+    List<Integer> shown =
+        COLOURS.stream()
+            .filter(names::containsAll)
+            .findFirst()
+            .map(colours -> colours.stream().map(names::indexOf).toList())
+            .orElse(List.of(0));
+    return Stretch.ofMost(image, shown).apply(image, shown);
+  }
+
+  /** Memory that {@link #drawn(byte[], int)} takes at most; as {@link #bytes}. */
+  public long drawnBytes(byte[] file, int longest) {
+    if (isStretched(file) || (sensor.bands() != null && GeoTiff.isTiff(file))) {
+      GeoTiff tiff = GeoTiff.open(file);
+      return tiff.bytes() + (6L + Float.BYTES * 6L) * tiff.width() * tiff.height();
+    }
+    long area = (long) longest * longest;
+    return ImageDecoder.bytes(file, previewed(longest), (w, h) -> 3 * 8 * area * Float.BYTES);
+  }
+
+  private boolean isStretched(byte[] file) {
+    return stretch != null && GeoTiff.isTiff(file) && !GeoTiff.open(file).hasColours();
+  }
+
+  private RgbImage stretched(byte[] file) {
+    GeoTiff tiff = GeoTiff.open(file);
+    if (tiff.shown().isEmpty()) {
+      throw ImageFormatException.of(
+          "%d bands, and the file says of none that it is red, green or blue: gdal_translate -b RED"
+              + " -b GREEN -b BLUE -colorinterp red,green,blue makes one that does",
+          tiff.bands());
+    }
+    return stretch.apply(tiff.read(), tiff.shown());
   }
 
   /** A picture of any extents as the sensor sees it, S x S. */

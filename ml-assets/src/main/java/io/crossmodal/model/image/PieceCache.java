@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.image;
 
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -11,11 +12,13 @@ import java.util.function.IntFunction;
 
 /**
  * Keeps the strips and tiles of an image that were used last, unpacked: windows that are cut one
- * beside the other share most of them. Thread-safe; two threads may unpack the same one.
+ * beside the other share most of them. A damaged one is unpacked once, and refused ever after by
+ * the same exception. Thread-safe; two threads may unpack the same one.
  */
 final class PieceCache {
   private final long budget;
   private final Map<Integer, TiffSource.Slice> pieces = new LinkedHashMap<>(16, 0.75f, true);
+  private final Map<Integer, ImageFormatException> damaged = new HashMap<>();
   private long held;
 
   /**
@@ -33,10 +36,27 @@ final class PieceCache {
       if (known != null) {
         return known;
       }
+      check(piece);
     }
-    TiffSource.Slice made = unpack.apply(piece);
+    TiffSource.Slice made;
+    try {
+      made = unpack.apply(piece);
+    } catch (ImageFormatException e) {
+      synchronized (this) {
+        damaged.putIfAbsent(piece, e);
+        check(piece);
+      }
+      throw e;
+    }
     keep(piece, made);
     return made;
+  }
+
+  private void check(int piece) {
+    ImageFormatException damage = damaged.get(piece);
+    if (damage != null) {
+      throw damage;
+    }
   }
 
   private synchronized void keep(int piece, TiffSource.Slice made) {

@@ -43,6 +43,10 @@ final class PngFile implements ImageDecoder.Picture {
   private static final int RGB_ALPHA = 6;
 
   private final byte[] file;
+
+  /** Null where samples of 16 bits are a picture's. */
+  private final Stretch stretch;
+
   private final ByteArrayOutputStream bare = new ByteArrayOutputStream();
   private int width;
   private int height;
@@ -59,10 +63,12 @@ final class PngFile implements ImageDecoder.Picture {
   /**
    * Reads the chunks.
    *
+   * @param stretch which samples of 16 bits are black and white; null: they are a picture's
    * @throws ImageFormatException when one is damaged or missing
    */
-  PngFile(byte[] file) {
+  PngFile(byte[] file, Stretch stretch) {
     this.file = file;
+    this.stretch = stretch;
     bare.writeBytes(SIGNATURE);
     boolean ended = false;
     boolean pixels = false;
@@ -262,7 +268,7 @@ final class PngFile implements ImageDecoder.Picture {
       }
     }
     int colours = type == RGB || type == RGB_ALPHA ? 3 : 1;
-    return Samples.of(w, h, channels, values, bits, colours, FileKind.PNG);
+    return Samples.of(w, h, channels, values, bits, colours, FileKind.PNG, stretch);
   }
 
   /** By the chunks gAMA and cHRM, of which no file needs more than that it has sRGB's. */

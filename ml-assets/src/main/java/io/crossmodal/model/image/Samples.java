@@ -40,10 +40,26 @@ record Samples(int width, int height, int channels, byte[] values) {
    *
    * @param values as the file has them, highest 2^bits - 1
    * @param colours how many of the channels are colours
+   * @param stretch which of 16 bits are black and white; null: they are a picture's
    * @throws ImageFormatException as {@link #of16Bits}
    */
   static Samples of(
-      int width, int height, int channels, char[] values, int bits, int colours, FileKind kind) {
+      int width,
+      int height,
+      int channels,
+      char[] values,
+      int bits,
+      int colours,
+      FileKind kind,
+      Stretch stretch) {
+    if (bits == Short.SIZE && stretch != null) {
+      byte[] narrow = new byte[values.length];
+      for (int i = 0; i < narrow.length; i++) {
+        boolean colour = i % channels < colours;
+        narrow[i] = colour ? stretch.apply(values[i]) : (byte) (values[i] >> Byte.SIZE);
+      }
+      return new Samples(width, height, channels, narrow);
+    }
     if (bits == Short.SIZE) {
       return of16Bits(width, height, channels, values, colours, kind);
     }

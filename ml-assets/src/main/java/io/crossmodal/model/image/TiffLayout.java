@@ -17,8 +17,8 @@ import java.util.stream.IntStream;
  * refused here, before a sample is read.
  *
  * <p>Read are strips and tiles, band by band or interleaved; uncompressed, or packed by Deflate,
- * LZW, PackBits or baseline JPEG; unsigned numbers of 1 to 32 bits, signed ones of 8, 16 or 32,
- * floating-point ones of 16, 32 or 64.
+ * LZW, PackBits, Zstandard or baseline JPEG; unsigned numbers of 1 to 32 bits, signed ones of 8, 16
+ * or 32, floating-point ones of 16, 32 or 64.
  */
 final class TiffLayout {
   static final int WHITE_IS_ZERO = 0;
@@ -35,6 +35,7 @@ final class TiffLayout {
   static final int LZW = 5;
   static final int JPEG = 7;
   static final int PACK_BITS = 32773;
+  static final int ZSTANDARD = 50000;
 
   /** Of a scene; what is decoded whole is bounded by those who decode it. */
   private static final int MAX_SIDE = 1 << 20;
@@ -71,7 +72,6 @@ final class TiffLayout {
           Map.entry(34712, "JPEG 2000"),
           Map.entry(34887, "LERC"),
           Map.entry(34925, "LZMA"),
-          Map.entry(50000, "Zstandard"),
           Map.entry(50001, "WebP"),
           Map.entry(50002, "JPEG XL"));
 
@@ -132,10 +132,11 @@ final class TiffLayout {
     compression = (int) directory.number(COMPRESSION, 1);
     kind = kind((int) same(SAMPLE_FORMAT, 1));
     checkDepth();
-    if (!Arrays.asList(UNPACKED, LZW, JPEG, 8, 32946, PACK_BITS).contains(compression)) {
+    if (!Arrays.asList(UNPACKED, LZW, JPEG, 8, 32946, PACK_BITS, ZSTANDARD).contains(compression)) {
       throw FileKind.TIFF.refused(
-          "compression %d%s; read are none, Deflate, LZW, PackBits and baseline JPEG:"
-              + " gdal_translate -co COMPRESS=DEFLATE makes one",
+          "compression %d%s; read are none, Deflate, LZW, PackBits, Zstandard and baseline JPEG:"
+              + " gdal_translate -co COMPRESS=DEFLATE makes one (GDAL, which encode asks for scenes"
+              + " on the command line, reads it as it is)",
           compression, PACKINGS.containsKey(compression) ? ", " + PACKINGS.get(compression) : "");
     }
     predictor = (int) directory.number(PREDICTOR, 1);

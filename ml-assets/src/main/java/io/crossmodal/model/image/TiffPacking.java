@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.image;
 
+import com.github.luben.zstd.Zstd;
 import java.util.Arrays;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
@@ -41,6 +42,27 @@ final class TiffPacking {
       throw FileKind.TIFF.damaged(e, "Deflate, %s", e.getMessage());
     } finally {
       inflater.end();
+    }
+  }
+
+  /** Unpacks a frame of Zstandard, RFC 8878; as {@link #inflate}. */
+  static void zstandard(byte[] in, int from, int length, byte[] out, int need) {
+    long filled;
+    try {
+      filled = Zstd.decompressByteArray(out, 0, out.length, in, from, length);
+    } catch (LinkageError e) {
+      // Native code: it needs a folder that it may be unpacked to, and run from.
+      throw new ImageFormatException(
+          "the TIFF has Zstandard compression, whose library cannot be loaded here, "
+              + e
+              + ": gdal_translate -co COMPRESS=DEFLATE makes one without",
+          e);
+    }
+    if (Zstd.isError(filled)) {
+      throw FileKind.TIFF.damaged("Zstandard, %s", Zstd.getErrorName(filled));
+    }
+    if (filled < need) {
+      throw tooShort("Zstandard", (int) filled, need);
     }
   }
 

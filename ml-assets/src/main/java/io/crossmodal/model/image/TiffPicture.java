@@ -197,7 +197,7 @@ final class TiffPicture implements ImageDecoder.Picture {
     Samples samples =
         read.palette
             ? looked(width, height, channels, values)
-            : Samples.of(width, height, channels, values, tiff.bits, colours, FileKind.TIFF);
+            : Samples.of(width, height, channels, values, tiff.bits, colours, FileKind.TIFF, null);
     if (tiff.photometric() == TiffLayout.YCC) {
       Colours.fromYcc(samples.values(), channels);
     }

@@ -180,6 +180,7 @@ final class TiffRaster {
         System.arraycopy(values, 0, rows, 0, need);
       }
       case TiffLayout.PACK_BITS -> TiffPacking.packBits(file, offset, length, rows, need);
+      case TiffLayout.ZSTANDARD -> TiffPacking.zstandard(file, offset, length, rows, need);
       default -> TiffPacking.inflate(file, offset, length, rows, need);
     }
     boolean little = layout.order == ByteOrder.LITTLE_ENDIAN;

@@ -4,7 +4,6 @@
  */
 package io.crossmodal.model.image;
 
-import java.io.Closeable;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
@@ -21,7 +20,7 @@ import java.util.stream.IntStream;
  * where it has them. Only strips and tiles that a window touches are read, and the last of them are
  * kept; {@link TiffLayout} says which files are read. Thread-safe.
  */
-public final class TiffScene implements TiffHeader, Closeable {
+public final class TiffScene implements TiffHeader, Raster {
   /** Of unpacked strips and tiles: two rows of tiles of a Sentinel-2 granule with three bands. */
   private static final long CACHE_BYTES = 128L << 20;
 
@@ -48,14 +47,6 @@ public final class TiffScene implements TiffHeader, Closeable {
       return new Level(tiff, new TiffRaster(tiff, new PieceCache(cacheBytes)), mask);
     }
   }
-
-  /**
-   * The values of a window.
-   *
-   * @param bands without opacity; NaN where there is no data
-   * @param noData share of the pixels that no band has data of, or that mask or opacity hide
-   */
-  public record Values(BandImage bands, double noData) {}
 
   private TiffScene(FileChannel channel, TiffSource source) {
     this.channel = channel;
@@ -161,17 +152,17 @@ public final class TiffScene implements TiffHeader, Closeable {
     return GeoTiff.numbers(own().directory, tag);
   }
 
-  /** Returns how many bands it has, opacity not among them. */
+  @Override
   public int bands() {
     return own().samples - (own().opacity() < 0 ? 0 : 1);
   }
 
-  /** Returns whether the file says that its first three bands are red, green and blue. */
-  public boolean isRgb() {
-    return own().photometric() == TiffLayout.RGB && bands() >= 3;
+  @Override
+  public List<Integer> rgb() {
+    return own().photometric() == TiffLayout.RGB && bands() >= 3 ? List.of(0, 1, 2) : List.of();
   }
 
-  /** Returns what its samples are, such as "3 bands of unsigned numbers of 16 bits". */
+  @Override
   public String samples() {
     String numbers =
         switch (own().kind) {
@@ -188,30 +179,27 @@ public final class TiffScene implements TiffHeader, Closeable {
         + " bits";
   }
 
-  /** Returns whether samples are colours or indices of them, with up to 8 bits. */
+  @Override
   public boolean hasColours() {
     return own().isUnsigned() && own().bits <= Byte.SIZE;
   }
 
-  /**
-   * Checks that {@link #colours} can be made of it.
-   *
-   * @throws ImageFormatException when its samples are colours of a kind that is not read
-   */
+  @Override
   public void checkColours() {
     new TiffPicture(own()).checkChannels();
   }
 
-  /** Returns how many sizes it has, overviews and itself. */
+  /** Returns how many bytes its file has. */
+  public long bytes() {
+    return own().source.size();
+  }
+
+  @Override
   public int levels() {
     return levels.size();
   }
 
-  /**
-   * Returns the smallest overview whose pixels are not larger than that; 0 for the image itself.
-   *
-   * @param scale extent of a pixel, 1 for the image's own
-   */
+  @Override
   public int level(double scale) {
     int level = 0;
     for (int i = 1; i < levels.size(); i++) {
@@ -237,25 +225,13 @@ public final class TiffScene implements TiffHeader, Closeable {
         level, there, Math.ceilDiv(there.width(), most), Math.ceilDiv(there.height(), most));
   }
 
-  /**
-   * Returns what a window shows, as colours.
-   *
-   * @param level that is read, 0 for the image itself
-   * @param window in pixels of the image itself
-   * @param most columns and rows of what is returned; of a window that has more, some are left out
-   * @throws ImageFormatException when the samples are no colours, or the file is damaged
-   */
+  @Override
   public RgbImage colours(int level, Window window, int most) {
     Cut cut = cut(level, window, most);
     return new TiffPicture(cut.level.tiff).read(cut.level.raster, cut.window, cut.stepX, cut.stepY);
   }
 
-  /**
-   * Returns the values of a window.
-   *
-   * @param level as for {@link #colours}, with window and most
-   * @throws ImageFormatException when the file is damaged
-   */
+  @Override
   public Values values(int level, Window window, int most) {
     Cut cut = cut(level, window, most);
     TiffLayout tiff = cut.level.tiff;

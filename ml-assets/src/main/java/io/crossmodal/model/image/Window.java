@@ -35,7 +35,7 @@ public record Window(int x, int y, int width, int height) {
    * @param toWidth of the other image
    * @param toHeight likewise
    */
-  Window scaled(int fromWidth, int fromHeight, int toWidth, int toHeight) {
+  public Window scaled(int fromWidth, int fromHeight, int toWidth, int toHeight) {
     if (fromWidth == toWidth && fromHeight == toHeight) {
       return this;
     }

@@ -160,8 +160,8 @@ public final class EncodeArguments {
     }
     Optional<Path> folder = Optional.ofNullable(images);
     return none
-        ? SourceImages.readAny(data, folder, allowedProblems)
-        : SourceImages.read(data, folder, allowedProblems);
+        ? SourceImages.readAny(data, folder, allowedProblems, scenes::takes)
+        : SourceImages.read(data, folder, allowedProblems, scenes::takes);
   }
 
   /** Returns the file of the model; empty for the shipped one. */
@@ -199,7 +199,7 @@ public final class EncodeArguments {
       throws IOException, InterruptedException {
     if (createIndex) {
       String served = model == null ? manifest.id() : model;
-      if (TargetIndex.create(cluster, name, field, manifest, served, tokens)) {
+      if (TargetIndex.create(cluster, name, field, manifest, served, tokens, scenes.look())) {
         say.accept("made the index " + name);
       }
     }

@@ -48,9 +48,10 @@ import picocli.CommandLine.Spec;
           + " interrupted.",
       "Beside the field, a document has what is known of its picture: path, caption, class (the"
           + " name of its folder), labels and acquired (BigEarthNet), footprint and centre"
-          + " (GeoTIFF), thumbnail; a chip of a scene has scene, window, resolution and no_data;"
-          + " what comes from a STAC item has stac. Its id comes from the picture's bytes, or the"
-          + " scene's and the window, and the field's name, so that a picture is never there twice."
+          + " (GeoTIFF), thumbnail; a chip of a scene has scene, window, resolution, no_data and"
+          + " cloud; what comes from a STAC item has stac. Its id comes from the picture's bytes,"
+          + " or the scene's and the window, and the field's name, so that a picture is never there"
+          + " twice."
     })
 final class EncodeCommand implements Callable<Integer> {
   private static final String STANDARD_OUTPUT = "-";

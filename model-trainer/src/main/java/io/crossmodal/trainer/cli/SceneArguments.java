@@ -4,13 +4,18 @@
  */
 package io.crossmodal.trainer.cli;
 
+import io.crossmodal.model.image.Stretch;
+import io.crossmodal.trainer.encode.Clouds;
 import io.crossmodal.trainer.encode.Cutting;
 import io.crossmodal.trainer.encode.Look;
-import io.crossmodal.trainer.encode.Stretch;
+import io.crossmodal.trainer.raster.Rasters;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Option;
 
@@ -51,6 +56,40 @@ final class SceneArguments {
   private Double skipNoData;
 
   @Option(
+      names = "--skip-cloud",
+      paramLabel = "SHARE",
+      description =
+          "leave out chips of which a larger share is cloud, by Sentinel-2's scene classification"
+              + " beside the scene, or --cloud-band; documents have the field cloud. 1 leaves out"
+              + " none")
+  private Double skipCloud;
+
+  @Option(
+      names = "--scl",
+      paramLabel = "PATTERN",
+      description =
+          "--skip-cloud: the scene classification, from the scene's folder, such as"
+              + " ../R20m/*_SCL_20m.jp2 (default: where Sentinel-2's products and COGs have it)")
+  private String classes;
+
+  @Option(
+      names = "--cloud-band",
+      paramLabel = "NUMBER",
+      description =
+          "--skip-cloud: the scene's own band, counted from 1, that is above 0 where there is"
+              + " cloud")
+  private Integer cloudBand;
+
+  @Option(
+      names = "--reader",
+      paramLabel = "NAME",
+      description =
+          "of scenes: builtin reads TIFF; gdal everything that GDAL's programs read, also"
+              + " /vsicurl/https://..., /vsis3/..., /vsizip/...; auto is builtin, and gdal for what"
+              + " that does not read (default: auto)")
+  private Rasters.Choice reader;
+
+  @Option(
       names = "--stretch",
       paramLabel = "MIN:MAX",
       description =
@@ -85,12 +124,20 @@ final class SceneArguments {
     }
     Double side = chip == null ? chipMetres : chip;
     if (side == null) {
-      if (stride != null || resolution != null || skipNoData != null) {
+      if (Stream.of(stride, resolution, skipNoData, skipCloud, classes, cloudBand, reader)
+          .anyMatch(Objects::nonNull)) {
         throw new IllegalArgumentException(
-            "--stride, --resolution and --skip-nodata are for scenes: --chip or --chip-metres says"
-                + " how large their chips are");
+            "--stride, --resolution, --skip-nodata, --skip-cloud, --scl, --cloud-band and --reader"
+                + " are for scenes: --chip or --chip-metres says how large their chips are");
       }
       return Optional.empty();
+    }
+    if (skipCloud == null && (classes != null || cloudBand != null)) {
+      throw new IllegalArgumentException(
+          "--scl and --cloud-band say what is cloud for --skip-cloud, which is missing");
+    }
+    if (cloudBand != null && cloudBand < 1) {
+      throw new IllegalArgumentException("--cloud-band counts from 1, got " + cloudBand);
     }
     return Optional.of(
         new Cutting(
@@ -98,7 +145,24 @@ final class SceneArguments {
             stride == null ? side : stride,
             chip == null,
             resolution == null ? OptionalDouble.empty() : OptionalDouble.of(resolution),
-            skipNoData == null ? 0.5 : skipNoData));
+            skipNoData == null ? 0.5 : skipNoData,
+            Optional.ofNullable(skipCloud)
+                .map(
+                    most ->
+                        new Clouds(
+                            most,
+                            Optional.ofNullable(classes),
+                            cloudBand == null ? -1 : cloudBand - 1)),
+            reader()));
+  }
+
+  /** Returns whether a path is taken for a scene, though it has no suffix of a picture. */
+  boolean takes(Path path) {
+    return (chip != null || chipMetres != null) && Rasters.of(reader()).takes(path);
+  }
+
+  private Rasters.Choice reader() {
+    return reader == null ? Rasters.Choice.AUTO : reader;
   }
 
   Look look() {

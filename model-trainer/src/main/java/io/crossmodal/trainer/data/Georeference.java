@@ -29,6 +29,7 @@ public record Georeference(int epsg, int width, int height, List<Double> affine)
   private static final int TIE_POINT = 33922;
   private static final int TRANSFORMATION = 34264;
   private static final int GEO_KEY_DIRECTORY = 34735;
+  private static final int RPC = 50844;
 
   // GeoTIFF 1.1, section 7.4 and annex B.
   private static final int GT_RASTER_TYPE = 1025;
@@ -59,7 +60,8 @@ public record Georeference(int epsg, int width, int height, List<Double> affine)
       double[] scale = tiff.numbers(PIXEL_SCALE);
       double[] tie = tiff.numbers(TIE_POINT);
       double[] m = tiff.numbers(TRANSFORMATION);
-      if (keys.length == 0 || (m.length == 0 && (scale.length == 0 || tie.length == 0))) {
+      boolean affine = m.length > 0 || (scale.length > 0 && tie.length > 0);
+      if (keys.length == 0 || !affine) {
         return Optional.empty();
       }
       if (!tiff.isUpright()) {
@@ -93,6 +95,36 @@ public record Georeference(int epsg, int width, int height, List<Double> affine)
     } catch (RuntimeException e) {
       throw new ImageFormatException("damaged georeference: " + e.getMessage(), e);
     }
+  }
+
+  /**
+   * Does the same, and does not pass over a picture that is located in another way.
+   *
+   * @throws ImageFormatException also when coefficients or ground control points alone say where it
+   *     lies
+   */
+  public static Optional<Georeference> located(TiffHeader tiff) {
+    Optional<Georeference> place = of(tiff);
+    boolean rpcs = tiff.numbers(RPC).length > 0;
+    if (place.isEmpty() && (rpcs || tiff.numbers(TIE_POINT).length > 6)) {
+      throw notAffine(rpcs);
+    }
+    return place;
+  }
+
+  /**
+   * Returns what is thrown for a picture whose place no affine map says.
+   *
+   * @param rpcs whether rational polynomial coefficients say it, else ground control points
+   */
+  public static ImageFormatException notAffine(boolean rpcs) {
+    return new ImageFormatException(
+        rpcs
+            ? "it is located by rational polynomial coefficients (RPCs) alone, which need the"
+                + " ground's heights: gdalwarp -rpc -to RPC_DEM=DEM.tif -t_srs EPSG:326NN IN OUT"
+                + " makes one whose place is read"
+            : "it is located by ground control points alone: gdalwarp -tps -t_srs EPSG:326NN IN"
+                + " OUT makes one whose place is read");
   }
 
   /** A key's own short value; 0 where it is missing. Four numbers a key, after four of a header. */

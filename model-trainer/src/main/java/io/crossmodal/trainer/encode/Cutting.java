@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.encode;
 
 import io.crossmodal.model.image.Window;
+import io.crossmodal.trainer.raster.Rasters;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -17,9 +18,17 @@ import java.util.OptionalDouble;
  * @param metres whether both are metres on the ground
  * @param resolution metres of the pixels that chips are cut at; empty: the file's own
  * @param mostNoData share of a chip's pixels that may be without data, 0 to 1
+ * @param clouds what is cloud, and how much of it a chip may show; empty: that is not looked at
+ * @param reader of scenes
  */
 public record Cutting(
-    double chip, double stride, boolean metres, OptionalDouble resolution, double mostNoData) {
+    double chip,
+    double stride,
+    boolean metres,
+    OptionalDouble resolution,
+    double mostNoData,
+    Optional<Clouds> clouds,
+    Rasters.Choice reader) {
   private static final int LEAST = 16;
 
   public Cutting {
@@ -39,6 +48,17 @@ public record Cutting(
       throw new IllegalArgumentException(
           "the share without data is 0 to 1, such as 0.5, got " + mostNoData);
     }
+  }
+
+  /** Cuts scenes whatever clouds they show, by any reader. */
+  public Cutting(
+      double chip, double stride, boolean metres, OptionalDouble resolution, double mostNoData) {
+    this(chip, stride, metres, resolution, mostNoData, Optional.empty(), Rasters.Choice.AUTO);
+  }
+
+  /** Returns what a chip that shows too little depends on, as words. */
+  String skipping() {
+    return mostNoData + clouds.map(of -> " " + of).orElse("");
   }
 
   /** Returns whether it needs to know how large a pixel is on the ground. */

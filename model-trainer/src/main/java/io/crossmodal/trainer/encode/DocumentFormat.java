@@ -19,9 +19,11 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.Base64;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * Writes documents as the two lines each that {@code _bulk} takes: under the field a value that the
@@ -47,6 +49,7 @@ public record DocumentFormat(
   static final String WINDOW = "window";
   static final String RESOLUTION = "resolution";
   static final String NO_DATA = "no_data";
+  static final String CLOUD = "cloud";
   static final String STRETCH = "stretch";
   static final String THUMBNAIL = "thumbnail";
   static final String STAC = "stac";
@@ -65,6 +68,7 @@ public record DocumentFormat(
           WINDOW,
           RESOLUTION,
           NO_DATA,
+          CLOUD,
           STRETCH,
           THUMBNAIL,
           STAC,
@@ -138,8 +142,10 @@ public record DocumentFormat(
     if (!image.labels().isEmpty()) {
       strings(json.name(LABELS), image.labels());
     }
-    if (image.acquired().isPresent()) {
-      json.name(ACQUIRED).value(image.acquired().get().toString());
+    Optional<Instant> acquired =
+        image.acquired().or(() -> document.facts().chip().flatMap(Chip::acquired));
+    if (acquired.isPresent()) {
+      json.name(ACQUIRED).value(acquired.get().toString());
     }
     if (places && document.facts().place().isPresent()) {
       write(document.facts().place().get(), json);
@@ -179,19 +185,34 @@ public record DocumentFormat(
       json.name(RESOLUTION).value(Math.round(chip.resolution().getAsDouble() * 1000) / 1000.0);
     }
     json.name(NO_DATA).value(Math.round(chip.noData() * 1000) / 1000.0);
+    if (chip.cloud().isPresent()) {
+      json.name(CLOUD).value(Math.round(chip.cloud().getAsDouble() * 1000) / 1000.0);
+    }
   }
 
   private static void write(PictureReader.Place place, JsonWriter json) throws IOException {
     json.name(CENTRE).beginObject();
     json.name("lat").value(place.centre().latitude());
     json.name("lon").value(place.centre().longitude()).endObject();
-    json.name(FOOTPRINT).beginObject().name("type").value("polygon");
-    json.name("coordinates").beginArray().beginArray();
-    for (Position corner : place.footprint()) {
-      position(corner, json);
+    List<List<Position>> polygons = place.footprint();
+    boolean several = polygons.size() > 1;
+    json.name(FOOTPRINT).beginObject().name("type").value(several ? "MultiPolygon" : "Polygon");
+    json.name("coordinates").beginArray();
+    for (List<Position> ring : polygons) {
+      if (several) {
+        json.beginArray();
+      }
+      json.beginArray();
+      for (Position corner : ring) {
+        position(corner, json);
+      }
+      position(ring.get(0), json);
+      json.endArray();
+      if (several) {
+        json.endArray();
+      }
     }
-    position(place.footprint().get(0), json);
-    json.endArray().endArray().endObject();
+    json.endArray().endObject();
   }
 
   private static void position(Position position, JsonWriter json) throws IOException {

@@ -10,6 +10,7 @@ import com.google.gson.JsonParser;
 import com.google.gson.stream.JsonWriter;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.image.Stretch;
 import io.crossmodal.model.image.Window;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
@@ -51,6 +52,7 @@ final class EmbeddingTable {
           new Column(DocumentFormat.WINDOW, Kind.INTEGERS),
           new Column(DocumentFormat.RESOLUTION, Kind.NUMBER),
           new Column(DocumentFormat.NO_DATA, Kind.NUMBER),
+          new Column(DocumentFormat.CLOUD, Kind.NUMBER),
           new Column(DocumentFormat.ACQUIRED, Kind.TIME),
           new Column(DocumentFormat.CAPTION, Kind.TEXTS),
           new Column(DocumentFormat.CLASS, Kind.TEXT),
@@ -98,6 +100,8 @@ final class EmbeddingTable {
                   new int[] {window.x(), window.y(), window.width(), window.height()});
               chip.resolution().ifPresent(metres -> values.put(DocumentFormat.RESOLUTION, metres));
               values.put(DocumentFormat.NO_DATA, chip.noData());
+              chip.cloud().ifPresent(share -> values.put(DocumentFormat.CLOUD, share));
+              chip.acquired().ifPresent(time -> values.put(DocumentFormat.ACQUIRED, time));
             });
     image.acquired().ifPresent(time -> values.put(DocumentFormat.ACQUIRED, time));
     if (!image.captions().isEmpty()) {
@@ -124,10 +128,12 @@ final class EmbeddingTable {
             place -> {
               values.put(LATITUDE, place.centre().latitude());
               values.put(LONGITUDE, place.centre().longitude());
-              List<double[]> ring = new ArrayList<>();
-              place.footprint().forEach(corner -> ring.add(position(corner)));
-              ring.add(position(place.footprint().get(0)));
-              polygons.add(ring);
+              for (List<Position> corners : place.footprint()) {
+                List<double[]> ring = new ArrayList<>();
+                corners.forEach(corner -> ring.add(position(corner)));
+                ring.add(position(corners.get(0)));
+                polygons.add(ring);
+              }
             });
     return new GeoRow(values, polygons);
   }
@@ -243,10 +249,12 @@ final class EmbeddingTable {
         || !(row.values().get(LONGITUDE) instanceof Double longitude)) {
       return Optional.empty();
     }
-    List<double[]> ring = row.polygons().get(0);
-    List<Position> corners =
-        ring.subList(0, ring.size() - 1).stream().map(at -> new Position(at[1], at[0])).toList();
-    return Optional.of(new PictureReader.Place(new Position(latitude, longitude), corners));
+    List<List<Position>> polygons = new ArrayList<>();
+    for (List<double[]> ring : row.polygons()) {
+      polygons.add(
+          ring.subList(0, ring.size() - 1).stream().map(at -> new Position(at[1], at[0])).toList());
+    }
+    return Optional.of(new PictureReader.Place(new Position(latitude, longitude), polygons));
   }
 
   private static Chip chip(Map<String, Object> values) {
@@ -258,7 +266,11 @@ final class EmbeddingTable {
         values.get(DocumentFormat.RESOLUTION) instanceof Double metres
             ? OptionalDouble.of(metres)
             : OptionalDouble.empty(),
-        values.get(DocumentFormat.NO_DATA) instanceof Double share ? share : 0);
+        values.get(DocumentFormat.NO_DATA) instanceof Double share ? share : 0,
+        values.get(DocumentFormat.CLOUD) instanceof Double cloud
+            ? OptionalDouble.of(cloud)
+            : OptionalDouble.empty(),
+        Optional.empty());
   }
 
   private static float[] embedding(Map<String, Object> values, DocumentFormat format) {

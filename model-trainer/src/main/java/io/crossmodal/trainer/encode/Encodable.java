@@ -4,7 +4,9 @@
  */
 package io.crossmodal.trainer.encode;
 
+import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.PixelTensor;
+import io.crossmodal.model.image.Stretch;
 import java.io.IOException;
 import java.util.Optional;
 
@@ -45,6 +47,23 @@ interface Encodable {
    * @throws IOException when its file cannot be read
    */
   Reading read(PictureReader reader) throws IOException;
+
+  /**
+   * Returns a name of 128 bits for what it is read from and what makes it show too little; empty
+   * where that is not remembered.
+   */
+  default Optional<String> emptyStamp() {
+    return Optional.empty();
+  }
+
+  /** Thrown for a picture in a part of its scene that is damaged, as another one has told. */
+  final class KnownDamage extends IllegalArgumentException {
+    private static final long serialVersionUID = 1L;
+
+    KnownDamage(ImageFormatException damage) {
+      super(damage.getMessage(), damage);
+    }
+  }
 
   /** Called when it is dealt with, read or not. */
   void done();

@@ -7,6 +7,7 @@ package io.crossmodal.trainer.encode;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.image.Thumbnails;
 import io.crossmodal.trainer.data.InvalidDatasetException;
 import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import java.io.IOException;
@@ -42,6 +43,9 @@ public final class EncodeRun {
 
   private static final int REQUEST_DOCUMENTS = 256;
 
+  /** Pictures that show too little, which the journal notes together. */
+  private static final int EMPTY_NOTED = 256;
+
   private final FusionModel model;
   private final DocumentFormat format;
   private final Options options;
@@ -60,7 +64,8 @@ public final class EncodeRun {
    * @param kept pictures that were encoded and are kept
    * @param known pictures that the journal, or the index, held already
    * @param repeated pictures whose bytes another one has
-   * @param empty chips of scenes that have too little data to be encoded
+   * @param empty chips of scenes that show too little to be encoded: no data, clouds, or a part
+   *     that is damaged, which is a problem once
    * @param problems pictures that were left out, one line each
    * @param unplaced pictures that were kept without a place, though their file has one, one line
    *     each
@@ -173,6 +178,7 @@ public final class EncodeRun {
     Set<String> seen = new HashSet<>();
     int known = 0;
     int repeated = 0;
+    List<String> emptyStamps = new ArrayList<>();
     int empty = 0;
     int done = 0;
     while (rest.hasNext() || !ahead.isEmpty()) {
@@ -190,7 +196,15 @@ public final class EncodeRun {
         next.picture().settled();
       } else if (next.outcome() == PreparedPicture.Outcome.EMPTY) {
         empty++;
+        if (!next.stamp().isEmpty()) {
+          emptyStamps.add(next.stamp());
+        }
         next.picture().settled();
+      } else if (next.outcome() == PreparedPicture.Outcome.KNOWN_EMPTY) {
+        empty++;
+        next.picture().settled();
+      } else if (next.outcome() == PreparedPicture.Outcome.DAMAGED) {
+        empty++;
       } else if (!seen.add(next.facts().identity()) || journal.holds(id(next))) {
         repeated++;
         next.picture().settled();
@@ -207,6 +221,10 @@ public final class EncodeRun {
           cut.clear();
         }
         check();
+      }
+      if (emptyStamps.size() == EMPTY_NOTED || last) {
+        journal.addEmpty(emptyStamps);
+        emptyStamps.clear();
       }
       if (batch.isEmpty()) {
         progress.accept(done);

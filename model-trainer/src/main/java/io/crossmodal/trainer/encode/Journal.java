@@ -28,12 +28,14 @@ import java.util.regex.Pattern;
  * was.
  *
  * <p>A text file: a line that says for which target it is; then for each group of documents a line
- * {@code <id> <stamp>} each and a line {@code = <position>}. A group without its last line was cut
- * off; it does not count, and its documents are sent again under the same ids. Thread-safe.
+ * {@code <id> <stamp>} each and a line {@code = <position>}; where a picture shows too little to be
+ * encoded, its id is all zeros. A group without its last line was cut off; it does not count, and
+ * its documents are sent again under the same ids. Thread-safe.
  */
 public final class Journal implements Closeable {
   private static final String HEADER = "crossmodal encode 1 ";
   private static final Pattern ENTRY = Pattern.compile("([0-9a-f]{32}) ([0-9a-f]{32})");
+  private static final String NO_ID = "0".repeat(32);
   private static final Pattern END = Pattern.compile("= (\\d{1,18})");
 
   private final FileChannel file;
@@ -123,7 +125,9 @@ public final class Journal implements Closeable {
         } else if (end.matches() && Long.parseLong(end.group(1)) <= written) {
           group.forEach(
               kept -> {
-                ids.add(kept.group(1));
+                if (!kept.group(1).equals(NO_ID)) {
+                  ids.add(kept.group(1));
+                }
                 stamps.add(kept.group(2));
               });
           group.clear();
@@ -192,6 +196,18 @@ public final class Journal implements Closeable {
     if (file != null && stamps.add(stamp)) {
       append(stamp + " " + stamp + "\n= " + position + "\n");
     }
+  }
+
+  /** Notes pictures that show too little, so that they need not be read again. */
+  synchronized void addEmpty(List<String> empty) throws IOException {
+    if (file != null && !empty.isEmpty()) {
+      StringBuilder group = new StringBuilder();
+      for (String stamp : empty) {
+        group.append(NO_ID).append(' ').append(stamp).append('\n');
+      }
+      append(group.append("= ").append(position).append('\n').toString());
+    }
+    stamps.addAll(empty);
   }
 
   @Override

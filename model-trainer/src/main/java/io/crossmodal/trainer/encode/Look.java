@@ -4,6 +4,8 @@
  */
 package io.crossmodal.trainer.encode;
 
+import io.crossmodal.model.image.Stretch;
+import io.crossmodal.model.image.Thumbnails;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.encode;
 
+import io.crossmodal.model.image.Stretch;
 import io.crossmodal.trainer.data.PictureFiles;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -75,7 +76,7 @@ record PictureFile(SourceImage image, String sensor) implements Encodable {
     Optional<PictureReader.Place> place = Optional.empty();
     String unplaced = "";
     try {
-      place = PictureReader.place(files.get(0));
+      place = reader.place(files.get(0));
     } catch (IllegalArgumentException e) {
       unplaced = e.getMessage();
     }

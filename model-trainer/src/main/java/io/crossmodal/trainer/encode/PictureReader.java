@@ -10,15 +10,18 @@ import io.crossmodal.model.image.GeoTiff;
 import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
+import io.crossmodal.model.image.Raster;
 import io.crossmodal.model.image.RgbImage;
+import io.crossmodal.model.image.Stretch;
+import io.crossmodal.model.image.Thumbnails;
 import io.crossmodal.model.image.TiffScene;
 import io.crossmodal.model.image.Window;
 import io.crossmodal.trainer.data.Georeference;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /**
  * Decodes pictures to what the tower takes and what people see, and tells where they lie.
@@ -31,11 +34,6 @@ final class PictureReader {
    */
   private static final Stretch TRUE_COLOUR = new Stretch(0, 3558, false);
 
-  /** Names of bands that are red, green and blue. */
-  private static final List<List<String>> COLOURS =
-      List.of(
-          List.of("b04", "b03", "b02"), List.of("b4", "b3", "b2"), List.of("red", "green", "blue"));
-
   /** Columns and rows that are read of a chip, at least. */
   private static final int LEAST_READ = 1024;
 
@@ -44,6 +42,7 @@ final class PictureReader {
   private final Look look;
   private final Thumbnails thumbnails;
   private final int most;
+  private final CoordinateSystems systems = new CoordinateSystems();
 
   PictureReader(ImagePreprocessor preprocessor, SensorConfig sensor, Look look) {
     this.preprocessor = preprocessor;
@@ -66,13 +65,23 @@ final class PictureReader {
   /**
    * Place of a picture.
    *
-   * @param footprint its corners, counter-clockwise
+   * @param footprint polygons, as {@link Geolocation#footprint} has them
    */
-  record Place(Geolocation.Position centre, List<Geolocation.Position> footprint) {
-    static Place of(Georeference georeference) {
-      Geolocation ground = new Geolocation(georeference);
-      return new Place(ground.centre(), ground.footprint());
-    }
+  record Place(Geolocation.Position centre, List<List<Geolocation.Position>> footprint) {}
+
+  /** Returns a place in degrees. */
+  Geolocation ground(Georeference georeference) {
+    return new Geolocation(georeference, systems);
+  }
+
+  /**
+   * Returns a place in degrees, with its outline.
+   *
+   * @throws ImageFormatException as {@link Geolocation} does
+   */
+  Place place(Georeference georeference) {
+    Geolocation ground = ground(georeference);
+    return new Place(ground.centre(), ground.footprint());
   }
 
   /**
@@ -142,20 +151,9 @@ final class PictureReader {
   private Seen seen(BandImage bands) {
     PixelTensor pixels = preprocessor.normalise(preprocessor.prepare(bands));
     return new Seen(
-        pixels, Optional.empty(), thumbnails.wanted() ? thumbnails.of(drawn(bands)) : "");
-  }
-
-  /** Bands as colours: red, green and blue where there are such, else the first as grey. */
-  private RgbImage drawn(BandImage image) {
-    List<String> names =
-        sensor.bands().names().stream().map(name -> name.toLowerCase(Locale.ROOT)).toList();
-    List<Integer> shown =
-        COLOURS.stream()
-            .filter(names::containsAll)
-            .findFirst()
-            .map(colours -> colours.stream().map(names::indexOf).toList())
-            .orElse(List.of(0));
-    return Stretch.ofMost(image, shown).apply(image, shown);
+        pixels,
+        Optional.empty(),
+        thumbnails.wanted() ? thumbnails.of(preprocessor.drawn(bands)) : "");
   }
 
   private RgbImage trueColour(List<byte[]> files) {
@@ -192,7 +190,7 @@ final class PictureReader {
   }
 
   /** Returns whether a scene's samples are shown as its file says. */
-  private boolean hasOwnColours(TiffScene scene) {
+  private boolean hasOwnColours(Raster scene) {
     return sensor.bands() == null && scene.hasColours() && look.rgb().isEmpty();
   }
 
@@ -201,7 +199,7 @@ final class PictureReader {
    *
    * @throws ImageFormatException when it cannot, saying what would be
    */
-  void check(TiffScene scene) {
+  void check(Raster scene) {
     if (sensor.bands() != null) {
       if (scene.bands() != sensor.channels()) {
         throw new ImageFormatException(
@@ -222,7 +220,7 @@ final class PictureReader {
     }
   }
 
-  private Stretch stretch(TiffScene scene) {
+  private Stretch stretch(Raster scene) {
     if (look.stretch().isEmpty() && !scene.hasColours()) {
       throw new ImageFormatException(
           scene.samples()
@@ -233,7 +231,7 @@ final class PictureReader {
   }
 
   /** Returns which bands are shown as red, green and blue, or as grey. */
-  private List<Integer> shown(TiffScene scene) {
+  private List<Integer> shown(Raster scene) {
     if (look.rgb().stream().anyMatch(band -> band >= scene.bands())) {
       throw new ImageFormatException(
           scene.samples()
@@ -244,20 +242,20 @@ final class PictureReader {
     if (!look.rgb().isEmpty()) {
       return look.rgb();
     }
-    if (scene.bands() > 1 && !scene.isRgb()) {
+    if (scene.bands() > 1 && scene.rgb().isEmpty()) {
       throw new ImageFormatException(
           scene.samples()
               + ", and the file says of none that it is red, green or blue: name them, as by --rgb"
               + " 3,2,1");
     }
-    return scene.bands() == 1 ? List.of(0) : List.of(0, 1, 2);
+    return scene.bands() == 1 ? List.of(0) : scene.rgb();
   }
 
   /**
    * Returns the values of a scene that are black and white; empty where its samples are colours, or
    * its values are taken as they are.
    */
-  Optional<Stretch> range(TiffScene scene) {
+  Optional<Stretch> range(Raster scene) {
     return sensor.bands() != null || hasOwnColours(scene)
         ? Optional.empty()
         : Optional.of(stretch(scene).in(scene, shown(scene)));
@@ -273,37 +271,42 @@ final class PictureReader {
    * A window of a scene.
    *
    * @param noData share of its pixels without data
-   * @param seen empty where that is too much
+   * @param cloud share that is cloud, by a band of the scene
+   * @param seen empty where one of them is too much
    */
-  record Part(double noData, Optional<Seen> seen) {}
+  record Part(double noData, OptionalDouble cloud, Optional<Seen> seen) {}
 
   /**
    * Decodes a window of a scene.
    *
    * @param level overview that is read
-   * @param mostNoData share of the pixels that may be without data
+   * @param cutting says what share of the pixels may be without data, or cloud
    * @param ranges gives what {@link #range} does
    * @throws IllegalArgumentException when it cannot, saying why
    */
-  Part window(TiffScene scene, int level, Window window, double mostNoData, RangeSource ranges)
+  Part window(Raster scene, int level, Window window, Cutting cutting, RangeSource ranges)
       throws IOException {
-    TiffScene.Values values = scene.values(level, window, most);
+    Raster.Values values = scene.values(level, window, most);
     BandImage bands = values.bands();
-    if (values.noData() > mostNoData
+    Optional<Clouds> clouds = cutting.clouds().filter(of -> of.band() >= 0);
+    OptionalDouble cloud =
+        clouds.isEmpty() ? OptionalDouble.empty() : OptionalDouble.of(clouds.get().share(bands));
+    if (values.noData() > cutting.mostNoData()
         || values.noData() == 1
+        || (clouds.isPresent() && cloud.orElseThrow() > clouds.get().most())
         || (sensor.bands() != null
             && preprocessor.undefined(bands) > ImagePreprocessor.MAX_UNDEFINED)) {
-      return new Part(values.noData(), Optional.empty());
+      return new Part(values.noData(), cloud, Optional.empty());
     }
     if (sensor.bands() != null) {
-      return new Part(values.noData(), Optional.of(seen(bands)));
+      return new Part(values.noData(), cloud, Optional.of(seen(bands)));
     }
     Optional<Stretch> range = ranges.get();
     RgbImage colours =
         range.isEmpty()
             ? scene.colours(level, window, most)
             : range.get().apply(bands, shown(scene));
-    return new Part(values.noData(), Optional.of(seen(colours, range)));
+    return new Part(values.noData(), cloud, Optional.of(seen(colours, range)));
   }
 
   /**
@@ -312,10 +315,10 @@ final class PictureReader {
    * @throws IllegalArgumentException when what it says is damaged, or in a coordinate reference
    *     system that is not read
    */
-  static Optional<Place> place(byte[] file) {
+  Optional<Place> place(byte[] file) {
     if (!GeoTiff.isTiff(file)) {
       return Optional.empty();
     }
-    return Georeference.of(GeoTiff.open(file)).map(Place::of);
+    return Georeference.located(GeoTiff.open(file)).map(this::place);
   }
 }

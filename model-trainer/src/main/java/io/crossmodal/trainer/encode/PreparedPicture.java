@@ -7,6 +7,7 @@ package io.crossmodal.trainer.encode;
 import io.crossmodal.model.image.PixelTensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.Optional;
 
 /**
  * A picture that was looked at, before it is encoded; what follows {@code problem} is there where
@@ -27,7 +28,12 @@ record PreparedPicture(
   enum Outcome {
     READY,
     KNOWN,
+    /** It shows too little, by its stamp for what is empty, if it has one. */
     EMPTY,
+    /** It shows too little, as the journal knows. */
+    KNOWN_EMPTY,
+    /** It lies where its scene is damaged, which is known. */
+    DAMAGED,
     BROKEN
   }
 
@@ -38,9 +44,13 @@ record PreparedPicture(
       if (picture.isKnown() || journal.holdsFile(stamp)) {
         return left(Outcome.KNOWN, picture, "");
       }
+      Optional<String> empty = picture.emptyStamp();
+      if (empty.isPresent() && journal.holdsFile(empty.get())) {
+        return left(Outcome.KNOWN_EMPTY, picture, "");
+      }
       Encodable.Reading read = picture.read(reader);
       if (read.facts().isEmpty()) {
-        return left(Outcome.EMPTY, picture, "");
+        return new PreparedPicture(Outcome.EMPTY, picture, "", empty.orElse(""), null, null);
       }
       return new PreparedPicture(
           Outcome.READY,
@@ -49,6 +59,8 @@ record PreparedPicture(
           stamp,
           read.facts().get(),
           read.pixels().orElseThrow());
+    } catch (Encodable.KnownDamage e) {
+      return left(Outcome.DAMAGED, picture, e.getMessage());
     } catch (IllegalArgumentException e) {
       return left(Outcome.BROKEN, picture, e.getMessage());
     } catch (IOException | UncheckedIOException e) {

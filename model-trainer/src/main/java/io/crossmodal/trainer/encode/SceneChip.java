@@ -4,16 +4,18 @@
  */
 package io.crossmodal.trainer.encode;
 
+import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.Window;
 import java.io.IOException;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /**
  * A window of a scene.
  *
- * @param mostNoData share of its pixels that may be without data, 0 to 1
+ * @param cutting says how much of it may be without data, or cloud
  */
-record SceneChip(Scenes.OpenScene scene, Window window, double mostNoData) implements Encodable {
+record SceneChip(Scenes.OpenScene scene, Window window, Cutting cutting) implements Encodable {
   @Override
   public SourceImage image() {
     return scene.plan.image();
@@ -21,7 +23,7 @@ record SceneChip(Scenes.OpenScene scene, Window window, double mostNoData) imple
 
   @Override
   public String name() {
-    return scene.plan.file() + " " + where();
+    return scene.plan.path() + " " + where();
   }
 
   private String where() {
@@ -36,9 +38,18 @@ record SceneChip(Scenes.OpenScene scene, Window window, double mostNoData) imple
         + "]";
   }
 
+  private String stamped() {
+    return scene.plan.stamp() + "\0" + where() + scene.plan.level();
+  }
+
   @Override
   public String stamp() {
-    return ContentId.shortened(scene.plan.stamp() + "\0" + where() + scene.plan.level());
+    return ContentId.shortened(stamped());
+  }
+
+  @Override
+  public Optional<String> emptyStamp() {
+    return Optional.of(ContentId.shortened(stamped() + "\0" + cutting.skipping()));
   }
 
   @Override
@@ -56,20 +67,42 @@ record SceneChip(Scenes.OpenScene scene, Window window, double mostNoData) imple
 
   @Override
   public Reading read(PictureReader reader) throws IOException {
-    Scenes.Plan plan = scene.plan;
+    try {
+      return readOnce(reader);
+    } catch (ImageFormatException e) {
+      if (scene.isNew(e)) {
+        throw e;
+      }
+      throw new KnownDamage(e);
+    }
+  }
+
+  private Reading readOnce(PictureReader reader) throws IOException {
+    ScenePlan plan = scene.plan;
+    OptionalDouble cloud = scene.cloud(window);
+    if (cloud.orElse(0) > cutting.clouds().map(Clouds::most).orElse(1.0)) {
+      return Reading.SHOWS_NOTHING;
+    }
     PictureReader.Part part =
-        reader.window(scene.file(), plan.level(), window, mostNoData, () -> scene.range(reader));
+        reader.window(scene.raster(), plan.level(), window, cutting, () -> scene.range(reader));
     if (part.seen().isEmpty()) {
       return Reading.SHOWS_NOTHING;
     }
     PictureReader.Seen seen = part.seen().get();
     Identity told = told(reader);
+    Chip chip =
+        new Chip(
+            window,
+            plan.resolution(),
+            part.noData(),
+            cloud.isPresent() ? cloud : part.cloud(),
+            plan.acquired());
     Facts facts =
         new Facts(
             told.identity(),
             told.digest(),
-            plan.place().map(place -> PictureReader.Place.of(place.part(window))),
-            Optional.of(new Chip(window, plan.resolution(), part.noData())),
+            plan.place().map(place -> reader.place(place.part(window))),
+            Optional.of(chip),
             seen.stretch(),
             seen.thumbnail());
     return new Reading(Optional.of(facts), Optional.of(seen.pixels()), "");

@@ -5,76 +5,45 @@
 package io.crossmodal.trainer.encode;
 
 import io.crossmodal.model.bundle.ModelBundle;
-import io.crossmodal.model.image.FileKind;
 import io.crossmodal.model.image.ImageFormatException;
-import io.crossmodal.model.image.TiffScene;
-import io.crossmodal.trainer.data.Georeference;
+import io.crossmodal.model.image.Raster;
+import io.crossmodal.model.image.Stretch;
+import io.crossmodal.model.image.Window;
+import io.crossmodal.trainer.raster.RasterFile;
+import io.crossmodal.trainer.raster.Rasters;
 import java.io.Closeable;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.IdentityHashMap;
 import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
 
 /**
  * Scenes that are cut to chips. Headers are read first, so that it is known how many chips there
  * will be; a scene is opened when its first chip is asked for and closed after its last.
  */
 public final class Scenes implements Closeable {
-  /** Enough to tell what a file is. */
-  private static final int HEAD = 1024;
-
-  private final List<Plan> plans = new ArrayList<>();
+  private final Rasters rasters;
+  private final Cutting cutting;
+  private final List<ScenePlan> plans = new ArrayList<>();
   private final List<String> problems = new ArrayList<>();
   private final List<String> unplaced = new ArrayList<>();
   private final Set<OpenScene> open = ConcurrentHashMap.newKeySet();
-  private final double mostNoData;
   private volatile String current = "";
-
-  /**
-   * What is done with a scene.
-   *
-   * @param place empty where it is not known
-   * @param level overview that is read
-   * @param resolution metres along a pixel that it is cut at
-   * @param stamp names the file, its size and its time
-   * @param part of it that is cut
-   */
-  record Plan(
-      SourceImage image,
-      Optional<Georeference> place,
-      Cutting.Grid grid,
-      int level,
-      OptionalDouble resolution,
-      String stamp,
-      Part part) {
-    Path file() {
-      return image.files().get(0);
-    }
-
-    int chips() {
-      return part.to - part.from;
-    }
-  }
-
-  /**
-   * Chips of a scene that are cut, by their numbers.
-   *
-   * @param from the first
-   * @param to behind the last
-   * @param content digest of the scene's bytes; null where it is not known yet
-   */
-  record Part(int from, int to, String content) {}
 
   /**
    * A scene that was planned, for whoever cuts it.
@@ -86,70 +55,47 @@ public final class Scenes implements Closeable {
   public record Listed(SourceImage image, int chips, String content, String stamp)
       implements Serializable {}
 
-  private Scenes(double mostNoData) {
-    this.mostNoData = mostNoData;
+  private Scenes(Cutting cutting) {
+    this.rasters = Rasters.of(cutting.reader());
+    this.cutting = cutting;
   }
 
   /**
-   * Reads the headers of scenes.
+   * Reads the headers of scenes. Files that say what is cloud in others are no scenes.
    *
    * @param bundle of the model that will encode them
    * @param sensor that took them
-   * @throws IllegalArgumentException when a picture has a file a band, or the sensor takes no such
-   *     look
+   * @throws IllegalArgumentException when a picture has a file a band, the sensor takes no such
+   *     look, or the reader that was chosen is missing
    */
   public static Scenes plan(
       List<SourceImage> images, Cutting cutting, ModelBundle bundle, String sensor, Look look) {
     PictureReader reader = EncodeRun.reader(bundle, sensor, look);
-    Scenes scenes = new Scenes(cutting.mostNoData());
+    Scenes scenes = new Scenes(cutting);
+    Map<Path, String> refused = new LinkedHashMap<>();
     for (SourceImage image : images) {
       if (image.files().size() != 1) {
         throw new IllegalArgumentException(
-            image.path() + " has a file a band; chips are cut from scenes of one TIFF each");
+            image.path()
+                + " has a file a band; chips are cut from scenes of one file each, which"
+                + " gdalbuildvrt -separate SCENE.vrt RED GREEN BLUE makes");
       }
       try {
-        scenes.plan(image, cutting, reader);
+        scenes.plans.add(
+            ScenePlan.read(image, scenes.rasters, cutting, reader, scenes.unplaced::add));
       } catch (IllegalArgumentException e) {
-        scenes.problems.add(image.place() + ": " + e.getMessage());
+        refused.put(image.place(), e.getMessage());
       } catch (IOException | UncheckedIOException e) {
-        scenes.problems.add(image.place() + ": cannot be read: " + e);
+        refused.put(image.place(), EncodeRun.reason(e));
       }
     }
+    Set<Path> classes = new HashSet<>();
+    scenes.plans.forEach(plan -> plan.classes().ifPresent(classes::add));
+    Predicate<Path> isNone = path -> classes.contains(path.toAbsolutePath().normalize());
+    scenes.plans.removeIf(plan -> isNone.test(plan.path()));
+    refused.keySet().removeIf(isNone);
+    refused.forEach((path, why) -> scenes.problems.add(path + ": " + why));
     return scenes;
-  }
-
-  private void plan(SourceImage image, Cutting cutting, PictureReader reader) throws IOException {
-    Path file = image.files().get(0);
-    checkIsTiff(file);
-    try (TiffScene scene = TiffScene.open(file)) {
-      reader.check(scene);
-      Optional<Georeference> place = Optional.empty();
-      Optional<Geolocation.Pixel> pixel = Optional.empty();
-      try {
-        place = Georeference.of(scene);
-        pixel = place.map(found -> new Geolocation(found).pixel());
-      } catch (IllegalArgumentException e) {
-        if (cutting.needsGround()) {
-          throw e;
-        }
-        place = Optional.empty();
-        unplaced.add(file + ": " + e.getMessage());
-      }
-      Cutting.Grid grid = cutting.grid(scene.width(), scene.height(), pixel);
-      OptionalDouble resolution =
-          cutting.resolution().isPresent() || pixel.isEmpty()
-              ? cutting.resolution()
-              : OptionalDouble.of(pixel.get().side());
-      plans.add(
-          new Plan(
-              image,
-              place,
-              grid,
-              scene.level(grid.scale()),
-              resolution,
-              image.path() + PictureFile.stamp(file),
-              new Part(0, grid.size(), null)));
-    }
   }
 
   /**
@@ -169,20 +115,11 @@ public final class Scenes implements Closeable {
       Look look) {
     Scenes scenes = plan(List.of(listed.image), cutting, bundle, sensor, look);
     if (!scenes.plans.isEmpty()) {
-      Plan whole = scenes.plans.remove(0);
-      if (whole.stamp.equals(listed.stamp)) {
-        Part part = new Part(from, to, listed.content);
-        scenes.plans.add(
-            new Plan(
-                whole.image,
-                whole.place,
-                whole.grid,
-                whole.level,
-                whole.resolution,
-                whole.stamp,
-                part));
+      ScenePlan whole = scenes.plans.remove(0);
+      if (whole.stamp().equals(listed.stamp)) {
+        scenes.plans.add(whole.with(new ScenePlan.Part(from, to, listed.content)));
       } else {
-        scenes.problems.add(whole.file() + ": was changed after it was listed");
+        scenes.problems.add(whole.path() + ": was changed after it was listed");
       }
     }
     return scenes;
@@ -194,27 +131,14 @@ public final class Scenes implements Closeable {
    */
   public List<Listed> list() {
     List<Listed> listed = new ArrayList<>();
-    for (Plan plan : plans) {
+    for (ScenePlan plan : plans) {
       try {
-        String content = ContentId.digest(plan.file());
-        listed.add(new Listed(plan.image, plan.chips(), content, plan.stamp));
+        listed.add(new Listed(plan.image(), plan.chips(), plan.content(), plan.stamp()));
       } catch (IOException e) {
-        problems.add(plan.file() + ": cannot be read: " + e);
+        problems.add(plan.path() + ": cannot be read: " + e);
       }
     }
     return listed;
-  }
-
-  private static void checkIsTiff(Path file) throws IOException {
-    Optional<FileKind> kind;
-    try (InputStream in = Files.newInputStream(file)) {
-      kind = FileKind.of(in.readNBytes(HEAD));
-    }
-    if (kind.isEmpty() || kind.get() != FileKind.TIFF) {
-      throw new ImageFormatException(
-          (kind.isEmpty() ? "no picture" : "the file is " + kind.get().title())
-              + "; scenes are cut from TIFF: gdal_translate -of COG IN OUT.tif makes one");
-    }
   }
 
   /** Returns how many scenes will be cut. */
@@ -224,7 +148,7 @@ public final class Scenes implements Closeable {
 
   /** Returns how many chips they are cut to, those without data included. */
   public long chips() {
-    return plans.stream().mapToLong(Plan::chips).sum();
+    return plans.stream().mapToLong(ScenePlan::chips).sum();
   }
 
   /** Returns the scenes that are left out, a line each. */
@@ -251,21 +175,21 @@ public final class Scenes implements Closeable {
 
       @Override
       public boolean hasNext() {
-        return (scene != null && nextChip < scene.plan.part.to) || nextPlan < plans.size();
+        return (scene != null && nextChip < scene.plan.part().to()) || nextPlan < plans.size();
       }
 
       @Override
       public Encodable next() {
-        if (scene == null || nextChip == scene.plan.part.to) {
+        if (scene == null || nextChip == scene.plan.part().to()) {
           if (nextPlan == plans.size()) {
             throw new NoSuchElementException("no more scenes");
           }
           scene = new OpenScene(plans.get(nextPlan++));
-          nextChip = scene.plan.part.from;
+          nextChip = scene.plan.part().from();
           open.add(scene);
-          current = "scene " + nextPlan + " of " + plans.size() + ", " + scene.plan.image.path();
+          current = "scene " + nextPlan + " of " + plans.size() + ", " + scene.plan.image().path();
         }
-        return new SceneChip(scene, scene.plan.grid.window(nextChip++), mostNoData);
+        return new SceneChip(scene, scene.plan.grid().window(nextChip++), cutting);
       }
     };
   }
@@ -279,38 +203,63 @@ public final class Scenes implements Closeable {
 
   /** A scene whose chips are being cut. */
   final class OpenScene implements Closeable {
-    final Plan plan;
+    final ScenePlan plan;
     private final AtomicInteger left;
-    private TiffScene file;
+
+    /** Damages that chips have met, each one object for the same part of the scene. */
+    private final Set<ImageFormatException> damages =
+        Collections.newSetFromMap(new IdentityHashMap<>());
+
+    private RasterFile file;
+    private RasterFile classes;
     private String content;
     private Optional<Stretch> range;
 
-    OpenScene(Plan plan) {
+    OpenScene(ScenePlan plan) {
       this.plan = plan;
-      this.content = plan.part.content;
+      this.content = plan.part().content();
       this.left = new AtomicInteger(plan.chips());
     }
 
-    synchronized TiffScene file() throws IOException {
+    synchronized Raster raster() throws IOException {
       if (file == null) {
-        file = TiffScene.open(plan.file());
+        file = rasters.open(plan.path());
       }
-      return file;
+      return file.raster();
+    }
+
+    private synchronized RasterFile classes() throws IOException {
+      if (classes == null) {
+        classes = rasters.open(plan.classes().orElseThrow());
+      }
+      return classes;
+    }
+
+    /** Returns what share of a window is cloud; empty where no classification says it. */
+    OptionalDouble cloud(Window window) throws IOException {
+      return plan.classes().isEmpty()
+          ? OptionalDouble.empty()
+          : OptionalDouble.of(
+              Clouds.share(classes(), window, plan.grid().width(), plan.grid().height()));
     }
 
     /** The digest of its bytes, which are read once. */
     synchronized String content() throws IOException {
       if (content == null) {
-        content = ContentId.digest(plan.file());
+        content = plan.content();
       }
       return content;
     }
 
     synchronized Optional<Stretch> range(PictureReader reader) throws IOException {
       if (range == null) {
-        range = reader.range(file());
+        range = reader.range(raster());
       }
       return range;
+    }
+
+    synchronized boolean isNew(ImageFormatException damage) {
+      return damages.add(damage);
     }
 
     void done() {
@@ -322,12 +271,12 @@ public final class Scenes implements Closeable {
 
     @Override
     public synchronized void close() {
-      if (file != null) {
-        try {
-          file.close();
-        } catch (IOException e) {
-          throw new UncheckedIOException("closing " + plan.file(), e);
-        }
+      try (RasterFile first = file;
+          RasterFile second = classes) {
+        file = null;
+        classes = null;
+      } catch (IOException e) {
+        throw new UncheckedIOException("closing " + plan.path(), e);
       }
     }
   }

@@ -30,6 +30,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -77,7 +78,18 @@ public record SourceImages(
    */
   public static SourceImages read(Path path, Optional<Path> images, int allowedProblems)
       throws IOException {
-    SourceImages read = readAny(path, images, allowedProblems);
+    return read(path, images, allowedProblems, file -> false);
+  }
+
+  /**
+   * Reads what lies at a path, and takes more for pictures than have a picture's suffix.
+   *
+   * @param more which these are; they need not be files
+   */
+  public static SourceImages read(
+      Path path, Optional<Path> images, int allowedProblems, Predicate<Path> more)
+      throws IOException {
+    SourceImages read = readAny(path, images, allowedProblems, more);
     if (read.images().isEmpty()) {
       throw new IllegalArgumentException(
           path
@@ -91,8 +103,12 @@ public record SourceImages(
   }
 
   /** Reads what lies at a path, see {@link #read}; there may be no picture. */
-  public static SourceImages readAny(Path path, Optional<Path> images, int allowedProblems)
+  public static SourceImages readAny(
+      Path path, Optional<Path> images, int allowedProblems, Predicate<Path> more)
       throws IOException {
+    if (more.test(path)) {
+      return single(path);
+    }
     if (Datasets.holdsCaptions(path)) {
       return captioned(new Datasets.Options(path, images, allowedProblems, Optional.empty()));
     }
@@ -107,7 +123,7 @@ public record SourceImages(
               + " expected");
     }
     return Files.isDirectory(path)
-        ? folder(path)
+        ? folder(path, more)
         : PictureFiles.isPicture(path) ? single(path) : list(path);
   }
 
@@ -143,7 +159,7 @@ public record SourceImages(
         Map.of());
   }
 
-  private static SourceImages folder(Path root) throws IOException {
+  private static SourceImages folder(Path root, Predicate<Path> more) throws IOException {
     List<Path> all = new ArrayList<>();
     List<String> problems = new ArrayList<>();
     Files.walkFileTree(
@@ -152,8 +168,10 @@ public record SourceImages(
         Integer.MAX_VALUE,
         walk(root, all, problems));
     all.sort(null);
-    List<Path> files = all.stream().filter(PictureFiles::isPicture).toList();
-    Map<FileKind, Integer> unread = PictureFiles.unread(all);
+    List<Path> files =
+        all.stream().filter(file -> PictureFiles.isPicture(file) || more.test(file)).toList();
+    Map<FileKind, Integer> unread =
+        PictureFiles.unread(all.stream().filter(Predicate.not(more)).toList());
     List<Path> patches = files.stream().filter(BigEarthNet::isPatch).toList();
     if (!patches.isEmpty()) {
       return patches(patches, problems, unread);

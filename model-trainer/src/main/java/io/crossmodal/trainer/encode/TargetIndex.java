@@ -140,6 +140,7 @@ public record TargetIndex(
    * Makes an index whose field belongs to a model that the cluster serves.
    *
    * @param served id under which it serves it
+   * @param look how the pictures are shown: queries by picture are stretched alike
    * @return false where there is an index of that name already, which is left alone
    * @throws IOException when the cluster does not serve the model, or another one under this id
    */
@@ -149,13 +150,14 @@ public record TargetIndex(
       String field,
       ModelManifest model,
       String served,
-      TokenForm tokens)
+      TokenForm tokens,
+      Look look)
       throws IOException, InterruptedException {
     if (cluster.send("HEAD", path(index), new byte[0], TIMEOUT).status() == 200) {
       return false;
     }
     checkServed(cluster, model, served);
-    cluster.call("PUT", path(index), mapping(field, served, tokens).toString(), TIMEOUT);
+    cluster.call("PUT", path(index), mapping(field, served, tokens, look).toString(), TIMEOUT);
     return true;
   }
 
@@ -197,10 +199,13 @@ public record TargetIndex(
   }
 
   /** Settings are left to the cluster's own defaults and templates. */
-  static JsonObject mapping(String field, String served, TokenForm tokens) {
+  static JsonObject mapping(String field, String served, TokenForm tokens, Look look) {
     JsonObject vector = type("cross_modal");
     vector.addProperty("model", served);
     vector.addProperty("tokens", tokens.key());
+    look.stretch()
+        .filter(stretch -> !stretch.percentiles())
+        .ifPresent(stretch -> vector.addProperty("stretch", stretch.toString()));
     JsonObject properties = new JsonObject();
     properties.add(field, vector);
     properties.add(DocumentFormat.PATH, type("keyword"));
@@ -217,6 +222,7 @@ public record TargetIndex(
     properties.add(DocumentFormat.WINDOW, window);
     properties.add(DocumentFormat.RESOLUTION, type("float"));
     properties.add(DocumentFormat.NO_DATA, type("float"));
+    properties.add(DocumentFormat.CLOUD, type("float"));
     properties.add(DocumentFormat.STRETCH, type("keyword"));
     // In _source alone: a binary field has no terms, and neither doc values nor a stored field.
     properties.add(DocumentFormat.THUMBNAIL, type("binary"));

@@ -6,8 +6,8 @@ package io.crossmodal.trainer.report;
 
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.ImagePreprocessor;
+import io.crossmodal.model.image.JpegWriter;
 import io.crossmodal.model.image.RgbImage;
-import io.crossmodal.trainer.data.JpegWriter;
 import java.awt.Font;
 import java.awt.font.FontRenderContext;
 import java.awt.image.BufferedImage;

@@ -15,6 +15,7 @@ import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.image.BandImage;
+import io.crossmodal.model.image.Stretch;
 import io.crossmodal.model.image.TiffScene;
 import io.crossmodal.model.image.Window;
 import io.crossmodal.trainer.data.GeoTiffWriter;

@@ -16,6 +16,7 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.image.BandImage;
+import io.crossmodal.model.image.Stretch;
 import io.crossmodal.trainer.cluster.ClusterClient.Response;
 import io.crossmodal.trainer.cluster.Retry;
 import io.crossmodal.trainer.data.GeoTiffWriter;

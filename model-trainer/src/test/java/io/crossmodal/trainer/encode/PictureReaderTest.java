@@ -14,6 +14,8 @@ import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
+import io.crossmodal.model.image.Stretch;
+import io.crossmodal.model.image.Thumbnails;
 import io.crossmodal.trainer.data.GeoTiffWriter;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.awt.Color;

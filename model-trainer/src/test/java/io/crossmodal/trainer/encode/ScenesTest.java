@@ -8,23 +8,30 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.fixtures.Gdal;
 import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.RgbImage;
+import io.crossmodal.model.image.Stretch;
 import io.crossmodal.model.image.Window;
 import io.crossmodal.trainer.data.GeoTiffWriter;
 import io.crossmodal.trainer.data.Georeference;
+import io.crossmodal.trainer.raster.Rasters;
 import io.crossmodal.trainer.train.MicroTraining;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -101,7 +108,19 @@ class ScenesTest {
 
   private Scenes plan(Cutting cutting, Look look) throws IOException {
     SourceImages source = SourceImages.read(scenes, Optional.empty(), 0);
-    return Scenes.plan(source.images(), cutting, model.bundle(), "rgb", look);
+    return Scenes.plan(source.images(), builtin(cutting), model.bundle(), "rgb", look);
+  }
+
+  /** The same, by a reader that is the same on all machines. */
+  private static Cutting builtin(Cutting cutting) {
+    return new Cutting(
+        cutting.chip(),
+        cutting.stride(),
+        cutting.metres(),
+        cutting.resolution(),
+        cutting.mostNoData(),
+        cutting.clouds(),
+        Rasters.Choice.BUILTIN);
   }
 
   private EncodeRun.Summary run(
@@ -254,7 +273,7 @@ class ScenesTest {
   @Test
   void namesScenesThatCannotBeCut() throws Exception {
     write("2-nowhere.tif", SEED + 2, null);
-    write("3-elsewhere.tif", SEED + 3, utm(2154));
+    write("3-elsewhere.tif", SEED + 3, utm(29999));
     byte[] whole = Files.readAllBytes(scenes.resolve("one.tif"));
     Files.write(scenes.resolve("4-cut.tif"), Arrays.copyOf(whole, whole.length / 2));
     Files.writeString(scenes.resolve("5-text.tif"), "no scene");
@@ -268,7 +287,7 @@ class ScenesTest {
       assertProblems(
           cut.problems(),
           "2-nowhere.tif: no georeference, so its pixels have no metres: --chip-metres needs one",
-          "3-elsewhere.tif: the coordinate reference system EPSG:2154 is not read",
+          "3-elsewhere.tif: the coordinate reference system EPSG:29999 is not known",
           "4-cut.tif: damaged TIFF",
           "5-text.tif: no picture; scenes are cut from TIFF: gdal_translate -of COG",
           "6.png: the file is PNG; scenes are cut from TIFF",
@@ -277,7 +296,7 @@ class ScenesTest {
     try (Scenes cut = plan(PIXELS, LOOK)) {
       assertEquals(4, cut.size(), "pixels need no place");
       assertEquals(3, cut.problems().size());
-      assertProblems(cut.unplaced(), "3-elsewhere.tif: the coordinate reference system EPSG:2154");
+      assertProblems(cut.unplaced(), "3-elsewhere.tif: the coordinate reference system EPSG:29999");
     }
     Look unstretched = new Look(0, Optional.empty(), List.of());
     try (Scenes cut = plan(PIXELS, unstretched)) {
@@ -337,10 +356,146 @@ class ScenesTest {
     assertTrue(
         documents("half").values().stream()
             .anyMatch(document -> document.get("no_data").getAsDouble() == 0.5));
+    assertEquals(
+        new EncodeRun.Summary(0, 9, 0, 3, List.of(), List.of()),
+        run("half", PIXELS, grey, 0, done -> {}),
+        "what has no data is known too");
     Cutting strict = new Cutting(CHIP, 30, false, OptionalDouble.empty(), 0.2);
     assertEquals(6, run("strict", strict, grey, 0, done -> {}).empty());
     Cutting all = new Cutting(CHIP, 30, false, OptionalDouble.empty(), 1);
     assertEquals(3, run("all", all, grey, 0, done -> {}).empty(), "nothing at all is no picture");
+  }
+
+  /**
+   * A scene's classification says what is cloud, or a band of its own; the document says how much.
+   */
+  @Test
+  void skipsWhatIsCloud() throws Exception {
+    Files.move(scenes.resolve("one.tif"), scenes.resolve("T33_20230614T101601_TCI.tif"));
+    // At half the resolution: cloud of 9 left of column 40 of the scene, 4 elsewhere, 0 below row
+    // 80.
+    BandImage classes = new BandImage(1, WIDTH / 2, HEIGHT / 2, new float[WIDTH * HEIGHT / 4]);
+    for (int i = 0; i < classes.values().length; i++) {
+      boolean below = i / (WIDTH / 2) >= 40;
+      classes.values()[i] = below ? 0 : i % (WIDTH / 2) < 20 ? 9 : 4;
+    }
+    Georeference place = utm(32633);
+    Georeference half =
+        new Georeference(
+            32633, WIDTH / 2, HEIGHT / 2, List.of(500_000d, 20d, 0d, 5_342_400d, 0d, -20d));
+    Files.write(
+        scenes.resolve("T33_20230614T101601_SCL_20m.tif"),
+        GeoTiffWriter.write(classes, GeoTiffWriter.Values.UINT16, half));
+    Clouds beside = new Clouds(0.6, Optional.empty(), -1);
+    Cutting cutting =
+        new Cutting(
+            CHIP, 30, false, OptionalDouble.empty(), 0.5, Optional.of(beside), Rasters.Choice.AUTO);
+    EncodeRun.Summary summary = run("clear", cutting, LOOK, 0, done -> {});
+    assertEquals(9, summary.kept(), "one column of chips is all cloud");
+    assertEquals(3, summary.empty());
+    for (JsonObject document : documents("clear").values()) {
+      double x = document.get("window").getAsJsonArray().get(0).getAsDouble();
+      assertEquals(x == 30 ? 0.25 : 0, document.get("cloud").getAsDouble(), 1e-9);
+      assertEquals("2023-06-14T10:16:01Z", document.get("acquired").getAsString());
+    }
+    assertEquals(
+        3, run("clear", cutting, LOOK, 0, done -> {}).empty(), "known from the journal, counted");
+    Clouds band = new Clouds(0.5, Optional.empty(), 1);
+    Files.delete(scenes.resolve("T33_20230614T101601_SCL_20m.tif"));
+    try (Scenes cut = plan(cutting, LOOK)) {
+      assertProblems(cut.problems(), "no scene classification beside it");
+    }
+    Cutting byBand =
+        new Cutting(
+            CHIP, 30, false, OptionalDouble.empty(), 0.5, Optional.of(band), Rasters.Choice.AUTO);
+    float[] masked = new float[4 * WIDTH * HEIGHT];
+    for (int i = 0; i < masked.length; i++) {
+      boolean mask = i / (WIDTH * HEIGHT) == 1;
+      masked[i] = mask ? (i % WIDTH < 50 ? 1 : 0) : 700 + i % 90;
+    }
+    Files.delete(scenes.resolve("T33_20230614T101601_TCI.tif"));
+    Files.write(
+        scenes.resolve("masked.tif"),
+        GeoTiffWriter.write(
+            new BandImage(4, WIDTH, HEIGHT, masked), GeoTiffWriter.Values.UINT16, place));
+    Look colours = new Look(0, LOOK.stretch(), List.of(3, 2, 0));
+    summary = run("band", byBand, colours, 0, done -> {});
+    assertEquals(9, summary.kept());
+    assertEquals(
+        0.5,
+        documents("band").values().stream()
+            .mapToDouble(document -> document.get("cloud").getAsDouble())
+            .max()
+            .orElseThrow(),
+        1e-9);
+    Clouds beyond = new Clouds(0.5, Optional.empty(), 4);
+    Cutting refused =
+        new Cutting(
+            CHIP, 30, false, OptionalDouble.empty(), 0.5, Optional.of(beyond), Rasters.Choice.AUTO);
+    try (Scenes cut = plan(refused, colours)) {
+      assertProblems(cut.problems(), "--cloud-band names band 5");
+    }
+  }
+
+  /** A damaged strip is one problem, however many chips touch it; the others are encoded. */
+  @Test
+  void aDamagedStripIsAProblemOnce() throws Exception {
+    assumeTrue(Gdal.isInstalled(), "gdal_translate is not installed");
+    Path strips = folder.resolve("damaged.tif");
+    Gdal.translate(
+        scenes.resolve("one.tif"),
+        strips,
+        "-ot Byte -scale 0 5000 0 255 -co COMPRESS=DEFLATE -co BLOCKYSIZE=20");
+    byte[] file = Files.readAllBytes(strips);
+    int third = (int) stripOffset(file, 2);
+    Arrays.fill(file, third, third + 8, (byte) 0xff);
+    Files.delete(scenes.resolve("one.tif"));
+    Files.write(scenes.resolve("damaged.tif"), file);
+    Look bytes = new Look(0, Optional.empty(), List.of(0, 1, 2));
+    EncodeRun.Summary summary = run("rest", PIXELS, bytes, 1, done -> {});
+    assertEquals(1, summary.problems().size(), summary.problems().toString());
+    assertTrue(summary.problems().get(0).contains("Deflate"), summary.problems().get(0));
+    // Rows 40 to 59: of the chips, those of rows 30 to 69 touch it.
+    assertEquals(3, summary.empty());
+    assertEquals(8, summary.kept());
+  }
+
+  /** Where a strip of a little-endian TIFF begins, by field 273 of its first directory. */
+  private static long stripOffset(byte[] file, int strip) {
+    ByteBuffer tiff = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+    int directory = tiff.getInt(4);
+    for (int i = 0; i < tiff.getShort(directory); i++) {
+      int field = directory + 2 + 12 * i;
+      if (tiff.getShort(field) == 273) {
+        boolean shorts = tiff.getShort(field + 2) == 3;
+        int values = tiff.getInt(field + 8);
+        return shorts
+            ? Short.toUnsignedInt(tiff.getShort(values + 2 * strip))
+            : tiff.getInt(values + 4 * strip);
+      }
+    }
+    throw new AssertionError("no strips");
+  }
+
+  /** On a disk that is full nothing counts as kept; run again with room, all is there. */
+  @Test
+  void aFullDiskEndsTheRun() throws Exception {
+    Path full = Path.of("/dev/full");
+    assumeTrue(Files.exists(full), "no /dev/full on this machine");
+    EncodeRun.Options options = new EncodeRun.Options(4, 2, 0, LOOK);
+    try (Scenes cut = plan(PIXELS, LOOK);
+        OutputStream out = Files.newOutputStream(full);
+        Journal journal = Journal.open(folder.resolve("out.journal"), "file", 0, false)) {
+      EncodeRun run = new EncodeRun(model, format, options, journal);
+      IOException refused =
+          assertThrows(
+              IOException.class,
+              () -> run.run(cut, listener -> new NdjsonSink(out, 0, format, listener), done -> {}));
+      assertTrue(refused.getMessage().contains("No space left"), refused.getMessage());
+      assertEquals(0, journal.size());
+    }
+    assertEquals(CHIPS, run("out", PIXELS, LOOK, 0, done -> {}).kept());
+    assertEquals(CHIPS, documents("out").size());
   }
 
   /** Every pixel lies in a window, all windows lie in the scene, and they step evenly. */

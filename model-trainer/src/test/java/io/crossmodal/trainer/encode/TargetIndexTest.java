@@ -53,7 +53,7 @@ class TargetIndexTest {
         index.incarnation(), of("scene.image", index("u2", plain)).incarnation(), "made anew");
     assertEquals(false, index.places());
     assertEquals(false, index.thumbnails());
-    JsonObject placed = TargetIndex.mapping("image", "mine", TokenForm.NONE);
+    JsonObject placed = TargetIndex.mapping("image", "mine", TokenForm.NONE, Look.PLAIN);
     placed
         .getAsJsonObject("mappings")
         .getAsJsonObject("properties")

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.action;
 
 import io.crossmodal.model.Messages;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.image.Stretch;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.encoding.Encoded;
 import io.crossmodal.plugin.inference.encoding.EncodingService;
@@ -149,7 +150,7 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
       ActionListener<EncodedQuery> inContext =
           new ContextPreservingActionListener<>(
               threadPool.getThreadContext().newRestorableContext(false), listener);
-      QueryInput input = input(request.source(), model);
+      QueryInput input = input(request.source(), field, model);
       CompletableFuture<Encoded.Success> encoding = service.encodeQuery(model.id(), input);
       bound(encoding, task, request, name, model.id());
       CompletableFuture<?> unused =
@@ -164,9 +165,13 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
     }
 
     /** Returns what is encoded of a source that is no document. */
-    private static QueryInput input(QuerySource source, ModelManifest model) {
+    private static QueryInput input(
+        QuerySource source, FieldDefinition field, ModelManifest model) {
       if (source instanceof QuerySource.Image image) {
-        return new QueryInput.Image(Spaces.of(model).sensor(image.sensor()), image.bytes());
+        return new QueryInput.Image(
+            Spaces.of(model).sensor(image.sensor()),
+            image.bytes(),
+            field.pictures().withoutThumbnails());
       }
       QuerySource.Text text = (QuerySource.Text) source;
       return new QueryInput.Text(
@@ -314,6 +319,21 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
                     + " one by one: %s",
                 request.field(),
                 spaceByIndex));
+      }
+      Map<String, String> stretchByIndex = new TreeMap<>();
+      fieldByIndex.forEach(
+          (index, field) ->
+              stretchByIndex.put(
+                  index, field.pictures().stretch().map(Stretch::toString).orElse("none")));
+      if (request.source() instanceof QuerySource.Image
+          && stretchByIndex.values().stream().distinct().count() > 1) {
+        throw new IllegalArgumentException(
+            String.format(
+                Locale.ROOT,
+                "[field] [%s] has different values of [stretch], by which a picture of measured"
+                    + " values is read: search their indices one by one: %s",
+                Messages.excerpt(request.field()),
+                stretchByIndex));
       }
       // Calibrations of MaxSim are for all indices or for none: not where one pools its tokens.
       return Collections.max(

@@ -10,6 +10,7 @@ import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.encoding.Encoded;
 import io.crossmodal.plugin.inference.encoding.EncodingRequest;
 import io.crossmodal.plugin.inference.encoding.EncodingService;
+import io.crossmodal.plugin.inference.encoding.PictureOptions;
 import io.crossmodal.plugin.inference.encoding.QueryInput;
 import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.mapper.DocumentValue;
@@ -101,7 +102,8 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
       long picture = content instanceof QueryInput.Image image ? image.bytes().length : 0;
       return picture
           + (BOXED_FLOAT + PRINTED_FLOAT) * field.spaces().dimension()
-          + (long) (2 * BASE64 * field.storedBytes(count));
+          + (long) (2 * BASE64 * field.storedBytes(count))
+          + 2L * field.pictures().thumbnails().documentBytes();
     }
   }
 
@@ -110,12 +112,15 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
    *
    * @param model id
    * @param sensor empty for texts
+   * @param options how pictures are read
    */
-  private record Group(String model, String sensor) {
+  private record Group(String model, String sensor, PictureOptions options) {
     private static Group of(Item item) {
       QueryInput content = item.value.content().orElseThrow();
       return new Group(
-          item.field.modelId(), content instanceof QueryInput.Image image ? image.sensor() : "");
+          item.field.modelId(),
+          content instanceof QueryInput.Image image ? image.sensor() : "",
+          item.field.pictures());
     }
   }
 
@@ -256,6 +261,7 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
         .get()
         .encodeImages(
             group.sensor,
+            group.options,
             EncodingRequest.ofDocuments(
                 group.model,
                 contents.stream().map(content -> ((QueryInput.Image) content).bytes()).toList(),
@@ -274,6 +280,9 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
   private static void complete(Item item, Encoded.Success success, Map<String, Integer> notices) {
     try {
       write(item, success.encoding());
+      if (!success.thumbnail().isEmpty()) {
+        item.map.put(DocumentValue.THUMBNAIL, success.thumbnail());
+      }
     } catch (IllegalArgumentException e) {
       // A model's tokens may lie beyond what fp16 holds.
       item.fail(e);

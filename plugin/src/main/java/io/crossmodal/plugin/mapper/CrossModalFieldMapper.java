@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.mapper;
 
+import io.crossmodal.model.image.Stretch;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.settings.CrossModalSettings;
@@ -33,7 +34,8 @@ import org.opensearch.index.mapper.ParseContext;
  * <pre>{@code
  * "image": {"type": "cross_modal", "model": "scenes-tiny", "modality": "image|text", "m": 16,
  *           "ef_construction": 100, "vector_encoding": "float32|int8|int4|bit1",
- *           "tokens": "int8|fp16|int4|none", "token_pooling": 1}
+ *           "tokens": "int8|fp16|int4|none", "token_pooling": 1, "stretch": "0:3000",
+ *           "thumbnail": 192}
  * }</pre>
  *
  * {@code m}, {@code ef_construction} and {@code vector_encoding} other than Lucene's defaults need
@@ -79,6 +81,20 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
     private final Parameter<Integer> tokenPooling =
         Parameter.intParam(
             FieldDefinition.TOKEN_POOLING, false, f -> definition(f).tokenPooling(), 1);
+    private final Parameter<String> stretch =
+        Parameter.stringParam(
+                FieldDefinition.STRETCH,
+                false,
+                f -> definition(f).pictures().stretch().map(Stretch::toString).orElse(""),
+                "")
+            .setValidator(value -> FieldDefinition.pictures(value, 0));
+    private final Parameter<Integer> thumbnail =
+        Parameter.intParam(
+                FieldDefinition.THUMBNAIL,
+                false,
+                f -> definition(f).pictures().thumbnails().side(),
+                0)
+            .setValidator(value -> FieldDefinition.pictures("", value));
     private final Parameter<Map<String, String>> meta = Parameter.metaParam();
 
     /**
@@ -148,7 +164,17 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
     @Override
     protected List<Parameter<?>> getParameters() {
       return List.of(
-          model, spaces, modality, m, efConstruction, vectorEncoding, tokens, tokenPooling, meta);
+          model,
+          spaces,
+          modality,
+          m,
+          efConstruction,
+          vectorEncoding,
+          tokens,
+          tokenPooling,
+          stretch,
+          thumbnail,
+          meta);
     }
 
     @Override
@@ -174,6 +200,7 @@ public final class CrossModalFieldMapper extends ParametrizedFieldMapper {
               Modality.of(modality.getValue()),
               TokenStorage.of(tokens.getValue()),
               tokenPooling.getValue(),
+              FieldDefinition.pictures(stretch.getValue(), thumbnail.getValue()),
               catalog);
       return new CrossModalFieldMapper(
           name,

@@ -11,8 +11,6 @@ import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.model.tokens.TokenPooling;
 import io.crossmodal.plugin.inference.encoding.QueryInput;
-import java.util.Base64;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -30,8 +28,11 @@ public final class DocumentValue {
   public static final String TOKENS = "tokens";
   public static final String ENCODED_FROM = "encoded_from";
 
+  /** A JPEG for people, base64: in the source alone, neither indexed nor rebuilt. */
+  public static final String THUMBNAIL = "thumbnail";
+
   private static final Set<String> IMAGE_KEYS =
-      Set.of(BYTES, SENSOR, EMBEDDING, TOKENS, ENCODED_FROM);
+      Set.of(BYTES, SENSOR, EMBEDDING, TOKENS, ENCODED_FROM, THUMBNAIL);
   private static final Set<String> TEXT_KEYS = Set.of(TEXT, EMBEDDING, TOKENS, ENCODED_FROM);
 
   private final FieldDefinition field;
@@ -40,6 +41,7 @@ public final class DocumentValue {
   private final float[] embedding;
   private final byte[] tokens;
   private final EncodedFrom encodedFrom;
+  private final String thumbnail;
 
   /**
    * @param value the field's value as a map of JSON, CBOR or SMILE
@@ -59,27 +61,45 @@ public final class DocumentValue {
                 accepted.stream().sorted().toList()));
       }
     }
-    this.sensor = string(SENSOR, value.get(SENSOR));
+    this.sensor = SourceKeys.string(SENSOR, value.get(SENSOR));
     field.checkSpaces();
-    this.content = content(field.spaces(), value);
+    this.content = content(field, value);
     Object vector = value.get(EMBEDDING);
     this.embedding =
         vector == null
             ? null
             : Embeddings.unit(
-                EMBEDDING, floats(vector, field.spaces().dimension()), field.spaces().dimension());
+                EMBEDDING,
+                SourceKeys.floats(EMBEDDING, vector, field.spaces().dimension()),
+                field.spaces().dimension());
     Object block = value.get(TOKENS);
-    this.tokens = block == null ? null : checkedBlock(binary(TOKENS, block));
-    String mark = string(ENCODED_FROM, value.get(ENCODED_FROM));
+    this.tokens = block == null ? null : checkedBlock(SourceKeys.binary(TOKENS, block));
+    String mark = SourceKeys.string(ENCODED_FROM, value.get(ENCODED_FROM));
     this.encodedFrom = mark == null ? null : EncodedFrom.parse(mark);
+    this.thumbnail = SourceKeys.string(THUMBNAIL, value.get(THUMBNAIL));
+    if (thumbnail != null && !hasThumbnails()) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[%s] is made of [%s] where the field's mapping has [%s] with a number of pixels,"
+                  + " such as 192; this one's has none: leave the key out",
+              THUMBNAIL,
+              BYTES,
+              FieldDefinition.THUMBNAIL));
+    }
   }
 
-  private static QueryInput content(Spaces spaces, Map<String, Object> value) {
-    String text = string(TEXT, value.get(TEXT));
+  private boolean hasThumbnails() {
+    return field.pictures().thumbnails().wanted();
+  }
+
+  private static QueryInput content(FieldDefinition field, Map<String, Object> value) {
+    Spaces spaces = field.spaces();
+    String text = SourceKeys.string(TEXT, value.get(TEXT));
     if (text != null) {
       return new QueryInput.Text(text);
     }
-    String sensor = string(SENSOR, value.get(SENSOR));
+    String sensor = SourceKeys.string(SENSOR, value.get(SENSOR));
     Object bytes = value.get(BYTES);
     if (bytes == null) {
       if (sensor != null) {
@@ -87,7 +107,8 @@ public final class DocumentValue {
       }
       return null;
     }
-    return new QueryInput.Image(spaces.sensor(sensor), binary(BYTES, bytes));
+    return new QueryInput.Image(
+        spaces.sensor(sensor), SourceKeys.binary(BYTES, bytes), field.pictures());
   }
 
   /**
@@ -107,8 +128,9 @@ public final class DocumentValue {
   }
 
   /**
-   * Returns whether the ingest processor has to encode the content: it is there, and embedding and
-   * tokens are not, or are those of an older content or another model.
+   * Returns whether the ingest processor has to encode the content: it is there, and embedding,
+   * tokens or a thumbnail that the field wants are not, or are those of an older content or another
+   * model.
    *
    * @throws IllegalArgumentException when the value has both a content and an embedding of the user
    */
@@ -127,6 +149,7 @@ public final class DocumentValue {
     }
     boolean complete = embedding != null && (tokens != null || field.tokens() == TokenStorage.NONE);
     return !complete
+        || (hasThumbnails() && thumbnail == null)
         || !content.digest().equals(encodedFrom.content())
         || !encodedFrom.matches(field.spaces());
   }
@@ -330,57 +353,5 @@ public final class DocumentValue {
     // Refuses what is not finite; better now than when a search meets it.
     StoredTokens.of(bytes, 0, bytes.length);
     return bytes;
-  }
-
-  private static String string(String key, Object value) {
-    if (value != null && !(value instanceof String)) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT, "[%s] must be a string, got [%s]", key, Messages.excerpt(value)));
-    }
-    return (String) value;
-  }
-
-  private static byte[] binary(String key, Object value) {
-    if (value instanceof byte[] bytes) {
-      return bytes;
-    }
-    String base64 = string(key, value);
-    try {
-      return Base64.getDecoder().decode(base64);
-    } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException(
-          "[" + key + "] is no base64: " + Messages.excerpt(e.getMessage()), e);
-    }
-  }
-
-  private static float[] floats(Object value, int dimension) {
-    if (value instanceof byte[] || value instanceof String) {
-      return Embeddings.ofBytes(EMBEDDING, binary(EMBEDDING, value), dimension);
-    }
-    if (!(value instanceof List<?> list)) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "[%s] must be an array of %d numbers, or these as float32, little-endian, in base64"
-                  + " or a byte string, got [%s]",
-              EMBEDDING,
-              dimension,
-              Messages.excerpt(value)));
-    }
-    float[] floats = new float[list.size()];
-    for (int i = 0; i < floats.length; i++) {
-      if (!(list.get(i) instanceof Number number)) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT,
-                "[%s] must be an array of numbers, got [%s] at position %d",
-                EMBEDDING,
-                Messages.excerpt(list.get(i)),
-                i));
-      }
-      floats[i] = number.floatValue();
-    }
-    return floats;
   }
 }

@@ -7,9 +7,12 @@ package io.crossmodal.plugin.mapper;
 import io.crossmodal.model.Messages;
 import io.crossmodal.model.SensorCalibration;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.image.Stretch;
+import io.crossmodal.model.image.Thumbnails;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenPooling;
+import io.crossmodal.plugin.inference.encoding.PictureOptions;
 import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,6 +30,7 @@ import java.util.Optional;
  * @param modality what documents hold
  * @param tokens how tokens are stored
  * @param tokenPooling side of the squares of patches that are stored as one token; 1: each patch
+ * @param pictures how picture files are read, and what else is made of them
  * @param catalog where the model is looked up
  */
 public record FieldDefinition(
@@ -36,8 +40,11 @@ public record FieldDefinition(
     Modality modality,
     TokenStorage tokens,
     int tokenPooling,
+    PictureOptions pictures,
     ModelCatalog catalog) {
   static final String TOKEN_POOLING = "token_pooling";
+  static final String STRETCH = "stretch";
+  static final String THUMBNAIL = "thumbnail";
 
   public FieldDefinition {
     Objects.requireNonNull(path, "path");
@@ -45,7 +52,18 @@ public record FieldDefinition(
     Objects.requireNonNull(spaces, "spaces");
     Objects.requireNonNull(modality, "modality");
     Objects.requireNonNull(tokens, "tokens");
+    Objects.requireNonNull(pictures, "pictures");
     Objects.requireNonNull(catalog, "catalog");
+    if (modality == Modality.TEXT && !pictures.equals(PictureOptions.PLAIN)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[%s] and [%s] are for fields of modality %s, this one is of %s",
+              STRETCH,
+              THUMBNAIL,
+              Modality.IMAGE.key(),
+              modality.key()));
+    }
     if (modality == Modality.TEXT && spaces.textTokens() == 0) {
       throw new IllegalArgumentException(
           String.format(
@@ -127,7 +145,32 @@ public record FieldDefinition(
         Modality.of(String.valueOf(node.getOrDefault("modality", Modality.IMAGE.key()))),
         TokenStorage.of(String.valueOf(node.getOrDefault("tokens", TokenStorage.INT8.key()))),
         Integer.parseInt(String.valueOf(node.getOrDefault(TOKEN_POOLING, 1))),
+        pictures(
+            String.valueOf(node.getOrDefault(STRETCH, "")),
+            Integer.parseInt(String.valueOf(node.getOrDefault(THUMBNAIL, 0)))),
         catalog);
+  }
+
+  /**
+   * Returns how pictures are read.
+   *
+   * @param stretch values that are black and white, such as 0:3000; empty for none
+   * @param thumbnail longest side in pixels; 0 for none
+   * @throws IllegalArgumentException naming the parameter
+   */
+  static PictureOptions pictures(String stretch, int thumbnail) {
+    Thumbnails thumbnails;
+    try {
+      thumbnails = new Thumbnails(thumbnail);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("[" + THUMBNAIL + "]: " + e.getMessage(), e);
+    }
+    try {
+      return new PictureOptions(
+          stretch.isEmpty() ? Optional.empty() : Optional.of(Stretch.of(stretch)), thumbnails);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("[" + STRETCH + "]: " + e.getMessage(), e);
+    }
   }
 
   /**

@@ -74,7 +74,7 @@ export function pictureOf(hit, { template, root, field, text }) {
   if (typeof bytes === "string" && bytes.startsWith("iVBORw0KGgo")) {
     return { url: `data:image/png;base64,${bytes}` };
   }
-  const thumbnail = thumbnailOf(hit);
+  const thumbnail = thumbnailOf(hit, field);
   if (thumbnail) {
     return { url: `data:image/jpeg;base64,${thumbnail}` };
   }
@@ -84,9 +84,9 @@ export function pictureOf(hit, { template, root, field, text }) {
   return { why: bytes ? "a picture that browsers do not show" : "no picture kept" };
 }
 
-/** The JPEG that a hit keeps for this page; empty for none, and for what is none. @param {Hit} hit */
-function thumbnailOf(hit) {
-  const kept = hit._source?.[THUMBNAIL];
+/** The JPEG that a hit keeps for this page; empty for none, and for what is none. @param {Hit} hit @param {string} field */
+function thumbnailOf(hit, field) {
+  const kept = hit._source?.[THUMBNAIL] ?? [lookup(hit._source, field)].flat()[0]?.[THUMBNAIL];
   return typeof kept === "string" && kept.length <= MOST_OF_A_THUMBNAIL && isJpeg(kept) ? kept : "";
 }
 

@@ -5,7 +5,7 @@
 package io.crossmodal.trainer.data.scene;
 
 import com.google.gson.stream.JsonWriter;
-import io.crossmodal.trainer.data.JpegWriter;
+import io.crossmodal.model.image.JpegWriter;
 import io.crossmodal.trainer.data.Split;
 import java.awt.image.BufferedImage;
 import java.io.BufferedWriter;

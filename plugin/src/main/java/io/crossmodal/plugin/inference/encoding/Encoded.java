@@ -20,8 +20,14 @@ public sealed interface Encoded permits Encoded.Success, Encoded.Failure {
    *     truncated text; empty where there is nothing to say
    * @param words of a text and the tokens that each of them became, without [CLS] and [SEP]; empty
    *     for an image
+   * @param thumbnail of an image, a JPEG in base64; empty where none was asked for
    */
-  record Success(Encoding encoding, String notice, List<WordSpan> words) implements Encoded {}
+  record Success(Encoding encoding, String notice, List<WordSpan> words, String thumbnail)
+      implements Encoded {
+    public Success(Encoding encoding, String notice, List<WordSpan> words) {
+      this(encoding, notice, words, "");
+    }
+  }
 
   /**
    * An item that could not be encoded.

@@ -11,6 +11,7 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
+import io.crossmodal.model.image.Thumbnails;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.text.Tokenizer;
 import io.crossmodal.model.text.WordSpan;
@@ -26,7 +27,10 @@ import io.crossmodal.plugin.inference.registry.LoadedModels;
 import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -149,9 +153,21 @@ public final class EncodingService {
    * @throws IllegalArgumentException when there is no such model, or it has no such sensor
    */
   public CompletableFuture<Void> encodeImages(String sensor, EncodingRequest<byte[]> request) {
+    return encodeImages(sensor, PictureOptions.PLAIN, request);
+  }
+
+  /**
+   * Does the same.
+   *
+   * @param options how the files are read, and what else is made of them
+   */
+  public CompletableFuture<Void> encodeImages(
+      String sensor, PictureOptions options, EncodingRequest<byte[]> request) {
     ModelConfig config = config(request.model());
     SensorConfig from = config.sensor(sensor);
-    ImagePreprocessor preprocessor = new ImagePreprocessor(from);
+    ImagePreprocessor preprocessor = new ImagePreprocessor(from, options.stretch());
+    // From decoding to the outcome, by the tensor itself: two pictures may have the same values.
+    Map<PixelTensor, String> thumbnails = Collections.synchronizedMap(new IdentityHashMap<>());
     // Two batches of pictures are on their way while the outcomes of one are handed on.
     long bytes =
         2L * Float.BYTES * from.channels() * from.imageSize() * from.imageSize()
@@ -163,14 +179,38 @@ public final class EncodingService {
                 request,
                 new Operation.EncodeImages(on, sensor),
                 bytes,
-                image -> decode(request, preprocessor, image),
-                (pixels, encoding) -> new Encoded.Success(encoding, "", List.of())));
+                image -> {
+                  PixelTensor pixels = decode(request, preprocessor, image);
+                  if (options.thumbnails().wanted()) {
+                    thumbnails.put(
+                        pixels, thumbnail(request, preprocessor, options.thumbnails(), image));
+                  }
+                  return pixels;
+                },
+                (pixels, encoding) -> {
+                  String thumbnail = thumbnails.remove(pixels);
+                  return new Encoded.Success(
+                      encoding, "", List.of(), thumbnail == null ? "" : thumbnail);
+                }));
   }
 
   private PixelTensor decode(
       EncodingRequest<byte[]> request, ImagePreprocessor preprocessor, byte[] image) {
-    long bytes = preprocessor.bytes(image);
-    Supplier<PixelTensor> decode = () -> preprocessor.preprocess(image);
+    return inMemory(request, preprocessor.bytes(image), () -> preprocessor.preprocess(image));
+  }
+
+  private String thumbnail(
+      EncodingRequest<byte[]> request,
+      ImagePreprocessor preprocessor,
+      Thumbnails thumbnails,
+      byte[] image) {
+    return inMemory(
+        request,
+        preprocessor.drawnBytes(image, thumbnails.side()),
+        () -> thumbnails.of(preprocessor.drawn(image, thumbnails.side())));
+  }
+
+  private <T> T inMemory(EncodingRequest<byte[]> request, long bytes, Supplier<T> decode) {
     return request.priority() == Priority.SEARCH
         ? decoding.decodeNow(bytes, decode)
         : decoding.decodeInTurn(bytes, request.cancelled(), decode);
@@ -246,6 +286,7 @@ public final class EncodingService {
     QueryInput.Image image = (QueryInput.Image) input;
     return encodeImages(
         image.sensor(),
+        image.options().withoutThumbnails(),
         new EncodingRequest<>(model, List.of(image.bytes()), Priority.SEARCH, cancelled, listener));
   }
 

@@ -48,11 +48,21 @@ public sealed interface QueryInput permits QueryInput.Text, QueryInput.Image {
   final class Image implements QueryInput {
     private final String sensor;
     private final byte[] bytes;
+    private final PictureOptions options;
 
     /**
      * @param bytes a JPEG, PNG or TIFF file; kept, not copied
      */
     public Image(String sensor, byte[] bytes) {
+      this(sensor, bytes, PictureOptions.PLAIN);
+    }
+
+    /**
+     * @param bytes likewise
+     * @param options how it is read
+     */
+    public Image(String sensor, byte[] bytes, PictureOptions options) {
+      this.options = Objects.requireNonNull(options, "options");
       this.sensor = Objects.requireNonNull(sensor, "sensor");
       this.bytes = Objects.requireNonNull(bytes, "bytes");
     }
@@ -65,15 +75,28 @@ public sealed interface QueryInput permits QueryInput.Text, QueryInput.Image {
       return bytes;
     }
 
+    /** Returns how it is read. */
+    public PictureOptions options() {
+      return options;
+    }
+
+    /** Of the file, and of the stretch where there is one: with another it is another content. */
     @Override
     public String digest() {
-      return sha256("image", sensor, bytes);
+      if (options.stretch().isEmpty()) {
+        return sha256("image", sensor, bytes);
+      }
+      byte[] said = ("stretch " + options.stretch().get()).getBytes(StandardCharsets.UTF_8);
+      byte[] all = Arrays.copyOf(bytes, bytes.length + said.length);
+      System.arraycopy(said, 0, all, bytes.length, said.length);
+      return sha256("image", sensor, all);
     }
 
     @Override
     public boolean equals(Object other) {
       return other instanceof Image image
           && sensor.equals(image.sensor)
+          && options.equals(image.options)
           && Arrays.equals(bytes, image.bytes);
     }
 

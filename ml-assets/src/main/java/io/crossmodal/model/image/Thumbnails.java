@@ -2,10 +2,8 @@
  * Copyright the cross-modal project contributors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.crossmodal.trainer.encode;
+package io.crossmodal.model.image;
 
-import io.crossmodal.model.image.RgbImage;
-import io.crossmodal.trainer.data.JpegWriter;
 import java.awt.image.BufferedImage;
 import java.util.Base64;
 
@@ -14,32 +12,32 @@ import java.util.Base64;
  *
  * @param side the longest, in pixels; 0 for none
  */
-record Thumbnails(int side) {
+public record Thumbnails(int side) {
   /** Of a document, about. */
-  static final int BYTES = 5 << 10;
+  public static final int BYTES = 5 << 10;
 
   private static final int LEAST = 16;
   private static final int MOST = 1024;
   private static final float[] QUALITIES = {0.75f, 0.6f, 0.45f, 0.3f};
 
-  Thumbnails {
+  public Thumbnails {
     if (side != 0 && (side < LEAST || side > MOST)) {
       throw new IllegalArgumentException(
           "a thumbnail has " + LEAST + " to " + MOST + " pixels, 0 is none; got " + side);
     }
   }
 
-  boolean wanted() {
+  public boolean wanted() {
     return side > 0;
   }
 
   /** Returns about how many bytes one takes in a document. */
-  int documentBytes() {
+  public int documentBytes() {
     return side * side / 6 * 4 / 3;
   }
 
   /** Returns a JPEG of a picture, in base64; nothing where none is wanted. */
-  String of(RgbImage picture) {
+  public String of(RgbImage picture) {
     if (!wanted()) {
       return "";
     }

@@ -2,13 +2,8 @@
  * Copyright the cross-modal project contributors.
  * SPDX-License-Identifier: Apache-2.0
  */
-package io.crossmodal.trainer.encode;
+package io.crossmodal.model.image;
 
-import io.crossmodal.model.image.BandImage;
-import io.crossmodal.model.image.ImageFormatException;
-import io.crossmodal.model.image.RgbImage;
-import io.crossmodal.model.image.TiffScene;
-import io.crossmodal.model.image.Window;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -30,7 +25,7 @@ public record Stretch(double low, double high, boolean percentiles) {
   private static final int LONGEST_TEXT = 100;
 
   /** Colours of 8 bits, as they are. */
-  static final Stretch BYTES = new Stretch(0, 255, false);
+  public static final Stretch BYTES = new Stretch(0, 255, false);
 
   /** A picture of so many columns and rows is looked at as a whole. */
   private static final int WHOLE = 1024;
@@ -100,7 +95,7 @@ public record Stretch(double low, double high, boolean percentiles) {
    * @param bands that are shown, counted from 0
    * @throws ImageFormatException when there is nothing between them
    */
-  Stretch in(TiffScene scene, List<Integer> bands) {
+  public Stretch in(Raster scene, List<Integer> bands) {
     if (!percentiles) {
       return this;
     }
@@ -123,7 +118,7 @@ public record Stretch(double low, double high, boolean percentiles) {
    * Returns the range of most values of bands, to be drawn for people; one of some kind also where
    * all values are the same, or there are none.
    */
-  static Stretch ofMost(BandImage image, List<Integer> bands) {
+  public static Stretch ofMost(BandImage image, List<Integer> bands) {
     float[] values = values(List.of(image), bands);
     Arrays.sort(values);
     double from = values.length == 0 ? 0 : quantile(values, MOST_LOW);
@@ -135,7 +130,7 @@ public record Stretch(double low, double high, boolean percentiles) {
     return sorted[(int) Math.round((sorted.length - 1) * percent / 100)];
   }
 
-  private static List<BandImage> sample(TiffScene scene) {
+  private static List<BandImage> sample(Raster scene) {
     int level = 0;
     for (int i = 1; i < scene.levels(); i++) {
       boolean enough = Math.max(scene.width(), scene.height()) >> i >= WHOLE / 2;
@@ -180,7 +175,7 @@ public record Stretch(double low, double high, boolean percentiles) {
    *
    * @param bands red, green and blue, or one that is grey, counted from 0
    */
-  RgbImage apply(BandImage image, List<Integer> bands) {
+  public RgbImage apply(BandImage image, List<Integer> bands) {
     if (percentiles) {
       throw new IllegalStateException("percentiles " + this + " of no scene");
     }
@@ -189,11 +184,15 @@ public record Stretch(double low, double high, boolean percentiles) {
     for (int c = 0; c < 3; c++) {
       int from = bands.get(bands.size() == 1 ? 0 : c) * area;
       for (int i = 0; i < area; i++) {
-        double shown = (image.values()[from + i] - low) / (high - low) * 255;
-        // NaN becomes 0.
-        rgb[3 * i + c] = (byte) Math.round(Math.max(0, Math.min(255, shown)));
+        rgb[3 * i + c] = apply(image.values()[from + i]);
       }
     }
     return new RgbImage(image.width(), image.height(), rgb);
+  }
+
+  /** Returns a value as a colour of 0 to 255; NaN is black. */
+  byte apply(float value) {
+    double shown = (value - low) / (high - low) * 255;
+    return (byte) Math.round(Math.max(0, Math.min(255, shown)));
   }
 }

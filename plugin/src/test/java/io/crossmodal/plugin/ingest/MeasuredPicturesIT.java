@@ -1,0 +1,157 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.ingest;
+
+import io.crossmodal.model.fixtures.TestTiffs;
+import io.crossmodal.model.image.BandImage;
+import io.crossmodal.plugin.ClusterTestCase;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.util.Base64;
+import java.util.Map;
+import javax.imageio.ImageIO;
+import org.opensearch.test.OpenSearchIntegTestCase;
+
+/** Pictures of measured values are stretched as the mapping says, stored ones and queries alike. */
+@OpenSearchIntegTestCase.ClusterScope(
+    scope = OpenSearchIntegTestCase.Scope.TEST,
+    numDataNodes = 1,
+    numClientNodes = 0,
+    supportsDedicatedMasters = false)
+public class MeasuredPicturesIT extends ClusterTestCase {
+  private static final int SIDE = 80;
+  private static final String MAPPING =
+      "{'mappings':{'properties':{'image':{'type':'cross_modal','stretch':'0:3000',"
+          + "'thumbnail':64}}}}";
+
+  /** The same ground, as reflectances of 16 bits and as colours of 8. */
+  private record Ground(byte[] tiff, byte[] png16, byte[] png8) {
+    static Ground random() throws IOException {
+      float[] values = new float[SIDE * SIDE];
+      BufferedImage wide = new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_USHORT_GRAY);
+      BufferedImage narrow = new BufferedImage(SIDE, SIDE, BufferedImage.TYPE_INT_RGB);
+      int tone = between(0, 150);
+      for (int i = 0; i < values.length; i++) {
+        int shown = tone + between(0, 100);
+        values[i] = Math.round(shown * 3000 / 255f);
+        wide.getRaster().setSample(i % SIDE, i / SIDE, 0, (int) values[i]);
+        narrow.setRGB(i % SIDE, i / SIDE, shown * 0x10101);
+      }
+      BandImage image = new BandImage(1, SIDE, SIDE, values);
+      return new Ground(TestTiffs.write(image, TestTiffs.Values.UINT16), png(wide), png(narrow));
+    }
+
+    private static byte[] png(BufferedImage image) throws IOException {
+      ByteArrayOutputStream out = new ByteArrayOutputStream();
+      ImageIO.write(image, "png", out);
+      return out.toByteArray();
+    }
+  }
+
+  private static String base64(byte[] file) {
+    return Base64.getEncoder().encodeToString(file);
+  }
+
+  private static String document(byte[] file) {
+    return "{'image':{'bytes':'" + base64(file) + "'}}";
+  }
+
+  private static String query(byte[] file) {
+    return "{'query':{'cross_modal':{'field':'image','query_image':'" + base64(file) + "'}}}";
+  }
+
+  public void testStretchesStoredPicturesAndQueriesAlike() throws Exception {
+    ok("PUT", "/archive", MAPPING);
+    Ground ground = Ground.random();
+    ok("PUT", "/archive/_doc/tiff", document(ground.tiff));
+    ok("PUT", "/archive/_doc/png16", document(ground.png16));
+    ok("PUT", "/archive/_doc/png8", document(ground.png8));
+    ok("PUT", "/archive/_doc/other?refresh=true", document(Ground.random().tiff));
+    for (byte[] file : new byte[][] {ground.tiff, ground.png16, ground.png8}) {
+      Answer found = ok("POST", "/archive/_search", query(file));
+      for (Map<String, Object> hit : found.hits()) {
+        double score = ((Number) hit.get("_score")).doubleValue();
+        if (!"other".equals(hit.get("_id"))) {
+          assertEquals(hit.get("_id").toString(), 1, score, 1e-3);
+        }
+      }
+      assertEquals(4, found.hits().size());
+    }
+    ok("PUT", "/plain", "{'mappings':{'properties':{'image':{'type':'cross_modal'}}}}");
+    Answer refused = send("PUT", "/plain/_doc/1", document(ground.tiff));
+    assertEquals(400, refused.status());
+    assertTrue(refused.text(), refused.text().contains("measured values"));
+    ok("PUT", "/plain/_doc/1?refresh=true", document(ground.png8));
+    Answer mixed = send("POST", "/archive,plain/_search", query(ground.png8));
+    assertEquals(400, mixed.status());
+    assertTrue(mixed.text(), mixed.text().contains("different values of [stretch]"));
+  }
+
+  private static String thumbnail(String index, String id) throws IOException {
+    Map<String, Object> image = ok("GET", "/" + index + "/_doc/" + id, null).at("_source", "image");
+    return (String) image.get("thumbnail");
+  }
+
+  private static void assertThumbnail(String base64) throws IOException {
+    byte[] file = Base64.getDecoder().decode(base64);
+    assertEquals(64, ImageIO.read(new ByteArrayInputStream(file)).getWidth());
+  }
+
+  public void testKeepsThumbnails() throws Exception {
+    ok("PUT", "/archive", MAPPING);
+    ok("PUT", "/archive/_doc/1?refresh=true", document(Ground.random().tiff));
+    String first = thumbnail("archive", "1");
+    assertThumbnail(first);
+    ok("POST", "/archive/_update/1", "{'doc':{'label':'a'}}");
+    assertEquals("nothing is made anew", first, thumbnail("archive", "1"));
+    ok("POST", "/archive/_forcemerge?max_num_segments=1", null);
+    ok("PUT", "/copy", MAPPING);
+    ok("POST", "/_reindex?refresh=true", "{'source':{'index':'archive'},'dest':{'index':'copy'}}");
+    assertEquals(first, thumbnail("copy", "1"));
+    String update = document(Ground.random().png8);
+    ok("POST", "/archive/_update/1", "{'doc':" + update + "}");
+    assertNotEquals(first, thumbnail("archive", "1"));
+    assertThumbnail(thumbnail("archive", "1"));
+    ok("PUT", "/plain", "{'mappings':{'properties':{'image':{'type':'cross_modal'}}}}");
+    String own = "{'image':{'bytes':'" + base64(Ground.random().png8) + "','thumbnail':'abcd'}}";
+    Answer refused = send("PUT", "/plain/_doc/1", own);
+    assertEquals(400, refused.status());
+    assertTrue(refused.text(), refused.text().contains("leave the key out"));
+  }
+
+  public void testRefusesParametersThatAreNone() throws Exception {
+    for (String parameters :
+        new String[] {
+          "'stretch':'2%:98%'",
+          "'stretch':'3000'",
+          "'thumbnail':5",
+          "'thumbnail':64,'modality':'text'"
+        }) {
+      Answer refused =
+          send(
+              "PUT",
+              "/none",
+              "{'mappings':{'properties':{'image':{'type':'cross_modal'," + parameters + "}}}}");
+      assertEquals(parameters, 400, refused.status());
+      assertTrue(
+          refused.text(),
+          refused.text().contains("[stretch]") || refused.text().contains("[thumbnail]"));
+    }
+    ok("PUT", "/archive", MAPPING);
+    Map<String, Object> image =
+        ok("GET", "/archive/_mapping", null).at("archive", "mappings", "properties", "image");
+    assertEquals("0:3000", image.get("stretch"));
+    assertEquals(64, image.get("thumbnail"));
+    Answer changed =
+        send(
+            "PUT",
+            "/archive/_mapping",
+            "{'properties':{'image':{'type':'cross_modal',"
+                + "'stretch':'0:4000','thumbnail':64}}}");
+    assertEquals(400, changed.status());
+  }
+}
