@@ -14,6 +14,7 @@ import org.apache.spark.util.LongAccumulator;
  * What tasks have done. Spark counts a task once, however often it runs, and shows the named ones
  * by task and by stage.
  *
+ * @param listed scenes that were looked at
  * @param kept pictures or chips that were encoded and are there
  * @param known that were there before
  * @param repeated whose bytes another one of their portion has
@@ -26,6 +27,7 @@ import org.apache.spark.util.LongAccumulator;
  * @param unplaced what was kept without a place, though its file has one, a line each
  */
 record Meters(
+    LongAccumulator listed,
     LongAccumulator kept,
     LongAccumulator known,
     LongAccumulator repeated,
@@ -40,6 +42,7 @@ record Meters(
 
   static Meters of(SparkContext spark) {
     return new Meters(
+        spark.longAccumulator("scenes listed"),
         spark.longAccumulator("encoded"),
         spark.longAccumulator("there before"),
         spark.longAccumulator("repeated"),
@@ -63,9 +66,9 @@ record Meters(
     summary.unplaced().forEach(unplaced::add);
   }
 
-  /** Returns how many pictures or chips are dealt with. */
+  /** Returns how many pictures or chips are dealt with, but for those that were left out. */
   long done() {
-    return kept.value() + known.value() + repeated.value() + empty.value() + leftOut();
+    return kept.value() + known.value() + repeated.value() + empty.value();
   }
 
   /** Returns how many were left out. */

@@ -12,15 +12,16 @@ import java.util.Locale;
  *
  * @param what pictures or chips
  * @param all how many there are
+ * @param before problems of the listing
  * @param start as {@link System#nanoTime} tells it
  */
-record Progress(String what, long all, Meters meters, long start) {
+record Progress(String what, long all, int before, Meters meters, long start) {
   private static final double NANOS = 1e9;
 
   /** Returns how many are dealt with, how fast, and when it will end. */
   String line() {
     double seconds = Math.max(1e-3, (System.nanoTime() - start) / NANOS);
-    long done = meters.done();
+    long done = meters.done() + meters.leftOut() - before;
     double rate = done / seconds;
     return String.format(
         Locale.ROOT,

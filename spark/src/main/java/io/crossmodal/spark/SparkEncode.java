@@ -145,7 +145,8 @@ public final class SparkEncode implements Callable<Integer> {
               job.threads()));
       if (!portions.isEmpty()) {
         Progress progress =
-            new Progress(scenes ? "chips" : "pictures", all, meters, System.nanoTime());
+            new Progress(
+                scenes ? "chips" : "pictures", all, meters.leftOut(), meters, System.nanoTime());
         await(
             spark
                 .parallelize(portions, portions.size())
@@ -181,7 +182,12 @@ public final class SparkEncode implements Callable<Integer> {
             spark.parallelize(images, tasks).map(task).collectAsync(),
             task.meters(),
             allowed,
-            () -> "scenes are listed");
+            () ->
+                String.format(
+                    Locale.ROOT,
+                    "%,d of %,d scenes listed",
+                    task.meters().listed().value(),
+                    images.size()));
     List<Portion> portions = new ArrayList<>();
     Set<String> seen = new HashSet<>();
     int repeated = 0;

@@ -113,18 +113,11 @@ final class SparkProcess {
     return process.exitValue();
   }
 
-  /** Returns its executors. */
+  /** Returns its executors: its children, for the workers of a cluster that is tried live in it. */
   List<ProcessHandle> executors() {
     return process
         .descendants()
-        .filter(
-            child ->
-                child
-                    .info()
-                    .arguments()
-                    .map(arguments -> Arrays.asList(arguments).toString())
-                    .orElse("")
-                    .contains("CoarseGrainedExecutorBackend"))
+        .filter(child -> child.info().command().orElse("").endsWith("java"))
         .toList();
   }
 
