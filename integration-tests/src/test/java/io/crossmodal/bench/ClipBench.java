@@ -45,7 +45,7 @@ final class ClipBench {
     report.table(
         "Random weights in fp32; import, deploy and node are processes of their own",
         "shape | step | heap, MB | seconds | highest resident, MB | what");
-    for (String name : System.getProperty("bench.shapes", "B32,L14").split(",")) {
+    for (String name : System.getProperty("bench.shapes", "B32,L14").split(",", -1)) {
       RandomClip shape = RandomClip.valueOf(name.toUpperCase(Locale.ROOT));
       boolean small = shape == RandomClip.B32;
       new ClipBench(Files.createTempDirectory(Files.createDirectories(work), "clip-"), report)

@@ -147,7 +147,7 @@ final class FeedbackBench {
             + " words alone");
     sums.forEach(
         (name, sum) -> {
-          String[] parts = name.split(" / ");
+          String[] parts = name.split(" / ", -1);
           report.row(
               parts[0], parts[1], parts[2], sum[0] / sum[3], sum[1] / sum[3], sum[2] / sum[3]);
         });

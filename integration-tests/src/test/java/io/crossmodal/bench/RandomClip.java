@@ -48,6 +48,7 @@ enum RandomClip {
     this.text = text;
   }
 
+  @SuppressWarnings("ArrayRecordComponent") // a shape, never compared
   private record Tensor(String name, double mean, double deviation, int... shape) {
     private long size() {
       long size = 1;

@@ -50,7 +50,8 @@ public final class Places {
   public static JsonObject of(int scene) {
     int site = scene / DATES;
     double west = WEST + (site % COLUMNS) * WIDTH;
-    double north = NORTH - (site / COLUMNS) * HEIGHT;
+    int row = site / COLUMNS;
+    double north = NORTH - row * HEIGHT;
     double east = west + WIDTH;
     double south = north - HEIGHT;
     List<List<Double>> ring =

@@ -137,7 +137,7 @@ final class EvaluateCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           "--two-fold chooses lambda for candidates: leave --lambda and --full out");
     }
-    if (maxSim < 0 || maxSim > 0 && twoFold) {
+    if (maxSim < 0 || (maxSim > 0 && twoFold)) {
       throw new IllegalArgumentException(
           "--max-sim must be at least 0, and does not go with --two-fold, got " + maxSim);
     }

@@ -152,6 +152,7 @@ public final class BandStack implements Closeable {
   }
 
   /** A value of a directory: numbers of a type. */
+  @SuppressWarnings("ArrayRecordComponent") // written once, never compared
   private record Entry(int type, double[] numbers) {
     int bytes() {
       return numbers.length * (type == SHORT ? Short.BYTES : type == LONG ? Integer.BYTES : 8);

@@ -117,7 +117,7 @@ public final class ArchivePass implements Closeable {
   }
 
   /** A scene that is here. */
-  private final class Opened {
+  private static final class Opened {
     private final Candidate candidate;
     private final Candidate.Fetched fetched;
     private final Scenes scenes;
@@ -254,7 +254,7 @@ public final class ArchivePass implements Closeable {
             planned.incrementAndGet();
             return turn.instead;
           }
-          current += ", " + scene.candidate.name();
+          current = current + ", " + scene.candidate.name();
           planned.addAndGet(scene.scenes.chips());
         }
         return new Chipped(scene, scene.chips.next());

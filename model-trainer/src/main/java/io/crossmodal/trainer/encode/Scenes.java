@@ -270,6 +270,7 @@ public final class Scenes implements Closeable {
     }
 
     @Override
+    @SuppressWarnings("try") // both are closed, whatever the other throws
     public synchronized void close() {
       try (RasterFile first = file;
           RasterFile second = classes) {

@@ -88,7 +88,8 @@ final class WordPatchMaxSim {
       }
       sum += best;
     }
-    return words.length == 0 ? 0 : sum / (words.length / dimension);
+    int count = words.length / dimension;
+    return count == 0 ? 0 : sum / count;
   }
 
   private static float dot(float[] a, int atA, float[] b, int atB, int length) {

@@ -95,7 +95,7 @@ record Gdal(Path info, Path translate, String version) {
   }
 
   private static Optional<Path> program(String name, String searchPath) {
-    for (String folder : searchPath.split(File.pathSeparator)) {
+    for (String folder : searchPath.split(File.pathSeparator, -1)) {
       Path file = Path.of(folder, name);
       if (!folder.isEmpty() && Files.isExecutable(file)) {
         return Optional.of(file);

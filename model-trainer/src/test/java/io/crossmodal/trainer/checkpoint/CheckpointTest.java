@@ -375,7 +375,7 @@ class CheckpointTest {
   void aScriptRunsNothingAndEndsSomewhere() throws Exception {
     for (String name :
         List.of("os system", "torch load", "torch.jit._pickle build_tensor_from_id")) {
-      String[] parts = name.split(" ");
+      String[] parts = name.split(" ", -1);
       Pickle pickle = object(new Pickle(), "Root").text("a").global(parts[0], parts[1]);
       script(end(pickle.text("touch " + trace()).op(0x85, 'R')), 0);
       assertRefused("wants " + parts[0] + "." + parts[1]);

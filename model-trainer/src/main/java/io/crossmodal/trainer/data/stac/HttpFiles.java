@@ -148,7 +148,7 @@ public final class HttpFiles {
           bytes -> {
             touched = System.nanoTime();
             bytes.ifPresent(some -> guarded(() -> take(some)));
-            taken += bytes.map(some -> some.length).orElse(0);
+            taken = taken + bytes.map(some -> some.length).orElse(0);
           });
     }
 
