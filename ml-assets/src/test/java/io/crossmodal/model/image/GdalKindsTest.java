@@ -156,7 +156,7 @@ class GdalKindsTest {
           int at = (window.y() + p / 200) * WIDTH + window.x() + p % 200;
           missing += mask.get(at) == 0 ? 1 : 0;
         }
-        TiffScene.Values found = scene.values(0, window, WIDTH);
+        Raster.Values found = scene.values(0, window, WIDTH);
         assertEquals(missing / 40_000.0, found.noData(), 1e-9, window.toString());
         assertEquals(missing / 40_000.0, found.bands().undefined(), 1e-9, window.toString());
       }

@@ -59,7 +59,7 @@ class TiffSceneTest {
         int step = 1 + random.nextInt(3);
         int most = Math.ceilDiv(Math.max(width, height), step);
         Window window = new Window(x, y, width, height);
-        TiffScene.Values found = scene.values(0, window, most);
+        Raster.Values found = scene.values(0, window, most);
         int stepX = Math.ceilDiv(width, most);
         int stepY = Math.ceilDiv(height, most);
         BandImage values = found.bands();
@@ -203,7 +203,7 @@ class TiffSceneTest {
     }
     Files.write(path, file);
     try (TiffScene scene = TiffScene.open(path)) {
-      TiffScene.Values whole = scene.values(0, new Window(0, 0, 60, 50), 100);
+      Raster.Values whole = scene.values(0, new Window(0, 0, 60, 50), 100);
       assertArrayEquals(values, whole.bands().values());
       assertEquals(0, whole.noData());
     }

@@ -77,7 +77,8 @@ record Provenance(
     return east - west > 180
         ? Optional.empty()
         : Optional.of(
-            new PictureReader.Place(new Position((south + north) / 2, (west + east) / 2), List.of(corners)));
+            new PictureReader.Place(
+                new Position((south + north) / 2, (west + east) / 2), List.of(corners)));
   }
 
   Provenance ownedBy(Owner other) {

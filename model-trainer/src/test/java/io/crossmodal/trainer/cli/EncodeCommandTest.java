@@ -81,7 +81,8 @@ final class EncodeCommandTest {
   void aCatalogueOfThisMachineIsEncoded() throws Exception {
     String said = run(3, "--stac", "DIR/items.json", "--out", "DIR/lines");
     assertTrue(said.contains("1 pictures of 1 item encoded"), said);
-    assertTrue(said.contains("item bare has no picture, or several: choose one with --asset"), said);
+    assertTrue(
+        said.contains("item bare has no picture, or several: choose one with --asset"), said);
     String line = Files.readAllLines(folder.resolve("lines")).get(1);
     assertTrue(line.contains("\"stac\":{\"id\":\"a\",\"href\":\"file:"), line);
     assertTrue(line.contains("\"acquired\":\"2024-05-01T10:20:30Z\""), line);
@@ -128,8 +129,7 @@ final class EncodeCommandTest {
     assertTrue(source.contains("--source and --delete-anyway are for --sync only"), source);
     String search = run(2, "--stac", "DIR/items.json", "--stac-search", "{}", "--out", "DIR/x");
     assertTrue(search.contains("a search is sent to an address of http"), search);
-    String journal =
-        run(2, "--data", "DIR/a.png", "--out", "DIR/j.parquet", "--journal", "DIR/j");
+    String journal = run(2, "--data", "DIR/a.png", "--out", "DIR/j.parquet", "--journal", "DIR/j");
     assertTrue(journal.contains("--journal is not for a file of Parquet"), journal);
   }
 }

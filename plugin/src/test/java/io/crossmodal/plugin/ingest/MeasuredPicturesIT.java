@@ -29,6 +29,7 @@ public class MeasuredPicturesIT extends ClusterTestCase {
           + "'thumbnail':64}}}}";
 
   /** The same ground, as reflectances of 16 bits and as colours of 8. */
+  @SuppressWarnings("ArrayRecordComponent") // files, never compared
   private record Ground(byte[] tiff, byte[] png16, byte[] png8) {
     static Ground random() throws IOException {
       float[] values = new float[SIDE * SIDE];
