@@ -5,13 +5,13 @@
 package io.crossmodal.plugin;
 
 import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.inference.InferenceSettings;
+import io.crossmodal.model.inference.memory.MemoryBudget;
+import io.crossmodal.model.inference.registry.ModelCatalog;
+import io.crossmodal.model.inference.runtime.NativeRuntime;
 import io.crossmodal.plugin.fetch.LeanGets;
-import io.crossmodal.plugin.inference.InferenceSettings;
 import io.crossmodal.plugin.inference.encoding.EncodingService;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.node.NodeInference;
-import io.crossmodal.plugin.inference.registry.ModelCatalog;
-import io.crossmodal.plugin.inference.runtime.NativeRuntime;
 import io.crossmodal.plugin.models.ModelRegistry;
 import io.crossmodal.plugin.rescore.RescoreAdmission;
 import io.crossmodal.plugin.rescore.RescoreLimits;

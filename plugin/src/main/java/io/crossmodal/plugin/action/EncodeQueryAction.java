@@ -6,11 +6,11 @@ package io.crossmodal.plugin.action;
 
 import io.crossmodal.model.Messages;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.inference.encoding.Encoded;
 import io.crossmodal.plugin.inference.encoding.EncodingService;
 import io.crossmodal.plugin.inference.encoding.QueryInput;
-import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.MappingFields;

@@ -5,10 +5,10 @@
 package io.crossmodal.plugin.action;
 
 import io.crossmodal.model.Precision;
-import io.crossmodal.plugin.inference.memory.DeviceBudgets.GpuMemory;
+import io.crossmodal.model.inference.memory.DeviceBudgets.GpuMemory;
+import io.crossmodal.model.inference.registry.ModelStatus;
+import io.crossmodal.model.inference.registry.ModelStatus.PrecisionTrial;
 import io.crossmodal.plugin.inference.node.NodeInference;
-import io.crossmodal.plugin.inference.registry.ModelStatus;
-import io.crossmodal.plugin.inference.registry.ModelStatus.PrecisionTrial;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.rest;
 
+import io.crossmodal.model.inference.memory.DeviceBudgets.GpuMemory;
 import io.crossmodal.plugin.action.NodeReport;
 import io.crossmodal.plugin.action.NodesReportAction;
-import io.crossmodal.plugin.inference.memory.DeviceBudgets.GpuMemory;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;

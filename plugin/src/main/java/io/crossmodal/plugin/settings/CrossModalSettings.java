@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.settings;
 
-import io.crossmodal.plugin.inference.DevicePolicy;
-import io.crossmodal.plugin.inference.InferenceSettings;
-import io.crossmodal.plugin.inference.PrecisionPolicy;
+import io.crossmodal.model.inference.DevicePolicy;
+import io.crossmodal.model.inference.InferenceSettings;
+import io.crossmodal.model.inference.PrecisionPolicy;
 import io.crossmodal.plugin.scoring.ScoringPlace;
 import java.nio.file.Path;
 import java.time.Duration;
