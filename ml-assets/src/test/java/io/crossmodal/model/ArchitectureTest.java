@@ -74,6 +74,7 @@ final class ArchitectureTest {
                   "tokens",
                   "text",
                   "image",
+                  "bundle",
                   "engine",
                   "inference",
                   "inference.registry",

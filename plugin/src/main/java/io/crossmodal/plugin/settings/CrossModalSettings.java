@@ -32,7 +32,7 @@ import org.opensearch.index.engine.EngineConfig;
  * index. {@code PUT _cluster/settings} changes the dynamic ones. docs/operations.md lists them.
  */
 public final class CrossModalSettings {
-  private static final String PREFIX = "plugins.cross_modal.";
+  static final String PREFIX = "plugins.cross_modal.";
 
   /** Where models compute: {@code auto}, {@code cpu} or {@code gpu}. */
   public static final Setting<DevicePolicy> DEVICE =
@@ -253,6 +253,9 @@ public final class CrossModalSettings {
   /** Returns all settings of the plugin. */
   public static List<Setting<?>> all() {
     return List.of(
+        EngineSettings.ENGINE,
+        EngineSettings.SOCKET,
+        EngineSettings.MAX_SILENCE,
         DEVICE,
         PRECISION,
         THREADS,
@@ -347,7 +350,8 @@ public final class CrossModalSettings {
         directory);
   }
 
-  private static <E extends Enum<E>> E constant(Class<E> type, String name, String text) {
+  /** Reads a constant's name in lower case. */
+  static <E extends Enum<E>> E constant(Class<E> type, String name, String text) {
     List<String> accepted = new ArrayList<>();
     for (E constant : type.getEnumConstants()) {
       String key = constant.name().toLowerCase(Locale.ROOT);
