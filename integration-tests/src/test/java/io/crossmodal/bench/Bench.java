@@ -18,12 +18,15 @@ public final class Bench {
       case "tokens" -> TokensBench.run();
       case "encode" -> EncodeBench.run();
       case "search" -> SearchBench.run();
+      case "feedback" -> FeedbackBench.run();
+      case "bulk" -> BulkBench.run();
+      case "clip" -> ClipBench.run();
       default ->
           throw new IllegalArgumentException(
               "-Dbench names ["
                   + name
                   + "], there are: recall, serving, engines, fuse, tokens, encode,"
-                  + " search");
+                  + " search, feedback, bulk, clip");
     }
   }
 }

@@ -13,11 +13,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
 
-/** A benchmark's tables, as Markdown and as JSON. */
+/** A benchmark's tables, as Markdown and as JSON, and its charts, as SVG. */
 final class Report {
   private final String name;
   private final List<Table> tables = new ArrayList<>();
+  private final Map<String, Chart> charts = new TreeMap<>();
 
   private record Table(String title, List<String> columns, List<List<String>> rows) {}
 
@@ -49,6 +52,11 @@ final class Report {
     return String.format(Locale.ROOT, format, number);
   }
 
+  /** Adds a chart, {@code NAME-chart.svg} beside the tables. */
+  void chart(String chart, Chart drawing) {
+    charts.put(chart, drawing);
+  }
+
   /** Prints the tables, and writes them where {@code -Dbench.out} names a folder. */
   void publish() throws IOException {
     String markdown = markdown();
@@ -60,6 +68,10 @@ final class Report {
       Files.writeString(
           folder.resolve(name + ".json"),
           new GsonBuilder().setPrettyPrinting().create().toJson(json()));
+      for (Map.Entry<String, Chart> chart : charts.entrySet()) {
+        Files.writeString(
+            folder.resolve(name + "-" + chart.getKey() + ".svg"), chart.getValue().svg());
+      }
     }
   }
 

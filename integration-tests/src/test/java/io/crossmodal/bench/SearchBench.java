@@ -10,9 +10,8 @@ import static io.crossmodal.bench.SearchRequests.PEER;
 import static io.crossmodal.bench.SearchRequests.WINDOW;
 import static io.crossmodal.bench.SearchRequests.WITH_TOKENS;
 
-import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import io.crossmodal.it.CrossModalClient;
+import com.google.gson.JsonParser;
 import io.crossmodal.it.OpenSearchNode;
 import io.crossmodal.it.PluginNode;
 import io.crossmodal.model.ModelConfig;
@@ -22,43 +21,37 @@ import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.cluster.ClusterClient;
 import io.crossmodal.trainer.deploy.ModelUpload;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.function.Function;
-import java.util.function.ObjIntConsumer;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import me.tongfei.progressbar.ProgressBar;
-import org.opensearch.client.ResponseException;
 
 /**
- * The kNN part at several sizes: recall against the exact neighbours, time, bytes on disk; and the
- * whole search, with its rescore. Embeddings are made up ({@link Vectors}) and the model has random
- * weights: what the fusion finds means nothing, what it costs does. With {@code -Dbench.knn=true}
- * the k-NN plugin stands in the same node and its lucene engine gets the same embeddings. {@code
- * -Dbench.encodings} names the indices, int8 among them: a million documents take an hour each.
+ * The kNN part at several sizes: recall against the exact neighbours over what a request may ask
+ * for, time, bytes on disk; and the whole search, with its rescore. Embeddings are made up ({@link
+ * Vectors}) and the model has random weights: what the fusion finds means nothing, what it costs
+ * does. With {@code -Dbench.knn=true} the k-NN plugin stands in the same node and its lucene engine
+ * gets the same embeddings. {@code -Dbench.encodings} names the indices: a million documents take
+ * an hour each.
  */
 final class SearchBench {
   private static final int BULK = 500;
-  private static final int WARM = 30;
-
+  private static final Duration PATIENCE = Duration.ofMinutes(10);
   private static final long SEED = 5;
 
   /** What the k-NN plugin is compared with, and its index, which holds the same as that. */
   private static final String EXACT = "float32";
 
-  private static final String TOOK = "mean took, ms";
-
-  private final CrossModalClient client;
+  private final ClusterClient client;
   private final SearchRequests requests;
   private final Vectors vectors = new Vectors(DIMENSION, SEED);
   private final float[][] queries;
@@ -66,11 +59,13 @@ final class SearchBench {
       new ArrayList<>(List.of(System.getProperty("bench.encodings").split(",")));
   private final Map<String, Double> smallest = new TreeMap<>();
   private final List<Object[]> knn = new ArrayList<>();
-  private final List<Object[]> whole = new ArrayList<>();
-  private final List<Object[]> disk = new ArrayList<>();
   private final List<Object[]> compared = new ArrayList<>();
+  private final List<Object[]> whole = new ArrayList<>();
+  private final List<Object[]> built = new ArrayList<>();
+  private final List<Object[]> disk = new ArrayList<>();
+  private final Map<Integer, Chart> curves = new LinkedHashMap<>();
 
-  private SearchBench(CrossModalClient client, ModelBundle model, int queries, boolean peer) {
+  private SearchBench(ClusterClient client, ModelBundle model, int queries, boolean peer) {
     this.client = client;
     if (peer) {
       indices.add(PEER);
@@ -87,27 +82,33 @@ final class SearchBench {
             .mapToInt(Integer::parseInt)
             .toArray();
     int queries = Integer.getInteger("bench.queries", 200);
-    Path work = Path.of(System.getProperty("crossmodal.work", "target/bench")).toAbsolutePath();
     boolean peer = Boolean.getBoolean("bench.knn");
-    Path folder = work.resolve("opensearch");
+    Path folder = work().resolve("opensearch");
     try (OpenSearchNode node =
         peer ? PluginNode.startWithNeighbours(folder) : PluginNode.start(folder, 0)) {
-      Path file = work.resolve("bench.zip");
-      BundleWriter.write(TestBundles.random(MODEL, shape(), SEED), file, List.of("a b"));
-      ModelUpload upload =
-          new ModelUpload(
-              new ClusterClient(node.baseUri(), Optional.empty()), ModelUpload.PART_BYTES);
-      upload.send(file, MODEL, parts -> {});
-      upload.load(MODEL);
-      SearchBench bench =
-          new SearchBench(
-              new CrossModalClient(node.client()), ModelBundle.read(file), queries, peer);
+      ClusterClient client = new ClusterClient(node.baseUri(), Optional.empty());
+      SearchBench bench = new SearchBench(client, upload(client), queries, peer);
       for (int size : sizes) {
         bench.measure(size);
         // A long run that is ended early leaves what it has.
         bench.publish(sizes[0]);
       }
     }
+  }
+
+  private static Path work() {
+    return Path.of(System.getProperty("crossmodal.work", "target/bench")).toAbsolutePath();
+  }
+
+  /** Has the node serve a model of random weights, of the benchmarks' shape. */
+  static ModelBundle upload(ClusterClient client) throws Exception {
+    Path file = work().resolve("bench.zip");
+    ModelBundle model =
+        BundleWriter.write(TestBundles.random(MODEL, shape(), SEED), file, List.of("a b"));
+    ModelUpload upload = new ModelUpload(client, ModelUpload.PART_BYTES);
+    upload.send(file, MODEL, parts -> {});
+    upload.load(MODEL);
+    return model;
   }
 
   /** Returns the shipped model's shape, with embeddings of 256 values. */
@@ -129,146 +130,134 @@ final class SearchBench {
     Report report = new Report("search");
     String against = "p50 against " + least + " documents";
     report.table(
-        "kNN alone, k " + WINDOW + ", one client, " + queries.length + " queries",
-        "documents | embeddings | recall@"
+        "kNN alone, k " + WINDOW + ", one client, " + queries.length + " queries, all in turns",
+        "documents | embeddings | request | recall@"
             + WINDOW
-            + " | p50 ms | p95 ms | "
-            + against
-            + " | "
-            + TOOK);
+            + " | p50 ms | p95 ms | took, mean ms");
     knn.forEach(report::row);
     if (!compared.isEmpty()) {
       report.table(
-          "The k-NN plugin's lucene engine, asked in turns with ours, " + EXACT,
-          "documents | ours p50 ms | p95 ms | k-NN p50 ms | p95 ms | "
-              + "ours / k-NN, p50 | ours "
-              + TOOK
-              + " | k-NN "
-              + TOOK);
+          "Ours against the k-NN plugin's lucene engine, " + EXACT + ", both by default",
+          "documents | ours p50 ms | k-NN p50 ms | ours / k-NN | ours took | k-NN took | "
+              + "ours / k-NN");
       compared.forEach(report::row);
     }
     report.table(
         "kNN and fusion of " + WINDOW + " hits, embeddings " + WITH_TOKENS,
-        "documents | p50 ms | p95 ms | " + against + " | " + TOOK);
+        "documents | kNN p50 ms | whole p50 ms | whole p95 ms | whole took | " + against);
     whole.forEach(report::row);
+    report.table(
+        "Building an index: one client's bulks of " + BULK + ", then a merge to one segment",
+        "documents | embeddings | bulks s | merge s | documents/s");
+    built.forEach(report::row);
     report.table(
         "Bytes on disk a document, one segment",
         "documents | embeddings | all | float vectors | quantised vectors | "
             + "graph | doc values | _source | rest");
     disk.forEach(report::row);
+    for (Map.Entry<Integer, Chart> curve : curves.entrySet()) {
+      report.chart("recall-" + curve.getKey(), curve.getValue());
+    }
     report.publish();
   }
 
-  private void measure(int documents) throws IOException {
+  /** What requests ask for beside the default, from few candidates to many. */
+  private static List<Map<String, ?>> options(String index) {
+    List<Map<String, ?>> options = new ArrayList<>(List.of(Map.of()));
+    if (index.equals(PEER)) {
+      options.addAll(List.of(Map.of("ef_search", 256), Map.of("ef_search", 512)));
+    } else if (index.equals(EXACT)) {
+      for (int ef : new int[] {256, 512, 1024}) {
+        options.add(Map.of("ef", ef));
+      }
+      options.add(Map.of("exact", true));
+    } else {
+      for (int oversample : new int[] {1, 2, 4, 8}) {
+        options.add(Map.of("oversample", oversample));
+      }
+    }
+    return options;
+  }
+
+  private void measure(int documents) throws IOException, InterruptedException {
     List<Set<String>> exact = index(documents);
+    Turns turns = new Turns(client);
     for (String index : indices) {
       sizes(index, documents);
-      double[] found = {0};
-      Object[] times =
-          ask(
-              index,
-              queries.length,
-              index,
-              query -> SearchRequests.knn(index, query),
-              (ids, q) -> {
-                ids.retainAll(exact.get(q));
-                found[0] += ids.size();
-              });
-      String recall = String.format(Locale.ROOT, "%.4f", found[0] / queries.length / WINDOW);
-      knn.add(new Object[] {documents, index, recall, times[0], times[1], times[2], times[3]});
+      for (Map<String, ?> options : options(index)) {
+        String label = options.isEmpty() ? "as it is" : options.toString().replaceAll("[{}]", "");
+        turns.add(index, label, query -> SearchRequests.knn(index, query, options));
+      }
     }
+    turns.ask(queries, exact);
+    Map<String, Turns.Kind> byDefault = new TreeMap<>();
+    Chart chart =
+        new Chart(
+            "kNN over " + documents + " documents, k " + WINDOW,
+            "took, mean ms",
+            "recall@" + WINDOW);
+    for (Turns.Kind kind : turns.kinds()) {
+      byDefault.putIfAbsent(kind.index(), kind);
+      knn.add(
+          new Object[] {
+            documents,
+            kind.index(),
+            kind.label(),
+            kind.recall(WINDOW),
+            kind.millis(50),
+            kind.millis(95),
+            kind.took()
+          });
+      // Where both axes end, and far from the rest.
+      if (!kind.label().startsWith("exact")) {
+        chart.point(kind.index(), kind.took(), kind.recalled(WINDOW));
+      }
+    }
+    curves.put(documents, chart);
     if (indices.contains(PEER)) {
-      compare(documents);
+      Turns.Kind ours = byDefault.get(EXACT);
+      Turns.Kind theirs = byDefault.get(PEER);
+      compared.add(
+          new Object[] {
+            documents,
+            ours.millis(50),
+            theirs.millis(50),
+            ours.millis(50) / theirs.millis(50),
+            ours.took(),
+            theirs.took(),
+            ours.took() / theirs.took()
+          });
     }
-    Object[] times =
-        ask("whole", queries.length / 4, WITH_TOKENS, SearchRequests::rescored, (ids, q) -> {});
-    whole.add(new Object[] {documents, times[0], times[1], times[2], times[3]});
+    if (indices.contains(WITH_TOKENS)) {
+      whole(documents, exact);
+    }
     for (String index : indices) {
-      client.call("DELETE", "/" + index, null);
+      call("DELETE", "/" + index, "");
     }
   }
 
-  /**
-   * Searches by the first queries, one after the other, after some to warm up.
-   *
-   * @param seen takes the ids that were found and the query's number
-   * @return {@link #times} and the mean of the node's own count, in ms
-   */
-  private Object[] ask(
-      String what,
-      int count,
-      String index,
-      Function<float[], String> body,
-      ObjIntConsumer<Set<String>> seen)
-      throws IOException {
-    double[] millis = new double[count];
-    double took = 0;
-    for (int q = -WARM; q < count; q++) {
-      String request = body.apply(queries[Math.floorMod(q, queries.length)]);
-      long start = System.nanoTime();
-      Answer answer = search(index, request);
-      if (q >= 0) {
-        millis[q] = (System.nanoTime() - start) / 1e6;
-        took += answer.took;
-        seen.accept(answer.ids, q);
-      }
-    }
-    Object[] times = times(what, millis);
-    return new Object[] {times[0], times[1], times[2], took / count};
-  }
-
-  /** Returns the median, 95th percentile, and the median against that of the smallest size. */
-  private Object[] times(String what, double[] millis) {
-    double[] sorted = millis.clone();
-    Arrays.sort(sorted);
-    double median = sorted[sorted.length / 2];
-    smallest.putIfAbsent(what, median);
-    return new Object[] {median, sorted[sorted.length * 95 / 100], median / smallest.get(what)};
-  }
-
-  /**
-   * A page.
-   *
-   * @param took the node's own count, in ms: what lies between it and the client is not in it
-   */
-  private record Answer(Set<String> ids, double took) {}
-
-  private Answer search(String index, String body) throws IOException {
-    JsonObject answer = client.call("POST", "/" + index + "/_search", body);
-    Set<String> ids = new HashSet<>();
-    for (JsonElement hit : answer.getAsJsonObject("hits").getAsJsonArray("hits")) {
-      ids.add(hit.getAsJsonObject().get("_id").getAsString());
-    }
-    return new Answer(ids, answer.get("took").getAsDouble());
-  }
-
-  /** Asks both for each query, so that what else the machine does meets both alike. */
-  private void compare(int documents) throws IOException {
-    List<String> both = List.of(EXACT, PEER);
-    double[][] millis = new double[both.size()][queries.length];
-    double[] took = new double[both.size()];
-    for (int q = 0; q < queries.length; q++) {
-      for (int turn = 0; turn < both.size(); turn++) {
-        int which = (q + turn) % both.size();
-        String body = SearchRequests.knn(both.get(which), queries[q]);
-        long start = System.nanoTime();
-        took[which] += search(both.get(which), body).took / queries.length;
-        millis[which][q] = (System.nanoTime() - start) / 1e6;
-      }
-    }
-    Object[] ours = times("compared", millis[0]);
-    Object[] theirs = times("peer", millis[1]);
-    compared.add(
+  private void whole(int documents, List<Set<String>> exact)
+      throws IOException, InterruptedException {
+    Turns turns = new Turns(client);
+    Turns.Kind found =
+        turns.add(WITH_TOKENS, "", query -> SearchRequests.knn(WITH_TOKENS, query, Map.of()));
+    Turns.Kind fused = turns.add(WITH_TOKENS, "", SearchRequests::rescored);
+    turns.ask(Arrays.copyOf(queries, Math.max(1, queries.length / 4)), exact);
+    smallest.putIfAbsent("whole", fused.millis(50));
+    whole.add(
         new Object[] {
           documents,
-          ours[0],
-          ours[1],
-          theirs[0],
-          theirs[1],
-          (double) ours[0] / (double) theirs[0],
-          took[0],
-          took[1]
+          found.millis(50),
+          fused.millis(50),
+          fused.millis(95),
+          fused.took(),
+          fused.millis(50) / smallest.get("whole")
         });
+  }
+
+  private JsonObject call(String method, String path, String body)
+      throws IOException, InterruptedException {
+    return JsonParser.parseString(client.call(method, path, body, PATIENCE)).getAsJsonObject();
   }
 
   /**
@@ -276,93 +265,94 @@ final class SearchBench {
    *
    * @return for each query the ids of its exact neighbours
    */
-  private List<Set<String>> index(int documents) throws IOException {
+  private List<Set<String>> index(int documents) throws IOException, InterruptedException {
     for (String index : indices) {
-      client.call("PUT", "/" + index, SearchRequests.mapping(index));
+      call("PUT", "/" + index, SearchRequests.mapping(index));
     }
-    List<PriorityQueue<Neighbour>> best = new ArrayList<>();
-    for (int q = 0; q < queries.length; q++) {
-      best.add(new PriorityQueue<>());
-    }
+    List<Neighbours> exact =
+        Arrays.stream(queries).map(query -> new Neighbours(query, WINDOW)).toList();
+    double[] bulks = new double[indices.size()];
+    double[] merges = new double[indices.size()];
     try (ProgressBar bar = new ProgressBar("index", documents)) {
       for (int from = 0; from < documents; from += BULK) {
         int to = Math.min(documents, from + BULK);
         List<float[]> embeddings = IntStream.range(from, to).mapToObj(vectors::get).toList();
-        for (String index : indices) {
+        for (int index = 0; index < bulks.length; index++) {
           StringBuilder lines = new StringBuilder();
           for (int i = from; i < to; i++) {
-            lines.append(requests.document(index, i, embeddings.get(i - from)));
+            lines.append(requests.document(indices.get(index), i, embeddings.get(i - from), true));
           }
-          JsonObject answer = client.call("POST", "/" + index + "/_bulk", lines.toString());
-          if (answer.get("errors").getAsBoolean()) {
-            throw new IOException("documents were refused: " + answer);
-          }
+          long start = System.nanoTime();
+          bulk(client, indices.get(index), lines.toString());
+          bulks[index] += (System.nanoTime() - start) / 1e9;
         }
         for (int i = from; i < to; i++) {
-          for (int q = 0; q < queries.length; q++) {
-            offer(best.get(q), new Neighbour(i, dot(queries[q], embeddings.get(i - from))));
+          for (Neighbours neighbours : exact) {
+            neighbours.offer(i, embeddings.get(i - from));
           }
         }
         bar.stepTo(to);
       }
       bar.setExtraMessage("merging");
-      for (String index : indices) {
-        merge(index);
-        client.call("POST", "/" + index + "/_refresh", null);
+      for (int index = 0; index < bulks.length; index++) {
+        long start = System.nanoTime();
+        merge(indices.get(index));
+        merges[index] = (System.nanoTime() - start) / 1e9;
+        call("POST", "/" + indices.get(index) + "/_refresh", "");
       }
     }
-    return best.stream()
-        .map(queue -> queue.stream().map(n -> Integer.toString(n.item)).collect(Collectors.toSet()))
-        .toList();
+    for (int index = 0; index < bulks.length; index++) {
+      built.add(
+          new Object[] {
+            documents,
+            name(indices.get(index)),
+            bulks[index],
+            merges[index],
+            documents / (bulks[index] + merges[index])
+          });
+    }
+    return exact.stream().map(Neighbours::ids).toList();
+  }
+
+  /** Sends documents, all of which the node has to accept. */
+  static void bulk(ClusterClient client, String index, String lines)
+      throws IOException, InterruptedException {
+    ClusterClient.Response response =
+        client.send(
+            "POST", "/" + index + "/_bulk", lines.getBytes(StandardCharsets.UTF_8), PATIENCE);
+    // Looked for at the beginning alone: parsing the answer would take as long as a part of it.
+    if (response.status() >= 300
+        || !response.body().substring(0, 100).contains("\"errors\":false")) {
+      throw new IOException("documents were refused: " + response.body());
+    }
   }
 
   /** Merges to one segment, for longer than a client waits for an answer. */
-  private void merge(String index) throws IOException {
+  private void merge(String index) throws IOException, InterruptedException {
     String task =
-        client
-            .call(
-                "POST",
-                "/" + index + "/_forcemerge?max_num_segments=1&wait_for_completion=false",
-                null)
+        call("POST", "/" + index + "/_forcemerge?max_num_segments=1&wait_for_completion=false", "")
             .get("task")
             .getAsString();
-    do {
-      try {
-        client.get("/_tasks/" + task + "?wait_for_completion=true&timeout=5m");
-      } catch (ResponseException e) {
-        // The five minutes are over.
-      }
-    } while (!client.get("/_tasks/" + task).get("completed").getAsBoolean());
-  }
-
-  private record Neighbour(int item, float score) implements Comparable<Neighbour> {
-    @Override
-    public int compareTo(Neighbour other) {
-      return Float.compare(score, other.score);
+    boolean completed = false;
+    while (!completed) {
+      // It answers with an error when the five minutes are over.
+      ClusterClient.Response unused =
+          client.send(
+              "GET",
+              "/_tasks/" + task + "?wait_for_completion=true&timeout=5m",
+              new byte[0],
+              PATIENCE);
+      completed = call("GET", "/_tasks/" + task, "").get("completed").getAsBoolean();
     }
   }
 
-  private static void offer(PriorityQueue<Neighbour> best, Neighbour candidate) {
-    if (best.size() < WINDOW) {
-      best.add(candidate);
-    } else if (candidate.score > best.element().score) {
-      best.remove();
-      best.add(candidate);
-    }
+  private static String name(String index) {
+    return index.equals(WITH_TOKENS) ? index + ", with tokens" : index;
   }
 
-  private static float dot(float[] a, float[] b) {
-    float sum = 0;
-    for (int d = 0; d < a.length; d++) {
-      sum += a[d] * b[d];
-    }
-    return sum;
-  }
-
-  private void sizes(String index, int documents) throws IOException {
+  private void sizes(String index, int documents) throws IOException, InterruptedException {
     JsonObject primaries =
-        client
-            .get("/" + index + "/_stats/segments,store?include_segment_file_sizes=true")
+        call("GET", "/" + index + "/_stats/segments,store?include_segment_file_sizes=true", "")
             .getAsJsonObject("indices")
             .getAsJsonObject(index)
             .getAsJsonObject("primaries");
@@ -379,7 +369,7 @@ final class SearchBench {
     disk.add(
         new Object[] {
           documents,
-          index.equals(WITH_TOKENS) ? index + ", with tokens" : index,
+          name(index),
           all / documents,
           parts[0] / documents,
           parts[1] / documents,

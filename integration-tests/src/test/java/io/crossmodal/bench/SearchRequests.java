@@ -10,6 +10,8 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -45,18 +47,30 @@ final class SearchRequests {
     this.tokens = IntStream.range(0, BLOCKS).mapToObj(item -> tokens(model, item)).toList();
   }
 
-  /** Returns a document and the action before it, as {@code _bulk} takes them. */
-  String document(String index, int item, float[] embedding) {
-    Object value = embedding;
+  /**
+   * Returns a document and the action before it, as {@code _bulk} takes them.
+   *
+   * @param bytes whether an embedding of ours is sent as bytes, in base64, and not as numbers
+   */
+  String document(String index, int item, float[] embedding, boolean bytes) {
+    Object vector = bytes ? base64(embedding) : embedding;
+    Object value = Map.of("embedding", vector);
     if (index.equals(WITH_TOKENS)) {
-      value = Map.of("embedding", embedding, "tokens", tokens.get(item % tokens.size()));
-    } else if (!index.equals(PEER)) {
-      value = Map.of("embedding", embedding);
+      value = Map.of("embedding", vector, "tokens", tokens.get(item % tokens.size()));
+    } else if (index.equals(PEER)) {
+      value = embedding;
     }
     return GSON.toJson(Map.of("index", Map.of("_id", Integer.toString(item))))
         + "\n"
         + GSON.toJson(Map.of("image", value))
         + "\n";
+  }
+
+  private static String base64(float[] embedding) {
+    ByteBuffer bytes =
+        ByteBuffer.allocate(embedding.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(embedding);
+    return Base64.getEncoder().encodeToString(bytes.array());
   }
 
   /**
@@ -121,12 +135,18 @@ final class SearchRequests {
     return Map.of("type", "knn_vector", "dimension", DIMENSION, "method", method);
   }
 
-  static String knn(String index, float[] query) {
-    return GSON.toJson(page(index.equals(PEER) ? theirs(query) : ours(query)));
+  /**
+   * Returns a kNN search.
+   *
+   * @param options of the request: {@code ef}, {@code oversample}, {@code exact} of ours, {@code
+   *     ef_search} of the k-NN plugin
+   */
+  static String knn(String index, float[] query, Map<String, ?> options) {
+    return GSON.toJson(page(index.equals(PEER) ? theirs(query, options) : ours(query, options)));
   }
 
   static String rescored(float[] query) {
-    Map<String, Object> body = new TreeMap<>(page(ours(query)));
+    Map<String, Object> body = new TreeMap<>(page(ours(query, Map.of())));
     Map<String, ?> fusion = Map.of("field", "image", "query_text", TEXT, "on_failure", "fail");
     body.put("rescore", Map.of("window_size", WINDOW, "fusion", fusion));
     return GSON.toJson(body);
@@ -136,11 +156,17 @@ final class SearchRequests {
     return Map.of("size", WINDOW, "_source", false, "query", query);
   }
 
-  private static Map<String, ?> ours(float[] query) {
-    return Map.of("cross_modal", Map.of("field", "image", "query_vector", query, "k", WINDOW));
+  private static Map<String, ?> ours(float[] query, Map<String, ?> options) {
+    Map<String, Object> body = new TreeMap<>(options);
+    body.putAll(Map.of("field", "image", "query_vector", query, "k", WINDOW));
+    return Map.of("cross_modal", body);
   }
 
-  private static Map<String, ?> theirs(float[] query) {
-    return Map.of("knn", Map.of("image", Map.of("vector", query, "k", WINDOW)));
+  private static Map<String, ?> theirs(float[] query, Map<String, ?> options) {
+    Map<String, Object> body = new TreeMap<>(Map.of("vector", query, "k", WINDOW));
+    if (!options.isEmpty()) {
+      body.put("method_parameters", options);
+    }
+    return Map.of("knn", Map.of("image", body));
   }
 }

@@ -12,6 +12,7 @@ import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.model.tokens.TokenPooling;
 import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.EncodedSplit;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
@@ -56,6 +57,7 @@ final class TokensBench {
       measure(report, model, split, TokenEncoding.FP16, 1);
       for (int pooling : new int[] {1, 2, 3, 6}) {
         measure(report, model, split, TokenEncoding.INT8, pooling);
+        measure(report, model, split, TokenEncoding.INT4, pooling);
       }
     } finally {
       Files.delete(scratch);
@@ -91,7 +93,7 @@ final class TokensBench {
         new Evaluator(
                 model, new EncodedSplit(split.images(), stored, split.texts(), split.problems()))
             .evaluate(
-                new Evaluator.Depths(List.of(CANDIDATES), false),
+                new Depths(List.of(CANDIDATES), false),
                 model.bundle().manifest().calibration(),
                 pairs -> {});
     if (encoding == null) {

@@ -4,16 +4,15 @@
  */
 package io.crossmodal.demo;
 
-import com.sun.net.httpserver.HttpServer;
-import com.sun.net.httpserver.SimpleFileServer;
+import com.google.gson.JsonObject;
 import io.crossmodal.it.CrossModalClient;
 import io.crossmodal.it.OpenSearchNode;
 import io.crossmodal.it.PluginNode;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,13 +21,14 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.IntFunction;
 import java.util.function.ToIntFunction;
 import me.tongfei.progressbar.ProgressBar;
 
 /**
  * {@code mvn -Pdemo}: a real node with the plugin, pictures indexed, searches with and without the
- * fusion rescore, and a page that shows both; then real radar and optical pictures that find each
- * other.
+ * fusion rescore, and the search page that shows both; and real radar and optical pictures that
+ * find each other.
  */
 public final class Demo {
   private static final String INDEX = "scenes";
@@ -36,6 +36,7 @@ public final class Demo {
   private static final int K = 200;
   private static final int WINDOW = 64;
   private static final int SHOWN = 6;
+  private static final String PAGE = "/_plugins/_cross_modal/ui";
 
   /** For pictures without captions. */
   private static final List<String> TEXTS =
@@ -59,27 +60,44 @@ public final class Demo {
                 Files.createTempDirectory(Files.createDirectories(work), "scenes-"), count)
             : Archive.of(Path.of(folder), count);
     System.out.println("starting an OpenSearch node with the plugin");
-    try (OpenSearchNode node = PluginNode.start(work.resolve("opensearch"), 0)) {
+    try (OpenSearchNode node =
+        PluginNode.start(work.resolve("opensearch"), Integer.getInteger("demo.port", 0))) {
       CrossModalClient client = new CrossModalClient(node.client());
-      client.createIndex(INDEX, 1);
-      Archive archive = index(client, given);
+      // Of somebody's pictures nobody here knows where they were taken.
+      Archive archive =
+          folder.isBlank()
+              ? index(client, given, Places.mapping(), Places::of)
+              : index(client, given, new JsonObject(), image -> new JsonObject());
       List<Example> examples = search(client, archive);
       List<Example> shown = archive.captioned() ? telling(examples) : examples;
       print(archive, examples, shown);
-      Path page = DemoPage.write(work.resolve("page"), archive, shown, PairsSection.of(client));
-      if (Boolean.getBoolean("demo.exit")) {
-        System.out.println("page: " + page.toUri());
-      } else {
-        serve(page, archive, node);
+      PairsSection.of(client);
+      String text = URLEncoder.encode(shown.get(0).text(), StandardCharsets.UTF_8);
+      System.out.println("page:       " + node.baseUri() + PAGE);
+      System.out.println(
+          "a search:   "
+              + node.baseUri()
+              + PAGE
+              + "#index="
+              + INDEX
+              + "&field="
+              + CrossModalClient.IMAGE
+              + "&words="
+              + text);
+      if (!Boolean.getBoolean("demo.exit")) {
+        untilStopped(archive);
       }
     }
   }
 
   /** Indexes the archive and returns what of it the node takes; what it refuses is named. */
-  private static Archive index(CrossModalClient client, Archive given) throws IOException {
+  private static Archive index(
+      CrossModalClient client, Archive given, JsonObject mapping, IntFunction<JsonObject> others)
+      throws IOException {
+    client.createIndex(INDEX, 1, mapping);
     Map<String, String> refused;
     try (ProgressBar bar = new ProgressBar("index pictures", given.images().size())) {
-      refused = client.indexWhatCanBe(INDEX, given.images(), bar::stepTo);
+      refused = client.indexWhatCanBe(INDEX, given.images(), others, bar::stepTo);
     }
     refused.forEach((name, reason) -> System.out.println("left out " + name + ": " + reason));
     List<CaptionedImage> taken =
@@ -112,7 +130,7 @@ public final class Demo {
   }
 
   /**
-   * Returns the largest gains, the largest losses and one that stayed, so that the page flatters
+   * Returns the largest gains, the largest losses and one that stayed, so that the table flatters
    * nobody.
    */
   private static List<Example> telling(List<Example> examples) {
@@ -171,24 +189,10 @@ public final class Demo {
     return String.join(" ", hits.stream().limit(SHOWN).map(CrossModalClient.Hit::id).toList());
   }
 
-  private static void serve(Path page, Archive archive, OpenSearchNode node)
-      throws IOException, InterruptedException {
-    int port = Integer.getInteger("demo.port", 0);
-    HttpServer server =
-        HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
-    server.createContext("/", SimpleFileServer.createFileHandler(page.getParent()));
-    server.start();
-    System.out.println("page:       http://localhost:" + server.getAddress().getPort() + "/");
-    System.out.println("OpenSearch: " + node.baseUri() + "/" + INDEX + "/_search");
+  private static void untilStopped(Archive archive) throws InterruptedException {
     System.out.println(archive.images().size() + " pictures are served until Ctrl-C");
     CountDownLatch stopped = new CountDownLatch(1);
-    Runtime.getRuntime()
-        .addShutdownHook(
-            new Thread(
-                () -> {
-                  server.stop(0);
-                  stopped.countDown();
-                }));
+    Runtime.getRuntime().addShutdownHook(new Thread(stopped::countDown));
     stopped.await();
   }
 }

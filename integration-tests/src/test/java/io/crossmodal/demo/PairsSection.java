@@ -12,7 +12,6 @@ import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
@@ -29,8 +28,6 @@ final class PairsSection {
   private static final String INDEX = "pairs";
   private static final String MODEL = "sentinel-pairs";
   static final List<String> SENSORS = List.of("s1", "s2");
-  private static final int SHOWN = 5;
-  private static final int COLUMNS = 5;
 
   private final List<String> places;
   private final List<Search> searches;
@@ -139,54 +136,5 @@ final class PairsSection {
           r.r10());
     }
     System.out.println();
-  }
-
-  /** Writes some searches by radar, evenly over all places: nobody chose them. */
-  void append(StringBuilder html, Path images) throws IOException {
-    EvaluationTable.Retrieval r = found("s1");
-    html.append("<h1>Radar finds optical</h1>\n<p>")
-        .append(places.size())
-        .append(" places seen by Sentinel-1 and Sentinel-2, none of which the model ")
-        .append(MODEL)
-        .append(" has seen in its training. The query is a radar picture; the optical picture of")
-        .append(" its place is ")
-        .append(
-            String.format(
-                Locale.ROOT,
-                "first in %.0f, among the first five in %.0f and among the first ten in %.0f",
-                r.r1(),
-                r.r5(),
-                r.r10()))
-        .append(" of 100 searches. Pictures: OMBRIA, MIT licence, copyright 2021 SirDrakos;")
-        .append(" contains modified Copernicus Sentinel data.</p>\n");
-    List<Search> byRadar =
-        searches.stream().filter(search -> search.sensor().equals("s1")).toList();
-    for (int i = 0; i < SHOWN; i++) {
-      Search search = byRadar.get(i * byRadar.size() / SHOWN);
-      html.append("<section>\n<p class=\"moved\">rank of its place: ")
-          .append(Example.text(search.rank()))
-          .append("</p>\n<div class=\"row\"><b>kNN</b>\n");
-      figure(html, id("s1", search.place()), "radar", false, images);
-      for (Hit hit : search.hits().subList(0, Math.min(COLUMNS, search.hits().size()))) {
-        String score = String.format(Locale.ROOT, "%.3f", hit.score());
-        figure(html, hit.id(), score, hit.id().equals(id("s2", search.place())), images);
-      }
-      html.append("</div>\n</section>\n");
-    }
-  }
-
-  private static void figure(
-      StringBuilder html, String id, String caption, boolean target, Path images)
-      throws IOException {
-    Path file = file(id.substring(0, 2), id.substring(3));
-    Files.copy(file, images.resolve(id + ".jpg"), StandardCopyOption.REPLACE_EXISTING);
-    html.append(target ? "<figure class=\"target\">" : "<figure>")
-        .append("<img alt=\"")
-        .append(id)
-        .append("\" src=\"images/")
-        .append(id)
-        .append(".jpg\"><figcaption>")
-        .append(caption)
-        .append("</figcaption></figure>\n");
   }
 }

@@ -5,6 +5,7 @@
 /**
  * The demo: {@code mvn -Pdemo}.
  *
- * <p>Entry class: {@link io.crossmodal.demo.Demo}. Nothing calls these classes.
+ * <p>Entry class: {@link io.crossmodal.demo.Demo}. Of the others, benchmarks take {@link
+ * io.crossmodal.demo.Places}.
  */
 package io.crossmodal.demo;

@@ -21,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntConsumer;
+import java.util.function.IntFunction;
 import org.opensearch.client.Request;
 import org.opensearch.client.RestClient;
 
@@ -48,12 +49,21 @@ public final class CrossModalClient {
    */
   public record Hit(String id, double score) {}
 
-  /** Makes an index with a picture field, a caption and a class, replacing one of that name. */
+  /** Makes an index with a picture field and a caption, replacing one of that name. */
   public void createIndex(String index, int shards) throws IOException {
+    createIndex(index, shards, new JsonObject());
+  }
+
+  /**
+   * Makes an index likewise.
+   *
+   * @param others the mapping's further properties
+   */
+  public void createIndex(String index, int shards, JsonObject others) throws IOException {
     Request delete = new Request("DELETE", "/" + index);
     delete.addParameter("ignore_unavailable", "true");
     send(delete, null);
-    JsonObject properties = new JsonObject();
+    JsonObject properties = others.deepCopy();
     properties.add(IMAGE, object("type", "cross_modal"));
     properties.add("caption", object("type", "text"));
     JsonObject body = new JsonObject();
@@ -70,7 +80,8 @@ public final class CrossModalClient {
    */
   public void index(String index, List<CaptionedImage> images, IntConsumer progress)
       throws IOException {
-    Map<String, String> refused = indexWhatCanBe(index, images, progress);
+    Map<String, String> refused =
+        indexWhatCanBe(index, images, image -> new JsonObject(), progress);
     if (!refused.isEmpty()) {
       throw new IOException("the node refused documents: " + refused);
     }
@@ -79,10 +90,15 @@ public final class CrossModalClient {
   /**
    * Indexes pictures likewise, leaving out what the node refuses.
    *
+   * @param others a document's further fields, by the picture's place in the list
    * @return the node's reason for each picture that it refused, by file name
    */
   public Map<String, String> indexWhatCanBe(
-      String index, List<CaptionedImage> images, IntConsumer progress) throws IOException {
+      String index,
+      List<CaptionedImage> images,
+      IntFunction<JsonObject> others,
+      IntConsumer progress)
+      throws IOException {
     Map<String, String> refused = new LinkedHashMap<>();
     int done = 0;
     while (done < images.size()) {
@@ -91,10 +107,11 @@ public final class CrossModalClient {
       while (done < images.size()
           && done < from + BULK
           && (done == from || lines.length() < BULK_CHARACTERS)) {
+        JsonObject document = others.apply(done).deepCopy();
         CaptionedImage image = images.get(done++);
         lines.append(objectOf("index", object("_id", image.filename()))).append('\n');
         String bytes = Base64.getEncoder().encodeToString(Files.readAllBytes(image.file()));
-        JsonObject document = objectOf(IMAGE, object("bytes", bytes));
+        document.add(IMAGE, object("bytes", bytes));
         JsonArray captions = new JsonArray();
         image.captions().forEach(captions::add);
         document.add("caption", captions);

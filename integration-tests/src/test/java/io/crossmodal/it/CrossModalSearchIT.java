@@ -526,7 +526,7 @@ final class CrossModalSearchIT {
         Map.of(
             ui,
             "text/html; charset=UTF-8",
-            ui + "/search.js",
+            ui + "/app.js",
             "text/javascript; charset=UTF-8",
             ui + "/search.css",
             "text/css; charset=UTF-8");
@@ -538,16 +538,16 @@ final class CrossModalSearchIT {
       assertTrue(policy.startsWith("default-src 'none'; script-src 'self';"), policy);
     }
     String page = Nodes.call(node, "GET", ui, null);
-    for (String file : List.of("search.js", "search.css")) {
+    for (String file : List.of("app.js", "search.css", "leaflet.css")) {
       assertTrue(page.contains("=\"ui/" + file + "\""), page);
     }
-    refused(404, "GET", ui + "/search.html", null, "[search.css, search.js]");
+    refused(404, "GET", ui + "/search.html", null, "[app.js, dom.js,");
     refused(405, "POST", ui, "{}", "GET");
     String asked =
         "/scenes/_mapping?filter_path=*.mappings.**.type,*.mappings.**.modality,"
             + "*.mappings.**.spaces.text_tokens,*.mappings.**.spaces.image_tokens";
     assertTrue(
-        Nodes.call(node, "GET", ui + "/search.js", null).contains("*.mappings.**.${key}"),
+        Nodes.call(node, "GET", ui + "/mapping.js", null).contains("*.mappings.**.${key}"),
         "the page asks for the mappings in another way");
     JsonObject image =
         client

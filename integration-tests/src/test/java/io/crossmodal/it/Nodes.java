@@ -20,14 +20,14 @@ import javax.imageio.ImageIO;
 import org.opensearch.client.Request;
 
 /** What the tests of this package share. */
-final class Nodes {
+public final class Nodes {
   private Nodes() {}
 
   /**
    * Makes an empty folder for a test's home and nodes. It stays there for whoever looks into a
    * failure; the next mvn clean removes it.
    */
-  static Path folder(String test) throws IOException {
+  public static Path folder(String test) throws IOException {
     Path work = Path.of(System.getProperty("crossmodal.work", "target/nodes"));
     return Files.createTempDirectory(Files.createDirectories(work), test + "-");
   }
@@ -70,7 +70,7 @@ final class Nodes {
   }
 
   /** Sends a request and returns the answer, a JSON object. */
-  static JsonObject json(OpenSearchNode node, String method, String path, String json)
+  public static JsonObject json(OpenSearchNode node, String method, String path, String json)
       throws IOException {
     return JsonParser.parseString(call(node, method, path, json)).getAsJsonObject();
   }

@@ -310,6 +310,16 @@ public record ImageTowerConfig(
     return imageSize / stride();
   }
 
+  /** Tokens per side that leave the tower, of all its patches or of their means. */
+  public int tokenSide(int imageSize) {
+    int side = gridSide(imageSize);
+    if (transformer == null || transformer.tokenGrid() == null) {
+      return side;
+    }
+    Checks.within("token_grid", transformer.tokenGrid(), 1, side);
+    return transformer.tokenGrid();
+  }
+
   /** Returns whether [CLS] is made of cells of the grid. */
   public boolean hasCells() {
     return pooling == Pooling.GRID;
@@ -327,6 +337,11 @@ public record ImageTowerConfig(
   /** Returns whether a token takes in the finer grid that it covers. */
   public boolean hasFineTokens() {
     return Boolean.TRUE.equals(fineTokens);
+  }
+
+  /** Returns whether the tokens of patches can be compared with texts. */
+  public boolean hasValuePath() {
+    return transformer != null && transformer.hasValuePath();
   }
 
   /** The last stage of stride 2, from 0: a tower is cut before it. */

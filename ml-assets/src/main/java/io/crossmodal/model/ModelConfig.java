@@ -5,11 +5,9 @@
 package io.crossmodal.model;
 
 import com.google.gson.annotations.SerializedName;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
-import java.util.Set;
 
 /**
  * The shape of an MTGFE model.
@@ -27,6 +25,8 @@ import java.util.Set;
  * @param sensors what the image towers accept, by distinct name
  * @param preRanker whether the pre-ranker, the paper's MLP filter (section 3.4), is part of the
  *     model
+ * @param fusionWidth E, width inside of a fusion encoder over CLIP's towers, into which projections
+ *     of its own lead, and which {@code heads} divides; null: it is as wide as the tokens
  */
 public record ModelConfig(
     int hidden,
@@ -38,16 +38,11 @@ public record ModelConfig(
     ImageTowerConfig image,
     int fusionLayers,
     List<SensorConfig> sensors,
-    @SerializedName("filter_mlp") boolean preRanker) {
+    @SerializedName("filter_mlp") boolean preRanker,
+    Integer fusionWidth) {
 
   /** Of a tower or the fusion encoder. */
   static final int MAX_LAYERS = 128;
-
-  private static final int MAX_SENSORS = 64;
-  private static final int MAX_IMAGE_LAYERS = 2048;
-
-  /** Of an image: a grid of 128 x 128 and [CLS]. */
-  private static final int MAX_TOKENS = 128 * 128 + 1;
 
   /** A model without a pre-ranker. */
   public ModelConfig(
@@ -70,13 +65,14 @@ public record ModelConfig(
         image,
         fusionLayers,
         sensors,
-        false);
+        false,
+        null);
   }
 
   public ModelConfig {
     Checks.within("hidden", hidden, 1, 8192);
     Checks.within("heads", heads, 1, 256);
-    if (hidden % heads != 0) {
+    if (fusionWidth == null && hidden % heads != 0) {
       throw new IllegalArgumentException(
           "hidden " + hidden + " is not divisible by heads " + heads);
     }
@@ -89,25 +85,11 @@ public record ModelConfig(
       boolean towersAlone = text.isClip() && fusionLayers == 0 && !preRanker;
       Checks.within("fusion_layers", fusionLayers, towersAlone ? 0 : 2, MAX_LAYERS);
     }
+    if (fusionWidth != null) {
+      TowerChecks.fusionWidth(fusionWidth, heads, hidden, text, image, fusionLayers);
+    }
     sensors = List.copyOf(Objects.requireNonNull(sensors, "sensors"));
-    if (sensors.isEmpty()) {
-      throw new IllegalArgumentException("sensors must name at least one sensor");
-    }
-    Checks.within("sensors", sensors.size(), 1, MAX_SENSORS);
-    Checks.within(
-        "layers of all image towers",
-        sensors.size() * ((long) image.layers() + image.stems().size() + image.stages().size()),
-        1,
-        MAX_IMAGE_LAYERS);
-    Set<String> names = new HashSet<>();
-    for (SensorConfig sensor : sensors) {
-      if (!names.add(sensor.name())) {
-        throw new IllegalArgumentException("sensor " + sensor.name() + " is listed twice");
-      }
-      int side = image.gridSide(sensor.imageSize());
-      Checks.within(
-          "tokens of an image of " + sensor.name(), 1 + (long) side * side, 2, MAX_TOKENS);
-    }
+    TowerChecks.sensors(sensors, image);
   }
 
   /**
@@ -320,7 +302,13 @@ public record ModelConfig(
         newImage,
         newFusionLayers,
         newSensors,
-        newPreRanker);
+        newPreRanker,
+        newFusionLayers == 0 ? null : fusionWidth);
+  }
+
+  /** Width inside of the fusion encoder. */
+  public int widthOfFusion() {
+    return fusionWidth == null ? hidden : fusionWidth;
   }
 
   /**
@@ -373,7 +361,7 @@ public record ModelConfig(
           what
               + " needs a fusion encoder; this model has none (fusion_layers 0), it compares"
               + " embeddings of texts and images: search by embedding alone, or train a fusion"
-              + " encoder over its towers");
+              + " encoder over its towers (train-fusion)");
     }
   }
 
@@ -384,7 +372,7 @@ public record ModelConfig(
 
   /** M, tokens of one image of a sensor: its grid and [CLS]. */
   public int imageTokens(SensorConfig sensor) {
-    int side = image.gridSide(sensor.imageSize());
+    int side = image.tokenSide(sensor.imageSize());
     return side * side + 1;
   }
 }

@@ -41,6 +41,11 @@ public record TextConfig(
     Checks.within("max_tokens", maxTokens, 3, 4096);
     Checks.within("layers", layers, 1, ModelConfig.MAX_LAYERS);
     TransformerConfig.require(transformer, kind == Kind.CLIP, kind);
+    if (transformer != null
+        && (transformer.valuePath() != null || transformer.tokenGrid() != null)) {
+      throw new IllegalArgumentException(
+          "value_path and token_grid belong to an image tower, got them for a text's");
+    }
   }
 
   /** One as wide as the model. */

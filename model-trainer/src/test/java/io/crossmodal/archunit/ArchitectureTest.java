@@ -76,7 +76,7 @@ final class ArchitectureTest {
         .whereLayer("report")
         .mayOnlyBeAccessedByLayers("cli")
         .whereLayer("sensors")
-        .mayOnlyBeAccessedByLayers("cli")
+        .mayOnlyBeAccessedByLayers("cli", "report")
         .whereLayer("distill")
         .mayOnlyBeAccessedByLayers("cli")
         .whereLayer("scene")

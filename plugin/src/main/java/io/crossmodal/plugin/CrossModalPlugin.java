@@ -30,8 +30,8 @@ import io.crossmodal.plugin.models.TransportUploadModelAction;
 import io.crossmodal.plugin.models.UploadModelAction;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
-import io.crossmodal.plugin.rescore.RescoredPage;
 import io.crossmodal.plugin.rescore.RescoredSearch;
+import io.crossmodal.plugin.rescore.TextHeatMaps;
 import io.crossmodal.plugin.rest.RestDeleteModelHandler;
 import io.crossmodal.plugin.rest.RestEncodeHandler;
 import io.crossmodal.plugin.rest.RestLoadModelHandler;
@@ -325,7 +325,9 @@ public class CrossModalPlugin extends Plugin
 
   @Override
   public List<FetchSubPhase> getFetchSubPhases(FetchPhaseConstructionContext context) {
-    return List.of(new DetailsFetchPhase(RescoredPage::of));
+    return List.of(
+        new DetailsFetchPhase(
+            fetch -> TextHeatMaps.pages(fetch, () -> node.inference.get().scoring())));
   }
 
   @Override
@@ -383,7 +385,7 @@ public class CrossModalPlugin extends Plugin
         new RestDeleteModelHandler(),
         new RestLoadModelHandler(node.catalog),
         new RestEncodeHandler(node.heap()),
-        new RestUiHandler());
+        new RestUiHandler(CrossModalSettings.uiHosts(settings)));
   }
 
   @Override

@@ -6,12 +6,21 @@ package io.crossmodal.plugin;
 
 import static org.hamcrest.Matchers.containsString;
 
+import io.crossmodal.model.Calibration;
+import io.crossmodal.model.PairLogits;
+import io.crossmodal.model.bundle.Golden;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.engine.PatchSimilarity;
+import io.crossmodal.model.fixtures.ReferenceFusion;
 import io.crossmodal.model.fixtures.TestClips;
 import io.crossmodal.model.inference.stats.InferenceStats;
 import io.crossmodal.model.inference.stats.InferenceStats.Counter;
+import io.crossmodal.model.tokens.StoredTokens;
+import io.crossmodal.model.tokens.TokenBlock;
+import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.plugin.action.EncodeAction;
 import io.crossmodal.plugin.action.EncodeRequest;
 import io.crossmodal.plugin.action.EncodeResponse;
@@ -24,6 +33,9 @@ import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
@@ -51,7 +63,10 @@ import org.opensearch.search.SearchHit;
 import org.opensearch.search.builder.SearchSourceBuilder;
 import org.opensearch.test.OpenSearchSingleNodeTestCase;
 
-/** A CLIP without a fusion encoder, uploaded, indexed with, searched by words and by pictures. */
+/**
+ * A CLIP without a fusion encoder, uploaded, indexed with, searched by words and by pictures; and
+ * what becomes of its index when one was trained over it.
+ */
 @SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
 public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
   private static final String ID = "clip";
@@ -243,9 +258,22 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
   }
 
   private SearchHit[] search(String body) throws IOException {
+    return search("archive", body);
+  }
+
+  @Override
+  protected NamedXContentRegistry xContentRegistry() {
+    return getInstanceFromNode(NamedXContentRegistry.class);
+  }
+
+  private static final String MAPPED =
+      "\"query\":{\"cross_modal\":{\"field\":\"image\",\"query_text\":\"a pond\"}},";
+
+  /** Hits of one index. */
+  private SearchHit[] search(String index, String body) throws IOException {
     try (XContentParser parser = createParser(JsonXContent.jsonXContent, body)) {
       return client()
-          .prepareSearch("archive")
+          .prepareSearch(index)
           .setSource(SearchSourceBuilder.fromXContent(parser))
           .get()
           .getHits()
@@ -253,9 +281,116 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
     }
   }
 
-  @Override
-  protected NamedXContentRegistry xContentRegistry() {
-    return getInstanceFromNode(NamedXContentRegistry.class);
+  /**
+   * Against the model's own tokens, as the index rounds them; no rescore, and no fusion encoder.
+   */
+  public void testHeatMapsShowWhereATextIs() throws Exception {
+    ModelBundle mapped = TestClips.withHeatMaps("maps", 11).withPrompts(PROMPTS);
+    upload("maps", TestModels.zip(mapped, createTempDir()));
+    client()
+        .admin()
+        .indices()
+        .prepareCreate("mapped")
+        .setSettings(Settings.builder().put("index.number_of_shards", randomIntBetween(1, 3)))
+        .setMapping(
+            "{\"properties\":{\"footprint\":{\"type\":\"geo_shape\"},"
+                + "\"image\":{\"type\":\"cross_modal\",\"model\":\"maps\"},"
+                + "\"bare\":{\"type\":\"cross_modal\",\"model\":\"maps\",\"tokens\":\"none\"}}}")
+        .get();
+    for (int i = 0; i < pictures.size(); i++) {
+      String bytes = TestModels.base64(pictures.get(i));
+      client()
+          .prepareIndex("mapped")
+          .setId(Integer.toString(i))
+          .setSource(
+              String.format(
+                  Locale.ROOT,
+                  "{\"image\":{\"bytes\":\"%s\"},\"bare\":{\"bytes\":\"%s\"},"
+                      + "\"footprint\":\"POLYGON((10 0, 10.1 0, 10.1 0.1, 10 0.1, 10 0))\"}",
+                  bytes,
+                  bytes),
+              XContentType.JSON)
+          .setRefreshPolicy(WriteRequest.RefreshPolicy.IMMEDIATE)
+          .get();
+    }
+    long before = drawn();
+    SearchHit[] hits =
+        search("mapped", "{" + MAPPED + "\"ext\":{\"cross_modal\":{\"heat_map\":\"geo\"}}}");
+    assertEquals(pictures.size(), hits.length);
+    assertEquals(pictures.size(), drawn() - before);
+    try (FusionModel model = FusionModel.load(mapped, createTempDir())) {
+      List<Encoding> images = images(model);
+      float[] text =
+          texts(model, List.of("a pond"))
+              .get(0)
+              .withMeanOf(texts(model, List.of("a photo of a pond", "a pond by the sea")))
+              .embedding();
+      for (SearchHit hit : hits) {
+        byte[] stored =
+            TokenBlockFormat.write(
+                images.get(Integer.parseInt(hit.getId())).tokens(),
+                TokenEncoding.INT8,
+                mapped.manifest().fingerprints().tokenSpace());
+        float[] expected =
+            PatchSimilarity.of(text, StoredTokens.of(stored, 0, stored.length)).patches(0);
+        Map<?, ?> map = (Map<?, ?>) described(hit).get("heat_map");
+        assertEquals(List.of("a pond"), map.get("words"));
+        assertEquals(3, map.get("grid"));
+        float[] weights = (float[]) ((List<?>) map.get("weights")).get(0);
+        assertArrayEquals(expected, weights, 1e-3f);
+        assertNotNull(map.toString(), map.get("geo"));
+      }
+    }
+    // A field without tokens says so; a query without words has nothing to draw.
+    String bare = "{" + MAPPED.replace("\"image\"", "\"bare\"");
+    for (SearchHit hit :
+        search("mapped", bare + "\"ext\":{\"cross_modal\":{\"heat_map\":true}}}")) {
+      assertEquals("the document stores no tokens", described(hit).get("heat_map_unavailable"));
+    }
+    for (SearchHit hit : search("mapped", "{" + MAPPED + "\"size\":5}")) {
+      assertNull("nobody asked", hit.field("_cross_modal"));
+    }
+    refused(
+        "[ext.cross_modal.heat_map] is drawn for at most 100 hits, [size] is 101",
+        () ->
+            search(
+                "mapped",
+                "{" + MAPPED + "\"size\":101,\"ext\":{\"cross_modal\":{\"heat_map\":true}}}"));
+  }
+
+  private long drawn() {
+    return getInstanceFromNode(NodeInference.class)
+        .scoring()
+        .stats()
+        .of("maps")
+        .get(Counter.HEAT_MAPS);
+  }
+
+  private static Map<?, ?> described(SearchHit hit) {
+    return (Map<?, ?>) hit.field("_cross_modal").getValues().get(0);
+  }
+
+  /** Before hits are fetched, so that no shard answers without. */
+  public void testHeatMapsNeedTokensThatWereMadeForThem() {
+    refused(
+        "model [clip] has neither those nor a fusion encoder: import the CLIP with --heat-maps",
+        () -> search("{" + MAPPED + "\"ext\":{\"cross_modal\":{\"heat_map\":true}}}"));
+  }
+
+  /** The golden outputs say what its maker computed; the other models go on. */
+  public void testABundleOfAnotherActivationIsRefused() throws Exception {
+    Golden golden;
+    try (FusionModel model = FusionModel.load(bundle, createTempDir())) {
+      golden = model.golden(List.of("a pond", "12 tanks"));
+    }
+    Path file = createTempDir().resolve("other.zip");
+    try (OutputStream out = Files.newOutputStream(file)) {
+      TestClips.withGelu("other", 11).withGolden(golden).writeTo(out);
+    }
+    byte[] zip = Files.readAllBytes(file);
+    refused("golden", () -> upload("other", zip));
+    assertFalse(getInstanceFromNode(ModelRegistry.class).catalog().has("other"));
+    assertEquals(CAPTIONS.size(), scores(knn("image", new QuerySource.Text("a pond"))).size());
   }
 
   /** Patches are compared without a fusion encoder, as of every model. */
@@ -303,5 +438,56 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
     assertEquals(2, getInstanceFromNode(ModelRegistry.class).catalog().version(ID).number());
     assertNotEquals(before, scores(knn("image", new QuerySource.Text("a pond"))));
     assertEquals(plain, scores(knn("image", new QuerySource.Text("a pond", false))));
+  }
+
+  /**
+   * A fusion encoder over the towers is their next version: it reads the tokens that the index has
+   * kept, and scores as the reference does what those say.
+   */
+  public void testAnIndexOfTheTowersAloneIsFusedByTheNextVersion() throws Exception {
+    Map<String, Float> before = scores(knn("image", new QuerySource.Text("a pond")));
+    refused(NO_FUSION, () -> search(fusion("a pond")));
+    Calibration calibration = new Calibration(0.1, 0.3, -0.2);
+    bundle = TestClips.fused(bundle, 5, calibration);
+    upload(ID, TestModels.zip(bundle, createTempDir()));
+    InferenceStats stats = getInstanceFromNode(NodeInference.class).scoring().stats().of(ID);
+    long encoded = stats.get(Counter.ENCODED_IMAGES);
+    assertEquals(2, getInstanceFromNode(ModelRegistry.class).catalog().version(ID).number());
+    assertEquals(before, scores(knn("image", new QuerySource.Text("a pond"))));
+    ReferenceFusion reference = new ReferenceFusion(bundle.manifest().config(), bundle.weights());
+    SearchHit[] hits = search(fusion("a pond"));
+    assertEquals(CAPTIONS.size(), hits.length);
+    try (FusionModel model = FusionModel.load(bundle, createTempDir())) {
+      TokenBlock words = texts(model, List.of("a pond")).get(0).tokens();
+      List<Encoding> images = images(model);
+      for (SearchHit hit : hits) {
+        TokenBlock kept = asStored(images.get(Integer.parseInt(hit.getId())).tokens());
+        PairLogits logits = reference.score(words, kept);
+        assertEquals(
+            hit.getId(),
+            1 + calibration.probability(logits.itm()[0], logits.biEncoder()[0]),
+            hit.getScore(),
+            1e-4f);
+        Map<?, ?> details = hit.field("_cross_modal").getValue();
+        assertEquals(hit.getScore() - 1, ((Number) details.get("p")).floatValue(), 1e-5f);
+        assertNotNull(details.toString(), details.get("heat_map"));
+      }
+    }
+    assertEquals("nothing is encoded again", encoded, stats.get(Counter.ENCODED_IMAGES));
+  }
+
+  private static String fusion(String words) {
+    return "{\"query\":{\"match_all\":{}},\"rescore\":{\"window_size\":10,\"fusion\":"
+        + "{\"field\":\"image\",\"query_text\":\""
+        + words
+        + "\"}},\"ext\":{\"cross_modal\":{\"heat_map\":true,\"details\":true}}}";
+  }
+
+  /** Returns tokens as an index keeps them, in int8. */
+  private TokenBlock asStored(TokenBlock tokens) throws Exception {
+    byte[] bytes =
+        TokenBlockFormat.write(
+            tokens, TokenEncoding.INT8, bundle.manifest().fingerprints().tokenSpace());
+    return TokenBlockFormat.read(bytes, 0, bytes.length);
   }
 }

@@ -74,7 +74,7 @@ public record Fingerprints(
     return String.format(
         Locale.ROOT,
         "ModelConfig[hidden=%d, heads=%d, feedForward=%d, filterDimension=%d, layerNormEpsilon=%s,"
-            + " text=%s, image=%s, fusionLayers=%d, sensors=%s]",
+            + " text=%s, image=%s, fusionLayers=%d, sensors=%s%s]",
         config.hidden(),
         config.heads(),
         config.feedForward(),
@@ -83,7 +83,8 @@ public record Fingerprints(
         config.text(),
         config.image(),
         config.fusionLayers(),
-        config.sensors());
+        config.sensors(),
+        config.fusionWidth() == null ? "" : ", fusionWidth=" + config.fusionWidth());
   }
 
   /**

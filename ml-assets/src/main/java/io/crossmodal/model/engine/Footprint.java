@@ -26,13 +26,15 @@ public final class Footprint {
 
   /** {@link FusionModel#score} of B pairs, in bytes. */
   public static long score(ModelConfig config, int pairs, int n, int m) {
-    long h = config.hidden();
-    long in = h * (n + m);
+    long h = config.widthOfFusion();
+    // Where the fusion encoder is of another width, its own projections of them, and their norms.
+    long in = config.hidden() * (long) (n + m);
+    long own = config.fusionWidth() == null ? 0 : 2 * h * (n + m);
     // Keys and values, or of all heads the queries that took W_k in and what they read.
     long image = absorbs(config, n, m) ? 2L * config.heads() * n * h : 2 * h * m;
     long attention = RESIDUAL * h * n + (long) config.heads() * n * Math.max(n, m);
     long feedForward = RESIDUAL * h * n + 2L * config.feedForward() * n;
-    return bytes(pairs, 2 * in + image + Math.max(attention, feedForward));
+    return bytes(pairs, 2 * in + own + image + Math.max(attention, feedForward));
   }
 
   /**
@@ -42,7 +44,7 @@ public final class Footprint {
    * @param n rows that ask
    */
   public static boolean absorbs(ModelConfig config, long n, long m) {
-    long h = config.hidden();
+    long h = config.widthOfFusion();
     return 5 * n * (h + (config.heads() - 1) * m) < 4 * m * h;
   }
 
@@ -85,7 +87,7 @@ public final class Footprint {
           case VISION_TRANSFORMER -> tower(config, m);
           case CONVOLUTIONAL, RESNET -> convolutions(config.image(), sensor.imageSize());
           case EFFICIENTNET_LITE -> inverted(config, sensor);
-          case CLIP -> clip(config, config.image().transformer(), m);
+          case CLIP -> clip(config, sensor);
         };
     return bytes(images, 2 * pixels + widest + (long) config.hidden() * m);
   }
@@ -102,6 +104,12 @@ public final class Footprint {
   /** The same of a tower of CLIP, and the projected tokens. */
   private static long clip(ModelConfig config, TransformerConfig own, long n) {
     return tower(own.width(), own.heads(), own.feedForward(), n) + 2L * config.hidden() * n;
+  }
+
+  /** The same of an image tower, whose patches are as many whatever becomes of their tokens. */
+  private static long clip(ModelConfig config, SensorConfig sensor) {
+    long side = config.image().gridSide(sensor.imageSize());
+    return clip(config, config.image().transformer(), 1 + side * side);
   }
 
   /** Values that the widest convolution holds of one image: its input, output, norm and sum. */

@@ -4,7 +4,7 @@
  */
 /**
  * Serving models to many callers at once, without OpenSearch: whether a search node computes itself
- * or a worker beside it does, this is the code (docs/decisions/0046). This package holds the words
+ * or a worker beside it does, this is the code (docs/decisions/0050). This package holds the words
  * that all of its packages use: settings, deadlines, policies and the failures that callers see.
  *
  * <p>Its packages, each of which uses those after it alone: {@code engine} composes; {@code

@@ -48,13 +48,14 @@ final class ClipTower {
     ImageTowerConfig image = config.image();
     int w = image.transformer().width();
     int p = image.patch();
+    int grid = image.gridSide(sensor.imageSize());
     double epsilon = config.imageLayerNormEpsilon();
     Init init = Init.normal(1 / Math.sqrt(w));
     tower
         .with("patch", p)
         .with("patch_weight", weights.get(path + ".patch_weight", init, w, sensor.channels(), p, p))
         .with("cls", weights.get(path + ".cls", init, 1, 1, w))
-        .with("position", weights.get(path + ".position", init, 1, config.imageTokens(sensor), w))
+        .with("position", weights.get(path + ".position", init, 1, 1 + grid * grid, w))
         .with("first", Layers.layerNorm(weights, path + ".first", w, epsilon));
     layers(tower, path, image.layers(), image.transformer(), epsilon);
     return tower

@@ -81,8 +81,11 @@ public final class Layers {
   /** {@code nn.FeedForward} of the config's widths; {@code residual} as in {@link #attention}. */
   static ScriptModule feedForward(
       Weights weights, String path, ModelConfig config, double residual) {
-    int h = config.hidden();
-    int f = config.feedForward();
+    return feedForward(weights, path, config.hidden(), config.feedForward(), residual);
+  }
+
+  /** The same of a width H and an inner width F of its own. */
+  static ScriptModule feedForward(Weights weights, String path, int h, int f, double residual) {
     return new ScriptModule("nn.FeedForward")
         .with("inner", linear(weights, path + ".inner", h, f))
         .with("outer", output(weights, path + ".outer", f, h, residual));

@@ -9,6 +9,7 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
+import io.crossmodal.model.TransformerConfig;
 import io.crossmodal.model.torchscript.Weights.Init;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -122,6 +123,8 @@ public final class MtgfeArchitecture {
           List.of(config.text().isClip() ? "clip_text" : config.text().isMean() ? "mean" : "bert");
       case "mtgfe" -> List.of("filter", config.hasFusion() ? "mtgfe" : "two_towers");
       case "image" -> ImageTower.resources(config.image().kind());
+      case "fusion" ->
+          config.fusionWidth() == null ? List.of("fusion") : List.of("fusion_entry", "fusion");
       default -> List.of(module);
     };
   }
@@ -201,6 +204,13 @@ public final class MtgfeArchitecture {
     List<String> sensors = config.sensors().stream().map(SensorConfig::name).toList();
     Map<String, List<String>> ranges = new HashMap<>();
     ranges.put("IMAGE_LAYERS", upTo(image.layers()));
+    TransformerConfig clip = image.transformer();
+    boolean pooled = clip != null && clip.tokenGrid() != null;
+    ranges.put("TOKEN_GRID", pooled ? List.of(clip.tokenGrid().toString()) : List.of());
+    ranges.put("TOKEN_A_PATCH", once(!pooled));
+    int whole = image.hasValuePath() ? image.layers() - 1 : image.layers();
+    ranges.put("IMAGE_LAYERS_WHOLE", upTo(whole));
+    ranges.put("IMAGE_LAYERS_ALONE", upTo(image.layers()).subList(whole, image.layers()));
     ranges.put("IMAGE_STEMS", upTo(image.stems().size()));
     ranges.put("IMAGE_STAGES", upTo(image.stages().size()));
     ranges.put("STAGES", ImageTower.stages(image));
@@ -227,20 +237,23 @@ public final class MtgfeArchitecture {
     if (config.hasText()) {
       ranges.put("MEAN_OF_TOKENS", once(config.text().kind() == TextConfig.Kind.BERT_MEAN));
       int layers = config.text().layers();
-      int whole = dropout.layers() > 0 ? Math.min(dropout.wholeTextLayers(), layers) : layers;
+      int quiet = dropout.layers() > 0 ? Math.min(dropout.wholeTextLayers(), layers) : layers;
       ranges.put("TEXT_LAYERS", upTo(layers));
-      ranges.put("TEXT_LAYERS_WHOLE", upTo(whole));
-      ranges.put("TEXT_LAYERS_DROPPING", upTo(layers).subList(whole, layers));
+      ranges.put("TEXT_LAYERS_WHOLE", upTo(quiet));
+      ranges.put("TEXT_LAYERS_DROPPING", upTo(layers).subList(quiet, layers));
       ranges.put(
-          "STATES_DROPOUT", whole > 0 && whole < layers ? share(dropout.layers()) : List.of());
+          "STATES_DROPOUT", quiet > 0 && quiet < layers ? share(dropout.layers()) : List.of());
       ranges.put("FILTER_MLP", once(config.preRanker()));
     }
     if (config.hasFusion()) {
+      ranges.put("FUSION_ENTRY", once(config.fusionWidth() != null));
+      ranges.put("TRAINED_ENTRY", once(trained && config.fusionWidth() != null));
       ranges.put("FUSION_WHOLE", once(dropout.layers() == 0));
       ranges.put("ABSORBED", once(use == Use.SERVED));
       ranges.put("PROJECTED", once(use != Use.SERVED));
       ranges.put("TRAINED_WHOLE", once(trained && dropout.layers() == 0));
       ranges.put("FUSION_DROPOUT", share(dropout.layers()));
+      ranges.put("FUSION_DROPPING", once(dropout.layers() > 0));
       int fusion = config.fusionLayers();
       ranges.put("FUSION_LAYERS", upTo(fusion));
       ranges.put("FUSION_LAYERS_TRAINED", upTo(trained ? fusion : 0));
@@ -271,7 +284,7 @@ public final class MtgfeArchitecture {
     ScriptModule root = new ScriptModule("mtgfe.Mtgfe").with("text", textTower("text"));
     imageTowers(root);
     if (config.hasFusion()) {
-      root.with("fusion", fusion("fusion")).with("itm", linear("itm", config.hidden(), 2));
+      withFusion(root, config, weights);
     }
     root.with("filter", projections(config, weights, "filter"));
     return config.preRanker() ? root.with("mlp", preRanker(config, weights, "mlp")) : root;
@@ -323,19 +336,41 @@ public final class MtgfeArchitecture {
     return mean ? tower.with("last", layerNorm(path + ".last")) : tower;
   }
 
-  private ScriptModule fusion(String path) {
-    return Layers.repeat(
-        new ScriptModule("fusion.FusionEncoder"),
-        path,
+  /**
+   * Adds the fusion encoder and the matching head to their parent, {@code fusion} and {@code itm}.
+   */
+  public static ScriptModule withFusion(ScriptModule parent, ModelConfig config, Weights weights) {
+    int e = config.widthOfFusion();
+    int a = config.heads();
+    int f = config.feedForward();
+    double epsilon = config.layerNormEpsilon();
+    ScriptModule fusion = new ScriptModule("fusion.FusionEncoder");
+    if (config.fusionWidth() != null) {
+      for (String side : List.of("text", "image")) {
+        String path = "fusion." + side;
+        fusion.with(
+            side,
+            new ScriptModule("fusion.Entry")
+                .with("project", Layers.linear(weights, path + ".project", config.hidden(), e))
+                .with("norm", Layers.layerNorm(weights, path + ".norm", e, epsilon)));
+      }
+    }
+    Layers.repeat(
+        fusion,
+        "fusion",
         config.fusionLayers(),
         layer ->
             new ScriptModule("fusion.FusionLayer")
-                .with("self_attention", attention(layer + ".self_attention", 0))
-                .with("norm1", layerNorm(layer + ".norm1"))
-                .with("cross_attention", attention(layer + ".cross_attention", 0))
-                .with("norm2", layerNorm(layer + ".norm2"))
-                .with("feed_forward", feedForward(layer + ".feed_forward", 0))
-                .with("norm3", layerNorm(layer + ".norm3")));
+                .with(
+                    "self_attention", Layers.attention(weights, layer + ".self_attention", e, a, 0))
+                .with("norm1", Layers.layerNorm(weights, layer + ".norm1", e, epsilon))
+                .with(
+                    "cross_attention",
+                    Layers.attention(weights, layer + ".cross_attention", e, a, 0))
+                .with("norm2", Layers.layerNorm(weights, layer + ".norm2", e, epsilon))
+                .with("feed_forward", Layers.feedForward(weights, layer + ".feed_forward", e, f, 0))
+                .with("norm3", Layers.layerNorm(weights, layer + ".norm3", e, epsilon)));
+    return parent.with("fusion", fusion).with("itm", Layers.linear(weights, "itm", e, 2));
   }
 
   private ScriptModule attention(String path, double residual) {

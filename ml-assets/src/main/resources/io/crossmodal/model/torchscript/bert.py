@@ -14,7 +14,8 @@ class TextLayer(Module):
     return self.norm2(x + self.feed_forward(x))     # (B, N, H)
   # The same with BERT's dropout, for a layer that learns.  # [p in LAYER_DROPOUT]
   def dropping(self, x: Tensor, bias: Tensor) -> Tensor:  # [p in LAYER_DROPOUT]
-    x = self.norm1(x + torch.dropout(self.attention(x, x, bias), {p}, True))  # (B, N, H)  # [p in LAYER_DROPOUT]
+    a = self.attention  # [p in LAYER_DROPOUT]
+    x = self.norm1(x + a.dropping(x, a.key(x), a.value(x), bias))             # (B, N, H)  # [p in LAYER_DROPOUT]
     return self.norm2(x + torch.dropout(self.feed_forward(x), {p}, True))     # (B, N, H)  # [p in LAYER_DROPOUT]
 
 class TextTower(Module):

@@ -67,6 +67,11 @@ class MultiHeadAttention(Module):
   # The same for keys and values y_k and y_v (B, M, H) that are projected already.  # [x in TRAINED]
   def read(self, x: Tensor, y_k: Tensor, y_v: Tensor) -> Tensor:  # [x in TRAINED]
     return self.mix(self.split(self.query(x)), self.split(y_k), self.split(y_v), None)  # (B, N, H)  # [x in TRAINED]
+  # The same with BERT's dropout, of the weights and of what comes out.  # [p in LAYER_DROPOUT]
+  def dropping(self, x: Tensor, y_k: Tensor, y_v: Tensor, bias: Optional[Tensor]) -> Tensor:  # [p in LAYER_DROPOUT]
+    q, k, v = self.split(self.query(x)), self.split(y_k), self.split(y_v)  # [p in LAYER_DROPOUT]
+    z = torch.scaled_dot_product_attention(q, k, v, bias, {p})    # (B, A, N, d)  # [p in LAYER_DROPOUT]
+    return torch.dropout(self.output(z.transpose(1, 2).flatten(2)), {p}, True)  # (B, N, H)  # [p in LAYER_DROPOUT]
   # softmax(Q K^T / sqrt(d)) of equation (1), for the heat maps of the paper's figures 6 and 7.
   def weights(self, x: Tensor, y: Tensor) -> Tensor:
     q = self.split(self.query(x))                                 # (B1, A, N, d)

@@ -177,6 +177,23 @@ class MtgfeArchitectureTest {
     }
   }
 
+  /** BERT drops weights of attention, too: in all layers that learn, in none that is served. */
+  @Test
+  void weightsOfAttentionAreDroppedWhereLayersDrop() {
+    Map<String, String> trained =
+        MtgfeArchitecture.sources(
+            ModelConfig.aerial(),
+            new MtgfeArchitecture.Dropout(0, false, 0.1, 3),
+            Precision.FP32,
+            MtgfeArchitecture.class);
+    assertTrue(trained.get("nn").contains("scaled_dot_product_attention(q, k, v, bias, 0.1)"));
+    String fusion = trained.get("fusion").replaceAll("#.*", "");
+    assertEquals(3, fusion.split("\\.dropping\\(|dropout\\(", -1).length - 1, fusion);
+    assertFalse(fusion.contains("self_attention(x, w, bias)"), fusion);
+    MtgfeArchitecture.sources(ModelConfig.aerial())
+        .forEach((name, source) -> assertFalse(source.contains("drop"), name));
+  }
+
   private interface Calls {
     NDArray run(String method, NDArray... inputs);
   }

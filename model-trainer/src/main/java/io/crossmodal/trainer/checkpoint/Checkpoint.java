@@ -4,12 +4,18 @@
  */
 package io.crossmodal.trainer.checkpoint;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -19,15 +25,23 @@ import java.util.Map;
  * @param tensors by name; nothing of them is in memory
  */
 record Checkpoint(Path file, Map<String, LazyTensor> tensors) {
+  /** Of weights in several parts. */
+  static final String INDEX = ".index.json";
+
   private static final int SNIFFED = 32;
+  private static final long MAX_INDEX_BYTES = 16 << 20;
+  private static final int MAX_PARTS = 1024;
 
   /**
    * Opens a safetensors file, what PyTorch's {@code torch.save} writes or wrote before 2020, or an
-   * ONNX file, told apart by content.
+   * ONNX file, told apart by content; or by its name Hugging Face's index of several such files.
    *
    * @throws CheckpointException when it is none of them, or damaged
    */
   static Checkpoint open(Path file) throws IOException {
+    if (file.getFileName().toString().endsWith(INDEX)) {
+      return parts(file);
+    }
     byte[] start;
     try (InputStream in = Files.newInputStream(file)) {
       start = in.readNBytes(SNIFFED);
@@ -52,6 +66,66 @@ record Checkpoint(Path file, Map<String, LazyTensor> tensors) {
           file + " is neither a safetensors file nor one of torch.save nor ONNX");
     }
     return new Checkpoint(file, withoutPrefix(tensors, "module."));
+  }
+
+  /** Opens the parts that an index names, which lie beside it. */
+  private static Checkpoint parts(Path index) throws IOException {
+    if (Files.size(index) > MAX_INDEX_BYTES) {
+      throw new CheckpointException(index + " is larger than an index of weights is");
+    }
+    Map<String, LazyTensor> tensors = new LinkedHashMap<>();
+    Map<String, Checkpoint> parts = new HashMap<>();
+    try {
+      JsonObject names =
+          JsonParser.parseString(Files.readString(index))
+              .getAsJsonObject()
+              .getAsJsonObject("weight_map");
+      for (Map.Entry<String, JsonElement> entry : names.entrySet()) {
+        String name = entry.getValue().getAsString();
+        if (!parts.containsKey(name)) {
+          Path file = index.resolveSibling(name);
+          // Another folder's file is none of this model.
+          if (!file.getFileName().toString().equals(name) || parts.size() == MAX_PARTS) {
+            throw new CheckpointException(
+                String.format(
+                    Locale.ROOT,
+                    "%s names a part [%.100s]; a part lies beside it, and there are at most %d",
+                    index,
+                    name,
+                    MAX_PARTS));
+          }
+          if (!Files.isRegularFile(file) || name.endsWith(INDEX)) {
+            throw new CheckpointException(
+                String.format(
+                    Locale.ROOT,
+                    "%s names a part [%.100s] that is not there: fetch all of them",
+                    index,
+                    name));
+          }
+          parts.put(name, open(file));
+        }
+        LazyTensor tensor = parts.get(name).tensors().get(entry.getKey());
+        if (tensor == null) {
+          throw new CheckpointException(
+              String.format(
+                  Locale.ROOT,
+                  "%s says that [%.100s] has %s, which it has not: the parts are of"
+                      + " two models",
+                  index,
+                  name,
+                  entry.getKey()));
+        }
+        tensors.put(entry.getKey(), tensor);
+      }
+    } catch (JsonParseException
+        | IllegalStateException
+        | ClassCastException
+        | NullPointerException
+        | UnsupportedOperationException e) {
+      throw new CheckpointException(
+          index + " is no index of weights: it needs weight_map, from names to files", e);
+    }
+    return new Checkpoint(index, withoutPrefix(tensors, "module."));
   }
 
   /** Takes away the {@code module.} that DataParallel puts before every name. */

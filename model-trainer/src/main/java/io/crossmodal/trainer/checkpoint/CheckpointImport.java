@@ -117,16 +117,16 @@ public final class CheckpointImport {
     try {
       ImageTowerConfig tower = image.kind().tower(image.tensors(), shape.layerNormEpsilon());
       return new ModelConfig(
-          hidden,
-          heads,
-          BertMapping.feedForward(text, shape.feedForward()),
-          shape.embeddingDimension() == shape.hidden() ? hidden : shape.embeddingDimension(),
-          shape.layerNormEpsilon(),
-          new TextConfig(vocabulary, tokens.maxTokens(), textLayers, tokens.kind()),
-          tower,
-          fusionLayers,
-          List.of(pixels.of(sensor.withImageSize(side))),
-          shape.preRanker());
+              hidden,
+              heads,
+              BertMapping.feedForward(text, shape.feedForward()),
+              shape.embeddingDimension() == shape.hidden() ? hidden : shape.embeddingDimension(),
+              shape.layerNormEpsilon(),
+              new TextConfig(vocabulary, tokens.maxTokens(), textLayers, tokens.kind()),
+              tower,
+              fusionLayers,
+              List.of(pixels.of(sensor.withImageSize(side))))
+          .withPreRanker(shape.preRanker());
     } catch (IllegalArgumentException e) {
       throw new CheckpointException(
           String.format(

@@ -33,7 +33,10 @@ record ClipFiles(Checkpoint weights, Path folder) {
           "open_clip_model.safetensors",
           "open_clip_pytorch_model.bin",
           "model.safetensors",
-          "pytorch_model.bin");
+          "pytorch_model.bin",
+          "open_clip_model.safetensors" + Checkpoint.INDEX,
+          "model.safetensors" + Checkpoint.INDEX,
+          "pytorch_model.bin" + Checkpoint.INDEX);
 
   private static final List<String> ENDINGS =
       List.of(".safetensors", ".bin", ".pt", ".pth", ".ckpt");
@@ -80,9 +83,7 @@ record ClipFiles(Checkpoint weights, Path folder) {
               + ENDINGS
               + ", found "
               + (clips.isEmpty() ? found : clips.stream().map(Checkpoint::file).toList())
-              + (Files.exists(source.resolve("model.safetensors.index.json"))
-                  ? "; weights in several parts are not read, save them as one file"
-                  : "; name the file"));
+              + "; name the file");
     }
     return new ClipFiles(clips.get(0), source);
   }

@@ -56,6 +56,8 @@ public final class ClipImport {
    * @param fit of pictures that are not square
    * @param prompts templates for query texts
    * @param stored precision that matrices are kept in
+   * @param heatMaps whether patches' tokens are made so that texts can be compared with them
+   * @param tokenGrid tokens a side that those are averaged to; null: one a patch
    */
   public record Choices(
       String architecture,
@@ -63,7 +65,9 @@ public final class ClipImport {
       Path tokenizer,
       Resize.Fit fit,
       List<String> prompts,
-      Precision stored) {
+      Precision stored,
+      boolean heatMaps,
+      Integer tokenGrid) {
     public Choices {
       prompts = prompts == null ? List.of() : List.copyOf(prompts);
     }
@@ -122,6 +126,11 @@ public final class ClipImport {
             clip.source().parameters(),
             clip.source().unused().isEmpty() ? "" : "; left out " + clip.source().unused()));
     clip.guesses().forEach(guess -> said.add("guessed: " + guess));
+    try {
+      clip = clip.withPatches(choices.heatMaps, choices.tokenGrid);
+    } catch (IllegalArgumentException e) {
+      throw new CheckpointException("--token-grid: " + e.getMessage(), e);
+    }
     ModelConfig config = clip.config();
     TokenizerEntries tokenizer = tokenizer(files, config);
     describe(config);
@@ -227,12 +236,13 @@ public final class ClipImport {
     said.add(
         String.format(
             Locale.ROOT,
-            "image tower: %s, %d layers, patches of %d, %d tokens of %d",
+            "image tower: %s, %d layers, patches of %d, %d tokens of %d%s",
             tower(config.image().transformer()),
             config.image().layers(),
             config.image().patch(),
             config.imageTokens(sensor),
-            config.hidden()));
+            config.hidden(),
+            config.image().hasValuePath() ? ", of patches by the value path, for heat maps" : ""));
     said.add(
         String.format(
             Locale.ROOT,

@@ -83,6 +83,25 @@ final class ClipMapping {
       ImportReport.Source source,
       List<String> guesses) {
 
+    /**
+     * Returns the same whose patches' tokens are made otherwise, which takes no other weights.
+     *
+     * @param byValuePath see {@link TransformerConfig#valuePath}
+     * @param grid see {@link TransformerConfig#tokenGrid}
+     */
+    Clip withPatches(boolean byValuePath, Integer grid) {
+      ImageTowerConfig own = config.image();
+      ImageTowerConfig other =
+          ImageTowerConfig.clip(
+              own.patch(), own.layers(), own.transformer().withPatches(byValuePath, grid));
+      Double epsilon = own.layerNormEpsilon();
+      return new Clip(
+          config.withImage(epsilon == null ? other : other.withLayerNormEpsilon(epsilon)),
+          tensors,
+          source,
+          guesses);
+    }
+
     /** Returns the model's weights; each is read when it is asked for. */
     Weights weights() {
       return (name, init, shape) -> {
@@ -273,7 +292,8 @@ final class ClipMapping {
     TransformerConfig shape = config.image().transformer();
     int w = shape.width();
     int p = config.image().patch();
-    int m = config.imageTokens(config.sensors().get(0));
+    int grid = config.image().gridSide(config.sensors().get(0).imageSize());
+    int m = 1 + grid * grid;
     tensors.copy(IMAGE + ".patch_weight", patch(), w, 3, p, p);
     tensors.reshaped(IMAGE + ".cls", new long[] {1, 1, w}, name(OPEN_CLIP, HUGGING_FACE), w);
     tensors.reshaped(IMAGE + ".position", new long[] {1, m, w}, imagePositions(), m, w);

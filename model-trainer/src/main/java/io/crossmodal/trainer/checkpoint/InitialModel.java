@@ -106,7 +106,8 @@ public final class InitialModel {
       throw new CheckpointException(
           file
               + " is a CLIP of two towers: training from captions starts from word pieces and a"
-              + " fusion encoder; it is served and evaluated as it is");
+              + " fusion encoder; it is served and evaluated as it is, and train-fusion trains a"
+              + " fusion encoder over it");
     }
     Map<String, LazyTensor> tensors = new TreeMap<>();
     long parameters = 0;

@@ -25,7 +25,7 @@ import net.razorvine.pickle.Unpickler;
 
 /**
  * A pickle machine that can make tensors, dictionaries, lists, tuples, texts and numbers, and
- * nothing else.
+ * nothing else; of a TorchScript archive the attributes of its modules, too.
  *
  * <p>A pickle is a program; Python's own would run whatever function it names. Here names resolve
  * through {@link #global} alone, never through the library's table of constructors, which is one
@@ -39,6 +39,17 @@ final class TorchPickle extends Unpickler {
   private static final int MAX_TENSORS = 1 << 16;
 
   private static final int MAX_RANK = 8;
+
+  /** Attributes of all modules of an archive, and how deep they lie in one another. */
+  private static final int MAX_ATTRIBUTES = 1 << 18;
+
+  private static final int MAX_DEPTH = 64;
+
+  /** Where the classes of a TorchScript archive are, whose code is never read. */
+  private static final String SCRIPT_CLASS = "__torch__.";
+
+  /** What makes lists with types in TorchScript. */
+  private static final String SCRIPT_LISTS = "torch.jit._pickle.";
 
   /**
    * What a pickle leaves.
@@ -58,6 +69,13 @@ final class TorchPickle extends Unpickler {
 
   /** A tensor as a view: element (i, j, ...) is {@code offset + i * strides[0] + ...}. */
   record View(Storage storage, long offset, List<Long> shape, List<Long> strides) {}
+
+  /**
+   * A module of a TorchScript archive: its attributes by name. Several places may hold the same.
+   */
+  private static final class Module extends LinkedHashMap<Object, Object> {
+    private static final long serialVersionUID = 1L;
+  }
 
   /** What {@code torch.save} writes with its default protocol, 2. */
   private static final Set<Short> OPCODES =
@@ -98,11 +116,13 @@ final class TorchPickle extends Unpickler {
           "collections.OrderedDict", arguments -> new LinkedHashMap<Object, Object>());
 
   private final String name;
+  private final boolean script;
   private final Map<String, Storage> storages = new LinkedHashMap<>();
   private int tensors;
 
-  private TorchPickle(String name) {
+  private TorchPickle(String name, boolean script) {
     this.name = name;
+    this.script = script;
   }
 
   /**
@@ -113,13 +133,59 @@ final class TorchPickle extends Unpickler {
    * @throws IOException when it wants anything but tensors, naming it, or is damaged
    */
   static Content read(ByteArrayInputStream pickle, String name) throws IOException {
-    TorchPickle unpickler = new TorchPickle(name);
+    return read(pickle, new TorchPickle(name, false));
+  }
+
+  /**
+   * Runs the pickle of a TorchScript archive.
+   *
+   * @return tensors and other attributes of all modules, by dotted names as in a state dictionary
+   * @throws IOException as {@link #read}
+   */
+  static Map<String, Object> readScript(ByteArrayInputStream pickle, String name)
+      throws IOException {
+    Object root = read(pickle, new TorchPickle(name, true)).value();
+    Map<String, Object> attributes = new LinkedHashMap<>();
+    if (!(root instanceof Module module)) {
+      throw new IOException(name + " holds no module of TorchScript");
+    }
+    flatten("", module, attributes, 0);
+    return attributes;
+  }
+
+  private static void flatten(String prefix, Module module, Map<String, Object> into, int depth)
+      throws IOException {
+    for (Map.Entry<Object, Object> attribute : module.entrySet()) {
+      if (depth == MAX_DEPTH || into.size() == MAX_ATTRIBUTES) {
+        // A module that holds itself, or doubles at each level.
+        throw new IOException(
+            String.format(
+                Locale.ROOT,
+                "its modules have more than %d attributes, or lie deeper than %d in one another",
+                MAX_ATTRIBUTES,
+                MAX_DEPTH));
+      }
+      String dotted = prefix + attribute.getKey();
+      if (into.containsKey(dotted)) {
+        throw new IOException("its modules have two attributes [" + dotted + "]");
+      }
+      if (attribute.getValue() instanceof Module part) {
+        into.put(dotted, null);
+        flatten(dotted + ".", part, into, depth + 1);
+      } else {
+        into.put(dotted, attribute.getValue());
+      }
+    }
+  }
+
+  private static Content read(ByteArrayInputStream pickle, TorchPickle unpickler)
+      throws IOException {
     try {
       // Not loads: this stream can be marked.
       return new Content(unpickler.load(pickle), unpickler.storages);
     } catch (RuntimeException e) {
       // A damaged pickle ends in whatever exception its nonsense leads to.
-      throw new IOException("damaged " + name + ": " + e, e);
+      throw new IOException("damaged " + unpickler.name + ": " + e, e);
     } finally {
       unpickler.close();
     }
@@ -141,7 +207,7 @@ final class TorchPickle extends Unpickler {
       }
       put(pairs);
     } else {
-      if (!OPCODES.contains(code)) {
+      if (!OPCODES.contains(code) && !(script && code == Opcodes.NEWOBJ)) {
         throw new IOException(
             String.format(
                 Locale.ROOT,
@@ -175,6 +241,9 @@ final class TorchPickle extends Unpickler {
       return type.get();
     }
     IObjectConstructor constructor = CONSTRUCTORS.get(module + "." + called);
+    if (constructor == null && script) {
+      constructor = scriptConstructor(module + "." + called);
+    }
     if (constructor != null) {
       return constructor;
     }
@@ -186,6 +255,17 @@ final class TorchPickle extends Unpickler {
             name,
             module,
             called));
+  }
+
+  /** Returns what makes a module, or hands a list on as it is; null for anything else. */
+  private static IObjectConstructor scriptConstructor(String called) {
+    if (called.startsWith(SCRIPT_CLASS)) {
+      return arguments -> new Module();
+    }
+    boolean list =
+        called.startsWith(SCRIPT_LISTS)
+            && (called.endsWith("list") || called.endsWith("restore_type_tag"));
+    return list ? arguments -> arguments[0] : null;
   }
 
   /** Makes a view of (storage, offset, shape, strides, requires_grad, hooks[, metadata]). */
@@ -239,12 +319,14 @@ final class TorchPickle extends Unpickler {
   }
 
   /**
-   * Drops attributes. A state dictionary has some ({@code _metadata}: versions of its modules);
-   * none is used.
+   * Drops the attributes of a state dictionary, which has some ({@code _metadata}: versions of its
+   * modules); none is used. A module of TorchScript is its attributes.
    */
   private void build() {
-    stack.pop();
-    if (!(stack.peek() instanceof LinkedHashMap)) {
+    Object attributes = stack.pop();
+    if (stack.peek() instanceof Module module) {
+      module.putAll((Map<?, ?>) attributes);
+    } else if (!(stack.peek() instanceof LinkedHashMap)) {
       throw new IllegalArgumentException("attributes of something that has none");
     }
   }

@@ -19,11 +19,16 @@ import java.util.zip.ZipFile;
 
 /**
  * Reads what {@code torch.save} writes since PyTorch 1.6: a zip with {@code data.pkl}, which says
- * what tensors there are, and an entry {@code data/<key>} per storage. The zip's checksums are not
+ * what tensors there are, and an entry {@code data/<key>} per storage. Also what {@code
+ * torch.jit.save} writes, as OpenAI's CLIPs are published: that has code beside it, which is not
+ * read, and modules in the pickle, whose attributes are the tensors. The zip's checksums are not
  * compared, because {@code torch.save} can be told to leave them out.
  */
 final class TorchZipReader {
   private static final String PICKLE = "data.pkl";
+
+  /** Only TorchScript archives have it. */
+  private static final String SCRIPT_CONSTANTS = "constants.pkl";
 
   private TorchZipReader() {}
 
@@ -36,8 +41,12 @@ final class TorchZipReader {
     try (ZipFile zip = new ZipFile(file.toFile())) {
       String root = root(file, zip);
       byte[] pickle = content(zip, root + PICKLE, TorchPickle.MAX_BYTES);
-      TorchPickle.Content content = TorchPickle.read(new ByteArrayInputStream(pickle), PICKLE);
-      return TorchTensors.of(file, content.value(), Entries.of(file, zip, root));
+      ByteArrayInputStream in = new ByteArrayInputStream(pickle);
+      Object content =
+          zip.getEntry(root + SCRIPT_CONSTANTS) == null
+              ? TorchPickle.read(in, PICKLE).value()
+              : TorchPickle.readScript(in, PICKLE);
+      return TorchTensors.of(file, content, Entries.of(file, zip, root));
     } catch (CheckpointException e) {
       throw e;
     } catch (ZipException e) {
@@ -61,12 +70,6 @@ final class TorchZipReader {
           file + " is no zip of torch.save: it should have one " + PICKLE + ", found " + pickles);
     }
     String root = pickles.get(0).substring(0, pickles.get(0).length() - PICKLE.length());
-    if (zip.getEntry(root + "constants.pkl") != null) {
-      throw new CheckpointException(
-          file
-              + " is a TorchScript archive; save the weights alone:"
-              + " torch.save(torch.jit.load(file).state_dict(), 'weights.bin')");
-    }
     if (zip.getEntry(root + "byteorder") != null) {
       String order =
           new String(content(zip, root + "byteorder", 16), StandardCharsets.US_ASCII).strip();

@@ -85,7 +85,8 @@ final class BundleModel implements AutoCloseable {
       throw new IllegalArgumentException(
           file
               + " is a model of two towers without a fusion encoder, this command needs one that"
-              + " has it; import wrote it ready to be served, evaluate measures it");
+              + " has it; import wrote it ready to be served, evaluate measures it, train-fusion"
+              + " trains a fusion encoder over it");
     }
     return model;
   }

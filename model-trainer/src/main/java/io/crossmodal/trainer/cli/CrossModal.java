@@ -35,6 +35,7 @@ import picocli.CommandLine.Command;
       DeployCommand.class,
       EncodeCommand.class,
       ImportCommand.class,
+      BenchCommand.class,
       ReportCommand.class
     })
 public final class CrossModal {
@@ -50,12 +51,17 @@ public final class CrossModal {
     System.exit(commandLine().execute(args));
   }
 
-  /**
-   * Makes the command line. Exit codes: 0 done, 2 the user's error in one line, 3 and 4 of {@code
-   * encode} where pictures were left out, 130 interrupted, 1 anything else with its stack trace.
-   */
   static CommandLine commandLine() {
-    CommandLine commandLine = new CommandLine(new CrossModal());
+    return commandLine(new CrossModal());
+  }
+
+  /**
+   * Makes the command line of a command. Exit codes: 0 done, 2 the user's error in one line, 3 and
+   * 4 of {@code encode} where pictures were left out, 130 interrupted, 1 anything else with its
+   * stack trace.
+   */
+  public static CommandLine commandLine(Object command) {
+    CommandLine commandLine = new CommandLine(command);
     commandLine.setCaseInsensitiveEnumValuesAllowed(true);
     commandLine.setExecutionExceptionHandler(
         (e, line, parsed) -> {

@@ -7,8 +7,10 @@ package io.crossmodal.trainer.cli;
 import com.google.gson.GsonBuilder;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.data.PairDataset;
 import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.report.ModelCard;
 import io.crossmodal.trainer.sensors.SensorEvaluation;
 import io.crossmodal.trainer.sensors.SensorOptions;
 import io.crossmodal.trainer.sensors.SensorTraining;
@@ -21,7 +23,10 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /** {@code evaluate-sensors}: the four directions of two sensors, models beside baselines. */
 @Command(
@@ -59,8 +64,26 @@ final class EvaluateSensorsCommand implements Callable<Integer> {
   @Option(names = "--json", description = "file to write the rows to")
   private Path json;
 
+  @Option(
+      names = "--card",
+      description = "file to write the model card of the only --bundle to, in Markdown")
+  private Path card;
+
+  @Option(
+      names = "--licence",
+      defaultValue = "not stated",
+      description = "of data and weights, for the model card")
+  private String licence;
+
+  @Spec private CommandSpec command;
+
   @Override
   public Integer call() throws Exception {
+    if (card != null && bundles.size() != 1) {
+      throw new ParameterException(
+          command.commandLine(),
+          "--card is of one model, got " + bundles.size() + " bundles: give one --bundle");
+    }
     List<ModelBundle> models = new ArrayList<>();
     for (Path file : bundles) {
       models.add(ModelBundle.read(file));
@@ -96,6 +119,11 @@ final class EvaluateSensorsCommand implements Callable<Integer> {
                     .create()
                     .toJson(evaluation.rows())
                 + "\n");
+      }
+      if (card != null) {
+        ModelManifest manifest = models.get(0).manifest();
+        Files.writeString(card, ModelCard.ofSensors(manifest, dataset, evaluation.rows(), licence));
+        System.err.println("wrote " + card);
       }
     }
     return 0;

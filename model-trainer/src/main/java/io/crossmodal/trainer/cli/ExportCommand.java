@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.cli;
 
 import io.crossmodal.model.Calibration;
+import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.bundle.BundleWriter;
@@ -20,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -105,6 +107,14 @@ final class ExportCommand implements Callable<Integer> {
     Files.writeString(card, ModelCard.markdown(written.manifest(), dataset, table, licence));
     System.out.println("wrote " + card);
     System.out.println("wrote " + out + " with " + calibration + " and " + metrics);
+    Fingerprints spaces = written.manifest().fingerprints();
+    System.out.println(
+        String.format(
+            Locale.ROOT,
+            "embeddings %.12s, tokens %.12s: under the id of a model that has the same it is that"
+                + " model's next version, and what an index keeps is encoded no second time",
+            spaces.embeddingSpace(),
+            spaces.tokenSpace()));
     return 0;
   }
 

@@ -191,6 +191,21 @@ final class ImportCommand implements Callable<Integer> {
             "precision that matrices are kept in: FP16 (the default), BF16 or FP32; computed with"
                 + " as the node is told")
     private Precision stored;
+
+    @Option(
+        names = "--heat-maps",
+        description =
+            "make the tokens of patches by the value path of the last layer (MaskCLIP): then heat"
+                + " maps show where a text is in a picture; embeddings stay as they are")
+    private boolean heatMaps;
+
+    @Option(
+        names = "--token-grid",
+        paramLabel = "N",
+        description =
+            "average the tokens of patches to N x N a picture, of which fewer are stored (default:"
+                + " one a patch, 7 x 7 for ViT-B-32, 16 x 16 for ViT-L-14)")
+    private Integer tokenGrid;
   }
 
   @Option(
@@ -236,7 +251,9 @@ final class ImportCommand implements Callable<Integer> {
                 clip.tokenizer,
                 clip.fit,
                 clip.prompts,
-                clip.stored));
+                clip.stored,
+                clip.heatMaps,
+                clip.tokenGrid));
     imported.said().forEach(System.out::println);
     BundleWriter.write(imported.bundle(), out, GOLDEN_TEXTS);
     System.out.printf(

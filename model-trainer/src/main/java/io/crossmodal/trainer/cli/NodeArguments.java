@@ -50,7 +50,20 @@ final class NodeArguments {
       description = "https: trust every certificate; whoever is in between can read all")
   private boolean insecure;
 
+  Optional<Path> authorities() {
+    return Optional.ofNullable(authorities);
+  }
+
   ClusterClient client() throws IOException {
+    return client(authorization());
+  }
+
+  /**
+   * Makes a client.
+   *
+   * @param authorization as {@link #authorization} returns it
+   */
+  ClusterClient client(Optional<String> authorization) throws IOException {
     if (authorities != null && insecure) {
       throw new IllegalArgumentException("--ca and --insecure exclude each other");
     }
@@ -60,10 +73,11 @@ final class NodeArguments {
     } else if (authorities != null) {
       trust = Optional.of(Trust.only(authorities));
     }
-    return new ClusterClient(node, authorization(), trust);
+    return new ClusterClient(node, authorization, trust);
   }
 
-  private Optional<String> authorization() {
+  /** Returns the header {@code Authorization}; empty without a user. */
+  Optional<String> authorization() {
     if (user == null) {
       if (password != null) {
         throw new IllegalArgumentException("--password needs --user");

@@ -71,7 +71,7 @@ final class SceneArguments {
   @Option(
       names = "--thumbnail",
       paramLabel = "PIXELS",
-      defaultValue = "192",
+      defaultValue = "" + Look.THUMBNAIL,
       description =
           "longest side of the JPEG that a document keeps for the search page, about 5 kB; 0 for"
               + " none")

@@ -57,6 +57,9 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
               + " that import has made")
   private Path init;
 
+  @Option(names = "--head-on", hidden = true)
+  private Path headOn;
+
   @Option(
       names = "--cache",
       paramLabel = "FOLDER",
@@ -116,6 +119,13 @@ final class TrainCommand implements Callable<Integer>, RecordOptions.Holder {
   @Override
   public Integer call() throws Exception {
     ModelManifest.checkId(id);
+    if (headOn != null) {
+      throw new IllegalArgumentException(
+          "a fusion encoder over towers that stay as they are has a command of its own:"
+              + " train-fusion --head-on "
+              + headOn
+              + ", with --data and --run");
+    }
     CaptionedDataset dataset = data.read();
     TrainingOptions options = options(dataset);
     TrainingRun training = init == null ? TrainingRun.open(run, options) : startFrom(options);

@@ -25,13 +25,17 @@ import picocli.CommandLine.Option;
     modelTransformer = RecordOptions.Transformer.class,
     showDefaultValues = true,
     description =
-        "Trains the fusion encoder of a bundle to order the bi-encoder's own first answers; towers"
-            + " and bi-encoder stay as they are. Run again with the same options, it resumes."
-            + " Calibrate the result with export.")
+        "Trains a fusion encoder to order the bi-encoder's own first answers: the one of a bundle,"
+            + " or a new one over its towers, such as those of a CLIP; towers and bi-encoder stay"
+            + " as they are. Run again with the same options, it resumes. Calibrate the result with"
+            + " export.")
 final class TrainFusionCommand implements Callable<Integer>, RecordOptions.Holder {
   @Mixin private DatasetArguments data;
 
-  @Option(names = "--bundle", required = true, description = "the model with the towers")
+  @Option(
+      names = {"--bundle", "--head-on"},
+      required = true,
+      description = "the model with the towers, such as import --clip or train makes")
   private Path bundle;
 
   @Option(names = "--run", required = true, description = "run folder, made where it is absent")
@@ -60,7 +64,8 @@ final class TrainFusionCommand implements Callable<Integer>, RecordOptions.Holde
     ModelManifest.checkId(id);
     FusionOptions options = given.applyTo(FusionOptions.defaults());
     CaptionedDataset dataset = data.read();
-    FusionTraining training = FusionTraining.open(run, options, ModelBundle.read(bundle), cache);
+    ModelBundle towers = ModelBundle.read(bundle);
+    FusionTraining training = FusionTraining.open(run, options, towers, cache);
     ModelBundle trained;
     try (Interruption interruption = new Interruption();
         ProgressBar bar = new ProgressBar("train", options.steps())) {
@@ -73,6 +78,22 @@ final class TrainFusionCommand implements Callable<Integer>, RecordOptions.Holde
     Path file = run.resolve("model.zip");
     BundleWriter.write(trained, file, TrainingRun.goldenTexts(dataset));
     System.out.println("wrote " + file + "; calibrate it with export");
+    System.out.println(spaces(towers.manifest(), trained.manifest()));
     return 0;
+  }
+
+  /** Says what becomes of an index that was filled with the towers alone. */
+  static String spaces(ModelManifest before, ModelManifest after) {
+    if (!before.fingerprints().embeddingSpace().equals(after.fingerprints().embeddingSpace())) {
+      return "its embeddings are not those of " + before.id() + ": it needs an id of its own";
+    }
+    return before.fingerprints().tokenSpace().equals(after.fingerprints().tokenSpace())
+        ? "embeddings and tokens are those of "
+            + before.id()
+            + ": exported and deployed under that id it is its next version, and an index that"
+            + " keeps tokens is encoded no second time"
+        : "embeddings are those of "
+            + before.id()
+            + " and tokens are not, their places learnt too: an index needs new ones";
   }
 }

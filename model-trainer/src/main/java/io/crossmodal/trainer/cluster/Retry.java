@@ -7,6 +7,7 @@ package io.crossmodal.trainer.cluster;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.LongSupplier;
 
 /**
@@ -24,6 +25,9 @@ public record Retry(
     Duration first, Duration longest, Duration patience, Sleeper sleeper, LongSupplier nanoTime) {
 
   private static final int TOO_MANY_REQUESTS = 429;
+
+  /** Statuses of a node that is full or away. */
+  public static final Set<Integer> PASSING = Set.of(TOO_MANY_REQUESTS, 502, 503, 504);
 
   /** Waits; tests do not. */
   @FunctionalInterface
@@ -72,6 +76,30 @@ public record Retry(
     return response;
   }
 
+  /**
+   * Sends a request, and again while the node is full or away: it answers 429, 502, 503 or 504, or
+   * does not answer.
+   *
+   * @return the first other response, or the last one
+   * @throws IOException when it does not answer at the end
+   */
+  public ClusterClient.Response untilAnswered(Request request)
+      throws IOException, InterruptedException {
+    Backoff waits = new Backoff();
+    while (true) {
+      try {
+        ClusterClient.Response response = request.send();
+        if (!PASSING.contains(response.status()) || !waits.another()) {
+          return response;
+        }
+      } catch (IOException e) {
+        if (!waits.another()) {
+          throw e;
+        }
+      }
+    }
+  }
+
   /** The waits of one document, or of another request. Not thread-safe. */
   public final class Backoff {
     private final long start = nanoTime.getAsLong();
@@ -84,11 +112,21 @@ public record Retry(
 
     /** Waits, if there is patience for another wait, and returns whether there was. */
     public boolean another() throws InterruptedException {
+      return another(Duration.ZERO);
+    }
+
+    /**
+     * Waits, if there is patience for another wait, and returns whether there was.
+     *
+     * @param least time to wait, as a server asks for it
+     */
+    public boolean another(Duration least) throws InterruptedException {
       Duration left = patience.minus(passed());
-      if (!left.isPositive()) {
+      if (!left.isPositive() || least.compareTo(left) > 0) {
         return false;
       }
-      sleeper.sleep(shorter(next, left));
+      Duration wait = shorter(next, left);
+      sleeper.sleep(wait.compareTo(least) < 0 ? least : wait);
       next = shorter(next.multipliedBy(2), longest);
       return true;
     }

@@ -17,7 +17,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
@@ -29,7 +28,6 @@ import java.util.concurrent.atomic.AtomicReference;
  * {@link #send} waits, and with it whoever encodes.
  */
 public final class BulkSink implements DocumentSink {
-  private static final Set<Integer> PASSING = Set.of(429, 502, 503, 504);
   private static final int TOO_LARGE = 413;
 
   /** Sends the lines of one request. */
@@ -166,7 +164,7 @@ public final class BulkSink implements DocumentSink {
     } catch (IOException e) {
       return new Reply(documents, e.getMessage(), false);
     }
-    if (PASSING.contains(response.status())) {
+    if (Retry.PASSING.contains(response.status())) {
       return new Reply(documents, response.status() + " " + response.body(), false);
     }
     if (response.status() == TOO_LARGE) {
@@ -199,7 +197,7 @@ public final class BulkSink implements DocumentSink {
       int status = item.get("status").getAsInt();
       if (status < 300) {
         kept.add(document);
-      } else if (PASSING.contains(status)) {
+      } else if (Retry.PASSING.contains(status)) {
         again.add(document);
         reason = reason(item);
       } else {

@@ -47,6 +47,8 @@ public record DocumentFormat(
   static final String NO_DATA = "no_data";
   static final String STRETCH = "stretch";
   static final String THUMBNAIL = "thumbnail";
+  static final String STAC = "stac";
+  static final String ORIGIN = "origin";
 
   private static final List<String> KNOWN =
       List.of(
@@ -62,7 +64,9 @@ public record DocumentFormat(
           RESOLUTION,
           NO_DATA,
           STRETCH,
-          THUMBNAIL);
+          THUMBNAIL,
+          STAC,
+          ORIGIN);
 
   private static final int PREFIX = 16;
 
@@ -110,14 +114,14 @@ public record DocumentFormat(
     }
     json.endArray();
     if (tokens.encoding().isPresent()) {
-      byte[] block =
-          TokenBlockFormat.write(
-              document.encoding().tokens(),
-              tokens.encoding().get(),
-              model.fingerprints().tokenSpace());
+      byte[] block = document.picture().tokens().orElseGet(() -> block(document));
       json.name("tokens").value(Base64.getEncoder().encodeToString(block));
     }
-    json.name("sensor").value(sensor).name("encoded_from").value(mark(document)).endObject();
+    json.name("sensor")
+        .value(sensor)
+        .name(TargetIndex.ENCODED_FROM)
+        .value(mark(document.facts().digest()))
+        .endObject();
     if (document.facts().chip().isPresent()) {
       json.name(SCENE).value(image.path());
       write(document.facts().chip().get(), json);
@@ -147,7 +151,16 @@ public record DocumentFormat(
     if (!document.facts().thumbnail().isEmpty()) {
       json.name(THUMBNAIL).value(document.facts().thumbnail());
     }
+    ProvenanceFields.write(document.picture().provenance(), json);
     json.endObject();
+  }
+
+  /** Returns its tokens in the form in which they are kept. */
+  byte[] block(Document document) {
+    return TokenBlockFormat.write(
+        document.encoding().tokens(),
+        tokens.encoding().orElseThrow(),
+        model.fingerprints().tokenSpace());
   }
 
   private static void write(Chip chip, JsonWriter json) throws IOException {
@@ -189,10 +202,12 @@ public record DocumentFormat(
   /**
    * Returns from what and by which model it was encoded, in the form that the plugin checks against
    * the field: an embedding of another model's space is refused though it has the right length.
+   *
+   * @param digest of what was encoded
    */
-  private String mark(Document document) {
+  String mark(String digest) {
     Fingerprints spaces = model.fingerprints();
-    return document.facts().digest()
+    return digest
         + "."
         + spaces.embeddingSpace().substring(0, PREFIX)
         + "."

@@ -20,6 +20,25 @@ interface Encodable {
   String stamp() throws IOException;
 
   /**
+   * Tells a picture from others, by the first two of its {@link Facts}.
+   *
+   * @param identity as there
+   * @param digest as there
+   */
+  record Identity(String identity, String digest) {}
+
+  /**
+   * Returns what tells it from others; its files are read, its pixels not decoded. Empty where that
+   * is not known before it is read.
+   *
+   * @throws IllegalArgumentException as {@link #read} does
+   * @throws IOException likewise
+   */
+  default Optional<Identity> identity(PictureReader reader) throws IOException {
+    return Optional.empty();
+  }
+
+  /**
    * Reads it.
    *
    * @throws IllegalArgumentException when it cannot be encoded, saying why
@@ -29,6 +48,27 @@ interface Encodable {
 
   /** Called when it is dealt with, read or not. */
   void done();
+
+  /** Returns whether it is known, without a look at its files, that its document is there. */
+  default boolean isKnown() {
+    return false;
+  }
+
+  /**
+   * Called when nothing is left to do for it: its document is kept, or was there before, or it
+   * shows too little for one. By any thread.
+   */
+  default void settled() throws IOException {}
+
+  /** Returns its token block, where it was encoded before. */
+  default Optional<byte[]> tokens() {
+    return Optional.empty();
+  }
+
+  /** Returns where it comes from, beside its file. */
+  default Provenance provenance() {
+    return Provenance.NONE;
+  }
 
   /**
    * What a document keeps of a picture beside its encoding.

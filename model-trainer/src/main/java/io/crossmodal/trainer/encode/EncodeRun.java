@@ -7,11 +7,10 @@ package io.crossmodal.trainer.encode;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
-import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.trainer.data.InvalidDatasetException;
 import io.crossmodal.trainer.encode.DocumentFormat.Document;
 import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.io.Serializable;
 import java.nio.file.NoSuchFileException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -20,11 +19,13 @@ import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.IntConsumer;
 
 /**
@@ -45,7 +46,10 @@ public final class EncodeRun {
   private final DocumentFormat format;
   private final Options options;
   private final Journal journal;
+  private final Optional<IndexedDocuments> indexed;
   private final PictureReader reader;
+  private final LongAdder readNanos = new LongAdder();
+  private long encodeNanos;
   private final List<String> problems = new ArrayList<>();
   private final List<String> unplaced = new ArrayList<>();
   private int kept;
@@ -54,7 +58,7 @@ public final class EncodeRun {
    * Summary of a run.
    *
    * @param kept pictures that were encoded and are kept
-   * @param known pictures that the journal held already
+   * @param known pictures that the journal, or the index, held already
    * @param repeated pictures whose bytes another one has
    * @param empty chips of scenes that have too little data to be encoded
    * @param problems pictures that were left out, one line each
@@ -62,23 +66,43 @@ public final class EncodeRun {
    *     each
    */
   public record Summary(
-      int kept, int known, int repeated, int empty, List<String> problems, List<String> unplaced) {
+      int kept, int known, int repeated, int empty, List<String> problems, List<String> unplaced)
+      implements Serializable {
     public Summary {
       problems = List.copyOf(problems);
       unplaced = List.copyOf(unplaced);
     }
+
+    private Summary and(int more) {
+      return new Summary(kept, known + more, repeated, empty, problems, unplaced);
+    }
   }
 
   /**
-   * Makes a run.
+   * Makes a run that goes on where a journal ends.
    *
    * @param format of the documents that the sink will write
    */
   public EncodeRun(FusionModel model, DocumentFormat format, Options options, Journal journal) {
+    this(model, format, options, journal, Optional.empty());
+  }
+
+  /**
+   * Makes a run that asks an index, too, what need not be sent.
+   *
+   * @param format of the documents that the sink will write
+   */
+  public EncodeRun(
+      FusionModel model,
+      DocumentFormat format,
+      Options options,
+      Journal journal,
+      Optional<IndexedDocuments> indexed) {
     this.model = model;
     this.format = format;
     this.options = options;
     this.journal = journal;
+    this.indexed = indexed;
     this.reader = reader(model.bundle(), format.sensor(), options.look());
   }
 
@@ -91,32 +115,6 @@ public final class EncodeRun {
   @FunctionalInterface
   public interface SinkFactory {
     DocumentSink open(DocumentSink.Listener listener) throws IOException;
-  }
-
-  /** Outcome of preparing a picture, before it is encoded. */
-  private enum Outcome {
-    READY,
-    KNOWN,
-    EMPTY,
-    BROKEN
-  }
-
-  /**
-   * A picture that was looked at; what follows {@code problem} is there where it is ready.
-   *
-   * @param problem why it is broken, or why it is not known where it lies; empty for neither
-   * @param stamp of its files
-   */
-  private record Prepared(
-      Outcome outcome,
-      Encodable picture,
-      String problem,
-      String stamp,
-      Encodable.Facts facts,
-      PixelTensor pixels) {
-    static Prepared left(Outcome outcome, Encodable picture, String reason) {
-      return new Prepared(outcome, picture, reason, "", null, null);
-    }
   }
 
   /**
@@ -142,11 +140,23 @@ public final class EncodeRun {
     return run(scenes.iterator(), sinks, progress);
   }
 
+  /** Encodes what a pass over an archive brings. */
+  public Summary run(ArchivePass pass, SinkFactory sinks, IntConsumer progress)
+      throws IOException, InterruptedException {
+    return run(pass.iterator(), sinks, progress);
+  }
+
   private Summary run(Iterator<Encodable> pictures, SinkFactory sinks, IntConsumer progress)
       throws IOException, InterruptedException {
     ExecutorService readers = Executors.newFixedThreadPool(options.threads());
     try (DocumentSink sink = sinks.open(new Listener())) {
-      return run(pictures, readers, sink, progress);
+      if (indexed.isEmpty()) {
+        return run(pictures, readers, sink, progress);
+      }
+      try (MissingPictures missing = new MissingPictures(pictures, reader, format, indexed.get())) {
+        Summary sent = run(missing, readers, sink, done -> progress.accept(done + missing.known()));
+        return sent.and(missing.known());
+      }
     } finally {
       readers.shutdownNow();
     }
@@ -155,10 +165,10 @@ public final class EncodeRun {
   private Summary run(
       Iterator<Encodable> rest, ExecutorService readers, DocumentSink sink, IntConsumer progress)
       throws IOException, InterruptedException {
-    int bytes = format.documentBytes() + new Thumbnails(options.look().thumbnail()).documentBytes();
-    int request = Math.max(1, Math.min(REQUEST_DOCUMENTS, REQUEST_BYTES / bytes));
-    Deque<Future<Prepared>> ahead = new ArrayDeque<>();
-    List<Prepared> batch = new ArrayList<>();
+    int request =
+        documentsOfRequest(format, new Thumbnails(options.look().thumbnail()).documentBytes());
+    Deque<Future<PreparedPicture>> ahead = new ArrayDeque<>();
+    List<PreparedPicture> batch = new ArrayList<>();
     List<Document> waiting = new ArrayList<>();
     Set<String> seen = new HashSet<>();
     int known = 0;
@@ -170,17 +180,20 @@ public final class EncodeRun {
         Encodable picture = rest.next();
         ahead.add(readers.submit(() -> prepare(picture)));
       }
-      Prepared next = await(ahead.remove());
+      PreparedPicture next = await(ahead.remove());
       done++;
-      if (next.outcome == Outcome.BROKEN) {
-        problem(next.picture.name() + ": " + next.problem);
+      if (next.outcome() == PreparedPicture.Outcome.BROKEN) {
+        problem(next.picture().name() + ": " + next.problem());
         check();
-      } else if (next.outcome == Outcome.KNOWN) {
+      } else if (next.outcome() == PreparedPicture.Outcome.KNOWN) {
         known++;
-      } else if (next.outcome == Outcome.EMPTY) {
+        next.picture().settled();
+      } else if (next.outcome() == PreparedPicture.Outcome.EMPTY) {
         empty++;
-      } else if (!seen.add(next.facts.identity()) || journal.holds(id(next))) {
+        next.picture().settled();
+      } else if (!seen.add(next.facts().identity()) || journal.holds(id(next))) {
         repeated++;
+        next.picture().settled();
       } else {
         batch.add(next);
       }
@@ -206,11 +219,17 @@ public final class EncodeRun {
     }
   }
 
-  private String id(Prepared picture) {
-    return ContentId.document(format.field(), picture.facts.identity());
+  /** Returns how many documents are sent together. */
+  static int documentsOfRequest(DocumentFormat format, int thumbnailBytes) {
+    int bytes = format.documentBytes() + thumbnailBytes;
+    return Math.max(1, Math.min(REQUEST_DOCUMENTS, REQUEST_BYTES / bytes));
   }
 
-  private static Prepared await(Future<Prepared> future) throws InterruptedException {
+  private String id(PreparedPicture picture) {
+    return ContentId.document(format.field(), picture.facts().identity());
+  }
+
+  private static PreparedPicture await(Future<PreparedPicture> future) throws InterruptedException {
     try {
       return future.get();
     } catch (ExecutionException e) {
@@ -221,53 +240,61 @@ public final class EncodeRun {
     }
   }
 
-  private Prepared prepare(Encodable picture) {
+  private PreparedPicture prepare(Encodable picture) {
+    long start = System.nanoTime();
     try {
-      String stamp = picture.stamp();
-      if (journal.holdsFile(stamp)) {
-        return Prepared.left(Outcome.KNOWN, picture, "");
-      }
-      Encodable.Reading read = picture.read(reader);
-      if (read.facts().isEmpty()) {
-        return Prepared.left(Outcome.EMPTY, picture, "");
-      }
-      return new Prepared(
-          Outcome.READY,
-          picture,
-          read.unplaced(),
-          stamp,
-          read.facts().get(),
-          read.pixels().orElseThrow());
-    } catch (IllegalArgumentException e) {
-      return Prepared.left(Outcome.BROKEN, picture, e.getMessage());
-    } catch (NoSuchFileException e) {
-      // Its message is the bare path.
-      return Prepared.left(Outcome.BROKEN, picture, "there is no such file: " + e.getFile());
-    } catch (IOException | UncheckedIOException e) {
-      return Prepared.left(Outcome.BROKEN, picture, "cannot be read: " + e);
+      return PreparedPicture.of(picture, reader, journal);
     } finally {
+      readNanos.add(System.nanoTime() - start);
       picture.done();
     }
   }
 
-  private List<Document> encode(List<Prepared> batch) {
+  /** Returns why a file cannot be read. */
+  static String reason(Exception e) {
+    // The message of the first is the bare path.
+    return e instanceof NoSuchFileException missing
+        ? "there is no such file: " + missing.getFile()
+        : "cannot be read: " + e;
+  }
+
+  private List<Document> encode(List<PreparedPicture> batch) {
+    long start = System.nanoTime();
     List<Encoding> encodings =
-        model.encodeImages(format.sensor(), batch.stream().map(Prepared::pixels).toList());
+        model.encodeImages(format.sensor(), batch.stream().map(PreparedPicture::pixels).toList());
+    encodeNanos += System.nanoTime() - start;
     List<Document> documents = new ArrayList<>(batch.size());
     for (int i = 0; i < batch.size(); i++) {
-      Prepared picture = batch.get(i);
+      PreparedPicture picture = batch.get(i);
       if (finite(encodings.get(i).embedding())) {
         documents.add(
             new Document(
-                id(picture), picture.stamp, picture.picture, picture.facts, encodings.get(i)));
-        if (!picture.problem.isEmpty()) {
-          unplaced.add(picture.picture.name() + ": " + picture.problem);
+                id(picture),
+                picture.stamp(),
+                picture.picture(),
+                picture.facts(),
+                encodings.get(i)));
+        if (!picture.problem().isEmpty()) {
+          unplaced.add(picture.picture().name() + ": " + picture.problem());
         }
       } else {
-        problem(picture.picture.name() + ": the model's output is not finite");
+        problem(picture.picture().name() + ": the model's output is not finite");
       }
     }
     return documents;
+  }
+
+  /**
+   * Time that a run has taken, in nanoseconds.
+   *
+   * @param read by all threads together that read and decode
+   * @param encode by the model
+   */
+  public record Times(long read, long encode) {}
+
+  /** Returns the time so far; called by the thread that runs. */
+  public Times times() {
+    return new Times(readNanos.sum(), encodeNanos);
   }
 
   private static boolean finite(float[] values) {
@@ -304,6 +331,9 @@ public final class EncodeRun {
       journal.add(documents, position);
       synchronized (problems) {
         kept += documents.size();
+      }
+      for (Document document : documents) {
+        document.picture().settled();
       }
     }
 

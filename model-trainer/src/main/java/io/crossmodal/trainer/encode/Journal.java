@@ -183,6 +183,17 @@ public final class Journal implements Closeable {
     }
   }
 
+  /**
+   * Notes that all of a file is kept, whose parts are noted one by one.
+   *
+   * @param stamp of the file
+   */
+  synchronized void addFile(String stamp) throws IOException {
+    if (file != null && stamps.add(stamp)) {
+      append(stamp + " " + stamp + "\n= " + position + "\n");
+    }
+  }
+
   @Override
   public void close() throws IOException {
     if (file != null) {

@@ -16,6 +16,9 @@ import java.util.Optional;
  * @param rgb bands of a TIFF that are red, green and blue, counted from 0; none: as the file says
  */
 public record Look(int thumbnail, Optional<Stretch> stretch, List<Integer> rgb) {
+  /** The longest side that the command encode makes unless it is told otherwise. */
+  public static final int THUMBNAIL = 192;
+
   /** As files say it themselves, without thumbnails. */
   public static final Look PLAIN = new Look(0, Optional.empty(), List.of());
 
@@ -29,6 +32,11 @@ public record Look(int thumbnail, Optional<Stretch> stretch, List<Integer> rgb) 
     }
     // Refuses what is none.
     new Thumbnails(thumbnail);
+  }
+
+  /** Returns about how many bytes a thumbnail takes in a document. */
+  public int thumbnailBytes() {
+    return new Thumbnails(thumbnail).documentBytes();
   }
 
   /** Returns the same without thumbnails. */

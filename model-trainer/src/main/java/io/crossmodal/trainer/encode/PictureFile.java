@@ -44,12 +44,33 @@ record PictureFile(SourceImage image, String sensor) implements Encodable {
         + Files.getLastModifiedTime(file).toMillis();
   }
 
-  @Override
-  public Reading read(PictureReader reader) throws IOException {
+  private List<byte[]> bytes() throws IOException {
     List<byte[]> files = new ArrayList<>();
     for (Path file : image.files()) {
       files.add(PictureFiles.read(file));
     }
+    return files;
+  }
+
+  @Override
+  public Optional<Identity> identity(PictureReader reader) throws IOException {
+    List<byte[]> files = bytes();
+    return Optional.of(identity(files, reader.range(files)));
+  }
+
+  private Identity identity(List<byte[]> files, Optional<Stretch> stretch) {
+    String identity = ContentId.digest(sensor, files);
+    if (stretch.isEmpty()) {
+      return new Identity(identity, identity);
+    }
+    List<byte[]> shown = new ArrayList<>(files);
+    shown.add(("stretch " + stretch.get()).getBytes(StandardCharsets.UTF_8));
+    return new Identity(identity, ContentId.digest(sensor, shown));
+  }
+
+  @Override
+  public Reading read(PictureReader reader) throws IOException {
+    List<byte[]> files = bytes();
     PictureReader.Seen seen = reader.picture(files);
     Optional<PictureReader.Place> place = Optional.empty();
     String unplaced = "";
@@ -58,15 +79,16 @@ record PictureFile(SourceImage image, String sensor) implements Encodable {
     } catch (IllegalArgumentException e) {
       unplaced = e.getMessage();
     }
-    String identity = ContentId.digest(sensor, files);
-    String digest = identity;
-    if (seen.stretch().isPresent()) {
-      files.add(("stretch " + seen.stretch().get()).getBytes(StandardCharsets.UTF_8));
-      digest = ContentId.digest(sensor, files);
-    }
+    Identity told = identity(files, seen.stretch());
     return new Reading(
         Optional.of(
-            new Facts(identity, digest, place, Optional.empty(), seen.stretch(), seen.thumbnail())),
+            new Facts(
+                told.identity(),
+                told.digest(),
+                place,
+                Optional.empty(),
+                seen.stretch(),
+                seen.thumbnail())),
         Optional.of(seen.pixels()),
         unplaced);
   }

@@ -107,20 +107,31 @@ final class PictureReader {
     if (sensor.bands() != null && GeoTiff.isTiff(file)) {
       return seen(GeoTiff.open(file).read());
     }
-    if (look.changes() && GeoTiff.isTiff(file)) {
+    Optional<Stretch> range = range(files);
+    if (range.isPresent()) {
       TiffScene scene = TiffScene.of(file);
-      if (!hasOwnColours(scene)) {
-        Stretch range = range(scene).orElseThrow();
-        Window whole = new Window(0, 0, scene.width(), scene.height());
-        BandImage values = scene.values(0, whole, most).bands();
-        return seen(range.apply(values, shown(scene)), Optional.of(range));
-      }
+      Window whole = new Window(0, 0, scene.width(), scene.height());
+      BandImage values = scene.values(0, whole, most).bands();
+      return seen(range.get().apply(values, shown(scene)), range);
     }
     String thumbnail =
         thumbnails.wanted()
             ? thumbnails.of(ImagePreprocessor.preview(file, thumbnails.side()))
             : "";
     return new Seen(preprocessor.preprocess(file), Optional.empty(), thumbnail);
+  }
+
+  /**
+   * Returns the values of a picture that are black and white; empty where nobody said which, or its
+   * samples are colours.
+   *
+   * @param files as {@link #picture} takes them
+   */
+  Optional<Stretch> range(List<byte[]> files) {
+    byte[] file = files.get(0);
+    return files.size() == 1 && look.changes() && GeoTiff.isTiff(file)
+        ? range(TiffScene.of(file))
+        : Optional.empty();
   }
 
   private Seen seen(RgbImage colours, Optional<Stretch> stretch) {

@@ -8,11 +8,11 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.image.FileKind;
 import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.TiffScene;
-import io.crossmodal.model.image.Window;
 import io.crossmodal.trainer.data.Georeference;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,18 +48,43 @@ public final class Scenes implements Closeable {
    * @param level overview that is read
    * @param resolution metres along a pixel that it is cut at
    * @param stamp names the file, its size and its time
+   * @param part of it that is cut
    */
-  private record Plan(
+  record Plan(
       SourceImage image,
       Optional<Georeference> place,
       Cutting.Grid grid,
       int level,
       OptionalDouble resolution,
-      String stamp) {
+      String stamp,
+      Part part) {
     Path file() {
       return image.files().get(0);
     }
+
+    int chips() {
+      return part.to - part.from;
+    }
   }
+
+  /**
+   * Chips of a scene that are cut, by their numbers.
+   *
+   * @param from the first
+   * @param to behind the last
+   * @param content digest of the scene's bytes; null where it is not known yet
+   */
+  record Part(int from, int to, String content) {}
+
+  /**
+   * A scene that was planned, for whoever cuts it.
+   *
+   * @param chips that it is cut to
+   * @param content digest of its bytes
+   * @param stamp names the file, its size and its time
+   */
+  public record Listed(SourceImage image, int chips, String content, String stamp)
+      implements Serializable {}
 
   private Scenes(double mostNoData) {
     this.mostNoData = mostNoData;
@@ -122,8 +147,62 @@ public final class Scenes implements Closeable {
               grid,
               scene.level(grid.scale()),
               resolution,
-              image.path() + PictureFile.stamp(file)));
+              image.path() + PictureFile.stamp(file),
+              new Part(0, grid.size(), null)));
     }
+  }
+
+  /**
+   * Plans some chips of a scene that was planned by another process. A scene that is not there any
+   * more, or another one, is a problem.
+   *
+   * @param from number of the first chip
+   * @param to number behind the last one
+   */
+  public static Scenes part(
+      Listed listed,
+      int from,
+      int to,
+      Cutting cutting,
+      ModelBundle bundle,
+      String sensor,
+      Look look) {
+    Scenes scenes = plan(List.of(listed.image), cutting, bundle, sensor, look);
+    if (!scenes.plans.isEmpty()) {
+      Plan whole = scenes.plans.remove(0);
+      if (whole.stamp.equals(listed.stamp)) {
+        Part part = new Part(from, to, listed.content);
+        scenes.plans.add(
+            new Plan(
+                whole.image,
+                whole.place,
+                whole.grid,
+                whole.level,
+                whole.resolution,
+                whole.stamp,
+                part));
+      } else {
+        scenes.problems.add(whole.file() + ": was changed after it was listed");
+      }
+    }
+    return scenes;
+  }
+
+  /**
+   * Reads the scenes to their ends, for the digests from which ids are made. One that cannot be
+   * read becomes a problem.
+   */
+  public List<Listed> list() {
+    List<Listed> listed = new ArrayList<>();
+    for (Plan plan : plans) {
+      try {
+        String content = ContentId.digest(plan.file());
+        listed.add(new Listed(plan.image, plan.chips(), content, plan.stamp));
+      } catch (IOException e) {
+        problems.add(plan.file() + ": cannot be read: " + e);
+      }
+    }
+    return listed;
   }
 
   private static void checkIsTiff(Path file) throws IOException {
@@ -145,7 +224,7 @@ public final class Scenes implements Closeable {
 
   /** Returns how many chips they are cut to, those without data included. */
   public long chips() {
-    return plans.stream().mapToLong(plan -> plan.grid.size()).sum();
+    return plans.stream().mapToLong(Plan::chips).sum();
   }
 
   /** Returns the scenes that are left out, a line each. */
@@ -172,17 +251,17 @@ public final class Scenes implements Closeable {
 
       @Override
       public boolean hasNext() {
-        return (scene != null && nextChip < scene.plan.grid.size()) || nextPlan < plans.size();
+        return (scene != null && nextChip < scene.plan.part.to) || nextPlan < plans.size();
       }
 
       @Override
       public Encodable next() {
-        if (scene == null || nextChip == scene.plan.grid.size()) {
+        if (scene == null || nextChip == scene.plan.part.to) {
           if (nextPlan == plans.size()) {
             throw new NoSuchElementException("no more scenes");
           }
           scene = new OpenScene(plans.get(nextPlan++));
-          nextChip = 0;
+          nextChip = scene.plan.part.from;
           open.add(scene);
           current = "scene " + nextPlan + " of " + plans.size() + ", " + scene.plan.image.path();
         }
@@ -199,8 +278,8 @@ public final class Scenes implements Closeable {
   }
 
   /** A scene whose chips are being cut. */
-  private final class OpenScene implements Closeable {
-    private final Plan plan;
+  final class OpenScene implements Closeable {
+    final Plan plan;
     private final AtomicInteger left;
     private TiffScene file;
     private String content;
@@ -208,7 +287,8 @@ public final class Scenes implements Closeable {
 
     OpenScene(Plan plan) {
       this.plan = plan;
-      this.left = new AtomicInteger(plan.grid.size());
+      this.content = plan.part.content;
+      this.left = new AtomicInteger(plan.chips());
     }
 
     synchronized TiffScene file() throws IOException {
@@ -249,63 +329,6 @@ public final class Scenes implements Closeable {
           throw new UncheckedIOException("closing " + plan.file(), e);
         }
       }
-    }
-  }
-
-  /** A window of a scene. */
-  private record SceneChip(OpenScene scene, Window window, double mostNoData) implements Encodable {
-    @Override
-    public SourceImage image() {
-      return scene.plan.image;
-    }
-
-    @Override
-    public String name() {
-      return scene.plan.file() + " " + where();
-    }
-
-    private String where() {
-      return "["
-          + window.x()
-          + ", "
-          + window.y()
-          + ", "
-          + window.width()
-          + ", "
-          + window.height()
-          + "]";
-    }
-
-    @Override
-    public String stamp() {
-      return ContentId.shortened(scene.plan.stamp + "\0" + where() + scene.plan.level);
-    }
-
-    @Override
-    public Reading read(PictureReader reader) throws IOException {
-      Plan plan = scene.plan;
-      PictureReader.Part part =
-          reader.window(scene.file(), plan.level, window, mostNoData, () -> scene.range(reader));
-      if (part.seen().isEmpty()) {
-        return Reading.SHOWS_NOTHING;
-      }
-      PictureReader.Seen seen = part.seen().get();
-      String sensor = reader.sensor();
-      String shown = plan.level + " " + seen.stretch() + " " + reader.rgb();
-      Facts facts =
-          new Facts(
-              ContentId.chip(sensor, scene.content(), where(), ""),
-              ContentId.chip(sensor, scene.content(), where(), shown),
-              plan.place.map(place -> PictureReader.Place.of(place.part(window))),
-              Optional.of(new Chip(window, plan.resolution, part.noData())),
-              seen.stretch(),
-              seen.thumbnail());
-      return new Reading(Optional.of(facts), Optional.of(seen.pixels()), "");
-    }
-
-    @Override
-    public void done() {
-      scene.done();
     }
   }
 }

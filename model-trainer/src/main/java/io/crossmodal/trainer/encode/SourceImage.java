@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.encode;
 
+import java.io.Serializable;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
@@ -11,7 +12,8 @@ import java.util.Objects;
 import java.util.Optional;
 
 /**
- * A picture to encode, and what is known of it without opening it.
+ * A picture to encode, and what is known of it without opening it. Serialised, it names its files
+ * by absolute paths, for a process that runs elsewhere.
  *
  * @param path as its source names it
  * @param files where it lies: a picture file, or three GeoTIFFs with the bands red, green and blue
@@ -27,7 +29,8 @@ public record SourceImage(
     List<String> captions,
     Optional<String> sceneClass,
     List<String> labels,
-    Optional<Instant> acquired) {
+    Optional<Instant> acquired)
+    implements Serializable {
 
   public SourceImage {
     Objects.requireNonNull(path, "path");
@@ -45,6 +48,36 @@ public record SourceImage(
   static SourceImage of(
       String path, Path file, List<String> captions, Optional<String> sceneClass) {
     return new SourceImage(path, List.of(file), captions, sceneClass, List.of(), Optional.empty());
+  }
+
+  private Object writeReplace() {
+    return new Serialised(
+        path,
+        files.stream().map(file -> file.toAbsolutePath().toString()).toList(),
+        captions,
+        sceneClass.orElse(null),
+        labels,
+        acquired.orElse(null));
+  }
+
+  /** As it is serialised: of what {@link Serializable} knows. */
+  private record Serialised(
+      String path,
+      List<String> files,
+      List<String> captions,
+      String sceneClass,
+      List<String> labels,
+      Instant acquired)
+      implements Serializable {
+    private Object readResolve() {
+      return new SourceImage(
+          path,
+          files.stream().map(Path::of).toList(),
+          captions,
+          Optional.ofNullable(sceneClass),
+          labels,
+          Optional.ofNullable(acquired));
+    }
   }
 
   /** Returns the file, or folder of files, to name in messages. */

@@ -77,6 +77,22 @@ public record SourceImages(
    */
   public static SourceImages read(Path path, Optional<Path> images, int allowedProblems)
       throws IOException {
+    SourceImages read = readAny(path, images, allowedProblems);
+    if (read.images().isEmpty()) {
+      throw new IllegalArgumentException(
+          path
+              + " holds no JPEG, PNG or TIFF"
+              + (Files.isDirectory(path) ? "" : ", and names none")
+              + Stream.concat(read.unreadLines().stream(), read.problems().stream())
+                  .map(line -> "; " + line)
+                  .collect(Collectors.joining()));
+    }
+    return read;
+  }
+
+  /** Reads what lies at a path, see {@link #read}; there may be no picture. */
+  public static SourceImages readAny(Path path, Optional<Path> images, int allowedProblems)
+      throws IOException {
     if (Datasets.holdsCaptions(path)) {
       return captioned(new Datasets.Options(path, images, allowedProblems, Optional.empty()));
     }
@@ -90,20 +106,9 @@ public record SourceImages(
               + " does not exist; a folder of pictures, a file of captions or a list of pictures is"
               + " expected");
     }
-    SourceImages read =
-        Files.isDirectory(path)
-            ? folder(path)
-            : PictureFiles.isPicture(path) ? single(path) : list(path);
-    if (read.images().isEmpty()) {
-      throw new IllegalArgumentException(
-          path
-              + " holds no JPEG, PNG or TIFF"
-              + (Files.isDirectory(path) ? "" : ", and names none")
-              + Stream.concat(read.unreadLines().stream(), read.problems().stream())
-                  .map(line -> "; " + line)
-                  .collect(Collectors.joining()));
-    }
-    return read;
+    return Files.isDirectory(path)
+        ? folder(path)
+        : PictureFiles.isPicture(path) ? single(path) : list(path);
   }
 
   /** Returns the kinds that are not read, a line each. */

@@ -11,7 +11,9 @@ import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.trainer.cluster.ClusterClient;
 import io.crossmodal.trainer.cluster.ClusterClient.Response;
+import io.crossmodal.trainer.cluster.Retry;
 import java.io.IOException;
+import java.io.Serializable;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -32,9 +34,16 @@ import java.util.regex.Pattern;
  * @param thumbnails whether it has a binary field of that name, which is kept and not indexed
  */
 public record TargetIndex(
-    String name, String incarnation, TokenForm tokens, boolean places, boolean thumbnails) {
+    String name, String incarnation, TokenForm tokens, boolean places, boolean thumbnails)
+    implements Serializable {
   private static final Duration TIMEOUT = Duration.ofMinutes(2);
+
+  /** For one request with documents: a node that is busy answers late. */
+  private static final Duration BUSY_TIMEOUT = Duration.ofMinutes(5);
+
   private static final Pattern NAME = Pattern.compile("[^,*\\s/?#\"<>|\\\\]+");
+  static final String ENCODED_FROM = "encoded_from";
+
   private static final String MODELS = "/_plugins/_cross_modal/models/";
 
   /**
@@ -218,18 +227,41 @@ public record TargetIndex(
     return body;
   }
 
-  private static JsonObject type(String name) {
+  /**
+   * Adds the fields that say where a picture comes from; those that are there stay.
+   *
+   * @throws IOException when the index has others of their names
+   */
+  public void addProvenance(ClusterClient cluster) throws IOException, InterruptedException {
+    JsonObject body = new JsonObject();
+    body.add("properties", ProvenanceFields.mapping());
+    cluster.call("PUT", path(name) + "/_mapping", body.toString(), TIMEOUT);
+  }
+
+  static JsonObject type(String name) {
     JsonObject type = new JsonObject();
     type.addProperty("type", name);
     return type;
   }
 
-  /** Returns the path of its {@code _bulk}. */
-  public String bulkPath() {
+  /** Returns what sends lines to its {@code _bulk}. */
+  public BulkSink.Transport bulk(ClusterClient cluster) {
+    String path = bulkPath();
+    return lines -> cluster.send("POST", path, lines, BUSY_TIMEOUT);
+  }
+
+  String bulkPath() {
     return path(name) + "/_bulk";
   }
 
-  private static String path(String index) {
+  /** Returns what it holds in a field. */
+  public IndexedDocuments documents(ClusterClient cluster, String field, Retry retry) {
+    String path = path(name) + "/_mget?_source_includes=" + encoded(field + "." + ENCODED_FROM);
+    return new IndexedDocuments(
+        name, field, body -> cluster.send("POST", path, body, BUSY_TIMEOUT), retry);
+  }
+
+  static String path(String index) {
     if (!NAME.matcher(index).matches()) {
       throw new IllegalArgumentException("one index or alias must be named, got [" + index + "]");
     }

@@ -22,13 +22,21 @@ import java.util.Objects;
  * @param similarCaptions similarity to a caption of a picture from which another caption is no
  *     wrong answer to it, above 0; 1 where all others are
  * @param start where cross-attention begins
+ * @param layers of a new fusion encoder, which takes the place of the bundle's own; null: the
+ *     bundle's own learns on, and towers without one get {@value #LAYERS}
+ * @param width inside of a new one over CLIP's towers; null: {@value #WIDTH}, or that of the tokens
+ *     where they are narrower
+ * @param filterWeight of the bi-encoder's logit, to which the matching logit is added in the loss,
+ *     so that it learns what the bi-encoder does not know; null: 1 for a new fusion encoder, 0 for
+ *     one that learns on
  * @param keptRate factor of the learning rate of weights that start as the bundle has them
  * @param precision FP32, or BF16 for linear layers in bfloat16 over weights of fp32
  * @param optimiser how a step changes the weights
  * @param dropout share of the values of text tokens that is dropped
  * @param layerDropout share of what attention and feed-forward add that is dropped
  * @param augmentation what happens to all views of a picture but the first
- * @param featureViews views of each picture that the towers see, once
+ * @param featureViews views of each picture that the towers see, once; null: 8 of towers whose
+ *     first part is kept, 1 of the others, whose every view costs a whole encoding
  * @param checkpointEvery steps between checkpoints
  * @param validation when the model is measured meanwhile
  */
@@ -40,15 +48,28 @@ public record FusionOptions(
     int pool,
     double similarCaptions,
     Start start,
+    Integer layers,
+    Integer width,
+    Double filterWeight,
     double keptRate,
     Precision precision,
     Optimiser optimiser,
     double dropout,
     double layerDropout,
     Augmentation augmentation,
-    int featureViews,
+    Integer featureViews,
     int checkpointEvery,
     Validation.Options validation) {
+
+  /** Layers of a new fusion encoder where nobody says how many. */
+  static final int LAYERS = 3;
+
+  /** Width of one over CLIP's towers, so that it learns within minutes and scores fast. */
+  static final int WIDTH = 256;
+
+  private static final int CUT_VIEWS = 8;
+
+  private static final double MAX_FILTER_WEIGHT = 100;
 
   /** Where cross-attention begins. */
   public enum Start {
@@ -69,13 +90,25 @@ public record FusionOptions(
     OptionRecords.atLeast("queries", queries, 1);
     OptionRecords.atLeast("candidates", candidates, 2);
     OptionRecords.atLeast("pool", pool, candidates - 1);
-    OptionRecords.atLeast("feature_views", featureViews, 1);
+    if (featureViews != null) {
+      OptionRecords.atLeast("feature_views", featureViews, 1);
+    }
+    if (layers != null) {
+      OptionRecords.atLeast("layers", layers, 2);
+    }
+    if (width != null) {
+      OptionRecords.atLeast("width", width, 1);
+    }
     OptionRecords.atLeast("checkpoint_every", checkpointEvery, 1);
     OptionRecords.share("dropout", dropout);
     OptionRecords.share("layer_dropout", layerDropout);
     if (!(similarCaptions > 0 && similarCaptions <= 1)) {
       throw new IllegalArgumentException(
           "similar_captions must lie in (0, 1], got " + similarCaptions);
+    }
+    if (filterWeight != null && !(filterWeight >= 0 && filterWeight <= MAX_FILTER_WEIGHT)) {
+      throw new IllegalArgumentException(
+          "filter_weight must lie in [0, " + MAX_FILTER_WEIGHT + "], got " + filterWeight);
     }
     if (!(keptRate > 0) || Double.isInfinite(keptRate)) {
       throw new IllegalArgumentException("kept_rate must be above 0, got " + keptRate);
@@ -84,6 +117,24 @@ public record FusionOptions(
       throw new IllegalArgumentException(
           "precision must be FP32 or BF16, in which models are trained, got " + precision);
     }
+  }
+
+  /**
+   * Returns how many views of each picture the towers see.
+   *
+   * @param cut whether features are those of a tower's first part
+   */
+  int views(boolean cut) {
+    return featureViews != null ? featureViews : cut ? CUT_VIEWS : 1;
+  }
+
+  /**
+   * Returns the weight of the bi-encoder's logit in the loss.
+   *
+   * @param anew whether the fusion encoder is new
+   */
+  double filterWeight(boolean anew) {
+    return filterWeight != null ? filterWeight : anew ? 1 : 0;
   }
 
   /** Returns the options that nobody has changed. */

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.trainer.fusion;
 
-import io.crossmodal.model.text.TokenizedText;
+import io.crossmodal.trainer.train.CaptionStates;
 import io.crossmodal.trainer.train.FeatureCache;
 import io.crossmodal.trainer.train.RandomSource;
 import java.util.ArrayList;
@@ -28,16 +28,27 @@ final class FusionSet {
 
   private final FusionOptions options;
   private final RandomSource randoms;
-  private final TokenizedText[] captions;
+  private final CaptionStates captions;
 
   /** Of each picture the captions that it can ask with. */
   private final int[][] captionsOf;
 
   private final HardCandidates hard;
   private final FeatureCache features;
+  private final int views;
+  private final Prior prior;
 
   /** The pictures that take part. */
   private final int[] asking;
+
+  /** Says of a pair, by its numbers, what the matching logit is added to. */
+  @FunctionalInterface
+  interface Prior {
+    /** Says nothing. */
+    Prior NONE = (caption, picture) -> 0;
+
+    float of(int caption, int picture);
+  }
 
   /** The epoch whose order is at hand. */
   private int shuffled = -1;
@@ -47,22 +58,28 @@ final class FusionSet {
   /**
    * Makes a set.
    *
-   * @param captions all distinct ones, by their numbers
+   * @param captions all distinct ones, by their numbers, the caller's
    * @param captionsOf of each picture the numbers of its captions
    * @param features views of the pictures, the caller's
+   * @param views how many of each picture
+   * @param prior what the bi-encoder says of a pair
    * @throws IllegalArgumentException when no query has as many wrong answers as a batch asks for
    */
   FusionSet(
       FusionOptions options,
-      TokenizedText[] captions,
+      CaptionStates captions,
       int[][] captionsOf,
       HardCandidates hard,
-      FeatureCache features) {
+      FeatureCache features,
+      int views,
+      Prior prior) {
     this.options = options;
     this.randoms = new RandomSource(options.seed());
     this.captions = captions;
     this.hard = hard;
     this.features = features;
+    this.views = views;
+    this.prior = prior;
     int wrong = options.candidates() - 1;
     this.captionsOf =
         Arrays.stream(captionsOf)
@@ -110,6 +127,7 @@ final class FusionSet {
     Distinct texts = new Distinct();
     long[] text = new long[2 * pairs];
     long[] image = new long[2 * pairs];
+    float[] known = new float[2 * pairs];
     for (int q = 0; q < queries; q++) {
       int picture = asked((long) number * queries + q);
       int[] own = captionsOf[picture];
@@ -117,20 +135,24 @@ final class FusionSet {
       int at = q * options.candidates();
       Arrays.fill(text, at, at + options.candidates(), texts.place(caption));
       image[at] = images.place(picture);
+      known[at] = prior.of(caption, picture);
       for (int wrong : drawn(hard.images()[caption], random)) {
         image[++at] = images.place(wrong);
+        known[at] = prior.of(caption, wrong);
       }
       at = pairs + q * options.candidates();
       Arrays.fill(image, at, at + options.candidates(), images.place(picture));
       text[at] = texts.place(caption);
+      known[at] = prior.of(caption, picture);
       for (int wrong : drawn(hard.captions()[picture], random)) {
         text[++at] = texts.place(wrong);
+        known[at] = prior.of(wrong, picture);
       }
     }
     // By length, for a text is padded to the longest of its part.
     int[] sorted =
         texts.numbers().stream()
-            .sorted(Comparator.comparingInt(t -> captions[t].length()))
+            .sorted(Comparator.comparingInt(captions::length))
             .mapToInt(Integer::intValue)
             .toArray();
     int[] row = new int[sorted.length];
@@ -147,26 +169,25 @@ final class FusionSet {
     for (int i = 0; i < byLength.length; i++) {
       place[byLength[i]] = i;
     }
-    int n = captions[sorted[sorted.length - 1]].length();
-    long[] ids = new long[sorted.length * n];
-    float[] mask = new float[ids.length];
+    int n = captions.length(sorted[sorted.length - 1]);
+    int h = captions.hidden();
+    float[] words = new float[sorted.length * n * h];
+    float[] mask = new float[sorted.length * n];
     for (int i = 0; i < sorted.length; i++) {
-      int[] own = captions[sorted[i]].ids();
-      for (int j = 0; j < own.length; j++) {
-        ids[i * n + j] = own[j];
-        mask[i * n + j] = 1;
-      }
+      captions.read(sorted[i], words, i * n * h);
+      Arrays.fill(mask, i * n, i * n + captions.length(sorted[i]), 1);
     }
     return new FusionTask.Batch(
         views(images.numbers(), random),
         features.shape(),
         n,
-        ids,
+        words,
         mask,
         Arrays.stream(byLength).mapToLong(pair -> row[(int) text[pair]]).toArray(),
         Arrays.stream(byLength).mapToLong(pair -> image[pair]).toArray(),
-        parts(byLength.length, i -> captions[sorted[row[(int) text[byLength[i]]]]].length()),
-        place);
+        parts(byLength.length, i -> captions.length(sorted[row[(int) text[byLength[i]]]])),
+        place,
+        known);
   }
 
   /**
@@ -217,10 +238,10 @@ final class FusionSet {
 
   private float[] views(List<Integer> images, SplittableRandom random) {
     int each = features.values();
-    float[] views = new float[images.size() * each];
+    float[] all = new float[images.size() * each];
     for (int i = 0; i < images.size(); i++) {
-      features.read(images.get(i), random.nextInt(options.featureViews()), views, i * each);
+      features.read(images.get(i), random.nextInt(views), all, i * each);
     }
-    return views;
+    return all;
   }
 }

@@ -20,7 +20,6 @@ import io.crossmodal.trainer.train.TrainableScript;
 import io.crossmodal.trainer.train.TrainingTask;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -28,12 +27,6 @@ import java.util.stream.LongStream;
 
 /** Listwise matching: the fusion encoder with its loss, and what a batch of pairs is to it. */
 final class FusionTask implements TrainingTask<FusionTask.Batch> {
-  /** Deviation of fresh outputs of cross-attention: pictures say little at first. */
-  private static final double OUTPUT = 0.02;
-
-  /** Deviation of what finer places add to a token: at first it is what the filter makes of it. */
-  private static final double FINE = 0.01;
-
   private final FusionOptions options;
   private final ModelConfig config;
   private final SensorConfig sensor;
@@ -45,21 +38,24 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
   /**
    * Makes a task.
    *
-   * @param weights of the model, whose towers stay
+   * @param config of the model that is trained
+   * @param weights of the bundle, whose towers stay
+   * @param fresh tensors that start otherwise, by name
    * @param sensor whose pictures it learns from
    */
-  FusionTask(FusionOptions options, ModelConfig config, StateDict weights, SensorConfig sensor) {
+  FusionTask(
+      FusionOptions options,
+      ModelConfig config,
+      StateDict weights,
+      Map<String, ScriptTensor> fresh,
+      SensorConfig sensor) {
     this.options = options;
     this.config = config;
     this.sensor = sensor;
-    Map<String, ScriptTensor> aligned =
-        options.start() == FusionOptions.Start.ALIGNED
-            ? aligned(options, config, weights, sensor)
-            : Map.of();
     Map<String, ScriptTensor> tensors = new LinkedHashMap<>(weights.tensors());
-    tensors.putAll(aligned);
+    tensors.putAll(fresh);
     this.start = new StateDict(tensors);
-    this.fresh = aligned.keySet().stream().map("model."::concat).collect(Collectors.toSet());
+    this.fresh = fresh.keySet().stream().map("model."::concat).collect(Collectors.toSet());
   }
 
   /**
@@ -68,84 +64,37 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
    * @param features (I, ...), of the distinct images, flat
    * @param shape of the features of an image
    * @param tokens N, of the longest text
-   * @param ids (T, N), of the distinct texts, the shortest first
+   * @param words (T, N, H), of the distinct texts, the shortest first, 0 behind their ends
    * @param mask (T, N), 1 for a token
    * @param text (P), the text of each pair, the shortest first
    * @param image (P), the image of each pair
    * @param pairs (G, 3), parts of the pairs: the first, the one behind the last, longest text
    * @param place (P), where the pairs stand, query by query, its own answer first
+   * @param prior (P), in that order, what their matching logits are added to
    */
   @SuppressWarnings("ArrayRecordComponent") // handed to native memory once, never compared
   record Batch(
       float[] features,
       List<Integer> shape,
       int tokens,
-      long[] ids,
+      float[] words,
       float[] mask,
       long[] text,
       long[] image,
       long[] pairs,
-      long[] place) {}
+      long[] place,
+      float[] prior) {}
 
-  /** Returns cross-attention, matching head and what makes places of tokens as they begin. */
-  private static Map<String, ScriptTensor> aligned(
-      FusionOptions options, ModelConfig config, StateDict weights, SensorConfig sensor) {
-    int h = config.hidden();
-    if (config.embeddingDimension() != h) {
-      throw new IllegalArgumentException(
-          String.format(
-              Locale.ROOT,
-              "start ALIGNED needs embeddings as wide as the tokens, %d; they have %d: give start"
-                  + " KEPT",
-              h,
-              config.embeddingDimension()));
-    }
-    float[] identity = new float[h * h];
-    for (int i = 0; i < h; i++) {
-      identity[i * h + i] = 1;
-    }
-    Weights random = Weights.random(options.seed());
-    Map<String, ScriptTensor> tensors = new LinkedHashMap<>();
-    for (int layer = 0; layer < config.fusionLayers(); layer++) {
-      String at = "fusion.layer" + layer + ".";
-      String cross = at + "cross_attention.";
-      tensors.put(cross + "query.weight", weights.get("filter.text.weight", h, h));
-      tensors.put(cross + "query.bias", weights.get("filter.text.bias", h));
-      for (String same : List.of("key", "value")) {
-        tensors.put(cross + same + ".weight", ScriptTensor.parameter(identity, h, h));
-        tensors.put(cross + same + ".bias", ScriptTensor.parameter(new float[h], h));
-      }
-      String output = cross + "output.weight";
-      tensors.put(output, random.get(output, Weights.Init.normal(OUTPUT), h, h));
-      tensors.put(cross + "output.bias", ScriptTensor.parameter(new float[h], h));
-      tensors.put(
-          at + "norm2.weight", random.get(at + "norm2.weight", Weights.Init.constant(1), h));
-      tensors.put(at + "norm2.bias", ScriptTensor.parameter(new float[h], h));
-    }
-    tensors.put("itm.weight", random.get("itm.weight", Weights.Init.normal(OUTPUT), 2, h));
-    tensors.put("itm.bias", ScriptTensor.parameter(new float[2], 2));
-    if (FrozenTowers.cuts(config.image())) {
-      String tower = "image_" + sensor.name() + ".";
-      weights
-          .tensors()
-          .forEach(
-              (name, tensor) -> {
-                if (name.startsWith(tower) && MtgfeArchitecture.isOfPatchesAlone(config, name)) {
-                  Weights.Init init =
-                      name.endsWith("fine.weight")
-                          ? Weights.Init.normal(FINE)
-                          : Weights.Init.constant(name.endsWith("norm.weight") ? 1 : 0);
-                  tensors.put(name, random.get(name, init, tensor.shape()));
-                }
-              });
-    }
-    return tensors;
-  }
-
+  /** Where features are the towers' tokens, the towers themselves take no part. */
   @Override
   public ScriptModule root() {
+    Weights weights = Weights.of(start);
     return new ScriptModule("listwise.Listwise")
-        .with("model", MtgfeArchitecture.build(config, Weights.of(start)));
+        .with(
+            "model",
+            FrozenTowers.cuts(config.image())
+                ? MtgfeArchitecture.build(config, weights)
+                : MtgfeArchitecture.withFusion(new ScriptModule("listwise.Head"), config, weights));
   }
 
   @Override
@@ -157,6 +106,8 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
             config, dropout, options.precision(), FusionTask.class, "listwise"),
         "listwise",
         Map.of(
+            "MODEL_TYPE",
+            FrozenTowers.cuts(config.image()) ? "mtgfe.Mtgfe" : "listwise.Head",
             "TOKENS",
             FrozenTowers.cuts(config.image())
                 ? "self.model.encode_image_from_" + sensor.name() + "(features)"
@@ -194,7 +145,7 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
   @Override
   public Call forward(NDManager manager, Batch batch, int step, FeatureQueue queue) {
     int n = batch.tokens();
-    long texts = batch.ids().length / n;
+    long texts = batch.mask().length / n;
     long each = batch.shape().stream().mapToLong(Integer::longValue).reduce(1, Math::multiplyExact);
     long[] shape =
         LongStream.concat(
@@ -205,11 +156,12 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
         "loss",
         new NDList(
             manager.create(batch.features(), new Shape(shape)),
-            manager.create(batch.ids(), new Shape(texts, n)),
+            manager.create(batch.words(), new Shape(texts, n, config.hidden())),
             manager.create(batch.mask(), new Shape(texts, n)),
             manager.create(batch.text()),
             manager.create(batch.image()),
             manager.create(batch.pairs(), new Shape(batch.pairs().length / 3, 3)),
-            manager.create(batch.place())));
+            manager.create(batch.place()),
+            manager.create(batch.prior())));
   }
 }

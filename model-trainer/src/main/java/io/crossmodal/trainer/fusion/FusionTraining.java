@@ -17,6 +17,7 @@ import io.crossmodal.model.text.Tokenizer;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.model.torchscript.Weights;
+import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DecodedImages;
@@ -25,6 +26,7 @@ import io.crossmodal.trainer.evaluate.EncodedSplit;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
 import io.crossmodal.trainer.train.CaptionSimilarity;
+import io.crossmodal.trainer.train.CaptionStates;
 import io.crossmodal.trainer.train.FeatureCache;
 import io.crossmodal.trainer.train.FeatureViews;
 import io.crossmodal.trainer.train.FrozenTowers;
@@ -41,15 +43,13 @@ import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /** A run folder and the training of a fusion encoder that fills it. */
 public final class FusionTraining {
-  /** Texts of one call of the tower. */
-  private static final int TEXTS = 64;
-
   /** Pictures whose features are read at once. */
   private static final int PICTURES = 16;
 
@@ -62,35 +62,54 @@ public final class FusionTraining {
   private final RunFolder folder;
   private final FusionOptions options;
   private final ModelBundle bundle;
+
+  /** Of the model that is trained. */
+  private final ModelConfig config;
+
   private final SensorConfig sensor;
+
+  /** Views of a picture, and what makes them; a single one is the picture as it is served. */
+  private final int views;
+
+  private final Augmentation augmentation;
   private final Path cache;
 
-  private FusionTraining(RunFolder folder, FusionOptions options, ModelBundle bundle, Path cache) {
+  private FusionTraining(
+      RunFolder folder, FusionOptions options, ModelBundle bundle, ModelConfig config, Path cache) {
     this.folder = folder;
     this.options = options;
     this.bundle = bundle;
-    this.sensor = bundle.manifest().config().sensors().get(0);
+    this.config = config;
+    this.sensor = config.sensors().get(0);
+    this.views = options.views(FrozenTowers.cuts(config.image()));
+    this.augmentation = views == 1 ? Augmentation.NONE : options.augmentation();
     this.cache = cache;
   }
 
   /**
    * Opens a run folder, or makes it.
    *
-   * @param bundle the model with the towers, and with text
+   * @param bundle the model with the towers: of texts and pictures, with or without a fusion
+   *     encoder
    * @param cache where features of its towers are kept; null for the run folder
-   * @throws IllegalArgumentException when the folder holds a run of other options
+   * @throws IllegalArgumentException when the bundle has no such towers, the options do not go with
+   *     it, or the folder holds a run of other options
    */
   public static FusionTraining open(
       Path folder, FusionOptions options, ModelBundle bundle, Path cache) throws IOException {
-    bundle.manifest().config().requireText("train-fusion");
-    if (!bundle.manifest().config().hasFusion()) {
+    ModelConfig towers = bundle.manifest().config();
+    if (!towers.hasText()) {
       throw new IllegalArgumentException(
-          "train-fusion trains the fusion encoder of a bundle on, and model "
-              + bundle.manifest().id()
-              + " has towers alone");
+          String.format(
+              Locale.ROOT,
+              "train-fusion needs a bundle with towers of texts and pictures, and model %s is of"
+                  + " sensors alone, %s: train or import makes one with text",
+              bundle.manifest().id(),
+              towers.sensors().stream().map(SensorConfig::name).toList()));
     }
+    ModelConfig config = FusionStart.config(options, towers);
     return new FusionTraining(
-        RunFolder.open(folder, options), options, bundle, cache == null ? folder : cache);
+        RunFolder.open(folder, options), options, bundle, config, cache == null ? folder : cache);
   }
 
   /**
@@ -106,11 +125,15 @@ public final class FusionTraining {
    */
   public ModelBundle train(CaptionedDataset dataset, String id, TrainingLoop.Progress progress)
       throws IOException, TrainingException, BundleException {
+    if (dataset.split(Split.TRAIN).isEmpty()) {
+      throw new IllegalArgumentException(
+          "data set " + dataset.name() + " has no training split, whose captions ask");
+    }
     try (DecodedImages<RgbImage> decoded =
             DecodedImages.decodeToChange(
                 dataset.split(Split.TRAIN),
                 sensor,
-                options.augmentation(),
+                augmentation,
                 dataset.problemsLeft(),
                 folder.path());
         DecodedImages<RgbImage> held = held(dataset, decoded)) {
@@ -127,23 +150,16 @@ public final class FusionTraining {
       DecodedImages<RgbImage> decoded,
       DecodedImages<RgbImage> held)
       throws IOException, TrainingException, BundleException {
-    ModelConfig config = bundle.manifest().config();
     MessageDigest data = TrainingRun.digest(decoded);
     String pictures = RunFolder.hash(data);
     data.update(bundle.manifest().weightsSha256().getBytes(StandardCharsets.UTF_8));
     folder.requireSameData(data, "images, captions or another model");
     StateDict weights = bundle.weights();
-    try (FrozenTowers towers =
-            new FrozenTowers(
-                config, Weights.of(weights), sensor, options.precision(), folder.path());
-        FeatureCache features =
-            new FeatureViews(
-                    decoded.pictures(), sensor, options.augmentation(), options.featureViews())
-                .through(towers, cache, pictures, progress)) {
-      FusionSet set = set(towers, features, decoded.images());
+    try (Prepared prepared = prepare(weights, decoded, pictures, progress)) {
+      FusionSet set = prepared.set();
       double stepsAnEpoch = (double) set.size() / options.queries();
-      try (TrainingModule<FusionTask.Batch> module =
-          new TrainingModule<>(new FusionTask(options, config, weights, sensor), folder.path())) {
+      FusionTask task = new FusionTask(options, config, weights, prepared.fresh(), sensor);
+      try (TrainingModule<FusionTask.Batch> module = new TrainingModule<>(task, folder.path())) {
         Validation validation =
             new Validation(
                 folder,
@@ -157,6 +173,52 @@ public final class FusionTraining {
         new TrainingLoop(folder, options.steps(), options.checkpointEvery(), 2 * options.queries())
             .run(module, step -> List.of(set.batch(step)), progress, validation);
         return validation.shipped();
+      }
+    }
+  }
+
+  /**
+   * What the towers have made, when they are gone; null what they had no time for.
+   *
+   * @param fresh the tensors that start anew
+   */
+  private record Prepared(
+      FeatureCache features, CaptionStates captions, FusionSet set, Map<String, ScriptTensor> fresh)
+      implements AutoCloseable {
+    @Override
+    public void close() throws IOException {
+      try (features) {
+        if (captions != null) {
+          captions.close();
+        }
+      }
+    }
+  }
+
+  /** Runs the towers, where no file has what they make, and finds what is hard for them. */
+  private Prepared prepare(
+      StateDict weights,
+      DecodedImages<RgbImage> decoded,
+      String pictures,
+      TrainingLoop.Progress progress)
+      throws IOException {
+    ModelConfig shape = bundle.manifest().config();
+    FeatureCache features = null;
+    CaptionStates captions = null;
+    Prepared prepared = null;
+    try (FrozenTowers towers =
+        new FrozenTowers(shape, Weights.of(weights), sensor, options.precision(), folder.path())) {
+      features =
+          new FeatureViews(decoded.pictures(), sensor, augmentation, views)
+              .through(towers, cache, pictures, progress);
+      Captions texts = captions(decoded.images());
+      captions = CaptionStates.through(towers, texts.distinct(), cache, progress);
+      FusionSet set = set(towers, features, captions, texts);
+      prepared = new Prepared(features, captions, set, fresh(weights, features, captions));
+      return prepared;
+    } finally {
+      if (prepared == null) {
+        new Prepared(features, captions, null, null).close();
       }
     }
   }
@@ -182,8 +244,16 @@ public final class FusionTraining {
     return figures;
   }
 
-  /** Embeds everything, and finds the bi-encoder's first wrong answers. */
-  private FusionSet set(FrozenTowers towers, FeatureCache features, List<CaptionedImage> images) {
+  /**
+   * The captions of a training set.
+   *
+   * @param distinct by their numbers
+   * @param of each picture the numbers of its captions
+   */
+  @SuppressWarnings("ArrayRecordComponent") // tables, never compared
+  private record Captions(TokenizedText[] distinct, int[][] of) {}
+
+  private Captions captions(List<CaptionedImage> images) {
     Tokenizer tokenizer = bundle.tokenizer();
     Map<String, Integer> numbers = new LinkedHashMap<>();
     Map<Integer, TokenizedText> texts = new LinkedHashMap<>();
@@ -202,17 +272,53 @@ public final class FusionTraining {
                         .distinct()
                         .toArray())
             .toArray(int[][]::new);
-    TokenizedText[] captions = texts.values().toArray(TokenizedText[]::new);
+    return new Captions(texts.values().toArray(TokenizedText[]::new), captionsOf);
+  }
+
+  /** Embeds everything, and finds the bi-encoder's first wrong answers. */
+  private FusionSet set(
+      FrozenTowers towers, FeatureCache features, CaptionStates captions, Captions texts) {
+    float[][] images = embedded(towers, features, texts.of().length);
+    float[][] words = captions.embeddings(towers);
     HardCandidates hard =
         HardCandidates.find(
-            embedded(towers, features, images.size()),
-            embedded(towers, captions),
-            captionsOf,
+            images,
+            words,
+            texts.of(),
             CaptionSimilarity.of(
-                captionsOf, (image, caption) -> captions[captionsOf[image][caption]].ids()),
+                texts.of(), (image, caption) -> texts.distinct()[texts.of()[image][caption]].ids()),
             options.similarCaptions(),
             options.pool());
-    return new FusionSet(options, captions, captionsOf, hard, features);
+    double weight = options.filterWeight(isNew());
+    float scale = (float) (weight * towers.filterScale());
+    FusionSet.Prior prior =
+        weight == 0
+            ? FusionSet.Prior.NONE
+            : (caption, picture) -> scale * dot(words[caption], images[picture]);
+    return new FusionSet(options, captions, texts.of(), hard, features, views, prior);
+  }
+
+  private static float dot(float[] a, float[] b) {
+    float sum = 0;
+    for (int i = 0; i < a.length; i++) {
+      sum += a[i] * b[i];
+    }
+    return sum;
+  }
+
+  private boolean isNew() {
+    return FusionStart.isNew(options, bundle.manifest().config());
+  }
+
+  private Map<String, ScriptTensor> fresh(
+      StateDict weights, FeatureCache features, CaptionStates captions) {
+    return FusionStart.weights(
+        options,
+        isNew(),
+        config,
+        weights,
+        sensor,
+        () -> PrincipalAxes.ofTokens(weights, features, captions, config.widthOfFusion()));
   }
 
   private float[][] embedded(FrozenTowers towers, FeatureCache features, int pictures) {
@@ -228,31 +334,6 @@ public final class FusionTraining {
     return rows;
   }
 
-  private static float[][] embedded(FrozenTowers towers, TokenizedText[] texts) {
-    float[][] rows = new float[texts.length][];
-    int[] byLength =
-        IntStream.range(0, texts.length)
-            .boxed()
-            .sorted((a, b) -> Integer.compare(texts[a].length(), texts[b].length()))
-            .mapToInt(Integer::intValue)
-            .toArray();
-    for (int from = 0; from < texts.length; from += TEXTS) {
-      int[] some = Arrays.copyOfRange(byLength, from, Math.min(texts.length, from + TEXTS));
-      int n = texts[some[some.length - 1]].length();
-      long[] ids = new long[some.length * n];
-      float[] mask = new float[ids.length];
-      for (int i = 0; i < some.length; i++) {
-        int[] own = texts[some[i]].ids();
-        for (int j = 0; j < own.length; j++) {
-          ids[i * n + j] = own[j];
-          mask[i * n + j] = 1;
-        }
-      }
-      split(towers.textEmbeddings(ids, mask, some.length), rows, some);
-    }
-    return rows;
-  }
-
   private static void split(float[] flat, float[][] rows, int[] at) {
     int d = flat.length / at.length;
     for (int i = 0; i < at.length; i++) {
@@ -263,19 +344,26 @@ public final class FusionTraining {
   private ModelBundle bundle(
       StateDict weights, TrainingModule<?> module, String id, String dataSet, double stepsAnEpoch) {
     Map<String, ScriptTensor> tensors = new LinkedHashMap<>(weights.tensors());
+    // A new fusion encoder may have fewer layers.
+    tensors.keySet().removeIf(name -> name.startsWith("fusion.") || name.startsWith("itm."));
     tensors.putAll(module.averaged().below("model").tensors());
     String data = bundle.manifest().training().dataSet();
     return ModelBundle.of(
-        id,
-        bundle.manifest().config(),
-        bundle.tokenizerEntries(),
-        new StateDict(tensors),
-        bundle.manifest().storedPrecision(),
-        Calibration.NONE,
-        TrainingRun.trained(
-            data.equals(dataSet) ? data : data + ", then " + dataSet,
-            options.seed(),
-            module.steps() / stepsAnEpoch),
-        List.of());
+            id,
+            config,
+            bundle.tokenizerEntries(),
+            new StateDict(tensors),
+            bundle.manifest().storedPrecision(),
+            Calibration.NONE,
+            TrainingRun.trained(
+                data.equals(dataSet) ? data : data + ", then " + dataSet,
+                options.seed(),
+                module.steps() / stepsAnEpoch),
+            List.of())
+        .withPrompts(bundle.manifest().prompts())
+        .withSensorCalibrations(
+            bundle.manifest().sensorCalibrations(),
+            // Patches of a tower that is cut are others now.
+            FrozenTowers.cuts(config.image()) ? List.of() : bundle.manifest().fittedMaxSims());
   }
 }

@@ -16,6 +16,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.LongConsumer;
+import java.util.function.LongUnaryOperator;
 
 /**
  * What a frozen part of a model makes of some views of each picture, in half precision in a file:
@@ -45,11 +46,14 @@ public final class FeatureCache implements AutoCloseable {
 
   private final List<Integer> shape;
   private final int pictures;
+  private final LongUnaryOperator start;
   private final FileChannel channel;
 
-  private FeatureCache(Path file, List<Integer> shape, int pictures) throws IOException {
+  private FeatureCache(Path file, List<Integer> shape, int pictures, LongUnaryOperator start)
+      throws IOException {
     this.shape = List.copyOf(shape);
     this.pictures = pictures;
+    this.start = start;
     this.channel = FileChannel.open(file, StandardOpenOption.READ);
   }
 
@@ -72,17 +76,55 @@ public final class FeatureCache implements AutoCloseable {
       LongConsumer progress)
       throws IOException {
     int values = values(shape);
-    long rowBytes = (long) Short.BYTES * values;
-    long count = (long) pictures * views;
+    LongUnaryOperator start = row -> row * values;
+    complete(file, start, (long) pictures * views, CALL, computation, progress);
+    return new FeatureCache(file, shape, pictures, start);
+  }
+
+  /**
+   * The same for rows of lengths of their own, such as texts.
+   *
+   * @param width of each of a row's tokens
+   * @param lengths of the rows, in tokens
+   * @param call rows of one call of the model
+   */
+  public static FeatureCache open(
+      Path file, int width, int[] lengths, int call, Computation computation, LongConsumer progress)
+      throws IOException {
+    long[] starts = new long[lengths.length + 1];
+    for (int row = 0; row < lengths.length; row++) {
+      starts[row + 1] = starts[row] + (long) width * lengths[row];
+    }
+    LongUnaryOperator start = row -> starts[(int) row];
+    complete(file, start, lengths.length, call, computation, progress);
+    return new FeatureCache(file, List.of(width), lengths.length, start);
+  }
+
+  /**
+   * Appends what a file lacks.
+   *
+   * @param start the number of values before a row
+   */
+  private static void complete(
+      Path file,
+      LongUnaryOperator start,
+      long count,
+      int call,
+      Computation computation,
+      LongConsumer progress)
+      throws IOException {
     try (FileChannel channel =
         FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-      long done = channel.size() / rowBytes;
-      channel.truncate(done * rowBytes);
-      channel.position(done * rowBytes);
-      ByteBuffer bytes =
-          ByteBuffer.allocateDirect((int) (CALL * rowBytes)).order(ByteOrder.LITTLE_ENDIAN);
+      long done = wholeRows(start, count, channel.size() / Short.BYTES);
+      channel.truncate(Short.BYTES * start.applyAsLong(done));
+      channel.position(channel.size());
+      ByteBuffer bytes = ByteBuffer.allocate(0);
       while (done < count) {
-        long to = Math.min(count, done + CALL);
+        long to = Math.min(count, done + call);
+        int size = (int) (Short.BYTES * (start.applyAsLong(to) - start.applyAsLong(done)));
+        if (bytes.capacity() < size) {
+          bytes = ByteBuffer.allocateDirect(size).order(ByteOrder.LITTLE_ENDIAN);
+        }
         bytes.clear();
         for (float value : computation.of(done, to)) {
           bytes.putShort(Float.floatToFloat16(value));
@@ -100,20 +142,39 @@ public final class FeatureCache implements AutoCloseable {
               Locale.ROOT,
               "cannot write %s, which needs %,d MB (%s)",
               file,
-              (count * rowBytes) >> 20,
+              (Short.BYTES * start.applyAsLong(count)) >> 20,
               e.getMessage()),
           e);
     }
-    return new FeatureCache(file, shape, pictures);
+  }
+
+  /** Returns how many rows lie in the first so many values, at most all. */
+  private static long wholeRows(LongUnaryOperator start, long count, long values) {
+    long low = 0;
+    long high = count;
+    while (low < high) {
+      long middle = low + (high - low + 1) / 2;
+      if (start.applyAsLong(middle) <= values) {
+        low = middle;
+      } else {
+        high = middle - 1;
+      }
+    }
+    return low;
   }
 
   private static int values(List<Integer> shape) {
     return shape.stream().reduce(1, Math::multiplyExact);
   }
 
-  /** Returns the shape of a row. */
+  /** Returns the shape of a row, or of a token where rows have several. */
   public List<Integer> shape() {
     return shape;
+  }
+
+  /** Returns how many pictures, or texts, it has rows of. */
+  public int pictures() {
+    return pictures;
   }
 
   /** Returns how many values a row has. */
@@ -127,13 +188,18 @@ public final class FeatureCache implements AutoCloseable {
    * @param into from {@code at} on
    */
   public void read(int picture, int view, float[] into, int at) {
-    int values = values();
+    long row = (long) view * pictures + picture;
+    readFirst(row, (int) (start.applyAsLong(row + 1) - start.applyAsLong(row)), into, at);
+  }
+
+  /** Copies the first so many values of a row. */
+  void readFirst(long row, int values, float[] into, int at) {
     ByteBuffer bytes = ByteBuffer.allocate(Short.BYTES * values).order(ByteOrder.LITTLE_ENDIAN);
-    long first = ((long) view * pictures + picture) * bytes.capacity();
+    long first = Short.BYTES * start.applyAsLong(row);
     try {
       while (bytes.hasRemaining()) {
         if (channel.read(bytes, first + bytes.position()) < 0) {
-          throw new EOFException("kept features end before row " + first / bytes.capacity());
+          throw new EOFException("kept features end before the end of row " + row);
         }
       }
     } catch (IOException e) {

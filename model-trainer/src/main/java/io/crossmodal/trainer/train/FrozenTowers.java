@@ -77,6 +77,21 @@ public final class FrozenTowers implements AutoCloseable {
     return tower.kind() == ImageTowerConfig.Kind.EFFICIENTNET_LITE;
   }
 
+  /** Returns a digest of all that a text's tokens depend on but its ids, in hexadecimal. */
+  String textDigest() {
+    return digest(config.text() + " " + precision, List.of("text."));
+  }
+
+  /** Returns what the bi-encoder multiplies cosines by for its logit, at most 100. */
+  public double filterScale() {
+    return Math.min(100, Math.exp(weights.get("filter.log_scale", 1).values()[0]));
+  }
+
+  /** Returns H, the width of tokens. */
+  int hidden() {
+    return config.hidden();
+  }
+
   /** Returns the shape of a picture's features: (2G, 2G, C), or (M, H). */
   List<Integer> shape() {
     ImageTowerConfig tower = config.image();
@@ -99,8 +114,12 @@ public final class FrozenTowers implements AutoCloseable {
                 .map(tower::concat)
                 .toList()
             : List.of(tower);
+    return digest(sensor + " " + precision, makers);
+  }
+
+  private String digest(String inputs, List<String> makers) {
     MessageDigest digest = Sha256.digest();
-    digest.update((sensor + " " + precision).getBytes(StandardCharsets.UTF_8));
+    digest.update(inputs.getBytes(StandardCharsets.UTF_8));
     weights
         .tensors()
         .forEach(
@@ -158,19 +177,32 @@ public final class FrozenTowers implements AutoCloseable {
   }
 
   /**
-   * Returns the bi-encoder's embeddings of texts.
+   * Returns the tokens of texts.
    *
    * @param ids (B, N), row by row
    * @param mask (B, N), 1 for a token
    * @param count B
-   * @return (B, D)
+   * @return (B, N, H)
    */
-  public float[] textEmbeddings(long[] ids, float[] mask, int count) {
+  float[] textTokens(long[] ids, float[] mask, int count) {
     Shape shape = new Shape(count, ids.length / count);
     try (NDManager manager = script.manager().newSubManager()) {
-      NDArray tokens =
-          run(manager, "encode_text", manager.create(ids, shape), manager.create(mask, shape));
-      return run(manager, "filter_text", tokens.get(":, 0")).toFloatArray();
+      return run(manager, "encode_text", manager.create(ids, shape), manager.create(mask, shape))
+          .toFloatArray();
+    }
+  }
+
+  /**
+   * Returns the bi-encoder's embeddings of texts.
+   *
+   * @param classTokens (B, H), row by row
+   * @return (B, D)
+   */
+  float[] textEmbeddings(float[] classTokens) {
+    int h = config.hidden();
+    try (NDManager manager = script.manager().newSubManager()) {
+      NDArray rows = manager.create(classTokens, new Shape(classTokens.length / h, h));
+      return run(manager, "filter_text", rows).toFloatArray();
     }
   }
 

@@ -3,13 +3,18 @@
 # I images   T texts, of N tokens, the shortest first   Q queries, texts first, then pictures   C candidates of
 # a query, its own first   P = Q * C pairs   M image tokens   H hidden size   G parts
 
+# What learns of a model whose towers' outputs are all that is needed of them.
+class Head(Module):
+  fusion : __torch__.fusion.FusionEncoder
+  itm : __torch__.nn.Linear
+
 class Listwise(Module):
-  model : __torch__.mtgfe.Mtgfe
+  model : __torch__.MODEL_TYPE
   # ITM's logits (match - no match) of pairs, those of the shortest texts first: text and image (P) are their
   # rows of w (T, N, H), mask (T, N) and s (I, M, H); parts (G, 3) has of each part of the pairs its first, the one
   # behind its last, and its longest text.
   def match(self, w: Tensor, mask: Tensor, s: Tensor, text: Tensor, image: Tensor, parts: Tensor) -> Tensor:
-    bias = self.model.bias(mask)                                   # (T, 1, 1, N)
+    bias = (1. - mask[:, None, None]) * -10000.                    # (T, 1, 1, N)
     x = self.model.fusion.read_text(w, bias)                       # (T, N, H)
     kv = self.model.fusion.images(s)
     all = annotate(List[Tensor], [])
@@ -22,13 +27,13 @@ class Listwise(Module):
     z = torch.cat(all, 0)                                          # (P, 2)
     return z[:, 1] - z[:, 0]                                       # (P)
   # (3): the loss twice, softmax cross-entropy of a query's own answer among its candidates, and the share
-  # of queries that put it first. features (I, ...); place (P) has of each pair, by query, where it stands in
-  # text and image.
-  def loss(self, features: Tensor, ids: Tensor, mask: Tensor, text: Tensor, image: Tensor, pairs: Tensor, place: Tensor) -> Tensor:
+  # of queries that put it first. features (I, ...); words (T, N, H); place (P) has of each pair, by query, where it stands in
+  # text and image, and prior (P), in that order, what its logit is added to.
+  def loss(self, features: Tensor, words: Tensor, mask: Tensor, text: Tensor, image: Tensor, pairs: Tensor, place: Tensor, prior: Tensor) -> Tensor:
     s = TOKENS                                                     # (I, M, H)
-    w = torch.dropout(self.model.encode_by_length(ids, mask), DROPPED, True)  # (T, N, H)
+    w = torch.dropout(words, DROPPED, True)                        # (T, N, H)
     m = torch.index_select(self.match(w, mask, s, text, image, pairs), 0, place)  # (P)
-    m = m.view(-1, CANDIDATES)                                     # (Q, C)
+    m = (m + prior).view(-1, CANDIDATES)                           # (Q, C)
     l = -torch.log_softmax(m, 1)[:, 0].mean()
     first = (m.detach()[:, 0] >= m.detach().amax([1])).type_as(m).mean()
     return torch.stack([l, l, first], 0)

@@ -135,6 +135,11 @@ final class CheckpointFiles {
       return memo < 256 ? op('q', memo++) : op('r').bytes(buffer(4).putInt(memo++).array());
     }
 
+    /** Where the next {@link #put} will keep what is on top. */
+    int place() {
+      return memo;
+    }
+
     Pickle bytes(byte[] bytes) {
       out.writeBytes(bytes);
       return this;

@@ -25,6 +25,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
@@ -190,7 +191,13 @@ class CheckpointTest {
     CheckpointFiles.zip(file(), Map.of("a.txt", new byte[3]));
     assertRefused("no zip of torch.save", "data.pkl");
     CheckpointFiles.zip(file(), Map.of("data.pkl", new byte[3], "constants.pkl", new byte[3]));
-    assertRefused("TorchScript archive", "state_dict()");
+    assertRefused("data.pkl has the instruction 0x00");
+    // A zip in a zip, as a browser or a hub packs one.
+    byte[] inner = Files.readAllBytes(file());
+    CheckpointFiles.zip(file(), Map.of("model.pt", inner));
+    assertRefused("no zip of torch.save: it should have one data.pkl, found []");
+    CheckpointFiles.zip(file(), Map.of("a/data.pkl", inner, "b/data.pkl", inner));
+    assertRefused("should have one data.pkl", "a/data.pkl", "b/data.pkl");
     CheckpointFiles.zip(
         file(),
         Map.of("data.pkl", new byte[3], "byteorder", "big".getBytes(StandardCharsets.US_ASCII)));
@@ -318,6 +325,80 @@ class CheckpointTest {
     Pickle other = new Pickle().op('}').put().text("a.weight");
     zip(other.tensor("FloatStorage", "1", 6, 0, new long[] {6}, new long[] {1}).op('s'), 24);
     assertRefused("data/1", "no such entry");
+  }
+
+  // torch.jit.save
+
+  private void script(Pickle pickle, int storage) throws IOException {
+    CheckpointFiles.zip(
+        file(),
+        Map.of(
+            "data.pkl",
+            pickle.stop(),
+            "constants.pkl",
+            new Pickle().op(')').stop(),
+            "code/__torch__.py",
+            "raise SystemExit".getBytes(StandardCharsets.US_ASCII),
+            "data/0",
+            new byte[storage]));
+  }
+
+  /** An object of a class whose attributes follow, up to {@link #end}. */
+  private static Pickle object(Pickle pickle, String name) {
+    return pickle.global("__torch__", name).op(')', 0x81).put().op('}').put().op('(');
+  }
+
+  private static Pickle end(Pickle pickle) {
+    return pickle.op('u', 'b');
+  }
+
+  @Test
+  void aScriptsAttributesAreItsTensors() throws Exception {
+    Pickle pickle = object(new Pickle(), "Root").text("training").op(0x89);
+    pickle.text("sizes").global("torch.jit._pickle", "build_intlist").op(']', '(', 'K', 7, 'e');
+    pickle.op(0x85, 'R').text("0");
+    object(pickle, "Inner").text("weight");
+    pickle.tensor("FloatStorage", "0", 6, 0, new long[] {2, 3}, new long[] {3, 1});
+    end(pickle).text("scale");
+    pickle.tensor("FloatStorage", "0", 6, 5, new long[] {}, new long[] {});
+    script(end(pickle), 24);
+    Checkpoint checkpoint = Checkpoint.open(file());
+    assertEquals(Set.of("0.weight", "scale"), checkpoint.tensors().keySet());
+    readAll(checkpoint);
+    script(object(new Pickle(), "Root").text("training").op(0x89, 'u', 'b'), 0);
+    assertRefused("holds no tensors");
+    script(new Pickle().op('}'), 0);
+    assertRefused("no module of TorchScript");
+  }
+
+  @Test
+  void aScriptRunsNothingAndEndsSomewhere() throws Exception {
+    for (String name :
+        List.of("os system", "torch load", "torch.jit._pickle build_tensor_from_id")) {
+      String[] parts = name.split(" ");
+      Pickle pickle = object(new Pickle(), "Root").text("a").global(parts[0], parts[1]);
+      script(end(pickle.text("touch " + trace()).op(0x85, 'R')), 0);
+      assertRefused("wants " + parts[0] + "." + parts[1]);
+    }
+    assertFalse(Files.exists(trace()));
+    // A module that is its own attribute: memo 1 of the object.
+    script(end(object(new Pickle(), "Root").text("a").op('h', 1)), 0);
+    assertRefused("deeper than");
+    // Two attributes a level, each the level below: 2^40 names.
+    Pickle doubling = new Pickle().global("__torch__", "Level").op(')', 0x81).put();
+    int below = 1;
+    for (int level = 0; level < 40; level++) {
+      doubling.op('h', 0, ')', 0x81);
+      int own = doubling.place();
+      doubling.put().op('}', '(').text("a").op('h', below).text("b").op('h', below).op('u', 'b');
+      below = own;
+    }
+    script(doubling, 0);
+    assertRefused("more than", "attributes");
+    // The number 1 and the text 1 are two keys of one name.
+    Pickle twice = object(new Pickle(), "Root").number(1).number(2).text("1").number(3);
+    script(end(twice), 0);
+    assertRefused("two attributes [1]");
   }
 
   /** What the attack would leave behind. */

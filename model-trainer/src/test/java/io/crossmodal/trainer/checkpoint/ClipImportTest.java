@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.gson.Gson;
 import com.google.gson.JsonParser;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
@@ -32,6 +33,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -80,7 +82,7 @@ class ClipImportTest {
   }
 
   private static Choices choices(String arch, Path tokenizer, String... prompts) {
-    return new Choices(arch, null, tokenizer, null, List.of(prompts), null);
+    return new Choices(arch, null, tokenizer, null, List.of(prompts), null, false, null);
   }
 
   private static final Choices NONE = choices(null, null);
@@ -228,7 +230,9 @@ class ClipImportTest {
   void keepsWeightsInHalfOrWhole() throws Exception {
     ModelBundle half = read(small(), NONE);
     ModelBundle whole =
-        read(small(), new Choices(null, null, null, Resize.Fit.PAD, null, Precision.FP32));
+        read(
+            small(),
+            new Choices(null, null, null, Resize.Fit.PAD, null, Precision.FP32, false, null));
     assertEquals(Resize.Fit.PAD, whole.manifest().config().sensor("rgb").resize().fit());
     Path file = folder.resolve("half.zip");
     BundleWriter.write(half, file, List.of("a pond"));
@@ -268,7 +272,7 @@ class ClipImportTest {
     assertRefused(source, NONE, "--activation", "quick_gelu", "--arch");
     assertRefused(
         source,
-        new Choices(null, Activation.GELU, null, null, null, null),
+        new Choices(null, Activation.GELU, null, null, null, null, false, null),
         "how many heads its image tower has",
         "--arch");
     assertRefused(source, choices("ViT-Q-1", null), "[ViT-Q-1]", "ViT-B-32", "ViT-L-14-336");
@@ -276,7 +280,7 @@ class ClipImportTest {
     Files.delete(source.resolve("open_clip_model.safetensors"));
     assertRefused(source, NONE, source.toString(), ".safetensors", "found []");
     Files.writeString(source.resolve("model.safetensors.index.json"), "{}");
-    assertRefused(source, NONE, "weights in several parts are not read");
+    assertRefused(source, NONE, "model.safetensors.index.json", "weight_map");
   }
 
   @Test
@@ -293,6 +297,46 @@ class ClipImportTest {
     read(source, NONE);
   }
 
+  private static void index(Path source, Map<String, String> parts) throws Exception {
+    Files.writeString(
+        source.resolve("model.safetensors.index.json"),
+        new Gson().toJson(Map.of("metadata", Map.of("total_size", 1), "weight_map", parts)));
+  }
+
+  @Test
+  void weightsInSeveralPartsAreOneModel() throws Exception {
+    Path source = small();
+    ModelBundle whole = read(source, NONE);
+    Map<String, TestClips.Tensor> all = TestClips.checkpoint(SEED);
+    Files.delete(source.resolve("open_clip_model.safetensors"));
+    Map<String, String> parts = new LinkedHashMap<>();
+    Map<String, Map<String, TestClips.Tensor>> tensors = new LinkedHashMap<>();
+    int next = 0;
+    for (String name : all.keySet()) {
+      String part = "model-0000" + (1 + next++ % 3) + "-of-00003.safetensors";
+      parts.put(name, part);
+      tensors.computeIfAbsent(part, fresh -> new LinkedHashMap<>()).put(name, all.get(name));
+    }
+    for (Map.Entry<String, Map<String, TestClips.Tensor>> part : tensors.entrySet()) {
+      TestClips.writeSafetensors(source.resolve(part.getKey()), part.getValue());
+    }
+    index(source, parts);
+    assertEquals(
+        whole.manifest().fingerprints(),
+        read(source, NONE).manifest().fingerprints(),
+        "seed " + SEED);
+    parts.put("logit_scale", "../other.safetensors");
+    index(source, parts);
+    assertRefused(source, NONE, "a part [../other.safetensors]", "beside it");
+    parts.put("logit_scale", "model-00009-of-00003.safetensors");
+    index(source, parts);
+    assertRefused(source, NONE, "[model-00009-of-00003.safetensors] that is not there");
+    parts.put("logit_scale", parts.get("visual.proj"));
+    parts.put("visual.proj", parts.get("visual.conv1.weight"));
+    index(source, parts);
+    assertRefused(source, NONE, "which it has not", "two models");
+  }
+
   @Test
   void refusesWhatIsNoWeightOfItsModel() throws Exception {
     Path source = small();
@@ -304,7 +348,7 @@ class ClipImportTest {
     tensors.get("visual.proj").values()[5] = 70_000;
     TestClips.writeSafetensors(weights, tensors);
     assertRefused(source, NONE, "holds 70000.0", "--weights FP32");
-    read(source, new Choices(null, null, null, null, null, Precision.FP32));
+    read(source, new Choices(null, null, null, null, null, Precision.FP32, false, null));
     byte[] bytes = Files.readAllBytes(weights);
     Files.write(weights, Arrays.copyOf(bytes, bytes.length - 100));
     assertRefused(source, NONE, weights.toString());

@@ -130,6 +130,16 @@ class ClipNamesTest {
     assertTrue(message.contains("ls_1.gamma is unknown"), message);
   }
 
+  /** Two models in one file, as a merge that went wrong leaves them. */
+  @Test
+  void aMixtureOfTwoModelsIsRefused() {
+    put(open, "vision_model.embeddings.class_embedding", 24);
+    put(open, "text_model.final_layer_norm.weight", 20);
+    String message = refused(SAID);
+    assertTrue(message.contains("vision_model.embeddings.class_embedding is unknown"), message);
+    assertTrue(message.contains("text_model.final_layer_norm.weight is unknown"), message);
+  }
+
   @Test
   void whatNoShapeTellsMustBeSaid() {
     String message = refused(ClipDetails.NONE);

@@ -126,18 +126,73 @@ class ClipCommandTest {
         "two towers without a fusion encoder");
     assertUserError(
         List.of(
+            "train", "--data", data, "--init", bundle, "--run", folder.resolve("run").toString()),
+        "is a CLIP of two towers",
+        "train-fusion");
+  }
+
+  /** From the towers alone to a bundle that fuses: trained, exported, measured. */
+  @Test
+  void aFusionEncoderIsTrainedOverIt() {
+    String run = folder.resolve("fusion").toString();
+    List<String> training =
+        List.of(
             "train-fusion",
+            "--head-on",
+            bundle,
             "--data",
             data,
-            "--bundle",
-            bundle,
             "--run",
-            folder.resolve("fusion").toString()),
-        "has towers alone");
+            run,
+            "--layers",
+            "2",
+            "--width",
+            "8",
+            "--steps",
+            "2",
+            "--queries",
+            "2",
+            "--candidates",
+            "2",
+            "--pool",
+            "4",
+            "--similar-captions",
+            "1",
+            "--augment",
+            "NONE",
+            "--precision",
+            "FP32");
+    assertEquals(0, run(training), err.toString());
+    assertTrue(out.toString().contains("embeddings and tokens are those of mine"), out.toString());
+    String trained = folder.resolve("fusion").resolve("model.zip").toString();
+    String exported = folder.resolve("exported.zip").toString();
+    assertEquals(
+        0,
+        run(
+            List.of(
+                "export", "--data", data, "--bundle", trained, "--out", exported, "--id", "mine")),
+        err.toString());
+    assertTrue(out.toString().contains("encoded no second time"), out.toString());
+    List<String> measuring =
+        List.of("evaluate", "--data", data, "--bundle", exported, "--two-fold", "--k", "4");
+    assertEquals(0, run(measuring), err.toString());
+    assertTrue(out.toString().contains("lambda of the other half"), out.toString());
+  }
+
+  /** The spelling of those who look for it with train leads to its command. */
+  @Test
+  void trainSaysWhereAFusionEncoderIsTrained() {
     assertUserError(
         List.of(
-            "train", "--data", data, "--init", bundle, "--run", folder.resolve("run").toString()),
-        "is a CLIP of two towers");
+            "train",
+            "--head-on",
+            bundle,
+            "--data",
+            data,
+            "--run",
+            folder.resolve("head").toString()),
+        "train-fusion --head-on " + bundle);
+    assertFalse(Files.exists(folder.resolve("head")));
   }
 
   @Test

@@ -201,7 +201,7 @@ class CrossModalTest {
     Files.writeString(pictures.resolve("b.jpg"), "RIFF\0\0\0\0WEBPVP8 ");
     List<String> encode = new ArrayList<>(List.of("encode", "--data", pictures.toString()));
     encode.addAll(List.of("--out", "-", "--tokens", "none"));
-    assertEquals(EncodeCommand.ALL_LEFT_OUT, run(encode.toArray(new String[0])), err.toString());
+    assertEquals(EncodeWork.ALL_LEFT_OUT, run(encode.toArray(new String[0])), err.toString());
     assertTrue(err.toString().contains("left out: 1 WebP file, not read"), err.toString());
     assertTrue(err.toString().contains("b.jpg: the file is WebP"), err.toString());
     assertTrue(err.toString().contains("2 left out"), err.toString());
@@ -209,7 +209,7 @@ class CrossModalTest {
         new BufferedImage(40, 40, BufferedImage.TYPE_INT_RGB),
         "png",
         pictures.resolve("c.png").toFile());
-    assertEquals(EncodeCommand.SOME_LEFT_OUT, run(encode.toArray(new String[0])), err.toString());
+    assertEquals(EncodeWork.SOME_LEFT_OUT, run(encode.toArray(new String[0])), err.toString());
     Files.delete(pictures.resolve("a.webp"));
     Files.delete(pictures.resolve("b.jpg"));
     assertEquals(0, run(encode.toArray(new String[0])), err.toString());
@@ -253,7 +253,7 @@ class CrossModalTest {
     List<String> encode = new ArrayList<>(List.of("encode", "--data", scenes.toString()));
     encode.addAll(List.of("--bundle", bundle.toString(), "--out", folder.resolve("c").toString()));
     encode.addAll(List.of("--chip-metres", "400", "--stride", "300"));
-    assertEquals(EncodeCommand.ALL_LEFT_OUT, run(encode.toArray(new String[0])), err.toString());
+    assertEquals(EncodeWork.ALL_LEFT_OUT, run(encode.toArray(new String[0])), err.toString());
     assertTrue(err.toString().contains("of 16 bits: these are measured values. --stretch MIN:MAX"));
     err.getBuffer().setLength(0);
     encode.addAll(List.of("--stretch", "2%:98%", "--rgb", "3,2,1"));
@@ -269,7 +269,7 @@ class CrossModalTest {
     assertTrue(err.toString().contains("0 chips of 1 scene encoded, 12 done"), err.toString());
     err.getBuffer().setLength(0);
     Files.write(scenes.resolve("b.tif"), Arrays.copyOf(scene, 5000));
-    assertEquals(EncodeCommand.SOME_LEFT_OUT, run(encode.toArray(new String[0])), err.toString());
+    assertEquals(EncodeWork.SOME_LEFT_OUT, run(encode.toArray(new String[0])), err.toString());
     assertTrue(err.toString().contains("b.tif: damaged TIFF"), err.toString());
     List<String> strict = new ArrayList<>(encode);
     strict.addAll(List.of("--allow-problems", "0"));

@@ -5,7 +5,9 @@
 package io.crossmodal.trainer.cluster;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -51,5 +53,28 @@ final class RetryTest {
     assertEquals(List.of(), waits);
     assertEquals(429, retry(SECOND).whileBusy(answering(429, 429, 200)).status());
     assertEquals(List.of(SECOND), waits);
+  }
+
+  @Test
+  void asksUntilTheNodeAnswers() throws Exception {
+    Iterator<Integer> next = List.of(0, 503, 429, 504, 502, 404).iterator();
+    Retry.Request moody =
+        () -> {
+          int status = next.next();
+          if (status == 0) {
+            throw new IOException("away");
+          }
+          return new ClusterClient.Response(status, "");
+        };
+    assertEquals(404, retry(Duration.ofMinutes(1)).untilAnswered(moody).status());
+    assertEquals(5, waits.size());
+    assertEquals(503, retry(Duration.ZERO).untilAnswered(answering(503, 200)).status());
+    Retry.Request dead =
+        () -> {
+          throw new IOException("away");
+        };
+    assertEquals(
+        "away",
+        assertThrows(IOException.class, () -> retry(SECOND).untilAnswered(dead)).getMessage());
   }
 }

@@ -4,13 +4,17 @@
  */
 package io.crossmodal.trainer.encode;
 
+import com.google.gson.JsonObject;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.trainer.encode.DocumentFormat.Document;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -46,6 +50,14 @@ final class Documents {
                       values(random, config.embeddingDimension())));
             })
         .toList();
+  }
+
+  /** Returns the embedding of a field's value, as lines hold it. */
+  static float[] embedding(JsonObject value) {
+    byte[] bytes = Base64.getDecoder().decode(value.get("embedding").getAsString());
+    float[] embedding = new float[bytes.length / Float.BYTES];
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(embedding);
+    return embedding;
   }
 
   private static float[] values(SplittableRandom random, int count) {

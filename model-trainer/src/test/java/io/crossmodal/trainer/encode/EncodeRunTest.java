@@ -125,12 +125,7 @@ class EncodeRunTest {
               .encodeImages("rgb", List.of(model.bundle().preprocessor("rgb").preprocess(file)))
               .get(0);
       JsonObject value = document.getAsJsonObject("image");
-      JsonArray embedding = value.getAsJsonArray("embedding");
-      float[] found = new float[embedding.size()];
-      for (int i = 0; i < found.length; i++) {
-        found[i] = embedding.get(i).getAsFloat();
-      }
-      assertArrayEquals(expected.embedding(), found, 1e-5f);
+      assertArrayEquals(expected.embedding(), Documents.embedding(value), 1e-5f);
       byte[] bytes = Base64.getDecoder().decode(value.get("tokens").getAsString());
       TokenBlock block = TokenBlockFormat.read(bytes, 0, bytes.length);
       assertArrayEquals(expected.tokens().values(), block.values(), 0.05f);
@@ -192,10 +187,8 @@ class EncodeRunTest {
                 "rgb",
                 List.of(model.bundle().preprocessor("rgb").normalise(new RgbImage(16, 16, rgb))))
             .get(0);
-    JsonArray embedding = document.getAsJsonObject("image").getAsJsonArray("embedding");
-    for (int i = 0; i < expected.embedding().length; i++) {
-      assertEquals(expected.embedding()[i], embedding.get(i).getAsFloat(), 1e-5f);
-    }
+    assertArrayEquals(
+        expected.embedding(), Documents.embedding(document.getAsJsonObject("image")), 1e-5f);
   }
 
   private Path patch(String name, float value, boolean annotated) throws IOException {

@@ -163,12 +163,7 @@ class ScenesTest {
               .encodeImages("rgb", List.of(preprocessor.normalise(preprocessor.sized(picture))))
               .get(0)
               .embedding();
-      JsonArray found = document.getAsJsonObject("image").getAsJsonArray("embedding");
-      float[] embedding = new float[found.size()];
-      for (int i = 0; i < embedding.length; i++) {
-        embedding[i] = found.get(i).getAsFloat();
-      }
-      assertArrayEquals(expected, embedding, 1e-5f);
+      assertArrayEquals(expected, Documents.embedding(document.getAsJsonObject("image")), 1e-5f);
       // The central meridian is the scene's left edge.
       JsonArray ring =
           document

@@ -7,43 +7,59 @@ package io.crossmodal.trainer.fusion;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import ai.djl.ndarray.NDManager;
 import com.google.gson.JsonObject;
+import io.crossmodal.model.Calibration;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
+import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.fixtures.TestClips;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
+import io.crossmodal.model.torchscript.Weights;
+import io.crossmodal.trainer.bundle.BundleWriter;
 import io.crossmodal.trainer.data.Augmentation;
 import io.crossmodal.trainer.data.CaptionedDataset;
+import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.train.FeatureCache;
 import io.crossmodal.trainer.train.MicroTraining;
 import io.crossmodal.trainer.train.Optimiser;
 import io.crossmodal.trainer.train.RunFolder;
 import io.crossmodal.trainer.train.TrainableScript;
 import io.crossmodal.trainer.train.TrainingLoop;
 import io.crossmodal.trainer.train.TrainingTask;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A fusion encoder over frozen towers of either kind, from start to bundle. */
 class FusionTrainingTest {
@@ -134,12 +150,28 @@ class FusionTrainingTest {
         "image_rgb.norm.");
   }
 
+  private static FusionTask task(FusionOptions options, ModelBundle towers) throws Exception {
+    ModelConfig config = FusionStart.config(options, towers.manifest().config());
+    SensorConfig sensor = config.sensors().get(0);
+    boolean anew = FusionStart.isNew(options, towers.manifest().config());
+    Map<String, ScriptTensor> fresh =
+        FusionStart.weights(
+            options,
+            anew,
+            config,
+            towers.weights(),
+            sensor,
+            () -> {
+              throw new IllegalStateException("all directions are kept");
+            });
+    return new FusionTask(options, config, towers.weights(), fresh, sensor);
+  }
+
   /** A token starts as what the bi-encoder makes of its place: what it has not learnt is small. */
   @Test
   void tokensStartAsTheBiEncoderSeesThem() throws Exception {
     ModelBundle towers = towers(MicroTraining.EFFICIENT_NET);
-    ModelConfig config = towers.manifest().config();
-    FusionTask task = new FusionTask(options(1), config, towers.weights(), config.sensors().get(0));
+    FusionTask task = task(options(1), towers);
     Map<String, ScriptTensor> start = StateDict.of(task.root()).below("model").tensors();
     assertArrayEquals(
         towers.weights().tensors().get("filter.text.weight").values(),
@@ -198,41 +230,281 @@ class FusionTrainingTest {
         () -> train("killed", options(6), towers(MicroTraining.CONVOLUTIONAL)));
   }
 
-  /** The second run reads what the first has computed, also where that was cut short. */
+  /** Counts what is computed of views and of texts, which are as many as these. */
+  private static final class Counting implements TrainingLoop.Progress {
+    private final Map<Long, List<Long>> computed = new TreeMap<>();
+
+    @Override
+    public void prepared(long done, long all) {
+      computed.computeIfAbsent(all, n -> new ArrayList<>()).add(done);
+    }
+
+    @Override
+    public void stepped(int taken) {}
+  }
+
+  private static Map<Path, byte[]> files(Path cache) throws Exception {
+    Map<Path, byte[]> files = new TreeMap<>();
+    try (Stream<Path> all = Files.list(cache)) {
+      for (Path file : all.toList()) {
+        files.put(file, Files.readAllBytes(file));
+      }
+    }
+    return files;
+  }
+
+  /**
+   * The second run reads what the first has computed, also where that was cut short; another
+   * model's is none of its business.
+   */
   @Test
   void featuresAreComputedOnce() throws Exception {
     ModelBundle towers = towers(MicroTraining.EFFICIENT_NET);
     Path cache = folder.resolve("shared");
-    List<Long> computed = new ArrayList<>();
-    TrainingLoop.Progress counting =
-        new TrainingLoop.Progress() {
-          @Override
-          public void prepared(long done, long all) {
-            assertEquals(48, all);
-            computed.add(done);
-          }
-
-          @Override
-          public void stepped(int taken) {}
-        };
-    FusionTraining.open(folder.resolve("one"), options(1), towers, cache)
-        .train(scenes, "fused", counting);
-    assertEquals(48L, computed.get(computed.size() - 1));
-    Path file;
-    try (Stream<Path> files = Files.list(cache)) {
-      file = files.toList().get(0);
+    FusionOptions options = MicroTraining.with(options(1), "feature_views", 2);
+    Counting first = new Counting();
+    FusionTraining.open(folder.resolve("one"), options, towers, cache)
+        .train(scenes, "fused", first);
+    assertEquals(2, first.computed.size(), "views and texts: " + first.computed);
+    first.computed.forEach((all, done) -> assertEquals(all, done.get(done.size() - 1)));
+    assertTrue(first.computed.containsKey(48L), first.computed.toString());
+    Map<Path, byte[]> whole = files(cache);
+    assertEquals(2, whole.size());
+    for (Map.Entry<Path, byte[]> file : whole.entrySet()) {
+      Files.write(file.getKey(), Arrays.copyOf(file.getValue(), file.getValue().length / 2 + 1));
     }
-    byte[] whole = Files.readAllBytes(file);
-    Files.write(file, Arrays.copyOf(whole, whole.length / 2 + 1));
-    int before = computed.size();
-    FusionTraining.open(folder.resolve("two"), options(1), towers, cache)
-        .train(scenes, "fused", counting);
-    assertTrue(computed.size() > before && computed.get(before) > 24, computed.toString());
-    assertArrayEquals(whole, Files.readAllBytes(file));
-    int all = computed.size();
-    FusionTraining.open(folder.resolve("three"), options(1), towers, cache)
-        .train(scenes, "fused", counting);
-    assertEquals(all, computed.size());
+    Counting second = new Counting();
+    FusionTraining.open(folder.resolve("two"), options, towers, cache)
+        .train(scenes, "fused", second);
+    second.computed.forEach(
+        (all, done) -> {
+          assertEquals(all, done.get(done.size() - 1));
+          assertTrue(done.size() < first.computed.get(all).size() || done.get(0) > all / 3);
+        });
+    whole.forEach(
+        (file, bytes) -> assertArrayEquals(bytes, read(file), file.getFileName().toString()));
+    Counting third = new Counting();
+    FusionTraining.open(folder.resolve("three"), options, towers, cache)
+        .train(scenes, "fused", third);
+    assertEquals(Map.of(), third.computed);
+    ModelBundle other =
+        MicroTraining.towers(
+            MicroTraining.EFFICIENT_NET, TextConfig.Kind.BERT_MEAN, scenes, SEED + 1);
+    FusionTraining.open(folder.resolve("four"), options, other, cache)
+        .train(scenes, "fused", third);
+    assertEquals(first.computed.keySet(), third.computed.keySet());
+    assertEquals(4, files(cache).size());
+  }
+
+  private static byte[] read(Path file) {
+    try {
+      return Files.readAllBytes(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static ModelBundle clip() {
+    return TestClips.bundle("clip", SEED).withPrompts(List.of("a photo of {}"));
+  }
+
+  private static void assertTowersStay(ModelBundle towers, ModelBundle fused) throws Exception {
+    Fingerprints before = towers.manifest().fingerprints();
+    Fingerprints after = fused.manifest().fingerprints();
+    assertEquals(before.embeddingSpace(), after.embeddingSpace());
+    assertEquals(before.tokenSpace(), after.tokenSpace());
+    assertNotEquals(before.fusionHead(), after.fusionHead());
+    Map<String, ScriptTensor> kept = fused.weights().tensors();
+    towers
+        .weights()
+        .tensors()
+        .forEach(
+            (name, tensor) -> {
+              if (!name.startsWith("fusion.") && !name.startsWith("itm.")) {
+                assertArrayEquals(tensor.values(), kept.get(name).values(), name);
+              }
+            });
+  }
+
+  /** With all directions of the joint space, and with some. */
+  @ParameterizedTest
+  @ValueSource(ints = {16, 12})
+  void aFusionEncoderOverAClipLearnsAndItsTowersStay(int width) throws Exception {
+    ModelBundle towers = clip();
+    FusionOptions options =
+        MicroTraining.with(
+            options(150),
+            "dropout",
+            0.0,
+            "layer_dropout",
+            0.0,
+            "feature_views",
+            1,
+            "layers",
+            2,
+            "width",
+            width,
+            "filter_weight",
+            0.0);
+    String run = "clip" + width;
+    ModelBundle fused = train(run, options, towers);
+    assertTowersStay(towers, fused);
+    ModelConfig config = fused.manifest().config();
+    assertEquals(2, config.fusionLayers());
+    assertEquals(width, config.fusionWidth());
+    assertEquals(towers.manifest().prompts(), fused.manifest().prompts());
+    assertEquals(Precision.FP16, fused.manifest().storedPrecision());
+    SortedMap<Integer, JsonObject> lines = RunFolder.metrics(folder.resolve(run));
+    double first = loss(lines.get(lines.firstKey()));
+    double last = loss(lines.get(lines.lastKey()));
+    assertTrue(first > Math.log(3) - 0.3 && last < first - 0.1, first + " to " + last);
+    Path file = folder.resolve(run + ".zip");
+    BundleWriter.write(fused, file, List.of("a pond by the sea"));
+    assertTowersStay(towers, ModelBundle.read(file));
+  }
+
+  /** Where each picture has one view, its tokens are those that the model is served with. */
+  @Test
+  void aSingleViewIsThePictureAsServed() throws Exception {
+    ModelBundle towers = clip();
+    Path cache = folder.resolve("served");
+    FusionOptions options =
+        MicroTraining.with(options(1), "feature_views", null, "augmentation", Augmentation.AERIAL);
+    FusionTraining.open(folder.resolve("served-run"), options, towers, cache)
+        .train(scenes, "fused", step -> {});
+    Path file =
+        files(cache).keySet().stream()
+            .filter(path -> path.getFileName().toString().startsWith("features"))
+            .findFirst()
+            .orElseThrow();
+    FeatureCache.Computation none =
+        (from, to) -> {
+          throw new IOException("all is there");
+        };
+    List<CaptionedImage> pictures = scenes.split(Split.TRAIN);
+    try (FusionModel model = FusionModel.load(towers, folder);
+        FeatureCache kept =
+            FeatureCache.open(file, List.of(10, 16), pictures.size(), 1, none, done -> {})) {
+      for (int i = 0; i < pictures.size(); i++) {
+        byte[] picture = read(pictures.get(i).file());
+        float[] expected =
+            model
+                .encodeImages("rgb", List.of(towers.preprocessor("rgb").preprocess(picture)))
+                .get(0)
+                .tokens()
+                .values();
+        float[] found = new float[160];
+        kept.read(i, 0, found, 0);
+        assertArrayEquals(expected, found, 2e-2f, pictures.get(i).toString());
+      }
+    }
+  }
+
+  @Test
+  void aKilledRunOverAClipEndsWhereAnUninterruptedOneDoes() throws Exception {
+    ModelBundle towers = clip();
+    FusionOptions options = MicroTraining.with(options(6), "width", 8);
+    ModelBundle whole = train("clip-uninterrupted", options, towers);
+    for (int killedAt : new int[] {0, 5}) {
+      Path own = folder.resolve("clip-cache" + killedAt);
+      Path run = folder.resolve("clip-killed" + killedAt);
+      assertThrows(
+          IllegalStateException.class,
+          () ->
+              FusionTraining.open(run, options, towers, own)
+                  .train(scenes, "fused", new Killing(killedAt)));
+      ModelBundle resumed =
+          FusionTraining.open(run, options, towers, own).train(scenes, "fused", step -> {});
+      assertEquals(
+          whole.manifest().fingerprints(), resumed.manifest().fingerprints(), "at " + killedAt);
+    }
+  }
+
+  /** Ends a run at a step, or at 0 while its texts are encoded. */
+  private record Killing(int step) implements TrainingLoop.Progress {
+    @Override
+    public void prepared(long done, long all) {
+      if (step == 0 && all != 48 && done > all / 2) {
+        throw new IllegalStateException("killed");
+      }
+    }
+
+    @Override
+    public void stepped(int taken) {
+      if (taken == step) {
+        throw new IllegalStateException("killed");
+      }
+    }
+  }
+
+  /** What a bundle's own fusion encoder has learnt has no part in a new one. */
+  @Test
+  void aNewFusionEncoderTakesNothingOfTheOldOne() throws Exception {
+    ModelBundle towers = towers(MicroTraining.CONVOLUTIONAL);
+    Map<String, ScriptTensor> others = new LinkedHashMap<>(towers.weights().tensors());
+    others.replaceAll(
+        (name, tensor) ->
+            name.startsWith("fusion.") || name.startsWith("itm.")
+                ? Weights.random(SEED + 9).get(name, Weights.Init.normal(1), tensor.shape())
+                : tensor);
+    ModelBundle other =
+        ModelBundle.of(
+            "other",
+            towers.manifest().config(),
+            towers.words(),
+            new StateDict(others),
+            Calibration.NONE,
+            towers.manifest().training(),
+            List.of());
+    FusionOptions options = MicroTraining.with(options(2), "layers", 2);
+    ModelBundle one = train("new-one", options, towers);
+    ModelBundle two = train("new-two", options, other);
+    assertTowersStay(towers, one);
+    assertEquals(one.manifest().fingerprints(), two.manifest().fingerprints());
+    // Those of a fusion encoder that learns on are others.
+    assertNotEquals(
+        train("on-one", options(2), towers).manifest().fingerprints(),
+        train("on-two", options(2), other).manifest().fingerprints());
+  }
+
+  private static void assertRefused(ModelBundle towers, List<String> parts, Object... changes) {
+    FusionOptions options = MicroTraining.with(options(1), changes);
+    String message =
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> FusionTraining.open(folder.resolve("refused"), options, towers, null))
+            .getMessage();
+    parts.forEach(part -> assertTrue(message.contains(part), message));
+    assertFalse(Files.exists(folder.resolve("refused")), "nothing is begun");
+  }
+
+  @Test
+  void whatDoesNotGoTogetherIsRefused() {
+    ModelBundle own = towers(MicroTraining.CONVOLUTIONAL);
+    FusionOptions.Start kept = FusionOptions.Start.KEPT;
+    assertRefused(clip(), List.of("start KEPT", "towers alone"), "start", kept);
+    assertRefused(own, List.of("start KEPT", "--layers"), "start", kept, "layers", 2);
+    assertRefused(own, List.of("--width", "other towers"), "width", 8, "layers", 2);
+    assertRefused(own, List.of("fingerprints", "--layers 2"), "layers", 3);
+    assertRefused(clip(), List.of("--width must be at most", "16, got 17"), "width", 17);
+    assertRefused(
+        ModelBundle.sentinelPairs(),
+        List.of("texts and pictures", "sentinel-pairs", "sensors alone", "[s1, s2]"));
+    assertThrows(IllegalArgumentException.class, () -> MicroTraining.with(options(1), "layers", 1));
+  }
+
+  @Test
+  void aDataSetWithoutATrainingSplitIsRefused() throws Exception {
+    CaptionedDataset none =
+        MicroTraining.read(MicroTraining.scenes(folder.resolve("none"), 0, 4, 4, SEED));
+    String message =
+        assertThrows(
+                IllegalArgumentException.class,
+                () ->
+                    FusionTraining.open(folder.resolve("untrained"), options(1), clip(), null)
+                        .train(none, "fused", step -> {}))
+            .getMessage();
+    assertTrue(message.contains("no training split"), message);
   }
 
   @Test
@@ -287,7 +559,7 @@ class FusionTrainingTest {
             Precision.FP32,
             "start",
             FusionOptions.Start.KEPT);
-    FusionTask task = new FusionTask(options, config, towers.weights(), sensor);
+    FusionTask task = task(options, towers);
     SplittableRandom random = new SplittableRandom(SEED);
     List<TokenizedText> captions =
         Stream.of("water", "a red field", "many houses stand near a road", "a field by the sea")
@@ -301,43 +573,43 @@ class FusionTrainingTest {
     for (int i = 0; i < features.length; i++) {
       features[i] = (float) random.nextGaussian();
     }
-    long[] ids = new long[captions.size() * n];
-    float[] mask = new float[ids.length];
-    for (int t = 0; t < captions.size(); t++) {
-      int[] own = captions.get(t).ids();
-      for (int i = 0; i < own.length; i++) {
-        ids[t * n + i] = own[i];
-        mask[t * n + i] = 1;
-      }
-    }
+    float[] words = new float[captions.size() * n * h];
+    float[] mask = new float[captions.size() * n];
     // Six pairs, which are two queries of three candidates in another order.
     long[] text = {0, 0, 1, 2, 2, 3};
     long[] image = {0, 4, 1, 2, 3, 1};
     long[] place = {3, 0, 5, 1, 4, 2};
+    float[] prior = {0.5f, -1, 2, 0, 0.25f, -0.5f};
     double[] logits = new double[6];
     try (FusionModel model = FusionModel.load(towers, folder)) {
+      List<TokenBlock> texts = model.encodeTexts(captions).stream().map(Encoding::tokens).toList();
+      for (int t = 0; t < texts.size(); t++) {
+        float[] own = texts.get(t).values();
+        System.arraycopy(own, 0, words, t * n * h, own.length);
+        Arrays.fill(mask, t * n, t * n + texts.get(t).count(), 1);
+      }
       for (int pair = 0; pair < 6; pair++) {
-        TokenBlock words =
-            model.encodeTexts(List.of(captions.get((int) text[pair]))).get(0).tokens();
+        TokenBlock asking = texts.get((int) text[pair]);
         int from = (int) image[pair] * m * h;
         TokenBlock picture = new TokenBlock(m, h, Arrays.copyOfRange(features, from, from + m * h));
-        logits[pair] = model.score(List.of(words), List.of(picture)).itm()[0];
+        logits[pair] = model.score(List.of(asking), List.of(picture)).itm()[0];
       }
     }
     double expected = 0;
     for (int query = 0; query < 2; query++) {
       double sum = 0;
       for (int c = 0; c < 3; c++) {
-        sum += Math.exp(logits[(int) place[3 * query + c]]);
+        sum += Math.exp(logits[(int) place[3 * query + c]] + prior[3 * query + c]);
       }
-      expected += (Math.log(sum) - logits[(int) place[3 * query]]) / 2;
+      expected += (Math.log(sum) - logits[(int) place[3 * query]] - prior[3 * query]) / 2;
     }
     for (long[] pairs :
         List.of(
             new long[] {0, 6, n},
             new long[] {0, 3, captions.get(1).length(), 3, 5, captions.get(2).length(), 5, 6, n})) {
       FusionTask.Batch batch =
-          new FusionTask.Batch(features, List.of(m, h), n, ids, mask, text, image, pairs, place);
+          new FusionTask.Batch(
+              features, List.of(m, h), n, words, mask, text, image, pairs, place, prior);
       assertEquals(expected, loss(task, batch), 1e-5);
     }
   }

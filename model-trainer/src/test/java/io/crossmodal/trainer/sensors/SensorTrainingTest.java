@@ -31,6 +31,7 @@ import io.crossmodal.trainer.data.SensorSource;
 import io.crossmodal.trainer.data.Split;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import io.crossmodal.trainer.data.scene.ScenePairsWriter;
+import io.crossmodal.trainer.report.ModelCard;
 import io.crossmodal.trainer.train.MicroTraining;
 import io.crossmodal.trainer.train.Optimiser;
 import io.crossmodal.trainer.train.RunFolder;
@@ -209,6 +210,12 @@ class SensorTrainingTest {
       assertEquals(across, row.recall10() >= row.recall1());
     }
     assertTrue(evaluation.markdown().contains("| trained | s1 -> s2 |"));
+    String card = ModelCard.ofSensors(bundle.manifest(), pairs, evaluation.rows(), "CC-BY-4.0");
+    for (String said :
+        List.of("# trained\n", "s1 (VV, VH)", "CC-BY-4.0", "| trained | s1 -> s2 |", " to ")) {
+      assertTrue(card.contains(said), card);
+    }
+    assertFalse(card.contains("s1 -> s1") || card.contains("NaN"), card);
   }
 
   @Test

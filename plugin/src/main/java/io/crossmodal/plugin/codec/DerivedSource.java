@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.codec;
 
 import io.crossmodal.plugin.mapper.FieldValues;
+import io.crossmodal.plugin.mapper.SourceForm;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -22,7 +23,8 @@ import org.opensearch.index.mapper.SourceFieldMapper;
 
 /**
  * Takes embeddings and token blocks out of a document's source and puts them in again. In place of
- * each stands {@code true}, which no user can have sent: the mapper refuses it.
+ * each stands the placeholder of its {@link SourceForm}, which no user can have sent: the mapper
+ * refuses it.
  */
 final class DerivedSource {
   private static final Set<String> SOURCES =
@@ -31,14 +33,14 @@ final class DerivedSource {
   /** Finds a value that was taken out. */
   @FunctionalInterface
   interface Values {
-    /** Returns the value of a key, as a source holds it. */
-    Object get(String key) throws IOException;
+    /** Returns the value of a key, as a source of this form holds it. */
+    Object get(String key, SourceForm form) throws IOException;
   }
 
   @FunctionalInterface
   private interface Replacement {
     /** Returns what replaces a value; null where it stays. */
-    Object of(String key, Object old) throws IOException;
+    Object of(String key, String leaf, Object old) throws IOException;
   }
 
   private DerivedSource() {}
@@ -55,12 +57,21 @@ final class DerivedSource {
    * @return the source itself where nothing can be taken out
    */
   static BytesRef strip(BytesRef source, Collection<String> kept) throws IOException {
-    return replace(source, kept, (key, old) -> Boolean.TRUE.equals(old) ? null : true);
+    return replace(
+        source,
+        kept,
+        (key, leaf, old) -> old instanceof Boolean ? null : SourceForm.of(leaf, old).placeholder());
   }
 
-  /** Returns what was given to {@link #strip}; a value that is not found stays {@code true}. */
+  /** Returns what was given to {@link #strip}; a placeholder stays whose value is not found. */
   static BytesRef fill(BytesRef source, Collection<String> kept, Values values) throws IOException {
-    return replace(source, kept, (key, old) -> Boolean.TRUE.equals(old) ? values.get(key) : null);
+    return replace(
+        source,
+        kept,
+        (key, leaf, old) ->
+            old instanceof Boolean placeholder
+                ? values.get(key, SourceForm.of(placeholder))
+                : null);
   }
 
   private static BytesRef replace(BytesRef source, Collection<String> keys, Replacement replacement)
@@ -90,7 +101,7 @@ final class DerivedSource {
       FieldValues.visit(map, key.substring(0, dot), false, values::add);
       for (Map<String, Object> value : values) {
         Object old = value.get(leaf);
-        Object now = old == null ? null : replacement.of(key, old);
+        Object now = old == null ? null : replacement.of(key, leaf, old);
         if (now != null) {
           value.put(leaf, now);
           changed = true;

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.codec;
 
 import io.crossmodal.plugin.mapper.DerivedSourceFieldMapper;
+import io.crossmodal.plugin.mapper.SourceForm;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -191,8 +192,8 @@ final class DerivedSourceReader extends StoredFieldsReader {
      * Finds a value. Where it is lost, its document is and no other: the exception is none of those
      * that make core give up the shard, and a merge goes on, for it would lose the whole segment.
      */
-    private Object value(String key) throws IOException {
-      Object value = values.get(key, doc);
+    private Object value(String key, SourceForm form) throws IOException {
+      Object value = values.get(key, doc, form);
       if (value == null && !(merging && !(visitor instanceof FieldsVisitor))) {
         throw new OpenSearchException(
             String.format(

@@ -7,10 +7,12 @@ package io.crossmodal.plugin.codec;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.DocumentValue;
 import io.crossmodal.plugin.mapper.Embeddings;
+import io.crossmodal.plugin.mapper.SourceForm;
 import java.io.Closeable;
 import java.io.IOException;
 import org.apache.lucene.codecs.DocValuesProducer;
 import org.apache.lucene.codecs.KnnVectorsReader;
+import org.apache.lucene.index.BinaryDocValues;
 import org.apache.lucene.index.DocValuesType;
 import org.apache.lucene.index.FieldInfo;
 import org.apache.lucene.index.FieldInfos;
@@ -20,6 +22,7 @@ import org.apache.lucene.index.VectorEncoding;
 import org.apache.lucene.store.AlreadyClosedException;
 import org.apache.lucene.store.Directory;
 import org.apache.lucene.store.IOContext;
+import org.apache.lucene.util.BytesRef;
 import org.apache.lucene.util.IOUtils;
 
 /**
@@ -38,18 +41,24 @@ final class SegmentValues implements Closeable {
   }
 
   /**
-   * Returns a value in the form that sources hold: a float[] or base64.
+   * Returns a value as a source holds it.
    *
    * @param key a field's full name, and embedding or tokens
    * @param doc in this segment
    * @return null where the document has no such value
    */
-  Object get(String key, int doc) throws IOException {
+  Object get(String key, int doc, SourceForm form) throws IOException {
     int dot = key.lastIndexOf('.');
     String field = key.substring(0, dot);
     return switch (key.substring(dot + 1)) {
-      case DocumentValue.EMBEDDING -> embedding(field, doc);
-      case DocumentValue.TOKENS -> tokens(CrossModalFieldType.tokensField(field), doc);
+      case DocumentValue.EMBEDDING -> {
+        float[] embedding = embedding(field, doc);
+        yield embedding == null ? null : form.embedding(embedding);
+      }
+      case DocumentValue.TOKENS -> {
+        byte[] block = tokens(CrossModalFieldType.tokensField(field), doc);
+        yield block == null ? null : form.tokens(block);
+      }
       default -> null;
     };
   }
@@ -64,12 +73,13 @@ final class SegmentValues implements Closeable {
     return Embeddings.read(vectors().getFloatVectorValues(field), doc);
   }
 
-  private String tokens(String field, int doc) throws IOException {
+  private byte[] tokens(String field, int doc) throws IOException {
     FieldInfo info = state.fieldInfos.fieldInfo(field);
     if (info == null || info.getDocValuesType() != DocValuesType.BINARY) {
       return null;
     }
-    return DocumentValue.readTokens(docValues().getBinary(info), doc);
+    BinaryDocValues blocks = docValues().getBinary(info);
+    return blocks.advanceExact(doc) ? BytesRef.deepCopyOf(blocks.binaryValue()).bytes : null;
   }
 
   private synchronized KnnVectorsReader vectors() throws IOException {

@@ -14,8 +14,10 @@
  * stored string field {@code _cross_modal_kept}, once a key, its field carrying the attribute
  * {@code cross_modal.kept} (but in segments from before that), names what was taken out of them: a
  * field's full name and {@code .embedding} (the vector of that name) or {@code .tokens} (the doc
- * values {@code <field>._tokens}, as base64). In the sources stands {@code true} instead, where the
- * value was; a source in which the key is absent had it excluded by the user and stays as it is.
+ * values {@code <field>._tokens}). In the sources stands instead, where the value was, {@code
+ * true}, or {@code false} for one that came as bytes ({@link
+ * io.crossmodal.plugin.mapper.SourceForm}); a source in which the key is absent had it excluded by
+ * the user and stays as it is.
  *
  * <p>Merges copy sources as they are. A codec upon another Lucene version gets another name and
  * class; those of old segments stay, and so do their samples in {@code SegmentCompatibilityTests}.

@@ -18,16 +18,17 @@ import org.opensearch.search.fetch.FetchSubPhaseProcessor;
 
 /**
  * Adds the field {@code _cross_modal} to the hits of a page: an object for each fusion rescore of
- * the search. Nothing happens unless {@link CrossModalExtBuilder} says so. Stateless.
+ * the search, or for each text that it searches by where heat maps need no rescore. Nothing happens
+ * unless {@link CrossModalExtBuilder} says so. Stateless.
  *
- * @param pages finds the rescores of a search, in the request's order
+ * @param pages finds the rescores of a search, in the request's order, or those texts
  */
 public record DetailsFetchPhase(Function<FetchContext, List<? extends Page>> pages)
     implements FetchSubPhase {
   /** Among the {@code fields} of a hit. */
   public static final String FIELD = "_cross_modal";
 
-  /** The hits of one rescore that a shard returns. */
+  /** The hits of one rescore, or of one text, that a shard returns. */
   public interface Page {
     /** Returns whether its hits say something that the request need not ask for. */
     boolean describesAlways();

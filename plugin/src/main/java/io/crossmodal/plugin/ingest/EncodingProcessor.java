@@ -17,8 +17,8 @@ import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.FieldValues;
 import io.crossmodal.plugin.mapper.Modality;
+import io.crossmodal.plugin.mapper.SourceForm;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -292,21 +292,33 @@ final class EncodingProcessor extends AbstractBatchingSystemProcessor {
     write(item.map, embedding, block, item.value.mark(embedding, block.orElse(null)));
   }
 
-  /** Tokens that are not there go: those beside another embedding, or of a field with none. */
+  /**
+   * Writes in the form that is there. Tokens that are not there go: those beside another embedding,
+   * or of a field with none.
+   */
   private static void write(
       Map<String, Object> map, float[] embedding, Optional<byte[]> block, String mark) {
-    List<Float> values = new ArrayList<>(embedding.length);
-    for (float value : embedding) {
-      values.add(value);
+    if (form(map, DocumentValue.EMBEDDING) == SourceForm.BYTES) {
+      map.put(DocumentValue.EMBEDDING, Embeddings.toBytes(embedding));
+    } else {
+      // No float[]: core does not know how to copy one.
+      List<Float> values = new ArrayList<>(embedding.length);
+      for (float value : embedding) {
+        values.add(value);
+      }
+      map.put(DocumentValue.EMBEDDING, values);
     }
-    map.put(DocumentValue.EMBEDDING, values);
     if (block.isPresent()) {
-      map.put(DocumentValue.TOKENS, Base64.getEncoder().encodeToString(block.get()));
+      map.put(DocumentValue.TOKENS, form(map, DocumentValue.TOKENS).tokens(block.get()));
     } else if (map.get(DocumentValue.TOKENS) != null) {
       // A null stays: in a partial document it takes away what the whole one has.
       map.remove(DocumentValue.TOKENS);
     }
     map.put(DocumentValue.ENCODED_FROM, mark);
+  }
+
+  private static SourceForm form(Map<String, Object> map, String key) {
+    return SourceForm.of(key, map.get(key));
   }
 
   private static void fail(

@@ -5,20 +5,18 @@
 package io.crossmodal.plugin.mapper;
 
 import io.crossmodal.model.Messages;
+import io.crossmodal.model.tokens.StoredTokens;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.model.tokens.TokenPooling;
 import io.crossmodal.plugin.inference.encoding.QueryInput;
-import java.io.IOException;
 import java.util.Base64;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import org.apache.lucene.index.BinaryDocValues;
-import org.apache.lucene.util.BytesRef;
 
 /**
  * The value of a {@code cross_modal} field in one document, checked against the field. Read the
@@ -68,24 +66,12 @@ public final class DocumentValue {
     this.embedding =
         vector == null
             ? null
-            : Embeddings.unit(EMBEDDING, floats(vector), field.spaces().dimension());
+            : Embeddings.unit(
+                EMBEDDING, floats(vector, field.spaces().dimension()), field.spaces().dimension());
     Object block = value.get(TOKENS);
     this.tokens = block == null ? null : checkedBlock(binary(TOKENS, block));
     String mark = string(ENCODED_FROM, value.get(ENCODED_FROM));
     this.encodedFrom = mark == null ? null : EncodedFrom.parse(mark);
-  }
-
-  /**
-   * Returns a document's token block as sources hold it, base64.
-   *
-   * @param blocks of one segment; null where it has none
-   * @param doc in this segment
-   * @return null where the document has none
-   */
-  public static String readTokens(BinaryDocValues blocks, int doc) throws IOException {
-    return blocks != null && blocks.advanceExact(doc)
-        ? Base64.getEncoder().encodeToString(BytesRef.deepCopyOf(blocks.binaryValue()).bytes)
-        : null;
   }
 
   private static QueryInput content(Spaces spaces, Map<String, Object> value) {
@@ -341,8 +327,8 @@ public final class DocumentValue {
               field.modelId(),
               field.modality().key()));
     }
-    // Reading refuses what is not finite; better now than when a search meets it.
-    TokenBlockFormat.read(bytes, 0, bytes.length);
+    // Refuses what is not finite; better now than when a search meets it.
+    StoredTokens.of(bytes, 0, bytes.length);
     return bytes;
   }
 
@@ -368,13 +354,18 @@ public final class DocumentValue {
     }
   }
 
-  private static float[] floats(Object value) {
+  private static float[] floats(Object value, int dimension) {
+    if (value instanceof byte[] || value instanceof String) {
+      return Embeddings.ofBytes(EMBEDDING, binary(EMBEDDING, value), dimension);
+    }
     if (!(value instanceof List<?> list)) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "[%s] must be an array of numbers, got [%s]",
+              "[%s] must be an array of %d numbers, or these as float32, little-endian, in base64"
+                  + " or a byte string, got [%s]",
               EMBEDDING,
+              dimension,
               Messages.excerpt(value)));
     }
     float[] floats = new float[list.size()];

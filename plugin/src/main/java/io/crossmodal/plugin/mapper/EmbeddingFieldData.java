@@ -6,8 +6,6 @@ package io.crossmodal.plugin.mapper;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.Locale;
 import org.apache.lucene.index.FloatVectorValues;
 import org.apache.lucene.index.LeafReader;
@@ -132,10 +130,7 @@ final class EmbeddingFieldData implements IndexFieldData<EmbeddingFieldData.Leaf
           if (format != DocValueFormat.BINARY) {
             return embedding;
           }
-          ByteBuffer bytes =
-              ByteBuffer.allocate(embedding.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-          bytes.asFloatBuffer().put(embedding);
-          return format.format(new BytesRef(bytes.array()));
+          return format.format(new BytesRef(Embeddings.toBytes(embedding)));
         }
       };
     }

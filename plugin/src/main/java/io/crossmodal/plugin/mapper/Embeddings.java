@@ -5,11 +5,13 @@
 package io.crossmodal.plugin.mapper;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Locale;
 import org.apache.lucene.index.FloatVectorValues;
 import org.apache.lucene.index.KnnVectorValues.DocIndexIterator;
 
-/** Checks and scales what users give as an embedding. */
+/** Reads, checks and scales what users give as an embedding. */
 public final class Embeddings {
   // A unit vector that went through JSON or float32 is off by less.
   private static final double UNIT_TOLERANCE = 1e-6;
@@ -29,6 +31,38 @@ public final class Embeddings {
     }
     DocIndexIterator documents = values.iterator();
     return documents.advance(doc) == doc ? values.vectorValue(documents.index()).clone() : null;
+  }
+
+  /** Returns an embedding as bytes: its values one after the other as float32, little-endian. */
+  public static byte[] toBytes(float[] embedding) {
+    ByteBuffer bytes =
+        ByteBuffer.allocate(embedding.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(embedding);
+    return bytes.array();
+  }
+
+  /**
+   * Returns what {@link #toBytes} was given.
+   *
+   * @param name the key that the bytes came in, for the message
+   * @param dimension D of the model
+   * @throws IllegalArgumentException when there are not 4 x D bytes
+   */
+  static float[] ofBytes(String name, byte[] bytes, int dimension) {
+    if (bytes.length != dimension * Float.BYTES) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "[%s] as bytes must have %d of them, which are %d float32 values, little-endian, got"
+                  + " %d",
+              name,
+              dimension * Float.BYTES,
+              dimension,
+              bytes.length));
+    }
+    float[] values = new float[dimension];
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
+    return values;
   }
 
   /**

@@ -327,15 +327,35 @@ public final class CrossModalQueryBuilder extends AbstractQueryBuilder<CrossModa
               definition.modelId(),
               space));
     }
-    return NearestDocsQuery.of(
-        crossModal,
+    float[] target =
         Embeddings.unit(
-            CrossModalQueryBody.QUERY_VECTOR, embedding.vector(), definition.spaces().dimension()),
-        k,
-        filter == null ? null : filter.toQuery(context),
-        embedding.calibrations(),
-        recall,
-        embedding.parts());
+            CrossModalQueryBody.QUERY_VECTOR, embedding.vector(), definition.spaces().dimension());
+    NearestDocsQuery nearest =
+        NearestDocsQuery.of(
+            crossModal,
+            target,
+            k,
+            filter == null ? null : filter.toQuery(context),
+            embedding.calibrations(),
+            recall,
+            embedding.parts());
+    return askedText()
+        .map(text -> nearest.of(new AskedText(crossModal.name(), text, target)))
+        .orElse(nearest);
+  }
+
+  /** Returns the text that was encoded; empty where something else was, or nothing yet. */
+  private Optional<String> askedText() {
+    return state
+        .encoded()
+        .map(QueryState.Encoded::label)
+        .filter(label -> label.key().equals(QuerySource.QUERY_TEXT))
+        .map(QuerySource.Label::value);
+  }
+
+  /** Returns the embedding space of the text that was encoded. */
+  Optional<String> askedSpace() {
+    return askedText().flatMap(text -> state.encoded()).map(encoded -> encoded.half().space());
   }
 
   @Override

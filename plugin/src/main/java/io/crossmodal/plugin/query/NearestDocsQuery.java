@@ -42,12 +42,25 @@ import org.opensearch.index.query.QueryShardContext;
  */
 final class NearestDocsQuery extends Query {
   private final Query search;
+  private final AskedText asked;
 
   /**
    * @param search what an index is searched with
+   * @param asked null where no text is searched by
    */
-  private NearestDocsQuery(Query search) {
+  private NearestDocsQuery(Query search, AskedText asked) {
     this.search = search;
+    this.asked = asked;
+  }
+
+  /** Returns this search as that of a text. */
+  NearestDocsQuery of(AskedText text) {
+    return new NearestDocsQuery(search, text);
+  }
+
+  /** Returns the text that is searched by; null where there is none. */
+  AskedText asked() {
+    return asked;
   }
 
   /**
@@ -69,7 +82,7 @@ final class NearestDocsQuery extends Query {
       Recall recall,
       List<Part> parts) {
     if (calibrations.isEmpty()) {
-      return new NearestDocsQuery(new Nearest(type, target, k, filter, recall, parts));
+      return new NearestDocsQuery(new Nearest(type, target, k, filter, recall, parts), null);
     }
     BooleanQuery.Builder any = new BooleanQuery.Builder();
     for (SensorCalibration calibration : calibrations) {
@@ -91,7 +104,7 @@ final class NearestDocsQuery extends Query {
               new Nearest(type, target, k, own, recall, parts), new CalibratedScore(calibration)),
           BooleanClause.Occur.SHOULD);
     }
-    return new NearestDocsQuery(any.build());
+    return new NearestDocsQuery(any.build(), null);
   }
 
   /**

@@ -20,14 +20,12 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.apache.lucene.index.LeafReaderContext;
-import org.apache.lucene.index.ReaderUtil;
 import org.opensearch.search.fetch.FetchContext;
 import org.opensearch.search.rescore.RescoreContext;
 
@@ -37,8 +35,6 @@ import org.opensearch.search.rescore.RescoreContext;
  * described. For one thread.
  */
 public final class RescoredPage implements DetailsFetchPhase.Page {
-  private static final double DIGITS = 1e4;
-
   private final FusionRescoreContext context;
   private final List<LeafReaderContext> leaves;
   private final int[] docs;
@@ -165,33 +161,12 @@ public final class RescoredPage implements DetailsFetchPhase.Page {
     List<float[]> weights = new ArrayList<>();
     for (WordSpan word : words()) {
       words.add(word.word());
-      weights.add(rounded(table.patches(word.from(), word.to())));
+      weights.add(table.patches(word.from(), word.to()));
     }
-    Map<String, Object> heatMap = new LinkedHashMap<>();
-    heatMap.put("words", words);
-    heatMap.put("grid", table.grid());
-    heatMap.put("weights", weights);
-    if (footprint != null) {
-      LeafReaderContext leaf = leaves.get(ReaderUtil.subIndex(doc, leaves));
-      try {
-        heatMap.put(
-            "geo",
-            PatchGround.read(
-                    context.field().definition().model(), leaf, doc - leaf.docBase, footprint)
-                .features(table.grid(), weights));
-      } catch (PatchGround.UnknownException e) {
-        heatMap.put("geo_unavailable", e.getMessage());
-      }
-    }
-    object.put("heat_map", heatMap);
-  }
-
-  private static float[] rounded(float[] values) {
-    float[] rounded = new float[values.length];
-    for (int i = 0; i < values.length; i++) {
-      rounded[i] = (float) (Math.round(values[i] * DIGITS) / DIGITS);
-    }
-    return rounded;
+    object.put(
+        "heat_map",
+        new HeatMap(words, table.grid(), weights)
+            .answer(context.field().definition(), leaves, doc, footprint));
   }
 
   /**
@@ -225,15 +200,9 @@ public final class RescoredPage implements DetailsFetchPhase.Page {
     }
     Candidate image = candidates().get(doc);
     if (image == null) {
-      return Optional.of("the document stores no tokens");
+      return Optional.of(HeatMap.NO_TOKENS);
     }
-    return WordPatchWeights.isGrid(image.tokens().count())
-        ? Optional.empty()
-        : Optional.of(
-            String.format(
-                Locale.ROOT,
-                "the picture's %d patches form no square",
-                image.tokens().count() - 1));
+    return HeatMap.unavailable(image.tokens());
   }
 
   /**

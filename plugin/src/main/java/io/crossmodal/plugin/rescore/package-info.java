@@ -12,6 +12,7 @@
  * io.crossmodal.plugin.rescore.FusionRescorer} for the work, {@link
  * io.crossmodal.plugin.rescore.ScoreCombiner} for what scores mean, {@link
  * io.crossmodal.plugin.rescore.RescoredPage} for the description of the hits that are returned.
- * OpenSearch calls them, but for the last, which {@link io.crossmodal.plugin.ext} calls.
+ * OpenSearch calls them, but for the last, which {@link io.crossmodal.plugin.ext} calls, by way of
+ * {@link io.crossmodal.plugin.rescore.TextHeatMaps}, which draws hits that need no rescore for it.
  */
 package io.crossmodal.plugin.rescore;

@@ -8,6 +8,7 @@ import io.crossmodal.model.inference.DevicePolicy;
 import io.crossmodal.model.inference.InferenceSettings;
 import io.crossmodal.model.inference.PrecisionPolicy;
 import io.crossmodal.plugin.scoring.ScoringPlace;
+import io.crossmodal.plugin.ui.UiHosts;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -224,6 +225,21 @@ public final class CrossModalSettings {
   public static final Setting<Boolean> ALLOW_FOREIGN_CODE =
       Setting.boolSetting(PREFIX + "models.allow_foreign_code", false, Setting.Property.NodeScope);
 
+  /** Template of the search page's map tiles; empty for a map of coastlines alone. */
+  public static final Setting<String> UI_TILE_URL = template("ui.tile_url");
+
+  /** What the search page's map says of its tiles. */
+  public static final Setting<String> UI_TILE_ATTRIBUTION =
+      Setting.simpleString(PREFIX + "ui.tile_attribution", Setting.Property.NodeScope);
+
+  /** Template of the pictures that the search page shows; empty for those of the documents. */
+  public static final Setting<String> UI_PICTURE_URL = template("ui.picture_url");
+
+  private static Setting<String> template(String name) {
+    String key = PREFIX + name;
+    return new Setting<>(key, "", text -> UiHosts.template(key, text), Setting.Property.NodeScope);
+  }
+
   /** Values of {@code index.codec} whose stored fields this plugin's codec can write. */
   public static final Set<String> CODECS =
       Set.of(
@@ -276,6 +292,9 @@ public final class CrossModalSettings {
         UPLOAD_TIMEOUT,
         KEEP_UNUSED,
         ALLOW_FOREIGN_CODE,
+        UI_TILE_URL,
+        UI_TILE_ATTRIBUTION,
+        UI_PICTURE_URL,
         INDEX_CROSS_MODAL);
   }
 
@@ -348,6 +367,12 @@ public final class CrossModalSettings {
         QUERY_CACHE_SIZE.get(node).getBytes(),
         duration(LONGEST_WAIT.get(dynamic)),
         directory);
+  }
+
+  /** Returns the hosts that the search page may ask for pictures. */
+  public static UiHosts uiHosts(Settings node) {
+    return new UiHosts(
+        UI_TILE_URL.get(node), UI_TILE_ATTRIBUTION.get(node), UI_PICTURE_URL.get(node));
   }
 
   /** Reads a constant's name in lower case. */

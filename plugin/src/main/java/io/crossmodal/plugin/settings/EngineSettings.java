@@ -9,7 +9,7 @@ import java.util.List;
 import org.opensearch.common.settings.Setting;
 import org.opensearch.common.unit.TimeValue;
 
-/** The settings that say which process computes (docs/decisions/0046). */
+/** The settings that say which process computes (docs/decisions/0050). */
 public final class EngineSettings {
   /** Whose memory models are in. */
   public enum Engine {

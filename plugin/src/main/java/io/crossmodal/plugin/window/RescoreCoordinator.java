@@ -12,6 +12,7 @@ import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import io.crossmodal.plugin.rescore.RescoreLimits;
 import io.crossmodal.plugin.rescore.RescoredSearch;
+import io.crossmodal.plugin.rescore.TextHeatMaps;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -78,7 +79,8 @@ public final class RescoreCoordinator extends AbstractProcessor
         throw new IllegalArgumentException(
             "[ext.cross_modal.global_window] needs a [rescore] of type [fusion] to give a window");
       }
-      return false;
+      // Heat maps of a search by words alone are checked before hits are fetched.
+      return asked != null && asked.heatMap();
     }
 
     @Override
@@ -104,7 +106,9 @@ public final class RescoreCoordinator extends AbstractProcessor
         if (asked.heatMap()) {
           limits.get().checkHeatMaps(request.source().size());
         }
-        WindowRequest.report(request);
+        if (RescoredSearch.hasFusion(request.source())) {
+          WindowRequest.report(request);
+        }
         if (asked.globalWindow() > 0) {
           coordinator.defer(asked.globalWindow(), "ext.cross_modal.global_window");
         }
@@ -118,6 +122,9 @@ public final class RescoreCoordinator extends AbstractProcessor
 
   @Override
   public void evaluateConflicts(ProcessorConflictEvaluationContext pipelines) {
+    if (!RescoredSearch.hasFusion(request.source())) {
+      return;
+    }
     // The one place that shows a system's processor the ones of the user's pipeline.
     List<FusionRerankProcessor> reranks =
         pipelines.getUserDefinedSearchPhaseResultsProcessors().stream()
@@ -156,6 +163,10 @@ public final class RescoreCoordinator extends AbstractProcessor
       SearchPhaseResults<R> results,
       SearchPhaseContext context,
       PipelineProcessingContext pipeline) {
+    if (!RescoredSearch.hasFusion(context.getRequest().source())) {
+      TextHeatMaps.check(context.getRequest().source().query(), scoring.get().models().catalog());
+      return;
+    }
     boolean aggregated = context.getRequest().source().aggregations() != null;
     List<RescoreReport> reports = new ArrayList<>();
     List<QuerySearchResult> shards = new ArrayList<>();

@@ -6,18 +6,24 @@ package io.crossmodal.plugin.codec;
 
 import static org.hamcrest.Matchers.containsString;
 
+import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import io.crossmodal.model.tokens.TokenBlockFormat;
+import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.model.tokens.TokenPooling;
 import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.inference.node.NodeInference;
+import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.HashMap;
@@ -32,6 +38,9 @@ import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.apache.lucene.util.BytesRef;
 import org.opensearch.ExceptionsHelper;
 import org.opensearch.action.admin.indices.shrink.ResizeType;
+import org.opensearch.action.bulk.BulkItemResponse;
+import org.opensearch.action.bulk.BulkRequestBuilder;
+import org.opensearch.action.bulk.BulkResponse;
 import org.opensearch.action.get.GetResponse;
 import org.opensearch.action.index.IndexRequest;
 import org.opensearch.action.search.SearchResponse;
@@ -59,6 +68,9 @@ import org.opensearch.test.OpenSearchSingleNodeTestCase;
 /** Embeddings and tokens are stored once, and whatever is done to an index loses none of them. */
 @SuppressFileSystems("ExtrasFS") // puts files of its own into the folders of native code
 public class StorageTests extends OpenSearchSingleNodeTestCase {
+  private static final ModelBundle MODEL = TestModels.micro();
+  private static final int DIMENSION = MODEL.manifest().config().embeddingDimension();
+
   private static final String FIELDS =
       "\"image\":{\"type\":\"cross_modal\"},\"label\":{\"type\":\"keyword\"},"
           + "\"number\":{\"type\":\"double\"},"
@@ -202,8 +214,8 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
 
   private static int assertThin(Map<String, Object> source, Object value, boolean tokens) {
     if (value instanceof Map<?, ?> map) {
-      assertEquals(source.toString(), true, map.get("embedding"));
-      assertEquals(source.toString(), tokens ? true : null, map.get("tokens"));
+      assertTrue(source.toString(), map.get("embedding") instanceof Boolean);
+      assertTrue(source.toString(), !tokens || map.get("tokens") instanceof Boolean);
       return 1;
     }
     return 0;
@@ -244,6 +256,104 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
     client().admin().cluster().prepareHealth("pictures").setWaitForYellowStatus().get();
     assertEquals(fromTranslog, sources("pictures"));
     assertEquals("nothing was encoded again", encoded, encoded());
+  }
+
+  /**
+   * A document comes back in the form in which it was sent, from the translog and from segments.
+   */
+  public void testBytesComeBackAsBytes() throws IOException {
+    create("pictures", Settings.builder());
+    float[] embedding =
+        Embeddings.unit("embedding", TestModels.vector(random(), DIMENSION), DIMENSION);
+    byte[] bytes = Embeddings.toBytes(embedding);
+    byte[] tokens =
+        TokenBlockFormat.write(
+            TestModels.tokens(random(), MODEL, TestModels.imageTokens(MODEL)),
+            TokenEncoding.INT8,
+            MODEL.manifest().fingerprints().tokenSpace());
+    Map<String, Object> image = Map.of("embedding", bytes, "tokens", tokens);
+    index("pictures", 0, XContentType.JSON, Map.of("image", image));
+    index("pictures", 1, XContentType.CBOR, Map.of("image", image));
+    index("pictures", 2, XContentType.SMILE, Map.of("image", image));
+    for (boolean realtime : new boolean[] {true, false}) {
+      Map<?, ?> json = image("pictures", 0, realtime);
+      assertEquals(TestModels.base64(bytes), json.get("embedding"));
+      assertEquals(TestModels.base64(tokens), json.get("tokens"));
+      for (int id = 1; id < 3; id++) {
+        Map<?, ?> binary = image("pictures", id, realtime);
+        assertArrayEquals(bytes, (byte[]) binary.get("embedding"));
+        assertArrayEquals(tokens, (byte[]) binary.get("tokens"));
+      }
+      refresh("pictures");
+    }
+    // The same embedding as numbers is the same document to whoever searches.
+    index("pictures", 3, XContentType.JSON, Map.of("image", Map.of("embedding", embedding)));
+    refresh("pictures");
+    SearchResponse found =
+        client()
+            .prepareSearch("pictures")
+            .setQuery(new CrossModalQueryBuilder("image", embedding, 10, null))
+            .get();
+    assertEquals(4, found.getHits().getHits().length);
+    for (SearchHit hit : found.getHits()) {
+      assertEquals(hit.getId(), found.getHits().getMaxScore(), hit.getScore(), 0);
+    }
+  }
+
+  private Map<?, ?> image(String index, int id, boolean realtime) {
+    return (Map<?, ?>)
+        client()
+            .prepareGet(index, Integer.toString(id))
+            .setRealtime(realtime)
+            .setFetchSource(true)
+            .get()
+            .getSourceAsMap()
+            .get("image");
+  }
+
+  /** What is wrong with a document's bytes is said of it alone; its bulk goes on. */
+  public void testBadBytesFailTheirItemAlone() {
+    create("pictures", Settings.builder());
+    byte[] good = Embeddings.toBytes(TestModels.vector(random(), DIMENSION));
+    byte[] nan = good.clone();
+    int at = 4 * random().nextInt(DIMENSION);
+    ByteBuffer.wrap(nan).order(ByteOrder.LITTLE_ENDIAN).putFloat(at, Float.NaN);
+    byte[] infinite = good.clone();
+    ByteBuffer.wrap(infinite).order(ByteOrder.LITTLE_ENDIAN).putFloat(at, Float.NEGATIVE_INFINITY);
+    Map<Object, String> bad = new LinkedHashMap<>();
+    bad.put(new byte[0], "must have " + 4 * DIMENSION + " of them");
+    int length = randomValueOtherThan(good.length, () -> 1 + random().nextInt(2 * good.length));
+    bad.put(Arrays.copyOf(good, length), "got " + length);
+    bad.put(Arrays.copyOf(good, good.length + 4), "little-endian, got " + (good.length + 4));
+    bad.put(new byte[good.length], "must not be zero");
+    bad.put(nan, "must be finite, got NaN at position " + at / 4);
+    bad.put(infinite, "must be finite, got -Infinity at position " + at / 4);
+    bad.put("1,2", "no base64");
+    bad.put(Map.of(), "must be an array of " + DIMENSION + " numbers");
+    BulkRequestBuilder bulk = client().prepareBulk();
+    for (Object embedding : bad.keySet()) {
+      XContentType type = randomFrom(XContentType.JSON, XContentType.CBOR, XContentType.SMILE);
+      bulk.add(document(type, Map.of("embedding", good)));
+      bulk.add(document(type, Map.of("embedding", embedding)));
+      bulk.add(document(type, Map.of("embedding", good, "tokens", new byte[] {1, 2, 3})));
+    }
+    BulkResponse response = bulk.get();
+    int item = 0;
+    for (Map.Entry<Object, String> one : bad.entrySet()) {
+      assertFalse(response.getItems()[item].isFailed());
+      BulkItemResponse.Failure failure = response.getItems()[item + 1].getFailure();
+      assertEquals(one.getValue(), RestStatus.BAD_REQUEST, failure.getStatus());
+      assertThat(failure.getMessage(), containsString(one.getValue()));
+      assertThat(failure.getMessage(), containsString("field [image]"));
+      failure = response.getItems()[item + 2].getFailure();
+      assertEquals(RestStatus.BAD_REQUEST, failure.getStatus());
+      assertThat(failure.getMessage(), containsString("token block has 3 bytes"));
+      item += 3;
+    }
+  }
+
+  private static IndexRequest document(XContentType type, Map<String, Object> image) {
+    return new IndexRequest("pictures").source(Map.of("image", image), type);
   }
 
   /** Asked for by name, the codec's own stored field is as one that is not there. */
@@ -417,8 +527,8 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
     for (Object source : before.values()) {
       Map<String, Object> image = map(map(source).get("image"));
       assertNull(image.get("bytes"));
-      assertTrue(image.get("embedding") instanceof List);
-      assertTrue(image.get("tokens") instanceof String);
+      assertFalse(String.valueOf(image), image.get("embedding") instanceof Boolean);
+      assertTrue(String.valueOf(image), image.get("tokens") instanceof String);
     }
     for (Object source : sources("bare").values()) {
       assertEquals(Set.of("label"), map(source).keySet());
@@ -501,8 +611,8 @@ public class StorageTests extends OpenSearchSingleNodeTestCase {
       index(index, 0, XContentType.JSON, Map.of("image", StoredDocuments.image(random(), true)));
       refresh(index);
       Map<String, Object> image = map(onDisk(index, "_source").get(0).get("image"));
-      assertTrue(image.get("embedding") instanceof List);
-      assertTrue(image.get("tokens") instanceof String);
+      assertFalse(String.valueOf(image), image.get("embedding") instanceof Boolean);
+      assertTrue(String.valueOf(image), image.get("tokens") instanceof String);
     }
   }
 

@@ -8,6 +8,7 @@ import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.plugin.TestModels;
+import io.crossmodal.plugin.mapper.Embeddings;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -30,7 +31,7 @@ final class StoredDocuments {
 
   private StoredDocuments() {}
 
-  /** A picture, or an embedding and tokens that somebody made beforehand. */
+  /** A picture, or an embedding and tokens that somebody made beforehand, in one of their forms. */
   static Map<String, Object> image(Random random, boolean encoded) {
     Map<String, Object> image = new LinkedHashMap<>();
     if (encoded) {
@@ -40,10 +41,13 @@ final class StoredDocuments {
         // Python's floats have more digits than a float32.
         numbers.add(value + 1e-12);
       }
-      image.put("embedding", numbers);
+      image.put(
+          "embedding",
+          random.nextBoolean() ? numbers : bytes(random, Embeddings.toBytes(embedding)));
       image.put(
           "tokens",
-          TestModels.base64(
+          bytes(
+              random,
               TokenBlockFormat.write(
                   TestModels.tokens(random, MODEL, TestModels.imageTokens(MODEL)),
                   random.nextBoolean() ? TokenEncoding.FP16 : TokenEncoding.INT8,
@@ -55,7 +59,14 @@ final class StoredDocuments {
     return image;
   }
 
-  /** Whatever numbers a format gives back, as the float32 that they stand for. */
+  private static Object bytes(Random random, byte[] bytes) {
+    return random.nextBoolean() ? bytes : TestModels.base64(bytes);
+  }
+
+  /**
+   * Whatever numbers a format gives back, as the float32 that they stand for, and bytes as base64,
+   * which is what JSON has for them.
+   */
   static Object normal(Object value) {
     if (value instanceof Map<?, ?> map) {
       Map<String, Object> result = new LinkedHashMap<>();
@@ -64,6 +75,9 @@ final class StoredDocuments {
     }
     if (value instanceof List<?> list) {
       return list.stream().map(StoredDocuments::normal).toList();
+    }
+    if (value instanceof byte[] bytes) {
+      return TestModels.base64(bytes);
     }
     return value instanceof Double number ? number.floatValue() : value;
   }

@@ -21,6 +21,7 @@ import java.util.Base64;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.BiConsumer;
 import org.apache.lucene.document.KnnFloatVectorField;
@@ -31,6 +32,8 @@ import org.apache.lucene.search.Query;
 import org.apache.lucene.util.BytesRef;
 import org.opensearch.common.CheckedConsumer;
 import org.opensearch.common.xcontent.XContentHelper;
+import org.opensearch.common.xcontent.XContentType;
+import org.opensearch.core.common.bytes.BytesReference;
 import org.opensearch.core.xcontent.MediaTypeRegistry;
 import org.opensearch.core.xcontent.XContentBuilder;
 import org.opensearch.index.mapper.DocumentMapper;
@@ -39,6 +42,7 @@ import org.opensearch.index.mapper.MapperParsingException;
 import org.opensearch.index.mapper.MapperService;
 import org.opensearch.index.mapper.MapperTestCase;
 import org.opensearch.index.mapper.ParseContext;
+import org.opensearch.index.mapper.SourceToParse;
 import org.opensearch.plugins.Plugin;
 
 public class CrossModalFieldMapperTests extends MapperTestCase {
@@ -142,17 +146,51 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
     assertEquals(new BytesRef(block), stored.binaryValue());
   }
 
+  public void testEmbeddingsAsBytesAreTheirNumbers() throws IOException {
+    DocumentMapper mapper = mapper(b -> {});
+    for (int i = 0; i < 50; i++) {
+      float[] embedding = TestModels.vector(random(), DIMENSION);
+      float scale = (float) Math.exp(20 * (random().nextDouble() - 0.5));
+      for (int d = 0; d < DIMENSION; d++) {
+        embedding[d] *= scale;
+      }
+      byte[] bytes = new byte[4 * DIMENSION];
+      for (int d = 0; d < DIMENSION; d++) {
+        int bits = Float.floatToIntBits(embedding[d]);
+        for (int shift = 0; shift < 4; shift++) {
+          bytes[4 * d + shift] = (byte) (bits >> 8 * shift);
+        }
+      }
+      float[] expected = vector(mapper, XContentType.JSON, embedding);
+      assertArrayEquals(expected, vector(mapper, XContentType.JSON, bytes), 0);
+      assertArrayEquals(expected, vector(mapper, XContentType.JSON, TestModels.base64(bytes)), 0);
+      assertArrayEquals(expected, vector(mapper, XContentType.CBOR, bytes), 0);
+      assertArrayEquals(expected, vector(mapper, XContentType.SMILE, bytes), 0);
+    }
+  }
+
+  private static float[] vector(DocumentMapper mapper, XContentType type, Object embedding)
+      throws IOException {
+    BytesReference source =
+        BytesReference.bytes(
+            MediaTypeRegistry.contentBuilder(type)
+                .map(Map.of("field", Map.of("embedding", embedding))));
+    ParseContext.Document doc =
+        mapper.parse(new SourceToParse("test", "1", source, type)).rootDoc();
+    return ((KnnFloatVectorField) doc.getField("field")).vectorValue();
+  }
+
   public void testTokensFollowTheMapping() throws IOException {
     String int8 = block(MODEL, TestModels.imageTokens(MODEL), TokenEncoding.INT8);
     CheckedConsumer<XContentBuilder, IOException> value =
         b -> b.startObject("field").array("embedding", unit(0)).field("tokens", int8).endObject();
-    BytesRef fp16 =
-        parse(mapper(b -> b.field("tokens", "fp16")), value)
-            .getField("field._tokens")
-            .binaryValue();
-    assertEquals(
-        TokenEncoding.FP16,
-        TokenBlockFormat.header(fp16.bytes, fp16.offset, fp16.length).encoding());
+    for (TokenEncoding encoding : TokenEncoding.values()) {
+      String key = encoding.name().toLowerCase(Locale.ROOT);
+      BytesRef stored =
+          parse(mapper(b -> b.field("tokens", key)), value).getField("field._tokens").binaryValue();
+      assertEquals(
+          encoding, TokenBlockFormat.header(stored.bytes, stored.offset, stored.length).encoding());
+    }
     assertNull(parse(mapper(b -> b.field("tokens", "none")), value).getField("field._tokens"));
   }
 
@@ -230,7 +268,11 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
     assertRefused(
         image,
         b -> b.startObject("field").field("embedding", "1,2").endObject(),
-        "array of numbers");
+        "[embedding] is no base64");
+    assertRefused(
+        image,
+        b -> b.startObject("field").field("embedding", "AAAA").endObject(),
+        "must have " + 4 * DIMENSION + " of them");
     assertRefused(image, withTokens("!"), "no base64");
     assertRefused(image, withTokens("AAAA"), "token block");
     byte[] block = Base64.getDecoder().decode(block(MODEL, count, TokenEncoding.INT8));
@@ -243,8 +285,12 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
     // What stands in stored sources.
     assertRefused(
         image,
-        b -> b.startObject("field").field("embedding", true).endObject(),
-        "must be an array of numbers, got [true]");
+        b -> b.startObject("field").field("embedding", randomBoolean()).endObject(),
+        "must be an array of " + DIMENSION + " numbers");
+    assertRefused(
+        image,
+        b -> b.startObject("field").array("embedding", unit(0)).field("tokens", false).endObject(),
+        "must be a string, got [false]");
     assertRefused(
         image, withTokens(block(TestModels.foreign(), count, TokenEncoding.INT8)), "another model");
     assertRefused(image, withTokens(block(MODEL, count + 1, TokenEncoding.INT8)), "does not make");
@@ -418,7 +464,8 @@ public class CrossModalFieldMapperTests extends MapperTestCase {
     assertMappingRefused(
         b -> b.field("model", "nothing"), "unknown model [nothing], this node has [micro]");
     assertMappingRefused(b -> b.field("modality", "sound"), "[modality] must be image or text");
-    assertMappingRefused(b -> b.field("tokens", "int4"), "[tokens] must be int8, fp16 or none");
+    assertMappingRefused(
+        b -> b.field("tokens", "int2"), "[tokens] must be int8, fp16, int4 or none");
     assertMappingRefused(b -> b.field("vector_encoding", "int8"), "[index.cross_modal: true]");
     assertMappingRefused(b -> b.field("vector_encoding", "int9"), "must be one of");
     assertMappingRefused(b -> b.field("m", 1), "[m] must be from 2 to 512");

@@ -6,14 +6,20 @@ package io.crossmodal.plugin.ui;
 
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.hasItem;
+import static org.hamcrest.Matchers.hasItems;
 import static org.hamcrest.Matchers.not;
 
+import io.crossmodal.plugin.settings.CrossModalSettings;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.junit.Before;
+import org.opensearch.common.settings.Settings;
 import org.opensearch.common.util.concurrent.ThreadContext;
 import org.opensearch.core.rest.RestStatus;
 import org.opensearch.core.xcontent.NamedXContentRegistry;
@@ -26,8 +32,28 @@ import org.opensearch.test.rest.RestActionTestCase;
 /** Through OpenSearch's own controller, which knows routes and methods. */
 public class RestUiHandlerTests extends RestActionTestCase {
   private static final String PATH = "/_plugins/_cross_modal/ui";
-  private static final List<String> FILES =
-      List.of(PATH, PATH + "/search.js", PATH + "/search.css");
+  private static final List<String> MODULES =
+      List.of(
+          "app",
+          "dom",
+          "draw",
+          "export",
+          "form",
+          "geometry",
+          "grid",
+          "heat",
+          "hit",
+          "hits",
+          "map",
+          "mapping",
+          "models",
+          "node",
+          "policy",
+          "request",
+          "state");
+
+  /** Whoever imports these asks the node, or makes markup. */
+  private static final Set<String> ASKING = Set.of("app", "node");
 
   @Before
   public void register() {
@@ -53,49 +79,120 @@ public class RestUiHandlerTests extends RestActionTestCase {
     return send(RestRequest.Method.GET, path).content().utf8ToString();
   }
 
-  public void testTypes() {
-    for (String path : FILES) {
-      RestResponse response = send(RestRequest.Method.GET, path);
-      assertEquals(response.content().utf8ToString(), RestStatus.OK, response.status());
-      assertTrue(path, response.content().length() > 1000);
-      assertEquals(path, List.of("nosniff"), response.getHeaders().get("X-Content-Type-Options"));
-      assertEquals(path, List.of("no-cache"), response.getHeaders().get("Cache-Control"));
-    }
-    assertEquals(
-        List.of(
-            "text/html; charset=UTF-8",
-            "text/javascript; charset=UTF-8",
-            "text/css; charset=UTF-8"),
-        FILES.stream().map(path -> send(RestRequest.Method.GET, path).contentType()).toList());
+  private String module(String name) {
+    return text(PATH + "/" + name + ".js");
   }
 
-  public void testPolicyAllowsTheNodeAndPicturesOnly() {
-    for (String path : FILES) {
-      List<String> policies =
-          send(RestRequest.Method.GET, path).getHeaders().get("Content-Security-Policy");
-      assertEquals(path, 1, policies.size());
+  private static List<String> paths() {
+    List<String> paths = new ArrayList<>(List.of(PATH));
+    MODULES.forEach(module -> paths.add(PATH + "/" + module + ".js"));
+    for (String file : List.of("leaflet.js", "leaflet.css", "search.css", "world.json")) {
+      paths.add(PATH + "/" + file);
+    }
+    return paths;
+  }
+
+  public void testTypes() {
+    for (String path : paths()) {
+      RestResponse response = send(RestRequest.Method.GET, path);
+      assertEquals(response.content().utf8ToString(), RestStatus.OK, response.status());
+      assertTrue(path, response.content().length() > 500);
+      assertEquals(path, List.of("nosniff"), response.getHeaders().get("X-Content-Type-Options"));
+      assertEquals(path, List.of("no-cache"), response.getHeaders().get("Cache-Control"));
+      assertEquals(path, List.of("no-referrer"), response.getHeaders().get("Referrer-Policy"));
+    }
+    for (Map.Entry<String, String> type :
+        Map.of(
+                "", "text/html",
+                "/app.js", "text/javascript",
+                "/leaflet.js", "text/javascript",
+                "/leaflet.css", "text/css",
+                "/settings.json", "application/json")
+            .entrySet()) {
       assertEquals(
-          path,
-          Set.of(
-              "default-src 'none'",
-              "script-src 'self'",
-              "style-src 'self'",
-              "connect-src 'self'",
-              "img-src data: blob: http: https:",
-              "base-uri 'none'",
-              "form-action 'none'",
-              "frame-ancestors 'none'",
-              "require-trusted-types-for 'script'",
-              "trusted-types 'none'"),
-          Set.of(policies.get(0).split("; ")));
+          type.getValue() + "; charset=UTF-8",
+          send(RestRequest.Method.GET, PATH + type.getKey()).contentType());
+    }
+  }
+
+  private static Set<String> policy(String pictures) {
+    return Set.of(
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        "img-src 'self' data: blob:" + pictures,
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types default");
+  }
+
+  private static Set<String> policyOf(RestResponse response) {
+    List<String> policies = response.getHeaders().get("Content-Security-Policy");
+    assertEquals(1, policies.size());
+    return Set.of(policies.get(0).split("; "));
+  }
+
+  public void testPolicyAllowsTheNodeOnly() {
+    for (String path : paths()) {
+      assertEquals(path, policy(""), policyOf(send(RestRequest.Method.GET, path)));
+    }
+    assertEquals(
+        "{\"tiles\":\"\",\"attribution\":\"\",\"pictures\":\"\"}", text(PATH + "/settings.json"));
+  }
+
+  /** The hosts of an operator's settings, and not the rest of their addresses. */
+  public void testPolicyAllowsTheOperatorsHosts() throws Exception {
+    Settings settings =
+        Settings.builder()
+            .put("plugins.cross_modal.ui.tile_url", "https://tiles.example:8443/a/{z}/{x}/{y}.png")
+            .put("plugins.cross_modal.ui.tile_attribution", "Tiles: example")
+            .put("plugins.cross_modal.ui.picture_url", "http://archive.example/{path}")
+            .build();
+    RestUiHandler handler = new RestUiHandler(CrossModalSettings.uiHosts(settings));
+    RestRequest request =
+        new FakeRestRequest.Builder(NamedXContentRegistry.EMPTY)
+            .withPath(PATH + "/settings.json")
+            .withParams(new HashMap<>(Map.of("file", "settings.json")))
+            .build();
+    FakeRestChannel channel = new FakeRestChannel(request, true, 1);
+    handler.handleRequest(request, channel, verifyingClient);
+    RestResponse response = channel.capturedResponse();
+    assertEquals(policy(" https://tiles.example:8443 http://archive.example"), policyOf(response));
+    assertThat(response.content().utf8ToString(), containsString("/a/{z}/{x}/{y}.png"));
+  }
+
+  public void testSettingsNameHosts() {
+    for (String wrong :
+        List.of(
+            "{url}",
+            "https://{host}/x",
+            "ftp://a/b",
+            "//a/b",
+            "https:///x",
+            "https://a;script-src * /{z}",
+            "https://a b/{z}",
+            "https://user@a/{z}",
+            "javascript:alert(1)")) {
+      for (String name : List.of("tile_url", "picture_url")) {
+        String key = "plugins.cross_modal.ui." + name;
+        IllegalArgumentException e =
+            expectThrows(
+                IllegalArgumentException.class,
+                () -> CrossModalSettings.uiHosts(Settings.builder().put(key, wrong).build()));
+        assertThat(e.getMessage(), containsString("[" + key + "] must be empty or an address"));
+        assertThat(e.getMessage(), containsString(wrong));
+      }
     }
   }
 
   public void testUnknownFile() {
-    for (String name : List.of("search.html", "RestUiHandler.class", "..%2fsearch.js")) {
+    for (String name : List.of("search.html", "RestUiHandler.class", "..%2fapp.js", "search.js")) {
       RestResponse response = send(RestRequest.Method.GET, PATH + "/" + name);
       assertEquals(name, RestStatus.NOT_FOUND, response.status());
-      assertThat(response.content().utf8ToString(), containsString("[search.css, search.js]"));
+      assertThat(response.content().utf8ToString(), containsString("[app.js, dom.js,"));
     }
   }
 
@@ -106,7 +203,7 @@ public class RestUiHandlerTests extends RestActionTestCase {
   }
 
   public void testOtherMethods() {
-    for (String path : FILES) {
+    for (String path : paths()) {
       for (RestRequest.Method method :
           List.of(RestRequest.Method.HEAD, RestRequest.Method.POST, RestRequest.Method.PUT)) {
         RestResponse response = send(method, path);
@@ -122,70 +219,76 @@ public class RestUiHandlerTests extends RestActionTestCase {
     assertFalse(Pattern.compile("<script[^>]*>[^<]").matcher(page).find());
     assertFalse(Pattern.compile("<style|\\sstyle=|\\son[a-z]+=").matcher(page).find());
     assertEquals(
-        Set.of("data:,", "ui/search.css", "ui/search.js"),
+        Set.of("data:,", "ui/leaflet.css", "ui/search.css", "ui/app.js", "#", "#models"),
         found("(?:src|href)=\"([^\"]*)\"", page));
     assertFalse(text(PATH + "/search.css").matches("(?s).*(@import|url\\().*"));
   }
 
-  public void testScriptMakesNoCodeOfDataAndAsksTheNodeOnly() {
-    String script = text(PATH + "/search.js");
-    for (String never :
-        List.of(
-            "innerHTML",
-            "outerHTML",
-            "insertAdjacentHTML",
-            "document.write",
-            "DOMParser",
-            "eval(",
-            "Function(",
-            "import(",
-            "XMLHttpRequest",
-            "WebSocket",
-            "EventSource",
-            "sendBeacon",
-            "window.open",
-            "location.href",
-            "location.assign",
-            "location.replace",
-            "://")) {
-      assertThat(script, not(containsString(never)));
+  public void testModulesMakeNoCodeOfDataAndAskTheNodeOnly() {
+    for (String name : MODULES) {
+      String script = module(name);
+      for (String never :
+          List.of(
+              "innerHTML",
+              "outerHTML",
+              "insertAdjacentHTML",
+              "document.write",
+              "DOMParser",
+              "eval(",
+              "Function(",
+              "await import(",
+              "XMLHttpRequest",
+              "WebSocket",
+              "EventSource",
+              "sendBeacon",
+              "window.open",
+              "location.href",
+              "location.assign",
+              "location.replace",
+              "://")) {
+        assertThat(name, script, not(containsString(never)));
+      }
+      assertEquals(name, ASKING.contains(name), script.contains("fetch("));
+      for (String imported : found("from \"\\./([a-z]+)\\.js\"", script)) {
+        assertTrue(name, imported.equals("leaflet") || MODULES.contains(imported));
+      }
     }
-    assertEquals(Set.of("new URL(path, ROOT)"), found("fetch\\((.*),", script));
-    assertEquals(Set.of("GET", "POST"), found("send\\(\"([A-Z]+)\"", script));
+    assertEquals(Set.of("new URL(path, ROOT)"), found("fetch\\((.*), \\{", module("node")));
     assertEquals(
-        Set.of("MAPPINGS", "path", "request.path"), found("send\\(\"[A-Z]+\", ([^,)]+)", script));
-    assertEquals(Set.of("_mapping", "_search"), found("[\"/](_(?!id|index)[a-z]+)\\b", script));
+        Set.of("new URL(name, import.meta.url)"), found("fetch\\((.*)\\);", module("app")));
+    assertEquals(Set.of("GET", "POST"), found("send\\(\"([A-Z]+)\"", module("app")));
+    assertEquals(
+        Set.of("GET", "POST", "PUT", "DELETE"), found("send\\(\"([A-Z]+)\"", module("models")));
   }
 
   /** A document's own picture is shown as a picture or not at all, never as what it says it is. */
   public void testPicturesOfDocumentsAreImagesOnly() {
-    String script = text(PATH + "/search.js");
-    assertEquals(Set.of("image/jpeg", "image/png"), found("`data:([^;]*);base64,", script));
-    assertEquals(Set.of("url"), found("\\.src = (?!URL\\.createObjectURL)([^;]+);", script));
-    assertThat(script, containsString("/^\\/9j\\/[A-Za-z0-9+/]*={0,2}$/.test(kept)"));
-    // A thumbnail that is shown is not listed as text beside it.
-    assertThat(script, containsString("if (thumbnailOf(hit)) {\n    files.push(THUMBNAIL);"));
+    assertEquals(Set.of("image/jpeg", "image/png"), found("`data:([^;]*);base64,", module("hits")));
+    for (String name : MODULES) {
+      assertThat(
+          Set.of("url", "URL.createObjectURL(file)"),
+          hasItems(found("\\.src = ([^;]+);", module(name)).toArray(String[]::new)));
+    }
   }
 
   /** A search costs the node, and runs with the reader's rights, who did not ask for it. */
-  public void testALinkStartsNoSearch() {
-    String script = text(PATH + "/search.js");
+  public void testALinkSearchesAPageWithoutTheModelsAndAsksForMore() {
+    String script = module("app");
     // By the button, and where the reader has pressed it before: a link brings no state.
-    assertEquals(
-        Set.of("async function ", "    ", "    await "), found("(?m)^(.*)search\\(\\)", script));
-    assertThat(script, containsString("if (history.state?.searched) {\n    await search();"));
+    assertThat(script, containsString("if (history.state?.searched || !more) {"));
+    assertThat(script, containsString("fusion: false, window: size, size, page: 0 } });"));
     assertThat(script, not(containsString("hashchange")));
-    assertEquals(
-        Set.of("SEARCHED", "history.state"),
-        found("history\\.(?:push|replace)State\\(([\\w.]+),", script));
+    assertEquals(Set.of("SEARCHED"), found("history\\.(?:push|replace)State\\(([\\w.]+),", script));
   }
 
   /** Each input that the script or a label names is there, and has a label. */
   public void testScriptAndPageAgree() {
     String page = text(PATH);
     Set<String> ids = found("\\sid=\"([^\"]*)\"", page);
-    for (String id : found("byId\\(\"([^\"]*)\"\\)", text(PATH + "/search.js"))) {
-      assertThat(ids, hasItem(id));
+    for (String name : MODULES) {
+      for (String id : found("byId\\(\"([^\"]*)\"\\)", module(name))) {
+        assertThat(name, ids, hasItem(id));
+      }
     }
     Set<String> labelled = found("<label for=\"([^\"]*)\"", page);
     for (String id : labelled) {
@@ -194,7 +297,7 @@ public class RestUiHandlerTests extends RestActionTestCase {
     for (String id : found("<(?:select|textarea) id=\"([^\"]*)\"", page)) {
       assertThat(labelled, hasItem(id));
     }
-    for (String id : found("<input id=\"([^\"]*)\" type=\"(?!checkbox)", page)) {
+    for (String id : found("<input id=\"([^\"]*)\" type=\"(?!checkbox|file)", page)) {
       assertThat(labelled, hasItem(id));
     }
   }

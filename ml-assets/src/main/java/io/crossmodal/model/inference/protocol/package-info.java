@@ -4,7 +4,7 @@
  */
 /**
  * How jobs travel to another process: KServe's Open Inference Protocol v2 with its binary tensor
- * data extension, without the HTTP around it (docs/decisions/0046).
+ * data extension, without the HTTP around it (docs/decisions/0050).
  *
  * <p>A model of the protocol is one operation of ours: {@code scenes-tiny.score}. {@link
  * io.crossmodal.model.inference.protocol.InferMessage} is a request or a response, {@link

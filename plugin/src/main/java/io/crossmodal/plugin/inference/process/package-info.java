@@ -4,7 +4,7 @@
  */
 /**
  * Inference beside the node: models are loaded into workers and jobs computed there, by KServe's
- * Open Inference Protocol v2 over a Unix domain socket (docs/decisions/0046). No native library is
+ * Open Inference Protocol v2 over a Unix domain socket (docs/decisions/0050). No native library is
  * loaded here.
  *
  * <p>Entry class: {@link io.crossmodal.plugin.inference.process.ProcessEngine}. Caller: the

@@ -250,8 +250,8 @@ public final class ScoringService {
           "[fusion] needs a fusion encoder, and model ["
               + model.id()
               + "] has none, it compares embeddings alone: leave the [rescore] out and search by"
-              + " [cross_modal], or give the field a model with a fusion encoder (train makes one;"
-              + " for a CLIP see \"Bring a CLIP\" in docs/models.md)");
+              + " [cross_modal], or give the field a model with a fusion encoder (train makes one,"
+              + " train-fusion one over a CLIP: see \"Bring a CLIP\" in docs/models.md)");
     }
   }
 

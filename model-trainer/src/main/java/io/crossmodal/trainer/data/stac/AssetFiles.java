@@ -1,0 +1,175 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.data.stac;
+
+import io.crossmodal.model.bundle.Sha256;
+import io.crossmodal.trainer.data.BandStack;
+import io.crossmodal.trainer.data.stac.StacItem.Asset;
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+
+/** Brings assets to files of this machine. Thread-safe. */
+public final class AssetFiles implements Closeable {
+  /** Multihash: the prefix says by which function and how long. */
+  private static final Map<String, String> HASHES =
+      Map.of("1220", "SHA-256", "1340", "SHA-512", "1114", "SHA-1", "d50110", "MD5");
+
+  private static final int BUFFER = 1 << 16;
+
+  private final HttpFiles http;
+  private final Spool spool;
+
+  /** Makes one, which closes the spool. */
+  public AssetFiles(HttpFiles http, Spool spool) {
+    this.http = http;
+    this.spool = spool;
+  }
+
+  /**
+   * A picture or scene that lies here, until it is closed.
+   *
+   * @param file the asset, or the stack of several
+   */
+  public record Fetched(Path file, Closeable lease) implements Closeable {
+    @Override
+    public void close() throws IOException {
+      lease.close();
+    }
+  }
+
+  /**
+   * Fetches assets; those that are files already stay where they are. Several are the bands of one
+   * scene.
+   *
+   * @throws IOException when one cannot be fetched whole, saying why
+   * @throws io.crossmodal.model.image.ImageFormatException when several make no stack
+   */
+  public Fetched fetch(List<Asset> assets) throws IOException, InterruptedException {
+    long expected = 0;
+    for (Asset asset : assets) {
+      if (asset.isRemote()) {
+        OptionalLong size =
+            asset.size().isPresent() ? asset.size() : http.head(asset.href()).length();
+        expected += size.orElse(0);
+      }
+    }
+    Spool.Lease lease = spool.lease(expected);
+    try {
+      List<Path> files = new ArrayList<>();
+      long before = 0;
+      for (Asset asset : assets) {
+        if (asset.isRemote()) {
+          Path file = lease.file(suffix(asset));
+          long others = before;
+          http.download(asset.href(), file, bytes -> lease.grow(others + bytes));
+          before += Files.size(file);
+          check(asset, file);
+          files.add(file);
+        } else {
+          files.add(Path.of(asset.href()));
+        }
+      }
+      return new Fetched(files.size() == 1 ? files.get(0) : stack(files, lease, before), lease);
+    } catch (IOException | InterruptedException | RuntimeException e) {
+      lease.close();
+      throw e;
+    }
+  }
+
+  private static Path stack(List<Path> files, Spool.Lease lease, long before) throws IOException {
+    Path stack = lease.file(".tif");
+    try (BandStack bands = new BandStack(files)) {
+      lease.grow(before + bands.bytes());
+      bands.write(stack);
+    }
+    return stack;
+  }
+
+  private static String suffix(Asset asset) {
+    String path = asset.href().getPath();
+    int dot = path.lastIndexOf('.');
+    String suffix = dot < 0 ? "" : path.substring(dot);
+    return suffix.matches("\\.[A-Za-z0-9]{1,8}") ? suffix : "";
+  }
+
+  private static void check(Asset asset, Path file) throws IOException {
+    long size = Files.size(file);
+    if (asset.size().isPresent() && asset.size().getAsLong() != size) {
+      throw new IOException(
+          HttpFiles.shown(asset.href())
+              + " has "
+              + size
+              + " bytes where its item says "
+              + asset.size().getAsLong());
+    }
+    for (Map.Entry<String, String> hash : HASHES.entrySet()) {
+      String prefix = hash.getKey();
+      if (asset.checksum().startsWith(prefix)
+          && !asset.checksum().equals(prefix + digest(hash.getValue(), file))) {
+        throw new IOException(
+            HttpFiles.shown(asset.href()) + " has not the file:checksum that its item says");
+      }
+    }
+  }
+
+  private static String digest(String function, Path file) throws IOException {
+    MessageDigest digest;
+    try {
+      digest = MessageDigest.getInstance(function);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("this Java has no " + function, e);
+    }
+    byte[] buffer = new byte[BUFFER];
+    try (InputStream in = Files.newInputStream(file)) {
+      for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+        digest.update(buffer, 0, read);
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  /** Returns whether the catalogue itself says what assets hold. */
+  public static boolean isChecksummed(List<Asset> assets) {
+    return assets.stream().noneMatch(asset -> asset.checksum().isEmpty());
+  }
+
+  /**
+   * Returns a text that changes with what assets hold: their checksums; where a catalogue has none,
+   * the digest of a file, and what a server says of one.
+   *
+   * @throws IOException when one is not there
+   */
+  public String version(StacItem item, List<Asset> assets)
+      throws IOException, InterruptedException {
+    List<String> versions = new ArrayList<>();
+    for (Asset asset : assets) {
+      if (!asset.checksum().isEmpty()) {
+        versions.add(asset.checksum());
+      } else if (asset.isRemote()) {
+        HttpFiles.Head head = http.head(asset.href());
+        String length = head.length().isPresent() ? " " + head.length().getAsLong() : "";
+        versions.add((head.validator().isEmpty() ? item.updated() : head.validator()) + length);
+      } else {
+        versions.add(Sha256.hex(Path.of(asset.href())));
+      }
+    }
+    return String.join(",", versions);
+  }
+
+  @Override
+  public void close() {
+    spool.close();
+  }
+}

@@ -1,0 +1,131 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.encode;
+
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.trainer.data.stac.AssetChoice;
+import io.crossmodal.trainer.data.stac.AssetFiles;
+import io.crossmodal.trainer.data.stac.StacItem;
+import io.crossmodal.trainer.data.stac.StacItem.Asset;
+import io.crossmodal.trainer.data.stac.StacReader;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Pictures or scenes of which each is looked at, and brought here, when its turn comes: items of a
+ * catalogue, and whatever {@code --sync} keeps in step.
+ */
+public final class Archive {
+  private final List<Candidate> candidates;
+  private final List<String> problems;
+
+  private Archive(List<Candidate> candidates, List<String> problems) {
+    this.candidates = List.copyOf(candidates);
+    this.problems = List.copyOf(problems);
+  }
+
+  /** Returns the pictures of a folder, list or captions. */
+  public static Archive of(SourceImages source) {
+    return unique(
+        source.images().stream().<Candidate>map(Candidate.Local::new).toList(),
+        new ArrayList<>(source.problems()));
+  }
+
+  /**
+   * Returns the items of a catalogue.
+   *
+   * @param choice of their assets; an item without them is a problem
+   * @param files brings them here; closed by whoever made it
+   */
+  public static Archive of(StacReader.Listing listing, AssetChoice choice, AssetFiles files) {
+    List<Candidate> items = new ArrayList<>();
+    List<String> problems = new ArrayList<>(listing.problems());
+    for (StacItem item : listing.items()) {
+      try {
+        List<Asset> assets = choice.of(item);
+        items.add(new Candidate.Item(item, assets, files));
+      } catch (IllegalArgumentException e) {
+        problems.add("item " + item.name() + " " + e.getMessage());
+      }
+    }
+    return unique(items, problems);
+  }
+
+  /** Two of a name could not be told apart in an index. */
+  private static Archive unique(List<Candidate> all, List<String> problems) {
+    Map<String, Candidate> named = new HashMap<>();
+    List<Candidate> kept = new ArrayList<>();
+    for (Candidate candidate : all) {
+      if (named.putIfAbsent(candidate.name(), candidate) == null) {
+        kept.add(candidate);
+      } else {
+        problems.add(candidate.name() + ": is there twice, the first is taken");
+      }
+    }
+    return new Archive(kept, problems);
+  }
+
+  /** Returns how many there are. */
+  public int size() {
+    return candidates.size();
+  }
+
+  /** Returns what was left out while listing, one line each. */
+  public List<String> problems() {
+    return problems;
+  }
+
+  List<Candidate> candidates() {
+    return candidates;
+  }
+
+  /**
+   * Returns a pass over all of it, for a run.
+   *
+   * @param plan how it is encoded
+   * @param journal tells what is done already, and is told
+   */
+  public ArchivePass pass(Plan plan, Journal journal) {
+    return new ArchivePass(
+        candidates,
+        plan,
+        candidate -> candidate.provenance(),
+        new ArchivePass.Ledger() {
+          @Override
+          public boolean isDone(String stamp) {
+            return journal.holdsFile(stamp);
+          }
+
+          @Override
+          public void done(Candidate candidate, String stamp) throws IOException {
+            journal.addFile(stamp);
+          }
+        });
+  }
+
+  /**
+   * How an archive is encoded.
+   *
+   * @param cutting of scenes; empty where it has pictures
+   * @param sensor that took them
+   */
+  public record Plan(Optional<Cutting> cutting, ModelBundle bundle, String sensor, Look look) {
+    /** Returns a name of 128 bits for it. */
+    String made() {
+      return ContentId.shortened(
+          String.join(
+              "\0",
+              cutting.toString(),
+              bundle.manifest().fingerprints().embeddingSpace(),
+              bundle.manifest().fingerprints().tokenSpace(),
+              sensor,
+              look.toString()));
+    }
+  }
+}

@@ -1,0 +1,166 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.encode;
+
+import io.crossmodal.model.bundle.Sha256;
+import io.crossmodal.trainer.data.stac.AssetFiles;
+import io.crossmodal.trainer.data.stac.StacItem;
+import io.crossmodal.trainer.data.stac.StacItem.Asset;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** A picture or scene of an archive, whose files are brought here when its turn comes. */
+interface Candidate {
+  /** Returns its name, which no other of its archive has. */
+  String name();
+
+  /**
+   * Returns a text that changes with what its files hold.
+   *
+   * @throws IOException when they cannot be read
+   */
+  String version() throws IOException, InterruptedException;
+
+  /**
+   * Returns a name of 128 bits that changes with its files; found faster than {@link #version}
+   * where that has to be computed.
+   */
+  String stamp() throws IOException, InterruptedException;
+
+  /** Returns what names its content without a look at it; empty: its bytes do. */
+  Optional<String> content();
+
+  /** Returns where it comes from. */
+  Provenance provenance();
+
+  /** Returns what is known of it, whether its files are here or not. */
+  SourceImage image();
+
+  /**
+   * Files that are here.
+   *
+   * @param image with these files
+   * @param lease ends when they are not needed any more
+   */
+  record Fetched(SourceImage image, Closeable lease) {}
+
+  /**
+   * Brings its files here.
+   *
+   * @throws IOException when it cannot, saying why
+   */
+  Fetched fetch() throws IOException, InterruptedException;
+
+  /** A picture whose files are here. */
+  record Local(SourceImage image) implements Candidate {
+    @Override
+    public String name() {
+      return image.path();
+    }
+
+    @Override
+    public String version() throws IOException {
+      List<String> digests = new ArrayList<>();
+      for (Path file : image.files()) {
+        digests.add(Sha256.hex(file));
+      }
+      return String.join(",", digests);
+    }
+
+    @Override
+    public String stamp() throws IOException {
+      return new PictureFile(image, "").stamp();
+    }
+
+    @Override
+    public Optional<String> content() {
+      return Optional.empty();
+    }
+
+    @Override
+    public Provenance provenance() {
+      return Provenance.NONE;
+    }
+
+    @Override
+    public Fetched fetch() {
+      return new Fetched(image, () -> {});
+    }
+  }
+
+  /**
+   * An item of a STAC catalogue.
+   *
+   * @param assets that are encoded: one, or one a band
+   */
+  record Item(StacItem item, List<Asset> assets, AssetFiles files) implements Candidate {
+    @Override
+    public String name() {
+      return item.name();
+    }
+
+    @Override
+    public String version() throws IOException, InterruptedException {
+      return keys() + " " + files.version(item, assets);
+    }
+
+    @Override
+    public String stamp() throws IOException, InterruptedException {
+      StringBuilder text = new StringBuilder("stac\0" + name() + "\0" + item.updated());
+      for (Asset asset : assets) {
+        text.append("\0").append(asset.href());
+        if (asset.checksum().isEmpty() && !asset.isRemote()) {
+          text.append(PictureFile.stamp(Path.of(asset.href())));
+        }
+      }
+      if (AssetFiles.isChecksummed(assets) || assets.stream().allMatch(Asset::isRemote)) {
+        text.append("\0").append(files.version(item, assets));
+      }
+      return ContentId.shortened(text.toString());
+    }
+
+    @Override
+    public Optional<String> content() {
+      return AssetFiles.isChecksummed(assets)
+          ? Optional.of(
+              String.join(
+                  "\0",
+                  "stac",
+                  name(),
+                  keys(),
+                  String.join(",", assets.stream().map(Asset::checksum).toList())))
+          : Optional.empty();
+    }
+
+    private String keys() {
+      return String.join(",", assets.stream().map(Asset::key).toList());
+    }
+
+    @Override
+    public Provenance provenance() {
+      return Provenance.of(Optional.of(item), assets.stream().map(Asset::key).toList());
+    }
+
+    @Override
+    public SourceImage image() {
+      return image(Path.of(""));
+    }
+
+    private SourceImage image(Path file) {
+      return new SourceImage(
+          name(), List.of(file), List.of(), Optional.empty(), List.of(), item.when().first());
+    }
+
+    @Override
+    public Fetched fetch() throws IOException, InterruptedException {
+      AssetFiles.Fetched fetched = files.fetch(assets);
+      return new Fetched(image(fetched.file()), fetched);
+    }
+  }
+}

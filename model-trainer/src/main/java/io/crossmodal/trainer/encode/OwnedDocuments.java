@@ -1,0 +1,260 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.encode;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import com.google.gson.JsonPrimitive;
+import io.crossmodal.trainer.cluster.ClusterClient;
+import io.crossmodal.trainer.cluster.ClusterClient.Response;
+import io.crossmodal.trainer.cluster.Retry;
+import io.crossmodal.trainer.encode.Provenance.Owner;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.IntStream;
+
+/**
+ * What an index holds of one source: which scenes, made from what, page by page; and what takes
+ * them out of it. Documents of other sources, or of none, are neither seen nor touched.
+ */
+public final class OwnedDocuments {
+  /** Scenes of a page, and of a request that deletes. */
+  private static final int PAGE = 500;
+
+  private static final int DELETED_AT_ONCE = 100;
+
+  /** Deleting many documents takes a while. */
+  private static final Duration TIMEOUT = Duration.ofMinutes(30);
+
+  /** Key of the mapping's {@code _meta}: by source, the scenes that are being sent. */
+  private static final String UNFINISHED = "crossmodal_sync";
+
+  private static final String FIELD = DocumentFormat.ORIGIN + ".";
+
+  private final ClusterClient cluster;
+  private final String path;
+  private final String source;
+  private final Retry retry;
+
+  /**
+   * Makes a view of one source.
+   *
+   * @param index whose documents have the fields of {@link TargetIndex#addProvenance}
+   * @param source its name
+   */
+  public OwnedDocuments(ClusterClient cluster, TargetIndex index, String source, Retry retry) {
+    if (source.isBlank()) {
+      throw new IllegalArgumentException("a source needs a name");
+    }
+    this.cluster = cluster;
+    this.path = TargetIndex.path(index.name());
+    this.source = source;
+    this.retry = retry;
+  }
+
+  String source() {
+    return source;
+  }
+
+  /**
+   * Documents of a scene that were made alike.
+   *
+   * @param count how many there are
+   */
+  record Group(Owner owner, long count) {}
+
+  /** Is told of documents. */
+  @FunctionalInterface
+  interface Visitor {
+    void visit(Group group) throws IOException, InterruptedException;
+  }
+
+  /** Tells of all documents of the source, scene by scene; a page is held at a time. */
+  void visit(Visitor visitor) throws IOException, InterruptedException {
+    refresh();
+    JsonElement after = null;
+    do {
+      JsonObject page = page(after);
+      for (JsonElement element : page.getAsJsonArray("buckets")) {
+        JsonObject bucket = element.getAsJsonObject();
+        JsonObject key = bucket.getAsJsonObject("key");
+        Owner owner =
+            new Owner(
+                source,
+                key.get(ProvenanceFields.SCENE).getAsString(),
+                key.get(ProvenanceFields.CHECKSUM).getAsString(),
+                key.get(ProvenanceFields.MADE).getAsString());
+        visitor.visit(new Group(owner, bucket.get("doc_count").getAsLong()));
+      }
+      after = page.get("after_key");
+    } while (after != null);
+  }
+
+  private JsonObject page(JsonElement after) throws IOException, InterruptedException {
+    JsonArray sources = new JsonArray();
+    for (String field :
+        List.of(ProvenanceFields.SCENE, ProvenanceFields.CHECKSUM, ProvenanceFields.MADE)) {
+      sources.add(object(field, object("terms", object("field", FIELD + field))));
+    }
+    JsonObject composite = new JsonObject();
+    composite.addProperty("size", PAGE);
+    composite.add("sources", sources);
+    if (after != null) {
+      composite.add("after", after);
+    }
+    JsonObject body = new JsonObject();
+    body.addProperty("size", 0);
+    body.addProperty("track_total_hits", false);
+    body.add("query", term(ProvenanceFields.SOURCE, source));
+    body.add("aggs", object("scenes", object("composite", composite)));
+    // A shard that is away must not look like scenes that are not there.
+    JsonObject response = call("POST", path + "/_search?allow_partial_search_results=false", body);
+    return response.getAsJsonObject("aggregations").getAsJsonObject("scenes");
+  }
+
+  void refresh() throws IOException, InterruptedException {
+    call("POST", path + "/_refresh", new JsonObject());
+  }
+
+  /**
+   * Deletes documents of scenes that were made otherwise than these.
+   *
+   * @return how many
+   */
+  long deleteOthers(Collection<Owner> current) throws IOException, InterruptedException {
+    long deleted = 0;
+    for (List<Owner> some : parts(List.copyOf(current))) {
+      JsonArray any = new JsonArray();
+      for (Owner owner : some) {
+        JsonObject same = new JsonObject();
+        JsonArray both = new JsonArray();
+        both.add(term(ProvenanceFields.CHECKSUM, owner.checksum()));
+        both.add(term(ProvenanceFields.MADE, owner.made()));
+        same.add("filter", both);
+        JsonObject other = new JsonObject();
+        other.add("filter", term(ProvenanceFields.SCENE, owner.scene()));
+        other.add("must_not", object("bool", same));
+        any.add(object("bool", other));
+      }
+      JsonObject which = new JsonObject();
+      which.add("should", any);
+      which.addProperty("minimum_should_match", 1);
+      deleted += delete(object("bool", which));
+    }
+    return deleted;
+  }
+
+  /**
+   * Deletes all documents of scenes.
+   *
+   * @return how many
+   */
+  long delete(Collection<String> scenes) throws IOException, InterruptedException {
+    long deleted = 0;
+    for (List<String> some : parts(List.copyOf(scenes))) {
+      JsonArray names = new JsonArray();
+      some.forEach(names::add);
+      deleted += delete(object("terms", object(FIELD + ProvenanceFields.SCENE, names)));
+    }
+    return deleted;
+  }
+
+  private static <T> List<List<T>> parts(List<T> all) {
+    return IntStream.range(0, Math.ceilDiv(all.size(), DELETED_AT_ONCE))
+        .mapToObj(
+            i -> all.subList(i * DELETED_AT_ONCE, Math.min(all.size(), (i + 1) * DELETED_AT_ONCE)))
+        .toList();
+  }
+
+  private long delete(JsonObject which) throws IOException, InterruptedException {
+    JsonArray filter = new JsonArray();
+    filter.add(term(ProvenanceFields.SOURCE, source));
+    filter.add(which);
+    JsonObject body = object("query", object("bool", object("filter", filter)));
+    // What was sent anew meanwhile, under the same id, is no conflict: it stays.
+    String action = "/_delete_by_query?conflicts=proceed&refresh=true";
+    JsonObject response = call("POST", path + action, body);
+    JsonArray failures = response.getAsJsonArray("failures");
+    if (failures != null && !failures.isEmpty()) {
+      throw new IOException(
+          "the cluster could not delete all documents: " + failures.get(0) + "; run again");
+    }
+    return response.get("deleted").getAsLong();
+  }
+
+  /** Returns the scenes that an earlier run began to send and did not finish. */
+  Set<String> unfinished() throws IOException, InterruptedException {
+    JsonElement scenes = sources(meta()).get(source);
+    Set<String> names = new TreeSet<>();
+    if (scenes != null) {
+      scenes.getAsJsonArray().forEach(name -> names.add(name.getAsString()));
+    }
+    return names;
+  }
+
+  /** Notes which scenes are being sent, in the place of those that were. */
+  void setUnfinished(Set<String> scenes) throws IOException, InterruptedException {
+    JsonObject meta = meta();
+    JsonObject sources = sources(meta);
+    if (scenes.isEmpty()) {
+      sources.remove(source);
+    } else {
+      JsonArray names = new JsonArray();
+      scenes.forEach(names::add);
+      sources.add(source, names);
+    }
+    meta.add(UNFINISHED, sources);
+    call("PUT", path + "/_mapping", object("_meta", meta));
+  }
+
+  private static JsonObject sources(JsonObject meta) {
+    return meta.has(UNFINISHED) ? meta.getAsJsonObject(UNFINISHED) : new JsonObject();
+  }
+
+  private JsonObject meta() throws IOException, InterruptedException {
+    JsonObject indices = call("GET", path + "/_mapping", null);
+    if (indices.size() != 1) {
+      throw new IllegalArgumentException(
+          "--sync keeps one index in step; the alias stands for " + indices.keySet());
+    }
+    JsonObject mappings =
+        indices
+            .get(indices.keySet().iterator().next())
+            .getAsJsonObject()
+            .getAsJsonObject("mappings");
+    return mappings.has("_meta") ? mappings.getAsJsonObject("_meta") : new JsonObject();
+  }
+
+  private JsonObject call(String method, String target, JsonObject body)
+      throws IOException, InterruptedException {
+    byte[] json = body == null ? new byte[0] : body.toString().getBytes(StandardCharsets.UTF_8);
+    Response response = retry.whileBusy(() -> cluster.send(method, target, json, TIMEOUT));
+    if (response.status() >= 300) {
+      throw cluster.refused(method, target, response);
+    }
+    return JsonParser.parseString(response.body()).getAsJsonObject();
+  }
+
+  private static JsonObject term(String field, String value) {
+    return object("term", object(FIELD + field, new JsonPrimitive(value)));
+  }
+
+  private static JsonObject object(String name, String value) {
+    return object(name, new JsonPrimitive(value));
+  }
+
+  private static JsonObject object(String name, JsonElement value) {
+    JsonObject object = new JsonObject();
+    object.add(name, value);
+    return object;
+  }
+}

@@ -1,0 +1,296 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.trainer.data.stac;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+final class StacReaderTest {
+  @TempDir Path folder;
+
+  private MoodyServer server;
+  private HttpFiles http;
+
+  @BeforeEach
+  void start() throws IOException {
+    server = new MoodyServer();
+    http =
+        new HttpFiles(
+            MoodyServer.patience(Duration.ofSeconds(1), new ArrayList<>()), Duration.ofMinutes(1));
+  }
+
+  @AfterEach
+  void stop() {
+    server.close();
+  }
+
+  /** An item as the specification 1.0 has it, or 1.1 where that is said. */
+  private static String item(String id, String version, String more, String links) {
+    return """
+    {"type": "Feature", "stac_version": "%s", "id": "%s", "collection": "s2",
+     "geometry": {"type": "Polygon", "coordinates":
+       [[[10, 50], [11, 50], [11, 51], [10, 51], [10, 50]]]},
+     "bbox": [10, 50, 11, 51],
+     "properties": {"datetime": "2024-05-01T10:20:30.5+02:00", "platform": "sentinel-2b",
+       "constellation": "sentinel-2", "instruments": ["msi"], "gsd": 10,
+       "eo:cloud_cover": 12.5, %s},
+     "links": [%s],
+     "assets": {
+       "visual": {"href": "./%s.tif", "type": "image/tiff; application=geotiff",
+         "roles": ["visual", "data"], "file:checksum": "1114AB", "file:size": 5},
+       "meta": {"href": "https://example.org/m.xml", "type": "application/xml"}}}
+    """
+        .formatted(version, id, more, links, id);
+  }
+
+  private StacReader.Listing read(String location) throws Exception {
+    return StacReader.read(location, Optional.empty(), http);
+  }
+
+  private static List<String> names(StacReader.Listing listing) {
+    return listing.items().stream().map(StacItem::name).toList();
+  }
+
+  private void write(String path, String text) throws IOException {
+    Path file = folder.resolve(path);
+    Files.createDirectories(file.getParent());
+    Files.writeString(file, text);
+  }
+
+  @Test
+  void aStaticCatalogueIsFollowedByItsLinks() throws Exception {
+    write(
+        "catalog.json",
+        """
+        {"type": "Catalog", "stac_version": "1.1.0", "id": "root", "description": "all",
+         "links": [{"rel": "root", "href": "./catalog.json"},
+           {"rel": "child", "href": "./s2/collection.json"},
+           {"rel": "item", "href": "c/c.json"}]}
+        """);
+    write(
+        "s2/collection.json",
+        """
+        {"type": "Collection", "stac_version": "1.0.0", "id": "s2", "license": "CC0-1.0",
+         "description": "", "extent": {}, "links": [
+           {"rel": "parent", "href": "../catalog.json"}, {"rel": "child", "href": "../catalog.json"},
+           {"rel": "item", "href": "./a/a.json"}, {"rel": "item", "href": "b/b.json"}]}
+        """);
+    write("s2/a/a.json", item("a", "1.0.0", "\"proj:epsg\": 32633", ""));
+    write("s2/b/b.json", item("b", "1.1.0", "\"proj:code\": \"EPSG:32634\"", ""));
+    write("c/c.json", item("c", "1.1.0", "\"updated\": \"2024-06-01T00:00:00Z\"", ""));
+    StacReader.Listing listing = read(folder.resolve("catalog.json").toString());
+    assertEquals(List.of(), listing.problems());
+    assertEquals(List.of("s2/c", "s2/a", "s2/b"), names(listing));
+    StacItem a = listing.items().get(1);
+    assertEquals(Optional.of(Instant.parse("2024-05-01T08:20:30.5Z")), a.when().datetime());
+    assertEquals("sentinel-2b", a.taker().platform());
+    assertEquals(List.of("msi"), a.taker().instruments());
+    assertEquals(12.5, a.cloudCover().orElseThrow());
+    assertEquals(32633, a.epsg().orElseThrow());
+    assertEquals(List.of(10.0, 50.0, 11.0, 50.0, 11.0, 51.0, 10.0, 51.0), a.ring());
+    assertEquals(folder.resolve("s2/a/a.json").toUri().toString(), a.href());
+    StacItem.Asset asset = a.assets().get(0);
+    assertEquals(folder.resolve("s2/a/a.tif").toUri(), asset.href());
+    assertEquals("1114ab", asset.checksum());
+    assertEquals(5, asset.size().orElseThrow());
+    assertEquals(32634, listing.items().get(2).epsg().orElseThrow());
+    assertEquals("2024-06-01T00:00:00Z", listing.items().get(0).updated());
+  }
+
+  @Test
+  void anItemAmongOthersIsWhereItsOwnLinkSays() throws Exception {
+    String self = "{\"rel\": \"self\", \"href\": \"" + server.at("/s2/a/a.json") + "\"}";
+    write("items.json", page(item("a", "1.0.0", "\"x\": 1", self), ""));
+    StacItem item = read(folder.resolve("items.json").toString()).items().get(0);
+    assertEquals(server.at("/s2/a/a.tif"), item.assets().get(0).href());
+    assertEquals(server.at("/s2/a/a.json").toString(), item.href());
+  }
+
+  private static String page(String items, String links) {
+    return "{\"type\": \"FeatureCollection\", \"features\": ["
+        + items
+        + "], \"links\": ["
+        + links
+        + "]}";
+  }
+
+  @Test
+  void anApiIsReadPageByPage() throws Exception {
+    server.put(
+        "/",
+        "{\"type\": \"Catalog\", \"stac_version\": \"1.0.0\", \"id\": \"api\", \"links\": ["
+            + "{\"rel\": \"data\", \"href\": \"/collections\"},"
+            + "{\"rel\": \"search\", \"href\": \"/search\"}]}");
+    server.put(
+        "/collections",
+        "{\"collections\": [{\"type\": \"Collection\", \"stac_version\": \"1.0.0\", \"id\": \"s2\","
+            + " \"links\": [{\"rel\": \"items\", \"href\": \"/collections/s2/items\"}]}]}");
+    String next = "{\"rel\": \"next\", \"href\": \"/collections/s2/items?token=2\"}";
+    server.put("/collections/s2/items?token=2", page(item("b", "1.0.0", "\"x\": 1", ""), ""));
+    server.put("/collections/s2/items", page(item("a", "1.0.0", "\"x\": 1", ""), next));
+    StacReader.Listing listing = read(server.at("/").toString());
+    assertEquals(List.of(), listing.problems());
+    assertEquals(List.of("s2/a", "s2/b"), names(listing));
+    assertEquals(server.at("/collections/s2/a.tif"), listing.items().get(0).assets().get(0).href());
+  }
+
+  @Test
+  void aSearchByPostGoesOnWithItsBody() throws Exception {
+    String merged =
+        "{\"rel\": \"next\", \"href\": \"/search\", \"method\": \"POST\", \"merge\": true,"
+            + " \"body\": {\"token\": \"2\"}, \"headers\": {\"x-page\": \"2\"}}";
+    String whole =
+        "{\"rel\": \"next\", \"href\": \"/search\", \"method\": \"POST\","
+            + " \"body\": {\"token\": \"3\"}}";
+    for (String one :
+        List.of(
+            page(item("a", "1.0.0", "\"x\": 1", ""), merged),
+            page(item("b", "1.0.0", "\"x\": 1", ""), whole),
+            page(item("c", "1.0.0", "\"x\": 1", ""), ""))) {
+      server.once(
+          "/search",
+          (exchange, content) -> {
+            byte[] bytes = one.getBytes(StandardCharsets.UTF_8);
+            exchange.sendResponseHeaders(200, bytes.length);
+            exchange.getResponseBody().write(bytes);
+          });
+    }
+    StacReader.Listing listing =
+        StacReader.read(
+            server.at("/search").toString(), Optional.of("{\"collections\":[\"s2\"]}"), http);
+    assertEquals(List.of(), listing.problems());
+    assertEquals(List.of("s2/a", "s2/b", "s2/c"), names(listing));
+    assertEquals(
+        List.of(
+            "POST /search {\"collections\":[\"s2\"]}",
+            "POST /search {\"collections\":[\"s2\"],\"token\":\"2\"}",
+            "POST /search {\"token\":\"3\"}"),
+        server.requests());
+  }
+
+  @Test
+  void pagesThatGoRoundAreAProblemAndEnd() throws Exception {
+    String next = "{\"rel\": \"next\", \"href\": \"/items\"}";
+    server.put("/items", page(item("a", "1.0.0", "\"x\": 1", ""), next));
+    StacReader.Listing listing = read(server.at("/items").toString());
+    assertEquals(List.of("s2/a"), names(listing));
+    assertEquals(1, listing.problems().size());
+    assertTrue(listing.problems().get(0).contains("pages may lack"), listing.problems().get(0));
+  }
+
+  @Test
+  void aServerLeadsToNoFileOfThisMachine() throws Exception {
+    Path secret = Files.writeString(folder.resolve("secret.json"), "{}");
+    server.put(
+        "/catalog.json",
+        "{\"type\": \"Catalog\", \"stac_version\": \"1.0.0\", \"id\": \"x\", \"links\": ["
+            + "{\"rel\": \"child\", \"href\": \""
+            + secret.toUri()
+            + "\"}, {\"rel\": \"item\", \"href\": \"a.json\"}, {\"rel\": \"item\", \"href\":"
+            + " \"b.json\"}]}");
+    String leading =
+        item("a", "1.0.0", "\"x\": 1", "").replace("./a.tif", secret.toUri().toString());
+    server.put("/a.json", leading);
+    server.put("/b.json", item("b", "1.0.0", "\"x\": 1", "").replace("./b.tif", "s3://b/b.tif"));
+    StacReader.Listing listing = read(server.at("/catalog.json").toString());
+    assertEquals(List.of(), listing.items());
+    assertEquals(3, listing.problems().size(), listing.problems().toString());
+    assertTrue(listing.problems().get(0).contains("to a file of this machine; refused"));
+    assertTrue(listing.problems().get(1).contains("to a file of this machine; refused"));
+    assertTrue(listing.problems().get(2).contains("s3://b/b.tif] is not read"));
+  }
+
+  @Test
+  void whatIsNoItemIsNamedWithTheReason() throws Exception {
+    String good = item("good", "1.0.0", "\"x\": 1", "");
+    String features =
+        String.join(
+            ",",
+            good,
+            good.replace("1.0.0", "0.9.0"),
+            good.replace("\"stac_version\": \"1.0.0\",", ""),
+            good.replace("\"assets\"", "\"files\""),
+            good.replace("2024-05-01T10:20:30.5+02:00", "yesterday"),
+            good.replace("\"datetime\": \"2024-05-01T10:20:30.5+02:00\"", "\"datetime\": null"),
+            good.replace("12.5", "1250"),
+            good.replace("[[[10, 50]", "[[[1000, 50]"),
+            "7");
+    write("items.json", page(features, ""));
+    StacReader.Listing listing = read(folder.resolve("items.json").toString());
+    assertEquals(List.of("s2/good"), names(listing));
+    List<String> reasons =
+        List.of(
+            "STAC [0.9.0] is not read",
+            "no stac_version",
+            "an item needs assets",
+            "datetime [yesterday] is no time",
+            "an item needs a datetime, or a start_datetime and an end_datetime",
+            "eo:cloud_cover is 1250",
+            "position [1000.0, 50.0]",
+            "a feature is no object");
+    assertEquals(reasons.size(), listing.problems().size(), listing.problems().toString());
+    for (int i = 0; i < reasons.size(); i++) {
+      assertTrue(listing.problems().get(i).contains(reasons.get(i)), listing.problems().get(i));
+    }
+  }
+
+  @Test
+  void brokenPartsOfACatalogueAreProblemsAndABrokenRootAnError() throws Exception {
+    server.put(
+        "/catalog.json",
+        "{\"type\": \"Catalog\", \"stac_version\": \"1.0.0\", \"id\": \"x\", \"links\": ["
+            + "{\"rel\": \"item\", \"href\": \"away.json\"}, {\"rel\": \"item\", \"href\":"
+            + " \"cut.json\"}, {\"rel\": \"item\", \"href\": \"a.json\"}]}");
+    server.put("/cut.json", "{\"type\": \"Fea");
+    server.put("/a.json", item("a", "1.0.0", "\"x\": 1", ""));
+    StacReader.Listing listing = read(server.at("/catalog.json").toString());
+    assertEquals(List.of("s2/a"), names(listing));
+    assertTrue(listing.problems().get(0).contains("away.json answered 404"));
+    assertTrue(listing.problems().get(1).contains("is no JSON"), listing.problems().toString());
+    assertThrows(IOException.class, () -> read(server.at("/away.json").toString()));
+    write("picture.json", "{\"type\": \"Topology\"}");
+    IllegalArgumentException e =
+        assertThrows(
+            IllegalArgumentException.class, () -> read(folder.resolve("picture.json").toString()));
+    assertTrue(e.getMessage().contains("its type is [Topology]"), e.getMessage());
+  }
+
+  @Test
+  void assetsAreChosenByNameOrRole() {
+    StacItem item =
+        ItemJson.read(json(item("a", "1.0.0", "\"x\": 1", "")), URI.create("http://h/a"));
+    assertEquals("visual", new AssetChoice(List.of()).of(item).get(0).key());
+    assertEquals("visual", new AssetChoice(List.of("data")).of(item).get(0).key());
+    assertEquals("meta", new AssetChoice(List.of("meta")).of(item).get(0).key());
+    IllegalArgumentException e =
+        assertThrows(
+            IllegalArgumentException.class, () -> new AssetChoice(List.of("B04")).of(item));
+    assertEquals("has no asset [B04]; it has [visual, meta]", e.getMessage());
+    assertThrows(
+        IllegalArgumentException.class, () -> new AssetChoice(List.of("visual", "visual")));
+  }
+
+  private static JsonObject json(String text) {
+    return JsonParser.parseString(text).getAsJsonObject();
+  }
+}
