@@ -99,7 +99,12 @@ final class Chart {
       text(svg, LEFT - 8, upwards + 4, "end", y.label(tick));
     }
     text(svg, (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 12, "middle", this.across);
-    text(svg, LEFT, TOP - 2, "end", up);
+    svg.append(
+        String.format(
+            Locale.ROOT,
+            "<text transform=\"translate(16 %d) rotate(-90)\" text-anchor=\"middle\">%s</text>%n",
+            (TOP + HEIGHT - BOTTOM) / 2,
+            up));
     int number = 0;
     for (Map.Entry<String, List<Point>> one : lines.entrySet()) {
       String colour = COLOURS.get(number % COLOURS.size());

@@ -12,7 +12,6 @@ import io.crossmodal.trainer.data.InvalidDatasetException;
 import io.crossmodal.trainer.encode.Scenes;
 import io.crossmodal.trainer.encode.SourceImage;
 import io.crossmodal.trainer.encode.SourceImages;
-import io.crossmodal.trainer.encode.StoredEmbeddings;
 import io.crossmodal.trainer.encode.TargetIndex;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -108,10 +107,6 @@ public final class SparkEncode implements Callable<Integer> {
     boolean scenes = arguments.cutting().isPresent();
     arguments.retry();
     SourceImages source = arguments.source();
-    if (StoredEmbeddings.isNamed(arguments.data())) {
-      throw new IllegalArgumentException(
-          arguments.data() + " is encoded already: encode sends it, in no time");
-    }
     ModelManifest manifest = arguments.bundle().manifest();
     Optional<String> authorization = arguments.authorization();
     ClusterClient cluster = arguments.client(authorization);

@@ -21,6 +21,11 @@ public final class TokenBlockFormat {
   private static final int POOLED_HEADER_BYTES = HEADER_BYTES + 1;
   private static final int MAX_EXTENT = 0xffff;
 
+  /** The largest value of a nibble, by its scale, and the nibble of 0. */
+  private static final int MOST_INT4 = 7;
+
+  private static final int ZERO_INT4 = 8;
+
   /** All ones in what is infinite or not a number. */
   private static final int HALF_EXPONENT = 0x7c00;
 
@@ -47,11 +52,7 @@ public final class TokenBlockFormat {
 
     /** Bytes of the whole block, at most 2^33. */
     public long length() {
-      long values = (long) count * hidden;
-      return size()
-          + (encoding == TokenEncoding.INT8
-              ? values + (long) count * Float.BYTES
-              : values * Short.BYTES);
+      return size() + encoding.bytes(count, hidden);
     }
   }
 
@@ -96,14 +97,49 @@ public final class TokenBlockFormat {
     if (pooling != 1) {
       out.put((byte) pooling);
     }
-    if (encoding == TokenEncoding.INT8) {
-      writeInt8(block, out);
-    } else {
-      for (float value : block.values()) {
-        out.putShort(half(value));
+    switch (encoding) {
+      case INT8 -> writeInt8(block, out);
+      case INT4 -> writeInt4(block, out);
+      case FP16 -> {
+        for (float value : block.values()) {
+          out.putShort(half(value, value));
+        }
       }
     }
     return out.array();
+  }
+
+  private static void writeInt4(TokenBlock block, ByteBuffer out) {
+    int h = block.hidden();
+    float[] values = block.values();
+    int groups = TokenEncoding.groups(h);
+    float[] scales = new float[block.count() * groups];
+    for (int g = 0; g < scales.length; g++) {
+      int from = g / groups * h + g % groups * TokenEncoding.GROUP;
+      int to = Math.min(from + TokenEncoding.GROUP, (g / groups + 1) * h);
+      float max = 0;
+      for (int i = from; i < to; i++) {
+        max = Math.max(max, Math.abs(finite(values[i])));
+      }
+      short scale = half(max / MOST_INT4, max);
+      scales[g] = Float.float16ToFloat(scale);
+      out.putShort(scale);
+    }
+    for (int t = 0; t < block.count(); t++) {
+      for (int i = 0; i < h; i += 2) {
+        int low = nibble(values[t * h + i], scales[t * groups + i / TokenEncoding.GROUP]);
+        int high =
+            i + 1 < h
+                ? nibble(values[t * h + i + 1], scales[t * groups + (i + 1) / TokenEncoding.GROUP])
+                : ZERO_INT4;
+        out.put((byte) (high << 4 | low));
+      }
+    }
+  }
+
+  private static int nibble(float value, float scale) {
+    int q = scale == 0 ? 0 : Math.round(value / scale);
+    return ZERO_INT4 + Math.max(-MOST_INT4, Math.min(MOST_INT4, q));
   }
 
   private static void writeInt8(TokenBlock block, ByteBuffer out) {
@@ -127,11 +163,18 @@ public final class TokenBlockFormat {
     }
   }
 
-  private static short half(float value) {
+  /**
+   * Returns a value or a scale as a half.
+   *
+   * @param of the token's value, for the message
+   */
+  private static short half(float value, float of) {
     short half = Float.floatToFloat16(finite(value));
     if (Float.isInfinite(Float.float16ToFloat(half))) {
       throw new IllegalArgumentException(
-          value + " does not fit FP16, whose largest value is 65504; store the block as INT8");
+          of
+              + " does not fit FP16, whose largest value is 65504, or INT4, whose scales are such;"
+              + " store the block as INT8");
     }
     return half;
   }
@@ -215,7 +258,8 @@ public final class TokenBlockFormat {
   }
 
   /**
-   * Refuses values that are not finite. Of INT8 the scales tell: the largest value must be.
+   * Refuses values that are not finite. Of INT8 and INT4 the scales tell: the largest value must
+   * be.
    *
    * @param header of this block
    * @throws IllegalArgumentException when there is one
@@ -227,7 +271,11 @@ public final class TokenBlockFormat {
         finite(in.getFloat() * Byte.MAX_VALUE);
       }
     } else {
-      for (int i = header.count() * header.hidden(); i > 0; i--) {
+      int halves =
+          header.encoding() == TokenEncoding.FP16
+              ? header.hidden()
+              : TokenEncoding.groups(header.hidden());
+      for (int i = header.count() * halves; i > 0; i--) {
         short half = in.getShort();
         if ((half & HALF_EXPONENT) == HALF_EXPONENT) {
           finite(Float.float16ToFloat(half));
@@ -248,17 +296,32 @@ public final class TokenBlockFormat {
     // A row at a time, because a loop over arrays is vectorised and one over buffers is not.
     float[] row = new float[h];
     ByteBuffer in = values(header, bytes, offset);
-    int at = in.position() + header.count() * Float.BYTES;
+    int start = in.position();
     for (int t = 0; t < tokens; t++) {
-      if (header.encoding() == TokenEncoding.INT8) {
-        float scale = in.getFloat();
-        for (int i = 0; i < h; i++) {
-          row[i] = bytes[at + i] * scale;
+      switch (header.encoding()) {
+        case INT8 -> {
+          int at = start + header.count() * Float.BYTES + t * h;
+          float scale = in.getFloat();
+          for (int i = 0; i < h; i++) {
+            row[i] = bytes[at + i] * scale;
+          }
         }
-        at += h;
-      } else {
-        for (int i = 0; i < h; i++) {
-          row[i] = Float.float16ToFloat(in.getShort());
+        case FP16 -> {
+          for (int i = 0; i < h; i++) {
+            row[i] = Float.float16ToFloat(in.getShort());
+          }
+        }
+        case INT4 -> {
+          int scales = header.count() * TokenEncoding.groups(h) * Short.BYTES;
+          int at = start + scales + t * TokenEncoding.nibbles(h);
+          for (int from = 0; from < h; from += TokenEncoding.GROUP) {
+            float scale = Float.float16ToFloat(in.getShort());
+            int to = Math.min(h, from + TokenEncoding.GROUP);
+            for (int i = from; i < to; i++) {
+              int nibble = bytes[at + i / 2] >> 4 * (i & 1) & 0xf;
+              row[i] = (nibble - ZERO_INT4) * scale;
+            }
+          }
         }
       }
       out.put(row);

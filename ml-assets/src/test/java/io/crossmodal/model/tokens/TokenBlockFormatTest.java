@@ -82,6 +82,42 @@ class TokenBlockFormatTest {
         StoredTokens.of(inside, 1, bytes.length).classToken());
   }
 
+  /** Against the layout, byte by byte: each 32 values of a token share a scale. */
+  @ParameterizedTest
+  @ValueSource(doubles = {1, 1e-2, 1e4, 1e-9})
+  void int4IsWithinHalfAScaleOfEachGroup(double size) {
+    TokenBlock block = block(random.nextInt(1, 20), random.nextInt(1, 100), size);
+    byte[] bytes = TokenBlockFormat.write(block, TokenEncoding.INT4, SPACE);
+    float[] read = TokenBlockFormat.read(bytes, 0, bytes.length).values();
+    ByteBuffer in = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    int h = block.hidden();
+    int groups = (h + 31) / 32;
+    for (int t = 0; t < block.count(); t++) {
+      for (int i = 0; i < h; i++) {
+        float max = 0;
+        for (int j = i / 32 * 32; j < Math.min(h, i / 32 * 32 + 32); j++) {
+          max = Math.max(max, Math.abs(block.values()[t * h + j]));
+        }
+        // A half has eleven bits, and steps of 2^-24 below its normal values.
+        double bound = max / 7.0 / 2 * 1.01 + 7 * 0x1p-24;
+        assertEquals(block.values()[t * h + i], read[t * h + i], bound);
+        float scale = Float.float16ToFloat(in.getShort(18 + 2 * (t * groups + i / 32)));
+        int both = bytes[18 + 2 * block.count() * groups + t * ((h + 1) / 2) + i / 2];
+        int nibble = i % 2 == 0 ? both & 15 : both >> 4 & 15;
+        assertTrue(nibble >= 1, "-8 is never written");
+        assertEquals((nibble - 8) * scale, read[t * h + i]);
+      }
+    }
+  }
+
+  @Test
+  void int4RefusesWhatItsScaleCannotHold() {
+    TokenBlock largest = new TokenBlock(1, 3, new float[] {458_500, 0, -458_500});
+    assertEquals(458_500, roundTrip(largest, TokenEncoding.INT4).values()[0], 50);
+    TokenBlock large = new TokenBlock(1, 2, new float[] {1, 460_000});
+    assertRefused(() -> TokenBlockFormat.write(large, TokenEncoding.INT4, SPACE), "460000", "INT8");
+  }
+
   @Test
   void int8KeepsZerosAndTheLargestValue() {
     TokenBlock block = new TokenBlock(2, 3, new float[] {0, 0, 0, -127, 1, 127});
@@ -134,6 +170,9 @@ class TokenBlockFormatTest {
     byte[] fp16 = TokenBlockFormat.write(block(2, 3, 1), TokenEncoding.FP16, SPACE);
     fp16[18 + 5] = 0x7c;
     assertRefused(() -> TokenBlockFormat.read(fp16, 0, fp16.length), "finite");
+    byte[] int4 = TokenBlockFormat.write(block(2, 40, 1), TokenEncoding.INT4, SPACE);
+    int4[18 + 7] = 0x7e;
+    assertRefused(() -> TokenBlockFormat.read(int4, 0, int4.length), "finite");
   }
 
   @ParameterizedTest
@@ -153,7 +192,13 @@ class TokenBlockFormatTest {
   @EnumSource
   void theHeaderSaysWhatTheBlockIs(TokenEncoding encoding) {
     byte[] bytes = TokenBlockFormat.write(block(3, 5, 1), encoding, SPACE);
-    assertEquals(18 + (encoding == TokenEncoding.INT8 ? 3 * 4 + 15 : 30), bytes.length);
+    int values =
+        switch (encoding) {
+          case INT8 -> 3 * 4 + 15;
+          case FP16 -> 30;
+          case INT4 -> 3 * 2 + 3 * 3;
+        };
+    assertEquals(18 + values, bytes.length);
     TokenBlockFormat.Header header = TokenBlockFormat.header(bytes, 0, bytes.length);
     assertEquals(new TokenBlockFormat.Header(encoding, 3, 5, SPACE.substring(0, 16), 1), header);
     assertTrue(header.matches(SPACE));

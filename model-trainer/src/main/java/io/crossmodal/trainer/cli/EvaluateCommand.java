@@ -10,10 +10,10 @@ import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.ImageChange;
 import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.EncodedSplit;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
-import io.crossmodal.trainer.evaluate.Evaluator.Depths;
 import io.crossmodal.trainer.evaluate.Paper;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -63,6 +63,14 @@ final class EvaluateCommand implements Callable<Integer> {
           "choose lambda on one half of the pictures and measure it on the other, both ways,"
               + " instead of the bundle's; not with --lambda, --full")
   private boolean twoFold;
+
+  @Option(
+      names = "--max-sim",
+      defaultValue = "0",
+      description =
+          "order so many of the filter's best by text-to-patch MaxSim too, before fusion; 0: not;"
+              + " not with --two-fold")
+  private int maxSim;
 
   @Option(
       names = "--prompts",
@@ -129,17 +137,21 @@ final class EvaluateCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           "--two-fold chooses lambda for candidates: leave --lambda and --full out");
     }
+    if (maxSim < 0 || maxSim > 0 && twoFold) {
+      throw new IllegalArgumentException(
+          "--max-sim must be at least 0, and does not go with --two-fold, got " + maxSim);
+    }
     CaptionedDataset dataset = data.read();
     List<CaptionedImage> all = data.images(dataset, split);
     List<CaptionedImage> images = all.subList(0, Math.min(limit, all.size()));
     EvaluationTable table;
     try (BundleModel model = BundleModel.withText(bundle)) {
       if (!model.bundle().manifest().config().hasFusion()
-          && (twoFold || lambda != null || depths.full())) {
+          && (twoFold || lambda != null || depths.full() || maxSim > 0)) {
         throw new IllegalArgumentException(
             bundle
                 + " has no fusion encoder, its towers alone are measured: leave --lambda,"
-                + " --two-fold and --full out");
+                + " --two-fold, --max-sim and --full out");
       }
       table = table(model, dataset, images, depths, notes(images.size(), all.size()));
     }
@@ -187,7 +199,9 @@ final class EvaluateCommand implements Callable<Integer> {
     EncodedSplit encoded = model.encode(data, dataset, images, sensor, before, () -> {});
     Evaluator evaluator =
         new Evaluator(model.model(), prompts ? encoded.prompted(model.model()) : encoded);
-    return table(model, evaluator, dataset, split, depths, twoFold ? null : calibration, notes);
+    EvaluationTable table =
+        table(model, evaluator, dataset, split, depths, twoFold ? null : calibration, notes);
+    return maxSim == 0 ? table : table.with(evaluator.byMaxSim(maxSim, depths, calibration));
   }
 
   /**

@@ -16,6 +16,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.List;
@@ -83,9 +85,10 @@ public record DocumentFormat(
   /** Returns about how many bytes a document takes. */
   int documentBytes() {
     ModelConfig config = model.config();
-    long values = (long) config.imageTokens(config.sensor(sensor)) * config.hidden();
-    long block = tokens == TokenForm.NONE ? 0 : tokens == TokenForm.INT8 ? values : 2 * values;
-    return Math.toIntExact(500 + 13L * config.embeddingDimension() + block * 4 / 3);
+    int count = config.imageTokens(config.sensor(sensor));
+    long block =
+        tokens.encoding().map(encoding -> encoding.bytes(count, config.hidden())).orElse(0L);
+    return Math.toIntExact(500 + (4L * config.embeddingDimension() + block) * 4 / 3);
   }
 
   /** Returns the lines of these documents, UTF-8, each ended by a line feed. */
@@ -108,11 +111,7 @@ public record DocumentFormat(
   private void write(Document document, JsonWriter json) throws IOException {
     SourceImage image = document.image();
     json.beginObject().name(field).beginObject();
-    json.name("embedding").beginArray();
-    for (float value : document.encoding().embedding()) {
-      json.value(value);
-    }
-    json.endArray();
+    json.name("embedding").value(base64(document.encoding().embedding()));
     if (tokens.encoding().isPresent()) {
       byte[] block = document.picture().tokens().orElseGet(() -> block(document));
       json.name("tokens").value(Base64.getEncoder().encodeToString(block));
@@ -161,6 +160,14 @@ public record DocumentFormat(
         document.encoding().tokens(),
         tokens.encoding().orElseThrow(),
         model.fingerprints().tokenSpace());
+  }
+
+  /** Returns an embedding as the node takes bytes: float32, little-endian. */
+  private static String base64(float[] embedding) {
+    ByteBuffer bytes =
+        ByteBuffer.allocate(embedding.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(embedding);
+    return Base64.getEncoder().encodeToString(bytes.array());
   }
 
   private static void write(Chip chip, JsonWriter json) throws IOException {

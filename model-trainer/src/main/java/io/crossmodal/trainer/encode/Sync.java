@@ -184,6 +184,7 @@ public final class Sync {
     Total total = new Total();
     for (int from = 0; from < left.size(); from += together) {
       List<Candidate> some = left.subList(from, Math.min(left.size(), from + together));
+      total.later = left.size() - from - some.size();
       send(some, model, format, options, sinks, total, progress);
     }
     int spared = 0;
@@ -219,6 +220,7 @@ public final class Sync {
     private int empty;
     private long deleted;
     private int done;
+    private int later;
     private final List<String> problems = new ArrayList<>();
     private final List<String> unplaced = new ArrayList<>();
     private final List<String> unplacedScenes = new ArrayList<>();
@@ -259,7 +261,8 @@ public final class Sync {
               sinks,
               done -> {
                 total.done = before + done;
-                progress.at(total.done, before + pass.expected(), pass.current());
+                long later = pass.expected() * total.later / some.size();
+                progress.at(total.done, before + pass.expected() + later, pass.current());
               }));
       total.unplacedScenes.addAll(pass.unplaced());
     }

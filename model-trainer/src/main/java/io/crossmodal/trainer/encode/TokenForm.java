@@ -13,6 +13,7 @@ import java.util.Optional;
 public enum TokenForm {
   INT8(TokenEncoding.INT8),
   FP16(TokenEncoding.FP16),
+  INT4(TokenEncoding.INT4),
   NONE(null);
 
   private final TokenEncoding encoding;

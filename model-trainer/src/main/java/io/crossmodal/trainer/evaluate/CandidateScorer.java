@@ -72,6 +72,28 @@ final class CandidateScorer {
     return nearest;
   }
 
+  /**
+   * Returns per query the bi-encoder's best answers in the order of MaxSim.
+   *
+   * @param pool answers that are ordered, at most all
+   * @param k at most so many, at least 1
+   */
+  int[][] preRankedByMaxSim(WordPatchMaxSim maxSim, int pool, int k) {
+    int[][] nearest = nearest(pool);
+    return IntStream.range(0, nearest.length)
+        .parallel()
+        .mapToObj(
+            q -> {
+              int[] found = nearest[q];
+              float[] scores = new float[found.length];
+              for (int a = 0; a < found.length; a++) {
+                scores[a] = imageQueries ? maxSim.score(found[a], q) : maxSim.score(q, found[a]);
+              }
+              return Arrays.stream(best(scores, k)).map(a -> found[a]).toArray();
+            })
+        .toArray(int[][]::new);
+  }
+
   private int[] nearest(float[] query, int k) {
     float[] similarity = new float[answers.size()];
     for (int a = 0; a < similarity.length; a++) {

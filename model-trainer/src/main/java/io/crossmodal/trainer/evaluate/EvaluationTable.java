@@ -87,6 +87,13 @@ public record EvaluationTable(
     return new EvaluationTable(model, dataSet, split, images, texts, calibration, all, said);
   }
 
+  /** Returns this table with more rows of ours. */
+  public EvaluationTable with(List<Row> more) {
+    List<Row> all = new ArrayList<>(rows);
+    all.addAll(more);
+    return new EvaluationTable(model, dataSet, split, images, texts, calibration, all, notes);
+  }
+
   /** Says in one line what was evaluated. */
   public String title() {
     return String.format(

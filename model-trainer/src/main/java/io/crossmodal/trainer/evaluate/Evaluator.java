@@ -14,6 +14,7 @@ import io.crossmodal.trainer.evaluate.EvaluationTable.Row;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.BiFunction;
 import java.util.function.IntConsumer;
 import java.util.function.IntFunction;
 import java.util.function.LongConsumer;
@@ -109,7 +110,8 @@ public final class Evaluator {
           1, row("full fusion", imageToText, texts.size(), textToImage, images.size(), ranking));
     }
     if (model.bundle().manifest().config().preRanker()) {
-      rows.addAll(byMlp(ks, calibration));
+      // The paper's own cascade: its MLP filter over every pair.
+      rows.addAll(by("MLP filter", CandidateScorer::preRankedByMlp, ks, calibration));
     }
     return rows;
   }
@@ -165,19 +167,42 @@ public final class Evaluator {
   }
 
   /**
-   * Returns the paper's own cascade: its MLP pre-ranker over every pair, then the fusion encoder.
+   * Returns a row for text-to-patch MaxSim as a middle stage alone, and one for each k: it orders
+   * the bi-encoder's best answers, the first k of which the fusion encoder re-ranks.
+   *
+   * @param pool answers of the bi-encoder that it orders, at most all
+   * @throws IllegalArgumentException when the model has no fusion encoder
    */
-  private List<Row> byMlp(List<Integer> ks, Calibration calibration) {
-    // Where every k is beyond the archive, only the first stage's own order is asked for.
+  public List<Row> byMaxSim(int pool, Depths depths, Calibration calibration) {
+    WordPatchMaxSim maxSim = new WordPatchMaxSim(model, images, texts);
+    return by(
+        "MaxSim of the filter's best " + pool,
+        (scorer, found) -> scorer.preRankedByMaxSim(maxSim, pool, found),
+        depths.within(Math.min(pool, images.size())).ks(),
+        calibration);
+  }
+
+  /**
+   * Returns a row for another stage alone, and one for each k that it lets pass to the fusion
+   * encoder.
+   *
+   * @param order finds so many answers to each query of a direction, best first
+   */
+  private List<Row> by(
+      String stage,
+      BiFunction<CandidateScorer, Integer, int[][]> order,
+      List<Integer> ks,
+      Calibration calibration) {
+    // Where every k is beyond the archive, only the stage's own order is asked for.
     List<Integer> cuts = ks.isEmpty() ? List.of(Math.min(ScoredDirection.TOP, images.size())) : ks;
     int found = Math.max(ScoredDirection.TOP, cuts.get(cuts.size() - 1));
     List<ScoredDirection> both = new ArrayList<>();
     for (CandidateScorer scorer : List.of(scorer(false), scorer(true))) {
-      both.add(scorer.score(scorer.preRankedByMlp(found), cuts, relevance, pairs -> {}));
+      both.add(scorer.score(order.apply(scorer, found), cuts, relevance, pairs -> {}));
     }
     return rows(
-        "MLP filter only",
-        "MLP filter, then fusion, k = ",
+        stage + " only",
+        stage + ", then fusion, k = ",
         both.get(1),
         both.get(0),
         ks,
@@ -344,41 +369,6 @@ public final class Evaluator {
       }
     }
     return new CalibrationFit.Judged(candidates, right);
-  }
-
-  /**
-   * Depths of re-ranking by the fusion encoder: at the first stage's best k answers, for several k,
-   * and perhaps at all.
-   *
-   * @param ks candidates of a query, ascending, each at least 1
-   * @param full whether every pair is scored, which is quadratic
-   */
-  public record Depths(List<Integer> ks, boolean full) {
-    public Depths {
-      for (int k : ks) {
-        if (k < 1) {
-          throw new IllegalArgumentException("k must be at least 1, got " + k);
-        }
-      }
-      ks = ks.stream().distinct().sorted().toList();
-      if (ks.isEmpty() && !full) {
-        throw new IllegalArgumentException("no k is given; name at least one, or score in full");
-      }
-    }
-
-    /** Returns the largest k; without one, no limit. */
-    public int largest() {
-      return ks.isEmpty() ? Integer.MAX_VALUE : ks.get(ks.size() - 1);
-    }
-
-    /**
-     * Returns these without what an archive is too small for; one that is smaller than every k is
-     * scored in full, which then costs less than was asked for.
-     */
-    Depths within(int images) {
-      List<Integer> fitting = ks.stream().filter(k -> k <= images).toList();
-      return new Depths(fitting, full || fitting.isEmpty());
-    }
   }
 
   /**

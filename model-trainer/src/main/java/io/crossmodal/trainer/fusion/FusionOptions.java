@@ -26,9 +26,6 @@ import java.util.Objects;
  *     bundle's own learns on, and towers without one get {@value #LAYERS}
  * @param width inside of a new one over CLIP's towers; null: {@value #WIDTH}, or that of the tokens
  *     where they are narrower
- * @param filterWeight of the bi-encoder's logit, to which the matching logit is added in the loss,
- *     so that it learns what the bi-encoder does not know; null: 1 for a new fusion encoder, 0 for
- *     one that learns on
  * @param keptRate factor of the learning rate of weights that start as the bundle has them
  * @param precision FP32, or BF16 for linear layers in bfloat16 over weights of fp32
  * @param optimiser how a step changes the weights
@@ -50,7 +47,6 @@ public record FusionOptions(
     Start start,
     Integer layers,
     Integer width,
-    Double filterWeight,
     double keptRate,
     Precision precision,
     Optimiser optimiser,
@@ -68,8 +64,6 @@ public record FusionOptions(
   static final int WIDTH = 256;
 
   private static final int CUT_VIEWS = 8;
-
-  private static final double MAX_FILTER_WEIGHT = 100;
 
   /** Where cross-attention begins. */
   public enum Start {
@@ -106,10 +100,6 @@ public record FusionOptions(
       throw new IllegalArgumentException(
           "similar_captions must lie in (0, 1], got " + similarCaptions);
     }
-    if (filterWeight != null && !(filterWeight >= 0 && filterWeight <= MAX_FILTER_WEIGHT)) {
-      throw new IllegalArgumentException(
-          "filter_weight must lie in [0, " + MAX_FILTER_WEIGHT + "], got " + filterWeight);
-    }
     if (!(keptRate > 0) || Double.isInfinite(keptRate)) {
       throw new IllegalArgumentException("kept_rate must be above 0, got " + keptRate);
     }
@@ -126,15 +116,6 @@ public record FusionOptions(
    */
   int views(boolean cut) {
     return featureViews != null ? featureViews : cut ? CUT_VIEWS : 1;
-  }
-
-  /**
-   * Returns the weight of the bi-encoder's logit in the loss.
-   *
-   * @param anew whether the fusion encoder is new
-   */
-  double filterWeight(boolean anew) {
-    return filterWeight != null ? filterWeight : anew ? 1 : 0;
   }
 
   /** Returns the options that nobody has changed. */

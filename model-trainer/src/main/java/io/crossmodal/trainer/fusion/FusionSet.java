@@ -36,19 +36,9 @@ final class FusionSet {
   private final HardCandidates hard;
   private final FeatureCache features;
   private final int views;
-  private final Prior prior;
 
   /** The pictures that take part. */
   private final int[] asking;
-
-  /** Says of a pair, by its numbers, what the matching logit is added to. */
-  @FunctionalInterface
-  interface Prior {
-    /** Says nothing. */
-    Prior NONE = (caption, picture) -> 0;
-
-    float of(int caption, int picture);
-  }
 
   /** The epoch whose order is at hand. */
   private int shuffled = -1;
@@ -62,7 +52,6 @@ final class FusionSet {
    * @param captionsOf of each picture the numbers of its captions
    * @param features views of the pictures, the caller's
    * @param views how many of each picture
-   * @param prior what the bi-encoder says of a pair
    * @throws IllegalArgumentException when no query has as many wrong answers as a batch asks for
    */
   FusionSet(
@@ -71,15 +60,13 @@ final class FusionSet {
       int[][] captionsOf,
       HardCandidates hard,
       FeatureCache features,
-      int views,
-      Prior prior) {
+      int views) {
     this.options = options;
     this.randoms = new RandomSource(options.seed());
     this.captions = captions;
     this.hard = hard;
     this.features = features;
     this.views = views;
-    this.prior = prior;
     int wrong = options.candidates() - 1;
     this.captionsOf =
         Arrays.stream(captionsOf)
@@ -127,7 +114,6 @@ final class FusionSet {
     Distinct texts = new Distinct();
     long[] text = new long[2 * pairs];
     long[] image = new long[2 * pairs];
-    float[] known = new float[2 * pairs];
     for (int q = 0; q < queries; q++) {
       int picture = asked((long) number * queries + q);
       int[] own = captionsOf[picture];
@@ -135,18 +121,14 @@ final class FusionSet {
       int at = q * options.candidates();
       Arrays.fill(text, at, at + options.candidates(), texts.place(caption));
       image[at] = images.place(picture);
-      known[at] = prior.of(caption, picture);
       for (int wrong : drawn(hard.images()[caption], random)) {
         image[++at] = images.place(wrong);
-        known[at] = prior.of(caption, wrong);
       }
       at = pairs + q * options.candidates();
       Arrays.fill(image, at, at + options.candidates(), images.place(picture));
       text[at] = texts.place(caption);
-      known[at] = prior.of(caption, picture);
       for (int wrong : drawn(hard.captions()[picture], random)) {
         text[++at] = texts.place(wrong);
-        known[at] = prior.of(wrong, picture);
       }
     }
     // By length, for a text is padded to the longest of its part.
@@ -186,8 +168,7 @@ final class FusionSet {
         Arrays.stream(byLength).mapToLong(pair -> row[(int) text[pair]]).toArray(),
         Arrays.stream(byLength).mapToLong(pair -> image[pair]).toArray(),
         parts(byLength.length, i -> captions.length(sorted[row[(int) text[byLength[i]]]])),
-        place,
-        known);
+        place);
   }
 
   /**

@@ -70,7 +70,6 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
    * @param image (P), the image of each pair
    * @param pairs (G, 3), parts of the pairs: the first, the one behind the last, longest text
    * @param place (P), where the pairs stand, query by query, its own answer first
-   * @param prior (P), in that order, what their matching logits are added to
    */
   @SuppressWarnings("ArrayRecordComponent") // handed to native memory once, never compared
   record Batch(
@@ -82,8 +81,7 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
       long[] text,
       long[] image,
       long[] pairs,
-      long[] place,
-      float[] prior) {}
+      long[] place) {}
 
   /** Where features are the towers' tokens, the towers themselves take no part. */
   @Override
@@ -161,7 +159,6 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
             manager.create(batch.text()),
             manager.create(batch.image()),
             manager.create(batch.pairs(), new Shape(batch.pairs().length / 3, 3)),
-            manager.create(batch.place()),
-            manager.create(batch.prior())));
+            manager.create(batch.place())));
   }
 }

@@ -22,6 +22,7 @@ import io.crossmodal.trainer.data.CaptionedDataset;
 import io.crossmodal.trainer.data.CaptionedImage;
 import io.crossmodal.trainer.data.DecodedImages;
 import io.crossmodal.trainer.data.Split;
+import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.EncodedSplit;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
@@ -236,7 +237,7 @@ public final class FusionTraining {
   private static Map<String, Double> measure(FusionModel model, DecodedImages<RgbImage> held) {
     Evaluator evaluator = new Evaluator(model, EncodedSplit.encode(model, held));
     List<EvaluationTable.Row> rows =
-        evaluator.twoFold(new Evaluator.Depths(List.of(VALIDATED_CANDIDATES), false), done -> {});
+        evaluator.twoFold(new Depths(List.of(VALIDATED_CANDIDATES), false), done -> {});
     EvaluationTable.Row row = rows.get(rows.size() - 1);
     Map<String, Double> figures = new LinkedHashMap<>();
     figures.put("mr_aware", row.meanRecallAware());
@@ -278,43 +279,23 @@ public final class FusionTraining {
   /** Embeds everything, and finds the bi-encoder's first wrong answers. */
   private FusionSet set(
       FrozenTowers towers, FeatureCache features, CaptionStates captions, Captions texts) {
-    float[][] images = embedded(towers, features, texts.of().length);
-    float[][] words = captions.embeddings(towers);
     HardCandidates hard =
         HardCandidates.find(
-            images,
-            words,
+            embedded(towers, features, texts.of().length),
+            captions.embeddings(towers),
             texts.of(),
             CaptionSimilarity.of(
                 texts.of(), (image, caption) -> texts.distinct()[texts.of()[image][caption]].ids()),
             options.similarCaptions(),
             options.pool());
-    double weight = options.filterWeight(isNew());
-    float scale = (float) (weight * towers.filterScale());
-    FusionSet.Prior prior =
-        weight == 0
-            ? FusionSet.Prior.NONE
-            : (caption, picture) -> scale * dot(words[caption], images[picture]);
-    return new FusionSet(options, captions, texts.of(), hard, features, views, prior);
-  }
-
-  private static float dot(float[] a, float[] b) {
-    float sum = 0;
-    for (int i = 0; i < a.length; i++) {
-      sum += a[i] * b[i];
-    }
-    return sum;
-  }
-
-  private boolean isNew() {
-    return FusionStart.isNew(options, bundle.manifest().config());
+    return new FusionSet(options, captions, texts.of(), hard, features, views);
   }
 
   private Map<String, ScriptTensor> fresh(
       StateDict weights, FeatureCache features, CaptionStates captions) {
     return FusionStart.weights(
         options,
-        isNew(),
+        FusionStart.isNew(options, bundle.manifest().config()),
         config,
         weights,
         sensor,

@@ -7,6 +7,7 @@ package io.crossmodal.trainer.report;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.trainer.data.CaptionedImage;
+import io.crossmodal.trainer.evaluate.Depths;
 import io.crossmodal.trainer.evaluate.EvaluationTable;
 import io.crossmodal.trainer.evaluate.Evaluator;
 import io.crossmodal.trainer.evaluate.Evaluator.Search;
@@ -65,11 +66,7 @@ public final class ReportMaker {
    * @throws IOException when the folder holds no run
    */
   public Path write(
-      FusionModel model,
-      Evaluator evaluator,
-      EvaluationTable table,
-      Evaluator.Depths depths,
-      long seed)
+      FusionModel model, Evaluator evaluator, EvaluationTable table, Depths depths, long seed)
       throws IOException {
     int k = Math.min(evaluator.images(), depths.largest());
     List<Search> searches =

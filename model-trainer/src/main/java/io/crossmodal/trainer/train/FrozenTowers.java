@@ -82,11 +82,6 @@ public final class FrozenTowers implements AutoCloseable {
     return digest(config.text() + " " + precision, List.of("text."));
   }
 
-  /** Returns what the bi-encoder multiplies cosines by for its logit, at most 100. */
-  public double filterScale() {
-    return Math.min(100, Math.exp(weights.get("filter.log_scale", 1).values()[0]));
-  }
-
   /** Returns H, the width of tokens. */
   int hidden() {
     return config.hidden();

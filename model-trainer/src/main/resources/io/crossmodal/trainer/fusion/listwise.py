@@ -28,12 +28,12 @@ class Listwise(Module):
     return z[:, 1] - z[:, 0]                                       # (P)
   # (3): the loss twice, softmax cross-entropy of a query's own answer among its candidates, and the share
   # of queries that put it first. features (I, ...); words (T, N, H); place (P) has of each pair, by query, where it stands in
-  # text and image, and prior (P), in that order, what its logit is added to.
-  def loss(self, features: Tensor, words: Tensor, mask: Tensor, text: Tensor, image: Tensor, pairs: Tensor, place: Tensor, prior: Tensor) -> Tensor:
+  # text and image.
+  def loss(self, features: Tensor, words: Tensor, mask: Tensor, text: Tensor, image: Tensor, pairs: Tensor, place: Tensor) -> Tensor:
     s = TOKENS                                                     # (I, M, H)
     w = torch.dropout(words, DROPPED, True)                        # (T, N, H)
     m = torch.index_select(self.match(w, mask, s, text, image, pairs), 0, place)  # (P)
-    m = (m + prior).view(-1, CANDIDATES)                           # (Q, C)
+    m = m.view(-1, CANDIDATES)                                     # (Q, C)
     l = -torch.log_softmax(m, 1)[:, 0].mean()
     first = (m.detach()[:, 0] >= m.detach().amax([1])).type_as(m).mean()
     return torch.stack([l, l, first], 0)

@@ -110,7 +110,7 @@ class ClipCommandTest {
     prompted.add("--prompts");
     assertEquals(0, run(prompted), err.toString());
     assertTrue(out.toString().contains("put into the model's prompts"), out.toString());
-    for (String option : List.of("--full", "--two-fold", "--lambda=0")) {
+    for (String option : List.of("--full", "--two-fold", "--lambda=0", "--max-sim=4")) {
       List<String> fused = new ArrayList<>(evaluate);
       fused.add(option);
       assertUserError(fused, bundle, "has no fusion encoder", "--two-fold");

@@ -4,12 +4,10 @@
  */
 package io.crossmodal.trainer.encode;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.crossmodal.model.ModelConfig;
@@ -358,12 +356,6 @@ final class ArchiveTest {
     List<JsonObject> expected = documents("direct");
     List<JsonObject> found = documents("back");
     for (int i = 0; i < expected.size(); i++) {
-      JsonArray embedding = expected.get(i).getAsJsonObject("image").getAsJsonArray("embedding");
-      assertArrayEquals(
-          embedding.asList().stream().mapToDouble(value -> value.getAsFloat()).toArray(),
-          found.get(i).getAsJsonObject("image").getAsJsonArray("embedding").asList().stream()
-              .mapToDouble(value -> value.getAsFloat())
-              .toArray());
       assertEquals(expected.get(i), found.get(i));
     }
   }

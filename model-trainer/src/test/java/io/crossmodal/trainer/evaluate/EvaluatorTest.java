@@ -177,7 +177,7 @@ class EvaluatorTest {
   }
 
   private static List<EvaluationTable.Row> evaluate(boolean full, Integer... ks) {
-    return evaluator.evaluate(new Evaluator.Depths(List.of(ks), full), CALIBRATION, pairs -> {});
+    return evaluator.evaluate(new Depths(List.of(ks), full), CALIBRATION, pairs -> {});
   }
 
   /** Everything but the times, which no two runs share. */
@@ -248,7 +248,7 @@ class EvaluatorTest {
   void eachHalfIsRankedByTheLambdaThatTheOtherChose() {
     int k = 9;
     List<EvaluationTable.Row> rows =
-        evaluator.twoFold(new Evaluator.Depths(List.of(k, 1000), false), pairs -> {});
+        evaluator.twoFold(new Depths(List.of(k, 1000), false), pairs -> {});
     assertEquals(2, rows.size());
     Calibration[] byOther = new Calibration[2];
     for (int half = 0; half < 2; half++) {
@@ -320,11 +320,11 @@ class EvaluatorTest {
     }
     Evaluator more = new Evaluator(model, distinct, 0, done -> {});
     List<EvaluationTable.Row> together =
-        more.evaluate(new Evaluator.Depths(List.of(16, 32), false), CALIBRATION, p -> {});
+        more.evaluate(new Depths(List.of(16, 32), false), CALIBRATION, p -> {});
     List<EvaluationTable.Row> full =
-        more.evaluate(new Evaluator.Depths(List.of(16, 32), true), CALIBRATION, p -> {});
+        more.evaluate(new Depths(List.of(16, 32), true), CALIBRATION, p -> {});
     for (int i = 0; i < 2; i++) {
-      Evaluator.Depths one = new Evaluator.Depths(List.of(16 << i), false);
+      Depths one = new Depths(List.of(16 << i), false);
       List<EvaluationTable.Row> alone = more.evaluate(one, CALIBRATION, p -> {});
       assertEquals(2, alone.size());
       assertEquals(untimed(together.get(0)), untimed(alone.get(0)), "the filter's own");
@@ -381,7 +381,7 @@ class EvaluatorTest {
     assertEquals(
         List.of("filter only", "full fusion"),
         rows.stream().map(EvaluationTable.Row::name).toList());
-    assertEquals(56L * 14, evaluator.pairs(new Evaluator.Depths(List.of(500), false)));
+    assertEquals(56L * 14, evaluator.pairs(new Depths(List.of(500), false)));
   }
 
   @Test
@@ -398,7 +398,7 @@ class EvaluatorTest {
           EncodedSplit.encode(own, split, 0, EncodedSplit.Change.NONE, done -> {});
       List<EvaluationTable.Row> rows =
           new Evaluator(own, encoded)
-              .evaluate(new Evaluator.Depths(List.of(2, 14), false), CALIBRATION, pairs -> {});
+              .evaluate(new Depths(List.of(2, 14), false), CALIBRATION, pairs -> {});
       assertEquals(
           List.of(
               "filter only",
@@ -432,11 +432,83 @@ class EvaluatorTest {
     }
   }
 
+  /** Against cosines of what the model's own methods embed, one token after the other. */
+  @Test
+  void maxSimOrdersTheFiltersBest() throws Exception {
+    EncodedSplit encoded =
+        EncodedSplit.encode(model, split, 0, EncodedSplit.Change.NONE, done -> {});
+    int pool = 5;
+    List<EvaluationTable.Row> rows =
+        new Evaluator(model, encoded).byMaxSim(pool, new Depths(List.of(2, 5), false), CALIBRATION);
+    assertEquals(
+        List.of(
+            "MaxSim of the filter's best 5 only",
+            "MaxSim of the filter's best 5, then fusion, k = 2",
+            "MaxSim of the filter's best 5, then fusion, k = 5"),
+        rows.stream().map(EvaluationTable.Row::name).toList());
+    double[][][] words = unit("filter.text", encoded.texts());
+    double[][][] patches = unit("filter.image", encoded.pictures());
+    int hits = 0;
+    for (int t = 0; t < words.length; t++) {
+      double[][] asked = words[t];
+      int best =
+          nearest(false, t, pool).stream()
+              .max(Comparator.comparingDouble(i -> maxSim(asked, patches[i])))
+              .orElseThrow();
+      hits += right(t, best, true) ? 1 : 0;
+    }
+    double one = 100.0 / TEXTS.size() + 1e-9;
+    assertEquals(100.0 * hits / TEXTS.size(), rows.get(0).textToImage().aware().r1(), one);
+    // Where all that it ordered are re-ranked, its order does not matter.
+    assertEquals(
+        evaluate(false, pool).get(1).textToImage().aware().r1(),
+        rows.get(2).textToImage().aware().r1(),
+        one);
+  }
+
+  private static double maxSim(double[][] words, double[][] patches) {
+    double sum = 0;
+    for (double[] word : words) {
+      double best = -2;
+      for (double[] patch : patches) {
+        best = Math.max(best, IntStream.range(0, 8).mapToDouble(d -> word[d] * patch[d]).sum());
+      }
+      sum += best;
+    }
+    return sum / words.length;
+  }
+
+  /** Per encoding its tokens but [CLS], projected and of unit length. */
+  private static double[][][] unit(String linear, List<Encoding> encodings) throws Exception {
+    float[] weight = model.bundle().weights().tensors().get(linear + ".weight").values();
+    float[] bias = model.bundle().weights().tensors().get(linear + ".bias").values();
+    double[][][] all = new double[encodings.size()][][];
+    for (int e = 0; e < all.length; e++) {
+      float[] values = encodings.get(e).tokens().values();
+      int h = encodings.get(e).tokens().hidden();
+      all[e] = new double[encodings.get(e).tokens().count() - 1][8];
+      for (int t = 0; t < all[e].length; t++) {
+        double squares = 0;
+        for (int d = 0; d < 8; d++) {
+          all[e][t][d] = bias[d];
+          for (int i = 0; i < h; i++) {
+            all[e][t][d] += weight[d * h + i] * values[(t + 1) * h + i];
+          }
+          squares += all[e][t][d] * all[e][t][d];
+        }
+        for (int d = 0; d < 8; d++) {
+          all[e][t][d] /= Math.sqrt(squares);
+        }
+      }
+    }
+    return all;
+  }
+
   @Test
   void tellsItsProgressUpToTheNumberThatItNamed() {
     for (boolean full : new boolean[] {false, true}) {
       List<Long> told = new ArrayList<>();
-      Evaluator.Depths depths = new Evaluator.Depths(List.of(2, 4), full);
+      Depths depths = new Depths(List.of(2, 4), full);
       evaluator.evaluate(depths, CALIBRATION, told::add);
       assertEquals(evaluator.pairs(depths), told.get(told.size() - 1));
       assertEquals(told.stream().sorted().toList(), told);
@@ -459,7 +531,7 @@ class EvaluatorTest {
   @Test
   void refusesNoDepthAtAll() {
     String message =
-        assertThrows(IllegalArgumentException.class, () -> new Evaluator.Depths(List.of(), false))
+        assertThrows(IllegalArgumentException.class, () -> new Depths(List.of(), false))
             .getMessage();
     assertTrue(message.contains("name at least one"), message);
     assertThrows(IllegalArgumentException.class, () -> evaluator.calibrate(0, pairs -> {}));

@@ -343,9 +343,7 @@ class FusionTrainingTest {
             "layers",
             2,
             "width",
-            width,
-            "filter_weight",
-            0.0);
+            width);
     String run = "clip" + width;
     ModelBundle fused = train(run, options, towers);
     assertTowersStay(towers, fused);
@@ -579,7 +577,6 @@ class FusionTrainingTest {
     long[] text = {0, 0, 1, 2, 2, 3};
     long[] image = {0, 4, 1, 2, 3, 1};
     long[] place = {3, 0, 5, 1, 4, 2};
-    float[] prior = {0.5f, -1, 2, 0, 0.25f, -0.5f};
     double[] logits = new double[6];
     try (FusionModel model = FusionModel.load(towers, folder)) {
       List<TokenBlock> texts = model.encodeTexts(captions).stream().map(Encoding::tokens).toList();
@@ -599,17 +596,16 @@ class FusionTrainingTest {
     for (int query = 0; query < 2; query++) {
       double sum = 0;
       for (int c = 0; c < 3; c++) {
-        sum += Math.exp(logits[(int) place[3 * query + c]] + prior[3 * query + c]);
+        sum += Math.exp(logits[(int) place[3 * query + c]]);
       }
-      expected += (Math.log(sum) - logits[(int) place[3 * query]] - prior[3 * query]) / 2;
+      expected += (Math.log(sum) - logits[(int) place[3 * query]]) / 2;
     }
     for (long[] pairs :
         List.of(
             new long[] {0, 6, n},
             new long[] {0, 3, captions.get(1).length(), 3, 5, captions.get(2).length(), 5, 6, n})) {
       FusionTask.Batch batch =
-          new FusionTask.Batch(
-              features, List.of(m, h), n, words, mask, text, image, pairs, place, prior);
+          new FusionTask.Batch(features, List.of(m, h), n, words, mask, text, image, pairs, place);
       assertEquals(expected, loss(task, batch), 1e-5);
     }
   }

@@ -33,7 +33,7 @@ import org.opensearch.index.mapper.ParseContext;
  * <pre>{@code
  * "image": {"type": "cross_modal", "model": "scenes-tiny", "modality": "image|text", "m": 16,
  *           "ef_construction": 100, "vector_encoding": "float32|int8|int4|bit1",
- *           "tokens": "int8|fp16|none", "token_pooling": 1}
+ *           "tokens": "int8|fp16|int4|none", "token_pooling": 1}
  * }</pre>
  *
  * {@code m}, {@code ef_construction} and {@code vector_encoding} other than Lucene's defaults need

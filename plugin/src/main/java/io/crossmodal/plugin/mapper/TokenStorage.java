@@ -13,6 +13,7 @@ import java.util.Optional;
 public enum TokenStorage {
   INT8(TokenEncoding.INT8),
   FP16(TokenEncoding.FP16),
+  INT4(TokenEncoding.INT4),
   /** Not at all: the field serves recall only. */
   NONE(null);
 
@@ -44,6 +45,6 @@ public enum TokenStorage {
       }
     }
     throw new IllegalArgumentException(
-        "[tokens] must be int8, fp16 or none, got [" + Messages.excerpt(key) + "]");
+        "[tokens] must be int8, fp16, int4 or none, got [" + Messages.excerpt(key) + "]");
   }
 }
