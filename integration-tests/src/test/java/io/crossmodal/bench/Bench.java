@@ -12,6 +12,7 @@ public final class Bench {
     String name = System.getProperty("bench", "");
     switch (name) {
       case "recall" -> RecallBench.run();
+      case "engines" -> EngineBench.run();
       case "serving" -> ServingBench.run();
       case "fuse" -> FuseBench.run();
       case "tokens" -> TokensBench.run();
@@ -24,7 +25,7 @@ public final class Bench {
           throw new IllegalArgumentException(
               "-Dbench names ["
                   + name
-                  + "], there are: recall, serving, fuse, tokens, encode,"
+                  + "], there are: recall, serving, engines, fuse, tokens, encode,"
                   + " search, feedback, bulk, clip");
     }
   }

@@ -61,7 +61,7 @@ final class ModelUploadIT {
     byte[] bundle = Files.readAllBytes(file);
     OpenSearchHome home = Nodes.home(folder);
     OpenSearchNode.Builder builder =
-        OpenSearchNode.builder(home, folder.resolve("node"))
+        Engines.chosen(OpenSearchNode.builder(home, folder.resolve("node")))
             .heapMegabytes(1024)
             // What is measured to be fastest may be another after the restart; scores would be too.
             .setting("plugins.cross_modal.precision", "fp32")

@@ -55,7 +55,7 @@ public final class Nodes {
 
   /** Describes a node whose libtorch does not keep processors busy with waiting. */
   static OpenSearchNode.Builder builder(OpenSearchHome home, Path folder) {
-    return OpenSearchNode.builder(home, folder)
+    return Engines.chosen(OpenSearchNode.builder(home, folder))
         .heapMegabytes(1024)
         .environment("OMP_WAIT_POLICY", "passive");
   }

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
 /**
@@ -25,15 +26,25 @@ public final class PluginNode {
    * @param folder for the home, the data and the logs
    */
   public static OpenSearchNode start(Path folder, int httpPort) throws IOException {
-    return start(folder, httpPort, List.of());
+    return start(folder, httpPort, List.of(), Engines::chosen);
   }
 
   /** Starts a node likewise, with k-NN and neural-search installed before ours. */
   public static OpenSearchNode startWithNeighbours(Path folder) throws IOException {
-    return start(folder, 0, OpenSearchHome.neighbours());
+    return start(folder, 0, OpenSearchHome.neighbours(), Engines::chosen);
   }
 
-  private static OpenSearchNode start(Path folder, int httpPort, List<Path> neighbours)
+  /** Starts a node likewise, which computes where the caller says. */
+  public static OpenSearchNode start(Path folder, UnaryOperator<OpenSearchNode.Builder> engine)
+      throws IOException {
+    return start(folder, 0, List.of(), engine);
+  }
+
+  private static OpenSearchNode start(
+      Path folder,
+      int httpPort,
+      List<Path> neighbours,
+      UnaryOperator<OpenSearchNode.Builder> engine)
       throws IOException {
     if (Files.exists(folder)) {
       try (Stream<Path> old = Files.walk(folder)) {
@@ -50,7 +61,8 @@ public final class PluginNode {
       home.install(neighbour);
     }
     home.install(zip());
-    return OpenSearchNode.builder(home, folder.resolve("node"))
+    return engine
+        .apply(OpenSearchNode.builder(home, folder.resolve("node")))
         .heapMegabytes(Integer.getInteger("crossmodal.heap", 1024))
         .setting(
             "plugins.cross_modal.inference.threads",

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin;
 
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.action.EncodeAction;
 import io.crossmodal.plugin.action.EncodeQueryAction;
 import io.crossmodal.plugin.action.LoadModelAction;
@@ -16,7 +17,6 @@ import io.crossmodal.plugin.ext.ReportProcessor;
 import io.crossmodal.plugin.ext.RescoreReportExt;
 import io.crossmodal.plugin.ext.ShardReports;
 import io.crossmodal.plugin.fetch.LeanHits;
-import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.ingest.DecodingBudget;
 import io.crossmodal.plugin.ingest.EncodingProcessorFactory;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;

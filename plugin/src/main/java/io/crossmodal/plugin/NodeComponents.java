@@ -5,18 +5,22 @@
 package io.crossmodal.plugin;
 
 import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.inference.InferenceSettings;
+import io.crossmodal.model.inference.engine.LocalEngine;
+import io.crossmodal.model.inference.engine.ModelEngine;
+import io.crossmodal.model.inference.memory.MemoryBudget;
+import io.crossmodal.model.inference.registry.ModelCatalog;
+import io.crossmodal.model.inference.runtime.NativeRuntime;
 import io.crossmodal.plugin.fetch.LeanGets;
-import io.crossmodal.plugin.inference.InferenceSettings;
 import io.crossmodal.plugin.inference.encoding.EncodingService;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.node.NodeInference;
-import io.crossmodal.plugin.inference.registry.ModelCatalog;
-import io.crossmodal.plugin.inference.runtime.NativeRuntime;
+import io.crossmodal.plugin.inference.process.ProcessEngine;
 import io.crossmodal.plugin.models.ModelRegistry;
 import io.crossmodal.plugin.rescore.RescoreAdmission;
 import io.crossmodal.plugin.rescore.RescoreLimits;
 import io.crossmodal.plugin.scoring.Scorers;
 import io.crossmodal.plugin.settings.CrossModalSettings;
+import io.crossmodal.plugin.settings.EngineSettings;
 import io.crossmodal.plugin.window.WindowTransport;
 import java.io.Closeable;
 import java.io.IOException;
@@ -110,10 +114,7 @@ final class NodeComponents implements Closeable {
     InferenceSettings serving = CrossModalSettings.inference(settings, settings, directory);
     NodeInference made =
         new NodeInference(
-            catalog,
-            serving,
-            () -> NativeRuntime.devices(serving),
-            new NativeMemoryBreaker(nativeMemory.get()),
+            engine(settings, serving, threadPool, nodeEnvironment.nodeId()),
             heap(),
             new EncodingService.Threads(
                 threadPool.executor(HELPERS),
@@ -140,6 +141,26 @@ final class NodeComponents implements Closeable {
         registry.get(),
         scorers.get(),
         window);
+  }
+
+  private ModelEngine engine(
+      Settings settings, InferenceSettings serving, ThreadPool threadPool, String node) {
+    return switch (EngineSettings.ENGINE.get(settings)) {
+      case EMBEDDED ->
+          new LocalEngine(
+              catalog,
+              serving,
+              () -> NativeRuntime.devices(serving),
+              new NativeMemoryBreaker(nativeMemory.get()));
+      case PROCESS ->
+          new ProcessEngine(
+              catalog,
+              serving,
+              EngineSettings.SOCKET.get(settings),
+              node,
+              threadPool.generic(),
+              EngineSettings.MAX_SILENCE.get(settings).millis());
+    };
   }
 
   @Override

@@ -6,12 +6,12 @@ package io.crossmodal.plugin;
 
 import static org.hamcrest.Matchers.containsString;
 
+import io.crossmodal.model.inference.registry.ModelStatus;
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.action.NodeReport;
 import io.crossmodal.plugin.action.NodesReportAction;
 import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.inference.node.NodeInference;
-import io.crossmodal.plugin.inference.registry.ModelStatus;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;

@@ -7,6 +7,7 @@ package io.crossmodal.plugin;
 import static org.hamcrest.Matchers.containsString;
 
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
@@ -16,7 +17,6 @@ import io.crossmodal.plugin.action.EncodeResponse;
 import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.codec.CrossModalCodecService;
 import io.crossmodal.plugin.inference.node.NodeInference;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.mapper.VectorEncoding;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.rescore.FusionOptions;

@@ -7,13 +7,13 @@ package io.crossmodal.plugin;
 import static org.hamcrest.Matchers.containsString;
 
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.action.EncodeAction;
 import io.crossmodal.plugin.action.EncodeRequest;
 import io.crossmodal.plugin.action.EncodeResponse;
 import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.ext.CrossModalExtBuilder;
 import io.crossmodal.plugin.inference.node.NodeInference;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;

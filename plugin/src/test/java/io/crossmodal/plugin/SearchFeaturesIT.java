@@ -6,8 +6,8 @@ package io.crossmodal.plugin;
 
 import static org.hamcrest.Matchers.containsString;
 
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.inference.node.NodeInference;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;

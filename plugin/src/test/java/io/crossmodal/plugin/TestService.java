@@ -4,16 +4,16 @@
  */
 package io.crossmodal.plugin;
 
-import io.crossmodal.plugin.inference.DevicePolicy;
-import io.crossmodal.plugin.inference.InferenceSettings;
-import io.crossmodal.plugin.inference.PrecisionPolicy;
+import io.crossmodal.model.inference.DevicePolicy;
+import io.crossmodal.model.inference.InferenceSettings;
+import io.crossmodal.model.inference.PrecisionPolicy;
+import io.crossmodal.model.inference.memory.MemoryBudget;
+import io.crossmodal.model.inference.registry.ModelCatalog;
+import io.crossmodal.model.inference.runtime.NativeRuntime;
 import io.crossmodal.plugin.inference.encoding.Encoded;
 import io.crossmodal.plugin.inference.encoding.EncodingRequest;
 import io.crossmodal.plugin.inference.encoding.EncodingService;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.node.NodeInference;
-import io.crossmodal.plugin.inference.registry.ModelCatalog;
-import io.crossmodal.plugin.inference.runtime.NativeRuntime;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -86,6 +86,16 @@ public final class TokenizedText {
     }
   }
 
+  /**
+   * Returns a text of which nothing but the ids is known, as another process sends it: no token
+   * covers a character.
+   *
+   * @param ids the start token first and the end token last; kept, not copied
+   */
+  public static TokenizedText ofIds(int[] ids) {
+    return new TokenizedText(ids, new int[ids.length], new int[ids.length], false, 0);
+  }
+
   /** The ids; a copy. */
   public int[] ids() {
     return ids.clone();

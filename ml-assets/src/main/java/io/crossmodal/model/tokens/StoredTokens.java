@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.tokens;
 
+import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 
@@ -69,6 +70,11 @@ public final class StoredTokens implements Tokens {
     float[] values = new float[tokens * header.hidden()];
     TokenBlockFormat.decode(header, tokens, bytes, offset, FloatBuffer.wrap(values));
     return new TokenBlock(tokens, header.hidden(), values);
+  }
+
+  /** The block's bytes where they lie, from position to limit; treat as read-only. */
+  public ByteBuffer asByteBuffer() {
+    return ByteBuffer.wrap(bytes, offset, Math.toIntExact(header.length()));
   }
 
   /** A copy of the block's bytes. */

@@ -5,9 +5,9 @@
 package io.crossmodal.plugin.action;
 
 import io.crossmodal.model.Messages;
+import io.crossmodal.model.inference.registry.ModelCatalog;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
-import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.DocumentValue;
 import io.crossmodal.plugin.mapper.FieldDefinition;

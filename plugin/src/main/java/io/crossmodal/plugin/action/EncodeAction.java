@@ -5,15 +5,15 @@
 package io.crossmodal.plugin.action;
 
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.memory.MemoryBudget;
+import io.crossmodal.model.inference.registry.ModelCatalog;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.plugin.errors.InferenceErrors;
-import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.encoding.Encoded;
 import io.crossmodal.plugin.inference.encoding.EncodingRequest;
 import io.crossmodal.plugin.inference.encoding.EncodingService;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
-import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.mapper.Spaces;
 import java.util.List;
 import java.util.Locale;

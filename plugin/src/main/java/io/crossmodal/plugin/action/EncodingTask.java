@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.action;
 
-import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.model.inference.InferenceException;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;

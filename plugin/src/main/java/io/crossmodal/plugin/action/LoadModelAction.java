@@ -5,8 +5,8 @@
 package io.crossmodal.plugin.action;
 
 import io.crossmodal.model.Messages;
+import io.crossmodal.model.inference.PrecisionPolicy;
 import io.crossmodal.plugin.errors.InferenceErrors;
-import io.crossmodal.plugin.inference.PrecisionPolicy;
 import io.crossmodal.plugin.inference.node.NodeInference;
 import java.io.IOException;
 import java.util.concurrent.ExecutionException;

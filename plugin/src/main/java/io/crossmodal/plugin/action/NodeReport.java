@@ -5,12 +5,14 @@
 package io.crossmodal.plugin.action;
 
 import io.crossmodal.model.Precision;
-import io.crossmodal.plugin.inference.memory.DeviceBudgets.GpuMemory;
+import io.crossmodal.model.inference.engine.ModelEngine.WorkerStatus;
+import io.crossmodal.model.inference.memory.DeviceBudgets.GpuMemory;
+import io.crossmodal.model.inference.registry.ModelStatus;
+import io.crossmodal.model.inference.registry.ModelStatus.PrecisionTrial;
 import io.crossmodal.plugin.inference.node.NodeInference;
-import io.crossmodal.plugin.inference.registry.ModelStatus;
-import io.crossmodal.plugin.inference.registry.ModelStatus.PrecisionTrial;
 import java.io.IOException;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.opensearch.action.support.nodes.BaseNodeResponse;
 import org.opensearch.cluster.node.DiscoveryNode;
@@ -23,6 +25,7 @@ public final class NodeReport extends BaseNodeResponse {
   private final int queued;
   private final Usage usage;
   private final Map<String, GpuMemory> gpus;
+  private final List<WorkerStatus> workers;
   private final Map<String, Model> models;
 
   /** Status and usage of a model. */
@@ -75,6 +78,7 @@ public final class NodeReport extends BaseNodeResponse {
     queued = inference.queued();
     usage = Usage.of(inference.stats());
     gpus = inference.gpus();
+    workers = inference.workers();
     models = new LinkedHashMap<>();
     for (String id : inference.catalog().ids()) {
       models.put(id, new Model(inference.models().status(id), Usage.of(inference.stats().of(id))));
@@ -88,6 +92,7 @@ public final class NodeReport extends BaseNodeResponse {
     gpus =
         in.readOrderedMap(
             StreamInput::readString, from -> new GpuMemory(from.readVLong(), from.readVLong()));
+    workers = in.readList(NodeReport::readWorker);
     models = in.readOrderedMap(StreamInput::readString, Model::read);
   }
 
@@ -103,7 +108,32 @@ public final class NodeReport extends BaseNodeResponse {
           to.writeVLong(memory.used());
           to.writeVLong(memory.limit());
         });
+    out.writeCollection(workers, NodeReport::writeWorker);
     out.writeMap(models, StreamOutput::writeString, (to, model) -> model.writeTo(to));
+  }
+
+  private static WorkerStatus readWorker(StreamInput in) throws IOException {
+    return new WorkerStatus(
+        in.readString(),
+        in.readString(),
+        in.readString(),
+        in.readVInt(),
+        in.readVLong(),
+        in.readVLong());
+  }
+
+  private static void writeWorker(StreamOutput out, WorkerStatus worker) throws IOException {
+    out.writeString(worker.address());
+    out.writeString(worker.state());
+    out.writeString(worker.error());
+    out.writeVInt(worker.inFlight());
+    out.writeVLong(worker.loads());
+    out.writeVLong(worker.losses());
+  }
+
+  /** Returns the processes that compute for the node; empty where it computes itself. */
+  public List<WorkerStatus> workers() {
+    return workers;
   }
 
   /** Returns how many jobs wait for the worker. */

@@ -4,10 +4,10 @@
  */
 package io.crossmodal.plugin.action;
 
-import io.crossmodal.plugin.inference.stats.InferenceStats;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Summary;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Timing;
+import io.crossmodal.model.inference.stats.InferenceStats;
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
+import io.crossmodal.model.inference.stats.InferenceStats.Summary;
+import io.crossmodal.model.inference.stats.InferenceStats.Timing;
 import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.Locale;

@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.errors;
 
-import io.crossmodal.plugin.inference.Futures;
-import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.registry.ModelCatalog;
+import io.crossmodal.model.inference.Futures;
+import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.registry.ModelCatalog;
 import org.opensearch.OpenSearchStatusException;
 import org.opensearch.ResourceNotFoundException;
 import org.opensearch.core.concurrency.OpenSearchRejectedExecutionException;

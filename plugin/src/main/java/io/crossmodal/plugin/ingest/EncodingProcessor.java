@@ -5,14 +5,14 @@
 package io.crossmodal.plugin.ingest;
 
 import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.errors.InferenceErrors;
-import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.encoding.Encoded;
 import io.crossmodal.plugin.inference.encoding.EncodingRequest;
 import io.crossmodal.plugin.inference.encoding.EncodingService;
 import io.crossmodal.plugin.inference.encoding.PictureOptions;
 import io.crossmodal.plugin.inference.encoding.QueryInput;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.mapper.DocumentValue;
 import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.mapper.FieldDefinition;

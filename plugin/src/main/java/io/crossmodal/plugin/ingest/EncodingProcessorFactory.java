@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.ingest;
 
+import io.crossmodal.model.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.inference.encoding.EncodingService;
-import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.MappingFields;

@@ -5,7 +5,7 @@
 package io.crossmodal.plugin.mapper;
 
 import io.crossmodal.model.image.Stretch;
-import io.crossmodal.plugin.inference.registry.ModelCatalog;
+import io.crossmodal.model.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
 import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;

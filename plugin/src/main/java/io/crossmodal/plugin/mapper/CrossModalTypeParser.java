@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.mapper;
 
-import io.crossmodal.plugin.inference.registry.ModelCatalog;
+import io.crossmodal.model.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
 import java.util.List;
 import java.util.Locale;

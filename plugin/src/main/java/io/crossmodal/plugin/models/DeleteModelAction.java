@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.models;
 
-import io.crossmodal.plugin.inference.registry.ModelCatalog;
+import io.crossmodal.model.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.util.List;

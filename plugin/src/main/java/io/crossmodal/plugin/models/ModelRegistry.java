@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.models;
 
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
-import io.crossmodal.plugin.inference.registry.ModelCatalog;
-import io.crossmodal.plugin.inference.registry.ModelVersion;
+import io.crossmodal.model.inference.memory.MemoryBudget;
+import io.crossmodal.model.inference.registry.ModelCatalog;
+import io.crossmodal.model.inference.registry.ModelVersion;
 import io.crossmodal.plugin.mapper.CrossModalFieldMapper;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.MappingFields;

@@ -13,6 +13,6 @@
  * <p>Entry class: {@link io.crossmodal.plugin.models.ModelRegistry}, made by the plugin. The REST
  * handlers call {@link io.crossmodal.plugin.models.UploadModelAction} and {@link
  * io.crossmodal.plugin.models.DeleteModelAction}; everything else asks the {@link
- * io.crossmodal.plugin.inference.registry.ModelCatalog} that the registry keeps up to date.
+ * io.crossmodal.model.inference.registry.ModelCatalog} that the registry keeps up to date.
  */
 package io.crossmodal.plugin.models;

@@ -6,9 +6,9 @@ package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.SensorCalibration;
+import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.errors.InferenceErrors;
-import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.rescore.FusionOptions.FusionScoreMode;
 import io.crossmodal.plugin.rescore.TokenReader.Candidate;
 import java.io.IOException;

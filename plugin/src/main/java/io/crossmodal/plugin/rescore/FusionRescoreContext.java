@@ -5,15 +5,15 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.inference.Deadline;
+import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.memory.MemoryBudget;
+import io.crossmodal.model.inference.stats.InferenceStats;
 import io.crossmodal.plugin.action.EncodedQuery.Tokens;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.ext.HitTraits;
 import io.crossmodal.plugin.ext.RescoreReport;
-import io.crossmodal.plugin.inference.Deadline;
-import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
-import io.crossmodal.plugin.inference.stats.InferenceStats;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import io.crossmodal.plugin.mapper.Modality;

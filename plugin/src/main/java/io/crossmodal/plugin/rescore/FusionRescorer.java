@@ -4,12 +4,12 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.memory.MemoryBudget;
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
+import io.crossmodal.model.inference.stats.InferenceStats.Timing;
 import io.crossmodal.plugin.errors.ForeignTokensException;
 import io.crossmodal.plugin.ext.HitTraits;
-import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Timing;
 import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
 import io.crossmodal.plugin.rescore.TokenReader.Candidate;
 import java.io.IOException;

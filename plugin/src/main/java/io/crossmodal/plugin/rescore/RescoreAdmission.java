@@ -4,12 +4,12 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.stats.InferenceStats;
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.errors.InferenceErrors;
 import io.crossmodal.plugin.ext.CrossModalExtBuilder;
-import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
-import io.crossmodal.plugin.inference.stats.InferenceStats;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import java.io.IOException;
 import java.util.List;

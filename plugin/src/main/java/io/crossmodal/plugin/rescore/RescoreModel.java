@@ -5,11 +5,11 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.WordPatchWeights;
+import io.crossmodal.model.inference.Deadline;
+import io.crossmodal.model.inference.Futures;
+import io.crossmodal.model.inference.InferenceException;
 import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.errors.ForeignTokensException;
-import io.crossmodal.plugin.inference.Deadline;
-import io.crossmodal.plugin.inference.Futures;
-import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
 import io.crossmodal.plugin.inference.scoring.ScoringService.Similarities;
 import io.crossmodal.plugin.mapper.Modality;

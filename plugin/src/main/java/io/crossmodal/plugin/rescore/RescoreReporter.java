@@ -4,11 +4,11 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.model.inference.batching.Job;
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.ext.RescoreReport;
 import io.crossmodal.plugin.ext.RescoreReport.Degraded;
 import io.crossmodal.plugin.ext.RescoreReport.Times;
-import io.crossmodal.plugin.inference.batching.Job;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

@@ -5,13 +5,13 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.WordPatchWeights;
+import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.memory.MemoryBudget;
 import io.crossmodal.model.text.WordSpan;
 import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.errors.ForeignTokensException;
 import io.crossmodal.plugin.ext.CrossModalExtBuilder;
 import io.crossmodal.plugin.ext.DetailsFetchPhase;
-import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.rescore.TokenReader.Candidate;
 import java.io.IOException;
 import java.util.ArrayList;

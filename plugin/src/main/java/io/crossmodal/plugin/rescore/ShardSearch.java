@@ -4,10 +4,10 @@
  */
 package io.crossmodal.plugin.rescore;
 
+import io.crossmodal.model.inference.Deadline;
 import io.crossmodal.plugin.ext.HitTraits;
 import io.crossmodal.plugin.ext.RescoreReport;
 import io.crossmodal.plugin.ext.ShardReports;
-import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.scoring.PairOperation;
 import io.crossmodal.plugin.scoring.Pairs;
 import io.crossmodal.plugin.scoring.Scorers;

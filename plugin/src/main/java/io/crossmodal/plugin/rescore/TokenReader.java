@@ -5,10 +5,10 @@
 package io.crossmodal.plugin.rescore;
 
 import io.crossmodal.model.SensorCalibration;
+import io.crossmodal.model.inference.memory.MemoryBudget;
 import io.crossmodal.model.tokens.StoredTokens;
 import io.crossmodal.model.tokens.Tokens;
 import io.crossmodal.plugin.errors.ForeignTokensException;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.mapper.CrossModalFieldType;
 import io.crossmodal.plugin.mapper.FieldDefinition;
 import java.io.IOException;

@@ -4,11 +4,11 @@
  */
 package io.crossmodal.plugin.rest;
 
+import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.action.EncodeAction;
 import io.crossmodal.plugin.action.EncodeRequest;
 import io.crossmodal.plugin.errors.InferenceErrors;
-import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import java.io.IOException;
 import java.util.List;
 import org.opensearch.core.action.ActionListener;

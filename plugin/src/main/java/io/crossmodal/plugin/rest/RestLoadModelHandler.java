@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.rest;
 
+import io.crossmodal.model.inference.PrecisionPolicy;
+import io.crossmodal.model.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.action.LoadModelAction;
-import io.crossmodal.plugin.inference.PrecisionPolicy;
-import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import java.io.IOException;
 import java.util.List;
 import org.opensearch.core.ParseField;

@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.rest;
 
+import io.crossmodal.model.inference.registry.ModelCatalog;
 import io.crossmodal.plugin.action.NodesReportAction;
-import io.crossmodal.plugin.inference.registry.ModelCatalog;
 import java.util.List;
 import org.opensearch.rest.BaseRestHandler;
 import org.opensearch.rest.RestRequest;

@@ -4,9 +4,10 @@
  */
 package io.crossmodal.plugin.rest;
 
+import io.crossmodal.model.inference.engine.ModelEngine.WorkerStatus;
+import io.crossmodal.model.inference.memory.DeviceBudgets.GpuMemory;
 import io.crossmodal.plugin.action.NodeReport;
 import io.crossmodal.plugin.action.NodesReportAction;
-import io.crossmodal.plugin.inference.memory.DeviceBudgets.GpuMemory;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -60,6 +61,18 @@ public final class RestStatsHandler extends BaseRestHandler {
                     builder.endObject();
                   }
                   builder.endObject();
+                  builder.startArray("workers");
+                  for (WorkerStatus worker : node.workers()) {
+                    builder.startObject();
+                    builder.field("address", worker.address());
+                    builder.field("state", worker.state());
+                    builder.field("error", worker.error());
+                    builder.field("in_flight", worker.inFlight());
+                    builder.field("loads", worker.loads());
+                    builder.field("losses", worker.losses());
+                    builder.endObject();
+                  }
+                  builder.endArray();
                   builder.startObject("models");
                   for (Map.Entry<String, NodeReport.Model> model : node.models().entrySet()) {
                     builder.startObject(model.getKey());

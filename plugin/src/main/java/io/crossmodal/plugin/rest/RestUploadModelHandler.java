@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.rest;
 
+import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.errors.InferenceErrors;
-import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.models.UploadModelAction;
 import io.crossmodal.plugin.models.UploadModelRequest;
 import java.io.IOException;

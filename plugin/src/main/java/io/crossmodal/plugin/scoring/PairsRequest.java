@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.scoring;
 
+import io.crossmodal.model.inference.Deadline;
 import io.crossmodal.plugin.errors.ForeignTokensException;
-import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.time.Duration;

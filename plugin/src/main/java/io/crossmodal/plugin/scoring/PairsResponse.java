@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.scoring;
 
+import io.crossmodal.model.inference.InferenceException;
 import io.crossmodal.plugin.errors.ForeignTokensException;
-import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.wire.WireFormat;
 import java.io.IOException;
 import java.util.Objects;

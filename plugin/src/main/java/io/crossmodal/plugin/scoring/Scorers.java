@@ -4,13 +4,13 @@
  */
 package io.crossmodal.plugin.scoring;
 
-import io.crossmodal.plugin.inference.Deadline;
-import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.model.inference.Deadline;
+import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.memory.MemoryBudget;
+import io.crossmodal.model.inference.stats.InferenceStats;
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
+import io.crossmodal.model.inference.stats.InferenceStats.Timing;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
-import io.crossmodal.plugin.inference.stats.InferenceStats;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Timing;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;

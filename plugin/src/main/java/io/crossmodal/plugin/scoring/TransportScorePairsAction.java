@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.scoring;
 
-import io.crossmodal.plugin.inference.Futures;
-import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.model.inference.Futures;
+import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;

@@ -4,9 +4,9 @@
  */
 package io.crossmodal.plugin.settings;
 
-import io.crossmodal.plugin.inference.DevicePolicy;
-import io.crossmodal.plugin.inference.InferenceSettings;
-import io.crossmodal.plugin.inference.PrecisionPolicy;
+import io.crossmodal.model.inference.DevicePolicy;
+import io.crossmodal.model.inference.InferenceSettings;
+import io.crossmodal.model.inference.PrecisionPolicy;
 import io.crossmodal.plugin.scoring.ScoringPlace;
 import io.crossmodal.plugin.ui.UiHosts;
 import java.nio.file.Path;
@@ -33,7 +33,7 @@ import org.opensearch.index.engine.EngineConfig;
  * index. {@code PUT _cluster/settings} changes the dynamic ones. docs/operations.md lists them.
  */
 public final class CrossModalSettings {
-  private static final String PREFIX = "plugins.cross_modal.";
+  static final String PREFIX = "plugins.cross_modal.";
 
   /** Where models compute: {@code auto}, {@code cpu} or {@code gpu}. */
   public static final Setting<DevicePolicy> DEVICE =
@@ -269,6 +269,9 @@ public final class CrossModalSettings {
   /** Returns all settings of the plugin. */
   public static List<Setting<?>> all() {
     return List.of(
+        EngineSettings.ENGINE,
+        EngineSettings.SOCKET,
+        EngineSettings.MAX_SILENCE,
         DEVICE,
         PRECISION,
         THREADS,
@@ -372,7 +375,8 @@ public final class CrossModalSettings {
         UI_TILE_URL.get(node), UI_TILE_ATTRIBUTION.get(node), UI_PICTURE_URL.get(node));
   }
 
-  private static <E extends Enum<E>> E constant(Class<E> type, String name, String text) {
+  /** Reads a constant's name in lower case. */
+  static <E extends Enum<E>> E constant(Class<E> type, String name, String text) {
     List<String> accepted = new ArrayList<>();
     for (E constant : type.getEnumConstants()) {
       String key = constant.name().toLowerCase(Locale.ROOT);

@@ -4,11 +4,11 @@
  */
 package io.crossmodal.plugin.window;
 
+import io.crossmodal.model.inference.Deadline;
+import io.crossmodal.model.inference.stats.InferenceStats;
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.ext.RescoreReport;
-import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
-import io.crossmodal.plugin.inference.stats.InferenceStats;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import io.crossmodal.plugin.rescore.RescoredSearch;

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.window;
 
-import io.crossmodal.plugin.inference.Deadline;
+import io.crossmodal.model.inference.Deadline;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;
 import io.crossmodal.plugin.rescore.RescoredSearch;
 import io.crossmodal.plugin.scoring.ChildTask;

@@ -4,14 +4,14 @@
  */
 package io.crossmodal.plugin.window;
 
+import io.crossmodal.model.inference.Deadline;
+import io.crossmodal.model.inference.stats.InferenceStats;
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.ext.HitTraits;
 import io.crossmodal.plugin.ext.RescoreReport;
 import io.crossmodal.plugin.ext.RescoreReport.Degraded;
 import io.crossmodal.plugin.ext.ShardReports;
-import io.crossmodal.plugin.inference.Deadline;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
-import io.crossmodal.plugin.inference.stats.InferenceStats;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.rescore.FusionOptions;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionRescorerBuilder;

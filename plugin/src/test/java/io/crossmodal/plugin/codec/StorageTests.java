@@ -7,6 +7,7 @@ package io.crossmodal.plugin.codec;
 import static org.hamcrest.Matchers.containsString;
 
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.model.tokens.TokenPooling;
@@ -14,7 +15,6 @@ import io.crossmodal.plugin.MicroModelPlugin;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.inference.node.NodeInference;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.mapper.Embeddings;
 import io.crossmodal.plugin.query.CrossModalQueryBuilder;
 import io.crossmodal.plugin.rescore.FusionOptions;

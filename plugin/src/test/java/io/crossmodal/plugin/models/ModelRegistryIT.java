@@ -8,13 +8,13 @@ import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.not;
 
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.inference.registry.LoadedModels;
+import io.crossmodal.model.inference.registry.ModelStatus;
+import io.crossmodal.model.inference.registry.ModelVersion;
 import io.crossmodal.plugin.ClusterTestCase;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.action.LoadModelAction;
 import io.crossmodal.plugin.inference.node.NodeInference;
-import io.crossmodal.plugin.inference.registry.LoadedModels;
-import io.crossmodal.plugin.inference.registry.ModelStatus;
-import io.crossmodal.plugin.inference.registry.ModelVersion;
 import io.crossmodal.plugin.settings.CrossModalSettings;
 import java.io.IOException;
 import java.nio.file.Path;

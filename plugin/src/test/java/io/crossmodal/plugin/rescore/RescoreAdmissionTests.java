@@ -6,10 +6,10 @@ package io.crossmodal.plugin.rescore;
 
 import static org.hamcrest.Matchers.containsString;
 
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.TestService;
 import io.crossmodal.plugin.action.QuerySource;
 import io.crossmodal.plugin.ext.CrossModalExtBuilder;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.rescore.FusionOptions.FailurePolicy;
 import io.crossmodal.plugin.rescore.FusionOptions.MissingPolicy;
 import java.io.IOException;

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.rest;
 
-import io.crossmodal.plugin.inference.InferenceException;
+import io.crossmodal.model.inference.InferenceException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;

@@ -6,8 +6,8 @@ package io.crossmodal.plugin.rest;
 
 import static org.hamcrest.Matchers.containsString;
 
-import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
+import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.memory.MemoryBudget;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;

@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.window;
 
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import io.crossmodal.plugin.ClusterTestCase;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collection;

@@ -5,7 +5,7 @@
 package io.crossmodal.plugin.inference.encoding;
 
 import io.crossmodal.model.engine.Encoding;
-import io.crossmodal.plugin.inference.Futures;
+import io.crossmodal.model.inference.Futures;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;

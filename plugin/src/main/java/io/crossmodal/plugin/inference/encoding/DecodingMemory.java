@@ -4,10 +4,10 @@
  */
 package io.crossmodal.plugin.inference.encoding;
 
-import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
-import io.crossmodal.plugin.inference.stats.InferenceStats;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
+import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.memory.MemoryBudget;
+import io.crossmodal.model.inference.stats.InferenceStats;
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.Condition;

@@ -5,8 +5,8 @@
 package io.crossmodal.plugin.inference.encoding;
 
 import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.inference.InferenceException;
 import io.crossmodal.model.text.WordSpan;
-import io.crossmodal.plugin.inference.InferenceException;
 import java.util.List;
 
 /** The outcome of encoding one item of a batch: an item that fails, fails alone. */

@@ -4,7 +4,7 @@
  */
 package io.crossmodal.plugin.inference.encoding;
 
-import io.crossmodal.plugin.inference.batching.Job.Priority;
+import io.crossmodal.model.inference.batching.Job.Priority;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;

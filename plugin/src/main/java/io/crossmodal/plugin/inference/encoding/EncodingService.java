@@ -12,19 +12,19 @@ import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.image.Thumbnails;
+import io.crossmodal.model.inference.Deadline;
+import io.crossmodal.model.inference.Futures;
+import io.crossmodal.model.inference.batching.Job;
+import io.crossmodal.model.inference.batching.Job.Priority;
+import io.crossmodal.model.inference.batching.JobRunner;
+import io.crossmodal.model.inference.batching.Operation;
+import io.crossmodal.model.inference.memory.MemoryBudget;
+import io.crossmodal.model.inference.registry.LoadedModel;
+import io.crossmodal.model.inference.registry.LoadedModels;
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.text.Tokenizer;
 import io.crossmodal.model.text.WordSpan;
-import io.crossmodal.plugin.inference.Deadline;
-import io.crossmodal.plugin.inference.Futures;
-import io.crossmodal.plugin.inference.batching.Job;
-import io.crossmodal.plugin.inference.batching.Job.Priority;
-import io.crossmodal.plugin.inference.batching.ModelWorker;
-import io.crossmodal.plugin.inference.batching.Operation;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
-import io.crossmodal.plugin.inference.registry.LoadedModel;
-import io.crossmodal.plugin.inference.registry.LoadedModels;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -41,16 +41,16 @@ import java.util.function.Supplier;
 
 /**
  * Encodes texts, images and queries with the models of this node: embeddings and tokens. Every
- * method returns at once; items are prepared on {@link Threads} and encoded by {@link ModelWorker}.
+ * method returns at once; items are prepared on {@link Threads} and encoded by {@link JobRunner}.
  * The first request that needs a model has it loaded.
  *
  * <p>Futures complete on those threads. They fail with an {@link
- * io.crossmodal.plugin.inference.InferenceException}, or with an {@link IllegalArgumentException}
+ * io.crossmodal.model.inference.InferenceException}, or with an {@link IllegalArgumentException}
  * where the caller's input is to blame. Thread-safe.
  */
 public final class EncodingService {
   private final LoadedModels models;
-  private final ModelWorker worker;
+  private final JobRunner worker;
   private final MemoryBudget heap;
   private final Threads threads;
   private final DecodingMemory decoding;
@@ -76,7 +76,7 @@ public final class EncodingService {
    * @param heap for pictures that are decoded, and what waits for a model or comes out of it
    */
   public EncodingService(
-      LoadedModels models, ModelWorker worker, MemoryBudget heap, Threads threads) {
+      LoadedModels models, JobRunner worker, MemoryBudget heap, Threads threads) {
     this.models = models;
     this.worker = worker;
     this.heap = heap;

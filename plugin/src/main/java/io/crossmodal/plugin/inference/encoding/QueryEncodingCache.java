@@ -4,8 +4,8 @@
  */
 package io.crossmodal.plugin.inference.encoding;
 
-import io.crossmodal.plugin.inference.stats.InferenceStats;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
+import io.crossmodal.model.inference.stats.InferenceStats;
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;

@@ -5,44 +5,47 @@
 package io.crossmodal.plugin.inference.node;
 
 import ai.djl.Device;
-import io.crossmodal.plugin.inference.InferenceSettings;
-import io.crossmodal.plugin.inference.batching.ModelWorker;
+import io.crossmodal.model.inference.InferenceSettings;
+import io.crossmodal.model.inference.engine.LocalEngine;
+import io.crossmodal.model.inference.engine.ModelEngine;
+import io.crossmodal.model.inference.memory.DeviceBudgets;
+import io.crossmodal.model.inference.memory.MemoryBudget;
+import io.crossmodal.model.inference.registry.LoadedModels;
+import io.crossmodal.model.inference.registry.ModelCatalog;
+import io.crossmodal.model.inference.stats.InferenceStats;
 import io.crossmodal.plugin.inference.encoding.EncodingService;
-import io.crossmodal.plugin.inference.memory.DeviceBudgets;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
-import io.crossmodal.plugin.inference.registry.LoadedModels;
-import io.crossmodal.plugin.inference.registry.ModelCatalog;
-import io.crossmodal.plugin.inference.runtime.NativeRuntime;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
-import io.crossmodal.plugin.inference.stats.InferenceStats;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 
 /**
- * All of a node's inference: builds its parts, passes changes of the settings and of the catalog on
- * to them, and closes them. Thread-safe.
+ * All of a node's inference: builds its parts on an engine, passes changes of the settings and of
+ * the catalog on to them, and closes them. Thread-safe.
  */
 public final class NodeInference implements AutoCloseable {
-  private static final int CLOSE_SECONDS = 30;
-
-  private final ModelCatalog catalog;
-  private final InferenceStats stats = new InferenceStats();
-  private final DeviceBudgets budgets;
-  private final ModelWorker worker;
-  private final LoadedModels models;
+  private final ModelEngine engine;
   private final EncodingService encoding;
   private final ScoringService scoring;
-  private volatile InferenceSettings settings;
 
   /**
-   * Builds the inference of a node. Nothing is loaded, and the engine is not started, before the
-   * first request that needs a model.
+   * Builds the inference of a node.
+   *
+   * @param engine where models compute; closed with this
+   * @param heap for pictures that are decoded, and what waits for a model or comes out of it
+   * @param threads that prepare what is encoded
+   */
+  public NodeInference(ModelEngine engine, MemoryBudget heap, EncodingService.Threads threads) {
+    this.engine = engine;
+    this.encoding = new EncodingService(engine.models(), engine.jobs(), heap, threads);
+    this.scoring = new ScoringService(engine.models(), engine.jobs(), heap);
+  }
+
+  /**
+   * Builds the inference of a node that computes itself.
    *
    * @param devices where models compute; asked when the first one is loaded, at least one
    * @param nativeMemory for the models' weights and calls
-   * @param heap for pictures that are decoded, and what waits for a model or comes out of it
-   * @param threads that prepare what is encoded
    */
   public NodeInference(
       ModelCatalog catalog,
@@ -51,25 +54,7 @@ public final class NodeInference implements AutoCloseable {
       MemoryBudget nativeMemory,
       MemoryBudget heap,
       EncodingService.Threads threads) {
-    this.catalog = catalog;
-    this.settings = settings;
-    this.budgets = new DeviceBudgets(nativeMemory, NativeRuntime::freeMemory);
-    this.worker = new ModelWorker(() -> this.settings, budgets, stats);
-    // Also where no model can ever be loaded, for somebody has to tell those who wait.
-    worker.start(1);
-    this.models =
-        new LoadedModels(
-            catalog,
-            settings,
-            budgets,
-            () -> {
-              List<Device> found = devices.get();
-              worker.start(found.size());
-              return found;
-            },
-            worker::wake);
-    this.encoding = new EncodingService(models, worker, heap, threads);
-    this.scoring = new ScoringService(models, worker, heap);
+    this(new LocalEngine(catalog, settings, devices, nativeMemory), heap, threads);
   }
 
   /** Returns what encodes texts, images and queries. */
@@ -82,29 +67,34 @@ public final class NodeInference implements AutoCloseable {
     return scoring;
   }
 
-  /** Returns the models in native memory. */
+  /** Returns the models that are loaded. */
   public LoadedModels models() {
-    return models;
+    return engine.models();
   }
 
   /** Returns the models that this node knows. */
   public ModelCatalog catalog() {
-    return catalog;
+    return engine.models().catalog();
   }
 
   /** Returns what this node's models did. */
   public InferenceStats stats() {
-    return stats;
+    return engine.jobs().stats();
   }
 
   /** Returns the memory of the GPUs in use, by their names; empty where the CPU computes. */
   public Map<String, DeviceBudgets.GpuMemory> gpus() {
-    return budgets.gpus();
+    return engine.gpus();
+  }
+
+  /** Returns the processes that compute for this node; empty where it computes itself. */
+  public List<ModelEngine.WorkerStatus> workers() {
+    return engine.workers();
   }
 
   /** Returns the number of jobs that wait for the worker. */
   public int queued() {
-    return worker.queued();
+    return engine.jobs().queued();
   }
 
   /**
@@ -112,8 +102,7 @@ public final class NodeInference implements AutoCloseable {
    * cache's size stay.
    */
   public void update(InferenceSettings changed) {
-    settings = changed;
-    worker.wake();
+    engine.update(changed);
   }
 
   /**
@@ -121,24 +110,13 @@ public final class NodeInference implements AutoCloseable {
    * those are warm, and go, with their statistics, when the catalog has lost them.
    */
   public void refresh() {
-    models.refresh();
-    stats.retain(catalog::has);
+    engine.models().refresh();
+    stats().retain(catalog()::has);
   }
 
-  /** Ends the worker, fails what waits for it, and frees all native memory. */
+  /** Ends the engine, fails what waits for it, and gives all of its memory back. */
   @Override
   public void close() {
-    try {
-      if (!worker.close(CLOSE_SECONDS)) {
-        throw new IllegalStateException(
-            "the model's worker did not end within "
-                + CLOSE_SECONDS
-                + " s; its native memory stays taken until the process ends");
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("interrupted while the model's worker ends", e);
-    }
-    models.close();
+    engine.close();
   }
 }

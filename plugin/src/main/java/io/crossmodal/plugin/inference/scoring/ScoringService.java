@@ -8,17 +8,17 @@ import io.crossmodal.model.Calibration;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.bundle.ModelManifest;
+import io.crossmodal.model.inference.Deadline;
+import io.crossmodal.model.inference.batching.Job;
+import io.crossmodal.model.inference.batching.Job.Priority;
+import io.crossmodal.model.inference.batching.JobRunner;
+import io.crossmodal.model.inference.batching.Operation;
+import io.crossmodal.model.inference.memory.MemoryBudget;
+import io.crossmodal.model.inference.registry.LoadedModel;
+import io.crossmodal.model.inference.registry.LoadedModels;
+import io.crossmodal.model.inference.registry.ModelVersion;
+import io.crossmodal.model.inference.stats.InferenceStats;
 import io.crossmodal.model.tokens.Tokens;
-import io.crossmodal.plugin.inference.Deadline;
-import io.crossmodal.plugin.inference.batching.Job;
-import io.crossmodal.plugin.inference.batching.Job.Priority;
-import io.crossmodal.plugin.inference.batching.ModelWorker;
-import io.crossmodal.plugin.inference.batching.Operation;
-import io.crossmodal.plugin.inference.memory.MemoryBudget;
-import io.crossmodal.plugin.inference.registry.LoadedModel;
-import io.crossmodal.plugin.inference.registry.LoadedModels;
-import io.crossmodal.plugin.inference.registry.ModelVersion;
-import io.crossmodal.plugin.inference.stats.InferenceStats;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -32,16 +32,16 @@ import java.util.function.IntFunction;
 
 /**
  * Scores pairs with the models of this node: steps 6 and 7 of a search (queue and fuse). Every
- * method returns at once; the work is done by {@link ModelWorker}, and the first request that needs
- * a model has it loaded.
+ * method returns at once; the work is done by {@link JobRunner}, and the first request that needs a
+ * model has it loaded.
  *
  * <p>To cancel a future takes its pairs out of the queue. Futures complete on the worker: whoever
  * continues one must not work long. They fail with an {@link
- * io.crossmodal.plugin.inference.InferenceException}. Thread-safe.
+ * io.crossmodal.model.inference.InferenceException}. Thread-safe.
  */
 public final class ScoringService {
   private final LoadedModels models;
-  private final ModelWorker worker;
+  private final JobRunner worker;
   private final MemoryBudget heap;
 
   /**
@@ -133,7 +133,7 @@ public final class ScoringService {
   /**
    * @param heap for the tokens that are scored
    */
-  public ScoringService(LoadedModels models, ModelWorker worker, MemoryBudget heap) {
+  public ScoringService(LoadedModels models, JobRunner worker, MemoryBudget heap) {
     this.models = models;
     this.worker = worker;
     this.heap = heap;

@@ -7,9 +7,9 @@ package io.crossmodal.plugin.inference.encoding;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.instanceOf;
 
-import io.crossmodal.plugin.inference.InferenceException;
-import io.crossmodal.plugin.inference.stats.InferenceStats;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
+import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.stats.InferenceStats;
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;

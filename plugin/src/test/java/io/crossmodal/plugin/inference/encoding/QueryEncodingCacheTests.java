@@ -5,8 +5,8 @@
 package io.crossmodal.plugin.inference.encoding;
 
 import io.crossmodal.model.engine.Encoding;
+import io.crossmodal.model.inference.stats.InferenceStats;
 import io.crossmodal.model.tokens.TokenBlock;
-import io.crossmodal.plugin.inference.stats.InferenceStats;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;

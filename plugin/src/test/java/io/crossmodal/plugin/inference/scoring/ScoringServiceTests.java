@@ -8,14 +8,14 @@ import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.instanceOf;
 
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.inference.Deadline;
+import io.crossmodal.model.inference.Futures;
+import io.crossmodal.model.inference.InferenceException;
+import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.plugin.TestModels;
 import io.crossmodal.plugin.TestService;
-import io.crossmodal.plugin.inference.Deadline;
-import io.crossmodal.plugin.inference.Futures;
-import io.crossmodal.plugin.inference.InferenceException;
 import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
-import io.crossmodal.plugin.inference.stats.InferenceStats.Counter;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,0 +1,47 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.model.inference.engine;
+
+import io.crossmodal.model.inference.InferenceSettings;
+import io.crossmodal.model.inference.batching.JobRunner;
+import io.crossmodal.model.inference.memory.DeviceBudgets.GpuMemory;
+import io.crossmodal.model.inference.registry.LoadedModels;
+import java.util.List;
+import java.util.Map;
+
+/** Loads models and computes jobs with them, in this process or beside it. Thread-safe. */
+public interface ModelEngine extends AutoCloseable {
+  /**
+   * A process that computes for this one.
+   *
+   * @param address its socket's file, or host and port
+   * @param state whether it answers, in lower case: {@code ready}, {@code unreachable}
+   * @param error why it does not; empty where it does
+   * @param inFlight jobs that it computes or keeps waiting for this process
+   * @param loads models that were loaded into it, again after each of its starts
+   * @param losses times that it was ready and then did not answer any more
+   */
+  record WorkerStatus(
+      String address, String state, String error, int inFlight, long loads, long losses) {}
+
+  /** Returns the models. */
+  LoadedModels models();
+
+  /** Returns who computes. */
+  JobRunner jobs();
+
+  /** Returns the memory of the GPUs in use, by their names; empty where the CPU computes. */
+  Map<String, GpuMemory> gpus();
+
+  /** Returns the processes that compute for this one; empty where none does. */
+  List<WorkerStatus> workers();
+
+  /** Changes what can change while the process runs: queue, batches, waits. */
+  void update(InferenceSettings changed);
+
+  /** Ends the work, fails what waits, and gives all memory back. */
+  @Override
+  void close();
+}

@@ -1,0 +1,382 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.plugin.inference.process;
+
+import com.google.gson.JsonObject;
+import io.crossmodal.model.inference.engine.ModelEngine.WorkerStatus;
+import io.crossmodal.model.inference.protocol.Failure;
+import io.crossmodal.model.inference.protocol.InferMessage;
+import io.netty.channel.EventLoopGroup;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
+
+/**
+ * One worker as this node knows it: whether it responds, and which models it holds for the node. It
+ * is asked for its health every second. While it does not respond nothing is sent to it, and what
+ * it had under way fails; when it is back, the node's models are loaded into it again. Thread-safe.
+ */
+final class WorkerLink implements AutoCloseable {
+  private static final Logger LOGGER = LogManager.getLogger(WorkerLink.class);
+  private static final long PULSE_MILLIS = 1000;
+
+  /** What our worker calls itself; another server has no repository by digest. */
+  private static final String WORKER = "crossmodal-worker";
+
+  private final WorkerAddress address;
+  private final WorkerHttp http;
+  private final String owner;
+  private final Path directory;
+  private final Executor disk;
+  private final EventLoopGroup group;
+  private final long silenceMillis;
+  private final Set<RemoteModel> wanted;
+  private final Map<RemoteModel, CompletableFuture<Void>> loaded = new HashMap<>();
+  private final AtomicInteger inFlight = new AtomicInteger();
+  private final AtomicLong loads = new AtomicLong();
+  private final AtomicLong losses = new AtomicLong();
+  private final ScheduledFuture<?> pulse;
+  private volatile boolean asked;
+  private volatile String silent = "";
+
+  /**
+   * @param owner this node, in the words of the protocol
+   * @param user as {@link WorkerHttp}
+   * @param directory for a bundle on its way
+   * @param disk writes it there
+   * @param silenceMillis for which a worker may not respond
+   * @param wanted the node's models, which a worker that comes back is to load
+   */
+  WorkerLink(
+      WorkerAddress address,
+      String owner,
+      String user,
+      Path directory,
+      Executor disk,
+      EventLoopGroup group,
+      long silenceMillis,
+      Set<RemoteModel> wanted) {
+    this.address = address;
+    this.http = new WorkerHttp(address, user, group);
+    this.owner = owner;
+    this.directory = directory;
+    this.disk = disk;
+    this.group = group;
+    this.silenceMillis = silenceMillis;
+    this.wanted = wanted;
+    this.pulse =
+        group.scheduleWithFixedDelay(
+            this::pulse, PULSE_MILLIS, PULSE_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  /** Returns whether it may be asked: it responded when it was last asked, or was not yet. */
+  boolean responds() {
+    return silent.isEmpty();
+  }
+
+  /** Returns how many jobs it computes for this node, or keeps waiting. */
+  int inFlight() {
+    return inFlight.get();
+  }
+
+  /** Returns why it does not respond; empty where it does. */
+  String silence() {
+    return silent;
+  }
+
+  WorkerStatus status() {
+    return new WorkerStatus(
+        address.text(),
+        responds() ? (asked ? "ready" : "unknown") : "unreachable",
+        silent,
+        inFlight.get(),
+        loads.get(),
+        losses.get());
+  }
+
+  /** Sends a job's request to the model, which is loaded first where it is not. */
+  CompletableFuture<WorkerHttp.Reply> infer(
+      RemoteModel model, String path, InferMessage.Body body) {
+    inFlight.incrementAndGet();
+    CompletableFuture<WorkerHttp.Reply> result = new CompletableFuture<>();
+    CompletableFuture<?> unused =
+        result.whenComplete((done, failure) -> inFlight.decrementAndGet());
+    inferOnce(model, path, body, result, true);
+    return result;
+  }
+
+  private void inferOnce(
+      RemoteModel model,
+      String path,
+      InferMessage.Body body,
+      CompletableFuture<WorkerHttp.Reply> result,
+      boolean first) {
+    CompletableFuture<Void> ready = hold(model);
+    CompletableFuture<?> unused =
+        ready.whenComplete(
+            (done, missing) -> {
+              if (missing != null) {
+                result.completeExceptionally(cause(missing));
+                return;
+              }
+              if (result.isDone()) {
+                return;
+              }
+              CompletableFuture<WorkerHttp.Reply> reply = http.post(path, body);
+              CompletableFuture<?> ended =
+                  result.whenComplete((given, failure) -> reply.cancel(false));
+              ended =
+                  reply.whenComplete(
+                      (given, thrown) -> {
+                        if (thrown == null) {
+                          result.complete(given);
+                        } else if (first && restarted(thrown)) {
+                          // It was restarted, or another node's owner took it along.
+                          forget(model, ready);
+                          inferOnce(model, path, body, result, false);
+                        } else {
+                          result.completeExceptionally(noticed(thrown));
+                        }
+                      });
+            });
+  }
+
+  private static boolean restarted(Throwable thrown) {
+    return cause(thrown) instanceof WorkerException.Refused refused
+        && refused.failure() == Failure.NOT_FOUND;
+  }
+
+  private static Throwable cause(Throwable thrown) {
+    Throwable cause = thrown;
+    while (cause instanceof CompletionException && cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    return cause;
+  }
+
+  /** Has the pulse look at once where a connection was lost. */
+  private Throwable noticed(Throwable thrown) {
+    Throwable cause = cause(thrown);
+    if (cause instanceof WorkerException.Gone && responds()) {
+      group.execute(this::pulse);
+    }
+    return cause;
+  }
+
+  /** Has it hold a model; whoever asks meanwhile waits for the same. */
+  CompletableFuture<Void> hold(RemoteModel model) {
+    synchronized (loaded) {
+      CompletableFuture<Void> known = loaded.get(model);
+      if (known == null || known.isCompletedExceptionally()) {
+        known = load(model);
+        loaded.put(model, known);
+      }
+      return known;
+    }
+  }
+
+  private void forget(RemoteModel model, CompletableFuture<Void> was) {
+    synchronized (loaded) {
+      loaded.remove(model, was);
+    }
+  }
+
+  private CompletableFuture<Void> load(RemoteModel model) {
+    asked = true;
+    return http.get("/v2")
+        .thenCompose(
+            server -> {
+              JsonObject said = server.json();
+              return said.has("name") && WORKER.equals(said.get("name").getAsString())
+                  ? loadByDigest(model)
+                  : findElsewhere(model);
+            })
+        .whenComplete(
+            (done, thrown) -> {
+              if (thrown != null) {
+                Throwable unused = noticed(thrown);
+              } else {
+                loads.incrementAndGet();
+              }
+            });
+  }
+
+  /** A server of another make that speaks the protocol has its models from its operator. */
+  private CompletableFuture<Void> findElsewhere(RemoteModel model) {
+    return http.get(model.readyPath())
+        .handle(
+            (ready, thrown) -> {
+              if (thrown == null) {
+                model.heldElsewhere(address.text());
+                return CompletableFuture.<Void>completedFuture(null);
+              }
+              Throwable cause = cause(thrown);
+              return CompletableFuture.<Void>failedFuture(
+                  cause instanceof WorkerException.Refused
+                      ? new WorkerException.Refused(
+                          Failure.MODEL_UNAVAILABLE,
+                          "the server on ["
+                              + address.text()
+                              + "] serves no such model: there is no "
+                              + model.readyPath())
+                      : cause);
+            })
+        .thenCompose(known -> known);
+  }
+
+  private CompletableFuture<Void> loadByDigest(RemoteModel model) {
+    byte[] request = model.request(owner).toString().getBytes(StandardCharsets.UTF_8);
+    String path = model.repositoryPath("load");
+    return http.post(path, new InferMessage.Body(request, List.of()))
+        .handle(
+            (reply, thrown) -> {
+              if (thrown == null) {
+                return CompletableFuture.completedFuture(reply);
+              }
+              return cause(thrown) instanceof WorkerException.Refused refused
+                      && refused.failure() == Failure.BUNDLE_MISSING
+                  ? send(model, path, request)
+                  : CompletableFuture.<WorkerHttp.Reply>failedFuture(cause(thrown));
+            })
+        .thenCompose(reply -> reply)
+        .thenAccept(reply -> model.heldAs(reply.json()));
+  }
+
+  private CompletableFuture<WorkerHttp.Reply> send(RemoteModel model, String path, byte[] request) {
+    return CompletableFuture.supplyAsync(
+            () -> {
+              try {
+                Path file = Files.createTempFile(directory, "to-worker-", ".zip");
+                boolean written = false;
+                try {
+                  model.bundle().writeTo(Files.newOutputStream(file));
+                  written = true;
+                  return Files.newInputStream(file, StandardOpenOption.DELETE_ON_CLOSE);
+                } finally {
+                  if (!written) {
+                    Files.deleteIfExists(file);
+                  }
+                }
+              } catch (IOException e) {
+                throw new UncheckedIOException("the bundle cannot be written for the worker", e);
+              }
+            },
+            disk)
+        .thenCompose(bundle -> http.post(path, request, bundle));
+  }
+
+  /** Has it let a model go, some time. */
+  void release(RemoteModel model) {
+    CompletableFuture<Void> held;
+    synchronized (loaded) {
+      held = loaded.remove(model);
+    }
+    if (held != null && model.isLoadedByDigest() && responds()) {
+      byte[] request = model.request(owner).toString().getBytes(StandardCharsets.UTF_8);
+      CompletableFuture<?> unused =
+          held.thenCompose(
+                  done ->
+                      http.post(
+                          model.repositoryPath("unload"),
+                          new InferMessage.Body(request, List.of())))
+              .whenComplete(
+                  (done, thrown) -> {
+                    if (thrown != null) {
+                      LOGGER.debug("a worker did not unload a model", thrown);
+                    }
+                  });
+    }
+  }
+
+  private void pulse() {
+    if (!asked) {
+      // Nobody needs it yet.
+      return;
+    }
+    CompletableFuture<WorkerHttp.Reply> health = http.get("/v2/health/live");
+    ScheduledFuture<?> patience =
+        group.schedule(
+            () -> health.completeExceptionally(new TimeoutException("its health is not told")),
+            silenceMillis,
+            TimeUnit.MILLISECONDS);
+    CompletableFuture<?> unused =
+        health.whenComplete(
+            (alive, thrown) -> {
+              patience.cancel(false);
+              if (thrown != null) {
+                lost(cause(thrown));
+              } else if (!responds()) {
+                back();
+              }
+            });
+  }
+
+  private void lost(Throwable thrown) {
+    boolean first = responds();
+    String why =
+        thrown instanceof WorkerException.Gone
+            ? thrown.getMessage()
+            : "the worker on ["
+                + address.text()
+                + "] has not answered for "
+                + silenceMillis
+                + " ms: "
+                + thrown;
+    silent = why;
+    if (first) {
+      losses.incrementAndGet();
+      LOGGER.warn("{}; it is asked again every second", why);
+      synchronized (loaded) {
+        loaded.clear();
+      }
+      // What it has under way may never end.
+      http.disconnect();
+    }
+  }
+
+  private void back() {
+    LOGGER.info("the worker on [{}] responds again", address.text());
+    silent = "";
+    for (RemoteModel model : wanted) {
+      CompletableFuture<?> unused =
+          hold(model)
+              .whenComplete(
+                  (done, thrown) -> {
+                    if (thrown != null) {
+                      LOGGER.warn("a worker that is back did not load a model", cause(thrown));
+                    }
+                  });
+    }
+  }
+
+  @Override
+  public void close() {
+    pulse.cancel(false);
+    http.close();
+  }
+
+  /** Makes a set of models that changes while links read it. */
+  static Set<RemoteModel> models() {
+    return ConcurrentHashMap.newKeySet();
+  }
+}

@@ -1,0 +1,166 @@
+/*
+ * Copyright the cross-modal project contributors.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+package io.crossmodal.worker;
+
+import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.inference.engine.LocalEngine;
+import io.crossmodal.model.inference.memory.BoundedMemory;
+import io.crossmodal.model.inference.registry.ModelCatalog;
+import io.crossmodal.model.inference.runtime.NativeRuntime;
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.ServerChannel;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.handler.codec.http.HttpServerCodec;
+import io.netty.handler.codec.http.HttpServerExpectContinueHandler;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import io.netty.util.concurrent.Future;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A worker that listens: the engine, its models and the connections of nodes. Thread-safe. */
+final class WorkerServer implements AutoCloseable {
+  private static final Logger LOGGER = LoggerFactory.getLogger(WorkerServer.class);
+
+  /** Threads that move bytes; calls have their own. */
+  private static final int IO_THREADS = 4;
+
+  /** Threads that read requests, so that a large one does not hold up a connection's thread. */
+  private static final int READERS = 4;
+
+  private final LocalEngine engine;
+  private final Endpoints endpoints;
+  private final BoundedMemory heap;
+  private final EventLoopGroup connections;
+  private final ExecutorService readers;
+  private final List<Channel> listening = new ArrayList<>();
+  private OwnSocket socket;
+
+  private WorkerServer(WorkerSettings settings) throws IOException {
+    FusionModel.deleteLeftovers(settings.inference().directory());
+    BundleFiles files =
+        new BundleFiles(
+            settings.inference().directory().resolve("bundles"), settings.allowForeignCode());
+    ModelCatalog catalog = new ModelCatalog(List::of);
+    BoundedMemory memory = new BoundedMemory("the worker's --memory", settings.memory());
+    this.engine =
+        new LocalEngine(
+            catalog,
+            settings.inference(),
+            () -> NativeRuntime.devices(settings.inference()),
+            memory);
+    this.endpoints =
+        new Endpoints(new Repository(files, catalog, engine.models()), engine, memory, files);
+    this.heap = new BoundedMemory("the worker's heap", Runtime.getRuntime().maxMemory() / 2);
+    this.connections =
+        new MultiThreadIoEventLoopGroup(
+            IO_THREADS, new DefaultThreadFactory("worker-io", true), NioIoHandler.newFactory());
+    this.readers =
+        Executors.newFixedThreadPool(READERS, new DefaultThreadFactory("worker-read", true));
+  }
+
+  /**
+   * Starts a worker; it answers when this returns.
+   *
+   * @throws IOException when an address cannot be had, or the folder cannot be written
+   */
+  static WorkerServer start(WorkerSettings settings) throws IOException {
+    WorkerServer server = new WorkerServer(settings);
+    boolean started = false;
+    try {
+      if (settings.socket() != null) {
+        server.socket = new OwnSocket(settings.socket());
+        server.listen(
+            NioServerDomainSocketChannel.class, server.socket.address(), server.socket::isOwners);
+        server.socket.publish();
+        LOGGER.info("listens on {}", settings.socket());
+      }
+      for (InetSocketAddress address : settings.listen()) {
+        server.listen(NioServerSocketChannel.class, address, any -> true);
+        LOGGER.info("listens on {}", server.addresses());
+      }
+      started = true;
+      return server;
+    } finally {
+      if (!started) {
+        server.close();
+      }
+    }
+  }
+
+  private void listen(
+      Class<? extends ServerChannel> kind, SocketAddress address, Predicate<Channel> welcome)
+      throws IOException {
+    ServerBootstrap bootstrap =
+        new ServerBootstrap()
+            .group(connections)
+            .channel(kind)
+            .childHandler(
+                new ChannelInitializer<Channel>() {
+                  @Override
+                  protected void initChannel(Channel connection) {
+                    if (!welcome.test(connection)) {
+                      LOGGER.warn("refuses a connection of another user than the socket's owner");
+                      connection.close();
+                      return;
+                    }
+                    connection
+                        .pipeline()
+                        .addLast(new HttpServerCodec(), new HttpServerExpectContinueHandler())
+                        .addLast(new HttpHandler(endpoints, heap, readers));
+                  }
+                });
+    try {
+      listening.add(bootstrap.bind(address).syncUninterruptibly().channel());
+    } catch (RuntimeException e) {
+      throw new IOException("cannot listen on " + address + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Returns the addresses that it listens on, but for the socket's. */
+  List<InetSocketAddress> addresses() {
+    return listening.stream()
+        .map(Channel::localAddress)
+        .filter(InetSocketAddress.class::isInstance)
+        .map(InetSocketAddress.class::cast)
+        .toList();
+  }
+
+  /** Waits until it is closed. */
+  void join() throws InterruptedException {
+    for (Channel channel : listening) {
+      channel.closeFuture().sync();
+    }
+  }
+
+  @Override
+  public void close() {
+    listening.forEach(channel -> channel.close().syncUninterruptibly());
+    try {
+      if (socket != null) {
+        socket.close();
+      }
+    } catch (IOException e) {
+      LOGGER.warn("cannot delete the socket", e);
+    }
+    engine.close();
+    Future<?> unused = connections.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+    readers.shutdownNow();
+  }
+}
