@@ -143,15 +143,17 @@ final class Endpoints {
       String what = parts.length == next ? "" : parts[next];
       if (parts.length <= next + 1) {
         switch (what) {
-          case "":
+          case "" -> {
             return Answer.of(200, metadata(name, parts[2]));
-          case "ready":
+          }
+          case "ready" -> {
             return ready(name);
-          case "stats":
+          }
+          case "stats" -> {
             return Answer.of(
                 200, stats(List.of(new Repository.Entry(name, repository.status(name)))));
-          default:
-            break;
+          }
+          default -> {}
         }
       }
     }
@@ -168,10 +170,10 @@ final class Endpoints {
         "extensions",
         GSON.toJsonTree(
             List.of("binary_tensor_data", "model_repository", "schedule_policy", "statistics")));
-    JsonObject native_ = new JsonObject();
-    native_.addProperty("used_in_bytes", memory.used());
-    native_.addProperty("limit_in_bytes", memory.limit());
-    json.add("native_memory", native_);
+    JsonObject held = new JsonObject();
+    held.addProperty("used_in_bytes", memory.used());
+    held.addProperty("limit_in_bytes", memory.limit());
+    json.add("native_memory", held);
     json.addProperty("queued", engine.jobs().queued());
     return json;
   }

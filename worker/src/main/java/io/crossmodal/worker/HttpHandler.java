@@ -37,6 +37,7 @@ import org.slf4j.LoggerFactory;
  * One connection: takes a request's body, into the heap or, a bundle's, to the disk, and writes the
  * answer. A connection that ends while its request is computed cancels it. One request at a time.
  */
+@SuppressWarnings("FutureReturnValueIgnored") // whoever closes or writes waits for neither
 final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
   private static final Logger LOGGER = LoggerFactory.getLogger(HttpHandler.class);
 

@@ -35,6 +35,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** A worker that listens: the engine, its models and the connections of nodes. Thread-safe. */
+@SuppressWarnings("FutureReturnValueIgnored") // a connection that is refused is closed, and no more
 final class WorkerServer implements AutoCloseable {
   private static final Logger LOGGER = LoggerFactory.getLogger(WorkerServer.class);
 

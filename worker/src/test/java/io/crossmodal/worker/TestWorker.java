@@ -58,6 +58,7 @@ final class TestWorker implements AutoCloseable {
   }
 
   /** An answer. */
+  @SuppressWarnings("ArrayRecordComponent") // read once, never compared
   record Answer(int status, byte[] body, int jsonLength) {
     JsonObject json() {
       return JsonParser.parseString(text()).getAsJsonObject();

@@ -32,6 +32,7 @@ import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.model.tokens.Tokens;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -349,7 +350,7 @@ final class WorkerServerTest {
           job(new Operation.EncodeTexts(null), List.of(bundle.tokenizer().tokenize("a lake")));
       InferMessage.Body body = JobSender.request(Job.Priority.SEARCH, job);
       String infer = "/v2/models/scenes-tiny.encode_text/infer";
-      try (Socket socket = new Socket("127.0.0.1", worker.port())) {
+      try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), worker.port())) {
         socket
             .getOutputStream()
             .write(
@@ -365,7 +366,9 @@ final class WorkerServerTest {
                     .getBytes(StandardCharsets.US_ASCII));
         socket.getOutputStream().write(body.json());
         for (ByteBuffer part : body.data()) {
-          socket.getOutputStream().write(part.array(), part.position(), part.remaining());
+          byte[] bytes = new byte[part.remaining()];
+          part.get(bytes);
+          socket.getOutputStream().write(bytes);
         }
         awaitQueued(worker, 1);
         assertFailure(429, "queue_full", worker.post(infer, body));

@@ -84,7 +84,8 @@ public enum Failure {
    * @param status of the response, which tells where a server of another make gives no type
    */
   public static Failure read(int status, JsonObject json) {
-    if (json.get("type") instanceof JsonElement type && type.isJsonPrimitive()) {
+    JsonElement type = json.get("type");
+    if (type != null && type.isJsonPrimitive()) {
       for (Failure failure : values()) {
         if (failure.name().toLowerCase(Locale.ROOT).equals(type.getAsString())) {
           return failure;

@@ -35,6 +35,7 @@ public record InferMessage(JsonObject header, List<Tensor> tensors) {
   }
 
   /** The parts of a message's body. */
+  @SuppressWarnings("ArrayRecordComponent") // sent once, never compared
   public record Body(byte[] json, List<ByteBuffer> data) {
     public Body {
       data = List.copyOf(data);

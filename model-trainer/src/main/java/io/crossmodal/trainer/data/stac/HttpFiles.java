@@ -33,6 +33,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -131,7 +132,7 @@ public final class HttpFiles {
   private abstract static class Body {
     private volatile long touched = System.nanoTime();
     private volatile IOException failure;
-    private volatile long taken;
+    private final AtomicLong taken = new AtomicLong();
 
     /** Is told of a response before its bytes come. */
     abstract void begin(HttpResponse.ResponseInfo info) throws IOException;
@@ -148,7 +149,7 @@ public final class HttpFiles {
           bytes -> {
             touched = System.nanoTime();
             bytes.ifPresent(some -> guarded(() -> take(some)));
-            taken = taken + bytes.map(some -> some.length).orElse(0);
+            bytes.ifPresent(some -> taken.addAndGet(some.length));
           });
     }
 
@@ -360,8 +361,8 @@ public final class HttpFiles {
       } catch (Passing e) {
         why = e;
       }
-      if (body != null && body.taken > before) {
-        before = body.taken;
+      if (body != null && body.taken.get() > before) {
+        before = body.taken.get();
         waits = retry.new Backoff();
       }
       if (!waits.another(why.after)) {

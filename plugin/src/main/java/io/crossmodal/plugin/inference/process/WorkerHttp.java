@@ -53,6 +53,7 @@ import jdk.net.UnixDomainPrincipal;
  * HTTP to one worker. A connection carries one request at a time; to end a request's future ends
  * its connection, by which the worker knows that nobody waits. Thread-safe.
  */
+@SuppressWarnings("FutureReturnValueIgnored") // what happens to a channel its handler is told
 final class WorkerHttp implements AutoCloseable {
   private final WorkerAddress address;
   private final String user;
@@ -215,8 +216,8 @@ final class WorkerHttp implements AutoCloseable {
                   reply.whenComplete(
                       (done, failure) -> {
                         // Whoever ends it himself has the worker know by the connection's end.
-                        if (channel.pipeline().get(Replies.class) instanceof Replies replies
-                            && replies.reply == reply) {
+                        Replies replies = channel.pipeline().get(Replies.class);
+                        if (replies != null && replies.reply == reply) {
                           channel.close();
                         }
                       });

@@ -36,6 +36,7 @@ import org.apache.logging.log4j.Logger;
  * is asked for its health every second. While it does not respond nothing is sent to it, and what
  * it had under way fails; when it is back, the node's models are loaded into it again. Thread-safe.
  */
+@SuppressWarnings("FutureReturnValueIgnored") // whoever waits has the future that these end
 final class WorkerLink implements AutoCloseable {
   private static final Logger LOGGER = LogManager.getLogger(WorkerLink.class);
   private static final long PULSE_MILLIS = 1000;
@@ -143,21 +144,19 @@ final class WorkerLink implements AutoCloseable {
                 return;
               }
               CompletableFuture<WorkerHttp.Reply> reply = http.post(path, body);
-              CompletableFuture<?> ended =
-                  result.whenComplete((given, failure) -> reply.cancel(false));
-              ended =
-                  reply.whenComplete(
-                      (given, thrown) -> {
-                        if (thrown == null) {
-                          result.complete(given);
-                        } else if (first && restarted(thrown)) {
-                          // It was restarted, or another node's owner took it along.
-                          forget(model, ready);
-                          inferOnce(model, path, body, result, false);
-                        } else {
-                          result.completeExceptionally(noticed(thrown));
-                        }
-                      });
+              result.whenComplete((given, failure) -> reply.cancel(false));
+              reply.whenComplete(
+                  (given, thrown) -> {
+                    if (thrown == null) {
+                      result.complete(given);
+                    } else if (first && restarted(thrown)) {
+                      // It was restarted, or another node's owner took it along.
+                      forget(model, ready);
+                      inferOnce(model, path, body, result, false);
+                    } else {
+                      result.completeExceptionally(noticed(thrown));
+                    }
+                  });
             });
   }
 
