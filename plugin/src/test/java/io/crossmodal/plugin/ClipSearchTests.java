@@ -294,7 +294,7 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
         .setSettings(Settings.builder().put("index.number_of_shards", randomIntBetween(1, 3)))
         .setMapping(
             "{\"properties\":{\"footprint\":{\"type\":\"geo_shape\"},"
-                + "\"image\":{\"type\":\"cross_modal\",\"model\":\"maps\"},"
+                + "\"image\":{\"type\":\"cross_modal\",\"model\":\"maps\",\"tokens\":\"fp16\"},"
                 + "\"bare\":{\"type\":\"cross_modal\",\"model\":\"maps\",\"tokens\":\"none\"}}}")
         .get();
     for (int i = 0; i < pictures.size(); i++) {
@@ -329,7 +329,7 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
         byte[] stored =
             TokenBlockFormat.write(
                 images.get(Integer.parseInt(hit.getId())).tokens(),
-                TokenEncoding.INT8,
+                TokenEncoding.FP16,
                 mapped.manifest().fingerprints().tokenSpace());
         float[] expected =
             PatchSimilarity.of(text, StoredTokens.of(stored, 0, stored.length)).patches(0);
@@ -337,7 +337,8 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
         assertEquals(List.of("a pond"), map.get("words"));
         assertEquals(3, map.get("grid"));
         float[] weights = (float[]) ((List<?>) map.get("weights")).get(0);
-        assertArrayEquals(expected, weights, 1e-3f);
+        // A half may be rounded the other way where the node computes a pair in another order.
+        assertArrayEquals(expected, weights, 0.02f);
         assertNotNull(map.toString(), map.get("geo"));
       }
     }
