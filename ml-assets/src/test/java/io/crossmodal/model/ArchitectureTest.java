@@ -53,6 +53,7 @@ final class ArchitectureTest {
                   "tokens",
                   "text",
                   "image",
+                  "bundle",
                   "engine",
                   "inference",
                   "inference.stats",
