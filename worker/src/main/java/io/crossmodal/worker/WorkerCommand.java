@@ -139,9 +139,12 @@ final class WorkerCommand implements Callable<Integer> {
     public InetSocketAddress convert(String text) {
       int colon = text.lastIndexOf(':');
       try {
-        return new InetSocketAddress(
-            text.substring(0, Math.max(0, colon)), Integer.parseInt(text.substring(colon + 1)));
-      } catch (IllegalArgumentException e) {
+        String host = text.substring(0, colon);
+        if (host.isEmpty()) {
+          throw new IllegalArgumentException("no host");
+        }
+        return new InetSocketAddress(host, Integer.parseInt(text.substring(colon + 1)));
+      } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
         throw new TypeConversionException("must be HOST:PORT, got [" + text + "]");
       }
     }

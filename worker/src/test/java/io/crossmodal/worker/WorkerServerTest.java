@@ -269,7 +269,7 @@ final class WorkerServerTest {
       assertEquals(
           200, worker.get("/v2/models/scenes-tiny.score/versions/" + version + "/ready").status());
       assertEquals(404, worker.get("/v2/models/scenes-tiny.score/versions/0/ready").status());
-      assertEquals(404, worker.get("/v2/models/scenes-tiny.pre_rank").status());
+      assertEquals(404, worker.get("/v2/models/scenes-other.score").status());
       assertEquals(
           version,
           worker
@@ -367,7 +367,7 @@ final class WorkerServerTest {
         socket.getOutputStream().write(body.json());
         for (ByteBuffer part : body.data()) {
           byte[] bytes = new byte[part.remaining()];
-          part.get(bytes);
+          part.duplicate().get(bytes);
           socket.getOutputStream().write(bytes);
         }
         awaitQueued(worker, 1);

@@ -313,7 +313,9 @@ final class ArchiveTest {
     assertEquals(4, summary.kept());
     assertEquals(2, summary.problems().size(), summary.problems().toString());
     assertTrue(summary.problems().get(0).startsWith("s2/away: "));
-    assertTrue(summary.problems().get(1).startsWith("s2/text: no picture"));
+    String text = summary.problems().get(1);
+    // Where GDAL is installed its own words come first.
+    assertTrue(text.startsWith("s2/text: ") && text.contains("no picture"), text);
     List<JsonObject> documents = documents("out");
     assertEquals("s2/b", documents.get(2).get("scene").getAsString());
     assertEquals("[64,0,64,64]", documents.get(3).get("window").toString());

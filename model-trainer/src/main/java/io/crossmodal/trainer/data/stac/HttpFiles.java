@@ -7,13 +7,11 @@ package io.crossmodal.trainer.data.stac;
 import io.crossmodal.trainer.cluster.Retry;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.UnresolvedAddressException;
 import java.nio.file.Path;
@@ -26,17 +24,13 @@ import java.time.format.DateTimeFormatter;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import javax.net.ssl.SSLException;
 
 /**
@@ -47,12 +41,9 @@ import javax.net.ssl.SSLException;
 public final class HttpFiles {
   private static final Duration CONNECT = Duration.ofSeconds(10);
   private static final Set<Integer> PASSING = Set.of(408, 425, 429, 500, 502, 503, 504);
-  private static final int OK = 200;
-  private static final int PARTIAL = 206;
   private static final int NOT_SATISFIABLE = 416;
   private static final int NOT_FOUND = 404;
   private static final int GONE = 410;
-  private static final Pattern CONTENT_RANGE = Pattern.compile("bytes (\\d{1,18})-\\d{1,18}/.*");
 
   private final HttpClient client =
       HttpClient.newBuilder()
@@ -128,46 +119,6 @@ public final class HttpFiles {
     T run() throws IOException, Passing, InterruptedException;
   }
 
-  /** Takes what a response brings. */
-  private abstract static class Body {
-    private volatile long touched = System.nanoTime();
-    private volatile IOException failure;
-    private final AtomicLong taken = new AtomicLong();
-
-    /** Is told of a response before its bytes come. */
-    abstract void begin(HttpResponse.ResponseInfo info) throws IOException;
-
-    abstract void take(byte[] bytes) throws IOException;
-
-    HttpResponse.BodySubscriber<Void> subscriber(HttpResponse.ResponseInfo info) {
-      touched = System.nanoTime();
-      if (info.statusCode() != OK && info.statusCode() != PARTIAL) {
-        return HttpResponse.BodySubscribers.replacing(null);
-      }
-      guarded(() -> begin(info));
-      return HttpResponse.BodySubscribers.ofByteArrayConsumer(
-          bytes -> {
-            touched = System.nanoTime();
-            bytes.ifPresent(some -> guarded(() -> take(some)));
-            bytes.ifPresent(some -> taken.addAndGet(some.length));
-          });
-    }
-
-    private interface Step {
-      void run() throws IOException;
-    }
-
-    /** What fails here is no fault of the connection. */
-    private void guarded(Step step) {
-      try {
-        step.run();
-      } catch (IOException e) {
-        failure = e;
-        throw new UncheckedIOException(e);
-      }
-    }
-  }
-
   /**
    * Fetches a document.
    *
@@ -181,8 +132,8 @@ public final class HttpFiles {
         request.address,
         () -> {
           ByteArrayOutputStream whole = new ByteArrayOutputStream();
-          Body body =
-              new Body() {
+          ResponseBody body =
+              new ResponseBody() {
                 @Override
                 void begin(HttpResponse.ResponseInfo info) {}
 
@@ -222,39 +173,21 @@ public final class HttpFiles {
               HttpRequest.newBuilder(address)
                   .method("HEAD", HttpRequest.BodyPublishers.noBody())
                   .build();
-          HttpResponse<Void> response = answer(request, new Discarded());
+          HttpResponse<Void> response = answer(request, new ResponseBody.Discarded());
           int status = response.statusCode();
           if (status == NOT_FOUND || status == GONE) {
             throw refused(address, status);
           }
           checkPassing(address, response);
-          if (status != OK) {
+          if (status != ResponseBody.OK) {
             // A signature that is good for GET alone, say.
             return new Head(OptionalLong.empty(), "");
           }
           HttpHeaders headers = response.headers();
-          String validator = headers.firstValue("etag").or(() -> date(headers)).orElse("");
+          String validator =
+              headers.firstValue("etag").or(() -> ResponseBody.date(headers)).orElse("");
           return new Head(headers.firstValueAsLong("content-length"), validator);
         });
-  }
-
-  private static Optional<String> date(HttpHeaders headers) {
-    return headers.firstValue("last-modified");
-  }
-
-  /** Of a response to HEAD. */
-  private static final class Discarded extends Body {
-    @Override
-    void begin(HttpResponse.ResponseInfo info) {}
-
-    @Override
-    void take(byte[] bytes) {}
-  }
-
-  /** Is told how long a file becomes, before it does. */
-  @FunctionalInterface
-  interface Growth {
-    void to(long bytes) throws IOException;
   }
 
   /**
@@ -263,80 +196,31 @@ public final class HttpFiles {
    * @param to written anew
    * @throws IOException when it cannot, saying why; what was written is left
    */
-  void download(URI address, Path to, Growth growth) throws IOException, InterruptedException {
+  void download(URI address, Path to, ResponseBody.Growth growth)
+      throws IOException, InterruptedException {
     try (FileChannel file =
         FileChannel.open(
             to,
             StandardOpenOption.CREATE,
             StandardOpenOption.TRUNCATE_EXISTING,
             StandardOpenOption.WRITE)) {
-      FileBody body = new FileBody(file, growth);
+      ResponseBody.OfFile body = new ResponseBody.OfFile(file, growth);
       patiently(
           address,
           () -> {
             HttpRequest.Builder request = HttpRequest.newBuilder(address);
             if (file.position() > 0) {
-              if (body.validator.isEmpty()) {
+              if (body.validator().isEmpty()) {
                 file.truncate(0).position(0);
               } else {
                 request.header("range", "bytes=" + file.position() + "-");
-                request.header("if-range", body.validator);
+                request.header("if-range", body.validator());
               }
             }
             send(request.build(), body);
             return null;
           },
           body);
-    }
-  }
-
-  /** Writes a file, from its beginning or from where an earlier response ended. */
-  private static final class FileBody extends Body {
-    private final FileChannel file;
-    private final Growth growth;
-    private String validator = "";
-
-    FileBody(FileChannel file, Growth growth) {
-      this.file = file;
-      this.growth = growth;
-    }
-
-    @Override
-    void begin(HttpResponse.ResponseInfo info) throws IOException {
-      HttpHeaders headers = info.headers();
-      if (info.statusCode() == PARTIAL) {
-        Matcher range = CONTENT_RANGE.matcher(headers.firstValue("content-range").orElse(""));
-        if (!range.matches() || Long.parseLong(range.group(1)) != file.position()) {
-          throw new IOException(
-              "the server was asked for bytes from "
-                  + file.position()
-                  + " on and sends ["
-                  + ItemJson.shown(headers.firstValue("content-range").orElse(""))
-                  + "]");
-        }
-      } else {
-        file.truncate(0).position(0);
-        // A weak ETag does not promise the same bytes.
-        validator =
-            headers
-                .firstValue("etag")
-                .filter(tag -> !tag.startsWith("W/"))
-                .or(() -> date(headers))
-                .orElse("");
-      }
-      OptionalLong length = headers.firstValueAsLong("content-length");
-      if (length.isPresent()) {
-        growth.to(file.position() + length.getAsLong());
-      }
-    }
-
-    @Override
-    void take(byte[] bytes) throws IOException {
-      growth.to(file.position() + bytes.length);
-      ByteBuffer rest = ByteBuffer.wrap(bytes);
-      while (rest.hasRemaining()) {
-        file.write(rest);
-      }
     }
   }
 
@@ -350,7 +234,7 @@ public final class HttpFiles {
    *
    * @param body whose bytes renew patience; null where a document comes whole or not
    */
-  private <T> T patiently(URI address, Attempt<T> attempt, Body body)
+  private <T> T patiently(URI address, Attempt<T> attempt, ResponseBody body)
       throws IOException, InterruptedException {
     Retry.Backoff waits = retry.new Backoff();
     long before = 0;
@@ -361,8 +245,8 @@ public final class HttpFiles {
       } catch (Passing e) {
         why = e;
       }
-      if (body != null && body.taken.get() > before) {
-        before = body.taken.get();
+      if (body != null && body.taken() > before) {
+        before = body.taken();
         waits = retry.new Backoff();
       }
       if (!waits.another(why.after)) {
@@ -379,16 +263,16 @@ public final class HttpFiles {
     }
   }
 
-  private HttpResponse<Void> send(HttpRequest request, Body body)
+  private HttpResponse<Void> send(HttpRequest request, ResponseBody body)
       throws IOException, Passing, InterruptedException {
     HttpResponse<Void> response = answer(request, body);
     checkPassing(request.uri(), response);
-    if (response.statusCode() == NOT_SATISFIABLE && body instanceof FileBody file) {
+    if (response.statusCode() == NOT_SATISFIABLE && body instanceof ResponseBody.OfFile file) {
       // What is there is longer than the file is now: from the beginning.
-      file.validator = "";
+      file.forget();
       throw new Passing("the file was changed meanwhile", Duration.ZERO, null);
     }
-    if (response.statusCode() != OK && response.statusCode() != PARTIAL) {
+    if (response.statusCode() != ResponseBody.OK && response.statusCode() != ResponseBody.PARTIAL) {
       throw refused(request.uri(), response.statusCode());
     }
     return response;
@@ -431,23 +315,23 @@ public final class HttpFiles {
   }
 
   /** Waits for a response and its bytes, for as long as some come. */
-  private HttpResponse<Void> answer(HttpRequest request, Body body)
+  private HttpResponse<Void> answer(HttpRequest request, ResponseBody body)
       throws IOException, Passing, InterruptedException {
-    body.touched = System.nanoTime();
+    body.touch();
     CompletableFuture<HttpResponse<Void>> coming = client.sendAsync(request, body::subscriber);
     try {
       while (true) {
         try {
           return coming.get(Math.min(1000, idle.toMillis()), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
-          if (System.nanoTime() - body.touched > idle.toNanos()) {
+          if (body.isIdleFor(idle)) {
             throw new Passing("nothing came for " + idle.toSeconds() + " s", Duration.ZERO, e);
           }
         }
       }
     } catch (ExecutionException e) {
-      if (body.failure != null) {
-        throw body.failure;
+      if (body.failure() != null) {
+        throw body.failure();
       }
       if (e.getCause() instanceof SSLException || isUnknown(e)) {
         throw new IOException(shown(request.uri()) + " cannot be reached: " + e.getCause(), e);

@@ -9,6 +9,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -49,7 +50,8 @@ final class Links {
     if (HttpFiles.isHttp(resolved) && resolved.getHost() == null) {
       throw new IllegalArgumentException("the link [" + ItemJson.shown(href) + "] names no server");
     }
-    return resolved;
+    // As paths make them, with three strokes: an item's address is kept and compared.
+    return file ? Path.of(resolved).toUri() : resolved;
   }
 
   /** Returns the links of a document with that relation. */
