@@ -4,6 +4,7 @@
  */
 package io.crossmodal.trainer.bench;
 
+import com.google.errorprone.annotations.FormatMethod;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.engine.Encoding;
@@ -178,6 +179,7 @@ public final class BundleCost {
         .findFirst();
   }
 
+  @FormatMethod
   private void say(String format, Object... values) {
     lines.add(String.format(Locale.ROOT, format, values));
   }
