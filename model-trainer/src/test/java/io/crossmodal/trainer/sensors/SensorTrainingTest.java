@@ -212,7 +212,7 @@ class SensorTrainingTest {
     assertTrue(evaluation.markdown().contains("| trained | s1 -> s2 |"));
     String card = ModelCard.ofSensors(bundle.manifest(), pairs, evaluation.rows(), "CC-BY-4.0");
     for (String said :
-        List.of("# trained\n", "s1 (VV, VH)", "CC-BY-4.0", "| trained | s1 -> s2 |", " to ")) {
+        List.of("# s\n", "s1 (VV, VH)", "CC-BY-4.0", "| trained | s1 -> s2 |", " to ")) {
       assertTrue(card.contains(said), card);
     }
     assertFalse(card.contains("s1 -> s1") || card.contains("NaN"), card);
