@@ -43,9 +43,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicReference;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.junit.Before;
 import org.opensearch.ExceptionsHelper;
+import org.opensearch.action.search.SearchPhaseExecutionException;
 import org.opensearch.action.search.SearchRequestBuilder;
 import org.opensearch.action.support.WriteRequest;
 import org.opensearch.common.settings.Settings;
@@ -456,7 +458,17 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
     assertEquals(2, getInstanceFromNode(ModelRegistry.class).catalog().version(ID).number());
     assertEquals(before, scores(knn("image", new QuerySource.Text("a pond"))));
     ReferenceFusion reference = new ReferenceFusion(bundle.manifest().config(), bundle.weights());
-    SearchHit[] hits = search(fusion("a pond"));
+    AtomicReference<SearchHit[]> found = new AtomicReference<>();
+    // A node goes on with the version before until the next one is warm.
+    assertBusy(
+        () -> {
+          try {
+            found.set(search(fusion("a pond")));
+          } catch (SearchPhaseExecutionException e) {
+            throw new AssertionError(e);
+          }
+        });
+    SearchHit[] hits = found.get();
     assertEquals(CAPTIONS.size(), hits.length);
     try (FusionModel model = FusionModel.load(bundle, createTempDir())) {
       TokenBlock words = texts(model, List.of("a pond")).get(0).tokens();
