@@ -36,6 +36,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
@@ -112,16 +113,20 @@ final class ArchiveTest {
   }
 
   private static String item(String id, String href, String checksum) {
-    return """
-    {"type": "Feature", "stac_version": "1.0.0", "id": "%s", "collection": "s2",
-     "geometry": {"type": "Polygon", "coordinates": [[[10, 50], [12, 50], [12, 51], [10, 51], [10, 50]]]},
-     "properties": {"datetime": null, "start_datetime": "2024-05-01T10:00:00Z",
-       "end_datetime": "2024-05-01T11:00:00Z", "platform": "sentinel-2b", "gsd": 10,
-       "constellation": "sentinel-2", "instruments": ["msi"], "eo:cloud_cover": 3.5,
-       "proj:epsg": 32633},
-     "links": [], "assets": {"visual": {"href": "%s"%s, "roles": ["visual"]}}}
-    """
-        .formatted(id, href, checksum.isEmpty() ? "" : ", \"file:checksum\": \"" + checksum + "\"");
+    return String.format(
+        Locale.ROOT,
+        """
+        {"type": "Feature", "stac_version": "1.0.0", "id": "%s", "collection": "s2",
+         "geometry": {"type": "Polygon", "coordinates": [[[10, 50], [12, 50], [12, 51], [10, 51], [10, 50]]]},
+         "properties": {"datetime": null, "start_datetime": "2024-05-01T10:00:00Z",
+           "end_datetime": "2024-05-01T11:00:00Z", "platform": "sentinel-2b", "gsd": 10,
+           "constellation": "sentinel-2", "instruments": ["msi"], "eo:cloud_cover": 3.5,
+           "proj:epsg": 32633},
+         "links": [], "assets": {"visual": {"href": "%s"%s, "roles": ["visual"]}}}
+        """,
+        id,
+        href,
+        checksum.isEmpty() ? "" : ", \"file:checksum\": \"" + checksum + "\"");
   }
 
   /** Bands in files of their own, stacked, are the scene that has them all. */

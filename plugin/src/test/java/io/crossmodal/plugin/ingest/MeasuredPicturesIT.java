@@ -11,9 +11,14 @@ import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Base64;
+import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import javax.imageio.ImageIO;
+import org.opensearch.index.reindex.ReindexModulePlugin;
+import org.opensearch.plugins.Plugin;
 import org.opensearch.test.OpenSearchIntegTestCase;
 
 /** Pictures of measured values are stretched as the mapping says, stored ones and queries alike. */
@@ -24,6 +29,14 @@ import org.opensearch.test.OpenSearchIntegTestCase;
     supportsDedicatedMasters = false)
 public class MeasuredPicturesIT extends ClusterTestCase {
   private static final int SIDE = 80;
+
+  @Override
+  protected Collection<Class<? extends Plugin>> nodePlugins() {
+    List<Class<? extends Plugin>> plugins = new ArrayList<>(super.nodePlugins());
+    plugins.add(ReindexModulePlugin.class);
+    return plugins;
+  }
+
   private static final String MAPPING =
       "{'mappings':{'properties':{'image':{'type':'cross_modal','stretch':'0:3000',"
           + "'thumbnail':64}}}}";
@@ -71,7 +84,8 @@ public class MeasuredPicturesIT extends ClusterTestCase {
     ok("PUT", "/archive/_doc/tiff", document(ground.tiff));
     ok("PUT", "/archive/_doc/png16", document(ground.png16));
     ok("PUT", "/archive/_doc/png8", document(ground.png8));
-    ok("PUT", "/archive/_doc/other?refresh=true", document(Ground.random().tiff));
+    ok("PUT", "/archive/_doc/other", document(Ground.random().tiff));
+    ok("POST", "/archive/_refresh", null);
     for (byte[] file : new byte[][] {ground.tiff, ground.png16, ground.png8}) {
       Answer found = ok("POST", "/archive/_search", query(file));
       for (Map<String, Object> hit : found.hits()) {

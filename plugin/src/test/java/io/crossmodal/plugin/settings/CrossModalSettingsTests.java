@@ -25,6 +25,10 @@ public class CrossModalSettingsTests extends OpenSearchTestCase {
   private static final Map<String, String> IN_WORDS =
       Map.of(
           "inference.threads", "half of the processors",
+          "engine.socket", "/run/cross-modal/worker.sock",
+          "ui.tile_url", "none",
+          "ui.tile_attribution", "none",
+          "ui.picture_url", "none",
           "codec.other_codecs", "index.knn, index.sparse");
 
   private static String operations() throws IOException {
@@ -85,9 +89,11 @@ public class CrossModalSettingsTests extends OpenSearchTestCase {
 
   public void testAllAreRegistered() throws IllegalAccessException {
     List<Object> declared = new ArrayList<>();
-    for (Field field : CrossModalSettings.class.getFields()) {
-      if (Modifier.isStatic(field.getModifiers()) && field.getType() == Setting.class) {
-        declared.add(field.get(null));
+    for (Class<?> holder : List.of(CrossModalSettings.class, EngineSettings.class)) {
+      for (Field field : holder.getFields()) {
+        if (Modifier.isStatic(field.getModifiers()) && field.getType() == Setting.class) {
+          declared.add(field.get(null));
+        }
       }
     }
     assertEquals(declared.size(), CrossModalSettings.all().size());

@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -46,21 +47,27 @@ final class StacReaderTest {
 
   /** An item as the specification 1.0 has it, or 1.1 where that is said. */
   private static String item(String id, String version, String more, String links) {
-    return """
-    {"type": "Feature", "stac_version": "%s", "id": "%s", "collection": "s2",
-     "geometry": {"type": "Polygon", "coordinates":
-       [[[10, 50], [11, 50], [11, 51], [10, 51], [10, 50]]]},
-     "bbox": [10, 50, 11, 51],
-     "properties": {"datetime": "2024-05-01T10:20:30.5+02:00", "platform": "sentinel-2b",
-       "constellation": "sentinel-2", "instruments": ["msi"], "gsd": 10,
-       "eo:cloud_cover": 12.5, %s},
-     "links": [%s],
-     "assets": {
-       "visual": {"href": "./%s.tif", "type": "image/tiff; application=geotiff",
-         "roles": ["visual", "data"], "file:checksum": "1114AB", "file:size": 5},
-       "meta": {"href": "https://example.org/m.xml", "type": "application/xml"}}}
-    """
-        .formatted(version, id, more, links, id);
+    return String.format(
+        Locale.ROOT,
+        """
+        {"type": "Feature", "stac_version": "%s", "id": "%s", "collection": "s2",
+         "geometry": {"type": "Polygon", "coordinates":
+           [[[10, 50], [11, 50], [11, 51], [10, 51], [10, 50]]]},
+         "bbox": [10, 50, 11, 51],
+         "properties": {"datetime": "2024-05-01T10:20:30.5+02:00", "platform": "sentinel-2b",
+           "constellation": "sentinel-2", "instruments": ["msi"], "gsd": 10,
+           "eo:cloud_cover": 12.5, %s},
+         "links": [%s],
+         "assets": {
+           "visual": {"href": "./%s.tif", "type": "image/tiff; application=geotiff",
+             "roles": ["visual", "data"], "file:checksum": "1114AB", "file:size": 5},
+           "meta": {"href": "https://example.org/m.xml", "type": "application/xml"}}}
+        """,
+        version,
+        id,
+        more,
+        links,
+        id);
   }
 
   private StacReader.Listing read(String location) throws Exception {
