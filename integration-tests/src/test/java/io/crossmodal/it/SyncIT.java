@@ -27,6 +27,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
@@ -237,14 +238,18 @@ final class SyncIT {
   }
 
   private static String item(String id, String collection) {
-    return """
-    {"type": "Feature", "stac_version": "1.1.0", "id": "%s", "collection": "%s",
-     "geometry": null, "links": [],
-     "properties": {"datetime": "2024-05-01T10:20:30Z", "platform": "sentinel-2b", "gsd": 10,
-       "constellation": "sentinel-2", "eo:cloud_cover": 12.5, "proj:code": "EPSG:32617"},
-     "assets": {"visual": {"href": "./%s.tif", "roles": ["visual"], "type": "image/tiff"}}}
-    """
-        .formatted(id, collection, id);
+    return String.format(
+        Locale.ROOT,
+        """
+        {"type": "Feature", "stac_version": "1.1.0", "id": "%s", "collection": "%s",
+         "geometry": null, "links": [],
+         "properties": {"datetime": "2024-05-01T10:20:30Z", "platform": "sentinel-2b", "gsd": 10,
+           "constellation": "sentinel-2", "eo:cloud_cover": 12.5, "proj:code": "EPSG:32617"},
+         "assets": {"visual": {"href": "./%s.tif", "roles": ["visual"], "type": "image/tiff"}}}
+        """,
+        id,
+        collection,
+        id);
   }
 
   private static void catalogue(Path root, String... items) throws IOException {
