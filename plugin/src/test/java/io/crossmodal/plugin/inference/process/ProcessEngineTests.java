@@ -94,6 +94,17 @@ public class ProcessEngineTests extends OpenSearchTestCase {
     return future.get(3, TimeUnit.MINUTES);
   }
 
+  /** Waits until a worker computes what is asked of it. */
+  private static void becomesServed(NodeInference node) throws Exception {
+    assertBusy(
+        () -> {
+          Throwable why = get(score(node, Deadline.none()).handle((done, failure) -> failure));
+          assertNull(String.valueOf(why), why);
+        },
+        60,
+        TimeUnit.SECONDS);
+  }
+
   private static Throwable failure(CompletableFuture<?> future) {
     return expectThrows(ExecutionException.class, () -> get(future)).getCause();
   }
@@ -164,7 +175,7 @@ public class ProcessEngineTests extends OpenSearchTestCase {
       assertThat(absent, instanceOf(InferenceException.ModelUnavailable.class));
       assertThat(absent.getMessage(), containsString("no worker listens on [" + socket + "]"));
       try (WorkerProcess worker = worker(socket)) {
-        assertBusy(() -> get(score(node, Deadline.none())), 60, TimeUnit.SECONDS);
+        becomesServed(node);
         List<CompletableFuture<Scores>> underWay = new ArrayList<>();
         for (int i = 0; i < 50; i++) {
           underWay.add(score(node, Deadline.none()));
@@ -195,7 +206,7 @@ public class ProcessEngineTests extends OpenSearchTestCase {
     Path socket = socket("c");
     try (WorkerProcess worker = worker(socket);
         NodeInference node = node(500, socket)) {
-      assertBusy(() -> get(score(node, Deadline.none())), 60, TimeUnit.SECONDS);
+      becomesServed(node);
       worker.freeze();
       Throwable late = failure(score(node, Deadline.after(Duration.ofMillis(100))));
       assertTrue(
@@ -209,7 +220,7 @@ public class ProcessEngineTests extends OpenSearchTestCase {
       assertBusy(() -> assertEquals("unreachable", node.workers().get(0).state()));
       assertEquals(0, node.queued());
       worker.thaw();
-      assertBusy(() -> get(score(node, Deadline.none())), 60, TimeUnit.SECONDS);
+      becomesServed(node);
     }
   }
 
