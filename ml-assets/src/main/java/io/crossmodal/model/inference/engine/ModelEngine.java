@@ -21,7 +21,7 @@ public interface ModelEngine extends AutoCloseable {
    * @param error why it does not; empty where it does
    * @param inFlight jobs that it computes or keeps waiting for this process
    * @param loads models that were loaded into it, again after each of its starts
-   * @param losses times that it was ready and then did not answer any more
+   * @param losses times that it no longer answered, or not yet when it was first asked
    */
   record WorkerStatus(
       String address, String state, String error, int inFlight, long loads, long losses) {}
