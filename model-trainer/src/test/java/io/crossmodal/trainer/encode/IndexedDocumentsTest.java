@@ -260,7 +260,7 @@ final class IndexedDocumentsTest {
     Files.delete(file);
     try (Scenes scenes = part(0, 9, LOOK)) {
       assertEquals(1, scenes.problems().size());
-      assertTrue(scenes.problems().get(0).contains("cannot be read"), scenes.problems().get(0));
+      assertTrue(scenes.problems().get(0).contains("no such file"), scenes.problems().get(0));
     }
   }
 }
