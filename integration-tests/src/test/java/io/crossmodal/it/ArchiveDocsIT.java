@@ -37,7 +37,7 @@ final class ArchiveDocsIT {
     String text = Files.readString(module.resolveSibling("docs").resolve("archive.md"));
     String way =
         text.substring(
-            text.indexOf("## From a scene to a search"), text.indexOf("## Pictures of any kind"));
+            text.indexOf("## From a scene to a search"), text.indexOf("## A STAC catalogue"));
     List<String> blocks = new ArrayList<>();
     for (Matcher block = COMMANDS.matcher(way); block.find(); ) {
       blocks.add(block.group(1));
