@@ -52,6 +52,7 @@ final class WorkerIT {
     assertEquals(503, absent.getResponse().getStatusLine().getStatusCode());
     assertTrue(absent.getMessage().contains("no worker listens on"), absent.getMessage());
     worker = WorkerProcess.start(Engines.jar(), folder.resolve("data"), socket);
+    awaitWorker();
     new CrossModalClient(node.client()).index("scenes", Nodes.scenes(folder, PICTURES), done -> {});
   }
 
@@ -91,6 +92,14 @@ final class WorkerIT {
 
   private static JsonObject knownWorker() throws IOException {
     return stats().getAsJsonArray("workers").get(0).getAsJsonObject();
+  }
+
+  /** Waits until the node knows that the worker is there: it asks every second. */
+  private static void awaitWorker() throws IOException {
+    long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(3);
+    while (!knownWorker().get("state").getAsString().equals("ready")) {
+      assertTrue(System.nanoTime() < end, () -> "the worker was not noticed");
+    }
   }
 
   private static void awaitFused() throws IOException {
