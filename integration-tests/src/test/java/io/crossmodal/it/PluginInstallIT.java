@@ -32,7 +32,7 @@ final class PluginInstallIT {
 
   /** A line of the list of licences: a jar's artifact, its licence, the licence's file. */
   private static final Pattern LICENCE =
-      Pattern.compile("(\\S+) +(?:Apache-2\\.0|MIT|BSD-3-Clause) +(\\S+) +.*");
+      Pattern.compile("(\\S+) +(?:Apache-2\\.0|MIT|BSD-[23]-Clause) +(\\S+) +.*");
 
   private static Path folder;
 
