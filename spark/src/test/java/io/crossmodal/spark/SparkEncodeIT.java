@@ -46,10 +46,6 @@ final class SparkEncodeIT {
 
   @BeforeAll
   static void start() throws Exception {
-    // Not in every build yet: two executors and a node need more than a busy machine has.
-    assumeTrue(
-        Boolean.getBoolean("crossmodal.spark.cluster"),
-        "runs only with -Dcrossmodal.spark.cluster=true");
     String obstacle = SparkProcess.obstacle();
     assumeTrue(obstacle.isEmpty(), obstacle);
     folder = Nodes.folder("spark").toAbsolutePath();
@@ -176,7 +172,7 @@ final class SparkEncodeIT {
     String output = first.output();
     assertTrue(output.contains(CHIPS + " chips in "), output);
     assertTrue(output.contains("not cut, with the bytes of another: 1 of these scenes"), output);
-    assertTrue(output.contains("broken.tif: no picture; scenes are cut from TIFF"), output);
+    assertNamesTheBrokenScene(output);
     assertEquals(CHIPS, counted(output, "encoded") + counted(output, "there before"), output);
     assertEquals(1, counted(output, "left out"), output);
     assertTrue(output.contains("of all threads together"), output);
@@ -216,8 +212,15 @@ final class SparkEncodeIT {
     assertEquals(2, strict.status(), () -> output(strict));
     String output = strict.output();
     assertTrue(output.contains("cannot be encoded (0 problems allowed): 1"), output);
-    assertTrue(output.contains("broken.tif: no picture"), output);
+    assertNamesTheBrokenScene(output);
     assertEquals(0, count("strict"));
+  }
+
+  /** Where GDAL is installed its words come before ours. */
+  private static void assertNamesTheBrokenScene(String output) {
+    assertTrue(
+        output.lines().anyMatch(l -> l.contains("broken.tif: ") && l.contains("no picture")),
+        output);
   }
 
   private static String output(SparkProcess process) {

@@ -23,8 +23,8 @@ import org.opensearch.index.mapper.SourceFieldMapper;
 
 /**
  * Takes embeddings and token blocks out of a document's source and puts them in again. In place of
- * each stands the placeholder of its {@link SourceForm}, which no user can have sent: the mapper
- * refuses it.
+ * each stands the mark of its {@link SourceForm}, which no user can have sent: the mapper refuses
+ * it.
  */
 final class DerivedSource {
   private static final Set<String> SOURCES =
@@ -60,18 +60,16 @@ final class DerivedSource {
     return replace(
         source,
         kept,
-        (key, leaf, old) -> old instanceof Boolean ? null : SourceForm.of(leaf, old).placeholder());
+        (key, leaf, old) -> old instanceof Boolean ? null : SourceForm.of(leaf, old).mark());
   }
 
-  /** Returns what was given to {@link #strip}; a placeholder stays whose value is not found. */
+  /** Returns what was given to {@link #strip}; a mark stays whose value is not found. */
   static BytesRef fill(BytesRef source, Collection<String> kept, Values values) throws IOException {
     return replace(
         source,
         kept,
         (key, leaf, old) ->
-            old instanceof Boolean placeholder
-                ? values.get(key, SourceForm.of(placeholder))
-                : null);
+            old instanceof Boolean mark ? values.get(key, SourceForm.of(mark)) : null);
   }
 
   private static BytesRef replace(BytesRef source, Collection<String> keys, Replacement replacement)

@@ -19,10 +19,10 @@ public enum SourceForm {
    */
   BYTES(false);
 
-  private final boolean placeholder;
+  private final boolean mark;
 
-  SourceForm(boolean placeholder) {
-    this.placeholder = placeholder;
+  SourceForm(boolean mark) {
+    this.mark = mark;
   }
 
   /**
@@ -38,14 +38,14 @@ public enum SourceForm {
         : TEXT;
   }
 
-  /** Returns the form that {@link #placeholder} stands for. */
-  public static SourceForm of(boolean placeholder) {
-    return placeholder ? TEXT : BYTES;
+  /** Returns the form that {@link #mark} stands for. */
+  public static SourceForm of(boolean mark) {
+    return mark ? TEXT : BYTES;
   }
 
   /** Returns what stands in a stored source for a value of this form that is kept elsewhere. */
-  public boolean placeholder() {
-    return placeholder;
+  public boolean mark() {
+    return mark;
   }
 
   /** Returns an embedding as a source of this form holds it: a float[] or a byte[]. */
