@@ -17,7 +17,6 @@ import io.crossmodal.model.fixtures.Seeds;
 import io.crossmodal.model.fixtures.TestClips;
 import io.crossmodal.trainer.data.scene.SceneDatasetWriter;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -60,18 +59,7 @@ final class ClipIT {
 
   /** Runs the command line; all that it printed. */
   private static String run(int expected, String... arguments) throws Exception {
-    List<String> command = new ArrayList<>();
-    command.add(OpenSearchHome.java());
-    command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-Dai.djl.offline=true"));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-    command.add("io.crossmodal.trainer.cli.CrossModal");
-    command.addAll(List.of(arguments));
-    Process process =
-        new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true).start();
-    process.getOutputStream().close();
-    String printed = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertEquals(expected, process.waitFor(), printed);
-    return printed;
+    return Nodes.trainer(expected, folder, List.of(arguments));
   }
 
   private static JsonObject search(String index, String body) throws IOException {

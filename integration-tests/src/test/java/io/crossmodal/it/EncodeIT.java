@@ -27,7 +27,6 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -67,21 +66,11 @@ final class EncodeIT {
     }
   }
 
-  /** Runs the command line; its exit code and all that it printed. */
+  /** Runs the command line; all that it printed. */
   private static String encode(int expected, URI to, List<String> arguments) throws Exception {
-    List<String> command = new ArrayList<>();
-    command.add(OpenSearchHome.java());
-    command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-Dai.djl.offline=true"));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-    command.addAll(List.of("io.crossmodal.trainer.cli.CrossModal", "encode"));
-    command.addAll(List.of("--node", to.toString()));
-    command.addAll(arguments);
-    Process process =
-        new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true).start();
-    process.getOutputStream().close();
-    String printed = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertEquals(expected, process.waitFor(), printed);
-    return printed;
+    List<String> all = new ArrayList<>(List.of("encode", "--node", to.toString()));
+    all.addAll(arguments);
+    return Nodes.trainer(expected, folder, all);
   }
 
   private static JsonObject call(String method, String path, String json) throws IOException {

@@ -4,6 +4,8 @@
  */
 package io.crossmodal.it;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.crossmodal.trainer.data.CaptionedImage;
@@ -15,6 +17,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import javax.imageio.ImageIO;
 import org.opensearch.client.Request;
@@ -85,5 +88,27 @@ public final class Nodes {
     try (var body = node.client().performRequest(request).getEntity().getContent()) {
       return new String(body.readAllBytes(), StandardCharsets.UTF_8);
     }
+  }
+
+  /**
+   * Runs the trainer's command line as a process of its own.
+   *
+   * @param expected exit status
+   * @param folder that it works in
+   * @return all that it printed
+   */
+  static String trainer(int expected, Path folder, List<String> arguments) throws Exception {
+    List<String> command = new ArrayList<>();
+    command.add(OpenSearchHome.java());
+    command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-Dai.djl.offline=true"));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.add("io.crossmodal.trainer.cli.CrossModal");
+    command.addAll(arguments);
+    Process process =
+        new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true).start();
+    process.getOutputStream().close();
+    String printed = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(expected, process.waitFor(), printed);
+    return printed;
   }
 }

@@ -22,7 +22,6 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -67,20 +66,10 @@ final class SyncIT {
   /** Runs the command line; all that it printed. */
   private static String encode(int expected, List<String> arguments, String... more)
       throws Exception {
-    List<String> command = new ArrayList<>();
-    command.add(OpenSearchHome.java());
-    command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-Dai.djl.offline=true"));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
-    command.addAll(List.of("io.crossmodal.trainer.cli.CrossModal", "encode"));
-    command.addAll(List.of("--node", node.baseUri().toString()));
-    command.addAll(arguments);
-    command.addAll(List.of(more));
-    Process process =
-        new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true).start();
-    process.getOutputStream().close();
-    String printed = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertEquals(expected, process.waitFor(), printed);
-    return printed;
+    List<String> all = new ArrayList<>(List.of("encode", "--node", node.baseUri().toString()));
+    all.addAll(arguments);
+    all.addAll(List.of(more));
+    return Nodes.trainer(expected, folder, all);
   }
 
   private static JsonObject call(String method, String path, String json) throws IOException {

@@ -39,19 +39,9 @@ class GdalKindsTest {
   @BeforeEach
   void write() throws Exception {
     assumeTrue(Gdal.isInstalled(), "gdal_translate is not installed");
-    float[] values = new float[4 * WIDTH * HEIGHT];
-    for (int i = 0; i < values.length; i++) {
-      int x = i % WIDTH;
-      int y = i / WIDTH % HEIGHT;
-      int band = i / (WIDTH * HEIGHT);
-      values[i] =
-          band == 3
-              ? (x + y < 400 ? 0 : 255)
-              : Math.round(127 + 100 * Math.sin(x / (20.0 + band)) * Math.cos(y / 31.0));
-    }
     source = folder.resolve("source.tif");
     Files.write(
-        source, TestTiffs.write(new BandImage(4, WIDTH, HEIGHT, values), TestTiffs.Values.UINT16));
+        source, TestTiffs.write(TestTiffs.wavesAndMask(WIDTH, HEIGHT), TestTiffs.Values.UINT16));
   }
 
   private FloatBuffer raw(Path file, String options) throws Exception {

@@ -14,6 +14,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.sun.net.httpserver.HttpServer;
 import io.crossmodal.model.fixtures.Gdal;
 import io.crossmodal.model.fixtures.Seeds;
+import io.crossmodal.model.fixtures.TestTiffs;
 import io.crossmodal.model.image.BandImage;
 import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.Raster;
@@ -54,21 +55,11 @@ class GdalRasterTest {
   @BeforeEach
   void write() throws Exception {
     assumeTrue(Gdal.isInstalled(), "gdal_translate is not installed");
-    float[] values = new float[4 * WIDTH * HEIGHT];
-    for (int i = 0; i < values.length; i++) {
-      int x = i % WIDTH;
-      int y = i / WIDTH % HEIGHT;
-      int band = i / (WIDTH * HEIGHT);
-      values[i] =
-          band == 3
-              ? (x + y < 400 ? 0 : 255)
-              : Math.round(127 + 100 * Math.sin(x / (20.0 + band)) * Math.cos(y / 31.0));
-    }
     source = folder.resolve("source.tif");
     Files.write(
         source,
         GeoTiffWriter.write(
-            new BandImage(4, WIDTH, HEIGHT, values), GeoTiffWriter.Values.UINT16, NAD83));
+            TestTiffs.wavesAndMask(WIDTH, HEIGHT), GeoTiffWriter.Values.UINT16, NAD83));
   }
 
   private FloatBuffer raw(Path file, String options) throws Exception {
