@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
  */
 final class ArchiveDocsIT {
   private static final Pattern SUMMARY =
-      Pattern.compile("(\\d+) chips of 1 scene encoded.* (\\d+) that show too little");
+      Pattern.compile("(\\d+) chips of 1 scene encoded.* (\\d+) showing too little");
 
   private static final Pattern COMMANDS = Pattern.compile("(?s)\n```\n(.*?)\n```\n");
 

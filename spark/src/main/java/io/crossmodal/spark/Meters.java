@@ -46,7 +46,7 @@ record Meters(
         spark.longAccumulator("encoded"),
         spark.longAccumulator("there before"),
         spark.longAccumulator("repeated"),
-        spark.longAccumulator("that show too little"),
+        spark.longAccumulator("showing too little"),
         spark.longAccumulator("bytes sent"),
         spark.longAccumulator("reading, ns"),
         spark.longAccumulator("encoding, ns"),

@@ -26,7 +26,7 @@ record Progress(String what, long all, int before, Meters meters, long start) {
     return String.format(
         Locale.ROOT,
         "%,d of %,d %s (%d %%), %.1f/s, %s left: %,d encoded, %,d there before, %,d with the bytes"
-            + " of another, %,d that show too little, %,d left out",
+            + " of another, %,d showing too little, %,d left out",
         done,
         all,
         what,

@@ -268,7 +268,7 @@ record EncodeWork(String source, Consumer<String> say) {
             what,
             summary.known(),
             summary.repeated(),
-            job.cutting().isEmpty() ? "" : summary.empty() + " that show too little, ",
+            job.cutting().isEmpty() ? "" : summary.empty() + " showing too little, ",
             leftOut));
     if (summary.kept() + summary.known() + summary.repeated() == 0) {
       return ALL_LEFT_OUT;
