@@ -5,6 +5,7 @@
 package io.crossmodal.trainer.data.stac;
 
 import io.crossmodal.model.bundle.Sha256;
+import io.crossmodal.model.image.FileKind;
 import io.crossmodal.trainer.data.BandStack;
 import io.crossmodal.trainer.data.stac.StacItem.Asset;
 import java.io.Closeable;
@@ -15,10 +16,13 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /** Brings assets to files of this machine. Thread-safe. */
 public final class AssetFiles implements Closeable {
@@ -27,6 +31,26 @@ public final class AssetFiles implements Closeable {
       Map.of("1220", "SHA-256", "1340", "SHA-512", "1114", "SHA-1", "d50110", "MD5");
 
   private static final int BUFFER = 1 << 16;
+
+  /** That a file's kind shows in. */
+  private static final int HEAD = 1024;
+
+  /**
+   * Kinds whose files hold their own pixels. GDAL would also open what names others, of this
+   * machine and of any server: a virtual raster, whatever it is called.
+   */
+  private static final Set<FileKind> PICTURES =
+      EnumSet.of(
+          FileKind.TIFF,
+          FileKind.JPEG_2000,
+          FileKind.JPEG,
+          FileKind.PNG,
+          FileKind.WEBP,
+          FileKind.GIF,
+          FileKind.BMP,
+          FileKind.JPEG_XL,
+          FileKind.HEIC,
+          FileKind.AVIF);
 
   private final HttpFiles http;
   private final Spool spool;
@@ -120,6 +144,14 @@ public final class AssetFiles implements Closeable {
           && !asset.checksum().equals(prefix + digest(hash.getValue(), file))) {
         throw new IOException(
             HttpFiles.shown(asset.href()) + " has not the file:checksum that its item says");
+      }
+    }
+    try (InputStream in = Files.newInputStream(file)) {
+      if (FileKind.of(in.readNBytes(HEAD)).filter(PICTURES::contains).isEmpty()) {
+        throw new IOException(
+            HttpFiles.shown(asset.href())
+                + " is no picture of its own pixels, of which these are fetched: "
+                + PICTURES.stream().map(FileKind::title).collect(Collectors.joining(", ")));
       }
     }
   }

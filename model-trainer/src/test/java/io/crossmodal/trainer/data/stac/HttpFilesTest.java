@@ -13,6 +13,7 @@ import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.trainer.data.stac.StacItem.Asset;
 import java.io.IOException;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -41,6 +42,8 @@ final class HttpFilesTest {
   private static byte[] content(int seed, int size) {
     byte[] bytes = new byte[size];
     new Random(seed).nextBytes(bytes);
+    // By its first bytes a TIFF, which is what assets are.
+    System.arraycopy(new byte[] {'I', 'I', 42, 0}, 0, bytes, 0, Math.min(size, 4));
     return bytes;
   }
 
@@ -205,6 +208,25 @@ final class HttpFilesTest {
       assertTrue(
           size.getMessage().contains("300000 bytes where its item says 3"), size.getMessage());
       assertEquals(List.of(), spooled());
+    }
+  }
+
+  /** GDAL opens it, whatever it is called, and what it names. */
+  @Test
+  void aVirtualRasterIsNotFetched() throws Exception {
+    String raster =
+        "<VRTDataset rasterXSize=\"8\" rasterYSize=\"8\"><VRTRasterBand dataType=\"Byte\""
+            + " band=\"1\">"
+            + "<SimpleSource><SourceFilename>/home/own.tif</SourceFilename></SimpleSource>"
+            + "</VRTRasterBand></VRTDataset>";
+    for (String path : List.of("/scene.tif", "/scene.vrt")) {
+      server.put(path, raster.getBytes(StandardCharsets.UTF_8));
+      try (AssetFiles files = new AssetFiles(http, Spool.in(folder, 1 << 20))) {
+        List<Asset> asset = List.of(asset(path, "", OptionalLong.empty()));
+        IOException e = assertThrows(IOException.class, () -> files.fetch(asset));
+        assertTrue(e.getMessage().contains(path + " is no picture of its own pixels"), "" + e);
+        assertEquals(List.of(), spooled());
+      }
     }
   }
 
