@@ -147,6 +147,10 @@ final class FusionRescoreContext extends RescoreContext {
     ModelManifest model = definition.model();
     if (query.half().modality() != definition.modality()) {
       ScoringService.requireFusion(model);
+      if (work.options().filterSize() > 0) {
+        // Else the answer would hang on how many hits a shard finds.
+        ScoringService.requirePreRanker(model);
+      }
     }
     String ofField = definition.spaces().tokens();
     if (!ofField.equals(query.half().space())) {

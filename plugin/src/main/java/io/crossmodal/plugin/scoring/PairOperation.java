@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.scoring;
 
 import io.crossmodal.model.Calibration;
+import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.inference.Deadline;
@@ -18,6 +19,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BiFunction;
+import java.util.function.Predicate;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
 import org.opensearch.core.common.io.stream.Writeable;
@@ -31,12 +33,17 @@ public final class PairOperation<T> {
   /** The fusion encoder's logits. */
   public static final PairOperation<Scores> SCORE =
       new PairOperation<>(
-          0, ScoringService::score, PairOperation::writeScores, PairOperation::readScores);
+          0,
+          ModelConfig::hasFusion,
+          ScoringService::score,
+          PairOperation::writeScores,
+          PairOperation::readScores);
 
   /** The pre-ranker's logits. */
   public static final PairOperation<List<Float>> PRE_RANK =
       new PairOperation<>(
           1,
+          ModelConfig::preRanker,
           ScoringService::preRank,
           (out, logits) -> out.writeCollection(logits, StreamOutput::writeFloat),
           in -> in.readList(StreamInput::readFloat));
@@ -45,6 +52,7 @@ public final class PairOperation<T> {
   public static final PairOperation<List<WordPatchWeights>> ATTENTION =
       new PairOperation<>(
           2,
+          ModelConfig::hasFusion,
           ScoringService::attention,
           (out, tables) -> out.writeCollection(tables, PairOperation::writeTable),
           in -> in.readList(PairOperation::readTable));
@@ -53,6 +61,7 @@ public final class PairOperation<T> {
   public static final PairOperation<Similarities> MAX_SIM =
       new PairOperation<>(
           3,
+          any -> true,
           ScoringService::maxSim,
           (out, answer) -> {
             out.writeCollection(answer.values(), StreamOutput::writeFloat);
@@ -64,19 +73,27 @@ public final class PairOperation<T> {
   private static final List<PairOperation<?>> ALL = List.of(SCORE, PRE_RANK, ATTENTION, MAX_SIM);
 
   private final int code;
+  private final Predicate<ModelConfig> able;
   private final BiFunction<ScoringService, ScoringService.Request, CompletableFuture<T>> method;
   private final Writeable.Writer<T> writer;
   private final Writeable.Reader<T> reader;
 
   private PairOperation(
       int code,
+      Predicate<ModelConfig> able,
       BiFunction<ScoringService, ScoringService.Request, CompletableFuture<T>> method,
       Writeable.Writer<T> writer,
       Writeable.Reader<T> reader) {
     this.code = code;
+    this.able = able;
     this.method = method;
     this.writer = writer;
     this.reader = reader;
+  }
+
+  /** Returns whether a model can compute it. */
+  boolean isOf(ModelConfig model) {
+    return able.test(model);
   }
 
   /**

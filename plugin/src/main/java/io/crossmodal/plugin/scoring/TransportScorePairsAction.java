@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.scoring;
 
+import io.crossmodal.model.bundle.ModelManifest;
 import io.crossmodal.model.inference.Futures;
 import io.crossmodal.model.inference.InferenceException;
 import io.crossmodal.model.inference.memory.MemoryBudget;
@@ -65,7 +66,7 @@ public final class TransportScorePairsAction
       if (operation == PairOperation.ATTENTION) {
         memory.add(pairs.attentionBytes());
       }
-      check(pairs);
+      check(operation, pairs);
       answer = operation.ask(scoring, pairs, request.deadline());
     } catch (RuntimeException e) {
       memory.close();
@@ -88,12 +89,13 @@ public final class TransportScorePairsAction
   }
 
   /** The model's name may mean another model here, for a moment or in a plugin of other age. */
-  private void check(Pairs pairs) {
+  private void check(PairOperation<?> operation, Pairs pairs) {
     if (!scoring.models().catalog().has(pairs.model())) {
       throw new InferenceException.ModelUnavailable(
           "the scorer does not know the model [" + pairs.model() + "]", null);
     }
-    String here = scoring.models().catalog().manifest(pairs.model()).fingerprints().tokenSpace();
+    ModelManifest model = scoring.models().catalog().manifest(pairs.model());
+    String here = model.fingerprints().tokenSpace();
     if (!here.equals(pairs.tokenSpace())) {
       throw new InferenceException.ModelUnavailable(
           "the scorer's model ["
@@ -103,6 +105,12 @@ public final class TransportScorePairsAction
               + "], the field's is ["
               + pairs.tokenSpace()
               + "]",
+          null);
+    }
+    if (!operation.isOf(model.config())) {
+      // The node that asks has seen a version that can.
+      throw new InferenceException.ModelUnavailable(
+          "the scorer has not heard yet of the version of model [" + pairs.model() + "] to ask",
           null);
     }
     pairs.checkSpace();

@@ -5,6 +5,7 @@
 package io.crossmodal.model.inference.registry;
 
 import ai.djl.engine.EngineException;
+import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.inference.Futures;
@@ -16,7 +17,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -24,7 +24,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
-import java.util.stream.Stream;
+import java.util.function.Predicate;
 
 /**
  * The models that a {@link ModelLoader} has loaded. A thread of its own loads them, one at a time,
@@ -43,35 +43,6 @@ public final class LoadedModels implements AutoCloseable {
   private final ThreadPoolExecutor loader;
   private final Map<String, Slot> slots = new HashMap<>();
   private boolean closed;
-
-  /** Versions of the model of an id on this node; guarded by the enclosing object. */
-  private static final class Slot {
-    private PrecisionPolicy policy;
-
-    /** The version that jobs get. */
-    private LoadedModel serving;
-
-    /** The one that is to take its place. */
-    private LoadedModel next;
-
-    /** One that could not. */
-    private LoadedModel refused;
-
-    private Slot(PrecisionPolicy policy) {
-      this.policy = policy;
-    }
-
-    /**
-     * Takes both versions out, so that the next one, when it is warm, finds no place to take.
-     *
-     * @return those to retire, which may take as long as freeing their memory does
-     */
-    private List<LoadedModel> end() {
-      List<LoadedModel> versions = Stream.of(serving, next).filter(Objects::nonNull).toList();
-      next = null;
-      return versions;
-    }
-  }
 
   /**
    * @param bundles loads them, on a thread of its own
@@ -134,9 +105,21 @@ public final class LoadedModels implements AutoCloseable {
    */
   public <T> CompletableFuture<T> whileLeased(
       String id, Function<LoadedModel, CompletableFuture<T>> work) {
+    return whileLeased(id, any -> true, work);
+  }
+
+  /**
+   * As {@link #whileLeased(String, Function)}, on a version that can do what is asked. Where the
+   * one that serves cannot and the one that is to take its place can, that one is leased, and its
+   * first jobs wait until it is loaded.
+   *
+   * @param able whether a version can; where none can, {@code work} gets the one that serves
+   */
+  public <T> CompletableFuture<T> whileLeased(
+      String id, Predicate<ModelConfig> able, Function<LoadedModel, CompletableFuture<T>> work) {
     LoadedModel.Lease lease;
     try {
-      lease = lease(id);
+      lease = lease(id, able);
     } catch (InferenceException e) {
       return CompletableFuture.failedFuture(e);
     }
@@ -149,6 +132,11 @@ public final class LoadedModels implements AutoCloseable {
     }
     CompletableFuture<?> unused = result.whenComplete((done, failure) -> lease.close());
     return result;
+  }
+
+  private synchronized LoadedModel.Lease lease(String id, Predicate<ModelConfig> able) {
+    LoadedModel unused = serving(id);
+    return slots.get(id).able(able, catalog.version(id)).lease();
   }
 
   private synchronized LoadedModel serving(String id, PrecisionPolicy fresh) {

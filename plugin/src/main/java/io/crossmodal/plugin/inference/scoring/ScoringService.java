@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.inference.scoring;
 
 import io.crossmodal.model.Calibration;
+import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.bundle.ModelManifest;
@@ -29,6 +30,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 import java.util.function.IntFunction;
+import java.util.function.Predicate;
 
 /**
  * Scores pairs with the models of this node: steps 6 and 7 of a search (queue and fuse). Every
@@ -170,8 +172,9 @@ public final class ScoringService {
         request.texts.size() > 1 && request.images.size() == 1 ? request.images.get(0) : null;
     return onPairs(
         request,
+        ModelConfig::hasFusion,
         on -> {
-          requireFusion(on);
+          requireFusion(on.version().manifest());
           return imageTokens -> new Operation.Score(on, imageTokens, sharedImage);
         },
         (on, pairs, times) -> {
@@ -194,6 +197,7 @@ public final class ScoringService {
   public CompletableFuture<Similarities> maxSim(Request request) {
     return onPairs(
         request,
+        any -> true,
         on -> imageTokens -> new Operation.MaxSim(on, imageTokens),
         (on, values, times) -> new Similarities(values, ModelInfo.of(on.version()), times));
   }
@@ -207,8 +211,9 @@ public final class ScoringService {
   public CompletableFuture<List<WordPatchWeights>> attention(Request request) {
     return onPairs(
         request,
+        ModelConfig::hasFusion,
         on -> {
-          requireFusion(on);
+          requireFusion(on.version().manifest());
           return imageTokens -> new Operation.Attention(on, imageTokens);
         },
         (on, tables, times) -> tables);
@@ -223,20 +228,12 @@ public final class ScoringService {
   public CompletableFuture<List<Float>> preRank(Request request) {
     return onPairs(
         request.ofClassTokens(),
+        ModelConfig::preRanker,
         on -> {
-          if (!on.version().manifest().config().preRanker()) {
-            throw new IllegalArgumentException(
-                "[filter_size] needs the MLP filter, which model ["
-                    + on.version().id()
-                    + "] does not have: distil one, or leave [filter_size] 0");
-          }
+          requirePreRanker(on.version().manifest());
           return classTokens -> new Operation.PreRank(on);
         },
         (on, logits, times) -> logits);
-  }
-
-  private static void requireFusion(LoadedModel on) {
-    requireFusion(on.version().manifest());
   }
 
   /**
@@ -255,6 +252,20 @@ public final class ScoringService {
     }
   }
 
+  /**
+   * Insists that a model can choose among the hits of a window.
+   *
+   * @throws IllegalArgumentException when it has no pre-ranker, saying what to do
+   */
+  public static void requirePreRanker(ModelManifest model) {
+    if (!model.config().preRanker()) {
+      throw new IllegalArgumentException(
+          "[filter_size] needs the MLP filter, which model ["
+              + model.id()
+              + "] does not have: distil one, or leave [filter_size] 0");
+    }
+  }
+
   /** Makes a result of the outcomes of pairs, which are in the pairs' order. */
   private interface Finish<O, R> {
     R apply(LoadedModel on, List<O> outcomes, Job.Times times);
@@ -263,15 +274,18 @@ public final class ScoringService {
   /**
    * Submits an operation on pairs to the worker.
    *
+   * @param able whether a version of the model can do it, for the next one may where this cannot
    * @param operation of a version of the model, on images of M tokens; throws where that version
    *     cannot do it
    */
   private <O, R> CompletableFuture<R> onPairs(
       Request request,
+      Predicate<ModelConfig> able,
       Function<LoadedModel, IntFunction<Operation<Operation.Pair, O>>> operation,
       Finish<O, R> finish) {
     return models.whileLeased(
         request.model,
+        able,
         on -> {
           IntFunction<Operation<Operation.Pair, O>> ofSize = operation.apply(on);
           int pairs = request.pairs();

@@ -8,6 +8,8 @@ import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.instanceOf;
 
 import ai.djl.Device;
+import io.crossmodal.model.Calibration;
+import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.fixtures.TestClips;
@@ -45,6 +47,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.opensearch.test.OpenSearchTestCase;
 
@@ -184,6 +187,85 @@ public class LoadedModelsTests extends OpenSearchTestCase {
       assertEquals("", models.status(ID).error());
     }
     assertEquals(0, used.get());
+  }
+
+  /** A fusion encoder over a CLIP's towers is their next version; what needs it waits for it. */
+  public void testWhatOnlyTheNextVersionCanWaitsForIt() throws Exception {
+    ModelBundle towers = TestClips.bundle(ID, 11);
+    ModelBundle fused = TestClips.fused(towers, 5, new Calibration(0.1, 0.3, -0.2));
+    CompletableFuture<ModelBundle> arrives = new CompletableFuture<>();
+    catalog.update(List.of(version(1, towers)));
+    try (LoadedModels models = models()) {
+      get(models.load(ID, null));
+      assertEquals("none can", 1, number(models, ModelConfig::hasFusion));
+      catalog.update(List.of(next(2, fused, arrives)));
+      AtomicLong leased = new AtomicLong();
+      CompletableFuture<Void> job =
+          models.whileLeased(
+              ID,
+              ModelConfig::hasFusion,
+              on -> {
+                leased.set(on.version().number());
+                return on.done();
+              });
+      assertEquals(2, leased.get());
+      assertEquals("what it can, the one before does", 1, number(models, any -> true));
+      assertFalse(job.isDone());
+      arrives.complete(fused);
+      get(job);
+      assertEquals(2, number(models, any -> true));
+    }
+    assertEquals(0, used.get());
+  }
+
+  public void testANextVersionThatCouldAndCannotBeLoadedSaysWhy() throws Exception {
+    ModelBundle towers = TestClips.bundle(ID, 11);
+    ModelBundle fused = TestClips.fused(towers, 5, new Calibration(0.1, 0.3, -0.2));
+    catalog.update(List.of(version(1, towers)));
+    try (LoadedModels models = models()) {
+      get(models.load(ID, null));
+      CompletableFuture<ModelBundle> arrives = new CompletableFuture<>();
+      catalog.update(List.of(next(2, towers.withPrompts(List.of("a photo of {}")), arrives)));
+      models.refresh();
+      catalog.update(
+          List.of(
+              next(
+                  3,
+                  fused,
+                  CompletableFuture.failedFuture(
+                      new InferenceException.ModelUnavailable("chunk 3 is missing", null)))));
+      assertThat(
+          unavailable(models),
+          containsString("another version is being loaded before it, retry later"));
+      arrives.complete(towers.withPrompts(List.of("a photo of {}")));
+      assertBusy(() -> assertEquals(2, number(models, any -> true)));
+      expectThrows(ExecutionException.class, () -> get(models.load(ID, null)));
+      assertThat(
+          unavailable(models),
+          containsString(
+              "mine version 3 can do this and is not loaded, mine version 2 serves and cannot:"
+                  + " chunk 3 is missing"));
+    }
+    assertEquals(0, used.get());
+  }
+
+  private static ModelVersion next(
+      long number, ModelBundle bundle, CompletableFuture<ModelBundle> arrives) {
+    return ModelVersion.stored(
+        ID, number, "sha" + number, bundle.manifest().toJson(), () -> arrives);
+  }
+
+  private static long number(LoadedModels models, Predicate<ModelConfig> able) throws Exception {
+    return get(
+        models.whileLeased(
+            ID, able, on -> CompletableFuture.completedFuture(on.version().number())));
+  }
+
+  private static String unavailable(LoadedModels models) {
+    ExecutionException e =
+        expectThrows(ExecutionException.class, () -> number(models, ModelConfig::hasFusion));
+    assertThat(e.getCause(), instanceOf(InferenceException.ModelUnavailable.class));
+    return e.getCause().getMessage();
   }
 
   public void testAFailedFetchIsTriedAgain() throws Exception {
