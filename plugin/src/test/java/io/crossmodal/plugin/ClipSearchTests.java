@@ -43,11 +43,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicReference;
 import org.apache.lucene.tests.util.LuceneTestCase.SuppressFileSystems;
 import org.junit.Before;
 import org.opensearch.ExceptionsHelper;
-import org.opensearch.action.search.SearchPhaseExecutionException;
 import org.opensearch.action.search.SearchRequestBuilder;
 import org.opensearch.action.support.WriteRequest;
 import org.opensearch.common.settings.Settings;
@@ -354,6 +352,13 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
     for (SearchHit hit : search("mapped", "{" + MAPPED + "\"size\":5}")) {
       assertNull("nobody asked", hit.field("_cross_modal"));
     }
+    // A fusion encoder over the same towers takes nothing away.
+    ModelBundle fused = TestClips.fused(mapped, 5, new Calibration(0.1, 0.3, -0.2));
+    upload("maps", TestModels.zip(fused, createTempDir()));
+    String maps = "{" + MAPPED + "\"ext\":{\"cross_modal\":{\"heat_map\":true}}}";
+    for (SearchHit hit : search("mapped", maps)) {
+      assertNotNull(described(hit).toString(), described(hit).get("heat_map"));
+    }
     refused(
         "[ext.cross_modal.heat_map] is drawn for at most 100 hits, [size] is 101",
         () ->
@@ -375,10 +380,40 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
   }
 
   /** Before hits are fetched, so that no shard answers without. */
-  public void testHeatMapsNeedTokensThatWereMadeForThem() {
+  public void testHeatMapsNeedTokensThatWereMadeForThem() throws Exception {
     refused(
         "model [clip] has neither those nor a fusion encoder: import the CLIP with --heat-maps",
         () -> search("{" + MAPPED + "\"ext\":{\"cross_modal\":{\"heat_map\":true}}}"));
+    upload(
+        ID,
+        TestModels.zip(
+            TestClips.fused(bundle, 5, new Calibration(0.1, 0.3, -0.2)), createTempDir()));
+    refused(
+        "[ext.cross_modal.heat_map] needs a [rescore] of type [fusion], which this search does not"
+            + " have: where words look, the fusion encoder of model [clip] says",
+        () -> search("{" + MAPPED + "\"ext\":{\"cross_modal\":{\"heat_map\":\"geo\"}}}"));
+  }
+
+  /** Nothing that a request asks for is left out without a word. */
+  public void testWhatASearchWithoutARescoreCannotHave() {
+    for (String query :
+        List.of(
+            "{\"match_all\":{}}",
+            "{\"cross_modal\":{\"field\":\"image\",\"query_id\":\"1\"}}",
+            "{\"cross_modal\":{\"field\":\"image\",\"like\":[{\"text\":\"a pond\"}]}}",
+            "{\"bool\":{\"must_not\":{\"cross_modal\":"
+                + "{\"field\":\"image\",\"query_text\":\"a pond\"}}}}")) {
+      String body = "{\"query\":" + query + ",\"ext\":{\"cross_modal\":{%s}}}";
+      refused(
+          "[ext.cross_modal.heat_map] draws words, and this search has none",
+          () -> search(String.format(Locale.ROOT, body, "\"heat_map\":true")));
+      refused(
+          "[ext.cross_modal.details] needs a [rescore] of type [fusion]",
+          () -> search(String.format(Locale.ROOT, body, "\"details\":true")));
+      refused(
+          "[ext.cross_modal.global_window] needs a [rescore] of type [fusion]",
+          () -> search(String.format(Locale.ROOT, body, "\"global_window\":5")));
+    }
   }
 
   /** The golden outputs say what its maker computed; the other models go on. */
@@ -459,17 +494,8 @@ public class ClipSearchTests extends OpenSearchSingleNodeTestCase {
     assertEquals(2, getInstanceFromNode(ModelRegistry.class).catalog().version(ID).number());
     assertEquals(before, scores(knn("image", new QuerySource.Text("a pond"))));
     ReferenceFusion reference = new ReferenceFusion(bundle.manifest().config(), bundle.weights());
-    AtomicReference<SearchHit[]> found = new AtomicReference<>();
-    // A node goes on with the version before until the next one is warm.
-    assertBusy(
-        () -> {
-          try {
-            found.set(search(fusion("a pond")));
-          } catch (SearchPhaseExecutionException e) {
-            throw new AssertionError(e);
-          }
-        });
-    SearchHit[] hits = found.get();
+    // At once: the version before serves still, and cannot.
+    SearchHit[] hits = search(fusion("a pond"));
     assertEquals(CAPTIONS.size(), hits.length);
     try (FusionModel model = FusionModel.load(bundle, createTempDir())) {
       TokenBlock words = texts(model, List.of("a pond")).get(0).tokens();

@@ -135,7 +135,7 @@ final class PatchGround {
       middleX += a[0] / 4;
       middleY += a[1] / 4;
     }
-    if (east - west > 180) {
+    if (east - west > 180 || west < -180 || east > 180) {
       throw overTheDateLine(field);
     }
     if (area == 0) {

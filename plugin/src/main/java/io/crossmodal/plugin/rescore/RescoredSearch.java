@@ -107,6 +107,24 @@ public final class RescoredSearch {
     }
   }
 
+  /**
+   * Refuses what a search without a fusion rescore cannot have.
+   *
+   * @param asked the part of the request's {@code ext}
+   * @throws IllegalArgumentException when it wants something of rescored hits
+   */
+  public static void checkUnrescored(CrossModalExtBuilder asked) {
+    if (asked.globalWindow() > 0) {
+      throw new IllegalArgumentException(
+          "[ext.cross_modal.global_window] needs a [rescore] of type [fusion] to give a window");
+    }
+    if (asked.details()) {
+      throw new IllegalArgumentException(
+          "[ext.cross_modal.details] needs a [rescore] of type [fusion], of whose scores it tells:"
+              + " add one, or leave [details] out; how kNN scored, [explain] tells");
+    }
+  }
+
   /** Returns whether other clusters do their part of a search to the end. */
   private static boolean mergesClusters(SearchRequest search) {
     return search.isCcsMinimizeRoundtrips()

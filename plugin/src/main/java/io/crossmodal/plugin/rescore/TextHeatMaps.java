@@ -32,9 +32,9 @@ import org.opensearch.index.query.QueryBuilder;
 import org.opensearch.search.fetch.FetchContext;
 
 /**
- * Heat maps of the hits of a search by words that has no rescore, by a model without a fusion
- * encoder: {@link PatchSimilarity} of the query's embedding and the tokens as they are stored. No
- * model runs.
+ * Heat maps of the hits of a search by words that has no rescore: {@link PatchSimilarity} of the
+ * query's embedding and the tokens as they are stored, of a model that was made for it, whether or
+ * not it has a fusion encoder. No model runs.
  *
  * @param asked the text
  * @param scoring for the heap and the counters of this node
@@ -50,27 +50,26 @@ public record TextHeatMaps(
    * Returns the rescores of a search, in the request's order; where it has none and asks for heat
    * maps, one of these for each text that it searches by.
    *
-   * @throws IllegalArgumentException as {@link #check}
+   * @throws IllegalArgumentException as {@link #check} and {@link RescoredSearch#checkUnrescored}
    */
   public static List<? extends DetailsFetchPhase.Page> pages(
       FetchContext fetch, Supplier<ScoringService> scoring) {
     List<RescoredPage> rescored = RescoredPage.of(fetch);
-    boolean wanted =
-        fetch.getSearchExt(CrossModalExtBuilder.NAME) instanceof CrossModalExtBuilder ext
-            && ext.heatMap();
-    if (!rescored.isEmpty() || !wanted || fetch.parsedQuery() == null) {
+    if (!rescored.isEmpty()
+        || !(fetch.getSearchExt(CrossModalExtBuilder.NAME) instanceof CrossModalExtBuilder ext)) {
+      return rescored;
+    }
+    RescoredSearch.checkUnrescored(ext);
+    if (!ext.heatMap() || fetch.parsedQuery() == null) {
       return rescored;
     }
     List<TextHeatMaps> pages = new ArrayList<>();
     for (AskedText asked : AskedText.in(fetch.parsedQuery().query())) {
       if (fetch.mapperService().fieldType(asked.field()) instanceof CrossModalFieldType type) {
-        ModelManifest model = type.definition().model();
-        if (!model.config().hasFusion()) {
-          check(model);
-          pages.add(
-              new TextHeatMaps(
-                  asked, type.definition(), fetch.searcher().getIndexReader().leaves(), scoring));
-        }
+        check(type.definition().model());
+        pages.add(
+            new TextHeatMaps(
+                asked, type.definition(), fetch.searcher().getIndexReader().leaves(), scoring));
       }
     }
     return pages;
@@ -80,14 +79,20 @@ public record TextHeatMaps(
    * Insists that heat maps can be drawn of what a search without a rescore finds by words.
    *
    * @param query encoded, as shards get it
-   * @throws IllegalArgumentException where a model of it cannot compare patches with texts, saying
-   *     what to do
+   * @throws IllegalArgumentException where there are no words, or a model of them cannot compare
+   *     patches with texts, saying what to do
    */
   public static void check(QueryBuilder query, ModelCatalog catalog) {
     Set<String> spaces = AskedText.spaces(query);
+    if (spaces.isEmpty()) {
+      throw new IllegalArgumentException(
+          "[ext.cross_modal.heat_map] draws words, and this search has none: search by [query_text]"
+              + " of [cross_modal], add a [rescore] of type [fusion] by one, or leave [heat_map]"
+              + " out");
+    }
     for (String id : catalog.ids()) {
       ModelManifest model = catalog.manifest(id);
-      if (spaces.contains(model.fingerprints().embeddingSpace()) && !model.config().hasFusion()) {
+      if (spaces.contains(model.fingerprints().embeddingSpace())) {
         check(model);
       }
     }
@@ -100,14 +105,21 @@ public record TextHeatMaps(
   }
 
   private static void check(ModelManifest model) {
-    if (!model.config().image().hasValuePath()) {
-      throw new IllegalArgumentException(
-          "[ext.cross_modal.heat_map] needs patches that can be compared with texts, and model ["
-              + model.id()
-              + "] has neither those nor a fusion encoder: import the CLIP with --heat-maps under"
-              + " an id of its own and encode its pictures again (\"Heat maps\" in"
-              + " docs/models.md)");
+    if (model.config().image().hasValuePath()) {
+      return;
     }
+    if (model.config().hasFusion()) {
+      throw new IllegalArgumentException(
+          "[ext.cross_modal.heat_map] needs a [rescore] of type [fusion], which this search does"
+              + " not have: where words look, the fusion encoder of model ["
+              + model.id()
+              + "] says; add one with the same [field] and [query_text], or leave [heat_map] out");
+    }
+    throw new IllegalArgumentException(
+        "[ext.cross_modal.heat_map] needs patches that can be compared with texts, and model ["
+            + model.id()
+            + "] has neither those nor a fusion encoder: import the CLIP with --heat-maps under an"
+            + " id of its own and encode its pictures again (\"Heat maps\" in docs/models.md)");
   }
 
   @Override

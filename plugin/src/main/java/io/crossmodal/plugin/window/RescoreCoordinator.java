@@ -75,9 +75,8 @@ public final class RescoreCoordinator extends AbstractProcessor
       if (RescoredSearch.hasFusion(context.searchRequest().source())) {
         return true;
       }
-      if (asked != null && asked.globalWindow() > 0) {
-        throw new IllegalArgumentException(
-            "[ext.cross_modal.global_window] needs a [rescore] of type [fusion] to give a window");
+      if (asked != null) {
+        RescoredSearch.checkUnrescored(asked);
       }
       // Heat maps of a search by words alone are checked before hits are fetched.
       return asked != null && asked.heatMap();

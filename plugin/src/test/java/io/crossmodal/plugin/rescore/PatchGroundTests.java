@@ -119,6 +119,13 @@ public class PatchGroundTests extends OpenSearchTestCase {
         polygon(new double[][] {{179, 1}, {179, 0}, {-179, 0}, {-179, 1}}),
         "lies over the date line");
     refused(new Rectangle(179, -179, 1, 0), "lies over the date line");
+    // Longitudes that go on instead.
+    refused(
+        polygon(new double[][] {{179, 1}, {179, 0}, {181, 0}, {181, 1}}),
+        "lies over the date line");
+    refused(
+        polygon(new double[][] {{-181, 1}, {-181, 0}, {-179, 0}, {-179, 1}}),
+        "lies over the date line");
     refused(polygon(new double[][] {{0, 0}, {1, 1}, {2, 2}, {1, 1}}), "has no area");
   }
 

@@ -69,7 +69,7 @@ public class SelectionIT extends ClusterTestCase {
               + shards
               + ",'number_of_replicas':1},'mappings':{'properties':{'image':{'type':'cross_modal'},"
               + "'number':{'type':'integer'},'place':{'type':'keyword'},"
-              + "'where':{'type':'alias','path':'place'},'tags':{'type':'keyword'},"
+              + "'where':{'type':'alias','path':'place'},'tags':{'type':'keyword'},'words':{'type':'text'},"
               + "'bare':{'type':'keyword','doc_values':false}}}}");
       StringBuilder bulk = new StringBuilder();
       for (int i = 0; i < PICTURES; i++) {
@@ -342,6 +342,27 @@ public class SelectionIT extends ClusterTestCase {
     assertNothingLeftOpen();
   }
 
+  /** The ends of the range: 0 cuts nothing, not even what has no p; 1 cuts what is not certain. */
+  public void testTheEndsOfTheRange() throws IOException {
+    for (int shards : SHARDS) {
+      List<Plain> window = window(shards, "");
+      String page = ",'size':" + WINDOW;
+      assertEquals(
+          window.stream().map(Plain::id).toList(), search(shards, "'min_p':0", true, page).ids());
+      Answer certain = search(shards, "'min_p':1", true, page);
+      assertEquals(
+          window.stream().filter(hit -> !hit.rescored() || hit.p >= 1).map(Plain::id).toList(),
+          certain.ids());
+      assertEquals(
+          window.stream().filter(hit -> hit.rescored() && hit.p < 1).count(),
+          reported(certain, "below_min_p"));
+      // A page of all that there is to choose from.
+      Answer spread = search(shards, "'diversity':0.5,'group':'place'", true, page);
+      assertEquals(WINDOW - reported(spread, "grouped"), spread.hits().size());
+      assertEquals(spread.hits().size(), new HashSet<>(spread.ids()).size());
+    }
+  }
+
   /** Shards that have no hit left answer with none, and let go of their readers. */
   public void testNothingIsLeft() throws Exception {
     for (int shards : SHARDS) {
@@ -391,7 +412,25 @@ public class SelectionIT extends ClusterTestCase {
     refused(400, "its type is [integer]", "POST", path, body("'group':'number'", true, ""));
     refused(400, "[doc_values: false]", "POST", path, body("'group':'bare'", true, ""));
     refused(400, "has 2 values in one of the hits", "POST", path, body("'group':'tags'", true, ""));
-    refused(400, "[min_p] must be from 0 to 1", "POST", path, body("'min_p':1.5", true, ""));
+    refused(400, "its type is [text]", "POST", path, body("'group':'words'", true, ""));
+    refused(400, "its type is [_id]", "POST", path, body("'group':'_id'", true, ""));
+    refused(400, "must name a field", "POST", path, body("'group':''", true, ""));
+    for (String bad : List.of("1.5", "-0.1", "'NaN'", "'Infinity'")) {
+      for (String option : List.of("min_p", "diversity")) {
+        refused(
+            400,
+            "[" + option + "] must be from 0 to 1",
+            "POST",
+            path,
+            body("'" + option + "':" + bad, true, ""));
+      }
+    }
+    refused(
+        400,
+        "lies beyond the global window of 24 hits",
+        "POST",
+        path,
+        body("'diversity':0.5", true, ",'size':" + (WINDOW + 1)));
     refused(
         400,
         "[score_mode: replace] only",
@@ -523,6 +562,17 @@ public class SelectionIT extends ClusterTestCase {
           {"'query_text':'a','unlike':[{'text':'a'}]", "[unlike] goes with [like] only"},
           {"'like':[{'text':'a'},{'id':'none'}]", "[like[1].id]: there is no document [none]"},
           {"'like':[{'image':'AAAA'}]", "[like[0].image]: "},
+          {"'like':[{'id':'9'}]", "[like[0].id]: there is no document [9] in index [scenes3] with"},
+          {"'like':[{'id':'3','index':'nowhere'}]", "[like[0].id]: there is no document [3] in"},
+          {"'like':[{'id':'3','index':'sc*'}]", "there is no document [3] in index [sc*] with a"},
+          {"'like':[{'id':'3','index':'sce,nes'}]", "there is no document [3] in"},
+          {"'like':[{'id':'3','field':'place'}]", "a field [place] of type [cross_modal]"},
+          {"'like':[{'id':''}]", "[query_id] must not be empty"},
+          {"'like':[{'text':'a','weight':'NaN'}]", "[weight] must be above 0"},
+          {"'like':[{'text':'a','weight':-1}]", "[weight] must be above 0"},
+          {"'like':[{'text':'a','weight':1000.1}]", "at most 1000.0, got [1000.1]"},
+          {"'like':[{'text':'a'}],'unlike':['b']", "[unlike[0]] must be an object"},
+          {"'like':[{'text':'\\u200b\\u2028'}]", "[like[0].text]: "},
           {"'like':[{'id':'3'}],'unlike':[{'id':'3','weight':1}]", "cancel each other"},
           {"'like':[{'id':'3'},{'id':'5'}],'calibrate':true", "[calibrate] goes with an image"},
           {"'like':[" + "{'id':'3'},".repeat(50) + "{'id':'3'}]", "takes at most 50 sides"},
