@@ -7,6 +7,7 @@ package io.crossmodal.plugin;
 import io.crossmodal.model.inference.InferenceException;
 import io.crossmodal.model.inference.memory.MemoryBudget;
 import java.util.Objects;
+import java.util.Optional;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.core.common.breaker.CircuitBreaker;
 import org.opensearch.core.common.breaker.CircuitBreakingException;
@@ -47,6 +48,11 @@ final class NativeMemoryBreaker implements MemoryBudget {
             CircuitBreaker.Type.MEMORY,
             CircuitBreaker.Durability.TRANSIENT),
         settings);
+  }
+
+  @Override
+  public Optional<Level> level() {
+    return Optional.of(new Level(breaker.getUsed(), breaker.getLimit(), breaker.getTrippedCount()));
   }
 
   @Override

@@ -7,6 +7,7 @@ package io.crossmodal.plugin.action;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.inference.engine.ModelEngine.WorkerStatus;
 import io.crossmodal.model.inference.memory.DeviceBudgets.GpuMemory;
+import io.crossmodal.model.inference.memory.MemoryBudget;
 import io.crossmodal.model.inference.registry.ModelStatus;
 import io.crossmodal.model.inference.registry.ModelStatus.PrecisionTrial;
 import io.crossmodal.plugin.inference.node.NodeInference;
@@ -14,6 +15,7 @@ import java.io.IOException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.opensearch.action.support.nodes.BaseNodeResponse;
 import org.opensearch.cluster.node.DiscoveryNode;
 import org.opensearch.core.common.io.stream.StreamInput;
@@ -24,6 +26,7 @@ import org.opensearch.core.common.io.stream.Writeable;
 public final class NodeReport extends BaseNodeResponse {
   private final int queued;
   private final Usage usage;
+  private final MemoryBudget.Level nativeMemory;
   private final Map<String, GpuMemory> gpus;
   private final List<WorkerStatus> workers;
   private final Map<String, Model> models;
@@ -77,6 +80,7 @@ public final class NodeReport extends BaseNodeResponse {
     super(node);
     queued = inference.queued();
     usage = Usage.of(inference.stats());
+    nativeMemory = inference.nativeMemory().orElse(null);
     gpus = inference.gpus();
     workers = inference.workers();
     models = new LinkedHashMap<>();
@@ -89,6 +93,10 @@ public final class NodeReport extends BaseNodeResponse {
     super(in);
     queued = in.readVInt();
     usage = Usage.read(in);
+    nativeMemory =
+        in.readBoolean()
+            ? new MemoryBudget.Level(in.readVLong(), in.readZLong(), in.readVLong())
+            : null;
     gpus =
         in.readOrderedMap(
             StreamInput::readString, from -> new GpuMemory(from.readVLong(), from.readVLong()));
@@ -101,6 +109,12 @@ public final class NodeReport extends BaseNodeResponse {
     super.writeTo(out);
     out.writeVInt(queued);
     usage.writeTo(out);
+    out.writeBoolean(nativeMemory != null);
+    if (nativeMemory != null) {
+      out.writeVLong(nativeMemory.used());
+      out.writeZLong(nativeMemory.limit());
+      out.writeVLong(nativeMemory.refusals());
+    }
     out.writeMap(
         gpus,
         StreamOutput::writeString,
@@ -146,10 +160,12 @@ public final class NodeReport extends BaseNodeResponse {
     return usage;
   }
 
-  /**
-   * Returns the memory of the GPUs in use, by their names; the CPU's is the circuit breaker's to
-   * tell.
-   */
+  /** Returns where the circuit breaker of the models stands; empty where workers compute. */
+  public Optional<MemoryBudget.Level> nativeMemory() {
+    return Optional.ofNullable(nativeMemory);
+  }
+
+  /** Returns the memory of the GPUs in use, by their names. */
   public Map<String, GpuMemory> gpus() {
     return gpus;
   }

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.action;
 
 import io.crossmodal.model.inference.stats.InferenceStats;
+import io.crossmodal.model.inference.stats.InferenceStats.Bucket;
 import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import io.crossmodal.model.inference.stats.InferenceStats.Summary;
 import io.crossmodal.model.inference.stats.InferenceStats.Timing;
@@ -52,7 +53,8 @@ public record Usage(Map<String, Long> counts, Map<String, Summary> times)
         in.readVLong(),
         in.readVLong(),
         in.readVLong(),
-        in.readVLong());
+        in.readVLong(),
+        in.readList(from -> new Bucket(from.readVLong(), from.readVLong(), from.readVLong())));
   }
 
   @Override
@@ -68,6 +70,13 @@ public record Usage(Map<String, Long> counts, Map<String, Summary> times)
     out.writeVLong(summary.p95());
     out.writeVLong(summary.p99());
     out.writeVLong(summary.max());
+    out.writeCollection(
+        summary.histogram(),
+        (to, bucket) -> {
+          to.writeVLong(bucket.ge());
+          to.writeVLong(bucket.lt());
+          to.writeVLong(bucket.count());
+        });
   }
 
   @Override
@@ -84,7 +93,16 @@ public record Usage(Map<String, Long> counts, Map<String, Summary> times)
           .field("p95", summary.p95())
           .field("p99", summary.p99())
           .field("max", summary.max())
-          .endObject();
+          .startArray("histogram");
+      for (Bucket bucket : summary.histogram()) {
+        builder
+            .startObject()
+            .field("ge", bucket.ge())
+            .field("lt", bucket.lt())
+            .field("count", bucket.count())
+            .endObject();
+      }
+      builder.endArray().endObject();
     }
     return builder.endObject();
   }

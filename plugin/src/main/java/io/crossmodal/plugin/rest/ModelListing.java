@@ -132,6 +132,7 @@ final class ModelListing extends RestBuilderListener<NodesReportAction.Response>
         .field("max_text_tokens", model.config().hasText() ? model.config().text().maxTokens() : 0)
         .field("sensors", model.config().sensors().stream().map(SensorConfig::name).toList())
         .field("fusion", model.config().hasFusion())
+        .field("heat_maps", model.config().hasText() && model.config().image().hasValuePath())
         .field("prompts", model.prompts() == null ? List.of() : model.prompts())
         .startObject("fingerprints")
         .field("filter_space", fingerprints.embeddingSpace())

@@ -6,6 +6,7 @@ package io.crossmodal.plugin.rest;
 
 import io.crossmodal.model.inference.engine.ModelEngine.WorkerStatus;
 import io.crossmodal.model.inference.memory.DeviceBudgets.GpuMemory;
+import io.crossmodal.model.inference.memory.MemoryBudget;
 import io.crossmodal.plugin.action.NodeReport;
 import io.crossmodal.plugin.action.NodesReportAction;
 import java.io.IOException;
@@ -53,6 +54,14 @@ public final class RestStatsHandler extends BaseRestHandler {
                   builder.field("name", node.getNode().getName());
                   builder.field("queued", node.queued());
                   node.usage().toXContent(builder, ToXContent.EMPTY_PARAMS);
+                  if (node.nativeMemory().isPresent()) {
+                    MemoryBudget.Level memory = node.nativeMemory().get();
+                    builder.startObject("native_memory");
+                    builder.field("used_in_bytes", memory.used());
+                    builder.field("limit_in_bytes", memory.limit());
+                    builder.field("tripped", memory.refusals());
+                    builder.endObject();
+                  }
                   builder.startObject("gpus");
                   for (Map.Entry<String, GpuMemory> gpu : node.gpus().entrySet()) {
                     builder.startObject(gpu.getKey());

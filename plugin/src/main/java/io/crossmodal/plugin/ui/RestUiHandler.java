@@ -44,6 +44,7 @@ public final class RestUiHandler extends BaseRestHandler {
           "geometry.js",
           "grid.js",
           "heat.js",
+          "histogram.js",
           "hit.js",
           "hits.js",
           "map.js",

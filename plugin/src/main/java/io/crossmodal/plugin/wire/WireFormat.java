@@ -16,7 +16,7 @@ import org.opensearch.core.common.io.stream.StreamOutput;
  */
 public final class WireFormat {
   /** Raised with each change to what nodes send each other or keep in the cluster state. */
-  public static final int NUMBER = 7;
+  public static final int NUMBER = 8;
 
   // Lower only when every reader obeys the number that read returns; 3 and older wrote none.
   private static final int OLDEST = NUMBER;

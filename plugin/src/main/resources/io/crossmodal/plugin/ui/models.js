@@ -7,9 +7,10 @@
 
 import { button, byId, element } from "./dom.js";
 import { base64 } from "./form.js";
+import { histogram, millis } from "./histogram.js";
 import { Problem, send } from "./node.js";
 
-const MODELS = "_plugins/_cross_modal/models";
+export const MODELS = "_plugins/_cross_modal/models";
 const STATS = "_plugins/_cross_modal/stats";
 /** Well below `http.max_content_length`, and what docs/operations.md advises. */
 const PART = 4 << 20;
@@ -49,7 +50,7 @@ export class ModelsPage {
     const busy = byId("models-list").contains(document.activeElement) && document.activeElement;
     const label = busy && busy.getAttribute("aria-label");
     byId("models-list").replaceChildren(...models.map((model) => this.card(model, nodes)));
-    byId("nodes-list").replaceChildren(...Object.values(nodes).map(node));
+    byId("nodes-list").replaceChildren(...Object.entries(nodes).map(([id, stats]) => node(stats, weights(models, id))));
     [...byId("models-list").querySelectorAll("button")].find((one) => label && one.getAttribute("aria-label") === label)?.focus();
   }
 
@@ -66,7 +67,7 @@ export class ModelsPage {
           `version ${model.version} · ${model.sensors.join(", ")} · ${model.filter_dimension} dimensions · ${kind}`,
       ),
     );
-    const head = ["node", "state", "device", "precision", "memory", "queue", "pairs", "batch fill", "p95 of a call"];
+    const head = ["node", "state", "device", "precision", "memory", "queue", "pairs", "batch fill", "calls", "times of a call"];
     const rows = Object.entries(model.nodes).map(([id, at]) => state(at, nodes[id], model.id));
     card.append(table(`Where ${model.id} is loaded`, head, rows));
     const id = encodeURIComponent(model.id);
@@ -122,6 +123,11 @@ export class ModelsPage {
       for (let part = 0; part < parts; part++) {
         progress.value = part;
         byId("upload-said").textContent = `part ${part + 1} of ${parts}`;
+        if (part === parts - 1) {
+          // How long the node takes to load and try it, nobody knows before.
+          progress.removeAttribute("value");
+          byId("upload-said").textContent += "; the node loads it and tries its golden outputs …";
+        }
         const bundle = await base64(file.slice(part * PART, (part + 1) * PART));
         const query = parts > 1 ? `?part=${part}&parts=${parts}` : "";
         await send("PUT", `${MODELS}/${encodeURIComponent(id)}${query}`, { bundle });
@@ -150,11 +156,12 @@ function state(at, stats, id) {
     at.error ? `${at.state}: ${at.error}` : at.state,
     at.device ?? "–",
     at.precision ?? "–",
-    at.memory_in_bytes ? megabytes(at.memory_in_bytes) : "–",
+    at.memory_in_bytes ? ofMemory(at.memory_in_bytes, stats?.native_memory) : "–",
     String(stats?.queued ?? "–"),
     String(used.pairs ?? 0),
     fill(used),
-    used.micros?.model?.count ? millis(used.micros.model.p95) : "–",
+    String(used.micros?.model?.count ?? 0),
+    histogram(`Times of a call of ${id} on ${at.name}`, used.micros?.model?.histogram),
   ];
 }
 
@@ -163,34 +170,73 @@ export function fill({ pairs, score_batches: calls }) {
   return calls > 0 ? `${(pairs / calls).toFixed(1)} a call` : "–";
 }
 
-/** @param {any} stats */
-function node(stats) {
+/** Bytes of all models that a node has loaded. @param {any[]} models @param {string} id of the node */
+export function weights(models, id) {
+  return models.reduce((sum, { nodes }) => sum + (nodes?.[id]?.memory_in_bytes ?? 0), 0);
+}
+
+/** @param {number} bytes @param {{limit_in_bytes: number} | undefined} memory of the node */
+function ofMemory(bytes, memory) {
+  const limit = memory?.limit_in_bytes ?? 0;
+  return limit > 0 ? meter(megabytes(bytes), bytes, limit) : megabytes(bytes);
+}
+
+/**
+ * The memory outside of the heap: what is taken of what the circuit breaker allows.
+ *
+ * @param {{used_in_bytes: number, limit_in_bytes: number, tripped: number} | undefined} memory
+ * @param {number} held by weights
+ * @param {boolean} gpus whether some of them lie elsewhere
+ */
+function memoryOf(memory, held, gpus) {
+  if (!memory) {
+    return element("p", "memory hint", "Workers compute for this node; their memory is theirs.");
+  }
+  const { used_in_bytes: used, limit_in_bytes: limit, tripped } = memory;
+  const parts = [
+    `native memory ${megabytes(used)} of ${limit < 0 ? "any" : megabytes(limit)}`,
+    ...(gpus ? [] : [`${megabytes(Math.min(held, used))} weights`, `${megabytes(Math.max(0, used - held))} calls`]),
+    `breaker tripped ${tripped} times`,
+  ];
+  const made = element("p", "memory");
+  made.append(limit > 0 ? meter(parts.join(" · "), used, limit) : parts.join(" · "));
+  return made;
+}
+
+/** @param {any} stats @param {number} held bytes of its models */
+function node(stats, held) {
   const card = element("section", "card");
   card.append(element("h3", "", stats.name));
   const gpus = Object.entries(stats.gpus ?? {}).map(
     ([name, memory]) => `${name}: ${megabytes(memory.used_in_bytes)} of ${megabytes(memory.limit_in_bytes)}`,
   );
   card.append(element("p", "hint", [`${stats.queued} jobs wait`, ...gpus].join(" · ")));
+  card.append(memoryOf(stats.native_memory, held, gpus.length > 0));
+  for (const worker of stats.workers ?? []) {
+    const parts = [`worker ${worker.address}`, worker.state, `${worker.in_flight} jobs under way`, worker.error];
+    card.append(element("p", "hint", parts.filter(Boolean).join(" · ")));
+  }
   const times = Object.entries(stats.micros ?? {}).filter(([, time]) => time.count > 0);
   const longest = Math.max(1, ...times.map(([, time]) => time.max));
   const rows = times.map(([name, time]) => [
     name,
     String(time.count),
     millis(time.mean),
-    ...COLUMNS.map((column) => bar(time[column], longest)),
+    ...COLUMNS.map((column) => meter(millis(time[column]), Math.log1p(time[column]), Math.log1p(longest))),
+    histogram(`${name} on ${stats.name}`, time.histogram),
   ]);
-  card.append(table(`Times of ${stats.name}`, ["time", "count", "mean", ...COLUMNS], rows));
+  card.append(table(`Times of ${stats.name}`, ["time", "count", "mean", ...COLUMNS, "histogram"], rows));
   return card;
 }
 
-/** @param {number} micros @param {number} longest */
-function bar(micros, longest) {
-  const made = element("span", "bar", millis(micros));
-  const meter = element("meter");
-  meter.max = Math.log1p(longest);
-  meter.value = Math.log1p(micros);
-  meter.setAttribute("aria-hidden", "true");
-  made.append(meter);
+/** A figure and, for the eye, how large it is. @param {string} text @param {number} value @param {number} most */
+function meter(text, value, most) {
+  const made = element("span", "bar", text);
+  const scale = element("meter");
+  scale.max = most;
+  scale.value = value;
+  scale.setAttribute("aria-hidden", "true");
+  made.append(scale);
   return made;
 }
 
@@ -221,7 +267,5 @@ function table(caption, head, rows) {
   return frame;
 }
 
-/** @param {number} micros */
-const millis = (micros) => `${(micros / 1000).toFixed(micros < 10_000 ? 2 : 0)} ms`;
 /** @param {number} bytes */
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;

@@ -18,6 +18,7 @@ import io.crossmodal.model.inference.runtime.NativeRuntime;
 import io.crossmodal.model.inference.stats.InferenceStats;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
@@ -74,6 +75,11 @@ public final class LocalEngine implements ModelEngine {
   @Override
   public Map<String, GpuMemory> gpus() {
     return budgets.gpus();
+  }
+
+  @Override
+  public Optional<MemoryBudget.Level> nativeMemory() {
+    return budgets.nativeMemory();
   }
 
   @Override

@@ -7,9 +7,11 @@ package io.crossmodal.model.inference.engine;
 import io.crossmodal.model.inference.InferenceSettings;
 import io.crossmodal.model.inference.batching.JobRunner;
 import io.crossmodal.model.inference.memory.DeviceBudgets.GpuMemory;
+import io.crossmodal.model.inference.memory.MemoryBudget;
 import io.crossmodal.model.inference.registry.LoadedModels;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** Loads models and computes jobs with them, in this process or beside it. Thread-safe. */
 public interface ModelEngine extends AutoCloseable {
@@ -34,6 +36,9 @@ public interface ModelEngine extends AutoCloseable {
 
   /** Returns the memory of the GPUs in use, by their names; empty where the CPU computes. */
   Map<String, GpuMemory> gpus();
+
+  /** Returns the memory of weights and calls in this process; empty where others compute. */
+  Optional<MemoryBudget.Level> nativeMemory();
 
   /** Returns the processes that compute for this one; empty where none does. */
   List<WorkerStatus> workers();

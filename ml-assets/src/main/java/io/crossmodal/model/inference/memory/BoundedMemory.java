@@ -5,6 +5,7 @@
 package io.crossmodal.model.inference.memory;
 
 import io.crossmodal.model.inference.InferenceException;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** Memory of a fixed size: of a GPU, or of a worker's process. Thread-safe. */
@@ -12,6 +13,7 @@ public final class BoundedMemory implements MemoryBudget {
   private final String name;
   private final long limit;
   private final AtomicLong used = new AtomicLong();
+  private final AtomicLong refusals = new AtomicLong();
 
   /**
    * @param name as a message should call it
@@ -38,10 +40,16 @@ public final class BoundedMemory implements MemoryBudget {
   }
 
   @Override
+  public Optional<Level> level() {
+    return Optional.of(new Level(used(), limit, refusals.get()));
+  }
+
+  @Override
   public Reservation reserve(String what, long bytes) {
     long now = used.addAndGet(bytes);
     if (now > limit) {
       used.addAndGet(-bytes);
+      refusals.incrementAndGet();
       throw new InferenceException.MemoryExceeded(
           what,
           bytes,

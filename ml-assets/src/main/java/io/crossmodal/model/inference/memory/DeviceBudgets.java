@@ -8,6 +8,7 @@ import ai.djl.Device;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.inference.InferenceException;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.ToLongFunction;
@@ -74,6 +75,11 @@ public final class DeviceBudgets {
       own.close();
       throw e;
     }
+  }
+
+  /** Returns where the node's own memory stands; empty where nobody counts it. */
+  public Optional<MemoryBudget.Level> nativeMemory() {
+    return node.level();
   }
 
   /** Returns the GPUs in use, by their names such as {@code gpu(0)}. */

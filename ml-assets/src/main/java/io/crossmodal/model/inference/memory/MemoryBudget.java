@@ -7,6 +7,7 @@ package io.crossmodal.model.inference.memory;
 import io.crossmodal.model.inference.InferenceException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Memory that may be taken: by calls of a model, outside the Java heap and in the arrays that feed
@@ -15,6 +16,15 @@ import java.util.List;
 public interface MemoryBudget {
   /** Grants everything. */
   MemoryBudget UNLIMITED = (what, bytes) -> () -> {};
+
+  /**
+   * Where a budget stands.
+   *
+   * @param used bytes that are taken
+   * @param limit bytes that may be taken; below 0 for any number
+   * @param refusals reservations that it did not grant
+   */
+  record Level(long used, long limit, long refusals) {}
 
   /** Memory that was granted; closing gives it back. */
   interface Reservation extends AutoCloseable {
@@ -60,4 +70,9 @@ public interface MemoryBudget {
    * @throws InferenceException.MemoryExceeded when there is not so much
    */
   Reservation reserve(String what, long bytes);
+
+  /** Returns where it stands; empty where nobody counts. */
+  default Optional<Level> level() {
+    return Optional.empty();
+  }
 }

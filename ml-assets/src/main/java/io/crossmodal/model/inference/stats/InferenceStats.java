@@ -4,13 +4,17 @@
  */
 package io.crossmodal.model.inference.stats;
 
+import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Predicate;
 import org.HdrHistogram.ConcurrentHistogram;
+import org.HdrHistogram.Histogram;
+import org.HdrHistogram.HistogramIterationValue;
 
 /**
  * Counts what a node's models did since it started, and where the time went: in all, and {@link
@@ -130,8 +134,25 @@ public final class InferenceStats {
    * A histogram's summary, in microseconds.
    *
    * @param count values recorded
+   * @param histogram those of its buckets that hold any, each twice as wide as the one before
    */
-  public record Summary(long count, long mean, long p50, long p95, long p99, long max) {}
+  public record Summary(
+      long count, long mean, long p50, long p95, long p99, long max, List<Bucket> histogram) {
+    static final Summary NONE = new Summary(0, 0, 0, 0, 0, 0, List.of());
+
+    public Summary {
+      histogram = List.copyOf(histogram);
+    }
+  }
+
+  /**
+   * A bucket of a histogram.
+   *
+   * @param ge its least value, in microseconds: 0 or a power of 2
+   * @param lt the least value of the next one
+   * @param count values that it holds, at least 1
+   */
+  public record Bucket(long ge, long lt, long count) {}
 
   private static final long LONGEST_MICROS = TimeUnit.HOURS.toMicros(1);
   private static final int DIGITS = 2;
@@ -192,7 +213,7 @@ public final class InferenceStats {
   public Summary get(Timing timing) {
     ConcurrentHistogram live = times.get(timing);
     if (live == null) {
-      return new Summary(0, 0, 0, 0, 0, 0);
+      return Summary.NONE;
     }
     // A copy, for the values must not change between the percentiles.
     ConcurrentHistogram now = live.copy();
@@ -202,6 +223,23 @@ public final class InferenceStats {
         now.getValueAtPercentile(50),
         now.getValueAtPercentile(95),
         now.getValueAtPercentile(99),
-        now.getMaxValue());
+        now.getMaxValue(),
+        buckets(now));
+  }
+
+  /** Counts by powers of 2: none lies inside a bucket of the histogram's own, so they are exact. */
+  private static List<Bucket> buckets(Histogram all) {
+    long[] counts = new long[Long.SIZE];
+    for (HistogramIterationValue some : all.recordedValues()) {
+      int bits = Long.SIZE - Long.numberOfLeadingZeros(some.getValueIteratedTo());
+      counts[bits] += some.getCountAddedInThisIterationStep();
+    }
+    List<Bucket> buckets = new ArrayList<>();
+    for (int bits = 0; bits < counts.length; bits++) {
+      if (counts[bits] > 0) {
+        buckets.add(new Bucket(bits == 0 ? 0 : 1L << (bits - 1), 1L << bits, counts[bits]));
+      }
+    }
+    return buckets;
   }
 }

@@ -17,6 +17,7 @@ import io.crossmodal.plugin.inference.encoding.EncodingService;
 import io.crossmodal.plugin.inference.scoring.ScoringService;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
@@ -85,6 +86,11 @@ public final class NodeInference implements AutoCloseable {
   /** Returns the memory of the GPUs in use, by their names; empty where the CPU computes. */
   public Map<String, DeviceBudgets.GpuMemory> gpus() {
     return engine.gpus();
+  }
+
+  /** Returns the memory of weights and calls in this process; empty where others compute. */
+  public Optional<MemoryBudget.Level> nativeMemory() {
+    return engine.nativeMemory();
   }
 
   /** Returns the processes that compute for this node; empty where it computes itself. */

@@ -8,6 +8,7 @@ import io.crossmodal.model.inference.InferenceSettings;
 import io.crossmodal.model.inference.batching.JobRunner;
 import io.crossmodal.model.inference.engine.ModelEngine;
 import io.crossmodal.model.inference.memory.DeviceBudgets.GpuMemory;
+import io.crossmodal.model.inference.memory.MemoryBudget;
 import io.crossmodal.model.inference.registry.LoadedModels;
 import io.crossmodal.model.inference.registry.ModelCatalog;
 import io.netty.channel.EventLoopGroup;
@@ -21,6 +22,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
@@ -101,6 +103,11 @@ public final class ProcessEngine implements ModelEngine {
   @Override
   public Map<String, GpuMemory> gpus() {
     return Map.of();
+  }
+
+  @Override
+  public Optional<MemoryBudget.Level> nativeMemory() {
+    return Optional.empty();
   }
 
   @Override
