@@ -57,7 +57,7 @@ final class PairsSection {
     return sensor + "-" + place;
   }
 
-  private static Path file(String sensor, String place) throws IOException {
+  static Path file(String sensor, String place) throws IOException {
     try {
       return Path.of(Objects.requireNonNull(PairsSection.class.getResource("pairs")).toURI())
           .resolve(sensor)

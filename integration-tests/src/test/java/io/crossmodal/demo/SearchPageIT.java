@@ -20,7 +20,9 @@ import com.microsoft.playwright.Download;
 import com.microsoft.playwright.JSHandle;
 import com.microsoft.playwright.Locator;
 import com.microsoft.playwright.Page;
+import com.microsoft.playwright.Route;
 import com.microsoft.playwright.assertions.PlaywrightAssertions;
+import com.microsoft.playwright.options.AriaRole;
 import com.microsoft.playwright.options.BoundingBox;
 import com.microsoft.playwright.options.ColorScheme;
 import com.microsoft.playwright.options.WaitForSelectorState;
@@ -246,6 +248,47 @@ class SearchPageIT {
     assertNotEquals(fused, keys());
     assertFalse(request().has("rescore"));
     screenshot("search");
+  }
+
+  /**
+   * What the fusion encoder reads is held back, so that whatever is shown before does not wait for
+   * it. How long kNN's hits took is written down, for it is the machine's to say.
+   */
+  @Test
+  void firstHitsDoNotWaitForTheFusionEncoder() throws IOException {
+    List<Route> held = new ArrayList<>();
+    page.route(
+        url -> url.contains("_search"),
+        route -> {
+          String body = route.request().postData();
+          if (body != null && body.contains("\"rescore\"")) {
+            held.add(route);
+          } else {
+            route.resume();
+          }
+        });
+    List<String> millis = new ArrayList<>();
+    load("#index=scenes&field=image");
+    for (int i = 0; i < 8; i++) {
+      page.fill("#words", archive.images().get(i).captions().get(0));
+      page.evaluate(
+          "() => { const begun = performance.now(); new MutationObserver((changes, observer) => {"
+              + " observer.disconnect(); requestAnimationFrame(() => { window.took ="
+              + " Math.round(performance.now() - begun); }); }).observe("
+              + "document.querySelector('#hits'), {childList: true}); window.took = 0;"
+              + " document.querySelector('#form button[type=submit]').click(); }");
+      page.waitForFunction("() => window.took > 0");
+      assertEquals(PAGE, cards().count());
+      PlaywrightAssertions.assertThat(page.locator("#status")).containsText("encoder reads …");
+      millis.add(page.evaluate("window.took").toString());
+      page.waitForCondition(() -> !held.isEmpty());
+      held.remove(0).resume();
+      settled();
+      PlaywrightAssertions.assertThat(page.locator("#status")).containsText("read by the fusion");
+    }
+    Files.writeString(
+        SCREENSHOTS.resolve("first-hits.txt"),
+        "milliseconds from the click to the first hits: " + String.join(", ", millis) + "\n");
   }
 
   @Test
@@ -510,6 +553,86 @@ class SearchPageIT {
     wrong.removeIf(text -> text.startsWith("Failed to load resource"));
   }
 
+  /** Real pictures whose places nobody wrote down, and documents of which some have one. */
+  @Test
+  void whatHasNoPlaceIsSaidToHaveNone() throws IOException {
+    List<CrossModalClient.Tile> tiles = new ArrayList<>();
+    for (String sensor : PairsSection.SENSORS) {
+      tiles.add(new CrossModalClient.Tile(sensor, sensor, PairsSection.file(sensor, "0018")));
+    }
+    client.indexTiles("pairs", "sentinel-pairs", tiles);
+    load("#index=pairs&field=image&doc=s1");
+    page.click("#run-more");
+    settled();
+    assertEquals(2, cards().count());
+    PlaywrightAssertions.assertThat(page.locator("#map-said"))
+        .hasText(
+            "This index keeps no places, neither a geo_shape nor a geo_point: its hits are on no"
+                + " map.");
+    assertFalse(page.locator("#area").isVisible(), "nothing to draw an area for");
+    page.click(".open >> nth=0");
+    PlaywrightAssertions.assertThat(page.locator("#hit-place")).containsText("it is on no map");
+
+    client.createIndex("some", 1, Places.mapping());
+    for (int scene = 0; scene < 3; scene++) {
+      JsonObject document = scene == 0 ? new JsonObject() : Places.of(scene);
+      document.add("image", bytes(archive.images().get(scene).file()));
+      client.call("PUT", "/some/_doc/" + scene + "?refresh=true", document.toString());
+    }
+    load("#index=some&field=image");
+    page.fill("#words", WORDS);
+    search();
+    PlaywrightAssertions.assertThat(page.locator("#map-said"))
+        .hasText("2 of 3 hits on the map: the others do not say where they lie.");
+    page.click("[data-key='some/0'] .open");
+    PlaywrightAssertions.assertThat(page.locator("#hit-place")).containsText("it is on no map");
+    PlaywrightAssertions.assertThat(page.locator("#hit-look-why"))
+        .containsText("the document has no footprint in field [footprint]");
+    page.click("[data-key='some/1'] .open");
+    PlaywrightAssertions.assertThat(page.locator("#hit-place")).isEmpty();
+  }
+
+  private static JsonObject bytes(Path file) throws IOException {
+    JsonObject image = new JsonObject();
+    image.addProperty("bytes", base64(file));
+    return image;
+  }
+
+  @Test
+  void theDateLineIsNoEdge() throws IOException {
+    client.createIndex("fiji", 1, Places.mapping());
+    double[][] boxes = {{179.95, -179.95}, {-179.9, -179.8}, {10, 10.1}};
+    for (int i = 0; i < boxes.length; i++) {
+      JsonObject document = new JsonObject();
+      document.addProperty("caption", "box " + i);
+      JsonObject envelope = new JsonObject();
+      envelope.addProperty("type", "envelope");
+      envelope.add(
+          "coordinates",
+          JsonParser.parseString("[[" + boxes[i][0] + ",-17],[" + boxes[i][1] + ",-17.1]]"));
+      document.add("footprint", envelope);
+      document.add("image", bytes(archive.images().get(i).file()));
+      client.call("PUT", "/fiji/_doc/" + i + "?refresh=true", document.toString());
+    }
+    load("#index=fiji&field=image");
+    page.fill("#words", WORDS);
+    page.click("#area summary");
+    for (Map.Entry<String, String> side :
+        Map.of("west", "179", "south", "-18", "east", "-179", "north", "-16").entrySet()) {
+      page.fill("#" + side.getKey(), side.getValue());
+      page.press("#" + side.getKey(), "Tab");
+    }
+    assertEquals("-179", page.inputValue("#east"));
+    search();
+    assertEquals(Set.of("fiji/0", "fiji/1"), new TreeSet<>(keys()));
+    painted("hits", true);
+    page.click("[data-key='fiji/0'] .open");
+    PlaywrightAssertions.assertThat(page.locator("#hit-look-why"))
+        .containsText("lies over the date line");
+    // The map went to it: no wider than the box and some room.
+    assertTrue(page.url().contains("area=179%2C-18%3B181%2C-18"), page.url());
+  }
+
   @Test
   void aLinkShowsAPageAndAsksForMore() {
     load("#index=scenes&field=image&words=a+pond&window=100");
@@ -604,6 +727,49 @@ class SearchPageIT {
         .hasText("bundle.zip is served as mine.");
     page.waitForSelector("[aria-label='Delete mine']");
     assertTrue(page.locator("#nodes-list table").textContent().contains("p95"));
+    // Times and memory, as the stats have them.
+    client.search("scenes", WORDS, 10, 10, 10);
+    page.reload();
+    ready();
+    Locator calls = page.locator("#models-list [aria-label^='Times of a call of scenes-tiny on']");
+    calls.waitFor();
+    assertTrue(
+        calls.getAttribute("aria-label").matches(".*: .* to .* ms: \\d+.*"),
+        calls.getAttribute("aria-label"));
+    assertTrue(calls.locator(".bars > .some").count() > 0);
+    PlaywrightAssertions.assertThat(page.locator("#nodes-list [aria-label^='rescore on']"))
+        .hasAttribute("role", "img");
+    PlaywrightAssertions.assertThat(page.locator("#nodes-list .memory"))
+        .hasText(
+            Pattern.compile(
+                "native memory [\\d.]+ MB of [\\d.]+ MB · [\\d.]+ MB weights · [\\d.]+ MB calls ·"
+                    + " breaker tripped 0 times"));
+    JsonObject stats =
+        client
+            .get("/_plugins/_cross_modal/stats")
+            .getAsJsonObject("nodes")
+            .asMap()
+            .values()
+            .stream()
+            .findFirst()
+            .orElseThrow()
+            .getAsJsonObject();
+    JsonObject memory = stats.getAsJsonObject("native_memory");
+    assertTrue(memory.get("used_in_bytes").getAsLong() > 0, memory.toString());
+    assertTrue(
+        memory.get("limit_in_bytes").getAsLong() > memory.get("used_in_bytes").getAsLong(),
+        memory.toString());
+    stats
+        .getAsJsonObject("micros")
+        .asMap()
+        .forEach(
+            (name, time) -> {
+              long count = 0;
+              for (JsonElement bucket : time.getAsJsonObject().getAsJsonArray("histogram")) {
+                count += bucket.getAsJsonObject().get("count").getAsLong();
+              }
+              assertEquals(time.getAsJsonObject().get("count").getAsLong(), count, name);
+            });
     screenshot("models");
     // The page asks first.
     context.close();
@@ -616,6 +782,44 @@ class SearchPageIT {
         "[aria-label='Delete mine']",
         new Page.WaitForSelectorOptions().setState(WaitForSelectorState.DETACHED));
     assertFalse(client.get("/_plugins/_cross_modal/models").toString().contains("\"mine\""));
+  }
+
+  /**
+   * A bundle of three parts, of which the node sees none: each waits until the page was looked at.
+   */
+  @Test
+  void anUploadTellsHowFarItIs() throws IOException {
+    List<Route> held = new ArrayList<>();
+    page.route(url -> url.contains("/models/large"), held::add);
+    load("#models");
+    Path bundle = folder.resolve("large.zip");
+    Files.write(bundle, new byte[9 << 20]);
+    page.fill("#upload-id", "large");
+    page.setInputFiles("#upload-file", bundle);
+    page.click("#upload-form button");
+    Locator progress = page.locator("#upload-progress");
+    for (int part = 0; part < 3; part++) {
+      page.waitForCondition(() -> !held.isEmpty());
+      Route route = held.remove(0);
+      assertTrue(
+          route.request().url().endsWith("large?part=" + part + "&parts=3"), route.request().url());
+      PlaywrightAssertions.assertThat(progress).isVisible();
+      PlaywrightAssertions.assertThat(progress).hasAttribute("max", "3");
+      PlaywrightAssertions.assertThat(page.locator("#upload-said"))
+          .containsText("part " + (part + 1) + " of 3");
+      PlaywrightAssertions.assertThat(page.locator("#models")).hasAttribute("aria-busy", "true");
+      // The last one takes as long as the node tries the model.
+      assertEquals(part == 2 ? -1.0 : part / 3.0, number(progress, "position"), 1e-6);
+      route.fulfill(new Route.FulfillOptions().setStatus(200).setBody("{}"));
+    }
+    PlaywrightAssertions.assertThat(page.locator("#upload-said"))
+        .hasText("large.zip is served as large.");
+    PlaywrightAssertions.assertThat(progress).isHidden();
+    PlaywrightAssertions.assertThat(page.locator("#models")).hasAttribute("aria-busy", "false");
+  }
+
+  private static double number(Locator of, String property) {
+    return ((Number) of.evaluate("(one, name) => one[name]", property)).doubleValue();
   }
 
   @Test
@@ -654,12 +858,133 @@ class SearchPageIT {
               + "'\"}}");
     }
     load("#index=many&field=image&fusion=off&window=1000&size=1000&words=a+pond");
+    List<String> searches = new ArrayList<>();
+    page.onRequest(request -> searches.add(request.url()));
+    page.evaluate("window.begun = performance.now()");
     page.click("#run-more");
     settled();
     assertEquals(1000, cards().count());
+    Object took = page.evaluate("Math.round(performance.now() - window.begun)");
+    searches.removeIf(url -> !url.contains("_search"));
+    assertEquals(2, searches.size(), "the hits, and their grid on the map: " + searches);
+    // A key press is answered without laying out what is not seen.
+    cards().first().locator("button").first().focus();
+    Object key =
+        page.evaluate(
+            "() => { const begun = performance.now(); const card = document.activeElement;"
+                + " card.dispatchEvent(new KeyboardEvent('keydown', {key: 'l', bubbles: true}));"
+                + " document.body.offsetHeight; return Math.round(performance.now() - begun); }");
+    PlaywrightAssertions.assertThat(cards().first()).hasClass(Pattern.compile("liked"));
+    Files.writeString(
+        SCREENSHOTS.resolve("thousand-hits.txt"),
+        "milliseconds until 1000 hits stood: "
+            + took
+            + ", until a key was answered: "
+            + key
+            + "\n");
     assertEquals(
         "auto", cards().first().evaluate("(card) => getComputedStyle(card).contentVisibility"));
     painted("hits", true);
+  }
+
+  @Test
+  void theSystemsColoursAreFollowed() {
+    List<Integer> grounds = new ArrayList<>();
+    for (ColorScheme scheme : List.of(ColorScheme.LIGHT, ColorScheme.DARK)) {
+      wide(new Browser.NewContextOptions().setColorScheme(scheme));
+      load("");
+      grounds.add(
+          ((Number)
+                  page.evaluate(
+                      "getComputedStyle(document.body).backgroundColor.match(/\\d+/g)"
+                          + ".reduce((sum, value) => sum + Number(value), 0)"))
+              .intValue());
+    }
+    assertTrue(grounds.get(0) > 600 && grounds.get(1) < 150, grounds.toString());
+  }
+
+  @Test
+  void aPhoneSearchesByTouch() {
+    open(
+        new Browser.NewContextOptions()
+            .setViewportSize(360, 740)
+            .setIsMobile(true)
+            .setHasTouch(true),
+        node.baseUri());
+    load("#index=scenes&field=image");
+    page.fill("#words", WORDS);
+    page.tap("#form button[type=submit]");
+    settled();
+    assertTrue(fits(), "the hits");
+    assertTrue(
+        (Boolean)
+            page.evaluate(
+                "() => { const top ="
+                    + " document.querySelector('#results').getBoundingClientRect().top; return top"
+                    + " < window.innerHeight; }"),
+        "the page goes to the hits");
+    page.tap(".open >> nth=1");
+    page.locator("#hit-words button").first().waitFor();
+    page.tap("#hit-words button >> nth=2");
+    assertEquals(1, page.locator("#hit-picture canvas").count());
+    assertTrue(fits(), "a hit");
+    page.tap("#hit-close");
+    page.tap("#to-models");
+    page.waitForSelector("#models-list table");
+    assertTrue(fits(), "models");
+    screenshot("phone-models");
+  }
+
+  private boolean fits() {
+    return (Boolean)
+        page.evaluate(
+            "document.documentElement.scrollWidth <= document.documentElement.clientWidth");
+  }
+
+  /** By role and name, as a screen reader finds them; axe asks whether there are names at all. */
+  @Test
+  void aScreenReaderFindsWhatThereIs() {
+    searched();
+    for (Map.Entry<String, AriaRole> control :
+        Map.of(
+                "Words", AriaRole.SEARCHBOX,
+                "Search in", AriaRole.COMBOBOX,
+                "Cut below p", AriaRole.SLIDER,
+                "One hit for each", AriaRole.COMBOBOX,
+                "from", AriaRole.TEXTBOX,
+                "Draw a polygon", AriaRole.BUTTON,
+                "GeoJSON", AriaRole.BUTTON,
+                "Next", AriaRole.BUTTON)
+            .entrySet()) {
+      // Dates have no role of their own in all browsers.
+      Locator found =
+          control.getKey().equals("from")
+              ? page.getByLabel("from")
+              : page.getByRole(
+                  control.getValue(), new Page.GetByRoleOptions().setName(control.getKey()));
+      assertTrue(found.first().isVisible(), control.getKey());
+    }
+    String title = page.locator(".title").first().textContent();
+    for (String side : List.of("like ", "unlike ")) {
+      assertTrue(
+          page.getByRole(
+                      AriaRole.BUTTON,
+                      new Page.GetByRoleOptions().setName(side + title).setExact(true))
+                  .count()
+              > 0,
+          side + title);
+    }
+    assertEquals("status", page.locator("#status").getAttribute("role"));
+    assertEquals("alert", page.locator("#error").getAttribute("role"));
+    page.click(".open >> nth=0");
+    page.locator("#hit-words button").first().waitFor();
+    page.click("#hit-words button >> nth=1");
+    assertTrue(
+        page.getByRole(AriaRole.IMG, new Page.GetByRoleOptions().setName("on patches"))
+            .first()
+            .isVisible());
+    assertTrue(
+        page.getByRole(AriaRole.REGION, new Page.GetByRoleOptions().setName("Map")).isVisible());
   }
 
   @Test

@@ -4,10 +4,24 @@
  */
 
 import { csv, geojson, stac } from "./export.js";
-import { boundsOf, cellBounds, polygonsOf, precisionFor, rectangle, wrapped } from "./geometry.js";
+import {
+  bboxOf,
+  boundsOf,
+  cellBounds,
+  centreOf,
+  homed,
+  pieces,
+  polygonsOf,
+  precisionFor,
+  rectangle,
+  unrolled,
+  wrapped,
+} from "./geometry.js";
 import { colour, spoken } from "./heat.js";
+import { filled, histogram } from "./histogram.js";
 import { lookup, metadata, pictureOf, placeOf, titleOf } from "./hits.js";
-import { archivesOf, preferred } from "./mapping.js";
+import { archivesOf, noteModels, preferred } from "./mapping.js";
+import { fill, weights } from "./models.js";
 import { noticed, reason } from "./node.js";
 import * as requests from "./request.js";
 import { areaOf, asks, fromHash, toHash, usual } from "./state.js";
@@ -29,7 +43,7 @@ function refused(action, input) {
 }
 
 const others = { keywords: ["site"], dates: ["acquired"], points: ["centre"], shapes: ["footprint"], thumbnail: false };
-const archive = { index: "scenes", field: "image", text: false, sensors: ["rgb"], knowsWords: true, others };
+const archive = { index: "scenes", field: "image", text: false, sensors: ["rgb"], knowsWords: true, model: "", tokens: true, fuses: true, draws: false, others };
 const asked = (changes, more) => ({
   state: { ...usual(), index: "scenes", field: "image", ...changes },
   archive,
@@ -111,12 +125,47 @@ const tests = {
     same(body.rescore.fusion, { field: "image", query_text: "a pond", min_p: 0.5, group: "site", diversity: 0.7 });
     same(body.ext.cross_modal.global_window, 128);
     same(requests.search(asked({ words: "a pond", fusion: false })).body.rescore, undefined);
+    const last = requests.search(asked({ words: "a", page: 5 })).body;
+    same([last.from, last.size], [120, 8], "the last page ends where the window does");
     refused(() => requests.search(asked({ words: "a", size: 200 })), "size");
     refused(() => requests.search(asked({ words: "a", index: ".." })), "index");
   },
   captionsAreFoundByWordsWithoutTheFusionEncoder() {
     same(requests.fused(asked({ words: "a" }, { archive: { ...archive, text: true } })), false);
     same(requests.fused(asked({}, { archive: { ...archive, text: true }, picture: "AAAA" })), true);
+    // Of words and a picture it would read the words.
+    same(requests.fused(asked({ words: "a" }, { archive: { ...archive, text: true }, picture: "AAAA" })), false);
+    same(requests.fused(asked({ doc: "d" }, { archive: { ...archive, text: true } })), false);
+  },
+  whatAModelCannotIsNotAsked() {
+    const clip = { ...archive, model: "clip" };
+    const models = [{ id: "tiny", default: true, fusion: true, heat_maps: false }, { id: "clip", fusion: false, heat_maps: true }];
+    const usual = { ...archive };
+    noteModels([clip, usual], models);
+    same([clip.fuses, clip.draws, usual.fuses, usual.draws], [false, true, true, false]);
+    same(requests.fused(asked({ words: "a pond" }, { archive: clip })), false);
+    same(requests.fused(asked({ doc: "d" }, { archive: clip })), true, "patch by patch");
+    same(requests.fused(asked({ doc: "d" }, { archive: { ...archive, tokens: false } })), false);
+    const { body } = requests.detailed(asked({ words: "a pond" }, { archive: clip }), hit);
+    same([body.rescore, body.ext.cross_modal], [undefined, { heat_map: "geo" }]);
+    const alike = requests.detailed(asked({ words: "a pond", like: [{ index: "scenes", id: "l" }] }, { archive: clip }), hit);
+    same(alike.body.ext, undefined, "of several sides none is drawn");
+    noteModels([clip], []);
+    same([clip.fuses, clip.draws], [true, false], "who may not see models asks for all");
+  },
+  aDocumentIsNamedByItsAddress() {
+    const by = (doc) => requests.sides(asked({ doc }));
+    same(by("http://node:9200/x/other/_doc/a%2Fb?pretty"), { query_id: "a/b", index: "other" });
+    same(by("/other/_doc/7"), { query_id: "7", index: "other" });
+    same(by("a/b"), { query_id: "a/b", index: "scenes" });
+    refused(() => by("/other/_doc/%zz"), "doc");
+  },
+  linksLeadToNoOtherEndpoint() {
+    for (const index of ["_scripts", "_snapshot", "_template", ".", ""]) {
+      refused(() => requests.search(asked({ words: "a", index })), "index");
+    }
+    same(requests.search(asked({ words: "a", index: "_all" })).path, "_all/_search");
+    same(requests.search(asked({ words: "a", index: "a/../_scripts" })).path, "a%2F..%2F_scripts/_search");
   },
   detailsAskForOneHit() {
     const { body } = requests.detailed(asked({ words: "a pond", page: 3 }), hit);
@@ -187,10 +236,50 @@ const tests = {
   boxes() {
     same(boundsOf([square]), [9, 47, 10, 48]);
     same(boundsOf([]), null);
+    same(boundsOf([{ coordinates: Array(300_000).fill([9, 47]) }]), [9, 47, 9, 47], "a footprint of a stranger");
     same(rectangle([2, 3], [0, 1]), [[0, 1], [2, 1], [2, 3], [0, 3]]);
     same(wrapped(190), -170);
     same(cellBounds("1/0/0").map(Math.round), [-180, 0, 0, 85]);
     same(precisionFor([9, 47, 9.1, 47.1]) > precisionFor([0, 0, 90, 90]), true);
+  },
+  whatLiesOverTheDateLineIsOneThing() {
+    const over = { type: "Polygon", coordinates: [[[179, 1], [179, 0], [-179, 0], [-179, 1], [179, 1]]] };
+    same(unrolled(over).coordinates[0].map(([lon]) => lon), [179, 179, 181, 181, 179]);
+    same(bboxOf(over), [179, 0, -179, 1]);
+    same(centreOf(over), [-180, 0.5]);
+    const cut = { type: "MultiPolygon", coordinates: [[[[179, 0], [180, 0], [180, 1]]], [[[-180, 0], [-179, 0], [-180, 1]]]] };
+    same(boundsOf([unrolled(cut)]), [179, 0, 181, 1]);
+    const earth = { type: "Polygon", coordinates: [[[-180, 1], [-180, 0], [180, 0], [180, 1], [-180, 1]]] };
+    same(unrolled(earth), earth);
+    same(unrolled(square), square);
+  },
+  areasOverTheDateLineAreCut() {
+    const box = rectangle([170, -5], [190, 5]);
+    same(homed(rectangle([-190, -5], [-170, 5])), box);
+    same(homed(rectangle([530, -5], [550, 5])), box);
+    same(boundsOf([{ coordinates: homed(rectangle([-300, 0], [300, 5])) }]), [-180, 0, 180, 5]);
+    same(pieces(rectangle([9, 47], [10, 48])), [rectangle([9, 47], [10, 48])]);
+    const [inside, beyond, ...more] = pieces(box);
+    same(more, []);
+    same([boundsOf([{ coordinates: inside }]), boundsOf([{ coordinates: beyond }])], [[170, -5, 180, 5], [-180, -5, -170, 5]]);
+    same(fromHash(toHash({ ...usual(), area: box })).area, box);
+    const shapes = requests.filters({ ...usual(), area: box }, archive)[0].geo_shape.footprint.shape;
+    same([shapes.type, shapes.coordinates.length], ["multipolygon", 2]);
+    const points = requests.filters({ ...usual(), area: box }, { ...archive, others: { ...others, shapes: [] } })[0];
+    same(points.bool.should.length, 2);
+  },
+  timesAreDrawnAsTheyAreCounted() {
+    same(filled([]), []);
+    const buckets = [{ ge: 0, lt: 1, count: 1 }, { ge: 2, lt: 4, count: 3 }, { ge: 1024, lt: 2048, count: 6 }];
+    const all = filled(buckets);
+    same([all.length, all[1], all[3]], [12, { ge: 1, lt: 2, count: 0 }, { ge: 4, lt: 8, count: 0 }]);
+    same(all.reduce((sum, { count }) => sum + count, 0), 10);
+    const drawn = histogram("calls", buckets);
+    same(drawn.getAttribute("aria-label"), "calls: 0 µs to 1 µs: 1, 2 µs to 4 µs: 3, 1.02 ms to 2.05 ms: 6");
+    same([...drawn.querySelectorAll(".bars > *")].map((bar) => bar.style.height), ["16.6667%", "0%", "50%", ...Array(8).fill("0%"), "100%"]);
+    same(histogram("calls", undefined).getAttribute("aria-label"), "calls: none yet");
+    same([fill({ pairs: 3, score_batches: 2 }), fill({})], ["1.5 a call", "–"]);
+    same(weights([{ nodes: { a: { memory_in_bytes: 5 } } }, { nodes: { a: {}, b: { memory_in_bytes: 7 } } }], "a"), 5);
   },
   filesSayWhatWasFound() {
     const from = { field: "image", others };
@@ -200,6 +289,13 @@ const tests = {
     const [item] = JSON.parse(stac([hit, { ...hit, _source: {} }], from)).features;
     same([item.stac_version, item.properties.datetime, item.bbox], ["1.0.0", "2024-05-01T00:00:00.000Z", [9, 47, 10, 48]]);
     same(JSON.parse(stac([{ ...hit, _source: {} }], from)).features, []);
+  },
+  noDocumentSaysItsOwnRank() {
+    const from = { field: "image", others };
+    const liar = { ...hit, _source: { rank: 0, score: 9, datetime: "x", acquired: "2024-05-01", title: "t" } };
+    const [item] = JSON.parse(stac([liar], from)).features;
+    same([item.properties.rank, item.properties.score, item.properties.datetime], [1, 1.9, "2024-05-01T00:00:00.000Z"]);
+    same([item.properties["_source.rank"], item.properties["_source.datetime"]], ["0", "x"]);
   },
   noSpreadsheetRunsACell() {
     const table = csv([{ ...hit, _source: { path: "=cmd()", note: 'a "b",\nc' } }], { field: "image", others });
@@ -215,6 +311,7 @@ const tests = {
   },
   theNodesWords() {
     same(noticed('299 OpenSearch-3.6 "cut \\"x\\"", 299 a "b"'), ['cut "x"', "b"]);
+    same(noticed('299 a "caf%C3%A9 50%25", 299 a "50%"'), ["café 50%", "50%"]);
     same(reason({ error: { type: "t", reason: "outer", caused_by: { reason: "inner" } } }), "outer\ninner");
   },
   whatAsks() {

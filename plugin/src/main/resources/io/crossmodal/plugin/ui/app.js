@@ -13,8 +13,8 @@ import { Grid } from "./grid.js";
 import { HitPanel } from "./hit.js";
 import { details, keyOfHit, pictureOf, placeOf, titleOf } from "./hits.js";
 import { ArchiveMap } from "./map.js";
-import { archivesOf, MAPPINGS } from "./mapping.js";
-import { ModelsPage } from "./models.js";
+import { archivesOf, MAPPINGS, noteModels } from "./mapping.js";
+import { MODELS, ModelsPage } from "./models.js";
 import { Complaint, Problem, ROOT, send } from "./node.js";
 import * as requests from "./request.js";
 import { asks, fromHash, toHash } from "./state.js";
@@ -116,7 +116,7 @@ function show(what, { answer, notices }) {
   byId("page").textContent = `page ${what.state.page + 1}`;
   byId("previous").disabled = what.state.page === 0;
   byId("next").disabled =
-    hits.length < what.state.size || (what.state.page + 2) * what.state.size > what.state.window;
+    hits.length < what.state.size || (what.state.page + 1) * what.state.size >= what.state.window;
   byId("exports").hidden = hits.length === 0;
   const others = what.archive?.others;
   const items = hits.flatMap((hit) => {
@@ -124,10 +124,23 @@ function show(what, { answer, notices }) {
     return place ? [{ key: keyOfHit(hit), title: titleOf(hit), place }] : [];
   });
   map.show(items);
-  byId("map-said").textContent = items.length === 0 ? "None of these hits says where it lies." : `${items.length} hits on the map.`;
+  byId("map-said").textContent = placed(items.length, hits.length, others);
   if (byId("hit").hidden === false && !hitOf(opened)) {
     closeHit();
   }
+}
+
+/** @param {number} on hits on the map @param {number} all @param {import("./mapping.js").Others | undefined} others */
+function placed(on, all, others) {
+  if (on === all) {
+    return all === 0 ? "" : `${all} hits on the map.`;
+  }
+  if (others && others.shapes.length + others.points.length === 0) {
+    return "This index keeps no places, neither a geo_shape nor a geo_point: its hits are on no map.";
+  }
+  return on === 0
+    ? "None of these hits says where it lies."
+    : `${on} of ${all} hits on the map: the others do not say where they lie.`;
 }
 
 /** @param {any} answer of the first stage alone */
@@ -246,9 +259,9 @@ async function openHit(key) {
       return;
     }
     const said = `rank ${rank}${before && before !== rank ? `, ${before} by kNN alone` : ""}`;
-    panel.show({ hit, request, field: what.state.field, picture: picture(hit), rank: said });
-    byId("hit-title").focus();
     const place = placeOf(hit, what.archive?.others);
+    panel.show({ hit, request, field: what.state.field, picture: picture(hit), rank: said, placed: Boolean(place) });
+    byId("hit-title").focus();
     if (place) {
       map.go(place);
       await around(what, hit, place);
@@ -258,7 +271,7 @@ async function openHit(key) {
   }
 }
 
-/** @param {Asked} what @param {Hit} hit @param {{coordinates: any}} place */
+/** @param {Asked} what @param {Hit} hit @param {{type: string, coordinates: any}} place */
 async function around(what, hit, place) {
   const request = requests.neighbours(what, hit, centreOf(place));
   const { answer } = request ? await send("POST", request.path, request.body) : { answer: null };
@@ -290,7 +303,10 @@ function judge(key, side) {
 
 /** @param {Hit} hit */
 function similar(hit) {
-  const state = { ...form.read(), words: "", doc: hit._id, like: [], unlike: [], page: 0 };
+  const now = form.read();
+  const address = `/${encodeURIComponent(hit._index)}/_doc/${encodeURIComponent(hit._id)}`;
+  const doc = hit._index === now.index ? hit._id : address;
+  const state = { ...now, words: "", doc, like: [], unlike: [], page: 0 };
   form.take(null);
   form.write(state);
   go(state);
@@ -454,6 +470,14 @@ async function start() {
   });
   form.adapt();
   listen();
+  // Not awaited, for all nodes are asked; who must not see models is not told what they cannot do.
+  send("GET", MODELS).then(
+    ({ answer }) => {
+      noteModels(archives, answer.models ?? []);
+      form.adapt();
+    },
+    () => {},
+  );
   if (failure) {
     fail(failure);
   }

@@ -5,7 +5,7 @@
 
 // Drawing an area: a rectangle from corner to corner, or a polygon click by click. Escape ends it.
 
-import { rectangle, wrapped } from "./geometry.js";
+import { homed, rectangle } from "./geometry.js";
 
 /** @typedef {import("./state.js").Position} Position */
 
@@ -103,7 +103,7 @@ export class Drawing {
   finish(latLngs) {
     if (latLngs.length >= 3) {
       this.stop();
-      this.done(latLngs.map(({ lat, lng }) => [wrapped(lng), lat]));
+      this.done(homed(latLngs.map(({ lat, lng }) => [lng, Math.max(-90, Math.min(90, lat))])));
     }
   }
 }

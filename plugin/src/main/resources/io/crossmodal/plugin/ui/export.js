@@ -5,7 +5,7 @@
 
 // Hits as files: GeoJSON, CSV, a STAC item collection. None of them holds a picture.
 
-import { boundsOf } from "./geometry.js";
+import { bboxOf } from "./geometry.js";
 import { details, lookup, metadata, placeOf, titleOf } from "./hits.js";
 import { preferred } from "./mapping.js";
 
@@ -17,18 +17,23 @@ import { preferred } from "./mapping.js";
  * @property {import("./mapping.js").Others | undefined} others
  */
 
+/** Names that the files give themselves. */
+const OWN = ["rank", "id", "index", "score", "p", "stands_for", "title", "datetime", "west", "south", "east", "north"];
+
 /** @param {Hit} hit @param {number} at @param {From} from */
 function properties(hit, at, from) {
   const { p, group } = details(hit);
-  return {
+  const own = {
     rank: at + 1,
     index: hit._index,
     score: hit._score,
     ...(typeof p === "number" && { p }),
     ...(group && { stands_for: group.hits }),
     title: titleOf(hit),
-    ...Object.fromEntries(metadata(hit, from.field)),
   };
+  // A document does not say its own rank.
+  const said = metadata(hit, from.field).map(([name, value]) => [OWN.includes(name) ? `_source.${name}` : name, value]);
+  return { ...own, ...Object.fromEntries(said) };
 }
 
 /** @param {Hit[]} hits @param {From} from */
@@ -49,7 +54,7 @@ export function csv(hits, from) {
   /** @type {Record<string, any>[]} */
   const rows = hits.map((hit, at) => {
     const place = placeOf(hit, from.others);
-    const bounds = place && boundsOf([place]);
+    const bounds = place && bboxOf(place);
     const names = ["west", "south", "east", "north"];
     const where = bounds ? Object.fromEntries(bounds.map((value, side) => [names[side], value])) : {};
     return { ...properties(hit, at, from), id: hit._id, ...where };
@@ -83,7 +88,7 @@ function item(hit, at, from, datetime) {
     stac_version: "1.0.0",
     id: hit._id,
     geometry,
-    ...(geometry && { bbox: boundsOf([geometry]) }),
+    ...(geometry && { bbox: bboxOf(geometry) }),
     properties: { datetime, ...properties(hit, at, from) },
     links: [],
     assets: {},

@@ -256,6 +256,7 @@ export class Form {
     const lons = area.map(([lon]) => lon);
     const lats = area.map(([, lat]) => lat);
     const bounds = [Math.min(...lons), Math.min(...lats), Math.max(...lons), Math.max(...lats)];
+    bounds[2] -= bounds[2] > 180 ? 360 : 0;
     SIDES.forEach((side, at) => (byId(side).value = area.length > 0 ? Number(bounds[at].toFixed(5)) : ""));
     byId("area-clear").hidden = area.length === 0;
     byId("area-said").textContent = area.length > 0 ? `${area.length} corners` : "everywhere";
@@ -265,7 +266,9 @@ export class Form {
   typeArea() {
     const [west, south, east, north] = SIDES.map((side) => byId(side).value);
     if ([west, south, east, north].every(Boolean)) {
-      this.area(areaOf(`${west},${south};${east},${south};${east},${north};${west},${north}`));
+      // Over the date line, east is less than west.
+      const beyond = Number(east) < Number(west) ? Number(east) + 360 : east;
+      this.area(areaOf(`${west},${south};${beyond},${south};${beyond},${north};${west},${north}`));
     }
   }
 
@@ -326,8 +329,14 @@ function adviceFor(archive, words, picture) {
   if (archive && words && !archive.knowsWords) {
     return "This field's model knows no words: search it by a picture.";
   }
-  if (archive?.text && words && !picture) {
+  if (archive?.text && words) {
     return "The fusion encoder reads words with pictures: words among captions are found by kNN alone.";
+  }
+  if (archive?.tokens === false) {
+    return "These documents keep no tokens: hits are ordered by kNN alone.";
+  }
+  if (archive && words && !archive.fuses) {
+    return "This field's model has no fusion encoder: words find by kNN alone.";
   }
   if (archive && picture && !words && !archive.text) {
     return "Pictures among pictures are compared patch by patch; no words look anywhere.";

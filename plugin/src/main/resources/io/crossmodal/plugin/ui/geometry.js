@@ -55,15 +55,98 @@ export function boundsOf(geometries) {
   if (all.length === 0) {
     return null;
   }
-  const lons = all.map(([lon]) => lon);
-  const lats = all.map(([, lat]) => lat);
-  return [Math.min(...lons), Math.min(...lats), Math.max(...lons), Math.max(...lats)];
+  const [west, east] = extent(all.map(([lon]) => lon));
+  const [south, north] = extent(all.map(([, lat]) => lat));
+  return [west, south, east, north];
 }
 
-/** The middle of a geometry's bounds. @param {{coordinates: any}} geometry @returns {Position} */
+/** Least and largest, of as many as strangers like: a call takes only so many arguments. @param {number[]} values */
+const extent = (values) => [
+  values.reduce((least, value) => Math.min(least, value), Infinity),
+  values.reduce((most, value) => Math.max(most, value), -Infinity),
+];
+
+/**
+ * What lies over the date line has longitudes of both ends of the Earth; here they go on beyond 180.
+ *
+ * @template {{type: string, coordinates: any}} G
+ * @param {G} geometry
+ * @returns {G} for what draws or measures it
+ */
+export function unrolled(geometry) {
+  const span = (/** @type {number[]} */ lons) => {
+    const [least, most] = extent(lons);
+    return most - least;
+  };
+  const east = (/** @type {number} */ lon) => (lon < 0 ? lon + 360 : lon);
+  const lons = positions(geometry.coordinates).map(([lon]) => lon);
+  const rolled = span(lons.map(east));
+  // What goes around the whole Earth, from -180 to 180, is not a line.
+  if (span(lons) <= 180 || rolled === 0 || rolled >= span(lons)) {
+    return geometry;
+  }
+  /** @type {(part: any) => any} */
+  const shifted = (part) => (typeof part[0] === "number" ? [east(part[0]), ...part.slice(1)] : part.map(shifted));
+  return { ...geometry, coordinates: shifted(geometry.coordinates) };
+}
+
+/** Bounds as GeoJSON has them: over the date line, east is less than west. @param {{type: string, coordinates: any}} geometry */
+export function bboxOf(geometry) {
+  const bounds = boundsOf([unrolled(geometry)]);
+  return bounds && [bounds[0], bounds[1], bounds[2] > 180 ? bounds[2] - 360 : bounds[2], bounds[3]];
+}
+
+/** The middle of a geometry's bounds. @param {{type: string, coordinates: any}} geometry @returns {Position} */
 export function centreOf(geometry) {
-  const [west, south, east, north] = /** @type {number[]} */ (boundsOf([geometry]));
-  return [(west + east) / 2, (south + north) / 2];
+  const [west, south, east, north] = /** @type {number[]} */ (boundsOf([unrolled(geometry)]));
+  return [wrapped((west + east) / 2), (south + north) / 2];
+}
+
+/**
+ * A polygon on a map that may have been dragged around the Earth: its west is on it again, its east
+ * may lie up to a turn beyond.
+ *
+ * @param {Position[]} corners
+ * @returns {Position[]}
+ */
+export function homed(corners) {
+  const lons = corners.map(([lon]) => lon);
+  const west = Math.min(...lons);
+  if (Math.max(...lons) - west >= 360) {
+    return corners.map(([lon, lat]) => [Math.max(-180, Math.min(180, lon)), lat]);
+  }
+  const turns = 360 * Math.floor((west + 180) / 360);
+  return corners.map(([lon, lat]) => [lon - turns, lat]);
+}
+
+/**
+ * A polygon as OpenSearch takes it: cut where it goes over the date line.
+ *
+ * @param {Position[]} corners not closed, west on the Earth
+ * @returns {Position[][]} one or two polygons, not closed
+ */
+export function pieces(corners) {
+  const inside = clipped(corners, 1);
+  const beyond = clipped(corners, -1).map(([lon, lat]) => /** @type {Position} */ ([lon - 360, lat]));
+  return [inside, beyond].filter((piece) => piece.length >= 3);
+}
+
+/**
+ * The part of a polygon on one side of the date line, by Sutherland and Hodgman.
+ *
+ * @param {Position[]} corners
+ * @param {1 | -1} side 1: up to 180 degrees, -1: beyond
+ * @returns {Position[]}
+ */
+function clipped(corners, side) {
+  const inside = (/** @type {Position} */ [lon]) => (side > 0 ? lon <= 180 : lon > 180);
+  return corners.flatMap((corner, at) => {
+    const before = corners.at(at - 1) ?? corner;
+    const share = (180 - before[0]) / (corner[0] - before[0]);
+    /** @type {Position[]} */
+    const crossing = inside(before) === inside(corner) ? [] : [[180, before[1] + share * (corner[1] - before[1])]];
+    return inside(corner) ? [...crossing, corner] : crossing;
+  });
 }
 
 /** The precision of a geotile grid with some 16 cells along the longer side. @param {number[] | null} bounds */

@@ -21,6 +21,7 @@ import { asCurl, asText } from "./request.js";
  * @property {string} field
  * @property {{url?: string, why?: string}} picture
  * @property {string} rank and where kNN alone had it
+ * @property {boolean} placed whether the document says where it lies
  */
 
 /**
@@ -46,13 +47,14 @@ export class HitPanel {
 
   /** @param {Shown} shown */
   show(shown) {
-    const { hit, picture, rank, field } = shown;
+    const { hit, picture, rank, field, placed } = shown;
     this.shown = shown;
     byId("hit").hidden = false;
     byId("hit-title").textContent = titleOf(hit);
     byId("hit-rank").textContent = [rank, ...numbers(hit)].filter(Boolean).join(" · ");
     const frame = byId("hit-picture");
     frame.replaceChildren(picture.url ? image(picture.url, titleOf(hit)) : element("p", "none", picture.why));
+    byId("hit-place").textContent = placed ? "" : "This document does not say where it lies: it is on no map.";
     this.words();
     this.actions(hit);
     byId("hit-explain").replaceChildren(...(hit._explanation ? [explained(hit._explanation)] : []));

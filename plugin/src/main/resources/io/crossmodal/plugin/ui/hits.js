@@ -211,7 +211,8 @@ function polygon({ type, coordinates }) {
 
 /** @param {any} value */
 function onEarth(value) {
-  return Array.isArray(value) && Math.abs(value[0]) <= 540 && Math.abs(value[1]) <= 90;
+  const [lon, lat] = Array.isArray(value) ? value : [];
+  return typeof lon === "number" && typeof lat === "number" && Math.abs(lon) <= 540 && Math.abs(lat) <= 90;
 }
 
 /** A geo_point in the ways that documents may write it. @param {any} value */

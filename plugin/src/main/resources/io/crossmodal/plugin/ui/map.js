@@ -8,7 +8,7 @@
 import "./policy.js";
 import * as leaflet from "./leaflet.js";
 import { Drawing } from "./draw.js";
-import { boundsOf, cellBounds, polygonsOf } from "./geometry.js";
+import { boundsOf, cellBounds, polygonsOf, unrolled } from "./geometry.js";
 import { colour } from "./heat.js";
 
 /** @type {any} */
@@ -84,15 +84,16 @@ export class ArchiveMap {
     this.lookAt(null, []);
     this.layers.clear();
     this.marked = "";
-    for (const { key, place } of items) {
-      const layer = this.shape(place);
+    const places = items.map((item) => unrolled(item.place));
+    for (const [at, { key }] of items.entries()) {
+      const layer = this.shape(places[at]);
       layer.on("mouseover", () => this.tell.marked(key));
       layer.on("mouseout", () => this.tell.marked(""));
       layer.on("click", () => !this.drawing.active && this.tell.chosen(key));
       this.layers.set(key, layer);
       this.hits.addLayer(layer);
     }
-    const bounds = boundsOf(items.map((item) => item.place));
+    const bounds = boundsOf(places);
     if (bounds) {
       this.map.fitBounds(corners(bounds), { padding: [20, 20], maxZoom: CLOSEST - 4, animate: false });
     }
@@ -142,7 +143,7 @@ export class ArchiveMap {
 
   /** @param {Item["place"]} place */
   go(place) {
-    const bounds = boundsOf([place]);
+    const bounds = boundsOf([unrolled(place)]);
     if (bounds) {
       this.map.fitBounds(corners(bounds), { padding: [40, 40], maxZoom: CLOSEST, animate: false });
     }

@@ -8,7 +8,7 @@
 /** Only what is needed to offer fields; `**` because a field may stand in an object. */
 export const MAPPINGS =
   "_mapping?filter_path=" +
-  ["type", "modality", "model", "spaces.text_tokens", "spaces.image_tokens"]
+  ["type", "modality", "model", "tokens", "spaces.text_tokens", "spaces.image_tokens"]
     .map((key) => `*.mappings.**.${key}`)
     .join(",");
 
@@ -32,6 +32,10 @@ export const MAPPINGS =
  * @property {boolean} text whether it holds texts
  * @property {string[]} sensors of its model
  * @property {boolean} knowsWords whether its model knows words
+ * @property {string} model its id; empty for the default one
+ * @property {boolean} tokens whether documents keep tokens to rescore with
+ * @property {boolean} fuses whether its model has a fusion encoder
+ * @property {boolean} draws whether its model says where words are without a rescore
  * @property {Others} others
  */
 
@@ -60,6 +64,10 @@ export function archivesOf(mappings) {
             text: mapping.modality === "text",
             sensors: Object.keys(mapping.spaces?.image_tokens ?? {}),
             knowsWords: mapping.spaces?.text_tokens !== 0,
+            model: mapping.model ?? "",
+            tokens: mapping.tokens !== "none",
+            fuses: true,
+            draws: false,
             others,
           });
         } else {
@@ -68,6 +76,20 @@ export function archivesOf(mappings) {
       });
       return archives;
     });
+}
+
+/**
+ * Notes what the archives' models can do; without the right to see models, they are asked for all.
+ *
+ * @param {Archive[]} archives
+ * @param {any[]} models as `GET /_plugins/_cross_modal/models` lists them; none: unknown
+ */
+export function noteModels(archives, models) {
+  for (const archive of archives) {
+    const model = models.find(({ id, default: usual }) => (archive.model ? id === archive.model : usual));
+    archive.fuses = model?.fusion ?? true;
+    archive.draws = model?.heat_maps ?? false;
+  }
 }
 
 /**

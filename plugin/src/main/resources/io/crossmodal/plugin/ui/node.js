@@ -69,8 +69,17 @@ export function said(failure) {
 /** The texts of a `warning` header, as that a query was too long. @param {string | null} header */
 export function noticed(header) {
   return [...(header ?? "").matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)].map((match) =>
-    match[1].replace(/\\(.)/g, "$1"),
+    decoded(match[1].replace(/\\(.)/g, "$1")),
   );
+}
+
+/** What is no ASCII comes percent-encoded. @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** The node's own reason; that of the first shard where all of them failed. @param {any} answer */

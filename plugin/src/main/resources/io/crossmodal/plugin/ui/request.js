@@ -5,6 +5,7 @@
 
 // The requests that docs/search.md teaches, made of what the form says.
 
+import { pieces } from "./geometry.js";
 import { preferred, THUMBNAIL } from "./mapping.js";
 import { Complaint } from "./node.js";
 
@@ -29,8 +30,27 @@ const WORDS_TO_LIKES = 2;
 
 /** Whether the rescorer goes with what is asked. @param {Asked} asked */
 export function fused({ state, archive, picture }) {
-  const among = Boolean(archive?.text) && Boolean(state.words) && !picture && !state.doc;
-  return state.fusion && !among;
+  if (!state.fusion || archive?.tokens === false) {
+    return false;
+  }
+  // Of several sides it reads words before pictures, and a picture before documents.
+  return archive?.text ? Boolean(picture) && !state.words && archive.fuses : !state.words || (archive?.fuses ?? true);
+}
+
+/**
+ * The document to search by: an id in the index that is searched, or the path or address of one
+ * such as `/scenes/_doc/17`.
+ *
+ * @param {State} state
+ * @returns {Doc}
+ */
+function wantedDocument({ index, doc }) {
+  const named = /(?:^|\/)([^/]+)\/_doc\/([^/?#]+)(?:[?#].*)?$/.exec(doc);
+  try {
+    return named ? { index: decodeURIComponent(named[1]), id: decodeURIComponent(named[2]) } : { index, id: doc };
+  } catch {
+    throw new Complaint("doc", `"${doc}" is no address of a document: what follows a % is no number.`);
+  }
 }
 
 /**
@@ -46,7 +66,7 @@ export function sides({ state, archive, picture }) {
     const sensor = archive?.sensors.length === 1 ? "" : state.sensor;
     like.push({ image: picture, ...(sensor && { sensor }) });
   }
-  const docs = state.doc ? [{ index: state.index, id: state.doc }, ...state.like] : state.like;
+  const docs = state.doc ? [wantedDocument(state), ...state.like] : state.like;
   like.push(...docs.map(side));
   const unlike = state.unlike.map(side);
   if (like.length === 0) {
@@ -111,11 +131,17 @@ function grouped(conditions) {
 function within(area, others) {
   const shape = preferred(others?.shapes ?? [], "footprint");
   const point = preferred(others?.points ?? [], "centre");
+  const all = pieces(area);
   if (shape || !point) {
-    const coordinates = [[...area, area[0]]];
-    return { geo_shape: { [shape || "footprint"]: { shape: { type: "polygon", coordinates }, relation: "intersects" } } };
+    const polygons = all.map((corners) => [[...corners, corners[0]]]);
+    const form =
+      polygons.length === 1
+        ? { type: "polygon", coordinates: polygons[0] }
+        : { type: "multipolygon", coordinates: polygons };
+    return { geo_shape: { [shape || "footprint"]: { shape: form, relation: "intersects" } } };
   }
-  return { geo_polygon: { [point]: { points: area.map(([lon, lat]) => ({ lat, lon })) } } };
+  const inside = all.map((corners) => ({ geo_polygon: { [point]: { points: corners.map(([lon, lat]) => ({ lat, lon })) } } }));
+  return inside.length === 1 ? inside[0] : { bool: { should: inside } };
 }
 
 /** @param {string} text */
@@ -143,15 +169,17 @@ function query(asked) {
   return { cross_modal: { field: state.field, ...sides(asked), k: state.window, ...(filter && { filter }) } };
 }
 
-/** @param {Asked} asked */
+/** The last page ends where the window does. @param {Asked} asked */
 function page({ state }) {
   check(state);
-  return { ...(state.page > 0 && { from: state.page * state.size }), size: state.size };
+  const from = state.page * state.size;
+  return { ...(from > 0 && { from }), size: Math.max(1, Math.min(state.size, state.window - from)) };
 }
 
 /** @param {State} state */
 function check(state) {
-  if (!state.index || /^\.\.?$/.test(state.index)) {
+  // Paths that begin with _ are other endpoints of the node, and anybody may have written a link.
+  if (!state.index || /^\.\.?$|^_(?!all$)/.test(state.index)) {
     throw new Complaint("index", "Which index? Type the name of an index, an alias or a pattern.");
   }
   if (!state.field) {
@@ -230,6 +258,10 @@ export function exported(asked) {
   return { path, body: { ...body, size: asked.state.window } };
 }
 
+/** Where the words look, on the map too. @param {string} shape field of footprints; empty for none */
+const looks = (shape) =>
+  shape ? { heat_map: "geo", ...(shape !== "footprint" && { footprint: shape }) } : { heat_map: true };
+
 /**
  * One hit of a search: its scores explained, and where the words look.
  *
@@ -249,11 +281,10 @@ export function detailed(asked, hit) {
     body.rescore = { window_size: 1, fusion: on };
     body.ext = { cross_modal: { details: true } };
     if (state.words && !archive?.text) {
-      body.ext.cross_modal.heat_map = shape ? "geo" : true;
-      if (shape && shape !== "footprint") {
-        body.ext.cross_modal.footprint = shape;
-      }
+      Object.assign(body.ext.cross_modal, looks(shape));
     }
+  } else if (archive?.draws && on.query_text) {
+    body.ext = { cross_modal: looks(shape) };
   }
   return { path: searchOf(hit._index), body };
 }

@@ -24,7 +24,7 @@ export const MOST_IN_WINDOW = 1000;
  * @property {string[]} sensors of the hits; none: all
  * @property {string} from first day, as 2024-05-01
  * @property {string} to last day
- * @property {Position[]} area corners of a polygon, not closed; none: everywhere
+ * @property {Position[]} area corners of a polygon, not closed, its west on the Earth, its east perhaps over the date line; none: everywhere
  * @property {Condition[]} is
  * @property {string} filter an OpenSearch query as JSON
  * @property {number} minP hits whose p is below are cut
@@ -134,10 +134,11 @@ export function areaOf(text) {
     .split(";")
     .filter(Boolean)
     .map((corner) => corner.split(",").map(Number));
+  const west = Math.min(...corners.map(([lon]) => lon));
   const valid = corners.every(
-    ([lon, lat, ...rest]) => rest.length === 0 && Math.abs(lon) <= 180 && Math.abs(lat) <= 90,
+    ([lon, lat, ...rest]) => rest.length === 0 && lon - west <= 360 && Math.abs(lat) <= 90,
   );
-  return valid && corners.length >= 3 && corners.length <= 500 ? /** @type {Position[]} */ (corners) : [];
+  return valid && Math.abs(west) <= 180 && corners.length >= 3 && corners.length <= 500 ? /** @type {Position[]} */ (corners) : [];
 }
 
 /** @param {string | null} text @param {number} least @param {number} most @param {number} otherwise */
