@@ -428,6 +428,21 @@ class SearchPageIT {
     PlaywrightAssertions.assertThat(page.locator("#preview-of")).isVisible();
     search();
     assertEquals("scenes/" + archive.images().get(9).filename(), keys().get(0));
+    // Pasted.
+    page.evaluate(
+        "(data) => dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, cancelable:"
+            + " true}))",
+        data);
+    PlaywrightAssertions.assertThat(page.locator("#preview-name")).hasText("scene.jpg");
+    search();
+    assertEquals("scenes/" + wanted.filename(), keys().get(0));
+    // A document, by its address.
+    page.click("#preview-remove");
+    String id = archive.images().get(11).filename();
+    page.fill("#doc", node.baseUri() + "/scenes/_doc/" + id + "?pretty");
+    search();
+    assertEquals(id, crossModal().get("query_id").getAsString());
+    assertEquals("scenes/" + id, keys().get(0));
   }
 
   @Test
@@ -570,6 +585,9 @@ class SearchPageIT {
             "This index keeps no places, neither a geo_shape nor a geo_point: its hits are on no"
                 + " map.");
     assertFalse(page.locator("#area").isVisible(), "nothing to draw an area for");
+    page.check("#sensors-list input[value='s1']");
+    search();
+    assertEquals(List.of("pairs/s1"), keys());
     page.click(".open >> nth=0");
     PlaywrightAssertions.assertThat(page.locator("#hit-place")).containsText("it is on no map");
 
