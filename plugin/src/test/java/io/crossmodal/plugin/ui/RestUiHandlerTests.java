@@ -42,6 +42,7 @@ public class RestUiHandlerTests extends RestActionTestCase {
           "geometry",
           "grid",
           "heat",
+          "histogram",
           "hit",
           "hits",
           "map",
