@@ -348,19 +348,23 @@ public class SelectionIT extends ClusterTestCase {
       List<Plain> window = window(shards, "");
       String page = ",'size':" + WINDOW;
       assertEquals(
-          window.stream().map(Plain::id).toList(), search(shards, "'min_p':0", true, page).ids());
+          window.stream().map(Plain::id).toList(), listed(search(shards, "'min_p':0", true, page)));
       Answer certain = search(shards, "'min_p':1", true, page);
       assertEquals(
           window.stream().filter(hit -> !hit.rescored() || hit.p >= 1).map(Plain::id).toList(),
-          certain.ids());
+          listed(certain));
       assertEquals(
           window.stream().filter(hit -> hit.rescored() && hit.p < 1).count(),
           reported(certain, "below_min_p"));
       // A page of all that there is to choose from.
       Answer spread = search(shards, "'diversity':0.5,'group':'place'", true, page);
       assertEquals(WINDOW - reported(spread, "grouped"), spread.hits().size());
-      assertEquals(spread.hits().size(), new HashSet<>(spread.ids()).size());
+      assertEquals(spread.hits().size(), new HashSet<>(listed(spread)).size());
     }
+  }
+
+  private static List<Object> listed(Answer answer) {
+    return answer.hits().stream().map(hit -> hit.get("_id")).toList();
   }
 
   /** Shards that have no hit left answer with none, and let go of their readers. */
