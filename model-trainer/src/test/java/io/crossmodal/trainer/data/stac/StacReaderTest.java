@@ -29,6 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class StacReaderTest {
   @TempDir Path folder;
 
+  private final List<StacItems> lists = new ArrayList<>();
   private MoodyServer server;
   private HttpFiles http;
 
@@ -41,7 +42,10 @@ final class StacReaderTest {
   }
 
   @AfterEach
-  void stop() {
+  void stop() throws IOException {
+    for (StacItems list : lists) {
+      list.close();
+    }
     server.close();
   }
 
@@ -71,7 +75,13 @@ final class StacReaderTest {
   }
 
   private StacReader.Listing read(String location) throws Exception {
-    return StacReader.read(location, Optional.empty(), http);
+    return StacReader.read(location, Optional.empty(), http, items());
+  }
+
+  private StacItems items() throws IOException {
+    StacItems list = StacItems.at(folder.resolve("list" + lists.size()));
+    lists.add(list);
+    return list;
   }
 
   private static List<String> names(StacReader.Listing listing) {
@@ -114,7 +124,7 @@ final class StacReaderTest {
     assertEquals(List.of("msi"), a.taker().instruments());
     assertEquals(12.5, a.cloudCover().orElseThrow());
     assertEquals(32633, a.epsg().orElseThrow());
-    assertEquals(List.of(10.0, 50.0, 11.0, 50.0, 11.0, 51.0, 10.0, 51.0), a.ring());
+    assertEquals(List.of(10.0, 50.0, 11.0, 50.0, 11.0, 51.0, 10.0, 51.0), a.rings().get(0));
     assertEquals(folder.resolve("s2/a/a.json").toUri().toString(), a.href());
     StacItem.Asset asset = a.assets().get(0);
     assertEquals(folder.resolve("s2/a/a.tif").toUri(), asset.href());
@@ -184,7 +194,10 @@ final class StacReaderTest {
     }
     StacReader.Listing listing =
         StacReader.read(
-            server.at("/search").toString(), Optional.of("{\"collections\":[\"s2\"]}"), http);
+            server.at("/search").toString(),
+            Optional.of("{\"collections\":[\"s2\"]}"),
+            http,
+            items());
     assertEquals(List.of(), listing.problems());
     assertEquals(List.of("s2/a", "s2/b", "s2/c"), names(listing));
     assertEquals(
