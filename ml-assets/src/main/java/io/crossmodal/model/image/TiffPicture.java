@@ -145,10 +145,7 @@ final class TiffPicture implements ImageDecoder.Picture {
       throw FileKind.TIFF.damaged(
           "%d samples a pixel where its colours need %d", tiff.samples, colours);
     }
-    // 1: the colours were multiplied by it; 2: they were not; else no opacity, but a fourth band.
-    long[] extra = tiff.directory.numbers(TiffLayout.EXTRA_SAMPLES);
-    boolean opacity =
-        tiff.samples > colours && extra.length > 0 && (extra[0] == 1 || extra[0] == 2);
+    boolean opacity = tiff.opacity() == colours;
     int channels = colours + (opacity ? 1 : 0);
     if (colours == 1 && tiff.samples > channels) {
       throw FileKind.TIFF.refused(
@@ -156,7 +153,7 @@ final class TiffPicture implements ImageDecoder.Picture {
               + " gdal_translate -b RED -b GREEN -b BLUE -co PHOTOMETRIC=RGB makes a picture",
           tiff.samples);
     }
-    return new Channels(meaning, palette, colours, channels, opacity && extra[0] == 1);
+    return new Channels(meaning, palette, colours, channels, opacity && tiff.isMultiplied());
   }
 
   @Override

@@ -151,17 +151,13 @@ class GdalRasterTest {
     }
   }
 
-  /**
-   * A scene behind HTTP, in which a URL keeps its two slashes; what fails passingly is repeated.
-   */
-  @Test
-  void readsOverHttp() throws Exception {
-    byte[] file = Files.readAllBytes(source);
+  /** A server of one file, ranges of it among them, that is busy at the second request. */
+  private static HttpServer serve(String path, byte[] file) throws IOException {
     AtomicInteger requests = new AtomicInteger();
     HttpServer server =
         HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
     server.createContext(
-        "/scene.tif",
+        path,
         exchange -> {
           try (exchange) {
             String range = exchange.getRequestHeaders().getFirst("Range");
@@ -188,21 +184,59 @@ class GdalRasterTest {
           }
         });
     server.start();
+    return server;
+  }
+
+  private void assertReadsAlike(Rasters rasters, String name) throws IOException {
+    assertTrue(rasters.takes(Path.of(name)));
+    try (RasterFile remote = rasters.open(Path.of(name));
+        RasterFile local = rasters.open(source)) {
+      assertEquals(List.of(), remote.files());
+      assertEquals(local.place(), remote.place());
+      Window window = new Window(600, 480, 90, 45);
+      assertArrayEquals(
+          local.raster().values(0, window, WIDTH).bands().values(),
+          remote.raster().values(0, window, WIDTH).bands().values());
+    }
+  }
+
+  /**
+   * A scene behind HTTP, in which a URL keeps its two slashes; what fails passingly is repeated.
+   */
+  @Test
+  void readsOverHttp() throws Exception {
+    HttpServer server = serve("/scene.tif", Files.readAllBytes(source));
     try {
       String base = "/vsicurl/http://127.0.0.1:" + server.getAddress().getPort();
       Rasters rasters = Rasters.of(Rasters.Choice.AUTO);
-      assertTrue(rasters.takes(Path.of(base + "/scene.tif")));
-      try (RasterFile remote = rasters.open(Path.of(base + "/scene.tif"));
-          RasterFile local = rasters.open(source)) {
-        assertEquals(List.of(), remote.files());
-        Window window = new Window(600, 480, 90, 45);
-        assertArrayEquals(
-            local.raster().values(0, window, WIDTH).bands().values(),
-            remote.raster().values(0, window, WIDTH).bands().values());
-      }
+      assertReadsAlike(rasters, base + "/scene.tif");
       ImageFormatException missing =
           assertThrows(ImageFormatException.class, () -> rasters.open(Path.of(base + "/none.tif")));
       assertTrue(missing.getMessage().contains("404"), missing.getMessage());
+    } finally {
+      server.stop(0);
+    }
+  }
+
+  /** A scene in an object store, as GDAL's variables of the environment name one. */
+  @Test
+  void readsFromAnObjectStore() throws Exception {
+    HttpServer server = serve("/bucket/2024/scene.tif", Files.readAllBytes(source));
+    try {
+      String variables =
+          "AWS_S3_ENDPOINT=127.0.0.1:"
+              + server.getAddress().getPort()
+              + " AWS_NO_SIGN_REQUEST=YES AWS_HTTPS=NO AWS_VIRTUAL_HOSTING=FALSE";
+      // The environment of this process cannot be changed, that of its programs can.
+      Path bin = program("gdalinfo", "exec env " + variables + " gdalinfo \"$@\"");
+      program("gdal_translate", "exec env " + variables + " gdal_translate \"$@\"");
+      Rasters rasters = Rasters.of(Rasters.Choice.AUTO, bin.toString());
+      assertReadsAlike(rasters, "/vsis3/bucket/2024/scene.tif");
+      ImageFormatException missing =
+          assertThrows(
+              ImageFormatException.class,
+              () -> rasters.open(Path.of("/vsis3/bucket/2024/none.tif")));
+      assertTrue(missing.getMessage().contains("none.tif"), missing.getMessage());
     } finally {
       server.stop(0);
     }
