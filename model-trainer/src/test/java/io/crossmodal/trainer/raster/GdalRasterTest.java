@@ -6,6 +6,7 @@ package io.crossmodal.trainer.raster;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -148,6 +149,87 @@ class GdalRasterTest {
               a.colours(level, window, most).rgb(), b.colours(level, window, most).rgb());
         }
       }
+    }
+  }
+
+  /** A mask, and a place where the file has none, are read where they lie beside it. */
+  @Test
+  void readsWhatLiesBesideATiff() throws Exception {
+    Path plain = folder.resolve("plain.tif");
+    Gdal.translate(source, plain, "-b 1 -co PROFILE=BASELINE");
+    Files.deleteIfExists(folder.resolve("plain.tif.aux.xml"));
+    Rasters auto = Rasters.of(Rasters.Choice.AUTO);
+    try (RasterFile file = auto.open(plain)) {
+      assertEquals("builtin", file.reader());
+      assertEquals(Optional.empty(), file.place());
+    }
+    Files.writeString(folder.resolve("plain.tfw"), "10\n0\n0\n-10\n500005\n4199995\n");
+    try (RasterFile file = auto.open(plain)) {
+      assertEquals(NAD83.affine(), file.place().orElseThrow().affine());
+    }
+    Path masked = folder.resolve("masked.tif");
+    Gdal.translate(source, masked, "-b 1 -b 2 -b 3 -mask 4");
+    assertTrue(Files.isRegularFile(folder.resolve("masked.tif.msk")));
+    float[] mask = new float[WIDTH * HEIGHT];
+    raw(source, "-b 4").get(mask);
+    int hidden = 0;
+    for (float value : mask) {
+      hidden += value == 0 ? 1 : 0;
+    }
+    Window whole = new Window(0, 0, WIDTH, HEIGHT);
+    try (RasterFile file = auto.open(masked)) {
+      assertEquals(
+          (double) hidden / mask.length, file.raster().values(0, whole, WIDTH).noData(), 1e-9);
+    }
+    ImageFormatException refused =
+        assertThrows(
+            ImageFormatException.class,
+            () -> Rasters.of(Rasters.Choice.BUILTIN).open(masked));
+    assertTrue(refused.getMessage().contains("masked.tif.msk"), refused.getMessage());
+  }
+
+  /** Bands that GDAL writes by default as colours with opacity, and says of which that they are none. */
+  @Test
+  void aMaskOfThreeBandsWithoutColoursIsRead() throws Exception {
+    Path file = folder.resolve("mask.tif");
+    Gdal.translate(
+        source, file, "-ot Byte -b 1 -b 2 -b 3 -mask 4 --config GDAL_TIFF_INTERNAL_MASK YES");
+    Window whole = new Window(0, 0, WIDTH, HEIGHT);
+    try (RasterFile own = Rasters.of(Rasters.Choice.BUILTIN).open(file);
+        RasterFile gdal = Rasters.of(Rasters.Choice.GDAL).open(file)) {
+      Raster.Values expected = own.raster().values(0, whole, WIDTH);
+      Raster.Values found = gdal.raster().values(0, whole, WIDTH);
+      assertEquals(3, found.bands().bands());
+      assertArrayEquals(expected.bands().values(), found.bands().values());
+      assertEquals(expected.noData(), found.noData(), 1e-9);
+    }
+  }
+
+  @Test
+  void signedBytesKeepTheirSign() throws Exception {
+    Path plain = folder.resolve("bytes.tif");
+    Gdal.translate(source, plain, "-ot Byte -b 1 -scale");
+    byte[] tiff = Files.readAllBytes(plain);
+    Path file = folder.resolve("signed.tif");
+    ByteBuffer fields = ByteBuffer.wrap(tiff).order(ByteOrder.LITTLE_ENDIAN);
+    int directory = fields.getInt(4);
+    for (int i = 0; i < fields.getShort(directory); i++) {
+      if (fields.getShort(directory + 2 + 12 * i) == 339) {
+        fields.putShort(directory + 2 + 12 * i + 8, (short) 2);
+      }
+    }
+    Files.write(file, tiff);
+    Window window = new Window(10, 20, 300, 200);
+    try (RasterFile own = Rasters.of(Rasters.Choice.BUILTIN).open(file);
+        RasterFile gdal = Rasters.of(Rasters.Choice.GDAL).open(file)) {
+      float[] expected = own.raster().values(0, window, WIDTH).bands().values();
+      boolean negative = false;
+      for (float value : expected) {
+        negative |= value < 0;
+      }
+      assertTrue(negative);
+      assertFalse(gdal.raster().hasColours());
+      assertArrayEquals(expected, gdal.raster().values(0, window, WIDTH).bands().values());
     }
   }
 

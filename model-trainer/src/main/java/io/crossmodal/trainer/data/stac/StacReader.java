@@ -19,6 +19,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.PushbackInputStream;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -34,6 +35,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.zip.GZIPInputStream;
 
 /**
  * Lists the items of a catalogue: of a static one and its collections by their links {@code child}
@@ -42,6 +44,12 @@ import java.util.Set;
 public final class StacReader {
   /** Of one document of a server. */
   private static final int MOST_BYTES = 128 << 20;
+
+  /** Of one that is packed: a kilobyte may unpack to a megabyte, again and again. */
+  private static final long MOST_UNPACKED = 1L << 30;
+
+  /** Pages in a row that bring no item; some servers make a next one for ever. */
+  private static final int BARREN_PAGES = 100;
 
   private static final String FEATURES = "features";
 
@@ -57,6 +65,7 @@ public final class StacReader {
   private final List<String> problems = new ArrayList<>();
   private final Deque<Document> left = new ArrayDeque<>();
   private final Set<Request> seen = new HashSet<>();
+  private int barren;
 
   /**
    * A document to read.
@@ -137,8 +146,9 @@ public final class StacReader {
             ? new ByteArrayInputStream(
                 http.fetch(document.request, MOST_BYTES, found -> location[0] = found))
             : Files.newInputStream(Path.of(document.address()));
+    int before = items.size();
     JsonObject json;
-    try (JsonReader text = new JsonReader(new InputStreamReader(bytes, StandardCharsets.UTF_8))) {
+    try (JsonReader text = reader(bytes)) {
       json = document(text, location[0]);
     } catch (MalformedJsonException | JsonParseException | IllegalStateException | EOFException e) {
       throw new IllegalArgumentException(
@@ -150,6 +160,7 @@ public final class StacReader {
         if (!json.has(FEATURES)) {
           throw new IllegalArgumentException("a FeatureCollection needs features");
         }
+        barren = items.size() == before ? barren + 1 : 0;
         next(document, json, location[0]);
       }
       case "Catalog", "Collection" -> catalogue(document, json, location[0]);
@@ -168,6 +179,18 @@ public final class StacReader {
         next(document, json, location[0]);
       }
     }
+  }
+
+  /** Returns the text of a document, which some servers send packed though nobody asked. */
+  private static JsonReader reader(InputStream bytes) throws IOException {
+    PushbackInputStream in = new PushbackInputStream(bytes, 2);
+    byte[] head = in.readNBytes(2);
+    in.unread(head);
+    boolean packed = head.length == 2 && head[0] == 0x1f && head[1] == (byte) 0x8b;
+    return new JsonReader(
+        new InputStreamReader(
+            packed ? new LimitedInput(new GZIPInputStream(in), MOST_UNPACKED) : in,
+            StandardCharsets.UTF_8));
   }
 
   /**
@@ -281,7 +304,13 @@ public final class StacReader {
     for (JsonObject link : Links.of(json, "next")) {
       try {
         Request request = next(document.request, link, location);
-        if (seen.add(request)) {
+        if (barren == BARREN_PAGES) {
+          problems.add(
+              HttpFiles.shown(location)
+                  + ": "
+                  + BARREN_PAGES
+                  + " pages in a row bring no new item; the next one is not asked for");
+        } else if (seen.add(request)) {
           left.addFirst(new Document(request, document.depth));
         } else {
           problems.add(

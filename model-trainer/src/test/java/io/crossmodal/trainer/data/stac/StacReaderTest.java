@@ -11,6 +11,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.BufferedWriter;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -19,9 +21,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -443,6 +447,68 @@ final class StacReaderTest {
     String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertEquals(0, process.waitFor(), said);
     return said;
+  }
+
+  private static byte[] packed(String text) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (GZIPOutputStream out = new GZIPOutputStream(bytes)) {
+      out.write(text.getBytes(StandardCharsets.UTF_8));
+    }
+    return bytes.toByteArray();
+  }
+
+  @Test
+  void packedDocumentsAreUnpacked() throws Exception {
+    String items = page(item("a", "1.0.0", "\"x\": 1", ""), "");
+    server.put("/items.json", packed(items));
+    assertEquals(List.of("s2/a"), names(read(server.at("/items.json").toString())));
+    Path file = Files.write(folder.resolve("items.json.gz"), packed(items));
+    assertEquals(List.of("s2/a"), names(read(file.toString())));
+    byte[] whole = packed(items);
+    Files.write(file, Arrays.copyOf(whole, whole.length / 2));
+    assertThrows(IllegalArgumentException.class, () -> read(file.toString()));
+    try (LimitedInput little = new LimitedInput(new ByteArrayInputStream(new byte[11]), 10)) {
+      String said = assertThrows(IOException.class, little::readAllBytes).getMessage();
+      assertTrue(said.contains("more than 10 bytes"), said);
+    }
+  }
+
+  /** A server that makes a next page for ever is not followed for ever. */
+  @Test
+  void pagesWithoutItemsEnd() throws Exception {
+    for (int i = 0; i < 300; i++) {
+      String next = "{\"rel\": \"next\", \"href\": \"/items?token=" + i + "\"}";
+      String page = page(i < 5 ? item("i" + i, "1.0.0", "\"x\": 1", "") : "", next);
+      server.once(
+          "/items",
+          (exchange, content) -> {
+            byte[] bytes = page.getBytes(StandardCharsets.UTF_8);
+            exchange.sendResponseHeaders(200, bytes.length);
+            exchange.getResponseBody().write(bytes);
+          });
+    }
+    StacReader.Listing listing = read(server.at("/items").toString());
+    assertEquals(5, listing.items().size());
+    assertEquals(105, server.requests().size());
+    assertEquals(1, listing.problems().size());
+    assertTrue(listing.problems().get(0).contains("100 pages in a row"), listing.problems().get(0));
+  }
+
+  /** Catalogues that name one another, and themselves, are read once each. */
+  @Test
+  void cataloguesThatGoRoundEnd() throws Exception {
+    for (String name : List.of("a", "b")) {
+      write(
+          name + ".json",
+          "{\"type\": \"Catalog\", \"stac_version\": \"1.0.0\", \"id\": \"x\", \"links\": ["
+              + "{\"rel\": \"child\", \"href\": \"./a.json\"},"
+              + "{\"rel\": \"child\", \"href\": \"./sub/../b.json\"},"
+              + "{\"rel\": \"item\", \"href\": \"./i.json\"}]}");
+    }
+    write("i.json", item("i", "1.0.0", "\"x\": 1", ""));
+    StacReader.Listing listing = read(folder.resolve("a.json").toString());
+    assertEquals(List.of("s2/i"), names(listing));
+    assertEquals(List.of(), listing.problems());
   }
 
   private static JsonObject json(String text) {
