@@ -145,8 +145,8 @@ final class TiffLayout {
     if (!Arrays.asList(UNPACKED, LZW, JPEG, 8, 32946, PACK_BITS, ZSTANDARD).contains(compression)) {
       throw FileKind.TIFF.refused(
           "compression %d%s; read are none, Deflate, LZW, PackBits, Zstandard and baseline JPEG:"
-              + " gdal_translate -co COMPRESS=DEFLATE makes one (of scenes, encode --reader auto or gdal"
-              + " has GDAL read it as it is)",
+              + " gdal_translate -co COMPRESS=DEFLATE makes one (of scenes, encode --reader auto or"
+              + " gdal has GDAL read it as it is)",
           compression, PACKINGS.containsKey(compression) ? ", " + PACKINGS.get(compression) : "");
     }
     predictor = (int) directory.number(PREDICTOR, 1);

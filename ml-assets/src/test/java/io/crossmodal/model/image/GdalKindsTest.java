@@ -119,8 +119,7 @@ class GdalKindsTest {
             + " -of COG -ot Byte -co COMPRESS=DEFLATE -co BLOCKSIZE=128 -scale -colorinterp "
             + meanings.replace(';', ','));
     try (TiffScene scene = TiffScene.open(file)) {
-      List<Integer> expected =
-          Arrays.stream(rgb.split(";", -1)).map(Integer::valueOf).toList();
+      List<Integer> expected = Arrays.stream(rgb.split(";", -1)).map(Integer::valueOf).toList();
       assertEquals(expected, scene.rgb());
       scene.checkColours();
       for (int level = 0; level < scene.levels(); level++) {

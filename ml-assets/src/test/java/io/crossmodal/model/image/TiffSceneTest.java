@@ -247,7 +247,12 @@ class TiffSceneTest {
   /** Whoever has a file of a packing that is not read is told which one, and what to do. */
   @ParameterizedTest
   @CsvSource({
-    "34887, LERC", "50001, WebP", "34712, JPEG 2000", "50002, JPEG XL", "34925, LZMA", "4, CCITT"
+    "34887, LERC",
+    "50001, WebP",
+    "34712, JPEG 2000",
+    "50002, JPEG XL",
+    "34925, LZMA",
+    "4, CCITT"
   })
   void namesPackingsThatAreNotRead(int compression, String name) {
     byte[] plain = TestTiffs.write(new BandImage(1, 20, 20, new float[400]));

@@ -183,12 +183,14 @@ class GdalRasterTest {
     }
     ImageFormatException refused =
         assertThrows(
-            ImageFormatException.class,
-            () -> Rasters.of(Rasters.Choice.BUILTIN).open(masked));
+            ImageFormatException.class, () -> Rasters.of(Rasters.Choice.BUILTIN).open(masked));
     assertTrue(refused.getMessage().contains("masked.tif.msk"), refused.getMessage());
   }
 
-  /** Bands that GDAL writes by default as colours with opacity, and says of which that they are none. */
+  /**
+   * Bands that GDAL writes by default as colours with opacity, and says of which that they are
+   * none.
+   */
   @Test
   void aMaskOfThreeBandsWithoutColoursIsRead() throws Exception {
     Path file = folder.resolve("mask.tif");

@@ -35,6 +35,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.zip.GZIPInputStream;
 
 /**
@@ -141,14 +142,10 @@ public final class StacReader {
 
   private void read(Document document) throws IOException, InterruptedException {
     URI[] location = {document.address()};
-    InputStream bytes =
-        HttpFiles.isHttp(document.address())
-            ? new ByteArrayInputStream(
-                http.fetch(document.request, MOST_BYTES, found -> location[0] = found))
-            : Files.newInputStream(Path.of(document.address()));
     int before = items.size();
     JsonObject json;
-    try (JsonReader text = reader(bytes)) {
+    try (InputStream bytes = open(document, found -> location[0] = found);
+        JsonReader text = reader(bytes)) {
       json = document(text, location[0]);
     } catch (MalformedJsonException | JsonParseException | IllegalStateException | EOFException e) {
       throw new IllegalArgumentException(
@@ -179,6 +176,13 @@ public final class StacReader {
         next(document, json, location[0]);
       }
     }
+  }
+
+  private InputStream open(Document document, Consumer<URI> location)
+      throws IOException, InterruptedException {
+    return HttpFiles.isHttp(document.address())
+        ? new ByteArrayInputStream(http.fetch(document.request, MOST_BYTES, location))
+        : Files.newInputStream(Path.of(document.address()));
   }
 
   /** Returns the text of a document, which some servers send packed though nobody asked. */

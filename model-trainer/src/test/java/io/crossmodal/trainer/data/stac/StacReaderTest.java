@@ -370,8 +370,7 @@ final class StacReaderTest {
               MoodyServer.patience(Duration.ofSeconds(1), new ArrayList<>()),
               Duration.ofMinutes(1));
       try (StacItems items = StacItems.at(Path.of(arguments[1]))) {
-        StacReader.Listing listing =
-            StacReader.read(arguments[0], Optional.empty(), files, items);
+        StacReader.Listing listing = StacReader.read(arguments[0], Optional.empty(), files, items);
         System.out.println(listing.items().size() + " items " + listing.problems());
         System.out.println(listing.items().get(MANY - 1).name());
       }
@@ -384,8 +383,7 @@ final class StacReaderTest {
   /** Items with a link as long as signed ones are. */
   private static String many(int from) {
     StringBuilder features = new StringBuilder();
-    String assets =
-        "\"b\": {\"href\": \"https://example.org/" + "x".repeat(300) + ".tif\"}, ";
+    String assets = "\"b\": {\"href\": \"https://example.org/" + "x".repeat(300) + ".tif\"}, ";
     for (int i = from; i < from + OF_A_PAGE; i++) {
       features.append(features.isEmpty() ? "" : ",");
       features.append(
