@@ -63,22 +63,9 @@ class GeolocationTest {
             List.of(500.0, 1.0, 0.0, 11.0, 0.0, -1.0), List.of(9.0, 1.0, 0.0, 96.0, 0.0, -1.0))) {
       assertThrows(ImageFormatException.class, ground(4326, 2, 2, odd)::centre);
     }
-    // Numbers for which the library of projections has exceptions of its own.
-    for (int epsg : List.of(27700, 32617, 2056, 3031)) {
-      for (double size : new double[] {1e300, 1e18, Double.MIN_VALUE}) {
-        List<Double> huge = List.of(0.0, size, 0.0, size, 0.0, -size);
-        try {
-          ground(epsg, 300, 200, huge).pixel();
-        } catch (ImageFormatException e) {
-          assertTrue(e.getMessage().contains("no place on Earth"), e.getMessage());
-        } catch (IllegalArgumentException e) {
-          assertTrue(e.getMessage().contains("must span an area"), e.getMessage());
-        }
-      }
-    }
     // Metres that no zone has: the library throws, or wraps them round the Earth.
-    for (int epsg : new int[] {32634, 3857}) {
-      for (double far : new double[] {1e8, 1e12, 1e200}) {
+    for (int epsg : new int[] {32634, 3857, 27700}) {
+      for (double far : new double[] {1e8, 1e12, 1e200, 1e305}) {
         List<Double> affine = List.of(far, 1.0, 0.0, far, 0.0, -1.0);
         try {
           Geolocation.Position centre = ground(epsg, 2, 2, affine).centre();
