@@ -173,15 +173,17 @@ final class TiffPicture implements ImageDecoder.Picture {
     int width = Math.ceilDiv(window.width(), stepX);
     int height = Math.ceilDiv(window.height(), stepY);
     char[] values = new char[channels * width * height];
+    int bands = tiff.samplesOfPiece();
     raster.read(
         window,
         stepX,
         stepY,
         (x, y, band, row, pixels) -> {
-          int bands = tiff.samplesOfPiece();
-          for (int i = 0; i < pixels; i++) {
-            for (int b = band; b < Math.min(channels, band + bands); b++) {
-              values[(y * width + x + i) * channels + b] = (char) row[i * bands + b - band];
+          int taken = Math.min(channels - band, bands);
+          int to = (y * width + x) * channels + band;
+          for (int from = 0; from < pixels * bands; from += bands, to += channels) {
+            for (int b = 0; b < taken; b++) {
+              values[to + b] = (char) row[from + b];
             }
           }
         });
