@@ -25,6 +25,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.TreeMap;
@@ -224,6 +225,40 @@ final class SyncIT {
     smaller.set(smaller.indexOf("128"), "64");
     assertSays(encode(0, smaller), "0 to add, 2 to replace", "4 documents deleted");
     assertEquals("{a.tif=8, b.tif=8}", scenes("cut", "scene"));
+  }
+
+  /** What shows nothing is remembered, and looked at again when it changes or is cut otherwise. */
+  @Test
+  void aSceneWithoutAKeptChipIsNotReadAgain() throws Exception {
+    Path scenes = Files.createDirectories(folder.resolve("dark"));
+    Files.write(scenes.resolve("a.tif"), scene(0, 1, 4_200_000));
+    float[] nothing = new float[3 * SIDE * 2 * SIDE];
+    Arrays.fill(nothing, Float.NaN);
+    Path dark = scenes.resolve("dark.tif");
+    Files.write(
+        dark,
+        GeoTiffWriter.write(
+            new BandImage(3, 2 * SIDE, SIDE, nothing),
+            GeoTiffWriter.Values.FLOAT32,
+            new Georeference(32617, 2 * SIDE, SIDE, List.of(5e5, 5d, 0d, 42e5, 0d, -5d))));
+    List<String> sync =
+        cutting("--data", scenes.toString(), "--index", "dark", "--sync", "--source", "dark");
+    assertSays(encode(0, sync, "--create-index"), "1 scenes", "no chip is kept");
+    assertEquals("{a.tif=2}", scenes("dark", "scene"));
+    assertEquals("{a.tif=2, dark.tif=1}", scenes("dark", "origin.scene"));
+    assertSays(encode(0, sync), "0 to add, 0 to replace, 0 to finish, 0 to delete, 2 as they are");
+    // Nobody finds it by a picture or by words.
+    JsonObject found =
+        call(
+            "POST",
+            "/dark/_search",
+            "{\"query\":{\"cross_modal\":{\"field\":\"image\",\"query_text\":\"a pond\"}}}");
+    assertEquals(2, found.getAsJsonObject("hits").getAsJsonArray("hits").size());
+
+    Files.write(dark, scene(2, 3, 4_300_000));
+    assertSays(encode(0, sync), "0 to add, 1 to replace", "1 documents deleted");
+    assertEquals("{a.tif=2, dark.tif=2}", scenes("dark", "scene"));
+    assertEquals("{a.tif=2, dark.tif=2}", scenes("dark", "origin.scene"));
   }
 
   private static String item(String id, String collection) {

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 
 /**
  * What two executors of a core each lose against one {@code encode} of two threads; only where
- * asked: {@code mvn -Dit.test=SparkAgainstEncodeIT -Dcrossmodal.spark.chips=2000 verify}.
+ * asked, by {@code -Dcrossmodal.spark.chips=2000}: docs/archive.md has the whole command.
  */
 final class SparkAgainstEncodeIT {
   private static final int CHIP = 128;

@@ -19,7 +19,10 @@ public enum FileKind {
   WEBP("WebP", "dwebp IN -o OUT.png"),
   GIF("GIF", "magick IN[0] OUT.png"),
   BMP("BMP", "magick IN OUT.png"),
-  JPEG_2000("JPEG 2000", "gdal_translate IN OUT.tif"),
+  JPEG_2000(
+      "JPEG 2000",
+      "gdal_translate IN OUT.tif (of scenes, encode --reader auto or gdal has GDAL read it as it"
+          + " is)"),
   JPEG_XL("JPEG XL", "djxl IN OUT.png"),
   JPEG_XR("JPEG XR", "magick IN OUT.png"),
   HEIC("HEIC", "heif-convert IN OUT.jpg"),

@@ -79,9 +79,7 @@ public final class GeoTiff implements TiffHeader {
   /** Returns the bands that are red, green and blue, or grey, by what the file says; else none. */
   List<Integer> shown() {
     int bands = tiff.samples - (tiff.opacity() < 0 ? 0 : 1);
-    return bands == 1
-        ? List.of(0)
-        : tiff.photometric() == TiffLayout.RGB && bands >= 3 ? List.of(0, 1, 2) : List.of();
+    return bands == 1 ? List.of(0) : tiff.rgb();
   }
 
   @Override

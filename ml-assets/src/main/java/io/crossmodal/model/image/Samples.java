@@ -66,7 +66,8 @@ record Samples(int width, int height, int channels, byte[] values) {
     int most = (1 << bits) - 1;
     byte[] narrow = new byte[values.length];
     for (int i = 0; i < narrow.length; i++) {
-      narrow[i] = (byte) (values[i] * 255 / most);
+      // A division a sample is a tenth of what decoding takes; most pictures need none.
+      narrow[i] = (byte) (bits == Byte.SIZE ? values[i] : values[i] * 255 / most);
     }
     return new Samples(width, height, channels, narrow);
   }

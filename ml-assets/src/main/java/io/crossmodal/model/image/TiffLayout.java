@@ -7,6 +7,7 @@ package io.crossmodal.model.image;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -99,6 +100,9 @@ final class TiffLayout {
 
   private final boolean tiled;
 
+  /** What GDAL says of the samples. */
+  final BandMeanings meanings;
+
   /** Where each strip or tile begins. */
   final long[] offsets;
 
@@ -122,8 +126,14 @@ final class TiffLayout {
    * @throws ImageFormatException when it is damaged, or a kind of TIFF that is not read
    */
   TiffLayout(TiffSource source, TiffDirectory directory) {
+    this(source, directory, BandMeanings.of(directory));
+  }
+
+  /** Does the same; what samples mean, a file may say once for all of its images. */
+  TiffLayout(TiffSource source, TiffDirectory directory, BandMeanings meanings) {
     this.source = source;
     this.directory = directory;
+    this.meanings = meanings;
     order = directory.order();
     width = side(WIDTH, 0);
     height = side(HEIGHT, 0);
@@ -135,8 +145,8 @@ final class TiffLayout {
     if (!Arrays.asList(UNPACKED, LZW, JPEG, 8, 32946, PACK_BITS, ZSTANDARD).contains(compression)) {
       throw FileKind.TIFF.refused(
           "compression %d%s; read are none, Deflate, LZW, PackBits, Zstandard and baseline JPEG:"
-              + " gdal_translate -co COMPRESS=DEFLATE makes one (GDAL, which encode asks for scenes"
-              + " on the command line, reads it as it is)",
+              + " gdal_translate -co COMPRESS=DEFLATE makes one (of scenes, encode --reader auto or"
+              + " gdal has GDAL read it as it is)",
           compression, PACKINGS.containsKey(compression) ? ", " + PACKINGS.get(compression) : "");
     }
     predictor = (int) directory.number(PREDICTOR, 1);
@@ -307,11 +317,25 @@ final class TiffLayout {
   int opacity() {
     long[] extra = directory.numbers(EXTRA_SAMPLES);
     for (int i = 0; i < extra.length && extra.length < samples; i++) {
-      if (extra[i] == 1 || extra[i] == 2) {
-        return samples - extra.length + i;
+      int sample = samples - extra.length + i;
+      if ((extra[i] == 1 || extra[i] == 2) && meanings.isOpacity(sample)) {
+        return sample;
       }
     }
-    return -1;
+    return meanings.opacity(samples);
+  }
+
+  /** Returns whether colours were multiplied by their opacity. */
+  boolean isMultiplied() {
+    long[] extra = directory.numbers(EXTRA_SAMPLES);
+    int place = opacity() - samples + extra.length;
+    return opacity() >= 0 && place >= 0 && extra[place] == 1;
+  }
+
+  /** Returns the samples that are red, green and blue; none where the file does not say. */
+  List<Integer> rgb() {
+    boolean usual = photometric() == RGB && samples - (opacity() < 0 ? 0 : 1) >= 3;
+    return meanings.rgb(samples, usual ? List.of(0, 1, 2) : List.of());
   }
 
   /** Returns all of the image. */

@@ -145,10 +145,7 @@ final class TiffPicture implements ImageDecoder.Picture {
       throw FileKind.TIFF.damaged(
           "%d samples a pixel where its colours need %d", tiff.samples, colours);
     }
-    // 1: the colours were multiplied by it; 2: they were not; else no opacity, but a fourth band.
-    long[] extra = tiff.directory.numbers(TiffLayout.EXTRA_SAMPLES);
-    boolean opacity =
-        tiff.samples > colours && extra.length > 0 && (extra[0] == 1 || extra[0] == 2);
+    boolean opacity = tiff.opacity() == colours;
     int channels = colours + (opacity ? 1 : 0);
     if (colours == 1 && tiff.samples > channels) {
       throw FileKind.TIFF.refused(
@@ -156,7 +153,7 @@ final class TiffPicture implements ImageDecoder.Picture {
               + " gdal_translate -b RED -b GREEN -b BLUE -co PHOTOMETRIC=RGB makes a picture",
           tiff.samples);
     }
-    return new Channels(meaning, palette, colours, channels, opacity && extra[0] == 1);
+    return new Channels(meaning, palette, colours, channels, opacity && tiff.isMultiplied());
   }
 
   @Override
@@ -176,15 +173,17 @@ final class TiffPicture implements ImageDecoder.Picture {
     int width = Math.ceilDiv(window.width(), stepX);
     int height = Math.ceilDiv(window.height(), stepY);
     char[] values = new char[channels * width * height];
+    int bands = tiff.samplesOfPiece();
     raster.read(
         window,
         stepX,
         stepY,
         (x, y, band, row, pixels) -> {
-          int bands = tiff.samplesOfPiece();
-          for (int i = 0; i < pixels; i++) {
-            for (int b = band; b < Math.min(channels, band + bands); b++) {
-              values[(y * width + x + i) * channels + b] = (char) row[i * bands + b - band];
+          int taken = Math.min(channels - band, bands);
+          int to = (y * width + x) * channels + band;
+          for (int from = 0; from < pixels * bands; from += bands, to += channels) {
+            for (int b = 0; b < taken; b++) {
+              values[to + b] = (char) row[from + b];
             }
           }
         });

@@ -106,7 +106,7 @@ public final class TiffScene implements TiffHeader, Raster {
       if ((subfile & MASK) != 0) {
         masks.add(new TiffLayout(source, directory));
       } else if ((subfile & REDUCED) != 0) {
-        TiffLayout overview = new TiffLayout(source, directory);
+        TiffLayout overview = new TiffLayout(source, directory, own.meanings);
         if (overview.samples == own.samples
             && overview.bits == own.bits
             && overview.width < images.get(images.size() - 1).width) {
@@ -159,7 +159,10 @@ public final class TiffScene implements TiffHeader, Raster {
 
   @Override
   public List<Integer> rgb() {
-    return own().photometric() == TiffLayout.RGB && bands() >= 3 ? List.of(0, 1, 2) : List.of();
+    int opacity = own().opacity();
+    return own().rgb().stream()
+        .map(sample -> opacity >= 0 && sample > opacity ? sample - 1 : sample)
+        .toList();
   }
 
   @Override
@@ -186,7 +189,14 @@ public final class TiffScene implements TiffHeader, Raster {
 
   @Override
   public void checkColours() {
-    new TiffPicture(own()).checkChannels();
+    if (!isReordered()) {
+      new TiffPicture(own()).checkChannels();
+    }
+  }
+
+  /** Returns whether GDAL says that other bands are the colours than TIFF has there. */
+  private boolean isReordered() {
+    return bands() > 1 && !rgb().isEmpty() && !rgb().equals(List.of(0, 1, 2));
   }
 
   /** Returns how many bytes its file has. */
@@ -227,6 +237,9 @@ public final class TiffScene implements TiffHeader, Raster {
 
   @Override
   public RgbImage colours(int level, Window window, int most) {
+    if (isReordered()) {
+      return Stretch.BYTES.apply(values(level, window, most).bands(), rgb());
+    }
     Cut cut = cut(level, window, most);
     return new TiffPicture(cut.level.tiff).read(cut.level.raster, cut.window, cut.stepX, cut.stepY);
   }

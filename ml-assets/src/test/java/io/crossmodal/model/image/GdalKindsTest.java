@@ -17,6 +17,8 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -67,6 +69,8 @@ class GdalKindsTest {
     "zstandard, -co COMPRESS=ZSTD -co PREDICTOR=2",
     "zstandard-tiles, -ot Float32 -co COMPRESS=ZSTD -co PREDICTOR=3 -co TILED=YES",
     "cog, -of COG -co COMPRESS=DEFLATE -co BLOCKSIZE=128",
+    "four-bands-of-bytes, -ot Byte",
+    "four-bands-of-bytes-cog, -of COG -ot Byte -co COMPRESS=DEFLATE -co BLOCKSIZE=128",
     "cog-predictor, -of COG -co COMPRESS=LZW -co PREDICTOR=YES -co BLOCKSIZE=128"
   })
   void readsAsGdalDoes(String name, String options) throws Exception {
@@ -93,6 +97,38 @@ class GdalKindsTest {
                   "band " + band + " at " + (x + column) + ", " + (y + row));
             }
           }
+        }
+      }
+    }
+  }
+
+  /** Which bands are colours GDAL may say in a field of its own, for overviews too. */
+  @ParameterizedTest
+  @CsvSource({
+    "blue;green;red, -b 1 -b 2 -b 3, 2;1;0",
+    "undefined;red;green;blue, -b 4 -b 1 -b 2 -b 3, 1;2;3",
+    "blue;alpha;green;red, -b 1 -b 4 -b 2 -b 3, 2;1;0",
+    "red;green;blue;undefined, -b 1 -b 2 -b 3 -b 4, 0;1;2"
+  })
+  void takesTheColoursThatGdalNames(String meanings, String bands, String rgb) throws Exception {
+    Path file = folder.resolve("colours.tif");
+    Gdal.translate(
+        source,
+        file,
+        bands
+            + " -of COG -ot Byte -co COMPRESS=DEFLATE -co BLOCKSIZE=128 -scale -colorinterp "
+            + meanings.replace(';', ','));
+    try (TiffScene scene = TiffScene.open(file)) {
+      List<Integer> expected = Arrays.stream(rgb.split(";", -1)).map(Integer::valueOf).toList();
+      assertEquals(expected, scene.rgb());
+      scene.checkColours();
+      for (int level = 0; level < scene.levels(); level++) {
+        Window window = new Window(300, 300, 100, 100);
+        BandImage values = scene.values(level, window, WIDTH).bands();
+        byte[] colours = scene.colours(level, window, WIDTH).rgb();
+        for (int i = 0; i < colours.length; i++) {
+          int area = values.width() * values.height();
+          assertEquals(values.values()[expected.get(i % 3) * area + i / 3], colours[i] & 0xff);
         }
       }
     }

@@ -23,6 +23,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class TiffSceneTest {
@@ -241,5 +242,25 @@ class TiffSceneTest {
         .putInt(8 + TILE * TILE + 2 + 9 * 12, 8 + TILE * TILE);
     refused = assertThrows(ImageFormatException.class, () -> TiffScene.of(circle));
     assertTrue(refused.getMessage().contains("in a circle"), refused.getMessage());
+  }
+
+  /** Whoever has a file of a packing that is not read is told which one, and what to do. */
+  @ParameterizedTest
+  @CsvSource({
+    "34887, LERC",
+    "50001, WebP",
+    "34712, JPEG 2000",
+    "50002, JPEG XL",
+    "34925, LZMA",
+    "4, CCITT"
+  })
+  void namesPackingsThatAreNotRead(int compression, String name) {
+    byte[] plain = TestTiffs.write(new BandImage(1, 20, 20, new float[400]));
+    byte[] file = TestTiffs.withCompression(plain, compression);
+    ImageFormatException refused =
+        assertThrows(ImageFormatException.class, () -> TiffScene.of(file));
+    assertTrue(refused.getMessage().contains(", " + name), refused.getMessage());
+    assertTrue(refused.getMessage().contains("COMPRESS=DEFLATE"), refused.getMessage());
+    assertTrue(refused.getMessage().contains("--reader auto or gdal"), refused.getMessage());
   }
 }

@@ -169,6 +169,12 @@ record EncodeWork(String source, Consumer<String> say) {
     say.accept(
         outcome.deleted()
             + " documents deleted"
+            + (outcome.bare() == 0
+                ? ""
+                : "; "
+                    + outcome.bare()
+                    + " scenes of which no chip is kept are remembered, by a document without a"
+                    + " picture each")
             + (outcome.spared() == 0
                 ? ""
                 : "; "

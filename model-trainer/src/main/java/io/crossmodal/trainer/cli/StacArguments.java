@@ -90,7 +90,7 @@ final class StacArguments {
     // Refuses what is none before anything is read.
     AssetChoice choice = new AssetChoice(assets);
     StacReader.Listing listing =
-        StacReader.read(catalogue, Optional.ofNullable(search), http(retry));
+        StacReader.read(catalogue, Optional.ofNullable(search), http(retry), files.items());
     return Archive.of(listing, choice, files);
   }
 }

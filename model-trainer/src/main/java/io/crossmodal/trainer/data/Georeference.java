@@ -32,6 +32,8 @@ public record Georeference(int epsg, int width, int height, List<Double> affine)
   private static final int RPC = 50844;
 
   // GeoTIFF 1.1, section 7.4 and annex B.
+  private static final int GT_MODEL_TYPE = 1024;
+  private static final int GEOCENTRIC = 3;
   private static final int GT_RASTER_TYPE = 1025;
   private static final int PIXEL_IS_POINT = 2;
   private static final int GEODETIC_CRS = 2048;
@@ -80,9 +82,11 @@ public record Georeference(int epsg, int width, int height, List<Double> affine)
       double half = key(keys, GT_RASTER_TYPE) == PIXEL_IS_POINT ? 0.5 : 0;
       int projected = key(keys, PROJECTED_CRS);
       int system = projected != 0 ? projected : key(keys, GEODETIC_CRS);
+      // Earth's own three coordinates are none of the system that they are derived from.
+      boolean unknown = system == USER_DEFINED || key(keys, GT_MODEL_TYPE) == GEOCENTRIC;
       return Optional.of(
           new Georeference(
-              system == USER_DEFINED ? 0 : system,
+              unknown ? 0 : system,
               tiff.width(),
               tiff.height(),
               List.of(

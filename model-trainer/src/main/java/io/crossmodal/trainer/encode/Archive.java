@@ -11,11 +11,14 @@ import io.crossmodal.trainer.data.stac.StacItem;
 import io.crossmodal.trainer.data.stac.StacItem.Asset;
 import io.crossmodal.trainer.data.stac.StacReader;
 import java.io.IOException;
+import java.util.AbstractList;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.RandomAccess;
 
 /**
  * Pictures or scenes of which each is looked at, and brought here, when its turn comes: items of a
@@ -26,7 +29,7 @@ public final class Archive {
   private final List<String> problems;
 
   private Archive(List<Candidate> candidates, List<String> problems) {
-    this.candidates = List.copyOf(candidates);
+    this.candidates = candidates;
     this.problems = List.copyOf(problems);
   }
 
@@ -44,17 +47,45 @@ public final class Archive {
    * @param files brings them here; closed by whoever made it
    */
   public static Archive of(StacReader.Listing listing, AssetChoice choice, AssetFiles files) {
-    List<Candidate> items = new ArrayList<>();
+    BitSet usable = new BitSet();
     List<String> problems = new ArrayList<>(listing.problems());
-    for (StacItem item : listing.items()) {
+    for (int i = 0; i < listing.items().size(); i++) {
+      StacItem item = listing.items().get(i);
       try {
-        List<Asset> assets = choice.of(item);
-        items.add(new Candidate.Item(item, assets, files));
+        List<Asset> unused = choice.of(item);
+        usable.set(i);
       } catch (IllegalArgumentException e) {
         problems.add("item " + item.name() + " " + e.getMessage());
       }
     }
-    return unique(items, problems);
+    return new Archive(
+        new Items(listing.items(), usable.stream().toArray(), choice, files), problems);
+  }
+
+  /** Items as candidates, each made of what the list on the disk has when it is asked for. */
+  private static final class Items extends AbstractList<Candidate> implements RandomAccess {
+    private final List<StacItem> items;
+    private final int[] usable;
+    private final AssetChoice choice;
+    private final AssetFiles files;
+
+    Items(List<StacItem> items, int[] usable, AssetChoice choice, AssetFiles files) {
+      this.items = items;
+      this.usable = usable;
+      this.choice = choice;
+      this.files = files;
+    }
+
+    @Override
+    public int size() {
+      return usable.length;
+    }
+
+    @Override
+    public Candidate get(int index) {
+      StacItem item = items.get(usable[index]);
+      return new Candidate.Item(item, choice.of(item), files);
+    }
   }
 
   /** Two of a name could not be told apart in an index. */
@@ -68,7 +99,7 @@ public final class Archive {
         problems.add(candidate.name() + ": is there twice, the first is taken");
       }
     }
-    return new Archive(kept, problems);
+    return new Archive(List.copyOf(kept), problems);
   }
 
   /** Returns how many there are. */

@@ -12,7 +12,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.IntStream;
-import org.locationtech.proj4j.Proj4jException;
 import org.locationtech.proj4j.ProjCoordinate;
 
 /**
@@ -245,7 +244,10 @@ record Geolocation(Georeference place, CoordinateSystems systems) {
     try {
       ProjCoordinate degrees = systems.degrees(place.epsg(), x, y);
       return onEarth(degrees.y, degrees.x);
-    } catch (Proj4jException e) {
+    } catch (ImageFormatException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      // The library throws what it likes for numbers beyond a system's reach.
       throw new ImageFormatException(nowhere(y, x), e);
     }
   }

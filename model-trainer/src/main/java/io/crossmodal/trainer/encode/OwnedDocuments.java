@@ -17,6 +17,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -81,9 +82,48 @@ public final class OwnedDocuments {
   /** Tells of all documents of the source, scene by scene; a page is held at a time. */
   void visit(Visitor visitor) throws IOException, InterruptedException {
     refresh();
+    visit(new JsonArray(), visitor);
+  }
+
+  /**
+   * Remembers scenes of which no chip was kept, under clouds or without data, so that nobody reads
+   * them again while they and what is asked of them stay as they are. Each gets a document, of its
+   * origin alone, which is found and deleted as the others are.
+   *
+   * @param scenes of which all was read, and kept what is to be kept; the index is refreshed
+   * @return how many have no chip
+   */
+  int markEmpty(Collection<Owner> scenes) throws IOException, InterruptedException {
+    int marked = 0;
+    for (List<Owner> some : parts(List.copyOf(scenes))) {
+      JsonArray names = new JsonArray();
+      some.forEach(owner -> names.add(owner.scene()));
+      JsonArray which = new JsonArray();
+      which.add(object("terms", object(FIELD + ProvenanceFields.SCENE, names)));
+      Set<Owner> there = new HashSet<>();
+      visit(which, group -> there.add(group.owner()));
+      for (Owner owner : some) {
+        if (!there.contains(owner)) {
+          JsonObject origin = new JsonObject();
+          origin.addProperty(ProvenanceFields.SOURCE, owner.source());
+          origin.addProperty(ProvenanceFields.SCENE, owner.scene());
+          origin.addProperty(ProvenanceFields.CHECKSUM, owner.checksum());
+          origin.addProperty(ProvenanceFields.MADE, owner.made());
+          origin.addProperty(ProvenanceFields.EMPTY, true);
+          String id = ContentId.shortened("empty\0" + source + "\0" + owner.scene());
+          call("PUT", path + "/_doc/" + id, object(DocumentFormat.ORIGIN, origin));
+          marked++;
+        }
+      }
+    }
+    return marked;
+  }
+
+  private void visit(JsonArray which, Visitor visitor) throws IOException, InterruptedException {
+    which.add(term(ProvenanceFields.SOURCE, source));
     JsonElement after = null;
     do {
-      JsonObject page = page(after);
+      JsonObject page = page(which, after);
       for (JsonElement element : page.getAsJsonArray("buckets")) {
         JsonObject bucket = element.getAsJsonObject();
         JsonObject key = bucket.getAsJsonObject("key");
@@ -99,7 +139,8 @@ public final class OwnedDocuments {
     } while (after != null);
   }
 
-  private JsonObject page(JsonElement after) throws IOException, InterruptedException {
+  private JsonObject page(JsonArray which, JsonElement after)
+      throws IOException, InterruptedException {
     JsonArray sources = new JsonArray();
     for (String field :
         List.of(ProvenanceFields.SCENE, ProvenanceFields.CHECKSUM, ProvenanceFields.MADE)) {
@@ -114,7 +155,7 @@ public final class OwnedDocuments {
     JsonObject body = new JsonObject();
     body.addProperty("size", 0);
     body.addProperty("track_total_hits", false);
-    body.add("query", term(ProvenanceFields.SOURCE, source));
+    body.add("query", object("bool", object("filter", which)));
     body.add("aggs", object("scenes", object("composite", composite)));
     // A shard that is away must not look like scenes that are not there.
     JsonObject response = call("POST", path + "/_search?allow_partial_search_results=false", body);

@@ -53,32 +53,43 @@ record Provenance(
     }
   }
 
-  /** Returns where the item says that it lies; empty where it does not, or not in one piece. */
+  /** Returns where the item says that it lies; empty where it does not. */
   Optional<PictureReader.Place> place() {
-    List<Double> ring = item.map(StacItem::ring).orElse(List.of());
-    if (ring.isEmpty()) {
+    List<List<Position>> polygons =
+        item.map(StacItem::rings).orElse(List.of()).stream().map(Provenance::corners).toList();
+    if (polygons.isEmpty() || polygons.stream().anyMatch(ring -> width(ring, 0) > 180)) {
+      // One wider than half of the Earth crosses the antimeridian without being cut there.
       return Optional.empty();
     }
+    List<Position> all = polygons.stream().flatMap(List::stream).toList();
+    // Of parts on either side of the antimeridian, longitudes are counted on beyond 180.
+    double shift = width(all, 0) > 180 && width(all, 360) < width(all, 0) ? 360 : 0;
+    double west = all.stream().mapToDouble(at -> eastward(at, shift)).min().orElseThrow();
+    double longitude = west + width(all, shift) / 2;
+    double south = all.stream().mapToDouble(Position::latitude).min().orElseThrow();
+    double north = all.stream().mapToDouble(Position::latitude).max().orElseThrow();
+    return Optional.of(
+        new PictureReader.Place(
+            new Position((south + north) / 2, longitude > 180 ? longitude - 360 : longitude),
+            polygons));
+  }
+
+  private static List<Position> corners(List<Double> ring) {
     List<Position> corners = new ArrayList<>();
-    double west = 180;
-    double east = -180;
-    double south = 90;
-    double north = -90;
     for (int i = 0; i < ring.size(); i += 2) {
-      double longitude = ring.get(i);
-      double latitude = ring.get(i + 1);
-      corners.add(new Position(latitude, longitude));
-      west = Math.min(west, longitude);
-      east = Math.max(east, longitude);
-      south = Math.min(south, latitude);
-      north = Math.max(north, latitude);
+      corners.add(new Position(ring.get(i + 1), ring.get(i)));
     }
-    // Wider than half of the Earth: it crosses the antimeridian.
-    return east - west > 180
-        ? Optional.empty()
-        : Optional.of(
-            new PictureReader.Place(
-                new Position((south + north) / 2, (west + east) / 2), List.of(corners)));
+    return corners;
+  }
+
+  private static double eastward(Position at, double shift) {
+    return at.longitude() < 0 ? at.longitude() + shift : at.longitude();
+  }
+
+  private static double width(List<Position> ring, double shift) {
+    double west = ring.stream().mapToDouble(at -> eastward(at, shift)).min().orElseThrow();
+    double east = ring.stream().mapToDouble(at -> eastward(at, shift)).max().orElseThrow();
+    return east - west;
   }
 
   Provenance ownedBy(Owner other) {

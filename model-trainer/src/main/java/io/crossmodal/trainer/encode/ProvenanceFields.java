@@ -22,6 +22,9 @@ final class ProvenanceFields {
   static final String CHECKSUM = "checksum";
   static final String MADE = "made";
 
+  /** True in the only document of a scene of which no chip was kept. */
+  static final String EMPTY = "empty";
+
   private ProvenanceFields() {}
 
   /** Writes what is known, as fields of an object that was begun. */
@@ -108,6 +111,7 @@ final class ProvenanceFields {
     for (String keyword : List.of(SOURCE, SCENE, CHECKSUM, MADE)) {
       origin.add(keyword, TargetIndex.type("keyword"));
     }
+    origin.add(EMPTY, TargetIndex.type("boolean"));
     JsonObject properties = new JsonObject();
     properties.add(DocumentFormat.STAC, object(stac));
     properties.add(DocumentFormat.ORIGIN, object(origin));

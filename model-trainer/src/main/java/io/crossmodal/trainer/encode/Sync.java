@@ -159,10 +159,11 @@ public final class Sync {
    * @param encoded what was encoded
    * @param deleted documents that were deleted
    * @param spared scenes that went and are kept, since something was not right
+   * @param bare scenes of which no chip was kept, and which are not read again as they are
    * @param unplaced scenes that are kept without a place, one line each
    */
   public record Outcome(
-      EncodeRun.Summary encoded, long deleted, int spared, List<String> unplaced) {}
+      EncodeRun.Summary encoded, long deleted, int spared, int bare, List<String> unplaced) {}
 
   /**
    * Does it.
@@ -203,6 +204,7 @@ public final class Sync {
             total.kept, total.known, total.repeated, total.empty, total.problems, total.unplaced),
         total.deleted,
         spared,
+        total.bare,
         total.unplacedScenes);
   }
 
@@ -218,6 +220,7 @@ public final class Sync {
     private int known;
     private int repeated;
     private int empty;
+    private int bare;
     private long deleted;
     private int done;
     private int later;
@@ -274,6 +277,7 @@ public final class Sync {
             .toList();
     total.deleted += index.deleteOthers(replaced);
     if (noted) {
+      total.bare += index.markEmpty(complete.stream().map(listed::get).toList());
       finish(complete);
     }
   }

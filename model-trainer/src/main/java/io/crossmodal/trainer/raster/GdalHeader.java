@@ -54,10 +54,13 @@ record GdalHeader(
   private static final Pattern NUMBER =
       Pattern.compile("(?:ID|AUTHORITY)\\[\"EPSG\",\"?(\\d{1,9})\"?\\]");
 
+  /** A Byte that is noted to be signed. */
+  static final String SIGNED_BYTE = "Byte, signed";
+
   /**
    * A band.
    *
-   * @param type of its samples, as GDAL names it
+   * @param type of its samples, as GDAL names it; {@link #SIGNED_BYTE} for what GDAL has before 3.7
    * @param meaning colour interpretation, as GDAL names it
    * @param blockWidth columns of the blocks that it is stored in
    * @param blockHeight rows of them
@@ -145,12 +148,17 @@ record GdalHeader(
     JsonElement flags = child(band, "mask").get("flags");
     String said = flags == null ? "" : flags.toString();
     return new Band(
-        band.get("type").getAsString(),
+        isSigned(band) ? SIGNED_BYTE : band.get("type").getAsString(),
         band.get("colorInterpretation").getAsString(),
         block.get(0).getAsInt(),
         block.get(1).getAsInt(),
         said.contains("PER_DATASET") && !said.contains("ALPHA"),
         List.copyOf(levels));
+  }
+
+  private static boolean isSigned(JsonObject band) {
+    JsonElement noted = child(child(band, "metadata"), "IMAGE_STRUCTURE").get("PIXELTYPE");
+    return noted != null && noted.getAsString().equals("SIGNEDBYTE");
   }
 
   private static Optional<Instant> acquired(JsonElement text) {

@@ -32,8 +32,24 @@ final class GdalRaster implements RasterFile, Raster {
   /** Types that a TIFF of this project's reader has too, with the bytes of a sample. */
   private static final Map<String, Integer> TYPES =
       Map.of(
-          "Byte", 1, "Int8", 1, "UInt16", 2, "Int16", 2, "UInt32", 4, "Int32", 4, "Float32", 4,
-          "Float64", 8);
+          "Byte",
+          1,
+          "Int8",
+          1,
+          GdalHeader.SIGNED_BYTE,
+          1,
+          "UInt16",
+          2,
+          "Int16",
+          2,
+          "UInt32",
+          4,
+          "Int32",
+          4,
+          "Float32",
+          4,
+          "Float64",
+          8);
 
   private static final Map<String, String> KINDS =
       Map.of(
@@ -343,7 +359,11 @@ final class GdalRaster implements RasterFile, Raster {
   }
 
   private TiffScene load(int level, Window window) {
-    List<String> options = new ArrayList<>(List.of("-ot", type));
+    List<String> options =
+        new ArrayList<>(
+            type.equals(GdalHeader.SIGNED_BYTE)
+                ? List.of("-ot", "Byte", "-co", "PIXELTYPE=SIGNEDBYTE")
+                : List.of("-ot", type));
     if (level > 0) {
       options.addAll(List.of("-oo", "OVERVIEW_LEVEL=" + (level - 1)));
     }

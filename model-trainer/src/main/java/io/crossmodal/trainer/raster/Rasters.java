@@ -115,7 +115,19 @@ public final class Rasters {
     }
     ImageFormatException refused;
     try {
-      return tiff(path);
+      RasterFile own = tiff(path);
+      Optional<String> beside = Sidecars.mask(path);
+      if (beside.isEmpty() && choice == Choice.AUTO && gdal().isPresent()) {
+        // Without GDAL the scene is cut without a place.
+        beside = Sidecars.place(path, own);
+      }
+      if (beside.isEmpty()) {
+        return own;
+      }
+      own.close();
+      refused =
+          new ImageFormatException(
+              "the file " + beside.get() + " lies beside it, which GDAL alone reads");
     } catch (ImageFormatException e) {
       refused = e;
     }

@@ -202,9 +202,10 @@ final class ArchiveTest {
       Optional<Cutting> cutting, int allowed, Journal journal, EncodeRun.SinkFactory sinks)
       throws Exception {
     Path spool = folder.resolve("spool");
-    StacReader.Listing listing =
-        StacReader.read(server.at("/items.json").toString(), Optional.empty(), http);
     try (AssetFiles files = new AssetFiles(http, Spool.in(spool, 1 << 20))) {
+      StacReader.Listing listing =
+          StacReader.read(
+              server.at("/items.json").toString(), Optional.empty(), http, files.items());
       Archive archive = Archive.of(listing, choice, files);
       assertEquals(List.of(), archive.problems());
       Archive.Plan plan = new Archive.Plan(cutting, model.bundle(), "rgb", LOOK);

@@ -64,8 +64,8 @@ class GeolocationTest {
       assertThrows(ImageFormatException.class, ground(4326, 2, 2, odd)::centre);
     }
     // Metres that no zone has: the library throws, or wraps them round the Earth.
-    for (int epsg : new int[] {32634, 3857}) {
-      for (double far : new double[] {1e8, 1e12, 1e200}) {
+    for (int epsg : new int[] {32634, 3857, 27700}) {
+      for (double far : new double[] {1e8, 1e12, 1e200, 1e305}) {
         List<Double> affine = List.of(far, 1.0, 0.0, far, 0.0, -1.0);
         try {
           Geolocation.Position centre = ground(epsg, 2, 2, affine).centre();

@@ -14,6 +14,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.fixtures.Gdal;
 import io.crossmodal.model.fixtures.TestBundles;
@@ -32,10 +33,12 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -534,6 +537,55 @@ class ScenesTest {
     Cutting fine = new Cutting(16, 1, false, OptionalDouble.empty(), 0.5);
     refused(() -> fine.grid(1 << 20, 1 << 20, Optional.empty()), "at most 1000000");
     refused(() -> fine.grid(1 << 20, 10, Optional.empty()), "a chip needs 16 a side");
+  }
+
+  /** Reads all chips of a scene, in a process of its own. */
+  static final class ReadInLittleHeap {
+    private ReadInLittleHeap() {}
+
+    public static void main(String[] arguments) throws Exception {
+      Path scene = Path.of(arguments[0]);
+      Look look = new Look(64, Optional.empty(), List.of());
+      ModelBundle bundle = ModelBundle.demo();
+      SourceImages source = SourceImages.read(scene, Optional.empty(), 0);
+      Cutting cutting = builtin(new Cutting(1000, 2000, false, OptionalDouble.empty(), 0.5));
+      PictureReader reader = EncodeRun.reader(bundle, "rgb", look);
+      int read = 0;
+      try (Scenes scenes = Scenes.plan(source.images(), cutting, bundle, "rgb", look)) {
+        for (Iterator<Encodable> chips = scenes.iterator(); chips.hasNext(); ) {
+          Encodable chip = chips.next();
+          read += chip.read(reader).facts().isPresent() ? 1 : 0;
+          chip.done();
+        }
+      }
+      System.out.println(read + " chips");
+    }
+  }
+
+  /** 20,000 x 20,000 pixels are 1.2 GB; 256 MB of heap read chips of 1,000 all over them. */
+  @Test
+  void aSceneIsLargerThanTheHeap() throws Exception {
+    assumeTrue(Gdal.isInstalled(), "gdal_translate is not installed");
+    Path large = folder.resolve("large.tif");
+    Gdal.run(
+        "gdal_create -q -ot Byte -outsize 20000 20000 -bands 3 -burn 40 -burn 90 -burn 200"
+            + " -a_srs EPSG:32633 -a_ullr 500000 5600000 700000 5400000 -co COMPRESS=ZSTD"
+            + " -co TILED=YES -co BLOCKXSIZE=512 -co BLOCKYSIZE=512 -co PHOTOMETRIC=RGB "
+            + large);
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx256m",
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                System.getProperty("java.class.path"),
+                ReadInLittleHeap.class.getName(),
+                large.toString())
+            .redirectErrorStream(true)
+            .start();
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(0, process.waitFor(), said);
+    assertTrue(said.endsWith("121 chips\n"), said);
   }
 
   private static void refused(Executable call, String part) {

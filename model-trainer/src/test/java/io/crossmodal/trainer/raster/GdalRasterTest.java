@@ -6,6 +6,7 @@ package io.crossmodal.trainer.raster;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -151,17 +152,96 @@ class GdalRasterTest {
     }
   }
 
+  /** A mask, and a place where the file has none, are read where they lie beside it. */
+  @Test
+  void readsWhatLiesBesideATiff() throws Exception {
+    Path plain = folder.resolve("plain.tif");
+    Gdal.translate(source, plain, "-b 1 -co PROFILE=BASELINE");
+    Files.deleteIfExists(folder.resolve("plain.tif.aux.xml"));
+    Rasters auto = Rasters.of(Rasters.Choice.AUTO);
+    try (RasterFile file = auto.open(plain)) {
+      assertEquals("builtin", file.reader());
+      assertEquals(Optional.empty(), file.place());
+    }
+    Files.writeString(folder.resolve("plain.tfw"), "10\n0\n0\n-10\n500005\n4199995\n");
+    try (RasterFile file = auto.open(plain)) {
+      assertEquals(NAD83.affine(), file.place().orElseThrow().affine());
+    }
+    Path masked = folder.resolve("masked.tif");
+    Gdal.translate(source, masked, "-b 1 -b 2 -b 3 -mask 4");
+    assertTrue(Files.isRegularFile(folder.resolve("masked.tif.msk")));
+    float[] mask = new float[WIDTH * HEIGHT];
+    raw(source, "-b 4").get(mask);
+    int hidden = 0;
+    for (float value : mask) {
+      hidden += value == 0 ? 1 : 0;
+    }
+    Window whole = new Window(0, 0, WIDTH, HEIGHT);
+    try (RasterFile file = auto.open(masked)) {
+      assertEquals(
+          (double) hidden / mask.length, file.raster().values(0, whole, WIDTH).noData(), 1e-9);
+    }
+    ImageFormatException refused =
+        assertThrows(
+            ImageFormatException.class, () -> Rasters.of(Rasters.Choice.BUILTIN).open(masked));
+    assertTrue(refused.getMessage().contains("masked.tif.msk"), refused.getMessage());
+  }
+
   /**
-   * A scene behind HTTP, in which a URL keeps its two slashes; what fails passingly is repeated.
+   * Bands that GDAL writes by default as colours with opacity, and says of which that they are
+   * none.
    */
   @Test
-  void readsOverHttp() throws Exception {
-    byte[] file = Files.readAllBytes(source);
+  void aMaskOfThreeBandsWithoutColoursIsRead() throws Exception {
+    Path file = folder.resolve("mask.tif");
+    Gdal.translate(
+        source, file, "-ot Byte -b 1 -b 2 -b 3 -mask 4 --config GDAL_TIFF_INTERNAL_MASK YES");
+    Window whole = new Window(0, 0, WIDTH, HEIGHT);
+    try (RasterFile own = Rasters.of(Rasters.Choice.BUILTIN).open(file);
+        RasterFile gdal = Rasters.of(Rasters.Choice.GDAL).open(file)) {
+      Raster.Values expected = own.raster().values(0, whole, WIDTH);
+      Raster.Values found = gdal.raster().values(0, whole, WIDTH);
+      assertEquals(3, found.bands().bands());
+      assertArrayEquals(expected.bands().values(), found.bands().values());
+      assertEquals(expected.noData(), found.noData(), 1e-9);
+    }
+  }
+
+  @Test
+  void signedBytesKeepTheirSign() throws Exception {
+    Path plain = folder.resolve("bytes.tif");
+    Gdal.translate(source, plain, "-ot Byte -b 1 -scale");
+    byte[] tiff = Files.readAllBytes(plain);
+    Path file = folder.resolve("signed.tif");
+    ByteBuffer fields = ByteBuffer.wrap(tiff).order(ByteOrder.LITTLE_ENDIAN);
+    int directory = fields.getInt(4);
+    for (int i = 0; i < fields.getShort(directory); i++) {
+      if (fields.getShort(directory + 2 + 12 * i) == 339) {
+        fields.putShort(directory + 2 + 12 * i + 8, (short) 2);
+      }
+    }
+    Files.write(file, tiff);
+    Window window = new Window(10, 20, 300, 200);
+    try (RasterFile own = Rasters.of(Rasters.Choice.BUILTIN).open(file);
+        RasterFile gdal = Rasters.of(Rasters.Choice.GDAL).open(file)) {
+      float[] expected = own.raster().values(0, window, WIDTH).bands().values();
+      boolean negative = false;
+      for (float value : expected) {
+        negative |= value < 0;
+      }
+      assertTrue(negative);
+      assertFalse(gdal.raster().hasColours());
+      assertArrayEquals(expected, gdal.raster().values(0, window, WIDTH).bands().values());
+    }
+  }
+
+  /** A server of one file, ranges of it among them, that is busy at the second request. */
+  private static HttpServer serve(String path, byte[] file) throws IOException {
     AtomicInteger requests = new AtomicInteger();
     HttpServer server =
         HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
     server.createContext(
-        "/scene.tif",
+        path,
         exchange -> {
           try (exchange) {
             String range = exchange.getRequestHeaders().getFirst("Range");
@@ -188,21 +268,59 @@ class GdalRasterTest {
           }
         });
     server.start();
+    return server;
+  }
+
+  private void assertReadsAlike(Rasters rasters, String name) throws IOException {
+    assertTrue(rasters.takes(Path.of(name)));
+    try (RasterFile remote = rasters.open(Path.of(name));
+        RasterFile local = rasters.open(source)) {
+      assertEquals(List.of(), remote.files());
+      assertEquals(local.place(), remote.place());
+      Window window = new Window(600, 480, 90, 45);
+      assertArrayEquals(
+          local.raster().values(0, window, WIDTH).bands().values(),
+          remote.raster().values(0, window, WIDTH).bands().values());
+    }
+  }
+
+  /**
+   * A scene behind HTTP, in which a URL keeps its two slashes; what fails passingly is repeated.
+   */
+  @Test
+  void readsOverHttp() throws Exception {
+    HttpServer server = serve("/scene.tif", Files.readAllBytes(source));
     try {
       String base = "/vsicurl/http://127.0.0.1:" + server.getAddress().getPort();
       Rasters rasters = Rasters.of(Rasters.Choice.AUTO);
-      assertTrue(rasters.takes(Path.of(base + "/scene.tif")));
-      try (RasterFile remote = rasters.open(Path.of(base + "/scene.tif"));
-          RasterFile local = rasters.open(source)) {
-        assertEquals(List.of(), remote.files());
-        Window window = new Window(600, 480, 90, 45);
-        assertArrayEquals(
-            local.raster().values(0, window, WIDTH).bands().values(),
-            remote.raster().values(0, window, WIDTH).bands().values());
-      }
+      assertReadsAlike(rasters, base + "/scene.tif");
       ImageFormatException missing =
           assertThrows(ImageFormatException.class, () -> rasters.open(Path.of(base + "/none.tif")));
       assertTrue(missing.getMessage().contains("404"), missing.getMessage());
+    } finally {
+      server.stop(0);
+    }
+  }
+
+  /** A scene in an object store, as GDAL's variables of the environment name one. */
+  @Test
+  void readsFromAnObjectStore() throws Exception {
+    HttpServer server = serve("/bucket/2024/scene.tif", Files.readAllBytes(source));
+    try {
+      String variables =
+          "AWS_S3_ENDPOINT=127.0.0.1:"
+              + server.getAddress().getPort()
+              + " AWS_NO_SIGN_REQUEST=YES AWS_HTTPS=NO AWS_VIRTUAL_HOSTING=FALSE";
+      // The environment of this process cannot be changed, that of its programs can.
+      Path bin = program("gdalinfo", "exec env " + variables + " gdalinfo \"$@\"");
+      program("gdal_translate", "exec env " + variables + " gdal_translate \"$@\"");
+      Rasters rasters = Rasters.of(Rasters.Choice.AUTO, bin.toString());
+      assertReadsAlike(rasters, "/vsis3/bucket/2024/scene.tif");
+      ImageFormatException missing =
+          assertThrows(
+              ImageFormatException.class,
+              () -> rasters.open(Path.of("/vsis3/bucket/2024/none.tif")));
+      assertTrue(missing.getMessage().contains("none.tif"), missing.getMessage());
     } finally {
       server.stop(0);
     }

@@ -171,7 +171,7 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
         return new QueryInput.Image(
             Spaces.of(model).sensor(image.sensor()),
             image.bytes(),
-            field.pictures().withoutThumbnails());
+            field.pictures().withoutThumbnails().stretched(image.stretch()));
       }
       QuerySource.Text text = (QuerySource.Text) source;
       return new QueryInput.Text(
@@ -325,19 +325,28 @@ public final class EncodeQueryAction extends ActionType<EncodedQuery> {
           (index, field) ->
               stretchByIndex.put(
                   index, field.pictures().stretch().map(Stretch::toString).orElse("none")));
-      if (request.source() instanceof QuerySource.Image
+      if (readsByFieldsStretch(request.source())
           && stretchByIndex.values().stream().distinct().count() > 1) {
         throw new IllegalArgumentException(
             String.format(
                 Locale.ROOT,
                 "[field] [%s] has different values of [stretch], by which a picture of measured"
-                    + " values is read: search their indices one by one: %s",
+                    + " values is read: give the query a [stretch] of its own, or search their"
+                    + " indices one by one: %s",
                 Messages.excerpt(request.field()),
                 stretchByIndex));
       }
       // Calibrations of MaxSim are for all indices or for none: not where one pools its tokens.
       return Collections.max(
           fieldByIndex.values(), Comparator.comparingInt(FieldDefinition::tokenPooling));
+    }
+
+    /** Returns whether a picture is searched by that says nothing of its own values. */
+    private static boolean readsByFieldsStretch(QuerySource source) {
+      return source instanceof QuerySource.Image image
+          ? image.stretch().isEmpty()
+          : source instanceof Sides sides
+              && sides.placed().stream().anyMatch(side -> readsByFieldsStretch(side.source()));
     }
   }
 }

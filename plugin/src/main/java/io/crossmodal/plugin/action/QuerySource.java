@@ -4,9 +4,12 @@
  */
 package io.crossmodal.plugin.action;
 
+import io.crossmodal.model.image.Stretch;
+import io.crossmodal.plugin.inference.encoding.PictureOptions;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.Optional;
 import org.opensearch.core.common.io.stream.StreamInput;
 import org.opensearch.core.common.io.stream.StreamOutput;
 import org.opensearch.core.common.io.stream.Writeable;
@@ -23,6 +26,7 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment
   String INDEX = "index";
   String ROUTING = "routing";
   String SENSOR = "sensor";
+  String STRETCH = "stretch";
   String PROMPT = "prompt";
 
   /** Returns the request's parameter that holds it. */
@@ -38,7 +42,7 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment
     byte kind = in.readByte();
     return switch (kind) {
       case Text.KIND -> new Text(in.readString(), in.readBoolean());
-      case Image.KIND -> new Image(in.readByteArray(), in.readOptionalString());
+      case Image.KIND -> new Image(in);
       case Document.KIND -> new Document(in);
       case Sides.KIND -> new Sides(in);
       default -> throw new IOException("a query source has no kind [" + kind + "]");
@@ -116,9 +120,10 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment
    *
    * @param bytes a JPEG, PNG or TIFF file; kept, not copied
    * @param sensor null for the only one of the model
+   * @param stretch which measured values are black and white; empty: the field's
    */
   @SuppressWarnings("ArrayRecordComponent") // compared by content below
-  record Image(byte[] bytes, String sensor) implements QuerySource {
+  record Image(byte[] bytes, String sensor, Optional<Stretch> stretch) implements QuerySource {
     private static final byte KIND = 1;
 
     /**
@@ -128,6 +133,29 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment
       if (bytes.length == 0) {
         throw new IllegalArgumentException("[" + QUERY_IMAGE + "] must not be empty");
       }
+      PictureOptions.checkValues(stretch);
+    }
+
+    /** An image that is read by the field's stretch. */
+    public Image(byte[] bytes, String sensor) {
+      this(bytes, sensor, Optional.empty());
+    }
+
+    private Image(StreamInput in) throws IOException {
+      this(
+          in.readByteArray(),
+          in.readOptionalString(),
+          Optional.ofNullable(in.readOptionalString()).map(Stretch::of));
+    }
+
+    /**
+     * Returns an image whose stretch is typed.
+     *
+     * @param stretch such as {@code 0:3000}; null for the field's
+     * @throws IllegalArgumentException when it is no stretch of values
+     */
+    public static Image typed(byte[] bytes, String sensor, String stretch) {
+      return new Image(bytes, sensor, Optional.ofNullable(stretch).map(Stretch::of));
     }
 
     @Override
@@ -140,11 +168,15 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment
       out.writeByte(KIND);
       out.writeByteArray(bytes);
       out.writeOptionalString(sensor);
+      out.writeOptionalString(stretch.map(Stretch::toString).orElse(null));
     }
 
     @Override
     public XContentBuilder toXContent(XContentBuilder builder, Params params) throws IOException {
       builder.field(QUERY_IMAGE, bytes);
+      if (stretch.isPresent()) {
+        builder.field(STRETCH, stretch.get().toString());
+      }
       return sensor == null ? builder : builder.field(SENSOR, sensor);
     }
 
@@ -152,12 +184,13 @@ public sealed interface QuerySource extends Writeable, ToXContentFragment
     public boolean equals(Object other) {
       return other instanceof Image image
           && Arrays.equals(bytes, image.bytes)
-          && Objects.equals(sensor, image.sensor);
+          && Objects.equals(sensor, image.sensor)
+          && stretch.equals(image.stretch);
     }
 
     @Override
     public int hashCode() {
-      return Objects.hash(Arrays.hashCode(bytes), sensor);
+      return Objects.hash(Arrays.hashCode(bytes), sensor, stretch);
     }
   }
 

@@ -5,6 +5,7 @@
 package io.crossmodal.plugin.action;
 
 import io.crossmodal.model.Messages;
+import io.crossmodal.model.image.Stretch;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -189,6 +190,7 @@ public record Sides(List<Side> like, List<Side> unlike) implements QuerySource {
       } else if (side.source() instanceof QuerySource.Image image) {
         builder.field("image", image.bytes());
         optional(QuerySource.SENSOR, image.sensor(), builder);
+        optional(QuerySource.STRETCH, image.stretch().map(Stretch::toString).orElse(null), builder);
       } else if (side.source() instanceof QuerySource.Document document) {
         builder.field("id", document.id());
         optional(QuerySource.INDEX, document.index(), builder);

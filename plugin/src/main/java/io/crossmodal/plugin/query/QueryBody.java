@@ -28,6 +28,7 @@ public abstract class QueryBody {
   String text;
   byte[] image;
   String sensor;
+  String stretch;
   String id;
   String index;
   String routing;
@@ -53,6 +54,7 @@ public abstract class QueryBody {
         new ParseField(QuerySource.QUERY_IMAGE),
         ObjectParser.ValueType.VALUE);
     parser.declareString((p, value) -> p.sensor = value, new ParseField(QuerySource.SENSOR));
+    parser.declareString((p, value) -> p.stretch = value, new ParseField(QuerySource.STRETCH));
     parser.declareString((p, value) -> p.id = value, new ParseField(QuerySource.QUERY_ID));
     parser.declareString((p, value) -> p.index = value, new ParseField(QuerySource.INDEX));
     parser.declareString((p, value) -> p.routing = value, new ParseField(QuerySource.ROUTING));
@@ -136,6 +138,7 @@ public abstract class QueryBody {
               Locale.ROOT, "[%s] needs exactly one of %s, got %s", name, accepted, given));
     }
     goesWith(QuerySource.SENSOR, sensor, QuerySource.QUERY_IMAGE, given.get(0));
+    goesWith(QuerySource.STRETCH, stretch, QuerySource.QUERY_IMAGE, given.get(0));
     goesWith(QuerySource.INDEX, index, QuerySource.QUERY_ID, given.get(0));
     goesWith(QuerySource.ROUTING, routing, QuerySource.QUERY_ID, given.get(0));
     goesWith(QuerySource.QUERY_FIELD, queryField, QuerySource.QUERY_ID, given.get(0));
@@ -150,7 +153,7 @@ public abstract class QueryBody {
     if (id != null) {
       return new QuerySource.Document(id, index, queryField, routing);
     }
-    return image != null ? new QuerySource.Image(image, sensor) : null;
+    return image != null ? QuerySource.Image.typed(image, sensor, stretch) : null;
   }
 
   private static void goesWith(String name, Object value, String side, String given) {

@@ -31,6 +31,7 @@ final class SideBody {
         new ParseField("image"),
         ObjectParser.ValueType.VALUE);
     PARSER.declareString((side, v) -> side.sensor = v, new ParseField(QuerySource.SENSOR));
+    PARSER.declareString((side, v) -> side.stretch = v, new ParseField(QuerySource.STRETCH));
     PARSER.declareString((side, v) -> side.id = v, new ParseField("id"));
     PARSER.declareString((side, v) -> side.index = v, new ParseField(QuerySource.INDEX));
     PARSER.declareString((side, v) -> side.routing = v, new ParseField(QuerySource.ROUTING));
@@ -42,6 +43,7 @@ final class SideBody {
   private Boolean prompt;
   private byte[] image;
   private String sensor;
+  private String stretch;
   private String id;
   private String index;
   private String routing;
@@ -115,6 +117,7 @@ final class SideBody {
     }
     goesWith(QuerySource.PROMPT, prompt, "text", given.get(0));
     goesWith(QuerySource.SENSOR, sensor, "image", given.get(0));
+    goesWith(QuerySource.STRETCH, stretch, "image", given.get(0));
     goesWith(QuerySource.INDEX, index, "id", given.get(0));
     goesWith(QuerySource.ROUTING, routing, "id", given.get(0));
     goesWith("field", field, "id", given.get(0));
@@ -122,7 +125,7 @@ final class SideBody {
       return new QuerySource.Text(text, prompt == null || prompt);
     }
     return image != null
-        ? new QuerySource.Image(image, sensor)
+        ? QuerySource.Image.typed(image, sensor, stretch)
         : new QuerySource.Document(id, index, field, routing);
   }
 

@@ -106,6 +106,120 @@ public class MeasuredPicturesIT extends ClusterTestCase {
     assertTrue(mixed.text(), mixed.text().contains("different values of [stretch]"));
   }
 
+  private static String query(byte[] file, String stretch) {
+    return "{'query':{'cross_modal':{'field':'image','query_image':'"
+        + base64(file)
+        + "','stretch':'"
+        + stretch
+        + "'}}}";
+  }
+
+  private static List<?> vector(String index, String id) throws IOException {
+    String path = "/" + index + "/_doc/" + id + "?_source_includes=image.embedding";
+    Map<String, Object> image = ok("GET", path, null).at("_source", "image");
+    return (List<?>) image.get("embedding");
+  }
+
+  private static double best(Answer found) {
+    return ((Number) found.hits().get(0).get("_score")).doubleValue();
+  }
+
+  /** A query's own stretch is that of a document in a field that has it in its mapping. */
+  public void testAQueryMayNameItsStretch() throws Exception {
+    ok("PUT", "/archive", MAPPING);
+    ok("PUT", "/wide", MAPPING.replace("0:3000", "0:9000"));
+    ok("PUT", "/plain", "{'mappings':{'properties':{'image':{'type':'cross_modal'}}}}");
+    Ground ground = Ground.random();
+    ok("PUT", "/archive/_doc/1?refresh=true", document(ground.tiff));
+    ok("PUT", "/wide/_doc/1?refresh=true", document(ground.tiff));
+    ok("PUT", "/plain/_doc/1?refresh=true", document(ground.png8));
+    String list = "{'image':'" + base64(ground.tiff) + "','stretch':'0:3000'}";
+    for (String index : List.of("archive", "wide")) {
+      String values = "archive".equals(index) ? "0:3000" : "0:9000";
+      double alike = best(ok("POST", "/archive/_search", query(ground.tiff, values)));
+      assertEquals(
+          "(1 + cosine) / 2 of the stored embedding",
+          (1 + cosine(vector("archive", "1"), vector(index, "1"))) / 2,
+          alike,
+          1e-4);
+    }
+    assertEquals(1, best(ok("POST", "/archive/_search", query(ground.tiff))), 1e-5);
+    assertEquals(1, best(ok("POST", "/plain/_search", query(ground.tiff, "0:3000"))), 1e-3);
+    assertEquals(
+        1,
+        best(
+            ok(
+                "POST",
+                "/plain/_search",
+                "{'query':{'cross_modal':{'field':'image','like':[" + list + "]}}}")),
+        1e-3);
+    // Indices of different mappings are one search where the query says what its values are.
+    assertEquals(
+        2, ok("POST", "/archive,wide/_search", query(ground.tiff, "0:3000")).hits().size());
+    for (String mixed :
+        List.of(
+            query(ground.tiff),
+            "{'query':{'cross_modal':{'field':'image','like':[{'image':'"
+                + base64(ground.tiff)
+                + "'}]}}}")) {
+      Answer refused = send("POST", "/archive,wide/_search", mixed);
+      assertEquals(400, refused.status());
+      assertTrue(refused.text(), refused.text().contains("a [stretch] of its own"));
+    }
+    for (String bad : List.of("2%:98%", "3000", "9:1")) {
+      Answer refused = send("POST", "/archive/_search", query(ground.tiff, bad));
+      assertEquals(bad, 400, refused.status());
+      assertTrue(refused.text(), refused.text().contains("stretch"));
+    }
+    Answer refused =
+        send(
+            "POST",
+            "/archive/_search",
+            "{'query':{'cross_modal':{'field':'image','query_id':'1','stretch':'0:3000'}}}");
+    assertEquals(400, refused.status());
+    assertTrue(refused.text(), refused.text().contains("[stretch] goes with [query_image] only"));
+  }
+
+  private static double cosine(List<?> a, List<?> b) {
+    double dot = 0;
+    double left = 0;
+    double right = 0;
+    for (int i = 0; i < a.size(); i++) {
+      double x = ((Number) a.get(i)).doubleValue();
+      double y = ((Number) b.get(i)).doubleValue();
+      dot += x * y;
+      left += x * x;
+      right += y * y;
+    }
+    return dot / Math.sqrt(left * right);
+  }
+
+  /** What this reader has not is refused by its name, with what to do. */
+  public void testNamesWhatIsNotRead() throws Exception {
+    ok("PUT", "/archive", MAPPING);
+    byte[] tiff = Ground.random().tiff;
+    Map<Integer, String> packings =
+        Map.of(34887, "LERC", 50001, "WebP", 34712, "JPEG 2000", 50002, "JPEG XL");
+    for (Map.Entry<Integer, String> packing : packings.entrySet()) {
+      byte[] file = TestTiffs.withCompression(tiff, packing.getKey());
+      for (Answer refused :
+          List.of(
+              send("PUT", "/archive/_doc/1", document(file)),
+              send("POST", "/archive/_search", query(file)))) {
+        assertEquals(refused.text(), 400, refused.status());
+        assertTrue(refused.text(), refused.text().contains(packing.getValue()));
+        assertTrue(refused.text(), refused.text().contains("gdal_translate"));
+      }
+    }
+    byte[] jp2 = new byte[200];
+    byte[] magic = {0, 0, 0, 12, 'j', 'P', ' ', ' ', 13, 10, (byte) 0x87, 10};
+    System.arraycopy(magic, 0, jp2, 0, magic.length);
+    Answer refused = send("PUT", "/archive/_doc/1", document(jp2));
+    assertEquals(refused.text(), 400, refused.status());
+    assertTrue(refused.text(), refused.text().contains("the file is JPEG 2000"));
+    assertTrue(refused.text(), refused.text().contains("gdal_translate"));
+  }
+
   private static String thumbnail(String index, String id) throws IOException {
     Map<String, Object> image = ok("GET", "/" + index + "/_doc/" + id, null).at("_source", "image");
     return (String) image.get("thumbnail");

@@ -100,13 +100,14 @@ public class CrossModalQueryBuilderTests extends AbstractQueryTestCase<CrossModa
             new QuerySource.Text(randomAlphaOfLength(20), false),
             new QuerySource.Image(randomByteArrayOfLength(50), null),
             new QuerySource.Image(randomByteArrayOfLength(50), "rgb"),
+            QuerySource.Image.typed(randomByteArrayOfLength(50), null, "-1.5:3000"),
             new QuerySource.Document(randomAlphaOfLength(5), null, null),
             new QuerySource.Document(randomAlphaOfLength(5), "archive", "view.image"),
             new Sides(
                 List.of(
                     new Sides.Side(new QuerySource.Text("a pond", randomBoolean()), 1),
                     new Sides.Side(
-                        new QuerySource.Image(randomByteArrayOfLength(50), "rgb"),
+                        QuerySource.Image.typed(randomByteArrayOfLength(50), "rgb", "0:3000"),
                         0.1f + randomFloat()),
                     new Sides.Side(new QuerySource.Document("7", "archive", "view.image", "r"), 2)),
                 randomBoolean()

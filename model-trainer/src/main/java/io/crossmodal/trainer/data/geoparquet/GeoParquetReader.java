@@ -216,8 +216,12 @@ public final class GeoParquetReader implements Closeable {
     List<List<double[]>> rings = new ArrayList<>();
     for (int i = 0; i < geometry.getNumGeometries(); i++) {
       List<double[]> ring = new ArrayList<>();
-      for (Coordinate at :
-          ((Polygon) geometry.getGeometryN(i)).getExteriorRing().getCoordinates()) {
+      Polygon polygon = (Polygon) geometry.getGeometryN(i);
+      if (polygon.getNumInteriorRing() > 0) {
+        throw new IllegalArgumentException(
+            "a geometry has holes, which no footprint of a picture has");
+      }
+      for (Coordinate at : polygon.getExteriorRing().getCoordinates()) {
         ring.add(new double[] {at.x, at.y});
       }
       rings.add(ring);

@@ -54,11 +54,18 @@ public final class AssetFiles implements Closeable {
 
   private final HttpFiles http;
   private final Spool spool;
+  private final StacItems items;
 
   /** Makes one, which closes the spool. */
-  public AssetFiles(HttpFiles http, Spool spool) {
+  public AssetFiles(HttpFiles http, Spool spool) throws IOException {
     this.http = http;
     this.spool = spool;
+    this.items = StacItems.at(spool.own("items"));
+  }
+
+  /** Returns the list of items, empty at first, that lies in the spool too. */
+  public StacItems items() {
+    return items;
   }
 
   /**
@@ -201,7 +208,11 @@ public final class AssetFiles implements Closeable {
   }
 
   @Override
-  public void close() {
-    spool.close();
+  public void close() throws IOException {
+    try {
+      items.close();
+    } finally {
+      spool.close();
+    }
   }
 }

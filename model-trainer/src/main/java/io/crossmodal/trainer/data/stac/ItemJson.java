@@ -66,7 +66,7 @@ final class ItemJson {
         number(properties, "gsd", 0, 1e9),
         number(properties, "eo:cloud_cover", 0, 100),
         epsg(properties),
-        ring(object(json, "geometry")),
+        rings(object(json, "geometry")),
         text(properties, "updated"),
         assets(assets, base));
   }
@@ -120,24 +120,20 @@ final class ItemJson {
     return number.isEmpty() ? OptionalInt.empty() : OptionalInt.of((int) number.getAsDouble());
   }
 
-  private static List<Double> ring(JsonObject geometry) {
-    if (geometry == null || !"Polygon".equals(text(geometry, "type"))) {
+  /** The outer ring of a polygon, or of each of several, as a footprint over the antimeridian. */
+  private static List<List<Double>> rings(JsonObject geometry) {
+    String type = geometry == null ? "" : text(geometry, "type");
+    if (!type.equals("Polygon") && !type.equals("MultiPolygon")) {
       return List.of();
     }
+    List<List<Double>> rings = new ArrayList<>();
     try {
-      JsonArray outer = geometry.getAsJsonArray("coordinates").get(0).getAsJsonArray();
-      List<Double> ring = new ArrayList<>();
-      for (JsonElement position : outer.asList().subList(0, outer.size() - 1)) {
-        double longitude = position.getAsJsonArray().get(0).getAsDouble();
-        double latitude = position.getAsJsonArray().get(1).getAsDouble();
-        if (!(Math.abs(longitude) <= 180 && Math.abs(latitude) <= 90)) {
-          throw new IllegalArgumentException(
-              "its geometry has the position [" + longitude + ", " + latitude + "]");
-        }
-        ring.add(longitude);
-        ring.add(latitude);
+      JsonArray coordinates = geometry.getAsJsonArray("coordinates");
+      if (type.equals("Polygon")) {
+        rings.add(ring(coordinates));
+      } else {
+        coordinates.forEach(polygon -> rings.add(ring(polygon.getAsJsonArray())));
       }
-      return ring.size() < 6 ? List.of() : ring;
     } catch (IllegalStateException
         | IndexOutOfBoundsException
         | NullPointerException
@@ -146,6 +142,24 @@ final class ItemJson {
         | UnsupportedOperationException e) {
       throw new IllegalArgumentException("its geometry is no polygon: " + e.getMessage(), e);
     }
+    rings.removeIf(ring -> ring.size() < 6);
+    return rings;
+  }
+
+  private static List<Double> ring(JsonArray polygon) {
+    JsonArray outer = polygon.get(0).getAsJsonArray();
+    List<Double> ring = new ArrayList<>();
+    for (JsonElement position : outer.asList().subList(0, outer.size() - 1)) {
+      double longitude = position.getAsJsonArray().get(0).getAsDouble();
+      double latitude = position.getAsJsonArray().get(1).getAsDouble();
+      if (!(Math.abs(longitude) <= 180 && Math.abs(latitude) <= 90)) {
+        throw new IllegalArgumentException(
+            "its geometry has the position [" + longitude + ", " + latitude + "]");
+      }
+      ring.add(longitude);
+      ring.add(latitude);
+    }
+    return ring;
   }
 
   private static List<StacItem.Asset> assets(JsonObject assets, URI base) {

@@ -125,6 +125,13 @@ abstract class ResponseBody {
     @Override
     void begin(HttpResponse.ResponseInfo info) throws IOException {
       HttpHeaders headers = info.headers();
+      String packing = headers.firstValue("content-encoding").orElse("identity");
+      if (!packing.equalsIgnoreCase("identity")) {
+        throw new IOException(
+            "the server sends the file packed, content-encoding ["
+                + ItemJson.shown(packing)
+                + "], which nobody asked for: have it stored, or served, as it is");
+      }
       if (info.statusCode() == PARTIAL) {
         Matcher range = CONTENT_RANGE.matcher(headers.firstValue("content-range").orElse(""));
         if (!range.matches() || Long.parseLong(range.group(1)) != file.position()) {

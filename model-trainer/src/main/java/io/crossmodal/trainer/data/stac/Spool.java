@@ -90,6 +90,11 @@ public final class Spool implements Closeable {
             limit));
   }
 
+  /** Returns the path of a file that lives as long as the spool and is not counted. */
+  Path own(String name) {
+    return folder.resolve(name);
+  }
+
   /** Room for some files. */
   final class Lease implements Closeable {
     private final List<Path> paths = new ArrayList<>();

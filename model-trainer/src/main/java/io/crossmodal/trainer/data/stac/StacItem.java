@@ -22,8 +22,8 @@ import java.util.OptionalLong;
  * @param gsd metres on the ground between samples
  * @param cloudCover percent of it, 0 to 100
  * @param epsg code of its coordinate reference system
- * @param ring outer ring of its footprint as longitude and latitude by turns, not closed; empty
- *     where it has none or several
+ * @param rings outer rings of its footprint, each as longitude and latitude by turns, not closed;
+ *     none where it has none
  * @param updated when its metadata or files were changed last, as it says; empty for unknown
  */
 public record StacItem(
@@ -35,12 +35,12 @@ public record StacItem(
     OptionalDouble gsd,
     OptionalDouble cloudCover,
     OptionalInt epsg,
-    List<Double> ring,
+    List<List<Double>> rings,
     String updated,
     List<Asset> assets) {
 
   public StacItem {
-    ring = List.copyOf(ring);
+    rings = rings.stream().map(List::copyOf).toList();
     assets = List.copyOf(assets);
   }
 

@@ -10,8 +10,16 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
+import com.google.gson.stream.MalformedJsonException;
 import io.crossmodal.trainer.data.stac.HttpFiles.Request;
+import java.io.ByteArrayInputStream;
+import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.PushbackInputStream;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -22,29 +30,43 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
+import java.util.zip.GZIPInputStream;
 
 /**
  * Lists the items of a catalogue: of a static one and its collections by their links {@code child}
  * and {@code item}, of a file of items, of an API by {@code items} and {@code next}.
  */
 public final class StacReader {
-  /** Of one document: as a tree it takes some ten times as much. */
+  /** Of one document of a server. */
   private static final int MOST_BYTES = 128 << 20;
+
+  /** Of one that is packed: a kilobyte may unpack to a megabyte, again and again. */
+  private static final long MOST_UNPACKED = 1L << 30;
+
+  /** Pages in a row that bring no item; some servers make a next one for ever. */
+  private static final int BARREN_PAGES = 100;
+
+  private static final String FEATURES = "features";
 
   /** Catalogues in one another. */
   private static final int DEEPEST = 64;
 
   private final HttpFiles http;
-  private final Map<String, StacItem> items = new LinkedHashMap<>();
+  private final StacItems items;
+
+  /** By the name of an item, the hash of its link: of what is listed, all that stays in memory. */
+  private final Map<String, Integer> links = new HashMap<>();
+
   private final List<String> problems = new ArrayList<>();
   private final Deque<Document> left = new ArrayDeque<>();
   private final Set<Request> seen = new HashSet<>();
+  private int barren;
 
   /**
    * A document to read.
@@ -60,18 +82,18 @@ public final class StacReader {
   /**
    * The items of a catalogue.
    *
-   * @param items in the catalogue's order
+   * @param items in the catalogue's order; each is read when it is asked for
    * @param problems documents and items that cannot be read, one line each
    */
-  public record Listing(List<StacItem> items, List<String> problems) {
+  public record Listing(StacItems items, List<String> problems) {
     public Listing {
-      items = List.copyOf(items);
       problems = List.copyOf(problems);
     }
   }
 
-  private StacReader(HttpFiles http) {
+  private StacReader(HttpFiles http, StacItems items) {
     this.http = http;
+    this.items = items;
   }
 
   /**
@@ -79,10 +101,12 @@ public final class StacReader {
    *
    * @param location a file, or an address of http or https
    * @param search JSON that is sent to a search API by POST
+   * @param items empty; takes what is found, and stays with whoever made it
    * @throws IllegalArgumentException when what lies there is no STAC
    * @throws IOException when it cannot be read
    */
-  public static Listing read(String location, Optional<String> search, HttpFiles http)
+  public static Listing read(
+      String location, Optional<String> search, HttpFiles http, StacItems items)
       throws IOException, InterruptedException {
     URI address = address(location);
     if (search.isPresent() && !HttpFiles.isHttp(address)) {
@@ -90,7 +114,7 @@ public final class StacReader {
           "a search is sent to an address of http or https, got [" + location + "]");
     }
     search.ifPresent(body -> object(body, "the search"));
-    StacReader reader = new StacReader(http);
+    StacReader reader = new StacReader(http, items);
     Document first = new Document(new Request(address, search.orElse(""), Map.of()), 0);
     reader.seen.add(first.request);
     reader.read(first);
@@ -107,7 +131,7 @@ public final class StacReader {
             HttpFiles.shown(next.address()) + ": cannot be read: " + e.getMessage());
       }
     }
-    return new Listing(List.copyOf(reader.items.values()), reader.problems);
+    return new Listing(items, reader.problems);
   }
 
   private static URI address(String location) {
@@ -118,23 +142,24 @@ public final class StacReader {
 
   private void read(Document document) throws IOException, InterruptedException {
     URI[] location = {document.address()};
-    byte[] bytes;
-    if (HttpFiles.isHttp(document.address())) {
-      bytes = http.fetch(document.request, MOST_BYTES, found -> location[0] = found);
-    } else {
-      Path file = Path.of(document.address());
-      if (Files.size(file) > MOST_BYTES) {
-        throw new IOException(
-            "it has more than "
-                + MOST_BYTES
-                + " bytes; write it as a catalogue of several files, or in pages");
-      }
-      bytes = Files.readAllBytes(file);
+    int before = items.size();
+    JsonObject json;
+    try (InputStream bytes = open(document, found -> location[0] = found);
+        JsonReader text = reader(bytes)) {
+      json = document(text, location[0]);
+    } catch (MalformedJsonException | JsonParseException | IllegalStateException | EOFException e) {
+      throw new IllegalArgumentException(
+          "the document is no JSON: " + ItemJson.shown(String.valueOf(e.getMessage())), e);
     }
-    JsonObject json = object(new String(bytes, StandardCharsets.UTF_8), "the document");
     switch (ItemJson.text(json, "type")) {
       case "Feature" -> item(json, location[0]);
-      case "FeatureCollection" -> page(document, json, location[0]);
+      case "FeatureCollection" -> {
+        if (!json.has(FEATURES)) {
+          throw new IllegalArgumentException("a FeatureCollection needs features");
+        }
+        barren = items.size() == before ? barren + 1 : 0;
+        next(document, json, location[0]);
+      }
       case "Catalog", "Collection" -> catalogue(document, json, location[0]);
       default -> {
         if (!(json.get("collections") instanceof JsonArray collections)) {
@@ -151,6 +176,57 @@ public final class StacReader {
         next(document, json, location[0]);
       }
     }
+  }
+
+  private InputStream open(Document document, Consumer<URI> location)
+      throws IOException, InterruptedException {
+    return HttpFiles.isHttp(document.address())
+        ? new ByteArrayInputStream(http.fetch(document.request, MOST_BYTES, location))
+        : Files.newInputStream(Path.of(document.address()));
+  }
+
+  /** Returns the text of a document, which some servers send packed though nobody asked. */
+  private static JsonReader reader(InputStream bytes) throws IOException {
+    PushbackInputStream in = new PushbackInputStream(bytes, 2);
+    byte[] head = in.readNBytes(2);
+    in.unread(head);
+    boolean packed = head.length == 2 && head[0] == 0x1f && head[1] == (byte) 0x8b;
+    return new JsonReader(
+        new InputStreamReader(
+            packed ? new LimitedInput(new GZIPInputStream(in), MOST_UNPACKED) : in,
+            StandardCharsets.UTF_8));
+  }
+
+  /**
+   * Reads a document, and the items among its features one by one: a file of all items of an
+   * archive is larger than the heap.
+   *
+   * @return all else
+   */
+  private JsonObject document(JsonReader json, URI location) throws IOException {
+    if (json.peek() != JsonToken.BEGIN_OBJECT) {
+      throw new MalformedJsonException("it begins with " + json.peek() + " and not as an object");
+    }
+    JsonObject rest = new JsonObject();
+    json.beginObject();
+    while (json.hasNext()) {
+      String name = json.nextName();
+      if (name.equals(FEATURES) && json.peek() == JsonToken.BEGIN_ARRAY) {
+        rest.addProperty(FEATURES, true);
+        json.beginArray();
+        while (json.hasNext()) {
+          feature(JsonParser.parseReader(json), location);
+        }
+        json.endArray();
+      } else {
+        rest.add(name, JsonParser.parseReader(json));
+      }
+    }
+    json.endObject();
+    if (json.peek() != JsonToken.END_DOCUMENT) {
+      throw new MalformedJsonException("something follows its end");
+    }
+    return rest;
   }
 
   private static JsonObject object(String text, String what) {
@@ -199,34 +275,30 @@ public final class StacReader {
     }
   }
 
-  private void page(Document document, JsonObject json, URI location) {
-    if (!(json.get("features") instanceof JsonArray features)) {
-      throw new IllegalArgumentException("a FeatureCollection needs features");
+  private void feature(JsonElement feature, URI location) throws IOException {
+    if (!(feature instanceof JsonObject item)) {
+      problems.add(HttpFiles.shown(location) + ": a feature is no object");
+      return;
     }
-    for (JsonElement feature : features) {
-      if (!(feature instanceof JsonObject item)) {
-        problems.add(HttpFiles.shown(location) + ": a feature is no object");
-        continue;
-      }
-      try {
-        item(item, Links.self(item, location));
-      } catch (IllegalArgumentException e) {
-        problems.add(
-            HttpFiles.shown(location)
-                + ", item ["
-                + ItemJson.shown(ItemJson.text(item, "id"))
-                + "]: "
-                + e.getMessage());
-      }
+    try {
+      item(item, Links.self(item, location));
+    } catch (IllegalArgumentException e) {
+      problems.add(
+          HttpFiles.shown(location)
+              + ", item ["
+              + ItemJson.shown(ItemJson.text(item, "id"))
+              + "]: "
+              + e.getMessage());
     }
-    next(document, json, location);
   }
 
-  private void item(JsonObject json, URI location) {
+  private void item(JsonObject json, URI location) throws IOException {
     StacItem item = ItemJson.read(json, location);
-    StacItem other = items.putIfAbsent(item.name(), item);
-    // A page that moved while it was read repeats some.
-    if (other != null && !other.href().equals(item.href())) {
+    Integer other = links.putIfAbsent(item.name(), item.href().hashCode());
+    if (other == null) {
+      items.append(item);
+    } else if (other != item.href().hashCode()) {
+      // A page that moved while it was read repeats some, with the same link.
       problems.add(item.href() + ": the item [" + item.name() + "] is there twice");
     }
   }
@@ -236,7 +308,13 @@ public final class StacReader {
     for (JsonObject link : Links.of(json, "next")) {
       try {
         Request request = next(document.request, link, location);
-        if (seen.add(request)) {
+        if (barren == BARREN_PAGES) {
+          problems.add(
+              HttpFiles.shown(location)
+                  + ": "
+                  + BARREN_PAGES
+                  + " pages in a row bring no new item; the next one is not asked for");
+        } else if (seen.add(request)) {
           left.addFirst(new Document(request, document.depth));
         } else {
           problems.add(

@@ -10,6 +10,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import java.io.BufferedWriter;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -18,9 +21,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.zip.GZIPOutputStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -29,6 +34,7 @@ import org.junit.jupiter.api.io.TempDir;
 final class StacReaderTest {
   @TempDir Path folder;
 
+  private final List<StacItems> lists = new ArrayList<>();
   private MoodyServer server;
   private HttpFiles http;
 
@@ -41,7 +47,10 @@ final class StacReaderTest {
   }
 
   @AfterEach
-  void stop() {
+  void stop() throws IOException {
+    for (StacItems list : lists) {
+      list.close();
+    }
     server.close();
   }
 
@@ -71,7 +80,13 @@ final class StacReaderTest {
   }
 
   private StacReader.Listing read(String location) throws Exception {
-    return StacReader.read(location, Optional.empty(), http);
+    return StacReader.read(location, Optional.empty(), http, items());
+  }
+
+  private StacItems items() throws IOException {
+    StacItems list = StacItems.at(folder.resolve("list" + lists.size()));
+    lists.add(list);
+    return list;
   }
 
   private static List<String> names(StacReader.Listing listing) {
@@ -114,7 +129,7 @@ final class StacReaderTest {
     assertEquals(List.of("msi"), a.taker().instruments());
     assertEquals(12.5, a.cloudCover().orElseThrow());
     assertEquals(32633, a.epsg().orElseThrow());
-    assertEquals(List.of(10.0, 50.0, 11.0, 50.0, 11.0, 51.0, 10.0, 51.0), a.ring());
+    assertEquals(List.of(10.0, 50.0, 11.0, 50.0, 11.0, 51.0, 10.0, 51.0), a.rings().get(0));
     assertEquals(folder.resolve("s2/a/a.json").toUri().toString(), a.href());
     StacItem.Asset asset = a.assets().get(0);
     assertEquals(folder.resolve("s2/a/a.tif").toUri(), asset.href());
@@ -184,7 +199,10 @@ final class StacReaderTest {
     }
     StacReader.Listing listing =
         StacReader.read(
-            server.at("/search").toString(), Optional.of("{\"collections\":[\"s2\"]}"), http);
+            server.at("/search").toString(),
+            Optional.of("{\"collections\":[\"s2\"]}"),
+            http,
+            items());
     assertEquals(List.of(), listing.problems());
     assertEquals(List.of("s2/a", "s2/b", "s2/c"), names(listing));
     assertEquals(
@@ -295,6 +313,200 @@ final class StacReaderTest {
     assertEquals("has no asset [B04]; it has [visual, meta]", e.getMessage());
     assertThrows(
         IllegalArgumentException.class, () -> new AssetChoice(List.of("visual", "visual")));
+  }
+
+  /** A footprint over the antimeridian has a part on either side; none is left out. */
+  @Test
+  void allPolygonsOfAnItemAreRead() throws Exception {
+    String whole = item("a", "1.1.0", "\"x\": 1", "");
+    String halves =
+        "{\"type\": \"MultiPolygon\", \"coordinates\":"
+            + " [[[[179,10],[180,10],[180,11],[179,11],[179,10]],"
+            + "[[179.2,10.2],[179.4,10.2],[179.4,10.4],[179.2,10.2]]],"
+            + "[[[-180,10],[-178,10],[-178,11],[-180,11],[-180,10]]]]}";
+    String cut = whole.replaceFirst("\\{\"type\": \"Polygon\", [^}]*\\}", halves);
+    write("items.json", page(cut, ""));
+    StacReader.Listing listing = read(folder.resolve("items.json").toString());
+    assertEquals(List.of(), listing.problems());
+    assertEquals(
+        List.of(
+            List.of(179.0, 10.0, 180.0, 10.0, 180.0, 11.0, 179.0, 11.0),
+            List.of(-180.0, 10.0, -178.0, 10.0, -178.0, 11.0, -180.0, 11.0)),
+        listing.items().get(0).rings());
+  }
+
+  /** What is listed comes back from the disk as it was read. */
+  @Test
+  void itemsAreKeptAsTheyAre() throws Exception {
+    StacItem full =
+        ItemJson.read(
+            json(item("\u00e4\ud83d\udef0", "1.1.0", "\"proj:epsg\": 3857", "")),
+            URI.create("http://h/a"));
+    StacItem bare =
+        ItemJson.read(
+            json(
+                "{\"stac_version\": \"1.0.0\", \"id\": \"b\", \"properties\": {\"datetime\": null,"
+                    + " \"start_datetime\": \"1969-12-31T23:59:59.25Z\","
+                    + " \"end_datetime\": \"2024-01-01T00:00:00Z\"}, \"assets\": {}}"),
+            URI.create("http://h/b"));
+    StacItems list = items();
+    for (int i = 0; i < 100; i++) {
+      list.append(i % 2 == 0 ? full : bare);
+    }
+    assertEquals(100, list.size());
+    assertEquals(full, list.get(98));
+    assertEquals(bare, list.get(1));
+    assertEquals(List.of(full, bare, full), List.copyOf(list.subList(4, 7)));
+    assertThrows(IndexOutOfBoundsException.class, () -> list.get(100));
+  }
+
+  /** Lists what an address has, in a process of its own. */
+  static final class ListInLittleHeap {
+    private ListInLittleHeap() {}
+
+    public static void main(String[] arguments) throws Exception {
+      HttpFiles files =
+          new HttpFiles(
+              MoodyServer.patience(Duration.ofSeconds(1), new ArrayList<>()),
+              Duration.ofMinutes(1));
+      try (StacItems items = StacItems.at(Path.of(arguments[1]))) {
+        StacReader.Listing listing = StacReader.read(arguments[0], Optional.empty(), files, items);
+        System.out.println(listing.items().size() + " items " + listing.problems());
+        System.out.println(listing.items().get(MANY - 1).name());
+      }
+    }
+  }
+
+  private static final int MANY = 100_000;
+  private static final int OF_A_PAGE = 1_000;
+
+  /** Items with a link as long as signed ones are. */
+  private static String many(int from) {
+    StringBuilder features = new StringBuilder();
+    String assets = "\"b\": {\"href\": \"https://example.org/" + "x".repeat(300) + ".tif\"}, ";
+    for (int i = from; i < from + OF_A_PAGE; i++) {
+      features.append(features.isEmpty() ? "" : ",");
+      features.append(
+          item("item-" + i, "1.0.0", "\"x\": 1", "")
+              .replace("\"visual\": {", assets + "\"visual\": {"));
+    }
+    return features.toString();
+  }
+
+  /** 100,000 items are 60 MB and more as objects; a heap of 40 MB lists them. */
+  @Test
+  void aCatalogueIsLargerThanTheHeap() throws Exception {
+    for (int page = 0; page < MANY / OF_A_PAGE; page++) {
+      server.once(
+          "/search",
+          (exchange, content) -> {
+            String query = exchange.getRequestURI().getQuery();
+            int at = query == null ? 0 : Integer.parseInt(query.substring("page=".length()));
+            String next =
+                at + 1 == MANY / OF_A_PAGE
+                    ? ""
+                    : "{\"rel\": \"next\", \"href\": \"/search?page=" + (at + 1) + "\"}";
+            byte[] bytes = page(many(at * OF_A_PAGE), next).getBytes(StandardCharsets.UTF_8);
+            exchange.sendResponseHeaders(200, bytes.length);
+            exchange.getResponseBody().write(bytes);
+          });
+    }
+    String said = listed(server.at("/search").toString());
+    assertEquals("100000 items []\ns2/item-99999\n", said);
+  }
+
+  /** The same in one file. */
+  @Test
+  void aFileOfItemsIsLargerThanTheHeap() throws Exception {
+    Path file = folder.resolve("items.json");
+    try (BufferedWriter out = Files.newBufferedWriter(file)) {
+      out.write("{\"features\": [");
+      for (int at = 0; at < MANY; at += OF_A_PAGE) {
+        out.write(at == 0 ? "" : ",");
+        out.write(many(at));
+      }
+      out.write("], \"type\": \"FeatureCollection\"}");
+    }
+    assertEquals("100000 items []\ns2/item-99999\n", listed(file.toString()));
+  }
+
+  private String listed(String address) throws Exception {
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx40m",
+                "-cp",
+                System.getProperty("java.class.path"),
+                ListInLittleHeap.class.getName(),
+                address,
+                folder.resolve("list").toString())
+            .redirectErrorStream(true)
+            .start();
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(0, process.waitFor(), said);
+    return said;
+  }
+
+  private static byte[] packed(String text) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (GZIPOutputStream out = new GZIPOutputStream(bytes)) {
+      out.write(text.getBytes(StandardCharsets.UTF_8));
+    }
+    return bytes.toByteArray();
+  }
+
+  @Test
+  void packedDocumentsAreUnpacked() throws Exception {
+    String items = page(item("a", "1.0.0", "\"x\": 1", ""), "");
+    server.put("/items.json", packed(items));
+    assertEquals(List.of("s2/a"), names(read(server.at("/items.json").toString())));
+    Path file = Files.write(folder.resolve("items.json.gz"), packed(items));
+    assertEquals(List.of("s2/a"), names(read(file.toString())));
+    byte[] whole = packed(items);
+    Files.write(file, Arrays.copyOf(whole, whole.length / 2));
+    assertThrows(IllegalArgumentException.class, () -> read(file.toString()));
+    try (LimitedInput little = new LimitedInput(new ByteArrayInputStream(new byte[11]), 10)) {
+      String said = assertThrows(IOException.class, little::readAllBytes).getMessage();
+      assertTrue(said.contains("more than 10 bytes"), said);
+    }
+  }
+
+  /** A server that makes a next page for ever is not followed for ever. */
+  @Test
+  void pagesWithoutItemsEnd() throws Exception {
+    for (int i = 0; i < 300; i++) {
+      String next = "{\"rel\": \"next\", \"href\": \"/items?token=" + i + "\"}";
+      String page = page(i < 5 ? item("i" + i, "1.0.0", "\"x\": 1", "") : "", next);
+      server.once(
+          "/items",
+          (exchange, content) -> {
+            byte[] bytes = page.getBytes(StandardCharsets.UTF_8);
+            exchange.sendResponseHeaders(200, bytes.length);
+            exchange.getResponseBody().write(bytes);
+          });
+    }
+    StacReader.Listing listing = read(server.at("/items").toString());
+    assertEquals(5, listing.items().size());
+    assertEquals(105, server.requests().size());
+    assertEquals(1, listing.problems().size());
+    assertTrue(listing.problems().get(0).contains("100 pages in a row"), listing.problems().get(0));
+  }
+
+  /** Catalogues that name one another, and themselves, are read once each. */
+  @Test
+  void cataloguesThatGoRoundEnd() throws Exception {
+    for (String name : List.of("a", "b")) {
+      write(
+          name + ".json",
+          "{\"type\": \"Catalog\", \"stac_version\": \"1.0.0\", \"id\": \"x\", \"links\": ["
+              + "{\"rel\": \"child\", \"href\": \"./a.json\"},"
+              + "{\"rel\": \"child\", \"href\": \"./sub/../b.json\"},"
+              + "{\"rel\": \"item\", \"href\": \"./i.json\"}]}");
+    }
+    write("i.json", item("i", "1.0.0", "\"x\": 1", ""));
+    StacReader.Listing listing = read(folder.resolve("a.json").toString());
+    assertEquals(List.of("s2/i"), names(listing));
+    assertEquals(List.of(), listing.problems());
   }
 
   private static JsonObject json(String text) {

@@ -22,10 +22,19 @@ public record PictureOptions(Optional<Stretch> stretch, Thumbnails thumbnails) {
 
   public PictureOptions {
     Objects.requireNonNull(thumbnails, "thumbnails");
+    checkValues(stretch);
+  }
+
+  /**
+   * Checks the stretch of a field or a query.
+   *
+   * @throws IllegalArgumentException for percentiles, which are other values in each picture
+   */
+  public static void checkValues(Optional<Stretch> stretch) {
     if (stretch.isPresent() && stretch.get().percentiles()) {
       throw new IllegalArgumentException(
-          "the stretch of a field is of values, MIN:MAX such as 0:3000, and the same for all of its"
-              + " pictures; got percentiles, "
+          "[stretch] is of values, MIN:MAX such as 0:3000, the same for all pictures of a field and"
+              + " what they are compared with; got percentiles, "
               + stretch.get());
     }
   }
@@ -33,5 +42,10 @@ public record PictureOptions(Optional<Stretch> stretch, Thumbnails thumbnails) {
   /** Returns the same without thumbnails, as for queries. */
   public PictureOptions withoutThumbnails() {
     return new PictureOptions(stretch, PLAIN.thumbnails);
+  }
+
+  /** Returns the same with another stretch, where one is given. */
+  public PictureOptions stretched(Optional<Stretch> other) {
+    return new PictureOptions(other.or(() -> stretch), thumbnails);
   }
 }
