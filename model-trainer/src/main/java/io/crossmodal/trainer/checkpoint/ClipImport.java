@@ -132,7 +132,7 @@ public final class ClipImport {
       throw new CheckpointException("--token-grid: " + e.getMessage(), e);
     }
     ModelConfig config = clip.config();
-    TokenizerEntries tokenizer = tokenizer(files, config);
+    TokenizerEntries tokenizer = tokenizer(files, config, details);
     describe(config);
     Precision stored = choices.stored == null ? Precision.FP16 : choices.stored;
     try {
@@ -170,7 +170,7 @@ public final class ClipImport {
       }
     }
     if (config != null) {
-      details = ClipDetails.read(config);
+      details = ClipConfigs.read(config);
       said.add("shape, heads, activation: " + config);
     }
     if (details.pixels().equals(ClipPixels.NONE) && files.pixels() != null) {
@@ -198,7 +198,8 @@ public final class ClipImport {
     return details;
   }
 
-  private TokenizerEntries tokenizer(ClipFiles files, ModelConfig config) throws IOException {
+  private TokenizerEntries tokenizer(ClipFiles files, ModelConfig config, ClipDetails details)
+      throws IOException {
     Path file = choices.tokenizer == null ? files.tokenizer() : choices.tokenizer;
     if (file == null) {
       throw new CheckpointException(
@@ -220,6 +221,11 @@ public final class ClipImport {
     BytePairTokenizer read =
         BytePairTokenizer.of(file.toString(), content, given, cleaning, config.text().maxTokens())
             .forRows(config.text().vocabularySize());
+    List<String> contradictions = details.contradictions(Map.of(ClipDetails.END, read.end()));
+    if (!contradictions.isEmpty()) {
+      throw new CheckpointException(
+          file + " is not the tokenizer that the model was trained with:", contradictions);
+    }
     said.add(
         String.format(
             Locale.ROOT,

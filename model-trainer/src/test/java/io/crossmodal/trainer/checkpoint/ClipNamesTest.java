@@ -173,7 +173,7 @@ class ClipNamesTest {
     Files.writeString(
         config,
         "{\"embed_dim\": 16, \"vision_cfg\": {\"width\": 32, \"layers\": 2}, \"text_cfg\": {}}");
-    String message = refused(ClipDetails.read(config));
+    String message = refused(ClipConfigs.read(config));
     assertTrue(message.contains("its config says image.width 32, its tensors 24"), message);
     for (String json :
         List.of(
@@ -185,7 +185,7 @@ class ClipNamesTest {
             "[]",
             "{")) {
       Files.writeString(config, json);
-      assertThrows(CheckpointException.class, () -> ClipDetails.read(config), json);
+      assertThrows(CheckpointException.class, () -> ClipConfigs.read(config), json);
     }
   }
 }
