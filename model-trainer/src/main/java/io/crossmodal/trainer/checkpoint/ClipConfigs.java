@@ -11,7 +11,6 @@ import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import io.crossmodal.model.TransformerConfig.Activation;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,6 +26,8 @@ import java.util.regex.Pattern;
 final class ClipConfigs {
   /** An end token's id by which Hugging Face's library means the largest id of a text. */
   private static final int LARGEST_IS_END = 2;
+
+  private static final Set<String> BOOLEANS = Set.of("true", "false");
 
   /** OpenCLIP's default. */
   private static final int HEAD_WIDTH = 64;
@@ -79,12 +80,13 @@ final class ClipConfigs {
    */
   static ClipDetails read(Path file) throws IOException {
     try {
-      JsonObject json = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+      JsonObject json = JsonParser.parseString(ClipFiles.json(file)).getAsJsonObject();
       if (json.has("model_type")) {
         return huggingFace(file, json);
       }
       JsonObject model = json.has("model_cfg") ? json.getAsJsonObject("model_cfg") : json;
-      if (!model.has("vision_cfg") || !model.has("text_cfg")) {
+      if (!(model.get("vision_cfg") instanceof JsonObject
+          && model.get("text_cfg") instanceof JsonObject)) {
         throw new CheckpointException(
             file
                 + " is no config of a CLIP: it has neither model_type, as Hugging Face's, nor"
@@ -116,10 +118,12 @@ final class ClipConfigs {
     plain(file, vision);
     plain(file, text);
     // OpenCLIP takes GELU where its config does not say.
+    JsonElement quick = model.get("quick_gelu");
+    if (quick != null && !quick.isJsonNull() && !BOOLEANS.contains(quick.toString())) {
+      refuse(file, "quick_gelu", quick, "neither true nor false");
+    }
     Activation activation =
-        model.has("quick_gelu") && model.get("quick_gelu").getAsBoolean()
-            ? Activation.QUICK_GELU
-            : Activation.GELU;
+        quick != null && quick.toString().equals("true") ? Activation.QUICK_GELU : Activation.GELU;
     // What is left out is its dataclasses' default.
     Map<String, Integer> shapes = new LinkedHashMap<>();
     put(shapes, "joint", file, model, "embed_dim", null);
@@ -134,11 +138,14 @@ final class ClipConfigs {
     if (text.has("pool_type") && text.get("pool_type").getAsString().equals("eos")) {
       put(shapes, ClipDetails.END, file, text, "eos_id", 2);
     }
-    int headWidth = integer(vision, "head_width", HEAD_WIDTH);
+    int headWidth = integer(file, vision, "head_width", HEAD_WIDTH);
+    if (headWidth < 1) {
+      refuse(file, "head_width", vision.get("head_width"), "no width of a head");
+    }
     return new ClipDetails(
         new ClipDetails.Tower(
             Math.max(1, shapes.get("image.width") / headWidth), activation, epsilon(file, vision)),
-        new ClipDetails.Tower(integer(text, "heads", 8), activation, epsilon(file, text)),
+        new ClipDetails.Tower(integer(file, text, "heads", 8), activation, epsilon(file, text)),
         ClipPixels.openClip(file, pixels),
         shapes);
   }
@@ -204,7 +211,7 @@ final class ClipConfigs {
     put(shapes, "text.layers", file, text, "num_hidden_layers", 12);
     put(shapes, "text.context", file, text, "max_position_embeddings", 77);
     put(shapes, "text.vocabulary", file, text, "vocab_size", 49_408);
-    int end = integer(text, "eos_token_id", 49_407);
+    int end = integer(file, text, "eos_token_id", 49_407);
     if (end != LARGEST_IS_END) {
       shapes.put(ClipDetails.END, end);
     }
@@ -229,7 +236,7 @@ final class ClipConfigs {
     for (Activation activation : Activation.values()) {
       if (activation.name().toLowerCase(Locale.ROOT).equals(name)) {
         return new ClipDetails.Tower(
-            integer(json, "num_attention_heads", heads), activation, epsilon);
+            integer(file, json, "num_attention_heads", heads), activation, epsilon);
       }
     }
     throw new CheckpointException(
@@ -274,14 +281,26 @@ final class ClipConfigs {
       value = pair.get(0);
     }
     if (value != null && !value.isJsonNull()) {
-      shapes.put(name, value.getAsInt());
+      shapes.put(name, whole(file, key, value));
     } else if (otherwise != null) {
       shapes.put(name, otherwise);
     }
   }
 
-  private static int integer(JsonObject json, String key, int otherwise) {
+  private static int integer(Path file, JsonObject json, String key, int otherwise)
+      throws CheckpointException {
     JsonElement value = json.get(key);
-    return value == null || value.isJsonNull() ? otherwise : value.getAsInt();
+    return value == null || value.isJsonNull() ? otherwise : whole(file, key, value);
+  }
+
+  private static int whole(Path file, String key, JsonElement value) throws CheckpointException {
+    try {
+      return value.getAsBigDecimal().intValueExact();
+    } catch (ArithmeticException | NumberFormatException | IllegalStateException e) {
+      throw new CheckpointException(
+          String.format(
+              Locale.ROOT, "%s has %s [%.100s], which is no whole number", file, key, value),
+          e);
+    }
   }
 }

@@ -58,12 +58,14 @@ final class ClipMapping {
     OTHERS.put("visual.attnpool.", "of a ResNet's image tower");
     OTHERS.put("visual.attn_pool.", "of an image tower that pools by attention, as CoCa's");
     OTHERS.put("bert.", "a Chinese-CLIP, whose text tower is a BERT");
-    OTHERS.put("text_model.encoder.layer.", "of a BERT as the text tower, as Chinese-CLIP's");
+    OTHERS.put(
+        "text_model.encoder.layer.", "of a BERT as the text tower, as Chinese-CLIP's or ALIGN's");
     OTHERS.put("vision_model.encoder.blocks.", "an ALIGN, whose image tower is an EfficientNet");
     OTHERS.put("vision_model.pooler.", "of an image tower that is no CLIP's");
     OTHERS.put("positional_embedding_res", "a Long-CLIP, which has two tables of positions");
     OTHERS.put(
-        "image_backbone.", "a training checkpoint of GeoRSCLIP's code, before it was converted");
+        "image_backbone.",
+        "a training checkpoint of GeoRSCLIP's code, before its convert_weight.py");
     OTHERS.put("text.cls_emb", "of a text tower with a class token, as CoCa's");
     OTHERS.put("text.transformer.encoder.", "of a text tower of another library");
     OTHERS.put("text.transformer.embeddings.", "of a text tower of another library");
