@@ -100,7 +100,8 @@ final class ClipConfigs {
         | ClassCastException
         | NumberFormatException
         | UnsupportedOperationException e) {
-      throw new CheckpointException(file + " is no config of a CLIP: " + e.getMessage(), e);
+      String why = e instanceof ClassCastException ? "a part of it is no object" : e.getMessage();
+      throw new CheckpointException(file + " is no config of a CLIP: " + why, e);
     }
   }
 

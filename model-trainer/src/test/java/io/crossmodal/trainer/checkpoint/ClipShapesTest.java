@@ -69,7 +69,7 @@ class ClipShapesTest {
   private static ModelBundle read(Path clip) throws Exception {
     Path file = clip.resolve("options.txt");
     List<String> options =
-        Files.exists(file) ? List.of(Files.readString(file).trim().split(" ")) : List.of();
+        Files.exists(file) ? List.of(Files.readString(file).trim().split(" ", -1)) : List.of();
     String activation = option(options, "--activation");
     return ClipImport.read(
             clip,
@@ -98,7 +98,7 @@ class ClipShapesTest {
           e instanceof CheckpointException || e instanceof IllegalArgumentException, e.toString());
       String message = e.getMessage();
       assertTrue(
-          Arrays.stream(expected.substring(8).split("[|]")).anyMatch(message::contains),
+          Arrays.stream(expected.substring(8).split("[|]", -1)).anyMatch(message::contains),
           expected + ", but: " + message);
       return;
     }
