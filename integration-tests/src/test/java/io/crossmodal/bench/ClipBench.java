@@ -25,7 +25,8 @@ import org.opensearch.client.Request;
 /**
  * CLIPs of published shapes on their way to a search: what a checkpoint's import and a node that
  * serves it take, each in a process of its own with a small heap. Weights are random, {@code
- * -Dbench.tokenizer} names {@code bpe_simple_vocab_16e6.txt.gz}.
+ * -Dbench.tokenizer} names {@code bpe_simple_vocab_16e6.txt.gz}, {@code -Dbench.shapes} some of
+ * {@code B32,L14}.
  */
 final class ClipBench {
   private static final int PICTURES = 16;
@@ -40,6 +41,14 @@ final class ClipBench {
   }
 
   static void run() throws Exception {
+    Path tokenizer = Path.of(System.getProperty("bench.tokenizer", ""));
+    if (!Files.isRegularFile(tokenizer)) {
+      throw new IllegalArgumentException(
+          "-Dbench.tokenizer must name bpe_simple_vocab_16e6.txt.gz of OpenAI's or OpenCLIP's"
+              + " repository, got ["
+              + tokenizer
+              + "]");
+    }
     Path work = Path.of(System.getProperty("crossmodal.work", "target/bench")).toAbsolutePath();
     Report report = new Report("clip");
     report.table(

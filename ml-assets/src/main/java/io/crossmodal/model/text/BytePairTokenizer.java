@@ -159,6 +159,11 @@ public final class BytePairTokenizer implements Tokenizer {
     return tokens.build(vocabulary.end(), text.length(), cut, NONE);
   }
 
+  /** Returns the id of the token that ends each text. */
+  public int end() {
+    return vocabulary.end();
+  }
+
   /** Adds the special tokens of a text, and has what lies between them added. */
   private static void addAround(
       Map<Special, int[]> specials,

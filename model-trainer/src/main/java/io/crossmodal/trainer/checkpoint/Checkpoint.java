@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -63,7 +64,13 @@ record Checkpoint(Path file, Map<String, LazyTensor> tensors) {
           file + " is a Git LFS pointer, not the weights: fetch them with git lfs pull");
     } else {
       throw new CheckpointException(
-          file + " is neither a safetensors file nor one of torch.save nor ONNX");
+          String.format(
+              Locale.ROOT,
+              "%s is neither a safetensors file nor one of torch.save nor ONNX: it %s",
+              file,
+              start.length == 0
+                  ? "is empty"
+                  : "begins with [" + text.replaceAll("[^ -~]", "?") + "]"));
     }
     return new Checkpoint(file, withoutPrefix(tensors, "module."));
   }
@@ -121,6 +128,7 @@ record Checkpoint(Path file, Map<String, LazyTensor> tensors) {
         | IllegalStateException
         | ClassCastException
         | NullPointerException
+        | InvalidPathException
         | UnsupportedOperationException e) {
       throw new CheckpointException(
           index + " is no index of weights: it needs weight_map, from names to files", e);

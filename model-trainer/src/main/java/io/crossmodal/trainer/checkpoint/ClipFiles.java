@@ -5,11 +5,13 @@
 package io.crossmodal.trainer.checkpoint;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Stream;
 
 /**
@@ -19,6 +21,8 @@ import java.util.stream.Stream;
  * @param folder where it lies
  */
 record ClipFiles(Checkpoint weights, Path folder) {
+  private static final long MAX_JSON_BYTES = 16 << 20;
+
   static final String OPEN_CLIP_CONFIG = "open_clip_config.json";
   static final String CONFIG = "config.json";
   static final String PIXELS = "preprocessor_config.json";
@@ -94,6 +98,29 @@ record ClipFiles(Checkpoint weights, Path folder) {
     } catch (CheckpointException e) {
       return null;
     }
+  }
+
+  /**
+   * Returns a file's bytes.
+   *
+   * @throws CheckpointException when there are more than such a file has
+   */
+  static byte[] read(Path file, long most) throws IOException {
+    if (Files.size(file) > most) {
+      throw new CheckpointException(
+          String.format(
+              Locale.ROOT,
+              "%s has %d bytes, more than the %d that such a file has at most",
+              file,
+              Files.size(file),
+              most));
+    }
+    return Files.readAllBytes(file);
+  }
+
+  /** Returns the text of a JSON file that lies beside weights; see {@link #read}. */
+  static String json(Path file) throws IOException {
+    return new String(read(file, MAX_JSON_BYTES), StandardCharsets.UTF_8);
   }
 
   /** Returns the config beside the weights that has their names' form, else any; null for none. */

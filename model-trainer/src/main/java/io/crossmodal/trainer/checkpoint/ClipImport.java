@@ -44,6 +44,11 @@ public final class ClipImport {
   /** Largest value of half precision. */
   private static final double MOST_HALF = 65_504;
 
+  private static final String SCALE = "filter.log_scale";
+
+  /** Its exponential is a number in every precision. */
+  private static final double MOST_SCALE = 11;
+
   private final Choices choices;
   private final List<String> said = new ArrayList<>();
 
@@ -132,7 +137,7 @@ public final class ClipImport {
       throw new CheckpointException("--token-grid: " + e.getMessage(), e);
     }
     ModelConfig config = clip.config();
-    TokenizerEntries tokenizer = tokenizer(files, config);
+    TokenizerEntries tokenizer = tokenizer(files, config, details);
     describe(config);
     Precision stored = choices.stored == null ? Precision.FP16 : choices.stored;
     try {
@@ -170,7 +175,7 @@ public final class ClipImport {
       }
     }
     if (config != null) {
-      details = ClipDetails.read(config);
+      details = ClipConfigs.read(config);
       said.add("shape, heads, activation: " + config);
     }
     if (details.pixels().equals(ClipPixels.NONE) && files.pixels() != null) {
@@ -198,7 +203,8 @@ public final class ClipImport {
     return details;
   }
 
-  private TokenizerEntries tokenizer(ClipFiles files, ModelConfig config) throws IOException {
+  private TokenizerEntries tokenizer(ClipFiles files, ModelConfig config, ClipDetails details)
+      throws IOException {
     Path file = choices.tokenizer == null ? files.tokenizer() : choices.tokenizer;
     if (file == null) {
       throw new CheckpointException(
@@ -207,19 +213,21 @@ public final class ClipImport {
               + " bpe_simple_vocab_16e6.txt.gz of OpenAI's or OpenCLIP's repository, or"
               + " tokenizer.json or merges.txt of a CLIP of Hugging Face's");
     }
-    if (Files.size(file) > MAX_TOKENIZER_BYTES) {
-      throw new CheckpointException(
-          file + " has " + Files.size(file) + " bytes, more than a tokenizer's file has");
-    }
-    byte[] content = Files.readAllBytes(file);
+    byte[] content = ClipFiles.read(file, MAX_TOKENIZER_BYTES);
     Path ids = file.resolveSibling(ClipFiles.IDS);
     boolean merges = file.getFileName().toString().equals("merges.txt");
     TextCleaning cleaning = BytePairTokenizer.cleaning(content);
-    byte[] given = merges && Files.isRegularFile(ids) ? Files.readAllBytes(ids) : null;
+    byte[] given =
+        merges && Files.isRegularFile(ids) ? ClipFiles.read(ids, MAX_TOKENIZER_BYTES) : null;
     // Told by the file's own name here; the bundle has another.
     BytePairTokenizer read =
         BytePairTokenizer.of(file.toString(), content, given, cleaning, config.text().maxTokens())
             .forRows(config.text().vocabularySize());
+    List<String> contradictions = details.contradictions(Map.of(ClipDetails.END, read.end()));
+    if (!contradictions.isEmpty()) {
+      throw new CheckpointException(
+          file + " is not the tokenizer that the model was trained with:", contradictions);
+    }
     said.add(
         String.format(
             Locale.ROOT,
@@ -319,6 +327,17 @@ public final class ClipImport {
         values = tensor.values();
         for (float value : values) {
           boolean tooLarge = stored == Precision.FP16 && Math.abs(value) > MOST_HALF;
+          if (wanted.equals(SCALE) && value > MOST_SCALE) {
+            name = "";
+            throw new CheckpointException(
+                String.format(
+                    Locale.ROOT,
+                    "%s: logit_scale is %s; it is the logarithm of what cosines are multiplied by,"
+                        + " 4.6 in most published CLIPs, and at most %s is taken",
+                    file,
+                    value,
+                    MOST_SCALE));
+          }
           if (!Float.isFinite(value) || tooLarge) {
             name = "";
             throw new CheckpointException(

@@ -36,6 +36,9 @@ final class ClipMapping {
 
   private static final String HUGGING_FACE = "vision_model.embeddings.class_embedding";
 
+  private static final String WORDS = "token_embedding.weight";
+  private static final String OWN_TEXT = "text.";
+
   /** Buffers, and numbers that OpenAI's state dictionaries hold. */
   private static final Pattern IGNORABLE =
       Pattern.compile(
@@ -49,10 +52,24 @@ final class ClipMapping {
     OTHERS.put("vision_model.head.", "a SigLIP, whose image tower ends in an attention");
     OTHERS.put("text_decoder.", "a CoCa, which has a decoder of captions");
     OTHERS.put("visual.trunk.", "of an image tower of timm, such as EVA's or SigLIP's");
+    OTHERS.put("visual.blocks.", "of an EVA's image tower");
+    OTHERS.put("image_encoder.model.", "a MobileCLIP");
     OTHERS.put("visual.layer1.", "of a ResNet's image tower");
     OTHERS.put("visual.attnpool.", "of a ResNet's image tower");
     OTHERS.put("visual.attn_pool.", "of an image tower that pools by attention, as CoCa's");
-    OTHERS.put("text.", "of a text tower of another kind than CLIP's");
+    OTHERS.put("bert.", "a Chinese-CLIP, whose text tower is a BERT");
+    OTHERS.put(
+        "text_model.encoder.layer.", "of a BERT as the text tower, as Chinese-CLIP's or ALIGN's");
+    OTHERS.put("vision_model.encoder.blocks.", "an ALIGN, whose image tower is an EfficientNet");
+    OTHERS.put("vision_model.pooler.", "of an image tower that is no CLIP's");
+    OTHERS.put("positional_embedding_res", "a Long-CLIP, which has two tables of positions");
+    OTHERS.put(
+        "image_backbone.",
+        "a training checkpoint of GeoRSCLIP's code, before its convert_weight.py");
+    OTHERS.put("text.cls_emb", "of a text tower with a class token, as CoCa's");
+    OTHERS.put("text.transformer.encoder.", "of a text tower of another library");
+    OTHERS.put("text.transformer.embeddings.", "of a text tower of another library");
+    OTHERS.put(OWN_TEXT, "of a text tower of another kind than CLIP's");
   }
 
   /** Heads of an image tower by its width, of those published that are not 64 wide each. */
@@ -64,9 +81,13 @@ final class ClipMapping {
   private final TensorConsumer tensors;
   private final boolean open;
 
+  /** Before names of OpenCLIP's text tower: where it is a module of its own, {@code text.}. */
+  private final String text;
+
   private ClipMapping(TensorConsumer tensors) {
     this.tensors = tensors;
     this.open = tensors.has(OPEN_CLIP);
+    this.text = open && tensors.has(OWN_TEXT + WORDS) ? OWN_TEXT : "";
   }
 
   /**
@@ -135,12 +156,13 @@ final class ClipMapping {
   static Clip read(Checkpoint checkpoint, ClipDetails details) throws CheckpointException {
     TensorConsumer tensors = TensorConsumer.around(checkpoint, OPEN_CLIP, HUGGING_FACE);
     for (Map.Entry<String, String> other : OTHERS.entrySet()) {
-      if (tensors.hasAny(other.getKey())) {
+      boolean own = other.getKey().equals(OWN_TEXT) && tensors.has(OWN_TEXT + WORDS);
+      if (!own && tensors.hasAny(other.getKey())) {
         throw new CheckpointException(
             String.format(
                 Locale.ROOT,
                 "%s is %s (it has %s...); a CLIP of a vision transformer and its own text tower is"
-                    + " read",
+                    + " read, such as ViT-B-32: take that kind of the same family",
                 checkpoint.file(),
                 other.getValue(),
                 other.getKey()));
@@ -171,7 +193,7 @@ final class ClipMapping {
   private String layers(boolean image) {
     return image
         ? name("visual.transformer.resblocks.", "vision_model.encoder.layers.")
-        : name("transformer.resblocks.", "text_model.encoder.layers.");
+        : name(text + "transformer.resblocks.", "text_model.encoder.layers.");
   }
 
   private String patch() {
@@ -183,11 +205,11 @@ final class ClipMapping {
   }
 
   private String words() {
-    return name("token_embedding.weight", "text_model.embeddings.token_embedding.weight");
+    return name(text + WORDS, "text_model.embeddings.token_embedding.weight");
   }
 
   private String textPositions() {
-    return name("positional_embedding", "text_model.embeddings.position_embedding.weight");
+    return name(text + "positional_embedding", "text_model.embeddings.position_embedding.weight");
   }
 
   private int feedForward(boolean image) {
@@ -200,7 +222,7 @@ final class ClipMapping {
   private ModelConfig config(ClipDetails details, List<String> guesses) throws CheckpointException {
     int joint =
         open
-            ? tensors.extent("text_projection", 1, 0)
+            ? tensors.extent(text + "text_projection", 1, 0)
             : tensors.extent("text_projection.weight", 0, 0);
     int patch = tensors.extent(patch(), 3, 0);
     int grid = (int) Math.round(Math.sqrt(Math.max(0, tensors.extent(imagePositions(), 0, 0) - 1)));
@@ -310,8 +332,8 @@ final class ClipMapping {
     tensors.copy(TEXT + ".word", words(), config.text().vocabularySize(), w);
     tensors.copy(TEXT + ".position", textPositions(), config.text().maxTokens(), w);
     layers(TEXT, false, config.text().layers(), shape);
-    tensors.layerNorm(TEXT + ".last", name("ln_final", "text_model.final_layer_norm"), w);
-    projection(TEXT, "text_projection", "text_projection.weight", w, config.hidden());
+    tensors.layerNorm(TEXT + ".last", name(text + "ln_final", "text_model.final_layer_norm"), w);
+    projection(TEXT, text + "text_projection", "text_projection.weight", w, config.hidden());
   }
 
   private void layers(String tower, boolean image, int count, TransformerConfig shape) {

@@ -11,7 +11,6 @@ import com.google.gson.JsonParser;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.SensorConfig.Resize;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -77,8 +76,8 @@ record ClipPixels(
         };
     JsonElement size = json.get("size");
     return new ClipPixels(
-        numbers(json, "mean"),
-        numbers(json, "std"),
+        numbers(file, json, "mean"),
+        numbers(file, json, "std"),
         filter,
         fit,
         size == null || size.isJsonNull() ? null : side(file, size, "size"));
@@ -91,7 +90,7 @@ record ClipPixels(
    */
   static ClipPixels huggingFace(Path file) throws IOException {
     try {
-      JsonObject json = JsonParser.parseString(Files.readString(file)).getAsJsonObject();
+      JsonObject json = JsonParser.parseString(ClipFiles.json(file)).getAsJsonObject();
       double factor = json.has("rescale_factor") ? json.get("rescale_factor").getAsDouble() : BYTE;
       if (Math.abs(factor - BYTE) > 1e-6 || !flag(json, "do_rescale")) {
         throw refused(file, "rescale_factor", factor, "1/255, with do_rescale");
@@ -116,8 +115,8 @@ record ClipPixels(
             file, "size", side + " with a crop_size of " + crop, "a size that is the crop's");
       }
       return new ClipPixels(
-          numbers(json, "image_mean"),
-          numbers(json, "image_std"),
+          numbers(file, json, "image_mean"),
+          numbers(file, json, "image_std"),
           RESAMPLE.get(resample),
           squashed ? Resize.Fit.SQUASH : Resize.Fit.CROP,
           side);
@@ -163,12 +162,17 @@ record ClipPixels(
     return json.has(key) && !json.get(key).isJsonNull() ? json.get(key).getAsString() : otherwise;
   }
 
-  private static List<Double> numbers(JsonObject json, String key) {
-    return !json.has(key) || json.get(key).isJsonNull()
-        ? null
-        : StreamSupport.stream(json.getAsJsonArray(key).spliterator(), false)
-            .map(JsonElement::getAsDouble)
-            .toList();
+  private static List<Double> numbers(Path file, JsonObject json, String key)
+      throws CheckpointException {
+    if (!json.has(key) || json.get(key).isJsonNull()) {
+      return null;
+    }
+    if (!json.get(key).isJsonArray()) {
+      throw refused(file, key, json.get(key), "lists of numbers");
+    }
+    return StreamSupport.stream(json.getAsJsonArray(key).spliterator(), false)
+        .map(JsonElement::getAsDouble)
+        .toList();
   }
 
   private static CheckpointException refused(Path file, String key, Object found, String taken) {

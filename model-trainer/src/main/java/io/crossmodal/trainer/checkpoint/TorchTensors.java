@@ -106,7 +106,9 @@ final class TorchTensors {
     long found = storages.bytes(storage);
     long expected;
     long end;
+    long size;
     try {
+      size = LazyTensor.size(view.shape());
       expected = Math.multiplyExact(storage.size(), (long) storage.type().bytes());
       end = Math.addExact(view.offset(), extent(view));
     } catch (ArithmeticException e) {
@@ -126,6 +128,18 @@ final class TorchTensors {
     if (end > storage.size()) {
       throw new CheckpointException(
           String.format(Locale.ROOT, "%s: %s reaches beyond its storage: %s", file, name, view));
+    }
+    if (size > storage.size()) {
+      // An expanded view: a few bytes could stand for any number of values.
+      throw new CheckpointException(
+          String.format(
+              Locale.ROOT,
+              "%s: %s has %d elements %s over %d of its storage: save tensors that are contiguous",
+              file,
+              name,
+              size,
+              view.shape(),
+              storage.size()));
     }
     return new LazyTensor(storage.type(), view.shape(), () -> values(name, view));
   }

@@ -10,8 +10,10 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
@@ -29,6 +31,9 @@ final class TorchZipReader {
 
   /** Only TorchScript archives have it. */
   private static final String SCRIPT_CONSTANTS = "constants.pkl";
+
+  /** Times that an entry may grow: weights that somebody packed grow little. */
+  private static final long MOST_PACKED = 64;
 
   private TorchZipReader() {}
 
@@ -93,9 +98,23 @@ final class TorchZipReader {
   /** The entries {@code data/<key>}; the zip is opened anew for each storage that is read. */
   private record Entries(Path file, String root, Map<String, Long> sizes)
       implements TorchTensors.Storages {
-    static Entries of(Path file, ZipFile zip, String root) {
+    static Entries of(Path file, ZipFile zip, String root) throws IOException {
       Map<String, Long> sizes = new HashMap<>();
-      zip.stream().forEach(entry -> sizes.put(entry.getName(), entry.getSize()));
+      for (ZipEntry entry : Collections.list(zip.entries())) {
+        if (sizes.put(entry.getName(), entry.getSize()) != null) {
+          throw new IOException(
+              String.format(Locale.ROOT, "[%.100s] stands in the zip twice", entry.getName()));
+        }
+        if (entry.getSize() / MOST_PACKED > entry.getCompressedSize()) {
+          throw new IOException(
+              String.format(
+                  Locale.ROOT,
+                  "[%.100s] unpacks to %d bytes from %d, and torch.save packs nothing",
+                  entry.getName(),
+                  entry.getSize(),
+                  entry.getCompressedSize()));
+        }
+      }
       return new Entries(file, root, sizes);
     }
 

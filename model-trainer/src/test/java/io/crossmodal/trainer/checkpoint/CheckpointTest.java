@@ -28,6 +28,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -181,7 +183,9 @@ class CheckpointTest {
   void saysWhatAnotherFileIs() throws Exception {
     assertThrows(NoSuchFileException.class, () -> Checkpoint.open(file()));
     Files.write(file(), new byte[0]);
-    assertRefused("neither a safetensors file nor one of torch.save nor ONNX");
+    assertRefused("neither a safetensors file nor one of torch.save nor ONNX: it is empty");
+    Files.writeString(file(), "<!DOCTYPE html>\n<title>Not found");
+    assertRefused("it begins with [<!DOCTYPE html>?<title>Not found]");
     Files.writeString(file(), "version https://git-lfs.github.com/spec/v1\noid sha256:00\n");
     assertRefused("Git LFS");
     Files.write(file(), new Pickle().op('}').put().stop());
@@ -325,6 +329,35 @@ class CheckpointTest {
     Pickle other = new Pickle().op('}').put().text("a.weight");
     zip(other.tensor("FloatStorage", "1", 6, 0, new long[] {6}, new long[] {1}).op('s'), 24);
     assertRefused("data/1", "no such entry");
+  }
+
+  /** A few bytes may stand for any number: of an expanded tensor, or of a packed entry. */
+  @Test
+  void refusesWhatIsLargerThanItsFile() throws Exception {
+    zip(6, 0, new long[] {7}, new long[] {0});
+    assertRefused("a.weight has 7 elements [7] over 6 of its storage", "contiguous");
+    Pickle pickle = new Pickle().op('}').put().text("a.weight");
+    byte[] content =
+        pickle
+            .tensor("FloatStorage", "0", 1 << 20, 0, new long[] {1 << 20}, new long[] {1})
+            .op('s')
+            .stop();
+    try (ZipOutputStream zip = new ZipOutputStream(Files.newOutputStream(file()))) {
+      zip.putNextEntry(new ZipEntry("a/data.pkl"));
+      zip.write(content);
+      zip.putNextEntry(new ZipEntry("a/data/0"));
+      zip.write(new byte[4 << 20]);
+    }
+    assertRefused("[a/data/0] unpacks to 4194304 bytes from", "torch.save packs nothing");
+  }
+
+  @Test
+  void refusesAZipThatHasAnEntryTwice() throws Exception {
+    CheckpointFiles.zip(
+        file(), Map.of("data.pkl", new Pickle().op('}').put().stop(), "data/00", new byte[4]));
+    String bytes = Files.readString(file(), StandardCharsets.ISO_8859_1);
+    Files.writeString(file(), bytes.replace("/version", "/data/00"), StandardCharsets.ISO_8859_1);
+    assertRefused("[pytorch_model/data/00] stands in the zip twice");
   }
 
   // torch.jit.save

@@ -56,9 +56,9 @@ class ClipMappingTest {
   private static Clip read(String name) throws Exception {
     ClipDetails details =
         switch (name) {
-          case GELU -> ClipDetails.read(shared("openclip-gelu-b/open_clip_config.json"));
-          case QUICK -> ClipDetails.read(shared("openclip-quickgelu/open_clip_config.json"));
-          case HUGGING_FACE -> ClipDetails.read(shared("huggingface-quickgelu/config.json"));
+          case GELU -> ClipConfigs.read(shared("openclip-gelu-b/open_clip_config.json"));
+          case QUICK -> ClipConfigs.read(shared("openclip-quickgelu/open_clip_config.json"));
+          case HUGGING_FACE -> ClipConfigs.read(shared("huggingface-quickgelu/config.json"));
           default -> said(3, 2, Activation.QUICK_GELU);
         };
     return ClipMapping.read(Checkpoint.open(shared(name)), details);

@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -156,6 +157,10 @@ class ClipNamesTest {
             "text_decoder.x", "CoCa",
             "visual.layer1.0.x", "ResNet",
             "visual.trunk.x", "timm",
+            "visual.blocks.x", "EVA",
+            "bert.x", "Chinese-CLIP",
+            "positional_embedding_res", "Long-CLIP",
+            "text.cls_emb", "class token",
             "text.transformer.x", "another kind")
         .forEach(
             (name, part) -> {
@@ -173,7 +178,7 @@ class ClipNamesTest {
     Files.writeString(
         config,
         "{\"embed_dim\": 16, \"vision_cfg\": {\"width\": 32, \"layers\": 2}, \"text_cfg\": {}}");
-    String message = refused(ClipDetails.read(config));
+    String message = refused(ClipConfigs.read(config));
     assertTrue(message.contains("its config says image.width 32, its tensors 24"), message);
     for (String json :
         List.of(
@@ -185,7 +190,65 @@ class ClipNamesTest {
             "[]",
             "{")) {
       Files.writeString(config, json);
-      assertThrows(CheckpointException.class, () -> ClipDetails.read(config), json);
+      assertThrows(CheckpointException.class, () -> ClipConfigs.read(config), json);
+    }
+  }
+
+  /** Of the same tensors, so that nothing else would tell. */
+  @Test
+  void optionsOfOtherNetsAreRefusedByTheirNames() throws Exception {
+    Path config = folder.resolve("config.json");
+    String vision = "{\"vision_cfg\": {%s}, \"text_cfg\": {}}";
+    String text = "{\"vision_cfg\": {}, \"text_cfg\": {%s}}";
+    Map<String, String> options =
+        Map.of(
+            "\"pool_type\": \"avg\"", vision,
+            "\"image_size\": [32, 64]", vision,
+            "\"norm_kwargs\": {\"elementwise_affine\": false}", vision,
+            "\"of_tomorrow\": 3", vision,
+            "\"width\": 1e20", vision,
+            "\"pool_type\": \"last\"", text,
+            "\"tokenizer_kwargs\": {\"clean\": \"canonicalize\"}", text,
+            "\"hf_tokenizer_name\": \"roberta-base\"", text,
+            "\"proj_bias\": true", text,
+            "\"heads\": 2.5", text);
+    for (Map.Entry<String, String> option : options.entrySet()) {
+      Files.writeString(config, String.format(Locale.ROOT, option.getValue(), option.getKey()));
+      String message =
+          assertThrows(CheckpointException.class, () -> ClipConfigs.read(config)).getMessage();
+      String name = option.getKey().split("\"", -1)[1];
+      assertTrue(message.contains(config + " has " + name + " ["), message);
+    }
+    for (String plain :
+        List.of("\"pool_type\": \"tok\"", "\"patch_dropout\": 0.5", "\"layers\": 2")) {
+      Files.writeString(config, String.format(Locale.ROOT, vision, plain));
+      ClipConfigs.read(config);
+    }
+  }
+
+  /** The token that a text's embedding is taken at, where a config says which. */
+  @Test
+  void aConfigSaysTheEndToken() throws Exception {
+    Path config = folder.resolve("config.json");
+    String openClip = "{\"vision_cfg\": {}, \"text_cfg\": {\"pool_type\": \"eos\", \"eos_id\": 7}}";
+    String library = "{\"model_type\": \"clip\", \"text_config\": {\"eos_token_id\": %d}}";
+    Map<String, List<String>> expected =
+        Map.of(
+            openClip,
+            List.of("its config says text.end 7, its tokenizer 9"),
+            String.format(Locale.ROOT, library, 8),
+            List.of("its config says text.end 8, its tokenizer 9"),
+            // By which the library means the largest id of a text.
+            String.format(Locale.ROOT, library, 2),
+            List.of(),
+            String.format(Locale.ROOT, library, 9),
+            List.of());
+    for (Map.Entry<String, List<String>> each : expected.entrySet()) {
+      Files.writeString(config, each.getKey());
+      assertEquals(
+          each.getValue(),
+          ClipConfigs.read(config).contradictions(Map.of(ClipDetails.END, 9)),
+          each.getKey());
     }
   }
 }
