@@ -31,6 +31,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -270,9 +271,15 @@ final class HostileRequestsTest {
     }
   }
 
+  private static boolean isEmpty(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.findAny().isEmpty();
+    }
+  }
+
   @Test
   void whoeverSendsTooSlowlyIsSentAway() throws Exception {
-    try (TestWorker worker = worker(100, Duration.ofMillis(100))) {
+    try (TestWorker worker = worker(100, Duration.ofMillis(500))) {
       for (String slow :
           List.of(
               "",
@@ -286,10 +293,8 @@ final class HostileRequestsTest {
         }
       }
       assertEquals(4, connections(worker, "too_slow"));
-      assertEquals(0, heap(worker));
-      try (var left = Files.list(directory.resolve("bundles"))) {
-        assertEquals(List.of(), left.toList(), "what came of a bundle is deleted");
-      }
+      // The worker ends a connection before it frees what came of its request.
+      await(() -> heap(worker) == 0 && isEmpty(directory.resolve("bundles")));
     }
   }
 
