@@ -176,7 +176,7 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
       exchange = begin(request);
     }
     if (message instanceof HttpContent content && exchange != null) {
-      if (message.decoderResult().isFailure()) {
+      if (message.decoderResult().isFailure() && exchange.refusal == null) {
         exchange.refusal =
             Endpoints.failure(
                 new IllegalArgumentException(
