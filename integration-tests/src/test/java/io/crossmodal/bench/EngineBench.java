@@ -4,11 +4,18 @@
  */
 package io.crossmodal.bench;
 
+import com.google.gson.JsonObject;
 import io.crossmodal.it.CrossModalClient;
 import io.crossmodal.it.Engines;
 import io.crossmodal.it.OpenSearchNode;
 import io.crossmodal.it.PluginNode;
+import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.fixtures.WorkerProcess;
+import io.crossmodal.trainer.bundle.BundleWriter;
+import io.crossmodal.trainer.cluster.ClusterClient;
+import io.crossmodal.trainer.cluster.ModelUpload;
 import io.crossmodal.trainer.data.CaptionedImage;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -16,53 +23,63 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import me.tongfei.progressbar.ProgressBar;
 
 /**
  * What it costs to compute in a worker beside the node instead of in the node, and what it saves
- * there. Both nodes live through the whole run and are asked in turns.
+ * there. Both nodes live through the whole run and are asked in turns; what is told of a difference
+ * is that of two answers to the same, one behind the other.
  */
 final class EngineBench {
-  private static final String INDEX = "engines";
   private static final long SEED = 7;
   private static final int WINDOW = 128;
-  private static final int QUERIES = 32;
+  private static final int PART = 32;
+  private static final int STARTS = 3;
+  private static final String TINY = "scenes-tiny";
+  private static final String BASE = "base";
 
-  /** A node and what was measured on it. */
+  /** A node, and how to start it again. */
   private static final class Engine implements AutoCloseable {
     private final String name;
-    private final OpenSearchNode node;
-    private final CrossModalClient client;
-    private final double firstAnswer;
-    private final List<Double> searches = new ArrayList<>();
-    private final List<Double> bulks = new ArrayList<>();
+    private final Path folder;
+    private final UnaryOperator<OpenSearchNode.Builder> engine;
+    private final List<Double> starts = new ArrayList<>();
+    private OpenSearchNode node;
+    private CrossModalClient client;
 
-    private Engine(
-        String name,
-        Path folder,
-        UnaryOperator<OpenSearchNode.Builder> engine,
-        List<CaptionedImage> first)
+    private Engine(String name, Path work, UnaryOperator<OpenSearchNode.Builder> engine)
         throws IOException {
       this.name = name;
+      this.folder = work.resolve(name);
+      this.engine = engine;
+      this.node = PluginNode.start(folder, engine);
+      this.client = new CrossModalClient(node.client());
+    }
+
+    /** Starts it again; the time is that until a search has been rescored. */
+    private void restart(String index, String text) throws IOException {
+      node.close();
       long start = System.nanoTime();
-      node = PluginNode.start(folder.resolve(name), engine);
+      node = PluginNode.restart(folder, engine);
       client = new CrossModalClient(node.client());
-      client.createIndex(INDEX, 1);
-      client.index(INDEX, first, done -> {});
-      firstAnswer = (System.nanoTime() - start) / 1e9;
+      JsonObject unused = client.get("/_cluster/health/" + index + "?wait_for_status=yellow");
+      client.search(index, text, WINDOW, WINDOW, 10);
+      starts.add((System.nanoTime() - start) / 1e9);
     }
 
-    private void search(String text) throws IOException {
+    private double search(String index, String text) throws IOException {
       long start = System.nanoTime();
-      client.search(INDEX, text, WINDOW, WINDOW, 10);
-      searches.add((System.nanoTime() - start) / 1e6);
+      client.search(index, text, WINDOW, WINDOW, 10);
+      return (System.nanoTime() - start) / 1e6;
     }
 
-    private void bulk(List<CaptionedImage> images) throws IOException {
+    /** Returns milliseconds for a picture. */
+    private double bulk(String index, List<CaptionedImage> images) throws IOException {
       long start = System.nanoTime();
-      client.index(INDEX, images, done -> {});
-      bulks.add((System.nanoTime() - start) / 1e6 / images.size());
+      client.index(index, images, done -> {});
+      return (System.nanoTime() - start) / 1e6 / images.size();
     }
 
     @Override
@@ -71,77 +88,142 @@ final class EngineBench {
     }
   }
 
+  /** Times of both engines, one behind the other. */
+  private static final class Pairs {
+    private final List<Double> embedded = new ArrayList<>();
+    private final List<Double> process = new ArrayList<>();
+
+    private void row(Report report, String model, String what) {
+      List<Double> more = new ArrayList<>();
+      for (int i = 0; i < embedded.size(); i++) {
+        more.add(process.get(i) - embedded.get(i));
+      }
+      double base = quantile(embedded, 0.5);
+      report.row(
+          model,
+          what,
+          embedded.size(),
+          base,
+          quantile(process, 0.5),
+          quantile(more, 0.5),
+          quantile(more, 0.25),
+          quantile(more, 0.75),
+          100 * quantile(more, 0.5) / base);
+    }
+  }
+
   private EngineBench() {}
 
   static void run() throws Exception {
     int scenes = Integer.getInteger("bench.scenes", 1000);
+    boolean base = System.getProperty("bench.presets", "").contains("BASE");
     Path work = Path.of(System.getProperty("crossmodal.work", "target/bench")).toAbsolutePath();
-    List<CaptionedImage> images = Scenes.generate(work, scenes, SEED);
-    List<String> queries =
-        images.stream().map(image -> image.captions().get(0)).distinct().limit(QUERIES).toList();
+    List<CaptionedImage> images = Scenes.generate(work, Math.max(scenes, WINDOW), SEED);
     Path socket = Engines.socket();
+    String threads = Integer.toString(Runtime.getRuntime().availableProcessors());
+    Report report = new Report("engines");
     try (WorkerProcess worker =
             WorkerProcess.start(
-                Engines.jar(),
-                work.resolve("worker"),
-                socket,
-                "--threads",
-                Integer.toString(Runtime.getRuntime().availableProcessors()));
-        Engine embedded =
-            new Engine("embedded", work, UnaryOperator.identity(), images.subList(0, 1));
-        Engine process =
-            new Engine(
-                "process", work, node -> Engines.beside(node, socket), images.subList(0, 1))) {
-      measure(List.of(embedded, process), images, queries, worker);
+                Engines.jar(), work.resolve("worker"), socket, "--threads", threads);
+        Engine embedded = new Engine("embedded", work, UnaryOperator.identity());
+        Engine process = new Engine("process", work, node -> Engines.beside(node, socket))) {
+      report.table(
+          "One client, in turns, window " + WINDOW + "; more is of the process, with its quartiles",
+          "model | what | n | embedded ms | process ms | more ms | from | to | more %");
+      measure(report, TINY, List.of(embedded, process), images, 8);
+      report.table(
+          "The node",
+          "engine | resident MiB | of the worker | seconds from its start to a rescored search,"
+              + " median | least | most");
+      for (int i = 0; i < STARTS; i++) {
+        for (Engine engine : List.of(embedded, process)) {
+          engine.restart(TINY, images.get(0).captions().get(0));
+        }
+      }
+      for (Engine engine : List.of(embedded, process)) {
+        // As at the start of each row: one search rescored, and a bulk encoded.
+        double unused = engine.bulk(TINY, images.subList(0, PART));
+        report.row(
+            engine.name,
+            residentMiB(engine.node.process()),
+            engine == process ? residentMiB(worker.process()) : 0.0,
+            quantile(engine.starts, 0.5),
+            quantile(engine.starts, 0),
+            quantile(engine.starts, 1));
+      }
+      if (base) {
+        Path file = work.resolve("base.zip");
+        ModelBundle unused =
+            BundleWriter.write(
+                TestBundles.random(BASE, ModelConfig.Preset.BASE.config(), SEED),
+                file,
+                List.of("a b c"));
+        for (Engine engine : List.of(embedded, process)) {
+          ModelUpload upload =
+              new ModelUpload(
+                  new ClusterClient(engine.node.baseUri(), Optional.empty()),
+                  ModelUpload.PART_BYTES);
+          upload.send(file, BASE, parts -> {});
+          upload.load(BASE);
+        }
+        report.table(
+            "Likewise, random weights of the preset base",
+            "model | what | n | embedded ms | process ms | more ms | from | to | more %");
+        measure(report, BASE, List.of(embedded, process), images.subList(0, WINDOW), 1);
+      }
     }
+    report.publish();
   }
 
   private static void measure(
-      List<Engine> engines, List<CaptionedImage> images, List<String> queries, WorkerProcess worker)
+      Report report, String model, List<Engine> engines, List<CaptionedImage> images, int rounds)
       throws IOException {
-    int part = 50;
-    try (ProgressBar bar = new ProgressBar("bulks", images.size() / part)) {
-      for (int from = 0; from + part <= images.size(); from += part) {
-        for (Engine engine : engines) {
-          engine.bulk(images.subList(from, from + part));
+    for (Engine engine : engines) {
+      engine.client.call(
+          "PUT",
+          "/" + model,
+          "{\"settings\":{\"number_of_shards\":1},\"mappings\":{\"properties\":{\"image\":"
+              + "{\"type\":\"cross_modal\",\"model\":\""
+              + model
+              + "\"},\"caption\":{\"type\":\"text\"}}}}");
+    }
+    Pairs bulks = new Pairs();
+    try (ProgressBar bar = new ProgressBar(model + ", bulks", images.size() / PART)) {
+      for (int from = 0; from + PART <= images.size(); from += PART) {
+        List<CaptionedImage> part = images.subList(from, from + PART);
+        double embedded = engines.get(0).bulk(model, part);
+        double process = engines.get(1).bulk(model, part);
+        // The first ones load code, and the model.
+        if (from > 0) {
+          bulks.embedded.add(embedded);
+          bulks.process.add(process);
         }
         bar.step();
       }
     }
+    List<String> queries =
+        images.stream().map(image -> image.captions().get(0)).distinct().limit(PART).toList();
     for (Engine engine : engines) {
-      for (String query : queries) {
-        engine.search(query);
+      for (String query : rounds > 1 ? queries : queries.subList(0, 2)) {
+        double unused = engine.search(model, query);
       }
-      // They loaded code and filled caches.
-      engine.searches.clear();
     }
-    int rounds = 8;
-    try (ProgressBar bar = new ProgressBar("searches", (long) rounds * queries.size())) {
+    Pairs searches = new Pairs();
+    try (ProgressBar bar = new ProgressBar(model + ", searches", (long) rounds * queries.size())) {
       for (int round = 0; round < rounds; round++) {
-        for (String query : queries) {
-          for (Engine engine : engines) {
-            engine.search(query);
-          }
+        for (int q = 0; q < queries.size(); q++) {
+          // Each is first as often as second.
+          boolean first = q % 2 == 0;
+          double one = engines.get(first ? 0 : 1).search(model, queries.get(q));
+          double other = engines.get(first ? 1 : 0).search(model, queries.get(q));
+          searches.embedded.add(first ? one : other);
+          searches.process.add(first ? other : one);
           bar.step();
         }
       }
     }
-    Report report = new Report("engines");
-    report.table(
-        "Window " + WINDOW + ", one client, in turns",
-        "engine | search median ms | p95 ms | picture of a bulk, median ms | "
-            + "from start to the first document s | node resident MiB | worker resident MiB");
-    for (Engine engine : engines) {
-      report.row(
-          engine.name,
-          quantile(engine.searches, 0.5),
-          quantile(engine.searches, 0.95),
-          quantile(engine.bulks, 0.5),
-          engine.firstAnswer,
-          residentMiB(engine.node.process()),
-          engine.name.equals("process") ? residentMiB(worker.process()) : 0.0);
-    }
-    report.publish();
+    searches.row(report, model, "search");
+    bulks.row(report, model, "picture of a bulk of " + PART);
   }
 
   private static double quantile(List<Double> values, double share) {

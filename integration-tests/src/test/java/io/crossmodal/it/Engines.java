@@ -9,6 +9,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Where the nodes of the tests compute: in themselves, or with {@code -Dcrossmodal.engine=process}
@@ -19,30 +21,81 @@ public final class Engines {
 
   /** The worker of this JVM's nodes, which ends with it. */
   private static final class Shared {
-    private static final Path SOCKET = startShared();
+    private static final Path SOCKET = place();
+    private static final WorkerProcess WORKER = startShared();
 
-    private static Path startShared() {
+    private static Path place() {
       try {
-        Path socket = socket();
-        WorkerProcess worker = WorkerProcess.start(jar(), Nodes.folder("shared-worker"), socket);
+        return socket();
+      } catch (IOException e) {
+        throw new IllegalStateException("no place for a socket", e);
+      }
+    }
+
+    private static WorkerProcess startShared() {
+      try {
+        WorkerProcess worker = WorkerProcess.start(jar(), Nodes.folder("shared-worker"), SOCKET);
         Runtime.getRuntime().addShutdownHook(new Thread(worker::close, "stop the worker"));
-        return socket;
+        return worker;
       } catch (IOException e) {
         throw new IllegalStateException("no worker for -Dcrossmodal.engine=process", e);
       }
     }
   }
 
-  /** Has a node compute where the system property says. */
-  static OpenSearchNode.Builder chosen(OpenSearchNode.Builder node) {
+  /** Returns whether nodes compute themselves, as the system property says. */
+  public static boolean areEmbedded() {
     String engine = System.getProperty("crossmodal.engine", "embedded");
     return switch (engine) {
-      case "embedded" -> node;
-      case "process" -> beside(node, Shared.SOCKET);
+      case "embedded" -> true;
+      case "process" -> false;
       default ->
           throw new IllegalArgumentException(
               "-Dcrossmodal.engine must be embedded or process, got " + engine);
     };
+  }
+
+  /** Has a node compute where the system property says. */
+  static OpenSearchNode.Builder chosen(OpenSearchNode.Builder node) {
+    return areEmbedded() ? node : beside(node, started());
+  }
+
+  private static Path started() {
+    if (!Shared.WORKER.process().isAlive()) {
+      throw new IllegalStateException("the shared worker has ended");
+    }
+    return Shared.SOCKET;
+  }
+
+  /** Has a node compute itself whatever the property says: its own native code is what matters. */
+  static OpenSearchNode.Builder itself(OpenSearchNode.Builder node) {
+    return node.setting("plugins.cross_modal.engine", "embedded");
+  }
+
+  /** Has no model answer a node until what is returned is closed. */
+  static Late late(CrossModalClient client) throws IOException {
+    if (areEmbedded()) {
+      String wait = "plugins.cross_modal.inference.batch_wait";
+      client.settings(Map.of(wait, "1m"));
+      return () -> client.settings(Map.of(wait, "1ms"));
+    }
+    Shared.WORKER.freeze();
+    return () -> {
+      Shared.WORKER.thaw();
+      // Where it took so long that the node has given the worker up, it is back in a second.
+      long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(3);
+      while (!client.get("/_plugins/_cross_modal/stats").toString().contains("\"ready\"")) {
+        if (System.nanoTime() > end) {
+          throw new IOException("the worker did not come back");
+        }
+      }
+    };
+  }
+
+  /** Models that do not answer. */
+  interface Late extends AutoCloseable {
+    @Override
+    void close() throws IOException;
   }
 
   /** Has a node compute in a worker. */

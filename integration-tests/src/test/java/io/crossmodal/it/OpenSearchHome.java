@@ -68,6 +68,11 @@ public final class OpenSearchHome {
     return new OpenSearchHome(home);
   }
 
+  /** Returns an installation that {@link #create} has laid out before. */
+  static OpenSearchHome existing(Path folder) {
+    return new OpenSearchHome(folder.toAbsolutePath().normalize());
+  }
+
   /** Returns the installation's folder. */
   public Path folder() {
     return folder;

@@ -61,6 +61,21 @@ public final class PluginNode {
       home.install(neighbour);
     }
     home.install(zip());
+    return start(home, folder, httpPort, engine);
+  }
+
+  /** Starts a node again that has ended, with the data it had. */
+  public static OpenSearchNode restart(Path folder, UnaryOperator<OpenSearchNode.Builder> engine)
+      throws IOException {
+    return start(OpenSearchHome.existing(folder.resolve("home")), folder, 0, engine);
+  }
+
+  private static OpenSearchNode start(
+      OpenSearchHome home,
+      Path folder,
+      int httpPort,
+      UnaryOperator<OpenSearchNode.Builder> engine)
+      throws IOException {
     return engine
         .apply(OpenSearchNode.builder(home, folder.resolve("node")))
         .heapMegabytes(Integer.getInteger("crossmodal.heap", 1024))

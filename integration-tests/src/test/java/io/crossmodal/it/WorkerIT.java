@@ -11,8 +11,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import io.crossmodal.model.fixtures.TestCertificates;
 import io.crossmodal.model.fixtures.WorkerProcess;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -189,6 +192,50 @@ final class WorkerIT {
       worker.thaw();
     }
     awaitFused();
+  }
+
+  /** In a node whose agent lets plugins connect to nobody but whom their policy names. */
+  @Test
+  void byTlsBothEndsShowCertificates() throws Exception {
+    Path own = Nodes.folder("worker-tls");
+    Path config = own.resolve("node").resolve("config");
+    TestCertificates certificates = new TestCertificates(config.resolve("tls"));
+    TestCertificates.Pem ours = certificates.signed("worker");
+    TestCertificates.Pem unused = certificates.signed("node");
+    int port;
+    try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      port = free.getLocalPort();
+    }
+    try (WorkerProcess far =
+            WorkerProcess.start(
+                Engines.jar(),
+                own.resolve("data"),
+                Engines.socket(),
+                "--listen",
+                "https://127.0.0.1:" + port,
+                "--tls-certificate",
+                ours.certificate().toString(),
+                "--tls-key",
+                ours.key().toString(),
+                "--tls-clients",
+                certificates.ca().toString());
+        OpenSearchNode near =
+            Nodes.builder(Nodes.home(own), own.resolve("node"))
+                .setting("plugins.cross_modal.engine", "process")
+                .setting("plugins.cross_modal.engine.socket", "https://localhost:" + port)
+                .setting("plugins.cross_modal.engine.tls.ca", "tls/ca.pem")
+                .setting("plugins.cross_modal.engine.tls.certificate", "tls/node.pem")
+                .setting("plugins.cross_modal.engine.tls.key", "tls/node.key")
+                .start()) {
+      String encoded =
+          Nodes.call(
+              near,
+              "POST",
+              "/_plugins/_cross_modal/models/scenes-tiny/_encode",
+              "{\"text\":[\"a river\"]}");
+      assertTrue(encoded.contains("embedding"), encoded);
+      assertTrue(far.process().isAlive());
+    }
   }
 
   @Test

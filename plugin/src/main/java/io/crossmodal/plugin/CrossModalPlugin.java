@@ -172,7 +172,7 @@ public class CrossModalPlugin extends Plugin
         clusterService,
         indexNameExpressionResolver,
         threadPool,
-        environment.settings(),
+        environment,
         nodeEnvironment);
   }
 

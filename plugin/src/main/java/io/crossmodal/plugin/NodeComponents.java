@@ -36,6 +36,7 @@ import org.opensearch.common.settings.ClusterSettings;
 import org.opensearch.common.settings.Settings;
 import org.opensearch.common.util.concurrent.OpenSearchExecutors;
 import org.opensearch.core.common.breaker.CircuitBreaker;
+import org.opensearch.env.Environment;
 import org.opensearch.env.NodeEnvironment;
 import org.opensearch.node.Node;
 import org.opensearch.threadpool.ThreadPool;
@@ -85,8 +86,9 @@ final class NodeComponents implements Closeable {
       ClusterService clusterService,
       IndexNameExpressionResolver resolver,
       ThreadPool threadPool,
-      Settings settings,
+      Environment environment,
       NodeEnvironment nodeEnvironment) {
+    Settings settings = environment.settings();
     if (!Node.NODE_LOCAL_STORAGE_SETTING.get(settings)) {
       throw new IllegalArgumentException(
           "["
@@ -114,7 +116,7 @@ final class NodeComponents implements Closeable {
     InferenceSettings serving = CrossModalSettings.inference(settings, settings, directory);
     NodeInference made =
         new NodeInference(
-            engine(settings, serving, threadPool, nodeEnvironment.nodeId()),
+            engine(environment, serving, threadPool, nodeEnvironment.nodeId()),
             heap(),
             new EncodingService.Threads(
                 threadPool.executor(HELPERS),
@@ -144,7 +146,8 @@ final class NodeComponents implements Closeable {
   }
 
   private ModelEngine engine(
-      Settings settings, InferenceSettings serving, ThreadPool threadPool, String node) {
+      Environment environment, InferenceSettings serving, ThreadPool threadPool, String node) {
+    Settings settings = environment.settings();
     return switch (EngineSettings.ENGINE.get(settings)) {
       case EMBEDDED ->
           new LocalEngine(
@@ -157,6 +160,7 @@ final class NodeComponents implements Closeable {
               catalog,
               serving,
               EngineSettings.SOCKET.get(settings),
+              EngineSettings.tls(settings, environment.configDir()),
               node,
               threadPool.generic(),
               EngineSettings.MAX_SILENCE.get(settings).millis());

@@ -8,8 +8,8 @@ import io.crossmodal.model.Messages;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.inference.protocol.Failure;
+import io.netty.buffer.ByteBuf;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,14 +25,17 @@ final class BundleFiles {
 
   private final Path directory;
   private final boolean allowForeignCode;
+  private final long longest;
 
   /**
+   * @param longest bytes of a bundle at most
    * @param directory of this process alone; made where there is none, and cleared of what a killed
    *     process left half received
    */
-  BundleFiles(Path directory, boolean allowForeignCode) throws IOException {
+  BundleFiles(Path directory, boolean allowForeignCode, long longest) throws IOException {
     this.directory = Files.createDirectories(directory);
     this.allowForeignCode = allowForeignCode;
+    this.longest = longest;
     try (DirectoryStream<Path> parts = Files.newDirectoryStream(directory, PART + "*")) {
       for (Path part : parts) {
         Files.deleteIfExists(part);
@@ -44,14 +47,26 @@ final class BundleFiles {
   final class Arriving implements AutoCloseable {
     private final Path part;
     private final DigestOutputStream out;
+    private long received;
 
     private Arriving() throws IOException {
       part = Files.createTempFile(directory, PART, ".zip");
       out = new DigestOutputStream(Files.newOutputStream(part), sha256());
     }
 
-    OutputStream out() {
-      return out;
+    /**
+     * Takes bytes.
+     *
+     * @throws RequestException when it becomes too large
+     */
+    void take(ByteBuf content) throws IOException {
+      received += content.readableBytes();
+      if (received > longest) {
+        throw new RequestException(
+            Failure.MEMORY_EXCEEDED,
+            "a bundle has at most " + longest + " bytes, the larger of --memory and 1 GiB");
+      }
+      content.readBytes(out, content.readableBytes());
     }
 
     /**

@@ -8,6 +8,8 @@ import com.google.gson.Gson;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.inference.Futures;
@@ -47,19 +49,31 @@ final class Endpoints {
   private final Repository repository;
   private final ModelEngine engine;
   private final BoundedMemory memory;
+  private final BoundedMemory heap;
   private final BundleFiles files;
+  private final Connections connections;
 
   /** Tells one start of the worker from the next. */
   private final String instance = UUID.randomUUID().toString();
 
   /**
    * @param memory that the engine computes in
+   * @param heap for requests' bodies
+   * @param connections whose counters {@code GET /v2} shows
    */
-  Endpoints(Repository repository, ModelEngine engine, BoundedMemory memory, BundleFiles files) {
+  Endpoints(
+      Repository repository,
+      ModelEngine engine,
+      BoundedMemory memory,
+      BoundedMemory heap,
+      BundleFiles files,
+      Connections connections) {
     this.repository = repository;
     this.engine = engine;
     this.memory = memory;
+    this.heap = heap;
     this.files = files;
+    this.connections = connections;
   }
 
   /**
@@ -124,7 +138,9 @@ final class Endpoints {
   }
 
   private static RequestException notFound(String method, String path) {
-    return new RequestException(Failure.NOT_FOUND, "there is no " + method + " " + path);
+    return new RequestException(
+        Failure.NOT_FOUND,
+        "there is no " + Messages.excerpt(method) + " " + Messages.excerpt(path));
   }
 
   private Answer get(String[] parts) {
@@ -170,11 +186,17 @@ final class Endpoints {
         "extensions",
         GSON.toJsonTree(
             List.of("binary_tensor_data", "model_repository", "schedule_policy", "statistics")));
-    JsonObject held = new JsonObject();
-    held.addProperty("used_in_bytes", memory.used());
-    held.addProperty("limit_in_bytes", memory.limit());
-    json.add("native_memory", held);
+    json.add("native_memory", budget(memory));
+    json.add("heap", budget(heap));
+    json.add("connections", connections.json());
     json.addProperty("queued", engine.jobs().queued());
+    return json;
+  }
+
+  private static JsonObject budget(BoundedMemory memory) {
+    JsonObject json = new JsonObject();
+    json.addProperty("used_in_bytes", memory.used());
+    json.addProperty("limit_in_bytes", memory.limit());
     return json;
   }
 
@@ -356,8 +378,8 @@ final class Endpoints {
     JsonObject header = new JsonObject();
     header.addProperty("model_name", model);
     header.addProperty("model_version", name.version());
-    if (request.header().has("id")) {
-      header.add("id", request.header().get("id"));
+    if (request.header().get("id") instanceof JsonPrimitive id) {
+      header.add("id", id);
     }
     Job.Times times = job.times();
     JsonObject parameters = new JsonObject();

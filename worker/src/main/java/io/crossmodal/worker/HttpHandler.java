@@ -4,6 +4,7 @@
  */
 package io.crossmodal.worker;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.inference.memory.MemoryBudget;
 import io.crossmodal.model.inference.protocol.Failure;
 import io.crossmodal.model.inference.protocol.InferMessage;
@@ -41,19 +42,26 @@ import org.slf4j.LoggerFactory;
 final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
   private static final Logger LOGGER = LoggerFactory.getLogger(HttpHandler.class);
 
+  /** Most bytes of the JSON before a bundle, of which there are a few words. */
+  private static final int LONGEST_LOAD = 1 << 16;
+
   private final Endpoints endpoints;
   private final MemoryBudget heap;
   private final Executor readers;
+  private final Connections.Pace pace;
   private Exchange exchange;
 
   /**
    * @param heap for requests' bodies
    * @param readers read requests whose body is whole
+   * @param pace is told when a request is whole, and when it is answered
    */
-  HttpHandler(Endpoints endpoints, MemoryBudget heap, Executor readers) {
+  HttpHandler(
+      Endpoints endpoints, MemoryBudget heap, Executor readers, Connections.Pace pace) {
     this.endpoints = endpoints;
     this.heap = heap;
     this.readers = readers;
+    this.pace = pace;
   }
 
   /** A request under way. */
@@ -62,7 +70,7 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
     private final String path;
     private final boolean keepAlive;
     private final int jsonLength;
-    private final MemoryBudget.Reservation memory;
+    private MemoryBudget.Reservation memory = () -> {};
     private byte[] body = new byte[0];
     private int received;
     private BundleFiles.Arriving bundle;
@@ -76,21 +84,50 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
     private Pending pending;
     private boolean left;
 
-    private Exchange(HttpRequest request, MemoryBudget.Reservation memory) {
-      method = request.method().name();
-      path = new QueryStringDecoder(request.uri()).path();
-      keepAlive = HttpUtil.isKeepAlive(request);
-      jsonLength = number(request, InferMessage.JSON_LENGTH);
-      this.memory = memory;
+    private Exchange(String method, String path, boolean keepAlive, int jsonLength) {
+      this.method = method;
+      this.path = path;
+      this.keepAlive = keepAlive;
+      this.jsonLength = jsonLength;
+    }
+
+    private static Exchange of(HttpRequest request) {
+      if (request.decoderResult().isFailure()) {
+        throw new IllegalArgumentException(
+            "this is no HTTP request: "
+                + Messages.excerpt(request.decoderResult().cause().getMessage()),
+            request.decoderResult().cause());
+      }
+      return new Exchange(
+          request.method().name(),
+          new QueryStringDecoder(request.uri()).path(),
+          HttpUtil.isKeepAlive(request),
+          number(request, InferMessage.JSON_LENGTH));
+    }
+
+    /** A request that is refused before it is whole; its connection goes with it. */
+    private static Exchange refused(Answer refusal) {
+      Exchange exchange = new Exchange("", "", false, -1);
+      exchange.refusal = refusal;
+      return exchange;
     }
 
     private static int number(HttpRequest request, String header) {
       String value = request.headers().get(header);
-      try {
-        return value == null ? -1 : Math.max(0, Integer.parseInt(value));
-      } catch (NumberFormatException e) {
-        throw new IllegalArgumentException("[" + header + "] must be a number", e);
+      if (value == null) {
+        return -1;
       }
+      if (!value.matches("\\d{1,9}")) {
+        throw new IllegalArgumentException(
+            "[" + header + "] must be a number of bytes, got [" + Messages.excerpt(value) + "]");
+      }
+      return Integer.parseInt(value);
+    }
+
+    /** Takes memory for the body, for its tensors' values, and for what its JSON becomes. */
+    private void reserve(MemoryBudget heap, long length, long json) {
+      memory = heap.reserve("a request", 2 * length + InferMessage.HEAP_PER_JSON_BYTE * json);
+      body = new byte[(int) length];
     }
 
     /** Returns whether a bundle follows the JSON. */
@@ -139,6 +176,12 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
       exchange = begin(request);
     }
     if (message instanceof HttpContent content && exchange != null) {
+      if (message.decoderResult().isFailure() && exchange.refusal == null) {
+        exchange.refusal =
+            Endpoints.failure(
+                new IllegalArgumentException(
+                    "the body is no HTTP", message.decoderResult().cause()));
+      }
       take(content.content());
       if (message instanceof LastHttpContent) {
         answer(context);
@@ -147,38 +190,44 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
   }
 
   private Exchange begin(HttpRequest request) {
-    long length = HttpUtil.getContentLength(request, -1L);
-    Answer refusal = null;
-    MemoryBudget.Reservation memory = () -> {};
-    Exchange begun;
+    Exchange begun = null;
     try {
-      begun = new Exchange(request, memory);
-      if (request.decoderResult().isFailure()) {
-        throw new IllegalArgumentException(
-            "this is no HTTP request", request.decoderResult().cause());
-      }
-      if (!begun.loads()) {
+      begun = Exchange.of(request);
+      long length = HttpUtil.getContentLength(request, -1L);
+      if (begun.loads()) {
+        if (begun.jsonLength > LONGEST_LOAD) {
+          throw new IllegalArgumentException(
+              "the JSON of a load has at most " + LONGEST_LOAD + " bytes");
+        }
+        begun.reserve(heap, begun.jsonLength, begun.jsonLength);
+        begun.bundle = endpoints.files().receive();
+      } else {
         if (length < 0 && HttpUtil.isTransferEncodingChunked(request)) {
           throw new IllegalArgumentException("[Content-Length] is missing");
         }
-        if (length > Integer.MAX_VALUE - 8) {
+        long whole = Math.max(0, length);
+        if (whole > Integer.MAX_VALUE - 8) {
           throw new IllegalArgumentException("a request has at most 2 GiB, this one " + length);
         }
-        // Twice: the tensors' values are read out of the body.
-        memory = heap.reserve("a request", 2 * Math.max(0, length));
-        begun = new Exchange(request, memory);
-        begun.body = new byte[(int) Math.max(0, length)];
-      } else {
-        begun.body = new byte[Math.min(begun.jsonLength, 1 << 20)];
-        begun.bundle = endpoints.files().receive();
+        long json = begun.jsonLength < 0 ? whole : begun.jsonLength;
+        long most = Math.min(InferMessage.LONGEST_JSON, whole);
+        if (json > most) {
+          throw new IllegalArgumentException(
+              "the JSON of this request has at most "
+                  + most
+                  + " bytes, not "
+                  + json
+                  + ": send tensors in binary, behind it");
+        }
+        begun.reserve(heap, whole, json);
       }
+      return begun;
     } catch (RuntimeException | IOException e) {
-      refusal = Endpoints.failure(e);
-      request.headers().remove(InferMessage.JSON_LENGTH);
-      begun = new Exchange(request, memory);
+      if (begun != null) {
+        begun.end();
+      }
+      return Exchange.refused(Endpoints.failure(e));
     }
-    begun.refusal = refusal;
-    return begun;
   }
 
   private void take(ByteBuf content) {
@@ -190,8 +239,10 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
       content.readBytes(exchange.body, exchange.received, head);
       exchange.received += head;
       if (exchange.bundle != null) {
-        content.readBytes(exchange.bundle.out(), content.readableBytes());
+        exchange.bundle.take(content);
       }
+    } catch (RequestException e) {
+      exchange.refusal = Endpoints.failure(e);
     } catch (IOException e) {
       exchange.refusal =
           Answer.of(503, Failure.MODEL_UNAVAILABLE.json("the bundle cannot be kept: " + e));
@@ -201,6 +252,7 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
   private void answer(ChannelHandlerContext context) {
     Exchange whole = exchange;
     whole.whole = true;
+    pace.whole();
     // What is only asked needs no work, and health is told while readers are busy.
     Executor reader = whole.method.equals("GET") ? Runnable::run : readers;
     reader.execute(
@@ -245,6 +297,7 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
 
   private void write(ChannelHandlerContext context, Exchange ended, Answer answer) {
     ended.end();
+    pace.answered();
     if (exchange == ended) {
       exchange = null;
     }

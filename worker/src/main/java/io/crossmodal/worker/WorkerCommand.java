@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
@@ -30,9 +31,12 @@ import picocli.CommandLine.TypeConversionException;
     versionProvider = WorkerCommand.Version.class,
     showDefaultValues = true,
     description =
-        "Computes with models for OpenSearch nodes on this machine, whose"
+        "Computes with models for OpenSearch nodes, on this machine or by TLS, whose"
             + " [plugins.cross_modal.engine] is [process].")
 final class WorkerCommand implements Callable<Integer> {
+  /** The exit status of a worker whose engine hangs: EX_SOFTWARE of sysexits.h. */
+  private static final int HANGS = 70;
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -43,10 +47,38 @@ final class WorkerCommand implements Callable<Integer> {
 
   @Option(
       names = "--listen",
-      paramLabel = "HOST:PORT",
+      paramLabel = "[https://]HOST:PORT",
       converter = Address.class,
-      description = "loopback address to listen on too; every user of the machine is served")
-  private List<InetSocketAddress> listen = List.of();
+      description =
+          "address to listen on too: of this machine alone (every user of it is served), or with"
+              + " https:// any, where both ends show certificates")
+  private List<WorkerSettings.Listen> listen = List.of();
+
+  @ArgGroup(exclusive = false)
+  private TlsOptions tls;
+
+  @Option(
+      names = "--max-connections",
+      paramLabel = "N",
+      defaultValue = "1000",
+      description = "connections at once; what is beyond is refused")
+  private int maxConnections;
+
+  @Option(
+      names = "--patience-seconds",
+      paramLabel = "N",
+      defaultValue = "10",
+      description = "time in which whoever sends a request brings 64 KiB of it, or its end")
+  private long patience;
+
+  @Option(
+      names = "--hang-seconds",
+      paramLabel = "N",
+      defaultValue = "300",
+      description =
+          "the worker ends itself when a model's call has not returned for so long after anybody"
+              + " waits for it; 0: never")
+  private long hang;
 
   @Option(
       names = "--device",
@@ -110,6 +142,32 @@ final class WorkerCommand implements Callable<Integer> {
           "run bundles' own TorchScript, for makers who are trusted as this program's are")
   private boolean allowForeignCode;
 
+  /** All of them or none. */
+  static final class TlsOptions {
+    @Option(
+        names = "--tls-certificate",
+        required = true,
+        paramLabel = "FILE",
+        description = "this worker's certificate for https://, PEM")
+    private Path certificate;
+
+    @Option(
+        names = "--tls-key",
+        required = true,
+        paramLabel = "FILE",
+        description = "its private key, PEM, PKCS#8 without a password")
+    private Path key;
+
+    @Option(
+        names = "--tls-clients",
+        required = true,
+        paramLabel = "FILE",
+        description =
+            "whom https:// serves, PEM: holders of these certificates, and of those that they have"
+                + " signed")
+    private Path clients;
+  }
+
   /** Tells the version of the jar. */
   static final class Version implements CommandLine.IVersionProvider {
     @Override
@@ -133,19 +191,24 @@ final class WorkerCommand implements Callable<Integer> {
     }
   }
 
-  /** Reads a host and a port. */
-  static final class Address implements ITypeConverter<InetSocketAddress> {
+  /** Reads a host and a port, with https:// before them or not. */
+  static final class Address implements ITypeConverter<WorkerSettings.Listen> {
+    private static final String TLS = "https://";
+
     @Override
-    public InetSocketAddress convert(String text) {
+    public WorkerSettings.Listen convert(String given) {
+      boolean tls = given.startsWith(TLS);
+      String text = tls ? given.substring(TLS.length()) : given;
       int colon = text.lastIndexOf(':');
       try {
         String host = text.substring(0, colon);
         if (host.isEmpty()) {
           throw new IllegalArgumentException("no host");
         }
-        return new InetSocketAddress(host, Integer.parseInt(text.substring(colon + 1)));
+        int port = Integer.parseInt(text.substring(colon + 1));
+        return new WorkerSettings.Listen(new InetSocketAddress(host, port), tls);
       } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
-        throw new TypeConversionException("must be HOST:PORT, got [" + text + "]");
+        throw new TypeConversionException("must be [https://]HOST:PORT, got [" + given + "]");
       }
     }
   }
@@ -173,7 +236,12 @@ final class WorkerCommand implements Callable<Integer> {
           new WorkerSettings(
               socket,
               listen,
+              tls == null
+                  ? null
+                  : new WorkerSettings.Tls(tls.certificate, tls.key, tls.clients),
+              new Connections.Limits(maxConnections, Duration.ofSeconds(patience)),
               memory,
+              Duration.ofSeconds(hang),
               allowForeignCode,
               new InferenceSettings(
                   device,
@@ -193,7 +261,9 @@ final class WorkerCommand implements Callable<Integer> {
       throw new ParameterException(spec.commandLine(), e.getMessage(), e);
     }
     Files.createDirectories(data);
-    WorkerServer server = WorkerServer.start(settings);
+    // Not by exit: what closes the worker waits for the call that hangs.
+    WorkerServer server =
+        WorkerServer.start(settings, () -> Runtime.getRuntime().halt(HANGS));
     Runtime.getRuntime().addShutdownHook(new Thread(server::close, "worker-close"));
     server.join();
     return 0;

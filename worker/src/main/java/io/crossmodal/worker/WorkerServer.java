@@ -18,19 +18,19 @@ import io.netty.channel.ServerChannel;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
-import io.netty.handler.codec.http.HttpServerCodec;
-import io.netty.handler.codec.http.HttpServerExpectContinueHandler;
+import io.netty.handler.ssl.SslContext;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,6 +38,12 @@ import org.slf4j.LoggerFactory;
 @SuppressWarnings("FutureReturnValueIgnored") // a connection that is refused is closed, and no more
 final class WorkerServer implements AutoCloseable {
   private static final Logger LOGGER = LoggerFactory.getLogger(WorkerServer.class);
+
+  /** A bundle of so many bytes may be sent in any case. */
+  private static final long LEAST_BUNDLE = 1L << 30;
+
+  /** How often it is asked whether a call hangs. */
+  private static final long WATCH_MILLIS = 1000;
 
   /** Threads that move bytes; calls have their own. */
   private static final int IO_THREADS = 4;
@@ -50,6 +56,9 @@ final class WorkerServer implements AutoCloseable {
   private final BoundedMemory heap;
   private final EventLoopGroup connections;
   private final ExecutorService readers;
+  private final Connections admitted;
+  private final ScheduledExecutorService watchdog =
+      Executors.newSingleThreadScheduledExecutor(new DefaultThreadFactory("worker-watchdog", true));
   private final List<Channel> listening = new ArrayList<>();
   private OwnSocket socket;
 
@@ -57,7 +66,9 @@ final class WorkerServer implements AutoCloseable {
     FusionModel.deleteLeftovers(settings.inference().directory());
     BundleFiles files =
         new BundleFiles(
-            settings.inference().directory().resolve("bundles"), settings.allowForeignCode());
+            settings.inference().directory().resolve("bundles"),
+            settings.allowForeignCode(),
+            Math.max(settings.memory(), LEAST_BUNDLE));
     ModelCatalog catalog = new ModelCatalog(List::of);
     BoundedMemory memory = new BoundedMemory("the worker's --memory", settings.memory());
     this.engine =
@@ -66,9 +77,16 @@ final class WorkerServer implements AutoCloseable {
             settings.inference(),
             () -> NativeRuntime.devices(settings.inference()),
             memory);
-    this.endpoints =
-        new Endpoints(new Repository(files, catalog, engine.models()), engine, memory, files);
     this.heap = new BoundedMemory("the worker's heap", Runtime.getRuntime().maxMemory() / 2);
+    this.admitted = new Connections(settings.connections());
+    this.endpoints =
+        new Endpoints(
+            new Repository(files, catalog, engine.models()),
+            engine,
+            memory,
+            heap,
+            files,
+            admitted);
     this.connections =
         new MultiThreadIoEventLoopGroup(
             IO_THREADS, new DefaultThreadFactory("worker-io", true), NioIoHandler.newFactory());
@@ -79,23 +97,30 @@ final class WorkerServer implements AutoCloseable {
   /**
    * Starts a worker; it answers when this returns.
    *
+   * @param onHang ends the process, because a call that hangs cannot be ended
    * @throws IOException when an address cannot be had, or the folder cannot be written
    */
-  static WorkerServer start(WorkerSettings settings) throws IOException {
+  static WorkerServer start(WorkerSettings settings, Runnable onHang) throws IOException {
     WorkerServer server = new WorkerServer(settings);
     boolean started = false;
     try {
       if (settings.socket() != null) {
         server.socket = new OwnSocket(settings.socket());
         server.listen(
-            NioServerDomainSocketChannel.class, server.socket.address(), server.socket::isOwners);
+            NioServerDomainSocketChannel.class,
+            server.socket.address(),
+            server.admitted.of(server.socket::isOwners, null, server::handler));
         server.socket.publish();
         LOGGER.info("listens on {}", settings.socket());
       }
-      for (InetSocketAddress address : settings.listen()) {
-        server.listen(NioServerSocketChannel.class, address, any -> true);
-        LOGGER.info("listens on {}", server.addresses());
+      SslContext tls = settings.tls() == null ? null : Connections.context(settings.tls());
+      for (WorkerSettings.Listen listen : settings.listen()) {
+        ChannelInitializer<Channel> setup =
+            server.admitted.of(any -> true, listen.tls() ? tls : null, server::handler);
+        server.listen(NioServerSocketChannel.class, listen.address(), setup);
+        LOGGER.info("listens on {}{}", listen.tls() ? "https:/" : "", server.addresses());
       }
+      server.watch(settings.hang(), onHang);
       started = true;
       return server;
     } finally {
@@ -106,32 +131,38 @@ final class WorkerServer implements AutoCloseable {
   }
 
   private void listen(
-      Class<? extends ServerChannel> kind, SocketAddress address, Predicate<Channel> welcome)
+      Class<? extends ServerChannel> kind, SocketAddress address, ChannelInitializer<Channel> setup)
       throws IOException {
     ServerBootstrap bootstrap =
-        new ServerBootstrap()
-            .group(connections)
-            .channel(kind)
-            .childHandler(
-                new ChannelInitializer<Channel>() {
-                  @Override
-                  protected void initChannel(Channel connection) {
-                    if (!welcome.test(connection)) {
-                      LOGGER.warn("refuses a connection of another user than the socket's owner");
-                      connection.close();
-                      return;
-                    }
-                    connection
-                        .pipeline()
-                        .addLast(new HttpServerCodec(), new HttpServerExpectContinueHandler())
-                        .addLast(new HttpHandler(endpoints, heap, readers));
-                  }
-                });
+        new ServerBootstrap().group(connections).channel(kind).childHandler(setup);
     try {
       listening.add(bootstrap.bind(address).syncUninterruptibly().channel());
     } catch (RuntimeException e) {
       throw new IOException("cannot listen on " + address + ": " + e.getMessage(), e);
     }
+  }
+
+  private HttpHandler handler(Connections.Pace pace) {
+    return new HttpHandler(endpoints, heap, readers, pace);
+  }
+
+  private void watch(Duration hang, Runnable onHang) {
+    if (hang.isZero()) {
+      return;
+    }
+    long every = Math.min(WATCH_MILLIS, hang.toMillis());
+    watchdog.scheduleWithFixedDelay(
+        () ->
+            engine
+                .overdue(hang)
+                .ifPresent(
+                    call -> {
+                      LOGGER.error("{}: the engine hangs, and the worker ends itself", call);
+                      onHang.run();
+                    }),
+        every,
+        every,
+        TimeUnit.MILLISECONDS);
   }
 
   /** Returns the addresses that it listens on, but for the socket's. */
@@ -152,6 +183,7 @@ final class WorkerServer implements AutoCloseable {
 
   @Override
   public void close() {
+    watchdog.shutdownNow();
     listening.forEach(channel -> channel.close().syncUninterruptibly());
     try {
       if (socket != null) {

@@ -25,23 +25,50 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 
 /** A worker in this process, on its socket and on a loopback port, and who asks it. */
 final class TestWorker implements AutoCloseable {
+  /** Longer than any test takes. */
+  static final Duration PATIENCE = Duration.ofMinutes(10);
+
   final WorkerServer server;
   final Path socket;
   private final HttpClient client = HttpClient.newHttpClient();
 
   TestWorker(Path directory, long memory, Duration batchWait, int queueSize) throws IOException {
+    this(directory, null, new Connections.Limits(100, PATIENCE), memory, batchWait, queueSize);
+  }
+
+  /**
+   * @param tls for a second address; null for none
+   */
+  TestWorker(
+      Path directory,
+      WorkerSettings.Tls tls,
+      Connections.Limits limits,
+      long memory,
+      Duration batchWait,
+      int queueSize)
+      throws IOException {
     socket = directory.resolve("w.sock");
+    InetSocketAddress any = new InetSocketAddress(InetAddress.getLoopbackAddress(), 0);
+    List<WorkerSettings.Listen> listen = new ArrayList<>();
+    listen.add(new WorkerSettings.Listen(any, false));
+    if (tls != null) {
+      listen.add(new WorkerSettings.Listen(any, true));
+    }
     server =
         WorkerServer.start(
             new WorkerSettings(
                 socket,
-                List.of(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)),
+                listen,
+                tls,
+                limits,
                 memory,
+                Duration.ZERO,
                 false,
                 new InferenceSettings(
                     DevicePolicy.CPU,
@@ -54,7 +81,8 @@ final class TestWorker implements AutoCloseable {
                     batchWait,
                     0,
                     Duration.ofMinutes(10),
-                    directory)));
+                    directory)),
+            () -> {});
   }
 
   /** An answer. */

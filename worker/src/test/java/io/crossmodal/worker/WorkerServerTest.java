@@ -252,9 +252,9 @@ final class WorkerServerTest {
   private static void complete(TestWorker worker, Job<?, ?> job) throws Exception {
     String name = RemoteOperation.of(job.operation()).of(ID);
     TestWorker.Answer answer =
-        worker.post("/v2/models/" + name + "/infer", JobSender.request(Job.Priority.SEARCH, job));
+        worker.post("/v2/models/" + name + "/infer", JobSender.request(Job.Priority.SEARCH, job, true));
     assertEquals(200, answer.status(), answer.text());
-    JobSender.complete(job, answer.message());
+    JobSender.complete(job, bundle.manifest().config(), answer.message());
   }
 
   @Test
@@ -348,7 +348,7 @@ final class WorkerServerTest {
       assertEquals(200, worker.load(ID, zip, sha256, "n1").status());
       Job<?, ?> job =
           job(new Operation.EncodeTexts(null), List.of(bundle.tokenizer().tokenize("a lake")));
-      InferMessage.Body body = JobSender.request(Job.Priority.SEARCH, job);
+      InferMessage.Body body = JobSender.request(Job.Priority.SEARCH, job, true);
       String infer = "/v2/models/scenes-tiny.encode_text/infer";
       try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), worker.port())) {
         socket
@@ -382,7 +382,7 @@ final class WorkerServerTest {
       assertFailure(
           504,
           "deadline_exceeded",
-          worker.post(infer, JobSender.request(Job.Priority.SEARCH, late)));
+          worker.post(infer, JobSender.request(Job.Priority.SEARCH, late, true)));
     }
   }
 

@@ -26,6 +26,11 @@ public record Deadline(long nanoTime) {
     return after(LONGEST);
   }
 
+  /** Returns whether it is so far away that nobody meant one. */
+  public boolean isNone() {
+    return remainingNanos() > LONGEST.dividedBy(2).toNanos();
+  }
+
   /** Whichever of both comes first. */
   public Deadline earlier(Deadline other) {
     return other.nanoTime - nanoTime < 0 ? other : this;

@@ -133,6 +133,7 @@ public final class NodeReport extends BaseNodeResponse {
         in.readString(),
         in.readVInt(),
         in.readVLong(),
+        in.readVLong(),
         in.readVLong());
   }
 
@@ -143,6 +144,7 @@ public final class NodeReport extends BaseNodeResponse {
     out.writeVInt(worker.inFlight());
     out.writeVLong(worker.loads());
     out.writeVLong(worker.losses());
+    out.writeVLong(worker.badAnswers());
   }
 
   /** Returns the processes that compute for the node; empty where it computes itself. */

@@ -79,6 +79,7 @@ public final class RestStatsHandler extends BaseRestHandler {
                     builder.field("in_flight", worker.inFlight());
                     builder.field("loads", worker.loads());
                     builder.field("losses", worker.losses());
+                    builder.field("bad_answers", worker.badAnswers());
                     builder.endObject();
                   }
                   builder.endArray();

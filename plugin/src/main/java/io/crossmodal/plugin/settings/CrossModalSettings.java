@@ -271,6 +271,9 @@ public final class CrossModalSettings {
     return List.of(
         EngineSettings.ENGINE,
         EngineSettings.SOCKET,
+        EngineSettings.TLS_CA,
+        EngineSettings.TLS_CERTIFICATE,
+        EngineSettings.TLS_KEY,
         EngineSettings.MAX_SILENCE,
         DEVICE,
         PRECISION,

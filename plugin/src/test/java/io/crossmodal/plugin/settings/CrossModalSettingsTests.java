@@ -26,6 +26,9 @@ public class CrossModalSettingsTests extends OpenSearchTestCase {
       Map.of(
           "inference.threads", "half of the processors",
           "engine.socket", "/run/cross-modal/worker.sock",
+          "engine.tls.ca", "none",
+          "engine.tls.certificate", "none",
+          "engine.tls.key", "none",
           "ui.tile_url", "none",
           "ui.tile_attribution", "none",
           "ui.picture_url", "none",

@@ -5,6 +5,7 @@
 package io.crossmodal.model.inference.batching;
 
 import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.inference.Deadline;
 import io.crossmodal.model.inference.InferenceException;
 import io.crossmodal.model.inference.InferenceSettings;
 import io.crossmodal.model.inference.batching.Job.Priority;
@@ -17,8 +18,13 @@ import io.crossmodal.model.inference.registry.LoadedModel;
 import io.crossmodal.model.inference.stats.InferenceStats;
 import io.crossmodal.model.inference.stats.InferenceStats.Counter;
 import io.crossmodal.model.inference.stats.InferenceStats.Timing;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
@@ -33,7 +39,28 @@ public final class ModelWorker implements JobRunner {
   private final InferenceStats stats;
   private final JobQueues queues;
   private final List<Thread> threads = new ArrayList<>();
+  private final Map<Integer, Running> running = new ConcurrentHashMap<>();
   private boolean closed;
+
+  /**
+   * A call of the engine that has not returned.
+   *
+   * @param start in the time of {@link System#nanoTime}
+   * @param awaited until when anybody waits for it; {@code start} where nobody says how long
+   */
+  private record Running(String model, int items, long start, long awaited) {
+    private static Running of(Call<?, ?> call) {
+      long now = System.nanoTime();
+      int items = call.slices().stream().mapToInt(Slice::size).sum();
+      long left =
+          call.slices().stream()
+              .map(slice -> slice.job().deadline())
+              .mapToLong(deadline -> deadline.isNone() ? 0 : deadline.remainingNanos())
+              .max()
+              .orElse(0);
+      return new Running(call.operation().model(), items, now, now + Math.max(0, left));
+    }
+  }
 
   /**
    * @param settings read anew for each call
@@ -98,6 +125,30 @@ public final class ModelWorker implements JobRunner {
     return queues.size();
   }
 
+  /**
+   * Returns a call that goes on though nobody has waited for it for a while: the engine hangs, for
+   * a call cannot be broken off. Empty where there is none.
+   *
+   * @param grace how long after its last caller's deadline, or after its start where no caller has
+   *     one
+   */
+  public Optional<String> overdue(Duration grace) {
+    long now = System.nanoTime();
+    return running.values().stream()
+        .filter(call -> now - call.awaited - grace.toNanos() > 0)
+        .findFirst()
+        .map(
+            call ->
+                String.format(
+                    Locale.ROOT,
+                    "a call of model [%s] with %d items has not returned for %d s, %d s longer than"
+                        + " anybody waits",
+                    call.model,
+                    call.items,
+                    TimeUnit.NANOSECONDS.toSeconds(now - call.start),
+                    TimeUnit.NANOSECONDS.toSeconds(now - call.awaited)));
+  }
+
   @Override
   public boolean close(long seconds) throws InterruptedException {
     List<Thread> running;
@@ -115,7 +166,12 @@ public final class ModelWorker implements JobRunner {
 
   private void work(int device) {
     for (Call<?, ?> call = queues.next(); call != null; call = queues.next()) {
-      run(call, device);
+      running.put(device, Running.of(call));
+      try {
+        run(call, device);
+      } finally {
+        running.remove(device);
+      }
     }
   }
 

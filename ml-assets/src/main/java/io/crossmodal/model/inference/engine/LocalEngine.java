@@ -16,6 +16,7 @@ import io.crossmodal.model.inference.registry.LoadedModels;
 import io.crossmodal.model.inference.registry.ModelCatalog;
 import io.crossmodal.model.inference.runtime.NativeRuntime;
 import io.crossmodal.model.inference.stats.InferenceStats;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -85,6 +86,11 @@ public final class LocalEngine implements ModelEngine {
   @Override
   public List<WorkerStatus> workers() {
     return List.of();
+  }
+
+  /** Returns a call that hangs, as {@link ModelWorker#overdue}. */
+  public Optional<String> overdue(Duration grace) {
+    return worker.overdue(grace);
   }
 
   /** Threads, folder and the cache's size stay. */

@@ -24,9 +24,16 @@ public interface ModelEngine extends AutoCloseable {
    * @param inFlight jobs that it computes or keeps waiting for this process
    * @param loads models that were loaded into it, again after each of its starts
    * @param losses times that it no longer answered, or not yet when it was first asked
+   * @param badAnswers answers to jobs that were none
    */
   record WorkerStatus(
-      String address, String state, String error, int inFlight, long loads, long losses) {}
+      String address,
+      String state,
+      String error,
+      int inFlight,
+      long loads,
+      long losses,
+      long badAnswers) {}
 
   /** Returns the models. */
   LoadedModels models();

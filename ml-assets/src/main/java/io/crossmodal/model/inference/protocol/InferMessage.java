@@ -9,6 +9,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
+import com.google.gson.JsonPrimitive;
 import io.crossmodal.model.Messages;
 import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
@@ -28,7 +29,19 @@ public record InferMessage(JsonObject header, List<Tensor> tensors) {
   /** The HTTP header that says how long the JSON is. */
   public static final String JSON_LENGTH = "Inference-Header-Content-Length";
 
+  /**
+   * Most bytes of a message's JSON. Parsed it takes {@link #HEAP_PER_JSON_BYTE} times as much, so
+   * that whoever has many numbers sends them in binary.
+   */
+  public static final int LONGEST_JSON = 4 << 20;
+
+  /** The heap that a byte of JSON takes at most: an array of numbers of one digit. */
+  public static final int HEAP_PER_JSON_BYTE = 64;
+
   private static final String BINARY_SIZE = "binary_data_size";
+
+  /** More than any operation's tensors have. */
+  private static final int MOST_AXES = 8;
 
   public InferMessage {
     tensors = List.copyOf(tensors);
@@ -47,13 +60,20 @@ public record InferMessage(JsonObject header, List<Tensor> tensors) {
     }
   }
 
-  /** Returns a request of tensors in binary, whose answer is to be binary too. */
-  public static Body request(JsonObject parameters, List<Tensor> inputs) {
+  /**
+   * Returns a request.
+   *
+   * @param binary whether its tensors, and those of its answer, are bytes behind the JSON, else
+   *     numbers in it
+   */
+  public static Body request(JsonObject parameters, List<Tensor> inputs, boolean binary) {
     JsonObject header = new JsonObject();
     JsonObject all = parameters.deepCopy();
-    all.addProperty("binary_data_output", true);
+    if (binary) {
+      all.addProperty("binary_data_output", true);
+    }
     header.add("parameters", all);
-    return new InferMessage(header, inputs).body("inputs", true);
+    return new InferMessage(header, inputs).body("inputs", binary);
   }
 
   /**
@@ -122,8 +142,8 @@ public record InferMessage(JsonObject header, List<Tensor> tensors) {
 
   private static boolean flag(JsonObject of, String name) {
     return of.get("parameters") instanceof JsonObject parameters
-        && parameters.has(name)
-        && parameters.get(name).getAsBoolean();
+        && parameters.get(name) instanceof JsonPrimitive value
+        && value.getAsBoolean();
   }
 
   /** Returns a parameter of the message; null where it has none of that name. */
@@ -147,6 +167,19 @@ public record InferMessage(JsonObject header, List<Tensor> tensors) {
   }
 
   /**
+   * Returns a parameter that is text; null where there is none of that name.
+   *
+   * @throws IllegalArgumentException when it is another thing
+   */
+  public String text(String name) {
+    JsonElement value = parameter(name);
+    if (value != null && !value.isJsonPrimitive()) {
+      throw new IllegalArgumentException("parameter [" + name + "] must be a string");
+    }
+    return value == null ? null : value.getAsString();
+  }
+
+  /**
    * Returns a tensor.
    *
    * @throws IllegalArgumentException when there is none of that name
@@ -158,7 +191,10 @@ public record InferMessage(JsonObject header, List<Tensor> tensors) {
       }
     }
     throw new IllegalArgumentException(
-        "there is no tensor [" + name + "], but " + tensors.stream().map(Tensor::name).toList());
+        "there is no tensor ["
+            + name
+            + "], but "
+            + Messages.excerpt(tensors.stream().map(Tensor::name).toList().toString()));
   }
 
   /** Returns whether there is a tensor of that name. */
@@ -196,11 +232,24 @@ public record InferMessage(JsonObject header, List<Tensor> tensors) {
     }
   }
 
+  /** Returns a number that is whole, as {@code getAsLong} makes one of any. */
+  private static long whole(JsonElement number) {
+    return number.getAsBigDecimal().longValueExact();
+  }
+
   private static InferMessage read(byte[] body, int jsonLength, String key) {
     int end = jsonLength < 0 ? body.length : jsonLength;
     if (end > body.length) {
       throw new IllegalArgumentException(
           "[" + JSON_LENGTH + "] is " + end + ", but the body has " + body.length + " bytes");
+    }
+    if (end > LONGEST_JSON) {
+      throw new IllegalArgumentException(
+          "the JSON of a message has at most "
+              + LONGEST_JSON
+              + " bytes, this one "
+              + end
+              + ": send tensors in binary, behind it");
     }
     JsonObject header = json(body, 0, end);
     List<Tensor> tensors = new ArrayList<>();
@@ -210,7 +259,7 @@ public record InferMessage(JsonObject header, List<Tensor> tensors) {
         for (JsonElement entry : listed) {
           Tensor tensor = tensor(entry.getAsJsonObject(), body, at);
           tensors.add(tensor);
-          at += entry.getAsJsonObject().has("data") ? 0 : (int) tensor.length();
+          at += entry.getAsJsonObject().get("data") instanceof JsonArray ? 0 : (int) tensor.length();
         }
       }
       if (at != body.length) {
@@ -221,23 +270,32 @@ public record InferMessage(JsonObject header, List<Tensor> tensors) {
         | UnsupportedOperationException
         | NullPointerException
         | ClassCastException
+        | NumberFormatException
         | ArithmeticException e) {
       throw new IllegalArgumentException(
-          "[" + key + "] must list tensors, each with name, shape, datatype and data: " + e, e);
+          "["
+              + key
+              + "] must list tensors, each with name, shape, datatype and data: "
+              + Messages.excerpt(e.toString()),
+          e);
     }
     return new InferMessage(header, tensors);
   }
 
   private static Tensor tensor(JsonObject entry, byte[] body, int at) {
     String name = entry.get("name").getAsString();
+    String shown = Messages.excerpt(name);
     long[] shape =
-        entry.getAsJsonArray("shape").asList().stream().mapToLong(JsonElement::getAsLong).toArray();
-    Tensor.Type type = Tensor.Type.valueOf(entry.get("datatype").getAsString());
+        entry.getAsJsonArray("shape").asList().stream().mapToLong(InferMessage::whole).toArray();
+    if (shape.length > MOST_AXES) {
+      throw new IllegalArgumentException("a tensor has at most " + MOST_AXES + " axes");
+    }
+    Tensor.Type type = Tensor.type(name, entry.get("datatype").getAsString());
     long values = 1;
     for (long extent : shape) {
       if (extent < 0) {
         throw new IllegalArgumentException(
-            "the shape of tensor [" + name + "] must not be negative: " + Arrays.toString(shape));
+            "the shape of tensor [" + shown + "] must not be negative: " + Arrays.toString(shape));
       }
       values = Math.multiplyExact(values, extent);
     }
@@ -245,30 +303,30 @@ public record InferMessage(JsonObject header, List<Tensor> tensors) {
     if (entry.get("data") instanceof JsonArray numbers) {
       // So that a few bytes of JSON do not ask for more than they hold.
       if (length > (long) type.bytes() * body.length) {
-        throw new IllegalArgumentException("tensor [" + name + "] holds fewer values than it says");
+        throw new IllegalArgumentException("tensor [" + shown + "] holds fewer values than it says");
       }
       ByteBuffer data = Tensor.buffer(length);
       try {
         fill(numbers, type, data);
       } catch (BufferOverflowException e) {
-        throw new IllegalArgumentException("tensor [" + name + "] holds more than its shape", e);
+        throw new IllegalArgumentException("tensor [" + shown + "] holds more than its shape", e);
       }
       if (data.hasRemaining()) {
-        throw new IllegalArgumentException("tensor [" + name + "] holds less than its shape");
+        throw new IllegalArgumentException("tensor [" + shown + "] holds less than its shape");
       }
       return new Tensor(name, type, shape, List.of(data.flip()));
     }
-    long said = entry.getAsJsonObject("parameters").get(BINARY_SIZE).getAsLong();
+    long said = whole(entry.getAsJsonObject("parameters").get(BINARY_SIZE));
     if (said != length || length > body.length - at) {
       throw new IllegalArgumentException(
           "tensor ["
-              + name
+              + shown
               + "] of shape "
               + Arrays.toString(shape)
               + " needs "
               + length
               + " bytes, got "
-              + Math.min(said, body.length - at));
+              + (said == length ? body.length - at : said));
     }
     return new Tensor(
         name,
@@ -285,7 +343,13 @@ public record InferMessage(JsonObject header, List<Tensor> tensors) {
         switch (type) {
           case FP32 -> data.putFloat(number.getAsFloat());
           case INT32 -> data.putInt(number.getAsInt());
-          case UINT8 -> data.put((byte) number.getAsInt());
+          case UINT8 -> {
+            int value = number.getAsInt();
+            if (value < 0 || value > 255) {
+              throw new IllegalArgumentException("a value of UINT8 is from 0 to 255, got " + value);
+            }
+            data.put((byte) value);
+          }
         }
       }
     }

@@ -4,8 +4,8 @@
  */
 package io.crossmodal.model.inference.protocol;
 
-import com.google.gson.JsonElement;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.image.PixelTensor;
@@ -30,6 +30,12 @@ import java.util.concurrent.TimeUnit;
  * what they are.
  */
 public final class JobReceiver {
+  /** Most bytes of an answer's tensors; whoever wants more asks several times. */
+  private static final long LONGEST_ANSWER = 1L << 28;
+
+  /** Most items of a request, each of which is an object or several. */
+  private static final int MOST_ITEMS = 1 << 16;
+
   private JobReceiver() {}
 
   /**
@@ -40,6 +46,30 @@ public final class JobReceiver {
    * @throws IllegalArgumentException when the tensors are none of this operation
    */
   public static Job<?, ?> job(RemoteOperation operation, LoadedModel on, InferMessage request) {
+    Job<?, ?> job = unbounded(operation, on, request);
+    long answer =
+        RemoteOperation.outcomeBytes(operation, on.version().manifest().config(), job.items());
+    if (answer > LONGEST_ANSWER) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "the answer to %d items would have %d bytes, at most %d are sent: ask for fewer",
+              job.items().size(),
+              answer,
+              LONGEST_ANSWER));
+    }
+    return job;
+  }
+
+  private static void requireItems(int count) {
+    if (count < 1 || count > MOST_ITEMS) {
+      throw new IllegalArgumentException(
+          "a request has 1 to " + MOST_ITEMS + " items, got " + count);
+    }
+  }
+
+  private static Job<?, ?> unbounded(
+      RemoteOperation operation, LoadedModel on, InferMessage request) {
     Deadline deadline = deadline(request);
     ModelConfig config = on.version().manifest().config();
     if (!operation.isOf(config)) {
@@ -49,10 +79,10 @@ public final class JobReceiver {
     if (operation == RemoteOperation.ENCODE_TEXT) {
       return new Job<>(new Operation.EncodeTexts(on), texts(request, config), deadline);
     } else if (operation == RemoteOperation.ENCODE_IMAGE) {
-      JsonElement sensor = request.parameter(RemoteOperation.SENSOR);
-      String name = sensor == null ? config.sensors().get(0).name() : sensor.getAsString();
+      String named = request.text(RemoteOperation.SENSOR);
+      SensorConfig sensor = named == null ? config.sensors().get(0) : config.sensor(named);
       return new Job<>(
-          new Operation.EncodeImages(on, config.sensor(name).name()), pixels(request), deadline);
+          new Operation.EncodeImages(on, sensor.name()), pixels(request, sensor), deadline);
     }
     List<Tokens> images = images(request);
     List<Operation.Pair> pairs = pairs(request, images, config.hidden());
@@ -89,12 +119,13 @@ public final class JobReceiver {
   private static List<TokenizedText> texts(InferMessage request, ModelConfig config) {
     Tensor ids = request.tensor("input_ids");
     int b = ids.extent(0, 2);
+    requireItems(b);
     int n = ids.extent(1, 2);
     int[] all = ids.ints();
     int[] mask = request.tensor("attention_mask").ints();
-    if (b < 1 || n > config.text().maxTokens() || mask.length != all.length) {
+    if (n > config.text().maxTokens() || mask.length != all.length) {
       throw new IllegalArgumentException(
-          "[input_ids] must hold at least one text of at most "
+          "[input_ids] must hold texts of at most "
               + config.text().maxTokens()
               + " tokens, and [attention_mask] as many values; got the shape "
               + Arrays.toString(ids.shape()));
@@ -120,15 +151,24 @@ public final class JobReceiver {
     return texts;
   }
 
-  private static List<PixelTensor> pixels(InferMessage request) {
+  private static List<PixelTensor> pixels(InferMessage request, SensorConfig sensor) {
     Tensor pixels = request.tensor("pixels");
     int b = pixels.extent(0, 4);
-    int channels = pixels.extent(1, 4);
-    int side = pixels.extent(2, 4);
-    if (b < 1 || side != pixels.extent(3, 4)) {
+    requireItems(b);
+    int channels = sensor.channels();
+    int side = sensor.imageSize();
+    if (pixels.extent(1, 4) != channels
+        || pixels.extent(2, 4) != side
+        || pixels.extent(3, 4) != side) {
       throw new IllegalArgumentException(
-          "[pixels] must be at least one square picture, got the shape "
-              + Arrays.toString(pixels.shape()));
+          String.format(
+              Locale.ROOT,
+              "[pixels] of sensor [%s] must have the shape (B, %d, %d, %d), got %s",
+              sensor.name(),
+              channels,
+              side,
+              side,
+              Arrays.toString(pixels.shape())));
     }
     FloatBuffer values = FloatBuffer.wrap(pixels.floats());
     List<PixelTensor> images = new ArrayList<>();
@@ -194,7 +234,8 @@ public final class JobReceiver {
     List<TokenBlock> asking =
         blocks(request.tensor("asking"), request.tensor("asking_lengths").ints());
     int[] of = request.tensor("asking_of").ints();
-    if (of.length == 0 || (images.size() != 1 && images.size() != of.length)) {
+    requireItems(of.length);
+    if (images.size() != 1 && images.size() != of.length) {
       throw new IllegalArgumentException(
           "there must be one image or "
               + of.length

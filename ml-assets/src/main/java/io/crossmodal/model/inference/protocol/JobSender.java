@@ -5,6 +5,7 @@
 package io.crossmodal.model.inference.protocol;
 
 import com.google.gson.JsonObject;
+import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.image.PixelTensor;
@@ -15,10 +16,10 @@ import io.crossmodal.model.tokens.StoredTokens;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.Tokens;
 import java.nio.ByteBuffer;
-import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -28,8 +29,13 @@ import java.util.concurrent.TimeUnit;
 public final class JobSender {
   private JobSender() {}
 
-  /** Returns the body of a job's request. */
-  public static InferMessage.Body request(Job.Priority priority, Job<?, ?> job) {
+  /**
+   * Returns the body of a job's request.
+   *
+   * @param binary whether who is asked knows the protocol's binary tensors
+   */
+  public static InferMessage.Body request(
+      Job.Priority priority, Job<?, ?> job, boolean binary) {
     JsonObject parameters = new JsonObject();
     parameters.addProperty(RemoteOperation.PRIORITY, priority == Job.Priority.SEARCH ? 1 : 2);
     long micros = TimeUnit.NANOSECONDS.toMicros(job.deadline().remainingNanos());
@@ -45,7 +51,7 @@ public final class JobSender {
       boolean shared = operation instanceof Operation.Score score && score.sharedImage() != null;
       inputs = pairs(cast(job.items(), Operation.Pair.class), shared);
     }
-    return InferMessage.request(parameters, inputs);
+    return InferMessage.request(parameters, inputs, binary);
   }
 
   private static <T> List<T> cast(List<?> items, Class<T> type) {
@@ -106,12 +112,24 @@ public final class JobSender {
   }
 
   /**
-   * Completes a job by the answer to its request.
+   * Returns the most bytes that the body of the answer to a job's request has.
    *
-   * @throws IllegalArgumentException when it is none
+   * @param config of the job's model
    */
-  public static <I, O> void complete(Job<I, O> job, InferMessage response) {
-    List<?> outcomes = outcomes(job, response);
+  public static long longestAnswer(Job<?, ?> job, ModelConfig config) {
+    RemoteOperation kind = RemoteOperation.of(job.operation());
+    return InferMessage.LONGEST_JSON + RemoteOperation.outcomeBytes(kind, config, job.items());
+  }
+
+  /**
+   * Completes a job by the answer to its request. Scores that are no numbers are left to those who
+   * asked, as a model of the node's own may give such, too.
+   *
+   * @param config of the job's model
+   * @throws IllegalArgumentException when it is none, or does not fit the model
+   */
+  public static <I, O> void complete(Job<I, O> job, ModelConfig config, InferMessage response) {
+    List<?> outcomes = outcomes(job, config, response);
     if (outcomes.size() != job.items().size()) {
       throw new IllegalArgumentException(
           "asked for " + job.items().size() + " outcomes, got " + outcomes.size());
@@ -126,12 +144,16 @@ public final class JobSender {
             response.number("compute_ns", 0)));
   }
 
-  private static List<?> outcomes(Job<?, ?> job, InferMessage response) {
+  private static List<?> outcomes(Job<?, ?> job, ModelConfig config, InferMessage response) {
     RemoteOperation kind = RemoteOperation.of(job.operation());
     if (kind == RemoteOperation.ENCODE_TEXT || kind == RemoteOperation.ENCODE_IMAGE) {
-      return encodings(
-          response,
-          kind == RemoteOperation.ENCODE_TEXT ? cast(job.items(), TokenizedText.class) : null);
+      int[] tokens =
+          job.operation() instanceof Operation.EncodeImages images
+              ? filled(job.items().size(), config.imageTokens(config.sensor(images.sensor())))
+              : cast(job.items(), TokenizedText.class).stream()
+                  .mapToInt(TokenizedText::length)
+                  .toArray();
+      return encodings(response, config, tokens);
     } else if (kind == RemoteOperation.ATTENTION) {
       return tables(response.tensor("weights").floats(), cast(job.items(), Operation.Pair.class));
     } else if (kind == RemoteOperation.SCORE) {
@@ -154,28 +176,54 @@ public final class JobSender {
     return values;
   }
 
+  private static int[] filled(int length, int value) {
+    int[] values = new int[length];
+    Arrays.fill(values, value);
+    return values;
+  }
+
   /**
-   * @param texts whose lengths say how many tokens each has; null: all have equally many
+   * @param counts how many tokens each item has
    */
-  private static List<Encoding> encodings(InferMessage response, List<TokenizedText> texts) {
-    Tensor embeddings = response.tensor("embedding");
-    int d = embeddings.extent(1, 2);
-    int b = embeddings.extent(0, 2);
-    float[] vectors = embeddings.floats();
-    Tensor tokens = response.tensor("tokens");
-    int n = tokens.extent(1, 3);
-    int h = tokens.extent(2, 3);
-    FloatBuffer values = FloatBuffer.wrap(tokens.floats());
+  private static List<Encoding> encodings(
+      InferMessage response, ModelConfig config, int[] counts) {
+    int b = counts.length;
+    int d = config.embeddingDimension();
+    int n = Arrays.stream(counts).max().orElseThrow();
+    int h = config.hidden();
+    float[] vectors = values(response, "embedding", b, d);
+    float[] tokens = values(response, "tokens", b, n, h);
     List<Encoding> encodings = new ArrayList<>();
     for (int i = 0; i < b; i++) {
-      int count = texts == null ? n : texts.get(i).length();
-      float[] own = new float[count * h];
-      values.get(i * n * h, own);
+      int from = i * n * h;
       encodings.add(
           new Encoding(
-              new TokenBlock(count, h, own), Arrays.copyOfRange(vectors, i * d, (i + 1) * d)));
+              new TokenBlock(counts[i], h, Arrays.copyOfRange(tokens, from, from + counts[i] * h)),
+              Arrays.copyOfRange(vectors, i * d, (i + 1) * d)));
     }
     return encodings;
+  }
+
+  /** Returns the values of an encoding's tensor, which are numbers and as many as they must be. */
+  private static float[] values(InferMessage response, String name, long... shape) {
+    Tensor tensor = response.tensor(name);
+    if (!Arrays.equals(tensor.shape(), shape)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "tensor [%s] must have the shape %s, got %s",
+              name,
+              Arrays.toString(shape),
+              Arrays.toString(tensor.shape())));
+    }
+    float[] values = tensor.floats();
+    for (int i = 0; i < values.length; i++) {
+      if (!Float.isFinite(values[i])) {
+        throw new IllegalArgumentException(
+            "tensor [" + name + "] must hold numbers, got " + values[i] + " at " + i);
+      }
+    }
+    return values;
   }
 
   private static List<WordPatchWeights> tables(float[] weights, List<Operation.Pair> pairs) {
@@ -192,6 +240,9 @@ public final class JobSender {
               pair.image().count(),
               Arrays.copyOfRange(weights, at, at + size)));
       at += size;
+    }
+    if (at != weights.length) {
+      throw new IllegalArgumentException("[weights] has more values than the pairs' tokens");
     }
     return tables;
   }

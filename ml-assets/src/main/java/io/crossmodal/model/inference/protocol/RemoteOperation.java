@@ -7,7 +7,9 @@ package io.crossmodal.model.inference.protocol;
 import io.crossmodal.model.Messages;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.inference.batching.Operation;
+import io.crossmodal.model.text.TokenizedText;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -90,6 +92,37 @@ public enum RemoteOperation {
       case SCORE, ATTENTION -> config.hasFusion();
       case PRE_RANK -> config.preRanker();
     };
+  }
+
+  /**
+   * Returns the bytes of a job's outcomes, as an answer's tensors hold them.
+   *
+   * @param items of the operation
+   */
+  static long outcomeBytes(RemoteOperation operation, ModelConfig config, List<?> items) {
+    return Float.BYTES
+        * switch (operation) {
+          case ENCODE_TEXT -> {
+            int longest =
+                items.stream().mapToInt(text -> ((TokenizedText) text).length()).max().orElse(0);
+            yield encodings(config, items.size(), longest);
+          }
+          case ENCODE_IMAGE -> {
+            int most = config.sensors().stream().mapToInt(config::imageTokens).max().orElse(0);
+            yield encodings(config, items.size(), most);
+          }
+          case SCORE -> 2L * items.size();
+          case MAX_SIM, PRE_RANK -> items.size();
+          case ATTENTION ->
+              items.stream()
+                  .map(Operation.Pair.class::cast)
+                  .mapToLong(pair -> (long) pair.asking().count() * pair.image().count())
+                  .sum();
+        };
+  }
+
+  private static long encodings(ModelConfig config, long items, long tokens) {
+    return items * (config.embeddingDimension() + tokens * config.hidden());
   }
 
   /** Returns what an operation is called. */

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.inference.protocol;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.tokens.Tokens;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -96,7 +97,11 @@ public record Tensor(String name, Type type, long[] shape, List<ByteBuffer> data
               axes,
               Arrays.toString(shape)));
     }
-    return Math.toIntExact(shape[axis]);
+    if (shape[axis] > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "tensor [" + name + "] is too large: " + Arrays.toString(shape));
+    }
+    return (int) shape[axis];
   }
 
   /**
@@ -129,6 +134,27 @@ public record Tensor(String name, Type type, long[] shape, List<ByteBuffer> data
     ByteBuffer all = buffer(length());
     data.forEach(part -> all.put(part.duplicate()));
     return all.flip();
+  }
+
+  /**
+   * Returns a type by its name.
+   *
+   * @throws IllegalArgumentException for one that no operation uses
+   */
+  static Type type(String tensor, String name) {
+    for (Type type : Type.values()) {
+      if (type.name().equals(name)) {
+        return type;
+      }
+    }
+    throw new IllegalArgumentException(
+        "the datatype of tensor ["
+            + Messages.excerpt(tensor)
+            + "] must be one of "
+            + Arrays.toString(Type.values())
+            + ", got ["
+            + Messages.excerpt(name)
+            + "]");
   }
 
   private int bytesOf(Type wanted) {

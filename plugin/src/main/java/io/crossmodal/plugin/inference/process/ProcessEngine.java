@@ -14,6 +14,7 @@ import io.crossmodal.model.inference.registry.ModelCatalog;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
+import io.netty.handler.ssl.SslContext;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
@@ -24,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 
@@ -43,6 +45,7 @@ public final class ProcessEngine implements ModelEngine {
 
   /**
    * @param addresses of the workers, at least one
+   * @param tls for those that take it; null where none does
    * @param owner names this node to them, the same after a restart
    * @param disk writes bundles that are sent
    * @param silenceMillis for which a worker may not respond
@@ -51,24 +54,26 @@ public final class ProcessEngine implements ModelEngine {
       ModelCatalog catalog,
       InferenceSettings settings,
       List<WorkerAddress> addresses,
+      WorkerTls tls,
       String owner,
       Executor disk,
       long silenceMillis) {
     this.settings = settings;
+    SslContext certificates = tls == null ? null : tls.context();
     this.group =
         new MultiThreadIoEventLoopGroup(
             IO_THREADS,
             new DefaultThreadFactory("cross-modal-worker", true),
             NioIoHandler.newFactory());
     Path directory = settings.directory();
-    String user = user(directory);
-    Set<RemoteModel> wanted = WorkerLink.models();
+    WorkerHttp.Trust trust = new WorkerHttp.Trust(user(directory), certificates);
+    Set<RemoteModel> wanted = ConcurrentHashMap.newKeySet();
     this.workers =
         addresses.stream()
             .map(
                 address ->
                     new WorkerLink(
-                        address, owner, user, directory, disk, group, silenceMillis, wanted))
+                        address, owner, trust, directory, disk, group, silenceMillis, wanted))
             .toList();
     this.runner = new ProcessRunner(() -> this.settings, workers, group);
     this.models = new LoadedModels(catalog, settings, new ProcessLoader(workers, wanted), () -> {});

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.plugin.inference.process;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.inference.Futures;
 import io.crossmodal.model.inference.InferenceException;
 import io.crossmodal.model.inference.InferenceSettings;
@@ -29,6 +30,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
@@ -129,8 +131,9 @@ final class ProcessRunner implements JobRunner {
       LoadedModel.Lease lease = job.operation().on().lease();
       CompletableFuture<?> unused = job.result().whenComplete((done, failure) -> lease.close());
       RemoteModel model = lease.model(RemoteModel.class);
-      InferMessage.Body body = JobSender.request(priority, job);
-      send(new Sending(job, counts, model, body), null);
+      send(
+          new Sending(job, counts, model, binary -> JobSender.request(priority, job, binary)),
+          null);
     } catch (RuntimeException e) {
       job.fail(Futures.unwrap(e));
     }
@@ -138,7 +141,10 @@ final class ProcessRunner implements JobRunner {
 
   /** A job on its way to a worker. */
   private record Sending(
-      Job<?, ?> job, InferenceStats counts, RemoteModel model, InferMessage.Body body) {}
+      Job<?, ?> job,
+      InferenceStats counts,
+      RemoteModel model,
+      Function<Boolean, InferMessage.Body> body) {}
 
   /**
    * @param lost the worker that went away with the job; null at first
@@ -162,27 +168,37 @@ final class ProcessRunner implements JobRunner {
     }
     WorkerLink worker = chosen.get();
     CompletableFuture<WorkerHttp.Reply> reply =
-        worker.infer(sending.model, sending.model.inferPath(job.operation()), sending.body);
+        worker.infer(
+            sending.model,
+            sending.model.inferPath(job.operation()),
+            sending.body,
+            JobSender.longestAnswer(job, sending.model.config()));
     CompletableFuture<?> unused = job.result().whenComplete((done, failure) -> reply.cancel(false));
     unused =
         reply.whenComplete(
             (given, thrown) -> {
               if (thrown == null) {
-                complete(sending, given);
+                complete(sending, given, worker);
               } else if (thrown instanceof WorkerException.Gone && lost == null) {
                 send(sending, worker);
               } else {
+                if (thrown instanceof WorkerException.Unreadable) {
+                  worker.badAnswer();
+                }
                 job.fail(failure(sending, thrown));
               }
             });
   }
 
-  private static void complete(Sending sending, WorkerHttp.Reply reply) {
+  private static void complete(Sending sending, WorkerHttp.Reply reply, WorkerLink worker) {
     Job<?, ?> job = sending.job;
     try {
-      JobSender.complete(job, reply.message());
+      JobSender.complete(job, sending.model.config(), reply.message());
     } catch (RuntimeException e) {
-      job.fail(new InferenceException.ModelFailed("a worker's answer is not to be read: " + e, e));
+      worker.badAnswer();
+      job.fail(
+          new InferenceException.ModelFailed(
+              worker.address() + " gave an answer that is none: " + Messages.excerpt(e, 300), e));
       return;
     }
     InferenceStats counts = sending.counts;
@@ -205,8 +221,7 @@ final class ProcessRunner implements JobRunner {
     }
     return thrown instanceof WorkerException.Gone
         ? new InferenceException.ModelUnavailable(thrown.getMessage(), thrown)
-        : new InferenceException.ModelFailed(
-            "a worker's answer is not to be read: " + thrown, thrown);
+        : new InferenceException.ModelFailed(Messages.excerpt(thrown.getMessage(), 300), thrown);
   }
 
   @Override

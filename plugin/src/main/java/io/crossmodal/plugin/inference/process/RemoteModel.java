@@ -6,6 +6,7 @@ package io.crossmodal.plugin.inference.process;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonObject;
+import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.inference.PrecisionPolicy;
@@ -61,6 +62,10 @@ final class RemoteModel implements ModelLoader.Loaded {
 
   ModelBundle bundle() {
     return bundle;
+  }
+
+  ModelConfig config() {
+    return bundle.manifest().config();
   }
 
   /** Returns whether workers do not tell this one from another. */

@@ -15,11 +15,16 @@ import java.util.regex.Pattern;
  * Where a worker listens.
  *
  * @param text as the settings have it
- * @param socket a Unix domain socket's file, or a loopback address and port
+ * @param socket a Unix domain socket's file, or a host and port; a host of TLS is looked up at each
+ *     connection
+ * @param tls whether both ends show certificates; without them it is this machine
  */
-public record WorkerAddress(String text, SocketAddress socket) {
+public record WorkerAddress(String text, SocketAddress socket, boolean tls) {
   private static final Pattern LOOPBACK =
       Pattern.compile("(localhost|127(?:\\.\\d{1,3}){3}|\\[::1\\]):(\\d{1,5})");
+
+  private static final Pattern TLS =
+      Pattern.compile("https://([A-Za-z0-9.-]{1,253}|\\[[0-9a-fA-F:.]{2,45}\\]):(\\d{1,5})");
 
   /** The longest path of a Unix domain socket, as the kernel has it, less its end. */
   private static final int LONGEST_PATH = 107;
@@ -31,20 +36,33 @@ public record WorkerAddress(String text, SocketAddress socket) {
    */
   public static WorkerAddress of(String text) {
     Matcher loopback = LOOPBACK.matcher(text);
-    if (loopback.matches() && Integer.parseInt(loopback.group(2)) <= 65_535) {
-      String host = loopback.group(1).replaceAll("[\\[\\]]", "");
+    if (loopback.matches() && port(loopback) <= 65_535) {
       return new WorkerAddress(
-          text, new InetSocketAddress(host, Integer.parseInt(loopback.group(2))));
+          text, new InetSocketAddress(host(loopback), port(loopback)), false);
+    }
+    Matcher tls = TLS.matcher(text);
+    if (tls.matches() && port(tls) <= 65_535) {
+      return new WorkerAddress(
+          text, InetSocketAddress.createUnresolved(host(tls), port(tls)), true);
     }
     if (text.startsWith("/") && text.length() <= LONGEST_PATH) {
-      return new WorkerAddress(text, UnixDomainSocketAddress.of(text));
+      return new WorkerAddress(text, UnixDomainSocketAddress.of(text), false);
     }
     throw new IllegalArgumentException(
         "[plugins.cross_modal.engine.socket] must be the absolute path of a socket, of at most "
             + LONGEST_PATH
-            + " characters, or a loopback address such as 127.0.0.1:8000; got ["
+            + " characters, a loopback address such as 127.0.0.1:8000, or with certificates"
+            + " https://HOST:PORT; got ["
             + Messages.excerpt(text)
             + "]");
+  }
+
+  private static String host(Matcher matched) {
+    return matched.group(1).replaceAll("[\\[\\]]", "");
+  }
+
+  private static int port(Matcher matched) {
+    return Integer.parseInt(matched.group(2));
   }
 
   boolean isFile() {

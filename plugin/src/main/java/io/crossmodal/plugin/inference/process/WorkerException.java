@@ -21,6 +21,13 @@ abstract sealed class WorkerException extends IOException {
     }
   }
 
+  /** It answered, but not what the protocol says. */
+  static final class Unreadable extends WorkerException {
+    Unreadable(String message, Throwable cause) {
+      super(message, cause);
+    }
+  }
+
   /** It refused. */
   static final class Refused extends WorkerException {
     private final Failure failure;

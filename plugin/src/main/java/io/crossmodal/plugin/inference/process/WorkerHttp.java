@@ -6,39 +6,34 @@ package io.crossmodal.plugin.inference.process;
 
 import com.google.gson.JsonObject;
 import io.crossmodal.model.Messages;
-import io.crossmodal.model.inference.protocol.Failure;
 import io.crossmodal.model.inference.protocol.InferMessage;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
-import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.EventLoopGroup;
-import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.channel.socket.nio.NioChannelOption;
 import io.netty.channel.socket.nio.NioDomainSocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.handler.codec.http.DefaultFullHttpRequest;
 import io.netty.handler.codec.http.DefaultHttpRequest;
-import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpChunkedInput;
 import io.netty.handler.codec.http.HttpClientCodec;
-import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpMethod;
-import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.stream.ChunkedStream;
 import io.netty.handler.stream.ChunkedWriteHandler;
 import java.io.ByteArrayInputStream;
-import java.io.IOException;
 import java.io.InputStream;
 import java.io.SequenceInputStream;
+import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
-import java.nio.channels.ClosedChannelException;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
@@ -47,6 +42,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import jdk.net.ExtendedSocketOptions;
+import javax.net.ssl.SSLException;
 import jdk.net.UnixDomainPrincipal;
 
 /**
@@ -55,12 +51,23 @@ import jdk.net.UnixDomainPrincipal;
  */
 @SuppressWarnings("FutureReturnValueIgnored") // what happens to a channel its handler is told
 final class WorkerHttp implements AutoCloseable {
+  /** Most bytes of an answer that holds no tensors. */
+  private static final int LONGEST_WORDS = 1 << 20;
+
   private final WorkerAddress address;
-  private final String user;
+  private final Trust trust;
   private final Bootstrap bootstrap;
   private final Deque<Channel> idle = new ConcurrentLinkedDeque<>();
   private final Set<Channel> open = ConcurrentHashMap.newKeySet();
   private volatile boolean closed;
+
+  /**
+   * Whom a node believes to be its worker.
+   *
+   * @param user whose process must listen on a socket's file, beside root's
+   * @param certificates for TLS; null where no address takes it
+   */
+  record Trust(String user, SslContext certificates) {}
 
   /** An answer, of status 200. */
   @SuppressWarnings("ArrayRecordComponent") // read once, never compared
@@ -79,12 +86,9 @@ final class WorkerHttp implements AutoCloseable {
     ChannelFuture send(Channel channel);
   }
 
-  /**
-   * @param user whose process must listen on a socket's file, beside root's
-   */
-  WorkerHttp(WorkerAddress address, String user, EventLoopGroup group) {
+  WorkerHttp(WorkerAddress address, Trust trust, EventLoopGroup group) {
     this.address = address;
-    this.user = user;
+    this.trust = trust;
     this.bootstrap =
         new Bootstrap()
             .group(group)
@@ -93,12 +97,21 @@ final class WorkerHttp implements AutoCloseable {
                 new ChannelInitializer<Channel>() {
                   @Override
                   protected void initChannel(Channel channel) {
+                    if (address.tls()) {
+                      InetSocketAddress peer = (InetSocketAddress) address.socket();
+                      channel
+                          .pipeline()
+                          .addLast(
+                              trust
+                                  .certificates()
+                                  .newHandler(
+                                      channel.alloc(), peer.getHostString(), peer.getPort()));
+                    }
                     channel
                         .pipeline()
                         .addLast(new HttpClientCodec())
-                        .addLast(new HttpObjectAggregator(Integer.MAX_VALUE))
                         .addLast(new ChunkedWriteHandler())
-                        .addLast(new Replies());
+                        .addLast(new WorkerReplies(WorkerHttp.this));
                   }
                 });
   }
@@ -106,19 +119,27 @@ final class WorkerHttp implements AutoCloseable {
   /** Asks for something. */
   CompletableFuture<Reply> get(String path) {
     return exchange(
+        LONGEST_WORDS,
         channel ->
             channel.writeAndFlush(
                 new DefaultFullHttpRequest(
                     HttpVersion.HTTP_1_1, HttpMethod.GET, path, Unpooled.EMPTY_BUFFER)));
   }
 
+  /** Sends a body that is answered by a few words. */
+  CompletableFuture<Reply> post(String path, InferMessage.Body body) {
+    return post(path, body, LONGEST_WORDS);
+  }
+
   /**
    * Sends a body.
    *
    * @param body whose buffers are sent from where they lie
+   * @param longest bytes of the answer at most
    */
-  CompletableFuture<Reply> post(String path, InferMessage.Body body) {
+  CompletableFuture<Reply> post(String path, InferMessage.Body body, long longest) {
     return exchange(
+        longest,
         channel -> {
           List<ByteBuffer> parts = new ArrayList<>(List.of(ByteBuffer.wrap(body.json())));
           body.data().forEach(part -> parts.add(part.duplicate()));
@@ -140,6 +161,7 @@ final class WorkerHttp implements AutoCloseable {
    */
   CompletableFuture<Reply> post(String path, byte[] json, InputStream bundle) {
     return exchange(
+        LONGEST_WORDS,
         channel -> {
           HttpRequest request = new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.POST, path);
           request.headers().set(InferMessage.JSON_LENGTH, json.length);
@@ -150,11 +172,12 @@ final class WorkerHttp implements AutoCloseable {
         });
   }
 
-  private CompletableFuture<Reply> exchange(Sender sender) {
-    CompletableFuture<Reply> reply = new CompletableFuture<>();
+  private CompletableFuture<Reply> exchange(long longest, Sender sender) {
+    WorkerReplies.Exchange exchange = new WorkerReplies.Exchange(longest, new CompletableFuture<>());
+    CompletableFuture<Reply> reply = exchange.reply();
     for (Channel channel = idle.pollLast(); channel != null; channel = idle.pollLast()) {
       if (channel.isActive()) {
-        start(channel, sender, reply);
+        start(channel, sender, exchange);
         return reply;
       }
     }
@@ -173,11 +196,24 @@ final class WorkerHttp implements AutoCloseable {
               open.add(channel);
               channel.closeFuture().addListener(ended -> open.remove(channel));
               String foreign = closed ? "the node is closing" : foreign(channel);
-              if (foreign == null) {
-                start(channel, sender, reply);
-              } else {
+              if (foreign != null) {
                 channel.close();
                 reply.completeExceptionally(new WorkerException.Gone(foreign, null));
+              } else if (address.tls()) {
+                channel
+                    .pipeline()
+                    .get(SslHandler.class)
+                    .handshakeFuture()
+                    .addListener(
+                        shaken -> {
+                          if (shaken.isSuccess()) {
+                            start(channel, sender, exchange);
+                          } else {
+                            reply.completeExceptionally(gone(shaken.cause()));
+                          }
+                        });
+              } else {
+                start(channel, sender, exchange);
               }
             });
     return reply;
@@ -191,33 +227,34 @@ final class WorkerHttp implements AutoCloseable {
     UnixDomainPrincipal peer =
         channel.config().getOption(NioChannelOption.of(ExtendedSocketOptions.SO_PEERCRED));
     String name = peer == null ? "unknown" : peer.user().getName();
-    return name.equals(user) || name.equals("root")
+    return name.equals(trust.user()) || name.equals("root")
         ? null
         : "the process that listens on ["
             + address.text()
             + "] is of user ["
             + name
             + "], and this node's is ["
-            + user
+            + trust.user()
             + "]: run the worker as the node's user";
   }
 
-  private void start(Channel channel, Sender sender, CompletableFuture<Reply> reply) {
+  private void start(Channel channel, Sender sender, WorkerReplies.Exchange exchange) {
     channel
         .eventLoop()
         .execute(
             () -> {
+              CompletableFuture<Reply> reply = exchange.reply();
               if (reply.isDone()) {
                 idle.addLast(channel);
                 return;
               }
-              channel.pipeline().get(Replies.class).reply = reply;
+              WorkerReplies replies = channel.pipeline().get(WorkerReplies.class);
+              replies.begin(exchange);
               CompletableFuture<?> unused =
                   reply.whenComplete(
                       (done, failure) -> {
                         // Whoever ends it himself has the worker know by the connection's end.
-                        Replies replies = channel.pipeline().get(Replies.class);
-                        if (replies != null && replies.reply == reply) {
+                        if (replies.isAnswering(exchange)) {
                           channel.close();
                         }
                       });
@@ -225,6 +262,7 @@ final class WorkerHttp implements AutoCloseable {
                   .send(channel)
                   .addListener(
                       sent -> {
+                        exchange.sent();
                         if (!sent.isSuccess()) {
                           reply.completeExceptionally(gone(sent.cause()));
                           channel.close();
@@ -233,78 +271,36 @@ final class WorkerHttp implements AutoCloseable {
             });
   }
 
-  private WorkerException gone(Throwable cause) {
-    return new WorkerException.Gone(
-        "the worker on [" + address.text() + "] went away: " + cause, cause);
+  /** Returns the failure of a request whose connection ended. */
+  WorkerException gone(Throwable cause) {
+    if (cause instanceof SSLException) {
+      return new WorkerException.Gone(
+          worker()
+              + " and this node do not trust each other: "
+              + Messages.excerpt(cause.getMessage(), 300)
+              + "; see [plugins.cross_modal.engine.tls.*] here and --tls-* there",
+          cause);
+    }
+    return new WorkerException.Gone(worker() + " went away: " + cause, cause);
   }
 
-  /** Takes a connection's answers. */
-  private final class Replies extends SimpleChannelInboundHandler<FullHttpResponse> {
-    private volatile CompletableFuture<Reply> reply;
-
-    @Override
-    protected void channelRead0(ChannelHandlerContext context, FullHttpResponse response) {
-      CompletableFuture<Reply> answered = reply;
-      reply = null;
-      if (answered == null) {
-        context.close();
-        return;
-      }
-      byte[] body = new byte[response.content().readableBytes()];
-      response.content().readBytes(body);
-      int jsonLength = response.headers().getInt(InferMessage.JSON_LENGTH, -1);
-      boolean keep =
-          HttpUtil.isKeepAlive(response)
-              && !response.headers().contains(HttpHeaderNames.CONNECTION, "close", true);
-      int status = response.status().code();
-      if (keep && !closed) {
-        idle.addLast(context.channel());
-      } else {
-        context.close();
-      }
-      if (status == 200) {
-        answered.complete(new Reply(body, jsonLength));
-      } else {
-        answered.completeExceptionally(refused(status, body));
-      }
+  /** Takes a connection for the next request, or ends it. */
+  void keep(Channel channel, boolean reusable) {
+    if (reusable && !closed) {
+      idle.addLast(channel);
+    } else {
+      channel.close();
     }
+  }
 
-    private WorkerException refused(int status, byte[] body) {
-      JsonObject json;
-      try {
-        json = InferMessage.json(body, 0, body.length);
-      } catch (IllegalArgumentException e) {
-        json = new JsonObject();
-      }
-      String text =
-          json.has("error") && json.get("error").isJsonPrimitive()
-              ? json.get("error").getAsString()
-              : "status " + status;
-      return new WorkerException.Refused(
-          Failure.read(status, json),
-          "worker [" + address.text() + "]: " + Messages.excerpt(text, 1000));
-    }
+  /** Takes note that a connection has ended. */
+  void ended(Channel channel) {
+    idle.remove(channel);
+  }
 
-    @Override
-    public void channelInactive(ChannelHandlerContext context) {
-      idle.remove(context.channel());
-      CompletableFuture<Reply> waiting = reply;
-      reply = null;
-      if (waiting != null) {
-        waiting.completeExceptionally(gone(new ClosedChannelException()));
-      }
-    }
-
-    @Override
-    public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-      CompletableFuture<Reply> waiting = reply;
-      reply = null;
-      if (waiting != null) {
-        waiting.completeExceptionally(
-            cause instanceof IOException ? gone(cause) : new IllegalStateException(cause));
-      }
-      context.close();
-    }
+  /** Returns what the worker is called in a message. */
+  String worker() {
+    return "the worker on [" + address.text() + "]";
   }
 
   /** Ends all connections; what waits for an answer fails. */

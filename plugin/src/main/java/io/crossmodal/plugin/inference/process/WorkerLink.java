@@ -4,7 +4,9 @@
  */
 package io.crossmodal.plugin.inference.process;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import io.crossmodal.model.inference.engine.ModelEngine.WorkerStatus;
 import io.crossmodal.model.inference.protocol.Failure;
 import io.crossmodal.model.inference.protocol.InferMessage;
@@ -21,13 +23,14 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 
@@ -41,8 +44,14 @@ final class WorkerLink implements AutoCloseable {
   private static final Logger LOGGER = LogManager.getLogger(WorkerLink.class);
   private static final long PULSE_MILLIS = 1000;
 
+  /** Longer than sending and trying the largest model takes. */
+  private static final long LOAD_MINUTES = 30;
+
   /** What our worker calls itself; another server has no repository by digest. */
   private static final String WORKER = "crossmodal-worker";
+
+  /** What a server lists that takes tensors as bytes behind the JSON. */
+  private static final String BINARY = "binary_tensor_data";
 
   private final WorkerAddress address;
   private final WorkerHttp http;
@@ -56,13 +65,15 @@ final class WorkerLink implements AutoCloseable {
   private final AtomicInteger inFlight = new AtomicInteger();
   private final AtomicLong loads = new AtomicLong();
   private final AtomicLong losses = new AtomicLong();
+  private final AtomicLong badAnswers = new AtomicLong();
   private final ScheduledFuture<?> pulse;
   private volatile boolean asked;
+  private volatile boolean binary = true;
   private volatile String silent = "";
 
   /**
    * @param owner this node, in the words of the protocol
-   * @param user as {@link WorkerHttp}
+   * @param trust as {@link WorkerHttp}
    * @param directory for a bundle on its way
    * @param disk writes it there
    * @param silenceMillis for which a worker may not respond
@@ -71,14 +82,14 @@ final class WorkerLink implements AutoCloseable {
   WorkerLink(
       WorkerAddress address,
       String owner,
-      String user,
+      WorkerHttp.Trust trust,
       Path directory,
       Executor disk,
       EventLoopGroup group,
       long silenceMillis,
       Set<RemoteModel> wanted) {
     this.address = address;
-    this.http = new WorkerHttp(address, user, group);
+    this.http = new WorkerHttp(address, trust, group);
     this.owner = owner;
     this.directory = directory;
     this.disk = disk;
@@ -95,9 +106,19 @@ final class WorkerLink implements AutoCloseable {
     return silent.isEmpty();
   }
 
+  /** Returns what it is called in a message. */
+  String address() {
+    return "the worker on [" + address.text() + "]";
+  }
+
   /** Returns how many jobs it computes for this node, or keeps waiting. */
   int inFlight() {
     return inFlight.get();
+  }
+
+  /** Counts an answer that is none: too long, no HTTP, or not what the model gives. */
+  void badAnswer() {
+    badAnswers.incrementAndGet();
   }
 
   /** Returns why it does not respond; empty where it does. */
@@ -112,24 +133,29 @@ final class WorkerLink implements AutoCloseable {
         silent,
         inFlight.get(),
         loads.get(),
-        losses.get());
+        losses.get(),
+        badAnswers.get());
   }
 
-  /** Sends a job's request to the model, which is loaded first where it is not. */
+  /**
+   * Sends a job's request to the model, which is loaded first where it is not.
+   *
+   * @param body made when it is known whether the worker takes binary tensors
+   * @param longest bytes of its answer at most
+   */
   CompletableFuture<WorkerHttp.Reply> infer(
-      RemoteModel model, String path, InferMessage.Body body) {
+      RemoteModel model, String path, Function<Boolean, InferMessage.Body> body, long longest) {
     inFlight.incrementAndGet();
     CompletableFuture<WorkerHttp.Reply> result = new CompletableFuture<>();
     CompletableFuture<?> unused =
         result.whenComplete((done, failure) -> inFlight.decrementAndGet());
-    inferOnce(model, path, body, result, true);
+    inferOnce(model, () -> http.post(path, body.apply(binary), longest), result, true);
     return result;
   }
 
   private void inferOnce(
       RemoteModel model,
-      String path,
-      InferMessage.Body body,
+      Supplier<CompletableFuture<WorkerHttp.Reply>> request,
       CompletableFuture<WorkerHttp.Reply> result,
       boolean first) {
     CompletableFuture<Void> ready = hold(model);
@@ -143,7 +169,7 @@ final class WorkerLink implements AutoCloseable {
               if (result.isDone()) {
                 return;
               }
-              CompletableFuture<WorkerHttp.Reply> reply = http.post(path, body);
+              CompletableFuture<WorkerHttp.Reply> reply = request.get();
               result.whenComplete((given, failure) -> reply.cancel(false));
               reply.whenComplete(
                   (given, thrown) -> {
@@ -152,7 +178,7 @@ final class WorkerLink implements AutoCloseable {
                     } else if (first && restarted(thrown)) {
                       // It was restarted, or another node's owner took it along.
                       forget(model, ready);
-                      inferOnce(model, path, body, result, false);
+                      inferOnce(model, request, result, false);
                     } else {
                       result.completeExceptionally(noticed(thrown));
                     }
@@ -206,10 +232,15 @@ final class WorkerLink implements AutoCloseable {
         .thenCompose(
             server -> {
               JsonObject said = server.json();
-              return said.has("name") && WORKER.equals(said.get("name").getAsString())
-                  ? loadByDigest(model)
-                  : findElsewhere(model);
+              boolean ours = said.has("name") && WORKER.equals(said.get("name").getAsString());
+              binary =
+                  ours
+                      || (said.get("extensions") instanceof JsonArray known
+                          && known.contains(new JsonPrimitive(BINARY)));
+              return ours ? loadByDigest(model) : findElsewhere(model);
             })
+        // So that one that never says it has loaded a model does not keep others from being loaded.
+        .orTimeout(LOAD_MINUTES, TimeUnit.MINUTES)
         .whenComplete(
             (done, thrown) -> {
               if (thrown != null) {
@@ -335,9 +366,7 @@ final class WorkerLink implements AutoCloseable {
     String why =
         thrown instanceof WorkerException.Gone
             ? thrown.getMessage()
-            : "the worker on ["
-                + address.text()
-                + "] has not answered for "
+            : address() + " has not answered for "
                 + silenceMillis
                 + " ms: "
                 + thrown;
@@ -354,7 +383,7 @@ final class WorkerLink implements AutoCloseable {
   }
 
   private void back() {
-    LOGGER.info("the worker on [{}] responds again", address.text());
+    LOGGER.info("{} responds again", address());
     silent = "";
     for (RemoteModel model : wanted) {
       CompletableFuture<?> unused =
@@ -372,10 +401,5 @@ final class WorkerLink implements AutoCloseable {
   public void close() {
     pulse.cancel(false);
     http.close();
-  }
-
-  /** Makes a set of models that changes while links read it. */
-  static Set<RemoteModel> models() {
-    return ConcurrentHashMap.newKeySet();
   }
 }

@@ -40,16 +40,18 @@ import java.util.stream.Stream;
 import org.opensearch.test.OpenSearchTestCase;
 
 /**
- * A public server of the protocol in the worker's place: Triton's. It takes {@code pip install
- * nvidia-pytriton}, which brings it, in the Python that {@code -Dcrossmodal.python} names.
+ * Public servers of the protocol in the worker's place: Triton's, which nvidia-pytriton brings, and
+ * MLServer. They take {@code pip install nvidia-pytriton mlserver}, in the Python that {@code
+ * -Dcrossmodal.python} names; where one is missing, or does not start, its test says so and is
+ * skipped.
  */
 public class OtherServerTests extends OpenSearchTestCase {
   private static final String PYTHON = System.getProperty("crossmodal.python", "python3");
   private static final ModelBundle MODEL = ModelBundle.demo();
 
-  private static boolean hasTriton() throws Exception {
+  private static boolean has(String module) throws Exception {
     try {
-      return new ProcessBuilder(PYTHON, "-c", "import pytriton.triton")
+      return new ProcessBuilder(PYTHON, "-c", "import " + module)
               .redirectErrorStream(true)
               .redirectOutput(ProcessBuilder.Redirect.DISCARD)
               .start()
@@ -61,36 +63,63 @@ public class OtherServerTests extends OpenSearchTestCase {
   }
 
   public void testTritonsServerTakesTheWorkersPlace() throws Exception {
-    assumeTrue(PYTHON + " has no pytriton: pip install nvidia-pytriton", hasTriton());
-    Path script = createTempDir().resolve("triton_server.py");
-    try (InputStream in = OtherServerTests.class.getResourceAsStream("triton_server.py")) {
+    takesTheWorkersPlace("pytriton.triton", "nvidia-pytriton", "triton_server.py");
+  }
+
+  /** It knows no binary tensors: it is sent numbers in JSON. */
+  public void testMlserverTakesTheWorkersPlace() throws Exception {
+    takesTheWorkersPlace("mlserver", "mlserver", "mlserver_server.py");
+  }
+
+  private static void skip(String why, boolean goesOn) {
+    if (!goesOn) {
+      System.out.println("skipped: " + why);
+    }
+    assumeTrue(why, goesOn);
+  }
+
+  private static Path script(String name, Path folder) throws IOException {
+    Path script = folder.resolve(name);
+    try (InputStream in = OtherServerTests.class.getResourceAsStream(name)) {
       Files.copy(in, script);
     }
+    return script;
+  }
+
+  private void takesTheWorkersPlace(String module, String distribution, String server)
+      throws Exception {
+    skip(PYTHON + " has no " + distribution + ": pip install it", has(module));
+    Path folder = createTempDir();
+    Path unused = script("sums.py", folder);
+    Path script = script(server, folder);
+    Path errors = folder.resolve("errors.txt");
     ModelConfig config = MODEL.manifest().config();
     int port = 20_000 + randomInt(10_000);
     ExecutorService helpers = Executors.newFixedThreadPool(2);
-    Process triton =
+    Process process =
         new ProcessBuilder(
                 PYTHON,
                 script.toString(),
                 Integer.toString(port),
                 Integer.toString(config.embeddingDimension()),
                 Integer.toString(config.hidden()))
-            .redirectError(ProcessBuilder.Redirect.DISCARD)
+            .redirectError(errors.toFile())
             .start();
-    try (BufferedReader said = triton.inputReader(StandardCharsets.UTF_8);
+    try (BufferedReader said = process.inputReader(StandardCharsets.UTF_8);
         NodeInference node =
             new NodeInference(
                 new ProcessEngine(
                     new ModelCatalog(() -> List.of(MODEL, TestModels.micro())),
                     TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
                     List.of(WorkerAddress.of("127.0.0.1:" + port)),
+                    null,
                     "node",
                     helpers,
                     60_000),
                 (what, bytes) -> () -> {},
                 new EncodingService.Threads(helpers, helpers, 2))) {
-      assertTrue("it starts", said.lines().anyMatch(line -> line.equals("listens")));
+      boolean starts = said.lines().anyMatch(line -> line.equals("listens"));
+      skip(distribution + " does not start here: " + Files.readString(errors), starts);
       String words = "a red lake";
       Encoded.Success encoded =
           node.encoding()
@@ -125,8 +154,8 @@ public class OtherServerTests extends OpenSearchTestCase {
       assertThat(unknown.getMessage(), containsString("serves no such model"));
     } finally {
       // It has a server of its own, which it ends when its input does.
-      triton.getOutputStream().close();
-      triton.onExit().join();
+      process.getOutputStream().close();
+      process.onExit().join();
       helpers.shutdownNow();
     }
   }

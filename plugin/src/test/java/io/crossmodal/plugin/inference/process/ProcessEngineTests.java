@@ -5,10 +5,14 @@
 package io.crossmodal.plugin.inference.process;
 
 import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.either;
 import static org.hamcrest.Matchers.instanceOf;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.fixtures.WorkerProcess;
+import io.crossmodal.model.fixtures.Zips;
 import io.crossmodal.model.inference.Deadline;
 import io.crossmodal.model.inference.Futures;
 import io.crossmodal.model.inference.InferenceException;
@@ -32,10 +36,16 @@ import io.crossmodal.plugin.inference.scoring.ScoringService.Scores;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -76,14 +86,20 @@ public class ProcessEngineTests extends OpenSearchTestCase {
   }
 
   private NodeInference node(int silenceMillis, Path... sockets) {
+    return node(MODEL, "node", silenceMillis, sockets);
+  }
+
+  private NodeInference node(
+      ModelBundle bundle, String owner, int silenceMillis, Path... sockets) {
     InferenceSettings settings =
         TestService.settings(directory.resolve("node"), 1000, 8, true, Duration.ZERO);
     return new NodeInference(
         new ProcessEngine(
-            new ModelCatalog(() -> List.of(MODEL)),
+            new ModelCatalog(() -> List.of(bundle)),
             settings,
             Stream.of(sockets).map(socket -> WorkerAddress.of(socket.toString())).toList(),
-            "node",
+            null,
+            owner,
             helpers,
             silenceMillis),
         (what, bytes) -> () -> {},
@@ -277,12 +293,92 @@ public class ProcessEngineTests extends OpenSearchTestCase {
     }
   }
 
+  /** What one node lets go the other one keeps, and both are computed for. */
+  public void testSeveralNodesShareAWorker() throws Exception {
+    Path socket = socket("i");
+    try (WorkerProcess worker = worker(socket);
+        NodeInference first = node(MODEL, "first", 60_000, socket)) {
+      List<CompletableFuture<Scores>> both = new ArrayList<>();
+      try (NodeInference second = node(MODEL, "second", 60_000, socket)) {
+        for (int i = 0; i < 20; i++) {
+          both.add(score(i % 2 == 0 ? first : second, Deadline.none()));
+        }
+        for (CompletableFuture<Scores> each : both) {
+          assertEquals(20, get(each).itm().length);
+        }
+        second.models().unload(ID);
+      }
+      assertEquals(20, get(score(first, Deadline.none())).itm().length);
+      assertEquals("it was not loaded again", 1, first.workers().get(0).loads());
+      assertTrue(worker.process().isAlive());
+    }
+  }
+
+  /** A model whose code loops for ever on a text of three tokens, as a driver may hang. */
+  private static ModelBundle looping(Path directory) throws Exception {
+    ByteArrayOutputStream zip = new ByteArrayOutputStream();
+    MODEL.writeTo(zip);
+    Map<String, byte[]> entries = Zips.read(zip.toByteArray());
+    Map<String, byte[]> archive = Zips.read(entries.get("model.pt"));
+    String bias = "    bias = self.bias(mask)";
+    byte[] before =
+        archive.computeIfPresent(
+            "model/code/__torch__/mtgfe.py",
+            (name, code) ->
+                new String(code, StandardCharsets.UTF_8)
+                    .replace(
+                        bias,
+                        "    n = text.size(1)\n"
+                            + "    while n == 3:\n"
+                            + "      n = n + text.size(1) - 3\n"
+                            + bias
+                            + " + n * 0")
+                    .getBytes(StandardCharsets.UTF_8));
+    assertNotNull(before);
+    byte[] changed = Zips.store(archive);
+    entries.put("model.pt", changed);
+    JsonObject manifest =
+        JsonParser.parseString(new String(entries.get("manifest.json"), StandardCharsets.UTF_8))
+            .getAsJsonObject();
+    manifest.addProperty(
+        "weights_sha256",
+        HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(changed)));
+    entries.put("manifest.json", manifest.toString().getBytes(StandardCharsets.UTF_8));
+    Path file = directory.resolve("looping.zip");
+    Files.write(file, Zips.write(entries));
+    return ModelBundle.read(file).allowingForeignCode();
+  }
+
+  public void testAWorkerWhoseEngineHangsEndsItself() throws Exception {
+    Path socket = socket("j");
+    Files.createDirectories(directory);
+    try (WorkerProcess worker =
+            worker(socket, "--allow-foreign-code", "--hang-seconds", "2");
+        NodeInference node = node(looping(directory), "node", 60_000, socket)) {
+      Throwable late = failure(score(node, Deadline.after(Duration.ofSeconds(20))));
+      assertThat(
+          late,
+          either(instanceOf(InferenceException.DeadlineExceeded.class))
+              .or(instanceOf(InferenceException.ModelUnavailable.class)));
+      assertEquals(70, worker.awaitExit());
+      assertThat(worker.said(), containsString("the engine hangs, and the worker ends itself"));
+      assertThat(worker.said(), containsString("a call of model [" + ID + "@"));
+      // As its service manager does.
+      worker.restart();
+      assertBusy(() -> assertEquals(2, node.workers().get(0).loads()), 60, TimeUnit.SECONDS);
+      assertEquals("ready", node.workers().get(0).state());
+    }
+  }
+
   public void testAForeignUsersWorkerIsNotTrusted() throws Exception {
     Path socket = socket("h");
     EventLoopGroup group = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
     try (WorkerProcess worker = worker(socket);
         WorkerHttp http =
-            new WorkerHttp(WorkerAddress.of(socket.toString()), "somebody-else", group)) {
+            new WorkerHttp(
+                WorkerAddress.of(socket.toString()),
+                new WorkerHttp.Trust("somebody-else", null),
+                group)) {
       Throwable refused = failure(http.get("/v2/health/live"));
       assertThat(refused, instanceOf(WorkerException.Gone.class));
       assertThat(refused.getMessage(), containsString("run the worker as the node's user"));
@@ -296,6 +392,11 @@ public class ProcessEngineTests extends OpenSearchTestCase {
     assertTrue(WorkerAddress.of("/run/cross-modal/worker.sock").isFile());
     assertFalse(WorkerAddress.of("127.0.0.1:8000").isFile());
     assertFalse(WorkerAddress.of("[::1]:8000").isFile());
+    assertFalse(WorkerAddress.of("127.0.0.1:8000").tls());
+    for (String tls :
+        List.of("https://gpu-1.example:8443", "https://10.0.0.1:8443", "https://[fe80::1]:8443")) {
+      assertTrue(tls, WorkerAddress.of(tls).tls());
+    }
     for (String bad :
         List.of(
             "worker.sock",
@@ -303,6 +404,11 @@ public class ProcessEngineTests extends OpenSearchTestCase {
             "10.0.0.1:8000",
             "127.0.0.1",
             "127.0.0.1:99999",
+            "https://10.0.0.1",
+            "https://10.0.0.1:99999",
+            "https://user@host:1",
+            "https://host:1/path",
+            "http://host:1",
             "/" + "s".repeat(107))) {
       IllegalArgumentException refused =
           expectThrows(IllegalArgumentException.class, () -> WorkerAddress.of(bad));
