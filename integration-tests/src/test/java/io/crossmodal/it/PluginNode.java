@@ -71,10 +71,7 @@ public final class PluginNode {
   }
 
   private static OpenSearchNode start(
-      OpenSearchHome home,
-      Path folder,
-      int httpPort,
-      UnaryOperator<OpenSearchNode.Builder> engine)
+      OpenSearchHome home, Path folder, int httpPort, UnaryOperator<OpenSearchNode.Builder> engine)
       throws IOException {
     return engine
         .apply(OpenSearchNode.builder(home, folder.resolve("node")))

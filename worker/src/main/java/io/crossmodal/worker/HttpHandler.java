@@ -56,8 +56,7 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
    * @param readers read requests whose body is whole
    * @param pace is told when a request is whole, and when it is answered
    */
-  HttpHandler(
-      Endpoints endpoints, MemoryBudget heap, Executor readers, Connections.Pace pace) {
+  HttpHandler(Endpoints endpoints, MemoryBudget heap, Executor readers, Connections.Pace pace) {
     this.endpoints = endpoints;
     this.heap = heap;
     this.readers = readers;

@@ -236,9 +236,7 @@ final class WorkerCommand implements Callable<Integer> {
           new WorkerSettings(
               socket,
               listen,
-              tls == null
-                  ? null
-                  : new WorkerSettings.Tls(tls.certificate, tls.key, tls.clients),
+              tls == null ? null : new WorkerSettings.Tls(tls.certificate, tls.key, tls.clients),
               new Connections.Limits(maxConnections, Duration.ofSeconds(patience)),
               memory,
               Duration.ofSeconds(hang),
@@ -262,8 +260,7 @@ final class WorkerCommand implements Callable<Integer> {
     }
     Files.createDirectories(data);
     // Not by exit: what closes the worker waits for the call that hangs.
-    WorkerServer server =
-        WorkerServer.start(settings, () -> Runtime.getRuntime().halt(HANGS));
+    WorkerServer server = WorkerServer.start(settings, () -> Runtime.getRuntime().halt(HANGS));
     Runtime.getRuntime().addShutdownHook(new Thread(server::close, "worker-close"));
     server.join();
     return 0;

@@ -168,7 +168,9 @@ final class HostileRequestsTest {
               "\"outputs\":7,")) {
         int status =
             worker
-                .post(INFER, "{" + odd + "\"inputs\":[" + ids + "," + mask.replace("2]}", "1]}") + "]}")
+                .post(
+                    INFER,
+                    "{" + odd + "\"inputs\":[" + ids + "," + mask.replace("2]}", "1]}") + "]}")
                 .status();
         assertTrue(status == 200 || status == 400, odd + " -> " + status);
       }
@@ -177,7 +179,9 @@ final class HostileRequestsTest {
     }
   }
 
-  /** Whatever is changed in a request, the answer is one of the request, never the model's fault. */
+  /**
+   * Whatever is changed in a request, the answer is one of the request, never the model's fault.
+   */
   @Test
   void noByteOfARequestBreaksAnything() throws Exception {
     Random random = new Random(Seeds.next());
@@ -195,7 +199,10 @@ final class HostileRequestsTest {
             random.nextInt(4) == 0 ? data.get(random.nextInt(data.size())).array() : json;
         for (int edits = 1 + random.nextInt(3); edits > 0; edits--) {
           target[random.nextInt(target.length)] =
-              (byte) (random.nextBoolean() ? random.nextInt(256) : "0123456789,:{}[]\"-e".charAt(random.nextInt(19)));
+              (byte)
+                  (random.nextBoolean()
+                      ? random.nextInt(256)
+                      : "0123456789,:{}[]\"-e".charAt(random.nextInt(19)));
         }
         TestWorker.Answer answer = worker.post(INFER, new InferMessage.Body(json, data));
         assertTrue(
@@ -231,8 +238,7 @@ final class HostileRequestsTest {
         try (Socket socket = connect(worker, "GET " + path + " HTTP/1.1\r\n\r\n")) {
           socket.shutdownOutput();
           String answer = rest(socket);
-          assertTrue(
-              answer.isEmpty() || answer.equals("reset") || answer.contains(" 40"), answer);
+          assertTrue(answer.isEmpty() || answer.equals("reset") || answer.contains(" 40"), answer);
         }
       }
       // 2 GiB are more than the heap gives, 9 EB more than a request has.

@@ -62,12 +62,7 @@ final class TlsTest {
   }
 
   private static long untrusted(TestWorker worker) throws Exception {
-    return worker
-        .get("/v2")
-        .json()
-        .getAsJsonObject("connections")
-        .get("untrusted")
-        .getAsLong();
+    return worker.get("/v2").json().getAsJsonObject("connections").get("untrusted").getAsLong();
   }
 
   @Test

@@ -252,7 +252,8 @@ final class WorkerServerTest {
   private static void complete(TestWorker worker, Job<?, ?> job) throws Exception {
     String name = RemoteOperation.of(job.operation()).of(ID);
     TestWorker.Answer answer =
-        worker.post("/v2/models/" + name + "/infer", JobSender.request(Job.Priority.SEARCH, job, true));
+        worker.post(
+            "/v2/models/" + name + "/infer", JobSender.request(Job.Priority.SEARCH, job, true));
     assertEquals(200, answer.status(), answer.text());
     JobSender.complete(job, bundle.manifest().config(), answer.message());
   }

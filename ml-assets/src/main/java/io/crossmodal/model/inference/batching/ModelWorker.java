@@ -5,7 +5,6 @@
 package io.crossmodal.model.inference.batching;
 
 import io.crossmodal.model.engine.FusionModel;
-import io.crossmodal.model.inference.Deadline;
 import io.crossmodal.model.inference.InferenceException;
 import io.crossmodal.model.inference.InferenceSettings;
 import io.crossmodal.model.inference.batching.Job.Priority;

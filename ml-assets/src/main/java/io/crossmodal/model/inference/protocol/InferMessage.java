@@ -259,7 +259,8 @@ public record InferMessage(JsonObject header, List<Tensor> tensors) {
         for (JsonElement entry : listed) {
           Tensor tensor = tensor(entry.getAsJsonObject(), body, at);
           tensors.add(tensor);
-          at += entry.getAsJsonObject().get("data") instanceof JsonArray ? 0 : (int) tensor.length();
+          at +=
+              entry.getAsJsonObject().get("data") instanceof JsonArray ? 0 : (int) tensor.length();
         }
       }
       if (at != body.length) {
@@ -303,7 +304,8 @@ public record InferMessage(JsonObject header, List<Tensor> tensors) {
     if (entry.get("data") instanceof JsonArray numbers) {
       // So that a few bytes of JSON do not ask for more than they hold.
       if (length > (long) type.bytes() * body.length) {
-        throw new IllegalArgumentException("tensor [" + shown + "] holds fewer values than it says");
+        throw new IllegalArgumentException(
+            "tensor [" + shown + "] holds fewer values than it says");
       }
       ByteBuffer data = Tensor.buffer(length);
       try {

@@ -34,8 +34,7 @@ public final class JobSender {
    *
    * @param binary whether who is asked knows the protocol's binary tensors
    */
-  public static InferMessage.Body request(
-      Job.Priority priority, Job<?, ?> job, boolean binary) {
+  public static InferMessage.Body request(Job.Priority priority, Job<?, ?> job, boolean binary) {
     JsonObject parameters = new JsonObject();
     parameters.addProperty(RemoteOperation.PRIORITY, priority == Job.Priority.SEARCH ? 1 : 2);
     long micros = TimeUnit.NANOSECONDS.toMicros(job.deadline().remainingNanos());
@@ -185,8 +184,7 @@ public final class JobSender {
   /**
    * @param counts how many tokens each item has
    */
-  private static List<Encoding> encodings(
-      InferMessage response, ModelConfig config, int[] counts) {
+  private static List<Encoding> encodings(InferMessage response, ModelConfig config, int[] counts) {
     int b = counts.length;
     int d = config.embeddingDimension();
     int n = Arrays.stream(counts).max().orElseThrow();

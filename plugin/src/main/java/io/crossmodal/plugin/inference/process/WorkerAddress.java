@@ -37,8 +37,7 @@ public record WorkerAddress(String text, SocketAddress socket, boolean tls) {
   public static WorkerAddress of(String text) {
     Matcher loopback = LOOPBACK.matcher(text);
     if (loopback.matches() && port(loopback) <= 65_535) {
-      return new WorkerAddress(
-          text, new InetSocketAddress(host(loopback), port(loopback)), false);
+      return new WorkerAddress(text, new InetSocketAddress(host(loopback), port(loopback)), false);
     }
     Matcher tls = TLS.matcher(text);
     if (tls.matches() && port(tls) <= 65_535) {

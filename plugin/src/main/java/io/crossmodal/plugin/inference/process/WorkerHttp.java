@@ -41,8 +41,8 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedDeque;
-import jdk.net.ExtendedSocketOptions;
 import javax.net.ssl.SSLException;
+import jdk.net.ExtendedSocketOptions;
 import jdk.net.UnixDomainPrincipal;
 
 /**
@@ -173,7 +173,8 @@ final class WorkerHttp implements AutoCloseable {
   }
 
   private CompletableFuture<Reply> exchange(long longest, Sender sender) {
-    WorkerReplies.Exchange exchange = new WorkerReplies.Exchange(longest, new CompletableFuture<>());
+    WorkerReplies.Exchange exchange =
+        new WorkerReplies.Exchange(longest, new CompletableFuture<>());
     CompletableFuture<Reply> reply = exchange.reply();
     for (Channel channel = idle.pollLast(); channel != null; channel = idle.pollLast()) {
       if (channel.isActive()) {

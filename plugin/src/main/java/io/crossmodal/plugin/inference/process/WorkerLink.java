@@ -366,10 +366,7 @@ final class WorkerLink implements AutoCloseable {
     String why =
         thrown instanceof WorkerException.Gone
             ? thrown.getMessage()
-            : address() + " has not answered for "
-                + silenceMillis
-                + " ms: "
-                + thrown;
+            : address() + " has not answered for " + silenceMillis + " ms: " + thrown;
     silent = why;
     if (first) {
       losses.incrementAndGet();

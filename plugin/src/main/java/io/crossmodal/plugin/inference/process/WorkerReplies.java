@@ -141,8 +141,7 @@ final class WorkerReplies extends SimpleChannelInboundHandler<HttpObject> {
             ? json.get("error").getAsString()
             : "status " + status;
     return new WorkerException.Refused(
-        Failure.read(status, json),
-        http.worker() + ": " + Messages.excerpt(text, 1000));
+        Failure.read(status, json), http.worker() + ": " + Messages.excerpt(text, 1000));
   }
 
   @Override
@@ -161,8 +160,7 @@ final class WorkerReplies extends SimpleChannelInboundHandler<HttpObject> {
         cause instanceof IOException
             ? http.gone(cause)
             : new WorkerException.Unreadable(
-                http.worker() + " sent what is not to be read: " + cause,
-                cause));
+                http.worker() + " sent what is not to be read: " + cause, cause));
     context.close();
   }
 

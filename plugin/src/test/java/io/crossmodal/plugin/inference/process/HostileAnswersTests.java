@@ -7,6 +7,7 @@ package io.crossmodal.plugin.inference.process;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.instanceOf;
 
+import com.google.gson.JsonObject;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.fixtures.TestCertificates;
@@ -20,7 +21,6 @@ import io.crossmodal.plugin.inference.encoding.Encoded;
 import io.crossmodal.plugin.inference.encoding.EncodingService;
 import io.crossmodal.plugin.inference.encoding.QueryInput;
 import io.crossmodal.plugin.inference.node.NodeInference;
-import com.google.gson.JsonObject;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
@@ -97,7 +97,8 @@ public class HostileAnswersTests extends OpenSearchTestCase {
       assertThat(garbage.substring(0, 10), why, instanceOf(WorkerException.Unreadable.class));
       assertThat(why.getMessage(), containsString("no HTTP"));
     }
-    Throwable moved = get(text("HTTP/1.1 302 Found\r\nLocation: http://x/\r\nContent-Length: 0\r\n\r\n"));
+    Throwable moved =
+        get(text("HTTP/1.1 302 Found\r\nLocation: http://x/\r\nContent-Length: 0\r\n\r\n"));
     assertThat(moved, instanceOf(WorkerException.Refused.class));
     assertThat(moved.getMessage(), containsString("status 302"));
     Throwable early = get(text("HTTP/1.1 100 Continue\r\n\r\n"));
@@ -130,7 +131,9 @@ public class HostileAnswersTests extends OpenSearchTestCase {
       Throwable endless =
           get(
               (path, out) -> {
-                out.write(("HTTP/1.1 200 OK\r\n" + head + "\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
+                out.write(
+                    ("HTTP/1.1 200 OK\r\n" + head + "\r\n\r\n")
+                        .getBytes(StandardCharsets.US_ASCII));
                 // Until the node hangs up.
                 while (true) {
                   out.write(chunk);
@@ -176,8 +179,7 @@ public class HostileAnswersTests extends OpenSearchTestCase {
   }
 
   private static FakeWorker.Answer outputs(Tensor... tensors) {
-    InferMessage.Body body =
-        new InferMessage(new JsonObject(), List.of(tensors)).response(true);
+    InferMessage.Body body = new InferMessage(new JsonObject(), List.of(tensors)).response(true);
     ByteArrayOutputStream all = new ByteArrayOutputStream();
     all.writeBytes(body.json());
     for (ByteBuffer part : body.data()) {
@@ -283,18 +285,15 @@ public class HostileAnswersTests extends OpenSearchTestCase {
         assertEquals("{}", http.get("/v2").get(3, TimeUnit.MINUTES).json().toString());
       }
       Throwable ca =
-          untrusted(
-              worker, new WorkerTls(stranger.certificate(), node.certificate(), node.key()));
+          untrusted(worker, new WorkerTls(stranger.certificate(), node.certificate(), node.key()));
       assertThat(ca.getMessage(), containsString("do not trust each other"));
       assertThat(ca.getMessage(), containsString("engine.tls"));
       // The worker may hang up before the node has read why.
       Throwable unused =
           untrusted(
-              worker,
-              new WorkerTls(certificates.ca(), stranger.certificate(), stranger.key()));
+              worker, new WorkerTls(certificates.ca(), stranger.certificate(), stranger.key()));
       TestCertificates.Pem late = certificates.expired("late");
-      unused =
-          untrusted(worker, new WorkerTls(certificates.ca(), late.certificate(), late.key()));
+      unused = untrusted(worker, new WorkerTls(certificates.ca(), late.certificate(), late.key()));
     }
     for (TestCertificates.Pem wrong :
         List.of(certificates.expired("worker-late"), certificates.elsewhere("worker-there"))) {
@@ -306,8 +305,7 @@ public class HostileAnswersTests extends OpenSearchTestCase {
     TestCertificates.Pem own = certificates.ownExpired("worker-own-late");
     try (FakeWorker worker = secure(own, certificates.ca())) {
       WorkerTls named = new WorkerTls(own.certificate(), node.certificate(), node.key());
-      assertThat(
-          untrusted(worker, named).getMessage(), containsString("do not trust each other"));
+      assertThat(untrusted(worker, named).getMessage(), containsString("do not trust each other"));
     }
   }
 

@@ -89,8 +89,7 @@ public class ProcessEngineTests extends OpenSearchTestCase {
     return node(MODEL, "node", silenceMillis, sockets);
   }
 
-  private NodeInference node(
-      ModelBundle bundle, String owner, int silenceMillis, Path... sockets) {
+  private NodeInference node(ModelBundle bundle, String owner, int silenceMillis, Path... sockets) {
     InferenceSettings settings =
         TestService.settings(directory.resolve("node"), 1000, 8, true, Duration.ZERO);
     return new NodeInference(
@@ -352,8 +351,7 @@ public class ProcessEngineTests extends OpenSearchTestCase {
   public void testAWorkerWhoseEngineHangsEndsItself() throws Exception {
     Path socket = socket("j");
     Files.createDirectories(directory);
-    try (WorkerProcess worker =
-            worker(socket, "--allow-foreign-code", "--hang-seconds", "2");
+    try (WorkerProcess worker = worker(socket, "--allow-foreign-code", "--hang-seconds", "2");
         NodeInference node = node(looping(directory), "node", 60_000, socket)) {
       Throwable late = failure(score(node, Deadline.after(Duration.ofSeconds(20))));
       assertThat(
