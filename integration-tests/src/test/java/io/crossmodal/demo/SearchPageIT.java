@@ -599,6 +599,9 @@ class SearchPageIT {
       client.call("PUT", "/some/_doc/" + scene + "?refresh=true", document.toString());
     }
     load("#index=some&field=image");
+    // Else it knows the mappings of before.
+    page.reload();
+    ready();
     page.fill("#words", WORDS);
     search();
     PlaywrightAssertions.assertThat(page.locator("#map-said"))

@@ -38,7 +38,7 @@ export class ArchiveMap {
    */
   constructor(frame, settings, tell) {
     this.tell = tell;
-    this.map = L.map(frame, { preferCanvas: true, attributionControl: false, minZoom: 1, maxZoom: CLOSEST + 2 });
+    this.map = L.map(frame, { preferCanvas: true, attributionControl: false, minZoom: 0, maxZoom: CLOSEST + 2 });
     this.map.setView([20, 0], 1);
     this.world = this.pane("world", 210, false);
     this.cells = this.pane("cells", 350, false);
