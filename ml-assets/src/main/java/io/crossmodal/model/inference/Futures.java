@@ -54,7 +54,7 @@ public final class Futures {
   }
 
   /** Returns the failure itself, without the wrappings of futures. */
-  private static Throwable cause(Throwable failure) {
+  public static Throwable cause(Throwable failure) {
     Throwable cause = failure;
     while (cause instanceof CompletionException && cause.getCause() != null) {
       cause = cause.getCause();

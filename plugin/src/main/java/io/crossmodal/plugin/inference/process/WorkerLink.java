@@ -7,6 +7,7 @@ package io.crossmodal.plugin.inference.process;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
+import io.crossmodal.model.inference.Futures;
 import io.crossmodal.model.inference.engine.ModelEngine.WorkerStatus;
 import io.crossmodal.model.inference.protocol.Failure;
 import io.crossmodal.model.inference.protocol.InferMessage;
@@ -22,7 +23,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -163,7 +163,7 @@ final class WorkerLink implements AutoCloseable {
         ready.whenComplete(
             (done, missing) -> {
               if (missing != null) {
-                result.completeExceptionally(cause(missing));
+                result.completeExceptionally(Futures.cause(missing));
                 return;
               }
               if (result.isDone()) {
@@ -187,21 +187,13 @@ final class WorkerLink implements AutoCloseable {
   }
 
   private static boolean restarted(Throwable thrown) {
-    return cause(thrown) instanceof WorkerException.Refused refused
+    return Futures.cause(thrown) instanceof WorkerException.Refused refused
         && refused.failure() == Failure.NOT_FOUND;
-  }
-
-  private static Throwable cause(Throwable thrown) {
-    Throwable cause = thrown;
-    while (cause instanceof CompletionException && cause.getCause() != null) {
-      cause = cause.getCause();
-    }
-    return cause;
   }
 
   /** Has the pulse look at once where a connection was lost. */
   private Throwable noticed(Throwable thrown) {
-    Throwable cause = cause(thrown);
+    Throwable cause = Futures.cause(thrown);
     if (cause instanceof WorkerException.Gone && responds()) {
       group.execute(this::pulse);
     }
@@ -228,27 +220,30 @@ final class WorkerLink implements AutoCloseable {
 
   private CompletableFuture<Void> load(RemoteModel model) {
     asked = true;
-    return http.get("/v2")
-        .thenCompose(
-            server -> {
-              JsonObject said = server.json();
-              boolean ours = said.has("name") && WORKER.equals(said.get("name").getAsString());
-              binary =
-                  ours
-                      || (said.get("extensions") instanceof JsonArray known
-                          && known.contains(new JsonPrimitive(BINARY)));
-              return ours ? loadByDigest(model) : findElsewhere(model);
-            })
-        // So that one that never says it has loaded a model does not keep others from being loaded.
-        .orTimeout(LOAD_MINUTES, TimeUnit.MINUTES)
-        .whenComplete(
-            (done, thrown) -> {
-              if (thrown != null) {
-                Throwable unused = noticed(thrown);
-              } else {
-                loads.incrementAndGet();
-              }
-            });
+    CompletableFuture<Void> done =
+        http.get("/v2")
+            .thenCompose(
+                server -> {
+                  JsonObject said = server.json();
+                  boolean ours = said.has("name") && WORKER.equals(said.get("name").getAsString());
+                  binary =
+                      ours
+                          || (said.get("extensions") instanceof JsonArray known
+                              && known.contains(new JsonPrimitive(BINARY)));
+                  return ours ? loadByDigest(model) : findElsewhere(model);
+                });
+    // So that one that never says it has loaded a model does not keep others from being loaded.
+    ScheduledFuture<?> patience =
+        group.schedule(
+            () -> done.completeExceptionally(new TimeoutException(address() + " loads for ever")),
+            LOAD_MINUTES,
+            TimeUnit.MINUTES);
+    return done.whenComplete(
+        (held, thrown) -> {
+          patience.cancel(false);
+          Throwable unused = thrown == null ? null : noticed(thrown);
+          loads.addAndGet(thrown == null ? 1 : 0);
+        });
   }
 
   /** A server of another make that speaks the protocol has its models from its operator. */
@@ -260,7 +255,7 @@ final class WorkerLink implements AutoCloseable {
                 model.heldElsewhere(address.text());
                 return CompletableFuture.<Void>completedFuture(null);
               }
-              Throwable cause = cause(thrown);
+              Throwable cause = Futures.cause(thrown);
               return CompletableFuture.<Void>failedFuture(
                   cause instanceof WorkerException.Refused
                       ? new WorkerException.Refused(
@@ -283,10 +278,10 @@ final class WorkerLink implements AutoCloseable {
               if (thrown == null) {
                 return CompletableFuture.completedFuture(reply);
               }
-              return cause(thrown) instanceof WorkerException.Refused refused
+              return Futures.cause(thrown) instanceof WorkerException.Refused refused
                       && refused.failure() == Failure.BUNDLE_MISSING
                   ? send(model, path, request)
-                  : CompletableFuture.<WorkerHttp.Reply>failedFuture(cause(thrown));
+                  : CompletableFuture.<WorkerHttp.Reply>failedFuture(Futures.cause(thrown));
             })
         .thenCompose(reply -> reply)
         .thenAccept(reply -> model.heldAs(reply.json()));
@@ -354,7 +349,7 @@ final class WorkerLink implements AutoCloseable {
             (alive, thrown) -> {
               patience.cancel(false);
               if (thrown != null) {
-                lost(cause(thrown));
+                lost(Futures.cause(thrown));
               } else if (!responds()) {
                 back();
               }
@@ -388,7 +383,8 @@ final class WorkerLink implements AutoCloseable {
               .whenComplete(
                   (done, thrown) -> {
                     if (thrown != null) {
-                      LOGGER.warn("a worker that is back did not load a model", cause(thrown));
+                      LOGGER.warn(
+                          "a worker that is back did not load a model", Futures.cause(thrown));
                     }
                   });
     }
