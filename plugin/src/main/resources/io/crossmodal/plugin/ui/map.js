@@ -21,6 +21,7 @@ const PLAIN = { color: "#0a7d4b", weight: 1.5, fillColor: "#0a7d4b", fillOpacity
 const MARKED = { color: "#d1480f", weight: 3, fillColor: "#d1480f", fillOpacity: 0.35 };
 const AREA = { color: "#2456b3", weight: 2, dashArray: "6 4", fillOpacity: 0.05 };
 const POINT_RADIUS = 6;
+const DOT_RADIUS = 2;
 const CLOSEST = 18;
 
 const latLng = (/** @type {Position} */ [lon, lat]) => [lat, lon];
@@ -102,9 +103,12 @@ export class ArchiveMap {
   /** @param {Item["place"]} place */
   shape(place) {
     const style = { ...this.hits.options, ...PLAIN };
-    return place.type === "Point"
-      ? L.circleMarker(latLng(place.coordinates), { ...style, radius: POINT_RADIUS })
-      : L.polygon(L.GeoJSON.coordsToLatLngs(place.coordinates, place.type === "Polygon" ? 1 : 2), style);
+    if (place.type === "Point") {
+      return L.circleMarker(latLng(place.coordinates), { ...style, radius: POINT_RADIUS });
+    }
+    const outline = L.polygon(L.GeoJSON.coordsToLatLngs(place.coordinates, place.type === "Polygon" ? 1 : 2), style);
+    // From afar an outline is less than a pixel, and nothing is drawn of it.
+    return L.featureGroup([outline, L.circleMarker(outline.getBounds().getCenter(), { ...style, radius: DOT_RADIUS })]);
   }
 
   /** @param {string} key of a hit; empty for none */
