@@ -21,12 +21,13 @@ public final class Bench {
       case "feedback" -> FeedbackBench.run();
       case "bulk" -> BulkBench.run();
       case "clip" -> ClipBench.run();
+      case "cascade" -> CascadeBench.run();
       default ->
           throw new IllegalArgumentException(
               "-Dbench names ["
                   + name
                   + "], there are: recall, serving, engines, fuse, tokens, encode,"
-                  + " search, feedback, bulk, clip");
+                  + " search, feedback, bulk, clip, cascade");
     }
   }
 }

@@ -28,6 +28,8 @@ final class Chart {
   private final String across;
   private final String up;
   private final Map<String, List<Point>> lines = new LinkedHashMap<>();
+  private boolean acrossDecades;
+  private boolean upDecades;
 
   private record Point(double x, double y) {}
 
@@ -41,16 +43,35 @@ final class Chart {
     this.up = up;
   }
 
+  /** Has the horizontal axis logarithmic; before any point. */
+  Chart acrossDecades() {
+    acrossDecades = true;
+    return this;
+  }
+
+  /** Has the vertical axis logarithmic; before any point. */
+  Chart upDecades() {
+    upDecades = true;
+    return this;
+  }
+
+  private static double scaled(double value, boolean decades) {
+    if (decades && !(value > 0)) {
+      throw new IllegalArgumentException("a logarithmic axis has no place for " + value);
+    }
+    return decades ? Math.log10(value) : value;
+  }
+
   /** Adds a point to a line; lines go through their points in the order of x. */
   void point(String line, double x, double y) {
     List<Point> points = lines.computeIfAbsent(line, name -> new ArrayList<>());
-    points.add(new Point(x, y));
+    points.add(new Point(scaled(x, acrossDecades), scaled(y, upDecades)));
     points.sort((a, b) -> Double.compare(a.x, b.x));
   }
 
   /** An axis from its least value to its greatest, rounded to its ticks. */
-  private record Axis(double least, double step, int from, int to) {
-    private static Axis of(double least, double most, int from, int to) {
+  private record Axis(double least, double step, int from, int to, boolean decades) {
+    private static Axis of(double least, double most, int from, int to, boolean decades) {
       double span = most > least ? most - least : Math.max(1e-9, Math.abs(most));
       double unit = Math.pow(10, Math.floor(Math.log10(span / TICKS)));
       double step = unit;
@@ -60,7 +81,7 @@ final class Chart {
           break;
         }
       }
-      return new Axis(Math.floor(least / step) * step, step, from, to);
+      return new Axis(Math.floor(least / step) * step, step, from, to, decades);
     }
 
     private double at(double value) {
@@ -69,15 +90,24 @@ final class Chart {
 
     private String label(int tick) {
       double value = least + tick * step;
+      if (decades) {
+        double number = Math.pow(10, value);
+        return String.format(Locale.ROOT, number < 10 ? "%.2g" : "%,.0f", number);
+      }
       int digits = Math.max(0, (int) -Math.floor(Math.log10(step) + 1e-9));
       return String.format(Locale.ROOT, "%." + digits + "f", value);
     }
   }
 
+  /** Returns whether there is nothing to draw. */
+  boolean isEmpty() {
+    return lines.isEmpty();
+  }
+
   /** Returns the document. */
   String svg() {
-    Axis x = axis(Point::x, LEFT, WIDTH - RIGHT);
-    Axis y = axis(Point::y, HEIGHT - BOTTOM, TOP);
+    Axis x = axis(Point::x, LEFT, WIDTH - RIGHT, acrossDecades);
+    Axis y = axis(Point::y, HEIGHT - BOTTOM, TOP, upDecades);
     StringBuilder svg = new StringBuilder();
     svg.append(
         String.format(
@@ -138,10 +168,10 @@ final class Chart {
     return svg.append("</svg>\n").toString();
   }
 
-  private Axis axis(ToDoubleFunction<Point> of, int from, int to) {
+  private Axis axis(ToDoubleFunction<Point> of, int from, int to, boolean decades) {
     double[] values =
         lines.values().stream().flatMap(List::stream).mapToDouble(of).sorted().toArray();
-    return Axis.of(values[0], values[values.length - 1], from, to);
+    return Axis.of(values[0], values[values.length - 1], from, to, decades);
   }
 
   private static void line(StringBuilder svg, double x1, double y1, double x2, double y2) {

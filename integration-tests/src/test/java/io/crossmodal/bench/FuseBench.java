@@ -6,6 +6,7 @@ package io.crossmodal.bench;
 
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
+import io.crossmodal.model.TokenProjection;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.Footprint;
 import io.crossmodal.model.engine.FusionModel;
@@ -33,10 +34,8 @@ final class FuseBench {
 
   static void run() throws Exception {
     Report report = new Report("fuse");
-    List<ModelConfig.Preset> presets =
-        List.of(System.getProperty("bench.presets", "TINY,SMALL,BASE").split(",")).stream()
-            .map(name -> ModelConfig.Preset.valueOf(name.toUpperCase(Locale.ROOT)))
-            .toList();
+    List<String> presets =
+        List.of(System.getProperty("bench.presets", "TINY,SMALL,BASE").split(","));
     report.table(
         "One query of " + TEXT + " tokens; the peak is that of fp32",
         "preset | precision | candidates | GFLOP | ms | GFLOP/s | "
@@ -46,7 +45,7 @@ final class FuseBench {
         List.of(System.getProperty("bench.precisions", "FP32").split(",")).stream()
             .map(name -> Precision.valueOf(name.toUpperCase(Locale.ROOT)))
             .toList();
-    for (ModelConfig.Preset preset : presets) {
+    for (String preset : presets) {
       for (Precision precision : precisions) {
         measure(report, preset, precision);
       }
@@ -54,27 +53,38 @@ final class FuseBench {
     report.publish();
   }
 
-  private static void measure(Report report, ModelConfig.Preset preset, Precision precision)
+  /** Returns a preset's config; "BASE:128:7" stores 7 x 7 patches and [CLS] as 128 values each. */
+  private static ModelConfig config(String preset) {
+    String[] parts = preset.split(":");
+    ModelConfig whole = ModelConfig.Preset.valueOf(parts[0].toUpperCase(Locale.ROOT)).config();
+    return parts.length < 2
+        ? whole
+        : whole.withTokenProjection(
+            new TokenProjection(
+                Integer.parseInt(parts[1]), parts.length < 3 ? null : Integer.valueOf(parts[2])));
+  }
+
+  private static void measure(Report report, String preset, Precision precision)
       throws Exception {
     Path scratch = Files.createTempDirectory("fuse-");
-    ModelBundle bundle = TestBundles.random("bench", preset.config(), 1);
+    ModelBundle bundle = TestBundles.random("bench", config(preset), 1);
     String kept = System.getProperty("bench.bundles", "");
     if (!kept.isEmpty()) {
       // For time_bundle.py, on a machine that need not have a JVM.
       ModelBundle unused =
           BundleWriter.write(
               bundle,
-              Path.of(kept, preset.name().toLowerCase(Locale.ROOT) + ".zip"),
+              Path.of(kept, preset.toLowerCase(Locale.ROOT).replace(':', '-') + ".zip"),
               List.of("a b c"));
     }
     ModelConfig config = bundle.manifest().config();
     int m = config.imageTokens(config.sensors().get(0));
     SplittableRandom random = new SplittableRandom(1);
     try (FusionModel model = FusionModel.load(bundle, scratch, null, precision)) {
-      List<TokenBlock> text = List.of(block(random, config, TEXT));
+      List<TokenBlock> text = List.of(block(random, config.hidden(), TEXT));
       for (int pairs : new int[] {1, 16, 128}) {
         List<TokenBlock> images =
-            IntStream.range(0, pairs).mapToObj(i -> block(random, config, m)).toList();
+            IntStream.range(0, pairs).mapToObj(i -> block(random, config.tokenWidth(), m)).toList();
         double flop = flop(config, pairs, TEXT, m);
         model.score(text, images.subList(0, 1));
         double before = status("VmRSS:");
@@ -90,7 +100,7 @@ final class FuseBench {
           peak = Math.max(peak, TorchPeak.matrixProduct(SIDE));
         }
         report.row(
-            preset.name().toLowerCase(Locale.ROOT),
+            preset.toLowerCase(Locale.ROOT),
             precision.name().toLowerCase(Locale.ROOT),
             pairs,
             flop / 1e9,
@@ -118,20 +128,21 @@ final class FuseBench {
         .sum();
   }
 
-  private static TokenBlock block(SplittableRandom random, ModelConfig config, int count) {
-    float[] values = new float[count * config.hidden()];
+  private static TokenBlock block(SplittableRandom random, int width, int count) {
+    float[] values = new float[count * width];
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) random.nextGaussian();
     }
-    return new TokenBlock(count, config.hidden(), values);
+    return new TokenBlock(count, width, values);
   }
 
   /**
    * Multiplications and additions of {@code fuse} for P candidates of one query. A text's first
    * self-attention is computed once, the last layer works on one row.
    */
-  private static double flop(ModelConfig config, int p, double n, double m) {
+  static double flop(ModelConfig config, int p, double n, double m) {
     double h = config.hidden();
+    double t = config.tokenWidth();
     double f = config.feedForward();
     double all = 0;
     for (int layer = 0; layer < config.fusionLayers(); layer++) {
@@ -139,8 +150,8 @@ final class FuseBench {
       double self = 2 * h * h * (2 * rows + 2 * n) + 4 * rows * n * h;
       double cross =
           Footprint.absorbs(config, (long) rows, (long) m)
-              ? 2 * h * h * 4 * rows + 4 * config.heads() * rows * m * h
-              : 2 * h * h * (2 * rows + 2 * m) + 4 * rows * m * h;
+              ? 4 * h * (h + t) * rows + 4 * config.heads() * rows * m * t
+              : 4 * h * (h * rows + t * m) + 4 * rows * m * h;
       all += (layer == 0 ? 1 : p) * self + p * (cross + 4 * rows * h * f);
     }
     return all;

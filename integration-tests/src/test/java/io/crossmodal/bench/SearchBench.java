@@ -51,6 +51,8 @@ final class SearchBench {
   /** What the k-NN plugin is compared with, and its index, which holds the same as that. */
   private static final String EXACT = "float32";
 
+  private static final String SCRIPTED = "script_score";
+
   private final ClusterClient client;
   private final SearchRequests requests;
   private final Vectors vectors = new Vectors(DIMENSION, SEED);
@@ -64,6 +66,10 @@ final class SearchBench {
   private final List<Object[]> built = new ArrayList<>();
   private final List<Object[]> disk = new ArrayList<>();
   private final Map<Integer, Chart> curves = new LinkedHashMap<>();
+  private final Chart sizes =
+      new Chart("A search, k " + WINDOW, "documents", "p50 ms").acrossDecades().upDecades();
+  private final Chart peers =
+      new Chart("Ours and others, k " + WINDOW, "documents", "p50 ms").acrossDecades().upDecades();
 
   private SearchBench(ClusterClient client, ModelBundle model, int queries, boolean peer) {
     this.client = client;
@@ -144,7 +150,9 @@ final class SearchBench {
     }
     report.table(
         "kNN and fusion of " + WINDOW + " hits, embeddings " + WITH_TOKENS,
-        "documents | kNN p50 ms | whole p50 ms | whole p95 ms | whole took | " + against);
+        "documents | kNN p50 ms | whole p50 ms | whole p95 ms | whole took | "
+            + against
+            + " | a pair per call, p50 ms");
     whole.forEach(report::row);
     report.table(
         "Building an index: one client's bulks of " + BULK + ", then a merge to one segment",
@@ -158,6 +166,8 @@ final class SearchBench {
     for (Map.Entry<Integer, Chart> curve : curves.entrySet()) {
       report.chart("recall-" + curve.getKey(), curve.getValue());
     }
+    report.chart("size", sizes);
+    report.chart("peers", peers);
     report.publish();
   }
 
@@ -189,6 +199,10 @@ final class SearchBench {
         turns.add(index, label, query -> SearchRequests.knn(index, query, options));
       }
     }
+    Turns.Kind scripted = null;
+    if (indices.contains(PEER)) {
+      scripted = turns.add(PEER, SCRIPTED, SearchRequests::scripted);
+    }
     turns.ask(queries, exact);
     Map<String, Turns.Kind> byDefault = new TreeMap<>();
     Chart chart =
@@ -207,14 +221,18 @@ final class SearchBench {
             kind.took()
           });
       // Where both axes end, and far from the rest.
-      if (!kind.label().startsWith("exact")) {
+      if (!kind.label().startsWith("exact") && !kind.label().equals(SCRIPTED)) {
         chart.point(kind.index(), kind.millis(50), kind.recalled(WINDOW));
       }
     }
     curves.put(documents, chart);
-    if (indices.contains(PEER)) {
+    byDefault.forEach((index, kind) -> sizes.point("kNN, " + index, documents, kind.millis(50)));
+    if (indices.contains(PEER) && indices.contains(EXACT)) {
       Turns.Kind ours = byDefault.get(EXACT);
+      peers.point("ours, kNN", documents, ours.millis(50));
       Turns.Kind theirs = byDefault.get(PEER);
+      peers.point("k-NN plugin", documents, theirs.millis(50));
+      peers.point("script_score", documents, scripted.millis(50));
       compared.add(
           new Object[] {
             documents,
@@ -241,7 +259,11 @@ final class SearchBench {
         turns.add(WITH_TOKENS, "", query -> SearchRequests.knn(WITH_TOKENS, query, Map.of()));
     Turns.Kind fused = turns.add(WITH_TOKENS, "", SearchRequests::rescored);
     turns.ask(Arrays.copyOf(queries, Math.max(1, queries.length / 4)), exact);
+    Turns.Kind single = aPairPerCall(exact);
     smallest.putIfAbsent("whole", fused.millis(50));
+    sizes.point("kNN and fusion", documents, fused.millis(50));
+    peers.point("ours, kNN and fusion", documents, fused.millis(50));
+    peers.point("a pair per call", documents, single.millis(50));
     whole.add(
         new Object[] {
           documents,
@@ -249,8 +271,32 @@ final class SearchBench {
           fused.millis(50),
           fused.millis(95),
           fused.took(),
-          fused.millis(50) / smallest.get("whole")
+          fused.millis(50) / smallest.get("whole"),
+          single.millis(50)
         });
+  }
+
+  /** Asks a few whole searches of a node that scores each pair by a call of its own. */
+  private Turns.Kind aPairPerCall(List<Set<String>> exact)
+      throws IOException, InterruptedException {
+    batch("1");
+    try {
+      Turns turns = new Turns(client);
+      Turns.Kind kind = turns.add(WITH_TOKENS, "a pair per call", SearchRequests::rescored);
+      turns.ask(Arrays.copyOf(queries, Math.max(1, queries.length / 10)), exact);
+      return kind;
+    } finally {
+      batch(null);
+    }
+  }
+
+  /** Sets how many pairs a call scores at most; null: as it is by default. */
+  private void batch(String pairs) throws IOException, InterruptedException {
+    String value = pairs == null ? "null" : "\"" + pairs + "\"";
+    call(
+        "PUT",
+        "/_cluster/settings",
+        "{\"persistent\":{\"plugins.cross_modal.inference.score_batch_size\":" + value + "}}");
   }
 
   private JsonObject call(String method, String path, String body)

@@ -145,6 +145,20 @@ final class SearchRequests {
     return GSON.toJson(page(index.equals(PEER) ? theirs(query, options) : ours(query, options)));
   }
 
+  /** Returns a search that scores every document of the k-NN plugin's index by its script. */
+  static String scripted(float[] query) {
+    Map<String, ?> script =
+        Map.of(
+            "source",
+            "knn_score",
+            "lang",
+            "knn",
+            "params",
+            Map.of("field", "image", "query_value", query, "space_type", "innerproduct"));
+    Map<String, ?> all = Map.of("match_all", Map.of());
+    return GSON.toJson(page(Map.of("script_score", Map.of("query", all, "script", script))));
+  }
+
   static String rescored(float[] query) {
     Map<String, Object> body = new TreeMap<>(page(ours(query, Map.of())));
     Map<String, ?> fusion = Map.of("field", "image", "query_text", TEXT, "on_failure", "fail");

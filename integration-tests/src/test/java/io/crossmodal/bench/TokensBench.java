@@ -34,17 +34,8 @@ final class TokensBench {
     int captions = Integer.getInteger("bench.captions", 5);
     Path work = Path.of(System.getProperty("crossmodal.work", "target/bench")).toAbsolutePath();
     List<CaptionedImage> images =
-        Scenes.generate(work, scenes, SEED).stream()
-            .map(
-                image ->
-                    new CaptionedImage(
-                        image.filename(),
-                        image.file(),
-                        image.imageId(),
-                        image.split(),
-                        image.captions().stream().limit(captions).toList()))
-            .toList();
-    ModelBundle bundle = ModelBundle.demo();
+        ofFewerCaptions(Scenes.generate(work, scenes, SEED), captions);
+    ModelBundle bundle = bundle();
     Path scratch = Files.createTempDirectory(work, "tokens-");
     Report report = new Report("tokens");
     report.table(
@@ -63,6 +54,26 @@ final class TokensBench {
       Files.delete(scratch);
     }
     report.publish();
+  }
+
+  /** Returns the bundle that {@code -Dbench.model} names, or the shipped one. */
+  static ModelBundle bundle() throws Exception {
+    String file = System.getProperty("bench.model", "");
+    return file.isEmpty() ? ModelBundle.demo() : ModelBundle.read(Path.of(file));
+  }
+
+  /** Returns images with the first so many of their captions. */
+  static List<CaptionedImage> ofFewerCaptions(List<CaptionedImage> images, int captions) {
+    return images.stream()
+        .map(
+            image ->
+                new CaptionedImage(
+                    image.filename(),
+                    image.file(),
+                    image.imageId(),
+                    image.split(),
+                    image.captions().stream().limit(captions).toList()))
+        .toList();
   }
 
   /**

@@ -27,6 +27,7 @@ import java.util.Objects;
  *     model
  * @param fusionWidth E, width inside of a fusion encoder over CLIP's towers, into which projections
  *     of its own lead, and which {@code heads} divides; null: it is as wide as the tokens
+ * @param tokenProjection what of an image's tokens is stored and fused; null: all of them
  */
 public record ModelConfig(
     int hidden,
@@ -39,7 +40,8 @@ public record ModelConfig(
     int fusionLayers,
     List<SensorConfig> sensors,
     @SerializedName("filter_mlp") boolean preRanker,
-    Integer fusionWidth) {
+    Integer fusionWidth,
+    TokenProjection tokenProjection) {
 
   /** Of a tower or the fusion encoder. */
   static final int MAX_LAYERS = 128;
@@ -66,6 +68,7 @@ public record ModelConfig(
         fusionLayers,
         sensors,
         false,
+        null,
         null);
   }
 
@@ -90,6 +93,7 @@ public record ModelConfig(
     }
     sensors = List.copyOf(Objects.requireNonNull(sensors, "sensors"));
     TowerChecks.sensors(sensors, image);
+    TokenProjection.check(tokenProjection, hidden, fusionLayers, image, sensors);
   }
 
   /**
@@ -263,27 +267,28 @@ public record ModelConfig(
    */
   public ModelConfig withVocabularySize(int vocabularySize) {
     requireText("a vocabulary");
-    return with(text.withVocabularySize(vocabularySize), image, fusionLayers, sensors, preRanker);
+    TextConfig other = text.withVocabularySize(vocabularySize);
+    return with(other, image, fusionLayers, sensors, preRanker, tokenProjection);
   }
 
   /** Returns the same model with another image tower. */
   public ModelConfig withImage(ImageTowerConfig other) {
-    return with(text, other, fusionLayers, sensors, preRanker);
+    return with(text, other, fusionLayers, sensors, preRanker, tokenProjection);
   }
 
   /** Returns the same model with other sensors. */
   public ModelConfig withSensors(List<SensorConfig> others) {
-    return with(text, image, fusionLayers, others, preRanker);
+    return with(text, image, fusionLayers, others, preRanker, tokenProjection);
   }
 
   /** Returns the same model with or without the pre-ranker. */
   public ModelConfig withPreRanker(boolean present) {
-    return with(text, image, fusionLayers, sensors, present);
+    return with(text, image, fusionLayers, sensors, present, tokenProjection);
   }
 
   /** Returns the image side of this model alone, for other sensors. */
   public ModelConfig withoutText(List<SensorConfig> others) {
-    return with(null, image, 0, others, false);
+    return with(null, image, 0, others, false, null);
   }
 
   private ModelConfig with(
@@ -291,7 +296,8 @@ public record ModelConfig(
       ImageTowerConfig newImage,
       int newFusionLayers,
       List<SensorConfig> newSensors,
-      boolean newPreRanker) {
+      boolean newPreRanker,
+      TokenProjection newProjection) {
     return new ModelConfig(
         hidden,
         heads,
@@ -303,12 +309,18 @@ public record ModelConfig(
         newFusionLayers,
         newSensors,
         newPreRanker,
-        newFusionLayers == 0 ? null : fusionWidth);
+        newFusionLayers == 0 ? null : fusionWidth,
+        newProjection);
   }
 
   /** Width inside of the fusion encoder. */
   public int widthOfFusion() {
     return fusionWidth == null ? hidden : fusionWidth;
+  }
+
+  /** Returns the same model, of whose images' tokens so much is stored; null: all. */
+  public ModelConfig withTokenProjection(TokenProjection stored) {
+    return with(text, image, fusionLayers, sensors, preRanker, stored);
   }
 
   /**
@@ -370,9 +382,19 @@ public record ModelConfig(
     return image.layerNormEpsilon() == null ? layerNormEpsilon : image.layerNormEpsilon();
   }
 
-  /** M, tokens of one image of a sensor: its grid and [CLS]. */
+  /** M, tokens of one image of a sensor as they are stored and fused: a grid and [CLS]. */
   public int imageTokens(SensorConfig sensor) {
-    int side = image.tokenSide(sensor.imageSize());
-    return side * side + 1;
+    Integer grid = tokenProjection == null ? null : tokenProjection.grid();
+    return grid == null ? towerTokens(sensor) : grid * grid + 1;
+  }
+
+  /** Tokens of one image of a sensor as its tower makes them. */
+  public int towerTokens(SensorConfig sensor) {
+    return 1 + (int) Math.pow(image.tokenSide(sensor.imageSize()), 2);
+  }
+
+  /** Values of an image's token as it is stored and fused: H, or T where it is projected. */
+  public int tokenWidth() {
+    return tokenProjection == null ? hidden : tokenProjection.width();
   }
 }

@@ -18,6 +18,7 @@ final class Signatures {
   /** Returns {@code inputs} and {@code outputs}. */
   static JsonObject of(RemoteOperation operation, ModelConfig config) {
     int h = config.hidden();
+    int t = config.tokenWidth();
     int d = config.embeddingDimension();
     List<JsonObject> inputs = new ArrayList<>();
     List<JsonObject> outputs = new ArrayList<>();
@@ -28,7 +29,8 @@ final class Signatures {
       }
       case ENCODE_IMAGE -> inputs.add(tensor("pixels", "FP32", -1, -1, -1, -1));
       default -> {
-        inputs.add(tensor("asking", "FP32", -1, -1, h));
+        inputs.add(
+            tensor("asking", "FP32", -1, -1, operation == RemoteOperation.MAX_SIM ? t : h));
         inputs.add(tensor("asking_lengths", "INT32", -1));
         inputs.add(tensor("asking_of", "INT32", -1));
         inputs.add(tensor("image_blocks", "UINT8", -1));
@@ -38,7 +40,8 @@ final class Signatures {
     switch (operation) {
       case ENCODE_TEXT, ENCODE_IMAGE -> {
         outputs.add(tensor("embedding", "FP32", -1, d));
-        outputs.add(tensor("tokens", "FP32", -1, -1, h));
+        outputs.add(
+            tensor("tokens", "FP32", -1, -1, operation == RemoteOperation.ENCODE_IMAGE ? t : h));
       }
       case SCORE -> {
         outputs.add(tensor("itm", "FP32", -1));

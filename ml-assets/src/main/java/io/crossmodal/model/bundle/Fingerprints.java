@@ -29,7 +29,8 @@ import java.util.function.Predicate;
  *
  * @param embeddingSpace equal where filter embeddings may be compared: towers, their inputs and the
  *     filter's projections
- * @param tokenSpace equal where stored tokens may be fused: towers and their inputs
+ * @param tokenSpace equal where stored tokens may be fused: towers and their inputs, and what
+ *     projects tokens before they are stored
  * @param fusionHead equal where scores are: fusion encoder, matching head, temperature
  */
 public record Fingerprints(
@@ -58,12 +59,14 @@ public record Fingerprints(
     String inputs = shape(config) + words;
     String towers = towerShape(config) + words;
     Predicate<String> tower = name -> name.startsWith("text.") || name.startsWith("image_");
+    Predicate<String> stored = name -> name.startsWith("tokens.down.");
+    String tokens = config.tokenProjection() == null ? "" : "\n" + config.tokenProjection();
     Predicate<String> projection =
         name -> name.startsWith("filter.text.") || name.startsWith("filter.image.");
     return new Fingerprints(
         hash(towers, state, tower.or(projection)),
-        hash(towers, state, tower),
-        hash(inputs, state, tower.or(projection).negate()));
+        hash(towers + tokens, state, tower.or(stored)),
+        hash(inputs + tokens, state, tower.or(projection).or(stored).negate()));
   }
 
   /**

@@ -28,10 +28,10 @@ public final class Footprint {
   public static long score(ModelConfig config, int pairs, int n, int m) {
     long h = config.widthOfFusion();
     // Where the fusion encoder is of another width, its own projections of them, and their norms.
-    long in = config.hidden() * (long) (n + m);
+    long in = (long) config.hidden() * n + (long) config.tokenWidth() * m;
     long own = config.fusionWidth() == null ? 0 : 2 * h * (n + m);
     // Keys and values, or of all heads the queries that took W_k in and what they read.
-    long image = absorbs(config, n, m) ? 2L * config.heads() * n * h : 2 * h * m;
+    long image = absorbs(config, n, m) ? 2L * config.heads() * n * read(config) : 2 * h * m;
     long attention = RESIDUAL * h * n + (long) config.heads() * n * Math.max(n, m);
     long feedForward = RESIDUAL * h * n + 2L * config.feedForward() * n;
     return bytes(pairs, 2 * in + own + image + Math.max(attention, feedForward));
@@ -45,7 +45,13 @@ public final class Footprint {
    */
   public static boolean absorbs(ModelConfig config, long n, long m) {
     long h = config.widthOfFusion();
-    return 5 * n * (h + (config.heads() - 1) * m) < 4 * m * h;
+    long t = read(config);
+    return 5 * n * (h * t + m * (config.heads() * t - h)) < 4 * m * h * t;
+  }
+
+  /** Returns the width of what cross-attention reads. */
+  private static long read(ModelConfig config) {
+    return config.fusionWidth() == null ? config.tokenWidth() : config.fusionWidth();
   }
 
   /** {@link FusionModel#attention} of B pairs, in bytes. */
@@ -63,7 +69,7 @@ public final class Footprint {
   public static long maxSim(ModelConfig config, int pairs, int n, int m) {
     // Tokens in the heap, in native memory and at length 1; cosines, and their maxima with the
     // places where they were found, in 64 bits.
-    return bytes(pairs, 3L * config.hidden() * (n + m) + (long) n * m + 3L * n);
+    return bytes(pairs, 3L * config.tokenWidth() * (n + m) + (long) n * m + 3L * n);
   }
 
   /** {@link FusionModel#preRank} of B pairs, in bytes. */
@@ -81,7 +87,7 @@ public final class Footprint {
   /** {@link FusionModel#encodeImages} of B images, in bytes. */
   public static long encodeImages(ModelConfig config, SensorConfig sensor, int images) {
     long pixels = (long) sensor.channels() * sensor.imageSize() * sensor.imageSize();
-    int m = config.imageTokens(sensor);
+    int m = config.towerTokens(sensor);
     long widest =
         switch (config.image().kind()) {
           case VISION_TRANSFORMER -> tower(config, m);
@@ -89,7 +95,11 @@ public final class Footprint {
           case EFFICIENTNET_LITE -> inverted(config, sensor);
           case CLIP -> clip(config, sensor);
         };
-    return bytes(images, 2 * pixels + widest + (long) config.hidden() * m);
+    long stored =
+        config.tokenProjection() == null
+            ? 0
+            : 2L * config.tokenWidth() * config.imageTokens(sensor);
+    return bytes(images, 2 * pixels + widest + (long) config.hidden() * m + stored);
   }
 
   /** Values that a transformer layer holds of one item of N tokens. */

@@ -55,7 +55,7 @@ public final class FusionModel implements AutoCloseable {
     this.torch = torch;
     this.towers = new TowerEncoder(torch, config, precision);
     this.pairs = new PairScorer(torch, config);
-    this.maxSim = new MaxSim(torch, config.hidden());
+    this.maxSim = new MaxSim(torch, config.tokenWidth());
   }
 
   /**

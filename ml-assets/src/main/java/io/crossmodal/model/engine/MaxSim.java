@@ -23,7 +23,7 @@ final class MaxSim {
    * Makes a scorer.
    *
    * @param torch whose device computes it; its weights have no part
-   * @param hidden H, values of a token
+   * @param hidden values of a token
    */
   MaxSim(TorchModel torch, int hidden) {
     this.torch = torch;

@@ -68,7 +68,7 @@ final class PairScorer {
         pairs,
         // An image that all pairs share is read once.
         images.size() == 1 ? pairs : pairsInAPiece(pairs, n, m),
-        bytesOfTokens(n + m),
+        bytesOfTokens(n) + bytesOfTokens(m),
         (call, from, to) -> {
           int[] used = Arrays.stream(textOf, from, to).distinct().toArray();
           long[] owners = new long[to - from];
@@ -83,9 +83,9 @@ final class PairScorer {
               TorchModel.floats(
                   call.run(
                       "score",
-                      stack(call, own, longest),
+                      stackTexts(call, own, longest),
                       TokenBatches.mask(call, TokenBatches.lengths(own), longest),
-                      stack(call, TokenBatches.piece(images, from, to), m),
+                      stackImages(call, TokenBatches.piece(images, from, to), m),
                       call.array(
                           DataType.INT64,
                           bytes -> bytes.asLongBuffer().put(owners),
@@ -120,10 +120,12 @@ final class PairScorer {
         pairs,
         bytesOfTokens(1),
         (call, from, to) -> {
-          NDArray v = classTokens(call, TokenBatches.piece(images, from, to));
-          NDArray w = classTokens(call, TokenBatches.piece(texts, from, to));
+          List<? extends Tokens> found = classTokens(TokenBatches.piece(images, from, to));
+          List<? extends Tokens> asking = classTokens(TokenBatches.piece(texts, from, to));
+          NDArray v = stackImages(call, found, 1).squeeze(1);
+          NDArray w = stackTexts(call, asking, 1).squeeze(1);
           // Only texts are shared by the archive's method.
-          v = images.size() == pairs ? v : v.broadcast(to - from, config.hidden());
+          v = images.size() == pairs ? v : v.broadcast(to - from, config.tokenWidth());
           FloatBuffer z = TorchModel.floats(call.run("filter_mlp", v, w)); // (B, 2)
           for (int b = from; b < to; b++) {
             float mismatch = z.get();
@@ -133,8 +135,8 @@ final class PairScorer {
     return logits;
   }
 
-  private NDArray classTokens(TorchModel.Call call, List<? extends Tokens> blocks) {
-    return stack(call, blocks.stream().map(Tokens::classToken).toList(), 1).squeeze(1);
+  private static List<? extends Tokens> classTokens(List<? extends Tokens> blocks) {
+    return blocks.stream().map(Tokens::classToken).toList();
   }
 
   /** See {@link FusionModel#attention}. */
@@ -158,9 +160,9 @@ final class PairScorer {
               TorchModel.floats(
                   call.run(
                       "attention",
-                      stack(call, own, n),
+                      stackTexts(call, own, n),
                       TokenBatches.mask(call, lengths, n),
-                      stack(call, TokenBatches.piece(images, from, to), m)));
+                      stackImages(call, TokenBatches.piece(images, from, to), m)));
           for (int b = 0; b < to - from; b++) {
             int length = lengths[lengths.length == 1 ? 0 : b];
             float[] rows = new float[length * m];
@@ -171,8 +173,12 @@ final class PairScorer {
     return tables;
   }
 
-  private NDArray stack(TorchModel.Call call, List<? extends Tokens> blocks, int n) {
+  private NDArray stackTexts(TorchModel.Call call, List<? extends Tokens> blocks, int n) {
     return TokenBatches.stack(call, blocks, n, config.hidden());
+  }
+
+  private NDArray stackImages(TorchModel.Call call, List<? extends Tokens> blocks, int m) {
+    return TokenBatches.stack(call, blocks, m, config.tokenWidth());
   }
 
   private long bytesOfTokens(int count) {

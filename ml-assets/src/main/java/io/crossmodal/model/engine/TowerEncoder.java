@@ -48,7 +48,8 @@ final class TowerEncoder {
           int n = Arrays.stream(lengths).max().orElseThrow();
           NDArray ids = ids(call, piece, n);
           NDArray tokens = call.run("encode_text", ids, TokenBatches.mask(call, lengths, n));
-          encodings.addAll(encodings(call, tokens, "filter_text", lengths));
+          NDArray embeddings = call.run("filter_text", tokens.get(":, 0"));
+          encodings.addAll(encodings(call, tokens, config.hidden(), embeddings, lengths));
         });
     return encodings;
   }
@@ -79,7 +80,7 @@ final class TowerEncoder {
     images.forEach(image -> requireSize(expected, image));
     int c = expected.channels();
     int side = expected.imageSize();
-    int m = config.imageTokens(expected);
+    int m = config.towerTokens(expected);
     List<Encoding> encodings = new ArrayList<>(images.size());
     torch.inPieces(
         images.size(),
@@ -97,9 +98,12 @@ final class TowerEncoder {
                   side,
                   side);
           int[] lengths = new int[to - from];
-          Arrays.fill(lengths, m);
+          Arrays.fill(lengths, config.imageTokens(expected));
           NDArray tokens = call.run("encode_image_" + sensor, batch);
-          encodings.addAll(encodings(call, tokens, "filter_image", lengths));
+          NDArray embeddings = call.run("filter_image", tokens.get(":, 0"));
+          NDArray stored =
+              config.tokenProjection() == null ? tokens : call.run("store", tokens);
+          encodings.addAll(encodings(call, stored, config.tokenWidth(), embeddings, lengths));
         });
     return encodings;
   }
@@ -123,20 +127,19 @@ final class TowerEncoder {
   }
 
   /**
-   * Projects class tokens into the embedding space and copies all into the heap.
+   * Copies all into the heap.
    *
-   * @param tokens (B, N, H)
-   * @param filter the archive's method that projects (B, H)
+   * @param tokens (B, N, h)
+   * @param h values of a token
+   * @param embeddings (B, D)
    * @param lengths tokens of each item, at most N
    */
   private List<Encoding> encodings(
-      TorchModel.Call call, NDArray tokens, String filter, int[] lengths) {
-    NDArray embeddings = call.run(filter, tokens.get(":, 0"));
+      TorchModel.Call call, NDArray tokens, int h, NDArray embeddings, int[] lengths) {
     long start = System.nanoTime();
     FloatBuffer e = TorchModel.floats(embeddings); // (B, D)
-    FloatBuffer t = TorchModel.floats(tokens); // (B, N, H)
+    FloatBuffer t = TorchModel.floats(tokens); // (B, N, h)
     int d = config.embeddingDimension();
-    int h = config.hidden();
     int n = t.remaining() / (lengths.length * h);
     List<Encoding> encodings = new ArrayList<>(lengths.length);
     for (int b = 0; b < lengths.length; b++) {

@@ -97,7 +97,7 @@ final class ImageTower {
         .with("patch_weight", weights.get(path + ".patch_weight", init, h, sensor.channels(), p, p))
         .with("patch_bias", weights.get(path + ".patch_bias", Init.constant(0), h))
         .with("cls", weights.get(path + ".cls", init, 1, 1, h))
-        .with("position", weights.get(path + ".position", init, 1, config.imageTokens(sensor), h));
+        .with("position", weights.get(path + ".position", init, 1, config.towerTokens(sensor), h));
     Layers.repeat(
         tower,
         path,
@@ -130,7 +130,7 @@ final class ImageTower {
     if (image.hasCells()) {
       tower.with("cells", cells);
     }
-    int places = config.imageTokens(sensor) - 1;
+    int places = config.towerTokens(sensor) - 1;
     return tower
         .with("project", Layers.linear(weights, path + ".project", width, h))
         .with("pool", Layers.linear(weights, path + ".pool", width * cells * cells, h))
@@ -209,7 +209,7 @@ final class ImageTower {
       int finer = image.stages().get(image.lastReduction() - 1).width();
       tower.with("fine", Layers.linear(weights, path + ".fine", 4 * finer, h));
     }
-    int places = config.imageTokens(sensor) - 1;
+    int places = config.towerTokens(sensor) - 1;
     return tower
         .with("position", weights.get(path + ".position", Init.normal(0.02), 1, places, h))
         .with("norm", layerNorm(path + ".norm"));

@@ -70,11 +70,21 @@ public final class Layers {
 
   /** The same of a width H and heads of its own. */
   static ScriptModule attention(Weights weights, String path, int h, int heads, double residual) {
+    return attention(weights, path, h, h, heads, residual);
+  }
+
+  /**
+   * The same whose keys and values are made of tokens of another width.
+   *
+   * @param read that width
+   */
+  static ScriptModule attention(
+      Weights weights, String path, int h, int read, int heads, double residual) {
     return new ScriptModule("nn.MultiHeadAttention")
         .with("heads", heads)
         .with("query", linear(weights, path + ".query", h, h))
-        .with("key", linear(weights, path + ".key", h, h))
-        .with("value", linear(weights, path + ".value", h, h))
+        .with("key", linear(weights, path + ".key", read, h))
+        .with("value", linear(weights, path + ".value", read, h))
         .with("output", output(weights, path + ".output", h, h, residual));
   }
 

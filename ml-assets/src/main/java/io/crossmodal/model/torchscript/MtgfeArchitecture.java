@@ -109,6 +109,9 @@ public final class MtgfeArchitecture {
       return modules;
     }
     modules.addAll(List.of("text", "image"));
+    if (config.tokenProjection() != null) {
+      modules.add("tokens");
+    }
     if (config.hasFusion()) {
       modules.addAll(List.of("absorbed", "fusion"));
     }
@@ -202,7 +205,7 @@ public final class MtgfeArchitecture {
       ModelConfig config, Dropout dropout, Precision precision, Use use) {
     ImageTowerConfig image = config.image();
     List<String> sensors = config.sensors().stream().map(SensorConfig::name).toList();
-    Map<String, List<String>> ranges = new HashMap<>();
+    Map<String, List<String>> ranges = new HashMap<>(TokenModule.ranges(config));
     ranges.put("IMAGE_LAYERS", upTo(image.layers()));
     TransformerConfig clip = image.transformer();
     boolean pooled = clip != null && clip.tokenGrid() != null;
@@ -287,7 +290,10 @@ public final class MtgfeArchitecture {
       withFusion(root, config, weights);
     }
     root.with("filter", projections(config, weights, "filter"));
-    return config.preRanker() ? root.with("mlp", preRanker(config, weights, "mlp")) : root;
+    if (config.preRanker()) {
+      root.with("mlp", preRanker(config, weights, "mlp"));
+    }
+    return TokenModule.addTo(root, config, weights);
   }
 
   /** Tensors have the names that they have in {@link #mtgfe}. */
@@ -342,16 +348,18 @@ public final class MtgfeArchitecture {
   public static ScriptModule withFusion(ScriptModule parent, ModelConfig config, Weights weights) {
     int e = config.widthOfFusion();
     int a = config.heads();
+    int read = TokenModule.readWidth(config);
     int f = config.feedForward();
     double epsilon = config.layerNormEpsilon();
     ScriptModule fusion = new ScriptModule("fusion.FusionEncoder");
     if (config.fusionWidth() != null) {
       for (String side : List.of("text", "image")) {
         String path = "fusion." + side;
+        int in = side.equals("image") ? config.tokenWidth() : config.hidden();
         fusion.with(
             side,
             new ScriptModule("fusion.Entry")
-                .with("project", Layers.linear(weights, path + ".project", config.hidden(), e))
+                .with("project", Layers.linear(weights, path + ".project", in, e))
                 .with("norm", Layers.layerNorm(weights, path + ".norm", e, epsilon)));
       }
     }
@@ -366,7 +374,7 @@ public final class MtgfeArchitecture {
                 .with("norm1", Layers.layerNorm(weights, layer + ".norm1", e, epsilon))
                 .with(
                     "cross_attention",
-                    Layers.attention(weights, layer + ".cross_attention", e, a, 0))
+                    Layers.attention(weights, layer + ".cross_attention", e, read, a, 0))
                 .with("norm2", Layers.layerNorm(weights, layer + ".norm2", e, epsilon))
                 .with("feed_forward", Layers.feedForward(weights, layer + ".feed_forward", e, f, 0))
                 .with("norm3", Layers.layerNorm(weights, layer + ".norm3", e, epsilon)));

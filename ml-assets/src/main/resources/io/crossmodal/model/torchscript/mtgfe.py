@@ -27,6 +27,7 @@ class Mtgfe(Module):
   itm : __torch__.nn.Linear
   filter : __torch__.mtgfe.Filter
   mlp : __torch__.mtgfe.FilterMlp  # [x in FILTER_MLP]
+  tokens : __torch__.tokens.TokenProjection  # [x in STORED]
   # mask (T, N): 1 for a token, 0 for padding. -10000 stays inside fp16 and underflows to 0 in softmax.
   def bias(self, mask: Tensor) -> Tensor:
     return (1. - mask[:, None, None]) * -10000.  # (T, 1, 1, N)
@@ -51,6 +52,9 @@ class Mtgfe(Module):
     return self.image_{sensor}.bottom(pixels)    # (B, C, S, S) -> (B, 2G, 2G, C)  # [sensor in CUT_SENSORS]
   def encode_image_from_{sensor}(self, features: Tensor) -> Tensor:  # [sensor in CUT_SENSORS]
     return self.image_{sensor}.top(features)     # (B, 2G, 2G, C) -> (B, M, H)  # [sensor in CUT_SENSORS]
+  # What of an image's tokens is stored; image in the methods below is such tokens, T wide.  # [x in STORED]
+  def store(self, image: Tensor) -> Tensor:  # [x in STORED]
+    return self.tokens.store(image)              # (B, M, H) -> (B, K, T)  # [x in STORED]
   def filter_text(self, cls: Tensor) -> Tensor:
     return self.filter.embed_text(cls)           # (T, H) -> (T, D)
   def filter_image(self, cls: Tensor) -> Tensor:
@@ -70,12 +74,14 @@ class Mtgfe(Module):
     z = self.fuse(text, mask, image, owner)                                  # (B, 2)
     m = z[:, 1] - z[:, 0]                                                    # (B)
     t = self.filter.embed_text(text[:, 0])                                   # (T, D)
-    v = self.filter.embed_image(image[:, 0])                                 # (B1, D)
+    v = self.filter.embed_image(image[:, 0])                                 # (B1, D)  # [x in UNSTORED]
+    v = self.filter.embed_image(self.tokens.class_token(image[:, 0]))        # (B1, D)  # [x in STORED]
     f = (self.of_pairs(t, owner) * v).sum([1])                               # (B)
     return torch.stack([m, f * self.filter.scale()], 1)                      # (B, 2)
   # The MLP filter's logits (no match, match): v (B, H), w (B1, H).  # [x in FILTER_MLP]
   def filter_mlp(self, v: Tensor, w: Tensor) -> Tensor:  # [x in FILTER_MLP]
-    return self.mlp(v, w)                                                    # (B, 2)  # [x in FILTER_MLP]
+    return self.mlp(v, w)                                                    # (B, 2)  # [x in MLP_UNSTORED]
+    return self.mlp(self.tokens.class_token(v), w)                           # (B, 2)  # [x in MLP_STORED]
   # Word x patch weights of the last cross-attention layer but one; text (B1, N, H), mask (B1, N), image (B1, M, H).
   def attention(self, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
     return self.fusion.attention(text, self.bias(mask), image)               # (B, N, M)

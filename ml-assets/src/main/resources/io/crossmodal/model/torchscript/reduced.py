@@ -7,6 +7,8 @@ class Reduced(Module):
     return self.model.encode_text(ids, mask.to(DTYPE)).to(6)  # (T, N) -> (T, N, H)
   def encode_image_{sensor}(self, pixels: Tensor) -> Tensor:  # [sensor in SENSORS]
     return self.model.encode_image_{sensor}(pixels.to(DTYPE)).to(6)  # (B, C, S, S) -> (B, M, H)  # [sensor in SENSORS]
+  def store(self, image: Tensor) -> Tensor:  # [x in STORED]
+    return self.model.store(image.to(DTYPE)).to(6)            # (B, M, H) -> (B, K, T)  # [x in STORED]
   def filter_text(self, cls: Tensor) -> Tensor:
     return self.model.filter_text(cls.to(DTYPE)).to(6)        # (T, H) -> (T, D)
   def filter_image(self, cls: Tensor) -> Tensor:

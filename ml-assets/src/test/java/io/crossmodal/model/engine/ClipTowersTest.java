@@ -79,7 +79,8 @@ class ClipTowersTest {
         layers,
         towers.sensors(),
         false,
-        width);
+        width,
+        null);
   }
 
   /** Weights of which none is zero or one, so that each has a part in what is computed. */
@@ -320,7 +321,8 @@ class ClipTowersTest {
                     2,
                     clip.sensors(),
                     false,
-                    8))) {
+                    8,
+                    null))) {
       String message = assertThrows(IllegalArgumentException.class, shape::run).getMessage();
       assertTrue(message.contains("fusion_width"), message);
     }

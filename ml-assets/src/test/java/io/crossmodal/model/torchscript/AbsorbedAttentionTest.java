@@ -17,14 +17,16 @@ import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
+import io.crossmodal.model.TokenProjection;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Absorbed cross-attention against the projected one, which {@code nn.py} spells out. */
 class AbsorbedAttentionTest {
@@ -68,17 +70,21 @@ class AbsorbedAttentionTest {
     return manager.create(values, extents);
   }
 
-  @Test
-  void equalsTheProjectedOne() throws Exception {
+  @ParameterizedTest
+  @ValueSource(ints = {H, 1, 10})
+  void equalsTheProjectedOne(int read) throws Exception {
     long seed = new SplittableRandom().nextLong();
     SplittableRandom random = new SplittableRandom(seed);
     for (int heads : new int[] {1, 3, 8}) {
-      ModelConfig config = config(heads);
+      ModelConfig config =
+          read == H
+              ? config(heads)
+              : config(heads).withTokenProjection(new TokenProjection(read, null));
       // Biases too are random: training moves them off 0.
       Weights weights = (name, init, shape) -> Weights.random(seed).get(name, wide(), shape);
       ScriptModule root =
           new ScriptModule("probe.Probe")
-              .with("attention", Layers.attention(weights, "attention", config, 0));
+              .with("attention", Layers.attention(weights, "attention", H, read, heads, 0));
       Map<String, String> sources = MtgfeArchitecture.sources(config);
       sources.put("probe", PROBE);
       try (OutputStream out = Files.newOutputStream(folder.resolve("probe.pt"))) {
@@ -95,7 +101,7 @@ class AbsorbedAttentionTest {
           String message = "seed " + seed + " trial " + trial + " " + List.of(heads, b, n, m);
           try (NDManager manager = model.getNDManager().newSubManager()) {
             NDArray x = random(manager, random, sharedText ? 1 : b, n, H);
-            NDArray y = random(manager, random, sharedImage ? 1 : b, m, H);
+            NDArray y = random(manager, random, sharedImage ? 1 : b, m, read);
             NDArray expected = run(model, manager, "projected", x, y);
             for (String method : List.of("absorbed", "chosen")) {
               NDArray actual = run(model, manager, method, x, y);

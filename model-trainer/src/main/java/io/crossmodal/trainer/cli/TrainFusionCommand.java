@@ -94,6 +94,10 @@ final class TrainFusionCommand implements Callable<Integer>, RecordOptions.Holde
             + " keeps tokens is encoded no second time"
         : "embeddings are those of "
             + before.id()
-            + " and tokens are not, their places learnt too: an index needs new ones";
+            + " and tokens are not, "
+            + (after.config().tokenProjection() == null
+                ? "their places learnt too"
+                : "their projection is new")
+            + ": an index needs new ones, and the model an id of its own";
   }
 }

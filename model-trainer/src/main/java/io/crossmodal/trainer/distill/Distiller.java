@@ -74,6 +74,13 @@ public final class Distiller {
               texts.size(),
               options.batch()));
     }
+    if (teacher.bundle().manifest().config().tokenProjection() != null) {
+      throw new IllegalArgumentException(
+          "model "
+              + teacher.bundle().manifest().id()
+              + " stores projected tokens, and the bi-encoder is distilled from whole class tokens:"
+              + " distil first, then train-fusion --token-width");
+    }
     this.teacher = teacher;
     this.images = List.copyOf(images);
     this.texts = List.copyOf(texts);

@@ -91,7 +91,7 @@ public record DocumentFormat(
     ModelConfig config = model.config();
     int count = config.imageTokens(config.sensor(sensor));
     long block =
-        tokens.encoding().map(encoding -> encoding.bytes(count, config.hidden())).orElse(0L);
+        tokens.encoding().map(encoding -> encoding.bytes(count, config.tokenWidth())).orElse(0L);
     return Math.toIntExact(500 + (4L * config.embeddingDimension() + block) * 4 / 3);
   }
 

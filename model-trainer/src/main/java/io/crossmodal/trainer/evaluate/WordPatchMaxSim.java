@@ -35,6 +35,13 @@ final class WordPatchMaxSim {
               + model.bundle().manifest().id()
               + " has no fusion encoder, before which a stage could stand");
     }
+    if (model.bundle().manifest().config().tokenProjection() != null) {
+      throw new IllegalArgumentException(
+          "model "
+              + model.bundle().manifest().id()
+              + " stores projected tokens, which the filter's projections do not read: leave"
+              + " --max-sim out");
+    }
     StateDict weights;
     try {
       weights = model.bundle().weights();

@@ -26,6 +26,10 @@ import java.util.Objects;
  *     bundle's own learns on, and towers without one get {@value #LAYERS}
  * @param width inside of a new one over CLIP's towers; null: {@value #WIDTH}, or that of the tokens
  *     where they are narrower
+ * @param tokenWidth values that an image's token is stored as; null with a grid: as many as the tower
+ *     makes; without: nothing is projected
+ * @param tokenGrid tokens a side that patches are averaged to before they are stored; null: as many
+ *     as the tower makes
  * @param keptRate factor of the learning rate of weights that start as the bundle has them
  * @param precision FP32, or BF16 for linear layers in bfloat16 over weights of fp32
  * @param optimiser how a step changes the weights
@@ -47,6 +51,8 @@ public record FusionOptions(
     Start start,
     Integer layers,
     Integer width,
+    Integer tokenWidth,
+    Integer tokenGrid,
     double keptRate,
     Precision precision,
     Optimiser optimiser,
@@ -93,6 +99,12 @@ public record FusionOptions(
     if (width != null) {
       OptionRecords.atLeast("width", width, 1);
     }
+    if (tokenWidth != null) {
+      OptionRecords.atLeast("token_width", tokenWidth, 1);
+    }
+    if (tokenGrid != null) {
+      OptionRecords.atLeast("token_grid", tokenGrid, 1);
+    }
     OptionRecords.atLeast("checkpoint_every", checkpointEvery, 1);
     OptionRecords.share("dropout", dropout);
     OptionRecords.share("layer_dropout", layerDropout);
@@ -107,6 +119,11 @@ public record FusionOptions(
       throw new IllegalArgumentException(
           "precision must be FP32 or BF16, in which models are trained, got " + precision);
     }
+  }
+
+  /** Returns whether tokens are projected, or averaged, before they are stored from now on. */
+  boolean projects() {
+    return tokenWidth != null || tokenGrid != null;
   }
 
   /**

@@ -7,6 +7,7 @@ package io.crossmodal.trainer.fusion;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.TokenProjection;
 import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptModule;
 import io.crossmodal.model.torchscript.ScriptTensor;
@@ -19,6 +20,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * The weights that do not start as the bundle has them: a whole fusion encoder where it is new, and
@@ -51,6 +54,25 @@ final class FusionStart {
    * @throws IllegalArgumentException when the options go with no such bundle
    */
   static ModelConfig config(FusionOptions options, ModelConfig towers) {
+    if (towers.tokenProjection() != null
+        && (options.projects() || isNew(options, towers) || options.start() != Start.KEPT)) {
+      throw new IllegalArgumentException(
+          String.format(
+              Locale.ROOT,
+              "the tokens of this bundle are stored as %d values each already: it can learn on with"
+                  + " --start KEPT, without --layers, --token-width and --token-grid; else start from"
+                  + " the bundle that it was made of",
+              towers.tokenWidth()));
+    }
+    ModelConfig config = withFusion(options, towers);
+    if (!options.projects()) {
+      return config;
+    }
+    int width = options.tokenWidth() == null ? config.hidden() : options.tokenWidth();
+    return config.withTokenProjection(new TokenProjection(width, options.tokenGrid()));
+  }
+
+  private static ModelConfig withFusion(FusionOptions options, ModelConfig towers) {
     boolean clip = towers.text().isClip() && towers.image().kind() == ImageTowerConfig.Kind.CLIP;
     if (options.width() != null && !(clip && isNew(options, towers))) {
       throw new IllegalArgumentException(
@@ -109,7 +131,13 @@ final class FusionStart {
         layers,
         towers.sensors(),
         towers.preRanker(),
-        width);
+        width,
+        null);
+  }
+
+  /** Returns whether the bundle's own fusion encoder teaches the one that reads other tokens. */
+  static boolean isTaught(FusionOptions options, ModelConfig towers) {
+    return options.projects() && !isNew(options, towers);
   }
 
   /** Returns whether the bundle's own fusion encoder, if it has one, is thrown away. */
@@ -125,6 +153,8 @@ final class FusionStart {
    * @param bundle weights of the bundle
    * @param axes gives (E, H), the directions that a fusion encoder of its own width keeps of the
    *     joint space; asked for where E is less than H alone
+   * @param tokenAxes gives (T, H), those that stored tokens keep; asked for where they are projected
+   *     from now on alone
    */
   static Map<String, ScriptTensor> weights(
       FusionOptions options,
@@ -132,14 +162,18 @@ final class FusionStart {
       ModelConfig config,
       StateDict bundle,
       SensorConfig sensor,
-      Supplier<float[]> axes) {
+      Supplier<float[]> axes,
+      Supplier<float[]> tokenAxes) {
     FusionStart start = new FusionStart(options, config, bundle);
     Map<String, ScriptTensor> tensors = new LinkedHashMap<>();
     if (anew) {
       tensors.putAll(start.fresh());
     }
-    if (options.start() == Start.ALIGNED) {
+    if (options.start() == Start.ALIGNED && (anew || !options.projects())) {
       start.align(tensors, anew, sensor, axes);
+    }
+    if (options.projects()) {
+      start.project(tensors, tokenAxes.get());
     }
     return tensors;
   }
@@ -229,6 +263,37 @@ final class FusionStart {
                   tensors.put(name, random.get(name, init, tensor.shape()));
                 }
               });
+    }
+  }
+
+  /**
+   * Has tokens stored along axes, and what reads them read them back: what lies along the axes is
+   * read as before.
+   *
+   * @param axes (T, H), orthonormal
+   */
+  private void project(Map<String, ScriptTensor> tensors, float[] axes) {
+    int h = config.hidden();
+    int t = config.tokenWidth();
+    float[] back = new float[h * t];
+    for (int i = 0; i < back.length; i++) {
+      back[i] = axes[i % t * h + i / t];
+    }
+    tensors.put("tokens.down.weight", ScriptTensor.parameter(axes, t, h));
+    tensors.put("tokens.down.bias", ScriptTensor.parameter(new float[t], t));
+    tensors.put("tokens.up.weight", ScriptTensor.parameter(back, h, t));
+    tensors.put("tokens.up.bias", ScriptTensor.parameter(new float[h], h));
+    List<String> readers =
+        config.fusionWidth() != null
+            ? List.of("fusion.image.project.weight")
+            : IntStream.range(0, config.fusionLayers())
+                .mapToObj(layer -> "fusion.layer" + layer + ".cross_attention.")
+                .flatMap(cross -> Stream.of(cross + "key.weight", cross + "value.weight"))
+                .toList();
+    for (String reader : readers) {
+      ScriptTensor whole = tensors.getOrDefault(reader, bundle.tensors().get(reader));
+      int rows = (int) whole.shape()[0];
+      tensors.put(reader, ScriptTensor.parameter(product(whole.values(), back, t), rows, t));
     }
   }
 

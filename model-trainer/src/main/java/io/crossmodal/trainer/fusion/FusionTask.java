@@ -13,6 +13,7 @@ import io.crossmodal.model.torchscript.MtgfeArchitecture;
 import io.crossmodal.model.torchscript.ScriptModule;
 import io.crossmodal.model.torchscript.ScriptTensor;
 import io.crossmodal.model.torchscript.StateDict;
+import io.crossmodal.model.torchscript.TokenModule;
 import io.crossmodal.model.torchscript.Weights;
 import io.crossmodal.trainer.train.FeatureQueue;
 import io.crossmodal.trainer.train.FrozenTowers;
@@ -27,10 +28,19 @@ import java.util.stream.LongStream;
 
 /** Listwise matching: the fusion encoder with its loss, and what a batch of pairs is to it. */
 final class FusionTask implements TrainingTask<FusionTask.Batch> {
+  private static final String RIGHT = "l = -torch.log_softmax(m, 1)[:, 0].mean()";
+
+  private static final String TAUGHT =
+      "t = self.match(self.teacher, self.teacher_itm, w, mask, f, text, image, pairs)\n"
+          + "    l = __torch__.listwise.taught(m, torch.index_select(t, 0, place).view_as(m))";
+
   private final FusionOptions options;
   private final ModelConfig config;
   private final SensorConfig sensor;
   private final StateDict start;
+
+  /** The bundle's own fusion encoder, whose logits are learnt; null: the right answers are. */
+  private final ScriptModule teacher;
 
   /** Names of the parameters that do not start as the bundle has them. */
   private final Set<String> fresh;
@@ -42,19 +52,26 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
    * @param weights of the bundle, whose towers stay
    * @param fresh tensors that start otherwise, by name
    * @param sensor whose pictures it learns from
+   * @param teacher shape of the bundle whose own fusion encoder teaches; null: none does
    */
   FusionTask(
       FusionOptions options,
       ModelConfig config,
       StateDict weights,
       Map<String, ScriptTensor> fresh,
-      SensorConfig sensor) {
+      SensorConfig sensor,
+      ModelConfig teacher) {
     this.options = options;
     this.config = config;
     this.sensor = sensor;
     Map<String, ScriptTensor> tensors = new LinkedHashMap<>(weights.tensors());
     tensors.putAll(fresh);
     this.start = new StateDict(tensors);
+    this.teacher =
+        teacher == null
+            ? null
+            : MtgfeArchitecture.withFusion(
+                new ScriptModule("listwise.Teacher"), teacher, Weights.of(weights));
     this.fresh = fresh.keySet().stream().map("model."::concat).collect(Collectors.toSet());
   }
 
@@ -87,18 +104,34 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
   @Override
   public ScriptModule root() {
     Weights weights = Weights.of(start);
-    return new ScriptModule("listwise.Listwise")
-        .with(
-            "model",
-            FrozenTowers.cuts(config.image())
-                ? MtgfeArchitecture.build(config, weights)
-                : MtgfeArchitecture.withFusion(new ScriptModule("listwise.Head"), config, weights));
+    ScriptModule root =
+        new ScriptModule("listwise.Listwise")
+            .with(
+                "model",
+                FrozenTowers.cuts(config.image())
+                    ? MtgfeArchitecture.build(config, weights)
+                    : head(weights));
+    if (teacher != null) {
+      root.with("teacher", (ScriptModule) teacher.attributes().get("fusion"));
+      root.with("teacher_itm", (ScriptModule) teacher.attributes().get("itm"));
+    }
+    return root;
+  }
+
+  private ScriptModule head(Weights weights) {
+    ScriptModule head = new ScriptModule("listwise.Head");
+    MtgfeArchitecture.withFusion(head, config, weights);
+    if (config.tokenProjection() != null) {
+      head.with("filter", MtgfeArchitecture.projections(config, weights, "filter"));
+    }
+    return TokenModule.addTo(head, config, weights);
   }
 
   @Override
   public Map<String, String> sources() {
     MtgfeArchitecture.Dropout dropout =
-        new MtgfeArchitecture.Dropout(0, false, options.layerDropout(), config.text().layers());
+        new MtgfeArchitecture.Dropout(
+            0, false, teacher == null ? options.layerDropout() : 0, config.text().layers());
     return TrainableScript.filledIn(
         MtgfeArchitecture.sources(
             config, dropout, options.precision(), FusionTask.class, "listwise"),
@@ -111,7 +144,13 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
                 ? "self.model.encode_image_from_" + sensor.name() + "(features)"
                 : "features",
             "DROPPED",
-            Double.toString(options.dropout()),
+            Double.toString(teacher == null ? options.dropout() : 0),
+            "TEACHER",
+            teacher == null
+                ? ""
+                : "teacher : __torch__.fusion.FusionEncoder\n  teacher_itm : __torch__.nn.Linear",
+            "LEARNT",
+            teacher == null ? RIGHT : TAUGHT,
             "CANDIDATES",
             Integer.toString(options.candidates())));
   }
@@ -125,12 +164,17 @@ final class FusionTask implements TrainingTask<FusionTask.Batch> {
         step -> options.optimiser().learningRate(step, options.steps()));
   }
 
-  /** The fusion encoder, and the places of a tower whose features are not its tokens yet. */
+  /**
+   * The fusion encoder, what projects tokens where that is new, and the places of a tower whose
+   * features are not its tokens yet, unless a teacher reads them.
+   */
   @Override
   public boolean trains(String name) {
     return name.startsWith("model.fusion.")
         || name.startsWith("model.itm.")
-        || (FrozenTowers.cuts(config.image())
+        || (options.projects() && name.startsWith("model.tokens."))
+        || (teacher == null
+            && FrozenTowers.cuts(config.image())
             && name.startsWith("model.image_" + sensor.name() + ".")
             && MtgfeArchitecture.isOfPatchesAlone(config, name));
   }

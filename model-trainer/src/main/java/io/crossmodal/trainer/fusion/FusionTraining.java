@@ -159,7 +159,10 @@ public final class FusionTraining {
     try (Prepared prepared = prepare(weights, decoded, pictures, progress)) {
       FusionSet set = prepared.set();
       double stepsAnEpoch = (double) set.size() / options.queries();
-      FusionTask task = new FusionTask(options, config, weights, prepared.fresh(), sensor);
+      ModelConfig towers = bundle.manifest().config();
+      ModelConfig teacher = FusionStart.isTaught(options, towers) ? towers : null;
+      FusionTask task =
+          new FusionTask(options, config, weights, prepared.fresh(), sensor, teacher);
       try (TrainingModule<FusionTask.Batch> module = new TrainingModule<>(task, folder.path())) {
         Validation validation =
             new Validation(
@@ -215,7 +218,7 @@ public final class FusionTraining {
       Captions texts = captions(decoded.images());
       captions = CaptionStates.through(towers, texts.distinct(), cache, progress);
       FusionSet set = set(towers, features, captions, texts);
-      prepared = new Prepared(features, captions, set, fresh(weights, features, captions));
+      prepared = new Prepared(features, captions, set, fresh(weights, towers, features, captions));
       return prepared;
     } finally {
       if (prepared == null) {
@@ -292,14 +295,15 @@ public final class FusionTraining {
   }
 
   private Map<String, ScriptTensor> fresh(
-      StateDict weights, FeatureCache features, CaptionStates captions) {
+      StateDict weights, FrozenTowers towers, FeatureCache features, CaptionStates captions) {
     return FusionStart.weights(
         options,
         FusionStart.isNew(options, bundle.manifest().config()),
         config,
         weights,
         sensor,
-        () -> PrincipalAxes.ofTokens(weights, features, captions, config.widthOfFusion()));
+        () -> PrincipalAxes.ofTokens(weights, features, captions, config.widthOfFusion()),
+        () -> PrincipalAxes.ofImages(towers, features, config));
   }
 
   private float[][] embedded(FrozenTowers towers, FeatureCache features, int pictures) {
@@ -344,7 +348,9 @@ public final class FusionTraining {
         .withPrompts(bundle.manifest().prompts())
         .withSensorCalibrations(
             bundle.manifest().sensorCalibrations(),
-            // Patches of a tower that is cut are others now.
-            FrozenTowers.cuts(config.image()) ? List.of() : bundle.manifest().fittedMaxSims());
+            // Patches of a tower that is cut are others now, and so are projected ones.
+            FrozenTowers.cuts(config.image()) || options.projects()
+                ? List.of()
+                : bundle.manifest().fittedMaxSims());
   }
 }

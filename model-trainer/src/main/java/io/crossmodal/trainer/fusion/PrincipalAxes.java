@@ -7,9 +7,11 @@ package io.crossmodal.trainer.fusion;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.trainer.train.CaptionStates;
 import io.crossmodal.trainer.train.FeatureCache;
+import io.crossmodal.trainer.train.FrozenTowers;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 
@@ -59,6 +61,35 @@ final class PrincipalAxes {
     addMoments(moments, weights, "filter.image", images);
     addMoments(moments, weights, "filter.text", Arrays.copyOf(words, filled));
     return of(moments, count);
+  }
+
+  /**
+   * Returns the axes of the tokens of some pictures as the fusion encoder reads them; [CLS] has as
+   * much say as all patches.
+   *
+   * @param towers that made the features
+   * @param config of the model that stores T values of a token
+   * @return (T, H)
+   */
+  static float[] ofImages(FrozenTowers towers, FeatureCache features, ModelConfig config) {
+    int h = config.hidden();
+    int m = config.towerTokens(config.sensors().get(0));
+    int pictures = Math.min(features.pictures(), Math.ceilDiv(TOKENS, m));
+    double[][] moments = new double[h][h];
+    for (int i = 0; i < pictures; i++) {
+      float[] own = new float[features.values()];
+      features.read((int) ((long) i * features.pictures() / pictures), 0, own, 0);
+      float[] tokens = towers.tokens(own);
+      for (int t = 0; t < m; t++) {
+        double weight = t == 0 ? m - 1 : 1;
+        for (int a = 0; a < h; a++) {
+          for (int b = 0; b < h; b++) {
+            moments[a][b] += weight * tokens[t * h + a] * tokens[t * h + b];
+          }
+        }
+      }
+    }
+    return of(moments, config.tokenWidth());
   }
 
   /** Adds the mean products of the values of tokens (R, H), projected and of length 1. */

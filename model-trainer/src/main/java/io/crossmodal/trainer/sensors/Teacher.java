@@ -65,6 +65,12 @@ final class Teacher implements AutoCloseable {
       throw new IllegalArgumentException(
           teacher + " has no text tower; a model with text is needed, such as train makes");
     }
+    if (manifest.config().tokenProjection() != null) {
+      throw new IllegalArgumentException(
+          teacher
+              + " stores projected tokens, and a new tower learns whole ones: give the model that"
+              + " train-fusion --token-width started from");
+    }
     if (!manifest.weightsSha256().equals(options.teacher())) {
       throw new IllegalArgumentException(teacher + " is not the one that the options are for");
     }

@@ -91,7 +91,7 @@ public final class FrozenTowers implements AutoCloseable {
   List<Integer> shape() {
     ImageTowerConfig tower = config.image();
     if (!cuts(tower)) {
-      return List.of(config.imageTokens(sensor), config.hidden());
+      return List.of(config.towerTokens(sensor), config.hidden());
     }
     int side = 2 * tower.gridSide(sensor.imageSize());
     return List.of(side, side, tower.stages().get(tower.lastReduction() - 1).width());
@@ -158,17 +158,31 @@ public final class FrozenTowers implements AutoCloseable {
    * @return (B, D)
    */
   public float[] imageEmbeddings(float[] features) {
+    try (NDManager manager = script.manager().newSubManager()) {
+      return run(manager, "filter_image", tokens(manager, features).get(":, 0")).toFloatArray();
+    }
+  }
+
+  /**
+   * Returns the tokens of pictures.
+   *
+   * @param features of B pictures, one behind the other
+   * @return (B, M, H)
+   */
+  public float[] tokens(float[] features) {
+    try (NDManager manager = script.manager().newSubManager()) {
+      return tokens(manager, features).toFloatArray();
+    }
+  }
+
+  private NDArray tokens(NDManager manager, float[] features) {
     int[] shape = shape().stream().mapToInt(Integer::intValue).toArray();
     int count = features.length / Arrays.stream(shape).reduce(1, Math::multiplyExact);
-    try (NDManager manager = script.manager().newSubManager()) {
-      long[] all =
-          IntStream.concat(IntStream.of(count), Arrays.stream(shape)).asLongStream().toArray();
-      NDArray tokens = manager.create(features, new Shape(all));
-      if (cuts(config.image())) {
-        tokens = run(manager, "encode_image_from_" + sensor.name(), tokens);
-      }
-      return run(manager, "filter_image", tokens.get(":, 0")).toFloatArray();
-    }
+    long[] all = IntStream.concat(IntStream.of(count), Arrays.stream(shape)).asLongStream().toArray();
+    NDArray given = manager.create(features, new Shape(all));
+    return cuts(config.image())
+        ? run(manager, "encode_image_from_" + sensor.name(), given)
+        : given;
   }
 
   /**

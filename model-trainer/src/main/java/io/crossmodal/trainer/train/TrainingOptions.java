@@ -6,6 +6,7 @@ package io.crossmodal.trainer.train;
 
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.Precision;
+import io.crossmodal.model.TokenProjection;
 import io.crossmodal.model.torchscript.StateDict;
 import io.crossmodal.trainer.data.Augmentation;
 import java.util.Collections;
@@ -42,6 +43,7 @@ import java.util.stream.Stream;
  * @param validation when the model is measured meanwhile
  * @param parts which parameters learn more slowly, or not at all
  * @param initial SHA-256 of the starting weights; null where they are random
+ * @param tokens what of an image's tokens the model stores; null where starting weights say so
  */
 public record TrainingOptions(
     ModelConfig.Preset preset,
@@ -60,7 +62,26 @@ public record TrainingOptions(
     int checkpointEvery,
     Validation.Options validation,
     Parts parts,
-    String initial) {
+    String initial,
+    Tokens tokens) {
+
+  /**
+   * What of an image's tokens a new model stores and fuses.
+   *
+   * @param tokenWidth values of a token; null: as many as its tower makes
+   * @param tokenGrid tokens a side that patches are averaged to; null: as many as its tower makes
+   */
+  public record Tokens(Integer tokenWidth, Integer tokenGrid) {
+    /** Returns a model of that shape that stores these. */
+    ModelConfig applyTo(ModelConfig shape) {
+      if (tokenWidth == null && tokenGrid == null) {
+        return shape;
+      }
+      int width = tokenWidth == null ? shape.hidden() : tokenWidth;
+      return shape.withTokenProjection(new TokenProjection(width, tokenGrid));
+    }
+  }
+
 
   /**
    * Parts of the model that start from learnt weights, by prefixes of their parameters' names.
@@ -260,6 +281,12 @@ public record TrainingOptions(
     }
     validation = validation == null ? Validation.Options.NEVER : validation;
     parts = parts == null ? Parts.NONE : parts;
+    tokens = tokens == null ? new Tokens(null, null) : tokens;
+    if (initial != null && !tokens.equals(new Tokens(null, null))) {
+      throw new IllegalArgumentException(
+          "token_width and token_grid are a new model's: starting weights have a shape, and"
+              + " train-fusion has a finished model store fewer values");
+    }
     Objects.requireNonNull(tasks, "tasks");
     Objects.requireNonNull(momentum, "momentum");
     Objects.requireNonNull(stages, "stages");

@@ -125,7 +125,9 @@ public final class TrainingRun {
     List<String> vocabulary = vocabulary(split);
     ModelConfig config =
         initial == null
-            ? options.preset().config().withVocabularySize(vocabulary.size())
+            ? options
+                .tokens()
+                .applyTo(options.preset().config().withVocabularySize(vocabulary.size()))
             : initial.config();
     requireGrid(config.image());
     WordPieceTokenizer tokenizer = new WordPieceTokenizer(vocabulary, config.text().maxTokens());

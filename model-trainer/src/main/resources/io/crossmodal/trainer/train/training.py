@@ -122,7 +122,8 @@ class Training(Module):
     kv = annotate(List[Tensor], [])
     x = w
     if self.itm_weight + self.mlm_weight + self.mvjrc_weight > 0.:
-      kv = self.model.fusion.images(s)
+      kv = self.model.fusion.images(s)  # [x in UNSTORED]
+      kv = self.model.fusion.images(self.model.store(s))  # [x in STORED]
     if self.itm_weight + self.mvjrc_weight > 0.:
       x = self.model.fusion.read_text(w, bias)      # (B, N, H)
       u = self.model.fusion.cls_shared(x, bias, kv, own)  # (B, H)
@@ -131,10 +132,14 @@ class Training(Module):
     if self.mlm_weight > 0.:
       mlm = self.language(masked, mask, kv, own, labels)
     if self.mvjrc_weight > 0.:
-      kv2 = self.model.fusion.images(views[ids.size(0):])
+      kv2 = self.model.fusion.images(views[ids.size(0):])  # [x in UNSTORED]
+      kv2 = self.model.fusion.images(self.model.store(views[ids.size(0):]))  # [x in STORED]
       mvjrc = self.mvjrc.forward(u, self.model.fusion.cls_shared(x, bias, kv2, own))
     a = itc * self.itc_weight + itm * self.itm_weight
     b = mlm * self.mlm_weight + mvjrc * self.mvjrc_weight
+    # A stored [CLS] shall be to the filter what the whole one is; its cosines are multiplied by some 60.  # [x in STORED]
+    v = self.model.filter_image(self.model.tokens.class_token(self.model.store(s.detach())[:, 0]))  # (B, D)  # [x in STORED]
+    b = b + (1. - (e.detach() * v).sum([1])).mean() * 10.  # [x in STORED]
     return torch.stack([a + b, itc, itm, mlm, mvjrc], 0)
 
   # (5), of which L_itc alone counts: the stage before the other tasks join. Arguments of loss.

@@ -16,14 +16,17 @@ import com.google.gson.JsonObject;
 import io.crossmodal.model.Calibration;
 import io.crossmodal.model.ImageTowerConfig;
 import io.crossmodal.model.ModelConfig;
+import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
+import io.crossmodal.model.TokenProjection;
 import io.crossmodal.model.bundle.Fingerprints;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
 import io.crossmodal.model.fixtures.TestClips;
+import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.text.TokenizedText;
 import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.torchscript.ScriptTensor;
@@ -59,6 +62,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A fusion encoder over frozen towers of either kind, from start to bundle. */
@@ -163,8 +167,11 @@ class FusionTrainingTest {
             sensor,
             () -> {
               throw new IllegalStateException("all directions are kept");
+            },
+            () -> {
+              throw new IllegalStateException("tokens are stored whole");
             });
-    return new FusionTask(options, config, towers.weights(), fresh, sensor);
+    return new FusionTask(options, config, towers.weights(), fresh, sensor, null);
   }
 
   /** A token starts as what the bi-encoder makes of its place: what it has not learnt is small. */
@@ -314,6 +321,11 @@ class FusionTrainingTest {
     assertEquals(before.embeddingSpace(), after.embeddingSpace());
     assertEquals(before.tokenSpace(), after.tokenSpace());
     assertNotEquals(before.fusionHead(), after.fusionHead());
+    assertAllButTheFusionStays(towers, fused);
+  }
+
+  private static void assertAllButTheFusionStays(ModelBundle towers, ModelBundle fused)
+      throws Exception {
     Map<String, ScriptTensor> kept = fused.weights().tensors();
     towers
         .weights()
@@ -431,6 +443,78 @@ class FusionTrainingTest {
     public void stepped(int taken) {
       if (taken == step) {
         throw new IllegalStateException("killed");
+      }
+    }
+  }
+
+  /**
+   * A finished model whose tokens are stored as fewer values, and fewer: embeddings stay to the
+   * bit, the fusion encoder learns from itself what whole tokens say, and a bundle says whose
+   * tokens an index may hold.
+   */
+  @ParameterizedTest
+  @CsvSource({"6, 2, CONVOLUTIONAL", "6, , CONVOLUTIONAL", "8, 2, EFFICIENT"})
+  void tokensOfFewerValuesSayWhatWholeOnesDo(int width, Integer grid, String kind)
+      throws Exception {
+    ImageTowerConfig tower =
+        kind.equals("CONVOLUTIONAL")
+            ? MicroTraining.CONVOLUTIONAL
+            : MicroTraining.EFFICIENT_NET;
+    ModelBundle whole = towers(tower);
+    FusionOptions options =
+        MicroTraining.with(options(60), "token_width", width, "token_grid", grid);
+    String run = "narrow" + width + "-" + grid;
+    ModelBundle narrow = train(run, options, whole);
+    assertAllButTheFusionStays(whole, narrow);
+    TokenProjection projection = narrow.manifest().config().tokenProjection();
+    assertEquals(new TokenProjection(width, grid), projection);
+    Fingerprints before = whole.manifest().fingerprints();
+    Fingerprints after = narrow.manifest().fingerprints();
+    assertEquals(before.embeddingSpace(), after.embeddingSpace());
+    assertNotEquals(before.tokenSpace(), after.tokenSpace());
+    SortedMap<Integer, JsonObject> lines = RunFolder.metrics(folder.resolve(run));
+    double first = loss(lines.get(lines.firstKey()));
+    double last = loss(lines.get(lines.lastKey()));
+    assertTrue(last < first, "seed " + SEED + ": " + first + " to " + last);
+    Path file = folder.resolve(run + ".zip");
+    BundleWriter.write(narrow, file, List.of("a pond by the sea"));
+    ModelBundle read = ModelBundle.read(file);
+    assertEquals(after, read.manifest().fingerprints());
+    String message =
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> FusionTraining.open(folder.resolve(run + "-again"), options, read, null))
+            .getMessage();
+    assertTrue(message.contains("stored as " + width + " values each already"), message);
+  }
+
+  /** With as many values as there are, the start is the model itself. */
+  @Test
+  void allValuesAlongPrincipalAxesStartAsTheModelItself() throws Exception {
+    ModelBundle whole = towers(MicroTraining.CONVOLUTIONAL);
+    int h = whole.manifest().config().hidden();
+    // Learning rates so small that nothing moves.
+    FusionOptions options =
+        MicroTraining.with(
+            options(1), "token_width", h, "optimiser", new Optimiser(1e-12, 0, 0, 1, 0.5));
+    ModelBundle turned = train("turned", options, whole);
+    try (FusionModel expected = FusionModel.load(whole, folder);
+        FusionModel model = FusionModel.load(turned, folder)) {
+      TokenBlock words =
+          model
+              .encodeTexts(List.of(whole.tokenizer().tokenize("a pond by the sea")))
+              .get(0)
+              .tokens();
+      for (CaptionedImage picture : scenes.split(Split.TRAIN).subList(0, 4)) {
+        List<PixelTensor> pixels =
+            List.of(whole.preprocessor("rgb").preprocess(read(picture.file())));
+        Encoding before = expected.encodeImages("rgb", pixels).get(0);
+        Encoding after = model.encodeImages("rgb", pixels).get(0);
+        assertArrayEquals(before.embedding(), after.embedding());
+        PairLogits wanted = expected.score(List.of(words), List.of(before.tokens()));
+        PairLogits got = model.score(List.of(words), List.of(after.tokens()));
+        assertEquals(wanted.itm()[0], got.itm()[0], 1e-3, "seed " + SEED);
+        assertEquals(wanted.biEncoder()[0], got.biEncoder()[0], 1e-3, "seed " + SEED);
       }
     }
   }

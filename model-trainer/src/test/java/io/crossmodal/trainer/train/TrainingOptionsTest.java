@@ -156,7 +156,8 @@ class TrainingOptionsTest {
             1000,
             new Validation.Options(null, 0, Validation.Ships.BEST),
             TrainingOptions.Parts.NONE,
-            null),
+            null,
+            new TrainingOptions.Tokens(null, null)),
         Recipe.PAPER.options());
     assertEquals(
         new TrainingOptions(
@@ -176,7 +177,8 @@ class TrainingOptionsTest {
             250,
             new Validation.Options(null, 0, Validation.Ships.BEST),
             TrainingOptions.Parts.NONE,
-            null),
+            null,
+            new TrainingOptions.Tokens(null, null)),
         Recipe.SCRATCH.options());
     assertEquals(
         new TrainingOptions(
@@ -196,7 +198,8 @@ class TrainingOptionsTest {
             250,
             new Validation.Options(null, 0, Validation.Ships.BEST),
             TrainingOptions.Parts.NONE,
-            null),
+            null,
+            new TrainingOptions.Tokens(null, null)),
         Recipe.PHOTOGRAPHS.options());
   }
 

@@ -24,6 +24,7 @@ import io.crossmodal.model.TextConfig;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.TokenProjection;
 import io.crossmodal.model.fixtures.ReferenceFusion;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
@@ -54,6 +55,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -846,11 +848,32 @@ class TrainingRunTest {
     }
   }
 
-  @Test
-  void aTrainedBundleScoresAsThePlainJavaReference() throws Exception {
+  /** With whole tokens, and with a projection of them that learns from the start. */
+  @ParameterizedTest
+  @CsvSource({"parity, , ", "narrow, 6, 2"})
+  void aTrainedBundleScoresAsThePlainJavaReference(String run, Integer width, Integer grid)
+      throws Exception {
+    TrainingOptions options = MicroTraining.options(SEED, 4, MicroTraining.ALL, 1e-2, 10);
     ModelBundle trained =
-        train("parity", MicroTraining.options(SEED, 4, MicroTraining.ALL, 1e-2, 10));
-    Path file = folder.resolve("parity.zip");
+        train(run, MicroTraining.with(options, "token_width", width, "token_grid", grid));
+    ModelConfig config = trained.manifest().config();
+    assertEquals(
+        width == null ? null : new TokenProjection(width, grid), config.tokenProjection());
+    StateDict random =
+        StateDict.of(
+            MtgfeArchitecture.build(
+                config,
+                (name, init, shape) -> Weights.random(SEED).get("model." + name, init, shape)));
+    for (String name : random.names()) {
+      if (name.matches("tokens[.].*weight")) {
+        assertFalse(
+            Arrays.equals(
+                random.tensors().get(name).values(),
+                trained.weights().tensors().get(name).values()),
+            name);
+      }
+    }
+    Path file = folder.resolve(run + ".zip");
     BundleWriter.write(trained, file, List.of(scenes.images().get(0).captions().get(0)));
     ModelBundle bundle = ModelBundle.read(file);
     ReferenceFusion reference = new ReferenceFusion(bundle.manifest().config(), bundle.weights());

@@ -339,7 +339,7 @@ public final class DocumentValue {
             ? header.count() <= field.spaces().textTokens()
             : field.spaces().imageTokens().values().stream()
                 .anyMatch(count -> TokenPooling.count(count, header.pooling()) == header.count());
-    if (header.hidden() != field.spaces().hidden() || !rightCount) {
+    if (header.hidden() != field.tokenWidth() || !rightCount) {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,

@@ -108,6 +108,11 @@ public record FieldDefinition(
                     tokenPooling));
   }
 
+  /** Returns the values of a token of what the field stores. */
+  int tokenWidth() {
+    return modality == Modality.IMAGE ? spaces.imageHidden() : spaces.hidden();
+  }
+
   /**
    * Bytes of the block that {@link #store} makes of so many tokens; 0 where the field stores none.
    *
@@ -121,7 +126,7 @@ public record FieldDefinition(
                 new TokenBlockFormat.Header(
                         encoding,
                         TokenPooling.count(count, tokenPooling),
-                        spaces.hidden(),
+                        tokenWidth(),
                         spaces.tokens(),
                         tokenPooling)
                     .length())

@@ -26,7 +26,8 @@ import org.opensearch.core.xcontent.XContentBuilder;
  * @param embedding fingerprint of the embeddings' space, 64 hexadecimal digits
  * @param tokens fingerprint of the tokens' space, 64 hexadecimal digits
  * @param dimension D, values of an embedding
- * @param hidden H, values of a token
+ * @param hidden H, values of a token; of an image's too, unless the next says otherwise
+ * @param imageHidden T, values of an image's token, at most H
  * @param textTokens most tokens of a text; 0 where the model encodes images alone
  * @param imageTokens M, tokens of an image, by sensor
  */
@@ -35,6 +36,7 @@ public record Spaces(
     String tokens,
     int dimension,
     int hidden,
+    int imageHidden,
     int textTokens,
     Map<String, Integer> imageTokens) {
   private static final String FINGERPRINT = "[0-9a-f]{64}";
@@ -50,6 +52,7 @@ public record Spaces(
     fingerprint("tokens", tokens);
     bounded("dimension", dimension, 1, KnnVectorsFormat.DEFAULT_MAX_DIMENSIONS);
     bounded("hidden", hidden, 1, MAX_EXTENT);
+    bounded("image_hidden", imageHidden, 1, hidden);
     bounded("text_tokens", textTokens, 0, MAX_EXTENT);
     Objects.requireNonNull(imageTokens, "image_tokens");
     if (imageTokens.isEmpty()) {
@@ -85,6 +88,7 @@ public record Spaces(
         model.fingerprints().tokenSpace(),
         config.embeddingDimension(),
         config.hidden(),
+        config.tokenWidth(),
         config.hasText() ? config.text().maxTokens() : 0,
         imageTokens);
   }
@@ -110,12 +114,16 @@ public record Spaces(
     counts.forEach(
         (sensor, count) ->
             imageTokens.put(String.valueOf(sensor), integer("image_tokens." + sensor, count)));
+    int hidden = integer("hidden", rest.remove("hidden"));
     Spaces spaces =
         new Spaces(
             String.valueOf(rest.remove("filter")),
             String.valueOf(rest.remove("tokens")),
             integer("dimension", rest.remove("dimension")),
-            integer("hidden", rest.remove("hidden")),
+            hidden,
+            rest.containsKey("image_hidden")
+                ? integer("image_hidden", rest.remove("image_hidden"))
+                : hidden,
             integer("text_tokens", rest.remove("text_tokens")),
             imageTokens);
     if (!rest.isEmpty()) {
@@ -131,7 +139,11 @@ public record Spaces(
         .field("filter", embedding)
         .field("tokens", tokens)
         .field("dimension", dimension)
-        .field("hidden", hidden)
+        .field("hidden", hidden);
+    if (imageHidden != hidden) {
+      builder.field("image_hidden", imageHidden);
+    }
+    builder
         .field("text_tokens", textTokens)
         .field("image_tokens", imageTokens)
         .endObject();
@@ -182,9 +194,10 @@ public record Spaces(
   private String shapes() {
     return String.format(
         Locale.ROOT,
-        "[dimension] %d, [hidden] %d, [text_tokens] %d, [image_tokens] %s",
+        "[dimension] %d, [hidden] %d, [image_hidden] %d, [text_tokens] %d, [image_tokens] %s",
         dimension,
         hidden,
+        imageHidden,
         textTokens,
         imageTokens);
   }

@@ -129,6 +129,7 @@ final class ModelListing extends RestBuilderListener<NodesReportAction.Response>
     builder
         .field("filter_dimension", model.config().embeddingDimension())
         .field("hidden", model.config().hidden())
+        .field("image_hidden", model.config().tokenWidth())
         .field("max_text_tokens", model.config().hasText() ? model.config().text().maxTokens() : 0)
         .field("sensors", model.config().sensors().stream().map(SensorConfig::name).toList())
         .field("fusion", model.config().hasFusion())

@@ -85,7 +85,9 @@ public final class JobReceiver {
           new Operation.EncodeImages(on, sensor.name()), pixels(request, sensor), deadline);
     }
     List<Tokens> images = images(request);
-    List<Operation.Pair> pairs = pairs(request, images, config.hidden());
+    boolean ofImages = operation == RemoteOperation.MAX_SIM;
+    int asking = ofImages ? config.tokenWidth() : config.hidden();
+    List<Operation.Pair> pairs = pairs(request, images, asking, config.tokenWidth());
     int m = images.get(0).count();
     return switch (operation) {
       case SCORE ->
@@ -230,7 +232,8 @@ public final class JobReceiver {
     return blocks;
   }
 
-  private static List<Operation.Pair> pairs(InferMessage request, List<Tokens> images, int h) {
+  private static List<Operation.Pair> pairs(
+      InferMessage request, List<Tokens> images, int askingWidth, int imageWidth) {
     List<TokenBlock> asking =
         blocks(request.tensor("asking"), request.tensor("asking_lengths").ints());
     int[] of = request.tensor("asking_of").ints();
@@ -250,12 +253,13 @@ public final class JobReceiver {
       }
       Operation.Pair pair =
           new Operation.Pair(asking.get(of[i]), images.get(images.size() == 1 ? 0 : i));
-      if (pair.asking().hidden() != h || pair.image().hidden() != h) {
+      if (pair.asking().hidden() != askingWidth || pair.image().hidden() != imageWidth) {
         throw new IllegalArgumentException(
             String.format(
                 Locale.ROOT,
-                "the model's tokens have %d values, got %d and %d",
-                h,
+                "the model's tokens have %d values and its images' %d, got %d and %d",
+                askingWidth,
+                imageWidth,
                 pair.asking().hidden(),
                 pair.image().hidden()));
       }

@@ -307,7 +307,7 @@ public final class EngineLoader implements ModelLoader {
       TokenBlock text = tokens(random, config.text().maxTokens(), config.hidden());
       List<TokenBlock> images = new ArrayList<>();
       for (int i = 0; i < PAIRS; i++) {
-        images.add(tokens(random, config.imageTokens(sensor), config.hidden()));
+        images.add(tokens(random, config.imageTokens(sensor), config.tokenWidth()));
       }
       call = () -> model.score(List.of(text), images);
     } else {
