@@ -47,11 +47,9 @@ final class CascadeBench {
       Evaluator evaluator = new Evaluator(model, split);
       List<EvaluationTable.Row> rows =
           new ArrayList<>(
-              evaluator.evaluate(
-                  depths, model.bundle().manifest().calibration(), pairs -> {}));
+              evaluator.evaluate(depths, model.bundle().manifest().calibration(), pairs -> {}));
       rows.addAll(
-          evaluator.byMaxSim(
-              images.size(), depths, model.bundle().manifest().calibration()));
+          evaluator.byMaxSim(images.size(), depths, model.bundle().manifest().calibration()));
       publish(model, split, captions, ks, rows);
     } finally {
       Files.delete(scratch);

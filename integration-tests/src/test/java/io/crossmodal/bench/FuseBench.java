@@ -64,8 +64,7 @@ final class FuseBench {
                 Integer.parseInt(parts[1]), parts.length < 3 ? null : Integer.valueOf(parts[2])));
   }
 
-  private static void measure(Report report, String preset, Precision precision)
-      throws Exception {
+  private static void measure(Report report, String preset, Precision precision) throws Exception {
     Path scratch = Files.createTempDirectory("fuse-");
     ModelBundle bundle = TestBundles.random("bench", config(preset), 1);
     String kept = System.getProperty("bench.bundles", "");

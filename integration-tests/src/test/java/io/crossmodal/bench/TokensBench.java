@@ -33,8 +33,7 @@ final class TokensBench {
     int scenes = Integer.getInteger("bench.scenes", 1000);
     int captions = Integer.getInteger("bench.captions", 5);
     Path work = Path.of(System.getProperty("crossmodal.work", "target/bench")).toAbsolutePath();
-    List<CaptionedImage> images =
-        ofFewerCaptions(Scenes.generate(work, scenes, SEED), captions);
+    List<CaptionedImage> images = ofFewerCaptions(Scenes.generate(work, scenes, SEED), captions);
     ModelBundle bundle = bundle();
     Path scratch = Files.createTempDirectory(work, "tokens-");
     Report report = new Report("tokens");

@@ -128,13 +128,9 @@ public class ProjectedTokensTests extends OpenSearchSingleNodeTestCase {
                 encoding,
                 bundle.manifest().fingerprints().tokenSpace(),
                 pooling);
-        PairLogits logits =
-            reference.score(words, TokenBlockFormat.read(block, 0, block.length));
+        PairLogits logits = reference.score(words, TokenBlockFormat.read(block, 0, block.length));
         double p =
-            bundle
-                .manifest()
-                .calibration()
-                .probability(logits.itm()[0], logits.biEncoder()[0]);
+            bundle.manifest().calibration().probability(logits.itm()[0], logits.biEncoder()[0]);
         // A value may be rounded the other way where the node computes a picture alone.
         assertEquals(hit.getId(), 1 + p, hit.getScore(), 2e-3);
       }
@@ -145,8 +141,7 @@ public class ProjectedTokensTests extends OpenSearchSingleNodeTestCase {
         PICTURES,
         client()
             .prepareSearch("archive")
-            .setQuery(
-                new CrossModalQueryBuilder("image", new QuerySource.Text("a b"), 10, null))
+            .setQuery(new CrossModalQueryBuilder("image", new QuerySource.Text("a b"), 10, null))
             .get()
             .getHits()
             .getHits()

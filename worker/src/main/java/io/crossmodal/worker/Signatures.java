@@ -29,8 +29,7 @@ final class Signatures {
       }
       case ENCODE_IMAGE -> inputs.add(tensor("pixels", "FP32", -1, -1, -1, -1));
       default -> {
-        inputs.add(
-            tensor("asking", "FP32", -1, -1, operation == RemoteOperation.MAX_SIM ? t : h));
+        inputs.add(tensor("asking", "FP32", -1, -1, operation == RemoteOperation.MAX_SIM ? t : h));
         inputs.add(tensor("asking_lengths", "INT32", -1));
         inputs.add(tensor("asking_of", "INT32", -1));
         inputs.add(tensor("image_blocks", "UINT8", -1));

@@ -101,8 +101,7 @@ final class TowerEncoder {
           Arrays.fill(lengths, config.imageTokens(expected));
           NDArray tokens = call.run("encode_image_" + sensor, batch);
           NDArray embeddings = call.run("filter_image", tokens.get(":, 0"));
-          NDArray stored =
-              config.tokenProjection() == null ? tokens : call.run("store", tokens);
+          NDArray stored = config.tokenProjection() == null ? tokens : call.run("store", tokens);
           encodings.addAll(encodings(call, stored, config.tokenWidth(), embeddings, lengths));
         });
     return encodings;

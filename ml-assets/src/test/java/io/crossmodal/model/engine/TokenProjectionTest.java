@@ -78,7 +78,9 @@ class TokenProjectionTest {
             tensor.values()[i] = (float) (init.mean() + 0.3 * values.nextGaussian());
           }
           // A variance is above 0.
-          return name.endsWith("running_var") ? Weights.random(SEED).get(name, init, extents) : tensor;
+          return name.endsWith("running_var")
+              ? Weights.random(SEED).get(name, init, extents)
+              : tensor;
         };
     Map<String, ScriptTensor> tensors =
         new LinkedHashMap<>(StateDict.of(MtgfeArchitecture.build(config, weights)).tensors());
@@ -144,8 +146,7 @@ class TokenProjectionTest {
     assertEquals(written.manifest().config(), narrow.manifest().config());
     assertEquals(written.manifest().fingerprints(), narrow.manifest().fingerprints());
     assertFalse(narrow.hasForeignCode());
-    ReferenceFusion reference =
-        new ReferenceFusion(narrow.manifest().config(), narrow.weights());
+    ReferenceFusion reference = new ReferenceFusion(narrow.manifest().config(), narrow.weights());
     int side = grid == null ? 6 : grid;
     try (FusionModel towers = load(whole, Precision.FP32);
         FusionModel model = load(narrow, Precision.FP32)) {
@@ -176,7 +177,8 @@ class TokenProjectionTest {
             model.attention(List.of(words), List.of(blocks.get(b))).get(0).patches(0),
             1e-4f);
       }
-      assertEquals(1, model.maxSim(List.of(blocks.get(0)), new int[1], blocks.subList(0, 1))[0], 1e-5);
+      assertEquals(
+          1, model.maxSim(List.of(blocks.get(0)), new int[1], blocks.subList(0, 1))[0], 1e-5);
       if (preRanker) {
         assertEquals(3, model.preRank(texts.subList(0, 1), blocks).length);
       }

@@ -26,8 +26,8 @@ import java.util.Objects;
  *     bundle's own learns on, and towers without one get {@value #LAYERS}
  * @param width inside of a new one over CLIP's towers; null: {@value #WIDTH}, or that of the tokens
  *     where they are narrower
- * @param tokenWidth values that an image's token is stored as; null with a grid: as many as the tower
- *     makes; without: nothing is projected
+ * @param tokenWidth values that an image's token is stored as; null with a grid: as many as the
+ *     tower makes; without: nothing is projected
  * @param tokenGrid tokens a side that patches are averaged to before they are stored; null: as many
  *     as the tower makes
  * @param keptRate factor of the learning rate of weights that start as the bundle has them

@@ -60,8 +60,8 @@ final class FusionStart {
           String.format(
               Locale.ROOT,
               "the tokens of this bundle are stored as %d values each already: it can learn on with"
-                  + " --start KEPT, without --layers, --token-width and --token-grid; else start from"
-                  + " the bundle that it was made of",
+                  + " --start KEPT, without --layers, --token-width and --token-grid; else start"
+                  + " from the bundle that it was made of",
               towers.tokenWidth()));
     }
     ModelConfig config = withFusion(options, towers);
@@ -153,8 +153,8 @@ final class FusionStart {
    * @param bundle weights of the bundle
    * @param axes gives (E, H), the directions that a fusion encoder of its own width keeps of the
    *     joint space; asked for where E is less than H alone
-   * @param tokenAxes gives (T, H), those that stored tokens keep; asked for where they are projected
-   *     from now on alone
+   * @param tokenAxes gives (T, H), those that stored tokens keep; asked for where they are
+   *     projected from now on alone
    */
   static Map<String, ScriptTensor> weights(
       FusionOptions options,

@@ -161,8 +161,7 @@ public final class FusionTraining {
       double stepsAnEpoch = (double) set.size() / options.queries();
       ModelConfig towers = bundle.manifest().config();
       ModelConfig teacher = FusionStart.isTaught(options, towers) ? towers : null;
-      FusionTask task =
-          new FusionTask(options, config, weights, prepared.fresh(), sensor, teacher);
+      FusionTask task = new FusionTask(options, config, weights, prepared.fresh(), sensor, teacher);
       try (TrainingModule<FusionTask.Batch> module = new TrainingModule<>(task, folder.path())) {
         Validation validation =
             new Validation(

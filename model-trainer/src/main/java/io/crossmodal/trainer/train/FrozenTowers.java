@@ -178,11 +178,10 @@ public final class FrozenTowers implements AutoCloseable {
   private NDArray tokens(NDManager manager, float[] features) {
     int[] shape = shape().stream().mapToInt(Integer::intValue).toArray();
     int count = features.length / Arrays.stream(shape).reduce(1, Math::multiplyExact);
-    long[] all = IntStream.concat(IntStream.of(count), Arrays.stream(shape)).asLongStream().toArray();
+    long[] all =
+        IntStream.concat(IntStream.of(count), Arrays.stream(shape)).asLongStream().toArray();
     NDArray given = manager.create(features, new Shape(all));
-    return cuts(config.image())
-        ? run(manager, "encode_image_from_" + sensor.name(), given)
-        : given;
+    return cuts(config.image()) ? run(manager, "encode_image_from_" + sensor.name(), given) : given;
   }
 
   /**

@@ -82,7 +82,6 @@ public record TrainingOptions(
     }
   }
 
-
   /**
    * Parts of the model that start from learnt weights, by prefixes of their parameters' names.
    *

@@ -457,9 +457,7 @@ class FusionTrainingTest {
   void tokensOfFewerValuesSayWhatWholeOnesDo(int width, Integer grid, String kind)
       throws Exception {
     ImageTowerConfig tower =
-        kind.equals("CONVOLUTIONAL")
-            ? MicroTraining.CONVOLUTIONAL
-            : MicroTraining.EFFICIENT_NET;
+        kind.equals("CONVOLUTIONAL") ? MicroTraining.CONVOLUTIONAL : MicroTraining.EFFICIENT_NET;
     ModelBundle whole = towers(tower);
     FusionOptions options =
         MicroTraining.with(options(60), "token_width", width, "token_grid", grid);

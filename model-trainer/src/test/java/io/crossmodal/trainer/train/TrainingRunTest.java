@@ -21,10 +21,10 @@ import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.Precision;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.TextConfig;
+import io.crossmodal.model.TokenProjection;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
-import io.crossmodal.model.TokenProjection;
 import io.crossmodal.model.fixtures.ReferenceFusion;
 import io.crossmodal.model.image.ImagePreprocessor;
 import io.crossmodal.model.text.WordPieceTokenizer;
@@ -857,8 +857,7 @@ class TrainingRunTest {
     ModelBundle trained =
         train(run, MicroTraining.with(options, "token_width", width, "token_grid", grid));
     ModelConfig config = trained.manifest().config();
-    assertEquals(
-        width == null ? null : new TokenProjection(width, grid), config.tokenProjection());
+    assertEquals(width == null ? null : new TokenProjection(width, grid), config.tokenProjection());
     StateDict random =
         StateDict.of(
             MtgfeArchitecture.build(

@@ -143,10 +143,7 @@ public record Spaces(
     if (imageHidden != hidden) {
       builder.field("image_hidden", imageHidden);
     }
-    builder
-        .field("text_tokens", textTokens)
-        .field("image_tokens", imageTokens)
-        .endObject();
+    builder.field("text_tokens", textTokens).field("image_tokens", imageTokens).endObject();
   }
 
   /**
