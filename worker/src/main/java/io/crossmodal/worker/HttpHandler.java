@@ -173,6 +173,11 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
         return;
       }
       exchange = begin(request);
+      if (request.decoderResult().isFailure() && !(message instanceof LastHttpContent)) {
+        // Netty finds no end of a request whose headers are none.
+        answer(context);
+        return;
+      }
     }
     if (message instanceof HttpContent content && exchange != null) {
       if (message.decoderResult().isFailure() && exchange.refusal == null) {

@@ -40,6 +40,7 @@ final class HostileRequestsTest {
   private static final String INFER = "/v2/models/scenes-tiny.encode_text/infer";
   private static final ModelBundle BUNDLE = ModelBundle.demo();
   private static final int ROUNDS = 400;
+  private static final int ENDS_MILLIS = 60_000;
 
   @TempDir private Path directory;
 
@@ -99,6 +100,8 @@ final class HostileRequestsTest {
 
   private static Socket connect(TestWorker worker, String text) throws IOException {
     Socket socket = new Socket(InetAddress.getLoopbackAddress(), worker.port());
+    // A worker that does not end it would hold up the test for ever.
+    socket.setSoTimeout(ENDS_MILLIS);
     socket.getOutputStream().write(text.getBytes(StandardCharsets.US_ASCII));
     return socket;
   }

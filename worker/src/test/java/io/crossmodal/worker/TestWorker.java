@@ -110,7 +110,8 @@ final class TestWorker implements AutoCloseable {
   }
 
   private HttpRequest.Builder request(String path) {
-    return HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port() + path));
+    return HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port() + path))
+        .timeout(Duration.ofMinutes(2));
   }
 
   private Answer send(HttpRequest request) throws IOException, InterruptedException {

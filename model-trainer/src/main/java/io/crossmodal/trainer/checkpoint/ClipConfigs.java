@@ -156,12 +156,12 @@ final class ClipConfigs {
     for (Map.Entry<String, JsonElement> option : tower.entrySet()) {
       String key = option.getKey();
       JsonElement value = option.getValue();
-      boolean off =
-          value.isJsonNull()
-              || value.isJsonObject() && value.getAsJsonObject().isEmpty()
-              || value.isJsonPrimitive()
-                  && (value.getAsString().equals("false")
-                      || OTHER_NETS.getOrDefault(key, List.of()).contains(value.getAsString()));
+      boolean isEmpty = value.isJsonObject() && value.getAsJsonObject().isEmpty();
+      boolean isClip =
+          value.isJsonPrimitive()
+              && (value.getAsString().equals("false")
+                  || OTHER_NETS.getOrDefault(key, List.of()).contains(value.getAsString()));
+      boolean off = value.isJsonNull() || isEmpty || isClip;
       if (!off && !PLAIN.contains(key) && !OF_OTHERS.matcher(key).matches()) {
         List<String> taken = OTHER_NETS.get(key);
         refuse(

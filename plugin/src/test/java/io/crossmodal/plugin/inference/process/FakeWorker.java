@@ -84,7 +84,7 @@ final class FakeWorker implements AutoCloseable {
       }
     }
     in.skipNBytes(length);
-    return first.split(" ")[1];
+    return first.split(" ", 3)[1];
   }
 
   private static String line(InputStream in) throws IOException {
