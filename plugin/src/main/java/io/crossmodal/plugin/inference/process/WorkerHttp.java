@@ -176,6 +176,10 @@ final class WorkerHttp implements AutoCloseable {
     WorkerReplies.Exchange exchange =
         new WorkerReplies.Exchange(longest, new CompletableFuture<>());
     CompletableFuture<Reply> reply = exchange.reply();
+    if (closed) {
+      reply.completeExceptionally(new WorkerException.Gone("the node is closing", null));
+      return reply;
+    }
     for (Channel channel = idle.pollLast(); channel != null; channel = idle.pollLast()) {
       if (channel.isActive()) {
         start(channel, sender, exchange);

@@ -13,6 +13,8 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
@@ -20,6 +22,7 @@ import java.util.concurrent.Executors;
 final class FakeWorker implements AutoCloseable {
   private final ServerSocket server;
   private final Answer answer;
+  private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
   private final ExecutorService threads = Executors.newCachedThreadPool();
 
   /** Writes what is to be answered to a request. */
@@ -50,6 +53,7 @@ final class FakeWorker implements AutoCloseable {
     while (!server.isClosed()) {
       try {
         Socket socket = server.accept();
+        sockets.add(socket);
         threads.execute(() -> serve(socket));
       } catch (IOException e) {
         // It is closed.
@@ -108,6 +112,9 @@ final class FakeWorker implements AutoCloseable {
   @Override
   public void close() throws IOException {
     server.close();
+    for (Socket socket : sockets) {
+      socket.close();
+    }
     threads.shutdownNow();
   }
 }
