@@ -148,7 +148,7 @@ public class HostileAnswersTests extends OpenSearchTestCase {
   private FakeWorker loading(FakeWorker.Answer infer) throws IOException {
     byte[] named = "{\"name\":\"crossmodal-worker\"}".getBytes(StandardCharsets.US_ASCII);
     byte[] held =
-        ("{\"version\":\"1\",\"precision\":\"fp32\",\"bytes\":1,\"devices\":[],\"trials\":[]}")
+        "{\"version\":\"1\",\"precision\":\"fp32\",\"bytes\":1,\"devices\":[],\"trials\":[]}"
             .getBytes(StandardCharsets.US_ASCII);
     return new FakeWorker(
         (path, out) -> {
