@@ -49,7 +49,7 @@ final class TowerEncoder {
           NDArray ids = ids(call, piece, n);
           NDArray tokens = call.run("encode_text", ids, TokenBatches.mask(call, lengths, n));
           NDArray embeddings = call.run("filter_text", tokens.get(":, 0"));
-          encodings.addAll(encodings(call, tokens, config.hidden(), embeddings, lengths));
+          encodings.addAll(encodings(tokens, config.hidden(), embeddings, lengths));
         });
     return encodings;
   }
@@ -102,7 +102,7 @@ final class TowerEncoder {
           NDArray tokens = call.run("encode_image_" + sensor, batch);
           NDArray embeddings = call.run("filter_image", tokens.get(":, 0"));
           NDArray stored = config.tokenProjection() == null ? tokens : call.run("store", tokens);
-          encodings.addAll(encodings(call, stored, config.tokenWidth(), embeddings, lengths));
+          encodings.addAll(encodings(stored, config.tokenWidth(), embeddings, lengths));
         });
     return encodings;
   }
@@ -133,8 +133,7 @@ final class TowerEncoder {
    * @param embeddings (B, D)
    * @param lengths tokens of each item, at most N
    */
-  private List<Encoding> encodings(
-      TorchModel.Call call, NDArray tokens, int h, NDArray embeddings, int[] lengths) {
+  private List<Encoding> encodings(NDArray tokens, int h, NDArray embeddings, int[] lengths) {
     long start = System.nanoTime();
     FloatBuffer e = TorchModel.floats(embeddings); // (B, D)
     FloatBuffer t = TorchModel.floats(tokens); // (B, N, h)
