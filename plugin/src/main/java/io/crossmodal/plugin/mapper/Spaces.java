@@ -114,12 +114,13 @@ public record Spaces(
     counts.forEach(
         (sensor, count) ->
             imageTokens.put(String.valueOf(sensor), integer("image_tokens." + sensor, count)));
+    int dimension = integer("dimension", rest.remove("dimension"));
     int hidden = integer("hidden", rest.remove("hidden"));
     Spaces spaces =
         new Spaces(
             String.valueOf(rest.remove("filter")),
             String.valueOf(rest.remove("tokens")),
-            integer("dimension", rest.remove("dimension")),
+            dimension,
             hidden,
             rest.containsKey("image_hidden")
                 ? integer("image_hidden", rest.remove("image_hidden"))
