@@ -227,15 +227,12 @@ public final class StacItems extends AbstractList<StacItem> implements RandomAcc
   private static void time(Optional<Instant> time, DataOutputStream out) throws IOException {
     out.writeBoolean(time.isPresent());
     if (time.isPresent()) {
-      out.writeLong(time.get().getEpochSecond());
-      out.writeInt(time.get().getNano());
+      text(time.get().toString(), out);
     }
   }
 
   private static Optional<Instant> time(DataInputStream in) throws IOException {
-    return in.readBoolean()
-        ? Optional.of(Instant.ofEpochSecond(in.readLong(), in.readInt()))
-        : Optional.empty();
+    return in.readBoolean() ? Optional.of(Instant.parse(text(in))) : Optional.empty();
   }
 
   @Override
