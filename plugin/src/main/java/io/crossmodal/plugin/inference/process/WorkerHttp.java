@@ -21,6 +21,7 @@ import io.netty.handler.codec.http.DefaultFullHttpRequest;
 import io.netty.handler.codec.http.DefaultHttpRequest;
 import io.netty.handler.codec.http.HttpChunkedInput;
 import io.netty.handler.codec.http.HttpClientCodec;
+import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpUtil;
@@ -122,8 +123,9 @@ final class WorkerHttp implements AutoCloseable {
         LONGEST_WORDS,
         channel ->
             channel.writeAndFlush(
-                new DefaultFullHttpRequest(
-                    HttpVersion.HTTP_1_1, HttpMethod.GET, path, Unpooled.EMPTY_BUFFER)));
+                toHost(
+                    new DefaultFullHttpRequest(
+                        HttpVersion.HTTP_1_1, HttpMethod.GET, path, Unpooled.EMPTY_BUFFER))));
   }
 
   /** Sends a body that is answered by a few words. */
@@ -145,7 +147,8 @@ final class WorkerHttp implements AutoCloseable {
           body.data().forEach(part -> parts.add(part.duplicate()));
           ByteBuf content = Unpooled.wrappedBuffer(parts.toArray(ByteBuffer[]::new));
           DefaultFullHttpRequest request =
-              new DefaultFullHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.POST, path, content);
+              toHost(
+                  new DefaultFullHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.POST, path, content));
           HttpUtil.setContentLength(request, content.readableBytes());
           if (!body.data().isEmpty()) {
             request.headers().set(InferMessage.JSON_LENGTH, body.json().length);
@@ -163,13 +166,21 @@ final class WorkerHttp implements AutoCloseable {
     return exchange(
         LONGEST_WORDS,
         channel -> {
-          HttpRequest request = new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.POST, path);
+          HttpRequest request =
+              toHost(new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.POST, path));
           request.headers().set(InferMessage.JSON_LENGTH, json.length);
           HttpUtil.setTransferEncodingChunked(request, true);
           channel.write(request);
           InputStream all = new SequenceInputStream(new ByteArrayInputStream(json), bundle);
           return channel.writeAndFlush(new HttpChunkedInput(new ChunkedStream(all, 1 << 16)));
         });
+  }
+
+  /** Names the host, as HTTP/1.1 asks for; a socket's file has none. */
+  private <T extends HttpRequest> T toHost(T request) {
+    String host = address.isFile() ? "localhost" : address.text().replace("https://", "");
+    request.headers().set(HttpHeaderNames.HOST, host);
+    return request;
   }
 
   private CompletableFuture<Reply> exchange(long longest, Sender sender) {
