@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.instanceOf;
 
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.fixtures.TestBundles;
 import io.crossmodal.model.inference.Deadline;
 import io.crossmodal.model.inference.InferenceException;
 import io.crossmodal.model.inference.registry.ModelCatalog;
@@ -93,6 +94,8 @@ public class OtherServerTests extends OpenSearchTestCase {
     Path unused = script("sums.py", folder);
     Path script = script(server, folder);
     Path errors = folder.resolve("errors.txt");
+    ModelBundle micro =
+        TestBundles.write(TestModels.micro(), folder.resolve("micro.zip"), List.of("a b"));
     ModelConfig config = MODEL.manifest().config();
     int port = 20_000 + randomInt(10_000);
     ExecutorService helpers = Executors.newFixedThreadPool(2);
@@ -109,7 +112,7 @@ public class OtherServerTests extends OpenSearchTestCase {
         NodeInference node =
             new NodeInference(
                 new ProcessEngine(
-                    new ModelCatalog(() -> List.of(MODEL, TestModels.micro())),
+                    new ModelCatalog(() -> List.of(MODEL, micro)),
                     TestService.settings(createTempDir(), 100, 8, true, Duration.ZERO),
                     List.of(WorkerAddress.of("127.0.0.1:" + port)),
                     null,
