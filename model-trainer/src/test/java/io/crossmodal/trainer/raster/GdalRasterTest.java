@@ -40,7 +40,6 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -333,18 +332,15 @@ class GdalRasterTest {
         }
         OutputStream out = client.getOutputStream();
         boolean found = request != null && request.startsWith("GET " + key + " ");
-        String head =
+        List<String> head =
             found
-                ? String.format(
-                    Locale.ROOT,
-                    "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes %d-%d/%d\r\n"
-                        + "Content-Length: %d\r\n",
-                    from,
-                    to - 1,
-                    object.length,
-                    to - from)
-                : "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n";
-        out.write((head + "Connection: close\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
+                ? List.of(
+                    "HTTP/1.1 206 Partial Content",
+                    "Content-Range: bytes " + from + "-" + (to - 1) + "/" + object.length,
+                    "Content-Length: " + (to - from))
+                : List.of("HTTP/1.1 404 Not Found", "Content-Length: 0");
+        String lines = String.join("\r\n", head) + "\r\nConnection: close\r\n\r\n";
+        out.write(lines.getBytes(StandardCharsets.US_ASCII));
         out.write(object, from, found ? to - from : 0);
         out.flush();
       } catch (IOException e) {
