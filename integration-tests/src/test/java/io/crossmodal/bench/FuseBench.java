@@ -55,7 +55,7 @@ final class FuseBench {
 
   /** Returns a preset's config; "BASE:128:7" stores 7 x 7 patches and [CLS] as 128 values each. */
   private static ModelConfig config(String preset) {
-    String[] parts = preset.split(":");
+    String[] parts = preset.split(":", -1);
     ModelConfig whole = ModelConfig.Preset.valueOf(parts[0].toUpperCase(Locale.ROOT)).config();
     return parts.length < 2
         ? whole

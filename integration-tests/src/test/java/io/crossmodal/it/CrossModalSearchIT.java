@@ -232,7 +232,8 @@ final class CrossModalSearchIT {
             + "}}}";
     // So that the timeout meets the rescore and not the encoding of the query.
     assertFalse(post("/scenes/_search", search).get("timed_out").getAsBoolean());
-    try (Engines.Late unused = Engines.late(client)) {
+    Engines.Late delay = Engines.late(client);
+    try (delay) {
       JsonObject late = post("/scenes/_search", search);
       assertTrue(late.get("timed_out").getAsBoolean());
       for (JsonElement hit : late.getAsJsonObject("hits").getAsJsonArray("hits")) {
