@@ -91,8 +91,8 @@ class ReportTest {
     double[] x = new double[3];
     double[] y = new double[3];
     for (int i = 0; i < 3; i++) {
-      x[i] = Double.parseDouble(points[i].split(",")[0]);
-      y[i] = Double.parseDouble(points[i].split(",")[1]);
+      x[i] = Double.parseDouble(points[i].split(",", -1)[0]);
+      y[i] = Double.parseDouble(points[i].split(",", -1)[1]);
     }
     assertEquals(x[1] - x[0], x[2] - x[1], 0.11);
     assertEquals(y[1] - y[0], y[2] - y[1], 0.11);
