@@ -55,7 +55,7 @@ class ReportTest {
         |---|---|
         | 10000 |  |
         """
-            .formatted(before),
+            .replace("%1$s", before.toString()),
         now.ratios(before));
   }
 
