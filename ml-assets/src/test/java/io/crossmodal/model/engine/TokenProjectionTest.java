@@ -185,13 +185,16 @@ class TokenProjectionTest {
     }
   }
 
-  /** Golden inputs are scored when a model is loaded. */
+  /**
+   * Golden inputs are scored when a model is loaded. One net for all runs: one drawn by chance may
+   * have logits so small that BF16's rounding is more of them than a load accepts.
+   */
   @ParameterizedTest
   @EnumSource(value = Precision.class, names = "FP16", mode = EnumSource.Mode.EXCLUDE)
   void itIsServedInEveryPrecision(Precision precision) throws Exception {
     ModelConfig config = whole(true).withTokenProjection(new TokenProjection(5, 3));
     Path file = scratch.resolve("narrow.zip");
-    TestBundles.write(TestBundles.random("narrow", config, SEED), file, List.of("a b", "c d"));
+    TestBundles.write(TestBundles.random("narrow", config, 1), file, List.of("a b", "c d"));
     try (FusionModel model = load(ModelBundle.read(file), precision)) {
       TokenBlock image = model.encodeImages("rgb", pictures(1)).get(0).tokens();
       assertEquals(List.of(10, 5), List.of(image.count(), image.hidden()));
