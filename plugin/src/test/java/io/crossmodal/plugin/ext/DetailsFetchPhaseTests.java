@@ -255,7 +255,7 @@ public class DetailsFetchPhaseTests extends OpenSearchSingleNodeTestCase {
         search("pictures", false, false)
             .setQuery(all(WORDS))
             .addRescorer(fusion(WORDS), PICTURES + 2);
-    SearchRequestBuilder unrescored = search("pictures", true, true).setQuery(all(WORDS));
+    SearchRequestBuilder unrescored = search("pictures", false, false).setQuery(all(WORDS));
     plain.get(); // encodes the query
     for (SearchRequestBuilder search : List.of(plain, neither, unrescored)) {
       long pairs = count(Counter.PAIRS);
