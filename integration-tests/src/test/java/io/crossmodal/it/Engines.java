@@ -67,11 +67,6 @@ public final class Engines {
     return Shared.SOCKET;
   }
 
-  /** Has a node compute itself whatever the property says: its own native code is what matters. */
-  static OpenSearchNode.Builder itself(OpenSearchNode.Builder node) {
-    return node.setting("plugins.cross_modal.engine", "embedded");
-  }
-
   /** Has no model answer a node until what is returned is closed. */
   static Late late(CrossModalClient client) throws IOException {
     if (areEmbedded()) {

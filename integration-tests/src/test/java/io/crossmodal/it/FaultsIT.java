@@ -29,7 +29,7 @@ final class FaultsIT {
   private static final String MODELS = "/_plugins/_cross_modal/models/";
 
   private static OpenSearchNode.Builder node(Path folder) throws IOException {
-    return Engines.itself(Nodes.builder(Nodes.home(folder), folder.resolve("node")));
+    return Nodes.embedded(Nodes.home(folder), folder.resolve("node"));
   }
 
   private static int hits(OpenSearchNode node, String query) throws IOException {

@@ -51,8 +51,9 @@ final class LifecycleIT {
   /** With their own graph parameters, and with the default ones. */
   private static final List<String> INDICES = List.of("own", "usual");
 
+  /** Libtorch fills the node's own disk, and without the plugin there are no settings of it. */
   private static OpenSearchNode.Builder node(OpenSearchHome home, Path folder) {
-    return Nodes.builder(home, folder.resolve("node"));
+    return Nodes.embedded(home, folder.resolve("node"));
   }
 
   private static String picture(int number) throws IOException {

@@ -56,9 +56,17 @@ public final class Nodes {
     return home;
   }
 
-  /** Describes a node whose libtorch does not keep processors busy with waiting. */
+  /** Describes a node that computes where the system property {@link Engines} reads says. */
   static OpenSearchNode.Builder builder(OpenSearchHome home, Path folder) {
-    return Engines.chosen(OpenSearchNode.builder(home, folder))
+    return Engines.chosen(embedded(home, folder));
+  }
+
+  /**
+   * Describes a node that computes itself whatever the property says, for its own native code is
+   * what matters; its libtorch does not keep processors busy with waiting.
+   */
+  static OpenSearchNode.Builder embedded(OpenSearchHome home, Path folder) {
+    return OpenSearchNode.builder(home, folder)
         .heapMegabytes(1024)
         .environment("OMP_WAIT_POLICY", "passive");
   }

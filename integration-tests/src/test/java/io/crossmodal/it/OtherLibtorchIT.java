@@ -44,7 +44,7 @@ final class OtherLibtorchIT {
           "-Dai.djl.offline=false");
 
   private static OpenSearchNode.Builder node(Path folder) throws IOException {
-    return Engines.itself(Nodes.builder(Nodes.home(folder), folder.resolve("node")));
+    return Nodes.embedded(Nodes.home(folder), folder.resolve("node"));
   }
 
   private static Properties properties(OpenSearchNode node)
