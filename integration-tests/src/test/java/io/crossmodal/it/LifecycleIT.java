@@ -91,8 +91,7 @@ final class LifecycleIT {
     try (OpenSearchNode node =
         node(with, folder).setting("plugins.cross_modal.precision", "fp32").start()) {
       manyUploadsAtOnce(node);
-      String bundle = Base64.getEncoder().encodeToString(Files.readAllBytes(file));
-      Nodes.json(node, "PUT", MODELS + "mine", "{\"bundle\":\"" + bundle + "\"}");
+      upload(node, Base64.getEncoder().encodeToString(Files.readAllBytes(file)));
       for (String index : INDICES) {
         boolean own = index.equals("own");
         Nodes.json(
@@ -186,6 +185,20 @@ final class LifecycleIT {
     assertTrue(statuses.stream().allMatch(Set.of(200, 202, 413, 429)::contains), "" + statuses);
     String health = Nodes.call(node, "GET", "/_cluster/health", null);
     assertFalse(health.contains("\"red\""), health);
+  }
+
+  /** Retries as a 429 asks for: what many uploads left in the heap may still be there. */
+  private static void upload(OpenSearchNode node, String bundle) throws IOException {
+    for (int retries = 20; ; retries--) {
+      try {
+        Nodes.json(node, "PUT", MODELS + "mine", "{\"bundle\":\"" + bundle + "\"}");
+        return;
+      } catch (ResponseException e) {
+        if (retries == 0 || e.getResponse().getStatusLine().getStatusCode() != 429) {
+          throw e;
+        }
+      }
+    }
   }
 
   private static int part(OpenSearchNode node, int number, byte[] body) {
