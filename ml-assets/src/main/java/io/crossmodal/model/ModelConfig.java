@@ -390,7 +390,7 @@ public record ModelConfig(
 
   /** Tokens of one image of a sensor as its tower makes them. */
   public int towerTokens(SensorConfig sensor) {
-    return 1 + (int) Math.pow(image.tokenSide(sensor.imageSize()), 2);
+    return image.tokenSide(sensor.imageSize()) * image.tokenSide(sensor.imageSize()) + 1;
   }
 
   /** Values of an image's token as it is stored and fused: H, or T where it is projected. */

@@ -13,12 +13,17 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import ai.djl.Device;
 import com.google.gson.JsonObject;
+import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.PairLogits;
 import io.crossmodal.model.Precision;
+import io.crossmodal.model.SensorConfig;
+import io.crossmodal.model.TokenProjection;
 import io.crossmodal.model.WordPatchWeights;
 import io.crossmodal.model.bundle.ModelBundle;
 import io.crossmodal.model.engine.Encoding;
 import io.crossmodal.model.engine.FusionModel;
+import io.crossmodal.model.fixtures.TestBundles;
+import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.inference.Deadline;
 import io.crossmodal.model.inference.batching.Job;
 import io.crossmodal.model.inference.batching.Operation;
@@ -250,12 +255,55 @@ final class WorkerServerTest {
   }
 
   private static void complete(TestWorker worker, Job<?, ?> job) throws Exception {
-    String name = RemoteOperation.of(job.operation()).of(ID);
+    complete(worker, ID, bundle.manifest().config(), job);
+  }
+
+  private static void complete(TestWorker worker, String id, ModelConfig config, Job<?, ?> job)
+      throws Exception {
+    String name = RemoteOperation.of(job.operation()).of(id);
     TestWorker.Answer answer =
         worker.post(
             "/v2/models/" + name + "/infer", JobSender.request(Job.Priority.SEARCH, job, true));
     assertEquals(200, answer.status(), answer.text());
-    JobSender.complete(job, bundle.manifest().config(), answer.message());
+    JobSender.complete(job, config, answer.message());
+  }
+
+  /** A model that stores fewer values of a picture's token answers with so many, and reads them. */
+  @Test
+  void projectedTokensAreAsNarrowHereAsThere() throws Exception {
+    ModelConfig config = ModelConfig.micro().withTokenProjection(new TokenProjection(5, 2));
+    Path file = directory.resolve("narrow.zip");
+    ModelBundle narrow =
+        TestBundles.write(TestBundles.random("narrow", config, 1), file, List.of("a b"));
+    SensorConfig sensor = config.sensors().get(0);
+    int side = sensor.imageSize();
+    float[] values = new float[sensor.channels() * side * side];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (i % 7) / 7f;
+    }
+    List<PixelTensor> pictures = List.of(new PixelTensor(sensor.channels(), side, values));
+    List<TokenizedText> texts = List.of(narrow.tokenizer().tokenize("a b"));
+    try (FusionModel model = FusionModel.load(narrow, directory, Device.cpu(), Precision.FP32);
+        TestWorker worker = worker()) {
+      byte[] bytes = Files.readAllBytes(file);
+      assertEquals(200, worker.load("narrow", bytes, TestWorker.sha256(bytes), "n1").status());
+      Job<PixelTensor, Encoding> seen =
+          job(new Operation.EncodeImages(null, sensor.name()), pictures);
+      complete(worker, "narrow", config, seen);
+      Encoding expected = model.encodeImages(sensor.name(), pictures).get(0);
+      Encoding found = seen.result().join().get(0);
+      assertEquals(List.of(5, 5), List.of(found.tokens().count(), found.tokens().hidden()));
+      assertArrayEquals(expected.tokens().values(), found.tokens().values(), 1e-6f);
+      assertArrayEquals(expected.embedding(), found.embedding(), 1e-6f);
+      Tokens asking = model.encodeTexts(texts).get(0).tokens();
+      Job<Operation.Pair, Operation.PairLogit> scored =
+          job(
+              new Operation.Score(null, 5, null),
+              List.of(new Operation.Pair(asking, found.tokens())));
+      complete(worker, "narrow", config, scored);
+      PairLogits logits = model.score(List.of(asking), new int[1], List.of(found.tokens()));
+      assertEquals(logits.itm()[0], scored.result().join().get(0).itm(), 1e-5);
+    }
   }
 
   @Test

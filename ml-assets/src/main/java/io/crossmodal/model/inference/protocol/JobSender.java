@@ -146,13 +146,14 @@ public final class JobSender {
   private static List<?> outcomes(Job<?, ?> job, ModelConfig config, InferMessage response) {
     RemoteOperation kind = RemoteOperation.of(job.operation());
     if (kind == RemoteOperation.ENCODE_TEXT || kind == RemoteOperation.ENCODE_IMAGE) {
-      int[] tokens =
-          job.operation() instanceof Operation.EncodeImages images
-              ? filled(job.items().size(), config.imageTokens(config.sensor(images.sensor())))
-              : cast(job.items(), TokenizedText.class).stream()
-                  .mapToInt(TokenizedText::length)
-                  .toArray();
-      return encodings(response, config, tokens);
+      int d = config.embeddingDimension();
+      if (job.operation() instanceof Operation.EncodeImages images) {
+        int m = config.imageTokens(config.sensor(images.sensor()));
+        return encodings(response, d, config.tokenWidth(), filled(job.items().size(), m));
+      }
+      int[] lengths =
+          cast(job.items(), TokenizedText.class).stream().mapToInt(TokenizedText::length).toArray();
+      return encodings(response, d, config.hidden(), lengths);
     } else if (kind == RemoteOperation.ATTENTION) {
       return tables(response.tensor("weights").floats(), cast(job.items(), Operation.Pair.class));
     } else if (kind == RemoteOperation.SCORE) {
@@ -182,13 +183,13 @@ public final class JobSender {
   }
 
   /**
+   * @param d values of an embedding
+   * @param h values of a token
    * @param counts how many tokens each item has
    */
-  private static List<Encoding> encodings(InferMessage response, ModelConfig config, int[] counts) {
+  private static List<Encoding> encodings(InferMessage response, int d, int h, int[] counts) {
     int b = counts.length;
-    int d = config.embeddingDimension();
     int n = Arrays.stream(counts).max().orElseThrow();
-    int h = config.hidden();
     float[] vectors = values(response, "embedding", b, d);
     float[] tokens = values(response, "tokens", b, n, h);
     List<Encoding> encodings = new ArrayList<>();

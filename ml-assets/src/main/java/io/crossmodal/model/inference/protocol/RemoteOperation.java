@@ -105,11 +105,11 @@ public enum RemoteOperation {
           case ENCODE_TEXT -> {
             int longest =
                 items.stream().mapToInt(text -> ((TokenizedText) text).length()).max().orElse(0);
-            yield encodings(config, items.size(), longest);
+            yield encodings(config, items.size(), longest, config.hidden());
           }
           case ENCODE_IMAGE -> {
             int most = config.sensors().stream().mapToInt(config::imageTokens).max().orElse(0);
-            yield encodings(config, items.size(), most);
+            yield encodings(config, items.size(), most, config.tokenWidth());
           }
           case SCORE -> 2L * items.size();
           case MAX_SIM, PRE_RANK -> items.size();
@@ -121,8 +121,8 @@ public enum RemoteOperation {
         };
   }
 
-  private static long encodings(ModelConfig config, long items, long tokens) {
-    return items * (config.embeddingDimension() + tokens * config.hidden());
+  private static long encodings(ModelConfig config, long items, long tokens, long width) {
+    return items * (config.embeddingDimension() + tokens * width);
   }
 
   /** Returns what an operation is called. */
