@@ -5,6 +5,7 @@
 package io.crossmodal.model.image;
 
 import java.awt.image.BufferedImage;
+import java.awt.image.DataBufferInt;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -22,11 +23,11 @@ public final class JpegWriter {
   public static BufferedImage buffered(RgbImage picture) {
     BufferedImage image =
         new BufferedImage(picture.width(), picture.height(), BufferedImage.TYPE_INT_RGB);
+    int[] pixels = ((DataBufferInt) image.getRaster().getDataBuffer()).getData();
     byte[] rgb = picture.rgb();
-    for (int i = 0; i < rgb.length / 3; i++) {
-      int colour =
+    for (int i = 0; i < pixels.length; i++) {
+      pixels[i] =
           ((rgb[3 * i] & 0xff) << 16) | ((rgb[3 * i + 1] & 0xff) << 8) | (rgb[3 * i + 2] & 0xff);
-      image.setRGB(i % picture.width(), i / picture.width(), colour);
     }
     return image;
   }

@@ -8,17 +8,20 @@ import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.function.IntFunction;
 
 /**
  * Keeps the strips and tiles of an image that were used last, unpacked: windows that are cut one
  * beside the other share most of them. A damaged one is unpacked once, and refused ever after by
- * the same exception. Thread-safe; two threads may unpack the same one.
+ * the same exception. Thread-safe: who asks first unpacks, others wait for it.
  */
 final class PieceCache {
   private final long budget;
   private final Map<Integer, TiffSource.Slice> pieces = new LinkedHashMap<>(16, 0.75f, true);
   private final Map<Integer, ImageFormatException> damaged = new HashMap<>();
+  private final Map<Integer, CompletableFuture<TiffSource.Slice>> unpacking = new HashMap<>();
   private long held;
 
   /**
@@ -30,26 +33,60 @@ final class PieceCache {
     this.budget = budget;
   }
 
+  /**
+   * Returns a strip or tile.
+   *
+   * @throws ImageFormatException when it is damaged
+   */
   TiffSource.Slice get(int piece, IntFunction<TiffSource.Slice> unpack) {
+    CompletableFuture<TiffSource.Slice> own = new CompletableFuture<>();
+    CompletableFuture<TiffSource.Slice> others;
     synchronized (this) {
       TiffSource.Slice known = pieces.get(piece);
       if (known != null) {
         return known;
       }
       check(piece);
+      others = unpacking.putIfAbsent(piece, own);
     }
-    TiffSource.Slice made;
+    return others == null ? unpack(piece, unpack, own) : await(others);
+  }
+
+  private TiffSource.Slice unpack(
+      int piece,
+      IntFunction<TiffSource.Slice> unpack,
+      CompletableFuture<TiffSource.Slice> waitedFor) {
     try {
-      made = unpack.apply(piece);
+      TiffSource.Slice made = unpack.apply(piece);
+      keep(piece, made);
+      waitedFor.complete(made);
+      return made;
     } catch (ImageFormatException e) {
       synchronized (this) {
-        damaged.putIfAbsent(piece, e);
-        check(piece);
+        damaged.put(piece, e);
+      }
+      waitedFor.completeExceptionally(e);
+      throw e;
+    } catch (RuntimeException | Error e) {
+      // It may be there the next time.
+      waitedFor.completeExceptionally(e);
+      throw e;
+    } finally {
+      synchronized (this) {
+        unpacking.remove(piece);
+      }
+    }
+  }
+
+  private static TiffSource.Slice await(CompletableFuture<TiffSource.Slice> other) {
+    try {
+      return other.join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof RuntimeException cause) {
+        throw cause;
       }
       throw e;
     }
-    keep(piece, made);
-    return made;
   }
 
   private void check(int piece) {
@@ -60,9 +97,10 @@ final class PieceCache {
   }
 
   private synchronized void keep(int piece, TiffSource.Slice made) {
-    if (made.bytes().length > budget || pieces.putIfAbsent(piece, made) != null) {
+    if (made.bytes().length > budget) {
       return;
     }
+    pieces.put(piece, made);
     held += made.bytes().length;
     Iterator<TiffSource.Slice> oldest = pieces.values().iterator();
     while (held > budget) {

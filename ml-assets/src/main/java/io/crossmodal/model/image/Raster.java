@@ -51,6 +51,14 @@ public interface Raster extends Closeable {
   int level(double scale);
 
   /**
+   * Returns whether each pixel of a window has data, since the raster has neither opacity nor a mask
+   * nor a value for none, and its numbers are whole ones.
+   *
+   * @param level as for {@link #colours}, with window
+   */
+  boolean hasAllData(int level, Window window);
+
+  /**
    * Returns what a window shows, as colours.
    *
    * @param level that is read, 0 for the image itself

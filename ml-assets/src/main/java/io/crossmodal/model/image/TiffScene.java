@@ -236,6 +236,15 @@ public final class TiffScene implements TiffHeader, Raster {
   }
 
   @Override
+  public boolean hasAllData(int level, Window window) {
+    Level read = levels.get(level);
+    return read.tiff.isUnsigned()
+        && read.tiff.opacity() < 0
+        && read.mask == null
+        && noData.isEmpty();
+  }
+
+  @Override
   public RgbImage colours(int level, Window window, int most) {
     if (isReordered()) {
       return Stretch.BYTES.apply(values(level, window, most).bands(), rgb());

@@ -286,9 +286,14 @@ final class PictureReader {
    */
   Part window(Raster scene, int level, Window window, Cutting cutting, RangeSource ranges)
       throws IOException {
+    Optional<Clouds> clouds = cutting.clouds().filter(of -> of.band() >= 0);
+    if (clouds.isEmpty() && hasOwnColours(scene) && scene.hasAllData(level, window)) {
+      // Nothing is asked of the values, which would be unpacked a second time.
+      RgbImage colours = scene.colours(level, window, most);
+      return new Part(0, OptionalDouble.empty(), Optional.of(seen(colours, Optional.empty())));
+    }
     Raster.Values values = scene.values(level, window, most);
     BandImage bands = values.bands();
-    Optional<Clouds> clouds = cutting.clouds().filter(of -> of.band() >= 0);
     OptionalDouble cloud =
         clouds.isEmpty() ? OptionalDouble.empty() : OptionalDouble.of(clouds.get().share(bands));
     if (values.noData() > cutting.mostNoData()

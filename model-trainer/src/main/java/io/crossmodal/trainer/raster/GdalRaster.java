@@ -258,6 +258,11 @@ final class GdalRaster implements RasterFile, Raster {
   }
 
   @Override
+  public boolean hasAllData(int level, Window window) {
+    return !isMasked() && part(level, there(level, window)).scene().hasAllData(0, window);
+  }
+
+  @Override
   public RgbImage colours(int level, Window window, int most) {
     if (bands() > 1 && !rgb.equals(List.of(0, 1, 2))) {
       return Stretch.BYTES.apply(values(level, window, most).bands(), rgb);
