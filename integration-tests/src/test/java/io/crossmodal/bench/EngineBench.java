@@ -182,8 +182,7 @@ final class EngineBench {
         "Resident memory, of which the heap is fixed; models: " + models,
         "engine | the node's, MiB | the worker's, MiB");
     report.row(embedded.name, residentMiB(embedded.node.process()), "none");
-    report.row(
-        process.name, residentMiB(process.node.process()), residentMiB(worker.process()));
+    report.row(process.name, residentMiB(process.node.process()), residentMiB(worker.process()));
   }
 
   private static void measure(

@@ -51,8 +51,8 @@ public interface Raster extends Closeable {
   int level(double scale);
 
   /**
-   * Returns whether each pixel of a window has data, since the raster has neither opacity nor a mask
-   * nor a value for none, and its numbers are whole ones.
+   * Returns whether each pixel of a window has data, since the raster has neither opacity nor a
+   * mask nor a value for none, and its numbers are whole ones.
    *
    * @param level as for {@link #colours}, with window
    */

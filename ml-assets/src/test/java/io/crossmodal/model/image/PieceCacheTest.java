@@ -48,8 +48,7 @@ class PieceCacheTest {
     assertSame(damage, assertThrows(ExecutionException.class, first::get).getCause());
     assertSame(damage, assertThrows(ExecutionException.class, second::get).getCause());
     assertSame(
-        damage,
-        assertThrows(ImageFormatException.class, () -> cache.get(PIECE, notAgain())));
+        damage, assertThrows(ImageFormatException.class, () -> cache.get(PIECE, notAgain())));
   }
 
   @Test
