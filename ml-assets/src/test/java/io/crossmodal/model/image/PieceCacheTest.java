@@ -27,13 +27,14 @@ class PieceCacheTest {
     TiffSource.Slice slice = new TiffSource.Slice(new byte[10], 0);
     FutureTask<TiffSource.Slice> first = started(() -> cache.get(PIECE, slowly(() -> slice)));
     begun.await();
-    FutureTask<TiffSource.Slice> second = new FutureTask<>(() -> cache.get(PIECE, notAgain()));
+    FutureTask<TiffSource.Slice> second =
+        new FutureTask<>(() -> cache.get(PIECE, PieceCacheTest::notAgain));
     untilItWaits(second);
     goOn.countDown();
 
     assertSame(slice, first.get());
     assertSame(slice, second.get());
-    assertSame(slice, cache.get(PIECE, notAgain()));
+    assertSame(slice, cache.get(PIECE, PieceCacheTest::notAgain));
   }
 
   @Test
@@ -41,14 +42,16 @@ class PieceCacheTest {
     ImageFormatException damage = new ImageFormatException("cut short");
     FutureTask<TiffSource.Slice> first = started(() -> cache.get(PIECE, slowly(failing(damage))));
     begun.await();
-    FutureTask<TiffSource.Slice> second = new FutureTask<>(() -> cache.get(PIECE, notAgain()));
+    FutureTask<TiffSource.Slice> second =
+        new FutureTask<>(() -> cache.get(PIECE, PieceCacheTest::notAgain));
     untilItWaits(second);
     goOn.countDown();
 
     assertSame(damage, assertThrows(ExecutionException.class, first::get).getCause());
     assertSame(damage, assertThrows(ExecutionException.class, second::get).getCause());
     assertSame(
-        damage, assertThrows(ImageFormatException.class, () -> cache.get(PIECE, notAgain())));
+        damage,
+        assertThrows(ImageFormatException.class, () -> cache.get(PIECE, PieceCacheTest::notAgain)));
   }
 
   @Test
@@ -94,10 +97,8 @@ class PieceCacheTest {
     };
   }
 
-  private static IntFunction<TiffSource.Slice> notAgain() {
-    return piece -> {
-      throw new AssertionError("unpacked a second time");
-    };
+  private static TiffSource.Slice notAgain(int piece) {
+    throw new AssertionError(piece + " was unpacked a second time");
   }
 
   private static FutureTask<TiffSource.Slice> started(Callable<TiffSource.Slice> call) {
