@@ -4,8 +4,15 @@
  */
 package io.crossmodal.model.image;
 
+import java.awt.Transparency;
+import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
-import java.awt.image.DataBufferInt;
+import java.awt.image.ColorModel;
+import java.awt.image.ComponentColorModel;
+import java.awt.image.DataBuffer;
+import java.awt.image.DataBufferByte;
+import java.awt.image.Raster;
+import java.awt.image.WritableRaster;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -19,17 +26,26 @@ import javax.imageio.stream.MemoryCacheImageOutputStream;
 public final class JpegWriter {
   private JpegWriter() {}
 
-  /** Returns a picture in the form that Java draws and writes. */
+  /** Returns a picture in the form that Java draws and writes, over the same bytes. */
   public static BufferedImage buffered(RgbImage picture) {
-    BufferedImage image =
-        new BufferedImage(picture.width(), picture.height(), BufferedImage.TYPE_INT_RGB);
-    int[] pixels = ((DataBufferInt) image.getRaster().getDataBuffer()).getData();
-    byte[] rgb = picture.rgb();
-    for (int i = 0; i < pixels.length; i++) {
-      pixels[i] =
-          ((rgb[3 * i] & 0xff) << 16) | ((rgb[3 * i + 1] & 0xff) << 8) | (rgb[3 * i + 2] & 0xff);
-    }
-    return image;
+    int width = picture.width();
+    WritableRaster raster =
+        Raster.createInterleavedRaster(
+            new DataBufferByte(picture.rgb(), picture.rgb().length),
+            width,
+            picture.height(),
+            3 * width,
+            3,
+            new int[] {0, 1, 2},
+            null);
+    ColorModel colours =
+        new ComponentColorModel(
+            ColorSpace.getInstance(ColorSpace.CS_sRGB),
+            false,
+            false,
+            Transparency.OPAQUE,
+            DataBuffer.TYPE_BYTE);
+    return new BufferedImage(colours, raster, false, null);
   }
 
   /**

@@ -115,17 +115,24 @@ public final class RgbImage {
     float[][] horizontal = TriangleFilter.weights(width, wide);
     float[][] vertical = TriangleFilter.weights(height, high);
     float[] columns = new float[3 * wide * height];
+    int[] firsts = new int[wide];
+    Arrays.setAll(firsts, x -> TriangleFilter.first(width, wide, x));
+    float[] stored = new float[3 * width];
     for (int y = 0; y < height; y++) {
+      for (int i = 0; i < stored.length; i++) {
+        stored[i] = rgb[3 * y * width + i] & 0xff;
+      }
       for (int x = 0; x < wide; x++) {
         float[] w = horizontal[x];
-        int from = 3 * (y * width + TriangleFilter.first(width, wide, x));
+        int from = 3 * firsts[x];
         float red = 0;
         float green = 0;
         float blue = 0;
-        for (int k = 0; k < w.length; k++) {
-          red += w[k] * (rgb[from + 3 * k] & 0xff);
-          green += w[k] * (rgb[from + 3 * k + 1] & 0xff);
-          blue += w[k] * (rgb[from + 3 * k + 2] & 0xff);
+        for (float weight : w) {
+          red += weight * stored[from];
+          green += weight * stored[from + 1];
+          blue += weight * stored[from + 2];
+          from += 3;
         }
         int to = 3 * (y * wide + x);
         columns[to] = red;
