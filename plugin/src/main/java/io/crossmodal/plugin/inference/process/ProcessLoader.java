@@ -78,7 +78,7 @@ final class ProcessLoader implements ModelLoader {
     try (DigestOutputStream digest =
         new DigestOutputStream(
             OutputStream.nullOutputStream(), MessageDigest.getInstance("SHA-256"))) {
-      bundle.writeTo(digest);
+      bundle.writeUncompressedTo(digest);
       return HexFormat.of().formatHex(digest.getMessageDigest().digest());
     } catch (IOException e) {
       throw new InferenceException.ModelUnavailable("the bundle cannot be read: " + e, e);

@@ -294,7 +294,7 @@ final class WorkerLink implements AutoCloseable {
                 Path file = Files.createTempFile(directory, "to-worker-", ".zip");
                 boolean written = false;
                 try {
-                  model.bundle().writeTo(Files.newOutputStream(file));
+                  model.bundle().writeUncompressedTo(Files.newOutputStream(file));
                   written = true;
                   return Files.newInputStream(file, StandardOpenOption.DELETE_ON_CLOSE);
                 } finally {
