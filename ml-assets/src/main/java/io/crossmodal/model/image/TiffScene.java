@@ -41,10 +41,12 @@ public final class TiffScene implements TiffHeader, Raster {
    * The image at one size.
    *
    * @param mask null where there is none
+   * @param whole whether it has a number at each pixel, none of which is not seen
    */
-  private record Level(TiffLayout tiff, TiffRaster raster, Level mask) {
+  private record Level(TiffLayout tiff, TiffRaster raster, Level mask, boolean whole) {
     static Level of(TiffLayout tiff, Level mask, long cacheBytes) {
-      return new Level(tiff, new TiffRaster(tiff, new PieceCache(cacheBytes)), mask);
+      boolean whole = tiff.isUnsigned() && tiff.opacity() < 0 && tiff.missing() == 0;
+      return new Level(tiff, new TiffRaster(tiff, new PieceCache(cacheBytes)), mask, whole);
     }
   }
 
@@ -238,10 +240,7 @@ public final class TiffScene implements TiffHeader, Raster {
   @Override
   public boolean hasAllData(int level, Window window) {
     Level read = levels.get(level);
-    return read.tiff.isUnsigned()
-        && read.tiff.opacity() < 0
-        && read.mask == null
-        && noData.isEmpty();
+    return read.whole && read.mask == null && noData.isEmpty();
   }
 
   @Override

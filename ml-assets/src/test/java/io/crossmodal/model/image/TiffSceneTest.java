@@ -6,6 +6,7 @@ package io.crossmodal.model.image;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -165,6 +166,22 @@ class TiffSceneTest {
     assertTrue(file.bytes <= row, file.bytes + " of two rows of tiles, " + row);
     // A window of everything is read in steps: what is made of it stays small.
     assertEquals(1000, scene.values(0, new Window(0, 0, SIDE, SIDE), 1024).bands().width());
+  }
+
+  /** A tile that the file leaves out has no data, and is no black picture. */
+  @Test
+  void tilesThatAreLeftOutHaveNoData() {
+    byte[] file = large();
+    Window first = new Window(0, 0, 256, 256);
+    assertTrue(TiffScene.of(file).hasAllData(0, first));
+    int tiles = Math.ceilDiv(SIDE, TILE) * Math.ceilDiv(SIDE, TILE);
+    ByteBuffer places = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+    for (int list = 1; list <= 2; list++) {
+      places.putInt(file.length - 4 * list * tiles, 0);
+    }
+    TiffScene sparse = TiffScene.of(file);
+    assertFalse(sparse.hasAllData(0, first));
+    assertEquals(1, sparse.values(0, new Window(0, 0, 8, 8), 1024).noData());
   }
 
   @Test

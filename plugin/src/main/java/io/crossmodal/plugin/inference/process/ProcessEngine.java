@@ -83,6 +83,7 @@ public final class ProcessEngine implements ModelEngine {
   private static String user(Path directory) {
     try {
       Files.createDirectories(directory);
+      WorkerLink.deleteLeftovers(directory);
       Path made = Files.createTempFile(directory, "to-worker-", ".owner");
       try {
         return Files.getOwner(made).getName();
@@ -128,8 +129,9 @@ public final class ProcessEngine implements ModelEngine {
   @Override
   public void close() {
     boolean ended = runner.close(CLOSE_SECONDS);
-    workers.forEach(WorkerLink::close);
+    // Workers are told that these are needed no more, while there are connections.
     models.close();
+    workers.forEach(WorkerLink::close);
     Future<?> unused = group.shutdownGracefully(0, 1, TimeUnit.SECONDS);
     if (!ended) {
       throw new IllegalStateException("jobs of workers did not end");

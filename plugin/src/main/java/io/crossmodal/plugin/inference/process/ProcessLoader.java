@@ -56,6 +56,7 @@ final class ProcessLoader implements ModelLoader {
       wanted.add(model);
       return model;
     }
+    workers.forEach(worker -> worker.release(model, false));
     if (first instanceof WorkerException.Refused refused) {
       if (refused.failure() == Failure.BUNDLE_REFUSED) {
         throw new BundleException(refused.getMessage(), refused);
@@ -68,9 +69,8 @@ final class ProcessLoader implements ModelLoader {
   private void release(RemoteModel model) {
     wanted.remove(model);
     // The same may have been loaded twice, to try what is uploaded again.
-    if (wanted.stream().noneMatch(model::isSame)) {
-      workers.forEach(worker -> worker.release(model));
-    }
+    boolean last = wanted.stream().noneMatch(model::isSame);
+    workers.forEach(worker -> worker.release(model, last));
   }
 
   /** Returns the digest of the file that a bundle is, as a worker keeps it. */

@@ -34,8 +34,9 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
- * Sends each job to the worker that has the fewest of this node, and to another one where that goes
- * away. Queues, batches and priorities are the workers'. Thread-safe.
+ * Sends each job to the worker that has the fewest of this node among those that hold the model,
+ * and to another one where that goes away. Queues, batches and priorities are the workers'.
+ * Thread-safe.
  */
 final class ProcessRunner implements JobRunner {
   private final Supplier<InferenceSettings> settings;
@@ -157,7 +158,9 @@ final class ProcessRunner implements JobRunner {
     Optional<WorkerLink> chosen =
         workers.stream()
             .filter(worker -> worker.responds() && worker != lost)
-            .min(Comparator.comparingInt(WorkerLink::inFlight));
+            .min(
+                Comparator.comparing((WorkerLink worker) -> !worker.holds(sending.model))
+                    .thenComparingInt(WorkerLink::inFlight));
     if (chosen.isEmpty()) {
       job.fail(
           lost == null
@@ -185,7 +188,8 @@ final class ProcessRunner implements JobRunner {
                 if (thrown instanceof WorkerException.Unreadable) {
                   worker.badAnswer();
                 }
-                job.fail(failure(sending, thrown));
+                job.fail(
+                    thrown instanceof Error ? Futures.unwrap(thrown) : failure(sending, thrown));
               }
             });
   }
@@ -194,6 +198,10 @@ final class ProcessRunner implements JobRunner {
     Job<?, ?> job = sending.job;
     try {
       JobSender.complete(job, sending.model.config(), reply.message());
+    } catch (Error e) {
+      // Thrown on, it would end in a future that nobody looks at.
+      job.fail(Futures.unwrap(e));
+      return;
     } catch (RuntimeException e) {
       worker.badAnswer();
       job.fail(

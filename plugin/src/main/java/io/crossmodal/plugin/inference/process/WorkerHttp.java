@@ -31,8 +31,10 @@ import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.stream.ChunkedStream;
 import io.netty.handler.stream.ChunkedWriteHandler;
 import java.io.ByteArrayInputStream;
+import java.io.IOException;
 import java.io.InputStream;
 import java.io.SequenceInputStream;
+import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -164,16 +166,26 @@ final class WorkerHttp implements AutoCloseable {
    */
   CompletableFuture<Reply> post(String path, byte[] json, InputStream bundle) {
     return exchange(
-        LONGEST_WORDS,
-        channel -> {
-          HttpRequest request =
-              toHost(new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.POST, path));
-          request.headers().set(InferMessage.JSON_LENGTH, json.length);
-          HttpUtil.setTransferEncodingChunked(request, true);
-          channel.write(request);
-          InputStream all = new SequenceInputStream(new ByteArrayInputStream(json), bundle);
-          return channel.writeAndFlush(new HttpChunkedInput(new ChunkedStream(all, 1 << 16)));
-        });
+            LONGEST_WORDS,
+            channel -> {
+              HttpRequest request =
+                  toHost(new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.POST, path));
+              request.headers().set(InferMessage.JSON_LENGTH, json.length);
+              HttpUtil.setTransferEncodingChunked(request, true);
+              channel.write(request);
+              InputStream all = new SequenceInputStream(new ByteArrayInputStream(json), bundle);
+              return channel.writeAndFlush(new HttpChunkedInput(new ChunkedStream(all, 1 << 16)));
+            })
+        // Where it was not even begun, too.
+        .whenComplete((done, failure) -> close(bundle));
+  }
+
+  private static void close(InputStream stream) {
+    try {
+      stream.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException("closing a file that was read", e);
+    }
   }
 
   /** Names the host, as HTTP/1.1 asks for; a socket's file has none. */
@@ -274,16 +286,23 @@ final class WorkerHttp implements AutoCloseable {
                           channel.close();
                         }
                       });
-              sender
-                  .send(channel)
-                  .addListener(
-                      sent -> {
-                        exchange.sent();
-                        if (!sent.isSuccess()) {
-                          reply.completeExceptionally(gone(sent.cause()));
-                          channel.close();
-                        }
-                      });
+              ChannelFuture sending;
+              try {
+                sending = sender.send(channel);
+              } catch (RuntimeException | Error e) {
+                // Nobody would hear of it here.
+                reply.completeExceptionally(e);
+                channel.close();
+                return;
+              }
+              sending.addListener(
+                  sent -> {
+                    exchange.sent();
+                    if (!sent.isSuccess()) {
+                      reply.completeExceptionally(gone(sent.cause()));
+                      channel.close();
+                    }
+                  });
             });
   }
 

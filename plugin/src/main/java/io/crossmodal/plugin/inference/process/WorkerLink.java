@@ -15,6 +15,7 @@ import io.netty.channel.EventLoopGroup;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -23,6 +24,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -44,6 +47,14 @@ final class WorkerLink implements AutoCloseable {
   private static final Logger LOGGER = LogManager.getLogger(WorkerLink.class);
   private static final long PULSE_MILLIS = 1000;
 
+  /** For so long a load that was refused is not tried again: each costs the worker a bundle. */
+  private static final long RELOAD_MILLIS = 10_000;
+
+  /** For so long a node that stops waits until its workers know that it needs no model any more. */
+  private static final long UNLOAD_MILLIS = 1000;
+
+  private static final String ON_ITS_WAY = "to-worker-";
+
   /** Longer than sending and trying the largest model takes. */
   private static final long LOAD_MINUTES = 30;
 
@@ -61,7 +72,8 @@ final class WorkerLink implements AutoCloseable {
   private final EventLoopGroup group;
   private final long silenceMillis;
   private final Set<RemoteModel> wanted;
-  private final Map<RemoteModel, CompletableFuture<Void>> loaded = new HashMap<>();
+  private final Map<RemoteModel, Holding> loaded = new HashMap<>();
+  private final Set<CompletableFuture<?>> unloading = ConcurrentHashMap.newKeySet();
   private final AtomicInteger inFlight = new AtomicInteger();
   private final AtomicLong loads = new AtomicLong();
   private final AtomicLong losses = new AtomicLong();
@@ -70,6 +82,20 @@ final class WorkerLink implements AutoCloseable {
   private volatile boolean asked;
   private volatile boolean binary = true;
   private volatile String silent = "";
+
+  /** A model that it holds, is loading, or could not load at a time. */
+  private record Holding(CompletableFuture<Void> ready, AtomicLong failedAt) {
+    boolean isDone() {
+      return ready.isDone() && !ready.isCompletedExceptionally();
+    }
+
+    /** Returns whether it failed, and another try may end otherwise. */
+    boolean isStale() {
+      return ready.isCompletedExceptionally()
+          && (!(Futures.cause(ready.exceptionNow()) instanceof WorkerException.Refused)
+              || System.nanoTime() - failedAt.get() > TimeUnit.MILLISECONDS.toNanos(RELOAD_MILLIS));
+    }
+  }
 
   /**
    * @param owner this node, in the words of the protocol
@@ -169,7 +195,14 @@ final class WorkerLink implements AutoCloseable {
               if (result.isDone()) {
                 return;
               }
-              CompletableFuture<WorkerHttp.Reply> reply = request.get();
+              CompletableFuture<WorkerHttp.Reply> reply;
+              try {
+                reply = request.get();
+              } catch (RuntimeException | Error e) {
+                // Nobody would hear of it here, and the job would wait for ever.
+                result.completeExceptionally(e);
+                return;
+              }
               result.whenComplete((given, failure) -> reply.cancel(false));
               reply.whenComplete(
                   (given, thrown) -> {
@@ -203,18 +236,33 @@ final class WorkerLink implements AutoCloseable {
   /** Has it hold a model; whoever asks meanwhile waits for the same. */
   CompletableFuture<Void> hold(RemoteModel model) {
     synchronized (loaded) {
-      CompletableFuture<Void> known = loaded.get(model);
-      if (known == null || known.isCompletedExceptionally()) {
-        known = load(model);
+      Holding known = loaded.get(model);
+      if (known == null || known.isStale()) {
+        AtomicLong failedAt = new AtomicLong();
+        known =
+            new Holding(
+                load(model).whenComplete((done, thrown) -> failedAt.set(System.nanoTime())),
+                failedAt);
         loaded.put(model, known);
       }
-      return known;
+      return known.ready;
+    }
+  }
+
+  /** Returns whether it has loaded a model, so that a job need not wait for that. */
+  boolean holds(RemoteModel model) {
+    synchronized (loaded) {
+      Holding known = loaded.get(model);
+      return known != null && known.isDone();
     }
   }
 
   private void forget(RemoteModel model, CompletableFuture<Void> was) {
     synchronized (loaded) {
-      loaded.remove(model, was);
+      Holding known = loaded.get(model);
+      if (known != null && known.ready == was) {
+        loaded.remove(model);
+      }
     }
   }
 
@@ -291,7 +339,7 @@ final class WorkerLink implements AutoCloseable {
     return CompletableFuture.supplyAsync(
             () -> {
               try {
-                Path file = Files.createTempFile(directory, "to-worker-", ".zip");
+                Path file = Files.createTempFile(directory, ON_ITS_WAY, ".zip");
                 boolean written = false;
                 try {
                   model.bundle().writeUncompressedTo(Files.newOutputStream(file));
@@ -310,26 +358,48 @@ final class WorkerLink implements AutoCloseable {
         .thenCompose(bundle -> http.post(path, request, bundle));
   }
 
-  /** Has it let a model go, some time. */
-  void release(RemoteModel model) {
+  /**
+   * Deletes the bundles on their way that a node left when it was killed.
+   *
+   * @param directory as the constructor's; need not exist
+   */
+  static void deleteLeftovers(Path directory) throws IOException {
+    if (Files.isDirectory(directory)) {
+      try (DirectoryStream<Path> left = Files.newDirectoryStream(directory, ON_ITS_WAY + "*")) {
+        for (Path file : left) {
+          Files.deleteIfExists(file);
+        }
+      }
+    }
+  }
+
+  /**
+   * Takes note that the node needs a model no more.
+   *
+   * @param unload whether the worker is told, for no other model of the node is the same to it
+   */
+  void release(RemoteModel model, boolean unload) {
     CompletableFuture<Void> held;
     synchronized (loaded) {
-      held = loaded.remove(model);
+      Holding known = loaded.remove(model);
+      held = known == null ? null : known.ready;
     }
-    if (held != null && model.isLoadedByDigest() && responds()) {
+    if (unload && held != null && model.isLoadedByDigest() && responds()) {
       byte[] request = model.request(owner).toString().getBytes(StandardCharsets.UTF_8);
-      CompletableFuture<?> unused =
+      CompletableFuture<WorkerHttp.Reply> told =
           held.thenCompose(
-                  done ->
-                      http.post(
-                          model.repositoryPath("unload"),
-                          new InferMessage.Body(request, List.of())))
-              .whenComplete(
-                  (done, thrown) -> {
-                    if (thrown != null) {
-                      LOGGER.debug("a worker did not unload a model", thrown);
-                    }
-                  });
+              done ->
+                  http.post(
+                      model.repositoryPath("unload"), new InferMessage.Body(request, List.of())));
+      unloading.add(told);
+      CompletableFuture<?> unused =
+          told.whenComplete(
+              (done, thrown) -> {
+                unloading.remove(told);
+                if (thrown != null) {
+                  LOGGER.debug("a worker did not unload a model", thrown);
+                }
+              });
     }
   }
 
@@ -348,10 +418,14 @@ final class WorkerLink implements AutoCloseable {
         health.whenComplete(
             (alive, thrown) -> {
               patience.cancel(false);
-              if (thrown != null) {
-                lost(Futures.cause(thrown));
+              Throwable cause = Futures.cause(thrown);
+              // One that refuses, as for too many connections, is there.
+              if (cause != null && !(cause instanceof WorkerException.Refused)) {
+                lost(cause);
               } else if (!responds()) {
                 back();
+              } else {
+                holdWanted();
               }
             });
   }
@@ -377,22 +451,41 @@ final class WorkerLink implements AutoCloseable {
   private void back() {
     LOGGER.info("{} responds again", address());
     silent = "";
+    holdWanted();
+  }
+
+  /** Has it hold what the node needs and it does not have: it was away, or could not load it. */
+  private void holdWanted() {
     for (RemoteModel model : wanted) {
-      CompletableFuture<?> unused =
-          hold(model)
-              .whenComplete(
-                  (done, thrown) -> {
-                    if (thrown != null) {
-                      LOGGER.warn(
-                          "a worker that is back did not load a model", Futures.cause(thrown));
-                    }
-                  });
+      boolean known;
+      synchronized (loaded) {
+        Holding holding = loaded.get(model);
+        known = holding != null && !holding.isStale();
+      }
+      if (!known) {
+        CompletableFuture<?> unused =
+            hold(model)
+                .whenComplete(
+                    (done, thrown) -> {
+                      if (thrown != null) {
+                        LOGGER.warn("{} did not load a model", address(), Futures.cause(thrown));
+                      }
+                    });
+      }
     }
   }
 
   @Override
   public void close() {
     pulse.cancel(false);
+    try {
+      CompletableFuture.allOf(unloading.toArray(CompletableFuture[]::new))
+          .get(UNLOAD_MILLIS, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (ExecutionException | TimeoutException e) {
+      LOGGER.debug("{} may hold models for this node that it has let go", address(), e);
+    }
     http.close();
   }
 }

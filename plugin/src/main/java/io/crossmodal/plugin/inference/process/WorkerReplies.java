@@ -32,6 +32,9 @@ final class WorkerReplies extends SimpleChannelInboundHandler<HttpObject> {
   /** Most bytes of any answer: an array's. */
   private static final int LONGEST_BODY = Integer.MAX_VALUE - 8;
 
+  /** Bytes of an answer of another status than 200 that are read. */
+  private static final int LONGEST_REFUSAL = 64 << 10;
+
   private final WorkerHttp http;
   private volatile Exchange exchange;
   private HttpResponse head;
@@ -132,7 +135,11 @@ final class WorkerReplies extends SimpleChannelInboundHandler<HttpObject> {
   private WorkerException refused(int status, byte[] body) {
     JsonObject json;
     try {
-      json = InferMessage.json(body, 0, body.length);
+      // Words of a refusal are few; more would only take memory.
+      json =
+          body.length > LONGEST_REFUSAL
+              ? new JsonObject()
+              : InferMessage.json(body, 0, body.length);
     } catch (IllegalArgumentException e) {
       json = new JsonObject();
     }
