@@ -24,7 +24,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ScheduledFuture;
@@ -73,13 +72,13 @@ final class WorkerLink implements AutoCloseable {
   private final long silenceMillis;
   private final Set<RemoteModel> wanted;
   private final Map<RemoteModel, Holding> loaded = new HashMap<>();
-  private final Set<CompletableFuture<?>> unloading = ConcurrentHashMap.newKeySet();
   private final AtomicInteger inFlight = new AtomicInteger();
   private final AtomicLong loads = new AtomicLong();
   private final AtomicLong losses = new AtomicLong();
   private final AtomicLong badAnswers = new AtomicLong();
   private final ScheduledFuture<?> pulse;
   private volatile boolean asked;
+  private CompletableFuture<?> unloading = CompletableFuture.completedFuture(null);
   private volatile boolean binary = true;
   private volatile String silent = "";
 
@@ -391,15 +390,17 @@ final class WorkerLink implements AutoCloseable {
               done ->
                   http.post(
                       model.repositoryPath("unload"), new InferMessage.Body(request, List.of())));
-      unloading.add(told);
-      CompletableFuture<?> unused =
-          told.whenComplete(
+      CompletableFuture<?> ended =
+          told.handle(
               (done, thrown) -> {
-                unloading.remove(told);
                 if (thrown != null) {
                   LOGGER.debug("a worker did not unload a model", thrown);
                 }
+                return null;
               });
+      synchronized (loaded) {
+        unloading = CompletableFuture.allOf(unloading, ended);
+      }
     }
   }
 
@@ -479,8 +480,11 @@ final class WorkerLink implements AutoCloseable {
   public void close() {
     pulse.cancel(false);
     try {
-      CompletableFuture.allOf(unloading.toArray(CompletableFuture[]::new))
-          .get(UNLOAD_MILLIS, TimeUnit.MILLISECONDS);
+      CompletableFuture<?> last;
+      synchronized (loaded) {
+        last = unloading;
+      }
+      Object unused = last.get(UNLOAD_MILLIS, TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (ExecutionException | TimeoutException e) {
