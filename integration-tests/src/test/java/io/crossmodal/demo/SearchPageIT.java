@@ -764,8 +764,10 @@ class SearchPageIT {
     PlaywrightAssertions.assertThat(page.locator("#nodes-list .memory"))
         .hasText(
             Pattern.compile(
-                "native memory [\\d.]+ MB of [\\d.]+ MB · [\\d.]+ MB weights · [\\d.]+ MB calls ·"
-                    + " breaker tripped 0 times"));
+                Engines.areEmbedded()
+                    ? "native memory [\\d.]+ MB of [\\d.]+ MB · [\\d.]+ MB weights · [\\d.]+ MB calls ·"
+                        + " breaker tripped 0 times"
+                    : "Workers compute for this node; their memory is theirs\\."));
     JsonObject stats =
         client
             .get("/_plugins/_cross_modal/stats")
