@@ -7,20 +7,27 @@ package io.crossmodal.worker;
 import io.crossmodal.model.Messages;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.bundle.ModelBundle;
+import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.model.inference.protocol.Failure;
 import io.netty.buffer.ByteBuf;
+import java.io.EOFException;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.security.DigestOutputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.zip.ZipException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Bundles that nodes have sent, by their SHA-256, so that a restart needs them from nobody. */
 final class BundleFiles {
+  private static final Logger LOGGER = LoggerFactory.getLogger(BundleFiles.class);
   private static final String PART = "part-";
 
   private final Path directory;
@@ -51,7 +58,7 @@ final class BundleFiles {
 
     private Arriving() throws IOException {
       part = Files.createTempFile(directory, PART, ".zip");
-      out = new DigestOutputStream(Files.newOutputStream(part), sha256());
+      out = new DigestOutputStream(Files.newOutputStream(part), Sha256.digest());
     }
 
     /**
@@ -81,6 +88,10 @@ final class BundleFiles {
         throw new RequestException(
             Failure.BAD_REQUEST, "the bundle's SHA-256 is " + got + ", not [" + sha256 + "]");
       }
+      // What the name promises must be there after a loss of power, too.
+      try (FileChannel written = FileChannel.open(part, StandardOpenOption.WRITE)) {
+        written.force(true);
+      }
       Files.move(part, file(sha256), StandardCopyOption.ATOMIC_MOVE);
     }
 
@@ -103,36 +114,65 @@ final class BundleFiles {
    * @throws BundleException when it is none that may be served
    */
   ModelBundle open(String sha256) throws IOException, BundleException {
+    requireDigest(sha256);
+    Path file = file(sha256);
+    try {
+      ModelBundle bundle = ModelBundle.read(file);
+      return allowForeignCode ? bundle.allowingForeignCode() : bundle;
+    } catch (NoSuchFileException e) {
+      throw missing(sha256, e);
+    } catch (BundleException | ZipException | EOFException e) {
+      boolean damaged = isDamaged(file, sha256);
+      Files.deleteIfExists(file);
+      if (damaged) {
+        // The disk is to blame, not the bundle: sent again, it can be served.
+        LOGGER.warn("the kept bundle [{}] is damaged; it is deleted", file, e);
+        throw missing(sha256, e);
+      }
+      throw e;
+    }
+  }
+
+  private static boolean isDamaged(Path file, String sha256) throws IOException {
+    try {
+      return !Sha256.hex(file).equals(sha256);
+    } catch (NoSuchFileException e) {
+      // Another load has found it damaged, too.
+      return true;
+    }
+  }
+
+  private static RequestException missing(String sha256, Exception cause) {
+    RequestException missing =
+        new RequestException(
+            Failure.BUNDLE_MISSING,
+            "this worker has no bundle of SHA-256 "
+                + sha256
+                + "; send it behind the JSON of the load request");
+    missing.initCause(cause);
+    return missing;
+  }
+
+  /**
+   * Checks the form of a digest.
+   *
+   * @throws RequestException when there is none, or it is none
+   */
+  static void requireDigest(String sha256) {
+    if (sha256.isEmpty()) {
+      throw new RequestException(
+          Failure.BAD_REQUEST,
+          "parameter [sha256] is missing: a load names its bundle by it, as nodes do, with the"
+              + " bundle's bytes behind the JSON where this worker does not have it yet");
+    }
     if (!sha256.matches("[0-9a-f]{64}")) {
       throw new RequestException(
           Failure.BAD_REQUEST,
           "[sha256] must be 64 hexadecimal digits, got [" + Messages.excerpt(sha256) + "]");
     }
-    if (!Files.exists(file(sha256))) {
-      throw new RequestException(
-          Failure.BUNDLE_MISSING,
-          "this worker has no bundle of SHA-256 "
-              + sha256
-              + "; send it behind the JSON of the load request");
-    }
-    try {
-      ModelBundle bundle = ModelBundle.read(file(sha256));
-      return allowForeignCode ? bundle.allowingForeignCode() : bundle;
-    } catch (BundleException e) {
-      Files.deleteIfExists(file(sha256));
-      throw e;
-    }
   }
 
   private Path file(String sha256) {
     return directory.resolve(sha256 + ".zip");
-  }
-
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java platform has SHA-256", e);
-    }
   }
 }

@@ -111,8 +111,13 @@ final class Endpoints {
     while (cause instanceof CompletionException && cause.getCause() != null) {
       cause = cause.getCause();
     }
-    Failure failure =
-        cause instanceof RequestException refused ? refused.failure() : Failure.of(cause);
+    Failure failure;
+    if (cause instanceof RequestException refused) {
+      failure = refused.failure();
+    } else {
+      // The heap's end is no fault of a model: the request may do better when others have ended.
+      failure = cause instanceof OutOfMemoryError ? Failure.MODEL_UNAVAILABLE : Failure.of(cause);
+    }
     String text = cause.getMessage() == null ? cause.toString() : cause.getMessage();
     return Answer.of(failure.status(), failure.json(text));
   }
@@ -343,13 +348,22 @@ final class Endpoints {
     Repository.Name name = repository.find(RemoteOperation.model(model), version);
     InferMessage request = InferMessage.readRequest(body, jsonLength);
     LoadedModel.Lease lease = repository.lease(name);
-    Job<?, ?> job;
     try {
-      job = JobReceiver.job(operation, lease.of(), request);
-    } catch (RuntimeException e) {
+      return computed(model, name, request, JobReceiver.job(operation, lease.of(), request), lease);
+    } catch (Throwable e) {
+      // Whatever it is: a lease that nobody ends keeps the weights for ever.
       lease.close();
       throw e;
     }
+  }
+
+  /** Has a job computed; the lease ends with it, unless this throws. */
+  private Pending computed(
+      String model,
+      Repository.Name name,
+      InferMessage request,
+      Job<?, ?> job,
+      LoadedModel.Lease lease) {
     JobRunner jobs = engine.jobs();
     jobs.submit(JobReceiver.priority(request), job);
     CompletableFuture<Answer> answer =

@@ -168,7 +168,8 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
   protected void channelRead0(ChannelHandlerContext context, HttpObject message) {
     if (message instanceof HttpRequest request) {
       if (exchange != null) {
-        // Pipelined: answers would have to wait for each other, which nobody needs.
+        // Pipelined: answers would have to wait for each other, which nobody needs. What has come
+        // of it already is still brought here, and must not be taken for the first one's.
         context.close();
         return;
       }
@@ -179,7 +180,7 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
         return;
       }
     }
-    if (message instanceof HttpContent content && exchange != null) {
+    if (message instanceof HttpContent content && exchange != null && !exchange.whole) {
       if (message.decoderResult().isFailure() && exchange.refusal == null) {
         exchange.refusal =
             Endpoints.failure(
@@ -226,11 +227,26 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
         begun.reserve(heap, whole, json);
       }
       return begun;
-    } catch (RuntimeException | IOException e) {
+    } catch (Throwable e) {
       if (begun != null) {
         begun.end();
       }
+      report(e);
       return Exchange.refused(Endpoints.failure(e));
+    }
+  }
+
+  /**
+   * Hands an Error to whoever decides what the process does about it. Not thrown, for an event loop
+   * would keep it to itself. The heap's end is told to the client alone: what took it was the
+   * request's, and is gone with it.
+   */
+  private static void report(Throwable failure) {
+    if (failure instanceof Error
+        && !(failure instanceof OutOfMemoryError)
+        && !(failure instanceof LinkageError)) {
+      Thread here = Thread.currentThread();
+      here.getUncaughtExceptionHandler().uncaughtException(here, failure);
     }
   }
 
@@ -261,7 +277,14 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
     Executor reader = whole.method.equals("GET") ? Runnable::run : readers;
     reader.execute(
         () -> {
-          Pending started = start(whole);
+          Pending started;
+          try {
+            started = start(whole);
+          } catch (Throwable e) {
+            // Without an answer the connection and its memory would be held for ever.
+            started = Pending.of(Endpoints.failure(e));
+            report(e);
+          }
           whole.computedBy(started);
           CompletableFuture<?> unused =
               started

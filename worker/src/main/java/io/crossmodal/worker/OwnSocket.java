@@ -16,7 +16,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Set;
 import jdk.net.ExtendedSocketOptions;
 import jdk.net.UnixDomainPrincipal;
 
@@ -28,6 +27,11 @@ final class OwnSocket implements AutoCloseable {
   private final Path file;
   private final Path bound;
   private String owner;
+
+  /**
+   * Tells the socket from one that another worker has put in its place; null before it is there.
+   */
+  private Object key;
 
   /**
    * @param file the socket's place; what a killed worker left there is replaced
@@ -71,6 +75,7 @@ final class OwnSocket implements AutoCloseable {
   void publish() throws IOException {
     Files.setPosixFilePermissions(bound, PosixFilePermissions.fromString("rw-------"));
     owner = Files.getOwner(bound).getName();
+    key = key(bound);
     Files.move(bound, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     Files.delete(bound.getParent());
   }
@@ -82,11 +87,18 @@ final class OwnSocket implements AutoCloseable {
     return peer != null && peer.user().getName().equals(owner);
   }
 
+  private static Object key(Path file) throws IOException {
+    return Files.readAttributes(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS)
+        .fileKey();
+  }
+
+  /** Deletes the socket's file, but not a successor's. */
   @Override
   public void close() throws IOException {
-    for (Path left : Set.of(file, bound)) {
-      Files.deleteIfExists(left);
+    if (key != null && Files.exists(file, LinkOption.NOFOLLOW_LINKS) && key.equals(key(file))) {
+      Files.deleteIfExists(file);
     }
+    Files.deleteIfExists(bound);
     Files.deleteIfExists(bound.getParent());
   }
 }

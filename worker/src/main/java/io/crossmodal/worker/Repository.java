@@ -14,8 +14,8 @@ import io.crossmodal.model.inference.registry.LoadedModels;
 import io.crossmodal.model.inference.registry.ModelCatalog;
 import io.crossmodal.model.inference.registry.ModelStatus;
 import io.crossmodal.model.inference.registry.ModelVersion;
+import io.crossmodal.model.inference.stats.InferenceStats;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
@@ -35,6 +35,7 @@ final class Repository {
   private final BundleFiles files;
   private final ModelCatalog catalog;
   private final LoadedModels models;
+  private final InferenceStats stats;
   private final Map<String, Held> held = new TreeMap<>();
   private long loads;
 
@@ -45,6 +46,9 @@ final class Repository {
     private final Set<String> owners = new HashSet<>();
     private final long order;
 
+    /** What the last load waits for: an earlier one's failure is none of it. */
+    private CompletableFuture<Void> loading;
+
     private Held(Name name, ModelVersion version, long order) {
       this.name = name;
       this.version = version;
@@ -54,8 +58,13 @@ final class Repository {
 
   /** A model's id and version in the protocol. */
   record Name(String id, String version) {
-    /** Names a bundle in a precision. */
+    /**
+     * Names a bundle in a precision.
+     *
+     * @throws RequestException when the digest is none
+     */
     static Name of(String id, String sha256, PrecisionPolicy policy) {
+      BundleFiles.requireDigest(sha256);
       return new Name(id, sha256.substring(0, 16) + '-' + policy.name().toLowerCase(Locale.ROOT));
     }
 
@@ -70,11 +79,13 @@ final class Repository {
 
   /**
    * @param catalog without models; this fills it
+   * @param stats loses a model's share when it is let go
    */
-  Repository(BundleFiles files, ModelCatalog catalog, LoadedModels models) {
+  Repository(BundleFiles files, ModelCatalog catalog, LoadedModels models, InferenceStats stats) {
     this.files = files;
     this.catalog = catalog;
     this.models = models;
+    this.stats = stats;
   }
 
   /**
@@ -82,7 +93,7 @@ final class Repository {
    *
    * @param owner for whom it stays loaded
    * @return completes when it is warm
-   * @throws RequestException when the bundle is not here
+   * @throws RequestException when the bundle is not here, or the digest is none
    * @throws BundleException when it is to blame
    */
   CompletableFuture<Entry> load(String id, String sha256, PrecisionPolicy policy, String owner)
@@ -94,6 +105,8 @@ final class Repository {
     }
     // Outside the lock: it takes as long as reading the file.
     ModelBundle bundle = known ? null : files.open(sha256);
+    Held wanted;
+    CompletableFuture<Void> loading;
     synchronized (this) {
       Held now = held.get(name.key());
       if (now == null) {
@@ -105,44 +118,49 @@ final class Repository {
         publish();
       }
       now.owners.add(owner);
+      // Under the lock, so that nobody lets it go before it is asked for.
+      loading = models.load(name.key(), policy);
+      now.loading = loading;
+      wanted = now;
     }
-    return models
-        .load(name.key(), policy)
-        .handle(
-            (done, failure) -> {
-              if (failure != null) {
-                forget(name);
-                throw failure instanceof CompletionException wrapped
-                    ? wrapped
-                    : new CompletionException(failure);
-              }
-              return new Entry(name, models.status(name.key()));
-            });
+    return loading.handle(
+        (done, failure) -> {
+          if (failure != null) {
+            failed(wanted, loading);
+            throw failure instanceof CompletionException wrapped
+                ? wrapped
+                : new CompletionException(failure);
+          }
+          return new Entry(name, models.status(name.key()));
+        });
   }
 
   /** Lets an owner's model go; without an owner, whoever else wants it. */
-  void unload(String id, String version, String owner) {
-    List<Name> gone = new ArrayList<>();
-    synchronized (this) {
-      for (Held model : held.values()) {
-        if (model.name.id().equals(id)
-            && (version.isEmpty() || model.name.version().equals(version))) {
-          model.owners.remove(owner);
-          if (owner.isEmpty() || model.owners.isEmpty()) {
-            gone.add(model.name);
-          }
+  synchronized void unload(String id, String version, String owner) {
+    for (Held model : List.copyOf(held.values())) {
+      if (model.name.id().equals(id)
+          && (version.isEmpty() || model.name.version().equals(version))) {
+        model.owners.remove(owner);
+        if (owner.isEmpty() || model.owners.isEmpty()) {
+          forget(model);
         }
       }
     }
-    gone.forEach(this::forget);
   }
 
-  private void forget(Name name) {
-    synchronized (this) {
-      held.remove(name.key());
-      publish();
+  /** Lets go of what could not be loaded, unless somebody has it loaded anew. */
+  private synchronized void failed(Held model, CompletableFuture<Void> loading) {
+    if (model.loading == loading && held.get(model.name.key()) == model) {
+      forget(model);
     }
-    models.unload(name.key());
+  }
+
+  /** Under the lock as a whole: whoever loads it in between would lose it. */
+  private void forget(Held model) {
+    held.remove(model.name.key());
+    publish();
+    models.unload(model.name.key());
+    stats.retain(catalog::has);
   }
 
   private void publish() {

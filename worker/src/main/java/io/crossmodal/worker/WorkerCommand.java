@@ -7,6 +7,7 @@ package io.crossmodal.worker;
 import io.crossmodal.model.inference.DevicePolicy;
 import io.crossmodal.model.inference.InferenceSettings;
 import io.crossmodal.model.inference.PrecisionPolicy;
+import java.io.PrintStream;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +15,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.function.IntConsumer;
 import picocli.CommandLine;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -34,8 +36,11 @@ import picocli.CommandLine.TypeConversionException;
         "Computes with models for OpenSearch nodes, on this machine or by TLS, whose"
             + " [plugins.cross_modal.engine] is [process].")
 final class WorkerCommand implements Callable<Integer> {
-  /** The exit status of a worker whose engine hangs: EX_SOFTWARE of sysexits.h. */
-  private static final int HANGS = 70;
+  /**
+   * The exit status of a worker whose engine hangs, or one of whose threads has ended by a failure:
+   * EX_SOFTWARE of sysexits.h.
+   */
+  static final int BROKEN = 70;
 
   @Spec private CommandSpec spec;
 
@@ -260,14 +265,37 @@ final class WorkerCommand implements Callable<Integer> {
     }
     Files.createDirectories(data);
     // Not by exit: what closes the worker waits for the call that hangs.
-    WorkerServer server = WorkerServer.start(settings, () -> Runtime.getRuntime().halt(HANGS));
+    WorkerServer server = WorkerServer.start(settings, () -> Runtime.getRuntime().halt(BROKEN));
     Runtime.getRuntime().addShutdownHook(new Thread(server::close, "worker-close"));
     server.join();
     return 0;
   }
 
+  /**
+   * Returns what ends the process when a thread ends by a failure that nobody has caught: without
+   * its only thread a device computes nothing ever after, while all else looks well.
+   *
+   * @param halt takes the exit status
+   */
+  static Thread.UncaughtExceptionHandler ending(PrintStream err, IntConsumer halt) {
+    return (thread, failure) -> {
+      try {
+        err.println(
+            "crossmodal-worker: thread ["
+                + thread.getName()
+                + "] has failed, and the worker ends itself");
+        failure.printStackTrace(err);
+      } finally {
+        // Even where no heap is left to print with.
+        halt.accept(BROKEN);
+      }
+    };
+  }
+
   /** Runs it. */
   public static void main(String[] arguments) {
+    // Not by exit: what closes the worker waits for threads that may be gone.
+    Thread.setDefaultUncaughtExceptionHandler(ending(System.err, Runtime.getRuntime()::halt));
     CommandLine command = new CommandLine(new WorkerCommand());
     command.setExecutionExceptionHandler(
         (failure, line, parsed) -> {

@@ -81,7 +81,12 @@ final class WorkerServer implements AutoCloseable {
     this.admitted = new Connections(settings.connections());
     this.endpoints =
         new Endpoints(
-            new Repository(files, catalog, engine.models()), engine, memory, heap, files, admitted);
+            new Repository(files, catalog, engine.models(), engine.jobs().stats()),
+            engine,
+            memory,
+            heap,
+            files,
+            admitted);
     this.connections =
         new MultiThreadIoEventLoopGroup(
             IO_THREADS, new DefaultThreadFactory("worker-io", true), NioIoHandler.newFactory());

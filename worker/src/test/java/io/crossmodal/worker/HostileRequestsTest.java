@@ -14,6 +14,8 @@ import io.crossmodal.model.fixtures.Seeds;
 import io.crossmodal.model.inference.Deadline;
 import io.crossmodal.model.inference.batching.Job;
 import io.crossmodal.model.inference.batching.Operation;
+import io.crossmodal.model.inference.memory.BoundedMemory;
+import io.crossmodal.model.inference.memory.MemoryBudget;
 import io.crossmodal.model.inference.protocol.InferMessage;
 import io.crossmodal.model.inference.protocol.JobSender;
 import io.netty.buffer.Unpooled;
@@ -179,7 +181,73 @@ final class HostileRequestsTest {
       }
       assertEquals(200, worker.post(INFER, valid()).status(), "it still computes");
       assertEquals(0, heap(worker));
+      worker.post(
+          "/v2/repository/models/scenes-tiny/unload",
+          TestWorker.parameters(TestWorker.sha256(TestWorker.zip(BUNDLE)), "n"));
+      JsonObject memory = server(worker).getAsJsonObject("native_memory");
+      assertEquals(0, memory.get("used_in_bytes").getAsLong(), "no refused request keeps weights");
     }
+  }
+
+  /** Two thousand million images of no values take no byte of a request. */
+  @Test
+  void countsAreRefusedBeforeThereAreObjectsOfThem() throws Exception {
+    String of = "{\"name\":\"asking_of\",\"datatype\":\"INT32\",\"shape\":[1],\"data\":[0]}";
+    String none = "\"datatype\":\"FP32\",\"shape\":[2000000000,1,0],\"data\":[]}";
+    String image =
+        "{\"name\":\"image_tokens\",\"datatype\":\"FP32\",\"shape\":[1,1,1],\"data\":[0]}";
+    try (TestWorker worker = loaded()) {
+      for (String bad :
+          List.of(
+              of + ",{\"name\":\"image_tokens\"," + none,
+              of + "," + image,
+              of.replace("[1]", "[0]").replace("[0]}", "[]}") + "," + image)) {
+        TestWorker.Answer answer =
+            worker.post("/v2/models/scenes-tiny.score/infer", "{\"inputs\":[" + bad + "]}");
+        assertEquals(400, answer.status(), answer.text());
+        assertEquals("bad_request", answer.type());
+      }
+    }
+  }
+
+  @Test
+  void aSecondRequestIsNotTakenForTheFirst() throws Exception {
+    // Calls that are not full wait longer than this test runs.
+    try (TestWorker worker = new TestWorker(directory, 4L << 30, Duration.ofHours(1), 100)) {
+      byte[] zip = TestWorker.zip(BUNDLE);
+      assertEquals(200, worker.load("scenes-tiny", zip, TestWorker.sha256(zip), "n").status());
+      String ids = "{\"name\":\"input_ids\",\"datatype\":\"INT32\",\"shape\":[1,2],\"data\":[1,2]}";
+      String json =
+          "{\"inputs\":["
+              + ids
+              + ","
+              + ids.replace("input_ids", "attention_mask").replace("2]}", "1]}")
+              + "]}";
+      String request =
+          "POST "
+              + INFER
+              + " HTTP/1.1\r\nHost: w\r\nContent-Length: "
+              + json.length()
+              + "\r\n\r\n"
+              + json;
+      try (Socket socket = connect(worker, request + request)) {
+        String answer = rest(socket);
+        assertTrue(answer.isEmpty() || answer.equals("reset"), answer);
+      }
+      await(() -> heap(worker) == 0 && server(worker).get("queued").getAsInt() == 0);
+    }
+  }
+
+  @Test
+  void memoryIsGivenBackOnce() {
+    BoundedMemory memory = new BoundedMemory("a test's", 100);
+    MemoryBudget.Reservation other = memory.reserve("another", 30);
+    MemoryBudget.Reservation reserved = memory.reserve("one", 50);
+    reserved.close();
+    reserved.close();
+    assertEquals(30, memory.used());
+    other.close();
+    assertEquals(0, memory.used());
   }
 
   /**

@@ -36,7 +36,9 @@ import io.crossmodal.model.tokens.TokenBlock;
 import io.crossmodal.model.tokens.TokenBlockFormat;
 import io.crossmodal.model.tokens.TokenEncoding;
 import io.crossmodal.model.tokens.Tokens;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.StandardProtocolFamily;
@@ -85,6 +87,28 @@ final class WorkerServerTest {
       assertTrue(raw(worker.socket).startsWith("HTTP/1.1 200 "));
     }
     assertFalse(Files.exists(directory.resolve("w.sock")), "the socket goes with the worker");
+  }
+
+  @Test
+  void doesNotDeleteASuccessorsSocket() throws Exception {
+    Path file = directory.resolve("w.sock");
+    OwnSocket first = published(file);
+    OwnSocket second = published(file);
+    first.close();
+    assertTrue(Files.exists(file));
+    second.close();
+    assertFalse(Files.exists(file));
+    second.close();
+  }
+
+  /** Its listener has ended already, as that of a worker that is closing. */
+  private static OwnSocket published(Path file) throws IOException {
+    OwnSocket socket = new OwnSocket(file);
+    try (ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+      listener.bind(socket.address());
+      socket.publish();
+    }
+    return socket;
   }
 
   private static String raw(Path socket) throws IOException {
@@ -339,6 +363,79 @@ final class WorkerServerTest {
       JsonObject memory = worker.get("/v2").json().getAsJsonObject("native_memory");
       assertEquals(0, memory.get("used_in_bytes").getAsLong(), "weights are freed");
     }
+  }
+
+  @Test
+  void aKeptBundleThatIsDamagedIsAskedForAgain() throws Exception {
+    String load = "/v2/repository/models/scenes-tiny/load";
+    try (TestWorker worker = worker()) {
+      assertEquals(200, worker.load(ID, zip, sha256, "n1").status());
+      worker.post("/v2/repository/models/scenes-tiny/unload", TestWorker.parameters(sha256, "n1"));
+      Path kept = directory.resolve("bundles").resolve(sha256 + ".zip");
+      Files.write(kept, Arrays.copyOf(zip, 5000));
+      assertFailure(404, "bundle_missing", worker.post(load, TestWorker.parameters(sha256, "n1")));
+      assertFalse(Files.exists(kept));
+      assertEquals(200, worker.load(ID, zip, sha256, "n1").status());
+    }
+  }
+
+  @Test
+  void aLoadWithoutADigestIsToldSo() throws Exception {
+    String load = "/v2/repository/models/scenes-tiny/load";
+    try (TestWorker worker = worker()) {
+      for (String body : List.of("", "{}", "{\"parameters\":{\"sha256\":\"\"}}")) {
+        TestWorker.Answer answer = worker.post(load, body);
+        assertFailure(400, "bad_request", answer);
+        assertTrue(answer.text().contains("[sha256] is missing"), answer.text());
+      }
+      assertEquals(200, worker.load(ID, zip, sha256, "n1").status());
+      String other = sha256.substring(0, 16) + "x".repeat(48);
+      assertFailure(400, "bad_request", worker.post(load, TestWorker.parameters(other, "n1")));
+    }
+  }
+
+  @Test
+  void whatIsUnloadedLeavesNoStatistics() throws Exception {
+    try (TestWorker worker = worker()) {
+      assertEquals(200, worker.load(ID, zip, sha256, "n1").status());
+      complete(
+          worker,
+          job(new Operation.EncodeTexts(null), List.of(bundle.tokenizer().tokenize("a lake"))));
+      assertEquals(1, executions(worker));
+      worker.post("/v2/repository/models/scenes-tiny/unload", TestWorker.parameters(sha256, "n1"));
+      assertEquals(200, worker.load(ID, zip, sha256, "n1").status());
+      assertEquals(0, executions(worker));
+    }
+  }
+
+  private static long executions(TestWorker worker) throws Exception {
+    return worker
+        .get("/v2/models/scenes-tiny/stats")
+        .json()
+        .getAsJsonArray("model_stats")
+        .get(0)
+        .getAsJsonObject()
+        .get("execution_count")
+        .getAsLong();
+  }
+
+  @Test
+  void aThreadThatFailsEndsTheWorker() throws Exception {
+    ByteArrayOutputStream printed = new ByteArrayOutputStream();
+    List<Integer> ended = new ArrayList<>();
+    Thread thread =
+        new Thread(
+            () -> {
+              throw new OutOfMemoryError("made by a test");
+            },
+            "device");
+    thread.setUncaughtExceptionHandler(
+        WorkerCommand.ending(new PrintStream(printed, true, StandardCharsets.UTF_8), ended::add));
+    thread.start();
+    thread.join();
+    assertEquals(List.of(WorkerCommand.BROKEN), ended);
+    String text = printed.toString(StandardCharsets.UTF_8);
+    assertTrue(text.contains("[device]") && text.contains("made by a test"), text);
   }
 
   @Test

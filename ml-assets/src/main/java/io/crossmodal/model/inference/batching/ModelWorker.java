@@ -202,7 +202,8 @@ public final class ModelWorker implements JobRunner {
         slices.forEach(slice -> run(new Call<>(call.operation(), List.of(slice)), device));
       }
     } catch (Error e) {
-      // Nobody may wait for ever for what the JVM could not do; the node decides about the rest.
+      // Nobody may wait for ever for what the JVM could not do; the handler of uncaught
+      // failures, the node's or the worker's, decides about the rest.
       fail(slices, failed(call.operation(), e));
       throw e;
     }

@@ -56,6 +56,8 @@ public final class BoundedMemory implements MemoryBudget {
           (now - bytes) + " of " + limit + " bytes of " + name + " are taken already",
           null);
     }
-    return () -> used.addAndGet(-bytes);
+    AtomicLong held = new AtomicLong(bytes);
+    // Once: closed twice, it would give away what others hold.
+    return () -> used.addAndGet(-held.getAndSet(0));
   }
 }

@@ -4,6 +4,7 @@
  */
 package io.crossmodal.model.inference.protocol;
 
+import io.crossmodal.model.Messages;
 import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.SensorConfig;
 import io.crossmodal.model.WordPatchWeights;
@@ -84,10 +85,12 @@ public final class JobReceiver {
       return new Job<>(
           new Operation.EncodeImages(on, sensor.name()), pixels(request, sensor), deadline);
     }
-    List<Tokens> images = images(request);
+    int[] of = request.tensor("asking_of").ints();
+    requireItems(of.length);
+    List<Tokens> images = images(request, of.length, config.tokenWidth());
     boolean ofImages = operation == RemoteOperation.MAX_SIM;
     int asking = ofImages ? config.tokenWidth() : config.hidden();
-    List<Operation.Pair> pairs = pairs(request, images, asking, config.tokenWidth());
+    List<Operation.Pair> pairs = pairs(request, images, of, asking);
     int m = images.get(0).count();
     return switch (operation) {
       case SCORE ->
@@ -182,7 +185,8 @@ public final class JobReceiver {
     return images;
   }
 
-  private static List<Tokens> images(InferMessage request) {
+  /** Counts and widths are checked before there are objects of them. */
+  private static List<Tokens> images(InferMessage request, int pairs, int width) {
     List<Tokens> images = new ArrayList<>();
     if (request.has("image_blocks")) {
       Tensor blocks = request.tensor("image_blocks");
@@ -192,17 +196,22 @@ public final class JobReceiver {
       }
       int at = bytes.arrayOffset() + bytes.position();
       int left = bytes.remaining();
-      for (int length : request.tensor("image_lengths").ints()) {
+      int[] lengths = request.tensor("image_lengths").ints();
+      requireImages(lengths.length, pairs);
+      for (int length : lengths) {
         if (length < 0 || length > left) {
           throw new IllegalArgumentException("[image_lengths] says more than [image_blocks] holds");
         }
-        images.add(StoredTokens.of(bytes.array(), at, length));
+        StoredTokens image = StoredTokens.of(bytes.array(), at, length);
+        requireWidth("image_blocks", image.hidden(), width);
+        images.add(image);
         at += length;
         left -= length;
       }
     } else {
       Tensor tokens = request.tensor("image_tokens");
-      images.addAll(blocks(tokens, null));
+      requireImages(tokens.extent(0, 3), pairs);
+      images.addAll(blocks(tokens, null, width));
     }
     int m = images.isEmpty() ? 0 : images.get(0).count();
     if (m == 0 || images.stream().anyMatch(image -> image.count() != m)) {
@@ -211,10 +220,31 @@ public final class JobReceiver {
     return images;
   }
 
-  private static List<TokenBlock> blocks(Tensor tokens, int[] lengths) {
+  private static void requireImages(int count, int pairs) {
+    if (count != 1 && count != pairs) {
+      throw new IllegalArgumentException(
+          "there must be one image or " + pairs + ", as [asking_of] has values; got " + count);
+    }
+  }
+
+  private static void requireWidth(String tensor, int got, int width) {
+    if (got != width) {
+      throw new IllegalArgumentException(
+          "a token of ["
+              + Messages.excerpt(tensor)
+              + "] must have "
+              + width
+              + " values, as the model's have; got "
+              + got);
+    }
+  }
+
+  private static List<TokenBlock> blocks(Tensor tokens, int[] lengths, int width) {
     int b = tokens.extent(0, 3);
     int n = tokens.extent(1, 3);
     int h = tokens.extent(2, 3);
+    requireItems(b);
+    requireWidth(tokens.name(), h, width);
     float[] values = tokens.floats();
     if (lengths != null && lengths.length != b) {
       throw new IllegalArgumentException("[asking_lengths] must have " + b + " values");
@@ -233,37 +263,16 @@ public final class JobReceiver {
   }
 
   private static List<Operation.Pair> pairs(
-      InferMessage request, List<Tokens> images, int askingWidth, int imageWidth) {
+      InferMessage request, List<Tokens> images, int[] of, int askingWidth) {
     List<TokenBlock> asking =
-        blocks(request.tensor("asking"), request.tensor("asking_lengths").ints());
-    int[] of = request.tensor("asking_of").ints();
-    requireItems(of.length);
-    if (images.size() != 1 && images.size() != of.length) {
-      throw new IllegalArgumentException(
-          "there must be one image or "
-              + of.length
-              + ", as [asking_of] has values; got "
-              + images.size());
-    }
+        blocks(request.tensor("asking"), request.tensor("asking_lengths").ints(), askingWidth);
     List<Operation.Pair> pairs = new ArrayList<>();
     for (int i = 0; i < of.length; i++) {
       if (of[i] < 0 || of[i] >= asking.size()) {
         throw new IllegalArgumentException(
             "[asking_of] must be from 0 to " + (asking.size() - 1) + ", got " + of[i]);
       }
-      Operation.Pair pair =
-          new Operation.Pair(asking.get(of[i]), images.get(images.size() == 1 ? 0 : i));
-      if (pair.asking().hidden() != askingWidth || pair.image().hidden() != imageWidth) {
-        throw new IllegalArgumentException(
-            String.format(
-                Locale.ROOT,
-                "the model's tokens have %d values and its images' %d, got %d and %d",
-                askingWidth,
-                imageWidth,
-                pair.asking().hidden(),
-                pair.image().hidden()));
-      }
-      pairs.add(pair);
+      pairs.add(new Operation.Pair(asking.get(of[i]), images.get(images.size() == 1 ? 0 : i)));
     }
     return pairs;
   }
