@@ -341,6 +341,45 @@ final class ArchiveTest {
     assertEquals(4, documents("out").size());
   }
 
+  /** A scene that is done is cut again where other chips of it are asked for. */
+  @Test
+  void aSceneIsDoneAsItWasCut() throws Exception {
+    server.put("/a.tif", scene(1));
+    items(item("a", "/a.tif", sha256(scene(1))));
+    assertEquals(2, run("out", chips(), 0).kept());
+    Cutting closer = new Cutting(64, 32, false, OptionalDouble.empty(), 0.5);
+    EncodeRun.Summary more = run("out", Optional.of(closer), 0);
+    assertEquals(1, more.kept());
+    assertEquals(2, more.known());
+    assertEquals(1, run("out", Optional.of(closer), 0).known(), "done as a whole");
+  }
+
+  /** Of a scene that was begun, chips that show nothing are known too. */
+  @Test
+  void emptyChipsOfAnItemAreRemembered() throws Exception {
+    float[] values = new float[3 * 64 * 128];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = i % 128 < 64 ? i % 2550 : Float.NaN;
+    }
+    byte[] half =
+        GeoTiffWriter.write(
+            new BandImage(3, 128, 64, values),
+            GeoTiffWriter.Values.FLOAT32,
+            new Georeference(32633, 128, 64, List.of(499_900d, 10d, 0d, 5_342_400d, 0d, -10d)));
+    server.put("/a.tif", half);
+    items(item("a", "/a.tif", sha256(half)));
+    assertEquals(1, run("out", chips(), 0).empty());
+    Path journal = folder.resolve("out.journal");
+    List<String> lines = Files.readAllLines(journal);
+    // That of the whole scene, before that of the chip.
+    lines.remove(lines.size() - 2);
+    Files.write(journal, lines);
+    EncodeRun.Summary again = run("out", chips(), 0);
+    assertEquals(1, again.known());
+    assertEquals(1, again.empty());
+    assertEquals(lines.size() + 1, Files.readAllLines(journal).size(), "the scene alone is noted");
+  }
+
   @Test
   void aTableGivesBackTheSameDocuments() throws Exception {
     server.put("/a.tif", scene(1));
@@ -362,7 +401,20 @@ final class ArchiveTest {
               done -> {});
       assertEquals(4, summary.kept());
     }
+    DocumentFormat plain =
+        new DocumentFormat("image", "rgb", format.model(), TokenForm.INT8, true, false);
+    Path without = folder.resolve("without");
+    try (StoredEmbeddings stored = StoredEmbeddings.open(table)) {
+      stored.run(
+          plain,
+          Journal.none(),
+          0,
+          listener -> NdjsonSink.file(without, 0, plain, listener),
+          done -> {});
+    }
+    assertTrue(documents("without").stream().noneMatch(one -> one.has("thumbnail")));
     List<JsonObject> expected = documents("direct");
+    assertTrue(expected.stream().allMatch(one -> one.has("thumbnail")));
     List<JsonObject> found = documents("back");
     for (int i = 0; i < expected.size(); i++) {
       assertEquals(expected.get(i), found.get(i));
@@ -400,6 +452,25 @@ final class ArchiveTest {
 
   private static String refusal(StoredEmbeddings stored, DocumentFormat format) {
     return assertThrows(IllegalArgumentException.class, () -> stored.check(format)).getMessage();
+  }
+
+  /** What cannot be moved to its name is taken away. */
+  @Test
+  void aTableThatCannotBeFinishedLeavesNothing() throws Exception {
+    Path taken = Files.createDirectory(folder.resolve("table.parquet"));
+    Files.createFile(taken.resolve("file"));
+    DocumentSink.Listener deaf =
+        new DocumentSink.Listener() {
+          @Override
+          public void kept(List<DocumentFormat.Document> documents, long position) {}
+
+          @Override
+          public void refused(DocumentFormat.Document document, String reason) {}
+        };
+    try (GeoParquetSink sink = new GeoParquetSink(taken, format, deaf)) {
+      assertThrows(IOException.class, sink::finish);
+    }
+    assertEquals(false, Files.exists(folder.resolve("table.parquet.part")));
   }
 
   @Test
