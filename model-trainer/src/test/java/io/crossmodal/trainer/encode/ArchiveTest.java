@@ -354,32 +354,6 @@ final class ArchiveTest {
     assertEquals(1, run("out", Optional.of(closer), 0).known(), "done as a whole");
   }
 
-  /** Of a scene that was begun, chips that show nothing are known too. */
-  @Test
-  void emptyChipsOfAnItemAreRemembered() throws Exception {
-    float[] values = new float[3 * 64 * 128];
-    for (int i = 0; i < values.length; i++) {
-      values[i] = i % 128 < 64 ? i % 2550 : Float.NaN;
-    }
-    byte[] half =
-        GeoTiffWriter.write(
-            new BandImage(3, 128, 64, values),
-            GeoTiffWriter.Values.FLOAT32,
-            new Georeference(32633, 128, 64, List.of(499_900d, 10d, 0d, 5_342_400d, 0d, -10d)));
-    server.put("/a.tif", half);
-    items(item("a", "/a.tif", sha256(half)));
-    assertEquals(1, run("out", chips(), 0).empty());
-    Path journal = folder.resolve("out.journal");
-    List<String> lines = Files.readAllLines(journal);
-    // That of the whole scene, before that of the chip.
-    lines.remove(lines.size() - 2);
-    Files.write(journal, lines);
-    EncodeRun.Summary again = run("out", chips(), 0);
-    assertEquals(1, again.known());
-    assertEquals(1, again.empty());
-    assertEquals(lines.size() + 1, Files.readAllLines(journal).size(), "the scene alone is noted");
-  }
-
   @Test
   void aTableGivesBackTheSameDocuments() throws Exception {
     server.put("/a.tif", scene(1));
