@@ -126,8 +126,9 @@ final class SyncIT {
         encode(0, plan, "--create-index"),
         "add 0.jpg",
         "4 to add, 0 to replace, 0 to finish, 0 to");
-    assertEquals("{}", scenes("kept", "path"), "a plan changes nothing");
-    encode(0, sync);
+    // A plan changes nothing.
+    assertSays(encode(2, sync), "has no index [kept]");
+    encode(0, sync, "--create-index");
     encode(0, List.of("--data", others.toString(), "--index", "kept"));
     String all = "{0.jpg=1, 1.jpg=1, 2.jpg=1, 3.jpg=1, 8.jpg=1, 9.jpg=1}";
     assertEquals(all, scenes("kept", "path"));

@@ -74,6 +74,7 @@ record EncodePortion(String application, Broadcast<Job> job, Meters meters)
             executor.bundle(),
             format.sensor(),
             options.look())) {
+      Attempts.again(scenes);
       List<String> lost = scenes.problems();
       // Each chip that was promised counts.
       for (int chip = portion.from(); chip < portion.to() && !lost.isEmpty(); chip++) {

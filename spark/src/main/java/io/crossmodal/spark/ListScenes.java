@@ -41,6 +41,7 @@ record ListScenes(String application, Broadcast<Job> job, Meters meters)
                       format.sensor(),
                       executor.arguments().options(job.value().threads()).look())) {
                 List<Scenes.Listed> listed = scenes.list();
+                Attempts.again(scenes);
                 meters.listed().add(1);
                 scenes.problems().forEach(meters.problems()::add);
                 scenes.unplaced().forEach(meters.unplaced()::add);

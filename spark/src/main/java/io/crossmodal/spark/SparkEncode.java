@@ -12,6 +12,7 @@ import io.crossmodal.trainer.data.InvalidDatasetException;
 import io.crossmodal.trainer.encode.Scenes;
 import io.crossmodal.trainer.encode.SourceImage;
 import io.crossmodal.trainer.encode.SourceImages;
+import io.crossmodal.trainer.encode.StoredEmbeddings;
 import io.crossmodal.trainer.encode.TargetIndex;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -101,6 +102,10 @@ public final class SparkEncode implements Callable<Integer> {
               + portion
               + " and "
               + progressSeconds);
+    }
+    if (arguments.data() != null && StoredEmbeddings.isNamed(arguments.data())) {
+      throw new IllegalArgumentException(
+          arguments.data() + " is encoded already: encode --data sends it, on one machine");
     }
     // Refuses what is none before anything is begun.
     int allowed = arguments.options(1).allowedProblems();

@@ -82,6 +82,17 @@ final class JobTest {
     assertTrue(job.arguments().bundleFile().isEmpty());
   }
 
+  /** What cannot be read fails a task that is tried again, and is a problem in the end. */
+  @Test
+  void theLastAttemptIsNotFollowed() {
+    SparkConf conf = new SparkConf(false).setMaster("spark://host:7077");
+    assertTrue(Attempts.isFollowed(conf, 0));
+    assertTrue(Attempts.isFollowed(conf, 2));
+    assertFalse(Attempts.isFollowed(conf, 3));
+    assertFalse(Attempts.isFollowed(conf.set("spark.task.maxFailures", "1"), 0));
+    assertFalse(Attempts.isFollowed(new SparkConf(false).setMaster("local[4]"), 0));
+  }
+
   /** Portions of a scene follow each other, none is larger than asked for. */
   @Test
   void portionsCoverAScene() {

@@ -37,8 +37,8 @@ public final class EncodeArguments {
       description =
           "a picture, a folder of pictures, however deep, or of BigEarthNet patches (Sentinel-2,"
               + " seen in true colours); a caption file (JSON of Karpathy, COCO or PIR, _caps.txt)"
-              + " or a folder of such files; or a list, a path a line, a caption behind a tab; or"
-              + " FILE.parquet that encode wrote")
+              + " or a folder of such files; or a list, a path a line, a caption behind a tab;"
+              + " encode alone: or FILE.parquet that it wrote")
   private Path data;
 
   @Option(
@@ -159,9 +159,12 @@ public final class EncodeArguments {
       throw new IllegalArgumentException("--data is missing");
     }
     Optional<Path> folder = Optional.ofNullable(images);
-    return none
-        ? SourceImages.readAny(data, folder, allowedProblems, scenes::takes)
-        : SourceImages.read(data, folder, allowedProblems, scenes::takes);
+    SourceImages all =
+        none
+            ? SourceImages.readAny(data, folder, allowedProblems, scenes::takes)
+            : SourceImages.read(data, folder, allowedProblems, scenes::takes);
+    // Here, since whoever looks at scenes one by one cannot tell.
+    return all.withoutClassifications(cutting());
   }
 
   /** Returns the file of the model; empty for the shipped one. */
@@ -187,6 +190,12 @@ public final class EncodeArguments {
   /** Makes a client of the cluster, see {@link #authorization}. */
   public ClusterClient client(Optional<String> authorization) throws IOException {
     return node.client(authorization);
+  }
+
+  /** Returns whether the index is to be made, there being none. */
+  boolean isYetToBeMade(ClusterClient cluster, String name)
+      throws IOException, InterruptedException {
+    return createIndex && !TargetIndex.isThere(cluster, name);
   }
 
   /**
@@ -222,21 +231,23 @@ public final class EncodeArguments {
 
   /** Returns the form of documents for an index that is there. */
   public DocumentFormat format(ModelManifest manifest, TargetIndex index) {
-    return format(manifest, index.tokens(), index.places());
+    return format(manifest, index.tokens(), index.places(), index.thumbnails());
   }
 
   /** Returns the form of documents for a file. */
   DocumentFormat format(ModelManifest manifest) {
-    return format(manifest, tokens, true);
+    return format(manifest, tokens, true, true);
   }
 
-  private DocumentFormat format(ModelManifest manifest, TokenForm form, boolean places) {
+  private DocumentFormat format(
+      ModelManifest manifest, TokenForm form, boolean places, boolean thumbnails) {
     List<String> sensors = manifest.config().sensors().stream().map(SensorConfig::name).toList();
     if (sensor == null && sensors.size() > 1) {
       throw new IllegalArgumentException("--sensor is missing, this bundle has " + sensors);
     }
     String named = sensor == null ? sensors.get(0) : sensor;
-    return new DocumentFormat(field, named, manifest, form, places);
+    return new DocumentFormat(
+        field, named, manifest, form, places, thumbnails && scenes.look().thumbnail() > 0);
   }
 
   /** Returns what sends documents of this form by {@code _bulk}. */

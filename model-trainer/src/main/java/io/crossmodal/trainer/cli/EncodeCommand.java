@@ -122,8 +122,9 @@ final class EncodeCommand implements Callable<Integer> {
       }
     }
     SourceImages source = arguments.source(syncing.isPresent());
-    EncodeRun.Options options = all.after(source.problems().size());
-    return deliver(new EncodeJob(source, Optional.empty(), cutting, arguments.bundle(), options));
+    return deliver(
+        new EncodeJob(source, Optional.empty(), cutting, arguments.bundle(), all)
+            .after("pictures cannot be read", source.problems()));
   }
 
   private void checkContradictions(boolean syncing, boolean shown) {
@@ -167,6 +168,21 @@ final class EncodeCommand implements Callable<Integer> {
   private int toIndex(EncodeJob job) throws Exception {
     ClusterClient cluster = arguments.client(arguments.authorization());
     ModelManifest manifest = job.bundle().manifest();
+    boolean planned = sync.mode().filter(mode -> mode == SyncArguments.Mode.PLAN).isPresent();
+    if (planned && arguments.isYetToBeMade(cluster, target.index)) {
+      // A plan changes nothing, so it makes no index either.
+      OwnedDocuments none = sync.none(arguments.retry(), stac.catalogue(), arguments.data());
+      return work()
+          .sync(
+              job,
+              arguments.format(manifest),
+              SyncArguments.Mode.PLAN,
+              false,
+              none,
+              listener -> {
+                throw new IllegalStateException("a plan sends nothing");
+              });
+    }
     TargetIndex index = arguments.index(cluster, target.index, manifest, this::say);
     DocumentFormat format = arguments.format(manifest, index);
     EncodeJob kept = index.thumbnails() ? job : job.withoutThumbnails();

@@ -148,7 +148,7 @@ record EncodeWork(String source, Consumer<String> say) {
       OwnedDocuments index,
       EncodeRun.SinkFactory sinks)
       throws Exception {
-    Archive archive = job.archive().orElseGet(() -> Archive.of(job.source()));
+    Archive archive = job.archive().orElseGet(() -> Archive.of(job.source(), job.cutting()));
     Sync sync = Sync.compare(archive, plan(job, format), format.tokens(), index);
     int before = archive.problems().size();
     EncodeJob left =

@@ -63,10 +63,17 @@ final class SyncArguments {
     if (mode == Mode.APPLY) {
       index.addProvenance(cluster);
     }
-    String name =
-        source != null
-            ? source
-            : catalogue.orElseGet(() -> data.toAbsolutePath().normalize().toString());
-    return new OwnedDocuments(cluster, index, name, retry);
+    return new OwnedDocuments(cluster, index, name(catalogue, data), retry);
+  }
+
+  /** Returns what an index that is yet to be made has of it: nothing. */
+  OwnedDocuments none(Retry retry, Optional<String> catalogue, Path data) {
+    return OwnedDocuments.none(name(catalogue, data), retry);
+  }
+
+  private String name(Optional<String> catalogue, Path data) {
+    return source != null
+        ? source
+        : catalogue.orElseGet(() -> data.toAbsolutePath().normalize().toString());
   }
 }

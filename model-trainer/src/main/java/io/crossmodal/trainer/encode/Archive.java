@@ -10,6 +10,7 @@ import io.crossmodal.trainer.data.stac.AssetFiles;
 import io.crossmodal.trainer.data.stac.StacItem;
 import io.crossmodal.trainer.data.stac.StacItem.Asset;
 import io.crossmodal.trainer.data.stac.StacReader;
+import io.crossmodal.trainer.raster.Rasters;
 import java.io.IOException;
 import java.util.AbstractList;
 import java.util.ArrayList;
@@ -33,10 +34,18 @@ public final class Archive {
     this.problems = List.copyOf(problems);
   }
 
-  /** Returns the pictures of a folder, list or captions. */
-  public static Archive of(SourceImages source) {
+  /**
+   * Returns the pictures of a folder, list or captions.
+   *
+   * @param cutting of scenes; empty where it has pictures
+   * @throws IllegalArgumentException when the reader that was chosen is missing
+   */
+  public static Archive of(SourceImages source, Optional<Cutting> cutting) {
+    Optional<Rasters> rasters = cutting.map(Cutting::reader).map(Rasters::of);
     return unique(
-        source.images().stream().<Candidate>map(Candidate.Local::new).toList(),
+        source.images().stream()
+            .<Candidate>map(image -> new Candidate.Local(image, rasters))
+            .toList(),
         new ArrayList<>(source.problems()));
   }
 

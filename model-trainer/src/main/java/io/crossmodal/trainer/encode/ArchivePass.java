@@ -13,6 +13,7 @@ import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -125,8 +126,16 @@ public final class ArchivePass implements Closeable {
     private final AtomicInteger unread;
     private final AtomicInteger unsettled;
     private final String stamp;
+    private final String whole;
 
-    Opened(Candidate candidate, Candidate.Fetched fetched, Scenes scenes, String stamp) {
+    /**
+     * A scene that is here.
+     *
+     * @param stamp of its files
+     * @param whole stamp of all that is made of it
+     */
+    Opened(
+        Candidate candidate, Candidate.Fetched fetched, Scenes scenes, String stamp, String whole) {
       this.candidate = candidate;
       this.fetched = fetched;
       this.scenes = scenes;
@@ -134,6 +143,7 @@ public final class ArchivePass implements Closeable {
       this.unread = new AtomicInteger((int) scenes.chips());
       this.unsettled = new AtomicInteger((int) scenes.chips());
       this.stamp = stamp;
+      this.whole = whole;
     }
 
     void read() {
@@ -180,6 +190,12 @@ public final class ArchivePass implements Closeable {
     }
 
     @Override
+    public Optional<String> emptyStamp() {
+      String skipping = plan.cutting().orElseThrow().skipping();
+      return Optional.of(ContentId.shortened(scene.stamp + "\0" + name() + "\0" + skipping));
+    }
+
+    @Override
     public Reading read(PictureReader reader) throws IOException {
       Reading reading = chip.read(reader);
       return new Reading(
@@ -213,7 +229,7 @@ public final class ArchivePass implements Closeable {
     @Override
     public void settled() throws IOException {
       if (scene.unsettled.decrementAndGet() == 0) {
-        tell(candidate, scene.stamp);
+        tell(candidate, scene.whole);
       }
     }
   }
@@ -266,7 +282,9 @@ public final class ArchivePass implements Closeable {
     Candidate.Fetched fetched = null;
     try {
       String stamp = candidate.stamp();
-      if (ledger.isDone(stamp)) {
+      // A scene that is done is so as it was cut: other chips of it are not.
+      String whole = ContentId.shortened(stamp + "\0cut\0" + plan.cutting().orElseThrow().asked());
+      if (ledger.isDone(whole)) {
         return new Turn(null, new ArchiveElement.Known(this, candidate));
       }
       fetched = candidate.fetch();
@@ -279,7 +297,7 @@ public final class ArchivePass implements Closeable {
               plan.look());
       scenes.unplaced().forEach(line -> unplaced.add(candidate.name() + ": " + line));
       if (scenes.problems().isEmpty()) {
-        return new Turn(new Opened(candidate, fetched, scenes, stamp), null);
+        return new Turn(new Opened(candidate, fetched, scenes, stamp, whole), null);
       }
       String place = fetched.image().place() + ": ";
       String problem = scenes.problems().get(0);

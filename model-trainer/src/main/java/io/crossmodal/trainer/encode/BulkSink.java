@@ -43,7 +43,7 @@ public final class BulkSink implements DocumentSink {
   private final int connections;
   private final Semaphore room;
   private final ExecutorService senders;
-  private final AtomicReference<Exception> failure = new AtomicReference<>();
+  private final AtomicReference<Throwable> failure = new AtomicReference<>();
 
   /**
    * Makes a sink.
@@ -92,9 +92,10 @@ public final class BulkSink implements DocumentSink {
   }
 
   private void check() throws IOException {
-    Exception failed = failure.get();
+    Throwable failed = failure.get();
     if (failed != null) {
-      throw new IOException(failed.getMessage(), failed);
+      throw new IOException(
+          failed instanceof Error ? failed.toString() : failed.getMessage(), failed);
     }
   }
 
@@ -104,7 +105,8 @@ public final class BulkSink implements DocumentSink {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       failure.compareAndSet(null, new IOException("sending was given up", e));
-    } catch (IOException | RuntimeException e) {
+    } catch (Throwable e) {
+      // An Error, too: what was not sent must not look as if it were.
       failure.compareAndSet(null, e);
     } finally {
       room.release();

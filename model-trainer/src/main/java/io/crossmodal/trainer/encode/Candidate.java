@@ -8,6 +8,8 @@ import io.crossmodal.model.bundle.Sha256;
 import io.crossmodal.trainer.data.stac.AssetFiles;
 import io.crossmodal.trainer.data.stac.StacItem;
 import io.crossmodal.trainer.data.stac.StacItem.Asset;
+import io.crossmodal.trainer.raster.RasterFile;
+import io.crossmodal.trainer.raster.Rasters;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -26,6 +28,12 @@ interface Candidate {
    * @throws IOException when they cannot be read
    */
   String version() throws IOException, InterruptedException;
+
+  /**
+   * Returns whether the version is made of digests of bytes alone, so that two of one version have
+   * the same bytes. What a server says of a file is no such digest.
+   */
+  boolean isDigested();
 
   /**
    * Returns a name of 128 bits that changes with its files; found faster than {@link #version}
@@ -57,8 +65,12 @@ interface Candidate {
    */
   Fetched fetch() throws IOException, InterruptedException;
 
-  /** A picture whose files are here. */
-  record Local(SourceImage image) implements Candidate {
+  /**
+   * A picture or scene whose files are here.
+   *
+   * @param rasters opens scenes, which may have more files than are named; empty for pictures
+   */
+  record Local(SourceImage image, Optional<Rasters> rasters) implements Candidate {
     @Override
     public String name() {
       return image.path();
@@ -66,16 +78,63 @@ interface Candidate {
 
     @Override
     public String version() throws IOException {
-      List<String> digests = new ArrayList<>();
+      List<String> versions = new ArrayList<>();
       for (Path file : image.files()) {
-        digests.add(Sha256.hex(file));
+        if (rasters.isEmpty()) {
+          versions.add(Sha256.hex(file));
+        } else {
+          versions.addAll(scene(rasters.get(), file, Sha256::hex));
+        }
       }
-      return String.join(",", digests);
+      return String.join(",", versions);
+    }
+
+    @Override
+    public boolean isDigested() {
+      return image.files().stream().noneMatch(Rasters::isName);
     }
 
     @Override
     public String stamp() throws IOException {
-      return new PictureFile(image, "").stamp();
+      if (rasters.isEmpty()) {
+        return new PictureFile(image, "").stamp();
+      }
+      StringBuilder stamp = new StringBuilder(image.path());
+      for (Path file : image.files()) {
+        scene(rasters.get(), file, PictureFile::stamp).forEach(stamp::append);
+      }
+      return ContentId.shortened(stamp.toString());
+    }
+
+    /** Tells a file from others. */
+    @FunctionalInterface
+    private interface Telling {
+      String of(Path file) throws IOException;
+    }
+
+    /**
+     * Returns what tells the files of a scene from others; of one that lies elsewhere, its name.
+     */
+    private static List<String> scene(Rasters rasters, Path path, Telling telling)
+        throws IOException {
+      List<Path> files;
+      try (RasterFile scene = rasters.open(path)) {
+        files = scene.files();
+        if (files.isEmpty()) {
+          return List.of(path + " " + scene.raster().width() + " " + scene.raster().height());
+        }
+      } catch (IllegalArgumentException e) {
+        if (Rasters.isName(path)) {
+          throw new IOException(e.getMessage(), e);
+        }
+        // Whoever cuts it says why it cannot be cut.
+        files = List.of(path);
+      }
+      List<String> told = new ArrayList<>();
+      for (Path file : files) {
+        told.add(telling.of(file));
+      }
+      return told;
     }
 
     @Override
@@ -108,6 +167,11 @@ interface Candidate {
     @Override
     public String version() throws IOException, InterruptedException {
       return keys() + " " + files.version(item, assets);
+    }
+
+    @Override
+    public boolean isDigested() {
+      return assets.stream().noneMatch(asset -> asset.isRemote() && asset.checksum().isEmpty());
     }
 
     @Override

@@ -12,6 +12,7 @@ import io.crossmodal.trainer.raster.RasterFile;
 import io.crossmodal.trainer.raster.Rasters;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -40,6 +41,9 @@ public record Clouds(double most, Optional<String> classes, int band) {
 
   private static final List<String> USUAL =
       List.of("SCL.*", "*_SCL_20m.*", "../R20m/*_SCL_20m.*", "*_SCL.*");
+
+  /** How patterns begin of which what the star stands for names the scene. */
+  private static final String NAMED = "*_SCL";
 
   public Clouds {
     if (!(most >= 0 && most <= 1)) {
@@ -83,7 +87,38 @@ public record Clouds(double most, Optional<String> classes, int band) {
             + ": --scl says where it lies, --cloud-band which of its bands shows clouds");
   }
 
-  private static Optional<Path> find(Path scene, String pattern) throws IOException {
+  /**
+   * Returns whether a file lies and is called as a classification beside scenes does, so that it is
+   * no scene itself.
+   */
+  boolean isClassification(Path file) {
+    return band < 0
+        && classes.map(List::of).orElse(USUAL).stream().anyMatch(like -> lies(file, like));
+  }
+
+  private static boolean lies(Path file, String pattern) {
+    Path like = Path.of(pattern).normalize();
+    Path at = like.isAbsolute() ? file.toAbsolutePath().normalize() : file;
+    if (!FileSystems.getDefault()
+        .getPathMatcher("glob:" + like.getFileName())
+        .matches(at.getFileName())) {
+      return false;
+    }
+    // The folders above it, as far as the pattern names them.
+    Path above = at.toAbsolutePath().normalize().getParent();
+    for (Path named = like.getParent(); named != null; named = named.getParent()) {
+      if (named.getFileName() == null || named.getFileName().toString().equals("..")) {
+        return true;
+      }
+      if (above == null || !named.getFileName().equals(above.getFileName())) {
+        return false;
+      }
+      above = above.getParent();
+    }
+    return true;
+  }
+
+  private Optional<Path> find(Path scene, String pattern) throws IOException {
     if (Rasters.isName(scene)) {
       boolean plain = pattern.indexOf('*') < 0 && pattern.indexOf('?') < 0;
       return plain ? Optional.of(scene.resolveSibling(pattern).normalize()) : Optional.empty();
@@ -96,7 +131,9 @@ public record Clouds(double most, Optional<String> classes, int band) {
     try (DirectoryStream<Path> files =
         Files.newDirectoryStream(like.getParent(), like.getFileName().toString())) {
       for (Path file : files) {
-        if (!file.equals(scene.toAbsolutePath().normalize()) && !isNote(file)) {
+        if (!file.equals(scene.toAbsolutePath().normalize())
+            && !isNote(file)
+            && (classes.isPresent() || isOf(scene, file, pattern))) {
           found.add(file);
         }
       }
@@ -112,6 +149,16 @@ public record Clouds(double most, Optional<String> classes, int band) {
               + ": --scl names one");
     }
     return found.stream().findFirst();
+  }
+
+  /** In a folder of many scenes, the one that is there may be of another date. */
+  private static boolean isOf(Path scene, Path file, String pattern) {
+    if (!pattern.startsWith(NAMED)) {
+      return true;
+    }
+    String name = file.getFileName().toString();
+    String before = name.substring(0, name.lastIndexOf(NAMED.substring(1)));
+    return scene.getFileName().toString().startsWith(before);
   }
 
   private static boolean isNote(Path file) {
@@ -162,13 +209,19 @@ public record Clouds(double most, Optional<String> classes, int band) {
     return seen == 0 ? 0 : (double) clouds / seen;
   }
 
-  /** Returns the share of a chip that is cloud, by the band that says so. */
+  /**
+   * Returns the share of a chip's pixels with data that is cloud, by the band that says so; 0 where
+   * that has no data.
+   */
   double share(BandImage chip) {
     int area = chip.width() * chip.height();
+    int seen = 0;
     int clouds = 0;
     for (int i = band * area; i < (band + 1) * area; i++) {
-      clouds += chip.values()[i] > 0 ? 1 : 0;
+      float value = chip.values()[i];
+      seen += Float.isFinite(value) ? 1 : 0;
+      clouds += Float.isFinite(value) && value > 0 ? 1 : 0;
     }
-    return (double) clouds / area;
+    return seen == 0 ? 0 : (double) clouds / seen;
   }
 }

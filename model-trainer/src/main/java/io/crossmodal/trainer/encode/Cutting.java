@@ -61,6 +61,17 @@ public record Cutting(
     return mostNoData + clouds.map(of -> " " + of).orElse("");
   }
 
+  /** Returns what documents depend on, as words: all but the reader. */
+  String asked() {
+    return String.join(
+        " ",
+        String.valueOf(chip),
+        String.valueOf(stride),
+        String.valueOf(metres),
+        String.valueOf(resolution),
+        skipping());
+  }
+
   /** Returns whether it needs to know how large a pixel is on the ground. */
   boolean needsGround() {
     return metres || resolution.isPresent();

@@ -34,9 +34,15 @@ import java.util.Optional;
  * @param model who encodes
  * @param tokens how tokens are written
  * @param places whether it is written where a picture lies
+ * @param thumbnails whether a picture's thumbnail is written, where it has one
  */
 public record DocumentFormat(
-    String field, String sensor, ModelManifest model, TokenForm tokens, boolean places) {
+    String field,
+    String sensor,
+    ModelManifest model,
+    TokenForm tokens,
+    boolean places,
+    boolean thumbnails) {
   static final String CAPTION = "caption";
   static final String PATH = "path";
   static final String CLASS = "class";
@@ -84,6 +90,12 @@ public record DocumentFormat(
       throw new IllegalArgumentException(
           "the field [" + field + "] is taken by what is known of a picture; name another");
     }
+  }
+
+  /** Makes a form that has thumbnails. */
+  public DocumentFormat(
+      String field, String sensor, ModelManifest model, TokenForm tokens, boolean places) {
+    this(field, sensor, model, tokens, places, true);
   }
 
   /** Returns about how many bytes a document takes. */
@@ -153,7 +165,7 @@ public record DocumentFormat(
     if (document.facts().stretch().isPresent()) {
       json.name(STRETCH).value(document.facts().stretch().get().toString());
     }
-    if (!document.facts().thumbnail().isEmpty()) {
+    if (thumbnails && !document.facts().thumbnail().isEmpty()) {
       json.name(THUMBNAIL).value(document.facts().thumbnail());
     }
     ProvenanceFields.write(document.picture().provenance(), json);

@@ -118,7 +118,7 @@ final class EmbeddingTable {
     if (format.tokens() != TokenForm.NONE) {
       values.put(TOKENS, document.picture().tokens().orElseGet(() -> format.block(document)));
     }
-    if (!facts.thumbnail().isEmpty()) {
+    if (format.thumbnails() && !facts.thumbnail().isEmpty()) {
       values.put(DocumentFormat.THUMBNAIL, Base64.getDecoder().decode(facts.thumbnail()));
     }
     List<List<double[]>> polygons = new ArrayList<>();

@@ -4,7 +4,6 @@
  */
 package io.crossmodal.trainer.encode;
 
-import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.PixelTensor;
 import io.crossmodal.model.image.Stretch;
 import java.io.IOException;
@@ -56,11 +55,14 @@ interface Encodable {
     return Optional.empty();
   }
 
-  /** Thrown for a picture in a part of its scene that is damaged, as another one has told. */
+  /**
+   * Thrown for a picture in a part of its scene that is damaged, or of a scene that cannot be read
+   * at all, as another one has told.
+   */
   final class KnownDamage extends IllegalArgumentException {
     private static final long serialVersionUID = 1L;
 
-    KnownDamage(ImageFormatException damage) {
+    KnownDamage(Exception damage) {
       super(damage.getMessage(), damage);
     }
   }

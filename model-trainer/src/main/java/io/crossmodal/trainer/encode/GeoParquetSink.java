@@ -49,9 +49,10 @@ public final class GeoParquetSink implements DocumentSink {
 
   @Override
   public void finish() throws IOException {
-    ended = true;
     writer.close();
     Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
+    // Not before: what was not finished is taken away.
+    ended = true;
   }
 
   @Override

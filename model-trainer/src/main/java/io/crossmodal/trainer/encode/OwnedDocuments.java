@@ -41,7 +41,9 @@ public final class OwnedDocuments {
 
   private static final String FIELD = DocumentFormat.ORIGIN + ".";
 
+  /** Null where there is no index yet. */
   private final ClusterClient cluster;
+
   private final String path;
   private final String source;
   private final Retry retry;
@@ -53,13 +55,22 @@ public final class OwnedDocuments {
    * @param source its name
    */
   public OwnedDocuments(ClusterClient cluster, TargetIndex index, String source, Retry retry) {
+    this(cluster, TargetIndex.path(index.name()), source, retry);
+  }
+
+  private OwnedDocuments(ClusterClient cluster, String path, String source, Retry retry) {
     if (source.isBlank()) {
       throw new IllegalArgumentException("a source needs a name");
     }
     this.cluster = cluster;
-    this.path = TargetIndex.path(index.name());
+    this.path = path;
     this.source = source;
     this.retry = retry;
+  }
+
+  /** Returns a view, for a plan, of an index that is yet to be made: it has nothing. */
+  public static OwnedDocuments none(String source, Retry retry) {
+    return new OwnedDocuments(null, "", source, retry);
   }
 
   String source() {
@@ -81,8 +92,10 @@ public final class OwnedDocuments {
 
   /** Tells of all documents of the source, scene by scene; a page is held at a time. */
   void visit(Visitor visitor) throws IOException, InterruptedException {
-    refresh();
-    visit(new JsonArray(), visitor);
+    if (cluster != null) {
+      refresh();
+      visit(new JsonArray(), visitor);
+    }
   }
 
   /**
@@ -234,7 +247,7 @@ public final class OwnedDocuments {
 
   /** Returns the scenes that an earlier run began to send and did not finish. */
   Set<String> unfinished() throws IOException, InterruptedException {
-    JsonElement scenes = sources(meta()).get(source);
+    JsonElement scenes = cluster == null ? null : sources(meta()).get(source);
     Set<String> names = new TreeSet<>();
     if (scenes != null) {
       scenes.getAsJsonArray().forEach(name -> names.add(name.getAsString()));
@@ -278,7 +291,8 @@ public final class OwnedDocuments {
   private JsonObject call(String method, String target, JsonObject body)
       throws IOException, InterruptedException {
     byte[] json = body == null ? new byte[0] : body.toString().getBytes(StandardCharsets.UTF_8);
-    Response response = retry.whileBusy(() -> cluster.send(method, target, json, TIMEOUT));
+    // Asked twice, each does what it does once.
+    Response response = retry.untilAnswered(() -> cluster.send(method, target, json, TIMEOUT));
     if (response.status() >= 300) {
       throw cluster.refused(method, target, response);
     }

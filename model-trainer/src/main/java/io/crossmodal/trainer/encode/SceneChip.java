@@ -4,9 +4,9 @@
  */
 package io.crossmodal.trainer.encode;
 
-import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.Window;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
@@ -69,7 +69,7 @@ record SceneChip(Scenes.OpenScene scene, Window window, Cutting cutting) impleme
   public Reading read(PictureReader reader) throws IOException {
     try {
       return readOnce(reader);
-    } catch (ImageFormatException e) {
+    } catch (IOException | IllegalArgumentException | UncheckedIOException e) {
       if (scene.isNew(e)) {
         throw e;
       }

@@ -5,7 +5,6 @@
 package io.crossmodal.trainer.encode;
 
 import io.crossmodal.model.bundle.ModelBundle;
-import io.crossmodal.model.image.ImageFormatException;
 import io.crossmodal.model.image.Raster;
 import io.crossmodal.model.image.Stretch;
 import io.crossmodal.model.image.Window;
@@ -44,6 +43,7 @@ public final class Scenes implements Closeable {
   private final List<String> unplaced = new ArrayList<>();
   private final Set<OpenScene> open = ConcurrentHashMap.newKeySet();
   private volatile String current = "";
+  private Optional<IOException> failure = Optional.empty();
 
   /**
    * A scene that was planned, for whoever cuts it.
@@ -86,6 +86,7 @@ public final class Scenes implements Closeable {
       } catch (IllegalArgumentException e) {
         refused.put(image.place(), e.getMessage());
       } catch (IOException | UncheckedIOException e) {
+        scenes.failed(e);
         refused.put(image.place(), EncodeRun.reason(e));
       }
     }
@@ -135,10 +136,27 @@ public final class Scenes implements Closeable {
       try {
         listed.add(new Listed(plan.image(), plan.chips(), plan.content(), plan.stamp()));
       } catch (IOException e) {
+        failed(e);
         problems.add(plan.path() + ": cannot be read: " + e);
       }
     }
     return listed;
+  }
+
+  private void failed(Exception e) {
+    if (failure.isEmpty()) {
+      failure =
+          Optional.of(
+              e instanceof UncheckedIOException wrapped ? wrapped.getCause() : (IOException) e);
+    }
+  }
+
+  /**
+   * Returns why the first scene could not be read that may be whole, so that another machine, or
+   * another time, may do better; empty where all were read.
+   */
+  public Optional<IOException> failure() {
+    return failure;
   }
 
   /** Returns how many scenes will be cut. */
@@ -201,38 +219,63 @@ public final class Scenes implements Closeable {
     }
   }
 
+  /** Finds something of a scene. */
+  @FunctionalInterface
+  private interface Finder<T> {
+    T find() throws IOException;
+  }
+
+  /**
+   * Something that is found once for all chips of a scene. What cannot be found fails with one
+   * exception for all of them: it is one problem, and is not looked for again.
+   */
+  private static final class Once<T> {
+    private T value;
+    private Exception failure;
+
+    T get(Finder<T> finder) throws IOException {
+      if (failure instanceof IOException known) {
+        throw known;
+      } else if (failure instanceof RuntimeException known) {
+        throw known;
+      }
+      if (value == null) {
+        try {
+          value = finder.find();
+        } catch (IOException | RuntimeException e) {
+          failure = e;
+          throw e;
+        }
+      }
+      return value;
+    }
+  }
+
   /** A scene whose chips are being cut. */
   final class OpenScene implements Closeable {
     final ScenePlan plan;
     private final AtomicInteger left;
 
-    /** Damages that chips have met, each one object for the same part of the scene. */
-    private final Set<ImageFormatException> damages =
-        Collections.newSetFromMap(new IdentityHashMap<>());
+    /** What chips have met, each one object for the same part of the scene, or for all of it. */
+    private final Set<Exception> damages = Collections.newSetFromMap(new IdentityHashMap<>());
 
-    private RasterFile file;
-    private RasterFile classes;
-    private String content;
-    private Optional<Stretch> range;
+    private final Once<RasterFile> file = new Once<>();
+    private final Once<RasterFile> classes = new Once<>();
+    private final Once<String> content = new Once<>();
+    private final Once<Optional<Stretch>> range = new Once<>();
 
     OpenScene(ScenePlan plan) {
       this.plan = plan;
-      this.content = plan.part().content();
+      this.content.value = plan.part().content();
       this.left = new AtomicInteger(plan.chips());
     }
 
     synchronized Raster raster() throws IOException {
-      if (file == null) {
-        file = rasters.open(plan.path());
-      }
-      return file.raster();
+      return file.get(() -> rasters.open(plan.path())).raster();
     }
 
     private synchronized RasterFile classes() throws IOException {
-      if (classes == null) {
-        classes = rasters.open(plan.classes().orElseThrow());
-      }
-      return classes;
+      return classes.get(() -> rasters.open(plan.classes().orElseThrow()));
     }
 
     /** Returns what share of a window is cloud; empty where no classification says it. */
@@ -245,20 +288,14 @@ public final class Scenes implements Closeable {
 
     /** The digest of its bytes, which are read once. */
     synchronized String content() throws IOException {
-      if (content == null) {
-        content = plan.content();
-      }
-      return content;
+      return content.get(plan::content);
     }
 
     synchronized Optional<Stretch> range(PictureReader reader) throws IOException {
-      if (range == null) {
-        range = reader.range(raster());
-      }
-      return range;
+      return range.get(() -> reader.range(raster()));
     }
 
-    synchronized boolean isNew(ImageFormatException damage) {
+    synchronized boolean isNew(Exception damage) {
       return damages.add(damage);
     }
 
@@ -272,10 +309,10 @@ public final class Scenes implements Closeable {
     @Override
     @SuppressWarnings("try") // both are closed, whatever the other throws
     public synchronized void close() {
-      try (RasterFile first = file;
-          RasterFile second = classes) {
-        file = null;
-        classes = null;
+      try (RasterFile first = file.value;
+          RasterFile second = classes.value) {
+        file.value = null;
+        classes.value = null;
       } catch (IOException e) {
         throw new UncheckedIOException("closing " + plan.path(), e);
       }

@@ -56,6 +56,19 @@ public record SourceImages(
     unread = Collections.unmodifiableSortedMap(new TreeMap<>(unread));
   }
 
+  /** Returns the same without the files that say what is cloud in scenes that are cut so. */
+  public SourceImages withoutClassifications(Optional<Cutting> cutting) {
+    Optional<Clouds> clouds = cutting.flatMap(Cutting::clouds);
+    if (clouds.isEmpty()) {
+      return this;
+    }
+    List<SourceImage> scenes =
+        images.stream()
+            .filter(image -> !clouds.get().isClassification(image.files().get(0)))
+            .toList();
+    return new SourceImages(kind, scenes, problems, unlabelled, unread);
+  }
+
   /**
    * Reads what lies at a path.
    *

@@ -81,7 +81,9 @@ public final class Sync {
     for (Candidate candidate : archive.candidates()) {
       try {
         String version = candidate.version();
-        if (candidate.content().isEmpty() && contents.putIfAbsent(version, "") != null) {
+        if (candidate.content().isEmpty()
+            && candidate.isDigested()
+            && contents.putIfAbsent(version, "") != null) {
           // Its documents would have the same ids.
           repeated++;
         } else {

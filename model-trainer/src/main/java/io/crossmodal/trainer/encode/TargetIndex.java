@@ -153,12 +153,18 @@ public record TargetIndex(
       TokenForm tokens,
       Look look)
       throws IOException, InterruptedException {
-    if (cluster.send("HEAD", path(index), new byte[0], TIMEOUT).status() == 200) {
+    if (isThere(cluster, index)) {
       return false;
     }
     checkServed(cluster, model, served);
     cluster.call("PUT", path(index), mapping(field, served, tokens, look).toString(), TIMEOUT);
     return true;
+  }
+
+  /** Returns whether there is an index, or an alias, of that name. */
+  public static boolean isThere(ClusterClient cluster, String index)
+      throws IOException, InterruptedException {
+    return cluster.send("HEAD", path(index), new byte[0], TIMEOUT).status() == 200;
   }
 
   private static void checkServed(ClusterClient cluster, ModelManifest model, String served)

@@ -116,6 +116,16 @@ final class EncodeCommandTest {
   }
 
   @Test
+  void moreBrokenLinksThanAreAllowedAreNamed() throws Exception {
+    Path pictures = Files.createDirectory(folder.resolve("pictures"));
+    Files.copy(folder.resolve("a.png"), pictures.resolve("a.png"));
+    Files.createSymbolicLink(pictures.resolve("b.png"), pictures.resolve("nowhere.png"));
+    String said = run(2, "--data", "DIR/pictures", "--out", "DIR/x", "--allow-problems", "0");
+    assertTrue(said.contains("pictures cannot be read (0 problems allowed)"), said);
+    assertTrue(said.contains("b.png"), said);
+  }
+
+  @Test
   void optionsThatContradictOneAnotherAreRefused() {
     String two = run(2, "--data", "DIR", "--stac", "DIR/items.json", "--out", "DIR/x");
     assertTrue(two.contains("--data and --stac are two sources"), two);

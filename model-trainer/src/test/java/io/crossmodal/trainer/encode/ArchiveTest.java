@@ -341,6 +341,19 @@ final class ArchiveTest {
     assertEquals(4, documents("out").size());
   }
 
+  /** A scene that is done is cut again where other chips of it are asked for. */
+  @Test
+  void aSceneIsDoneAsItWasCut() throws Exception {
+    server.put("/a.tif", scene(1));
+    items(item("a", "/a.tif", sha256(scene(1))));
+    assertEquals(2, run("out", chips(), 0).kept());
+    Cutting closer = new Cutting(64, 32, false, OptionalDouble.empty(), 0.5);
+    EncodeRun.Summary more = run("out", Optional.of(closer), 0);
+    assertEquals(1, more.kept());
+    assertEquals(2, more.known());
+    assertEquals(1, run("out", Optional.of(closer), 0).known(), "done as a whole");
+  }
+
   @Test
   void aTableGivesBackTheSameDocuments() throws Exception {
     server.put("/a.tif", scene(1));
@@ -362,7 +375,20 @@ final class ArchiveTest {
               done -> {});
       assertEquals(4, summary.kept());
     }
+    DocumentFormat plain =
+        new DocumentFormat("image", "rgb", format.model(), TokenForm.INT8, true, false);
+    Path without = folder.resolve("without");
+    try (StoredEmbeddings stored = StoredEmbeddings.open(table)) {
+      stored.run(
+          plain,
+          Journal.none(),
+          0,
+          listener -> NdjsonSink.file(without, 0, plain, listener),
+          done -> {});
+    }
+    assertTrue(documents("without").stream().noneMatch(one -> one.has("thumbnail")));
     List<JsonObject> expected = documents("direct");
+    assertTrue(expected.stream().allMatch(one -> one.has("thumbnail")));
     List<JsonObject> found = documents("back");
     for (int i = 0; i < expected.size(); i++) {
       assertEquals(expected.get(i), found.get(i));
@@ -400,6 +426,25 @@ final class ArchiveTest {
 
   private static String refusal(StoredEmbeddings stored, DocumentFormat format) {
     return assertThrows(IllegalArgumentException.class, () -> stored.check(format)).getMessage();
+  }
+
+  /** What cannot be moved to its name is taken away. */
+  @Test
+  void aTableThatCannotBeFinishedLeavesNothing() throws Exception {
+    Path taken = Files.createDirectory(folder.resolve("table.parquet"));
+    Files.createFile(taken.resolve("file"));
+    DocumentSink.Listener deaf =
+        new DocumentSink.Listener() {
+          @Override
+          public void kept(List<DocumentFormat.Document> documents, long position) {}
+
+          @Override
+          public void refused(DocumentFormat.Document document, String reason) {}
+        };
+    try (GeoParquetSink sink = new GeoParquetSink(taken, format, deaf)) {
+      assertThrows(IOException.class, sink::finish);
+    }
+    assertEquals(false, Files.exists(folder.resolve("table.parquet.part")));
   }
 
   @Test

@@ -217,6 +217,22 @@ class BulkSinkTest {
   }
 
   @Test
+  void anErrorOfASenderEndsTheRun() throws Exception {
+    try (BulkSink sink =
+        sink(
+            lines -> {
+              throw new OutOfMemoryError("no heap");
+            },
+            1,
+            10)) {
+      sink.send(Documents.some(2, SEED));
+      IOException failed = assertThrows(IOException.class, sink::finish);
+      assertTrue(failed.getMessage().contains("no heap"), failed.getMessage());
+      assertEquals(List.of(), told.kept);
+    }
+  }
+
+  @Test
   void aRefusalOfTheWholeRequestEndsTheRun() throws Exception {
     try (BulkSink sink = sink(lines -> new Response(403, "no permission"), 1, 30)) {
       sink.send(Documents.some(2, SEED));

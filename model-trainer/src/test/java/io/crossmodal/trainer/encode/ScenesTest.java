@@ -327,11 +327,28 @@ class ScenesTest {
                   cut,
                   listener -> NdjsonSink.file(folder.resolve("gone"), 0, format, listener),
                   done -> {});
-      assertEquals(CHIPS, summary.problems().size());
+      assertEquals(1, summary.problems().size(), "one, whatever chips it has");
+      assertEquals(CHIPS - 1, summary.empty());
       assertTrue(
           summary.problems().get(0).contains("2-nowhere.tif [0, 0, 40, 40]: there is no such file"),
           summary.problems().get(0));
     }
+  }
+
+  /** A scene of one value has no percentiles: a problem, not one a chip. */
+  @Test
+  void aFlatSceneIsAProblemOnce() throws Exception {
+    float[] flat = new float[3 * WIDTH * HEIGHT];
+    Arrays.fill(flat, 700);
+    Files.write(
+        scenes.resolve("0-flat.tif"),
+        GeoTiffWriter.write(
+            new BandImage(3, WIDTH, HEIGHT, flat), GeoTiffWriter.Values.UINT16, utm(32633)));
+    Look percentiles = new Look(0, Optional.of(Stretch.of("2%:98%")), List.of(2, 1, 0));
+    EncodeRun.Summary summary = run("flat", PIXELS, percentiles, 1, done -> {});
+    assertProblems(summary.problems(), "0-flat.tif [");
+    assertEquals(CHIPS - 1, summary.empty());
+    assertEquals(CHIPS, summary.kept());
   }
 
   private static void assertProblems(List<String> lines, String... parts) {
@@ -403,6 +420,12 @@ class ScenesTest {
     }
     assertEquals(
         3, run("clear", cutting, LOOK, 0, done -> {}).empty(), "known from the journal, counted");
+    Path tomorrow = scenes.resolve("T33_20230615T101601_TCI.tif");
+    Files.move(scenes.resolve("T33_20230614T101601_TCI.tif"), tomorrow);
+    try (Scenes cut = plan(cutting, LOOK)) {
+      assertEquals(0, cut.size(), "the classification of another day is none");
+    }
+    Files.move(tomorrow, scenes.resolve("T33_20230614T101601_TCI.tif"));
     Clouds band = new Clouds(0.5, Optional.empty(), 1);
     Files.delete(scenes.resolve("T33_20230614T101601_SCL_20m.tif"));
     try (Scenes cut = plan(cutting, LOOK)) {
