@@ -292,6 +292,29 @@ public class ProcessEngineTests extends OpenSearchTestCase {
     }
   }
 
+  /** It has the fewest jobs under way, for all that it gets fail at once. */
+  public void testAWorkerThatCannotLoadAModelGetsNoJobsOfIt() throws Exception {
+    Path first = socket("h");
+    Path second = socket("i");
+    try (WorkerProcess small = worker(first, "--memory", "1m");
+        WorkerProcess large =
+            WorkerProcess.start(
+                WorkerProcess.fromClassPath(), directory.resolve("worker2"), second);
+        NodeInference node = node(60_000, first, second)) {
+      List<CompletableFuture<Scores>> underWay = new ArrayList<>();
+      for (int i = 0; i < 20; i++) {
+        underWay.add(score(node, Deadline.none()));
+      }
+      for (CompletableFuture<Scores> each : underWay) {
+        assertEquals(20, get(each).itm().length);
+      }
+      assertEquals(0, node.workers().get(0).loads());
+      assertEquals(1, node.workers().get(1).loads());
+      assertEquals(0, node.workers().get(0).losses());
+      assertTrue(small.process().isAlive() && large.process().isAlive());
+    }
+  }
+
   /** What one node lets go the other one keeps, and both are computed for. */
   public void testSeveralNodesShareAWorker() throws Exception {
     Path socket = socket("i");
