@@ -14,7 +14,6 @@ import io.crossmodal.model.ModelConfig;
 import io.crossmodal.model.bundle.BundleException;
 import io.crossmodal.model.inference.Futures;
 import io.crossmodal.model.inference.InferenceException;
-import io.crossmodal.model.inference.PrecisionPolicy;
 import io.crossmodal.model.inference.batching.Job;
 import io.crossmodal.model.inference.batching.JobRunner;
 import io.crossmodal.model.inference.engine.ModelEngine;
@@ -279,33 +278,6 @@ final class Endpoints {
       return infer(parts[2], parts.length == 6 ? parts[4] : "", body, jsonLength);
     }
     throw notFound("POST", "/" + String.join("/", parts));
-  }
-
-  /**
-   * The parameters of a load or unload.
-   *
-   * @param sha256 of the bundle; empty where there is none
-   * @param version to unload; empty for all of them
-   * @param owner for whom it is loaded; empty for whoever asks
-   */
-  record LoadRequest(String sha256, PrecisionPolicy precision, String version, String owner) {
-    static LoadRequest read(JsonObject json) {
-      JsonObject parameters =
-          json.get("parameters") instanceof JsonObject given ? given : new JsonObject();
-      return new LoadRequest(
-          text(parameters, "sha256", ""),
-          PrecisionPolicy.of(text(parameters, "precision", "auto")),
-          text(parameters, "version", ""),
-          text(parameters, "owner", ""));
-    }
-
-    private static String text(JsonObject parameters, String name, String otherwise) {
-      JsonElement value = parameters.get(name);
-      if (value != null && !value.isJsonPrimitive()) {
-        throw new IllegalArgumentException("parameter [" + name + "] must be a string");
-      }
-      return value == null ? otherwise : value.getAsString();
-    }
   }
 
   /** Loads a bundle that is here; takes as long as checking it does. */

@@ -309,8 +309,7 @@ final class HttpHandler extends SimpleChannelInboundHandler<HttpObject> {
 
   private Pending keepAndLoad(Exchange ended) {
     try {
-      Endpoints.LoadRequest request =
-          Endpoints.LoadRequest.read(InferMessage.json(ended.body, 0, ended.received));
+      LoadRequest request = LoadRequest.read(InferMessage.json(ended.body, 0, ended.received));
       ended.bundle.keep(request.sha256());
       String[] parts = ended.path.split("/", -1);
       return endpoints.load(parts[4], request);

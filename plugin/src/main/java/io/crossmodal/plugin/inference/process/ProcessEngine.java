@@ -83,7 +83,7 @@ public final class ProcessEngine implements ModelEngine {
   private static String user(Path directory) {
     try {
       Files.createDirectories(directory);
-      WorkerLink.deleteLeftovers(directory);
+      HeldModels.deleteLeftovers(directory);
       Path made = Files.createTempFile(directory, "to-worker-", ".owner");
       try {
         return Files.getOwner(made).getName();
