@@ -34,6 +34,7 @@ import org.apache.logging.log4j.LogManager;
 import org.apache.logging.log4j.Logger;
 
 /** The models that one worker holds for this node: loads them, and lets them go. Thread-safe. */
+@SuppressWarnings("FutureReturnValueIgnored") // whoever waits has the future that these end
 final class HeldModels {
   private static final Logger LOGGER = LogManager.getLogger(HeldModels.class);
 
