@@ -32,7 +32,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
@@ -106,10 +105,7 @@ final class Endpoints {
 
   /** Returns the answer to a failure. */
   static Answer failure(Throwable thrown) {
-    Throwable cause = thrown;
-    while (cause instanceof CompletionException && cause.getCause() != null) {
-      cause = cause.getCause();
-    }
+    Throwable cause = Futures.cause(thrown);
     Failure failure;
     if (cause instanceof RequestException refused) {
       failure = refused.failure();

@@ -28,12 +28,15 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import org.apache.logging.log4j.LogManager;
+import org.apache.logging.log4j.Logger;
 
 /**
  * Models in workers beside the node, which need not be there yet: whoever needs a model meanwhile
  * is told so. Thread-safe.
  */
 public final class ProcessEngine implements ModelEngine {
+  private static final Logger LOGGER = LogManager.getLogger(ProcessEngine.class);
   private static final int IO_THREADS = 2;
   private static final int CLOSE_SECONDS = 30;
 
@@ -66,6 +69,12 @@ public final class ProcessEngine implements ModelEngine {
             new DefaultThreadFactory("cross-modal-worker", true),
             NioIoHandler.newFactory());
     Path directory = settings.directory();
+    try {
+      HeldModels.deleteLeftovers(directory);
+    } catch (IOException e) {
+      // It costs disk, nothing else; the next start tries again.
+      LOGGER.warn("cannot delete what a killed node left of a model on its way to a worker", e);
+    }
     WorkerHttp.Trust trust = new WorkerHttp.Trust(user(directory), certificates);
     Set<RemoteModel> wanted = ConcurrentHashMap.newKeySet();
     this.workers =
@@ -83,7 +92,6 @@ public final class ProcessEngine implements ModelEngine {
   private static String user(Path directory) {
     try {
       Files.createDirectories(directory);
-      HeldModels.deleteLeftovers(directory);
       Path made = Files.createTempFile(directory, "to-worker-", ".owner");
       try {
         return Files.getOwner(made).getName();

@@ -34,7 +34,6 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.SequenceInputStream;
-import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -184,7 +183,8 @@ final class WorkerHttp implements AutoCloseable {
     try {
       stream.close();
     } catch (IOException e) {
-      throw new UncheckedIOException("closing a file that was read", e);
+      // The worker has what was read of it; a file that stays is deleted at the next start.
+      return;
     }
   }
 
